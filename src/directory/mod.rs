@@ -1,0 +1,81 @@
+//! The port to a tenant's user directory, and its adapters.
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::secret::Password;
+use crate::domain::user::{Candidates, TypedName, User};
+
+/// Why a directory gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// No server could be reached, or each refused to serve; nothing was decided.
+    #[error("no directory server could be asked")]
+    Unavailable,
+    /// A server took the question and did not answer in time. A bind may have been counted.
+    #[error("the directory did not answer in time")]
+    TimedOut,
+}
+
+/// What the directory says of a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordCheck {
+    /// It is this user's.
+    Right,
+    /// It is not, or the directory lets this user not log in.
+    Wrong,
+}
+
+/// Whether a dependency works, for readiness and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DependencyState {
+    /// What it is: a server's URL, a file's name. Never a secret.
+    pub name: String,
+    /// Whether it answers.
+    pub up: bool,
+    /// What is wrong, for an operator; empty if nothing is.
+    pub detail: String,
+}
+
+/// A tenant's user directory.
+///
+/// `deadline` bounds all that one request does here. An adapter also bounds each operation by its
+/// own timeout, whichever comes first.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// Finds everybody who may have `number`, in whatever form it is stored; the caller compares.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if no server answered.
+    async fn find_by_number(
+        &self,
+        number: &PhoneNumber,
+        deadline: Instant,
+    ) -> Result<Candidates, DirectoryError>;
+
+    /// Finds the entries whose username is `name`, as the directory compares names.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if no server answered.
+    async fn find_by_name(
+        &self,
+        name: &TypedName,
+        deadline: Instant,
+    ) -> Result<Candidates, DirectoryError>;
+
+    /// Checks a user's password. Asked once: a check that may have arrived is not repeated.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Unavailable`] if the password certainly reached no server,
+    /// [`DirectoryError::TimedOut`] if it may have.
+    async fn check_password(
+        &self,
+        user: &User,
+        password: &Password,
+        deadline: Instant,
+    ) -> Result<PasswordCheck, DirectoryError>;
+
+    /// The state of each server (or file) behind this directory, without asking it now.
+    fn states(&self) -> Vec<DependencyState>;
+}

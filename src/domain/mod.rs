@@ -1,0 +1,16 @@
+//! The telephony-to-directory logic, without I/O: numbers, caller IDs, codes, users, policies, time.
+//!
+//! Nothing here knows HTTP, LDAP, SQL or the configuration file, and nothing here imports from
+//! the rest of the crate.
+
+pub mod caller_id;
+pub mod clock;
+pub mod grant;
+pub mod otp;
+pub mod phone_number;
+pub mod policy;
+pub mod reason;
+pub mod secret;
+pub mod stored_number;
+pub mod tenant;
+pub mod user;

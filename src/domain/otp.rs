@@ -1,0 +1,246 @@
+//! One-time codes: derived from a server key and a grant, never stored.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use totp_rs::{Algorithm, Builder};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::grant::{Grant, Subject};
+
+/// Version label in the derivation: another derivation must get another label.
+const LABEL: &[u8] = b"dialpass one-time code v1";
+
+/// A one-time code: 6 to 8 digits. It has no `Display`, and `Debug` hides it.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Otp(String);
+
+impl Otp {
+    /// Takes a typed code: 6 to 8 ASCII digits, nothing around them; else `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = (6..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| Self(text.to_owned()))
+    }
+
+    /// The digits, for the one answer that tells them.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Compares in time that does not depend on where the codes differ.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Otp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Otp(…)")
+    }
+}
+
+/// A server key's id: the first 8 bytes of a labelled SHA-256 of the key, as hex.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// From the text that the store holds.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A 256-bit server key. Whoever has it and the store can work out live codes.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct ServerKey([u8; 32]);
+
+impl ServerKey {
+    /// Takes the key's bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's id.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        let digest = Sha256::new()
+            .chain_update(b"dialpass server key id v1")
+            .chain_update(self.0)
+            .finalize();
+        KeyId(hex::encode(&digest[..8]))
+    }
+
+    /// The code that `grant` stands for: HKDF-SHA256 (RFC 5869) over the key, with everything the
+    /// grant says in `info`, then RFC 4226 truncation. An edited row therefore gives another code.
+    fn code(&self, subject: &Subject, grant: &Grant) -> Otp {
+        let mut secret = Zeroizing::new([0_u8; 20]);
+        let info = info(subject, grant);
+        Hkdf::<Sha256>::new(None, &self.0)
+            .expand(&info, secret.as_mut_slice())
+            .expect("20 bytes is a length HKDF-SHA256 can make");
+        let totp = Builder::new()
+            .with_algorithm(Algorithm::SHA256)
+            .with_digits(grant.digits)
+            .with_skew(0)
+            .with_secret(*secret)
+            .build()
+            .expect("a grant has 6 to 8 digits and the secret 160 bits");
+        let issued = u64::try_from(grant.issued_at).expect("a grant is issued after 1970");
+        Otp(totp.generate(issued).to_string())
+    }
+}
+
+impl fmt::Debug for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerKey({})", self.id().as_str())
+    }
+}
+
+/// Each part with its length before it, so that no two grants have the same text.
+fn info(subject: &Subject, grant: &Grant) -> Vec<u8> {
+    let parts: [&[u8]; 7] = [
+        subject.tenant.as_str().as_bytes(),
+        subject.purpose.as_str().as_bytes(),
+        subject.id.as_bytes(),
+        &grant.nonce,
+        &grant.issued_at.to_be_bytes(),
+        &grant.expires_at.to_be_bytes(),
+        &[grant.digits],
+    ];
+    let mut info = LABEL.to_vec();
+    for part in parts {
+        info.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        info.extend_from_slice(part);
+    }
+    info
+}
+
+/// The server's keys: the first issues, all redeem.
+#[derive(Debug)]
+pub struct ServerKeys(Vec<ServerKey>);
+
+impl ServerKeys {
+    /// Takes the keys, issuing key first; `None` if there is none.
+    #[must_use]
+    pub fn new(keys: Vec<ServerKey>) -> Option<Self> {
+        (!keys.is_empty()).then_some(Self(keys))
+    }
+
+    /// The id of the key that new grants get.
+    #[must_use]
+    pub fn issuing(&self) -> KeyId {
+        self.0[0].id()
+    }
+
+    /// The ids of all keys.
+    #[must_use]
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.0.iter().map(ServerKey::id).collect()
+    }
+
+    /// The code of a grant; `None` if its key is not among these, or the row makes no sense.
+    #[must_use]
+    pub fn code(&self, subject: &Subject, grant: &Grant) -> Option<Otp> {
+        let sane = (6..=8).contains(&grant.digits) && grant.issued_at >= 0;
+        let key = self.0.iter().find(|key| key.id() == grant.key_id)?;
+        sane.then(|| key.code(subject, grant))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::grant::Purpose;
+    use crate::domain::tenant::TenantId;
+    use proptest::prelude::*;
+
+    fn keys() -> ServerKeys {
+        ServerKeys::new(vec![ServerKey::new([7; 32]), ServerKey::new([8; 32])]).expect("two keys")
+    }
+
+    fn subject(id: &str) -> Subject {
+        Subject {
+            tenant: TenantId::parse("t1").expect("legal"),
+            purpose: Purpose::Call,
+            id: id.to_owned(),
+        }
+    }
+
+    fn grant() -> Grant {
+        Grant {
+            key_id: keys().issuing(),
+            nonce: [3; 16],
+            issued_at: 1_000,
+            expires_at: 1_180,
+            digits: 6,
+        }
+    }
+
+    fn code(subject: &Subject, grant: &Grant) -> String {
+        keys().code(subject, grant).expect("a known key").expose().to_owned()
+    }
+
+    #[test]
+    fn a_grant_has_one_code_whichever_process_works_it_out() {
+        assert_eq!(code(&subject("a"), &grant()), code(&subject("a"), &grant()));
+        let eight = Grant { digits: 8, ..grant() };
+        assert_eq!(code(&subject("a"), &eight).len(), 8);
+    }
+
+    #[test]
+    fn an_edited_row_gives_another_secret() {
+        let eight = Grant { digits: 8, ..grant() };
+        let original = info(&subject("a"), &eight);
+        for edited in [
+            Grant { nonce: [4; 16], ..eight.clone() },
+            Grant { issued_at: 1_001, ..eight.clone() },
+            Grant { expires_at: 1_181, ..eight.clone() },
+            Grant { digits: 7, ..eight.clone() },
+        ] {
+            assert_ne!(original, info(&subject("a"), &edited));
+        }
+        assert_ne!(original, info(&subject("b"), &eight));
+    }
+
+    #[test]
+    fn a_grant_of_an_unknown_key_has_no_code() {
+        let unknown = Grant { key_id: ServerKey::new([9; 32]).id(), ..grant() };
+        assert!(keys().code(&subject("a"), &unknown).is_none());
+        let second = Grant { key_id: ServerKey::new([8; 32]).id(), ..grant() };
+        assert!(keys().code(&subject("a"), &second).is_some());
+    }
+
+    #[test]
+    fn debug_shows_neither_code_nor_key() {
+        let otp = Otp::parse("123456").expect("six digits");
+        assert_eq!(format!("{otp:?}"), "Otp(…)");
+        assert!(!format!("{:?}", keys()).contains("0707"));
+    }
+
+    proptest! {
+        #[test]
+        fn only_six_to_eight_ascii_digits_are_a_code(text in "\\PC{0,10}|[0-9]{0,10}") {
+            let legal = (6..=8).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
+            prop_assert_eq!(Otp::parse(&text).is_some(), legal);
+        }
+
+        #[test]
+        fn ids_that_run_together_do_not_collide(a in "[a-c]{0,4}", b in "[a-c]{0,4}") {
+            prop_assume!(a != b);
+            prop_assert_ne!(info(&subject(&a), &grant()), info(&subject(&b), &grant()));
+        }
+    }
+}

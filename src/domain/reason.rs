@@ -1,0 +1,137 @@
+//! Why a call or a login was decided as it was: the true reason, for the audit trail only.
+
+use std::time::Duration;
+
+/// The true reason of a decision. What the client sees is decided from it in one place, in HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A new code was issued.
+    Issued,
+    /// The live, untried code was told again.
+    Repeated,
+    /// The login was right.
+    LoggedIn,
+    /// The caller withheld the number.
+    NumberWithheld,
+    /// The caller ID is not a telephone number.
+    NumberUnparseable,
+    /// Nobody in the directory has the number.
+    NumberUnknown,
+    /// More than one user has the number.
+    NumberAmbiguous,
+    /// The call's attestation is below the tenant's minimum, or absent.
+    AttestationTooLow,
+    /// The directory says the user is disabled.
+    UserDisabled,
+    /// Nobody in the directory has the name, or it cannot be a name.
+    UserUnknown,
+    /// More than one entry has the name.
+    UserAmbiguous,
+    /// The user has no live code.
+    NoLiveCode,
+    /// The code is not what was issued.
+    CodeWrong,
+    /// The login's text for the code is not 6 to 8 digits.
+    CodeMalformed,
+    /// Another login or call used or replaced the code in between.
+    CodeGone,
+    /// The password was missing or empty where one is required.
+    PasswordMissing,
+    /// The directory refused the password.
+    PasswordWrong,
+    /// The tenant requires a password, and this operation has none.
+    OperationNeedsPassword,
+    /// The flood limit of the client, the address or the caller.
+    Flood(Duration),
+    /// Too many new codes for this user.
+    CodesPerUser(Duration),
+    /// Too many calls from this number.
+    CallsPerNumber(Duration),
+    /// Too many wrong passwords for this user.
+    WrongPasswordsPerUser(Duration),
+    /// Too many wrong codes for this user.
+    WrongCodesPerUser(Duration),
+    /// No directory server could be asked.
+    DirectoryUnavailable,
+    /// The directory did not answer in time.
+    DirectoryTimedOut,
+    /// The store could not be asked.
+    StoreUnavailable,
+    /// The store's answer did not come, so what it did is not known.
+    StoreOutcomeUnknown,
+    /// The request's deadline passed.
+    DeadlinePassed,
+}
+
+impl Reason {
+    /// The reason as the audit trail and the metrics name it: stable, `snake_case`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Repeated => "repeated",
+            Self::LoggedIn => "logged_in",
+            Self::NumberWithheld => "number_withheld",
+            Self::NumberUnparseable => "number_unparseable",
+            Self::NumberUnknown => "number_unknown",
+            Self::NumberAmbiguous => "number_ambiguous",
+            Self::AttestationTooLow => "attestation_too_low",
+            Self::UserDisabled => "user_disabled",
+            Self::UserUnknown => "user_unknown",
+            Self::UserAmbiguous => "user_ambiguous",
+            Self::NoLiveCode => "no_live_code",
+            Self::CodeWrong => "code_wrong",
+            Self::CodeMalformed => "code_malformed",
+            Self::CodeGone => "code_gone",
+            Self::PasswordMissing => "password_missing",
+            Self::PasswordWrong => "password_wrong",
+            Self::OperationNeedsPassword => "operation_needs_password",
+            Self::Flood(_) => "flood",
+            Self::CodesPerUser(_) => "codes_per_user",
+            Self::CallsPerNumber(_) => "calls_per_number",
+            Self::WrongPasswordsPerUser(_) => "wrong_passwords_per_user",
+            Self::WrongCodesPerUser(_) => "wrong_codes_per_user",
+            Self::DirectoryUnavailable => "directory_unavailable",
+            Self::DirectoryTimedOut => "directory_timed_out",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::StoreOutcomeUnknown => "store_outcome_unknown",
+            Self::DeadlinePassed => "deadline_passed",
+        }
+    }
+
+    /// Whether refusing for this reason took an answer of the directory or the store (or the
+    /// lack of one), so that when the refusal goes out must not tell which.
+    #[must_use]
+    pub const fn depended_on_a_backend(self) -> bool {
+        match self {
+            Self::NumberUnknown
+            | Self::NumberAmbiguous
+            | Self::UserDisabled
+            | Self::UserUnknown
+            | Self::UserAmbiguous
+            | Self::NoLiveCode
+            | Self::CodeWrong
+            | Self::CodeMalformed
+            | Self::CodeGone
+            | Self::PasswordWrong
+            | Self::CodesPerUser(_)
+            | Self::CallsPerNumber(_)
+            | Self::WrongPasswordsPerUser(_)
+            | Self::WrongCodesPerUser(_)
+            | Self::DirectoryUnavailable
+            | Self::DirectoryTimedOut
+            | Self::StoreUnavailable
+            | Self::StoreOutcomeUnknown
+            | Self::DeadlinePassed => true,
+            Self::Issued
+            | Self::Repeated
+            | Self::LoggedIn
+            | Self::NumberWithheld
+            | Self::NumberUnparseable
+            | Self::AttestationTooLow
+            | Self::PasswordMissing
+            | Self::OperationNeedsPassword
+            | Self::Flood(_) => false,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A user as the directory has them, and the rule that a number belongs to exactly one.
+
+use std::fmt;
+
+use super::phone_number::PhoneNumber;
+use super::stored_number::NumberingPlan;
+
+/// A user's stable id in the directory (`entryUUID`, `objectGUID`, …): it survives renames.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(String);
+
+impl UserId {
+    /// Takes an id; `None` if it is empty.
+    #[must_use]
+    pub fn parse(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A name as somebody typed it at a login: 1 to 256 characters, no control characters.
+///
+/// It is not trusted to name anybody; the directory's search decides. `Debug` hides it, because
+/// people type passwords into the name field.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TypedName(String);
+
+impl TypedName {
+    /// Takes a typed name; `None` if it is empty, over 256 characters, or has a control character.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let sized = !text.is_empty() && text.chars().count() <= 256;
+        (sized && !text.chars().any(char::is_control)).then(|| Self(text.to_owned()))
+    }
+
+    /// The name as typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TypedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TypedName(…)")
+    }
+}
+
+/// One value of one of the directory's phone attributes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NumberValue {
+    /// Position of the attribute in the tenant's `phone_attributes`, 0 first.
+    pub rank: usize,
+    /// The value exactly as stored.
+    pub text: String,
+}
+
+impl fmt::Debug for NumberValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NumberValue(rank {}, …)", self.rank)
+    }
+}
+
+/// A user as one search of the directory returned them.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The stable id; codes are bound to it.
+    pub id: UserId,
+    /// The name as the directory has it (its `username_attribute`).
+    pub username: String,
+    /// What the directory needs to find this entry again for a bind: the DN in LDAP.
+    pub locator: String,
+    /// Whether the directory lets this user log in at all.
+    pub enabled: bool,
+    /// The phone attributes' values.
+    pub numbers: Vec<NumberValue>,
+}
+
+/// What a search by number came back with: people who may have the number, to be compared.
+#[derive(Debug, Clone, Default)]
+pub struct Candidates {
+    /// The entries found.
+    pub users: Vec<User>,
+    /// True if the search hit its size limit, so that there may be more than are listed.
+    pub truncated: bool,
+}
+
+/// What to do when several users have the caller's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ambiguity {
+    /// Nobody gets a code.
+    #[default]
+    Refuse,
+    /// The one user who has it in the earliest phone attribute; still nobody if two share that.
+    PreferAttributeOrder,
+}
+
+/// Why no single user stands for a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOne {
+    /// Nobody has it.
+    Nobody,
+    /// More than one has it, or the search could not list all who may.
+    Several,
+}
+
+impl Candidates {
+    /// The one user who has `number`, after reading each candidate's stored values by `plan`.
+    ///
+    /// A search may be wider than the number (wildcards between digits), so what decides is the
+    /// comparison as E.164 with extension, never the search.
+    ///
+    /// # Errors
+    /// [`NotOne::Nobody`] if no value compares equal, [`NotOne::Several`] if more than one user
+    /// has one (by `ambiguity`) or the list is truncated.
+    pub fn exactly_one(
+        self,
+        number: &PhoneNumber,
+        plan: &NumberingPlan,
+        ambiguity: Ambiguity,
+    ) -> Result<User, NotOne> {
+        if self.truncated {
+            return Err(NotOne::Several);
+        }
+        let mut owners: Vec<(usize, User)> = Vec::new();
+        for user in self.users {
+            let best = user
+                .numbers
+                .iter()
+                .filter(|value| plan.read_stored(&value.text).is_some_and(|n| n == *number))
+                .map(|value| value.rank)
+                .min();
+            if let Some(rank) = best
+                && !owners.iter().any(|(_, other)| other.id == user.id)
+            {
+                owners.push((rank, user));
+            }
+        }
+        if ambiguity == Ambiguity::PreferAttributeOrder
+            && let Some(first) = owners.iter().map(|(rank, _)| *rank).min()
+        {
+            owners.retain(|(rank, _)| *rank == first);
+        }
+        let mut owners = owners.into_iter();
+        match (owners.next(), owners.next()) {
+            (Some((_, user)), None) => Ok(user),
+            (None, _) => Err(NotOne::Nobody),
+            (Some(_), Some(_)) => Err(NotOne::Several),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> NumberingPlan {
+        NumberingPlan::for_country("SE").expect("SE is a country")
+    }
+
+    fn user(id: &str, numbers: &[(usize, &str)]) -> User {
+        User {
+            id: UserId::parse(id).expect("not empty"),
+            username: id.to_owned(),
+            locator: id.to_owned(),
+            enabled: true,
+            numbers: numbers
+                .iter()
+                .map(|(rank, text)| NumberValue { rank: *rank, text: (*text).to_owned() })
+                .collect(),
+        }
+    }
+
+    fn choose(users: Vec<User>, ambiguity: Ambiguity) -> Result<String, NotOne> {
+        let number = plan().read_stored("+46701234567").expect("a number");
+        Candidates { users, truncated: false }
+            .exactly_one(&number, &plan(), ambiguity)
+            .map(|user| user.username)
+    }
+
+    #[test]
+    fn a_search_that_is_too_wide_returns_nobody_else() {
+        let wide =
+            vec![user("anna", &[(0, "070-123 45 67")]), user("bo", &[(0, "+46 70 123 45 678")])];
+        assert_eq!(choose(wide, Ambiguity::Refuse), Ok("anna".to_owned()));
+    }
+
+    #[test]
+    fn two_users_with_one_number_are_refused_unless_the_attribute_order_decides() {
+        let shared =
+            || vec![user("anna", &[(1, "070-123 45 67")]), user("bo", &[(0, "+46701234567")])];
+        assert_eq!(choose(shared(), Ambiguity::Refuse), Err(NotOne::Several));
+        assert_eq!(choose(shared(), Ambiguity::PreferAttributeOrder), Ok("bo".to_owned()));
+        let same_rank =
+            vec![user("anna", &[(0, "070-123 45 67")]), user("bo", &[(0, "+46701234567")])];
+        assert_eq!(choose(same_rank, Ambiguity::PreferAttributeOrder), Err(NotOne::Several));
+    }
+
+    #[test]
+    fn one_user_with_the_number_twice_is_one_user() {
+        let twice = vec![user("anna", &[(0, "070-123 45 67"), (1, "+46 (0)70 1234567")])];
+        assert_eq!(choose(twice, Ambiguity::Refuse), Ok("anna".to_owned()));
+    }
+
+    #[test]
+    fn a_truncated_search_counts_as_several() {
+        let number = plan().read_stored("+46701234567").expect("a number");
+        let cut = Candidates { users: vec![user("anna", &[(0, "+46701234567")])], truncated: true };
+        assert!(matches!(
+            cut.exactly_one(&number, &plan(), Ambiguity::Refuse),
+            Err(NotOne::Several)
+        ));
+    }
+
+    #[test]
+    fn an_extension_matches_only_the_same_extension() {
+        let with_extension = vec![user("anna", &[(0, "+46 70 123 45 67 ext. 12")])];
+        assert_eq!(choose(with_extension, Ambiguity::Refuse), Err(NotOne::Nobody));
+    }
+}

@@ -1,0 +1,5 @@
+//! dialpass
+#![forbid(unsafe_code)]
+pub mod directory;
+pub mod domain;
+pub mod store;

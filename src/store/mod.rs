@@ -1,0 +1,195 @@
+//! The ports to the store of grants and budgets, and its adapters.
+//!
+//! Every method is one atomic step: there is no moment in which two requests, on one node or on
+//! two, both win. A step whose outcome is not known is an error, and is not repeated.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::{Grant, Subject};
+use crate::domain::otp::KeyId;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::{Limits, Quota};
+
+/// Why the store gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The step was certainly not taken.
+    #[error("the store could not be asked")]
+    Unavailable,
+    /// The step may have been taken.
+    #[error("the store's answer did not come")]
+    OutcomeUnknown,
+}
+
+/// What a call asks of the store.
+#[derive(Debug, Clone)]
+pub struct IssueRequest {
+    /// The user who called.
+    pub subject: Subject,
+    /// The number they called from.
+    pub number: PhoneNumber,
+    /// The grant to record if a new code is made.
+    pub grant: Grant,
+    /// The keys that can redeem: a live code of another key is replaced, not told again.
+    pub usable_keys: Vec<KeyId>,
+    /// Wrong codes with a right password that burn the new code.
+    pub max_attempts: u32,
+    /// The tenant's quotas.
+    pub limits: Limits,
+    /// The time of the call.
+    pub now: Timestamp,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Issue {
+    /// The new grant stands; it replaced any other.
+    Issued,
+    /// A live, untried code with at least half its lifetime left stands; nothing was counted.
+    Repeat(Grant),
+    /// Too many new codes for the user; a new one fits after this time.
+    CodesPerUser(Duration),
+    /// Too many calls from the number; a new one fits after this time.
+    CallsPerNumber(Duration),
+}
+
+/// What a login reserves before the directory is asked about the password.
+#[derive(Debug, Clone)]
+pub struct ReserveRequest {
+    /// The user.
+    pub subject: Subject,
+    /// The nonce of the grant that the typed code was compared with.
+    pub nonce: [u8; 16],
+    /// Whether the typed code was right.
+    pub code_right: bool,
+    /// The tenant's quotas.
+    pub limits: Limits,
+    /// The time of the try.
+    pub now: Timestamp,
+}
+
+/// Whether a login may ask the directory about the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// It may; a wrong password is already counted, at this time.
+    Reserved(Timestamp),
+    /// The grant is used, replaced, burnt or expired.
+    NoGrant,
+    /// The budget for wrong passwords is spent, for this long.
+    PasswordsSpent(Duration),
+    /// The budget for wrong codes is spent, for this long.
+    CodesSpent(Duration),
+}
+
+/// One try of a code whose password part is decided.
+#[derive(Debug, Clone)]
+pub struct CodeTry {
+    /// The user.
+    pub subject: Subject,
+    /// The nonce of the grant that the typed code was compared with.
+    pub nonce: [u8; 16],
+    /// The reserved password try to give back; `None` where no password is asked for.
+    pub reserved: Option<Timestamp>,
+    /// The tenant's quotas.
+    pub limits: Limits,
+    /// The time of the try.
+    pub now: Timestamp,
+}
+
+/// Whether a right code was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redemption {
+    /// It was, by this request and by no other; the user's failure budgets are cleared.
+    Redeemed,
+    /// The grant is used, replaced, burnt or expired.
+    NoGrant,
+    /// The budget for wrong codes is spent, for this long.
+    CodesSpent(Duration),
+}
+
+/// Wrong codes that burn a live code whatever the password was.
+pub const MAX_WRONG_CODES: u32 = 20;
+
+/// Tries with the right code that are still bound when the budget for wrong passwords is spent.
+pub const SPARE_TRIES: u32 = 2;
+
+/// Codes issued to subjects.
+#[async_trait]
+pub trait Grants: Send + Sync {
+    /// Records a new grant and counts it against both quotas, or finds the live one to be told
+    /// again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing may be told to the caller then.
+    async fn issue(&self, request: IssueRequest) -> Result<Issue, StoreError>;
+
+    /// The subject's live grant: not used, not burnt, not expired at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn live(&self, subject: &Subject, now: Timestamp) -> Result<Option<Grant>, StoreError>;
+}
+
+/// Tries at codes and passwords.
+#[async_trait]
+pub trait Tries: Send + Sync {
+    /// Counts a wrong password before it is known to be one, so that many tries at once cannot
+    /// overrun the budget; and counts a wrong code against the grant's own [`MAX_WRONG_CODES`].
+    ///
+    /// When the budget is spent, a wrong code reserves nothing and a right one at most
+    /// [`SPARE_TRIES`] more in the span.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the directory may not be asked then.
+    async fn reserve(&self, request: ReserveRequest) -> Result<Reservation, StoreError>;
+
+    /// Gives a reserved try back: the password reached no server.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the try then stays counted.
+    async fn give_back(
+        &self,
+        subject: &Subject,
+        reserved: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Uses the grant up, for a right code with a right password (or none asked), and clears the
+    /// user's failure budgets.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the login is refused then.
+    async fn redeem(&self, attempt: CodeTry) -> Result<Redemption, StoreError>;
+
+    /// Counts a wrong code given with a right password (or where none is asked): against the
+    /// grant, which it may burn, and against the user's budget. Gives the reserved try back.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was counted is then not known.
+    async fn wrong_code(&self, attempt: CodeTry) -> Result<(), StoreError>;
+}
+
+/// Whether the store works.
+#[async_trait]
+pub trait StoreHealth: Send + Sync {
+    /// Asks the store a trivial question.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it does not answer.
+    async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// How long a quota's events count, where no event is newer.
+#[must_use]
+pub fn longest_span(limits: &Limits) -> Duration {
+    let spans: [Quota; 4] = [
+        limits.codes_per_user,
+        limits.calls_per_number,
+        limits.wrong_passwords_per_user,
+        limits.wrong_codes_per_user,
+    ];
+    spans.iter().map(|quota| quota.per).max().unwrap_or_default()
+}
