@@ -9,6 +9,7 @@ pub mod grant;
 pub mod otp;
 pub mod phone_number;
 pub mod policy;
+pub mod random;
 pub mod reason;
 pub mod secret;
 pub mod stored_number;

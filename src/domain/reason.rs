@@ -23,7 +23,9 @@ pub enum Reason {
     AttestationTooLow,
     /// The directory says the user is disabled.
     UserDisabled,
-    /// Nobody in the directory has the name, or it cannot be a name.
+    /// The typed name cannot be one: empty, too long, or with control characters.
+    NameMalformed,
+    /// Nobody in the directory has the name.
     UserUnknown,
     /// More than one entry has the name.
     UserAmbiguous,
@@ -59,6 +61,8 @@ pub enum Reason {
     StoreUnavailable,
     /// The store's answer did not come, so what it did is not known.
     StoreOutcomeUnknown,
+    /// The machine gave no random bits.
+    NoRandomness,
     /// The request's deadline passed.
     DeadlinePassed,
 }
@@ -77,6 +81,7 @@ impl Reason {
             Self::NumberAmbiguous => "number_ambiguous",
             Self::AttestationTooLow => "attestation_too_low",
             Self::UserDisabled => "user_disabled",
+            Self::NameMalformed => "name_malformed",
             Self::UserUnknown => "user_unknown",
             Self::UserAmbiguous => "user_ambiguous",
             Self::NoLiveCode => "no_live_code",
@@ -95,6 +100,7 @@ impl Reason {
             Self::DirectoryTimedOut => "directory_timed_out",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreOutcomeUnknown => "store_outcome_unknown",
+            Self::NoRandomness => "no_randomness",
             Self::DeadlinePassed => "deadline_passed",
         }
     }
@@ -111,7 +117,6 @@ impl Reason {
             | Self::UserAmbiguous
             | Self::NoLiveCode
             | Self::CodeWrong
-            | Self::CodeMalformed
             | Self::CodeGone
             | Self::PasswordWrong
             | Self::CodesPerUser(_)
@@ -130,6 +135,9 @@ impl Reason {
             | Self::NumberUnparseable
             | Self::AttestationTooLow
             | Self::PasswordMissing
+            | Self::CodeMalformed
+            | Self::NameMalformed
+            | Self::NoRandomness
             | Self::OperationNeedsPassword
             | Self::Flood(_) => false,
         }

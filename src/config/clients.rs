@@ -1,0 +1,246 @@
+//! `[[tenants.clients]]`, checked: who may call the API, and how they prove it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::check::Problems;
+use super::raw::{RawCertificate, RawClient, RawOAuth2, RawOperation};
+
+/// The token signatures that are accepted: asymmetric ones only.
+const ALGORITHMS: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+/// One client of a tenant.
+#[derive(Debug)]
+pub struct ClientConfig {
+    /// Its name, in the audit trail.
+    pub name: String,
+    /// Whether it may call getOTP.
+    pub get_otp: bool,
+    /// Whether it may call validateOTP.
+    pub validate_otp: bool,
+    /// How it proves who it is: any one of these.
+    pub credentials: Vec<CredentialConfig>,
+}
+
+/// One way for a client to prove who it is.
+#[derive(Debug)]
+pub enum CredentialConfig {
+    /// HTTP Basic (RFC 7617).
+    Basic {
+        /// The user name.
+        username: String,
+        /// SHA-256 of the password.
+        password_sha256: [u8; 32],
+    },
+    /// A bearer token (RFC 6750).
+    Bearer {
+        /// SHA-256 of the token.
+        token_sha256: [u8; 32],
+    },
+    /// A client certificate, on top of its chain.
+    Certificate(PinConfig),
+    /// A signed token of an issuer.
+    OAuth2(OAuth2Config),
+    /// No credential, from these addresses.
+    Anonymous(Vec<IpNet>),
+}
+
+/// Which certificate it is.
+#[derive(Debug)]
+pub enum PinConfig {
+    /// It has this DNS name, exactly.
+    SanDns(String),
+    /// It has this URI, exactly.
+    SanUri(String),
+    /// Its DER has this SHA-256.
+    Sha256([u8; 32]),
+}
+
+/// What a signed token must say.
+#[derive(Debug)]
+pub struct OAuth2Config {
+    /// Where in the file this stands, for errors.
+    pub key: String,
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// Where the issuer's keys are.
+    pub jwks_url: String,
+    /// A word of `scope`.
+    pub scope: String,
+    /// Signature algorithms accepted, by their JWA names (RFC 7518 3.1).
+    pub algorithms: Vec<String>,
+    /// `client_id` or `azp`, if it must be one.
+    pub client_id: Option<String>,
+    /// `sub`, if it must be one.
+    pub sub: Option<String>,
+    /// The CA of the issuer's server; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Checks a tenant's clients.
+pub(super) fn check(
+    tenant: &str,
+    raw: Vec<RawClient>,
+    problems: &mut Problems,
+) -> Vec<ClientConfig> {
+    let mut names = HashSet::new();
+    raw.into_iter()
+        .enumerate()
+        .map(|(index, raw)| {
+            let key = format!("{tenant}.clients[{index}]");
+            if raw.name.is_empty() || raw.name.len() > 64 || raw.name.chars().any(char::is_control)
+            {
+                problems.add(
+                    &format!("{key}.name"),
+                    format!("{:?}", raw.name),
+                    "1 to 64 characters",
+                );
+            }
+            if !names.insert(raw.name.clone()) {
+                problems.add(
+                    &format!("{key}.name"),
+                    format!("{:?} a second time", raw.name),
+                    "a name of its own for each client",
+                );
+            }
+            client(&key, raw, problems)
+        })
+        .collect()
+}
+
+fn client(key: &str, raw: RawClient, problems: &mut Problems) -> ClientConfig {
+    if raw.operations.is_empty() {
+        problems.add(&format!("{key}.operations"), "none", "\"getOTP\", \"validateOTP\" or both");
+    }
+    let mut credentials = Vec::new();
+    if let Some(basic) = raw.basic {
+        if basic.username.contains(':') || basic.username.is_empty() {
+            problems.add(
+                &format!("{key}.basic.username"),
+                format!("{:?}", basic.username),
+                "a name without a colon (RFC 7617 2)",
+            );
+        }
+        credentials.push(CredentialConfig::Basic {
+            username: basic.username,
+            password_sha256: basic.password_sha256.0,
+        });
+    }
+    if let Some(bearer) = raw.bearer {
+        credentials.push(CredentialConfig::Bearer { token_sha256: bearer.token_sha256.0 });
+    }
+    if let Some(certificate) = raw.certificate {
+        credentials.extend(pin(key, certificate, problems).map(CredentialConfig::Certificate));
+    }
+    if let Some(oauth2) = raw.oauth2 {
+        credentials.push(CredentialConfig::OAuth2(self::oauth2(
+            &format!("{key}.oauth2"),
+            oauth2,
+            problems,
+        )));
+    }
+    if let Some(anonymous) = raw.anonymous {
+        if !credentials.is_empty() {
+            problems.add(
+                &format!("{key}.anonymous"),
+                "anonymous beside a credential",
+                "a client of its own for callers without a credential",
+            );
+        }
+        if anonymous.addresses.is_empty() {
+            problems.add(
+                &format!("{key}.anonymous.addresses"),
+                "none",
+                "at least one address or network, such as \"10.1.2.3/32\"",
+            );
+        }
+        credentials.push(CredentialConfig::Anonymous(
+            anonymous.addresses.iter().map(|network| network.0).collect(),
+        ));
+    }
+    if credentials.is_empty() {
+        problems.add(
+            key,
+            "a client without a credential",
+            "one of basic, bearer, certificate, oauth2, anonymous",
+        );
+    }
+    ClientConfig {
+        name: raw.name,
+        get_otp: raw.operations.contains(&RawOperation::GetOtp),
+        validate_otp: raw.operations.contains(&RawOperation::ValidateOtp),
+        credentials,
+    }
+}
+
+fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinConfig> {
+    let key = format!("{key}.certificate");
+    let accepted =
+        "san = \"dns:NAME\", san = \"uri:URI\", or sha256 = the SHA-256 of the certificate's DER";
+    match (raw.san, raw.sha256) {
+        (Some(san), None) => match san.split_once(':') {
+            Some(("dns", name)) if !name.is_empty() && !name.contains('*') => {
+                Some(PinConfig::SanDns(name.to_owned()))
+            }
+            Some(("uri", uri)) if !uri.is_empty() => Some(PinConfig::SanUri(uri.to_owned())),
+            _ => {
+                problems.add(
+                    &format!("{key}.san"),
+                    format!("{san:?}"),
+                    "\"dns:\" or \"uri:\" and the whole name, with no wildcard",
+                );
+                None
+            }
+        },
+        (None, Some(sha256)) => Some(PinConfig::Sha256(sha256.0)),
+        (Some(_), Some(_)) => {
+            problems.add(&key, "both san and sha256", accepted);
+            None
+        }
+        (None, None) => {
+            problems.add(&key, "nothing", accepted);
+            None
+        }
+    }
+}
+
+fn oauth2(key: &str, raw: RawOAuth2, problems: &mut Problems) -> OAuth2Config {
+    for (name, value) in
+        [("issuer", &raw.issuer), ("audience", &raw.audience), ("scope", &raw.scope)]
+    {
+        if value.is_empty() {
+            problems.add(&format!("{key}.{name}"), "nothing", "the value that tokens have");
+        }
+    }
+    if raw.scope.contains(char::is_whitespace) {
+        problems.add(&format!("{key}.scope"), format!("{:?}", raw.scope), "one word");
+    }
+    if raw.algorithms.is_empty() {
+        problems.add(&format!("{key}.algorithms"), "none", ALGORITHMS.join(", "));
+    }
+    for (index, name) in raw.algorithms.iter().enumerate() {
+        if !ALGORITHMS.contains(&name.as_str()) {
+            problems.add(
+                &format!("{key}.algorithms[{index}]"),
+                format!("{name:?}"),
+                ALGORITHMS.join(", "),
+            );
+        }
+    }
+    OAuth2Config {
+        key: key.to_owned(),
+        issuer: raw.issuer,
+        audience: raw.audience,
+        jwks_url: raw.jwks_url,
+        scope: raw.scope,
+        algorithms: raw.algorithms,
+        client_id: raw.client_id,
+        sub: raw.sub,
+        ca_file: raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path)),
+    }
+}

@@ -1,0 +1,324 @@
+//! The sections that are not a tenant's, checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::check::Problems;
+use super::raw::{
+    RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps, RawServer,
+    RawStore, RawTls,
+};
+use super::secrets;
+use super::tenants::{self, TenantConfig};
+use crate::domain::otp::ServerKeys;
+use crate::domain::policy::Quota;
+
+/// A whole configuration, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// `[server]`.
+    pub server: ServerConfig,
+    /// `[ops]`; `None` if it is switched off.
+    pub ops: Option<OpsConfig>,
+    /// `[store]`.
+    pub store: StoreConfig,
+    /// `[keys]`.
+    pub keys: KeysConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
+    /// `[[tenants]]`, at least one.
+    pub tenants: Vec<TenantConfig>,
+}
+
+/// `[server]`: the public listener.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// No request takes longer.
+    pub request_deadline: Duration,
+    /// How long requests in flight may take to end when the server stops.
+    pub shutdown_timeout: Duration,
+    /// Worker threads; `None`: one a core.
+    pub workers: Option<usize>,
+    /// Whose `Client-Cert` and `Forwarded` headers count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The CA of certificates that trusted proxies pass on.
+    pub proxy_client_ca: Option<PathBuf>,
+    /// `[server.tls]`; `None`: plain HTTP.
+    pub tls: Option<TlsConfig>,
+    /// `[server.limits]`.
+    pub limits: FloodConfig,
+}
+
+/// `[server.tls]`.
+#[derive(Debug, Clone)]
+pub struct TlsConfig {
+    /// The server's certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub private_key: PathBuf,
+    /// The CA of client certificates, PEM.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients must, may or need not show a certificate.
+    pub client_certificates: ClientCertificates,
+    /// Revocation lists, PEM.
+    pub crl_files: Vec<PathBuf>,
+}
+
+/// Whether clients show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// No connection without one.
+    Required,
+    /// Asked for, and checked where shown.
+    Optional,
+    /// Not asked for.
+    Off,
+}
+
+/// `[server.limits]`: flood limits of this node.
+#[derive(Debug, Clone, Copy)]
+pub struct FloodConfig {
+    /// Requests of one client.
+    pub requests_per_client: Quota,
+    /// Requests from one address.
+    pub requests_per_address: Quota,
+    /// Calls from one number, whoever it belongs to.
+    pub calls_per_caller: Quota,
+    /// How many clients, addresses and callers are remembered, each.
+    pub tracked_keys: usize,
+    /// How many refused logins may wait for their floor at once.
+    pub waiting_refusals: usize,
+}
+
+/// `[ops]`.
+#[derive(Debug, Clone, Copy)]
+pub struct OpsConfig {
+    /// Where health, readiness and metrics are served, in plain HTTP.
+    pub listen: SocketAddr,
+}
+
+/// `[store]`.
+#[derive(Debug)]
+pub struct StoreConfig {
+    /// The SQLite database file.
+    pub path: PathBuf,
+    /// How long one step may take.
+    pub timeout: Duration,
+}
+
+/// `[keys]`.
+#[derive(Debug)]
+pub struct KeysConfig {
+    /// The server keys, issuing key first.
+    pub server_keys: Arc<ServerKeys>,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Copy)]
+pub struct LogConfig {
+    /// The least level that is logged.
+    pub level: tracing::Level,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Human,
+}
+
+/// `[audit]`.
+#[derive(Debug, Clone, Default)]
+pub struct AuditConfig {
+    /// Where audit events go instead of standard output.
+    pub file: Option<PathBuf>,
+}
+
+/// Checks the whole file.
+pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Option<Config> {
+    let server = server(raw.server, problems);
+    let ops = ops(&raw.ops, server.listen, problems);
+    let store = store(raw.store, problems);
+    let keys = keys(raw.keys, problems);
+    let log = LogConfig {
+        level: match raw.log.level {
+            Some(RawLevel::Error) => tracing::Level::ERROR,
+            Some(RawLevel::Warn) => tracing::Level::WARN,
+            None | Some(RawLevel::Info) => tracing::Level::INFO,
+            Some(RawLevel::Debug) => tracing::Level::DEBUG,
+            Some(RawLevel::Trace) => tracing::Level::TRACE,
+        },
+        format: match raw.log.format {
+            None | Some(RawFormat::Json) => LogFormat::Json,
+            Some(RawFormat::Human) => LogFormat::Human,
+        },
+    };
+    let audit_file = raw.audit.file.map(|path| problems.resolve("audit.file", &path));
+    let tenants = tenants::check(raw.tenants, &server, problems);
+    Some(Config {
+        server,
+        ops,
+        store: store?,
+        keys: keys?,
+        log,
+        audit: AuditConfig { file: audit_file },
+        tenants: tenants?,
+    })
+}
+
+fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
+    let listen = raw.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8443)));
+    let secs = Duration::from_secs;
+    let request_deadline = problems.span(
+        "server.request_deadline",
+        raw.request_deadline,
+        secs(5),
+        Duration::from_millis(100),
+        secs(60),
+    );
+    let shutdown_timeout = problems.span(
+        "server.shutdown_timeout",
+        raw.shutdown_timeout,
+        secs(10),
+        secs(1),
+        secs(300),
+    );
+    let workers = raw.workers.map(|workers| problems.within("server.workers", workers, 1, 1024));
+    let tls = raw.tls.map(|tls| self::tls(tls, problems));
+    if tls.is_none() && !listen.ip().is_loopback() && raw.allow_plain_http != Some(true) {
+        problems.add(
+            "server.listen",
+            format!("{listen} without [server.tls]"),
+            "a loopback address, or [server.tls], or allow_plain_http = true where something in front encrypts",
+        );
+    }
+    let proxy_client_ca = raw
+        .proxy_client_ca
+        .map(|path| problems.readable("server.proxy_client_ca", &path))
+        .or_else(|| tls.as_ref().and_then(|tls| tls.client_ca.clone()));
+    ServerConfig {
+        listen,
+        request_deadline,
+        shutdown_timeout,
+        workers,
+        trusted_proxies: raw.trusted_proxies.iter().map(|network| network.0).collect(),
+        proxy_client_ca,
+        tls,
+        limits: flood(&raw.limits, problems),
+    }
+}
+
+fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {
+    let client_certificates = match raw.client_certificates {
+        Some(RawClientCertificates::Required) => ClientCertificates::Required,
+        Some(RawClientCertificates::Optional) => ClientCertificates::Optional,
+        Some(RawClientCertificates::Off) => ClientCertificates::Off,
+        None if raw.client_ca.is_some() => ClientCertificates::Optional,
+        None => ClientCertificates::Off,
+    };
+    if client_certificates != ClientCertificates::Off && raw.client_ca.is_none() {
+        problems.add(
+            "server.tls.client_ca",
+            "nothing, though client certificates are asked for",
+            "the file of the CA that signs them, or client_certificates = \"off\"",
+        );
+    }
+    TlsConfig {
+        certificate: problems.readable("server.tls.certificate", &raw.certificate),
+        private_key: problems.readable("server.tls.private_key", &raw.private_key),
+        client_ca: raw.client_ca.map(|path| problems.readable("server.tls.client_ca", &path)),
+        client_certificates,
+        crl_files: raw
+            .crl_files
+            .iter()
+            .enumerate()
+            .map(|(index, path)| problems.readable(&format!("server.tls.crl_files[{index}]"), path))
+            .collect(),
+    }
+}
+
+fn flood(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {
+    // 1,000 a second with a burst of 2,000: a phone system or a login service is one client at
+    // one address, so anything tighter would refuse honest traffic.
+    let wide = Quota { burst: 2000, per: Duration::from_secs(2) };
+    let caller = Quota { burst: 30, per: Duration::from_mins(1) };
+    let most = 10_000_000;
+    FloodConfig {
+        requests_per_client: problems.quota(
+            "server.limits.requests_per_client",
+            raw.requests_per_client,
+            wide,
+            most,
+        ),
+        requests_per_address: problems.quota(
+            "server.limits.requests_per_address",
+            raw.requests_per_address,
+            wide,
+            most,
+        ),
+        calls_per_caller: problems.quota(
+            "server.limits.calls_per_caller",
+            raw.calls_per_caller,
+            caller,
+            most,
+        ),
+        tracked_keys: problems.within(
+            "server.limits.tracked_keys",
+            raw.tracked_keys.unwrap_or(100_000),
+            1_000,
+            10_000_000,
+        ),
+        waiting_refusals: problems.within(
+            "server.limits.waiting_refusals",
+            raw.waiting_refusals.unwrap_or(10_000),
+            1,
+            1_000_000,
+        ),
+    }
+}
+
+fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsConfig> {
+    if raw.enabled == Some(false) {
+        return None;
+    }
+    let listen = raw.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090)));
+    if listen == public && listen.port() != 0 {
+        problems.add("ops.listen", listen, "an address other than server.listen");
+    }
+    Some(OpsConfig { listen })
+}
+
+fn store(raw: RawStore, problems: &mut Problems) -> Option<StoreConfig> {
+    let secs = Duration::from_secs;
+    let timeout =
+        problems.span("store.timeout", raw.timeout, secs(2), Duration::from_millis(100), secs(30));
+    let url = raw.url.unwrap_or_else(|| "sqlite:data/dialpass.db".to_owned());
+    let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
+        // A store's URL may hold a password.
+        let scheme = url.split_once(':').map_or("text without a scheme", |(scheme, _)| scheme);
+        problems.add("store.url", scheme, "sqlite:PATH");
+        return None;
+    };
+    let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+    Some(StoreConfig { path: problems.resolve("store.url", &path), timeout })
+}
+
+fn keys(raw: RawKeys, problems: &mut Problems) -> Option<KeysConfig> {
+    let file = raw.server_key_file.as_deref();
+    let key = if file.is_some() { "keys.server_key_file" } else { "keys.server_key" };
+    let text = secrets::secret("keys", "server_key", raw.server_key, file, problems)?;
+    let server_keys = Arc::new(secrets::server_keys(&text, key, problems)?);
+    Some(KeysConfig { server_keys })
+}

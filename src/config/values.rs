@@ -1,0 +1,111 @@
+//! Values as they are written: durations in human form, hex digests, secrets that errors and
+//! `Debug` never show.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+/// A duration such as `"300ms"`, `"3m"`, `"1h 30m"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SpanVisitor;
+        impl Visitor<'_> for SpanVisitor {
+            type Value = Span;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as \"300ms\", \"3m\" or \"1h\"")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+                humantime::parse_duration(text)
+                    .map(Span)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_str(SpanVisitor)
+    }
+}
+
+/// A secret given in place. Neither `Debug` nor an error about its type shows it.
+#[derive(Clone)]
+pub struct SecretText(pub SecretString);
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => Ok(Self(SecretString::from(text))),
+            _ => {
+                Err(de::Error::custom("invalid type: a value that is not text, expected a string"))
+            }
+        }
+    }
+}
+
+/// A SHA-256 value as 64 hexadecimal digits. An error shows only how long the text was, because
+/// people put the secret itself here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Sha256Hex(pub [u8; 32]);
+
+impl fmt::Debug for Sha256Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha256Hex(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let refuse = |found: String| {
+            de::Error::custom(format!(
+                "invalid value: {found}, expected a SHA-256 value as 64 hexadecimal digits \
+                 (`dialpass new-secret` prints one with each secret)"
+            ))
+        };
+        let toml::Value::String(text) = toml::Value::deserialize(deserializer)? else {
+            return Err(refuse("a value that is not text".to_owned()));
+        };
+        let mut digest = [0; 32];
+        hex::decode_to_slice(text.trim(), &mut digest)
+            .map_err(|_| refuse(format!("text of {} characters", text.chars().count())))?;
+        Ok(Self(digest))
+    }
+}
+
+/// `{ burst, per }`: at most `burst` in any span of `per`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaValue {
+    /// How many.
+    pub burst: u32,
+    /// In how long a span.
+    pub per: Span,
+}
+
+/// A network (`10.0.0.0/8`) or a single address (`10.1.2.3`).
+#[derive(Debug, Clone, Copy)]
+pub struct Network(pub IpNet);
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse::<IpNet>()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+            .map(Self)
+            .map_err(|_| {
+                de::Error::custom(format!(
+                    "invalid value: {text:?}, expected an address (10.1.2.3) or a network (10.0.0.0/8)"
+                ))
+            })
+    }
+}

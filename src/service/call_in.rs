@@ -1,0 +1,162 @@
+//! getOTP: a caller ID becomes exactly one user, and that user a code.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::flood::FloodLimit;
+use super::{KnownUser, TenantParts};
+use crate::domain::caller_id::{CallerIdPlan, NoNumber};
+use crate::domain::grant::{Grant, Purpose, Subject};
+use crate::domain::otp::Otp;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::Attestation;
+use crate::domain::reason::Reason;
+use crate::domain::user::{Ambiguity, NotOne, User};
+use crate::store::{Issue, IssueRequest};
+
+/// What the phone system says of a call.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The caller ID as the phone system sent it.
+    pub caller_id: &'a str,
+    /// The STIR/SHAKEN attestation, if it sent one.
+    pub attestation: Option<&'a str>,
+}
+
+/// A code to be read to the caller.
+#[derive(Debug)]
+pub struct Told {
+    /// The code.
+    pub otp: Otp,
+    /// How long it still lives.
+    pub expires_in: Duration,
+}
+
+/// What was decided of a call, and why.
+#[derive(Debug)]
+pub struct CallDecision {
+    /// The code, or the true reason why there is none.
+    pub outcome: Result<Told, Reason>,
+    /// [`Reason::Issued`] or [`Reason::Repeated`], or the reason of the refusal.
+    pub reason: Reason,
+    /// The number that was read.
+    pub number: Option<PhoneNumber>,
+    /// The user it belongs to.
+    pub user: Option<KnownUser>,
+}
+
+/// Codes for the callers of one tenant.
+pub struct CallIn {
+    /// The tenant's directory, store and policies.
+    pub parts: TenantParts,
+    /// How caller IDs are read.
+    pub caller_ids: CallerIdPlan,
+    /// What to do when several users have the number.
+    pub ambiguity: Ambiguity,
+    /// The least attestation accepted; `None` accepts all.
+    pub minimum_attestation: Option<Attestation>,
+    /// The node's limit by caller, which also holds for numbers that belong to nobody.
+    pub calls_per_caller: FloodLimit<String>,
+}
+
+impl CallIn {
+    /// Decides one call. Ends by `deadline`, give or take the store's own timeout.
+    pub async fn decide(&self, call: Call<'_>, deadline: Instant) -> CallDecision {
+        let mut decision = CallDecision {
+            outcome: Err(Reason::NumberUnparseable),
+            reason: Reason::NumberUnparseable,
+            number: None,
+            user: None,
+        };
+        match self.issue(call, deadline, &mut decision).await {
+            Ok((told, reason)) => {
+                decision.outcome = Ok(told);
+                decision.reason = reason;
+            }
+            Err(reason) => {
+                decision.outcome = Err(reason);
+                decision.reason = reason;
+            }
+        }
+        decision
+    }
+
+    async fn issue(
+        &self,
+        call: Call<'_>,
+        deadline: Instant,
+        known: &mut CallDecision,
+    ) -> Result<(Told, Reason), Reason> {
+        let number = self.caller_ids.read(call.caller_id).map_err(|no_number| match no_number {
+            NoNumber::Withheld => Reason::NumberWithheld,
+            NoNumber::Unparseable => Reason::NumberUnparseable,
+        })?;
+        known.number = Some(number.clone());
+        if let Some(minimum) = self.minimum_attestation {
+            let vouched = call.attestation.and_then(Attestation::parse);
+            if !vouched.is_some_and(|attestation| attestation.satisfies(minimum)) {
+                return Err(Reason::AttestationTooLow);
+            }
+        }
+        self.calls_per_caller.admit(&number.key()).map_err(Reason::Flood)?;
+
+        let user = self.owner(&number, deadline).await?;
+        known.user = Some(KnownUser::from(&user));
+        if !user.enabled {
+            return Err(Reason::UserDisabled);
+        }
+        self.grant(&user, number).await
+    }
+
+    /// The one user who has `number`.
+    async fn owner(&self, number: &PhoneNumber, deadline: Instant) -> Result<User, Reason> {
+        let deadline = deadline.min(Instant::now() + self.parts.directory_deadline);
+        let candidates = self.parts.directory.find_by_number(number, deadline).await?;
+        candidates.exactly_one(number, &self.caller_ids.numbering, self.ambiguity).map_err(
+            |not_one| match not_one {
+                NotOne::Nobody => Reason::NumberUnknown,
+                NotOne::Several => Reason::NumberAmbiguous,
+            },
+        )
+    }
+
+    /// Records a grant for `user`, or finds the live one, and works out its code.
+    async fn grant(&self, user: &User, number: PhoneNumber) -> Result<(Told, Reason), Reason> {
+        let parts = &self.parts;
+        let now = parts.clock.now();
+        let subject = Subject {
+            tenant: parts.tenant.clone(),
+            purpose: Purpose::Call,
+            id: user.id.as_str().to_owned(),
+        };
+        let lifetime = i64::try_from(parts.otp.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let grant = Grant {
+            key_id: parts.keys.issuing(),
+            nonce: parts.random.nonce().ok_or(Reason::NoRandomness)?,
+            issued_at: now.as_secs(),
+            expires_at: now.as_secs().saturating_add(lifetime),
+            digits: parts.otp.digits,
+        };
+        let request = IssueRequest {
+            subject: subject.clone(),
+            number,
+            grant: grant.clone(),
+            usable_keys: parts.keys.ids(),
+            max_attempts: parts.otp.max_attempts,
+            limits: parts.limits,
+            now,
+        };
+        let (grant, reason) = match parts.grants.issue(request).await? {
+            Issue::Issued => (grant, Reason::Issued),
+            Issue::Repeat(live) => (live, Reason::Repeated),
+            Issue::CodesPerUser(wait) => return Err(Reason::CodesPerUser(wait)),
+            Issue::CallsPerNumber(wait) => return Err(Reason::CallsPerNumber(wait)),
+        };
+        // A row that says what no server key vouches for is a store that cannot be trusted.
+        let otp = parts.keys.code(&subject, &grant).ok_or(Reason::StoreUnavailable)?;
+        let left = grant.expires_at.saturating_sub(now.as_secs());
+        let expires_in = Duration::from_secs(u64::try_from(left).unwrap_or(0));
+        Ok((Told { otp, expires_in }, reason))
+    }
+}

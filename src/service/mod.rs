@@ -1,0 +1,77 @@
+//! What the gateway does, over the domain and the ports: a call becomes a code, a code becomes a
+//! login. No HTTP, no LDAP, no SQL.
+
+pub mod call_in;
+pub mod flood;
+pub mod login;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::directory::{Directory, DirectoryError};
+use crate::domain::clock::Clock;
+use crate::domain::otp::ServerKeys;
+use crate::domain::policy::{Limits, OtpPolicy};
+use crate::domain::random::Random;
+use crate::domain::reason::Reason;
+use crate::domain::tenant::TenantId;
+use crate::domain::user::User;
+use crate::store::{Grants, StoreError, Tries};
+
+/// What both operations of one tenant need.
+#[derive(Clone)]
+pub struct TenantParts {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its directory.
+    pub directory: Arc<dyn Directory>,
+    /// All that one request does at the directory ends within this.
+    pub directory_deadline: Duration,
+    /// Codes in the store.
+    pub grants: Arc<dyn Grants>,
+    /// Tries in the store.
+    pub tries: Arc<dyn Tries>,
+    /// The server's keys.
+    pub keys: Arc<ServerKeys>,
+    /// How codes are made.
+    pub otp: OtpPolicy,
+    /// The store's quotas.
+    pub limits: Limits,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Random bits.
+    pub random: Arc<dyn Random>,
+}
+
+/// Whom a decision was about, as the directory has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownUser {
+    /// The stable id.
+    pub id: String,
+    /// The directory's name for the user.
+    pub username: String,
+}
+
+impl From<&User> for KnownUser {
+    fn from(user: &User) -> Self {
+        Self { id: user.id.as_str().to_owned(), username: user.username.clone() }
+    }
+}
+
+impl From<DirectoryError> for Reason {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Unavailable => Self::DirectoryUnavailable,
+            DirectoryError::TimedOut => Self::DirectoryTimedOut,
+        }
+    }
+}
+
+impl From<StoreError> for Reason {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable => Self::StoreUnavailable,
+            StoreError::OutcomeUnknown => Self::StoreOutcomeUnknown,
+        }
+    }
+}
