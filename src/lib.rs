@@ -1,7 +1,36 @@
-//! dialpass
-#![forbid(unsafe_code)]
+//! dialpass: a gateway between a phone system and a user directory. A caller dials in and hears a
+//! one-time code; the code, with name and password, becomes a login.
+//!
+//! # The way a request goes
+//! ```text
+//! phone system ── PUT getOTP ──┐                          ┌─ directory  (LDAP/AD · file)
+//!                              ├─ http ──── service ──────┤
+//! login service ─ validateOTP ─┘  (TLS, client, limits)   └─ store      (SQLite)
+//!                                  all over: domain (numbers, codes, policies, clock)
+//! ```
+//!
+//! # Where what lives
+//! - [`domain`]: the telephony-to-directory logic, without I/O. Caller IDs are read in
+//!   [`domain::caller_id`], stored numbers in [`domain::stored_number`], codes derived in
+//!   [`domain::otp`].
+//! - [`service`]: what the gateway does. [`service::call_in`] is getOTP, [`service::login`] is
+//!   validateOTP, [`service::flood`] protects the node.
+//! - [`http`]: the wire. Who calls is found in [`http::identify`], what a refusal looks like in
+//!   [`http::error`], the operations in [`http::called_in_otp`].
+//! - [`directory`]: the port to people, with adapters for LDAP and for a file.
+//! - [`store`]: the ports to grants and budgets, with an adapter for SQLite.
+//! - [`config`], [`telemetry`], [`cli`]: the file, what operators see, the commands.
+//! - [`app`]: the composition root, the only place that names adapters.
+//!
+//! `domain` imports nothing from the crate; `service` sees `domain` and the ports; `http` sees
+//! `service` and `domain`, never an adapter. `tests/it/architecture.rs` holds the crate to it.
+
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod directory;
 pub mod domain;
+pub mod http;
 pub mod service;
 pub mod store;
+pub mod telemetry;

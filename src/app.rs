@@ -1,0 +1,359 @@
+//! The composition root: the one place that knows which adapters there are. It builds the gateway
+//! from a configuration, runs it, reads the configuration again on SIGHUP, and stops it.
+
+mod prepare;
+pub mod service_manager;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_server::{Server, ServerHandle};
+use actix_web::{App as WebApp, web};
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use self::prepare::Prepared;
+use self::prepare::{Lasting, Report, tls_settings};
+use crate::config::{self, Config, ConfigError, LogFormat};
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::random::SystemRandom;
+use crate::http::called_in_otp;
+use crate::http::gateway::{CurrentGateway, WaitingRoom};
+use crate::http::listener::{ListenerSettings, serve_plain, serve_tls};
+use crate::http::ops::{self, Ops};
+use crate::http::tls::{self, TlsState};
+use crate::store::sqlite::SqliteStore;
+use crate::telemetry::{logs, metrics};
+
+/// How often certificate files are looked at for changes.
+const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Something else: a port that is taken, a store that cannot be opened.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// Where a configuration comes from, so that it can be read again.
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// The environment's variables.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Source {
+    /// Reads and checks the configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        config::load(&self.path, &self.environment)
+    }
+}
+
+/// A gateway that is built and listens, and not yet running.
+pub struct App {
+    source: Source,
+    config: Config,
+    lasting: Lasting,
+    store: Arc<SqliteStore>,
+    gateway: Arc<CurrentGateway>,
+    ops: Arc<Ops>,
+    tls: Option<Arc<TlsState>>,
+    audit_file: Option<logs::AuditFile>,
+    public: Listener,
+    private: Option<Listener>,
+}
+
+/// A listener's server and its address.
+struct Listener {
+    server: Server,
+    address: SocketAddr,
+}
+
+/// Checks everything that can be checked of a configuration without touching the store or the
+/// network.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn check(source: &Source, runtime: &Handle) -> Result<(Config, Prepared), ConfigError> {
+    let config = source.load()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let prepared = Prepared::new(&source.path, &config, &clock, runtime)?;
+    load_tls(&source.path, &config)?;
+    Ok((config, prepared))
+}
+
+fn load_tls(file: &Path, config: &Config) -> Result<Option<TlsState>, ConfigError> {
+    tls_settings(&config.server).map(tls::watched).transpose().map_err(|error| {
+        Report(file).problem("server.tls", &error, "certificates, keys and lists in PEM that belong together")
+    })
+}
+
+impl App {
+    /// Builds the gateway and binds its listeners, in a runtime.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn build(source: Source) -> Result<Self, StartError> {
+        let runtime = Handle::current();
+        let config = source.load()?;
+        let audit_file = match &config.audit.file {
+            Some(path) => Some(logs::AuditFile::open(path.clone()).map_err(|error| {
+                Report(&source.path).problem("audit.file", &error, "a file that this user may append to")
+            })?),
+            None => None,
+        };
+        let format = match config.log.format {
+            LogFormat::Json => logs::Format::Json,
+            LogFormat::Human => logs::Format::Human,
+        };
+        logs::start(config.log.level, format, audit_file.clone()).context("logging cannot start")?;
+
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
+        let tls = load_tls(&source.path, &config)?.map(Arc::new);
+        let store = Arc::new(open_store(&config, &clock)?);
+        let lasting = Lasting {
+            grants: Arc::clone(&store) as _,
+            tries: Arc::clone(&store) as _,
+            clock,
+            random: Arc::new(SystemRandom),
+            waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
+        };
+        let gateway = prepared.gateway(&config, &lasting, tls.clone());
+        let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));
+        let ops = Arc::new(Ops {
+            directories: ArcSwap::from_pointee(named(&prepared)),
+            store: Arc::clone(&store) as _,
+            metrics: metrics::start().context("metrics cannot start")?,
+        });
+        let public = public_listener(&config, &gateway, tls.clone())?;
+        let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
+        watch_certificates(tls.as_ref(), &prepared);
+        Ok(Self { source, config, lasting, store, gateway, ops, tls, audit_file, public, private })
+    }
+
+    /// Where the public listener listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.public.address
+    }
+
+    /// Runs until SIGTERM or SIGINT, then finishes what is in flight.
+    ///
+    /// # Errors
+    /// If a listener fails or a signal cannot be listened for.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let Self { source, config, lasting, store, gateway, ops, tls, audit_file, public, private } =
+            self;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let public_handle = public.server.handle();
+        let private_handle = private.as_ref().map(|listener| listener.server.handle());
+        tracing::info!(
+            listen = %public.address,
+            tls = tls.is_some(),
+            ops = private.as_ref().map(|listener| listener.address.to_string()),
+            tenants = config.tenants.len(),
+            "ready"
+        );
+        let serving = tokio::spawn(public.server);
+        let operating = private.map(|listener| tokio::spawn(listener.server));
+        service_manager::ready();
+        service_manager::keep_watchdog_quiet();
+
+        let mut reloading = Reload { source, config, lasting, gateway, ops, tls, audit_file };
+        let mut serving = serving;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => {
+                    service_manager::reloading();
+                    reloading.reload();
+                    service_manager::ready();
+                }
+                ended = &mut serving => {
+                    ended.context("the public listener panicked")?.context("the public listener failed")?;
+                    break;
+                }
+            }
+        }
+        service_manager::stopping();
+        tracing::info!("stopping: requests in flight are finished, new connections are refused");
+        stop(public_handle, private_handle).await;
+        if let Some(operating) = operating {
+            operating.abort();
+        }
+        store.shutdown();
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn stop(public: ServerHandle, private: Option<ServerHandle>) {
+    public.stop(true).await;
+    if let Some(private) = private {
+        private.stop(false).await;
+    }
+}
+
+fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<SqliteStore> {
+    let path = &config.store.path;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.exists()
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        std::fs::DirBuilder::new().mode(0o700).create(folder).with_context(|| {
+            format!("the store's folder {} cannot be made: create it, owned by this user", folder.display())
+        })?;
+    }
+    SqliteStore::open(path, config.store.timeout, Arc::clone(clock))
+        .with_context(|| format!("store.url names {}, which cannot be opened", path.display()))
+}
+
+fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn crate::directory::Directory>)> {
+    let directories = prepared.directories.iter();
+    directories.map(|(tenant, directory)| (tenant.to_string(), Arc::clone(directory))).collect()
+}
+
+fn bind(key: &str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("{key} = {address} cannot be listened on: is another server there, or is the port below 1024?")
+    })?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn public_listener(
+    config: &Config,
+    gateway: &Arc<CurrentGateway>,
+    tls: Option<Arc<TlsState>>,
+) -> anyhow::Result<Listener> {
+    let (listener, address) = bind("server.listen", config.server.listen)?;
+    let mut settings = ListenerSettings {
+        shutdown_timeout: config.server.shutdown_timeout,
+        request_head_timeout: config.server.request_deadline,
+        ..ListenerSettings::default()
+    };
+    if let Some(workers) = config.server.workers {
+        settings.workers = workers;
+    }
+    let data = web::Data::from(Arc::clone(gateway));
+    let app = move || WebApp::new().app_data(data.clone()).configure(called_in_otp::routes);
+    let server = match tls {
+        Some(tls) => serve_tls("api", listener, tls, &settings, app),
+        None => serve_plain("api", listener, &settings, app),
+    }
+    .context("the public listener cannot start")?;
+    Ok(Listener { server, address })
+}
+
+fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> {
+    let (listener, address) = bind("ops.listen", listen)?;
+    let settings = ListenerSettings { workers: 1, ..ListenerSettings::default() };
+    let data = web::Data::from(Arc::clone(ops));
+    let app = move || WebApp::new().app_data(data.clone()).configure(ops::routes);
+    let server = serve_plain("ops", listener, &settings, app)
+        .context("the operators' listener cannot start")?;
+    Ok(Listener { server, address })
+}
+
+fn watch_certificates(tls: Option<&Arc<TlsState>>, prepared: &Prepared) {
+    if let Some(tls) = tls {
+        metrics::certificate_expiry(tls.current().certificate_expires_at);
+        tokio::spawn(Arc::clone(tls).watch(LOOK_AT_CERTIFICATES));
+    }
+    if let Some(forwarded_ca) = prepared.forwarded_ca() {
+        tokio::spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));
+    }
+}
+
+/// What reading the configuration again replaces.
+struct Reload {
+    source: Source,
+    config: Config,
+    lasting: Lasting,
+    gateway: Arc<CurrentGateway>,
+    ops: Arc<Ops>,
+    tls: Option<Arc<TlsState>>,
+    audit_file: Option<logs::AuditFile>,
+}
+
+impl Reload {
+    /// Reads everything again; if anything is wrong, reports it and changes nothing.
+    fn reload(&mut self) {
+        if let Some(audit_file) = &self.audit_file
+            && let Err(error) = audit_file.reopen()
+        {
+            tracing::error!(%error, "the audit file cannot be opened again; the one opened before stays in use");
+        }
+        match self.try_reload() {
+            Ok(()) => tracing::info!("the configuration was read again and is in force"),
+            Err(error) => {
+                for problem in &error.problems {
+                    tracing::error!(%problem, "the new configuration is not usable; the old one stays in force");
+                }
+            }
+        }
+    }
+
+    fn try_reload(&mut self) -> Result<(), ConfigError> {
+        let file = &self.source.path;
+        let config = self.source.load()?;
+        self.refuse_what_needs_a_restart(&config)?;
+        let runtime = Handle::current();
+        let prepared = Prepared::new(file, &config, &self.lasting.clock, &runtime)?;
+        if let (Some(tls), Some(settings)) = (&self.tls, tls_settings(&config.server)) {
+            let tls = tls.load_from(settings).map_err(|error| {
+                Report(file).problem("server.tls", &error, "certificates, keys and lists in PEM that belong together")
+            })?;
+            metrics::certificate_expiry(tls.certificate_expires_at);
+        }
+        if let Some(forwarded_ca) = prepared.forwarded_ca() {
+            runtime.spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));
+        }
+        let gateway = prepared.gateway(&config, &self.lasting, self.tls.clone());
+        self.gateway.store(Arc::new(gateway));
+        self.ops.directories.store(Arc::new(named(&prepared)));
+        self.config = config;
+        Ok(())
+    }
+
+    /// Refuses changes that a running process cannot take on.
+    fn refuse_what_needs_a_restart(&self, new: &Config) -> Result<(), ConfigError> {
+        let (old, report) = (&self.config, Report(&self.source.path));
+        let changes = [
+            ("server.listen", old.server.listen != new.server.listen),
+            ("server.tls", old.server.tls.is_some() != new.server.tls.is_some()),
+            ("server.workers", old.server.workers != new.server.workers),
+            ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
+            ("store.url", old.store.path != new.store.path),
+            ("store.timeout", old.store.timeout != new.store.timeout),
+            ("log.level", old.log.level != new.log.level),
+            ("log.format", old.log.format != new.log.format),
+            ("audit.file", old.audit.file != new.audit.file),
+        ];
+        match changes.iter().find(|(_, changed)| *changed) {
+            Some((key, _)) => Err(report.problem(
+                key,
+                &"a value other than the running one",
+                "the running value, or a restart",
+            )),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! From a checked configuration to what the gateway is made of: directories, clients, TLS. The
+//! adapters' own checks are reported in the configuration's terms.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::config::{
+    ClientConfig, Config, ConfigError, CredentialConfig, DirectoryConfig, FloodConfig, LdapConfig,
+    NumberMatchConfig, PinConfig, Problem, ServerConfig, StatusStyle as ConfiguredStyle,
+    TenantConfig,
+};
+use crate::directory::Directory;
+use crate::directory::file::FileDirectory;
+use crate::directory::ldap::{
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, NumberMatch,
+    ServerUrl, check_filter, tls_config,
+};
+use crate::domain::clock::Clock;
+use crate::domain::policy::Quota;
+use crate::domain::random::Random;
+use crate::domain::tenant::TenantId;
+use crate::http::authorization::SecretHash;
+use crate::http::client::Operation;
+use crate::http::client_table::{
+    BasicCredential, CertificatePin, ClientEntry, ClientTable, Credentials,
+};
+use crate::http::error::StatusStyle;
+use crate::http::gateway::{Gateway, Tenant, WaitingRoom};
+use crate::http::identify::Gate;
+use crate::http::jwks::{Jwks, JwksSource};
+use crate::http::oauth2::OAuth2Rule;
+use crate::http::proxy::TrustedProxies;
+use crate::http::signing_keys::SigningAlgorithm;
+use crate::http::tls::{self, ClientCaState, ClientCertificates, TlsSettings, TlsState};
+use crate::service::TenantParts;
+use crate::service::call_in::CallIn;
+use crate::service::flood::FloodLimit;
+use crate::service::login::Login;
+use crate::store::{Grants, Tries};
+
+/// What lives as long as the process.
+pub struct Lasting {
+    /// Codes.
+    pub grants: Arc<dyn Grants>,
+    /// Tries.
+    pub tries: Arc<dyn Tries>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Random bits.
+    pub random: Arc<dyn Random>,
+    /// Where refused logins wait.
+    pub waiting: Arc<WaitingRoom>,
+}
+
+/// What one reading of the configuration makes, before there is a store.
+pub struct Prepared {
+    /// Each tenant's directory, in the configuration's order.
+    pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
+    clients: Arc<ClientTable>,
+    jwks: Option<Arc<Jwks>>,
+    forwarded_ca: Option<Arc<ClientCaState>>,
+}
+
+impl Prepared {
+    /// Makes the adapters, connecting to nothing yet. `runtime` is where they will work.
+    ///
+    /// # Errors
+    /// What an adapter says of its part of the configuration.
+    pub fn new(
+        file: &Path,
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Result<Self, ConfigError> {
+        let report = Report(file);
+        let mut directories: Vec<(TenantId, Arc<dyn Directory>)> = Vec::new();
+        for tenant in &config.tenants {
+            directories.push((tenant.id.clone(), directory(tenant, runtime, &report)?));
+        }
+        let mut entries = Vec::new();
+        for tenant in &config.tenants {
+            for client in &tenant.clients {
+                entries.push(entry(&tenant.id, client));
+            }
+        }
+        let clients = ClientTable::new(entries)
+            .map_err(|error| report.problem("tenants.clients", &error, "clients that differ"))?;
+        let forwarded_ca = forwarded_ca(&config.server, &report)?.map(Arc::new);
+        let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
+        Ok(Self { directories, clients: Arc::new(clients), jwks, forwarded_ca })
+    }
+
+    /// Makes the gateway that the handlers use.
+    #[must_use]
+    pub fn gateway(
+        &self,
+        config: &Config,
+        lasting: &Lasting,
+        tls: Option<Arc<TlsState>>,
+    ) -> Gateway {
+        let flood = &config.server.limits;
+        let directories: HashMap<_, _> = self.directories.iter().cloned().collect();
+        let tenants = config.tenants.iter().filter_map(|tenant| {
+            let directory = Arc::clone(directories.get(&tenant.id)?);
+            let tenant_of = self::tenant(tenant, config, flood, directory, lasting);
+            Some((tenant.id.clone(), Arc::new(tenant_of)))
+        });
+        Gateway {
+            tenants: tenants.collect(),
+            gate: Gate {
+                clients: Arc::clone(&self.clients),
+                proxies: TrustedProxies(config.server.trusted_proxies.clone()),
+                tls,
+                forwarded_ca: self.forwarded_ca.clone(),
+                jwks: self.jwks.clone(),
+                clock: Arc::clone(&lasting.clock),
+            },
+            by_client: FloodLimit::new(flood.requests_per_client, keys(flood)),
+            by_address: FloodLimit::new(flood.requests_per_address, keys(flood)),
+            request_deadline: config.server.request_deadline,
+            clock: Arc::clone(&lasting.clock),
+            waiting: Arc::clone(&lasting.waiting),
+        }
+    }
+
+    /// What has to be watched for changes while this reading is in force.
+    #[must_use]
+    pub fn forwarded_ca(&self) -> Option<Arc<ClientCaState>> {
+        self.forwarded_ca.clone()
+    }
+}
+
+/// The settings of the public listener's TLS.
+#[must_use]
+pub fn tls_settings(server: &ServerConfig) -> Option<TlsSettings> {
+    use crate::config::ClientCertificates as Configured;
+    server.tls.as_ref().map(|tls| TlsSettings {
+        certificate: tls.certificate.clone(),
+        private_key: tls.private_key.clone(),
+        client_ca: tls.client_ca.clone(),
+        client_certificates: match tls.client_certificates {
+            Configured::Required => ClientCertificates::Required,
+            Configured::Optional => ClientCertificates::Optional,
+            Configured::Off => ClientCertificates::Off,
+        },
+        crl_files: tls.crl_files.clone(),
+    })
+}
+
+/// Reports an adapter's complaint as a problem of the configuration.
+pub struct Report<'a>(pub &'a Path);
+
+impl Report<'_> {
+    /// An error of one problem.
+    pub fn problem(
+        &self,
+        key: &str,
+        found: &dyn std::fmt::Display,
+        accepted: &str,
+    ) -> ConfigError {
+        ConfigError {
+            problems: vec![Problem {
+                file: self.0.display().to_string(),
+                key: key.to_owned(),
+                found: found.to_string(),
+                accepted: accepted.to_owned(),
+            }],
+        }
+    }
+}
+
+fn keys(flood: &FloodConfig) -> NonZeroUsize {
+    NonZeroUsize::new(flood.tracked_keys).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn tenant(
+    tenant: &TenantConfig,
+    config: &Config,
+    flood: &FloodConfig,
+    directory: Arc<dyn Directory>,
+    lasting: &Lasting,
+) -> Tenant {
+    let timeout = match &tenant.directory {
+        DirectoryConfig::Ldap(ldap) => ldap.timeout,
+        DirectoryConfig::File(_) => config.server.request_deadline / 2,
+    };
+    let parts = TenantParts {
+        tenant: tenant.id.clone(),
+        directory,
+        directory_deadline: timeout * 2,
+        grants: Arc::clone(&lasting.grants),
+        tries: Arc::clone(&lasting.tries),
+        keys: Arc::clone(&config.keys.server_keys),
+        otp: tenant.otp,
+        limits: tenant.limits,
+        clock: Arc::clone(&lasting.clock),
+        random: Arc::clone(&lasting.random),
+    };
+    let per_caller = at_least(flood.calls_per_caller, tenant.limits.calls_per_number);
+    Tenant {
+        call_in: CallIn {
+            parts: parts.clone(),
+            caller_ids: tenant.caller_ids.clone(),
+            ambiguity: tenant.ambiguity,
+            minimum_attestation: tenant.minimum_attestation,
+            calls_per_caller: FloodLimit::new(per_caller, keys(flood)),
+        },
+        login: Login { parts, policy: tenant.login },
+        style: match tenant.status_style {
+            ConfiguredStyle::PhenixId => StatusStyle::PhenixId,
+            ConfiguredStyle::Http => StatusStyle::Http,
+        },
+        spoken: tenant.spoken,
+    }
+}
+
+/// `flood`, widened where it would let through less than the policy `quota` does: a node's
+/// protection must never refuse what the policy allows.
+fn at_least(flood: Quota, quota: Quota) -> Quota {
+    let burst = flood.burst.max(quota.burst);
+    // The time for one more, at the faster of the two rates.
+    let one = (flood.per / flood.burst.max(1)).min(quota.per / quota.burst.max(1));
+    Quota { burst, per: one * burst }
+}
+
+fn directory(
+    tenant: &TenantConfig,
+    runtime: &Handle,
+    report: &Report<'_>,
+) -> Result<Arc<dyn Directory>, ConfigError> {
+    let plan = tenant.caller_ids.numbering;
+    match &tenant.directory {
+        DirectoryConfig::File(file) => {
+            let directory = FileDirectory::open(&file.file, plan, runtime.clone()).map_err(|error| {
+                report.problem("tenants.directory.file", &error, "a file like config/people.toml")
+            })?;
+            Ok(Arc::new(directory))
+        }
+        DirectoryConfig::Ldap(ldap) => {
+            let settings = ldap_settings(ldap, tenant, report)?;
+            Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
+        }
+    }
+}
+
+fn ldap_settings(
+    ldap: &LdapConfig,
+    tenant: &TenantConfig,
+    report: &Report<'_>,
+) -> Result<LdapSettings, ConfigError> {
+    let key = |name: &str| format!("{}.{name}", ldap.key);
+    let read = |name: &str, path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| report.problem(&key(name), &error, "a file that this user may read"))
+    };
+    let mut servers = Vec::new();
+    for (index, url) in ldap.servers.iter().enumerate() {
+        servers.push(ServerUrl::parse(url).map_err(|error| {
+            report.problem(&key(&format!("servers[{index}]")), &error, "ldap://HOST[:PORT] or ldaps://HOST[:PORT]")
+        })?);
+    }
+    check_filter(&ldap.user_filter)
+        .map_err(|error| report.problem(&key("user_filter"), &error, "an LDAP filter (RFC 4515)"))?;
+    let needs_tls = ldap.start_tls || servers.iter().any(ServerUrl::is_ldaps);
+    let tls = if needs_tls {
+        let ca = ldap.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
+        let pair = match &ldap.client_certificate {
+            Some((chain, private_key)) => Some((
+                read("client_certificate", chain)?,
+                read("client_private_key", private_key)?,
+            )),
+            None => None,
+        };
+        let pair = pair.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
+        Some(tls_config(ca.as_deref(), pair).map_err(|error| {
+            report.problem(&key("ca_file"), &error, "PEM certificates and keys that belong together")
+        })?)
+    } else {
+        None
+    };
+    Ok(LdapSettings {
+        servers,
+        start_tls: ldap.start_tls,
+        tls,
+        bind_dn: ldap.bind_dn.clone(),
+        bind_password: ldap.bind_password.clone(),
+        base_dn: ldap.base_dn.clone(),
+        user_filter: ldap.user_filter.clone(),
+        phone_attributes: ldap.phone_attributes.clone(),
+        username_attribute: ldap.username_attribute.clone(),
+        id_attribute: ldap.id_attribute.clone(),
+        number_match: match ldap.number_match {
+            NumberMatchConfig::Equality => NumberMatch::Equality,
+            NumberMatchConfig::Patterns => NumberMatch::Patterns,
+        },
+        size_limit: DEFAULT_SIZE_LIMIT,
+        timeout: ldap.timeout,
+        search_connections: ldap.search_connections,
+        searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
+        bind_connections: ldap.bind_connections,
+        plan: tenant.caller_ids.numbering,
+    })
+}
+
+fn entry(tenant: &TenantId, client: &ClientConfig) -> ClientEntry {
+    let mut operations = Vec::new();
+    if client.get_otp {
+        operations.push(Operation::GetOtp);
+    }
+    if client.validate_otp {
+        operations.push(Operation::ValidateOtp);
+    }
+    let mut credentials = Credentials::default();
+    for credential in &client.credentials {
+        match credential {
+            CredentialConfig::Basic { username, password_sha256 } => {
+                credentials.basic = Some(BasicCredential {
+                    username: username.clone(),
+                    password_sha256: SecretHash::new(*password_sha256),
+                });
+            }
+            CredentialConfig::Bearer { token_sha256 } => {
+                credentials.bearer = Some(SecretHash::new(*token_sha256));
+            }
+            CredentialConfig::Certificate(pin) => {
+                credentials.certificate = Some(match pin {
+                    PinConfig::SanDns(name) => CertificatePin::SanDns(name.clone()),
+                    PinConfig::SanUri(uri) => CertificatePin::SanUri(uri.clone()),
+                    PinConfig::Sha256(sha256) => CertificatePin::Sha256(*sha256),
+                });
+            }
+            CredentialConfig::OAuth2(oauth2) => {
+                credentials.oauth2 = Some(OAuth2Rule {
+                    issuer: oauth2.issuer.clone(),
+                    audience: oauth2.audience.clone(),
+                    jwks_url: oauth2.jwks_url.clone(),
+                    scope: oauth2.scope.clone(),
+                    algorithms: oauth2
+                        .algorithms
+                        .iter()
+                        .filter_map(|name| SigningAlgorithm::parse(name))
+                        .collect(),
+                    client_id: oauth2.client_id.clone(),
+                    sub: oauth2.sub.clone(),
+                });
+            }
+            CredentialConfig::Anonymous(addresses) => {
+                credentials.anonymous = Some(addresses.clone());
+            }
+        }
+    }
+    ClientEntry { tenant: tenant.clone(), name: client.name.clone(), operations, credentials }
+}
+
+fn forwarded_ca(
+    server: &ServerConfig,
+    report: &Report<'_>,
+) -> Result<Option<ClientCaState>, ConfigError> {
+    let Some(ca) = server.proxy_client_ca.clone().filter(|_| !server.trusted_proxies.is_empty())
+    else {
+        return Ok(None);
+    };
+    let crl_files = server.tls.as_ref().map(|tls| tls.crl_files.clone()).unwrap_or_default();
+    tls::ClientVerifier::watched(ca, crl_files)
+        .map(Some)
+        .map_err(|error| report.problem("server.proxy_client_ca", &error, "a PEM file of CA certificates"))
+}
+
+fn jwks(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    runtime: &Handle,
+    report: &Report<'_>,
+) -> Result<Option<Jwks>, ConfigError> {
+    let mut sources = Vec::new();
+    let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
+    for credential in clients.flat_map(|client| &client.credentials) {
+        let CredentialConfig::OAuth2(oauth2) = credential else { continue };
+        let ca_pem = match &oauth2.ca_file {
+            Some(path) => Some(std::fs::read(path).map_err(|error| {
+                report.problem(&format!("{}.ca_file", oauth2.key), &error, "a file that this user may read")
+            })?),
+            None => None,
+        };
+        sources.push(JwksSource { url: oauth2.jwks_url.clone(), ca_pem });
+    }
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    Jwks::start(&sources, clock, runtime)
+        .map(Some)
+        .map_err(|error| report.problem("tenants.clients.oauth2", &error, "an https URL with a CA that is trusted"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_flood_limit_of_a_caller_is_never_tighter_than_the_policy() {
+        let minute = |burst| Quota { burst, per: Duration::from_mins(1) };
+        assert_eq!(at_least(minute(30), minute(5)), minute(30));
+        assert_eq!(at_least(minute(30), minute(90)), minute(90));
+        let slow = Quota { burst: 60, per: Duration::from_hours(1) };
+        let both = at_least(minute(30), slow);
+        assert_eq!((both.burst, both.per), (60, Duration::from_mins(2)), "the larger burst, at the faster rate");
+    }
+}

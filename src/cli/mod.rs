@@ -1,0 +1,168 @@
+//! The commands: `serve`, `demo`, and what helps to set up and to look things up.
+
+mod demo;
+mod dev_certs;
+mod lookup;
+mod secrets;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::runtime::{Handle, Runtime};
+
+use crate::app::{self, App, Source, StartError};
+use crate::config::ConfigError;
+
+/// Exit status for a configuration that cannot be used (`EX_CONFIG`, sysexits.h).
+const EX_CONFIG: u8 = 78;
+
+/// A call becomes a one-time code, a code becomes a login.
+///
+/// A user dials your number; your phone system asks this gateway, with the caller's number, for a
+/// code; the user logs in with name, password and code; your login service asks this gateway
+/// whether that is right.
+#[derive(Parser)]
+#[command(name = "dialpass", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+A first look, with people and a store of its own:
+  dialpass demo
+
+A real one:
+  dialpass dev-certs                               certificates to try TLS with, into certs/
+  dialpass new-secret > certs/server-key.hex       the key that codes derive from
+  dialpass check-config --config dialpass.toml     says what is wrong with it, and where
+  dialpass lookup --config dialpass.toml 0701234567    who would that caller be?
+  dialpass serve --config dialpass.toml
+
+Exit status: 0 done; 1 failed; 2 wrong arguments; 78 the configuration cannot be used.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    ///
+    /// SIGTERM finishes what is in flight and stops; SIGHUP reads the configuration and the
+    /// certificates again, and keeps the old ones if the new ones are not usable.
+    Serve {
+        /// The configuration file; config/default.toml documents every key.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Run the gateway with a few people built in, and print curl lines to try.
+    Demo {
+        /// Where to listen.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+        listen: std::net::SocketAddr,
+    },
+    /// Check a configuration file: every problem with file, key, what was found, what is accepted.
+    CheckConfig {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Say how a caller ID is read and who it would be.
+    ///
+    /// Exit status 0 if exactly one enabled user has the number, else 1.
+    Lookup {
+        /// The caller ID, as the phone system would send it.
+        number: String,
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The tenant; needed where there are several.
+        #[arg(long, value_name = "ID")]
+        tenant: Option<String>,
+    },
+    /// Print 32 random bytes as hex, and on standard error their SHA-256 as the configuration
+    /// wants it for a password or a token.
+    NewSecret,
+    /// Read a password from standard input and print its argon2 hash for a people file.
+    HashPassword,
+    /// Make a CA, a server certificate and a client certificate to try TLS with.
+    ///
+    /// For trying only: the CA's key is thrown away.
+    DevCerts {
+        /// The folder to write to.
+        #[arg(long, value_name = "DIR", default_value = "certs")]
+        dir: PathBuf,
+        /// A further name or address of the server; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        host: Vec<String>,
+        /// The DNS name in the client certificate.
+        #[arg(long, value_name = "NAME", default_value = "pbx.example.com")]
+        client: String,
+        /// Replace files that are there.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let ended = match cli.command {
+        Command::Serve { config } => serve(config),
+        Command::Demo { listen } => demo::run(listen),
+        Command::CheckConfig { config } => check_config(config),
+        Command::Lookup { number, config, tenant } => {
+            runtime().and_then(|runtime| runtime.block_on(lookup::run(&number, config, tenant)))
+        }
+        Command::NewSecret => secrets::new_secret(),
+        Command::HashPassword => secrets::hash_password(),
+        Command::DevCerts { dir, host, client, force } => {
+            dev_certs::run(&dir, &host, &client, force)
+        }
+    };
+    match ended {
+        Ok(status) => status,
+        Err(StartError::Config(error)) => {
+            eprintln!("{error}");
+            ExitCode::from(EX_CONFIG)
+        }
+        Err(StartError::Other(error)) => {
+            eprintln!("dialpass: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How a command ended: its exit status, or why it failed.
+type Ended = Result<ExitCode, StartError>;
+
+fn runtime() -> Result<Runtime, StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.map_err(anyhow::Error::from)?)
+}
+
+fn source(path: PathBuf) -> Source {
+    Source { path, environment: std::env::vars().collect() }
+}
+
+fn serve(config: PathBuf) -> Ended {
+    runtime()?.block_on(async {
+        App::build(source(config))?.run().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn check_config(path: PathBuf) -> Ended {
+    let source = source(path);
+    runtime()?.block_on(async {
+        let (config, _) = app::check(&source, &Handle::current())?;
+        for tenant in &config.tenants {
+            println!("tenant {}: {} clients", tenant.id, tenant.clients.len());
+        }
+        println!("{}: good", source.path.display());
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The error of an argument that does not fit the configuration.
+fn wrong_argument(path: &std::path::Path, key: &str, found: &str, accepted: &str) -> StartError {
+    StartError::Config(ConfigError::one(path, key, found, accepted))
+}

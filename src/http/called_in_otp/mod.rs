@@ -1,0 +1,33 @@
+//! The called-in OTP API: getOTP for phone systems, validateOTP for login services.
+
+mod body;
+mod exchange;
+mod get_otp;
+mod validate_otp;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::error::Refused;
+use super::gateway::CurrentGateway;
+
+/// Where a code is asked for.
+pub const GET_OTP: &str = "/api/authentication/getOTP";
+/// Where a login is asked about.
+pub const VALIDATE_OTP: &str = "/api/authentication/validateOTP";
+/// The same without a password, under the name that token logins have.
+pub const OTP_TOKEN_AUTH: &str = "/api/authentication/otp_token_auth";
+
+/// Adds the routes. The handlers look at the method themselves, so that every answer has one form.
+pub fn routes(app: &mut ServiceConfig) {
+    app.route(GET_OTP, web::to(get_otp::get_otp))
+        .route(VALIDATE_OTP, web::to(validate_otp::validate_otp))
+        .route(OTP_TOKEN_AUTH, web::to(validate_otp::otp_token_auth))
+        .default_service(web::to(not_found));
+}
+
+/// The answer where there is nothing.
+async fn not_found(request: HttpRequest, gateway: web::Data<CurrentGateway>) -> HttpResponse {
+    let request_id = exchange::new_request_id();
+    Refused::NotFound.answer(&request, &request_id, gateway.load().clock.now())
+}

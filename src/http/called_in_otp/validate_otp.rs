@@ -1,0 +1,111 @@
+//! `PUT /api/authentication/validateOTP` and its alias: the login service asks about a login.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::body::{self, ValidateOtpBody};
+use super::exchange::{Exchange, Refusal};
+use crate::domain::reason::Reason;
+use crate::domain::secret::Password;
+use crate::http::client::Operation;
+use crate::http::error::Refused;
+use crate::http::gateway::CurrentGateway;
+use crate::service::KnownUser;
+use crate::service::login::{LoginAttempt, LoginDecision, refusal_time};
+
+/// The answer that a login is right.
+#[derive(Serialize)]
+struct LoginBody<'a> {
+    username: &'a str,
+    userid: &'a str,
+}
+
+/// Handles validateOTP.
+pub(super) async fn validate_otp(
+    request: HttpRequest,
+    payload: web::Payload,
+    gateway: web::Data<CurrentGateway>,
+) -> HttpResponse {
+    answer(Exchange::begin(request, &gateway, "validateOTP"), payload, true).await
+}
+
+/// Handles the alias that carries no password.
+pub(super) async fn otp_token_auth(
+    request: HttpRequest,
+    payload: web::Payload,
+    gateway: web::Data<CurrentGateway>,
+) -> HttpResponse {
+    answer(Exchange::begin(request, &gateway, "otp_token_auth"), payload, false).await
+}
+
+async fn answer(
+    mut exchange: Exchange,
+    payload: web::Payload,
+    carries_password: bool,
+) -> HttpResponse {
+    match decide(&mut exchange, payload, carries_password).await {
+        Ok(user) => {
+            let body = LoginBody { username: &user.username, userid: &user.id };
+            let body = serde_json::to_string(&body).expect("texts always serialise");
+            exchange.grant(Reason::LoggedIn, "application/json", body)
+        }
+        Err(Held { refusal, until }) => {
+            if let Some(until) = until {
+                let _seat = exchange.gateway.waiting.take();
+                sleep_until(until).await;
+            }
+            exchange.refuse(&refusal)
+        }
+    }
+}
+
+/// A refusal, and until when it is held back.
+struct Held {
+    refusal: Refusal,
+    until: Option<Instant>,
+}
+
+impl From<Refusal> for Held {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, until: None }
+    }
+}
+
+/// Decides a login. Nothing that it used is held when it returns: a refusal waits alone.
+async fn decide(
+    exchange: &mut Exchange,
+    payload: web::Payload,
+    carries_password: bool,
+) -> Result<KnownUser, Held> {
+    let tenant = exchange.admit(Operation::ValidateOtp).await?;
+    let body: ValidateOtpBody = timeout_at(exchange.deadline, body::read(&exchange.request, payload))
+        .await
+        .unwrap_or(Err(Refused::BodyTooSlow))
+        .map_err(Refusal::plain)?;
+    exchange.trail.client_ip = body.clientip;
+    let policy = tenant.login.policy;
+    if carries_password && policy.password_required && body.password.is_none() {
+        return Err(Refusal::plain(Refused::BadRequest("the field password is missing")).into());
+    }
+    if !exchange.gateway.waiting.has_room() {
+        return Err(Refusal::decided(Reason::Flood(policy.refusal_floor), tenant.style).into());
+    }
+    let attempt = LoginAttempt {
+        username: body.username,
+        password: body.password.and_then(Password::parse),
+        otp: body.otp,
+        carries_password,
+    };
+    let decision = timeout_at(exchange.deadline, tenant.login.decide(attempt, exchange.deadline))
+        .await
+        .unwrap_or(LoginDecision { user: Err(Reason::DeadlinePassed), known: None });
+    exchange.trail.user = decision.known;
+    decision.user.map_err(|reason| Held {
+        until: reason.depended_on_a_backend().then(|| {
+            let floor = policy.refusal_floor;
+            refusal_time(exchange.arrived, Instant::now(), floor, exchange.deadline)
+        }),
+        refusal: Refusal::decided(reason, tenant.style),
+    })
+}

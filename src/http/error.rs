@@ -1,0 +1,304 @@
+//! What a client sees of a refusal: one file, one match, nothing of the true reason.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, Accept, Header, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::reason::Reason;
+
+/// When a client may ask again after the directory or the store was down.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
+
+/// Which statuses a tenant's clients see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StatusStyle {
+    /// 200 and 403 only, as the phone systems built for this API expect.
+    #[default]
+    PhenixId,
+    /// 429 and 503, each with `Retry-After`, where they fit.
+    Http,
+}
+
+/// A refusal as it goes over the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// 400, with what is wrong with the body.
+    BadRequest(&'static str),
+    /// 401 with `WWW-Authenticate`: no credential at all.
+    NoCredential,
+    /// 403: no, for whatever reason.
+    Forbidden,
+    /// 404: no such path.
+    NotFound,
+    /// 405 with `Allow`.
+    MethodNotAllowed,
+    /// 408: the body did not come within the deadline.
+    BodyTooSlow,
+    /// 413: the body is too large.
+    TooLarge,
+    /// 415: the body is not JSON by its media type.
+    UnsupportedMediaType,
+    /// 429 with `Retry-After`.
+    RateLimited(Duration),
+    /// 503 with `Retry-After`.
+    Unavailable,
+}
+
+impl Refused {
+    /// How a decision for `reason` looks to a client that sees `style`.
+    #[must_use]
+    pub fn of(reason: Reason, style: StatusStyle) -> Self {
+        let seen = match reason {
+            Reason::Flood(wait)
+            | Reason::CodesPerUser(wait)
+            | Reason::CallsPerNumber(wait)
+            | Reason::WrongPasswordsPerUser(wait)
+            | Reason::WrongCodesPerUser(wait) => Self::RateLimited(wait),
+            Reason::DirectoryUnavailable
+            | Reason::DirectoryTimedOut
+            | Reason::StoreUnavailable
+            | Reason::StoreOutcomeUnknown
+            | Reason::NoRandomness
+            | Reason::DeadlinePassed => Self::Unavailable,
+            // The first three are no refusals; whoever asks what they look like as one gets a no.
+            Reason::Issued
+            | Reason::Repeated
+            | Reason::LoggedIn
+            | Reason::NumberWithheld
+            | Reason::NumberUnparseable
+            | Reason::NumberUnknown
+            | Reason::NumberAmbiguous
+            | Reason::AttestationTooLow
+            | Reason::UserDisabled
+            | Reason::NameMalformed
+            | Reason::UserUnknown
+            | Reason::UserAmbiguous
+            | Reason::NoLiveCode
+            | Reason::CodeWrong
+            | Reason::CodeMalformed
+            | Reason::CodeGone
+            | Reason::PasswordMissing
+            | Reason::PasswordWrong
+            | Reason::OperationNeedsPassword => Self::Forbidden,
+        };
+        match (style, seen) {
+            (StatusStyle::PhenixId, Self::RateLimited(_) | Self::Unavailable) => Self::Forbidden,
+            (StatusStyle::PhenixId | StatusStyle::Http, seen) => seen,
+        }
+    }
+
+    /// The status code.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::NoCredential => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The answer to `request`: the error body, or an RFC 9457 problem where that is asked for.
+    #[must_use]
+    pub fn answer(self, request: &HttpRequest, request_id: &str, now: Timestamp) -> HttpResponse {
+        let status = self.status();
+        let mut response = HttpResponse::build(status);
+        uniform_headers(&mut response, request_id);
+        match self {
+            Self::NoCredential => {
+                response.append_header((header::WWW_AUTHENTICATE, r#"Basic realm="dialpass", charset="UTF-8""#));
+                response.append_header((header::WWW_AUTHENTICATE, r#"Bearer realm="dialpass""#));
+            }
+            Self::MethodNotAllowed => {
+                response.insert_header((header::ALLOW, "PUT, POST"));
+            }
+            Self::RateLimited(wait) => {
+                response.insert_header((header::RETRY_AFTER, whole_seconds(wait)));
+            }
+            Self::Unavailable => {
+                response.insert_header((header::RETRY_AFTER, whole_seconds(RETRY_UNAVAILABLE)));
+            }
+            Self::BodyTooSlow => {
+                response.force_close();
+            }
+            Self::BadRequest(_)
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::TooLarge
+            | Self::UnsupportedMediaType => {}
+        }
+        let title = status.canonical_reason().unwrap_or("Error");
+        let message = match self {
+            Self::BadRequest(message) => Some(message),
+            _ => None,
+        };
+        let (media_type, body) = if wants(request).problem {
+            let problem = Problem {
+                kind: "about:blank",
+                title,
+                status: status.as_u16(),
+                detail: message,
+                instance: request.path(),
+            };
+            ("application/problem+json", serde_json::to_string(&problem))
+        } else {
+            let error = ErrorBody {
+                error: title,
+                message,
+                status: status.as_u16(),
+                path: request.path(),
+                timestamp: rfc3339(now),
+            };
+            ("application/json", serde_json::to_string(&error))
+        };
+        let body = escape_html(&body.expect("texts and numbers always serialise"));
+        response.insert_header((header::CONTENT_TYPE, media_type)).body(body)
+    }
+}
+
+/// The headers that every answer of the two operations has, allowed or refused.
+pub fn uniform_headers(response: &mut HttpResponseBuilder, request_id: &str) {
+    response
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header(("X-Request-Id", request_id));
+}
+
+/// The error body, as the Authentication Cloud API has it.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    status: u16,
+    path: &'a str,
+    timestamp: String,
+}
+
+/// An RFC 9457 problem.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    instance: &'a str,
+}
+
+/// RFC 3339 in UTC, always with three decimals, so that no body is longer than another.
+fn rfc3339(now: Timestamp) -> String {
+    let now = jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    format!("{now:.3}")
+}
+
+/// JSON with the characters that HTML gives a meaning written as escapes: a path is shown back.
+fn escape_html(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027")
+}
+
+/// Whole seconds, rounded up, at least one: what `Retry-After` takes (RFC 9110 10.2.3).
+fn whole_seconds(wait: Duration) -> HeaderValue {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    HeaderValue::from(seconds.max(1))
+}
+
+/// What a client accepts, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wants {
+    /// Bare digits rather than JSON.
+    pub plain_text: bool,
+    /// Problems rather than the error body.
+    pub problem: bool,
+}
+
+/// Reads `Accept`; without one, or with one that makes no sense, JSON.
+#[must_use]
+pub fn wants(request: &HttpRequest) -> Wants {
+    let Ok(accept) = Accept::parse(request) else { return Wants::default() };
+    let quality = |essence: &str| {
+        let (kind, _) = essence.split_once('/').unwrap_or((essence, ""));
+        let whole_kind = format!("{kind}/*");
+        accept
+            .0
+            .iter()
+            .filter_map(|item| {
+                let range = item.item.essence_str();
+                let precision = [("*/*", 0), (whole_kind.as_str(), 1), (essence, 2)]
+                    .iter()
+                    .find(|(known, _)| *known == range)?
+                    .1;
+                Some((precision, item.quality))
+            })
+            .max_by_key(|(precision, _)| *precision)
+            .map(|(precision, quality)| (quality, precision == 2))
+    };
+    let json = quality("application/json").map(|(quality, _)| quality);
+    let plain = quality("text/plain").map(|(quality, _)| quality);
+    let problem = quality("application/problem+json");
+    Wants {
+        plain_text: plain > json,
+        problem: problem.is_some_and(|(quality, named)| named && Some(quality) >= json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn accept(value: &str) -> Wants {
+        wants(&TestRequest::default().insert_header((header::ACCEPT, value)).to_http_request())
+    }
+
+    #[test]
+    fn plain_text_only_where_it_is_liked_better_than_json() {
+        assert!(accept("text/plain").plain_text);
+        assert!(accept("text/plain, */*;q=0.1").plain_text);
+        assert!(accept("text/*").plain_text);
+        for json in ["*/*", "application/json", "application/json, text/plain, */*", "text/plain;q=0.5, application/json", "nonsense"] {
+            assert!(!accept(json).plain_text, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_problem_only_where_it_is_named() {
+        assert!(accept("application/problem+json").problem);
+        assert!(accept("application/problem+json, application/json").problem);
+        for json in ["*/*", "application/*", "application/json", "application/json, application/problem+json;q=0.2"] {
+            assert!(!accept(json).problem, "{json}");
+        }
+    }
+
+    #[test]
+    fn phenixid_clients_see_403_and_http_clients_see_why_to_wait() {
+        let wait = Duration::from_millis(1200);
+        for (reason, http) in [
+            (Reason::CodesPerUser(wait), Refused::RateLimited(wait)),
+            (Reason::StoreUnavailable, Refused::Unavailable),
+            (Reason::NumberUnknown, Refused::Forbidden),
+        ] {
+            assert_eq!(Refused::of(reason, StatusStyle::PhenixId), Refused::Forbidden);
+            assert_eq!(Refused::of(reason, StatusStyle::Http), http);
+        }
+        assert_eq!(whole_seconds(wait), HeaderValue::from_static("2"));
+        assert_eq!(whole_seconds(Duration::ZERO), HeaderValue::from_static("1"));
+    }
+
+    #[test]
+    fn a_timestamp_has_one_length_and_a_body_no_html() {
+        assert_eq!(rfc3339(Timestamp::from_millis(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(escape_html("</script>&'"), "\\u003c/script\\u003e\\u0026\\u0027");
+    }
+}

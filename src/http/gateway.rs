@@ -1,0 +1,107 @@
+//! What the handlers share: the tenants, who may call, the node's limits. Replaced as a whole
+//! when the configuration is read again.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::error::StatusStyle;
+use super::identify::Gate;
+use crate::domain::clock::Clock;
+use crate::domain::tenant::TenantId;
+use crate::service::call_in::CallIn;
+use crate::service::flood::FloodLimit;
+use crate::service::login::Login;
+use crate::telemetry::metrics;
+
+/// One tenant as the handlers see it.
+pub struct Tenant {
+    /// getOTP.
+    pub call_in: CallIn,
+    /// validateOTP.
+    pub login: Login,
+    /// Which statuses its clients see.
+    pub style: StatusStyle,
+    /// Whether a code is also spelt out, and its remaining life told.
+    pub spoken: bool,
+}
+
+/// One reading of the configuration, as the handlers see it.
+pub struct Gateway {
+    /// The tenants by id.
+    pub tenants: HashMap<TenantId, Arc<Tenant>>,
+    /// Who may call.
+    pub gate: Gate,
+    /// Flood limit by tenant and client name.
+    pub by_client: FloodLimit<(TenantId, String)>,
+    /// Flood limit by address, an IPv6 one by its /64.
+    pub by_address: FloodLimit<IpAddr>,
+    /// No request takes longer.
+    pub request_deadline: Duration,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where refused logins wait.
+    pub waiting: Arc<WaitingRoom>,
+}
+
+impl Gateway {
+    /// Lets one request of `address` through.
+    ///
+    /// # Errors
+    /// How long until the next one is let through.
+    pub fn admit_address(&self, address: IpAddr) -> Result<(), Duration> {
+        let key = match address.to_canonical() {
+            // Whoever has one IPv6 address has its whole /64.
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            v4 @ IpAddr::V4(_) => v4,
+        };
+        self.by_address.admit(&key)
+    }
+}
+
+/// The reading in force.
+pub type CurrentGateway = ArcSwap<Gateway>;
+
+/// Counts the refused logins that wait for their floor, so that they stay bounded.
+pub struct WaitingRoom {
+    seats: usize,
+    taken: AtomicUsize,
+}
+
+impl WaitingRoom {
+    /// A room of `seats`.
+    #[must_use]
+    pub const fn new(seats: usize) -> Self {
+        Self { seats, taken: AtomicUsize::new(0) }
+    }
+
+    /// Whether another may come. Asked before a login is looked at, so that a full room refuses
+    /// everybody alike instead of telling by its haste.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) < self.seats
+    }
+
+    /// Takes a seat until the answer goes out.
+    #[must_use]
+    pub fn take(self: &Arc<Self>) -> Seat {
+        metrics::waiting_refusals(self.taken.fetch_add(1, Ordering::Relaxed) + 1);
+        Seat(Arc::clone(self))
+    }
+}
+
+/// A seat in the waiting room.
+pub struct Seat(Arc<WaitingRoom>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        metrics::waiting_refusals(self.0.taken.fetch_sub(1, Ordering::Relaxed).saturating_sub(1));
+    }
+}

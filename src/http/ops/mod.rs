@@ -1,0 +1,100 @@
+//! The operators' listener: health, readiness, metrics. Never on the public one.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Responder};
+use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+
+use crate::directory::{DependencyState, Directory};
+use crate::store::StoreHealth;
+use crate::telemetry::metrics;
+
+/// What the operators' listener asks.
+pub struct Ops {
+    /// The tenants' directories, by tenant id.
+    pub directories: ArcSwap<Vec<(String, Arc<dyn Directory>)>>,
+    /// The store.
+    pub store: Arc<dyn StoreHealth>,
+    /// The metrics' text.
+    pub metrics: PrometheusHandle,
+}
+
+/// What is said of one dependency.
+#[derive(Serialize)]
+struct Dependency {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    tenant: String,
+    name: String,
+    up: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+}
+
+/// What is said of readiness.
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    dependencies: Vec<Dependency>,
+}
+
+/// Adds the routes.
+pub fn routes(app: &mut ServiceConfig) {
+    app.route("/healthz", web::get().to(health))
+        .route("/readyz", web::get().to(ready))
+        .route("/metrics", web::get().to(scrape));
+}
+
+/// The process runs and answers.
+async fn health() -> impl Responder {
+    "ok\n"
+}
+
+/// Each dependency: 200 if calls and logins of every tenant can be served, else 503. One of
+/// several directory servers being down is shown, and is no reason to be unready.
+async fn ready(ops: web::Data<Ops>) -> HttpResponse {
+    let readiness = ops.readiness().await;
+    let body = serde_json::to_string_pretty(&readiness).expect("texts always serialise");
+    let mut answer =
+        if readiness.ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.insert_header((header::CONTENT_TYPE, "application/json")).body(body + "\n")
+}
+
+async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
+    for dependency in ops.readiness().await.dependencies {
+        metrics::dependency(dependency.kind, &dependency.tenant, &dependency.name, dependency.up);
+    }
+    ops.metrics.run_upkeep();
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4"))
+        .body(ops.metrics.render())
+}
+
+impl Ops {
+    async fn readiness(&self) -> Readiness {
+        let store = match self.store.ready().await {
+            Ok(()) => DependencyState { name: "store".to_owned(), up: true, detail: String::new() },
+            Err(error) => {
+                DependencyState { name: "store".to_owned(), up: false, detail: error.to_string() }
+            }
+        };
+        let mut ready = store.up;
+        let mut dependencies = vec![dependency("store", String::new(), store)];
+        for (tenant, directory) in self.directories.load().iter() {
+            let states = directory.states();
+            ready &= states.iter().any(|state| state.up);
+            dependencies.extend(
+                states.into_iter().map(|state| dependency("directory", tenant.clone(), state)),
+            );
+        }
+        Readiness { ready, dependencies }
+    }
+}
+
+fn dependency(kind: &'static str, tenant: String, state: DependencyState) -> Dependency {
+    Dependency { kind, tenant, name: state.name, up: state.up, detail: state.detail }
+}

@@ -1,0 +1,66 @@
+//! Prometheus metrics: what is counted, and the text that a scrape gets.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+const DECISIONS: &str = "dialpass_decisions_total";
+const SECONDS: &str = "dialpass_request_seconds";
+const UP: &str = "dialpass_dependency_up";
+const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
+const WAITING: &str = "dialpass_waiting_refusals";
+
+/// Bucket bounds of request times, in seconds.
+const BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+
+/// Starts counting.
+///
+/// # Errors
+/// [`BuildError`] if counting was started before.
+pub fn start() -> Result<PrometheusHandle, BuildError> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &BOUNDS)?
+        .build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|_| {
+        BuildError::FailedToSetGlobalRecorder("metrics were started before".to_owned())
+    })?;
+    describe_counter!(DECISIONS, "Decisions by tenant, operation, outcome and true reason.");
+    describe_histogram!(SECONDS, Unit::Seconds, "Time from a request's head to its answer.");
+    describe_gauge!(UP, "1 if the dependency answers, 0 if not.");
+    describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
+    describe_gauge!(WAITING, "Refused logins that wait for their floor.");
+    Ok(handle)
+}
+
+/// Counts a decision. `tenant` is empty while the client is not known, so that strangers cannot
+/// make series.
+pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: &'static str) {
+    let outcome = if allowed { "allowed" } else { "refused" };
+    counter!(DECISIONS, "tenant" => tenant.to_owned(), "operation" => operation, "outcome" => outcome, "reason" => reason)
+        .increment(1);
+}
+
+/// Counts an answer's time.
+pub fn answered(operation: &'static str, status: u16, took: Duration) {
+    histogram!(SECONDS, "operation" => operation, "status" => status.to_string()).record(took);
+}
+
+/// Sets whether a dependency answers.
+pub fn dependency(kind: &'static str, tenant: &str, name: &str, up: bool) {
+    gauge!(UP, "kind" => kind, "tenant" => tenant.to_owned(), "name" => name.to_owned())
+        .set(if up { 1.0 } else { 0.0 });
+}
+
+/// Sets when the server's certificate expires, in seconds since the Unix epoch.
+#[expect(clippy::cast_precision_loss, reason = "seconds stay exact in a double for 285 million years")]
+pub fn certificate_expiry(seconds: i64) {
+    gauge!(EXPIRY).set(seconds as f64);
+}
+
+/// Sets how many refused logins wait.
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+pub fn waiting_refusals(count: usize) {
+    gauge!(WAITING).set(count as f64);
+}

@@ -1,0 +1,6 @@
+//! What operators see: logs, the audit trail, metrics. No code, password or whole number passes
+//! through here.
+
+pub mod audit;
+pub mod logs;
+pub mod metrics;
