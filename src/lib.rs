@@ -2,4 +2,5 @@
 #![forbid(unsafe_code)]
 pub mod directory;
 pub mod domain;
+pub mod http;
 pub mod store;
