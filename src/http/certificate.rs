@@ -1,0 +1,182 @@
+//! Client certificates: what one says, and whether it is still good at the time of a request.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::{CertificateError, Error as RustlsError};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
+use super::tls::ClientVerifier;
+use crate::domain::clock::Timestamp;
+
+/// How long a chain that was verified counts as verified, unless the trust changes before.
+const VERIFIED_FOR_SECS: i64 = 60;
+
+/// What a client certificate says about its holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// The dNSName entries of the subject alternative name (RFC 5280 section 4.2.1.6).
+    pub san_dns: Vec<String>,
+    /// Its uniformResourceIdentifier entries.
+    pub san_uri: Vec<String>,
+    /// The SHA-256 of the whole certificate's DER.
+    pub sha256: [u8; 32],
+    /// The first second it is valid, since the Unix epoch.
+    pub not_before: i64,
+    /// The last second it is valid, since the Unix epoch.
+    pub not_after: i64,
+}
+
+impl PeerCertificate {
+    /// Reads one certificate.
+    ///
+    /// # Errors
+    /// [`CertificateRefusal::Unreadable`] if it is not exactly one X.509 certificate, or has two
+    /// subject alternative names.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateRefusal> {
+        let (rest, parsed) =
+            X509Certificate::from_der(der).map_err(|_| CertificateRefusal::Unreadable)?;
+        if !rest.is_empty() {
+            return Err(CertificateRefusal::Unreadable);
+        }
+        let names =
+            parsed.subject_alternative_name().map_err(|_| CertificateRefusal::Unreadable)?;
+        let mut san_dns = Vec::new();
+        let mut san_uri = Vec::new();
+        for name in names.iter().flat_map(|extension| &extension.value.general_names) {
+            match name {
+                GeneralName::DNSName(name) => san_dns.push((*name).to_owned()),
+                GeneralName::URI(uri) => san_uri.push((*uri).to_owned()),
+                _ => {}
+            }
+        }
+        Ok(Self {
+            san_dns,
+            san_uri,
+            sha256: Sha256::digest(der).into(),
+            not_before: parsed.validity().not_before.timestamp(),
+            not_after: parsed.validity().not_after.timestamp(),
+        })
+    }
+
+    /// Whether `now` is within the certificate's dates.
+    ///
+    /// # Errors
+    /// [`CertificateRefusal::Expired`] or [`CertificateRefusal::NotYetValid`].
+    pub const fn valid_at(&self, now: Timestamp) -> Result<(), CertificateRefusal> {
+        if now.as_secs() < self.not_before {
+            Err(CertificateRefusal::NotYetValid)
+        } else if now.as_secs() > self.not_after {
+            Err(CertificateRefusal::Expired)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Why a client certificate does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CertificateRefusal {
+    /// It is no certificate that can be read.
+    #[error("the certificate cannot be read")]
+    Unreadable,
+    /// Its last day has passed, or that of a CA in its chain.
+    #[error("the certificate has expired")]
+    Expired,
+    /// Its first day has not come.
+    #[error("the certificate is not valid yet")]
+    NotYetValid,
+    /// No chain leads to a CA that is trusted for clients, or it is not for clients.
+    #[error("the certificate is not from a trusted CA")]
+    Untrusted,
+    /// A CRL lists it.
+    #[error("the certificate is revoked")]
+    Revoked,
+}
+
+impl CertificateRefusal {
+    /// The reason as the audit trail names it: stable, `snake_case`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "certificate_unreadable",
+            Self::Expired => "certificate_expired",
+            Self::NotYetValid => "certificate_not_yet_valid",
+            Self::Untrusted => "certificate_untrusted",
+            Self::Revoked => "certificate_revoked",
+        }
+    }
+}
+
+/// A client's certificate chain, kept with its connection and checked at each request.
+#[derive(Debug)]
+pub struct ClientCertificate {
+    chain: Vec<CertificateDer<'static>>,
+    peer: Result<PeerCertificate, CertificateRefusal>,
+    /// Under which verifier, and in which second, the chain was last found good.
+    verified: Cell<Option<(u64, i64)>>,
+}
+
+impl ClientCertificate {
+    /// Takes a chain, the client's own certificate first. Nothing counts as verified yet, not
+    /// even after a handshake: a resumed session brings a chain that nobody looked at again.
+    #[must_use]
+    pub fn new(chain: Vec<CertificateDer<'static>>) -> Self {
+        let first = chain.first().ok_or(CertificateRefusal::Unreadable);
+        let peer = first.and_then(|der| PeerCertificate::from_der(der));
+        Self { chain, peer, verified: Cell::new(None) }
+    }
+
+    /// What the certificate says, if it is good now: its dates at every request, the chain and
+    /// the revocation lists when `current` is another verifier than last time or a minute passed.
+    ///
+    /// # Errors
+    /// Why the certificate does not count.
+    pub fn check(
+        &self,
+        current: &ClientVerifier,
+        now: Timestamp,
+    ) -> Result<&PeerCertificate, CertificateRefusal> {
+        let peer = self.peer.as_ref().map_err(|refusal| *refusal)?;
+        peer.valid_at(now)?;
+        let seconds = now.as_secs();
+        let fresh = self.verified.get().is_some_and(|(id, at)| {
+            id == current.id() && (at..at.saturating_add(VERIFIED_FOR_SECS)).contains(&seconds)
+        });
+        if !fresh {
+            self.verified.set(None);
+            self.verify(current, now)?;
+            self.verified.set(Some((current.id(), seconds)));
+        }
+        Ok(peer)
+    }
+
+    fn verify(&self, current: &ClientVerifier, now: Timestamp) -> Result<(), CertificateRefusal> {
+        let (own, intermediates) =
+            self.chain.split_first().ok_or(CertificateRefusal::Unreadable)?;
+        let seconds = u64::try_from(now.as_secs()).unwrap_or(0);
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        current.verify(own, intermediates, now).map_err(|error| refusal_of(&error))
+    }
+}
+
+/// The decision in a library's error. Whatever is not known is distrust.
+fn refusal_of(error: &RustlsError) -> CertificateRefusal {
+    let RustlsError::InvalidCertificate(error) = error else {
+        return CertificateRefusal::Untrusted;
+    };
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            CertificateRefusal::Expired
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            CertificateRefusal::NotYetValid
+        }
+        CertificateError::Revoked => CertificateRefusal::Revoked,
+        CertificateError::BadEncoding => CertificateRefusal::Unreadable,
+        _ => CertificateRefusal::Untrusted,
+    }
+}

@@ -1,0 +1,330 @@
+//! Who is calling: one pure function from what a request presents to one client, or a refusal.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use subtle::{Choice, ConstantTimeEq as _};
+
+use super::authorization::{Authorization, SecretHash};
+use super::certificate::{CertificateRefusal, PeerCertificate};
+use super::client_table::{BasicCredential, ClientEntry, ClientTable};
+use super::oauth2::{JwtRefusal, SignedToken};
+use crate::domain::tenant::TenantId;
+
+/// What a client may be allowed to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A caller's number for a code.
+    GetOtp,
+    /// A login with a code.
+    ValidateOtp,
+}
+
+impl Operation {
+    /// The name, as in the path and the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GetOtp => "getOTP",
+            Self::ValidateOtp => "validateOTP",
+        }
+    }
+
+    /// Reads a name, exactly.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::GetOtp, Self::ValidateOtp].into_iter().find(|known| known.as_str() == name)
+    }
+}
+
+/// What a request's `tenant` headers say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TenantHeader {
+    /// There is none.
+    Absent,
+    /// One, or several that say the same.
+    Named(TenantId),
+    /// One that is no tenant's id, or several that differ.
+    Unusable,
+}
+
+impl TenantHeader {
+    /// Reads the values of all `tenant` headers of one request.
+    #[must_use]
+    pub fn read<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut values = values.into_iter();
+        let Some(first) = values.next() else {
+            return Self::Absent;
+        };
+        let tenant = std::str::from_utf8(first).ok().and_then(TenantId::parse);
+        match tenant {
+            Some(tenant) if values.all(|value| value == first) => Self::Named(tenant),
+            _ => Self::Unusable,
+        }
+    }
+}
+
+/// All that a request presents of its caller.
+#[derive(Debug, Clone)]
+pub struct Presented<'a> {
+    /// The client's certificate, verified.
+    pub certificate: Option<&'a PeerCertificate>,
+    /// Its `Authorization`.
+    pub authorization: &'a Authorization,
+    /// The bearer token as a JWT with its signature and dates checked; `None` if it was not.
+    pub token: Option<Result<&'a SignedToken, JwtRefusal>>,
+    /// Its address, where it is known.
+    pub address: Option<IpAddr>,
+    /// Its `tenant` header.
+    pub tenant: &'a TenantHeader,
+}
+
+/// Why a caller is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// Nothing was presented, and no client without credentials has the caller's address.
+    NoCredential,
+    /// The `Authorization` is malformed, or no client's.
+    CredentialWrong,
+    /// The bearer token is a JWT that is no client's.
+    Token(JwtRefusal),
+    /// The certificate does not count.
+    Certificate(CertificateRefusal),
+    /// A trusted proxy's `Client-Cert` cannot be read.
+    ForwardedCertificateMalformed,
+    /// The certificate is no client's, and nothing else was presented.
+    CertificateUnlisted,
+    /// The certificate and the `Authorization` are different clients'.
+    CredentialsDisagree,
+    /// The credential is that of several clients of the tenant.
+    CredentialAmbiguous,
+    /// The `tenant` header is no tenant's id, or there are several that differ.
+    TenantHeaderUnusable,
+    /// The `tenant` header names no tenant that has clients.
+    TenantUnknown,
+    /// The `tenant` header names another tenant than the credential.
+    TenantMismatch,
+    /// The credential is good in several tenants, and no header chooses.
+    TenantNotChosen,
+    /// The client may not call this.
+    OperationNotAllowed,
+}
+
+impl RefusalReason {
+    /// The reason as the audit trail names it: stable, `snake_case`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCredential => "no_credential",
+            Self::CredentialWrong => "credential_wrong",
+            Self::Token(refusal) => refusal.as_str(),
+            Self::Certificate(refusal) => refusal.as_str(),
+            Self::ForwardedCertificateMalformed => "forwarded_certificate_malformed",
+            Self::CertificateUnlisted => "certificate_unlisted",
+            Self::CredentialsDisagree => "credentials_disagree",
+            Self::CredentialAmbiguous => "credential_ambiguous",
+            Self::TenantHeaderUnusable => "tenant_header_unusable",
+            Self::TenantUnknown => "tenant_unknown",
+            Self::TenantMismatch => "tenant_mismatch",
+            Self::TenantNotChosen => "tenant_not_chosen",
+            Self::OperationNotAllowed => "operation_not_allowed",
+        }
+    }
+
+    /// Whether the caller is asked for a credential (401) rather than turned away (403).
+    #[must_use]
+    pub const fn asks_for_credential(self) -> bool {
+        match self {
+            Self::NoCredential => true,
+            Self::CredentialWrong
+            | Self::Token(_)
+            | Self::Certificate(_)
+            | Self::ForwardedCertificateMalformed
+            | Self::CertificateUnlisted
+            | Self::CredentialsDisagree
+            | Self::CredentialAmbiguous
+            | Self::TenantHeaderUnusable
+            | Self::TenantUnknown
+            | Self::TenantMismatch
+            | Self::TenantNotChosen
+            | Self::OperationNotAllowed => false,
+        }
+    }
+}
+
+/// A refusal, with whom it concerns as far as a right credential says. What a caller only claims
+/// (a `tenant` header) is not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: RefusalReason,
+    /// The tenant that the credential names.
+    pub tenant: Option<TenantId>,
+    /// The client that the credential names.
+    pub client: Option<String>,
+}
+
+impl From<RefusalReason> for Refusal {
+    fn from(reason: RefusalReason) -> Self {
+        Self { reason, tenant: None, client: None }
+    }
+}
+
+/// Finds the one client that is calling.
+///
+/// # Errors
+/// The refusal, if there is not exactly one, or it may not call `operation`.
+pub fn identify(
+    table: &ClientTable,
+    presented: &Presented<'_>,
+    operation: Operation,
+) -> Result<Arc<ClientEntry>, Refusal> {
+    let client = match candidates(table, presented)? {
+        Candidates::Named(named) => choose(table, &named, presented.tenant)?,
+        Candidates::Anonymous(here) => match choose(table, &here, presented.tenant) {
+            Ok(client) => client,
+            Err(_) => return Err(RefusalReason::NoCredential.into()),
+        },
+    };
+    if client.operations.contains(&operation) {
+        return Ok(Arc::clone(client));
+    }
+    Err(Refusal {
+        reason: RefusalReason::OperationNotAllowed,
+        tenant: Some(client.tenant.clone()),
+        client: Some(client.name.clone()),
+    })
+}
+
+type Entries<'a> = Vec<&'a Arc<ClientEntry>>;
+
+enum Candidates<'a> {
+    Named(Entries<'a>),
+    Anonymous(Entries<'a>),
+}
+
+/// The clients of all tenants that the credentials name; at least one if they were presented.
+fn candidates<'a>(
+    table: &'a ClientTable,
+    presented: &Presented<'_>,
+) -> Result<Candidates<'a>, Refusal> {
+    let by_certificate = presented.certificate.map(|certificate| {
+        keep(table, |entry| {
+            entry.credentials.certificate.as_ref().is_some_and(|pin| pin.fits(certificate))
+        })
+    });
+    let by_authorization = match presented.authorization {
+        Authorization::Absent => {
+            return match by_certificate {
+                None => Ok(Candidates::Anonymous(anonymous_at(table, presented.address))),
+                Some(named) if named.is_empty() => Err(RefusalReason::CertificateUnlisted.into()),
+                Some(named) => Ok(Candidates::Named(named)),
+            };
+        }
+        Authorization::Unusable => return Err(RefusalReason::CredentialWrong.into()),
+        Authorization::Basic { username, password } => {
+            keep(table, |entry| fits_basic(entry.credentials.basic.as_ref(), username, password))
+        }
+        Authorization::Bearer(token) => by_bearer(table, token.hash(), presented.token.as_ref())?,
+    };
+    if by_authorization.is_empty() {
+        return Err(RefusalReason::CredentialWrong.into());
+    }
+    match by_certificate {
+        Some(named) if !named.is_empty() => {
+            let mut both = by_authorization;
+            both.retain(|entry| named.iter().any(|other| Arc::ptr_eq(entry, other)));
+            if both.is_empty() {
+                return Err(RefusalReason::CredentialsDisagree.into());
+            }
+            Ok(Candidates::Named(both))
+        }
+        _ => Ok(Candidates::Named(by_authorization)),
+    }
+}
+
+fn keep(table: &ClientTable, fits: impl Fn(&ClientEntry) -> bool) -> Entries<'_> {
+    table.entries().iter().filter(|entry| fits(entry)).collect()
+}
+
+fn fits_basic(known: Option<&BasicCredential>, username: &str, password: &SecretHash) -> bool {
+    known.is_some_and(|known| {
+        // Both are always compared, so that time does not tell a user name that exists.
+        let name: Choice = known.username.as_bytes().ct_eq(username.as_bytes());
+        let secret = Choice::from(u8::from(known.password_sha256.matches(password)));
+        (name & secret).into()
+    })
+}
+
+/// Static tokens first; what is none may be a JWT.
+fn by_bearer<'a>(
+    table: &'a ClientTable,
+    hash: &SecretHash,
+    token: Option<&Result<&SignedToken, JwtRefusal>>,
+) -> Result<Entries<'a>, Refusal> {
+    let known = keep(table, |entry| {
+        entry.credentials.bearer.as_ref().is_some_and(|known| known.matches(hash))
+    });
+    let token = match token {
+        _ if !known.is_empty() => return Ok(known),
+        None => return Ok(known),
+        Some(Err(refusal)) => return Err(RefusalReason::Token(*refusal).into()),
+        Some(Ok(token)) => token,
+    };
+    let mut closest = JwtRefusal::Issuer;
+    let mut named = Vec::new();
+    for entry in table.entries() {
+        match entry.credentials.oauth2.as_ref().map(|rule| rule.accepts(token)) {
+            Some(Ok(())) => named.push(entry),
+            Some(Err(refusal)) => closest = closest.max(refusal),
+            None => {}
+        }
+    }
+    if named.is_empty() { Err(RefusalReason::Token(closest).into()) } else { Ok(named) }
+}
+
+fn anonymous_at(table: &ClientTable, address: Option<IpAddr>) -> Entries<'_> {
+    let Some(address) = address else {
+        return Vec::new();
+    };
+    let address = address.to_canonical();
+    keep(table, |entry| {
+        let networks = entry.credentials.anonymous.iter().flatten();
+        networks.into_iter().any(|network| network.contains(&address))
+    })
+}
+
+/// The one of the named clients that is of the tenant meant.
+fn choose<'a>(
+    table: &ClientTable,
+    named: &[&'a Arc<ClientEntry>],
+    header: &TenantHeader,
+) -> Result<&'a Arc<ClientEntry>, Refusal> {
+    let Some(first) = named.first() else {
+        return Err(RefusalReason::CredentialWrong.into());
+    };
+    let one_tenant = named.iter().all(|entry| entry.tenant == first.tenant);
+    let refuse = |reason| Refusal {
+        reason,
+        tenant: one_tenant.then(|| first.tenant.clone()),
+        client: (named.len() == 1).then(|| first.name.clone()),
+    };
+    let tenant = match header {
+        TenantHeader::Unusable => return Err(refuse(RefusalReason::TenantHeaderUnusable)),
+        TenantHeader::Named(tenant) => tenant,
+        TenantHeader::Absent if one_tenant => &first.tenant,
+        TenantHeader::Absent => return Err(refuse(RefusalReason::TenantNotChosen)),
+    };
+    let mut there = named.iter().copied().filter(|entry| entry.tenant == *tenant);
+    match (there.next(), there.next()) {
+        (Some(client), None) => Ok(client),
+        (Some(_), Some(_)) => Err(refuse(RefusalReason::CredentialAmbiguous)),
+        (None, _) if table.entries().iter().any(|entry| entry.tenant == *tenant) => {
+            Err(refuse(RefusalReason::TenantMismatch))
+        }
+        (None, _) => Err(refuse(RefusalReason::TenantUnknown)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

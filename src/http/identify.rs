@@ -1,0 +1,157 @@
+//! From an HTTP request to the client that sent it: what is presented is gathered and verified
+//! here, and judged in [`identify`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use tokio::time::Instant;
+
+use super::authorization::{Authorization, BearerToken};
+use super::certificate::{ClientCertificate, PeerCertificate};
+use super::client::{Operation, Presented, Refusal, RefusalReason, TenantHeader, identify};
+use super::client_table::{ClientEntry, ClientTable};
+use super::jwks::Jwks;
+use super::oauth2::{JwtRefusal, SignedToken};
+use super::proxy::{TrustedProxies, forwarded_certificate};
+use super::signing_keys::unverified_issuer;
+use super::tls::{ClientCaState, ClientVerifier, TlsState};
+use crate::domain::clock::{Clock, Timestamp};
+
+/// All it takes to say who is calling on one listener.
+pub struct Gate {
+    /// The clients.
+    pub clients: Arc<ClientTable>,
+    /// The proxies that are believed.
+    pub proxies: TrustedProxies,
+    /// The listener's TLS, if it has any.
+    pub tls: Option<Arc<TlsState>>,
+    /// What verifies certificates that proxies forward; without it, what verifies the
+    /// listener's own.
+    pub forwarded_ca: Option<Arc<ClientCaState>>,
+    /// The keys of the clients' token issuers.
+    pub jwks: Option<Arc<Jwks>>,
+    /// The time by which dates are judged.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Who is calling.
+#[derive(Debug, Clone)]
+pub struct Identified {
+    /// The client.
+    pub client: Arc<ClientEntry>,
+    /// The address it calls from, where that is known.
+    pub address: Option<IpAddr>,
+}
+
+impl Gate {
+    /// The address a request comes from; `None` if a trusted proxy does not say.
+    #[must_use]
+    pub fn caller_address(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip();
+        self.proxies.caller(peer, values(request, "forwarded"))
+    }
+}
+
+/// Finds the client that sent a request. Waits until `deadline` at most, and only for the keys
+/// of a token's issuer.
+///
+/// # Errors
+/// Why the caller is refused.
+pub async fn identify_request(
+    request: &HttpRequest,
+    operation: Operation,
+    gate: &Gate,
+    deadline: Instant,
+) -> Result<Identified, Refusal> {
+    let forwarded;
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let behind_proxy = peer.is_some_and(|peer| gate.proxies.trust(peer));
+    let (certificate, verifier) = if behind_proxy {
+        // The connection's own certificate is the proxy's, so it never stands for the caller.
+        forwarded = forwarded_certificate(
+            values(request, "client-cert"),
+            values(request, "client-cert-chain"),
+        )
+        .map_err(|_| RefusalReason::ForwardedCertificateMalformed)?;
+        (forwarded.as_ref(), gate.forwarded_verifier())
+    } else {
+        (request.conn_data::<ClientCertificate>(), gate.own_verifier())
+    };
+    let now = gate.clock.now();
+    let certificate = certificate.map(|found| check(found, verifier.as_ref(), now)).transpose()?;
+
+    let authorization = Authorization::read(values(request, "authorization"));
+    let token = match &authorization {
+        Authorization::Bearer(token) => gate.verify_token(token, deadline).await,
+        Authorization::Absent | Authorization::Unusable | Authorization::Basic { .. } => None,
+    };
+    let address = gate.caller_address(request);
+    let presented = Presented {
+        certificate,
+        authorization: &authorization,
+        token: token.as_ref().map(|token| token.as_ref().map_err(|refusal| *refusal)),
+        address,
+        tenant: &TenantHeader::read(values(request, "tenant")),
+    };
+    let client = identify(&gate.clients, &presented, operation)?;
+    Ok(Identified { client, address })
+}
+
+impl Gate {
+    fn own_verifier(&self) -> Option<ClientVerifier> {
+        self.tls.as_ref().and_then(|tls| tls.current().client_verifier.clone())
+    }
+
+    fn forwarded_verifier(&self) -> Option<ClientVerifier> {
+        match &self.forwarded_ca {
+            Some(state) => Some(ClientVerifier::clone(&state.current())),
+            None => self.own_verifier(),
+        }
+    }
+
+    /// Checks a bearer token's signature and dates if it can be a JWT of a client's issuer.
+    async fn verify_token(
+        &self,
+        token: &BearerToken,
+        deadline: Instant,
+    ) -> Option<Result<SignedToken, JwtRefusal>> {
+        let known = self.clients.entries().iter().filter_map(|entry| {
+            entry.credentials.bearer.as_ref().filter(|known| known.matches(token.hash()))
+        });
+        let (jwt, jwks) = (token.as_jwt()?, self.jwks.as_ref()?);
+        if known.count() > 0 || self.clients.oauth2_rules().next().is_none() {
+            return None;
+        }
+        let Some(issuer) = unverified_issuer(jwt) else {
+            return Some(Err(JwtRefusal::Malformed));
+        };
+        let rules = self.clients.oauth2_rules().filter(|rule| rule.issuer == issuer);
+        let mut urls: Vec<&str> = rules.map(|rule| rule.jwks_url.as_str()).collect();
+        urls.sort_unstable();
+        urls.dedup();
+        let mut closest = JwtRefusal::Issuer;
+        for url in urls {
+            match jwks.verify_signature(jwt, url, deadline).await {
+                Ok(token) => return Some(Ok(token)),
+                Err(refusal) => closest = closest.max(refusal),
+            }
+        }
+        Some(Err(closest))
+    }
+}
+
+fn check<'a>(
+    certificate: &'a ClientCertificate,
+    verifier: Option<&ClientVerifier>,
+    now: Timestamp,
+) -> Result<&'a PeerCertificate, Refusal> {
+    use super::certificate::CertificateRefusal::Untrusted;
+    let verifier = verifier.ok_or(RefusalReason::Certificate(Untrusted))?;
+    let checked = certificate.check(verifier, now);
+    checked.map_err(|refusal| RefusalReason::Certificate(refusal).into())
+}
+
+fn values<'a>(request: &'a HttpRequest, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    request.headers().get_all(name).map(|value| value.as_bytes())
+}

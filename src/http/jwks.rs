@@ -1,0 +1,290 @@
+//! The keys of `OAuth2` issuers: fetched in the background, kept for a day while the issuer is down.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, StatusCode, Url, redirect};
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::oauth2::{Claims, JwtRefusal, OAuth2Rule, SignedToken};
+use super::signing_keys::{SigningKeys, TokenHeader};
+use crate::domain::clock::{Clock, Timestamp};
+
+/// How often keys are fetched while all is well.
+const REFRESH: Duration = Duration::from_secs(600);
+/// How soon a fetch that failed is tried again.
+const RETRY: Duration = Duration::from_secs(15);
+/// How often tokens with an unknown key can cause a fetch.
+const REFETCH_GAP: Duration = Duration::from_secs(60);
+/// How long keys are used without having been fetched again.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long one fetch may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest key set that is read, in bytes.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// Where an issuer's keys are.
+#[derive(Debug, Clone)]
+pub struct JwksSource {
+    /// Where they are: `https`, or `http` on a loopback address.
+    pub url: String,
+    /// PEM: CAs that are trusted for this address beside the system's.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+/// Why a source of keys cannot be used.
+#[derive(Debug, Error)]
+pub enum JwksError {
+    /// The address is not one we fetch from.
+    #[error("jwks_url {url:?}: only https is accepted, or http on a loopback address")]
+    Url {
+        /// What was found.
+        url: String,
+    },
+    /// The CA's PEM holds none, or one that is no certificate.
+    #[error("jwks_url {url:?}: its CA file has no certificate in PEM")]
+    Ca {
+        /// Whose CA it is.
+        url: String,
+    },
+    /// The HTTP client cannot be made.
+    #[error("jwks_url {url:?}: no HTTP client can be made: {reason}")]
+    Client {
+        /// For which address.
+        url: String,
+        /// What the library says.
+        reason: String,
+    },
+    /// The same address twice, with different CAs.
+    #[error("jwks_url {url:?} is given with two different CA files")]
+    TwoCas {
+        /// The address.
+        url: String,
+    },
+}
+
+/// The keys of all issuers, by the address they are fetched from.
+pub struct Jwks {
+    sets: HashMap<String, Arc<KeySet>>,
+}
+
+impl Jwks {
+    /// Begins to fetch the keys, in tasks on `runtime`; does not wait for them.
+    ///
+    /// # Errors
+    /// If a source cannot be used.
+    pub fn start(
+        sources: &[JwksSource],
+        clock: &Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Result<Self, JwksError> {
+        let mut known: HashMap<&str, &JwksSource> = HashMap::new();
+        for source in sources {
+            if known.insert(&source.url, source).is_some_and(|first| first.ca_pem != source.ca_pem)
+            {
+                return Err(JwksError::TwoCas { url: source.url.clone() });
+            }
+        }
+        let mut sets = HashMap::new();
+        for (url, source) in known {
+            let set = Arc::new(KeySet::new(source, Arc::clone(clock), runtime.clone())?);
+            sets.insert(url.to_owned(), set);
+        }
+        for set in sets.values() {
+            set.begin_fetch(&mut set.lock());
+            runtime.spawn(Arc::clone(set).keep_fresh());
+        }
+        Ok(Self { sets })
+    }
+
+    /// Checks a token against one rule: signature, dates, and all the rule asks for.
+    ///
+    /// # Errors
+    /// Why the token is refused.
+    pub async fn verify(
+        &self,
+        token: &str,
+        rule: &OAuth2Rule,
+        deadline: Instant,
+    ) -> Result<SignedToken, JwtRefusal> {
+        let token = self.verify_signature(token, &rule.jwks_url, deadline).await?;
+        rule.accepts(&token)?;
+        Ok(token)
+    }
+
+    /// Checks a token's signature and dates with the keys of `jwks_url`. A key that is not known
+    /// has the keys fetched again, at most once a minute, and waits for them until `deadline`.
+    ///
+    /// # Errors
+    /// Why the token is refused.
+    pub async fn verify_signature(
+        &self,
+        token: &str,
+        jwks_url: &str,
+        deadline: Instant,
+    ) -> Result<SignedToken, JwtRefusal> {
+        let header = TokenHeader::read(token)?;
+        let set = self.sets.get(jwks_url).ok_or(JwtRefusal::KeysUnavailable)?;
+        let mut claims = set.verify(token, &header);
+        if let Err(JwtRefusal::KeyUnknown | JwtRefusal::KeysUnavailable) = claims {
+            set.fetch_again(deadline).await?;
+            claims = set.verify(token, &header);
+        }
+        let claims = claims?;
+        claims.valid_at(set.clock.now())?;
+        Ok(SignedToken { jwks_url: jwks_url.to_owned(), algorithm: header.algorithm, claims })
+    }
+}
+
+/// One issuer's keys.
+struct KeySet {
+    url: Url,
+    client: Client,
+    clock: Arc<dyn Clock>,
+    runtime: Handle,
+    state: Mutex<State>,
+    /// Counts the fetches that have ended.
+    fetches: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    keys: Option<(Arc<SigningKeys>, Timestamp)>,
+    fetching: bool,
+    last_failed: bool,
+    last_refetch: Option<Timestamp>,
+}
+
+impl KeySet {
+    fn new(source: &JwksSource, clock: Arc<dyn Clock>, runtime: Handle) -> Result<Self, JwksError> {
+        let url =
+            fetchable(&source.url).ok_or_else(|| JwksError::Url { url: source.url.clone() })?;
+        let failed = |error: reqwest::Error| JwksError::Client {
+            url: source.url.clone(),
+            reason: error.to_string(),
+        };
+        let mut client =
+            Client::builder().redirect(redirect::Policy::none()).timeout(FETCH_TIMEOUT);
+        if url.scheme() == "http" {
+            client = client.no_proxy();
+        }
+        if let Some(pem) = &source.ca_pem {
+            let roots = Certificate::from_pem_bundle(pem).unwrap_or_default();
+            if roots.is_empty() {
+                return Err(JwksError::Ca { url: source.url.clone() });
+            }
+            client = client.tls_certs_merge(roots);
+        }
+        let client = client.build().map_err(failed)?;
+        let (state, fetches) = (Mutex::default(), watch::Sender::new(0));
+        Ok(Self { url, client, clock, runtime, state, fetches })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn verify(&self, token: &str, header: &TokenHeader) -> Result<Claims, JwtRefusal> {
+        let keys = {
+            let state = self.lock();
+            let (keys, fetched) = state.keys.as_ref().ok_or(JwtRefusal::KeysUnavailable)?;
+            if self.clock.now().since(*fetched) > KEPT {
+                return Err(JwtRefusal::KeysUnavailable);
+            }
+            Arc::clone(keys)
+        };
+        keys.verify(token, header)
+    }
+
+    /// Waits for a fetch: the one that is under way, or a new one if the last was a minute ago.
+    async fn fetch_again(self: &Arc<Self>, deadline: Instant) -> Result<(), JwtRefusal> {
+        let mut fetches = self.fetches.subscribe();
+        {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            let recent = |last: Timestamp| now >= last && now.since(last) < REFETCH_GAP;
+            if !state.fetching {
+                if state.last_refetch.is_some_and(recent) {
+                    return Ok(());
+                }
+                state.last_refetch = Some(now);
+                self.begin_fetch(&mut state);
+            }
+        }
+        let ended = tokio::time::timeout_at(deadline, fetches.changed()).await;
+        ended.map(drop).map_err(|_| JwtRefusal::KeysTimedOut)
+    }
+
+    /// Spawned, so that a request that gives up waiting does not end it for the others.
+    fn begin_fetch(self: &Arc<Self>, state: &mut State) {
+        state.fetching = true;
+        let set = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let fetched = set.fetch().await;
+            {
+                let mut state = set.lock();
+                state.fetching = false;
+                state.last_failed = fetched.is_err();
+                match fetched {
+                    Ok(keys) => state.keys = Some((Arc::new(keys), set.clock.now())),
+                    Err(reason) => warn!(url = %set.url, reason, "fetching keys failed"),
+                }
+            }
+            set.fetches.send_modify(|count| *count += 1);
+        });
+    }
+
+    async fn keep_fresh(self: Arc<Self>) {
+        let mut fetches = self.fetches.subscribe();
+        loop {
+            // The sender is a field of `self`, so this cannot be the end of the channel.
+            let _ = fetches.changed().await;
+            let pause = if self.lock().last_failed { RETRY } else { REFRESH };
+            tokio::time::sleep(pause).await;
+            fetches.mark_unchanged();
+            let mut state = self.lock();
+            if !state.fetching {
+                self.begin_fetch(&mut state);
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<SigningKeys, String> {
+        let failed = |error: reqwest::Error| error.without_url().to_string();
+        let mut response = self.client.get(self.url.clone()).send().await.map_err(failed)?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("the answer was {}", response.status()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_BYTES {
+                return Err(format!("the answer is larger than {MAX_BYTES} bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let keys = SigningKeys::read(&body).ok_or("the answer is no JSON Web Key Set")?;
+        if keys.is_empty() {
+            return Err("the answer has no key that could have signed a token".to_owned());
+        }
+        debug!(url = %self.url, "keys fetched");
+        Ok(keys)
+    }
+}
+
+/// The address, if it is one that keys may be fetched from.
+fn fetchable(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let loopback = match url.host_str()? {
+        "localhost" => true,
+        host => {
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+    };
+    (url.scheme() == "https" || (url.scheme() == "http" && loopback)).then_some(url)
+}

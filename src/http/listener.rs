@@ -1,0 +1,217 @@
+//! Serving an actix-web app over TLS or plain HTTP, on a listener that is already bound.
+//!
+//! Each connection takes the TLS configuration that is current when it is accepted, so a new
+//! one is in force for new connections and drops none that are open.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::{Extensions, HttpServiceBuilder, Protocol, Request, Response};
+use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
+};
+use actix_web::body::MessageBody;
+use actix_web::dev::AppConfig;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, warn};
+
+use super::certificate::ClientCertificate;
+use super::tls::TlsState;
+
+/// What bounds a listener's work.
+#[derive(Debug, Clone)]
+pub struct ListenerSettings {
+    /// Threads, each with its own copy of the app; 1 to 512.
+    pub workers: usize,
+    /// How long a graceful stop waits for requests in flight; whole seconds.
+    pub shutdown_timeout: Duration,
+    /// How long a connection may take to send a request's head.
+    pub request_head_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long a connection may take to finish its TLS handshake, waiting for its turn included.
+    pub handshake_timeout: Duration,
+    /// How many handshakes may be under way at once, in all workers.
+    pub max_handshakes: usize,
+    /// How many connections one worker holds; more wait to be accepted.
+    pub max_connections_per_worker: usize,
+}
+
+impl Default for ListenerSettings {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(2, usize::from).min(512),
+            shutdown_timeout: Duration::from_secs(10),
+            request_head_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(75),
+            handshake_timeout: Duration::from_secs(5),
+            max_handshakes: 512,
+            max_connections_per_worker: 10_000,
+        }
+    }
+}
+
+/// Serves the app that `app` makes, over TLS. A request finds its connection's certificate as
+/// `conn_data::<ClientCertificate>()`, if the client brought one.
+///
+/// # Errors
+/// If the listener cannot be used.
+pub fn serve_tls<F, I, S, B>(
+    name: &str,
+    listener: TcpListener,
+    tls: Arc<TlsState>,
+    settings: &ListenerSettings,
+    app: F,
+) -> io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    B: MessageBody + 'static,
+{
+    let address = listener.local_addr()?;
+    let server = server(settings);
+    let stopping = server.graceful_shutdown_signal();
+    let door = Arc::new(Door {
+        tls,
+        turns: Semaphore::new(settings.max_handshakes),
+        timeout: settings.handshake_timeout,
+    });
+    let settings = settings.clone();
+    let server = server.listen(name, listener, move || {
+        let door = Arc::clone(&door);
+        let app = app().into_factory().map_err(|error| error.into().error_response());
+        let http = http(&settings, address, stopping.clone())
+            .secure()
+            .on_connect_ext(keep_certificate)
+            .finish(map_config(app, |()| AppConfig::default()));
+        fn_service(move |stream: TcpStream| {
+            let door = Arc::clone(&door);
+            async move { door.enter(stream).await.ok_or(()) }
+        })
+        .and_then(http.map_err(drop))
+    })?;
+    Ok(server.run())
+}
+
+/// Serves the app that `app` makes, over plain HTTP.
+///
+/// # Errors
+/// If the listener cannot be used.
+pub fn serve_plain<F, I, S, B>(
+    name: &str,
+    listener: TcpListener,
+    settings: &ListenerSettings,
+    app: F,
+) -> io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    B: MessageBody + 'static,
+{
+    let address = listener.local_addr()?;
+    let server = server(settings);
+    let stopping = server.graceful_shutdown_signal();
+    let settings = settings.clone();
+    let server = server.listen(name, listener, move || {
+        let app = app().into_factory().map_err(|error| error.into().error_response());
+        http(&settings, address, stopping.clone())
+            .finish(map_config(app, |()| AppConfig::default()))
+            .tcp()
+    })?;
+    Ok(server.run())
+}
+
+fn server(settings: &ListenerSettings) -> ServerBuilder {
+    Server::build()
+        .workers(settings.workers.clamp(1, 512))
+        .disable_signals()
+        .shutdown_timeout(settings.shutdown_timeout.as_secs())
+        .max_concurrent_connections(settings.max_connections_per_worker)
+}
+
+fn http<T, S>(
+    settings: &ListenerSettings,
+    address: SocketAddr,
+    stopping: GracefulShutdownSignal,
+) -> HttpServiceBuilder<T, S>
+where
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + 'static,
+    S: ServiceFactory<Request, Config = ()>,
+    S::Error: Into<Response<actix_web::body::BoxBody>> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+{
+    HttpServiceBuilder::default()
+        .keep_alive(settings.keep_alive)
+        .client_request_timeout(settings.request_head_timeout)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .local_addr(address)
+        .tcp_nodelay(true)
+        .graceful_shutdown_signal(move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+}
+
+fn keep_certificate(stream: &TlsStream<TcpStream>, data: &mut Extensions) {
+    if let Some(chain) = stream.get_ref().1.peer_certificates() {
+        let chain = chain.iter().map(|der| der.clone().into_owned()).collect();
+        data.insert(ClientCertificate::new(chain));
+    }
+}
+
+/// Where connections come in: their handshake, bounded in time and number.
+struct Door {
+    tls: Arc<TlsState>,
+    turns: Semaphore,
+    timeout: Duration,
+}
+
+type Entered = (TlsStream<TcpStream>, Protocol, Option<SocketAddr>);
+
+impl Door {
+    async fn enter(&self, stream: TcpStream) -> Option<Entered> {
+        let peer = stream.peer_addr().ok();
+        let shown = peer.map(|peer| peer.to_string()).unwrap_or_default();
+        match tokio::time::timeout(self.timeout, self.handshake(stream)).await {
+            Ok(Ok(stream)) => Some((stream, Protocol::Http1, peer)),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                debug!(peer = shown, %error, "connection closed during the TLS handshake");
+                None
+            }
+            Ok(Err(error)) => {
+                warn!(peer = shown, %error, "TLS handshake failed");
+                None
+            }
+            Err(_) => {
+                warn!(peer = shown, "TLS handshake took too long");
+                None
+            }
+        }
+    }
+
+    async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        stream.set_nodelay(true)?;
+        // A connection that sends nothing takes no turn from those that do.
+        stream.readable().await?;
+        let _turn = self.turns.acquire().await.map_err(io::Error::other)?;
+        let config = Arc::clone(&self.tls.current().server_config);
+        TlsAcceptor::from(config).accept(stream).await
+    }
+}

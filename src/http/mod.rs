@@ -1,0 +1,17 @@
+//! Who is calling and over which connection: TLS, client certificates, proxies, tokens, clients.
+//!
+//! Nothing here reads the configuration file: each module has its own plain settings, already
+//! checked, and nothing here names an adapter.
+
+pub mod authorization;
+pub mod certificate;
+pub mod client;
+pub mod client_table;
+pub mod identify;
+pub mod jwks;
+pub mod listener;
+pub mod oauth2;
+pub mod proxy;
+pub mod signing_keys;
+pub mod tls;
+pub mod watched;

@@ -1,0 +1,278 @@
+//! `OAuth2` access tokens: what one claims, and whether that is what a client's rule asks for.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::signing_keys::SigningAlgorithm;
+use crate::domain::clock::Timestamp;
+
+/// How far the issuer's clock may be from ours.
+const LEEWAY_SECS: f64 = 60.0;
+
+/// What a client's token has to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuth2Rule {
+    /// The `iss` it has, exactly.
+    pub issuer: String,
+    /// What its `aud` is or has among others.
+    pub audience: String,
+    /// Where its issuer's keys are.
+    pub jwks_url: String,
+    /// A whole word in its scope.
+    pub scope: String,
+    /// The algorithms it may be signed with.
+    pub algorithms: Vec<SigningAlgorithm>,
+    /// The client it was issued to: its `client_id`, or its `azp` if it has none.
+    pub client_id: Option<String>,
+    /// Its `sub`.
+    pub sub: Option<String>,
+}
+
+impl OAuth2Rule {
+    /// Whether a token whose signature and dates are right is one for this rule.
+    ///
+    /// # Errors
+    /// The first thing that does not fit.
+    pub fn accepts(&self, token: &SignedToken) -> Result<(), JwtRefusal> {
+        let claims = &token.claims;
+        if token.jwks_url != self.jwks_url || claims.iss != self.issuer {
+            Err(JwtRefusal::Issuer)
+        } else if !self.algorithms.contains(&token.algorithm) {
+            Err(JwtRefusal::Algorithm)
+        } else if !claims.aud.has(&self.audience) {
+            Err(JwtRefusal::Audience)
+        } else if self.client_id.is_some() && self.client_id.as_deref() != claims.client() {
+            Err(JwtRefusal::Client)
+        } else if self.sub.is_some() && self.sub != claims.sub {
+            Err(JwtRefusal::Subject)
+        } else if !claims.has_scope(&self.scope) {
+            Err(JwtRefusal::Scope)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A token whose signature was checked with a key from `jwks_url`.
+#[derive(Debug, Clone)]
+pub struct SignedToken {
+    /// Where the key came from.
+    pub jwks_url: String,
+    /// What it is signed with.
+    pub algorithm: SigningAlgorithm,
+    /// What it claims.
+    pub claims: Claims,
+}
+
+/// The claims that are looked at (RFC 7519 section 4.1, RFC 9068 section 2.2).
+#[derive(Debug, Clone, Deserialize)]
+pub struct Claims {
+    /// Who issued it.
+    pub iss: String,
+    /// Whom it is for.
+    pub aud: Words,
+    /// When it ends, in seconds since the Unix epoch.
+    pub exp: f64,
+    /// When it begins.
+    pub nbf: Option<f64>,
+    /// What it allows: words between blanks, or an array of words.
+    pub scope: Option<Words>,
+    /// The same, as some issuers name it.
+    pub scp: Option<Words>,
+    /// The client it was issued to.
+    pub client_id: Option<String>,
+    /// The same, as some issuers name it.
+    pub azp: Option<String>,
+    /// Whom it is about.
+    pub sub: Option<String>,
+}
+
+impl Claims {
+    /// Whether `now` is between the token's dates, give or take a minute.
+    ///
+    /// # Errors
+    /// [`JwtRefusal::Expired`] or [`JwtRefusal::NotYetValid`].
+    pub fn valid_at(&self, now: Timestamp) -> Result<(), JwtRefusal> {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds are exact for 285,000 years")]
+        let now = now.as_millis() as f64 / 1000.0;
+        // Asked as what must hold, so that no number that is not one can pass.
+        if !(now < self.exp + LEEWAY_SECS) {
+            Err(JwtRefusal::Expired)
+        } else if !self.nbf.is_none_or(|nbf| now >= nbf - LEEWAY_SECS) {
+            Err(JwtRefusal::NotYetValid)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn client(&self) -> Option<&str> {
+        self.client_id.as_deref().or(self.azp.as_deref())
+    }
+
+    fn has_scope(&self, scope: &str) -> bool {
+        let words = self.scope.iter().chain(&self.scp);
+        words.into_iter().any(|words| match words {
+            Words::One(text) => text.split(' ').any(|word| word == scope),
+            Words::Several(list) => list.iter().any(|word| word == scope),
+        })
+    }
+}
+
+/// A claim that is one string or an array of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Words {
+    /// One string.
+    One(String),
+    /// An array.
+    Several(Vec<String>),
+}
+
+impl Words {
+    fn has(&self, word: &str) -> bool {
+        match self {
+            Self::One(text) => text == word,
+            Self::Several(list) => list.iter().any(|text| text == word),
+        }
+    }
+}
+
+/// Why a token is refused. In the order in which it is found out, so that of several refusals
+/// the greatest is the one that came closest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub enum JwtRefusal {
+    /// It is no JWT of ours to read.
+    #[error("the token cannot be read")]
+    Malformed,
+    /// No client has its issuer.
+    #[error("the token's issuer is not known")]
+    Issuer,
+    /// It is signed with an algorithm that no rule allows.
+    #[error("the token's algorithm is not allowed")]
+    Algorithm,
+    /// The issuer's keys could never be had, or not for a day.
+    #[error("the issuer's keys are not to be had")]
+    KeysUnavailable,
+    /// The issuer's keys did not come before the request's deadline.
+    #[error("the issuer's keys did not come in time")]
+    KeysTimedOut,
+    /// The issuer has no key that fits it, or several without saying which.
+    #[error("the issuer has no such key")]
+    KeyUnknown,
+    /// The signature is wrong.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// It has ended.
+    #[error("the token has expired")]
+    Expired,
+    /// It has not begun.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// It is for someone else.
+    #[error("the token is for another audience")]
+    Audience,
+    /// It was issued to another client.
+    #[error("the token was issued to another client")]
+    Client,
+    /// It is about someone else.
+    #[error("the token is about another subject")]
+    Subject,
+    /// It does not allow this.
+    #[error("the token lacks the scope")]
+    Scope,
+}
+
+impl JwtRefusal {
+    /// The reason as the audit trail names it: stable, `snake_case`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "token_malformed",
+            Self::Issuer => "token_issuer_unknown",
+            Self::Algorithm => "token_algorithm_not_allowed",
+            Self::KeysUnavailable => "token_keys_unavailable",
+            Self::KeysTimedOut => "token_keys_timed_out",
+            Self::KeyUnknown => "token_key_unknown",
+            Self::Signature => "token_signature_wrong",
+            Self::Expired => "token_expired",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::Audience => "token_audience_wrong",
+            Self::Client => "token_client_wrong",
+            Self::Subject => "token_subject_wrong",
+            Self::Scope => "token_scope_missing",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn rule() -> OAuth2Rule {
+        OAuth2Rule {
+            issuer: "https://issuer".to_owned(),
+            audience: "dialpass".to_owned(),
+            jwks_url: "https://issuer/keys".to_owned(),
+            scope: "otp.issue".to_owned(),
+            algorithms: vec![SigningAlgorithm::Es256],
+            client_id: Some("pbx".to_owned()),
+            sub: None,
+        }
+    }
+
+    fn token(change: impl FnOnce(&mut Value)) -> SignedToken {
+        let mut claims = json!({"iss": "https://issuer", "aud": "dialpass", "exp": 1000,
+            "scope": "openid otp.issue", "client_id": "pbx"});
+        change(&mut claims);
+        SignedToken {
+            jwks_url: "https://issuer/keys".to_owned(),
+            algorithm: SigningAlgorithm::Es256,
+            claims: serde_json::from_value(claims).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_token_is_accepted_only_if_each_claim_fits() {
+        let cases: [(&str, Value, Result<(), JwtRefusal>); 12] = [
+            ("iss", json!("https://issuer"), Ok(())),
+            ("iss", json!("https://issuer/"), Err(JwtRefusal::Issuer)),
+            ("aud", json!(["other", "dialpass"]), Ok(())),
+            ("aud", json!("dialpass other"), Err(JwtRefusal::Audience)),
+            ("aud", json!([]), Err(JwtRefusal::Audience)),
+            ("scope", json!(["otp.issue"]), Ok(())),
+            ("scope", json!("otp.issue.all"), Err(JwtRefusal::Scope)),
+            ("scope", json!(["openid otp.issue"]), Err(JwtRefusal::Scope)),
+            ("scope", json!(""), Err(JwtRefusal::Scope)),
+            ("client_id", json!("login"), Err(JwtRefusal::Client)),
+            ("client_id", Value::Null, Err(JwtRefusal::Client)),
+            ("scp", json!(["x"]), Ok(())),
+        ];
+        for (claim, value, expected) in cases {
+            let token = token(|claims| claims[claim] = value.clone());
+            assert_eq!(rule().accepts(&token), expected, "{claim} = {value}");
+        }
+        let azp = token(|claims| {
+            claims["client_id"] = Value::Null;
+            claims["azp"] = json!("pbx");
+        });
+        assert_eq!(rule().accepts(&azp), Ok(()));
+    }
+
+    #[test]
+    fn a_key_set_of_another_issuer_vouches_for_nothing() {
+        let mut token = token(|_| ());
+        token.jwks_url = "https://evil/keys".to_owned();
+        assert_eq!(rule().accepts(&token), Err(JwtRefusal::Issuer));
+    }
+
+    #[test]
+    fn dates_have_a_minute_of_leeway() {
+        let claims = token(|claims| claims["nbf"] = json!(500.5)).claims;
+        let at = |secs: i64| claims.valid_at(Timestamp::from_millis(secs * 1000));
+        assert_eq!(at(440), Err(JwtRefusal::NotYetValid));
+        assert_eq!(at(441), Ok(()));
+        assert_eq!(at(1059), Ok(()));
+        assert_eq!(at(1060), Err(JwtRefusal::Expired));
+    }
+}

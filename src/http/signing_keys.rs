@@ -1,0 +1,209 @@
+//! The keys of a JSON Web Key Set, and checking a token's signature with them. No network here.
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
+};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
+use serde::Deserialize;
+
+use super::oauth2::{Claims, JwtRefusal};
+
+/// The algorithms a token may be signed with. None is symmetric: a public key can never be taken
+/// for a shared secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are the names of RFC 7518 section 3.1 and RFC 8037")]
+pub enum SigningAlgorithm {
+    Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    Es256,
+    Es384,
+    EdDsa,
+}
+
+impl SigningAlgorithm {
+    /// All of them, in the order in which an error message lists them.
+    pub const ALL: [Self; 9] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::EdDsa,
+    ];
+
+    /// Reads a name as a token's header has it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+
+    /// The name as a token's header has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    const fn for_library(self) -> Algorithm {
+        match self {
+            Self::Rs256 => Algorithm::RS256,
+            Self::Rs384 => Algorithm::RS384,
+            Self::Rs512 => Algorithm::RS512,
+            Self::Ps256 => Algorithm::PS256,
+            Self::Ps384 => Algorithm::PS384,
+            Self::Ps512 => Algorithm::PS512,
+            Self::Es256 => Algorithm::ES256,
+            Self::Es384 => Algorithm::ES384,
+            Self::EdDsa => Algorithm::EdDSA,
+        }
+    }
+}
+
+/// What a token's header says of its signature.
+#[derive(Debug, Clone)]
+pub struct TokenHeader {
+    /// What it is signed with.
+    pub algorithm: SigningAlgorithm,
+    /// Which key, if it says.
+    pub key_id: Option<String>,
+}
+
+impl TokenHeader {
+    /// Reads a token's header.
+    ///
+    /// # Errors
+    /// [`JwtRefusal::Malformed`], or [`JwtRefusal::Algorithm`] if it is symmetric or none.
+    pub fn read(token: &str) -> Result<Self, JwtRefusal> {
+        let Header { alg, kid, crit, .. } =
+            decode_header(token).map_err(|error| refusal_of(error.kind()))?;
+        // An extension marked critical has to be understood (RFC 7515 section 4.1.11).
+        if crit.is_some() {
+            return Err(JwtRefusal::Malformed);
+        }
+        let known = SigningAlgorithm::ALL.into_iter().find(|known| known.for_library() == alg);
+        Ok(Self { algorithm: known.ok_or(JwtRefusal::Algorithm)?, key_id: kid })
+    }
+}
+
+/// The issuer a token names, to find its keys by. Nothing vouches for it yet.
+#[must_use]
+pub fn unverified_issuer(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        iss: String,
+    }
+    jsonwebtoken::dangerous::insecure_decode_claims::<Named>(token).ok().map(|named| named.iss)
+}
+
+/// An issuer's keys that can check a signature.
+#[derive(Debug, Default)]
+pub struct SigningKeys(Vec<SigningKey>);
+
+#[derive(Debug)]
+struct SigningKey {
+    id: Option<String>,
+    algorithms: Vec<SigningAlgorithm>,
+    key: DecodingKey,
+}
+
+impl SigningKeys {
+    /// Reads a JSON Web Key Set (RFC 7517). Keys that are of no use to us, or cannot be read,
+    /// are left out; `None` if it is no key set at all.
+    #[must_use]
+    pub fn read(json: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct KeySet {
+            keys: Vec<serde_json::Value>,
+        }
+        let set: KeySet = serde_json::from_slice(json).ok()?;
+        let keys = set.keys.into_iter().filter_map(|key| {
+            let key: Jwk = serde_json::from_value(key).ok()?;
+            let algorithms = algorithms_of(&key);
+            let usable = !algorithms.is_empty();
+            let id = key.common.key_id.clone();
+            usable.then(|| {
+                Some(SigningKey { id, algorithms, key: DecodingKey::from_jwk(&key).ok()? })
+            })?
+        });
+        Some(Self(keys.collect()))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks a token's signature, and reads its claims.
+    ///
+    /// # Errors
+    /// [`JwtRefusal::KeyUnknown`] if not exactly one key fits, else [`JwtRefusal::Signature`] or
+    /// [`JwtRefusal::Malformed`].
+    pub fn verify(&self, token: &str, header: &TokenHeader) -> Result<Claims, JwtRefusal> {
+        let mut fitting = self.0.iter().filter(|key| {
+            key.algorithms.contains(&header.algorithm)
+                && (header.key_id.is_none() || key.id == header.key_id)
+        });
+        let (Some(key), None) = (fitting.next(), fitting.next()) else {
+            return Err(JwtRefusal::KeyUnknown);
+        };
+        let mut rules = Validation::new(header.algorithm.for_library());
+        // The dates are held against our own clock, the rest against each client's rule.
+        rules.required_spec_claims.clear();
+        rules.validate_exp = false;
+        rules.validate_aud = false;
+        let verified = decode::<Claims>(token, &key.key, &rules);
+        verified.map(|token| token.claims).map_err(|error| refusal_of(error.kind()))
+    }
+}
+
+/// What a key may check, by its type, and its `alg`, `use` and `key_ops` if it has them.
+fn algorithms_of(key: &Jwk) -> Vec<SigningAlgorithm> {
+    use SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+    let by_type: &[SigningAlgorithm] = match &key.algorithm {
+        AlgorithmParameters::RSA(_) => &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512],
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => &[Es256],
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P384 => &[Es384],
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => &[EdDsa],
+        _ => &[],
+    };
+    let common = &key.common;
+    let for_signatures =
+        common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
+    let may_verify = common
+        .key_operations
+        .as_ref()
+        .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+    let fits = |algorithm: &SigningAlgorithm| {
+        let named = KeyAlgorithm::from(algorithm.for_library());
+        for_signatures && may_verify && common.key_algorithm.is_none_or(|only| only == named)
+    };
+    by_type.iter().copied().filter(fits).collect()
+}
+
+fn refusal_of(error: &ErrorKind) -> JwtRefusal {
+    match error {
+        ErrorKind::InvalidSignature => JwtRefusal::Signature,
+        ErrorKind::InvalidAlgorithm
+        | ErrorKind::InvalidAlgorithmName
+        | ErrorKind::UnsupportedAlgorithm => JwtRefusal::Algorithm,
+        _ => JwtRefusal::Malformed,
+    }
+}

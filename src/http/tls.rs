@@ -1,0 +1,302 @@
+//! From certificate files to a TLS configuration, whole, so that it can be replaced whole.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls::{InconsistentKeys, RootCertStore};
+use thiserror::Error;
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
+
+use super::watched::Watched;
+
+/// The current TLS configuration of a listener, read again when its files change. A new
+/// configuration has a new session cache: a resumed session is not verified again, so no session
+/// may outlive the trust it was made under.
+pub type TlsState = Watched<TlsGeneration>;
+
+/// The current verifier of the client certificates that trusted proxies forward.
+pub type ClientCaState = Watched<ClientVerifier>;
+
+/// Whether clients bring a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// A connection without one is refused.
+    Required,
+    /// One that is brought is verified.
+    Optional,
+    /// None is asked for.
+    Off,
+}
+
+/// Where a listener's TLS comes from.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// PEM: the server's certificate, then its intermediates.
+    pub certificate: PathBuf,
+    /// PEM: the certificate's private key, not encrypted.
+    pub private_key: PathBuf,
+    /// PEM: the CAs whose client certificates are trusted.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients bring a certificate.
+    pub client_certificates: ClientCertificates,
+    /// PEM or DER: revocation lists. If there is one, there must be one from each CA that has
+    /// issued a certificate in a client's chain; without it that client is refused.
+    pub crl_files: Vec<PathBuf>,
+}
+
+/// Why certificate files cannot be used.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message says it all")]
+pub enum TlsError {
+    #[error("{}: cannot be read: {source}", file.display())]
+    Unreadable { file: PathBuf, source: std::io::Error },
+    #[error("{}: has no certificate; PEM with `BEGIN CERTIFICATE` is accepted", file.display())]
+    NoCertificate { file: PathBuf },
+    #[error("{}: has a certificate that is not X.509: {reason}", file.display())]
+    BadCertificate { file: PathBuf, reason: String },
+    #[error(
+        "{}: has no private key; unencrypted PEM is accepted (PKCS#8, PKCS#1 or SEC1)",
+        file.display()
+    )]
+    NoPrivateKey { file: PathBuf },
+    #[error("{}: the key is not that of the certificate in {}", key.display(), certificate.display())]
+    KeyMismatch { key: PathBuf, certificate: PathBuf },
+    #[error("{}: the key cannot be used: {reason}", file.display())]
+    BadPrivateKey { file: PathBuf, reason: String },
+    #[error("{}: is not a revocation list in PEM or DER: {reason}", file.display())]
+    BadCrl { file: PathBuf, reason: String },
+    #[error("client certificates are required or optional, but no client CA file is given")]
+    NoClientCa,
+    #[error("{}: cannot be used to verify clients: {reason}", file.display())]
+    BadClientCa { file: PathBuf, reason: String },
+    #[error("no TLS configuration can be made: {reason}")]
+    Unsupported { reason: String },
+}
+
+/// Verifies client certificates: the chain to a CA and the revocation lists, as read at one time.
+#[derive(Debug, Clone)]
+pub struct ClientVerifier {
+    id: u64,
+    verifier: Arc<dyn ClientCertVerifier>,
+    crls_due_at: Option<i64>,
+}
+
+impl ClientVerifier {
+    /// Reads the CAs and the revocation lists.
+    ///
+    /// # Errors
+    /// [`TlsError`], with the file it is about.
+    pub fn load(ca: &Path, crl_files: &[PathBuf]) -> Result<Self, TlsError> {
+        Self::load_for(ca, crl_files, ClientCertificates::Required)
+    }
+
+    fn load_for(
+        ca: &Path,
+        crl_files: &[PathBuf],
+        need: ClientCertificates,
+    ) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in read_certificates(ca)? {
+            roots.add(certificate).map_err(|error| bad_certificate(ca, &error))?;
+        }
+        let roots = Arc::new(roots);
+        let new_builder =
+            || WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), provider());
+        let mut builder = new_builder();
+        let mut crls_due_at = None;
+        for file in crl_files {
+            let (lists, due_at) = read_crls(file)?;
+            // Tried alone first, because the error does not say which list it is about.
+            new_builder()
+                .with_crls(lists.clone())
+                .build()
+                .map_err(|error| bad_crl(file, &error))?;
+            builder = builder.with_crls(lists);
+            crls_due_at = crls_due_at.into_iter().chain(due_at).min();
+        }
+        if need == ClientCertificates::Optional {
+            builder = builder.allow_unauthenticated();
+        }
+        let verifier = builder.build().map_err(|error| TlsError::BadClientCa {
+            file: ca.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self { id: next_id(), verifier, crls_due_at })
+    }
+
+    /// A state that is read again when a file changes.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn watched(ca: PathBuf, crl_files: Vec<PathBuf>) -> Result<ClientCaState, TlsError> {
+        let files = crl_files.iter().chain([&ca]).cloned().collect();
+        Watched::new(files, move || Self::load(&ca, &crl_files))
+    }
+
+    /// Another number for each verifier made in this process.
+    #[must_use]
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// When the first of the revocation lists is due for replacement, in seconds since the Unix
+    /// epoch. A list that is overdue is still used: it refuses what it lists.
+    #[must_use]
+    pub const fn crls_due_at(&self) -> Option<i64> {
+        self.crls_due_at
+    }
+
+    /// Verifies a chain and its revocation.
+    ///
+    /// # Errors
+    /// What the TLS library says.
+    pub fn verify(
+        &self,
+        own: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        self.verifier.verify_client_cert(own, intermediates, now).map(drop)
+    }
+}
+
+/// All that one reading of the files gave.
+#[derive(Debug)]
+pub struct TlsGeneration {
+    /// What new connections are accepted with.
+    pub server_config: Arc<ServerConfig>,
+    /// What verifies clients; `None` where no certificate is asked for.
+    pub client_verifier: Option<ClientVerifier>,
+    /// Another number for each reading in this process.
+    pub id: u64,
+    /// The last second the server's certificate is valid, since the Unix epoch.
+    pub certificate_expires_at: i64,
+}
+
+/// Reads the files.
+///
+/// # Errors
+/// [`TlsError`], with the file it is about, what is wrong with it and what is accepted.
+pub fn load(settings: &TlsSettings) -> Result<TlsGeneration, TlsError> {
+    let chain = read_certificates(&settings.certificate)?;
+    let (_, own) = X509Certificate::from_der(&chain[0])
+        .map_err(|error| bad_certificate(&settings.certificate, &error))?;
+    let certificate_expires_at = own.validity().not_after.timestamp();
+    let key = read_private_key(&settings.private_key)?;
+    let client_verifier = match (settings.client_certificates, &settings.client_ca) {
+        (ClientCertificates::Off, _) => None,
+        (need, Some(ca)) => Some(ClientVerifier::load_for(ca, &settings.crl_files, need)?),
+        (ClientCertificates::Required | ClientCertificates::Optional, None) => {
+            return Err(TlsError::NoClientCa);
+        }
+    };
+    let client_auth = client_verifier
+        .as_ref()
+        .map_or_else(WebPkiClientVerifier::no_client_auth, |client| Arc::clone(&client.verifier));
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| TlsError::Unsupported { reason: error.to_string() })?
+        .with_client_cert_verifier(client_auth)
+        .with_single_cert(chain, key)
+        .map_err(|error| key_error(settings, &error))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsGeneration {
+        server_config: Arc::new(config),
+        client_verifier,
+        id: next_id(),
+        certificate_expires_at,
+    })
+}
+
+/// A state that is read again when one of its files changes.
+///
+/// # Errors
+/// As [`load`].
+pub fn watched(settings: TlsSettings) -> Result<TlsState, TlsError> {
+    let own = [&settings.certificate, &settings.private_key];
+    let files = own.into_iter().chain(&settings.client_ca).chain(&settings.crl_files);
+    Watched::new(files.cloned().collect(), move || load(&settings))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn next_id() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(file).map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })
+}
+
+fn bad_crl(file: &Path, error: &impl ToString) -> TlsError {
+    TlsError::BadCrl { file: file.to_owned(), reason: error.to_string() }
+}
+
+fn bad_certificate(file: &Path, error: &impl ToString) -> TlsError {
+    TlsError::BadCertificate { file: file.to_owned(), reason: error.to_string() }
+}
+
+/// At least one certificate.
+fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = read(file)?;
+    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.map_err(|error| bad_certificate(file, &error))?;
+    if certificates.is_empty() {
+        return Err(TlsError::NoCertificate { file: file.to_owned() });
+    }
+    Ok(certificates)
+}
+
+fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let pem = zeroize::Zeroizing::new(read(file)?);
+    PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|_| TlsError::NoPrivateKey { file: file.to_owned() })
+}
+
+type Crls = (Vec<CertificateRevocationListDer<'static>>, Option<i64>);
+
+/// The revocation lists in a file, and when the first of them is due for replacement.
+fn read_crls(file: &Path) -> Result<Crls, TlsError> {
+    let bytes = read(file)?;
+    let lists = if bytes.windows(10).any(|window| window == b"-----BEGIN") {
+        CertificateRevocationListDer::pem_slice_iter(&bytes)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| bad_crl(file, &error))?
+    } else {
+        vec![CertificateRevocationListDer::from(bytes)]
+    };
+    if lists.is_empty() {
+        return Err(bad_crl(file, &"it holds none"));
+    }
+    let mut due_at = None;
+    for list in &lists {
+        let (_, parsed) =
+            CertificateRevocationList::from_der(list).map_err(|error| bad_crl(file, &error))?;
+        let due = parsed.next_update().map(|time| time.timestamp());
+        due_at = due_at.into_iter().chain(due).min();
+    }
+    Ok((lists, due_at))
+}
+
+fn key_error(settings: &TlsSettings, error: &rustls::Error) -> TlsError {
+    match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError::KeyMismatch {
+            key: settings.private_key.clone(),
+            certificate: settings.certificate.clone(),
+        },
+        rustls::Error::InvalidCertificate(error) => bad_certificate(&settings.certificate, error),
+        error => TlsError::BadPrivateKey {
+            file: settings.private_key.clone(),
+            reason: error.to_string(),
+        },
+    }
+}
