@@ -1,0 +1,108 @@
+//! Connections that check passwords by simple binds (RFC 4511 4.2). Each is bound as one user
+//! after another and used for nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use ldap3::LdapError;
+use tokio::time::Instant;
+
+use super::connection::{ConnectError, Connection, Connector};
+use crate::directory::PasswordCheck;
+use crate::domain::secret::Password;
+
+/// After how long without use a connection is closed: whatever stands between us and the server
+/// may have forgotten it, and a bind sent into the void cannot be repeated.
+pub(super) const LONGEST_IDLE: Duration = Duration::from_mins(1);
+
+/// Opens connections for the pool, and judges whether one may be used again.
+pub(super) struct BindConnections(pub Arc<Connector>);
+
+pub(super) type BindPool = managed::Pool<BindConnections>;
+
+/// A connection that is bound as somebody, or nobody.
+pub(super) struct BindConnection {
+    connection: Connection,
+    /// Whether each bind so far has been answered. The answer to an earlier bind must never be
+    /// taken for that to a later one.
+    settled: bool,
+}
+
+impl managed::Manager for BindConnections {
+    type Type = BindConnection;
+    type Error = ConnectError;
+
+    async fn create(&self) -> Result<BindConnection, ConnectError> {
+        Ok(BindConnection { connection: self.0.open().await?, settled: true })
+    }
+
+    async fn recycle(
+        &self,
+        bind: &mut BindConnection,
+        metrics: &Metrics,
+    ) -> RecycleResult<ConnectError> {
+        if bind.is_usable() && metrics.last_used() < LONGEST_IDLE {
+            Ok(())
+        } else {
+            Err(RecycleError::message("closed, unsettled or idle for too long"))
+        }
+    }
+}
+
+/// What came of a bind.
+pub(super) enum BindAnswer {
+    /// The server judged the password.
+    Judged(PasswordCheck),
+    /// The server answered, but judged nothing: the result code.
+    Undecided(u32),
+    /// It certainly was not sent.
+    NotSent,
+    /// It may have been sent, and the connection broke.
+    Lost,
+    /// It was sent and not answered in time.
+    TimedOut,
+}
+
+impl BindConnection {
+    /// Whether another bind may be sent.
+    pub(super) fn is_usable(&self) -> bool {
+        self.settled && !self.connection.is_closed()
+    }
+
+    /// Binds as `dn`.
+    pub(super) async fn bind(
+        &mut self,
+        dn: &str,
+        password: &Password,
+        limit: Instant,
+    ) -> BindAnswer {
+        let left = limit.saturating_duration_since(Instant::now());
+        if left.is_zero() || !self.is_usable() {
+            return BindAnswer::NotSent;
+        }
+        self.settled = false;
+        let mut ldap = self.connection.handle();
+        match ldap.with_timeout(left).simple_bind(dn, password.expose()).await {
+            Ok(result) => {
+                self.settled = true;
+                judge(result.rc)
+            }
+            Err(LdapError::OpSend { .. }) => BindAnswer::NotSent,
+            Err(LdapError::Timeout { .. }) => BindAnswer::TimedOut,
+            Err(_) => BindAnswer::Lost,
+        }
+    }
+}
+
+/// What a bind's result code (RFC 4511 appendix A) says of the password.
+///
+/// Besides 49, servers refuse a user with 19 and 53 (password policy, locked or disabled), 48 (no
+/// password set), 50 (may not log in), 32 and 34 (the entry has gone since it was found).
+fn judge(code: u32) -> BindAnswer {
+    match code {
+        0 => BindAnswer::Judged(PasswordCheck::Right),
+        19 | 32 | 34 | 48 | 49 | 50 | 53 => BindAnswer::Judged(PasswordCheck::Wrong),
+        other => BindAnswer::Undecided(other),
+    }
+}

@@ -1,0 +1,162 @@
+//! Whether one server is worth asking. It is marked down when it fails and up by a probe; each
+//! change is logged once.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tracing::{error, info, warn};
+
+use crate::directory::DependencyState;
+
+/// What is wrong with a server, for operators: never a password, a number or a typed name.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    pub reason: String,
+    /// Whether it stays until somebody changes a setting, here or there.
+    pub needs_operator: bool,
+}
+
+impl Trouble {
+    pub(super) fn passing(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), needs_operator: false }
+    }
+
+    pub(super) fn lasting(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), needs_operator: true }
+    }
+}
+
+/// When something was begun, in changes of state: a failure of something that was begun before
+/// the last change says nothing of the server as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
+
+enum Phase {
+    Untried,
+    Up,
+    Down(Trouble),
+}
+
+struct State {
+    phase: Phase,
+    epoch: u64,
+}
+
+/// One server's state.
+pub(super) struct Breaker {
+    name: String,
+    state: Mutex<State>,
+    went_down: Notify,
+}
+
+impl Breaker {
+    /// For the server `name`, which nobody has asked yet.
+    pub(super) fn new(name: String) -> Self {
+        let state = Mutex::new(State { phase: Phase::Untried, epoch: 0 });
+        Self { name, state, went_down: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leave to ask the server, unless it is down.
+    pub(super) fn admit(&self) -> Option<Epoch> {
+        let state = self.state();
+        (!matches!(state.phase, Phase::Down(_))).then_some(Epoch(state.epoch))
+    }
+
+    /// The present, for a probe.
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch(self.state().epoch)
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.state().phase, Phase::Up)
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self.state().phase, Phase::Down(_))
+    }
+
+    /// Waits until the server goes down; returns at once if it did since the last wait.
+    pub(super) async fn went_down(&self) {
+        self.went_down.notified().await;
+    }
+
+    /// Marks the server down, for something begun at `begun`.
+    pub(super) fn failed(&self, begun: Epoch, trouble: Trouble) {
+        let mut state = self.state();
+        if Epoch(state.epoch) != begun {
+            return;
+        }
+        let known = match &state.phase {
+            Phase::Down(old) => old.needs_operator || !trouble.needs_operator,
+            Phase::Untried | Phase::Up => {
+                state.epoch += 1;
+                self.went_down.notify_one();
+                false
+            }
+        };
+        if !known && trouble.needs_operator {
+            error!(server = self.name, reason = trouble.reason, "directory server cannot be used");
+        } else if !known {
+            warn!(server = self.name, reason = trouble.reason, "directory server is down");
+        }
+        state.phase = Phase::Down(trouble);
+    }
+
+    /// Marks the server up, if a probe begun at `begun` found it so and nothing changed since.
+    pub(super) fn recovered(&self, begun: Epoch) {
+        let mut state = self.state();
+        if Epoch(state.epoch) != begun || matches!(state.phase, Phase::Up) {
+            return;
+        }
+        info!(server = self.name, "directory server is up");
+        state.phase = Phase::Up;
+        state.epoch += 1;
+    }
+
+    /// The state as operators see it.
+    pub(super) fn dependency_state(&self) -> DependencyState {
+        let (up, detail) = match &self.state().phase {
+            Phase::Untried => (false, "not asked yet".to_owned()),
+            Phase::Up => (true, String::new()),
+            Phase::Down(trouble) => (false, trouble.reason.clone()),
+        };
+        DependencyState { name: self.name.clone(), up, detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_past_does_not_mark_a_recovered_server_down() {
+        let breaker = Breaker::new("ldap://one".to_owned());
+        let begun = breaker.admit().unwrap();
+        breaker.failed(begun, Trouble::passing("no answer"));
+        assert!(breaker.admit().is_none());
+        assert_eq!(breaker.dependency_state().detail, "no answer");
+        breaker.recovered(breaker.epoch());
+        breaker.failed(begun, Trouble::passing("no answer"));
+        assert!(breaker.is_up() && breaker.admit().is_some());
+    }
+
+    #[test]
+    fn a_probe_that_was_overtaken_by_a_failure_does_not_mark_the_server_up() {
+        let breaker = Breaker::new("ldap://one".to_owned());
+        let begun = breaker.epoch();
+        breaker.failed(begun, Trouble::passing("refused"));
+        breaker.recovered(begun);
+        assert!(breaker.is_down());
+    }
+
+    #[test]
+    fn a_server_nobody_has_asked_is_not_up_but_may_be_asked() {
+        let breaker = Breaker::new("ldap://one".to_owned());
+        assert!(breaker.admit().is_some());
+        assert!(!breaker.dependency_state().up);
+    }
+}

@@ -1,0 +1,171 @@
+//! Opening one connection to one server: TCP, TLS, and the service account's bind. What is asked
+//! over it is elsewhere.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, StdStream};
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::breaker::Trouble;
+use super::settings::{LdapSettings, ServerUrl};
+
+/// Longest that opening a connection takes, however patient the settings are: a server that
+/// comes back is to be noticed within a few seconds.
+const LONGEST_OPENING: Duration = Duration::from_secs(4);
+
+/// Ends a background task when the last owner goes.
+pub(super) struct AbortOnDrop(pub AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// An open connection. It closes when it is dropped.
+pub(super) struct Connection {
+    ldap: Ldap,
+    _driver: AbortOnDrop,
+}
+
+impl Connection {
+    /// A handle to ask something; any number may be in use at once.
+    pub(super) fn handle(&self) -> Ldap {
+        self.ldap.clone()
+    }
+
+    /// Whether the connection is known to be closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.ldap.clone().is_closed()
+    }
+}
+
+/// Why there is no connection. Nothing of a request was sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("cannot connect: {0}")]
+    Tcp(#[source] io::Error),
+    #[error("no connection within {0:?}")]
+    TimedOut(Duration),
+    #[error("TLS is asked for, but there is no TLS configuration")]
+    NoTlsConfig,
+    #[error("TLS failed: {0}; check the server's name, its certificate and the trusted CA")]
+    Tls(#[source] io::Error),
+    #[error("StartTLS was refused (result code {0}); enable TLS there, or use ldaps://")]
+    StartTls(u32),
+    #[error("there is a bind_dn but no password, which servers take as anonymous")]
+    NoPassword,
+    #[error(
+        "the service account's bind was refused (result code {0}: {1}); check bind_dn and its \
+         password"
+    )]
+    Bind(u32, String),
+    #[error("the connection was lost while it was set up: {0}")]
+    Lost(#[source] LdapError),
+}
+
+impl From<ConnectError> for Trouble {
+    fn from(error: ConnectError) -> Self {
+        let passing = match &error {
+            ConnectError::Tcp(_) | ConnectError::TimedOut(_) | ConnectError::Lost(_) => true,
+            // rustls reports what is wrong with a certificate as invalid data.
+            ConnectError::Tls(io) => io.kind() != io::ErrorKind::InvalidData,
+            // Busy, unavailable and internal errors: the account is not at fault.
+            ConnectError::Bind(code, _) => matches!(code, 1 | 51 | 52 | 80),
+            ConnectError::NoTlsConfig | ConnectError::StartTls(_) | ConnectError::NoPassword => {
+                false
+            }
+        };
+        if passing { Self::passing(error.to_string()) } else { Self::lasting(error.to_string()) }
+    }
+}
+
+/// Opens connections to one server.
+pub(super) struct Connector {
+    url: ServerUrl,
+    settings: Arc<LdapSettings>,
+}
+
+impl Connector {
+    pub(super) fn new(url: ServerUrl, settings: Arc<LdapSettings>) -> Self {
+        Self { url, settings }
+    }
+
+    /// Longest that opening takes. A little less than one operation may take, so that whoever
+    /// waits for a connection learns why there is none.
+    fn limit(&self) -> Duration {
+        (self.settings.timeout * 9 / 10).min(LONGEST_OPENING)
+    }
+
+    /// A connection that is nobody's yet.
+    pub(super) async fn open(&self) -> Result<Connection, ConnectError> {
+        let limit = self.limit();
+        timeout(limit, self.secure()).await.map_err(|_| ConnectError::TimedOut(limit))?
+    }
+
+    /// A connection that is the service account's.
+    pub(super) async fn open_as_service(&self) -> Result<Connection, ConnectError> {
+        let limit = self.limit();
+        let opening = async {
+            let connection = self.secure().await?;
+            self.bind_as_service(&connection).await?;
+            Ok(connection)
+        };
+        timeout(limit, opening).await.map_err(|_| ConnectError::TimedOut(limit))?
+    }
+
+    /// TCP, then TLS if that is asked for; never anything in clear where it is.
+    async fn secure(&self) -> Result<Connection, ConnectError> {
+        let with_tls = self.url.is_ldaps() || self.settings.start_tls;
+        let mut how = LdapConnSettings::new().set_starttls(self.settings.start_tls);
+        if with_tls {
+            let tls = self.settings.tls.as_ref().ok_or(ConnectError::NoTlsConfig)?;
+            how = how.set_config(Arc::clone(tls));
+        }
+        let stream = self.connect().await.map_err(ConnectError::Tcp)?;
+        let how = how.set_std_stream(StdStream::Tcp(stream));
+        let (driver, ldap) = LdapConnAsync::from_url_with_settings(how, self.url.as_url())
+            .await
+            .map_err(|error| match error {
+                LdapError::Io { source } => ConnectError::Tls(source),
+                LdapError::LdapResult { result } => ConnectError::StartTls(result.rc),
+                other => ConnectError::Lost(other),
+            })?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = driver.drive().await {
+                debug!(%error, "directory connection ended");
+            }
+        });
+        Ok(Connection { ldap, _driver: AbortOnDrop(driver.abort_handle()) })
+    }
+
+    /// A TCP connection that sends small messages at once: many searches share it.
+    async fn connect(&self) -> io::Result<std::net::TcpStream> {
+        let host = self.url.host().trim_matches(['[', ']']);
+        let stream = TcpStream::connect((host, self.url.port())).await?;
+        stream.set_nodelay(true)?;
+        stream.into_std()
+    }
+
+    async fn bind_as_service(&self, connection: &Connection) -> Result<(), ConnectError> {
+        if self.settings.bind_dn.is_empty() {
+            return Ok(());
+        }
+        let password = self.settings.bind_password.expose_secret();
+        if password.is_empty() {
+            return Err(ConnectError::NoPassword);
+        }
+        let result = connection
+            .handle()
+            .simple_bind(&self.settings.bind_dn, password)
+            .await
+            .map_err(ConnectError::Lost)?;
+        if result.rc == 0 { Ok(()) } else { Err(ConnectError::Bind(result.rc, result.text)) }
+    }
+}

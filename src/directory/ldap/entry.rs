@@ -1,0 +1,258 @@
+//! What a found entry says of a user. An entry that cannot be told apart from others is nobody's
+//! and yet counts, so that it never makes another entry the only one.
+
+use ldap3::SearchEntry;
+
+use super::settings::LdapSettings;
+use crate::domain::user::{NumberValue, User, UserId};
+
+/// Active Directory's account flags ([MS-ADTS] 2.2.16).
+pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";
+/// The flag of [`ACCOUNT_CONTROL`] that disables an account.
+const ACCOUNT_DISABLED: i64 = 2;
+
+/// What makes an entry unusable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum EntryError {
+    /// The id attribute is absent, empty, has several values, or is no id.
+    #[error("has no single usable value in its id attribute")]
+    NoId,
+    /// The username attribute is absent or empty.
+    #[error("has no value in its username attribute")]
+    NoUsername,
+}
+
+/// Reads an entry. Of several usernames, the one that is `typed` (ignoring case) is taken.
+///
+/// # Errors
+/// [`EntryError`] if the entry does not name one user.
+pub(super) fn read(
+    entry: &SearchEntry,
+    settings: &LdapSettings,
+    typed: Option<&str>,
+) -> Result<User, EntryError> {
+    Ok(User {
+        id: id(entry, &settings.id_attribute).ok_or(EntryError::NoId)?,
+        username: username(entry, &settings.username_attribute, typed)
+            .ok_or(EntryError::NoUsername)?,
+        locator: entry.dn.clone(),
+        enabled: enabled(entry),
+        numbers: numbers(entry, &settings.phone_attributes),
+    })
+}
+
+/// The values of one attribute, as bytes: whether a value is also UTF-8 may be chance.
+fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
+    let named = |key: &str| names(key, attribute);
+    let text = entry.attrs.iter().filter(|(key, _)| named(key));
+    let binary = entry.bin_attrs.iter().filter(|(key, _)| named(key));
+    text.flat_map(|(_, values)| values.iter().map(String::as_bytes))
+        .chain(binary.flat_map(|(_, values)| values.iter().map(Vec::as_slice)))
+        .filter(|value| !value.is_empty())
+        .collect()
+}
+
+/// Whether `key` is `attribute`, perhaps with options (`mobile;lang-en`, RFC 4512 2.5).
+fn names(key: &str, attribute: &str) -> bool {
+    let base = key.split_once(';').map_or(key, |(base, _)| base);
+    base.eq_ignore_ascii_case(attribute)
+}
+
+fn id(entry: &SearchEntry, attribute: &str) -> Option<UserId> {
+    let [value] = values(entry, attribute)[..] else { return None };
+    let text = if attribute.eq_ignore_ascii_case("objectGUID") {
+        guid(value.try_into().ok()?)
+    } else if attribute.eq_ignore_ascii_case("objectSid") {
+        hex::encode(value)
+    } else {
+        match std::str::from_utf8(value) {
+            Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+            _ => hex::encode(value),
+        }
+    };
+    UserId::parse(text)
+}
+
+/// A GUID as Active Directory's tools write it: its first three groups are little-endian
+/// ([MS-DTYP] 2.3.4).
+fn guid(bytes: [u8; 16]) -> String {
+    uuid::Uuid::from_bytes_le(bytes).to_string()
+}
+
+fn username(entry: &SearchEntry, attribute: &str, typed: Option<&str>) -> Option<String> {
+    let names: Vec<&str> = values(entry, attribute)
+        .into_iter()
+        .filter_map(|value| std::str::from_utf8(value).ok())
+        .collect();
+    let typed = typed.map(str::to_lowercase);
+    let same = names.iter().find(|name| typed.as_ref() == Some(&name.to_lowercase()));
+    same.or(names.first()).map(|name| (*name).to_owned())
+}
+
+/// Whether the directory lets this user log in. Flags that cannot be read are taken as a no.
+fn enabled(entry: &SearchEntry) -> bool {
+    values(entry, ACCOUNT_CONTROL).into_iter().all(|value| {
+        std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| text.trim().parse::<i64>().ok())
+            .is_some_and(|flags| flags & ACCOUNT_DISABLED == 0)
+    })
+}
+
+fn numbers(entry: &SearchEntry, attributes: &[String]) -> Vec<NumberValue> {
+    let mut numbers = Vec::new();
+    for (rank, attribute) in attributes.iter().enumerate() {
+        for value in values(entry, attribute) {
+            if let Ok(text) = std::str::from_utf8(value) {
+                numbers.push(NumberValue { rank, text: text.to_owned() });
+            }
+        }
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::directory::ldap::settings::{NumberMatch, ServerUrl};
+    use crate::domain::stored_number::NumberingPlan;
+
+    fn settings(id_attribute: &str) -> LdapSettings {
+        LdapSettings {
+            servers: vec![ServerUrl::parse("ldap://127.0.0.1").unwrap()],
+            start_tls: false,
+            tls: None,
+            bind_dn: String::new(),
+            bind_password: String::new().into(),
+            base_dn: "dc=example,dc=com".to_owned(),
+            user_filter: "(objectClass=person)".to_owned(),
+            phone_attributes: vec!["mobile".to_owned(), "telephoneNumber".to_owned()],
+            username_attribute: "uid".to_owned(),
+            id_attribute: id_attribute.to_owned(),
+            number_match: NumberMatch::Equality,
+            size_limit: 10,
+            timeout: Duration::from_secs(1),
+            search_connections: 1,
+            searches_per_connection: 1,
+            bind_connections: 1,
+            plan: NumberingPlan::for_country("SE").unwrap(),
+        }
+    }
+
+    /// An entry as ldap3 builds one: an attribute with any value that is not UTF-8 is binary.
+    fn entry(values: &[(&str, &[&[u8]])]) -> SearchEntry {
+        let (mut attrs, mut bin_attrs) = (HashMap::new(), HashMap::new());
+        for (name, values) in values {
+            let text: Result<Vec<String>, _> =
+                values.iter().map(|value| String::from_utf8(value.to_vec())).collect();
+            match text {
+                Ok(text) => drop(attrs.insert((*name).to_owned(), text)),
+                Err(_) => drop(
+                    bin_attrs
+                        .insert((*name).to_owned(), values.iter().map(|v| v.to_vec()).collect()),
+                ),
+            }
+        }
+        SearchEntry { dn: "uid=anna,dc=example,dc=com".to_owned(), attrs, bin_attrs }
+    }
+
+    fn id_of(attribute: &str, value: &[u8]) -> Option<String> {
+        let entry = entry(&[(attribute, &[value]), ("uid", &[b"anna"])]);
+        read(&entry, &settings(attribute), None).ok().map(|user| user.id.as_str().to_owned())
+    }
+
+    #[test]
+    fn an_object_guid_is_shown_as_its_own_tools_show_it() {
+        let bytes = [
+            0x44, 0x33, 0x22, 0x11, 0x66, 0x55, 0x88, 0x77, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee,
+            0xff, 0x00,
+        ];
+        let shown = Some("11223344-5566-7788-99aa-bbccddeeff00".to_owned());
+        assert_eq!(id_of("objectGUID", &bytes), shown);
+        assert_eq!(
+            id_of("objectguid", b"abcdefghijklmnop"),
+            Some("64636261-6665-6867-696a-6b6c6d6e6f70".to_owned()),
+            "a GUID that is UTF-8 by chance"
+        );
+        assert_eq!(id_of("objectGUID", b"short"), None);
+    }
+
+    #[test]
+    fn other_ids_are_text_or_hex() {
+        assert_eq!(id_of("entryUUID", b"e0a0-1").as_deref(), Some("e0a0-1"));
+        assert_eq!(id_of("objectSid", b"abc").as_deref(), Some("616263"));
+        assert_eq!(id_of("guid", &[0xff, 0x01]).as_deref(), Some("ff01"));
+        assert_eq!(id_of("guid", &[0x41, 0x01]).as_deref(), Some("4101"));
+    }
+
+    #[test]
+    fn an_entry_without_one_id_or_without_a_name_is_unusable() {
+        let read = |values: &[(&str, &[&[u8]])]| {
+            read(&entry(values), &settings("entryUUID"), None).map(|user| user.username)
+        };
+        assert_eq!(read(&[("uid", &[b"anna"])]), Err(EntryError::NoId));
+        assert_eq!(read(&[("uid", &[b"anna"]), ("entryUUID", &[])]), Err(EntryError::NoId));
+        assert_eq!(read(&[("uid", &[b"anna"]), ("entryUUID", &[b""])]), Err(EntryError::NoId));
+        let twice: &[&[u8]] = &[b"1", b"2"];
+        assert_eq!(read(&[("uid", &[b"anna"]), ("entryUUID", twice)]), Err(EntryError::NoId));
+        assert_eq!(read(&[("entryUUID", &[b"1"])]), Err(EntryError::NoUsername));
+    }
+
+    #[test]
+    fn of_several_names_the_one_typed_is_taken() {
+        let entry = entry(&[("entryUUID", &[b"1"]), ("UID", &[b"anna", b"Anna.Berg"])]);
+        let name = |typed| read(&entry, &settings("entryUUID"), typed).unwrap().username;
+        assert_eq!(name(Some("ANNA.berg")), "Anna.Berg");
+        assert_eq!(name(Some("else")), "anna");
+        assert_eq!(name(None), "anna");
+    }
+
+    #[test]
+    fn flags_that_say_disabled_or_cannot_be_read_disable() {
+        let enabled = |flags: &[&[u8]]| {
+            let values = [("entryUUID", &[b"1" as &[u8]] as &[&[u8]]), ("uid", &[b"anna"])];
+            let mut values = values.to_vec();
+            values.push(("userAccountControl", flags));
+            read(&entry(&values), &settings("entryUUID"), None).unwrap().enabled
+        };
+        assert!(enabled(&[]));
+        assert!(enabled(&[b"512"]));
+        for flags in [b"514" as &[u8], b"2", b"x", b"-", &[0xff]] {
+            assert!(!enabled(&[flags]), "{flags:?}");
+        }
+        assert!(!enabled(&[b"512", b"514"]));
+    }
+
+    #[test]
+    fn numbers_have_the_rank_of_their_attribute_whatever_its_case_and_options() {
+        let entry = entry(&[
+            ("entryUUID", &[b"1"]),
+            ("uid", &[b"anna"]),
+            ("TelephoneNumber", &[b"08-1", &[0xff]]),
+            ("mobile;lang-sv", &[b"070-1"]),
+            ("homePhone", &[b"08-2"]),
+        ]);
+        let user = read(&entry, &settings("entryUUID"), None).unwrap();
+        let found: Vec<_> =
+            user.numbers.iter().map(|value| (value.rank, value.text.as_str())).collect();
+        assert_eq!(found, [(0, "070-1"), (1, "08-1")]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic_and_ids_are_never_shared(
+            one in proptest::collection::vec(any::<u8>(), 16),
+            other in proptest::collection::vec(any::<u8>(), 16),
+        ) {
+            prop_assume!(one != other);
+            prop_assert_ne!(id_of("objectGUID", &one), id_of("objectGUID", &other));
+            prop_assert_ne!(id_of("objectSid", &one), id_of("objectSid", &other));
+            prop_assert!(id_of("any", &one).is_some());
+        }
+    }
+}

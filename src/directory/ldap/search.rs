@@ -1,0 +1,214 @@
+//! Searches over shared connections: many at once on each, with a cap. Which server is asked is
+//! decided elsewhere.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use ldap3::{Ldap, LdapError, ResultEntry, Scope, SearchEntry, SearchOptions};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use super::breaker::{Breaker, Trouble};
+use super::connection::{Connection, Connector};
+
+/// One search.
+pub(super) struct Query {
+    pub base: String,
+    pub scope: Scope,
+    pub filter: String,
+    pub attributes: Arc<[String]>,
+    /// Most entries to return.
+    pub size_limit: i32,
+    /// After how many seconds the server itself should give up.
+    pub time_limit: i32,
+}
+
+/// What a search found.
+pub(super) struct Found {
+    pub entries: Vec<SearchEntry>,
+    /// Whether there are more.
+    pub truncated: bool,
+}
+
+/// Why a search has no answer.
+#[derive(Debug)]
+pub(super) enum SearchFailure {
+    /// The server is marked down, or became so while a connection was opened.
+    Down,
+    /// The connection broke.
+    Lost,
+    /// There was no answer in time.
+    TimedOut,
+    /// All that may be asked at once is being asked, and none of it was answered in time.
+    Crowded,
+    /// The server answered, but cannot serve.
+    Trouble(Trouble),
+    /// The server answers, but not to this search: the result code.
+    Rejected(u32),
+}
+
+impl From<LdapError> for SearchFailure {
+    fn from(error: LdapError) -> Self {
+        match error {
+            LdapError::Timeout { .. } => Self::TimedOut,
+            // The client's own code for a filter that cannot be sent (87, filterError).
+            LdapError::FilterParsing => Self::Rejected(87),
+            _ => Self::Lost,
+        }
+    }
+}
+
+/// A connection that many searches share, opened when it is first needed and again when it broke.
+pub(super) struct SharedConnection {
+    connector: Arc<Connector>,
+    breaker: Arc<Breaker>,
+    current: ArcSwapOption<Connection>,
+    /// Held by the one task that opens.
+    opening: Mutex<()>,
+    permits: Semaphore,
+}
+
+impl SharedConnection {
+    /// Of which at most `in_flight` searches wait for an answer at once.
+    pub(super) fn new(connector: Arc<Connector>, breaker: Arc<Breaker>, in_flight: usize) -> Self {
+        Self {
+            connector,
+            breaker,
+            current: ArcSwapOption::empty(),
+            opening: Mutex::new(()),
+            permits: Semaphore::new(in_flight),
+        }
+    }
+
+    /// Has the next search open a new connection. Searches under way keep the old one.
+    pub(super) fn forget(&self) {
+        self.current.store(None);
+    }
+
+    /// Searches, within the cap.
+    pub(super) async fn search(
+        self: &Arc<Self>,
+        query: &Query,
+        limit: Instant,
+    ) -> Result<Found, SearchFailure> {
+        let _permit = timeout_at(limit, self.permits.acquire())
+            .await
+            .map_err(|_| SearchFailure::Crowded)?
+            .expect("the semaphore is never closed");
+        self.search_now(query, limit, false).await
+    }
+
+    /// Searches a server that may be marked down, whatever else is being asked.
+    pub(super) async fn probe(
+        self: &Arc<Self>,
+        query: &Query,
+        limit: Instant,
+    ) -> Result<Found, SearchFailure> {
+        self.search_now(query, limit, true).await
+    }
+
+    async fn search_now(
+        self: &Arc<Self>,
+        query: &Query,
+        limit: Instant,
+        probing: bool,
+    ) -> Result<Found, SearchFailure> {
+        let connection = match self.live() {
+            Some(connection) => connection,
+            None => timeout_at(limit, self.opened(probing))
+                .await
+                .map_err(|_| SearchFailure::TimedOut)??,
+        };
+        run(connection.handle(), query, limit).await
+    }
+
+    fn live(&self) -> Option<Arc<Connection>> {
+        self.current.load_full().filter(|connection| !connection.is_closed())
+    }
+
+    /// The connection, opened by a task of its own, so that a caller in a hurry does not undo
+    /// what others wait for.
+    async fn opened(self: &Arc<Self>, probing: bool) -> Result<Arc<Connection>, SearchFailure> {
+        let shared = Arc::clone(self);
+        let task = tokio::spawn(async move { shared.open(probing).await });
+        task.await.unwrap_or(Err(SearchFailure::Down))
+    }
+
+    async fn open(&self, probing: bool) -> Result<Arc<Connection>, SearchFailure> {
+        let _alone = self.opening.lock().await;
+        if let Some(connection) = self.live() {
+            return Ok(connection);
+        }
+        let begun = match self.breaker.admit() {
+            Some(epoch) => epoch,
+            None if probing => self.breaker.epoch(),
+            None => return Err(SearchFailure::Down),
+        };
+        match self.connector.open_as_service().await {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                self.current.store(Some(Arc::clone(&connection)));
+                Ok(connection)
+            }
+            Err(error) => {
+                self.breaker.failed(begun, error.into());
+                Err(SearchFailure::Down)
+            }
+        }
+    }
+}
+
+/// Sends one search and reads all it answers. Referrals are left unread.
+async fn run(mut ldap: Ldap, query: &Query, limit: Instant) -> Result<Found, SearchFailure> {
+    let options = SearchOptions::new().sizelimit(query.size_limit).timelimit(query.time_limit);
+    let left = limit.saturating_duration_since(Instant::now());
+    let mut stream = ldap
+        .with_search_options(options)
+        .with_timeout(left)
+        .streaming_search(&query.base, query.scope, &query.filter, &*query.attributes)
+        .await?;
+    let most = usize::try_from(query.size_limit).unwrap_or(usize::MAX);
+    let mut entries: Vec<SearchEntry> = Vec::new();
+    let end = loop {
+        match timeout_at(limit, stream.next()).await {
+            Err(_) => break Err(SearchFailure::TimedOut),
+            Ok(Err(error)) => break Err(error.into()),
+            Ok(Ok(None)) => break Ok(false),
+            Ok(Ok(Some(entry))) if is_aside(&entry) => {}
+            Ok(Ok(Some(_))) if entries.len() >= most => break Ok(true),
+            Ok(Ok(Some(entry))) => entries.push(SearchEntry::construct(entry)),
+        }
+    };
+    // Also gives the message id back, which otherwise stays taken for the connection's lifetime.
+    let result = stream.finish().await;
+    let cut_here = end?;
+    let truncated = cut_here || judge(result.rc, &query.base)?;
+    Ok(Found { entries, truncated })
+}
+
+/// Whether it is a referral or an intermediate message, not an entry.
+fn is_aside(entry: &ResultEntry) -> bool {
+    entry.is_ref() || entry.is_intermediate()
+}
+
+/// Whether the result code (RFC 4511 appendix A) says that there are more entries.
+fn judge(code: u32, base: &str) -> Result<bool, SearchFailure> {
+    let trouble = match code {
+        0 => return Ok(false),
+        4 => return Ok(true),
+        3 => return Err(SearchFailure::TimedOut),
+        1 | 51 | 52 | 80 => Trouble::passing(format!("cannot search now (result code {code})")),
+        10 => Trouble::lasting(format!(
+            "refers to other servers for {base} (result code 10); check base_dn"
+        )),
+        32 => Trouble::lasting(format!(
+            "{base} does not exist there, or the service account may not see it (result code \
+             32); check base_dn and the account's rights"
+        )),
+        8 | 13 | 49 | 50 => Trouble::lasting(format!(
+            "the service account may not search {base} (result code {code}); check its rights"
+        )),
+        other => return Err(SearchFailure::Rejected(other)),
+    };
+    Err(SearchFailure::Trouble(trouble))
+}

@@ -1,0 +1,235 @@
+//! One server of a directory: its connections, its state, and the watch that probes it in the
+//! background. Which of several servers is asked is decided elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use deadpool::managed::PoolError;
+use ldap3::Scope;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{error, warn};
+
+use super::bind_pool::{BindAnswer, BindConnections, BindPool, LONGEST_IDLE};
+use super::breaker::{Breaker, Epoch, Trouble};
+use super::connection::Connector;
+use super::search::{Found, Query, SearchFailure, SharedConnection};
+use super::settings::{LdapSettings, ServerUrl};
+use crate::directory::{DependencyState, PasswordCheck};
+use crate::domain::secret::Password;
+
+/// How long after a failed probe the next one comes.
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
+/// How often a server that works is probed, so that an idle connection that was cut is noticed
+/// before a caller needs it.
+const PROBE_WORKING: Duration = Duration::from_secs(15);
+/// Longest that a probe waits for its answer.
+const LONGEST_PROBE: Duration = Duration::from_secs(4);
+
+/// What one server says of a password.
+pub(super) enum BindOutcome {
+    /// It judged it.
+    Judged(PasswordCheck),
+    /// The password certainly did not reach it.
+    NotSent,
+    /// The password may have reached it, so that no other server may be asked.
+    Unknown,
+}
+
+/// One server.
+pub(super) struct Server {
+    name: String,
+    settings: Arc<LdapSettings>,
+    breaker: Arc<Breaker>,
+    searches: Vec<Arc<SharedConnection>>,
+    next_search: AtomicUsize,
+    binds: BindPool,
+    base_read: Query,
+}
+
+/// The part of a request's time that one server gets.
+struct Turn {
+    begun: Epoch,
+    limit: Instant,
+    /// Whether it is (nearly) as long as one operation may take, so that silence is the server's
+    /// fault and not that of a request with no time left.
+    full: bool,
+}
+
+impl Server {
+    pub(super) fn new(url: &ServerUrl, settings: &Arc<LdapSettings>) -> Self {
+        let connector = Arc::new(Connector::new(url.clone(), Arc::clone(settings)));
+        let breaker = Arc::new(Breaker::new(url.to_string()));
+        let shared = || {
+            Arc::new(SharedConnection::new(
+                Arc::clone(&connector),
+                Arc::clone(&breaker),
+                settings.searches_per_connection.max(1),
+            ))
+        };
+        let binds = BindPool::builder(BindConnections(Arc::clone(&connector)))
+            .max_size(settings.bind_connections.max(1))
+            .build()
+            .expect("a pool without timeouts needs no runtime");
+        Self {
+            name: url.to_string(),
+            searches: (0..settings.search_connections.max(1)).map(|_| shared()).collect(),
+            next_search: AtomicUsize::new(0),
+            binds,
+            base_read: Query {
+                base: settings.base_dn.clone(),
+                scope: Scope::Base,
+                filter: "(objectClass=*)".to_owned(),
+                // No attributes (RFC 4511 4.5.1.8).
+                attributes: Arc::from(["1.1".to_owned()]),
+                size_limit: 1,
+                time_limit: time_limit(settings),
+            },
+            settings: Arc::clone(settings),
+            breaker,
+        }
+    }
+
+    pub(super) fn state(&self) -> DependencyState {
+        self.breaker.dependency_state()
+    }
+
+    fn turn(&self, deadline: Instant) -> Option<Turn> {
+        let begun = self.breaker.admit()?;
+        let (now, timeout) = (Instant::now(), self.settings.timeout);
+        let limit = deadline.min(now + timeout);
+        Some(Turn { begun, limit, full: limit.saturating_duration_since(now) >= timeout * 4 / 5 })
+    }
+
+    fn silent(&self) -> Trouble {
+        Trouble::passing(format!("no answer within {:?}", self.settings.timeout))
+    }
+
+    /// Searches; once more if the connection breaks, since a search changes nothing.
+    pub(super) async fn search(
+        &self,
+        query: &Query,
+        deadline: Instant,
+    ) -> Result<Found, SearchFailure> {
+        let turn = self.turn(deadline).ok_or(SearchFailure::Down)?;
+        let at = self.next_search.fetch_add(1, Ordering::Relaxed) % self.searches.len();
+        let shared = &self.searches[at];
+        let mut outcome = shared.search(query, turn.limit).await;
+        if matches!(outcome, Err(SearchFailure::Lost)) {
+            outcome = shared.search(query, turn.limit).await;
+        }
+        match &outcome {
+            Err(SearchFailure::TimedOut) if turn.full => {
+                self.breaker.failed(turn.begun, self.silent());
+            }
+            Err(SearchFailure::Lost) => {
+                self.breaker.failed(turn.begun, Trouble::passing("connections break"));
+            }
+            Err(SearchFailure::Trouble(trouble)) => {
+                self.breaker.failed(turn.begun, trouble.clone());
+            }
+            Err(SearchFailure::Rejected(code)) => error!(
+                server = self.name,
+                code, "directory server rejects a search; check user_filter and the attributes"
+            ),
+            Ok(_) | Err(SearchFailure::TimedOut | SearchFailure::Down | SearchFailure::Crowded) => {
+            }
+        }
+        outcome
+    }
+
+    /// Checks a password. Only a connection known to be closed before anything was sent is
+    /// replaced by another.
+    pub(super) async fn check_password(
+        &self,
+        dn: &str,
+        password: &Password,
+        deadline: Instant,
+    ) -> BindOutcome {
+        let Some(turn) = self.turn(deadline) else { return BindOutcome::NotSent };
+        for _ in 0..2 {
+            let mut bind = match timeout_at(turn.limit, self.binds.get()).await {
+                Ok(Ok(bind)) => bind,
+                Ok(Err(PoolError::Backend(error))) => {
+                    self.breaker.failed(turn.begun, error.into());
+                    return BindOutcome::NotSent;
+                }
+                Ok(Err(_)) | Err(_) => return BindOutcome::NotSent,
+            };
+            let answer = bind.bind(dn, password, turn.limit).await;
+            if !bind.is_usable() {
+                drop(deadpool::managed::Object::take(bind));
+            }
+            match answer {
+                BindAnswer::NotSent => {}
+                BindAnswer::Judged(check) => return BindOutcome::Judged(check),
+                BindAnswer::Undecided(code) => {
+                    warn!(server = self.name, code, "directory server did not judge a password");
+                    if matches!(code, 51 | 52) {
+                        let reason = format!("cannot check passwords now (result code {code})");
+                        self.breaker.failed(turn.begun, Trouble::passing(reason));
+                    }
+                    return BindOutcome::Unknown;
+                }
+                BindAnswer::TimedOut => {
+                    if turn.full {
+                        self.breaker.failed(turn.begun, self.silent());
+                    }
+                    return BindOutcome::Unknown;
+                }
+                BindAnswer::Lost => return BindOutcome::Unknown,
+            }
+        }
+        BindOutcome::NotSent
+    }
+
+    /// Probes the server for as long as the directory exists: at once when it goes down, then
+    /// every second until it is up again, and now and then while it works.
+    pub(super) async fn watch(self: Arc<Self>) {
+        loop {
+            if self.breaker.is_down() {
+                self.searches.iter().for_each(|shared| shared.forget());
+                self.binds.retain(|_, _| false);
+            }
+            self.probe().await;
+            self.binds.retain(|bind, used| bind.is_usable() && used.last_used() < LONGEST_IDLE);
+            let pause = if self.breaker.is_up() { PROBE_WORKING } else { PROBE_AGAIN };
+            tokio::select! {
+                () = self.breaker.went_down() => {}
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Connects, binds and reads the base over each of the connections that searches share.
+    async fn probe(&self) {
+        let begun = self.breaker.epoch();
+        let limit = Instant::now() + self.settings.timeout.min(LONGEST_PROBE);
+        for shared in &self.searches {
+            let mut outcome = shared.probe(&self.base_read, limit).await;
+            if matches!(outcome, Err(SearchFailure::Lost)) {
+                outcome = shared.probe(&self.base_read, limit).await;
+            }
+            let trouble = match outcome {
+                Ok(_) => continue,
+                // Whoever tried to connect has said why there is no connection.
+                Err(SearchFailure::Down) => return,
+                Err(SearchFailure::TimedOut | SearchFailure::Crowded) => self.silent(),
+                Err(SearchFailure::Lost) => Trouble::passing("connections break"),
+                Err(SearchFailure::Trouble(trouble)) => trouble,
+                Err(SearchFailure::Rejected(code)) => Trouble::lasting(format!(
+                    "{} cannot be read (result code {code}); check base_dn",
+                    self.settings.base_dn
+                )),
+            };
+            self.breaker.failed(begun, trouble);
+            return;
+        }
+        self.breaker.recovered(begun);
+    }
+}
+
+/// After how many seconds a server should give a search up: nobody waits for it any more.
+pub(super) fn time_limit(settings: &LdapSettings) -> i32 {
+    i32::try_from(settings.timeout.as_secs()).unwrap_or(i32::MAX).saturating_add(1)
+}
