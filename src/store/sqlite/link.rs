@@ -1,6 +1,7 @@
 //! The writer's hold on the database file: opening it again after an error, noticing that it was
 //! deleted or replaced, and telling the operator of each change once.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +22,9 @@ const BESIDE_CACHE_KIB: i64 = 4 * 1024;
 
 /// The connections of the threads beside the writer. Only the writer opens and closes them.
 ///
-/// The last connection to close a database deletes the `-wal` file by its path. So when the file
-/// has been replaced, all connections to the old one must be closed before the new one is opened,
-/// or a late closer would delete the new database's log.
+/// The `-wal` and `-shm` files are found by their paths. So when the file has been replaced, all
+/// connections to the old one must be closed before the new one is opened, or the two databases
+/// would share them.
 #[derive(Debug)]
 pub(super) struct Beside {
     slots: Vec<Mutex<Option<Connection>>>,
@@ -66,6 +67,7 @@ pub(super) struct Link {
     beside: Arc<Beside>,
     connection: Option<Connection>,
     identity: Option<FileIdentity>,
+    log_identity: Option<FileIdentity>,
     opened_at: Instant,
     looked_at: Instant,
     told: Told,
@@ -85,6 +87,7 @@ impl Link {
             beside,
             connection: None,
             identity: None,
+            log_identity: None,
             opened_at: now,
             looked_at: now,
             told: Told::Works,
@@ -101,10 +104,11 @@ impl Link {
         if self.looked_at.elapsed() >= IDENTITY_PAUSE {
             self.look_at_identity();
         }
-        if self.connection.is_none() && self.opened_at.elapsed() >= REOPEN_PAUSE {
-            if let Err(error) = self.open_all() {
-                self.tell(Told::Broken, &error);
-            }
+        if self.connection.is_none()
+            && self.opened_at.elapsed() >= REOPEN_PAUSE
+            && let Err(error) = self.open_all()
+        {
+            self.tell(Told::Broken, &error);
         }
         self.connection.as_ref()
     }
@@ -139,8 +143,11 @@ impl Link {
         self.opened_at = Instant::now();
         let beside = Arc::clone(&self.beside);
         let mut slots: Vec<_> = (0..beside.slots.len()).map(|index| beside.slot(index)).collect();
-        slots.iter_mut().for_each(|slot| **slot = None);
+        for slot in &mut slots {
+            **slot = None;
+        }
         self.connection = None;
+        self.remove_log_of_replaced_file();
         let writer = open_writer(&self.path, self.busy)?;
         let opened: Result<Vec<_>, _> =
             slots.iter().map(|_| open_beside(&self.path, self.busy, BESIDE_CACHE_KIB)).collect();
@@ -148,9 +155,32 @@ impl Link {
             **slot = Some(connection);
         }
         self.identity = FileIdentity::at(&self.path);
+        self.log_identity = FileIdentity::at(&self.beside_path("-wal"));
         self.looked_at = Instant::now();
         self.connection = Some(writer);
         Ok(())
+    }
+
+    /// `SQLite` leaves the log of a file that was replaced where it is, and would play it into the
+    /// new one.
+    fn remove_log_of_replaced_file(&self) {
+        let log = self.beside_path("-wal");
+        let replaced = self.identity.is_some() && FileIdentity::at(&self.path) != self.identity;
+        let left = self.log_identity.is_some() && FileIdentity::at(&log) == self.log_identity;
+        if replaced && left {
+            for file in [log, self.beside_path("-shm")] {
+                if let Err(error) = fs::remove_file(&file) {
+                    tracing::error!(path = %file.display(), %error, "a stale file is left");
+                }
+            }
+        }
+    }
+
+    /// The path of one of the files that SQLite keeps beside the database.
+    fn beside_path(&self, suffix: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(suffix);
+        path.into()
     }
 
     fn look_at_identity(&mut self) {
@@ -161,19 +191,20 @@ impl Link {
         }
         self.connection = None;
         let path = self.path.display();
-        match found {
-            Some(_) => tracing::error!(
+        if found.is_some() {
+            tracing::error!(
                 %path,
                 "the store's file was replaced while in use; the file now there is used from here \
                  on. Stop dialpass before restoring a backup: a code that was used after the \
                  backup was made may be accepted again until it expires"
-            ),
-            None => tracing::error!(
+            );
+        } else {
+            tracing::error!(
                 %path,
                 "the store's file was deleted while in use; an empty store is started there. Live \
                  codes and failure budgets are lost: callers have to call again. Keep clean-up \
                  jobs away from the store's folder"
-            ),
+            );
         }
     }
 
