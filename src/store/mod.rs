@@ -3,6 +3,9 @@
 //! Every method is one atomic step: there is no moment in which two requests, on one node or on
 //! two, both win. A step whose outcome is not known is an error, and is not repeated.
 
+pub mod event_log_codec;
+pub mod sqlite;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

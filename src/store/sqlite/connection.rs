@@ -1,0 +1,195 @@
+//! Opening the database file: its creation, its settings, its migrations, and what can be wrong
+//! with it, said so that an operator knows what to do.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+/// The schema's steps. A database whose `user_version` is n has had the first n; a step that has
+/// been released is never edited.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_subjects_and_callers.sql")];
+
+/// More than all statements of one connection.
+const CACHED_STATEMENTS: usize = 32;
+
+/// Why the database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder that should hold the file does not exist.
+    #[error(
+        "the store's folder {} does not exist: create it, owned by the user that dialpass runs as",
+        .folder.display()
+    )]
+    FolderMissing {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file cannot be created, read or written.
+    #[error(
+        "the store's file {} cannot be read and written ({reason}): the user that dialpass runs \
+         as needs write access to it and to its folder, on a disk that is not full or read-only",
+        .path.display()
+    )]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Another process holds the file.
+    #[error(
+        "the store's file {} is locked by another process: stop that process, or wait for it",
+        .path.display()
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is damaged, no SQLite database, or the database of another program.
+    #[error(
+        "the store's file {} is not a dialpass database ({reason}): name another file, or move \
+         this one away to start with an empty store",
+        .path.display()
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A newer release of dialpass has used the file.
+    #[error(
+        "the store's file {} has schema version {found} and this release knows up to {known}: \
+         run the newer release, or move the file away to start with an empty store",
+        .path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The file's schema version.
+        found: usize,
+        /// The newest schema version this release knows.
+        known: usize,
+    },
+    /// The system lets no thread be started.
+    #[error("the store cannot start its threads: {0}")]
+    Threads(io::Error),
+}
+
+impl OpenError {
+    fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        let (path, reason) = (path.to_owned(), error.to_string());
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+            Some(
+                ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DiskFull,
+            ) => Self::NotWritable { path, reason },
+            _ => Self::NotOurs { path, reason },
+        }
+    }
+}
+
+/// Which file a path led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    /// The file that is at `path` now; `None` if there is none.
+    pub(super) fn at(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self { device: metadata.dev(), inode: metadata.ino() })
+    }
+}
+
+/// Opens the connection that writes, having created and migrated the database where needed.
+pub(super) fn open_writer(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
+    create_if_missing(path)?;
+    let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
+    let mut connection = open(path, busy, 16 * 1024).map_err(sqlite)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
+    migrate(&mut connection, path)?;
+    Ok(connection)
+}
+
+/// Opens a connection beside the writer's, with a page cache of `cache_kib`.
+pub(super) fn open_beside(
+    path: &Path,
+    busy: Duration,
+    cache_kib: i64,
+) -> Result<Connection, OpenError> {
+    open(path, busy, cache_kib).map_err(|error| OpenError::from_sqlite(path, &error))
+}
+
+/// Creates the file for its owner alone: it says who called when.
+///
+/// An existing file is not opened here, because closing a file drops all POSIX locks that this
+/// process holds on it, `SQLite`'s among them.
+fn create_if_missing(path: &Path) -> Result<(), OpenError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(OpenError::FolderMissing { folder: folder.to_owned() });
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(OpenError::NotWritable { path: path.to_owned(), reason: error.to_string() })
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn open(path: &Path, busy: Duration, cache_kib: i64) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // FULL: in WAL mode each commit waits until the disk has it, so that a power cut loses
+    // nothing that was answered.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Checkpoints have a thread of their own, see `checkpoint`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
+    let known = MIGRATIONS.len();
+    // IMMEDIATE, so that of two processes that start at once the second sees the first's work.
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+    let found: i64 =
+        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
+    let not_ours =
+        |reason: &str| Err(OpenError::NotOurs { path: path.to_owned(), reason: reason.to_owned() });
+    let Ok(found) = usize::try_from(found) else {
+        return not_ours("its schema version is negative");
+    };
+    if found > known {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known });
+    }
+    if found == 0 {
+        let tables: i64 = transaction
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .map_err(sqlite)?;
+        if tables > 0 {
+            return not_ours("it holds tables of another program");
+        }
+    }
+    for (version, step) in (1_i64..).zip(MIGRATIONS).skip(found) {
+        transaction.execute_batch(step).map_err(sqlite)?;
+        transaction.pragma_update(None, "user_version", version).map_err(sqlite)?;
+    }
+    transaction.commit().map_err(sqlite)
+}

@@ -1,0 +1,249 @@
+//! The writer's hold on the database file: opening it again after an error, noticing that it was
+//! deleted or replaced, and telling the operator of each change once.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::connection::{FileIdentity, OpenError, open_beside, open_writer};
+
+/// Least time between two attempts to open the file.
+const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+
+/// Time between two looks at whether the path still leads to the file that is open.
+const IDENTITY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Page cache of a connection beside the writer's, in KiB.
+const BESIDE_CACHE_KIB: i64 = 4 * 1024;
+
+/// The connections of the threads beside the writer. Only the writer opens and closes them.
+///
+/// The `-wal` and `-shm` files are found by their paths. So when the file has been replaced, all
+/// connections to the old one must be closed before the new one is opened, or the two databases
+/// would share them.
+#[derive(Debug)]
+pub(super) struct Beside {
+    slots: Vec<Mutex<Option<Connection>>>,
+    suspect: AtomicBool,
+}
+
+impl Beside {
+    /// Room for this many connections, none open.
+    pub(super) fn new(connections: usize) -> Self {
+        let slots = (0..connections).map(|_| Mutex::new(None)).collect();
+        Self { slots, suspect: AtomicBool::new(false) }
+    }
+
+    /// The connection of one thread; `None` while the database cannot be opened.
+    pub(super) fn slot(&self, index: usize) -> MutexGuard<'_, Option<Connection>> {
+        self.slots[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the writer open all connections again if `error` calls for it.
+    pub(super) fn report(&self, error: &rusqlite::Error) {
+        if calls_for_reopening(error) {
+            self.suspect.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether the store works, as last told to the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Works,
+    Locked,
+    Broken,
+}
+
+/// The writer's connection and what is needed to get it back.
+#[derive(Debug)]
+pub(super) struct Link {
+    path: PathBuf,
+    busy: Duration,
+    beside: Arc<Beside>,
+    connection: Option<Connection>,
+    identity: Option<FileIdentity>,
+    log_identity: Option<FileIdentity>,
+    opened_at: Instant,
+    looked_at: Instant,
+    told: Told,
+}
+
+impl Link {
+    /// Opens the file for the writer and for the threads beside it.
+    pub(super) fn open(
+        path: PathBuf,
+        busy: Duration,
+        beside: Arc<Beside>,
+    ) -> Result<Self, OpenError> {
+        let now = Instant::now();
+        let mut link = Self {
+            path,
+            busy,
+            beside,
+            connection: None,
+            identity: None,
+            log_identity: None,
+            opened_at: now,
+            looked_at: now,
+            told: Told::Works,
+        };
+        link.open_all()?;
+        Ok(link)
+    }
+
+    /// The writer's connection, opened again if it has to be; `None` if that fails.
+    pub(super) fn connection(&mut self) -> Option<&Connection> {
+        if self.beside.suspect.swap(false, Ordering::Relaxed) {
+            self.connection = None;
+        }
+        if self.looked_at.elapsed() >= IDENTITY_PAUSE {
+            self.look_at_identity();
+        }
+        if self.connection.is_none()
+            && self.opened_at.elapsed() >= REOPEN_PAUSE
+            && let Err(error) = self.open_all()
+        {
+            self.tell(Told::Broken, &error);
+        }
+        self.connection.as_ref()
+    }
+
+    /// Notes that a transaction failed.
+    pub(super) fn report(&mut self, error: &rusqlite::Error) {
+        if calls_for_reopening(error) {
+            self.connection = None;
+            self.tell(Told::Broken, error);
+        } else if is_busy(error) {
+            self.tell(Told::Locked, error);
+        } else {
+            tracing::error!(%error, "a step of the store failed and was rolled back");
+        }
+    }
+
+    /// Gives the connection up, after an error that leaves its state in doubt.
+    pub(super) fn give_up(&mut self, error: &rusqlite::Error) {
+        self.connection = None;
+        self.tell(Told::Broken, error);
+    }
+
+    /// Notes that a transaction was committed.
+    pub(super) fn works(&mut self) {
+        if self.told != Told::Works {
+            self.told = Told::Works;
+            tracing::info!(path = %self.path.display(), "the store works again");
+        }
+    }
+
+    fn open_all(&mut self) -> Result<(), OpenError> {
+        self.opened_at = Instant::now();
+        let beside = Arc::clone(&self.beside);
+        let mut slots: Vec<_> = (0..beside.slots.len()).map(|index| beside.slot(index)).collect();
+        for slot in &mut slots {
+            **slot = None;
+        }
+        self.connection = None;
+        self.remove_log_of_replaced_file();
+        let writer = open_writer(&self.path, self.busy)?;
+        let opened: Result<Vec<_>, _> =
+            slots.iter().map(|_| open_beside(&self.path, self.busy, BESIDE_CACHE_KIB)).collect();
+        for (slot, connection) in slots.iter_mut().zip(opened?) {
+            **slot = Some(connection);
+        }
+        self.identity = FileIdentity::at(&self.path);
+        self.log_identity = FileIdentity::at(&self.beside_path("-wal"));
+        self.looked_at = Instant::now();
+        self.connection = Some(writer);
+        Ok(())
+    }
+
+    /// `SQLite` leaves the log of a file that was replaced where it is, and would play it into the
+    /// new one.
+    fn remove_log_of_replaced_file(&self) {
+        let log = self.beside_path("-wal");
+        let replaced = self.identity.is_some() && FileIdentity::at(&self.path) != self.identity;
+        let left = self.log_identity.is_some() && FileIdentity::at(&log) == self.log_identity;
+        if replaced && left {
+            for file in [log, self.beside_path("-shm")] {
+                if let Err(error) = fs::remove_file(&file) {
+                    tracing::error!(path = %file.display(), %error, "a stale file is left");
+                }
+            }
+        }
+    }
+
+    /// The path of one of the files that SQLite keeps beside the database.
+    fn beside_path(&self, suffix: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(suffix);
+        path.into()
+    }
+
+    fn look_at_identity(&mut self) {
+        self.looked_at = Instant::now();
+        let found = FileIdentity::at(&self.path);
+        if self.connection.is_none() || found == self.identity {
+            return;
+        }
+        self.connection = None;
+        let path = self.path.display();
+        if found.is_some() {
+            tracing::error!(
+                %path,
+                "the store's file was replaced while in use; the file now there is used from here \
+                 on. Stop dialpass before restoring a backup: a code that was used after the \
+                 backup was made may be accepted again until it expires"
+            );
+        } else {
+            tracing::error!(
+                %path,
+                "the store's file was deleted while in use; an empty store is started there. Live \
+                 codes and failure budgets are lost: callers have to call again. Keep clean-up \
+                 jobs away from the store's folder"
+            );
+        }
+    }
+
+    fn tell(&mut self, news: Told, error: &dyn std::error::Error) {
+        if self.told == news {
+            return;
+        }
+        self.told = news;
+        let path = self.path.display();
+        match news {
+            Told::Works => {}
+            Told::Locked => tracing::error!(
+                %path, %error,
+                "another process holds the store's file locked; until it lets go, every request \
+                 that needs the store is refused"
+            ),
+            Told::Broken => tracing::error!(
+                %path, %error,
+                "the store's file cannot be used; it is opened again and again, and until that \
+                 works every request that needs the store is refused"
+            ),
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Whether a new connection may work where this one failed. One step's own mistake is no reason.
+fn calls_for_reopening(error: &rusqlite::Error) -> bool {
+    let own_mistake = matches!(
+        error.sqlite_error_code(),
+        None | Some(
+            ErrorCode::ConstraintViolation
+                | ErrorCode::TypeMismatch
+                | ErrorCode::TooBig
+                | ErrorCode::ParameterOutOfRange
+        )
+    );
+    !own_mistake && !is_busy(error)
+}

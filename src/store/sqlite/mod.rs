@@ -1,0 +1,170 @@
+//! The embedded store: one SQLite file, one thread that writes, a few that read.
+//!
+//! A subject's live grant and its budgets share one row, so that a call writes two rows at most
+//! (the subject's and the number's) and every step of a login reads and writes a single one. A
+//! new code replaces the grant's columns only; the budgets beside it are the user's, and only a
+//! successful login clears those for failures.
+//!
+//! - The writer commits concurrent requests in groups and answers after the disk has them; it
+//!   also opens the file again when it has to.
+//! - The readers answer [`Grants::live`] from connections of their own.
+//! - Beside them, one thread copies the log back into the file, and one deletes idle rows.
+
+mod checkpoint;
+mod connection;
+mod link;
+mod reader;
+mod rows;
+mod steps;
+mod sweep;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+pub use connection::OpenError;
+
+use self::link::{Beside, Link};
+use self::reader::Readers;
+use self::writer::Queue;
+use super::{
+    CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
+    StoreHealth, Tries,
+};
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::grant::{Grant, Subject};
+
+/// Threads that read.
+const READERS: usize = 2;
+
+/// Longest wait for another process's lock on the file, at most a quarter of the timeout.
+const LONGEST_BUSY: Duration = Duration::from_millis(500);
+
+/// Grants and budgets in one SQLite file.
+///
+/// Its methods may be awaited on any Tokio runtime that has its timer enabled. Dropping it
+/// finishes what is queued and joins its threads, which takes milliseconds.
+pub struct SqliteStore {
+    // Gone first on drop: the threads end when the queues they take from have no sender left.
+    running: Option<Running>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Running {
+    writer: Queue,
+    readers: Readers,
+    _stops: [mpsc::Sender<()>; 2],
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, creating the file (not its folder) if there is none.
+    ///
+    /// No step takes longer than `timeout`, from when it is asked to when it is answered. `clock`
+    /// tells which rows are idle; every other time comes with the requests.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn open(path: &Path, timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let beside = Arc::new(Beside::new(READERS + 1));
+        let busy = LONGEST_BUSY.min(timeout / 4);
+        let link = Link::open(path.to_owned(), busy, Arc::clone(&beside))?;
+        let (writer, steps) = Queue::new(timeout);
+        let (readers, questions) = Readers::new(READERS, timeout);
+        let (stop_sweep, sweep_stopped) = mpsc::channel();
+        let (stop_checkpoints, checkpoints_stopped) = mpsc::channel();
+        let sweep_queue = writer.clone();
+
+        // Built first, so that an error below ends the threads that were already started.
+        let running = Some(Running { writer, readers, _stops: [stop_sweep, stop_checkpoints] });
+        let mut store = Self { running, threads: Vec::new() };
+        store.spawn("store-write", move || writer::write(link, steps))?;
+        for (slot, questions) in questions.into_iter().enumerate() {
+            let beside = Arc::clone(&beside);
+            store.spawn("store-read", move || reader::read(&beside, slot, questions))?;
+        }
+        store.spawn("store-checkpoint", move || {
+            checkpoint::keep_short(&beside, READERS, &checkpoints_stopped);
+        })?;
+        store.spawn("store-sweep", move || sweep::sweep(&sweep_queue, &clock, &sweep_stopped))?;
+        Ok(store)
+    }
+
+    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(body);
+        self.threads.push(thread.map_err(OpenError::Threads)?);
+        Ok(())
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("it runs until it is dropped")
+    }
+
+    async fn step<T, F>(&self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.running().writer.run(operation).await
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.running = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store had panicked");
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Grants for SqliteStore {
+    async fn issue(&self, request: IssueRequest) -> Result<Issue, StoreError> {
+        self.step(move |connection| steps::issue(connection, &request)).await
+    }
+
+    async fn live(&self, subject: &Subject, now: Timestamp) -> Result<Option<Grant>, StoreError> {
+        self.running().readers.live(subject.clone(), now).await
+    }
+}
+
+#[async_trait]
+impl Tries for SqliteStore {
+    async fn reserve(&self, request: ReserveRequest) -> Result<Reservation, StoreError> {
+        self.step(move |connection| steps::reserve(connection, &request)).await
+    }
+
+    async fn give_back(
+        &self,
+        subject: &Subject,
+        reserved: Timestamp,
+        _now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let subject = subject.clone();
+        self.step(move |connection| steps::give_back(connection, &subject, reserved)).await
+    }
+
+    async fn redeem(&self, attempt: CodeTry) -> Result<Redemption, StoreError> {
+        self.step(move |connection| steps::redeem(connection, &attempt)).await
+    }
+
+    async fn wrong_code(&self, attempt: CodeTry) -> Result<(), StoreError> {
+        self.step(move |connection| steps::wrong_code(connection, &attempt)).await
+    }
+}
+
+#[async_trait]
+impl StoreHealth for SqliteStore {
+    /// Takes the write lock as any step does, so that a locked or read-only file shows.
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.step(|_| Ok(())).await
+    }
+}

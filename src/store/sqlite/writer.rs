@@ -1,0 +1,227 @@
+//! The one thread that writes. It takes what has been asked since it last looked, runs it in one
+//! transaction, and answers when the disk has it: the more is asked at once, the more requests
+//! share a wait for the disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::link::Link;
+use crate::store::StoreError;
+
+/// Most steps that may wait.
+const QUEUE: usize = 4096;
+
+/// Most steps that share a transaction.
+const GROUP: usize = 256;
+
+/// Where steps for the writer are put.
+#[derive(Clone)]
+pub(super) struct Queue {
+    steps: mpsc::Sender<Box<dyn Step>>,
+    timeout: Duration,
+}
+
+/// A step's answer, to come.
+struct Ticket<T> {
+    answer: oneshot::Receiver<Result<T, StoreError>>,
+    claimed: Arc<AtomicBool>,
+    deadline: Instant,
+}
+
+impl Queue {
+    /// The queue, and the end that the writer takes from.
+    pub(super) fn new(timeout: Duration) -> (Self, mpsc::Receiver<Box<dyn Step>>) {
+        let (steps, receiver) = mpsc::channel(QUEUE);
+        (Self { steps, timeout }, receiver)
+    }
+
+    /// Has the writer run `operation` in a savepoint, and waits until it is committed.
+    pub(super) async fn run<T, F>(&self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let ticket = self.put(operation)?;
+        match tokio::time::timeout_at(ticket.deadline.into(), ticket.answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(without_answer(&ticket.claimed)),
+        }
+    }
+
+    /// As [`Queue::run`], for a thread of the store's own.
+    pub(super) fn run_blocking<T, F>(&self, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let ticket = self.put(operation)?;
+        ticket.answer.blocking_recv().unwrap_or_else(|_| Err(without_answer(&ticket.claimed)))
+    }
+
+    fn put<T, F>(&self, operation: F) -> Result<Ticket<T>, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let deadline = Instant::now() + self.timeout;
+        let claimed = Arc::new(AtomicBool::new(false));
+        let (reply, answer) = oneshot::channel();
+        let step = Asked {
+            operation: Some(operation),
+            result: None,
+            reply,
+            claimed: Arc::clone(&claimed),
+            deadline,
+        };
+        self.steps.try_send(Box::new(step)).map_err(|_| StoreError::Unavailable)?;
+        Ok(Ticket { answer, claimed, deadline })
+    }
+}
+
+/// Whoever claims a step first decides: the writer runs it, or the asker gives it up and it never
+/// runs. So a step that was given up in time is known not to have been taken.
+fn without_answer(claimed: &AtomicBool) -> StoreError {
+    if claimed.swap(true, Ordering::AcqRel) {
+        StoreError::OutcomeUnknown
+    } else {
+        StoreError::Unavailable
+    }
+}
+
+/// One step, whatever its answer's type.
+pub(super) trait Step: Send {
+    /// Whether the step is to be run: its asker still waits, within its deadline.
+    fn claim(&self) -> bool;
+
+    /// Runs it, and keeps its result.
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+
+    /// Answers with the kept result, or with an error.
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+struct Asked<T, F> {
+    operation: Option<F>,
+    result: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    claimed: Arc<AtomicBool>,
+    deadline: Instant,
+}
+
+impl<T, F> Step for Asked<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+{
+    fn claim(&self) -> bool {
+        !self.reply.is_closed()
+            && Instant::now() < self.deadline
+            && !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if let Some(operation) = self.operation.take() {
+            self.result = Some(operation(connection)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let Self { result, reply, .. } = *self;
+        // Nobody may be waiting any more; what was done stands.
+        let _ = reply.send(outcome.and_then(|()| result.ok_or(StoreError::Unavailable)));
+    }
+}
+
+/// Runs steps until every [`Queue`] is gone and what was queued is done.
+pub(super) fn write(mut link: Link, mut steps: mpsc::Receiver<Box<dyn Step>>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while let Some(first) = steps.blocking_recv() {
+        group.push(first);
+        while group.len() < GROUP
+            && let Ok(next) = steps.try_recv()
+        {
+            group.push(next);
+        }
+        run_group(&mut link, std::mem::take(&mut group));
+    }
+}
+
+/// Runs a group in one transaction, and answers each step when its fate is known.
+fn run_group(link: &mut Link, group: Vec<Box<dyn Step>>) {
+    let Some(connection) = link.connection() else {
+        return answer(group, Err(StoreError::Unavailable));
+    };
+    if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
+        link.report(&error);
+        return answer(group, Err(StoreError::Unavailable));
+    }
+    let mut group = group.into_iter();
+    let (mut taken, mut failed) = (Vec::with_capacity(group.len()), None);
+    for mut step in group.by_ref() {
+        if !step.claim() {
+            step.answer(Err(StoreError::Unavailable));
+            continue;
+        }
+        match in_savepoint(connection, step.as_mut()) {
+            Ok(()) => taken.push(step),
+            Err(error) => {
+                step.answer(Err(StoreError::Unavailable));
+                failed = Some(error);
+                // Some errors (disk full, I/O) make SQLite roll the whole transaction back.
+                if connection.is_autocommit() {
+                    break;
+                }
+            }
+        }
+    }
+    if connection.is_autocommit() {
+        answer(taken, Err(StoreError::Unavailable));
+        answer(group, Err(StoreError::Unavailable));
+    } else {
+        match execute(connection, "COMMIT") {
+            Ok(()) => {
+                if failed.is_none() {
+                    link.works();
+                }
+                answer(taken, Ok(()));
+            }
+            Err(error) => {
+                // The log may hold the transaction although the commit failed, so a new connection
+                // may find it done.
+                link.give_up(&error);
+                answer(taken, Err(StoreError::OutcomeUnknown));
+            }
+        }
+    }
+    if let Some(error) = failed {
+        link.report(&error);
+    }
+}
+
+/// Runs a step so that its error undoes that step alone; if even that fails, undoes everything.
+fn in_savepoint(connection: &Connection, step: &mut dyn Step) -> rusqlite::Result<()> {
+    execute(connection, "SAVEPOINT step")?;
+    let error = match step.run(connection) {
+        Ok(()) => return execute(connection, "RELEASE step"),
+        Err(error) => error,
+    };
+    let undone =
+        execute(connection, "ROLLBACK TO step").and_then(|()| execute(connection, "RELEASE step"));
+    if undone.is_err() && !connection.is_autocommit() {
+        execute(connection, "ROLLBACK")?;
+    }
+    Err(error)
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+fn answer(steps: impl IntoIterator<Item = Box<dyn Step>>, outcome: Result<(), StoreError>) {
+    steps.into_iter().for_each(|step| step.answer(outcome));
+}

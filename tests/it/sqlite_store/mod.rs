@@ -1,0 +1,68 @@
+//! The SQLite store: the contract of every store, and what only a file can go through.
+
+mod failing;
+mod killed;
+mod opening;
+mod rows;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialpass::domain::clock::{Clock, Timestamp};
+use dialpass::store::sqlite::{OpenError, SqliteStore};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::store_contract::{START, Store, store_contract};
+
+store_contract!(fresh());
+
+/// Long enough for a slow disk that many tests share.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A clock that stands still.
+struct Stopped(Timestamp);
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+fn open_at(
+    path: &Path,
+    timeout: Duration,
+    sweep_at: Timestamp,
+) -> Result<Arc<dyn Store>, OpenError> {
+    let store = SqliteStore::open(path, timeout, Arc::new(Stopped(sweep_at)))?;
+    Ok(Arc::new(store))
+}
+
+fn open(path: &Path) -> Arc<dyn Store> {
+    open_at(path, TIMEOUT, START).expect("it opens")
+}
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    (folder, path)
+}
+
+fn fresh() -> (TempDir, Arc<dyn Store>) {
+    let (folder, path) = folder();
+    let store = open(&path);
+    (folder, store)
+}
+
+/// Another program's connection to the file.
+fn intruder(path: &Path) -> Connection {
+    let connection = Connection::open(path).expect("it opens");
+    connection.busy_timeout(TIMEOUT).expect("it is set");
+    connection
+}
+
+fn count_rows(path: &Path, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM {table}");
+    intruder(path).query_row(&sql, [], |row| row.get(0)).expect("a table")
+}

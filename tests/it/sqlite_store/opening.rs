@@ -1,0 +1,90 @@
+//! Files that cannot be opened, and what stays when one is opened again.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use dialpass::store::{Issue, Redemption, Reservation};
+
+use super::*;
+use crate::store_contract::{after, call, code, grant, issue, live, wrong_password};
+
+#[tokio::test]
+async fn reopening_keeps_every_code_and_budget() {
+    let (_folder, path) = folder();
+    let store = open(&path);
+    for i in 0..6 {
+        issue(&store, i, after(200_000 * i)).await;
+    }
+    let now = after(1_000_001);
+    for _ in 0..4 {
+        assert_eq!(wrong_password(&store, 5, false, now).await, Reservation::Reserved(now));
+    }
+    drop(store);
+
+    let store = open(&path);
+    assert_eq!(live(&store, now).await, Some(grant(5, after(1_000_000))));
+    let refused = wrong_password(&store, 5, false, now).await;
+    assert!(matches!(refused, Reservation::PasswordsSpent(_)));
+    let refused = store.issue(call("u", 9, after(1_000_002))).await;
+    assert!(matches!(refused, Ok(Issue::CodesPerUser(_))));
+    assert_eq!(store.redeem(code(5, None, now)).await, Ok(Redemption::Redeemed));
+    drop(store);
+
+    let store = open(&path);
+    assert_eq!(store.redeem(code(5, None, now)).await, Ok(Redemption::NoGrant));
+}
+
+#[test]
+fn a_new_file_is_its_owners_alone() {
+    let (_folder, path) = folder();
+    let _store = open(&path);
+    for file in ["store.db", "store.db-wal", "store.db-shm"] {
+        let metadata = fs::metadata(path.with_file_name(file)).expect("it is there");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_missing_folder_is_named() {
+    let (folder, _) = folder();
+    let missing = folder.path().join("none");
+    let error = open_at(&missing.join("store.db"), TIMEOUT, START).err().expect("an error");
+    assert!(matches!(&error, OpenError::FolderMissing { folder } if *folder == missing), "{error}");
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let (_folder, path) = folder();
+    drop(open(&path));
+    intruder(&path).pragma_update(None, "user_version", 2).expect("it is set");
+    let error = open_at(&path, TIMEOUT, START).err().expect("an error");
+    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_database_of_ours_is_refused() {
+    let (folder, path) = folder();
+    fs::write(&path, "not a database, and long enough to be told from one ".repeat(50))
+        .expect("it is written");
+    let error = open_at(&path, TIMEOUT, START).err().expect("an error");
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+
+    let foreign = folder.path().join("foreign.db");
+    intruder(&foreign).execute_batch("CREATE TABLE addresses (name TEXT)").expect("a table");
+    let error = open_at(&foreign, TIMEOUT, START).err().expect("an error");
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+
+    let error = open_at(folder.path(), TIMEOUT, START).err().expect("an error");
+    assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn two_stores_on_one_file_accept_a_code_once() {
+    let (_folder, path) = folder();
+    let (one, two) = (open(&path), open(&path));
+    issue(&one, 1, START).await;
+    assert_eq!(live(&two, START).await, Some(grant(1, START)));
+    let logins = tokio::join!(one.redeem(code(1, None, START)), two.redeem(code(1, None, START)));
+    let answers = [logins.0.expect("it answers"), logins.1.expect("it answers")];
+    assert!(answers.contains(&Redemption::Redeemed) && answers.contains(&Redemption::NoGrant));
+}

@@ -1,0 +1,85 @@
+//! What is in the file: rows edited by others, rows that are swept, rows that are never made.
+
+use std::thread;
+use std::time::Instant;
+
+use dialpass::domain::otp::{Otp, ServerKey, ServerKeys};
+use dialpass::store::Redemption;
+
+use super::*;
+use crate::store_contract::{SPAN, after, call, code, issue, live, subject, wrong_code};
+
+fn code_of(grant: &dialpass::domain::grant::Grant) -> Otp {
+    let keys = ServerKeys::new(vec![ServerKey::new([7; 32])]).expect("a key");
+    keys.code(&subject("u"), grant).expect("a known key")
+}
+
+#[tokio::test]
+async fn a_row_edited_to_live_longer_has_another_code() {
+    let (_folder, path) = folder();
+    let store = open(&path);
+    let eight = |mark| {
+        let mut request = call("u", mark, START);
+        request.grant.digits = 8;
+        request
+    };
+    store.issue(eight(1)).await.expect("it answers");
+    let told = code_of(&live(&store, START).await.expect("a code"));
+    for edit in
+        ["expires_at = expires_at + 60", "issued_at = issued_at - 1", "nonce = zeroblob(16)"]
+    {
+        let edited = intruder(&path).execute(&format!("UPDATE subjects SET {edit}"), []);
+        assert_eq!(edited, Ok(1));
+        let found = code_of(&live(&store, START).await.expect("a code"));
+        assert!(!told.matches(&found), "{edit}");
+    }
+    let attempt = code(1, None, START);
+    assert_eq!(store.redeem(attempt).await, Ok(Redemption::NoGrant), "its nonce is another");
+}
+
+#[test]
+fn a_row_that_makes_no_sense_cannot_be_written() {
+    let (_folder, path) = folder();
+    let store = open(&path);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime").block_on(issue(&store, 1, START));
+    for edit in ["nonce = x'00'", "nonce = NULL", "digits = 5", "wrong_codes = x'0102'"] {
+        let edited = intruder(&path).execute(&format!("UPDATE subjects SET {edit}"), []);
+        assert!(edited.is_err(), "{edit}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_call_makes_rows() {
+    let (_folder, path) = folder();
+    let store = open(&path);
+    wrong_code(&store, 1, START).await;
+    store.wrong_code(code(1, None, START)).await.expect("it answers");
+    store.redeem(code(1, Some(START), START)).await.expect("it answers");
+    store.give_back(&subject("u"), START, START).await.expect("it answers");
+    assert_eq!((count_rows(&path, "subjects"), count_rows(&path, "callers")), (0, 0));
+    issue(&store, 1, START).await;
+    assert_eq!((count_rows(&path, "subjects"), count_rows(&path, "callers")), (1, 1));
+}
+
+#[tokio::test]
+async fn rows_in_which_nothing_counts_are_swept_and_no_others() {
+    let (_folder, path) = folder();
+    let store = open(&path);
+    for i in 0..1_200 {
+        let at = if i % 3 == 0 { after(2) } else { START };
+        let mut request = call(&format!("user {i}"), i, at);
+        request.number = crate::store_contract::number(u32::try_from(i).expect("small"));
+        store.issue(request).await.expect("it answers");
+    }
+    drop(store);
+    // What was issued at `START` counts no more; what was issued 2 ms later still does.
+    let _sweeping = open_at(&path, TIMEOUT, START.plus(SPAN).plus(Duration::from_millis(1)));
+    let begun = Instant::now();
+    let left = || (count_rows(&path, "subjects"), count_rows(&path, "callers"));
+    while left() != (400, 400) && begun.elapsed() < Duration::from_secs(20) {
+        thread::sleep(Duration::from_millis(100));
+    }
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(left(), (400, 400));
+}

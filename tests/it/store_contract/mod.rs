@@ -1,0 +1,200 @@
+//! What every store must hold to, whatever its technology, as tests over the ports. An adapter's
+//! own test file opens a store and names it in [`store_contract!`].
+
+mod issuing;
+mod trying;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialpass::domain::clock::Timestamp;
+use dialpass::domain::grant::{Grant, Purpose, Subject};
+use dialpass::domain::otp::ServerKey;
+use dialpass::domain::phone_number::PhoneNumber;
+use dialpass::domain::policy::{Limits, Quota};
+use dialpass::domain::stored_number::NumberingPlan;
+use dialpass::domain::tenant::TenantId;
+use dialpass::store::{
+    CodeTry, Grants, Issue, IssueRequest, Reservation, ReserveRequest, StoreHealth, Tries,
+};
+use tokio::task::JoinSet;
+
+pub use issuing::*;
+pub use trying::*;
+
+/// All the ports to a store.
+pub trait Store: Grants + Tries + StoreHealth {}
+
+impl<S: Grants + Tries + StoreHealth> Store for S {}
+
+/// Makes a test of every rule. `$open` gives something to keep and an empty `Arc<dyn Store>`.
+macro_rules! store_contract {
+    ($open:expr) => {
+        $crate::store_contract::store_contract! { $open;
+            a_new_code_is_live_until_it_expires
+            a_second_call_is_told_the_same_code_at_no_cost
+            a_code_is_told_again_only_in_the_first_half_of_its_life
+            a_code_of_an_unusable_key_or_another_length_is_replaced
+            a_user_never_gets_more_codes_than_the_quota
+            a_number_never_makes_more_calls_than_the_quota
+            simultaneous_calls_get_one_code
+            simultaneous_calls_of_many_users_from_one_number_keep_its_quota
+            tenants_and_subjects_do_not_mix
+            a_tried_code_is_not_told_again
+            a_new_code_resets_no_budget
+            a_code_is_redeemed_once
+            two_hundred_simultaneous_logins_redeem_a_code_once
+            a_redeemed_code_clears_the_failure_budgets
+            a_replaced_or_expired_code_redeems_nothing
+            simultaneous_wrong_codes_reserve_no_more_passwords_than_the_budget
+            simultaneous_right_codes_reserve_the_budget_and_the_spare_tries
+            a_spent_password_budget_frees_when_its_span_has_passed
+            a_try_given_back_counts_no_more
+            twenty_wrong_codes_burn_a_code_whatever_the_password
+            twenty_simultaneous_wrong_codes_burn_a_code
+            wrong_codes_count_even_when_no_password_is_reserved
+            wrong_codes_with_a_right_password_burn_a_code_after_the_attempts
+            without_passwords_a_code_takes_twenty_wrong_codes_at_most
+            a_spent_code_budget_refuses_even_the_right_code
+            a_wrong_code_gives_the_reserved_password_back
+            an_unknown_subject_is_refused_and_leaves_nothing
+            it_says_that_it_is_ready
+        }
+    };
+    ($open:expr; $($rule:ident)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let (_keep, store) = $open;
+                $crate::store_contract::$rule(store).await;
+            }
+        )+
+    };
+}
+
+pub(crate) use store_contract;
+
+/// A whole second, when the tests begin.
+pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// How long a test's code lives.
+pub const LIFETIME: Duration = Duration::from_secs(180);
+
+/// The span of each test quota.
+pub const SPAN: Duration = Duration::from_secs(3600);
+
+/// So long after the beginning.
+pub fn after(millis: u64) -> Timestamp {
+    START.plus(Duration::from_millis(millis))
+}
+
+pub fn limits() -> Limits {
+    let quota = |burst| Quota { burst, per: SPAN };
+    Limits {
+        codes_per_user: quota(6),
+        calls_per_number: quota(8),
+        wrong_passwords_per_user: quota(4),
+        wrong_codes_per_user: quota(7),
+    }
+}
+
+pub fn subject(id: &str) -> Subject {
+    subject_of("t1", id)
+}
+
+pub fn subject_of(tenant: &str, id: &str) -> Subject {
+    let tenant = TenantId::parse(tenant).expect("legal");
+    Subject { tenant, purpose: Purpose::Call, id: id.to_owned() }
+}
+
+/// The number `+46 70 1xx xx xx` that ends in these digits.
+pub fn number(tail: u32) -> PhoneNumber {
+    let plan = NumberingPlan::for_country("SE").expect("a country");
+    plan.read_stored(&format!("+46701{tail:06}")).expect("a possible number")
+}
+
+/// A grant as it is made at `now`; `mark` makes its nonce.
+pub fn grant(mark: u64, now: Timestamp) -> Grant {
+    let mut nonce = [0; 16];
+    nonce[..8].copy_from_slice(&mark.to_be_bytes());
+    let lifetime = i64::try_from(LIFETIME.as_secs()).expect("small");
+    Grant {
+        key_id: ServerKey::new([7; 32]).id(),
+        nonce,
+        issued_at: now.as_secs(),
+        expires_at: now.as_secs() + lifetime,
+        digits: 6,
+    }
+}
+
+/// A call of the user `id` from the first number.
+pub fn call(id: &str, mark: u64, now: Timestamp) -> IssueRequest {
+    let grant = grant(mark, now);
+    IssueRequest {
+        subject: subject(id),
+        number: number(1),
+        usable_keys: vec![grant.key_id.clone()],
+        grant,
+        max_attempts: 3,
+        limits: limits(),
+        now,
+    }
+}
+
+/// A login's reservation for the user `u` with the grant of `mark`.
+pub fn login(mark: u64, code_right: bool, now: Timestamp) -> ReserveRequest {
+    let nonce = grant(mark, now).nonce;
+    ReserveRequest { subject: subject("u"), nonce, code_right, limits: limits(), now }
+}
+
+/// A login's code of the user `u`, after its password.
+pub fn code(mark: u64, reserved: Option<Timestamp>, now: Timestamp) -> CodeTry {
+    let nonce = grant(mark, now).nonce;
+    CodeTry { subject: subject("u"), nonce, reserved, limits: limits(), now }
+}
+
+/// Has `u` issued the grant of `mark` at `now`.
+pub async fn issue(store: &Arc<dyn Store>, mark: u64, now: Timestamp) {
+    let issued = store.issue(call("u", mark, now)).await.expect("it answers");
+    assert_eq!(issued, Issue::Issued);
+}
+
+/// A login of `u` whose password, if it may be asked for, is wrong.
+pub async fn wrong_password(
+    store: &Arc<dyn Store>,
+    mark: u64,
+    code_right: bool,
+    now: Timestamp,
+) -> Reservation {
+    store.reserve(login(mark, code_right, now)).await.expect("it answers")
+}
+
+/// A login of `u` with a right password and a wrong code.
+pub async fn wrong_code(store: &Arc<dyn Store>, mark: u64, now: Timestamp) -> Reservation {
+    let reservation = store.reserve(login(mark, false, now)).await.expect("it answers");
+    if let Reservation::Reserved(at) = reservation {
+        store.wrong_code(code(mark, Some(at), now)).await.expect("it answers");
+    }
+    reservation
+}
+
+/// What `u` is told now, if there is a live code.
+pub async fn live(store: &Arc<dyn Store>, now: Timestamp) -> Option<Grant> {
+    store.live(&subject("u"), now).await.expect("it answers")
+}
+
+/// Runs `count` requests at once.
+pub async fn at_once<T, F>(
+    store: &Arc<dyn Store>,
+    count: u64,
+    request: impl Fn(Arc<dyn Store>, u64) -> F,
+) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    (0..count).for_each(|i| drop(running.spawn(request(Arc::clone(store), i))));
+    running.join_all().await
+}
