@@ -96,7 +96,11 @@ pub fn check(source: &Source, runtime: &Handle) -> Result<(Config, Prepared), Co
 
 fn load_tls(file: &Path, config: &Config) -> Result<Option<TlsState>, ConfigError> {
     tls_settings(&config.server).map(tls::watched).transpose().map_err(|error| {
-        Report(file).problem("server.tls", &error, "certificates, keys and lists in PEM that belong together")
+        Report(file).problem(
+            "server.tls",
+            &error,
+            "certificates, keys and lists in PEM that belong together",
+        )
     })
 }
 
@@ -110,7 +114,11 @@ impl App {
         let config = source.load()?;
         let audit_file = match &config.audit.file {
             Some(path) => Some(logs::AuditFile::open(path.clone()).map_err(|error| {
-                Report(&source.path).problem("audit.file", &error, "a file that this user may append to")
+                Report(&source.path).problem(
+                    "audit.file",
+                    &error,
+                    "a file that this user may append to",
+                )
             })?),
             None => None,
         };
@@ -118,7 +126,8 @@ impl App {
             LogFormat::Json => logs::Format::Json,
             LogFormat::Human => logs::Format::Human,
         };
-        logs::start(config.log.level, format, audit_file.clone()).context("logging cannot start")?;
+        logs::start(config.log.level, format, audit_file.clone())
+            .context("logging cannot start")?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
@@ -197,7 +206,8 @@ impl App {
         if let Some(operating) = operating {
             operating.abort();
         }
-        store.shutdown();
+        // The store finishes what is queued when nobody holds it any more.
+        drop((reloading, store));
         tracing::info!("stopped");
         Ok(())
     }
@@ -217,7 +227,10 @@ fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<SqliteS
     {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().mode(0o700).create(folder).with_context(|| {
-            format!("the store's folder {} cannot be made: create it, owned by this user", folder.display())
+            format!(
+                "the store's folder {} cannot be made: create it, owned by this user",
+                folder.display()
+            )
         })?;
     }
     SqliteStore::open(path, config.store.timeout, Arc::clone(clock))
@@ -318,8 +331,12 @@ impl Reload {
         let runtime = Handle::current();
         let prepared = Prepared::new(file, &config, &self.lasting.clock, &runtime)?;
         if let (Some(tls), Some(settings)) = (&self.tls, tls_settings(&config.server)) {
-            let tls = tls.load_from(settings).map_err(|error| {
-                Report(file).problem("server.tls", &error, "certificates, keys and lists in PEM that belong together")
+            let tls = tls::read_again(tls, settings).map_err(|error| {
+                Report(file).problem(
+                    "server.tls",
+                    &error,
+                    "certificates, keys and lists in PEM that belong together",
+                )
             })?;
             metrics::certificate_expiry(tls.certificate_expires_at);
         }

@@ -156,12 +156,7 @@ pub struct Report<'a>(pub &'a Path);
 
 impl Report<'_> {
     /// An error of one problem.
-    pub fn problem(
-        &self,
-        key: &str,
-        found: &dyn std::fmt::Display,
-        accepted: &str,
-    ) -> ConfigError {
+    pub fn problem(&self, key: &str, found: &dyn std::fmt::Display, accepted: &str) -> ConfigError {
         ConfigError {
             problems: vec![Problem {
                 file: self.0.display().to_string(),
@@ -235,9 +230,14 @@ fn directory(
     let plan = tenant.caller_ids.numbering;
     match &tenant.directory {
         DirectoryConfig::File(file) => {
-            let directory = FileDirectory::open(&file.file, plan, runtime.clone()).map_err(|error| {
-                report.problem("tenants.directory.file", &error, "a file like config/people.toml")
-            })?;
+            let directory =
+                FileDirectory::open(&file.file, plan, runtime.clone()).map_err(|error| {
+                    report.problem(
+                        "tenants.directory.file",
+                        &error,
+                        "a file like config/people.toml",
+                    )
+                })?;
             Ok(Arc::new(directory))
         }
         DirectoryConfig::Ldap(ldap) => {
@@ -260,24 +260,32 @@ fn ldap_settings(
     let mut servers = Vec::new();
     for (index, url) in ldap.servers.iter().enumerate() {
         servers.push(ServerUrl::parse(url).map_err(|error| {
-            report.problem(&key(&format!("servers[{index}]")), &error, "ldap://HOST[:PORT] or ldaps://HOST[:PORT]")
+            report.problem(
+                &key(&format!("servers[{index}]")),
+                &error,
+                "ldap://HOST[:PORT] or ldaps://HOST[:PORT]",
+            )
         })?);
     }
-    check_filter(&ldap.user_filter)
-        .map_err(|error| report.problem(&key("user_filter"), &error, "an LDAP filter (RFC 4515)"))?;
+    check_filter(&ldap.user_filter).map_err(|error| {
+        report.problem(&key("user_filter"), &error, "an LDAP filter (RFC 4515)")
+    })?;
     let needs_tls = ldap.start_tls || servers.iter().any(ServerUrl::is_ldaps);
     let tls = if needs_tls {
         let ca = ldap.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
         let pair = match &ldap.client_certificate {
-            Some((chain, private_key)) => Some((
-                read("client_certificate", chain)?,
-                read("client_private_key", private_key)?,
-            )),
+            Some((chain, private_key)) => {
+                Some((read("client_certificate", chain)?, read("client_private_key", private_key)?))
+            }
             None => None,
         };
         let pair = pair.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
         Some(tls_config(ca.as_deref(), pair).map_err(|error| {
-            report.problem(&key("ca_file"), &error, "PEM certificates and keys that belong together")
+            report.problem(
+                &key("ca_file"),
+                &error,
+                "PEM certificates and keys that belong together",
+            )
         })?)
     } else {
         None
@@ -365,9 +373,9 @@ fn forwarded_ca(
         return Ok(None);
     };
     let crl_files = server.tls.as_ref().map(|tls| tls.crl_files.clone()).unwrap_or_default();
-    tls::ClientVerifier::watched(ca, crl_files)
-        .map(Some)
-        .map_err(|error| report.problem("server.proxy_client_ca", &error, "a PEM file of CA certificates"))
+    tls::ClientVerifier::watched(ca, crl_files).map(Some).map_err(|error| {
+        report.problem("server.proxy_client_ca", &error, "a PEM file of CA certificates")
+    })
 }
 
 fn jwks(
@@ -382,7 +390,11 @@ fn jwks(
         let CredentialConfig::OAuth2(oauth2) = credential else { continue };
         let ca_pem = match &oauth2.ca_file {
             Some(path) => Some(std::fs::read(path).map_err(|error| {
-                report.problem(&format!("{}.ca_file", oauth2.key), &error, "a file that this user may read")
+                report.problem(
+                    &format!("{}.ca_file", oauth2.key),
+                    &error,
+                    "a file that this user may read",
+                )
             })?),
             None => None,
         };
@@ -391,9 +403,9 @@ fn jwks(
     if sources.is_empty() {
         return Ok(None);
     }
-    Jwks::start(&sources, clock, runtime)
-        .map(Some)
-        .map_err(|error| report.problem("tenants.clients.oauth2", &error, "an https URL with a CA that is trusted"))
+    Jwks::start(&sources, clock, runtime).map(Some).map_err(|error| {
+        report.problem("tenants.clients.oauth2", &error, "an https URL with a CA that is trusted")
+    })
 }
 
 #[cfg(test)]
@@ -408,6 +420,10 @@ mod tests {
         assert_eq!(at_least(minute(30), minute(90)), minute(90));
         let slow = Quota { burst: 60, per: Duration::from_hours(1) };
         let both = at_least(minute(30), slow);
-        assert_eq!((both.burst, both.per), (60, Duration::from_mins(2)), "the larger burst, at the faster rate");
+        assert_eq!(
+            (both.burst, both.per),
+            (60, Duration::from_mins(2)),
+            "the larger burst, at the faster rate"
+        );
     }
 }

@@ -22,9 +22,14 @@ const DAYS: i64 = 365;
 pub(super) fn run(dir: &Path, hosts: &[String], client: &str, force: bool) -> Ended {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("the folder {} cannot be made", dir.display()))?;
-    let names = ["ca.pem", "clients-ca.pem", "server.pem", "server.key", "client.pem", "client.key"];
+    let names =
+        ["ca.pem", "clients-ca.pem", "server.pem", "server.key", "client.pem", "client.key"];
     if let Some(there) = names.iter().find(|name| !force && dir.join(name).exists()) {
-        return Err(anyhow::anyhow!("{} is there already; --force replaces it", dir.join(there).display()).into());
+        return Err(anyhow::anyhow!(
+            "{} is there already; --force replaces it",
+            dir.join(there).display()
+        )
+        .into());
     }
     let ca = authority().context("the CA cannot be made")?;
     let mut server_names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();

@@ -56,7 +56,11 @@ pub(super) async fn run(text: &str, path: PathBuf, tenant: Option<String>) -> En
         Err(error) => {
             println!("directory  {error}");
             for state in directory.states() {
-                println!("           {}: {}", state.name, if state.up { "up" } else { &state.detail });
+                println!(
+                    "           {}: {}",
+                    state.name,
+                    if state.up { "up" } else { &state.detail }
+                );
             }
             Ok(ExitCode::FAILURE)
         }
@@ -65,9 +69,18 @@ pub(super) async fn run(text: &str, path: PathBuf, tenant: Option<String>) -> En
 
 fn verdict(candidates: Candidates, number: &PhoneNumber, tenant: &TenantConfig) -> ExitCode {
     let plan = &tenant.caller_ids.numbering;
-    println!("found      {}{}", candidates.users.len(), if candidates.truncated { ", and more than the directory lists" } else { "" });
+    println!(
+        "found      {}{}",
+        candidates.users.len(),
+        if candidates.truncated { ", and more than the directory lists" } else { "" }
+    );
     for user in &candidates.users {
-        println!("           {} ({}){}", user.username, user.locator, if user.enabled { "" } else { ", disabled" });
+        println!(
+            "           {} ({}){}",
+            user.username,
+            user.locator,
+            if user.enabled { "" } else { ", disabled" }
+        );
         for value in &user.numbers {
             let says = match plan.read_stored(&value.text) {
                 Some(read) if read == *number => "this number".to_owned(),

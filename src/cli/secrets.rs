@@ -19,7 +19,11 @@ pub(super) fn new_secret() -> Ended {
     let secret = Zeroizing::new(hex::encode(*bytes));
     println!("{}", *secret);
     let digest = Sha256::digest(secret.as_bytes());
-    eprintln!("sha256 of the {} digits as text, for password_sha256 or token_sha256: {}", secret.len(), hex::encode(digest));
+    eprintln!(
+        "sha256 of the {} digits as text, for password_sha256 or token_sha256: {}",
+        secret.len(),
+        hex::encode(digest)
+    );
     Ok(ExitCode::SUCCESS)
 }
 

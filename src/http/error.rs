@@ -116,7 +116,10 @@ impl Refused {
         uniform_headers(&mut response, request_id);
         match self {
             Self::NoCredential => {
-                response.append_header((header::WWW_AUTHENTICATE, r#"Basic realm="dialpass", charset="UTF-8""#));
+                response.append_header((
+                    header::WWW_AUTHENTICATE,
+                    r#"Basic realm="dialpass", charset="UTF-8""#,
+                ));
                 response.append_header((header::WWW_AUTHENTICATE, r#"Bearer realm="dialpass""#));
             }
             Self::MethodNotAllowed => {
@@ -199,13 +202,17 @@ struct Problem<'a> {
 
 /// RFC 3339 in UTC, always with three decimals, so that no body is longer than another.
 fn rfc3339(now: Timestamp) -> String {
-    let now = jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let now =
+        jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{now:.3}")
 }
 
 /// JSON with the characters that HTML gives a meaning written as escapes: a path is shown back.
 fn escape_html(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027")
+    json.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        .replace('\'', "\\u0027")
 }
 
 /// Whole seconds, rounded up, at least one: what `Retry-After` takes (RFC 9110 10.2.3).
@@ -267,7 +274,13 @@ mod tests {
         assert!(accept("text/plain").plain_text);
         assert!(accept("text/plain, */*;q=0.1").plain_text);
         assert!(accept("text/*").plain_text);
-        for json in ["*/*", "application/json", "application/json, text/plain, */*", "text/plain;q=0.5, application/json", "nonsense"] {
+        for json in [
+            "*/*",
+            "application/json",
+            "application/json, text/plain, */*",
+            "text/plain;q=0.5, application/json",
+            "nonsense",
+        ] {
             assert!(!accept(json).plain_text, "{json}");
         }
     }
@@ -276,7 +289,12 @@ mod tests {
     fn a_problem_only_where_it_is_named() {
         assert!(accept("application/problem+json").problem);
         assert!(accept("application/problem+json, application/json").problem);
-        for json in ["*/*", "application/*", "application/json", "application/json, application/problem+json;q=0.2"] {
+        for json in [
+            "*/*",
+            "application/*",
+            "application/json",
+            "application/json, application/problem+json;q=0.2",
+        ] {
             assert!(!accept(json).problem, "{json}");
         }
     }

@@ -1,16 +1,20 @@
-//! Who is calling and over which connection: TLS, client certificates, proxies, tokens, clients.
+//! The wire: who is calling and over which connection, the operations, what a refusal looks like.
 //!
 //! Nothing here reads the configuration file: each module has its own plain settings, already
 //! checked, and nothing here names an adapter.
 
 pub mod authorization;
+pub mod called_in_otp;
 pub mod certificate;
 pub mod client;
 pub mod client_table;
+pub mod error;
+pub mod gateway;
 pub mod identify;
 pub mod jwks;
 pub mod listener;
 pub mod oauth2;
+pub mod ops;
 pub mod proxy;
 pub mod signing_keys;
 pub mod tls;

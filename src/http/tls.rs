@@ -219,9 +219,20 @@ pub fn load(settings: &TlsSettings) -> Result<TlsGeneration, TlsError> {
 /// # Errors
 /// As [`load`].
 pub fn watched(settings: TlsSettings) -> Result<TlsState, TlsError> {
+    Watched::new(files(&settings), move || load(&settings))
+}
+
+/// Reads a listener's TLS by other settings, for connections from now on.
+///
+/// # Errors
+/// As [`load`]; the listener then goes on as before.
+pub fn read_again(state: &TlsState, settings: TlsSettings) -> Result<Arc<TlsGeneration>, TlsError> {
+    state.read_from(files(&settings), move || load(&settings))
+}
+
+fn files(settings: &TlsSettings) -> Vec<PathBuf> {
     let own = [&settings.certificate, &settings.private_key];
-    let files = own.into_iter().chain(&settings.client_ca).chain(&settings.crl_files);
-    Watched::new(files.cloned().collect(), move || load(&settings))
+    own.into_iter().chain(&settings.client_ca).chain(&settings.crl_files).cloned().collect()
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,10 +19,25 @@ type Stamp = Option<(u64, u64, i64, i64)>;
 /// A value made from files. Readers take the current one; reading again replaces it whole, and a
 /// reading that fails leaves it as it was.
 pub struct Watched<T> {
+    source: Mutex<Source<T>>,
+    current: ArcSwap<T>,
+}
+
+/// Where a value comes from.
+struct Source<T> {
     files: Vec<PathBuf>,
     load: Load<T>,
-    current: ArcSwap<T>,
-    last_read: Mutex<Vec<Stamp>>,
+    last_read: Vec<Stamp>,
+}
+
+impl<T> Source<T> {
+    fn new(
+        files: Vec<PathBuf>,
+        load: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
+    ) -> Self {
+        // Before the reading: a file replaced during it then counts as changed, and is read again.
+        Self { last_read: stamps(&files), files, load: Box::new(load) }
+    }
 }
 
 impl<T: Send + Sync + 'static> Watched<T> {
@@ -34,10 +49,31 @@ impl<T: Send + Sync + 'static> Watched<T> {
         files: Vec<PathBuf>,
         load: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
     ) -> Result<Self, TlsError> {
-        // Before the reading: a file replaced during it then counts as changed, and is read again.
-        let last_read = Mutex::new(stamps(&files));
-        let current = ArcSwap::from_pointee(load()?);
-        Ok(Self { files, load: Box::new(load), current, last_read })
+        let source = Source::new(files, load);
+        let current = ArcSwap::from_pointee((source.load)()?);
+        Ok(Self { source: Mutex::new(source), current })
+    }
+
+    /// Reads the value from other files, and watches those from now on.
+    ///
+    /// # Errors
+    /// As `load`; the old value and the old files then stay.
+    pub fn read_from(
+        &self,
+        files: Vec<PathBuf>,
+        load: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
+    ) -> Result<Arc<T>, TlsError> {
+        let mut source = self.source();
+        let other = Source::new(files, load);
+        let fresh = Arc::new((other.load)()?);
+        *source = other;
+        self.current.store(Arc::clone(&fresh));
+        Ok(fresh)
+    }
+
+    // Held throughout a reading, so that of two readings at once the later one wins.
+    fn source(&self) -> MutexGuard<'_, Source<T>> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value as last read.
@@ -51,10 +87,9 @@ impl<T: Send + Sync + 'static> Watched<T> {
     /// # Errors
     /// As the first reading; the old value then stays.
     pub fn reload(&self) -> Result<Arc<T>, TlsError> {
-        // Held throughout, so that of two readings at once the later one wins.
-        let mut last_read = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
-        *last_read = stamps(&self.files);
-        let fresh = Arc::new((self.load)()?);
+        let mut source = self.source();
+        source.last_read = stamps(&source.files);
+        let fresh = Arc::new((source.load)()?);
         self.current.store(Arc::clone(&fresh));
         Ok(fresh)
     }
@@ -62,7 +97,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
     /// Whether a file is another than when it was last read, whether or not that succeeded.
     #[must_use]
     pub fn changed(&self) -> bool {
-        *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) != stamps(&self.files)
+        let source = self.source();
+        source.last_read != stamps(&source.files)
     }
 
     /// Looks at the files for ever, and reads them again when one has changed.
@@ -74,7 +110,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
             let state = Arc::clone(&self);
             let look = move || state.changed().then(|| state.reload().map(drop));
             match tokio::task::spawn_blocking(look).await {
-                Ok(Some(Ok(()))) => info!(files = ?self.files, "certificates read again"),
+                Ok(Some(Ok(()))) => info!(files = ?self.source().files, "certificates read again"),
                 Ok(Some(Err(error))) => error!(%error, "certificates changed but are not usable"),
                 Ok(None) => {}
                 Err(error) => error!(%error, "looking at the certificates failed"),
@@ -83,9 +119,9 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 }
 
-impl<T> fmt::Debug for Watched<T> {
+impl<T: Send + Sync + 'static> fmt::Debug for Watched<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Watched").field("files", &self.source().files).finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 const DECISIONS: &str = "dialpass_decisions_total";
@@ -23,9 +25,7 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &BOUNDS)?
         .build_recorder();
     let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).map_err(|_| {
-        BuildError::FailedToSetGlobalRecorder("metrics were started before".to_owned())
-    })?;
+    metrics::set_global_recorder(recorder)?;
     describe_counter!(DECISIONS, "Decisions by tenant, operation, outcome and true reason.");
     describe_histogram!(SECONDS, Unit::Seconds, "Time from a request's head to its answer.");
     describe_gauge!(UP, "1 if the dependency answers, 0 if not.");
@@ -54,7 +54,10 @@ pub fn dependency(kind: &'static str, tenant: &str, name: &str, up: bool) {
 }
 
 /// Sets when the server's certificate expires, in seconds since the Unix epoch.
-#[expect(clippy::cast_precision_loss, reason = "seconds stay exact in a double for 285 million years")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds stay exact in a double for 285 million years"
+)]
 pub fn certificate_expiry(seconds: i64) {
     gauge!(EXPIRY).set(seconds as f64);
 }

@@ -127,7 +127,9 @@ impl Exchange {
         let Some(tenant) = tenant else { return Err(Refusal::plain(Refused::Forbidden)) };
         let flooding = match flooding {
             Some(wait) => Some(wait),
-            None => self.gateway.by_client.admit(&(client.tenant.clone(), client.name.clone())).err(),
+            None => {
+                self.gateway.by_client.admit(&(client.tenant.clone(), client.name.clone())).err()
+            }
         };
         match flooding {
             Some(wait) => Err(Refusal::decided(Reason::Flood(wait), tenant.style)),
@@ -144,7 +146,12 @@ impl Exchange {
     }
 
     /// The answer to a request that was granted.
-    pub(super) fn grant(self, reason: Reason, media_type: &'static str, body: String) -> HttpResponse {
+    pub(super) fn grant(
+        self,
+        reason: Reason,
+        media_type: &'static str,
+        body: String,
+    ) -> HttpResponse {
         let mut answer = HttpResponse::Ok();
         crate::http::error::uniform_headers(&mut answer, &self.request_id);
         let answer = answer.insert_header(("Content-Type", media_type)).body(body);

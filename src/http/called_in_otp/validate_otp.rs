@@ -79,10 +79,11 @@ async fn decide(
     carries_password: bool,
 ) -> Result<KnownUser, Held> {
     let tenant = exchange.admit(Operation::ValidateOtp).await?;
-    let body: ValidateOtpBody = timeout_at(exchange.deadline, body::read(&exchange.request, payload))
-        .await
-        .unwrap_or(Err(Refused::BodyTooSlow))
-        .map_err(Refusal::plain)?;
+    let body: ValidateOtpBody =
+        timeout_at(exchange.deadline, body::read(&exchange.request, payload))
+            .await
+            .unwrap_or(Err(Refused::BodyTooSlow))
+            .map_err(Refusal::plain)?;
     exchange.trail.client_ip = body.clientip;
     let policy = tenant.login.policy;
     if carries_password && policy.password_required && body.password.is_none() {
