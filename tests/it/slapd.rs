@@ -217,7 +217,16 @@ fn free_ports() -> (u16, u16) {
 fn write_config(folder: &Path, tls: bool) {
     fs::create_dir(folder.join("data")).expect("the folder is new");
     let at = folder.display();
-    let mut config = format!(
+    let mut certificates = String::new();
+    if tls {
+        write_certificates(folder);
+        certificates = format!(
+            "TLSCACertificateFile {at}/ca.pem\n\
+             TLSCertificateFile {at}/server.pem\n\
+             TLSCertificateKeyFile {at}/server.key\n"
+        );
+    }
+    let config = format!(
         "include /etc/ldap/schema/core.schema\n\
          include /etc/ldap/schema/cosine.schema\n\
          include /etc/ldap/schema/inetorgperson.schema\n\
@@ -227,18 +236,9 @@ fn write_config(folder: &Path, tls: bool) {
          MAY userAccountControl )\n\
          pidfile {at}/slapd.pid\n\
          modulepath /usr/lib/ldap\n\
-         moduleload back_mdb\n"
-    );
-    if tls {
-        write_certificates(folder);
-        config += &format!(
-            "TLSCACertificateFile {at}/ca.pem\n\
-             TLSCertificateFile {at}/server.pem\n\
-             TLSCertificateKeyFile {at}/server.key\n"
-        );
-    }
-    config += &format!(
-        "database mdb\n\
+         moduleload back_mdb\n\
+         {certificates}\
+         database mdb\n\
          suffix {SUFFIX}\n\
          rootdn {ADMIN_DN}\n\
          rootpw {ADMIN_PASSWORD}\n\

@@ -12,15 +12,15 @@ use crate::slapd::Slapd;
 
 /// Settings that trust the CA of `trusted`.
 fn trusting(trusted: &Slapd, url: String) -> LdapSettings {
-    let ca = fs::read(trusted.ca_pem()).unwrap();
+    let ca = fs::read(trusted.ca_pem()).expect("the CA was written");
     let mut settings = settings(&[url]);
-    settings.tls = Some(tls_config(Some(&ca), None).unwrap());
+    settings.tls = Some(tls_config(Some(&ca), None).expect("a CA"));
     settings
 }
 
 async fn works(settings: LdapSettings) {
     let directory = LdapDirectory::new(settings, Handle::current());
-    let found = by_number(&directory, "+46701234567").await.unwrap();
+    let found = by_number(&directory, "+46701234567").await.expect("a server answers");
     assert_eq!(names(&found), ["anna"]);
     let anna = user(&directory, "anna").await;
     assert_eq!(check(&directory, &anna, "anna-secret").await, Ok(Right));
