@@ -1,0 +1,303 @@
+//! The real program, started on free loopback ports in a temporary folder, and what tests ask it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::slapd::Slapd;
+
+/// How long a test waits for what should come at once.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The SHA-256 of a secret, as the configuration wants it.
+pub fn sha256(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret.as_bytes()))
+}
+
+/// Waits until `done`, and says what was waited for if that never comes.
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < end, "{what} within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The sections that every configuration here has; `[[tenants]]` follow.
+pub fn sections(more_of_server: &str) -> String {
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n{more_of_server}\n\
+         [ops]\nlisten = \"127.0.0.1:0\"\n\
+         [store]\nurl = \"sqlite:dialpass.db\"\n\
+         [keys]\nserver_key_file = \"server-key.hex\"\n"
+    )
+}
+
+/// The clients `pbx` (basic pbx:pbx-secret, getOTP) and `vpn` (bearer vpn-secret, validateOTP).
+pub fn clients() -> String {
+    format!(
+        "[[tenants.clients]]\nname = \"pbx\"\noperations = [\"getOTP\"]\n\
+         basic = {{ username = \"pbx\", password_sha256 = \"{}\" }}\n\
+         [[tenants.clients]]\nname = \"vpn\"\noperations = [\"validateOTP\"]\n\
+         bearer = {{ token_sha256 = \"{}\" }}\n",
+        sha256("pbx-secret"),
+        sha256("vpn-secret"),
+    )
+}
+
+/// A tenant whose directory is `servers`, with `more` keys of the directory. Sections of the
+/// tenant and its clients follow.
+pub fn ldap_tenant(id: &str, servers: &[&str], more: &str) -> String {
+    format!(
+        "[[tenants]]\nid = \"{id}\"\ncountry = \"SE\"\n\
+         [tenants.directory]\nkind = \"ldap\"\nservers = {servers:?}\n\
+         bind_dn = \"{}\"\nbind_password = \"{}\"\nbase_dn = \"{}\"\n{more}\n",
+        crate::slapd::GATEWAY_DN,
+        crate::slapd::GATEWAY_PASSWORD,
+        crate::slapd::PEOPLE,
+    )
+}
+
+/// A running gateway; dropped, it is killed.
+pub struct Gateway {
+    child: Child,
+    folder: Arc<TempDir>,
+    lines: Arc<Mutex<Vec<String>>>,
+    address: SocketAddr,
+    ops: Option<SocketAddr>,
+    scheme: &'static str,
+    /// The client that requests go through.
+    pub http: reqwest::Client,
+}
+
+impl Gateway {
+    /// Starts `dialpass serve` with `config` in a fresh folder.
+    pub fn start(config: &str) -> Self {
+        Self::start_in(Arc::new(folder()), config)
+    }
+
+    /// Starts it in `folder`, with what is there.
+    pub fn start_in(folder: Arc<TempDir>, config: &str) -> Self {
+        std::fs::write(folder.path().join("dialpass.toml"), config).unwrap();
+        Self::run(folder)
+    }
+
+    /// One tenant `t1` on `slapd` with the usual clients.
+    pub fn on(slapd: &Slapd) -> Self {
+        let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+        Self::start(&format!("{}{tenant}{}", sections(""), clients()))
+    }
+
+    fn run(folder: Arc<TempDir>) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_dialpass"))
+            .args(["serve", "--config"])
+            .arg(folder.path().join("dialpass.toml"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        follow(child.stdout.take().unwrap(), &lines);
+        follow(child.stderr.take().unwrap(), &lines);
+        let mut ready = None;
+        wait_until("the gateway is ready", || {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("it ended with {status}: {}", lines.lock().unwrap().join("\n"));
+            }
+            ready = lines.lock().unwrap().iter().find_map(|line| {
+                let line: Value = serde_json::from_str(line).ok()?;
+                (line["message"] == "ready").then_some(line)
+            });
+            ready.is_some()
+        });
+        let ready = ready.expect("waited for");
+        let address = |name: &str| ready[name].as_str().map(|text| text.parse().unwrap());
+        Self {
+            child,
+            folder,
+            lines,
+            address: address("listen").expect("it says where it listens"),
+            ops: address("ops"),
+            scheme: if ready["tls"] == true { "https" } else { "http" },
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// Ends it and starts it again on what it left behind.
+    pub fn restart(self) -> Self {
+        let (folder, http) = (Arc::clone(&self.folder), self.http.clone());
+        drop(self);
+        Self { http, ..Self::run(folder) }
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in its folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A URL of its API.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}://localhost:{}{path}", self.scheme, self.address.port())
+    }
+
+    /// A URL of its operators' listener.
+    pub fn ops_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.ops.expect("it has an operators' listener"))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Kills it at once, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until("the gateway ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.expect("waited for")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All it has written so far.
+    pub fn log(&self) -> String {
+        self.lines.lock().unwrap().join("\n")
+    }
+
+    /// The audit events so far.
+    pub fn audit(&self) -> Vec<Value> {
+        let lines = self.lines.lock().unwrap();
+        let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.filter(|event| event["target"] == "audit").collect()
+    }
+
+    /// The audit event of the request whose answer had this id; waits for it.
+    pub fn audit_of(&self, request_id: &str) -> Value {
+        let mut event = None;
+        wait_until("the audit event", || {
+            event = self.audit().into_iter().find(|event| event["request_id"] == request_id);
+            event.is_some()
+        });
+        event.expect("waited for")
+    }
+
+    /// Waits until a line with `text` is written.
+    pub fn wait_for_line(&self, text: &str) {
+        wait_until(text, || self.log().contains(text));
+    }
+
+    /// Asks for a caller's code as `pbx` of tenant `t1`.
+    pub async fn call(&self, number: &str) -> Answer {
+        let request = self
+            .http
+            .put(self.url("/api/authentication/getOTP"))
+            .basic_auth("pbx", Some("pbx-secret"))
+            .header("tenant", "t1")
+            .json(&json!({ "phonenumber": number }));
+        Answer::of(request).await
+    }
+
+    /// The code that a caller is told.
+    pub async fn code(&self, number: &str) -> String {
+        let answer = self.call(number).await;
+        assert_eq!(answer.status, 200, "{} is told a code: {}", number, self.log());
+        answer.json()["otp"].as_str().expect("an otp").to_owned()
+    }
+
+    /// Asks about a login as `vpn` of tenant `t1`.
+    pub async fn login(&self, username: &str, password: &str, otp: &str) -> Answer {
+        let request = self
+            .http
+            .put(self.url("/api/authentication/validateOTP"))
+            .bearer_auth("vpn-secret")
+            .header("tenant", "t1")
+            .json(&json!({ "username": username, "password": password, "otp": otp }));
+        Answer::of(request).await
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder with a server key.
+pub fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut key = [0_u8; 32];
+    getrandom::fill(&mut key).unwrap();
+    std::fs::write(folder.path().join("server-key.hex"), hex::encode(key)).unwrap();
+    folder
+}
+
+fn follow(output: impl std::io::Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
+    let lines = Arc::clone(lines);
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            lines.lock().unwrap().push(line);
+        }
+    });
+}
+
+/// An answer, read whole.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// Sends a request and reads the answer.
+    pub async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, body: response.text().await.expect("a body") }
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("JSON: {:?}", self.body))
+    }
+
+    /// A header's text, empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}

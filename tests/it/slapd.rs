@@ -1,0 +1,287 @@
+//! An OpenLDAP server of a test's own, with people in it. What is asked of it is elsewhere.
+
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+mod people;
+
+/// The entry below which everything is.
+pub const SUFFIX: &str = "dc=example,dc=com";
+/// The entry below which the people are.
+pub const PEOPLE: &str = "ou=people,dc=example,dc=com";
+/// The service account that may read everything but passwords.
+pub const GATEWAY_DN: &str = "cn=gateway,dc=example,dc=com";
+/// Its password.
+pub const GATEWAY_PASSWORD: &str = "gateway-secret";
+const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
+const ADMIN_PASSWORD: &str = "admin-secret";
+
+/// How a server is to be made.
+pub struct SlapdBuilder {
+    users: usize,
+    tls: bool,
+    log: bool,
+}
+
+impl SlapdBuilder {
+    /// How many people there are besides those with names: `user0001` and on, whose passwords are
+    /// `secret-1` and on, and whose numbers are +46 76 000 00 01 and on.
+    pub fn users(mut self, users: usize) -> Self {
+        self.users = users;
+        self
+    }
+
+    /// Without a certificate: no StartTLS, no `ldaps://`.
+    pub fn without_tls(mut self) -> Self {
+        self.tls = false;
+        self
+    }
+
+    /// Without a log, for speed; nothing can be counted then.
+    pub fn without_log(mut self) -> Self {
+        self.log = false;
+        self
+    }
+
+    /// Makes the server and waits until it can be connected to.
+    pub fn start(self) -> Slapd {
+        let folder = TempDir::new().expect("a temporary folder");
+        write_config(folder.path(), self.tls);
+        load(folder.path(), self.users);
+        let mut slapd =
+            Slapd { folder, tls: self.tls, log: self.log, port: 0, tls_port: 0, child: None };
+        // A port that was free may be taken by the time slapd wants it.
+        for _ in 0..10 {
+            (slapd.port, slapd.tls_port) = free_ports();
+            if slapd.run() {
+                return slapd;
+            }
+        }
+        panic!("slapd does not start:\n{}", slapd.log_text());
+    }
+}
+
+/// A running (or killed, or stopped) server. It is killed when dropped.
+pub struct Slapd {
+    folder: TempDir,
+    tls: bool,
+    log: bool,
+    port: u16,
+    tls_port: u16,
+    child: Option<Child>,
+}
+
+impl Slapd {
+    /// A server with the named people (see `people.rs`) and 300 more. Any two have the same data,
+    /// ids included.
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// To make another.
+    pub fn builder() -> SlapdBuilder {
+        SlapdBuilder { users: 300, tls: true, log: true }
+    }
+
+    /// Its address in clear, where it also offers StartTLS.
+    pub fn url(&self) -> String {
+        format!("ldap://127.0.0.1:{}", self.port)
+    }
+
+    /// Its address with TLS.
+    pub fn ldaps_url(&self) -> String {
+        format!("ldaps://127.0.0.1:{}", self.tls_port)
+    }
+
+    /// The CA that vouches for it.
+    pub fn ca_pem(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("a child can be killed");
+            child.wait().expect("a killed child ends");
+        }
+    }
+
+    /// Starts it again after [`Self::kill`], with the same ports and data.
+    pub fn restart(&mut self) {
+        self.kill();
+        assert!(self.run(), "slapd does not start again:\n{}", self.log_text());
+    }
+
+    /// Stops it (SIGSTOP): it can be connected to, and never answers.
+    pub fn stop(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on after [`Self::stop`] (SIGCONT).
+    pub fn cont(&self) {
+        self.signal("CONT");
+    }
+
+    /// Changes entries, by an LDIF of changes.
+    pub fn modify(&self, ldif: &str) {
+        let path = self.folder.path().join("change.ldif");
+        fs::write(&path, ldif).expect("the folder can be written");
+        let status = Command::new("ldapmodify")
+            .args(["-x", "-H", &self.url(), "-D", ADMIN_DN, "-w", ADMIN_PASSWORD, "-f"])
+            .arg(&path)
+            .stdout(Stdio::null())
+            .status()
+            .expect("ldapmodify is installed (ldap-utils)");
+        assert!(status.success(), "ldapmodify refused:\n{ldif}");
+    }
+
+    /// How many simple binds as this person it was asked for, since it was made.
+    pub fn binds_of(&self, uid: &str) -> usize {
+        let bind = format!("BIND dn=\"uid={uid},{PEOPLE}\" method=128");
+        self.log_text().matches(&bind).count()
+    }
+
+    /// How often a number or name was searched, since it was made.
+    pub fn searches(&self) -> usize {
+        self.log_text().matches("SRCH base=\"ou=people,dc=example,dc=com\" scope=2").count()
+    }
+
+    fn log_text(&self) -> String {
+        let bytes = fs::read(self.folder.path().join("slapd.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let child = self.child.as_ref().expect("it runs");
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", child.id())])
+            .status()
+            .expect("a shell");
+        assert!(status.success(), "kill -{name}");
+    }
+
+    /// Whether it runs, after trying to have it run.
+    fn run(&mut self) -> bool {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("slapd.log"))
+            .expect("the folder can be written");
+        let urls =
+            if self.tls { format!("{} {}", self.url(), self.ldaps_url()) } else { self.url() };
+        let mut child = Command::new("/usr/sbin/slapd")
+            .arg("-f")
+            .arg(self.folder.path().join("slapd.conf"))
+            .args(["-h", &urls, "-d", if self.log { "256" } else { "0" }])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("slapd is installed");
+        let patience = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < patience {
+            if child.try_wait().expect("a child can be asked").is_some() {
+                return false;
+            }
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                self.child = Some(child);
+                return true;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        child.kill().expect("a child can be killed");
+        child.wait().expect("a killed child ends");
+        false
+    }
+}
+
+impl Drop for Slapd {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Two loopback ports that nobody listens on.
+fn free_ports() -> (u16, u16) {
+    let listen = || TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let (one, other) = (listen(), listen());
+    let port = |listener: &TcpListener| listener.local_addr().expect("it is bound").port();
+    (port(&one), port(&other))
+}
+
+fn write_config(folder: &Path, tls: bool) {
+    fs::create_dir(folder.join("data")).expect("the folder is new");
+    let at = folder.display();
+    let mut certificates = String::new();
+    if tls {
+        write_certificates(folder);
+        certificates = format!(
+            "TLSCACertificateFile {at}/ca.pem\n\
+             TLSCertificateFile {at}/server.pem\n\
+             TLSCertificateKeyFile {at}/server.key\n"
+        );
+    }
+    let config = format!(
+        "include /etc/ldap/schema/core.schema\n\
+         include /etc/ldap/schema/cosine.schema\n\
+         include /etc/ldap/schema/inetorgperson.schema\n\
+         attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' \
+         EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )\n\
+         objectclass ( 1.3.6.1.4.1.4203.666.1.1 NAME 'accountFlags' SUP top AUXILIARY \
+         MAY userAccountControl )\n\
+         pidfile {at}/slapd.pid\n\
+         modulepath /usr/lib/ldap\n\
+         moduleload back_mdb\n\
+         {certificates}\
+         database mdb\n\
+         suffix {SUFFIX}\n\
+         rootdn {ADMIN_DN}\n\
+         rootpw {ADMIN_PASSWORD}\n\
+         directory {at}/data\n\
+         dbnosync\n\
+         index objectClass,uid,entryUUID eq\n\
+         index mobile,telephoneNumber eq,sub\n\
+         access to attrs=userPassword by anonymous auth by * none\n\
+         access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
+    );
+    fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
+}
+
+/// A CA of its own, and a certificate for loopback by it.
+fn write_certificates(folder: &Path) {
+    let ca_key = rcgen::KeyPair::generate().expect("a key");
+    let mut ca = rcgen::CertificateParams::default();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(rcgen::DnType::CommonName, "test directory CA");
+    let ca_pem = ca.self_signed(&ca_key).expect("a CA").pem();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names)
+        .and_then(|params| params.signed_by(&key, &issuer))
+        .expect("a certificate");
+    for (name, text) in
+        [("ca.pem", ca_pem), ("server.pem", certificate.pem()), ("server.key", key.serialize_pem())]
+    {
+        fs::write(folder.join(name), text).expect("the folder can be written");
+    }
+}
+
+fn load(folder: &Path, users: usize) {
+    let path = folder.join("people.ldif");
+    fs::write(&path, people::ldif(users)).expect("the folder can be written");
+    let output = Command::new("/usr/sbin/slapadd")
+        .arg("-q")
+        .arg("-f")
+        .arg(folder.join("slapd.conf"))
+        .arg("-l")
+        .arg(&path)
+        .output()
+        .expect("slapadd is installed (slapd)");
+    assert!(output.status.success(), "slapadd: {}", String::from_utf8_lossy(&output.stderr));
+}
