@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
 use tokio::time::Instant;
 
 use super::authorization::{Authorization, BearerToken};
@@ -130,14 +131,14 @@ impl Gate {
         let mut urls: Vec<&str> = rules.map(|rule| rule.jwks_url.as_str()).collect();
         urls.sort_unstable();
         urls.dedup();
-        let mut closest = JwtRefusal::Issuer;
+        let mut closest = None;
         for url in urls {
             match jwks.verify_signature(jwt, url, deadline).await {
                 Ok(token) => return Some(Ok(token)),
-                Err(refusal) => closest = closest.max(refusal),
+                Err(refusal) => closest = closest.max(Some(refusal)),
             }
         }
-        Some(Err(closest))
+        Some(Err(closest.unwrap_or(JwtRefusal::Issuer)))
     }
 }
 
@@ -153,5 +154,5 @@ fn check<'a>(
 }
 
 fn values<'a>(request: &'a HttpRequest, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-    request.headers().get_all(name).map(|value| value.as_bytes())
+    request.headers().get_all(name).map(HeaderValue::as_bytes)
 }

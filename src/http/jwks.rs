@@ -16,13 +16,13 @@ use super::signing_keys::{SigningKeys, TokenHeader};
 use crate::domain::clock::{Clock, Timestamp};
 
 /// How often keys are fetched while all is well.
-const REFRESH: Duration = Duration::from_secs(600);
+const REFRESH: Duration = Duration::from_mins(10);
 /// How soon a fetch that failed is tried again.
 const RETRY: Duration = Duration::from_secs(15);
 /// How often tokens with an unknown key can cause a fetch.
-const REFETCH_GAP: Duration = Duration::from_secs(60);
+const REFETCH_GAP: Duration = Duration::from_mins(1);
 /// How long keys are used without having been fetched again.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
+const KEPT: Duration = Duration::from_hours(24);
 /// How long one fetch may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest key set that is read, in bytes.

@@ -95,13 +95,12 @@ impl Claims {
     pub fn valid_at(&self, now: Timestamp) -> Result<(), JwtRefusal> {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds are exact for 285,000 years")]
         let now = now.as_millis() as f64 / 1000.0;
-        // Asked as what must hold, so that no number that is not one can pass.
-        if !(now < self.exp + LEEWAY_SECS) {
-            Err(JwtRefusal::Expired)
-        } else if !self.nbf.is_none_or(|nbf| now >= nbf - LEEWAY_SECS) {
-            Err(JwtRefusal::NotYetValid)
-        } else {
-            Ok(())
+        let lasting = now < self.exp + LEEWAY_SECS;
+        let begun = self.nbf.is_none_or(|nbf| now >= nbf - LEEWAY_SECS);
+        match (lasting, begun) {
+            (true, true) => Ok(()),
+            (false, _) => Err(JwtRefusal::Expired),
+            (true, false) => Err(JwtRefusal::NotYetValid),
         }
     }
 
