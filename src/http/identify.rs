@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::authorization::{Authorization, BearerToken};
 use super::certificate::{ClientCertificate, PeerCertificate};
-use super::client::{Operation, Presented, Refusal, RefusalReason, TenantHeader, identify};
+use super::client::{Operation, Presented, TenantHeader, identify};
 use super::client_table::{ClientEntry, ClientTable};
 use super::jwks::Jwks;
 use super::oauth2::{JwtRefusal, SignedToken};
 use super::proxy::{TrustedProxies, forwarded_certificate};
+use super::refusal::{Refusal, RefusalReason};
 use super::signing_keys::unverified_issuer;
 use super::tls::{ClientCaState, ClientVerifier, TlsState};
 use crate::domain::clock::{Clock, Timestamp};

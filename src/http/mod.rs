@@ -12,6 +12,7 @@ pub mod jwks;
 pub mod listener;
 pub mod oauth2;
 pub mod proxy;
+pub mod refusal;
 pub mod signing_keys;
 pub mod tls;
 pub mod watched;

@@ -1,5 +1,6 @@
 //! Who is calling through a proxy that forwards certificates and addresses.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -12,6 +13,10 @@ use crate::http_harness::{Files, NOW, PBX, Running, SetClock, ask_plain, client,
 use crate::pki::{Ca, Issued, Leaf};
 
 fn serve(files: &Files, trusted: &[&str]) -> Running {
+    serve_with_crls(files, trusted, vec![files.path("crl.pem")])
+}
+
+fn serve_with_crls(files: &Files, trusted: &[&str], crls: Vec<PathBuf>) -> Running {
     let pin = CertificatePin::SanDns(PBX.dns.to_owned());
     let here = Some(vec!["192.0.2.0/24".parse().unwrap()]);
     let clients = vec![
@@ -20,7 +25,7 @@ fn serve(files: &Files, trusted: &[&str]) -> Running {
     ];
     let mut gate = gate(clients, SetClock::at(NOW));
     gate.proxies = TrustedProxies(trusted.iter().map(|net| net.parse().unwrap()).collect());
-    let state = ClientVerifier::watched(files.path("ca.pem"), vec![files.path("crl.pem")]);
+    let state = ClientVerifier::watched(files.path("ca.pem"), crls);
     gate.forwarded_ca = Some(Arc::new(state.unwrap()));
     start(gate)
 }
@@ -62,6 +67,19 @@ async fn a_forwarded_certificate_is_verified_however_well_its_pin_fits() {
         let headers = [("client-cert", bad), ("forwarded", "for=192.0.2.1")];
         assert_eq!(ask_plain(server.address, &headers).await, (403, expected.to_owned()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forwarded_chain_leads_to_the_trusted_ca() {
+    let files = Files::new();
+    let server = serve_with_crls(&files, &["127.0.0.1/32"], Vec::new());
+    let middle = files.ca.intermediate("middle CA");
+    let own = field(&middle.client(PBX));
+    let chain = format!(":{}:", STANDARD.encode(middle.der()));
+    let with = [("client-cert", own.as_str()), ("client-cert-chain", chain.as_str())];
+    assert_eq!(ask_plain(server.address, &with).await, (200, "pbx".to_owned()));
+    let untrusted = (403, "certificate_untrusted".to_owned());
+    assert_eq!(ask_plain(server.address, &with[..1]).await, untrusted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

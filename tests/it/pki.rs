@@ -30,11 +30,26 @@ pub struct Issued {
 
 impl Ca {
     pub fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::self_signed(Self::params(name), key).unwrap())
+    }
+
+    /// A CA whose own certificate this one issues.
+    pub fn intermediate(&self, name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::signed_by(Self::params(name), key, &self.0).unwrap())
+    }
+
+    fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        params
+    }
+
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.0.as_ref().der().clone()
     }
 
     pub fn pem(&self) -> String {
