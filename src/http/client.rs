@@ -6,9 +6,10 @@ use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::authorization::{Authorization, SecretHash};
-use super::certificate::{CertificateRefusal, PeerCertificate};
+use super::certificate::PeerCertificate;
 use super::client_table::{BasicCredential, ClientEntry, ClientTable};
 use super::oauth2::{JwtRefusal, SignedToken};
+use super::refusal::{Refusal, RefusalReason};
 use crate::domain::tenant::TenantId;
 
 /// What a client may be allowed to call.
@@ -77,97 +78,6 @@ pub struct Presented<'a> {
     pub address: Option<IpAddr>,
     /// Its `tenant` header.
     pub tenant: &'a TenantHeader,
-}
-
-/// Why a caller is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalReason {
-    /// Nothing was presented, and no client without credentials has the caller's address.
-    NoCredential,
-    /// The `Authorization` is malformed, or no client's.
-    CredentialWrong,
-    /// The bearer token is a JWT that is no client's.
-    Token(JwtRefusal),
-    /// The certificate does not count.
-    Certificate(CertificateRefusal),
-    /// A trusted proxy's `Client-Cert` cannot be read.
-    ForwardedCertificateMalformed,
-    /// The certificate is no client's, and nothing else was presented.
-    CertificateUnlisted,
-    /// The certificate and the `Authorization` are different clients'.
-    CredentialsDisagree,
-    /// The credential is that of several clients of the tenant.
-    CredentialAmbiguous,
-    /// The `tenant` header is no tenant's id, or there are several that differ.
-    TenantHeaderUnusable,
-    /// The `tenant` header names no tenant that has clients.
-    TenantUnknown,
-    /// The `tenant` header names another tenant than the credential.
-    TenantMismatch,
-    /// The credential is good in several tenants, and no header chooses.
-    TenantNotChosen,
-    /// The client may not call this.
-    OperationNotAllowed,
-}
-
-impl RefusalReason {
-    /// The reason as the audit trail names it: stable, `snake_case`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoCredential => "no_credential",
-            Self::CredentialWrong => "credential_wrong",
-            Self::Token(refusal) => refusal.as_str(),
-            Self::Certificate(refusal) => refusal.as_str(),
-            Self::ForwardedCertificateMalformed => "forwarded_certificate_malformed",
-            Self::CertificateUnlisted => "certificate_unlisted",
-            Self::CredentialsDisagree => "credentials_disagree",
-            Self::CredentialAmbiguous => "credential_ambiguous",
-            Self::TenantHeaderUnusable => "tenant_header_unusable",
-            Self::TenantUnknown => "tenant_unknown",
-            Self::TenantMismatch => "tenant_mismatch",
-            Self::TenantNotChosen => "tenant_not_chosen",
-            Self::OperationNotAllowed => "operation_not_allowed",
-        }
-    }
-
-    /// Whether the caller is asked for a credential (401) rather than turned away (403).
-    #[must_use]
-    pub const fn asks_for_credential(self) -> bool {
-        match self {
-            Self::NoCredential => true,
-            Self::CredentialWrong
-            | Self::Token(_)
-            | Self::Certificate(_)
-            | Self::ForwardedCertificateMalformed
-            | Self::CertificateUnlisted
-            | Self::CredentialsDisagree
-            | Self::CredentialAmbiguous
-            | Self::TenantHeaderUnusable
-            | Self::TenantUnknown
-            | Self::TenantMismatch
-            | Self::TenantNotChosen
-            | Self::OperationNotAllowed => false,
-        }
-    }
-}
-
-/// A refusal, with whom it concerns as far as a right credential says. What a caller only claims
-/// (a `tenant` header) is not in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Why.
-    pub reason: RefusalReason,
-    /// The tenant that the credential names.
-    pub tenant: Option<TenantId>,
-    /// The client that the credential names.
-    pub client: Option<String>,
-}
-
-impl From<RefusalReason> for Refusal {
-    fn from(reason: RefusalReason) -> Self {
-        Self { reason, tenant: None, client: None }
-    }
 }
 
 /// Finds the one client that is calling.

@@ -5,15 +5,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
 use tokio::time::Instant;
 
 use super::authorization::{Authorization, BearerToken};
 use super::certificate::{ClientCertificate, PeerCertificate};
-use super::client::{Operation, Presented, Refusal, RefusalReason, TenantHeader, identify};
+use super::client::{Operation, Presented, TenantHeader, identify};
 use super::client_table::{ClientEntry, ClientTable};
 use super::jwks::Jwks;
 use super::oauth2::{JwtRefusal, SignedToken};
 use super::proxy::{TrustedProxies, forwarded_certificate};
+use super::refusal::{Refusal, RefusalReason};
 use super::signing_keys::unverified_issuer;
 use super::tls::{ClientCaState, ClientVerifier, TlsState};
 use crate::domain::clock::{Clock, Timestamp};
@@ -130,14 +132,14 @@ impl Gate {
         let mut urls: Vec<&str> = rules.map(|rule| rule.jwks_url.as_str()).collect();
         urls.sort_unstable();
         urls.dedup();
-        let mut closest = JwtRefusal::Issuer;
+        let mut closest = None;
         for url in urls {
             match jwks.verify_signature(jwt, url, deadline).await {
                 Ok(token) => return Some(Ok(token)),
-                Err(refusal) => closest = closest.max(refusal),
+                Err(refusal) => closest = closest.max(Some(refusal)),
             }
         }
-        Some(Err(closest))
+        Some(Err(closest.unwrap_or(JwtRefusal::Issuer)))
     }
 }
 
@@ -153,5 +155,5 @@ fn check<'a>(
 }
 
 fn values<'a>(request: &'a HttpRequest, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-    request.headers().get_all(name).map(|value| value.as_bytes())
+    request.headers().get_all(name).map(HeaderValue::as_bytes)
 }

@@ -8,6 +8,7 @@ use reqwest::{Certificate, Client, StatusCode, Url, redirect};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -16,13 +17,13 @@ use super::signing_keys::{SigningKeys, TokenHeader};
 use crate::domain::clock::{Clock, Timestamp};
 
 /// How often keys are fetched while all is well.
-const REFRESH: Duration = Duration::from_secs(600);
+const REFRESH: Duration = Duration::from_mins(10);
 /// How soon a fetch that failed is tried again.
 const RETRY: Duration = Duration::from_secs(15);
 /// How often tokens with an unknown key can cause a fetch.
-const REFETCH_GAP: Duration = Duration::from_secs(60);
+const REFETCH_GAP: Duration = Duration::from_mins(1);
 /// How long keys are used without having been fetched again.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
+const KEPT: Duration = Duration::from_hours(24);
 /// How long one fetch may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest key set that is read, in bytes.
@@ -71,6 +72,13 @@ pub enum JwksError {
 /// The keys of all issuers, by the address they are fetched from.
 pub struct Jwks {
     sets: HashMap<String, Arc<KeySet>>,
+    refreshing: Vec<AbortHandle>,
+}
+
+impl Drop for Jwks {
+    fn drop(&mut self) {
+        self.refreshing.iter().for_each(AbortHandle::abort);
+    }
 }
 
 impl Jwks {
@@ -95,11 +103,14 @@ impl Jwks {
             let set = Arc::new(KeySet::new(source, Arc::clone(clock), runtime.clone())?);
             sets.insert(url.to_owned(), set);
         }
-        for set in sets.values() {
+        let refresh = |set: &Arc<KeySet>| {
+            // Subscribed first, so that the end of the first fetch cannot be missed.
+            let fetches = set.fetches.subscribe();
             set.begin_fetch(&mut set.lock());
-            runtime.spawn(Arc::clone(set).keep_fresh());
-        }
-        Ok(Self { sets })
+            runtime.spawn(Arc::clone(set).keep_fresh(fetches)).abort_handle()
+        };
+        let refreshing = sets.values().map(refresh).collect();
+        Ok(Self { sets, refreshing })
     }
 
     /// Checks a token against one rule: signature, dates, and all the rule asks for.
@@ -239,8 +250,7 @@ impl KeySet {
         });
     }
 
-    async fn keep_fresh(self: Arc<Self>) {
-        let mut fetches = self.fetches.subscribe();
+    async fn keep_fresh(self: Arc<Self>, mut fetches: watch::Receiver<u64>) {
         loop {
             // The sender is a field of `self`, so this cannot be the end of the channel.
             let _ = fetches.changed().await;

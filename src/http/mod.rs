@@ -16,6 +16,7 @@ pub mod listener;
 pub mod oauth2;
 pub mod ops;
 pub mod proxy;
+pub mod refusal;
 pub mod signing_keys;
 pub mod tls;
 pub mod watched;

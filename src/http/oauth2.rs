@@ -95,13 +95,12 @@ impl Claims {
     pub fn valid_at(&self, now: Timestamp) -> Result<(), JwtRefusal> {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds are exact for 285,000 years")]
         let now = now.as_millis() as f64 / 1000.0;
-        // Asked as what must hold, so that no number that is not one can pass.
-        if !(now < self.exp + LEEWAY_SECS) {
-            Err(JwtRefusal::Expired)
-        } else if !self.nbf.is_none_or(|nbf| now >= nbf - LEEWAY_SECS) {
-            Err(JwtRefusal::NotYetValid)
-        } else {
-            Ok(())
+        let lasting = now < self.exp + LEEWAY_SECS;
+        let begun = self.nbf.is_none_or(|nbf| now >= nbf - LEEWAY_SECS);
+        match (lasting, begun) {
+            (true, true) => Ok(()),
+            (false, _) => Err(JwtRefusal::Expired),
+            (true, false) => Err(JwtRefusal::NotYetValid),
         }
     }
 
@@ -110,8 +109,9 @@ impl Claims {
     }
 
     fn has_scope(&self, scope: &str) -> bool {
-        let words = self.scope.iter().chain(&self.scp);
-        words.into_iter().any(|words| match words {
+        // Two blanks in a row have an empty word between them, which must not count.
+        let mut words = self.scope.iter().chain(&self.scp).filter(|_| !scope.is_empty());
+        words.any(|words| match words {
             Words::One(text) => text.split(' ').any(|word| word == scope),
             Words::Several(list) => list.iter().any(|word| word == scope),
         })
@@ -264,6 +264,13 @@ mod tests {
         let mut token = token(|_| ());
         token.jwks_url = "https://evil/keys".to_owned();
         assert_eq!(rule().accepts(&token), Err(JwtRefusal::Issuer));
+    }
+
+    #[test]
+    fn a_rule_with_an_empty_scope_accepts_nothing() {
+        let rule = OAuth2Rule { scope: String::new(), ..rule() };
+        let token = token(|claims| claims["scope"] = json!("a  b"));
+        assert_eq!(rule.accepts(&token), Err(JwtRefusal::Scope));
     }
 
     #[test]

@@ -207,3 +207,6 @@ fn refusal_of(error: &ErrorKind) -> JwtRefusal {
         _ => JwtRefusal::Malformed,
     }
 }
+
+#[cfg(test)]
+mod tests;

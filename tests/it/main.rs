@@ -1,10 +1,17 @@
-//! Tests against real servers: each starts what it needs on free loopback ports, and fails if it
-//! is not installed.
+//! Tests from outside: real sockets, real TLS, real servers. Each starts what it needs on free
+//! loopback ports, and fails if that is not installed.
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what prepares it")]
 
 mod architecture;
 mod gateway;
+mod http_harness;
+mod http_identity;
+mod http_listener;
+mod http_oauth2;
+mod http_proxy;
 mod ldap_directory;
 mod main_job;
+mod pki;
 mod slapd;
 mod sqlite_store;
 mod store_contract;

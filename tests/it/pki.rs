@@ -1,0 +1,111 @@
+//! Certificate authorities for tests, and what they issue.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SanType, SerialNumber, date_time_ymd,
+};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// A self-signed CA.
+pub struct Ca(CertifiedIssuer<'static, KeyPair>);
+
+/// What a leaf certificate is to say.
+#[derive(Clone, Copy)]
+pub struct Leaf<'a> {
+    pub dns: &'a str,
+    pub uri: &'a str,
+    pub serial: u64,
+    /// The year at whose start it ends.
+    pub ends: i32,
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Clone)]
+pub struct Issued {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Ca {
+    pub fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::self_signed(Self::params(name), key).unwrap())
+    }
+
+    /// A CA whose own certificate this one issues.
+    pub fn intermediate(&self, name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::signed_by(Self::params(name), key, &self.0).unwrap())
+    }
+
+    fn params(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params
+    }
+
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.0.as_ref().der().clone()
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.as_ref().pem()
+    }
+
+    pub fn server(&self, serial: u64) -> Issued {
+        let leaf = Leaf { dns: "localhost", uri: "", serial, ends: 2090 };
+        self.issue(leaf, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    pub fn client(&self, leaf: Leaf<'_>) -> Issued {
+        self.issue(leaf, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn issue(&self, leaf: Leaf<'_>, usage: ExtendedKeyUsagePurpose) -> Issued {
+        let mut params = CertificateParams::new(vec![leaf.dns.to_owned()]).unwrap();
+        if !leaf.uri.is_empty() {
+            let uri = leaf.uri.to_owned().try_into().unwrap();
+            params.subject_alt_names.push(SanType::URI(uri));
+        }
+        params.serial_number = Some(SerialNumber::from(leaf.serial));
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(leaf.ends, 1, 1);
+        params.extended_key_usages = vec![usage];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Issued { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// A revocation list of these serial numbers.
+    pub fn crl(&self, serials: &[u64]) -> String {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2024, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2024, 1, 1),
+            next_update: date_time_ymd(2090, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+}
+
+impl Issued {
+    pub fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()
+    }
+
+    pub fn key_der(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap()
+    }
+}
