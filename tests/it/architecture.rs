@@ -40,17 +40,26 @@ fn violations(layer: &str, forbidden: &[&str]) -> Vec<String> {
 #[test]
 fn the_domain_knows_nobody() {
     let mut forbidden = vec!["actix", "rusqlite", "ldap3", "reqwest", "toml::"];
-    forbidden.extend(["config", "directory", "http", "service", "store", "telemetry", "cli", "app"].map(|name| {
-        Box::leak(format!("crate::{name}").into_boxed_str()) as &str
-    }));
+    forbidden.extend(
+        ["config", "directory", "http", "service", "store", "telemetry", "cli", "app"]
+            .map(|name| Box::leak(format!("crate::{name}").into_boxed_str()) as &str),
+    );
     assert_eq!(violations("domain", &forbidden), Vec::<String>::new());
 }
 
 #[test]
 fn the_service_sees_the_domain_and_the_ports_only() {
     let forbidden = [
-        "actix", "rusqlite", "ldap3", "crate::http", "crate::config", "crate::app", "crate::cli",
-        "directory::ldap", "directory::file", "store::sqlite",
+        "actix",
+        "rusqlite",
+        "ldap3",
+        "crate::http",
+        "crate::config",
+        "crate::app",
+        "crate::cli",
+        "directory::ldap",
+        "directory::file",
+        "store::sqlite",
     ];
     assert_eq!(violations("service", &forbidden), Vec::<String>::new());
 }
@@ -58,8 +67,14 @@ fn the_service_sees_the_domain_and_the_ports_only() {
 #[test]
 fn http_names_no_adapter() {
     let forbidden = [
-        "rusqlite", "ldap3", "crate::config", "crate::app", "crate::cli", "directory::ldap",
-        "directory::file", "store::sqlite",
+        "rusqlite",
+        "ldap3",
+        "crate::config",
+        "crate::app",
+        "crate::cli",
+        "directory::ldap",
+        "directory::file",
+        "store::sqlite",
     ];
     assert_eq!(violations("http", &forbidden), Vec::<String>::new());
 }
@@ -67,8 +82,15 @@ fn http_names_no_adapter() {
 #[test]
 fn an_adapter_sees_the_domain_and_its_own_port_only() {
     for (adapter, other) in [("directory", "crate::store"), ("store", "crate::directory")] {
-        let forbidden =
-            [other, "actix", "crate::http", "crate::service", "crate::config", "crate::app", "crate::cli"];
+        let forbidden = [
+            other,
+            "actix",
+            "crate::http",
+            "crate::service",
+            "crate::config",
+            "crate::app",
+            "crate::cli",
+        ];
         assert_eq!(violations(adapter, &forbidden), Vec::<String>::new());
     }
 }

@@ -134,7 +134,9 @@ impl Gateway {
     pub fn restart(self) -> Self {
         let (folder, http) = (Arc::clone(&self.folder), self.http.clone());
         drop(self);
-        Self { http, ..Self::run(folder) }
+        let mut again = Self::run(folder);
+        again.http = http;
+        again
     }
 
     /// Its folder.

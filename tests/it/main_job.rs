@@ -40,7 +40,8 @@ async fn two_hundred_wrong_passwords_at_once_make_no_more_binds_than_the_budget(
     let slapd = Slapd::start();
     let gateway = Gateway::on(&slapd);
     let code = gateway.code("+46701234567").await;
-    let logins = (0..200).map(|n| gateway.login("anna", &format!("wrong {n}"), "000000"));
+    let wrong: Vec<String> = (0..200).map(|n| format!("wrong {n}")).collect();
+    let logins = wrong.iter().map(|password| gateway.login("anna", password, "000000"));
     let answers = futures_util::future::join_all(logins).await;
     assert!(answers.iter().all(|answer| answer.status == 403));
     assert!(slapd.binds_of("anna") <= 4, "{} binds", slapd.binds_of("anna"));
