@@ -29,7 +29,6 @@ pub(super) fn keep_short(beside: &Arc<Beside>, slot: usize, stop: &Receiver<()>)
         if let Some(connection) = beside.slot(slot).as_ref()
             && let Err(error) = checkpoint(connection)
         {
-            tracing::warn!(%error, "the store's log could not be copied into its file");
             beside.report(&error);
         }
     }

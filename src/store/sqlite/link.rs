@@ -43,10 +43,11 @@ impl Beside {
         self.slots[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the writer open all connections again if `error` calls for it.
+    /// Has the writer open all connections again if `error` calls for it; tells of it once.
     pub(super) fn report(&self, error: &rusqlite::Error) {
-        if calls_for_reopening(error) {
-            self.suspect.store(true, Ordering::Relaxed);
+        let told = calls_for_reopening(error) && self.suspect.swap(true, Ordering::Relaxed);
+        if !told {
+            tracing::error!(%error, "the store's file could not be read or copied to");
         }
     }
 }
