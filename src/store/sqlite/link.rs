@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::checkpoint;
 use super::connection::{FileIdentity, OpenError, open_beside, open_writer};
 
 /// Least time between two attempts to open the file.
@@ -29,18 +30,29 @@ const BESIDE_CACHE_KIB: i64 = 4 * 1024;
 pub(super) struct Beside {
     slots: Vec<Mutex<Option<Connection>>>,
     suspect: AtomicBool,
+    restart: AtomicBool,
 }
 
 impl Beside {
     /// Room for this many connections, none open.
     pub(super) fn new(connections: usize) -> Self {
         let slots = (0..connections).map(|_| Mutex::new(None)).collect();
-        Self { slots, suspect: AtomicBool::new(false) }
+        Self { slots, suspect: AtomicBool::new(false), restart: AtomicBool::new(false) }
     }
 
     /// The connection of one thread; `None` while the database cannot be opened.
     pub(super) fn slot(&self, index: usize) -> MutexGuard<'_, Option<Connection>> {
         self.slots[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the writer start the log over before its next transaction.
+    pub(super) fn ask_to_restart(&self) {
+        self.restart.store(true, Ordering::Release);
+    }
+
+    /// Whether the writer has yet to start the log over.
+    pub(super) fn is_asked_to_restart(&self) -> bool {
+        self.restart.load(Ordering::Acquire)
     }
 
     /// Has the writer open all connections again if `error` calls for it; tells of it once.
@@ -110,6 +122,13 @@ impl Link {
             && let Err(error) = self.open_all()
         {
             self.tell(Told::Broken, &error);
+        }
+        if self.beside.is_asked_to_restart() {
+            let restarted = self.connection.as_ref().map_or(Ok(()), checkpoint::restart);
+            self.beside.restart.store(false, Ordering::Release);
+            if let Err(error) = restarted {
+                self.report(&error);
+            }
         }
         self.connection.as_ref()
     }
