@@ -49,7 +49,8 @@ fn copy(connection: &Connection) -> rusqlite::Result<bool> {
     if in_log - copied >= PASSIVE_FRAMES {
         run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     }
-    let long = in_log >= RESTART_FRAMES;
+    // A log that is copied whole starts over by itself at the next commit.
+    let long = in_log >= RESTART_FRAMES && copied < in_log;
     if long {
         // Copies what came in during the first, so that little is left for the writer.
         run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
