@@ -45,6 +45,15 @@ impl Beside {
         self.slots[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Closes all, and keeps them closed until the guards are dropped.
+    fn close(&self) -> Vec<MutexGuard<'_, Option<Connection>>> {
+        let mut slots: Vec<_> = (0..self.slots.len()).map(|index| self.slot(index)).collect();
+        for slot in &mut slots {
+            **slot = None;
+        }
+        slots
+    }
+
     /// Has the writer start the log over before its next transaction.
     pub(super) fn ask_to_restart(&self) {
         self.restart.store(true, Ordering::Release);
@@ -162,10 +171,7 @@ impl Link {
     fn open_all(&mut self) -> Result<(), OpenError> {
         self.opened_at = Instant::now();
         let beside = Arc::clone(&self.beside);
-        let mut slots: Vec<_> = (0..beside.slots.len()).map(|index| beside.slot(index)).collect();
-        for slot in &mut slots {
-            **slot = None;
-        }
+        let mut slots = beside.close();
         self.connection = None;
         self.remove_log_of_replaced_file();
         let writer = open_writer(&self.path, self.busy)?;
@@ -247,6 +253,15 @@ impl Link {
                  works every request that needs the store is refused"
             ),
         }
+    }
+}
+
+impl Drop for Link {
+    /// Closes one connection after another: where two close at once, `SQLite` may take neither for
+    /// the last, and leave the log uncopied beside the file.
+    fn drop(&mut self) {
+        drop(self.beside.close());
+        self.connection = None;
     }
 }
 
