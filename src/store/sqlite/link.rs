@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::checkpoint;
 use super::connection::{FileIdentity, OpenError, open_beside, open_writer};
 
 /// Least time between two attempts to open the file.
@@ -29,13 +30,14 @@ const BESIDE_CACHE_KIB: i64 = 4 * 1024;
 pub(super) struct Beside {
     slots: Vec<Mutex<Option<Connection>>>,
     suspect: AtomicBool,
+    restart: AtomicBool,
 }
 
 impl Beside {
     /// Room for this many connections, none open.
     pub(super) fn new(connections: usize) -> Self {
         let slots = (0..connections).map(|_| Mutex::new(None)).collect();
-        Self { slots, suspect: AtomicBool::new(false) }
+        Self { slots, suspect: AtomicBool::new(false), restart: AtomicBool::new(false) }
     }
 
     /// The connection of one thread; `None` while the database cannot be opened.
@@ -43,10 +45,30 @@ impl Beside {
         self.slots[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the writer open all connections again if `error` calls for it.
+    /// Closes all, and keeps them closed until the guards are dropped.
+    fn close(&self) -> Vec<MutexGuard<'_, Option<Connection>>> {
+        let mut slots: Vec<_> = (0..self.slots.len()).map(|index| self.slot(index)).collect();
+        for slot in &mut slots {
+            **slot = None;
+        }
+        slots
+    }
+
+    /// Has the writer start the log over before its next transaction.
+    pub(super) fn ask_to_restart(&self) {
+        self.restart.store(true, Ordering::Release);
+    }
+
+    /// Whether the writer has yet to start the log over.
+    pub(super) fn is_asked_to_restart(&self) -> bool {
+        self.restart.load(Ordering::Acquire)
+    }
+
+    /// Has the writer open all connections again if `error` calls for it; tells of it once.
     pub(super) fn report(&self, error: &rusqlite::Error) {
-        if calls_for_reopening(error) {
-            self.suspect.store(true, Ordering::Relaxed);
+        let told = calls_for_reopening(error) && self.suspect.swap(true, Ordering::Relaxed);
+        if !told {
+            tracing::error!(%error, "the store's file could not be read or copied to");
         }
     }
 }
@@ -110,6 +132,13 @@ impl Link {
         {
             self.tell(Told::Broken, &error);
         }
+        if self.beside.is_asked_to_restart() {
+            let restarted = self.connection.as_ref().map_or(Ok(()), checkpoint::restart);
+            self.beside.restart.store(false, Ordering::Release);
+            if let Err(error) = restarted {
+                self.report(&error);
+            }
+        }
         self.connection.as_ref()
     }
 
@@ -142,10 +171,7 @@ impl Link {
     fn open_all(&mut self) -> Result<(), OpenError> {
         self.opened_at = Instant::now();
         let beside = Arc::clone(&self.beside);
-        let mut slots: Vec<_> = (0..beside.slots.len()).map(|index| beside.slot(index)).collect();
-        for slot in &mut slots {
-            **slot = None;
-        }
+        let mut slots = beside.close();
         self.connection = None;
         self.remove_log_of_replaced_file();
         let writer = open_writer(&self.path, self.busy)?;
@@ -227,6 +253,15 @@ impl Link {
                  works every request that needs the store is refused"
             ),
         }
+    }
+}
+
+impl Drop for Link {
+    /// Closes one connection after another: where two close at once, `SQLite` may take neither for
+    /// the last, and leave the log uncopied beside the file.
+    fn drop(&mut self) {
+        drop(self.beside.close());
+        self.connection = None;
     }
 }
 

@@ -67,7 +67,6 @@ pub(super) fn read(beside: &Arc<Beside>, slot: usize, mut questions: mpsc::Recei
         let answer = match beside.slot(slot).as_ref() {
             Some(connection) => {
                 live_grant(connection, &question.subject, question.now).map_err(|error| {
-                    tracing::error!(%error, "a read of the store failed");
                     beside.report(&error);
                     StoreError::Unavailable
                 })

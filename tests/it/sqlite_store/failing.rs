@@ -6,7 +6,7 @@ use std::time::Instant;
 use dialpass::store::{Issue, Redemption, StoreError};
 
 use super::*;
-use crate::store_contract::{after, at_once, call, code, grant, issue, live, number};
+use crate::store_contract::{after, at_once, call, code, grant, issue, live, number, subject};
 
 const SHORT: Duration = Duration::from_secs(2);
 
@@ -135,4 +135,32 @@ async fn a_step_that_fails_spoils_no_other_of_its_group() {
     let failed = answers.iter().filter(|answer| **answer == Err(StoreError::Unavailable)).count();
     assert_eq!((issued, failed), (90, 10));
     assert_eq!((count_rows(&path, "subjects"), count_rows(&path, "callers")), (90, 90));
+}
+
+#[tokio::test]
+async fn a_step_that_outlasts_its_timeout_is_unknown_and_one_behind_it_is_not_taken() {
+    let (_folder, path) = folder();
+    let store = open_at(&path, Duration::from_millis(250), START).expect("it opens");
+    intruder(&path)
+        .execute_batch(
+            "CREATE TRIGGER slow BEFORE INSERT ON callers BEGIN \
+             SELECT max(x) FROM (WITH RECURSIVE n(x) AS \
+             (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 5000000) SELECT x FROM n); END",
+        )
+        .expect("a trigger");
+    let behind = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        store.issue(call("v", 2, START)).await
+    };
+    let (slow, behind) = tokio::join!(store.issue(call("u", 1, START)), behind);
+    assert_eq!(slow, Err(StoreError::OutcomeUnknown));
+    assert_eq!(behind, Err(StoreError::Unavailable));
+    // It was taken after all, in its own time.
+    let begun = Instant::now();
+    while store.live(&subject("u"), START).await != Ok(Some(grant(1, START))) {
+        assert!(begun.elapsed() < TIMEOUT, "it was not taken");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    comes_back(&store).await;
+    assert_eq!(count_rows(&path, "subjects"), 1, "what was given up was not done later");
 }

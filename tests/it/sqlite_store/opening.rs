@@ -88,3 +88,14 @@ async fn two_stores_on_one_file_accept_a_code_once() {
     let answers = [logins.0.expect("it answers"), logins.1.expect("it answers")];
     assert!(answers.contains(&Redemption::Redeemed) && answers.contains(&Redemption::NoGrant));
 }
+
+#[tokio::test]
+async fn a_closed_store_leaves_everything_in_the_one_file() {
+    for _ in 0..20 {
+        let (_folder, path) = folder();
+        let store = open(&path);
+        issue(&store, 1, START).await;
+        drop(store);
+        assert!(!path.with_file_name("store.db-wal").exists(), "a copy of the file is whole");
+    }
+}

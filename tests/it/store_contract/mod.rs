@@ -79,16 +79,22 @@ pub(crate) use store_contract;
 pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// How long a test's code lives.
-pub const LIFETIME: Duration = Duration::from_secs(180);
+pub const LIFETIME: Duration = Duration::from_mins(3);
 
 /// The span of each test quota.
-pub const SPAN: Duration = Duration::from_secs(3600);
+pub const SPAN: Duration = Duration::from_hours(1);
 
 /// So long after the beginning.
 pub fn after(millis: u64) -> Timestamp {
     START.plus(Duration::from_millis(millis))
 }
 
+/// How long an event of `START` still counts so many milliseconds later.
+pub fn wait_after(millis: u64) -> Duration {
+    START.plus(SPAN).since(after(millis))
+}
+
+/// The quotas of every test that names no others.
 pub fn limits() -> Limits {
     let quota = |burst| Quota { burst, per: SPAN };
     Limits {
@@ -99,10 +105,12 @@ pub fn limits() -> Limits {
     }
 }
 
+/// The user with this id, in the first tenant.
 pub fn subject(id: &str) -> Subject {
     subject_of("t1", id)
 }
 
+/// A user of any tenant.
 pub fn subject_of(tenant: &str, id: &str) -> Subject {
     let tenant = TenantId::parse(tenant).expect("legal");
     Subject { tenant, purpose: Purpose::Call, id: id.to_owned() }
