@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what prepares it")]
 
 mod architecture;
+mod bad_input;
+mod caller_forms;
+mod clients;
 mod gateway;
 mod http_harness;
 mod http_identity;
@@ -10,8 +13,12 @@ mod http_listener;
 mod http_oauth2;
 mod http_proxy;
 mod ldap_directory;
+mod limits;
 mod main_job;
 mod pki;
+mod secrecy;
 mod slapd;
 mod sqlite_store;
 mod store_contract;
+mod uniform;
+mod wire;
