@@ -82,12 +82,6 @@ async fn a_body_that_is_not_an_object_of_strings_is_400() {
         let path = operation.path;
         let first = fields(&operation)[0].0;
         let deep = format!("{{\"x\":{}", "[".repeat(7000));
-        let closed = format!(
-            "{},\"x\":{}1{}}}",
-            operation.body.trim_end_matches('}'),
-            "[".repeat(3000),
-            "]".repeat(3000)
-        );
         let twice = format!("{},\"{first}\":\"x\"}}", operation.body.trim_end_matches('}'));
         let trailing = format!("{} x", operation.body);
         let surrogate = operation.body.replacen(":\"", ":\"\\ud800", 1);
@@ -114,7 +108,6 @@ async fn a_body_that_is_not_an_object_of_strings_is_400() {
             ("Latin-1", [&operation.body.as_bytes()[..20], b"\xe5\"}"].concat()),
             ("UTF-16", operation.body.encode_utf16().flat_map(u16::to_le_bytes).collect()),
             ("deep nesting without an end", deep.into_bytes()),
-            ("deep nesting", closed.into_bytes()),
         ];
         for (what, body) in bytes {
             let answer = ask(&gateway, &operation.with_body(&body)).await;
@@ -143,7 +136,11 @@ async fn a_body_that_is_not_an_object_of_strings_is_400() {
 async fn further_fields_are_ignored_whatever_they_hold() {
     let slapd = slapd();
     let gateway = start(&slapd);
-    for value in [json!(1), json!(null), json!({"a": [1, {"b": null}]}), json!("x")] {
+    let mut deep = json!(1);
+    for _ in 0..100 {
+        deep = json!([deep]);
+    }
+    for value in [json!(1), json!(null), json!({"a": [1, {"b": null}]}), json!("x"), deep] {
         let body = json!({"phonenumber": "+46701234567", "lang": value, "Phonenumber": value});
         let [get_otp, ..] = operations();
         let answer = ask(&gateway, &get_otp.with_body(body.to_string())).await;
@@ -157,6 +154,13 @@ async fn further_fields_are_ignored_whatever_they_hold() {
     )
     .await;
     assert_eq!(answer.status, 200);
+    // However deep what is ignored goes: nothing is built of it.
+    let deep = format!(
+        "{{\"phonenumber\":\"+46701234567\",\"x\":{}{}}}",
+        "[".repeat(7000),
+        "]".repeat(7000)
+    );
+    assert_eq!(ask(&gateway, &operations()[0].with_body(&deep)).await.status, 200);
     let otp = gateway.code("+46701234567").await;
     let body = json!({"username": "anna", "password": "anna-secret", "otp": otp, "x": {"y": 1}});
     let answer = ask(&gateway, &operations()[1].with_body(body.to_string())).await;
@@ -528,7 +532,7 @@ async fn what_is_not_there_is_404() {
         "/readyz",
         "/api/authentication/getOTP/../validateOTP",
         "/api//authentication/getOTP",
-        "/<script>",
+        "/%3Cscript%3E",
     ] {
         let answer = ask(&gateway, &request("PUT", path, &headers, "{}")).await;
         assert_refused(&answer, 404, path, path);

@@ -161,9 +161,9 @@ async fn a_certificate_that_is_no_good_is_refused_and_the_log_says_why() {
         let gateway = Gateway::start(&format!("{}{}{t1}", sections(""), tls(&files, need)));
         for (issued, why) in [
             (Ca::new("another CA").client(PBX), "UnknownIssuer"),
-            (files.ca.client(Leaf { ends: 2021, ..PBX }), "xpired"),
-            (files.ca.client(Leaf { serial: 66, ..PBX }), "evoked"),
-            (files.ca.server(9), "urpose"),
+            (files.ca.client(Leaf { ends: 2021, ..PBX }), "certificate expired"),
+            (files.ca.client(Leaf { serial: 66, ..PBX }), "Revoked"),
+            (files.ca.server(9), "extended key usage"),
         ] {
             let http = with(&files, &issued);
             let refused = call(&gateway, &http).send().await;

@@ -50,13 +50,14 @@ pub(super) async fn get_otp(
 
 async fn decide(
     exchange: &mut Exchange,
-    payload: web::Payload,
+    mut payload: web::Payload,
 ) -> Result<(Told, Reason, bool), Refusal> {
-    let tenant = exchange.admit(Operation::GetOtp).await?;
-    let body: GetOtpBody = timeout_at(exchange.deadline, body::read(&exchange.request, payload))
-        .await
-        .unwrap_or(Err(Refused::BodyTooSlow))
-        .map_err(Refusal::plain)?;
+    let tenant = exchange.admit(Operation::GetOtp, &mut payload).await?;
+    let body: GetOtpBody =
+        timeout_at(exchange.deadline, body::read(&exchange.request, &mut payload))
+            .await
+            .unwrap_or(Err(Refused::BodyTooSlow))
+            .map_err(Refusal::plain)?;
     exchange.trail.call_id = body.callid;
     let call = Call { caller_id: &body.phonenumber, attestation: body.attestation.as_deref() };
     let decision = timeout_at(exchange.deadline, tenant.call_in.decide(call, exchange.deadline))

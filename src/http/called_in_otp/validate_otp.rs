@@ -75,12 +75,12 @@ impl From<Refusal> for Held {
 /// Decides a login. Nothing that it used is held when it returns: a refusal waits alone.
 async fn decide(
     exchange: &mut Exchange,
-    payload: web::Payload,
+    mut payload: web::Payload,
     carries_password: bool,
 ) -> Result<KnownUser, Held> {
-    let tenant = exchange.admit(Operation::ValidateOtp).await?;
+    let tenant = exchange.admit(Operation::ValidateOtp, &mut payload).await?;
     let body: ValidateOtpBody =
-        timeout_at(exchange.deadline, body::read(&exchange.request, payload))
+        timeout_at(exchange.deadline, body::read(&exchange.request, &mut payload))
             .await
             .unwrap_or(Err(Refused::BodyTooSlow))
             .map_err(Refusal::plain)?;
