@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
+use crate::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections};
 use crate::slapd::Slapd;
 use crate::wire::{
     GET_OTP, OTP_TOKEN_AUTH, Operation, VALIDATE_OTP, VPN, Wire, ask, exchange, head, operations,
@@ -625,6 +625,16 @@ async fn a_body_or_a_head_that_never_comes_is_not_waited_for_beyond_the_deadline
         assert!(took > Duration::from_millis(500), "{took:?}");
         assert!(wire.closes(Duration::from_secs(15)).await, "nothing more is read from it");
     }
+    // Nor that of a stranger, who is told no more than at once.
+    let mut wire = Wire::connect(gateway.address()).await;
+    let stranger = [("authorization", "Bearer wrong"), JSON, ("content-length", "100")];
+    let mut bytes = head("PUT", GET_OTP, &stranger);
+    bytes.extend_from_slice(b"\r\n{");
+    assert!(wire.send(&bytes).await);
+    let answer = wire.answer(false).await.expect("an answer");
+    assert_refused(&answer, 403, GET_OTP, "a stranger's body without its end");
+    assert!(wire.closes(Duration::from_secs(15)).await);
+
     let mut wire = Wire::connect(gateway.address()).await;
     assert!(wire.send(&head("PUT", GET_OTP, &[JSON])).await);
     let answer = wire.answer(false).await;
@@ -668,4 +678,36 @@ async fn requests_on_one_connection_are_answered_in_turn() {
     for status in [200, 400, 200] {
         assert_eq!(wire.answer(false).await.expect("an answer").status, status);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_end_is_answered_and_then_not_read_for_ever() {
+    let slapd = slapd();
+    let gateway = start(&slapd);
+    let authorization = pbx();
+    for (path, authorization, status) in [
+        (GET_OTP, authorization.as_str(), 413),
+        (VALIDATE_OTP, VPN, 413),
+        (GET_OTP, "Bearer wrong", 403),
+        ("/", "Bearer wrong", 404),
+    ] {
+        let chunked = ("transfer-encoding", "chunked");
+        let headers = [("authorization", authorization), TENANT, JSON, chunked];
+        let mut wire = Wire::connect(gateway.address()).await;
+        let mut bytes = head("PUT", path, &headers);
+        bytes.extend_from_slice(b"\r\n");
+        assert!(wire.send(&bytes).await);
+        let chunk = format!("400\r\n{}\r\n", " ".repeat(1024));
+        for _ in 0..20 {
+            assert!(wire.send(chunk.as_bytes()).await);
+        }
+        let answer = wire.answer(false).await.expect("an answer");
+        assert_refused(&answer, status, path, "a body without end");
+        let end = Instant::now() + PATIENCE;
+        while wire.send(chunk.as_bytes()).await {
+            assert!(Instant::now() < end, "{status}: the server goes on reading");
+            tokio::task::yield_now().await;
+        }
+    }
+    still_works(&gateway).await;
 }

@@ -1,7 +1,11 @@
 //! Request bodies: their media type, their size, their fields. All values are strings.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header;
-use actix_web::{HttpMessage, HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -97,6 +101,34 @@ pub(super) async fn discard(payload: &mut web::Payload, deadline: Instant) {
     };
     // A body that does not come in time changes nothing about the refusal.
     let _ = timeout_at(deadline, rest).await;
+}
+
+/// An answer that goes out while its request's body may be unread. The connection is then closed;
+/// if the rest of the body were let go of instead, a chunked one would be read for as long as the
+/// client sends.
+pub(super) fn answer_before(unread: web::Payload, answer: HttpResponse) -> HttpResponse {
+    answer.map_body(|_, answer| BoxBody::new(Early { answer, _unread: unread }))
+}
+
+/// The body of such an answer.
+struct Early {
+    answer: BoxBody,
+    _unread: web::Payload,
+}
+
+impl MessageBody for Early {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.answer.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        self.get_mut().answer.as_pin_mut().poll_next(context)
+    }
 }
 
 /// Whether the body is declared as JSON in UTF-8.

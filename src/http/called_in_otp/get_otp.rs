@@ -25,11 +25,11 @@ struct OtpBody<'a> {
 /// Handles getOTP.
 pub(super) async fn get_otp(
     request: HttpRequest,
-    payload: web::Payload,
+    mut payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
     let mut exchange = Exchange::begin(request, &gateway, "getOTP");
-    match decide(&mut exchange, payload).await {
+    match decide(&mut exchange, &mut payload).await {
         Ok((told, reason, spoken)) => {
             let digits = told.otp.expose();
             if wants(&exchange.request).plain_text {
@@ -44,20 +44,19 @@ pub(super) async fn get_otp(
             let body = serde_json::to_string(&body).expect("texts and numbers always serialise");
             exchange.grant(reason, "application/json", body)
         }
-        Err(refusal) => exchange.refuse(&refusal),
+        Err(refusal) => body::answer_before(payload, exchange.refuse(&refusal)),
     }
 }
 
 async fn decide(
     exchange: &mut Exchange,
-    mut payload: web::Payload,
+    payload: &mut web::Payload,
 ) -> Result<(Told, Reason, bool), Refusal> {
-    let tenant = exchange.admit(Operation::GetOtp, &mut payload).await?;
-    let body: GetOtpBody =
-        timeout_at(exchange.deadline, body::read(&exchange.request, &mut payload))
-            .await
-            .unwrap_or(Err(Refused::BodyTooSlow))
-            .map_err(Refusal::plain)?;
+    let tenant = exchange.admit(Operation::GetOtp, payload).await?;
+    let body: GetOtpBody = timeout_at(exchange.deadline, body::read(&exchange.request, payload))
+        .await
+        .unwrap_or(Err(Refused::BodyTooSlow))
+        .map_err(Refusal::plain)?;
     exchange.trail.call_id = body.callid;
     let call = Call { caller_id: &body.phonenumber, attestation: body.attestation.as_deref() };
     let decision = timeout_at(exchange.deadline, tenant.call_in.decide(call, exchange.deadline))
