@@ -6,6 +6,7 @@
 
 mod check;
 mod clients;
+mod directory;
 mod error;
 mod raw;
 mod secrets;

@@ -225,8 +225,10 @@ fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {
         Some(RawClientCertificates::Required) => ClientCertificates::Required,
         Some(RawClientCertificates::Optional) => ClientCertificates::Optional,
         Some(RawClientCertificates::Off) => ClientCertificates::Off,
-        None if raw.client_ca.is_some() => ClientCertificates::Optional,
-        None => ClientCertificates::Off,
+        None => match raw.client_ca {
+            Some(_) => ClientCertificates::Optional,
+            None => ClientCertificates::Off,
+        },
     };
     if client_certificates != ClientCertificates::Off && raw.client_ca.is_none() {
         problems.add(

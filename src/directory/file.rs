@@ -26,9 +26,6 @@ use crate::domain::user::{Candidates, NumberValue, TypedName, User, UserId};
 /// How often the file is looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Password checks at once: each takes a core and some 20 MiB while it runs.
-const CHECKS_AT_ONCE: usize = 2;
-
 /// What is wrong with a people file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileDirectoryError {
@@ -79,19 +76,19 @@ const fn yes() -> bool {
 
 /// The people, looked up by number and by name.
 struct People {
-    people: Vec<(User, Option<String>)>,
+    entries: Vec<(User, Option<String>)>,
     by_number: HashMap<PhoneNumber, Vec<usize>>,
     by_name: HashMap<String, usize>,
 }
 
 impl People {
-    fn parse(text: &str, plan: &NumberingPlan) -> Result<Self, String> {
+    fn parse(text: &str, plan: NumberingPlan) -> Result<Self, String> {
         let file: PeopleFile = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
             format!("line {line}: {}", error.message())
         })?;
         let mut people = Self {
-            people: Vec::with_capacity(file.people.len()),
+            entries: Vec::with_capacity(file.people.len()),
             by_number: HashMap::new(),
             by_name: HashMap::new(),
         };
@@ -134,13 +131,13 @@ impl People {
             }
             let user =
                 User { id, locator: username.clone(), username, enabled: person.enabled, numbers };
-            people.people.push((user, person.password_hash));
+            people.entries.push((user, person.password_hash));
         }
         Ok(people)
     }
 
     fn users(&self, indexes: &[usize]) -> Candidates {
-        let users = indexes.iter().map(|index| self.people[*index].0.clone()).collect();
+        let users = indexes.iter().map(|index| self.entries[*index].0.clone()).collect();
         Candidates { users, truncated: false }
     }
 }
@@ -193,14 +190,16 @@ impl FileDirectory {
         plan: NumberingPlan,
         runtime: Handle,
     ) -> Result<Self, FileDirectoryError> {
-        let people = People::parse(text, &plan)
+        let people = People::parse(text, plan)
             .map_err(|problem| FileDirectoryError::Invalid { path: name.clone(), problem })?;
+        // Each password check takes a core and some 20 MiB while it runs.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             name,
             plan,
             people: Arc::new(ArcSwap::from_pointee(people)),
             problem: Arc::new(ArcSwap::from_pointee(String::new())),
-            checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
+            checks: Arc::new(Semaphore::new(cores)),
             runtime,
         })
     }
@@ -221,10 +220,10 @@ impl FileDirectory {
                 seen = now;
                 let read = fs::read_to_string(&path)
                     .map_err(|error| format!("cannot be read: {error}"))
-                    .and_then(|text| People::parse(&text, &plan));
+                    .and_then(|text| People::parse(&text, plan));
                 match read {
                     Ok(read) => {
-                        tracing::info!(file = %path.display(), people = read.people.len(), "the people file changed and was read again");
+                        tracing::info!(file = %path.display(), people = read.entries.len(), "the people file changed and was read again");
                         people.store(Arc::new(read));
                         problem.store(Arc::default());
                     }
@@ -267,7 +266,7 @@ impl Directory for FileDirectory {
     ) -> Result<PasswordCheck, DirectoryError> {
         let people = self.people.load_full();
         let hash = people.by_name.get(&user.locator.to_lowercase()).and_then(|index| {
-            let (entry, hash) = &people.people[*index];
+            let (entry, hash) = &people.entries[*index];
             hash.clone().filter(|_| entry.id == user.id)
         });
         let Some(hash) = hash else { return Ok(PasswordCheck::Wrong) };
@@ -304,7 +303,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<People, String> {
-        People::parse(text, &plan())
+        People::parse(text, plan())
     }
 
     #[test]

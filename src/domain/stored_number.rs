@@ -45,12 +45,12 @@ impl NumberingPlan {
     /// The number must be possible (its length fits the country); it need not be valid in the
     /// numbering plan, because plans change faster than metadata.
     #[must_use]
-    pub fn read_stored(&self, text: &str) -> Option<PhoneNumber> {
+    pub fn read_stored(self, text: &str) -> Option<PhoneNumber> {
         self.read(text)
     }
 
     /// Reads `text` as a number of this plan.
-    pub(super) fn read(&self, text: &str) -> Option<PhoneNumber> {
+    pub(super) fn read(self, text: &str) -> Option<PhoneNumber> {
         let text = text.trim();
         if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
             return None;
@@ -64,7 +64,7 @@ impl NumberingPlan {
 
     /// Parses by the country's own rules, and reads a leading `00` as `+` even where the country's
     /// own international prefix is another, because equipment writes it so everywhere.
-    fn parse(&self, text: &str) -> Option<Parsed> {
+    fn parse(self, text: &str) -> Option<Parsed> {
         let own = PHONE_NUMBER_UTIL.parse_and_keep_raw_input(text, Some(self.country)).ok();
         let compact: String = text.chars().filter(|c| !is_separator(*c)).collect();
         let Some(international) = compact.strip_prefix("00") else { return own };

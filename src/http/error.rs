@@ -109,6 +109,9 @@ impl Refused {
     }
 
     /// The answer to `request`: the error body, or an RFC 9457 problem where that is asked for.
+    ///
+    /// # Panics
+    /// Never: texts and numbers always serialise.
     #[must_use]
     pub fn answer(self, request: &HttpRequest, request_id: &str, now: Timestamp) -> HttpResponse {
         let status = self.status();

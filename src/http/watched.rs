@@ -101,20 +101,30 @@ impl<T: Send + Sync + 'static> Watched<T> {
         source.last_read != stamps(&source.files)
     }
 
-    /// Looks at the files for ever, and reads them again when one has changed.
-    pub async fn watch(self: Arc<Self>, every: Duration) {
-        let mut ticks = tokio::time::interval(every);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let state = Arc::clone(&self);
-            let look = move || state.changed().then(|| state.reload().map(drop));
-            match tokio::task::spawn_blocking(look).await {
-                Ok(Some(Ok(()))) => info!(files = ?self.source().files, "certificates read again"),
-                Ok(Some(Err(error))) => error!(%error, "certificates changed but are not usable"),
-                Ok(None) => {}
-                Err(error) => error!(%error, "looking at the certificates failed"),
+    /// Looks at the files, and reads them again when one has changed, until the value is dropped.
+    pub fn watch(self: &Arc<Self>, every: Duration) -> impl Future<Output = ()> + Send + use<T> {
+        let watched = Arc::downgrade(self);
+        async move {
+            let mut ticks = tokio::time::interval(every);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                let Some(state) = watched.upgrade() else { return };
+                let look = move || state.look();
+                if let Err(error) = tokio::task::spawn_blocking(look).await {
+                    error!(%error, "looking at the certificates failed");
+                }
             }
+        }
+    }
+
+    fn look(&self) {
+        if !self.changed() {
+            return;
+        }
+        match self.reload() {
+            Ok(_) => info!(files = ?self.source().files, "certificates read again"),
+            Err(error) => error!(%error, "certificates changed but are not usable"),
         }
     }
 }

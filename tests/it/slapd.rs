@@ -11,13 +11,12 @@ use tempfile::TempDir;
 
 mod people;
 
-/// The entry below which everything is.
-pub const SUFFIX: &str = "dc=example,dc=com";
+const SUFFIX: &str = "dc=example,dc=com";
 /// The entry below which the people are.
 pub const PEOPLE: &str = "ou=people,dc=example,dc=com";
 /// The service account that may read everything but passwords.
 pub const GATEWAY_DN: &str = "cn=gateway,dc=example,dc=com";
-/// Its password.
+/// The service account's password.
 pub const GATEWAY_PASSWORD: &str = "gateway-secret";
 const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
 const ADMIN_PASSWORD: &str = "admin-secret";
@@ -121,6 +120,10 @@ impl Slapd {
     /// Stops it (SIGSTOP): it can be connected to, and never answers.
     pub fn stop(&self) {
         self.signal("STOP");
+        // The signal is on its way; until it arrives, a thread may still answer.
+        while !self.is_stopped() {
+            sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets it go on after [`Self::stop`] (SIGCONT).
@@ -164,6 +167,15 @@ impl Slapd {
             .status()
             .expect("a shell");
         assert!(status.success(), "kill -{name}");
+    }
+
+    fn is_stopped(&self) -> bool {
+        let child = self.child.as_ref().expect("it runs");
+        let threads = fs::read_dir(format!("/proc/{}/task", child.id())).expect("it has threads");
+        threads.flatten().all(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.contains(") T ")
+        })
     }
 
     /// Whether it runs, after trying to have it run.

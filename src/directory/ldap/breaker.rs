@@ -26,8 +26,8 @@ impl Trouble {
     }
 }
 
-/// When something was begun, in changes of state: a failure of something that was begun before
-/// the last change says nothing of the server as it is now.
+/// When something was begun, counted in falls and recoveries: a failure of something that was
+/// begun before the last one says nothing of the server as it is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
@@ -113,8 +113,9 @@ impl Breaker {
             return;
         }
         info!(server = self.name, "directory server is up");
+        // What was begun before the first probe was answered still counts.
+        state.epoch += u64::from(matches!(state.phase, Phase::Down(_)));
         state.phase = Phase::Up;
-        state.epoch += 1;
     }
 
     /// The state as operators see it.
@@ -150,6 +151,15 @@ mod tests {
         let begun = breaker.epoch();
         breaker.failed(begun, Trouble::passing("refused"));
         breaker.recovered(begun);
+        assert!(breaker.is_down());
+    }
+
+    #[test]
+    fn a_failure_begun_before_the_first_probe_was_answered_counts() {
+        let breaker = Breaker::new("ldap://one".to_owned());
+        let begun = breaker.admit().unwrap();
+        breaker.recovered(breaker.epoch());
+        breaker.failed(begun, Trouble::passing("no answer"));
         assert!(breaker.is_down());
     }
 

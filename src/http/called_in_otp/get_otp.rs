@@ -39,7 +39,7 @@ pub(super) async fn get_otp(
             let body = OtpBody {
                 otp: digits,
                 otp_spoken: spoken.then(|| spell(digits)),
-                expires_in: spoken.then(|| told.expires_in.as_secs()),
+                expires_in: spoken.then_some(told.expires_in.as_secs()),
             };
             let body = serde_json::to_string(&body).expect("texts and numbers always serialise");
             exchange.grant(reason, "application/json", body)

@@ -35,6 +35,9 @@ async fn each_change_of_a_server_is_logged_once_and_no_secret_ever() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // While there is only one dispatcher, tracing asks the current thread's instead, and other
+    // tests' threads, which have none, would turn the log lines off for this one.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let mut slapd = Slapd::start();

@@ -1,7 +1,8 @@
-//! The people in a test's directory. Each person's password is their uid and `-secret`; the
-//! generated ones' are `secret-1` and on.
+//! The people in a test's directory. Each person's password is their uid and `-secret` (bob's is
+//! kept as a salted hash); the generated ones' are `secret-1` and on.
 
 use std::fmt::Write;
+use std::process::Command;
 
 use super::{GATEWAY_DN, GATEWAY_PASSWORD, PEOPLE, SUFFIX};
 
@@ -52,7 +53,9 @@ pub fn ldif(users: usize) -> String {
          dn: {PEOPLE}\nobjectClass: organizationalUnit\nou: people\n\n"
     );
     for (at, (uid, attributes)) in NAMED.iter().enumerate() {
-        person(&mut ldif, uid, at, &format!("{uid}-secret"), attributes);
+        let password = format!("{uid}-secret");
+        let kept = if *uid == "bob" { salted_hash(&password) } else { password };
+        person(&mut ldif, uid, at, &kept, attributes);
     }
     for number in 1..=users {
         let mobile = match (number % 4, format!("{number:07}")) {
@@ -67,6 +70,15 @@ pub fn ldif(users: usize) -> String {
         person(&mut ldif, &uid, 1000 + number, &format!("secret-{number}"), &[&mobile]);
     }
     ldif
+}
+
+/// `{SSHA}…`, as slapd keeps passwords by default.
+fn salted_hash(password: &str) -> String {
+    let output = Command::new("/usr/sbin/slappasswd")
+        .args(["-n", "-h", "{SSHA}", "-s", password])
+        .output()
+        .expect("slappasswd is installed (slapd)");
+    String::from_utf8(output.stdout).expect("base64 in braces")
 }
 
 fn person(ldif: &mut String, uid: &str, id: usize, password: &str, attributes: &[&str]) {

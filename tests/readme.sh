@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Runs the commands that the README shows, as it shows them: the demo with its curl lines, then
+# each block that follows a `<!-- run -->` line, in one shell, in a folder of its own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+export PATH="$PATH:/usr/sbin"
+folder=$(mktemp -d)
+started=()
+stop() {
+  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap stop EXIT
+fail() { echo "README: $*" >&2; exit 1; }
+wait_for() { # seconds, what, command…
+  local end=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < end)) || fail "$what did not come"
+    sleep 0.1
+  done
+}
+
+demo='cargo run --release -- demo'
+grep -qxF "$demo" README.md || fail "the demo's command is not '$demo'"
+cargo build --quiet --release --locked
+# The same command on a free port.
+port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])' 2>/dev/null || echo 18080)
+$demo --listen "127.0.0.1:$port" >"$folder/demo.log" 2>&1 &
+started+=($!)
+wait_for 60 "the demo" grep -q 'ready' "$folder/demo.log"
+grep '^curl ' "$folder/demo.log" >"$folder/lines"
+[ "$(wc -l <"$folder/lines")" -ge 2 ] || fail "the demo prints no curl lines"
+answers=$(while IFS= read -r line; do bash -c "$line"; echo; done <"$folder/lines")
+grep -qE '^\{"otp":"[0-9]{6}"\}$' <<<"$answers" || fail "no code: $answers"
+grep -qF '"username":"anna"' <<<"$answers" || fail "no login: $answers"
+kill -INT "${started[0]}" || true
+# cargo run passes the signal on only where both are in the terminal's group.
+pkill -INT -P "${started[0]}" 2>/dev/null || true
+wait "${started[0]}" 2>/dev/null || true
+started=()
+echo "demo: its curl lines work"
+
+awk '/^<!-- run -->$/ { armed = 1; next } armed && /^```sh$/ { inside = 1; armed = 0; next } /^```$/ { inside = 0 } inside' \
+  README.md >"$folder/blocks.sh"
+[ -s "$folder/blocks.sh" ] || fail "no block is marked <!-- run -->"
+# The folders of the deployment are elsewhere here, and nothing is installed for the machine.
+sed -i -e "s|^DIR=.*|DIR=$folder/etc|" -e "s|^BIN=.*|BIN=$folder/bin|" -e "s|^STATE=.*|STATE=$folder/state|" "$folder/blocks.sh"
+mkdir -p "$folder/bin" "$folder/etc" "$folder/state"
+export PATH="$folder/bin:$PATH"
+(cd "$root" && bash -euo pipefail "$folder/blocks.sh") >"$folder/blocks.log" 2>&1 || {
+  cat "$folder/blocks.log" >&2
+  fail "a command failed"
+}
+grep -qE '"otp":"[0-9]{6}"' "$folder/blocks.log" || { cat "$folder/blocks.log" >&2; fail "no code in the deployment"; }
+grep -qF '"username":"anna"' "$folder/blocks.log" || { cat "$folder/blocks.log" >&2; fail "no login in the deployment"; }
+echo "deployment: its commands work"

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Everything that must pass, on a machine with only Rust: installs the servers that the tests
+# start (Debian packages; as root or through sudo), then checks format, lints, documentation,
+# dependencies, tests, and the commands of the README.
+#   tests/run.sh           what CI runs
+#   tests/run.sh --long    also cargo-deny and the benchmark with its long series
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+long=no
+case "${1-}" in
+  "") ;;
+  --long) long=yes ;;
+  *) echo "usage: tests/run.sh [--long]" >&2; exit 2 ;;
+esac
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "servers and tools"
+export PATH="$PATH:/usr/sbin"
+missing=()
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need cc gcc
+need curl curl
+need slapd slapd
+need ldapmodify ldap-utils
+need systemd-analyze systemd
+need haproxy haproxy
+if ((${#missing[@]})); then
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
+  export DEBIAN_FRONTEND=noninteractive
+  "${as_root[@]}" apt-get update -qq
+  # The packages' own services are not wanted: the tests start servers of their own.
+  "${as_root[@]}" env RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+step "format"
+cargo fmt --check
+
+step "lints"
+cargo clippy --quiet --locked --all-targets -- -D warnings
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps
+
+step "dependencies that are banned"
+for banned in openssl-sys native-tls; do
+  if cargo tree --locked --edges normal,build --invert "$banned" >/dev/null 2>&1; then
+    echo "$banned is in the build: rustls is the one TLS library" >&2
+    exit 1
+  fi
+done
+if cargo tree --locked --edges normal,build --invert ring 2>/dev/null | grep -q '^ring'; then
+  echo "ring is in the build: aws-lc-rs is the one crypto provider" >&2
+  exit 1
+fi
+
+step "tests"
+cargo test --quiet --locked
+
+step "the README's commands"
+tests/readme.sh
+
+if [ "$long" = yes ]; then
+  step "licences, sources, bans, advisories"
+  command -v cargo-deny >/dev/null || cargo install --quiet --locked cargo-deny
+  cargo deny check licenses sources bans
+  # The advisory database may be out of reach.
+  cargo deny check advisories || echo "advisories: not checked, see above" >&2
+  step "benchmark"
+  benches/load.sh --long
+fi
+
+step "all passed"
