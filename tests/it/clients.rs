@@ -4,10 +4,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dialpass::domain::clock::{Clock as _, SystemClock};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder};
@@ -39,13 +40,14 @@ fn tenant(id: &str, slapd: &Slapd, clients: &[String]) -> String {
 
 /// `[server]` with the TLS files, and `need` for client certificates.
 fn tls(files: &Files, need: &str) -> String {
+    let file = |name: &str| files.path(name).display().to_string();
     format!(
         "[server.tls]\ncertificate = {:?}\nprivate_key = {:?}\nclient_ca = {:?}\n\
          crl_files = [{:?}]\nclient_certificates = \"{need}\"\n",
-        files.path("server.pem"),
-        files.path("server.key"),
-        files.path("ca.pem"),
-        files.path("crl.pem"),
+        file("server.pem"),
+        file("server.key"),
+        file("ca.pem"),
+        file("crl.pem"),
     )
 }
 
@@ -389,7 +391,7 @@ async fn a_token_of_a_known_issuer_names_its_client() {
         tenant("t1", &slapd, &[clients(), caller("ivr", &oauth2("t1.otp"))]),
         tenant("t2", &slapd, &[caller("ivr", &oauth2("t2.otp"))]),
     ));
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let now = SystemClock.now().as_secs();
     let token = |key: &EncodingKey, change: &dyn Fn(&mut Value)| {
         let mut claims = json!({"iss": "https://issuer.example", "aud": "dialpass",
             "exp": now + 300, "scope": "openid t1.otp"});
