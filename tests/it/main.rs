@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what prepares it")]
 
 mod architecture;
+mod commands;
+mod faults;
 mod gateway;
 mod http_harness;
 mod http_identity;
@@ -10,8 +12,10 @@ mod http_listener;
 mod http_oauth2;
 mod http_proxy;
 mod ldap_directory;
+mod lifecycle;
 mod main_job;
 mod pki;
+mod shipped_files;
 mod slapd;
 mod sqlite_store;
 mod store_contract;
