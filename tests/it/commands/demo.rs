@@ -80,7 +80,8 @@ fn the_lines_that_the_demo_prints_work_in_a_shell_and_it_leaves_nothing_behind()
     let [call, login, shared] = answers.as_slice() else { panic!("three lines: {answers:?}") };
     let code = call["otp"].as_str().expect("a code");
     assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()), "{call}");
-    assert_eq!(login["username"], "anna", "{login}");
+    let log = demo.lines.lock().unwrap().join("\n");
+    assert_eq!(login["username"], "anna", "{login}: {log}");
     assert_eq!(shared["status"], 403, "{shared}");
     assert_eq!(entries(temporary.path()), 1);
     assert_eq!(demo.end("INT"), Some(0));

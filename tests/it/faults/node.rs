@@ -59,11 +59,17 @@ async fn killed_under_load_it_forgets_no_code_it_told_and_accepts_none_twice() {
 
     let asker = Asker::of(&gateway);
     let known = known.lock().unwrap().clone();
+    let mut tries = JoinSet::new();
+    for (user, Known { code, login }) in known.clone() {
+        let (asker, code) = (asker.clone(), code.expect("whoever is listed was told one"));
+        tries.spawn(async move {
+            let first = asker.login("t1", user, &code).await;
+            let second = asker.login("t1", user, &code).await;
+            (user, login, first, second)
+        });
+    }
     let (mut told, mut used, mut unknown) = (0, 0, 0);
-    for (user, Known { code, login }) in &known {
-        let code = code.as_ref().expect("whoever is listed was told one");
-        let first = asker.login("t1", *user, code).await;
-        let second = asker.login("t1", *user, code).await;
+    for (user, login, first, second) in tries.join_all().await {
         match login {
             None => {
                 told += 1;

@@ -33,11 +33,11 @@ fn the_service_manager_is_told_of_the_start_the_watchdog_each_reload_and_the_sto
     let tenant = ldap_tenant("t1", &[&slapd.url()], "");
     let config = format!("{}{tenant}{}", sections(""), clients());
     let environment = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "300000")];
+    let begun = Instant::now();
     let mut gateway = Gateway::start_with(Arc::clone(&folder), &config, &environment);
 
     let (_, before) = wait_for(&socket, "READY=1");
     assert!(before.is_empty(), "first of all it is ready: {before:?}");
-    let begun = Instant::now();
     for _ in 0..5 {
         wait_for(&socket, "WATCHDOG=1");
     }
