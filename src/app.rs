@@ -322,7 +322,7 @@ fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> 
 fn watch_certificates(tls: Option<&Arc<TlsState>>, prepared: &Prepared) {
     if let Some(tls) = tls {
         metrics::certificate_expiry(tls.current().certificate_expires_at);
-        tokio::spawn(Arc::clone(tls).watch(LOOK_AT_CERTIFICATES));
+        tokio::spawn(tls.watch(LOOK_AT_CERTIFICATES));
     }
     if let Some(forwarded_ca) = prepared.forwarded_ca() {
         tokio::spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));

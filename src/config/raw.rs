@@ -335,8 +335,15 @@ pub(super) fn read(
         let key = error.path().to_string();
         let message = one_line(error.inner().message());
         let (found, accepted) = explain(&message);
-        let key = if key == "." { "" } else { &key };
-        ConfigError::one(file, key, &found, &accepted)
+        let mut key = if key == "." { String::new() } else { key };
+        // The path of an unknown key ends at its section.
+        if let Some((name, _)) =
+            message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'))
+            && !key.ends_with(name)
+        {
+            key = if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+        }
+        ConfigError::one(file, &key, &found, &accepted)
     })
 }
 

@@ -30,7 +30,7 @@ fn a_minimal_configuration_has_the_documented_defaults() {
 fn each_mistake_is_named_with_file_key_found_and_accepted() {
     let tenant = |extra: &str| format!("{TENANT}{extra}");
     for (text, key, says) in [
-        ("[server]\nlisen='x'".to_owned(), "server", "unknown key `lisen`"),
+        ("[server]\nlisen='x'".to_owned(), "server.lisen", "unknown key `lisen`"),
         ("[server]\nlisten=5".to_owned(), "server.listen", "integer `5`"),
         (
             "[server]\nrequest_deadline='3x'".to_owned(),

@@ -26,9 +26,6 @@ use crate::domain::user::{Candidates, NumberValue, TypedName, User, UserId};
 /// How often the file is looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Password checks at once: each takes a core and some 20 MiB while it runs.
-const CHECKS_AT_ONCE: usize = 2;
-
 /// What is wrong with a people file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileDirectoryError {
@@ -195,12 +192,14 @@ impl FileDirectory {
     ) -> Result<Self, FileDirectoryError> {
         let people = People::parse(text, plan)
             .map_err(|problem| FileDirectoryError::Invalid { path: name.clone(), problem })?;
+        // Each password check takes a core and some 20 MiB while it runs.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             name,
             plan,
             people: Arc::new(ArcSwap::from_pointee(people)),
             problem: Arc::new(ArcSwap::from_pointee(String::new())),
-            checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
+            checks: Arc::new(Semaphore::new(cores)),
             runtime,
         })
     }

@@ -72,7 +72,7 @@ fn a_bad_configuration_is_named_with_file_key_found_and_accepted_and_never_serve
     let certificates = "[server.tls]\ncertificate = \"server-key.hex\"\n\
                         private_key = \"server-key.hex\"\n[ops]";
     for (old, new, key, found) in [
-        ("[server]", "[server]\nlisen = 1", "server", "lisen"),
+        ("[server]", "[server]\nlisen = 1", "server.lisen", "unknown key"),
         ("[ops]", "[ops]\nenabled = \"yes\"", "ops.enabled", "\"yes\""),
         (
             "[server]",
