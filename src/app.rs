@@ -37,6 +37,9 @@ const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
 /// it takes the place of the old one.
 const REACH_DIRECTORIES: Duration = Duration::from_secs(2);
 
+/// Longest that a stop waits for the listeners' threads to let go of the store.
+const LET_GO: Duration = Duration::from_secs(1);
+
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -240,10 +243,23 @@ impl App {
         if let Some(operating) = operating {
             operating.abort();
         }
-        // The store finishes what is queued when nobody holds it any more.
-        drop((reloading, store));
+        drop(reloading);
+        close(store).await;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Has the store finish what is queued and put its file in order, which it does when nobody holds
+/// it any more: the listeners' threads let go of it as they end.
+async fn close(store: Arc<SqliteStore>) {
+    let let_go = async {
+        while Arc::strong_count(&store) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    if tokio::time::timeout(LET_GO, let_go).await.is_err() {
+        tracing::warn!("the store is left as it is: a request still holds it");
     }
 }
 

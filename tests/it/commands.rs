@@ -216,24 +216,24 @@ async fn development_certificates_serve_and_name_a_client() {
     let folder = folder();
     let certs = folder.path().join("certs");
     let dir = certs.to_str().unwrap();
-    let made = dialpass(&["dev-certs", "--dir", dir]);
-    assert!(made.status.success(), "{}", stderr(&made));
-    let names =
+    let output = dialpass(&["dev-certs", "--dir", dir]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let files =
         ["ca.pem", "clients-ca.pem", "server.pem", "server.key", "client.pem", "client.key"];
     let read = |name: &str| std::fs::read(certs.join(name)).unwrap();
-    for name in names {
+    for name in files {
         let mode = std::fs::metadata(certs.join(name)).unwrap().permissions().mode() & 0o777;
         let private = Path::new(name).extension().is_some_and(|extension| extension == "key");
         assert_eq!(mode, if private { 0o600 } else { 0o644 }, "{name}");
     }
 
-    let before = names.map(read);
+    let before = files.map(read);
     let again = dialpass(&["dev-certs", "--dir", dir]);
     assert_eq!(again.status.code(), Some(1));
     assert!(stderr(&again).contains("--force"), "{}", stderr(&again));
-    assert_eq!(names.map(read), before, "nothing was touched");
+    assert_eq!(files.map(read), before, "nothing was touched");
     assert!(dialpass(&["dev-certs", "--dir", dir, "--force"]).status.success());
-    assert_ne!(names.map(read), before);
+    assert_ne!(files.map(read), before);
     let mode = std::fs::metadata(certs.join("server.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 

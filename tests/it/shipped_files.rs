@@ -90,7 +90,7 @@ fn every_shipped_configuration_is_good() {
         let path = config.join(&name);
         let name = name.to_string_lossy().into_owned();
         let is_config = std::fs::read_to_string(&path).unwrap().contains("\n[[tenants]]");
-        if !name.ends_with(".toml") || !is_config {
+        if path.extension().is_none_or(|extension| extension != "toml") || !is_config {
             continue;
         }
         let output =
@@ -126,12 +126,11 @@ fn keys_below(section: &[String], keys: &mut BTreeSet<(String, String)>) {
     for key in accepted {
         let below = |name: String| [section, &[name]].concat();
         let places = [below(key.clone()), below(format!("{key}[]"))];
-        match places.iter().find(|place| accepted_in(place).is_some()) {
-            Some(place) => keys_below(place, keys),
-            None => {
-                let section = section.join(".").replace("[]", "");
-                assert!(keys.insert((section, key)));
-            }
+        if let Some(place) = places.iter().find(|place| accepted_in(place).is_some()) {
+            keys_below(place, keys);
+        } else {
+            let section = section.join(".").replace("[]", "");
+            assert!(keys.insert((section, key)));
         }
     }
 }

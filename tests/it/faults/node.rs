@@ -14,8 +14,15 @@ use crate::slapd::Slapd;
 #[derive(Debug, Clone, Default)]
 struct Known {
     code: Option<String>,
-    /// The status that the login was answered with; `None`: no answer came.
-    login: Option<Option<u16>>,
+    login: Login,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Login {
+    #[default]
+    NotTried,
+    NotAnswered,
+    Answered(u16),
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,10 +41,12 @@ async fn killed_under_load_it_forgets_no_code_it_told_and_accepts_none_twice() {
                 known.lock().unwrap().entry(user).or_default().code = Some(code.clone());
                 // Every third logs in at once.
                 if user.0.is_multiple_of(3) {
-                    known.lock().unwrap().entry(user).or_default().login = Some(None);
+                    known.lock().unwrap().entry(user).or_default().login = Login::NotAnswered;
                     let status = asker.login("t1", user, &code).await;
-                    let answered = (status != 0).then_some(status);
-                    known.lock().unwrap().entry(user).or_default().login = Some(answered);
+                    if status != 0 {
+                        known.lock().unwrap().entry(user).or_default().login =
+                            Login::Answered(status);
+                    }
                 }
             }
         });
@@ -45,7 +54,7 @@ async fn killed_under_load_it_forgets_no_code_it_told_and_accepts_none_twice() {
     let begun = Instant::now();
     let logged_in = || {
         let known = known.lock().unwrap();
-        known.values().filter(|known| known.login == Some(Some(200))).count()
+        known.values().filter(|known| known.login == Login::Answered(200)).count()
     };
     while logged_in() < 30 {
         assert!(begun.elapsed() < PATIENCE, "logins: {}", gateway.log());
@@ -71,16 +80,16 @@ async fn killed_under_load_it_forgets_no_code_it_told_and_accepts_none_twice() {
     let (mut told, mut used, mut unknown) = (0, 0, 0);
     for (user, login, first, second) in tries.join_all().await {
         match login {
-            None => {
+            Login::NotTried => {
                 told += 1;
                 assert_eq!((first, second), (200, 403), "told and not used: {user:?}");
             }
-            Some(Some(200)) => {
+            Login::Answered(200) => {
                 used += 1;
                 assert_eq!((first, second), (403, 403), "used: {user:?}");
             }
-            Some(Some(status)) => panic!("a right login was answered with {status}"),
-            Some(None) => {
+            Login::Answered(status) => panic!("a right login was answered with {status}"),
+            Login::NotAnswered => {
                 unknown += 1;
                 assert_eq!(second, 403, "used now or before: {user:?}");
             }
