@@ -14,11 +14,12 @@ use actix_web::{App as WebApp, web};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use self::prepare::Prepared;
 use self::prepare::{Lasting, Report, tls_settings};
 use crate::config::{self, Config, ConfigError, LogFormat};
+use crate::directory::Directory;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::random::SystemRandom;
 use crate::http::called_in_otp;
@@ -31,6 +32,13 @@ use crate::telemetry::{logs, metrics};
 
 /// How often certificate files are looked at for changes.
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
+
+/// Longest that a new reading of the configuration waits for its directories to be reached before
+/// it takes the place of the old one.
+const REACH_DIRECTORIES: Duration = Duration::from_secs(2);
+
+/// Longest that a stop waits for the listeners' threads to let go of the store.
+const LET_GO: Duration = Duration::from_secs(1);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +81,25 @@ pub struct App {
     audit_file: Option<logs::AuditFile>,
     public: Listener,
     private: Option<Listener>,
+    signals: Signals,
+}
+
+/// The signals that a running gateway answers to. From when this is made, none of them ends the
+/// process, and those that come are kept.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// A listener's server and its address.
@@ -150,7 +177,20 @@ impl App {
         let public = public_listener(&config, &gateway, tls.clone())?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
-        Ok(Self { source, config, lasting, store, gateway, ops, tls, audit_file, public, private })
+        let signals = Signals::listen().context("signals cannot be listened for")?;
+        Ok(Self {
+            source,
+            config,
+            lasting,
+            store,
+            gateway,
+            ops,
+            tls,
+            audit_file,
+            public,
+            private,
+            signals,
+        })
     }
 
     /// Where the public listener listens.
@@ -162,13 +202,10 @@ impl App {
     /// Runs until SIGTERM or SIGINT, then finishes what is in flight.
     ///
     /// # Errors
-    /// If a listener fails or a signal cannot be listened for.
+    /// If a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self { source, config, lasting, store, gateway, ops, tls, audit_file, public, private } =
-            self;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+        let Self { source, config, lasting, store, gateway, ops, tls, audit_file, .. } = self;
+        let Self { public, private, mut signals, .. } = self;
         let public_handle = public.server.handle();
         let private_handle = private.as_ref().map(|listener| listener.server.handle());
         tracing::info!(
@@ -187,11 +224,11 @@ impl App {
         let mut serving = serving;
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => {
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = signals.hangup.recv() => {
                     service_manager::reloading();
-                    reloading.reload();
+                    reloading.reload().await;
                     service_manager::ready();
                 }
                 ended = &mut serving => {
@@ -206,10 +243,23 @@ impl App {
         if let Some(operating) = operating {
             operating.abort();
         }
-        // The store finishes what is queued when nobody holds it any more.
-        drop((reloading, store));
+        drop(reloading);
+        close(store).await;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Has the store finish what is queued and put its file in order, which it does when nobody holds
+/// it any more: the listeners' threads let go of it as they end.
+async fn close(store: Arc<SqliteStore>) {
+    let let_go = async {
+        while Arc::strong_count(&store) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    if tokio::time::timeout(LET_GO, let_go).await.is_err() {
+        tracing::warn!("the store is left as it is: a request still holds it");
     }
 }
 
@@ -237,7 +287,7 @@ fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<SqliteS
         .with_context(|| format!("store.url names {}, which cannot be opened", path.display()))
 }
 
-fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn crate::directory::Directory>)> {
+fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn Directory>)> {
     let directories = prepared.directories.iter();
     directories.map(|(tenant, directory)| (tenant.to_string(), Arc::clone(directory))).collect()
 }
@@ -308,13 +358,13 @@ struct Reload {
 
 impl Reload {
     /// Reads everything again; if anything is wrong, reports it and changes nothing.
-    fn reload(&mut self) {
+    async fn reload(&mut self) {
         if let Some(audit_file) = &self.audit_file
             && let Err(error) = audit_file.reopen()
         {
             tracing::error!(%error, "the audit file cannot be opened again; the one opened before stays in use");
         }
-        match self.try_reload() {
+        match self.try_reload().await {
             Ok(()) => tracing::info!("the configuration was read again and is in force"),
             Err(error) => {
                 for problem in &error.problems {
@@ -324,12 +374,13 @@ impl Reload {
         }
     }
 
-    fn try_reload(&mut self) -> Result<(), ConfigError> {
+    async fn try_reload(&mut self) -> Result<(), ConfigError> {
         let file = &self.source.path;
         let config = self.source.load()?;
         self.refuse_what_needs_a_restart(&config)?;
         let runtime = Handle::current();
         let prepared = Prepared::new(file, &config, &self.lasting.clock, &runtime)?;
+        self.reach(&prepared).await;
         if let (Some(tls), Some(settings)) = (&self.tls, tls_settings(&config.server)) {
             let tls = tls::read_again(tls, settings).map_err(|error| {
                 Report(file).problem(
@@ -350,6 +401,25 @@ impl Reload {
         Ok(())
     }
 
+    /// Waits until the new directories of tenants whose old ones work do so too, so that a server
+    /// that is ready stays ready.
+    async fn reach(&self, prepared: &Prepared) {
+        let new = named(prepared);
+        let works = |directory: &Arc<dyn Directory>| directory.states().iter().any(|one| one.up);
+        let reached = || {
+            self.ops.directories.load().iter().filter(|(_, old)| works(old)).all(|(tenant, _)| {
+                new.iter().filter(|(id, _)| id == tenant).all(|(_, directory)| works(directory))
+            })
+        };
+        let waiting = async {
+            while !reached() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // One that is not reached by then may be what the new configuration says.
+        let _ = tokio::time::timeout(REACH_DIRECTORIES, waiting).await;
+    }
+
     /// Refuses changes that a running process cannot take on.
     fn refuse_what_needs_a_restart(&self, new: &Config) -> Result<(), ConfigError> {
         let (old, report) = (&self.config, Report(&self.source.path));
@@ -357,6 +427,11 @@ impl Reload {
             ("server.listen", old.server.listen != new.server.listen),
             ("server.tls", old.server.tls.is_some() != new.server.tls.is_some()),
             ("server.workers", old.server.workers != new.server.workers),
+            ("server.shutdown_timeout", old.server.shutdown_timeout != new.server.shutdown_timeout),
+            (
+                "server.limits.waiting_refusals",
+                old.server.limits.waiting_refusals != new.server.limits.waiting_refusals,
+            ),
             ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
             ("store.url", old.store.path != new.store.path),
             ("store.timeout", old.store.timeout != new.store.timeout),

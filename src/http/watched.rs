@@ -172,4 +172,12 @@ mod tests {
         assert_eq!(*watched.reload().unwrap(), 22);
         assert_eq!(*watched.current(), 22);
     }
+
+    #[tokio::test]
+    async fn the_files_of_a_value_that_nobody_holds_are_not_looked_at_any_more() {
+        let watched = Arc::new(Watched::new(Vec::new(), || Ok(1)).unwrap());
+        let watching = tokio::spawn(watched.watch(Duration::from_millis(1)));
+        drop(watched);
+        watching.await.unwrap();
+    }
 }

@@ -85,8 +85,13 @@ impl Gateway {
 
     /// Starts it in `folder`, with what is there.
     pub fn start_in(folder: Arc<TempDir>, config: &str) -> Self {
+        Self::start_with(folder, config, &[])
+    }
+
+    /// Starts it in `folder`, with these variables in its environment.
+    pub fn start_with(folder: Arc<TempDir>, config: &str, environment: &[(&str, &str)]) -> Self {
         std::fs::write(folder.path().join("dialpass.toml"), config).unwrap();
-        Self::run(folder)
+        Self::run(folder, environment)
     }
 
     /// One tenant `t1` on `slapd` with the usual clients.
@@ -95,10 +100,11 @@ impl Gateway {
         Self::start(&format!("{}{tenant}{}", sections(""), clients()))
     }
 
-    fn run(folder: Arc<TempDir>) -> Self {
+    fn run(folder: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dialpass"))
             .args(["serve", "--config"])
             .arg(folder.path().join("dialpass.toml"))
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -134,7 +140,7 @@ impl Gateway {
     pub fn restart(self) -> Self {
         let (folder, http) = (Arc::clone(&self.folder), self.http.clone());
         drop(self);
-        let mut again = Self::run(folder);
+        let mut again = Self::run(folder, &[]);
         again.http = http;
         again
     }
