@@ -217,9 +217,10 @@ fn tenant(
 /// protection must never refuse what the policy allows.
 fn at_least(flood: Quota, quota: Quota) -> Quota {
     let burst = flood.burst.max(quota.burst);
-    // The time for one more, at the faster of the two rates.
-    let one = (flood.per / flood.burst.max(1)).min(quota.per / quota.burst.max(1));
-    Quota { burst, per: one * burst }
+    // The time for the whole burst, at the faster of the two rates. Multiplied first: a division
+    // first would round the time for one down, and lose as much again for each of the burst.
+    let span = |quota: Quota| quota.per * burst / quota.burst.max(1);
+    Quota { burst, per: span(flood).min(span(quota)) }
 }
 
 fn directory(
