@@ -217,9 +217,9 @@ fn tenant(
 /// protection must never refuse what the policy allows.
 fn at_least(flood: Quota, quota: Quota) -> Quota {
     let burst = flood.burst.max(quota.burst);
-    // The time for one more, at the faster of the two rates.
-    let one = (flood.per / flood.burst.max(1)).min(quota.per / quota.burst.max(1));
-    Quota { burst, per: one * burst }
+    // The time for all of it, at the faster of the two rates.
+    let at_rate_of = |quota: Quota| quota.per * burst / quota.burst.max(1);
+    Quota { burst, per: at_rate_of(flood).min(at_rate_of(quota)) }
 }
 
 fn directory(
