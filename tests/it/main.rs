@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what prepares it")]
 
 mod architecture;
+mod bad_input;
+mod caller_forms;
+mod clients;
 mod commands;
 mod faults;
 mod gateway;
@@ -13,9 +16,13 @@ mod http_oauth2;
 mod http_proxy;
 mod ldap_directory;
 mod lifecycle;
+mod limits;
 mod main_job;
 mod pki;
+mod secrecy;
 mod shipped_files;
 mod slapd;
 mod sqlite_store;
 mod store_contract;
+mod uniform;
+mod wire;

@@ -8,6 +8,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::time::Instant;
 
+use super::body;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
@@ -101,7 +102,20 @@ impl Exchange {
     }
 
     /// Looks at the method, then at who asks: only a client that may call `operation` passes.
-    pub(super) async fn admit(&mut self, operation: Operation) -> Result<Arc<Tenant>, Refusal> {
+    /// The body of whoever does not is read too, so that all refusals are alike.
+    pub(super) async fn admit(
+        &mut self,
+        operation: Operation,
+        payload: &mut web::Payload,
+    ) -> Result<Arc<Tenant>, Refusal> {
+        let admitted = self.look_at_caller(operation).await;
+        if admitted.is_err() {
+            body::discard(payload, self.deadline).await;
+        }
+        admitted
+    }
+
+    async fn look_at_caller(&mut self, operation: Operation) -> Result<Arc<Tenant>, Refusal> {
         if !matches!(*self.request.method(), Method::PUT | Method::POST) {
             return Err(Refusal::plain(Refused::MethodNotAllowed));
         }

@@ -25,11 +25,11 @@ struct OtpBody<'a> {
 /// Handles getOTP.
 pub(super) async fn get_otp(
     request: HttpRequest,
-    payload: web::Payload,
+    mut payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
     let mut exchange = Exchange::begin(request, &gateway, "getOTP");
-    match decide(&mut exchange, payload).await {
+    match decide(&mut exchange, &mut payload).await {
         Ok((told, reason, spoken)) => {
             let digits = told.otp.expose();
             if wants(&exchange.request).plain_text {
@@ -44,15 +44,15 @@ pub(super) async fn get_otp(
             let body = serde_json::to_string(&body).expect("texts and numbers always serialise");
             exchange.grant(reason, "application/json", body)
         }
-        Err(refusal) => exchange.refuse(&refusal),
+        Err(refusal) => body::answer_before(payload, exchange.refuse(&refusal)),
     }
 }
 
 async fn decide(
     exchange: &mut Exchange,
-    payload: web::Payload,
+    payload: &mut web::Payload,
 ) -> Result<(Told, Reason, bool), Refusal> {
-    let tenant = exchange.admit(Operation::GetOtp).await?;
+    let tenant = exchange.admit(Operation::GetOtp, payload).await?;
     let body: GetOtpBody = timeout_at(exchange.deadline, body::read(&exchange.request, payload))
         .await
         .unwrap_or(Err(Refused::BodyTooSlow))

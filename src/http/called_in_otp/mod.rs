@@ -27,7 +27,12 @@ pub fn routes(app: &mut ServiceConfig) {
 }
 
 /// The answer where there is nothing.
-async fn not_found(request: HttpRequest, gateway: web::Data<CurrentGateway>) -> HttpResponse {
+async fn not_found(
+    request: HttpRequest,
+    payload: web::Payload,
+    gateway: web::Data<CurrentGateway>,
+) -> HttpResponse {
     let request_id = exchange::new_request_id();
-    Refused::NotFound.answer(&request, &request_id, gateway.load().clock.now())
+    let answer = Refused::NotFound.answer(&request, &request_id, gateway.load().clock.now());
+    body::answer_before(payload, answer)
 }

@@ -41,10 +41,10 @@ pub(super) async fn otp_token_auth(
 
 async fn answer(
     mut exchange: Exchange,
-    payload: web::Payload,
+    mut payload: web::Payload,
     carries_password: bool,
 ) -> HttpResponse {
-    match decide(&mut exchange, payload, carries_password).await {
+    match decide(&mut exchange, &mut payload, carries_password).await {
         Ok(user) => {
             let body = LoginBody { username: &user.username, userid: &user.id };
             let body = serde_json::to_string(&body).expect("texts always serialise");
@@ -55,7 +55,7 @@ async fn answer(
                 let _seat = exchange.gateway.waiting.take();
                 sleep_until(until).await;
             }
-            exchange.refuse(&refusal)
+            body::answer_before(payload, exchange.refuse(&refusal))
         }
     }
 }
@@ -75,10 +75,10 @@ impl From<Refusal> for Held {
 /// Decides a login. Nothing that it used is held when it returns: a refusal waits alone.
 async fn decide(
     exchange: &mut Exchange,
-    payload: web::Payload,
+    payload: &mut web::Payload,
     carries_password: bool,
 ) -> Result<KnownUser, Held> {
-    let tenant = exchange.admit(Operation::ValidateOtp).await?;
+    let tenant = exchange.admit(Operation::ValidateOtp, payload).await?;
     let body: ValidateOtpBody =
         timeout_at(exchange.deadline, body::read(&exchange.request, payload))
             .await
