@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use crate::gateway::{Gateway, clients, folder, ldap_tenant, sections, sha256};
+use crate::gateway::{Gateway, clients, folder, ldap_tenant, sections, sha256, wait_until};
 use crate::slapd::Slapd;
 
 mod demo;
@@ -258,7 +258,9 @@ async fn development_certificates_serve_and_name_a_client() {
     };
     let named = curl(&["--cert", &file("client.pem"), "--key", &file("client.key")]);
     assert!(stdout(&named).contains(" 200 "), "{}{}", stdout(&named), stderr(&named));
-    assert!(gateway.audit().iter().any(|event| event["client"] == "centre"));
+    wait_until("the client is recorded", || {
+        gateway.audit().iter().any(|event| event["client"] == "centre")
+    });
     let nameless = curl(&[]);
     assert!(stdout(&nameless).contains(" 401 "), "{}{}", stdout(&nameless), stderr(&nameless));
     let untrusting = Command::new("curl").args(["-sS", &gateway.url("/")]).output().unwrap();
