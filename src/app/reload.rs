@@ -1,0 +1,125 @@
+//! Reading the configuration again while the gateway runs: all of it takes the place of the old
+//! reading, or nothing does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::prepare::{Lasting, Prepared, Report, tls_settings};
+use super::{LOOK_AT_CERTIFICATES, Source, named};
+use crate::config::{Config, ConfigError};
+use crate::directory::Directory;
+use crate::http::gateway::CurrentGateway;
+use crate::http::ops::Ops;
+use crate::http::tls::{self, TlsState};
+use crate::telemetry::{logs, metrics};
+
+/// Longest that a new reading of the configuration waits for its directories to be reached before
+/// it takes the place of the old one.
+const REACH_DIRECTORIES: Duration = Duration::from_secs(2);
+
+/// What reading the configuration again replaces.
+pub(super) struct Reload {
+    pub(super) source: Source,
+    pub(super) config: Config,
+    pub(super) lasting: Lasting,
+    pub(super) gateway: Arc<CurrentGateway>,
+    pub(super) ops: Arc<Ops>,
+    pub(super) tls: Option<Arc<TlsState>>,
+    pub(super) audit_file: Option<logs::AuditFile>,
+}
+
+impl Reload {
+    /// Reads everything again; if anything is wrong, reports it and changes nothing.
+    pub(super) async fn reload(&mut self) {
+        if let Some(audit_file) = &self.audit_file
+            && let Err(error) = audit_file.reopen()
+        {
+            tracing::error!(%error, "the audit file cannot be opened again; the one opened before stays in use");
+        }
+        match self.try_reload().await {
+            Ok(()) => tracing::info!("the configuration was read again and is in force"),
+            Err(error) => {
+                for problem in &error.problems {
+                    tracing::error!(%problem, "the new configuration is not usable; the old one stays in force");
+                }
+            }
+        }
+    }
+
+    async fn try_reload(&mut self) -> Result<(), ConfigError> {
+        let file = &self.source.path;
+        let config = self.source.load()?;
+        self.refuse_what_needs_a_restart(&config)?;
+        let runtime = Handle::current();
+        let prepared = Prepared::new(file, &config, &self.lasting.clock, &runtime)?;
+        self.reach(&prepared).await;
+        if let (Some(tls), Some(settings)) = (&self.tls, tls_settings(&config.server)) {
+            let tls = tls::read_again(tls, settings).map_err(|error| {
+                Report(file).problem(
+                    "server.tls",
+                    &error,
+                    "certificates, keys and lists in PEM that belong together",
+                )
+            })?;
+            metrics::certificate_expiry(tls.certificate_expires_at);
+        }
+        if let Some(forwarded_ca) = prepared.forwarded_ca() {
+            runtime.spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));
+        }
+        let gateway = prepared.gateway(&config, &self.lasting, self.tls.clone());
+        self.gateway.store(Arc::new(gateway));
+        self.ops.directories.store(Arc::new(named(&prepared)));
+        self.config = config;
+        Ok(())
+    }
+
+    /// Waits until the new directories of tenants whose old ones work do so too, so that a server
+    /// that is ready stays ready.
+    async fn reach(&self, prepared: &Prepared) {
+        let new = named(prepared);
+        let works = |directory: &Arc<dyn Directory>| directory.states().iter().any(|one| one.up);
+        let reached = || {
+            self.ops.directories.load().iter().filter(|(_, old)| works(old)).all(|(tenant, _)| {
+                new.iter().filter(|(id, _)| id == tenant).all(|(_, directory)| works(directory))
+            })
+        };
+        let waiting = async {
+            while !reached() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // One that is not reached by then may be what the new configuration says.
+        let _ = tokio::time::timeout(REACH_DIRECTORIES, waiting).await;
+    }
+
+    /// Refuses changes that a running process cannot take on.
+    fn refuse_what_needs_a_restart(&self, new: &Config) -> Result<(), ConfigError> {
+        let (old, report) = (&self.config, Report(&self.source.path));
+        let changes = [
+            ("server.listen", old.server.listen != new.server.listen),
+            ("server.tls", old.server.tls.is_some() != new.server.tls.is_some()),
+            ("server.workers", old.server.workers != new.server.workers),
+            ("server.shutdown_timeout", old.server.shutdown_timeout != new.server.shutdown_timeout),
+            (
+                "server.limits.waiting_refusals",
+                old.server.limits.waiting_refusals != new.server.limits.waiting_refusals,
+            ),
+            ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
+            ("store.url", old.store.path != new.store.path),
+            ("store.timeout", old.store.timeout != new.store.timeout),
+            ("log.level", old.log.level != new.log.level),
+            ("log.format", old.log.format != new.log.format),
+            ("audit.file", old.audit.file != new.audit.file),
+        ];
+        match changes.iter().find(|(_, changed)| *changed) {
+            Some((key, _)) => Err(report.problem(
+                key,
+                &"a value other than the running one",
+                "the running value, or a restart",
+            )),
+            None => Ok(()),
+        }
+    }
+}
