@@ -1,6 +1,8 @@
 //! The composition root: the one place that knows which adapters there are. It builds the gateway
 //! from a configuration, runs it, reads the configuration again on SIGHUP, and stops it.
 
+mod clients;
+mod directories;
 mod prepare;
 mod reload;
 pub mod service_manager;
@@ -307,7 +309,6 @@ fn public_listener(
     let (listener, address) = bind("server.listen", config.server.listen)?;
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
-        request_head_timeout: config.server.request_deadline,
         ..ListenerSettings::default()
     };
     if let Some(workers) = config.server.workers {

@@ -8,34 +8,24 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::clients::{entry, forwarded_ca, jwks};
+use super::directories::directory;
 use crate::config::{
-    ClientConfig, Config, ConfigError, CredentialConfig, DirectoryConfig, FloodConfig, LdapConfig,
-    NumberMatchConfig, PinConfig, Problem, ServerConfig, StatusStyle as ConfiguredStyle,
-    TenantConfig,
+    Config, ConfigError, DirectoryConfig, FloodConfig, Problem, ServerConfig,
+    StatusStyle as ConfiguredStyle, TenantConfig,
 };
 use crate::directory::Directory;
-use crate::directory::file::FileDirectory;
-use crate::directory::ldap::{
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, NumberMatch,
-    ServerUrl, check_filter, tls_config,
-};
 use crate::domain::clock::Clock;
 use crate::domain::policy::Quota;
 use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
-use crate::http::authorization::SecretHash;
-use crate::http::client::Operation;
-use crate::http::client_table::{
-    BasicCredential, CertificatePin, ClientEntry, ClientTable, Credentials,
-};
+use crate::http::client_table::ClientTable;
 use crate::http::error::StatusStyle;
 use crate::http::gateway::{Gateway, Tenant, WaitingRoom};
 use crate::http::identify::Gate;
-use crate::http::jwks::{Jwks, JwksSource};
-use crate::http::oauth2::OAuth2Rule;
+use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
-use crate::http::signing_keys::SigningAlgorithm;
-use crate::http::tls::{self, ClientCaState, ClientCertificates, TlsSettings, TlsState};
+use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
@@ -221,192 +211,6 @@ fn at_least(flood: Quota, quota: Quota) -> Quota {
     // first would round the time for one down, and lose as much again for each of the burst.
     let span = |quota: Quota| quota.per * burst / quota.burst.max(1);
     Quota { burst, per: span(flood).min(span(quota)) }
-}
-
-fn directory(
-    tenant: &TenantConfig,
-    runtime: &Handle,
-    report: &Report<'_>,
-) -> Result<Arc<dyn Directory>, ConfigError> {
-    let plan = tenant.caller_ids.numbering;
-    match &tenant.directory {
-        DirectoryConfig::File(file) => {
-            let directory =
-                FileDirectory::open(&file.file, plan, runtime.clone()).map_err(|error| {
-                    report.problem(
-                        "tenants.directory.file",
-                        &error,
-                        "a file like config/people.toml",
-                    )
-                })?;
-            Ok(Arc::new(directory))
-        }
-        DirectoryConfig::Ldap(ldap) => {
-            let settings = ldap_settings(ldap, tenant, report)?;
-            Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
-        }
-    }
-}
-
-fn ldap_settings(
-    ldap: &LdapConfig,
-    tenant: &TenantConfig,
-    report: &Report<'_>,
-) -> Result<LdapSettings, ConfigError> {
-    let key = |name: &str| format!("{}.{name}", ldap.key);
-    let read = |name: &str, path: &Path| {
-        std::fs::read(path)
-            .map_err(|error| report.problem(&key(name), &error, "a file that this user may read"))
-    };
-    let mut servers = Vec::new();
-    for (index, url) in ldap.servers.iter().enumerate() {
-        servers.push(ServerUrl::parse(url).map_err(|error| {
-            report.problem(
-                &key(&format!("servers[{index}]")),
-                &error,
-                "ldap://HOST[:PORT] or ldaps://HOST[:PORT]",
-            )
-        })?);
-    }
-    check_filter(&ldap.user_filter).map_err(|error| {
-        report.problem(&key("user_filter"), &error, "an LDAP filter (RFC 4515)")
-    })?;
-    let needs_tls = ldap.start_tls || servers.iter().any(ServerUrl::is_ldaps);
-    let tls = if needs_tls {
-        let ca = ldap.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
-        let pair = match &ldap.client_certificate {
-            Some((chain, private_key)) => {
-                Some((read("client_certificate", chain)?, read("client_private_key", private_key)?))
-            }
-            None => None,
-        };
-        let pair = pair.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
-        Some(tls_config(ca.as_deref(), pair).map_err(|error| {
-            report.problem(
-                &key("ca_file"),
-                &error,
-                "PEM certificates and keys that belong together",
-            )
-        })?)
-    } else {
-        None
-    };
-    Ok(LdapSettings {
-        servers,
-        start_tls: ldap.start_tls,
-        tls,
-        bind_dn: ldap.bind_dn.clone(),
-        bind_password: ldap.bind_password.clone(),
-        base_dn: ldap.base_dn.clone(),
-        user_filter: ldap.user_filter.clone(),
-        phone_attributes: ldap.phone_attributes.clone(),
-        username_attribute: ldap.username_attribute.clone(),
-        id_attribute: ldap.id_attribute.clone(),
-        number_match: match ldap.number_match {
-            NumberMatchConfig::Equality => NumberMatch::Equality,
-            NumberMatchConfig::Patterns => NumberMatch::Patterns,
-        },
-        size_limit: DEFAULT_SIZE_LIMIT,
-        timeout: ldap.timeout,
-        search_connections: ldap.search_connections,
-        searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
-        bind_connections: ldap.bind_connections,
-        plan: tenant.caller_ids.numbering,
-    })
-}
-
-fn entry(tenant: &TenantId, client: &ClientConfig) -> ClientEntry {
-    let mut operations = Vec::new();
-    if client.get_otp {
-        operations.push(Operation::GetOtp);
-    }
-    if client.validate_otp {
-        operations.push(Operation::ValidateOtp);
-    }
-    let mut credentials = Credentials::default();
-    for credential in &client.credentials {
-        match credential {
-            CredentialConfig::Basic { username, password_sha256 } => {
-                credentials.basic = Some(BasicCredential {
-                    username: username.clone(),
-                    password_sha256: SecretHash::new(*password_sha256),
-                });
-            }
-            CredentialConfig::Bearer { token_sha256 } => {
-                credentials.bearer = Some(SecretHash::new(*token_sha256));
-            }
-            CredentialConfig::Certificate(pin) => {
-                credentials.certificate = Some(match pin {
-                    PinConfig::SanDns(name) => CertificatePin::SanDns(name.clone()),
-                    PinConfig::SanUri(uri) => CertificatePin::SanUri(uri.clone()),
-                    PinConfig::Sha256(sha256) => CertificatePin::Sha256(*sha256),
-                });
-            }
-            CredentialConfig::OAuth2(oauth2) => {
-                credentials.oauth2 = Some(OAuth2Rule {
-                    issuer: oauth2.issuer.clone(),
-                    audience: oauth2.audience.clone(),
-                    jwks_url: oauth2.jwks_url.clone(),
-                    scope: oauth2.scope.clone(),
-                    algorithms: oauth2
-                        .algorithms
-                        .iter()
-                        .filter_map(|name| SigningAlgorithm::parse(name))
-                        .collect(),
-                    client_id: oauth2.client_id.clone(),
-                    sub: oauth2.sub.clone(),
-                });
-            }
-            CredentialConfig::Anonymous(addresses) => {
-                credentials.anonymous = Some(addresses.clone());
-            }
-        }
-    }
-    ClientEntry { tenant: tenant.clone(), name: client.name.clone(), operations, credentials }
-}
-
-fn forwarded_ca(
-    server: &ServerConfig,
-    report: &Report<'_>,
-) -> Result<Option<ClientCaState>, ConfigError> {
-    let Some(ca) = server.proxy_client_ca.clone().filter(|_| !server.trusted_proxies.is_empty())
-    else {
-        return Ok(None);
-    };
-    let crl_files = server.tls.as_ref().map(|tls| tls.crl_files.clone()).unwrap_or_default();
-    tls::ClientVerifier::watched(ca, crl_files).map(Some).map_err(|error| {
-        report.problem("server.proxy_client_ca", &error, "a PEM file of CA certificates")
-    })
-}
-
-fn jwks(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    runtime: &Handle,
-    report: &Report<'_>,
-) -> Result<Option<Jwks>, ConfigError> {
-    let mut sources = Vec::new();
-    let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
-    for credential in clients.flat_map(|client| &client.credentials) {
-        let CredentialConfig::OAuth2(oauth2) = credential else { continue };
-        let ca_pem = match &oauth2.ca_file {
-            Some(path) => Some(std::fs::read(path).map_err(|error| {
-                report.problem(
-                    &format!("{}.ca_file", oauth2.key),
-                    &error,
-                    "a file that this user may read",
-                )
-            })?),
-            None => None,
-        };
-        sources.push(JwksSource { url: oauth2.jwks_url.clone(), ca_pem });
-    }
-    if sources.is_empty() {
-        return Ok(None);
-    }
-    Jwks::start(&sources, clock, runtime).map(Some).map_err(|error| {
-        report.problem("tenants.clients.oauth2", &error, "an https URL with a CA that is trusted")
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,114 @@
+//! From `[[tenants.clients]]` to what the listener knows its callers by.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::prepare::Report;
+use crate::config::{ClientConfig, Config, ConfigError, CredentialConfig, PinConfig, ServerConfig};
+use crate::domain::clock::Clock;
+use crate::domain::tenant::TenantId;
+use crate::http::authorization::SecretHash;
+use crate::http::client::Operation;
+use crate::http::client_table::{BasicCredential, CertificatePin, ClientEntry, Credentials};
+use crate::http::jwks::{Jwks, JwksSource};
+use crate::http::oauth2::OAuth2Rule;
+use crate::http::signing_keys::SigningAlgorithm;
+use crate::http::tls::{self, ClientCaState};
+
+/// A client as the table of clients has it.
+pub(super) fn entry(tenant: &TenantId, client: &ClientConfig) -> ClientEntry {
+    let mut operations = Vec::new();
+    if client.get_otp {
+        operations.push(Operation::GetOtp);
+    }
+    if client.validate_otp {
+        operations.push(Operation::ValidateOtp);
+    }
+    let mut credentials = Credentials::default();
+    for credential in &client.credentials {
+        match credential {
+            CredentialConfig::Basic { username, password_sha256 } => {
+                credentials.basic = Some(BasicCredential {
+                    username: username.clone(),
+                    password_sha256: SecretHash::new(*password_sha256),
+                });
+            }
+            CredentialConfig::Bearer { token_sha256 } => {
+                credentials.bearer = Some(SecretHash::new(*token_sha256));
+            }
+            CredentialConfig::Certificate(pin) => {
+                credentials.certificate = Some(match pin {
+                    PinConfig::SanDns(name) => CertificatePin::SanDns(name.clone()),
+                    PinConfig::SanUri(uri) => CertificatePin::SanUri(uri.clone()),
+                    PinConfig::Sha256(sha256) => CertificatePin::Sha256(*sha256),
+                });
+            }
+            CredentialConfig::OAuth2(oauth2) => {
+                credentials.oauth2 = Some(OAuth2Rule {
+                    issuer: oauth2.issuer.clone(),
+                    audience: oauth2.audience.clone(),
+                    jwks_url: oauth2.jwks_url.clone(),
+                    scope: oauth2.scope.clone(),
+                    algorithms: oauth2
+                        .algorithms
+                        .iter()
+                        .filter_map(|name| SigningAlgorithm::parse(name))
+                        .collect(),
+                    client_id: oauth2.client_id.clone(),
+                    sub: oauth2.sub.clone(),
+                });
+            }
+            CredentialConfig::Anonymous(addresses) => {
+                credentials.anonymous = Some(addresses.clone());
+            }
+        }
+    }
+    ClientEntry { tenant: tenant.clone(), name: client.name.clone(), operations, credentials }
+}
+
+/// What verifies the certificates that trusted proxies pass on.
+pub(super) fn forwarded_ca(
+    server: &ServerConfig,
+    report: &Report<'_>,
+) -> Result<Option<ClientCaState>, ConfigError> {
+    let Some(ca) = server.proxy_client_ca.clone().filter(|_| !server.trusted_proxies.is_empty())
+    else {
+        return Ok(None);
+    };
+    let crl_files = server.tls.as_ref().map(|tls| tls.crl_files.clone()).unwrap_or_default();
+    tls::ClientVerifier::watched(ca, crl_files).map(Some).map_err(|error| {
+        report.problem("server.proxy_client_ca", &error, "a PEM file of CA certificates")
+    })
+}
+
+/// The keys of the clients' token issuers.
+pub(super) fn jwks(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    runtime: &Handle,
+    report: &Report<'_>,
+) -> Result<Option<Jwks>, ConfigError> {
+    let mut sources = Vec::new();
+    let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
+    for credential in clients.flat_map(|client| &client.credentials) {
+        let CredentialConfig::OAuth2(oauth2) = credential else { continue };
+        let ca_pem = match &oauth2.ca_file {
+            Some(path) => Some(std::fs::read(path).map_err(|error| {
+                report.problem(
+                    &format!("{}.ca_file", oauth2.key),
+                    &error,
+                    "a file that this user may read",
+                )
+            })?),
+            None => None,
+        };
+        sources.push(JwksSource { url: oauth2.jwks_url.clone(), ca_pem });
+    }
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    Jwks::start(&sources, clock, runtime).map(Some).map_err(|error| {
+        report.problem("tenants.clients.oauth2", &error, "an https URL with a CA that is trusted")
+    })
+}

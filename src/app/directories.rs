@@ -1,0 +1,108 @@
+//! From `[tenants.directory]` to a directory: the one place that names its adapters.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::prepare::Report;
+use crate::config::{ConfigError, DirectoryConfig, LdapConfig, NumberMatchConfig, TenantConfig};
+use crate::directory::Directory;
+use crate::directory::file::FileDirectory;
+use crate::directory::ldap::{
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, NumberMatch,
+    ServerUrl, check_filter, tls_config,
+};
+
+/// Makes a tenant's directory.
+pub(super) fn directory(
+    tenant: &TenantConfig,
+    runtime: &Handle,
+    report: &Report<'_>,
+) -> Result<Arc<dyn Directory>, ConfigError> {
+    let plan = tenant.caller_ids.numbering;
+    match &tenant.directory {
+        DirectoryConfig::File(file) => {
+            let directory =
+                FileDirectory::open(&file.file, plan, runtime.clone()).map_err(|error| {
+                    report.problem(
+                        "tenants.directory.file",
+                        &error,
+                        "a file like config/people.toml",
+                    )
+                })?;
+            Ok(Arc::new(directory))
+        }
+        DirectoryConfig::Ldap(ldap) => {
+            let settings = ldap_settings(ldap, tenant, report)?;
+            Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
+        }
+    }
+}
+
+fn ldap_settings(
+    ldap: &LdapConfig,
+    tenant: &TenantConfig,
+    report: &Report<'_>,
+) -> Result<LdapSettings, ConfigError> {
+    let key = |name: &str| format!("{}.{name}", ldap.key);
+    let read = |name: &str, path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| report.problem(&key(name), &error, "a file that this user may read"))
+    };
+    let mut servers = Vec::new();
+    for (index, url) in ldap.servers.iter().enumerate() {
+        servers.push(ServerUrl::parse(url).map_err(|error| {
+            report.problem(
+                &key(&format!("servers[{index}]")),
+                &error,
+                "ldap://HOST[:PORT] or ldaps://HOST[:PORT]",
+            )
+        })?);
+    }
+    check_filter(&ldap.user_filter).map_err(|error| {
+        report.problem(&key("user_filter"), &error, "an LDAP filter (RFC 4515)")
+    })?;
+    let needs_tls = ldap.start_tls || servers.iter().any(ServerUrl::is_ldaps);
+    let tls = if needs_tls {
+        let ca = ldap.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
+        let pair = match &ldap.client_certificate {
+            Some((chain, private_key)) => {
+                Some((read("client_certificate", chain)?, read("client_private_key", private_key)?))
+            }
+            None => None,
+        };
+        let pair = pair.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
+        Some(tls_config(ca.as_deref(), pair).map_err(|error| {
+            report.problem(
+                &key("ca_file"),
+                &error,
+                "PEM certificates and keys that belong together",
+            )
+        })?)
+    } else {
+        None
+    };
+    Ok(LdapSettings {
+        servers,
+        start_tls: ldap.start_tls,
+        tls,
+        bind_dn: ldap.bind_dn.clone(),
+        bind_password: ldap.bind_password.clone(),
+        base_dn: ldap.base_dn.clone(),
+        user_filter: ldap.user_filter.clone(),
+        phone_attributes: ldap.phone_attributes.clone(),
+        username_attribute: ldap.username_attribute.clone(),
+        id_attribute: ldap.id_attribute.clone(),
+        number_match: match ldap.number_match {
+            NumberMatchConfig::Equality => NumberMatch::Equality,
+            NumberMatchConfig::Patterns => NumberMatch::Patterns,
+        },
+        size_limit: DEFAULT_SIZE_LIMIT,
+        timeout: ldap.timeout,
+        search_connections: ldap.search_connections,
+        searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
+        bind_connections: ldap.bind_connections,
+        plan: tenant.caller_ids.numbering,
+    })
+}
