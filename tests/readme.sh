@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands that the README shows, as it shows them: the demo with its curl lines, then
+# Runs the commands that the README shows, as it shows them: the demo with its curl lines and the API examples, then
 # each block that follows a `<!-- run -->` line, in one shell, in a folder of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,11 +23,22 @@ wait_for() { # seconds, what, command…
   done
 }
 
+blocks() { # mark: the shell blocks that follow a line `<!-- mark -->`
+  awk -v mark="<!-- $1 -->" '$0 == mark { armed = 1; next } armed && /^```sh$/ { inside = 1; armed = 0; next } /^```$/ { inside = 0 } inside' README.md
+}
+
 demo='cargo run --release -- demo'
 grep -qxF "$demo" README.md || fail "the demo's command is not '$demo'"
 cargo build --quiet --release --locked
-# The same command on a free port.
-port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])' 2>/dev/null || echo 18080)
+# The same command, and later the same blocks, on ports that nobody listens on.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+  done
+}
+port=$(free_port)
 $demo --listen "127.0.0.1:$port" >"$folder/demo.log" 2>&1 &
 started+=($!)
 wait_for 60 "the demo" grep -q 'ready' "$folder/demo.log"
@@ -36,6 +47,10 @@ grep '^curl ' "$folder/demo.log" >"$folder/lines"
 answers=$(while IFS= read -r line; do bash -c "$line"; echo; done <"$folder/lines")
 grep -qE '^\{"otp":"[0-9]{6}"\}$' <<<"$answers" || fail "no code: $answers"
 grep -qF '"username":"anna"' <<<"$answers" || fail "no login: $answers"
+blocks "run against the demo" | sed "s|127.0.0.1:8080|127.0.0.1:$port|" >"$folder/examples.sh"
+examples=$(bash -euo pipefail "$folder/examples.sh")
+grep -qE '"otp":"[0-9]{6}"' <<<"$examples" || fail "the getOTP example tells no code: $examples"
+grep -qF '"path":"/api/authentication/validateOTP"' <<<"$examples" || fail "the validateOTP example was not refused for its made-up code: $examples"
 kill -INT "${started[0]}" || true
 # cargo run passes the signal on only where both are in the terminal's group.
 pkill -INT -P "${started[0]}" 2>/dev/null || true
@@ -43,11 +58,13 @@ wait "${started[0]}" 2>/dev/null || true
 started=()
 echo "demo: its curl lines work"
 
-awk '/^<!-- run -->$/ { armed = 1; next } armed && /^```sh$/ { inside = 1; armed = 0; next } /^```$/ { inside = 0 } inside' \
-  README.md >"$folder/blocks.sh"
+blocks run >"$folder/blocks.sh"
 [ -s "$folder/blocks.sh" ] || fail "no block is marked <!-- run -->"
 # The folders of the deployment are elsewhere here, and nothing is installed for the machine.
 sed -i -e "s|^DIR=.*|DIR=$folder/etc|" -e "s|^BIN=.*|BIN=$folder/bin|" -e "s|^STATE=.*|STATE=$folder/state|" "$folder/blocks.sh"
+export LDAP_PORT LDAPS_PORT
+LDAP_PORT=$(free_port) LDAPS_PORT=$(free_port)
+sed -i -e "s|:8443|:$(free_port)|" -e "s|:9090|:$(free_port)|" -e "s|:6636|:$LDAPS_PORT|" "$folder/blocks.sh"
 mkdir -p "$folder/bin" "$folder/etc" "$folder/state"
 export PATH="$folder/bin:$PATH"
 (cd "$root" && bash -euo pipefail "$folder/blocks.sh") >"$folder/blocks.log" 2>&1 || {
