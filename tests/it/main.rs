@@ -9,6 +9,7 @@ mod clients;
 mod commands;
 mod faults;
 mod gateway;
+mod haproxy;
 mod http_harness;
 mod http_identity;
 mod http_listener;
