@@ -1,4 +1,4 @@
-//! The README's HAProxy recipe, with a real HAProxy: it ends TLS and passes on who the client is.
+//! The README's `HAProxy` recipe, with a real one: it ends TLS and passes on who the client is.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
