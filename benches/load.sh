@@ -67,7 +67,7 @@ clean_up() {
     if [ -f "$folder/pids" ]; then
         while read -r pid; do
             # Only what is still ours: its command line names the folder.
-            if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$folder"; then
+            if { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF "$folder"; then
                 kill -9 "$pid" 2>/dev/null || true
             fi
         done <"$folder/pids"
@@ -79,7 +79,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 # In the background, so that a signal is not held back until it ends.
-timeout --kill-after=10 "$limit" \
+RUST_BACKTRACE=0 timeout --kill-after=10 "$limit" \
     "$helper" run --folder "$folder" --dialpass "$program" "${arguments[@]}" &
 main=$!
 status=0

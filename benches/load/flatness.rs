@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use dialpass::domain::clock::{Clock, SystemClock};
+use dialpass::domain::clock::{Clock, SystemClock, Timestamp};
 use dialpass::domain::grant::{Grant, Purpose, Subject};
-use dialpass::domain::otp::ServerKey;
+use dialpass::domain::otp::{KeyId, ServerKey};
 use dialpass::domain::policy::{Limits, Quota};
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::tenant::TenantId;
@@ -23,7 +23,7 @@ use dialpass::store::{Grants, Issue, IssueRequest};
 use crate::Options;
 use crate::client::{self, Target, Work};
 use crate::people;
-use crate::servers::{Place, Quotas, SERVER_KEY, file_tenant, ldap_tenant};
+use crate::servers::{Place, Quotas, file_tenant, ldap_tenant};
 use crate::table::{Goal, Rounds, Table, thousands};
 
 /// The fewest people.
@@ -90,7 +90,7 @@ fn live_codes(place: &Place, options: &Options, table: &mut Table) -> anyhow::Re
     let tenant = file_tenant("file", LIFETIME, Quotas::InEarnest, &people);
     let full = place.folder.join("full.db");
     let filled = Instant::now();
-    fill(&full, options.most)?;
+    fill(&full, options.most, &place.server_key)?;
     let rate = f64::from(options.most) / filled.elapsed().as_secs_f64();
     table.note("live codes put into the store, by its own code", format!("{}/s", thousands(rate)));
     let servers = [
@@ -141,12 +141,13 @@ fn rows(table: &mut Table, what: &str, rates: &[Rounds; 2], options: &Options, o
 }
 
 /// Issues a code to each person, through the store itself.
-fn fill(path: &Path, people: u32) -> anyhow::Result<()> {
+fn fill(path: &Path, people: u32, server_key: &[u8; 32]) -> anyhow::Result<()> {
     const AT_ONCE: u32 = 1024;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(SqliteStore::open(path, Duration::from_secs(10), Arc::clone(&clock))?);
     let next = Arc::new(AtomicU64::new(0));
+    let key = ServerKey::new(*server_key).id();
     let plan = NumberingPlan::for_country("SE").context("a country")?;
     let tenant = TenantId::parse("file").context("a tenant id")?;
     runtime.block_on(async {
@@ -154,14 +155,14 @@ fn fill(path: &Path, people: u32) -> anyhow::Result<()> {
             .map(|_| {
                 let (store, next, clock) =
                     (Arc::clone(&store), Arc::clone(&next), Arc::clone(&clock));
-                let tenant = tenant.clone();
+                let (tenant, key) = (tenant.clone(), key.clone());
                 tokio::spawn(async move {
                     loop {
                         let person = u32::try_from(next.fetch_add(1, Ordering::Relaxed))?;
                         if person >= people {
                             return anyhow::Ok(());
                         }
-                        let request = request(person, &tenant, plan, &*clock)?;
+                        let request = request(person, &tenant, plan, &key, clock.now())?;
                         let issue = store.issue(request).await?;
                         ensure!(issue == Issue::Issued, "the store issued nothing: {issue:?}");
                     }
@@ -179,9 +180,9 @@ fn request(
     person: u32,
     tenant: &TenantId,
     plan: NumberingPlan,
-    clock: &dyn Clock,
+    key: &KeyId,
+    now: Timestamp,
 ) -> anyhow::Result<IssueRequest> {
-    let (now, key) = (clock.now(), ServerKey::new(SERVER_KEY));
     let issued_at = now.as_secs() - AGE;
     let mut nonce = [0; 16];
     nonce[..4].copy_from_slice(&person.to_be_bytes());
@@ -190,13 +191,13 @@ fn request(
         subject: Subject { tenant: tenant.clone(), purpose: Purpose::Call, id: people::id(person) },
         number: plan.read_stored(&people::number(person)).context("a number")?,
         grant: Grant {
-            key_id: key.id(),
+            key_id: key.clone(),
             nonce,
             issued_at,
             expires_at: issued_at + i64::from(LIFETIME),
             digits: 6,
         },
-        usable_keys: vec![key.id()],
+        usable_keys: vec![key.clone()],
         max_attempts: 3,
         limits: Limits {
             codes_per_user: quota,

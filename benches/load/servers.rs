@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
@@ -26,6 +26,8 @@ pub struct Place {
     pub dialpass: PathBuf,
     /// Trusts the certificates in the folder.
     pub tls: Arc<ClientConfig>,
+    /// The key that codes derive from.
+    pub server_key: [u8; 32],
 }
 
 impl Place {
@@ -39,9 +41,11 @@ impl Place {
             .status()
             .with_context(|| format!("{} cannot be run", dialpass.display()))?;
         ensure!(made.success(), "dialpass dev-certs failed");
-        fs::write(folder.join("server-key.hex"), hex::encode(SERVER_KEY))?;
+        let mut server_key = [0; 32];
+        getrandom::fill(&mut server_key).map_err(|error| anyhow!("no random bits: {error}"))?;
+        fs::write(folder.join("server-key.hex"), hex::encode(server_key))?;
         let tls = client::tls(&certificates.join("ca.pem"))?;
-        Ok(Self { folder, dialpass, tls })
+        Ok(Self { folder, dialpass, tls, server_key })
     }
 
     /// A people file of this many.
@@ -121,9 +125,6 @@ impl Place {
         Ok(Slapd { process, server })
     }
 }
-
-/// The key that codes derive from.
-pub const SERVER_KEY: [u8; 32] = [7; 32];
 
 /// A running program.
 pub struct Process {
