@@ -154,14 +154,14 @@ fn read_head(head: &[u8]) -> anyhow::Result<(u16, usize)> {
 pub type Code = (u32, [u8; 6]);
 
 /// What the connections do.
-#[derive(Clone, Copy)]
-pub enum Work<'a> {
+#[derive(Clone)]
+pub enum Work {
     /// Calls by one person after another.
     Calls,
     /// Calls by these people, each once.
-    CallsBy(&'a [u32]),
+    CallsBy(Arc<[u32]>),
     /// Logins with these codes, each once.
-    Logins(&'a [Code]),
+    Logins(Arc<[Code]>),
     /// Each person calls and then logs in: two requests, counted as one.
     CallsAndLogins { with_password: bool },
 }
@@ -245,33 +245,33 @@ struct Window {
 pub fn run(
     what: &str,
     target: &Target,
-    work: Work<'_>,
+    work: Work,
     load: Load,
-    next: &AtomicU64,
+    next: &Arc<AtomicU64>,
 ) -> anyhow::Result<Outcome> {
     let threads = load.threads.clamp(1, load.connections);
-    let (connected, done) = (Barrier::new(threads + 1), AtomicU64::new(0));
-    let due = Due::new(load.rate);
-    let parts: Vec<anyhow::Result<(Outcome, Window)>> = thread::scope(|scope| {
-        let share = |thread: usize| {
-            load.connections / threads + usize::from(thread < load.connections % threads)
-        };
-        let (connected, done, due) = (&connected, &done, &due);
-        let workers: Vec<_> = (0..threads)
-            .map(|thread| {
-                scope.spawn(move || {
-                    let shared = Shared { target, work, next, done, due };
-                    on_one_thread(&shared, share(thread), load, connected)
-                })
-            })
-            .collect();
-        connected.wait();
-        due.keep_time(load);
-        workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or_else(|_| bail!("a client thread panicked")))
-            .collect()
+    let ends_by_itself = matches!(work, Work::CallsBy(_) | Work::Logins(_));
+    let shared = Arc::new(Shared {
+        target: target.clone(),
+        work,
+        next: Arc::clone(next),
+        done: AtomicU64::new(0),
+        due: Due::new(load.rate),
     });
+    let connected = Arc::new(Barrier::new(threads + 1));
+    let workers: Vec<_> = (0..threads)
+        .map(|thread| {
+            let share =
+                load.connections / threads + usize::from(thread < load.connections % threads);
+            let (shared, connected) = (Arc::clone(&shared), Arc::clone(&connected));
+            thread::spawn(move || on_one_thread(&shared, share, load, &connected))
+        })
+        .collect();
+    connected.wait();
+    shared.due.keep_time(load);
+    let parts = workers
+        .into_iter()
+        .map(|worker| worker.join().unwrap_or_else(|_| bail!("a client thread panicked")));
     let (mut all, mut window) = (Outcome::default(), None);
     for part in parts {
         let (part, at) = part.with_context(|| what.to_owned())?;
@@ -281,8 +281,8 @@ pub fn run(
     let window = window.context("no thread")?;
     // Work that ran out ended with its last answer.
     let end = all.last.filter(|_| all.answered > 0).map_or(window.end, |last| last.min(window.end));
-    let ran_out = !matches!(work, Work::Calls | Work::CallsAndLogins { .. });
-    all.time = if ran_out { end } else { window.end }.saturating_duration_since(window.begin);
+    all.time =
+        if ends_by_itself { end } else { window.end }.saturating_duration_since(window.begin);
     all.micros.sort_unstable();
     if all.refused > 0 {
         bail!(
@@ -297,16 +297,17 @@ pub fn run(
     Ok(all)
 }
 
-struct Shared<'a> {
-    target: &'a Target,
-    work: Work<'a>,
-    next: &'a AtomicU64,
-    done: &'a AtomicU64,
-    due: &'a Due,
+/// What the connections of one measurement have in common.
+struct Shared {
+    target: Target,
+    work: Work,
+    next: Arc<AtomicU64>,
+    done: AtomicU64,
+    due: Due,
 }
 
 fn on_one_thread(
-    shared: &Shared<'_>,
+    shared: &Arc<Shared>,
     connections: usize,
     load: Load,
     connected: &Barrier,
@@ -315,7 +316,7 @@ fn on_one_thread(
     let opened = runtime.block_on(async {
         let mut opened = Vec::new();
         for _ in 0..connections {
-            opened.push(Connection::open(shared.target).await?);
+            opened.push(Connection::open(&shared.target).await?);
         }
         anyhow::Ok(opened)
     });
@@ -323,13 +324,17 @@ fn on_one_thread(
     let begin = Instant::now() + load.warm_up;
     let window = Window { begin, end: begin + load.time };
     runtime.block_on(async {
-        let each = opened?.into_iter().map(|mut connection| async move {
-            let mut outcome = Outcome::default();
-            drive(&mut connection, shared, window, &mut outcome).await.map(|()| outcome)
-        });
+        let mut driving = Vec::new();
+        for mut connection in opened? {
+            let shared = Arc::clone(shared);
+            driving.push(tokio::spawn(async move {
+                let mut outcome = Outcome::default();
+                drive(&mut connection, &shared, window, &mut outcome).await.map(|()| outcome)
+            }));
+        }
         let mut all = Outcome::default();
-        for part in futures_util::future::join_all(each).await {
-            all.merge(part?);
+        for connection in driving {
+            all.merge(connection.await??);
         }
         Ok((all, window))
     })
@@ -338,7 +343,7 @@ fn on_one_thread(
 /// One connection's requests.
 async fn drive(
     connection: &mut Connection,
-    shared: &Shared<'_>,
+    shared: &Shared,
     window: Window,
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
@@ -346,27 +351,27 @@ async fn drive(
         let Some(begun) = shared.due.next().await.filter(|_| Instant::now() < window.end) else {
             return Ok(());
         };
-        let granted = match shared.work {
+        let granted = match &shared.work {
             Work::Calls => {
                 let turn = shared.next.fetch_add(1, Ordering::Relaxed);
                 let person = people::at_turn(turn, shared.target.people);
                 connection.call(person).await?.is_some()
             }
             Work::CallsBy(people) => {
-                let Some(person) = take(people, shared.done) else { return Ok(()) };
+                let Some(person) = take(people, &shared.done) else { return Ok(()) };
                 let code = connection.call(person).await?;
                 outcome.codes.extend(code.map(|code| (person, code)));
                 code.is_some()
             }
             Work::Logins(codes) => {
-                let Some((person, code)) = take(codes, shared.done) else { return Ok(()) };
+                let Some((person, code)) = take(codes, &shared.done) else { return Ok(()) };
                 connection.login(person, code, true).await?
             }
             Work::CallsAndLogins { with_password } => {
                 let turn = shared.next.fetch_add(1, Ordering::Relaxed);
                 let person = people::at_turn(turn, shared.target.people);
                 match connection.call(person).await? {
-                    Some(code) => connection.login(person, code, with_password).await?,
+                    Some(code) => connection.login(person, code, *with_password).await?,
                     None => false,
                 }
             }

@@ -60,7 +60,7 @@ fn people_in_a_file(place: &Place, options: &Options, table: &mut Table) -> anyh
     }
     let sides = servers.iter().map(|(server, count)| server.target("file", *count));
     let work = Work::CallsAndLogins { with_password: false };
-    let rates = turn_by_turn(&sides.collect::<Vec<_>>(), work, options)?;
+    let rates = turn_by_turn(&sides.collect::<Vec<_>>(), &work, options)?;
     rows(table, "a call and its login by code, file directory", &rates, options, "people");
     Ok(())
 }
@@ -79,7 +79,7 @@ fn people_in_slapd(place: &Place, options: &Options, table: &mut Table) -> anyho
     }
     let sides = servers.iter().map(|(server, _, count)| server.target("ldap", *count));
     let work = Work::CallsAndLogins { with_password: true };
-    let rates = turn_by_turn(&sides.collect::<Vec<_>>(), work, options)?;
+    let rates = turn_by_turn(&sides.collect::<Vec<_>>(), &work, options)?;
     rows(table, "a call and its login with password, OpenLDAP", &rates, options, "people");
     Ok(())
 }
@@ -98,7 +98,7 @@ fn live_codes(place: &Place, options: &Options, table: &mut Table) -> anyhow::Re
         place.dialpass("full", &full, &[tenant])?,
     ];
     let sides = servers.each_ref().map(|server| server.target("file", options.most));
-    let rates = turn_by_turn(&sides, Work::Calls, options)?;
+    let rates = turn_by_turn(&sides, &Work::Calls, options)?;
     for server in &servers {
         let (new, again) = server.told()?;
         ensure!(new > 0.0 && again == 0.0, "{again} codes were told again beside {new} new ones");
@@ -112,19 +112,16 @@ fn live_codes(place: &Place, options: &Options, table: &mut Table) -> anyhow::Re
 }
 
 /// Loads one server after the other, round by round.
-fn turn_by_turn(
-    sides: &[Target],
-    work: Work<'_>,
-    options: &Options,
-) -> anyhow::Result<[Rounds; 2]> {
+fn turn_by_turn(sides: &[Target], work: &Work, options: &Options) -> anyhow::Result<[Rounds; 2]> {
     let mut rates = [Rounds::default(), Rounds::default()];
-    let walks = [AtomicU64::new(0), AtomicU64::new(0)];
+    let walks = [Arc::default(), Arc::default()];
     for round in 0..options.rounds {
         for step in 0..2 {
             // Each side is first as often as second.
             let side = (round + step) % 2;
             let what = if side == 0 { "few" } else { "many" };
-            let outcome = client::run(what, &sides[side], work, options.full(), &walks[side])?;
+            let outcome =
+                client::run(what, &sides[side], work.clone(), options.full(), &walks[side])?;
             eprintln!("  {what}: {:.0}/s", outcome.rate());
             rates[side].0.push(outcome.rate());
         }

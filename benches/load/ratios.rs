@@ -80,9 +80,9 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
 /// Where the walks through the people have come to, and the codes that are left.
 #[derive(Default)]
 struct Walk {
-    bare: AtomicU64,
-    file: AtomicU64,
-    ldap: AtomicU64,
+    bare: Arc<AtomicU64>,
+    file: Arc<AtomicU64>,
+    ldap: Arc<AtomicU64>,
     alone: Arc<AtomicU64>,
     logins: u64,
     codes: Vec<Code>,
@@ -139,7 +139,7 @@ fn calls(
     server: &Process,
     target: &Target,
     load: Load,
-    next: &AtomicU64,
+    next: &Arc<AtomicU64>,
 ) -> anyhow::Result<(f64, f64)> {
     let (server_before, client_before) = (server.processor()?, processor("self")?);
     let outcome = client::run(what, target, Work::Calls, load, next)?;
@@ -166,17 +166,23 @@ fn logins(running: &Running, options: &Options, walk: &mut Walk) -> anyhow::Resu
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousands")]
     let wanted = (wanted as usize).min(options.people as usize);
     let missing = wanted.saturating_sub(walk.codes.len());
-    let callers: Vec<u32> =
+    let callers: Arc<[u32]> =
         (walk.logins..).take(missing).map(|turn| people::at_turn(turn, options.people)).collect();
     walk.logins += u64::try_from(missing)?;
     let unbounded = Load { warm_up: Duration::ZERO, time: Duration::from_mins(2), ..load };
-    let unused = AtomicU64::new(0);
+    let unused = Arc::default();
     if !callers.is_empty() {
-        let work = Work::CallsBy(&callers);
+        let work = Work::CallsBy(callers);
         let told = client::run("codes for logins", &target, work, unbounded, &unused)?;
         walk.codes.extend(told.codes);
     }
-    let done = client::run("validateOTP", &target, Work::Logins(&walk.codes), load, &unused)?;
+    let done = client::run(
+        "validateOTP",
+        &target,
+        Work::Logins(walk.codes.as_slice().into()),
+        load,
+        &unused,
+    )?;
     let used = usize::try_from(done.answered_in_all)?.min(walk.codes.len());
     walk.codes.drain(..used);
     eprintln!(
