@@ -2,7 +2,7 @@
 # The load benchmark: one run, one table of ratios. What they are is in benches/load/main.rs.
 #
 #   benches/load.sh                 getOTP, validateOTP, latency, memory, start; about 5 minutes
-#   benches/load.sh --long          how flat the rates are; about 10 minutes, 4 GiB of memory and
+#   benches/load.sh --long          how flat the rates are; about 5 minutes, 6 GiB of memory and
 #                                   of disk
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
 #   --most N (1000000, for --long)   --markdown
