@@ -64,23 +64,25 @@ impl KeyId {
 
 /// A 256-bit server key. Whoever has it and the store can work out live codes.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct ServerKey([u8; 32]);
+pub struct ServerKey {
+    bytes: [u8; 32],
+    #[zeroize(skip)]
+    id: KeyId,
+}
 
 impl ServerKey {
     /// Takes the key's bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        let digest =
+            Sha256::new().chain_update(b"dialpass server key id v1").chain_update(bytes).finalize();
+        Self { bytes, id: KeyId(hex::encode(&digest[..8])) }
     }
 
     /// The key's id.
     #[must_use]
-    pub fn id(&self) -> KeyId {
-        let digest = Sha256::new()
-            .chain_update(b"dialpass server key id v1")
-            .chain_update(self.0)
-            .finalize();
-        KeyId(hex::encode(&digest[..8]))
+    pub fn id(&self) -> &KeyId {
+        &self.id
     }
 
     /// The code that `grant` stands for: HKDF-SHA256 (RFC 5869) over the key, with everything the
@@ -88,7 +90,7 @@ impl ServerKey {
     fn code(&self, subject: &Subject, grant: &Grant) -> Otp {
         let mut secret = Zeroizing::new([0_u8; 20]);
         let info = info(subject, grant);
-        Hkdf::<Sha256>::new(None, &self.0)
+        Hkdf::<Sha256>::new(None, &self.bytes)
             .expand(&info, secret.as_mut_slice())
             .expect("20 bytes is a length HKDF-SHA256 can make");
         let totp = Builder::new()
@@ -142,20 +144,20 @@ impl ServerKeys {
     /// The id of the key that new grants get.
     #[must_use]
     pub fn issuing(&self) -> KeyId {
-        self.0[0].id()
+        self.0[0].id().clone()
     }
 
     /// The ids of all keys.
     #[must_use]
     pub fn ids(&self) -> Vec<KeyId> {
-        self.0.iter().map(ServerKey::id).collect()
+        self.0.iter().map(|key| key.id().clone()).collect()
     }
 
     /// The code of a grant; `None` if its key is not among these, or the row makes no sense.
     #[must_use]
     pub fn code(&self, subject: &Subject, grant: &Grant) -> Option<Otp> {
         let sane = (6..=8).contains(&grant.digits) && grant.issued_at >= 0;
-        let key = self.0.iter().find(|key| key.id() == grant.key_id)?;
+        let key = self.0.iter().find(|key| *key.id() == grant.key_id)?;
         sane.then(|| key.code(subject, grant))
     }
 }
@@ -217,9 +219,9 @@ mod tests {
 
     #[test]
     fn a_grant_of_an_unknown_key_has_no_code() {
-        let unknown = Grant { key_id: ServerKey::new([9; 32]).id(), ..grant() };
+        let unknown = Grant { key_id: ServerKey::new([9; 32]).id().clone(), ..grant() };
         assert!(keys().code(&subject("a"), &unknown).is_none());
-        let second = Grant { key_id: ServerKey::new([8; 32]).id(), ..grant() };
+        let second = Grant { key_id: ServerKey::new([8; 32]).id().clone(), ..grant() };
         assert!(keys().code(&subject("a"), &second).is_some());
     }
 

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# The load benchmark: one run, one table of ratios. What they are is in benches/load/main.rs.
+#
+#   benches/load.sh                 getOTP, validateOTP, latency, memory, start; about 5 minutes
+#   benches/load.sh --long          how flat the rates are; about 5 minutes, 6 GiB of memory and
+#                                   of disk
+#   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
+#   --most N (1000000, for --long)   --markdown
+#   --folder DIR (/var/tmp)          where the temporary folder is made: on the kind of disk that
+#                                    the store would be on, because each commit waits for it
+#
+# It listens on loopback, on ports that are free, and leaves nothing behind. On Debian it installs
+# OpenLDAP's server and tools if they are missing. The load generator is a part of it, see
+# benches/load/client.rs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+parent=/var/tmp
+arguments=()
+limit=20m
+while [ $# -gt 0 ]; do
+    case $1 in
+        --folder) parent=${2:?--folder needs a value}; shift 2 ;;
+        --long) arguments+=(--long); limit=40m; shift ;;
+        --markdown) arguments+=(--markdown); shift ;;
+        --seconds | --rounds | --connections | --people | --client-threads | --most)
+            arguments+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
+        -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+        *) echo "$0: unknown option $1; see --help" >&2; exit 2 ;;
+    esac
+done
+
+export PATH=$PATH:/usr/sbin
+if ! command -v slapd slapadd slappasswd >/dev/null; then
+    as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo)
+    echo "installing slapd and ldap-utils" >&2
+    "${as_root[@]}" apt-get update -qq
+    # The package would start a directory server of its own, and enable it.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod 755 "$policy"
+        trap '"${as_root[@]}" rm -f "$policy"' EXIT
+    fi
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq --no-install-recommends slapd ldap-utils >/dev/null
+    if [ -n "$(trap -p EXIT)" ]; then
+        "${as_root[@]}" rm -f "$policy"
+        trap - EXIT
+    fi
+fi
+
+cargo build --release --bin dialpass
+# Cargo gives the program a name of its own choice, and says which.
+helper=$(cargo build --release --bench load --message-format=json-render-diagnostics |
+    sed -n 's/.*"executable":"\([^"]*\/load-[^"]*\)".*/\1/p' | tail -n 1)
+program=${CARGO_TARGET_DIR:-target}/release/dialpass
+
+folder=$(mktemp -d "$parent/dialpass-load.XXXXXX")
+main=
+# shellcheck disable=SC2317 # the trap calls it
+clean_up() {
+    trap - EXIT INT TERM HUP
+    [ -z "$main" ] || kill "$main" 2>/dev/null || true
+    # The benchmark stops what it started; this is for the case that it was stopped itself.
+    if [ -f "$folder/pids" ]; then
+        while read -r pid; do
+            # Only what is still ours: its command line names the folder.
+            if { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF "$folder"; then
+                kill -9 "$pid" 2>/dev/null || true
+            fi
+        done <"$folder/pids"
+    fi
+    rm -rf "$folder"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# In the background, so that a signal is not held back until it ends.
+RUST_BACKTRACE=0 timeout --kill-after=10 "$limit" \
+    "$helper" run --folder "$folder" --dialpass "$program" "${arguments[@]}" &
+main=$!
+status=0
+wait "$main" || status=$?
+main=
+if [ "$status" = 124 ]; then
+    echo "$0: not done within $limit" >&2
+fi
+exit "$status"

@@ -1,0 +1,49 @@
+//! What dialpass is measured against: actix-web alone, behind the same TLS listener, that reads the
+//! same JSON and answers as many bytes, and decides nothing.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use actix_web::{App, HttpResponse, web};
+use dialpass::http::called_in_otp::GET_OTP;
+use dialpass::http::listener::{ListenerSettings, serve_tls};
+use dialpass::http::tls::{self, ClientCertificates, TlsSettings};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Body {
+    phonenumber: String,
+}
+
+async fn answer(body: web::Json<Body>) -> HttpResponse {
+    if body.phonenumber.is_empty() {
+        return HttpResponse::Forbidden().finish();
+    }
+    HttpResponse::Ok()
+        .insert_header(("Cache-Control", "no-store"))
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .insert_header(("X-Request-Id", "00000000000000000000000000000000"))
+        .insert_header(("Content-Type", "application/json"))
+        .body("{\"otp\":\"532190\"}")
+}
+
+/// Serves until it is killed.
+pub fn serve(listen: SocketAddr, certificates: &Path) -> anyhow::Result<()> {
+    let settings = TlsSettings {
+        certificate: certificates.join("server.pem"),
+        private_key: certificates.join("server.key"),
+        client_ca: None,
+        client_certificates: ClientCertificates::Off,
+        crl_files: Vec::new(),
+    };
+    // As dialpass runs: a runtime of its own beside the listener's workers.
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let tls = Arc::new(tls::watched(settings)?);
+        let listener = TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        let app = || App::new().route(GET_OTP, web::put().to(answer));
+        serve_tls("bare", listener, tls, &ListenerSettings::default(), app)?.await?;
+        Ok(())
+    })
+}

@@ -1,0 +1,464 @@
+//! The load generator: HTTP/1.1 over TLS on connections that stay open, one request at a time on
+//! each. The bare server and dialpass get the very same requests from it.
+//!
+//! Why not wrk: a login needs the code that an earlier answer told, and a p99 at a fixed rate needs
+//! requests sent by the clock; wrk does neither. And it costs no more: this client sends bytes it
+//! has made beforehand, with one number changed, and reads no more of an answer than its status,
+//! its length and its body, so that most of its time is the kernel's and the cipher's, as is wrk's.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::people::{self, PASSWORD};
+
+/// The secret of the benchmark's one client.
+pub const TOKEN: &str = "5d1c4f0a9be84e2f8f6b0f1f7d2a3c4e5d1c4f0a9be84e2f8f6b0f1f7d2a3c4e";
+
+/// Where requests go.
+#[derive(Clone)]
+pub struct Target {
+    pub address: SocketAddr,
+    pub tls: Arc<ClientConfig>,
+    pub tenant: &'static str,
+    /// How many people its directory has.
+    pub people: u32,
+}
+
+/// The TLS of a client that trusts the CA in `ca`.
+pub fn tls(ca: &Path) -> anyhow::Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca)?)?;
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// An open connection, with its buffers.
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    request: Vec<u8>,
+    answer: Vec<u8>,
+    tenant: &'static str,
+}
+
+impl Connection {
+    pub async fn open(target: &Target) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(target.address).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from("localhost")?;
+        let stream = TlsConnector::from(Arc::clone(&target.tls)).connect(name, stream).await?;
+        Ok(Self {
+            stream,
+            request: Vec::with_capacity(1024),
+            answer: Vec::with_capacity(4096),
+            tenant: target.tenant,
+        })
+    }
+
+    /// Asks for a caller's code; `None` if the answer is anything but a code.
+    pub async fn call(&mut self, person: u32) -> anyhow::Result<Option<[u8; 6]>> {
+        let body = format!("{{\"phonenumber\":\"{}\"}}", people::number(person));
+        let (status, body) = self.exchange("getOTP", &body).await?;
+        let code = body.strip_prefix(b"{\"otp\":\"").and_then(|rest| rest.strip_suffix(b"\"}"));
+        let code = code.and_then(|digits| <[u8; 6]>::try_from(digits).ok());
+        Ok(code.filter(|_| status == 200))
+    }
+
+    /// Logs a person in; whether that was accepted.
+    pub async fn login(
+        &mut self,
+        person: u32,
+        code: [u8; 6],
+        with_password: bool,
+    ) -> anyhow::Result<bool> {
+        let (name, code) = (people::username(person), String::from_utf8_lossy(&code).into_owned());
+        let (status, body) = if with_password {
+            let body = format!(
+                "{{\"username\":\"{name}\",\"password\":\"{PASSWORD}\",\"otp\":\"{code}\"}}"
+            );
+            self.exchange("validateOTP", &body).await?
+        } else {
+            let body = format!("{{\"username\":\"{name}\",\"otp\":\"{code}\"}}");
+            self.exchange("otp_token_auth", &body).await?
+        };
+        Ok(status == 200 && body.windows(name.len()).any(|part| part == name.as_bytes()))
+    }
+
+    /// Sends one request and reads its answer.
+    async fn exchange(&mut self, operation: &str, body: &str) -> anyhow::Result<(u16, &[u8])> {
+        use std::io::Write as _;
+        self.request.clear();
+        write!(
+            self.request,
+            "PUT /api/authentication/{operation} HTTP/1.1\r\nHost: localhost\r\n\
+             Content-Type: application/json\r\nAuthorization: Bearer {TOKEN}\r\ntenant: {}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.tenant,
+            body.len(),
+        )?;
+        self.stream.write_all(&self.request).await?;
+        self.answer.clear();
+        let (head, status, length) = loop {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                bail!("the server closed the connection");
+            }
+            if let Some(end) = self.answer.windows(4).position(|four| four == b"\r\n\r\n") {
+                let (status, length) = read_head(&self.answer[..end])?;
+                break (end + 4, status, length);
+            }
+        };
+        while self.answer.len() < head + length {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                bail!("the server closed the connection in an answer");
+            }
+        }
+        Ok((status, &self.answer[head..head + length]))
+    }
+
+    /// Asks for what does not exist, which proves that the server answers.
+    pub async fn probe(&mut self) -> anyhow::Result<u16> {
+        Ok(self.exchange("nothing", "{}").await?.0)
+    }
+
+    /// The answer read last.
+    fn last_answer(&self) -> String {
+        String::from_utf8_lossy(&self.answer).into_owned()
+    }
+}
+
+/// The status and the body's length.
+fn read_head(head: &[u8]) -> anyhow::Result<(u16, usize)> {
+    let head = std::str::from_utf8(head)?;
+    let status = head.get(9..12).context("no status")?.parse()?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    Ok((status, length.context("an answer without a length")?))
+}
+
+/// A code that was told and not used yet.
+pub type Code = (u32, [u8; 6]);
+
+/// What the connections do.
+#[derive(Clone)]
+pub enum Work {
+    /// Calls by one person after another.
+    Calls,
+    /// Calls by these people, each once.
+    CallsBy(Arc<[u32]>),
+    /// Logins with these codes, each once.
+    Logins(Arc<[Code]>),
+    /// Each person calls and then logs in: two requests, counted as one.
+    CallsAndLogins { with_password: bool },
+}
+
+/// How hard.
+#[derive(Clone, Copy)]
+pub struct Load {
+    pub connections: usize,
+    pub threads: usize,
+    /// Before this, nothing is counted.
+    pub warm_up: Duration,
+    /// How long is counted; ends earlier if the work does.
+    pub time: Duration,
+    /// Requests a second, sent by the clock; `None`: the next as soon as the last is answered.
+    pub rate: Option<f64>,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Outcome {
+    /// Answered within the time that is counted.
+    pub answered: u64,
+    /// All that were answered, warm-up included.
+    pub answered_in_all: u64,
+    /// The time that is counted.
+    pub time: Duration,
+    /// Times to answer, in microseconds, of those that are counted; sorted.
+    pub micros: Vec<u32>,
+    /// Codes told, if the work was [`Work::CallsBy`].
+    pub codes: Vec<Code>,
+    refused: u64,
+    first_refused: String,
+    last: Option<Instant>,
+}
+
+impl Outcome {
+    /// Requests answered in a second.
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    pub fn rate(&self) -> f64 {
+        self.answered as f64 / self.time.as_secs_f64()
+    }
+
+    /// The time within which this share of the requests was answered, in milliseconds.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index into a list"
+    )]
+    pub fn percentile(&self, share: f64) -> f64 {
+        let last = self.micros.len().saturating_sub(1);
+        let at = (last as f64 * share).round() as usize;
+        self.micros.get(at).map_or(f64::NAN, |micros| f64::from(*micros) / 1000.0)
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.answered += other.answered;
+        self.answered_in_all += other.answered_in_all;
+        self.micros.extend(other.micros);
+        self.codes.extend(other.codes);
+        self.refused += other.refused;
+        if self.first_refused.is_empty() {
+            self.first_refused = other.first_refused;
+        }
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// When the counting begins and ends.
+#[derive(Clone, Copy)]
+struct Window {
+    begin: Instant,
+    end: Instant,
+}
+
+/// Does `work` on `target`. `next` counts the turns of the walk through the people, so that one
+/// measurement goes on where the last one stopped.
+///
+/// # Errors
+/// If any answer is not what it should be: a rate of refusals is no rate.
+pub fn run(
+    what: &str,
+    target: &Target,
+    work: Work,
+    load: Load,
+    next: &Arc<AtomicU64>,
+) -> anyhow::Result<Outcome> {
+    let threads = load.threads.clamp(1, load.connections);
+    let ends_by_itself = matches!(work, Work::CallsBy(_) | Work::Logins(_));
+    let shared = Arc::new(Shared {
+        target: target.clone(),
+        work,
+        next: Arc::clone(next),
+        done: AtomicU64::new(0),
+        due: Due::new(load.rate),
+    });
+    let connected = Arc::new(Barrier::new(threads + 1));
+    let workers: Vec<_> = (0..threads)
+        .map(|thread| {
+            let share =
+                load.connections / threads + usize::from(thread < load.connections % threads);
+            let (shared, connected) = (Arc::clone(&shared), Arc::clone(&connected));
+            thread::spawn(move || on_one_thread(&shared, share, load, &connected))
+        })
+        .collect();
+    connected.wait();
+    shared.due.keep_time(load);
+    let parts = workers
+        .into_iter()
+        .map(|worker| worker.join().unwrap_or_else(|_| bail!("a client thread panicked")));
+    let (mut all, mut window) = (Outcome::default(), None);
+    for part in parts {
+        let (part, at) = part.with_context(|| what.to_owned())?;
+        all.merge(part);
+        window = Some(at);
+    }
+    let window = window.context("no thread")?;
+    // Work that ran out ended with its last answer.
+    let end = all.last.filter(|_| all.answered > 0).map_or(window.end, |last| last.min(window.end));
+    all.time =
+        if ends_by_itself { end } else { window.end }.saturating_duration_since(window.begin);
+    all.micros.sort_unstable();
+    if all.refused > 0 {
+        bail!(
+            "{what}: {} requests were not granted, the first:\n{}",
+            all.refused,
+            all.first_refused
+        );
+    }
+    if all.answered == 0 {
+        bail!("{what}: nothing was answered while it counted");
+    }
+    Ok(all)
+}
+
+/// What the connections of one measurement have in common.
+struct Shared {
+    target: Target,
+    work: Work,
+    next: Arc<AtomicU64>,
+    done: AtomicU64,
+    due: Due,
+}
+
+fn on_one_thread(
+    shared: &Arc<Shared>,
+    connections: usize,
+    load: Load,
+    connected: &Barrier,
+) -> anyhow::Result<(Outcome, Window)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let opened = runtime.block_on(async {
+        let mut opened = Vec::new();
+        for _ in 0..connections {
+            opened.push(Connection::open(&shared.target).await?);
+        }
+        anyhow::Ok(opened)
+    });
+    connected.wait();
+    let begin = Instant::now() + load.warm_up;
+    let window = Window { begin, end: begin + load.time };
+    runtime.block_on(async {
+        let mut driving = Vec::new();
+        for mut connection in opened? {
+            let shared = Arc::clone(shared);
+            driving.push(tokio::spawn(async move {
+                let mut outcome = Outcome::default();
+                drive(&mut connection, &shared, window, &mut outcome).await.map(|()| outcome)
+            }));
+        }
+        let mut all = Outcome::default();
+        for connection in driving {
+            all.merge(connection.await??);
+        }
+        Ok((all, window))
+    })
+}
+
+/// One connection's requests.
+async fn drive(
+    connection: &mut Connection,
+    shared: &Shared,
+    window: Window,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    loop {
+        let Some(begun) = shared.due.next().await.filter(|_| Instant::now() < window.end) else {
+            return Ok(());
+        };
+        let granted = match &shared.work {
+            Work::Calls => {
+                let turn = shared.next.fetch_add(1, Ordering::Relaxed);
+                let person = people::at_turn(turn, shared.target.people);
+                connection.call(person).await?.is_some()
+            }
+            Work::CallsBy(people) => {
+                let Some(person) = take(people, &shared.done) else { return Ok(()) };
+                let code = connection.call(person).await?;
+                outcome.codes.extend(code.map(|code| (person, code)));
+                code.is_some()
+            }
+            Work::Logins(codes) => {
+                let Some((person, code)) = take(codes, &shared.done) else { return Ok(()) };
+                connection.login(person, code, true).await?
+            }
+            Work::CallsAndLogins { with_password } => {
+                let turn = shared.next.fetch_add(1, Ordering::Relaxed);
+                let person = people::at_turn(turn, shared.target.people);
+                match connection.call(person).await? {
+                    Some(code) => connection.login(person, code, *with_password).await?,
+                    None => false,
+                }
+            }
+        };
+        let now = Instant::now();
+        outcome.answered_in_all += 1;
+        if !granted {
+            outcome.refused += 1;
+            if outcome.first_refused.is_empty() {
+                outcome.first_refused = connection.last_answer();
+            }
+        } else if now >= window.begin && now < window.end {
+            outcome.answered += 1;
+            let took = now.saturating_duration_since(begun).as_micros();
+            outcome.micros.push(u32::try_from(took).unwrap_or(u32::MAX));
+            outcome.last = Some(now);
+        }
+    }
+}
+
+/// The next of a list that is done once.
+fn take<T: Copy>(list: &[T], done: &AtomicU64) -> Option<T> {
+    let at = usize::try_from(done.fetch_add(1, Ordering::Relaxed)).ok()?;
+    list.get(at).copied()
+}
+
+/// When the next request is due.
+///
+/// At a fixed rate the time to answer counts from when the request was due, so that a server that
+/// stalls is charged for all that should have been asked meanwhile; whichever connection is free
+/// sends it. Threads of the standard library keep the time, because tokio's timer only knows
+/// milliseconds.
+enum Due {
+    AtOnce,
+    ByTheClock {
+        rate: f64,
+        queue: tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<Instant>>,
+        clock: std::sync::Mutex<Option<tokio::sync::mpsc::UnboundedSender<Instant>>>,
+    },
+}
+
+impl Due {
+    fn new(rate: Option<f64>) -> Self {
+        let Some(rate) = rate else { return Self::AtOnce };
+        let (clock, queue) = tokio::sync::mpsc::unbounded_channel();
+        Self::ByTheClock {
+            rate,
+            queue: tokio::sync::Mutex::new(queue),
+            clock: std::sync::Mutex::new(Some(clock)),
+        }
+    }
+
+    /// When the next request should have been sent; `None` at the end.
+    async fn next(&self) -> Option<Instant> {
+        match self {
+            Self::AtOnce => Some(Instant::now()),
+            Self::ByTheClock { queue, .. } => queue.lock().await.recv().await,
+        }
+    }
+
+    /// Hands out requests until the time is over.
+    fn keep_time(&self, load: Load) {
+        let Self::ByTheClock { rate, clock, .. } = self else { return };
+        let Some(clock) = clock.lock().ok().and_then(|mut clock| clock.take()) else { return };
+        let (begun, step) = (Instant::now(), Duration::from_secs_f64(1.0 / rate));
+        let end = begun + load.warm_up + load.time;
+        let mut due = begun;
+        while due < end {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            while due <= Instant::now() {
+                if clock.send(due).is_err() {
+                    return;
+                }
+                due += step;
+            }
+        }
+    }
+}
+
+/// One plain GET, as an operator's tools make it; its body.
+pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    use std::io::Write as _;
+    let mut stream = StdTcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("an answer without a body")?;
+    Ok(body.to_owned())
+}

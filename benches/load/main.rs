@@ -1,0 +1,121 @@
+//! The load benchmark behind `benches/load.sh`, which builds this and says how to run it. It
+//! starts the servers, loads them, and prints rates as ratios to what bounds them: a bare
+//! actix-web server, and the directory server's own searches and binds.
+
+mod bare;
+mod client;
+mod flatness;
+mod ldap;
+mod machine;
+mod people;
+mod ratios;
+mod servers;
+mod table;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use self::client::Load;
+use self::servers::Place;
+use self::table::Table;
+
+#[derive(Parser)]
+#[command(about = "The load benchmark; benches/load.sh runs it")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// What `cargo bench` and `cargo test` pass; nothing is measured then.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures and prints the table.
+    Run(Options),
+    /// Serves as the bare server.
+    #[command(hide = true)]
+    Bare { listen: SocketAddr, certificates: PathBuf },
+}
+
+/// What `benches/load.sh` takes, and where it put things.
+#[derive(Args)]
+pub struct Options {
+    /// Where to put everything; has to be there.
+    #[arg(long)]
+    folder: PathBuf,
+    /// The program.
+    #[arg(long)]
+    dialpass: PathBuf,
+    /// How long each measurement counts.
+    #[arg(long, default_value_t = 8.0)]
+    seconds: f64,
+    /// How often everything is measured, turn by turn.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Connections, each with one request at a time.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// The load generator's threads.
+    #[arg(long, default_value_t = 2)]
+    client_threads: usize,
+    /// People in the directories. A code is told again for 5 s, so they have to be more than are
+    /// called in 5 s; the run fails if they are not.
+    #[arg(long, default_value_t = 200_000)]
+    people: u32,
+    /// Measure how flat the rates are, from a thousand people to a million and from no live code
+    /// to a million, instead of the ratios.
+    #[arg(long)]
+    long: bool,
+    /// The most people, and live codes, of --long.
+    #[arg(long, default_value_t = 1_000_000)]
+    most: u32,
+    /// Print the table as Markdown.
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl Options {
+    /// As hard as the connections go.
+    fn full(&self) -> Load {
+        let time = Duration::from_secs_f64(self.seconds);
+        Load {
+            connections: self.connections,
+            threads: self.client_threads,
+            warm_up: (time / 8).min(Duration::from_secs(1)),
+            time,
+            rate: None,
+        }
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .expect("nothing else installs a crypto provider");
+    match cli.command {
+        Some(Command::Run(options)) => run(&options),
+        Some(Command::Bare { listen, certificates }) => bare::serve(listen, &certificates),
+        None => {
+            println!("nothing is measured this way: run benches/load.sh");
+            Ok(())
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let place = Place::new(options.folder.clone(), options.dialpass.clone())?;
+    let mut table = Table::default();
+    machine::describe(options, &mut table)?;
+    if options.long {
+        flatness::measure(&place, options, &mut table)?;
+    } else {
+        ratios::measure(&place, options, &mut table)?;
+    }
+    print!("\n{}", table.text(options.markdown));
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! The people of the benchmark: the same ones in a file and in a directory server. Each has one
+//! number, stored as E.164; their ids are spread evenly, as random UUIDs are.
+
+use std::io::{self, Write};
+
+/// The tree that the directory server holds.
+pub const BASE: &str = "dc=example,dc=com";
+/// Where the people are in it.
+pub const PEOPLE: &str = "ou=people,dc=example,dc=com";
+/// The account that searches, which is no person.
+pub const ACCOUNT: &str = "cn=gateway,dc=example,dc=com";
+/// Everybody's password, and the account's.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// The name of a person.
+pub fn username(person: u32) -> String {
+    format!("user{person:07}")
+}
+
+/// The number of a person.
+pub fn number(person: u32) -> String {
+    format!("+467{person:08}")
+}
+
+/// The entry of a person.
+pub fn dn(person: u32) -> String {
+    format!("uid={},{PEOPLE}", username(person))
+}
+
+/// The stable id of a person.
+pub fn id(person: u32) -> String {
+    let (high, low) = (mix(u64::from(person) << 1), mix(u64::from(person) << 1 | 1));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        low >> 52,
+        low & 0xffff_ffff_ffff,
+    )
+}
+
+/// The finalizer of splitmix64: a bijection, so that no two people share an id.
+fn mix(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// The person who comes at place `turn` of an endless walk through `people`, which meets each
+/// once before it meets any again and jumps about meanwhile.
+pub fn at_turn(turn: u64, people: u32) -> u32 {
+    // A prime above any number of people, so it shares no factor with one.
+    const STRIDE: u64 = 1_000_000_007;
+    let place = (turn % u64::from(people)) * STRIDE % u64::from(people);
+    u32::try_from(place).unwrap_or_default()
+}
+
+/// Writes a people file. Nobody has a password in it: argon2 is slow on purpose, and would be all
+/// that is measured.
+pub fn write_toml(count: u32, out: &mut impl Write) -> io::Result<()> {
+    for person in 0..count {
+        writeln!(
+            out,
+            "[[people]]\nid = \"{}\"\nusername = \"{}\"\nnumbers = [\"{}\"]",
+            id(person),
+            username(person),
+            number(person)
+        )?;
+    }
+    out.flush()
+}
+
+/// Writes the whole tree as LDIF for `slapadd`, with `password` as everybody's hash.
+pub fn write_ldif(count: u32, password: &str, out: &mut impl Write) -> io::Result<()> {
+    write!(
+        out,
+        "dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n\
+         dn: {ACCOUNT}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\n\
+         cn: gateway\nuserPassword: {password}\n\n\
+         dn: {PEOPLE}\nobjectClass: organizationalUnit\nou: people\n\n"
+    )?;
+    for person in 0..count {
+        let name = username(person);
+        write!(
+            out,
+            "dn: {}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: {name}\n\
+             mobile: {}\nuserPassword: {password}\nentryUUID: {}\n\n",
+            dn(person),
+            number(person),
+            id(person)
+        )?;
+    }
+    out.flush()
+}

@@ -1,0 +1,287 @@
+//! The ratios: getOTP to the bare server, getOTP and validateOTP with a directory server to what
+//! its searches and binds leave; latency at half the load; memory and start.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use std::{fs, thread};
+
+use anyhow::ensure;
+
+use crate::Options;
+use crate::client::{self, Code, Load, Outcome, Target, Work};
+use crate::ldap::{self, Question};
+use crate::people;
+use crate::servers::{Http, Place, Process, Quotas, Slapd, file_tenant, ldap_tenant, processor};
+use crate::table::{Goal, Rounds, Table};
+
+/// The shortest life that codes may have, in seconds: a call is told the same code for half of it.
+const SHORT: u32 = 10;
+/// The longest, for codes that are made beforehand.
+const LONG: u32 = 600;
+
+/// What is measured in each round.
+#[derive(Default)]
+struct Series {
+    bare: Rounds,
+    bare_micros: Rounds,
+    file: Rounds,
+    file_micros: Rounds,
+    slapd: Rounds,
+    login: Rounds,
+    by_number: Rounds,
+    adapter: Rounds,
+    by_name: Rounds,
+    bind: Rounds,
+}
+
+/// What runs while it is measured.
+struct Running {
+    bare: Http,
+    file: Http,
+    ldap: Http,
+    slapd: Slapd,
+}
+
+pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::Result<()> {
+    eprintln!("starting");
+    start_and_rest(place, table)?;
+    let slapd = place.slapd(options.people)?;
+    let people = place.people_file(options.people)?;
+    let file = file_tenant("file", SHORT, Quotas::InEarnest, &people);
+    let calls = ldap_tenant("calls", SHORT, Quotas::InEarnest, &slapd.server);
+    let logins = ldap_tenant("logins", LONG, Quotas::InEarnest, &slapd.server);
+    let mut running = Running {
+        bare: place.bare()?,
+        file: place.dialpass("file", &place.folder.join("file.db"), &[file])?,
+        ldap: place.dialpass("ldap", &place.folder.join("ldap.db"), &[calls, logins])?,
+        slapd,
+    };
+    running.ldap.wait_until_all_is_up()?;
+
+    let mut series = Series::default();
+    let mut walk = Walk::default();
+    for round in 1..=options.rounds {
+        eprintln!("round {round} of {}", options.rounds);
+        one_round(&running, options, &mut series, &mut walk)?;
+    }
+    let (file_half, ldap_half) = at_half(&running, options, &series, &walk)?;
+    only_new_codes(&running)?;
+
+    rows(table, &series);
+    table.note("  processor time of the bare server", micros(&series.bare_micros));
+    table.note("  processor time of getOTP, file directory", micros(&series.file_micros));
+    latency(table, "getOTP, file directory, at half that", &file_half, true);
+    latency(table, "getOTP, OpenLDAP, at half that", &ldap_half, false);
+    table.note("resident after all that", format!("{:.0} MiB", running.ldap.process.resident()?));
+    Ok(())
+}
+
+/// Where the walks through the people have come to, and the codes that are left.
+#[derive(Default)]
+struct Walk {
+    bare: Arc<AtomicU64>,
+    file: Arc<AtomicU64>,
+    ldap: Arc<AtomicU64>,
+    alone: Arc<AtomicU64>,
+    logins: u64,
+    codes: Vec<Code>,
+    login_rate: Option<f64>,
+}
+
+/// Everything once, side by side with what it is compared with.
+fn one_round(
+    running: &Running,
+    options: &Options,
+    series: &mut Series,
+    walk: &mut Walk,
+) -> anyhow::Result<()> {
+    let (load, people) = (options.full(), options.people);
+    let bare = running.bare.target("file", people);
+    let (rate, micros) = calls("bare", &running.bare.process, &bare, load, &walk.bare)?;
+    series.bare.0.push(rate);
+    series.bare_micros.0.push(micros);
+
+    let file = running.file.target("file", people);
+    let (rate, micros) =
+        calls("getOTP, file directory", &running.file.process, &file, load, &walk.file)?;
+    series.file.0.push(rate);
+    series.file_micros.0.push(micros);
+
+    let alone = |what: &str, question| -> anyhow::Result<f64> {
+        let rate = ldap::rate(
+            &running.slapd.server,
+            question,
+            load.connections,
+            load.warm_up,
+            load.time,
+            &walk.alone,
+        )?;
+        eprintln!("  {what}: {rate:.0}/s");
+        Ok(rate)
+    };
+    series.by_number.0.push(alone("search by number", Question::ByNumber)?);
+    let ldap = running.ldap.target("calls", people);
+    let slapd = &running.slapd.process;
+    let (rate, _) = calls("getOTP, OpenLDAP", slapd, &ldap, load, &walk.ldap)?;
+    series.slapd.0.push(rate);
+    series.adapter.0.push(alone("search by number, by the adapter", Question::Adapter)?);
+
+    series.by_name.0.push(alone("search by name", Question::ByName)?);
+    series.bind.0.push(alone("bind", Question::Bind)?);
+    series.login.0.push(logins(running, options, walk)?);
+    Ok(())
+}
+
+/// Calls; their rate, and the microseconds of processor time that `server` took for each.
+fn calls(
+    what: &str,
+    server: &Process,
+    target: &Target,
+    load: Load,
+    next: &Arc<AtomicU64>,
+) -> anyhow::Result<(f64, f64)> {
+    let (server_before, client_before) = (server.processor()?, processor("self")?);
+    let outcome = client::run(what, target, Work::Calls, load, next)?;
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    let each = 1e6 / outcome.answered_in_all as f64;
+    let micros = (server.processor()? - server_before) * each;
+    let client = (processor("self")? - client_before) * each;
+    eprintln!(
+        "  {what}: {:.0}/s, p50 {:.2} ms, p99 {:.2} ms, processor time a request: server \
+         {micros:.0} µs, client {client:.0} µs",
+        outcome.rate(),
+        outcome.percentile(0.5),
+        outcome.percentile(0.99),
+    );
+    Ok((outcome.rate(), micros))
+}
+
+/// Logins with codes made beforehand, each used once; they are counted until no code is left.
+fn logins(running: &Running, options: &Options, walk: &mut Walk) -> anyhow::Result<f64> {
+    let load = options.full();
+    let target = running.ldap.target("logins", options.people);
+    // Enough for half as many again as last time; how many it takes at first is a guess.
+    let wanted = walk.login_rate.unwrap_or(4000.0) * 1.5 * (load.time + load.warm_up).as_secs_f64();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousands")]
+    let wanted = (wanted as usize).min(options.people as usize);
+    let missing = wanted.saturating_sub(walk.codes.len());
+    let callers: Arc<[u32]> =
+        (walk.logins..).take(missing).map(|turn| people::at_turn(turn, options.people)).collect();
+    walk.logins += u64::try_from(missing)?;
+    let unbounded = Load { warm_up: Duration::ZERO, time: Duration::from_mins(2), ..load };
+    let unused = Arc::default();
+    if !callers.is_empty() {
+        let work = Work::CallsBy(callers);
+        let told = client::run("codes for logins", &target, work, unbounded, &unused)?;
+        walk.codes.extend(told.codes);
+    }
+    let done = client::run(
+        "validateOTP",
+        &target,
+        Work::Logins(walk.codes.as_slice().into()),
+        load,
+        &unused,
+    )?;
+    let used = usize::try_from(done.answered_in_all)?.min(walk.codes.len());
+    walk.codes.drain(..used);
+    eprintln!(
+        "  validateOTP: {:.0}/s over {} logins, p50 {:.2} ms, p99 {:.2} ms",
+        done.rate(),
+        done.answered,
+        done.percentile(0.5),
+        done.percentile(0.99),
+    );
+    walk.login_rate = Some(done.rate());
+    Ok(done.rate())
+}
+
+/// Calls at half the rate that was the most.
+fn at_half(
+    running: &Running,
+    options: &Options,
+    series: &Series,
+    walk: &Walk,
+) -> anyhow::Result<(Outcome, Outcome)> {
+    eprintln!("at half the rate");
+    let load = |most: &Rounds| Load { rate: Some(most.median() / 2.0), ..options.full() };
+    let file = running.file.target("file", options.people);
+    let ldap = running.ldap.target("calls", options.people);
+    Ok((
+        client::run("getOTP at half", &file, Work::Calls, load(&series.file), &walk.file)?,
+        client::run("getOTP at half", &ldap, Work::Calls, load(&series.slapd), &walk.ldap)?,
+    ))
+}
+
+/// A code that is told again costs no write, so it must not be among what is measured.
+fn only_new_codes(running: &Running) -> anyhow::Result<()> {
+    for server in [&running.file, &running.ldap] {
+        let (new, again) = server.told()?;
+        ensure!(new > 0.0, "the metrics do not say that codes were made");
+        ensure!(
+            again <= new / 1000.0,
+            "{again} codes were told again beside {new} new ones, which is cheaper: give --people \
+             more than are called in 5 s"
+        );
+    }
+    Ok(())
+}
+
+/// Starts dialpass a few times, with a thousand people, and leaves the last one alone for a while.
+fn start_and_rest(place: &Place, table: &mut Table) -> anyhow::Result<()> {
+    let file = file_tenant("file", SHORT, Quotas::InEarnest, &place.people_file(1000)?);
+    let store = place.folder.join("idle.db");
+    let mut ready = Rounds::default();
+    for _ in 0..7 {
+        let started = place.dialpass("idle", &store, std::slice::from_ref(&file))?;
+        ready.0.push(started.ready_after.as_secs_f64() * 1000.0);
+        fs::remove_file(&store)?;
+    }
+    let idle = place.dialpass("idle", &store, &[file])?;
+    thread::sleep(Duration::from_secs(2));
+    let resident = idle.process.resident()?;
+    let after = ready.median();
+    let what = "ready after (first answer over TLS), ms";
+    table.judge(what, format!("{after:.0}"), after, Goal::Below(200.0));
+    table.judge("resident when idle, MiB", format!("{resident:.1}"), resident, Goal::Below(40.0));
+    Ok(())
+}
+
+fn rows(table: &mut Table, series: &Series) {
+    let Series { bare, file, slapd, login, by_number, adapter, by_name, bind, .. } = series;
+    table.note("bare actix-web server", bare.as_rate());
+    table.note("getOTP, file directory, SQLite, new codes", file.as_rate());
+    let share = file.of(bare);
+    table.judge("  to the bare server", share.as_ratio(), share.median(), Goal::AtLeast(0.5));
+
+    table.note("search by number alone, by the LDAP library", by_number.as_rate());
+    table.note("  the same by dialpass's adapter", adapter.as_rate());
+    table.note("getOTP, OpenLDAP, SQLite, new codes", slapd.as_rate());
+    let sum = file.then(by_number);
+    table.note("  1 / (1/getOTP with a file + 1/search)", sum.as_rate());
+    let share = slapd.of(&sum);
+    table.judge("  to that", share.as_ratio(), share.median(), Goal::AtLeast(0.9));
+
+    table.note("search by name alone, by the LDAP library", by_name.as_rate());
+    table.note("{SSHA} bind alone, by the LDAP library", bind.as_rate());
+    table.note("validateOTP, OpenLDAP, SQLite", login.as_rate());
+    let sum = file.then(by_name).then(bind);
+    table.note("  1 / (1/getOTP with a file + 1/search + 1/bind)", sum.as_rate());
+    let share = login.of(&sum);
+    table.judge("  to that", share.as_ratio(), share.median(), Goal::AtLeast(0.9));
+}
+
+fn micros(rounds: &Rounds) -> String {
+    format!("{:.0} µs a request", rounds.median())
+}
+
+fn latency(table: &mut Table, what: &str, outcome: &Outcome, judged: bool) {
+    let (middle, slow) = (outcome.percentile(0.5), outcome.percentile(0.99));
+    let rate = crate::table::thousands(outcome.rate());
+    table.note(&format!("{what} ({rate}/s): p50, ms"), format!("{middle:.2}"));
+    if judged {
+        table.judge("  p99, ms", format!("{slow:.2}"), slow, Goal::Below(5.0));
+    } else {
+        table.note("  p99, ms", format!("{slow:.2}"));
+    }
+}

@@ -1,0 +1,347 @@
+//! The programs that are measured, started on loopback in the benchmark's folder and killed when
+//! they are dropped: dialpass, the bare server, OpenLDAP.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use rustls::ClientConfig;
+use sha2::{Digest, Sha256};
+
+use crate::client::{self, Connection, TOKEN, Target};
+use crate::ldap::{Server, USER_FILTER};
+use crate::people::{self, ACCOUNT, BASE, PASSWORD};
+
+/// Where everything is.
+pub struct Place {
+    /// The benchmark's folder.
+    pub folder: PathBuf,
+    /// The program.
+    pub dialpass: PathBuf,
+    /// Trusts the certificates in the folder.
+    pub tls: Arc<ClientConfig>,
+    /// The key that codes derive from.
+    pub server_key: [u8; 32],
+}
+
+impl Place {
+    /// Makes the certificates and the server key.
+    pub fn new(folder: PathBuf, dialpass: PathBuf) -> anyhow::Result<Self> {
+        let certificates = folder.join("certs");
+        let made = Command::new(&dialpass)
+            .args(["dev-certs", "--force", "--dir"])
+            .arg(&certificates)
+            .stdout(Stdio::null())
+            .status()
+            .with_context(|| format!("{} cannot be run", dialpass.display()))?;
+        ensure!(made.success(), "dialpass dev-certs failed");
+        let mut server_key = [0; 32];
+        getrandom::fill(&mut server_key).map_err(|error| anyhow!("no random bits: {error}"))?;
+        fs::write(folder.join("server-key.hex"), hex::encode(server_key))?;
+        let tls = client::tls(&certificates.join("ca.pem"))?;
+        Ok(Self { folder, dialpass, tls, server_key })
+    }
+
+    /// A people file of this many.
+    pub fn people_file(&self, people: u32) -> anyhow::Result<PathBuf> {
+        let path = self.folder.join(format!("people-{people}.toml"));
+        if !path.exists() {
+            people::write_toml(people, &mut BufWriter::new(File::create(&path)?))?;
+        }
+        Ok(path)
+    }
+
+    /// Starts a program, and notes its id for the script, which kills what is left at its end.
+    fn spawn(&self, name: &str, command: &mut Command) -> anyhow::Result<Process> {
+        let log = File::create(self.folder.join(format!("{name}.log")))?;
+        let begun = Instant::now();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{name} cannot be started"))?;
+        let mut ids =
+            OpenOptions::new().append(true).create(true).open(self.folder.join("pids"))?;
+        writeln!(ids, "{}", child.id())?;
+        Ok(Process { child, begun, log: self.folder.join(format!("{name}.log")) })
+    }
+
+    /// Starts the bare server.
+    pub fn bare(&self) -> anyhow::Result<Http> {
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("bare").arg(address.to_string()).arg(self.folder.join("certs"));
+        Http::start(self.spawn("bare", &mut command)?, address, address, &self.tls)
+    }
+
+    /// Starts dialpass with these tenants and a store of its own at `store`.
+    pub fn dialpass(&self, name: &str, store: &Path, tenants: &[String]) -> anyhow::Result<Http> {
+        let (address, ops) = (free_address()?, free_address()?);
+        let config = self.folder.join(format!("{name}.toml"));
+        fs::write(&config, configuration(address, ops, store, tenants))?;
+        let mut command = Command::new(&self.dialpass);
+        command.arg("serve").arg("--config").arg(&config);
+        Http::start(self.spawn(name, &mut command)?, address, ops, &self.tls)
+    }
+
+    /// Fills a directory server's database and starts it.
+    pub fn slapd(&self, people: u32) -> anyhow::Result<Slapd> {
+        let folder = self.folder.join(format!("slapd-{people}"));
+        fs::create_dir_all(folder.join("db"))?;
+        let config = folder.join("slapd.conf");
+        fs::write(&config, slapd_conf(&folder))?;
+        let begun = Instant::now();
+        let mut adding = Command::new(tool("slapadd"))
+            .args(["-q", "-f"])
+            .arg(&config)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(File::create(folder.join("slapadd.log"))?)
+            .spawn()
+            .context("slapadd cannot be started")?;
+        let input = adding.stdin.take().context("slapadd takes no input")?;
+        people::write_ldif(people, &ssha(PASSWORD)?, &mut BufWriter::new(input))?;
+        ensure!(adding.wait()?.success(), "slapadd failed: see {}", folder.display());
+        eprintln!("  {people} people put into slapd in {:.0} s", begun.elapsed().as_secs_f64());
+
+        let port = free_address()?.port();
+        let mut command = Command::new(tool("slapd"));
+        command.args(["-d", "0", "-f"]).arg(&config);
+        command.arg("-h").arg(format!("ldap://127.0.0.1:{port}"));
+        let mut process = self.spawn(&format!("slapd-{people}"), &mut command)?;
+        let end = Instant::now() + Duration::from_secs(30);
+        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            process.must_run(end)?;
+            thread::sleep(Duration::from_millis(20));
+        }
+        let server = Server { port, people, bind_dn: ACCOUNT, bind_password: PASSWORD };
+        Ok(Slapd { process, server })
+    }
+}
+
+/// A running program.
+pub struct Process {
+    child: Child,
+    /// When it was started.
+    begun: Instant,
+    log: PathBuf,
+}
+
+impl Process {
+    fn must_run(&mut self, end: Instant) -> anyhow::Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            bail!("{} ended ({status}):\n{log}", self.log.display());
+        }
+        ensure!(Instant::now() < end, "{} does not become ready", self.log.display());
+        Ok(())
+    }
+
+    /// Resident memory, in MiB.
+    pub fn resident(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: f64 =
+            line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?.parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// Processor time used so far, in seconds.
+    pub fn processor(&self) -> anyhow::Result<f64> {
+        processor(&self.child.id().to_string())
+    }
+}
+
+/// Processor time that a process has used, in seconds.
+pub fn processor(process: &str) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The fields after the name, which may hold blanks: proc(5), utime is 14 and stime 15.
+    let (_, rest) = stat.rsplit_once(')').context("no name")?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let ticks = |at: usize| -> anyhow::Result<f64> {
+        Ok(fields.get(at).context("a short line")?.parse::<f64>()?)
+    };
+    // USER_HZ is 100 on every Linux that Debian runs on.
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A directory server.
+pub struct Slapd {
+    pub process: Process,
+    pub server: Server,
+}
+
+/// A server that answers the API.
+pub struct Http {
+    pub process: Process,
+    address: SocketAddr,
+    ops: SocketAddr,
+    tls: Arc<ClientConfig>,
+    /// From its start to its first answer.
+    pub ready_after: Duration,
+}
+
+impl Http {
+    fn start(
+        mut process: Process,
+        address: SocketAddr,
+        ops: SocketAddr,
+        tls: &Arc<ClientConfig>,
+    ) -> anyhow::Result<Self> {
+        let target = Target { address, tls: Arc::clone(tls), tenant: "file", people: 1 };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let end = process.begun + Duration::from_mins(2);
+        while runtime.block_on(probe(&target)).is_err() {
+            process.must_run(end)?;
+            thread::sleep(Duration::from_millis(1));
+        }
+        let ready_after = process.begun.elapsed();
+        Ok(Self { process, address, ops, tls: Arc::clone(tls), ready_after })
+    }
+
+    /// As the client sees one of its tenants.
+    pub fn target(&self, tenant: &'static str, people: u32) -> Target {
+        Target { address: self.address, tls: Arc::clone(&self.tls), tenant, people }
+    }
+
+    /// Waits until all dependencies are up.
+    pub fn wait_until_all_is_up(&mut self) -> anyhow::Result<()> {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            if client::get(self.ops, "/readyz")?.contains("\"ready\": true") {
+                return Ok(());
+            }
+            self.process.must_run(end)?;
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// How many calls were told a new code, and how many a code they had been told before.
+    pub fn told(&self) -> anyhow::Result<(f64, f64)> {
+        let metrics = client::get(self.ops, "/metrics")?;
+        let count = |reason: &str| -> f64 {
+            let lines = metrics.lines().filter(|line| {
+                line.starts_with("dialpass_decisions_total{")
+                    && line.contains(&format!("reason=\"{reason}\""))
+            });
+            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        };
+        Ok((count("issued"), count("repeated")))
+    }
+}
+
+async fn probe(target: &Target) -> anyhow::Result<u16> {
+    let mut connection = Connection::open(target).await?;
+    connection.probe().await
+}
+
+/// An address on loopback that was free a moment ago.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+fn configuration(listen: SocketAddr, ops: SocketAddr, store: &Path, tenants: &[String]) -> String {
+    // What protects a node and its users from floods would stop a benchmark, so it is set as wide
+    // as it goes; each check is still made.
+    let wide = "{ burst = 10000000, per = \"1s\" }";
+    format!(
+        "[server]\nlisten = \"{listen}\"\n\
+         [server.tls]\ncertificate = \"certs/server.pem\"\nprivate_key = \"certs/server.key\"\n\
+         [server.limits]\nrequests_per_client = {wide}\nrequests_per_address = {wide}\n\
+         calls_per_caller = {wide}\n\
+         [ops]\nlisten = \"{ops}\"\n\
+         [store]\nurl = \"sqlite:{}\"\n\
+         [keys]\nserver_key_file = \"server-key.hex\"\n\n{}",
+        store.display(),
+        tenants.join("\n"),
+    )
+}
+
+/// A tenant's quotas.
+#[derive(Clone, Copy)]
+pub enum Quotas {
+    /// The defaults' spans: rows stay as long as in earnest.
+    InEarnest,
+    /// Any number of calls by the same few people.
+    Open,
+}
+
+/// A tenant with the benchmark's one client. `lifetime` in seconds; a call is told its code again
+/// for half of it.
+fn tenant(id: &str, lifetime: u32, quotas: Quotas, password: &str, directory: &str) -> String {
+    let span = match quotas {
+        Quotas::InEarnest => "10m",
+        Quotas::Open => "1ms",
+    };
+    let token = hex::encode(Sha256::digest(TOKEN.as_bytes()));
+    format!(
+        "[[tenants]]\nid = \"{id}\"\ncountry = \"SE\"\n\
+         [tenants.otp]\nlifetime = \"{lifetime}s\"\n\
+         [tenants.login]\npassword = \"{password}\"\n\
+         [tenants.limits]\ncodes_per_user = {{ burst = 1000, per = \"{span}\" }}\n\
+         calls_per_number = {{ burst = 1000, per = \"{span}\" }}\n\
+         [tenants.directory]\n{directory}\n\
+         [[tenants.clients]]\nname = \"load\"\noperations = [\"getOTP\", \"validateOTP\"]\n\
+         bearer = {{ token_sha256 = \"{token}\" }}\n"
+    )
+}
+
+/// A tenant whose people are in a file; they log in by their code alone.
+pub fn file_tenant(id: &str, lifetime: u32, quotas: Quotas, people: &Path) -> String {
+    let directory = format!("kind = \"file\"\nfile = \"{}\"", people.display());
+    tenant(id, lifetime, quotas, "not-asked", &directory)
+}
+
+/// A tenant whose people are in a directory server.
+pub fn ldap_tenant(id: &str, lifetime: u32, quotas: Quotas, server: &Server) -> String {
+    let directory = format!(
+        "kind = \"ldap\"\nservers = [\"ldap://127.0.0.1:{}\"]\nbind_dn = \"{}\"\n\
+         bind_password = \"{}\"\nbase_dn = \"{BASE}\"\nuser_filter = \"{USER_FILTER}\"",
+        server.port, server.bind_dn, server.bind_password,
+    );
+    tenant(id, lifetime, quotas, "required", &directory)
+}
+
+fn slapd_conf(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\n\
+         include /etc/ldap/schema/inetorgperson.schema\n\
+         modulepath /usr/lib/ldap\nmoduleload back_mdb\n\
+         pidfile {folder}/slapd.pid\nargsfile {folder}/slapd.args\nloglevel none\n\
+         database mdb\nsuffix \"{BASE}\"\ndirectory {folder}/db\nmaxsize 17179869184\n\
+         index objectClass eq\nindex uid eq\nindex mobile eq\nindex telephoneNumber eq\n\
+         access to attrs=userPassword by anonymous auth by * none\naccess to * by * read\n"
+    )
+}
+
+/// Debian keeps servers where only root looks for programs.
+fn tool(name: &str) -> PathBuf {
+    let there = Path::new("/usr/sbin").join(name);
+    if there.exists() { there } else { PathBuf::from(name) }
+}
+
+/// A password as `{SSHA}`, by OpenLDAP's own tool.
+fn ssha(password: &str) -> anyhow::Result<String> {
+    let made = Command::new(tool("slappasswd"))
+        .args(["-h", "{SSHA}", "-s", password])
+        .output()
+        .context("slappasswd cannot be started")?;
+    ensure!(made.status.success(), "slappasswd failed");
+    Ok(String::from_utf8(made.stdout)?.trim().to_owned())
+}
