@@ -144,7 +144,7 @@ fn fill(path: &Path, people: u32, server_key: &[u8; 32]) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(SqliteStore::open(path, Duration::from_secs(10), Arc::clone(&clock))?);
     let next = Arc::new(AtomicU64::new(0));
-    let key = ServerKey::new(*server_key).id();
+    let key = ServerKey::new(*server_key).id().clone();
     let plan = NumberingPlan::for_country("SE").context("a country")?;
     let tenant = TenantId::parse("file").context("a tenant id")?;
     runtime.block_on(async {

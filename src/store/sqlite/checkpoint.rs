@@ -18,13 +18,13 @@ use super::link::Beside;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Frames not yet copied from which on copying begins: 4 MiB.
-const PASSIVE_FRAMES: i64 = 1024;
+const PASSIVE_FRAMES: i64 = 2 * 1024;
 
-/// Frames in the log from which on it has to start over: 16 MiB.
-const RESTART_FRAMES: i64 = 4 * 1024;
+/// Frames in the log from which on it has to start over: 32 MiB.
+const RESTART_FRAMES: i64 = 16 * 1024;
 
-/// Frames in the log from which on it is cut: 64 MiB.
-const TRUNCATE_FRAMES: i64 = 16 * 1024;
+/// Frames in the log from which on it is cut: 128 MiB.
+const TRUNCATE_FRAMES: i64 = 64 * 1024;
 
 /// Checkpoints until `stop` is gone.
 pub(super) fn keep_short(beside: &Arc<Beside>, slot: usize, stop: &Receiver<()>) {

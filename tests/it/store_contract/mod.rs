@@ -128,7 +128,7 @@ pub fn grant(mark: u64, now: Timestamp) -> Grant {
     nonce[..8].copy_from_slice(&mark.to_be_bytes());
     let lifetime = i64::try_from(LIFETIME.as_secs()).expect("small");
     Grant {
-        key_id: ServerKey::new([7; 32]).id(),
+        key_id: ServerKey::new([7; 32]).id().clone(),
         nonce,
         issued_at: now.as_secs(),
         expires_at: now.as_secs() + lifetime,
