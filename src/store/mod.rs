@@ -14,7 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
 use crate::domain::otp::KeyId;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::policy::{Limits, Quota};
+use crate::domain::policy::Limits;
 
 /// Why the store gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -183,16 +183,4 @@ pub trait StoreHealth: Send + Sync {
     /// # Errors
     /// [`StoreError`] if it does not answer.
     async fn ready(&self) -> Result<(), StoreError>;
-}
-
-/// How long a quota's events count, where no event is newer.
-#[must_use]
-pub fn longest_span(limits: &Limits) -> Duration {
-    let spans: [Quota; 4] = [
-        limits.codes_per_user,
-        limits.calls_per_number,
-        limits.wrong_passwords_per_user,
-        limits.wrong_codes_per_user,
-    ];
-    spans.iter().map(|quota| quota.per).max().unwrap_or_default()
 }
