@@ -30,7 +30,7 @@ use crate::http::called_in_otp;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::{ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
-use crate::http::tls::{self, TlsState};
+use crate::http::tls::{self, TlsGeneration, TlsState};
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::{logs, metrics};
 
@@ -39,6 +39,10 @@ const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
 
 /// Longest that a stop waits for the listeners' threads to let go of the store.
 const LET_GO: Duration = Duration::from_secs(1);
+
+/// How much longer than its deadline a connection may take over a request before it is cut: the
+/// handler answers at the deadline, and whoever is not heard by then never is.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -113,12 +117,23 @@ struct Listener {
 ///
 /// # Errors
 /// [`ConfigError`].
-pub fn check(source: &Source, runtime: &Handle) -> Result<(Config, Prepared), ConfigError> {
+pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> {
     let config = source.load()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let prepared = Prepared::new(&source.path, &config, &clock, runtime)?;
-    load_tls(&source.path, &config)?;
-    Ok((config, prepared))
+    let tls = load_tls(&source.path, &config)?;
+    let warnings = tls.and_then(|tls| tls.current().trouble(clock.now())).into_iter().collect();
+    Ok(Checked { config, prepared, warnings })
+}
+
+/// A configuration that can be used.
+pub struct Checked {
+    /// The configuration.
+    pub config: Config,
+    /// What it makes.
+    pub prepared: Prepared,
+    /// What an administrator should know all the same.
+    pub warnings: Vec<String>,
 }
 
 fn load_tls(file: &Path, config: &Config) -> Result<Option<TlsState>, ConfigError> {
@@ -141,9 +156,10 @@ impl App {
         let config = source.load()?;
         let audit_file = match &config.audit.file {
             Some(path) => Some(logs::AuditFile::open(path.clone()).map_err(|error| {
+                let found = format!("{}, which cannot be opened ({error})", path.display());
                 Report(&source.path).problem(
                     "audit.file",
-                    &error,
+                    &found,
                     "a file that this user may append to",
                 )
             })?),
@@ -309,6 +325,7 @@ fn public_listener(
     let (listener, address) = bind("server.listen", config.server.listen)?;
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
+        request_limit: config.server.request_deadline + SLACK,
         ..ListenerSettings::default()
     };
     if let Some(workers) = config.server.workers {
@@ -334,9 +351,17 @@ fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> 
     Ok(Listener { server, address })
 }
 
+/// Tells operators when the server's certificate expires, and warns if that is soon or was.
+fn report_certificate(tls: &TlsGeneration) {
+    metrics::certificate_expiry(tls.certificate_expires_at);
+    if let Some(trouble) = tls.trouble(SystemClock.now()) {
+        tracing::error!(%trouble, "clients that check certificates refuse this server, or soon will");
+    }
+}
+
 fn watch_certificates(tls: Option<&Arc<TlsState>>, prepared: &Prepared) {
     if let Some(tls) = tls {
-        metrics::certificate_expiry(tls.current().certificate_expires_at);
+        report_certificate(&tls.current());
         tokio::spawn(tls.watch(LOOK_AT_CERTIFICATES));
     }
     if let Some(forwarded_ca) = prepared.forwarded_ca() {

@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::prepare::{Lasting, Prepared, Report, tls_settings};
-use super::{LOOK_AT_CERTIFICATES, Source, named};
+use super::{LOOK_AT_CERTIFICATES, Source, named, report_certificate};
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
 use crate::http::gateway::CurrentGateway;
 use crate::http::ops::Ops;
 use crate::http::tls::{self, TlsState};
-use crate::telemetry::{logs, metrics};
+use crate::telemetry::logs;
 
 /// Longest that a new reading of the configuration waits for its directories to be reached before
 /// it takes the place of the old one.
@@ -63,7 +63,7 @@ impl Reload {
                     "certificates, keys and lists in PEM that belong together",
                 )
             })?;
-            metrics::certificate_expiry(tls.certificate_expires_at);
+            report_certificate(&tls);
         }
         if let Some(forwarded_ca) = prepared.forwarded_ca() {
             runtime.spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));
@@ -100,6 +100,7 @@ impl Reload {
         let changes = [
             ("server.listen", old.server.listen != new.server.listen),
             ("server.tls", old.server.tls.is_some() != new.server.tls.is_some()),
+            ("server.request_deadline", old.server.request_deadline != new.server.request_deadline),
             ("server.workers", old.server.workers != new.server.workers),
             ("server.shutdown_timeout", old.server.shutdown_timeout != new.server.shutdown_timeout),
             (

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(text: &str, path: PathBuf, tenant: Option<String>) -> Ended {
     let source = source(path);
-    let (config, prepared) = app::check(&source, &Handle::current())?;
+    let app::Checked { config, prepared, .. } = app::check(&source, &Handle::current())?;
     let ids: Vec<&str> = config.tenants.iter().map(|tenant| tenant.id.as_str()).collect();
     let chosen = match (&tenant, config.tenants.as_slice()) {
         (None, [only]) => Some(only),

@@ -153,9 +153,12 @@ fn serve(config: PathBuf) -> Ended {
 fn check_config(path: PathBuf) -> Ended {
     let source = source(path);
     runtime()?.block_on(async {
-        let (config, _) = app::check(&source, &Handle::current())?;
-        for tenant in &config.tenants {
+        let checked = app::check(&source, &Handle::current())?;
+        for tenant in &checked.config.tenants {
             println!("tenant {}: {} clients", tenant.id, tenant.clients.len());
+        }
+        for warning in &checked.warnings {
+            println!("warning: {warning}");
         }
         println!("{}: good", source.path.display());
         Ok(ExitCode::SUCCESS)

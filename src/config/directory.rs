@@ -171,7 +171,7 @@ fn ldap(
     let base_dn = needed("base_dn", raw.base_dn, "ou=people,dc=example,dc=com");
     let attributes =
         attributes(key, raw.phone_attributes, raw.username_attribute, raw.id_attribute, problems);
-    let most = server.request_deadline / 2;
+    let most = (server.request_deadline / 2).max(Duration::from_millis(50));
     let timeout = problems.span(
         &format!("{key}.timeout"),
         raw.timeout,
@@ -288,6 +288,10 @@ fn is_attribute(name: &str) -> bool {
 /// Refuses a URL that is not an LDAP server's, and a password in clear beyond this machine.
 fn server_url(key: &str, text: &str, plain_allowed: bool, problems: &mut Problems) {
     let accepted = "ldap://HOST[:PORT] or ldaps://HOST[:PORT]";
+    if text.contains('@') {
+        problems.add(key, "a URL with an account in it", accepted);
+        return;
+    }
     let Ok(url) = reqwest::Url::parse(text) else {
         problems.add(key, format!("{text:?}"), accepted);
         return;

@@ -1,12 +1,11 @@
 //! The configuration as written: every key of every section, before it is checked.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::error::ConfigError;
-use super::values::{Network, QuotaValue, SecretText, Sha256Hex, Span};
+use super::values::{Address, Network, QuotaValue, SecretText, Sha256Hex, Span};
 
 /// What an environment variable that sets a key starts with.
 const PREFIX: &str = "DIALPASS_";
@@ -33,7 +32,7 @@ pub(super) struct RawConfig {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawServer {
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Address>,
     pub request_deadline: Option<Span>,
     pub shutdown_timeout: Option<Span>,
     pub workers: Option<usize>,
@@ -79,7 +78,7 @@ pub(super) struct RawFlood {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawOps {
     pub enabled: Option<bool>,
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Address>,
 }
 
 #[derive(Deserialize, Default)]
@@ -318,6 +317,7 @@ pub(super) fn read(
         let found = format!("a line that is not TOML: {}", one_line(error.message()));
         ConfigError::one(file, &format!("line {line}"), &found, "TOML 1.0")
     })?;
+    let mut overridden = Vec::new();
     for (name, value) in environment {
         // A name without a section, such as DIALPASS_HOME, is somebody else's.
         if let Some(path) = name.strip_prefix(PREFIX).filter(|path| path.contains("__")) {
@@ -329,6 +329,7 @@ pub(super) fn read(
                     "DIALPASS_SECTION__KEY for a key of a section, such as DIALPASS_SERVER__LISTEN",
                 )
             })?;
+            overridden.push((path.replace("__", ".").to_lowercase(), name));
         }
     }
     serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
@@ -343,7 +344,10 @@ pub(super) fn read(
         {
             key = if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
         }
-        ConfigError::one(file, &key, &found, &accepted)
+        match overridden.iter().find(|(path, _)| *path == key) {
+            Some((_, name)) => ConfigError::one(Path::new("environment"), name, &found, &accepted),
+            None => ConfigError::one(file, &key, &found, &accepted),
+        }
     })
 }
 
@@ -379,6 +383,11 @@ fn explain(message: &str) -> (String, String) {
                 .replace("unknown variant", "the unknown value")
                 .replace("invalid type: ", "")
                 .replace("invalid value: ", "");
+            let accepted = match accepted {
+                "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not too large",
+                "struct QuotaValue" => "{ burst = 5, per = \"10m\" }",
+                other => other.trim_start_matches("struct "),
+            };
             (found, accepted.to_owned())
         }
         None => (message.to_owned(), "see config/default.toml".to_owned()),

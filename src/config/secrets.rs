@@ -45,7 +45,8 @@ pub(super) fn secret(
         }
     };
     if secret.expose_secret().is_empty() {
-        problems.add(&key, "an empty secret", "a secret of at least one character");
+        let key = if file.is_some() { &file_key } else { &key };
+        problems.add(key, "an empty secret", "a secret of at least one character");
         return None;
     }
     Some(secret)

@@ -179,7 +179,7 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Option<Config> {
 }
 
 fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
-    let listen = raw.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8443)));
+    let listen = raw.listen.map_or(SocketAddr::from(([127, 0, 0, 1], 8443)), |address| address.0);
     let secs = Duration::from_secs;
     let request_deadline = problems.span(
         "server.request_deadline",
@@ -295,7 +295,7 @@ fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsC
     if raw.enabled == Some(false) {
         return None;
     }
-    let listen = raw.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090)));
+    let listen = raw.listen.map_or(SocketAddr::from(([127, 0, 0, 1], 9090)), |address| address.0);
     if listen == public && listen.port() != 0 {
         problems.add("ops.listen", listen, "an address other than server.listen");
     }

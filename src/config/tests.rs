@@ -31,7 +31,7 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
     let tenant = |extra: &str| format!("{TENANT}{extra}");
     for (text, key, says) in [
         ("[server]\nlisen='x'".to_owned(), "server.lisen", "unknown key `lisen`"),
-        ("[server]\nlisten=5".to_owned(), "server.listen", "integer `5`"),
+        ("[server]\nlisten=5".to_owned(), "server.listen", "found 5"),
         (
             "[server]\nrequest_deadline='3x'".to_owned(),
             "server.request_deadline",
@@ -114,6 +114,13 @@ fn no_error_shows_a_secret() {
         let problem = problem(&text);
         assert!(!problem.contains("s3cr3t"), "{problem}");
     }
+    let account = TENANT.replace("ldap://127", "ldap://u:s3cr3t@127");
+    assert!(!problem(&account).contains("s3cr3t"));
+    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let empty = format!(
+        "{TENANT}[[tenants.clients]]\nname='c'\noperations=['getOTP']\nbearer={{token_sha256='{nothing}'}}"
+    );
+    assert!(problem(&empty).contains("empty secret"));
     let config = read(TENANT).expect("good");
     let shown = format!("{config:?}");
     assert!(!shown.contains("s3cr3t") && !shown.contains(&KEY[..32]), "{shown}");
@@ -132,6 +139,8 @@ fn the_environment_overrides_the_file() {
     assert_eq!(config.server.workers, Some(3));
     let error = set("DIALPASS_SERVER__LISEN", "x").expect_err("no such key");
     assert!(error.to_string().contains("lisen"), "{error}");
+    let error = set("DIALPASS_SERVER__LISTEN", "localhost").expect_err("no address");
+    assert!(error.to_string().starts_with("environment: DIALPASS_SERVER__LISTEN: "), "{error}");
     assert!(set("DIALPASS_HOME", "x").is_ok(), "not a key's name");
 }
 

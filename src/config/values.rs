@@ -2,7 +2,7 @@
 //! `Debug` never show.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -53,6 +53,12 @@ impl<'de> Deserialize<'de> for SecretText {
     }
 }
 
+/// The SHA-256 of nothing, which some tools print when they are given nothing.
+const EMPTY_SHA256: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
 /// A SHA-256 value as 64 hexadecimal digits. An error shows only how long the text was, because
 /// people put the secret itself here.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,6 +84,9 @@ impl<'de> Deserialize<'de> for Sha256Hex {
         let mut digest = [0; 32];
         hex::decode_to_slice(text.trim(), &mut digest)
             .map_err(|_| refuse(format!("text of {} characters", text.chars().count())))?;
+        if digest == EMPTY_SHA256 {
+            return Err(refuse("the SHA-256 of an empty secret".to_owned()));
+        }
         Ok(Self(digest))
     }
 }
@@ -107,5 +116,21 @@ impl<'de> Deserialize<'de> for Network {
                     "invalid value: {text:?}, expected an address (10.1.2.3) or a network (10.0.0.0/8)"
                 ))
             })
+    }
+}
+
+/// An IP address and a port to listen on.
+#[derive(Debug, Clone, Copy)]
+pub struct Address(pub SocketAddr);
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const ACCEPTED: &str = "an IP address and a port, such as \"127.0.0.1:8443\"";
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => text.parse().map(Self).map_err(|_| {
+                de::Error::custom(format!("invalid value: {text:?}, expected {ACCEPTED}"))
+            }),
+            other => Err(de::Error::custom(format!("invalid type: {other}, expected {ACCEPTED}"))),
+        }
     }
 }

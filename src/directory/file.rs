@@ -96,9 +96,9 @@ impl People {
         for (index, person) in file.people.into_iter().enumerate() {
             let username = person.username;
             let at = |key: &str| format!("people[{index}] ({username:?}).{key}");
-            if TypedName::parse(&username).is_none() {
+            if TypedName::parse(&username).is_none() || username.trim() != username {
                 return Err(format!(
-                    "{}: found {username:?}; accepted: 1 to 256 characters, no control characters",
+                    "{}: found {username:?}; accepted: 1 to 256 characters, none of them control characters, no blanks around them",
                     at("username")
                 ));
             }

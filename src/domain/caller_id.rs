@@ -103,7 +103,13 @@ fn inside_angle_brackets(text: &str) -> Result<&str, NoNumber> {
     let Some((address, _parameters)) = rest.split_once('>') else {
         return Err(NoNumber::Unparseable);
     };
-    let name = name.trim().trim_matches('"');
+    let name = name.trim();
+    let quoted = name.len() >= 2 && name.starts_with('"') && name.ends_with('"');
+    if !quoted && name.contains(['<', '>']) {
+        // Two addresses: which of them calls is not for us to guess.
+        return Err(NoNumber::Unparseable);
+    }
+    let name = name.trim_matches('"');
     if !name.is_empty() && is_withheld_word(name) {
         return Err(NoNumber::Withheld);
     }
@@ -267,6 +273,7 @@ mod tests {
             "sip:+46701234567",
             "http://x/+46701234567",
             "<+46701234567",
+            "<sip:+46703331001@h> <sip:+46701234567@h>",
             "+46701234567,+46701234568",
             "070*",
             "#31#0701234567",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, Accept, Header, HeaderValue};
+use actix_web::http::header::{self, Accept, Header, HeaderValue, Quality};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
@@ -258,7 +258,7 @@ pub fn wants(request: &HttpRequest) -> Wants {
     let plain = quality("text/plain").map(|(quality, _)| quality);
     let problem = quality("application/problem+json");
     Wants {
-        plain_text: plain > json,
+        plain_text: plain > json && plain > Some(Quality::ZERO),
         problem: problem.is_some_and(|(quality, named)| named && Some(quality) >= json),
     }
 }
@@ -282,6 +282,7 @@ mod tests {
             "application/json",
             "application/json, text/plain, */*",
             "text/plain;q=0.5, application/json",
+            "text/plain;q=0",
             "nonsense",
         ] {
             assert!(!accept(json).plain_text, "{json}");

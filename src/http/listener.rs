@@ -23,6 +23,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
 use super::certificate::ClientCertificate;
+use super::paced::Paced;
 use super::tls::TlsState;
 
 /// What bounds a listener's work.
@@ -34,6 +35,8 @@ pub struct ListenerSettings {
     pub shutdown_timeout: Duration,
     /// How long a connection may take to send a request's head.
     pub request_head_timeout: Duration,
+    /// How long a request may take from its first byte to its answer's, whatever else happens.
+    pub request_limit: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// How long a connection may take to finish its TLS handshake, waiting for its turn included.
@@ -50,6 +53,7 @@ impl Default for ListenerSettings {
             workers: std::thread::available_parallelism().map_or(2, usize::from).min(512),
             shutdown_timeout: Duration::from_secs(10),
             request_head_timeout: Duration::from_secs(5),
+            request_limit: Duration::from_secs(15),
             keep_alive: Duration::from_secs(75),
             handshake_timeout: Duration::from_secs(5),
             max_handshakes: 512,
@@ -88,16 +92,23 @@ where
         timeout: settings.handshake_timeout,
     });
     let settings = settings.clone();
+    let (limit, pause) = (settings.request_limit, pause(&settings));
     let server = server.listen(name, listener, move || {
         let door = Arc::clone(&door);
         let app = app().into_factory().map_err(|error| error.into().error_response());
         let http = http(&settings, address, stopping.clone())
             .secure()
-            .on_connect_ext(keep_certificate)
+            .on_connect_ext(|stream: &Paced<TlsStream<TcpStream>>, data| {
+                data.insert(stream.began());
+                keep_certificate(stream.stream(), data);
+            })
             .finish(map_config(app, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
             let door = Arc::clone(&door);
-            async move { door.enter(stream).await.ok_or(()) }
+            async move {
+                let (stream, peer) = door.enter(stream).await.ok_or(())?;
+                Ok((Paced::new(stream, limit, pause), Protocol::Http1, peer))
+            }
         })
         .and_then(http.map_err(drop))
     })?;
@@ -127,13 +138,28 @@ where
     let server = server(settings);
     let stopping = server.graceful_shutdown_signal();
     let settings = settings.clone();
+    let (limit, pause) = (settings.request_limit, pause(&settings));
     let server = server.listen(name, listener, move || {
         let app = app().into_factory().map_err(|error| error.into().error_response());
-        http(&settings, address, stopping.clone())
-            .finish(map_config(app, |()| AppConfig::default()))
-            .tcp()
+        let http = http(&settings, address, stopping.clone())
+            .on_connect_ext(|stream: &Paced<TcpStream>, data| {
+                data.insert(stream.began());
+            })
+            .finish(map_config(app, |()| AppConfig::default()));
+        fn_service(move |stream: TcpStream| async move {
+            let peer = stream.peer_addr().ok();
+            // Answers are small; waiting to fill a packet would only delay them.
+            stream.set_nodelay(true).map_err(drop)?;
+            Ok((Paced::new(stream, limit, pause), Protocol::Http1, peer))
+        })
+        .and_then(http.map_err(drop))
     })?;
     Ok(server.run())
+}
+
+/// The HTTP library ends idle connections itself; this is for those that it does not see as idle.
+fn pause(settings: &ListenerSettings) -> Duration {
+    settings.keep_alive + Duration::from_secs(5)
 }
 
 fn server(settings: &ListenerSettings) -> ServerBuilder {
@@ -183,14 +209,14 @@ struct Door {
     timeout: Duration,
 }
 
-type Entered = (TlsStream<TcpStream>, Protocol, Option<SocketAddr>);
+type Entered = (TlsStream<TcpStream>, Option<SocketAddr>);
 
 impl Door {
     async fn enter(&self, stream: TcpStream) -> Option<Entered> {
         let peer = stream.peer_addr().ok();
         let shown = peer.map(|peer| peer.to_string()).unwrap_or_default();
         match tokio::time::timeout(self.timeout, self.handshake(stream)).await {
-            Ok(Ok(stream)) => Some((stream, Protocol::Http1, peer)),
+            Ok(Ok(stream)) => Some((stream, peer)),
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 debug!(peer = shown, %error, "connection closed during the TLS handshake");
                 None
@@ -200,7 +226,8 @@ impl Door {
                 None
             }
             Err(_) => {
-                warn!(peer = shown, "TLS handshake took too long");
+                // At debug: strangers can make any number of these.
+                debug!(peer = shown, "TLS handshake took too long");
                 None
             }
         }

@@ -15,6 +15,7 @@ pub mod jwks;
 pub mod listener;
 pub mod oauth2;
 pub mod ops;
+pub mod paced;
 pub mod proxy;
 pub mod refusal;
 pub mod signing_keys;

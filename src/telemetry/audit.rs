@@ -76,24 +76,29 @@ impl Decision<'_> {
     }
 }
 
-/// A caller's text cut short, without control characters, with long runs of digits masked: a
-/// phone system may well put the number into the call's id.
+/// A caller's text cut short, without control characters, with what may be a number masked but
+/// for its last four digits: a phone system may well put the number into the call's id.
 fn printable(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
+    let text: Vec<char> = text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
     let mut shown = String::with_capacity(text.len());
-    let mut digits = String::new();
-    for c in text.chars().chain(std::iter::once('\0')) {
-        if c.is_ascii_digit() {
-            digits.push(c);
+    let joins = |c: char| matches!(c, ' ' | '-' | '.' | '(' | ')' | '/');
+    let mut rest = text.as_slice();
+    while let Some(first) = rest.first() {
+        if !first.is_numeric() {
+            shown.push(*first);
+            rest = &rest[1..];
             continue;
         }
-        let hidden = if digits.len() >= 6 { digits.len() - 4 } else { 0 };
-        shown.extend(std::iter::repeat_n('*', hidden));
-        shown.push_str(&digits[hidden..]);
-        digits.clear();
-        if c != '\0' {
-            shown.push(c);
+        let end = rest.iter().position(|c| !c.is_numeric() && !joins(*c)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        let digits = run.iter().filter(|c| c.is_numeric()).count();
+        let mut hidden = if digits >= 6 { digits - 4 } else { 0 };
+        for c in run {
+            let hide = c.is_numeric() && hidden > 0;
+            hidden -= usize::from(hide);
+            shown.push(if hide { '*' } else { *c });
         }
+        rest = after;
     }
     shown
 }
@@ -104,7 +109,9 @@ mod tests {
 
     #[test]
     fn a_call_id_shows_no_number_and_no_line_break() {
-        assert_eq!(printable("1700000000.123"), "******0000.123");
+        assert_eq!(printable("1700000000.123"), "*********0.123");
+        assert_eq!(printable("x=070 333 10 09;y"), "x=*** *** 10 09;y");
+        assert_eq!(printable("call 12-34 (5)"), "call 12-34 (5)");
         assert_eq!(printable("a\n{\"reason\":\"x\"}"), "a{\"reason\":\"x\"}");
         assert_eq!(printable("call-+46701234567@pbx"), "call-+*******4567@pbx");
         assert_eq!(printable(&"x".repeat(500)).len(), MAX_TEXT);

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::Level;
@@ -13,7 +14,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-use super::audit;
+use super::{audit, metrics};
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub enum Format {
 pub struct AuditFile {
     path: PathBuf,
     file: Arc<Mutex<File>>,
+    failing: Arc<AtomicBool>,
 }
 
 impl AuditFile {
@@ -38,7 +40,7 @@ impl AuditFile {
     /// The operating system's.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let file = Arc::new(Mutex::new(append(&path)?));
-        Ok(Self { path, file })
+        Ok(Self { path, file, failing: Arc::default() })
     }
 
     /// Opens the path again.
@@ -58,15 +60,35 @@ fn append(path: &std::path::Path) -> io::Result<File> {
 }
 
 /// One line written to the audit file.
-pub struct AuditLine(Arc<Mutex<File>>);
+pub struct AuditLine {
+    file: Arc<Mutex<File>>,
+    failing: Arc<AtomicBool>,
+}
+
+impl AuditLine {
+    /// Counts a lost event, and says so when the loss begins. On standard error, because a log
+    /// line cannot be written while one is being written.
+    fn note<T>(&self, written: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &written {
+            metrics::audit_event_lost();
+            if !self.failing.swap(true, Ordering::Relaxed) {
+                eprintln!("dialpass: audit.file cannot be written, events are lost: {error}");
+            }
+        } else {
+            self.failing.store(false, Ordering::Relaxed);
+        }
+        written
+    }
+}
 
 impl Write for AuditLine {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+        let written = self.file.lock().unwrap_or_else(PoisonError::into_inner).write(line);
+        self.note(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).flush()
     }
 }
 
@@ -74,7 +96,7 @@ impl<'a> MakeWriter<'a> for AuditFile {
     type Writer = AuditLine;
 
     fn make_writer(&'a self) -> AuditLine {
-        AuditLine(Arc::clone(&self.file))
+        AuditLine { file: Arc::clone(&self.file), failing: Arc::clone(&self.failing) }
     }
 }
 
@@ -94,6 +116,8 @@ pub fn start(
         .with_default(LevelFilter::from_level(level.min(Level::WARN)))
         .with_target("dialpass", level)
         .with_target("ldap3", LevelFilter::OFF)
+        // It calls each stranger's malformed request an error.
+        .with_target("actix_http", LevelFilter::OFF)
         .with_target(audit::TARGET, Level::INFO);
     let split = audit_file.is_some();
     let main = lines(format, io::stdout)

@@ -11,6 +11,7 @@ const DECISIONS: &str = "dialpass_decisions_total";
 const SECONDS: &str = "dialpass_request_seconds";
 const UP: &str = "dialpass_dependency_up";
 const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
+const LOST: &str = "dialpass_audit_events_lost_total";
 const WAITING: &str = "dialpass_waiting_refusals";
 
 /// Bucket bounds of request times, in seconds.
@@ -30,6 +31,7 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!(SECONDS, Unit::Seconds, "Time from a request's head to its answer.");
     describe_gauge!(UP, "1 if the dependency answers, 0 if not.");
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
+    describe_counter!(LOST, "Audit events that could not be written to audit.file.");
     describe_gauge!(WAITING, "Refused logins that wait for their floor.");
     Ok(handle)
 }
@@ -40,6 +42,11 @@ pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: &'
     let outcome = if allowed { "allowed" } else { "refused" };
     counter!(DECISIONS, "tenant" => tenant.to_owned(), "operation" => operation, "outcome" => outcome, "reason" => reason)
         .increment(1);
+}
+
+/// Counts an audit event that could not be written.
+pub fn audit_event_lost() {
+    counter!(LOST).increment(1);
 }
 
 /// Counts an answer's time.

@@ -23,6 +23,7 @@ mod pki;
 mod secrecy;
 mod shipped_files;
 mod slapd;
+mod slow_clients;
 mod sqlite_store;
 mod store_contract;
 mod uniform;

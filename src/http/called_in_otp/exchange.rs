@@ -16,6 +16,7 @@ use crate::http::client::Operation;
 use crate::http::error::{Refused, StatusStyle};
 use crate::http::gateway::{CurrentGateway, Gateway, Tenant};
 use crate::http::identify::identify_request;
+use crate::http::paced::RequestBegan;
 use crate::service::KnownUser;
 use crate::telemetry::audit::Decision;
 use crate::telemetry::metrics;
@@ -87,7 +88,9 @@ impl Exchange {
         name: &'static str,
     ) -> Self {
         let gateway = gateway.load_full();
-        let arrived = Instant::now();
+        // A head that came slowly is part of the request's time.
+        let began = request.conn_data::<RequestBegan>().and_then(RequestBegan::get);
+        let arrived = began.unwrap_or_else(Instant::now);
         // Writing the answer takes a moment too.
         let margin = gateway.request_deadline / 50;
         Self {
