@@ -11,6 +11,17 @@ pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";
 /// The flag of [`ACCOUNT_CONTROL`] that disables an account.
 const ACCOUNT_DISABLED: i64 = 2;
 
+/// What a search reads of a user's entry.
+pub(super) fn attributes(settings: &LdapSettings) -> Vec<String> {
+    let mut attributes = vec![
+        settings.id_attribute.clone(),
+        settings.username_attribute.clone(),
+        ACCOUNT_CONTROL.to_owned(),
+    ];
+    attributes.extend(settings.phone_attributes.iter().cloned());
+    attributes
+}
+
 /// What makes an entry unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EntryError {
@@ -42,7 +53,7 @@ pub(super) fn read(
 }
 
 /// The values of one attribute, as bytes: whether a value is also UTF-8 may be chance.
-fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
+pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
     let named = |key: &str| names(key, attribute);
     let text = entry.attrs.iter().filter(|(key, _)| named(key));
     let binary = entry.bin_attrs.iter().filter(|(key, _)| named(key));

@@ -14,6 +14,7 @@ mod breaker;
 mod connection;
 mod entry;
 mod filter;
+mod inspection;
 mod search;
 mod server;
 mod settings;
@@ -29,6 +30,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 pub use self::filter::{FilterError, check_filter};
+pub use self::inspection::LdapInspection;
 pub use self::settings::{
     AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapSettings, NumberMatch, ServerUrl,
@@ -77,12 +79,7 @@ impl LdapDirectory {
             .iter()
             .map(|server| AbortOnDrop(runtime.spawn(Arc::clone(server).watch()).abort_handle()))
             .collect();
-        let mut attributes = vec![
-            settings.id_attribute.clone(),
-            settings.username_attribute.clone(),
-            entry::ACCOUNT_CONTROL.to_owned(),
-        ];
-        attributes.extend(settings.phone_attributes.iter().cloned());
+        let attributes = entry::attributes(&settings);
         let servers = Servers { settings, preferred_first: servers, attributes: attributes.into() };
         Self { servers: Arc::new(servers), runtime, _watches: watches }
     }

@@ -166,7 +166,8 @@ fn u16_at(bytes: &[u8], at: usize) -> Result<u16, DescriptorError> {
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Result<u32, DescriptorError> {
-    let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).ok_or(DescriptorError)?;
+    let four =
+        bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).ok_or(DescriptorError)?;
     Ok(u32::from_le_bytes(four))
 }
 
@@ -240,9 +241,12 @@ mod tests {
         ] {
             assert!(may_write(&[allow(mask, object)]), "{mask:x} {object:?}");
         }
-        for (mask, object) in
-            [(WRITE_PROPERTY, Some(OTHER)), (0x10, Some(MOBILE)), (0x10, None), (WRITE_DAC, Some(MOBILE))]
-        {
+        for (mask, object) in [
+            (WRITE_PROPERTY, Some(OTHER)),
+            (0x10, Some(MOBILE)),
+            (0x10, None),
+            (WRITE_DAC, Some(MOBILE)),
+        ] {
             assert!(!may_write(&[allow(mask, object)]), "{mask:x} {object:?}");
         }
         assert!(!may_write(&[]), "an empty list lets nobody do anything");
@@ -263,18 +267,22 @@ mod tests {
         assert!(!may_write(&[ace_bytes(0, 0, GENERIC_ALL, None, &other)]));
         assert!(!may_write(&[ace_bytes(0, INHERIT_ONLY, GENERIC_ALL, None, &principal_self())]));
         assert!(!may_write(&[ace_bytes(0x11, 0, GENERIC_ALL, None, &principal_self())]));
-        assert!(may_write(&[
-            vec![0x42, 0, 8, 0, 1, 2, 3, 4],
-            allow(WRITE_PROPERTY, None)
-        ]), "a kind that is not known is passed over");
+        assert!(
+            may_write(&[vec![0x42, 0, 8, 0, 1, 2, 3, 4], allow(WRITE_PROPERTY, None)]),
+            "a kind that is not known is passed over"
+        );
         assert!(may_write(&[ace_bytes(0, 0, WRITE_PROPERTY, None, &sid(1, &[0]))]), "Everyone");
     }
 
     #[test]
     fn conditions_are_taken_for_the_worse() {
-        let conditional = |kind| ace_bytes(kind, 0, WRITE_PROPERTY, Some(MOBILE), &principal_self());
+        let conditional =
+            |kind| ace_bytes(kind, 0, WRITE_PROPERTY, Some(MOBILE), &principal_self());
         assert!(may_write(&[conditional(0x0b)]));
-        assert!(may_write(&[ace_bytes(0x0a, 0, WRITE_PROPERTY, None, &principal_self()), conditional(5)]));
+        assert!(may_write(&[
+            ace_bytes(0x0a, 0, WRITE_PROPERTY, None, &principal_self()),
+            conditional(5)
+        ]));
     }
 
     #[test]
