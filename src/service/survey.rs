@@ -106,6 +106,10 @@ impl Survey {
         self.sample.add(&user.locator);
         let person = self.owners.person(&user.username);
         self.enabled.push(user.enabled);
+        if self.rules.ambiguity == Ambiguity::Pin {
+            let pins = user.pins.iter().map(|pin| self.hasher.hash_one(pin.expose()));
+            self.owners.pins(person, pins.collect());
+        }
         if user.enabled {
             self.counts.enabled += 1;
         } else {

@@ -123,7 +123,7 @@ impl Check {
             Self::SharedNumber => (
                 "shared_number",
                 Warning,
-                "numbers that several people have: none of them gets a code by it",
+                "numbers that several people have, so that some or all of them get no code by it",
                 "give each person a number of their own in a phone attribute, or see `ambiguous`",
             ),
             Self::Unreadable => (
@@ -160,7 +160,7 @@ impl Check {
             Self::SharedNumberDecided => (
                 "shared_number_decided",
                 Information,
-                "numbers that several people have, of whom `ambiguous` chooses one",
+                "numbers that several people have, who are told apart as `ambiguous` says",
                 "",
             ),
             Self::NoCountry => (

@@ -28,6 +28,8 @@ pub(super) struct Owners {
     /// All names behind each other, and where each ends.
     names: String,
     ends: Vec<usize>,
+    /// The hashes of each person's PINs, of those who have any.
+    pins: HashMap<u32, Vec<u64>>,
 }
 
 /// What becomes of each number.
@@ -49,6 +51,13 @@ impl Owners {
         self.names.push_str(name);
         self.ends.push(self.names.len());
         person
+    }
+
+    /// Adds a person's PINs, by their hashes.
+    pub(super) fn pins(&mut self, person: u32, pins: Vec<u64>) {
+        if !pins.is_empty() {
+            self.pins.insert(person, pins);
+        }
     }
 
     /// Adds a number of a person's.
@@ -82,40 +91,61 @@ impl Owners {
             // Sorted by person, then by rank: the first of each person's is their best.
             let mut owners = group.to_vec();
             owners.dedup_by_key(|entry| entry.person);
-            let one = match (owners.as_slice(), ambiguity) {
-                ([only], _) => Some(only.person),
-                (_, Ambiguity::Refuse) => None,
-                (_, Ambiguity::PreferAttributeOrder) => first_by_rank(&owners),
-            };
-            match one {
-                Some(person) => {
-                    verdicts.decided += usize::from(owners.len() > 1);
-                    if let Some(wins) = verdicts.winners.get_mut(person as usize) {
-                        *wins = true;
-                    }
+            let winners = self.winners(&owners, ambiguity);
+            for person in &winners {
+                if let Some(wins) = verdicts.winners.get_mut(*person as usize) {
+                    *wins = true;
                 }
-                None => {
-                    verdicts.refused += 1;
-                    if verdicts.examples.len() < examples {
-                        verdicts.examples.push(self.example(&owners));
-                    }
+            }
+            // With PINs each of them is to be told apart, else one is to be chosen.
+            let all = if ambiguity == Ambiguity::Pin { owners.len() } else { 1 };
+            if winners.len() < all {
+                verdicts.refused += 1;
+                if verdicts.examples.len() < examples {
+                    verdicts.examples.push(self.example(&owners, &winners, ambiguity));
                 }
+            } else if owners.len() > 1 {
+                verdicts.decided += 1;
             }
         }
         verdicts
     }
 
-    fn example(&self, owners: &[Entry]) -> Example {
+    /// Those of the owners who get a code by this number, at a call of their own.
+    fn winners(&self, owners: &[Entry], ambiguity: Ambiguity) -> Vec<u32> {
+        match (owners, ambiguity) {
+            ([only], _) => vec![only.person],
+            (_, Ambiguity::Refuse) => Vec::new(),
+            (_, Ambiguity::PreferAttributeOrder) => first_by_rank(owners).into_iter().collect(),
+            (_, Ambiguity::Pin) => {
+                let mut had: HashMap<u64, usize> = HashMap::new();
+                let pins = |owner: &Entry| self.pins.get(&owner.person).into_iter().flatten();
+                owners.iter().flat_map(pins).for_each(|pin| *had.entry(*pin).or_default() += 1);
+                let alone = |owner: &&Entry| pins(owner).any(|pin| had.get(pin) == Some(&1));
+                owners.iter().filter(alone).map(|owner| owner.person).collect()
+            }
+        }
+    }
+
+    fn example(&self, owners: &[Entry], winners: &[u32], ambiguity: Ambiguity) -> Example {
         let first = owners[0];
         let extension = self.extensions.iter().find(|(_, place)| **place == first.extension);
         let extension = extension.map_or(String::new(), |(digits, _)| format!(";ext={digits}"));
         let usernames =
             owners.iter().take(MOST_NAMES).map(|entry| self.name(entry.person).to_owned());
+        let mut detail = format!("{} people", owners.len());
+        if ambiguity == Ambiguity::Pin {
+            let without = owners.iter().filter(|owner| !winners.contains(&owner.person));
+            let without: Vec<_> =
+                without.take(MOST_NAMES).map(|owner| self.name(owner.person)).collect();
+            detail.push_str("; without a PIN of their own: ");
+            detail.push_str(&without.join(", "));
+        }
         Example {
             usernames: usernames.collect(),
             attribute: String::new(),
             value: format!("+{}{extension}", first.number),
-            detail: format!("{} people", owners.len()),
+            detail,
         }
     }
 

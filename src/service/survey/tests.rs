@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::directory::inspection::{SelfWrite, ServerReport, Severity, Step, WritableAttribute};
-use crate::domain::user::UserId;
+use crate::domain::user::{Pin, UserId};
 
 fn survey(ambiguity: Ambiguity, examples: usize) -> Survey {
     Survey::new(SurveyRules {
@@ -24,6 +24,7 @@ fn user(name: &str, numbers: &[(usize, &str)]) -> User {
             .iter()
             .map(|(rank, text)| NumberValue { rank: *rank, text: (*text).to_owned() })
             .collect(),
+        pins: Vec::new(),
     }
 }
 
@@ -105,6 +106,33 @@ fn the_attribute_order_lets_one_of_those_who_share_a_number_have_a_code() {
     assert_eq!(counts.would_get_a_code, 1);
     assert_eq!(found(&findings, "shared_number_decided").count, 1);
     assert_eq!(found(&findings, "shared_number").examples[0].usernames, ["dan", "dora"]);
+}
+
+#[test]
+fn a_pin_of_their_own_gives_each_of_those_who_share_a_number_a_code() {
+    let mut survey = survey(Ambiguity::Pin, 20);
+    let with_pin = |name: &str, number: &str, pin: &str| {
+        let mut user = user(name, &[(0, number)]);
+        user.pins.extend(Pin::parse(pin));
+        user
+    };
+    add(
+        &mut survey,
+        vec![
+            with_pin("carl", "+46 70 333 44 55", "1234"),
+            with_pin("cecilia", "070-333 44 55", "5678"),
+            with_pin("dan", "+46 8 11 11 11", "1111"),
+            with_pin("dora", "+46 8 11 11 11", "1111"),
+            with_pin("doris", "+46 8 11 11 11", "2222"),
+            with_pin("eva", "+46 8 22 22 22", ""),
+        ],
+    );
+    let (counts, findings) = survey.finish(true);
+    assert_eq!(counts.would_get_a_code, 4, "carl, cecilia, doris, eva");
+    assert_eq!(found(&findings, "shared_number_decided").count, 1);
+    let shared = found(&findings, "shared_number");
+    assert_eq!(shared.count, 1);
+    assert!(shared.examples[0].detail.contains("dan, dora"), "{}", shared.examples[0].detail);
 }
 
 #[test]

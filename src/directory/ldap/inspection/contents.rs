@@ -6,10 +6,11 @@ use tokio::time::Instant;
 
 use super::super::entry::{self, ACCOUNT_CONTROL};
 use super::super::filter;
+use super::LdapInspection;
 use super::reader::{Reader, Search};
 use super::servers::{Product, millis};
-use super::{LdapInspection, NumberMatch};
-use crate::directory::inspection::{Severity, Step};
+use crate::directory::inspection::{Inspection as _, Severity, Step};
+use crate::directory::ldap::settings::Profile;
 
 /// How many people are read to see which attributes the service account may read.
 const SAMPLE: i32 = 200;
@@ -27,13 +28,22 @@ impl LdapInspection {
         steps.extend(self.profile_step(product));
         let mut people = Vec::new();
         let begun = Instant::now();
-        let bases = self.bases();
-        for base in &bases {
+        let bases = &self.settings.base_dns;
+        for base in bases {
             let step = base_step(reader, base).await;
             let usable = step.severity < Severity::Error;
             steps.push(step);
             if usable {
                 steps.push(self.search_step(reader, base, &mut people).await);
+            }
+        }
+        let settings = &self.settings;
+        for (key, group) in [
+            ("required_group", &settings.required_group),
+            ("excluded_group", &settings.excluded_group),
+        ] {
+            if let Some(group) = group {
+                steps.push(self.group_step(reader, key, group).await);
             }
         }
         let usual = millis(begun) / (2 * bases.len().max(1) as u128);
@@ -46,25 +56,43 @@ impl LdapInspection {
 
     /// Active Directory set up as another server, or the other way round.
     fn profile_step(&self, product: &Product) -> Option<Step> {
-        let patterns = self.settings.number_match == NumberMatch::Patterns;
-        (product.active_directory != patterns).then(|| {
-            if product.active_directory {
-                Step::bad(
-                    "profile",
-                    Severity::Warning,
-                    "the server is Active Directory, which compares numbers as plain strings, and \
-                     number_match is \"equality\"",
-                    "set profile = \"active-directory\"",
-                )
-            } else {
-                Step::bad(
-                    "profile",
-                    Severity::Information,
-                    "the server is not Active Directory, and number_match is \"patterns\"",
-                    "if it compares numbers without blanks and hyphens, \"equality\" is faster",
-                )
+        match (product.active_directory, self.settings.profile) {
+            (true, Profile::ActiveDirectory) => {
+                Some(Step::good("profile", "the server is Active Directory, or Samba as one"))
             }
-        })
+            (true, Profile::OpenLdap) => Some(Step::bad(
+                "profile",
+                Severity::Warning,
+                "the server is Active Directory, and profile is \"openldap\"",
+                "set profile = \"active-directory\"",
+            )),
+            (false, Profile::ActiveDirectory) => Some(Step::bad(
+                "profile",
+                Severity::Warning,
+                "the server is not Active Directory, and profile is \"active-directory\"",
+                "set profile = \"openldap\"",
+            )),
+            (false, Profile::OpenLdap) => None,
+        }
+    }
+
+    /// Whether a group that the tenant names is there: a wrong one lets nobody in, or everybody.
+    async fn group_step(&self, reader: &mut Reader, key: &str, group: &str) -> Step {
+        let check = |detail: String| {
+            let hint = format!("check {key}, and let the service account read the group");
+            Step::bad("group", Severity::Error, detail, hint)
+        };
+        match reader.entry(group, &["member", "uniqueMember"]).await {
+            Err(error) => check(format!("{key}: {error}")),
+            Ok(None) => check(format!("{key} {group} does not exist, or may not be seen")),
+            Ok(Some(entry)) if entry.attrs.is_empty() && entry.bin_attrs.is_empty() => Step::bad(
+                "group",
+                Severity::Warning,
+                format!("{key} {group} has no members, or they may not be seen"),
+                "let the service account search and read member and uniqueMember",
+            ),
+            Ok(Some(_)) => Step::good("group", format!("{key} {group} is there")),
+        }
     }
 
     /// Finds a few people, and adds them to `people`.
@@ -169,9 +197,9 @@ impl LdapInspection {
             return Step::good("attribute", format!("{attribute} can be read"));
         }
         let filter = format!("(&{}({attribute}=*))", self.settings.user_filter);
-        for base in self.bases() {
+        for base in &self.settings.base_dns {
             let asked = [attribute];
-            let search = Search::below(&base, &filter, &asked, 1);
+            let search = Search::below(base, &filter, &asked, 1);
             let Ok(answer) = reader.ask(search).await else { continue };
             if having(&answer.entries, attribute) > 0 {
                 return Step::good("attribute", format!("{attribute} can be read"));
@@ -210,8 +238,7 @@ impl LdapInspection {
             let found = numbers.find_map(|value| {
                 let number = settings.plan.read_stored(&value.text)?;
                 let forms = settings.plan.stored_forms(&number);
-                let matching = crate::directory::inspection::Inspection::matching(self);
-                forms.find(&value.text, matching).then_some(number)
+                forms.find(&value.text, self.matching()).then_some(number)
             })?;
             Some((&person.dn, found))
         })?;
@@ -224,8 +251,8 @@ impl LdapInspection {
         );
         let begun = Instant::now();
         let mut found = false;
-        for base in self.bases() {
-            let search = Search::below(&base, &filter, &["1.1"], settings.size_limit);
+        for base in &self.settings.base_dns {
+            let search = Search::below(base, &filter, &["1.1"], settings.size_limit);
             if let Ok(answer) = reader.ask(search).await {
                 found |= answer.code == 4 || answer.entries.iter().any(|entry| entry.dn == *dn);
             }

@@ -19,7 +19,7 @@ use self::reader::Reader;
 use super::connection::{ConnectError, Connector};
 use super::entry;
 use super::filter;
-use super::settings::{LdapSettings, NumberMatch, ServerUrl};
+use super::settings::{LdapSettings, Lookup, NumberMatch, ServerUrl};
 use crate::directory::inspection::{
     ExplainedSearch, Inspection, InspectionError, PeopleRead, Person, SelfWrite, ServerReport,
 };
@@ -42,10 +42,6 @@ impl LdapInspection {
 
     fn connector(&self, url: &ServerUrl) -> Connector {
         Connector::new(url.clone(), Arc::clone(&self.settings))
-    }
-
-    fn bases(&self) -> Vec<String> {
-        vec![self.settings.base_dn.clone()]
     }
 
     /// What a search reads of an entry.
@@ -92,16 +88,17 @@ impl Inspection for LdapInspection {
     }
 
     fn matching(&self) -> Matching {
-        match self.settings.number_match {
-            NumberMatch::Equality => Matching::Exact,
-            NumberMatch::Patterns => Matching::Patterns,
+        match (self.settings.lookup, self.settings.number_match) {
+            (Lookup::Index(_), _) => Matching::Everything,
+            (Lookup::Search, NumberMatch::Equality) => Matching::Exact,
+            (Lookup::Search, NumberMatch::Patterns) => Matching::Patterns,
         }
     }
 
     fn explain_search(&self, number: &PhoneNumber) -> Option<ExplainedSearch> {
         let settings = &self.settings;
         Some(ExplainedSearch {
-            bases: self.bases(),
+            bases: settings.base_dns.clone(),
             filter: filter::by_number(
                 &settings.user_filter,
                 &settings.phone_attributes,

@@ -17,8 +17,8 @@ impl LdapInspection {
     ) -> Result<PeopleRead, InspectionError> {
         let (server, mut reader) = self.reader().await?;
         let mut read = PeopleRead { server, complete: true, notes: Vec::new() };
-        for base in self.bases() {
-            self.read_base(&base, &mut reader, each, &mut read).await?;
+        for base in &self.settings.base_dns {
+            self.read_base(base, &mut reader, each, &mut read).await?;
         }
         Ok(read)
     }

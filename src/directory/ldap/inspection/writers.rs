@@ -116,7 +116,7 @@ impl LdapInspection {
         let first = self.settings.phone_attributes.first().map_or("mobile", String::as_str);
         let all = self.settings.phone_attributes.join(",");
         let account = &self.settings.bind_dn;
-        let base = self.bases().into_iter().next().unwrap_or_default();
+        let base = self.settings.base_dns.first().map_or("", String::as_str);
         vec![
             format!(
                 "check, on the server, with a person's DN for uid=anna (write must be DENIED): \
@@ -144,8 +144,7 @@ impl LdapInspection {
                 })
                 .collect()
         };
-        let bases = self.bases();
-        let base = bases.first().map_or("", String::as_str);
+        let base = self.settings.base_dns.first().map_or("", String::as_str);
         vec![
             "best: keep the numbers in an attribute that only administrators write, and name it \
              in phone_attributes"
