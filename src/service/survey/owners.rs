@@ -54,7 +54,9 @@ impl Owners {
     }
 
     /// Adds a person's PINs, by their hashes.
-    pub(super) fn pins(&mut self, person: u32, pins: Vec<u64>) {
+    pub(super) fn pins(&mut self, person: u32, mut pins: Vec<u64>) {
+        pins.sort_unstable();
+        pins.dedup();
         if !pins.is_empty() {
             self.pins.insert(person, pins);
         }
