@@ -14,6 +14,10 @@ mod people;
 const SUFFIX: &str = "dc=example,dc=com";
 /// The entry below which the people are.
 pub const PEOPLE: &str = "ou=people,dc=example,dc=com";
+/// Where the groups are.
+pub const GROUPS: &str = "ou=groups,dc=example,dc=com";
+/// The entry below which a few more people are: gustav, and another anna.
+pub const GUESTS: &str = "ou=guests,dc=example,dc=com";
 /// The service account that may read everything but passwords.
 pub const GATEWAY_DN: &str = "cn=gateway,dc=example,dc=com";
 /// The service account's password.
@@ -26,6 +30,7 @@ pub struct SlapdBuilder {
     users: usize,
     tls: bool,
     log: bool,
+    hidden: Option<&'static str>,
 }
 
 impl SlapdBuilder {
@@ -48,10 +53,16 @@ impl SlapdBuilder {
         self
     }
 
+    /// Without the service account's right to read these attributes.
+    pub fn hiding(mut self, attributes: &'static str) -> Self {
+        self.hidden = Some(attributes);
+        self
+    }
+
     /// Makes the server and waits until it can be connected to.
     pub fn start(self) -> Slapd {
         let folder = TempDir::new().expect("a temporary folder");
-        write_config(folder.path(), self.tls);
+        write_config(folder.path(), &self);
         load(folder.path(), self.users);
         let mut slapd =
             Slapd { folder, tls: self.tls, log: self.log, port: 0, tls_port: 0, child: None };
@@ -85,7 +96,7 @@ impl Slapd {
 
     /// To make another.
     pub fn builder() -> SlapdBuilder {
-        SlapdBuilder { users: 300, tls: true, log: true }
+        SlapdBuilder { users: 300, tls: true, log: true, hidden: None }
     }
 
     /// Its address in clear, where it also offers StartTLS.
@@ -226,11 +237,11 @@ fn free_ports() -> (u16, u16) {
     (port(&one), port(&other))
 }
 
-fn write_config(folder: &Path, tls: bool) {
+fn write_config(folder: &Path, builder: &SlapdBuilder) {
     fs::create_dir(folder.join("data")).expect("the folder is new");
     let at = folder.display();
     let mut certificates = String::new();
-    if tls {
+    if builder.tls {
         write_certificates(folder);
         certificates = format!(
             "TLSCACertificateFile {at}/ca.pem\n\
@@ -238,6 +249,8 @@ fn write_config(folder: &Path, tls: bool) {
              TLSCertificateKeyFile {at}/server.key\n"
         );
     }
+    let hidden = builder.hidden.map(|names| format!("access to attrs={names} by * none\n"));
+    let hidden = hidden.unwrap_or_default();
     let config = format!(
         "include /etc/ldap/schema/core.schema\n\
          include /etc/ldap/schema/cosine.schema\n\
@@ -259,6 +272,7 @@ fn write_config(folder: &Path, tls: bool) {
          index objectClass,uid,entryUUID eq\n\
          index mobile,telephoneNumber eq,sub\n\
          access to attrs=userPassword by anonymous auth by * none\n\
+         {hidden}\
          access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
     );
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
