@@ -31,6 +31,7 @@ pub struct SlapdBuilder {
     tls: bool,
     log: bool,
     hidden: Option<&'static str>,
+    policy: bool,
 }
 
 impl SlapdBuilder {
@@ -59,11 +60,18 @@ impl SlapdBuilder {
         self
     }
 
+    /// With a password policy: two wrong passwords lock an account, and who has `pwdReset` must
+    /// set a new one.
+    pub fn with_password_policy(mut self) -> Self {
+        self.policy = true;
+        self
+    }
+
     /// Makes the server and waits until it can be connected to.
     pub fn start(self) -> Slapd {
         let folder = TempDir::new().expect("a temporary folder");
         write_config(folder.path(), &self);
-        load(folder.path(), self.users);
+        load(folder.path(), &self);
         let mut slapd =
             Slapd { folder, tls: self.tls, log: self.log, port: 0, tls_port: 0, child: None };
         // A port that was free may be taken by the time slapd wants it.
@@ -96,7 +104,7 @@ impl Slapd {
 
     /// To make another.
     pub fn builder() -> SlapdBuilder {
-        SlapdBuilder { users: 300, tls: true, log: true, hidden: None }
+        SlapdBuilder { users: 300, tls: true, log: true, hidden: None, policy: false }
     }
 
     /// Its address in clear, where it also offers StartTLS.
@@ -251,6 +259,14 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
     }
     let hidden = builder.hidden.map(|names| format!("access to attrs={names} by * none\n"));
     let hidden = hidden.unwrap_or_default();
+    let (policy_module, policy) = if builder.policy {
+        (
+            "moduleload ppolicy\n",
+            format!("overlay ppolicy\nppolicy_default cn=policy,{SUFFIX}\nppolicy_use_lockout\n"),
+        )
+    } else {
+        ("", String::new())
+    };
     let config = format!(
         "include /etc/ldap/schema/core.schema\n\
          include /etc/ldap/schema/cosine.schema\n\
@@ -263,6 +279,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          modulepath /usr/lib/ldap\n\
          moduleload back_mdb\n\
          {certificates}\
+         {policy_module}\
          database mdb\n\
          suffix {SUFFIX}\n\
          rootdn {ADMIN_DN}\n\
@@ -272,6 +289,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          index objectClass,uid,entryUUID eq\n\
          index mobile,telephoneNumber eq,sub\n\
          access to attrs=userPassword by anonymous auth by * none\n\
+         {policy}\
          {hidden}\
          access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
     );
@@ -298,9 +316,13 @@ fn write_certificates(folder: &Path) {
     }
 }
 
-fn load(folder: &Path, users: usize) {
+fn load(folder: &Path, builder: &SlapdBuilder) {
     let path = folder.join("people.ldif");
-    fs::write(&path, people::ldif(users)).expect("the folder can be written");
+    let mut ldif = people::ldif(builder.users);
+    if builder.policy {
+        ldif += people::POLICY;
+    }
+    fs::write(&path, ldif).expect("the folder can be written");
     let output = Command::new("/usr/sbin/slapadd")
         .arg("-q")
         .arg("-f")

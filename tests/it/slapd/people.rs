@@ -53,6 +53,11 @@ const GROUPS: &[(&str, &str, &[&str])] = &[
     ("leaving", "groupOfNames", &["member: uid=erik,P"]),
 ];
 
+/// The default password policy of a server that has one.
+pub const POLICY: &str = "dn: cn=policy,dc=example,dc=com\nobjectClass: applicationProcess\n\
+    objectClass: pwdPolicy\ncn: policy\npwdAttribute: userPassword\npwdLockout: TRUE\n\
+    pwdMaxFailure: 2\npwdMustChange: TRUE\n\n";
+
 /// Everybody, and `users` more. The same each time, ids included.
 pub fn ldif(users: usize) -> String {
     let mut ldif = format!(
