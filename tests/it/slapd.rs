@@ -14,6 +14,10 @@ mod people;
 const SUFFIX: &str = "dc=example,dc=com";
 /// The entry below which the people are.
 pub const PEOPLE: &str = "ou=people,dc=example,dc=com";
+/// Where the groups are.
+pub const GROUPS: &str = "ou=groups,dc=example,dc=com";
+/// The entry below which a few more people are: gustav, and another anna.
+pub const GUESTS: &str = "ou=guests,dc=example,dc=com";
 /// The service account that may read everything but passwords.
 pub const GATEWAY_DN: &str = "cn=gateway,dc=example,dc=com";
 /// The service account's password.
@@ -26,6 +30,8 @@ pub struct SlapdBuilder {
     users: usize,
     tls: bool,
     log: bool,
+    hidden: Option<&'static str>,
+    policy: bool,
 }
 
 impl SlapdBuilder {
@@ -48,11 +54,24 @@ impl SlapdBuilder {
         self
     }
 
+    /// Without the service account's right to read these attributes.
+    pub fn hiding(mut self, attributes: &'static str) -> Self {
+        self.hidden = Some(attributes);
+        self
+    }
+
+    /// With a password policy: two wrong passwords lock an account, and who has `pwdReset` must
+    /// set a new one.
+    pub fn with_password_policy(mut self) -> Self {
+        self.policy = true;
+        self
+    }
+
     /// Makes the server and waits until it can be connected to.
     pub fn start(self) -> Slapd {
         let folder = TempDir::new().expect("a temporary folder");
-        write_config(folder.path(), self.tls);
-        load(folder.path(), self.users);
+        write_config(folder.path(), &self);
+        load(folder.path(), &self);
         let mut slapd =
             Slapd { folder, tls: self.tls, log: self.log, port: 0, tls_port: 0, child: None };
         // A port that was free may be taken by the time slapd wants it.
@@ -85,7 +104,7 @@ impl Slapd {
 
     /// To make another.
     pub fn builder() -> SlapdBuilder {
-        SlapdBuilder { users: 300, tls: true, log: true }
+        SlapdBuilder { users: 300, tls: true, log: true, hidden: None, policy: false }
     }
 
     /// Its address in clear, where it also offers StartTLS.
@@ -226,11 +245,11 @@ fn free_ports() -> (u16, u16) {
     (port(&one), port(&other))
 }
 
-fn write_config(folder: &Path, tls: bool) {
+fn write_config(folder: &Path, builder: &SlapdBuilder) {
     fs::create_dir(folder.join("data")).expect("the folder is new");
     let at = folder.display();
     let mut certificates = String::new();
-    if tls {
+    if builder.tls {
         write_certificates(folder);
         certificates = format!(
             "TLSCACertificateFile {at}/ca.pem\n\
@@ -238,6 +257,16 @@ fn write_config(folder: &Path, tls: bool) {
              TLSCertificateKeyFile {at}/server.key\n"
         );
     }
+    let hidden = builder.hidden.map(|names| format!("access to attrs={names} by * none\n"));
+    let hidden = hidden.unwrap_or_default();
+    let (policy_module, policy) = if builder.policy {
+        (
+            "moduleload ppolicy\n",
+            format!("overlay ppolicy\nppolicy_default cn=policy,{SUFFIX}\nppolicy_use_lockout\n"),
+        )
+    } else {
+        ("", String::new())
+    };
     let config = format!(
         "include /etc/ldap/schema/core.schema\n\
          include /etc/ldap/schema/cosine.schema\n\
@@ -250,6 +279,7 @@ fn write_config(folder: &Path, tls: bool) {
          modulepath /usr/lib/ldap\n\
          moduleload back_mdb\n\
          {certificates}\
+         {policy_module}\
          database mdb\n\
          suffix {SUFFIX}\n\
          rootdn {ADMIN_DN}\n\
@@ -259,6 +289,8 @@ fn write_config(folder: &Path, tls: bool) {
          index objectClass,uid,entryUUID eq\n\
          index mobile,telephoneNumber eq,sub\n\
          access to attrs=userPassword by anonymous auth by * none\n\
+         {policy}\
+         {hidden}\
          access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
     );
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
@@ -284,9 +316,13 @@ fn write_certificates(folder: &Path) {
     }
 }
 
-fn load(folder: &Path, users: usize) {
+fn load(folder: &Path, builder: &SlapdBuilder) {
     let path = folder.join("people.ldif");
-    fs::write(&path, people::ldif(users)).expect("the folder can be written");
+    let mut ldif = people::ldif(builder.users);
+    if builder.policy {
+        ldif += people::POLICY;
+    }
+    fs::write(&path, ldif).expect("the folder can be written");
     let output = Command::new("/usr/sbin/slapadd")
         .arg("-q")
         .arg("-f")
