@@ -288,8 +288,8 @@ mod tests {
         assert!(forms.exact.contains(&"+4532123456".to_owned()));
         assert!(forms.exact.iter().all(|form| form.contains("45")), "{:?}", forms.exact);
         for stored in ["+45 32 12 34 56", "00 45 32-12-34-56", "(+45) 32123456", "+(45)32123456"] {
-            assert!(found_by_pattern(&forms, stored), "{stored}");
-            assert!(found_by_equality(&forms, stored), "{stored}");
+            assert!(forms.find(stored, Matching::Patterns), "{stored}");
+            assert!(forms.find(stored, Matching::Exact), "{stored}");
         }
     }
 

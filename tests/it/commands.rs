@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::gateway::{Gateway, clients, folder, ldap_tenant, sections, sha256, wait_until};
 use crate::slapd::Slapd;
 
+mod check_directory;
 mod demo;
 
 /// Runs the program to its end.
@@ -272,8 +273,16 @@ fn each_command_has_help_and_wrong_arguments_end_with_2() {
     let help = dialpass(&["--help"]);
     assert!(help.status.success());
     let help = stdout(&help);
-    let commands =
-        ["serve", "demo", "check-config", "lookup", "new-secret", "hash-password", "dev-certs"];
+    let commands = [
+        "serve",
+        "demo",
+        "check-config",
+        "check-directory",
+        "lookup",
+        "new-secret",
+        "hash-password",
+        "dev-certs",
+    ];
     for command in commands {
         assert!(help.contains(command), "{command}: {help}");
         let output = dialpass(&[command, "--help"]);

@@ -29,7 +29,9 @@ fn user(name: &str, numbers: &[(usize, &str)]) -> User {
 }
 
 fn add(survey: &mut Survey, people: Vec<User>) {
-    people.into_iter().for_each(|user| survey.add(Person::User(user)));
+    for user in people {
+        survey.add(Person::User(user));
+    }
 }
 
 fn found<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {

@@ -212,7 +212,8 @@ fn tls_hint(error: &std::io::Error) -> &'static str {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(problem)) => match problem {
-            Certificate::UnknownIssuer => {
+            // A CA of the same name, but with another key, gives a bad signature.
+            Certificate::UnknownIssuer | Certificate::BadSignature => {
                 "ca_file is not the CA that issued the server's certificate: export the one that \
                  did, with all that stand between"
             }

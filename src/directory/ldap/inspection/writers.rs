@@ -132,18 +132,14 @@ impl LdapInspection {
     }
 
     fn hint_for_ad(&self, protected: &[Protected]) -> Vec<String> {
-        let rights = |dsacls: bool| -> String {
-            let names = self.settings.phone_attributes.iter();
-            if dsacls {
-                return names.map(|name| format!(" \"SELF:WP;{name}\"")).collect();
-            }
-            protected
-                .iter()
-                .map(|attribute| {
-                    format!("(OD;;WP;{};;PS)", uuid::Uuid::from_bytes_le(attribute.own))
-                })
-                .collect()
-        };
+        let names = self.settings.phone_attributes.iter();
+        let dsacls: Vec<_> = names.map(|name| format!("\"SELF:WP;{name}\"")).collect();
+        let text = |guid| uuid::Uuid::from_bytes_le(guid).to_string();
+        let mut sddl: Vec<_> =
+            protected.iter().map(|own| format!("(OD;;WP;{};;PS)", text(own.own))).collect();
+        if sddl.is_empty() {
+            sddl.push("(OD;;WP;schemaIDGUID;;PS)".to_owned());
+        }
         let base = self.settings.base_dns.first().map_or("", String::as_str);
         vec![
             "best: keep the numbers in an attribute that only administrators write, and name it \
@@ -152,16 +148,12 @@ impl LdapInspection {
             format!(
                 "or deny it on each person (an inherited denial comes too late, after what each \
                  person is given explicitly): Get-ADUser -SearchBase \"{base}\" -Filter * | \
-                 ForEach-Object {{ dsacls $_.DistinguishedName /D{} }}",
-                rights(true)
+                 ForEach-Object {{ dsacls $_.DistinguishedName /D {} }}",
+                dsacls.join(" ")
             ),
             format!(
                 "in Samba: samba-tool dsacl set --objectdn=\"CN=…\" --sddl=\"{}\"",
-                if protected.is_empty() {
-                    "(OD;;WP;schemaIDGUID;;PS)".to_owned()
-                } else {
-                    rights(false)
-                }
+                sddl.concat()
             ),
             "and have new people made so: take SELF's write right out of the class user's \
              defaultSecurityDescriptor in the schema, or deny it as each person is made"
