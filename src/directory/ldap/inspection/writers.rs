@@ -133,7 +133,7 @@ impl LdapInspection {
 
     fn hint_for_ad(&self, protected: &[Protected]) -> Vec<String> {
         let names = self.settings.phone_attributes.iter();
-        let dsacls: Vec<_> = names.map(|name| format!("\"SELF:WP;{name}\"")).collect();
+        let dsacls: Vec<_> = names.map(|name| format!("'NT AUTHORITY\\SELF:WP;{name}'")).collect();
         let text = |guid| uuid::Uuid::from_bytes_le(guid).to_string();
         let mut sddl: Vec<_> =
             protected.iter().map(|own| format!("(OD;;WP;{};;PS)", text(own.own))).collect();
