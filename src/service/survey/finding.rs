@@ -355,7 +355,7 @@ fn self_write_finding(self_write: SelfWrite) -> Finding {
                     usernames: found.examples,
                     attribute: found.attribute,
                     value: String::new(),
-                    detail: format!("{} people, by {}", found.people, found.by.join("; ")),
+                    detail: format!("{} of them, by {}", found.people, found.by.join("; ")),
                 })
                 .collect();
             finding(Severity::Error, count, message, hint.join("\n"), examples)

@@ -134,7 +134,7 @@ impl LdapInspection {
             );
         }
         let more = if answer.code == 4 { " or more" } else { "" };
-        Step::good("search", format!("{found}{more} people below {base}"))
+        Step::good("search", format!("people below {base}: {found}{more}"))
     }
 
     async fn check_attributes(

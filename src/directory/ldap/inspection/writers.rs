@@ -125,8 +125,8 @@ impl LdapInspection {
             ),
             format!(
                 "close, as the first rule of the database: olcAccess: {{0}}to attrs={all} by \
-                 dn.exact=\"{account}\" read by * none   (and `by … write` for those who keep \
-                 the numbers)"
+                 dn.exact=\"{account}\" read by users read by * none   (and before those `by … write` for \
+                 whoever keeps the numbers)"
             ),
         ]
     }
