@@ -23,6 +23,18 @@ use crate::service::survey::{Report, Survey, SurveyRules, report};
 /// After how many people the count on the terminal moves.
 const SHOW_EVERY: usize = 500;
 
+/// What programs can rely on.
+pub(super) const FORMATS: &str = "\
+JSON: one object, whose keys stay:
+  { tenant, severity,
+    servers: [{ name, steps: [{ step, severity, detail, hint }] }],
+    people: { people, enabled, disabled, without_number, would_get_a_code, values, complete },
+    findings: [{ check, severity, count, message, hint,
+                 examples: [{ usernames: [], attribute, value, detail }] }] }
+  severity is good, information, warning or error; people is null if nobody could be read.
+CSV: the columns check, severity, count, server, usernames, attribute, value, detail, hint; a line
+  for each step on each server (check is server.STEP), and for each example of each finding.";
+
 /// How the report is printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -30,7 +42,7 @@ enum Format {
     Table,
     /// One object.
     Json,
-    /// A header, then a line for each example of each finding, and for each step on each server.
+    /// Lines with a header.
     Csv,
 }
 

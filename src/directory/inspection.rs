@@ -46,7 +46,8 @@ impl fmt::Display for Severity {
 /// One thing that was tried on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What was tried: `connect`, `tls`, `bind`, `paging`, `base`, `search`, `attribute`, `find`.
+    /// What was tried: `connect`, `tls`, `bind`, `paging`, `index`, `profile`, `base`, `search`,
+    /// `group`, `attribute`, `find`; of a file `read`, `permissions`.
     pub step: &'static str,
     /// How it went.
     pub severity: Severity,

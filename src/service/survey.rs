@@ -6,14 +6,16 @@
 
 mod finding;
 mod owners;
+mod report;
 mod sample;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use self::finding::{Check, Findings};
-pub use self::finding::{Counts, Example, Finding, Report, report};
+pub use self::finding::{Counts, Example, Finding};
 use self::owners::{Owners, Verdicts};
+pub use self::report::{Report, report};
 use self::sample::EvenSample;
 use crate::directory::inspection::Person;
 use crate::domain::stored_number::{Matching, NumberingPlan};
