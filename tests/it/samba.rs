@@ -164,6 +164,11 @@ impl Samba {
         self.modify(&ldif);
     }
 
+    /// Gives an entry another password.
+    pub fn set_password(&self, dn: &str, password: &str) {
+        self.modify(&people::new_password(dn, password));
+    }
+
     /// Puts an entry into a group of [`STAFF`].
     pub fn join(&self, group: &str, member: &str) {
         let group = format!("CN={group},{STAFF}");
