@@ -87,6 +87,14 @@ pub struct ServerReport {
 }
 
 impl ServerReport {
+    /// Whether it let the service account in (or is a file that can be read), so that there is
+    /// sense in asking it more.
+    #[must_use]
+    pub fn let_in(&self) -> bool {
+        let way_in = |step: &&Step| matches!(step.step, "connect" | "tls" | "bind" | "read");
+        self.steps.iter().filter(way_in).all(|step| step.severity < Severity::Error)
+    }
+
     /// The worst of its steps.
     #[must_use]
     pub fn severity(&self) -> Severity {

@@ -67,6 +67,8 @@ fn what_stands_in_the_way_of_a_connection_is_named_with_a_hint() {
         assert!(step["detail"].as_str().unwrap().contains(detail), "{detail}: {step}");
         assert!(step["hint"].as_str().unwrap().contains(hint), "{hint}: {step}");
         assert_eq!(finding(&report, "servers")["severity"], "error");
+        let read = stdout(&output).contains("no server let the service account in");
+        assert_eq!(read, matches!(failing, "connect" | "tls" | "bind"), "{failing}: {report}");
     }
     let good = check(&over_tls(&slapd, &slapd.ldaps_url()), &["--format", "json"]);
     let report = json(&good);
@@ -74,6 +76,14 @@ fn what_stands_in_the_way_of_a_connection_is_named_with_a_hint() {
     assert_eq!(tls["severity"], "good");
     let detail = tls["detail"].as_str().unwrap();
     assert!(detail.contains("TLS 1.3") && detail.contains("certificate good until"), "{detail}");
+}
+
+#[test]
+fn a_refused_password_is_not_tried_again() {
+    let slapd = Slapd::builder().users(0).start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "").replace(GATEWAY_PASSWORD, "wrong");
+    assert_eq!(check(&tenant, &[]).status.code(), Some(3));
+    assert_eq!(slapd.binds_of_gateway(), 1);
 }
 
 #[test]
