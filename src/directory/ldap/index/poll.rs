@@ -1,0 +1,305 @@
+//! Keeping the people of all bases by asking a domain controller for changes every few seconds.
+//!
+//! Each change of an entry gives it the controller's next update sequence number ([MS-ADTS]
+//! 3.1.1.1.9), which is the controller's own: another one's, or those of one that was restored
+//! from a backup, say nothing. Deleted entries keep a number for a while, if the service account
+//! may see them.
+
+use std::collections::HashSet;
+
+use ldap3::controls::RawControl;
+use ldap3::{Ldap, Scope, SearchEntry};
+use tokio::time::{Duration, Instant, sleep};
+use tracing::warn;
+
+use super::paging::{self, Everything};
+use super::record::Key;
+use super::state::Trouble;
+use super::{Content, person};
+use crate::directory::ldap::entry;
+
+/// Shows deleted entries too ([MS-ADTS] 3.1.1.3.4.1.14).
+const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
+/// How often everybody's id is read where deleted entries cannot be seen.
+const SWEEP: Duration = Duration::from_mins(3);
+
+/// Up to where the content is known.
+#[derive(Default)]
+pub(super) struct Memory {
+    known: Option<Known>,
+}
+
+struct Known {
+    /// Of which controller, and which life of its database.
+    controller: String,
+    /// Up to which of its changes.
+    usn: u64,
+}
+
+/// What the controller says of itself.
+struct Present {
+    controller: String,
+    usn: u64,
+    /// The parts of the directory that hold the bases.
+    contexts: Vec<String>,
+}
+
+/// Keeps everybody until the connection ends, which it says why.
+pub(super) async fn keep(ldap: Ldap, content: &Content, memory: &mut Memory) -> Trouble {
+    match poll(ldap, content, memory).await {
+        Ok(never) => match never {},
+        Err(trouble) => trouble,
+    }
+}
+
+async fn poll(
+    ldap: Ldap,
+    content: &Content,
+    memory: &mut Memory,
+) -> Result<std::convert::Infallible, Trouble> {
+    let mut sees_deleted = None;
+    let mut swept = Instant::now();
+    loop {
+        let asked = Instant::now();
+        let present = present(&ldap, content).await?;
+        let sees_deleted = match sees_deleted {
+            Some(sees) => sees,
+            None => *sees_deleted.insert(sees_all_deleted(&ldap, &present.contexts).await?),
+        };
+        let since = memory.known.take().filter(|known| {
+            known.controller == present.controller && known.usn <= present.usn
+        });
+        match since {
+            None => {
+                read_all(&ldap, content).await?;
+                swept = Instant::now();
+            }
+            Some(known) => {
+                if known.usn < present.usn {
+                    changes(&ldap, content, known.usn, &present, sees_deleted).await?;
+                }
+                if !sees_deleted && swept.elapsed() >= SWEEP {
+                    sweep(&ldap, content).await?;
+                    swept = Instant::now();
+                }
+            }
+        }
+        memory.known = Some(Known { controller: present.controller, usn: present.usn });
+        for base in 0..content.tables.len() {
+            content.completed(base, asked);
+        }
+        content.state().confirm(asked);
+        sleep(content.how.poll).await;
+    }
+}
+
+/// Reads what the controller says of itself, before anything else is asked: whatever changes
+/// later has a higher number.
+async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
+    let root = read(
+        ldap,
+        "",
+        &["dsServiceName", "highestCommittedUSN", "namingContexts"],
+        Vec::new(),
+    )
+    .await?
+    .ok_or_else(|| Trouble::Refused("the server's root entry cannot be read".to_owned()))?;
+    let one = |name: &str| texts(&root, name).into_iter().next();
+    let usn = one("highestCommittedUSN").and_then(|text| text.parse().ok());
+    let (Some(service), Some(usn)) = (one("dsServiceName"), usn) else {
+        return Err(Trouble::Refused(
+            "the server tells no dsServiceName and highestCommittedUSN, so that it is no domain \
+             controller; check profile"
+                .to_owned(),
+        ));
+    };
+    // A restored database has another id, if it may be read.
+    let life = read(ldap, &service, &["invocationId"], Vec::new()).await?;
+    let life = life.map(|entry| entry::values(&entry, "invocationId").concat()).unwrap_or_default();
+    let all = texts(&root, "namingContexts");
+    let mut contexts: Vec<String> =
+        content.settings.base_dns.iter().map(|base| context(base, &all)).collect();
+    contexts.sort_unstable();
+    contexts.dedup();
+    Ok(Present { controller: format!("{service} {}", hex::encode(life)), usn, contexts })
+}
+
+/// The naming context that holds a base: the longest that it ends with.
+fn context(base: &str, contexts: &[String]) -> String {
+    let base = base.to_lowercase();
+    let holds = |context: &&String| {
+        base.strip_suffix(&context.to_lowercase())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with(','))
+    };
+    contexts.iter().filter(holds).max_by_key(|context| context.len()).cloned().unwrap_or(base)
+}
+
+/// Reads everybody anew.
+async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+    for base in 0..content.tables.len() {
+        content.change(base, |table| table.begin());
+        read_people(ldap, content, base, &content.settings.user_filter, |_| {}).await?;
+        content.change(base, |table| table.sweep());
+    }
+    Ok(())
+}
+
+/// Reads the people below one base that match, and says who they are.
+async fn read_people(
+    ldap: &Ldap,
+    content: &Content,
+    base: usize,
+    filter: &str,
+    mut met: impl FnMut(Key),
+) -> Result<(), Trouble> {
+    let what = Everything {
+        base: &content.settings.base_dns[base],
+        filter,
+        attributes: &content.attributes,
+        controls: Vec::new(),
+    };
+    paging::read(ldap.clone(), &what, |entry| {
+        let entry = SearchEntry::construct(entry);
+        let key = key(&entry, content)?;
+        content.put(base, key, &entry);
+        met(key);
+        Ok(())
+    })
+    .await
+}
+
+/// Reads what changed after `since`, up to the present.
+async fn changes(
+    ldap: &Ldap,
+    content: &Content,
+    since: u64,
+    present: &Present,
+    sees_deleted: bool,
+) -> Result<(), Trouble> {
+    let settings = &content.settings;
+    let from = since + 1;
+    let filter = format!("(&{}(uSNChanged>={from}))", settings.user_filter);
+    let mut there: Vec<HashSet<Key>> = vec![HashSet::new(); content.tables.len()];
+    for (base, there) in there.iter_mut().enumerate() {
+        read_people(ldap, content, base, &filter, |key| {
+            there.insert(key);
+        })
+        .await?;
+    }
+    // Whoever changes between the two questions has a higher number, and is left for the next
+    // time: who is in the second answer only is really none of the people any more.
+    let filter = format!("(&(uSNChanged>={from})(uSNChanged<={}))", present.usn);
+    let controls = if sees_deleted { show_deleted() } else { Vec::new() };
+    for base in &present.contexts {
+        let what = Everything {
+            base,
+            filter: &filter,
+            attributes: &[person::key_attribute(settings).to_owned()],
+            controls: controls.clone(),
+        };
+        paging::read(ldap.clone(), &what, |entry| {
+            // What has no readable id was never in the index.
+            if let Ok(key) = key(&SearchEntry::construct(entry), content) {
+                for (base, there) in there.iter().enumerate() {
+                    if !there.contains(&key) {
+                        content.change(base, |table| table.remove(&key));
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Reads everybody's id, and removes who is not there.
+async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+    for (base, dn) in content.settings.base_dns.iter().enumerate() {
+        let what = Everything {
+            base: dn,
+            filter: &content.settings.user_filter,
+            attributes: &[person::key_attribute(&content.settings).to_owned()],
+            controls: Vec::new(),
+        };
+        content.change(base, |table| table.begin());
+        paging::read(ldap.clone(), &what, |entry| {
+            let key = key(&SearchEntry::construct(entry), content)?;
+            content.change(base, |table| table.see(&key));
+            Ok(())
+        })
+        .await?;
+        content.change(base, |table| table.sweep());
+    }
+    Ok(())
+}
+
+fn key(entry: &SearchEntry, content: &Content) -> Result<Key, Trouble> {
+    person::key(entry, &content.settings).ok_or_else(|| {
+        Trouble::Refused(format!(
+            "the service account may not read {}",
+            person::key_attribute(&content.settings)
+        ))
+    })
+}
+
+/// Whether the service account sees deleted entries everywhere.
+async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, Trouble> {
+    for context in contexts {
+        let container = format!("CN=Deleted Objects,{context}");
+        if read(ldap, &container, &["objectGUID"], show_deleted()).await?.is_none() {
+            warn!(
+                context,
+                "the service account may not see deleted entries, so that it takes some minutes \
+                 until the index knows of them; let it list the container Deleted Objects"
+            );
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn show_deleted() -> Vec<RawControl> {
+    vec![RawControl { ctype: SHOW_DELETED.to_owned(), crit: true, val: None }]
+}
+
+/// Reads one entry; `None` if it is not there for the service account.
+async fn read(
+    ldap: &Ldap,
+    dn: &str,
+    attributes: &[&str],
+    controls: Vec<RawControl>,
+) -> Result<Option<SearchEntry>, Trouble> {
+    let mut ldap = ldap.clone();
+    let answer = ldap
+        .with_controls(controls)
+        .search(dn, Scope::Base, "(objectClass=*)", attributes)
+        .await
+        .map_err(paging::lost)?;
+    Ok(answer.0.into_iter().find(|entry| !entry.is_ref()).map(SearchEntry::construct))
+}
+
+fn texts(entry: &SearchEntry, attribute: &str) -> Vec<String> {
+    let values = entry::values(entry, attribute).into_iter();
+    values.filter_map(|value| String::from_utf8(value.to_vec()).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_in_the_longest_naming_context_that_it_ends_with() {
+        let contexts = ["DC=lab,DC=org", "DC=sub,DC=lab,DC=org", "CN=Schema,DC=lab,DC=org"];
+        let contexts = contexts.map(str::to_owned);
+        for (base, of) in [
+            ("ou=x,dc=lab,dc=org", "DC=lab,DC=org"),
+            ("dc=sub,dc=lab,dc=org", "DC=sub,DC=lab,DC=org"),
+            ("OU=y,DC=SUB,DC=lab,DC=org", "DC=sub,DC=lab,DC=org"),
+            ("dc=xsub,dc=lab,dc=org", "DC=lab,DC=org"),
+            ("dc=other", "dc=other"),
+        ] {
+            assert_eq!(context(base, &contexts), of, "{base}");
+        }
+    }
+}
