@@ -9,7 +9,8 @@ use anyhow::{Context, bail};
 use dialpass::directory::Directory;
 use dialpass::directory::ldap::{
     DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS, DEFAULT_SEARCHES_PER_CONNECTION,
-    DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, NumberMatch, ServerUrl,
+    DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder,
+    ServerUrl,
 };
 use dialpass::domain::phone_number::PhoneNumber;
 use dialpass::domain::stored_number::NumberingPlan;
@@ -208,7 +209,14 @@ fn settings(server: &Server, plan: NumberingPlan) -> anyhow::Result<LdapSettings
         tls: None,
         bind_dn: server.bind_dn.to_owned(),
         bind_password: server.bind_password.into(),
-        base_dn: BASE.to_owned(),
+        profile: Profile::OpenLdap,
+        server_order: ServerOrder::InOrder,
+        base_dns: vec![BASE.to_owned()],
+        pin_attribute: None,
+        required_group: None,
+        excluded_group: None,
+        group_base_dn: None,
+        lookup: Lookup::Search,
         user_filter: USER_FILTER.to_owned(),
         phone_attributes: PHONE_ATTRIBUTES.map(str::to_owned).into(),
         username_attribute: "uid".to_owned(),

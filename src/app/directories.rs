@@ -6,12 +6,15 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::prepare::Report;
-use crate::config::{ConfigError, DirectoryConfig, LdapConfig, NumberMatchConfig, TenantConfig};
+use crate::config::{
+    ConfigError, DirectoryConfig, LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig,
+    ServerOrderConfig, TenantConfig,
+};
 use crate::directory::Directory;
 use crate::directory::file::FileDirectory;
 use crate::directory::ldap::{
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, NumberMatch,
-    ServerUrl, check_filter, tls_config,
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapDirectory,
+    LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl, check_filter, tls_config,
 };
 
 /// Makes a tenant's directory.
@@ -89,7 +92,23 @@ fn ldap_settings(
         tls,
         bind_dn: ldap.bind_dn.clone(),
         bind_password: ldap.bind_password.clone(),
-        base_dn: ldap.base_dn.clone(),
+        profile: match ldap.profile {
+            ProfileConfig::OpenLdap => Profile::OpenLdap,
+            ProfileConfig::ActiveDirectory => Profile::ActiveDirectory,
+        },
+        server_order: match ldap.server_order {
+            ServerOrderConfig::InOrder => ServerOrder::InOrder,
+            ServerOrderConfig::RoundRobin => ServerOrder::RoundRobin,
+        },
+        base_dns: ldap.base_dns.clone(),
+        lookup: match ldap.lookup {
+            LookupConfig::Search => Lookup::Search,
+            LookupConfig::Index { max_age, poll } => Lookup::Index(IndexSettings { max_age, poll }),
+        },
+        required_group: ldap.required_group.clone(),
+        excluded_group: ldap.excluded_group.clone(),
+        group_base_dn: ldap.group_base_dn.clone(),
+        pin_attribute: ldap.pin_attribute.clone(),
         user_filter: ldap.user_filter.clone(),
         phone_attributes: ldap.phone_attributes.clone(),
         username_attribute: ldap.username_attribute.clone(),

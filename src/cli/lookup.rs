@@ -90,7 +90,7 @@ fn verdict(candidates: Candidates, number: &PhoneNumber, tenant: &TenantConfig) 
             println!("             {:?} is {says}", value.text);
         }
     }
-    match candidates.exactly_one(number, plan, tenant.ambiguity) {
+    match candidates.exactly_one(number, plan, tenant.ambiguity, None) {
         Ok(user) if user.enabled => {
             println!("verdict    {} would get a code", user.username);
             ExitCode::SUCCESS

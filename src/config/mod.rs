@@ -8,6 +8,7 @@ mod check;
 mod clients;
 mod directory;
 mod error;
+mod ldap;
 mod raw;
 mod secrets;
 mod server;
@@ -23,8 +24,9 @@ pub use server::{
     OpsConfig, ServerConfig, StoreConfig, TlsConfig,
 };
 pub use tenants::{
-    ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig, NumberMatchConfig,
-    OAuth2Config, PinConfig, StatusStyle, TenantConfig,
+    ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig, LookupConfig,
+    NumberMatchConfig, OAuth2Config, PinConfig, ProfileConfig, ServerOrderConfig, StatusStyle,
+    TenantConfig,
 };
 
 /// Reads and checks a configuration file.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::ConfigError;
-use super::values::{Address, Network, QuotaValue, SecretText, Sha256Hex, Span};
+use super::values::{Address, Network, OneOrMore, QuotaValue, SecretText, Sha256Hex, Span};
 
 /// What an environment variable that sets a key starts with.
 const PREFIX: &str = "DIALPASS_";
@@ -173,7 +173,16 @@ pub(super) struct RawDirectory {
     pub bind_dn: Option<String>,
     pub bind_password: Option<SecretText>,
     pub bind_password_file: Option<PathBuf>,
-    pub base_dn: Option<String>,
+    pub base_dn: Option<OneOrMore>,
+    pub profile: Option<RawProfile>,
+    pub server_order: Option<RawServerOrder>,
+    pub lookup: Option<RawLookup>,
+    pub index_max_age: Option<Span>,
+    pub index_poll: Option<Span>,
+    pub required_group: Option<String>,
+    pub excluded_group: Option<String>,
+    pub group_base_dn: Option<String>,
+    pub pin_attribute: Option<String>,
     pub user_filter: Option<String>,
     pub phone_attributes: Option<Vec<String>>,
     pub username_attribute: Option<String>,
@@ -183,6 +192,28 @@ pub(super) struct RawDirectory {
     pub bind_connections: Option<usize>,
     pub ambiguous: Option<RawAmbiguous>,
     pub timeout: Option<Span>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawProfile {
+    #[serde(rename = "openldap")]
+    OpenLdap,
+    ActiveDirectory,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawServerOrder {
+    InOrder,
+    RoundRobin,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawLookup {
+    Search,
+    Index,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -197,6 +228,7 @@ pub(super) enum RawNumberMatch {
 pub(super) enum RawAmbiguous {
     Refuse,
     PreferAttributeOrder,
+    Pin,
 }
 
 #[derive(Deserialize, Default)]

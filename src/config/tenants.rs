@@ -7,7 +7,10 @@ use super::check::Problems;
 use super::clients;
 pub use super::clients::{ClientConfig, CredentialConfig, OAuth2Config, PinConfig};
 use super::directory;
-pub use super::directory::{DirectoryConfig, FileConfig, LdapConfig, NumberMatchConfig};
+pub use super::directory::{DirectoryConfig, FileConfig};
+pub use super::ldap::{
+    LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig, ServerOrderConfig,
+};
 use super::raw::{RawAmbiguous, RawAttestation, RawLimits, RawPassword, RawStyle, RawTenant};
 use super::server::ServerConfig;
 use crate::domain::caller_id::CallerIdPlan;
@@ -148,6 +151,7 @@ fn tenant(
     let ambiguity = match raw.directory.ambiguous {
         None | Some(RawAmbiguous::Refuse) => Ambiguity::Refuse,
         Some(RawAmbiguous::PreferAttributeOrder) => Ambiguity::PreferAttributeOrder,
+        Some(RawAmbiguous::Pin) => Ambiguity::Pin,
     };
     let limits = limits(key, &raw.limits, problems);
     let directory = directory::check(&format!("{key}.directory"), raw.directory, server, problems);

@@ -32,6 +32,33 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+/// One text, or several.
+#[derive(Debug, Clone)]
+pub struct OneOrMore(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMoreVisitor;
+        impl<'de> Visitor<'de> for OneOrMoreVisitor {
+            type Value = OneOrMore;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or a list of texts")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMore, E> {
+                Ok(OneOrMore(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut all: A) -> Result<OneOrMore, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = all.next_element()? {
+                    texts.push(text);
+                }
+                Ok(OneOrMore(texts))
+            }
+        }
+        deserializer.deserialize_any(OneOrMoreVisitor)
+    }
+}
+
 /// A secret given in place. Neither `Debug` nor an error about its type shows it.
 #[derive(Clone)]
 pub struct SecretText(pub SecretString);

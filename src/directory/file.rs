@@ -17,11 +17,13 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::{DependencyState, Directory, DirectoryError, PasswordCheck};
+use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::stored_number::NumberingPlan;
-use crate::domain::user::{Candidates, NumberValue, TypedName, User, UserId};
+use crate::domain::user::{
+    Candidates, Membership, NumberValue, PasswordRefusal, Pin, TypedName, User, UserId,
+};
 
 /// How often the file is looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -66,6 +68,8 @@ struct PersonEntry {
     numbers: Vec<String>,
     /// argon2 in PHC form; left out: no password is right.
     password_hash: Option<String>,
+    /// Digits that tell this person from others with the same number.
+    pin: Option<String>,
     #[serde(default = "yes")]
     enabled: bool,
 }
@@ -129,8 +133,18 @@ impl People {
                 }
                 numbers.push(NumberValue { rank, text });
             }
-            let user =
-                User { id, locator: username.clone(), username, enabled: person.enabled, numbers };
+            let pin = person.pin.as_deref().map(Pin::parse);
+            if pin.as_ref().is_some_and(Option::is_none) {
+                return Err(format!("{}: not a PIN; accepted: 1 to 32 digits", at("pin")));
+            }
+            let user = User {
+                id,
+                locator: username.clone(),
+                enabled: person.enabled,
+                numbers,
+                pins: pin.flatten().into_iter().collect(),
+                username,
+            };
             people.entries.push((user, person.password_hash));
         }
         Ok(people)
@@ -258,6 +272,16 @@ impl Directory for FileDirectory {
         Ok(people.users(found.as_slice()))
     }
 
+    async fn membership(
+        &self,
+        _user: &User,
+        _occasion: Occasion,
+        _deadline: Instant,
+    ) -> Result<Membership, DirectoryError> {
+        // A file has no groups: who may not use the gateway is not in it.
+        Ok(Membership::Allowed)
+    }
+
     async fn check_password(
         &self,
         user: &User,
@@ -269,7 +293,9 @@ impl Directory for FileDirectory {
             let (entry, hash) = &people.entries[*index];
             hash.clone().filter(|_| entry.id == user.id)
         });
-        let Some(hash) = hash else { return Ok(PasswordCheck::Wrong) };
+        let Some(hash) = hash else {
+            return Ok(PasswordCheck::Refused(PasswordRefusal::WrongPassword));
+        };
         let slot = timeout_at(deadline, Arc::clone(&self.checks).acquire_owned())
             .await
             .map_err(|_| DirectoryError::Unavailable)?
@@ -283,7 +309,7 @@ impl Directory for FileDirectory {
         });
         match timeout_at(deadline, check).await {
             Ok(Ok(true)) => Ok(PasswordCheck::Right),
-            Ok(Ok(false)) => Ok(PasswordCheck::Wrong),
+            Ok(Ok(false)) => Ok(PasswordCheck::Refused(PasswordRefusal::WrongPassword)),
             Ok(Err(_)) | Err(_) => Err(DirectoryError::TimedOut),
         }
     }
@@ -327,6 +353,7 @@ mod tests {
                 "[[people]]\nusername='a'\npassword_hash='hunter2'",
                 "people[0] (\"a\").password_hash",
             ),
+            ("[[people]]\nusername='a'\npin='12x'", "people[0] (\"a\").pin"),
             ("people = 3", "line 1"),
         ] {
             let problem = parse(text).err().expect(text);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
-use crate::domain::user::{Candidates, TypedName, User};
+use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
 
 /// Why a directory gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,10 +24,19 @@ pub enum DirectoryError {
 /// What the directory says of a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordCheck {
-    /// It is this user's.
+    /// It is this user's, who may log in.
     Right,
     /// It is not, or the directory lets this user not log in.
-    Wrong,
+    Refused(PasswordRefusal),
+}
+
+/// What a user is about to get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A code, of which a login will be judged again.
+    Call,
+    /// A login: what is said now is final.
+    Login,
 }
 
 /// Whether a dependency works, for readiness and metrics.
@@ -66,6 +75,18 @@ pub trait Directory: Send + Sync {
         name: &TypedName,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError>;
+
+    /// Whether `user` is in the groups that the tenant asks for. At a call, an adapter that keeps
+    /// people in memory may answer from there; at a login it asks.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if no server answered.
+    async fn membership(
+        &self,
+        user: &User,
+        occasion: Occasion,
+        deadline: Instant,
+    ) -> Result<Membership, DirectoryError>;
 
     /// Checks a user's password. Asked once: a check that may have arrived is not repeated.
     ///

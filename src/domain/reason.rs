@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::user::PasswordRefusal;
+
 /// The true reason of a decision. What the client sees is decided from it in one place, in HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -23,6 +25,10 @@ pub enum Reason {
     AttestationTooLow,
     /// The directory says the user is disabled.
     UserDisabled,
+    /// The user is not in the tenant's required group.
+    NotInRequiredGroup,
+    /// The user is in the tenant's excluded group.
+    InExcludedGroup,
     /// The typed name cannot be one: empty, too long, or with control characters.
     NameMalformed,
     /// Nobody in the directory has the name.
@@ -39,8 +45,8 @@ pub enum Reason {
     CodeGone,
     /// The password was missing or empty where one is required.
     PasswordMissing,
-    /// The directory refused the password.
-    PasswordWrong,
+    /// The directory refused the password, and said why.
+    PasswordRefused(PasswordRefusal),
     /// The tenant requires a password, and this operation has none.
     OperationNeedsPassword,
     /// The flood limit of the client, the address or the caller.
@@ -80,7 +86,9 @@ impl Reason {
             Self::NumberUnknown => "number_unknown",
             Self::NumberAmbiguous => "number_ambiguous",
             Self::AttestationTooLow => "attestation_too_low",
-            Self::UserDisabled => "user_disabled",
+            Self::UserDisabled => PasswordRefusal::Disabled.as_str(),
+            Self::NotInRequiredGroup => "not_in_required_group",
+            Self::InExcludedGroup => "in_excluded_group",
             Self::NameMalformed => "name_malformed",
             Self::UserUnknown => "user_unknown",
             Self::UserAmbiguous => "user_ambiguous",
@@ -89,7 +97,7 @@ impl Reason {
             Self::CodeMalformed => "code_malformed",
             Self::CodeGone => "code_gone",
             Self::PasswordMissing => "password_missing",
-            Self::PasswordWrong => "password_wrong",
+            Self::PasswordRefused(why) => why.as_str(),
             Self::OperationNeedsPassword => "operation_needs_password",
             Self::Flood(_) => "flood",
             Self::CodesPerUser(_) => "codes_per_user",
@@ -113,12 +121,14 @@ impl Reason {
             Self::NumberUnknown
             | Self::NumberAmbiguous
             | Self::UserDisabled
+            | Self::NotInRequiredGroup
+            | Self::InExcludedGroup
             | Self::UserUnknown
             | Self::UserAmbiguous
             | Self::NoLiveCode
             | Self::CodeWrong
             | Self::CodeGone
-            | Self::PasswordWrong
+            | Self::PasswordRefused(_)
             | Self::CodesPerUser(_)
             | Self::CallsPerNumber(_)
             | Self::WrongPasswordsPerUser(_)

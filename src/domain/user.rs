@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
 use super::phone_number::PhoneNumber;
 use super::stored_number::NumberingPlan;
 
@@ -52,6 +55,93 @@ impl fmt::Debug for TypedName {
     }
 }
 
+/// A PIN by which callers who share a number say which of them is calling: 1 to 32 digits. `Debug`
+/// hides it.
+///
+/// It chooses among the people who have the number, and opens nothing by itself.
+#[derive(Clone)]
+pub struct Pin(Zeroizing<String>);
+
+impl Pin {
+    /// Takes a PIN; `None` if it is not 1 to 32 ASCII digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let shaped = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        shaped.then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Whether it is the same; takes the same time wherever they differ.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(…)")
+    }
+}
+
+/// Whether a user may use the gateway, by the tenant's groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// Yes: in the required group and not in the excluded one, as far as there are any.
+    Allowed,
+    /// There is a required group, and the user is not in it.
+    NotInRequiredGroup,
+    /// The user is in the excluded group, which outweighs the required one.
+    InExcludedGroup,
+}
+
+/// Why the directory refused a password. Only Active Directory says more than
+/// [`Self::WrongPassword`] as a rule, and only to who gave the right one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordRefusal {
+    /// It is not the user's, or the directory does not say more.
+    WrongPassword,
+    /// The directory has no such user any more.
+    NoSuchUser,
+    /// The user may not log in at this time of the week.
+    NotNow,
+    /// The user may not log in from here.
+    NotFromHere,
+    /// The password has expired.
+    PasswordExpired,
+    /// The account is disabled.
+    Disabled,
+    /// The account has expired.
+    AccountExpired,
+    /// The user has to set a new password first.
+    MustChangePassword,
+    /// Too many wrong passwords, or an administrator, locked the account.
+    LockedOut,
+}
+
+impl PasswordRefusal {
+    /// The name in the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongPassword => "wrong_password",
+            Self::NoSuchUser => "no_such_user",
+            Self::NotNow => "not_now",
+            Self::NotFromHere => "not_from_here",
+            Self::PasswordExpired => "password_expired",
+            Self::Disabled => "disabled",
+            Self::AccountExpired => "account_expired",
+            Self::MustChangePassword => "must_change_password",
+            Self::LockedOut => "locked_out",
+        }
+    }
+}
+
 /// One value of one of the directory's phone attributes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NumberValue {
@@ -80,6 +170,8 @@ pub struct User {
     pub enabled: bool,
     /// The phone attributes' values.
     pub numbers: Vec<NumberValue>,
+    /// The PIN attribute's values, where the tenant has one; those that are no PIN are left out.
+    pub pins: Vec<Pin>,
 }
 
 /// What a search by number came back with: people who may have the number, to be compared.
@@ -99,6 +191,8 @@ pub enum Ambiguity {
     Refuse,
     /// The one user who has it in the earliest phone attribute; still nobody if two share that.
     PreferAttributeOrder,
+    /// The one of them whose PIN the caller keyed; nobody if none or two have it.
+    Pin,
 }
 
 /// Why no single user stands for a number.
@@ -112,6 +206,8 @@ pub enum NotOne {
 
 impl Candidates {
     /// The one user who has `number`, after reading each candidate's stored values by `plan`.
+    /// `pin` is what the caller keyed, if anything; it counts only where several have the number
+    /// and `ambiguity` says so.
     ///
     /// A search may be wider than the number (wildcards between digits), so what decides is the
     /// comparison as E.164 with extension, never the search.
@@ -124,6 +220,7 @@ impl Candidates {
         number: &PhoneNumber,
         plan: &NumberingPlan,
         ambiguity: Ambiguity,
+        pin: Option<&Pin>,
     ) -> Result<User, NotOne> {
         if self.truncated {
             return Err(NotOne::Several);
@@ -142,16 +239,26 @@ impl Candidates {
                 owners.push((rank, user));
             }
         }
-        if ambiguity == Ambiguity::PreferAttributeOrder
-            && let Some(first) = owners.iter().map(|(rank, _)| *rank).min()
-        {
-            owners.retain(|(rank, _)| *rank == first);
+        if owners.is_empty() {
+            return Err(NotOne::Nobody);
+        }
+        if owners.len() > 1 {
+            match ambiguity {
+                Ambiguity::Refuse => {}
+                Ambiguity::PreferAttributeOrder => {
+                    let first = owners.iter().map(|(rank, _)| *rank).min();
+                    owners.retain(|(rank, _)| Some(*rank) == first);
+                }
+                Ambiguity::Pin => {
+                    let keyed = |own: &Pin| pin.is_some_and(|pin| own.matches(pin));
+                    owners.retain(|(_, user)| user.pins.iter().any(keyed));
+                }
+            }
         }
         let mut owners = owners.into_iter();
         match (owners.next(), owners.next()) {
             (Some((_, user)), None) => Ok(user),
-            (None, _) => Err(NotOne::Nobody),
-            (Some(_), Some(_)) => Err(NotOne::Several),
+            (None, _) | (Some(_), Some(_)) => Err(NotOne::Several),
         }
     }
 }
@@ -174,13 +281,14 @@ mod tests {
                 .iter()
                 .map(|(rank, text)| NumberValue { rank: *rank, text: (*text).to_owned() })
                 .collect(),
+            pins: Vec::new(),
         }
     }
 
     fn choose(users: Vec<User>, ambiguity: Ambiguity) -> Result<String, NotOne> {
         let number = plan().read_stored("+46701234567").expect("a number");
         Candidates { users, truncated: false }
-            .exactly_one(&number, &plan(), ambiguity)
+            .exactly_one(&number, &plan(), ambiguity, None)
             .map(|user| user.username)
     }
 
@@ -213,7 +321,7 @@ mod tests {
         let number = plan().read_stored("+46701234567").expect("a number");
         let cut = Candidates { users: vec![user("anna", &[(0, "+46701234567")])], truncated: true };
         assert!(matches!(
-            cut.exactly_one(&number, &plan(), Ambiguity::Refuse),
+            cut.exactly_one(&number, &plan(), Ambiguity::Refuse, None),
             Err(NotOne::Several)
         ));
     }
@@ -222,5 +330,34 @@ mod tests {
     fn an_extension_matches_only_the_same_extension() {
         let with_extension = vec![user("anna", &[(0, "+46 70 123 45 67 ext. 12")])];
         assert_eq!(choose(with_extension, Ambiguity::Refuse), Err(NotOne::Nobody));
+    }
+
+    #[test]
+    fn of_people_who_share_a_number_the_keyed_pin_chooses_one() {
+        let number = plan().read_stored("+46701234567").expect("a number");
+        let pin = |text: &str| Pin::parse(text).expect("a pin");
+        let chosen = |keyed: Option<&str>, pins: [&str; 2]| {
+            let mut users =
+                vec![user("anna", &[(0, "0701234567")]), user("bo", &[(1, "0701234567")])];
+            for (user, own) in users.iter_mut().zip(pins) {
+                user.pins.extend(Pin::parse(own));
+            }
+            Candidates { users, truncated: false }
+                .exactly_one(&number, &plan(), Ambiguity::Pin, keyed.map(pin).as_ref())
+                .map(|user| user.username)
+        };
+        assert_eq!(chosen(Some("22"), ["11", "22"]), Ok("bo".to_owned()));
+        for keyed in [None, Some("1"), Some("33"), Some("111")] {
+            assert_eq!(chosen(keyed, ["11", "22"]), Err(NotOne::Several), "{keyed:?}");
+        }
+        assert_eq!(chosen(Some("11"), ["11", "11"]), Err(NotOne::Several), "both have it");
+        assert_eq!(chosen(None, ["", ""]), Err(NotOne::Several), "no pin is not the empty pin");
+
+        let alone =
+            Candidates { users: vec![user("anna", &[(0, "0701234567")])], truncated: false };
+        assert!(alone.exactly_one(&number, &plan(), Ambiguity::Pin, Some(&pin("9"))).is_ok());
+        for wrong in ["", "12a", "１２", " 1", &"1".repeat(33)] {
+            assert!(Pin::parse(wrong).is_none(), "{wrong}");
+        }
     }
 }

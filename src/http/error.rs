@@ -74,6 +74,8 @@ impl Refused {
             | Reason::NumberAmbiguous
             | Reason::AttestationTooLow
             | Reason::UserDisabled
+            | Reason::NotInRequiredGroup
+            | Reason::InExcludedGroup
             | Reason::NameMalformed
             | Reason::UserUnknown
             | Reason::UserAmbiguous
@@ -82,7 +84,7 @@ impl Refused {
             | Reason::CodeMalformed
             | Reason::CodeGone
             | Reason::PasswordMissing
-            | Reason::PasswordWrong
+            | Reason::PasswordRefused(_)
             | Reason::OperationNeedsPassword => Self::Forbidden,
         };
         match (style, seen) {

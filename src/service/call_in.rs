@@ -6,13 +6,14 @@ use tokio::time::Instant;
 
 use super::flood::FloodLimit;
 use super::{KnownUser, TenantParts};
+use crate::directory::Occasion;
 use crate::domain::caller_id::{CallerIdPlan, NoNumber};
 use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::Attestation;
 use crate::domain::reason::Reason;
-use crate::domain::user::{Ambiguity, NotOne, User};
+use crate::domain::user::{Ambiguity, NotOne, Pin, User};
 use crate::store::{Issue, IssueRequest};
 
 /// What the phone system says of a call.
@@ -22,6 +23,8 @@ pub struct Call<'a> {
     pub caller_id: &'a str,
     /// The STIR/SHAKEN attestation, if it sent one.
     pub attestation: Option<&'a str>,
+    /// What the caller keyed to say who of several is calling, if anything.
+    pub pin: Option<&'a str>,
 }
 
 /// A code to be read to the caller.
@@ -101,19 +104,23 @@ impl CallIn {
         }
         self.calls_per_caller.admit(&number.key()).map_err(Reason::Flood)?;
 
-        let user = self.owner(&number, deadline).await?;
+        let directory_deadline = deadline.min(Instant::now() + self.parts.directory_deadline);
+        let pin = call.pin.and_then(Pin::parse);
+        let user = self.owner(&number, pin.as_ref(), directory_deadline).await?;
         known.user = Some(KnownUser::from(&user));
-        if !user.enabled {
-            return Err(Reason::UserDisabled);
-        }
+        self.parts.admit(&user, Occasion::Call, directory_deadline).await?;
         self.grant(&user, number).await
     }
 
     /// The one user who has `number`.
-    async fn owner(&self, number: &PhoneNumber, deadline: Instant) -> Result<User, Reason> {
-        let deadline = deadline.min(Instant::now() + self.parts.directory_deadline);
+    async fn owner(
+        &self,
+        number: &PhoneNumber,
+        pin: Option<&Pin>,
+        deadline: Instant,
+    ) -> Result<User, Reason> {
         let candidates = self.parts.directory.find_by_number(number, deadline).await?;
-        candidates.exactly_one(number, &self.caller_ids.numbering, self.ambiguity).map_err(
+        candidates.exactly_one(number, &self.caller_ids.numbering, self.ambiguity, pin).map_err(
             |not_one| match not_one {
                 NotOne::Nobody => Reason::NumberUnknown,
                 NotOne::Several => Reason::NumberAmbiguous,

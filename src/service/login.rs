@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{KnownUser, TenantParts};
-use crate::directory::{DirectoryError, PasswordCheck};
+use crate::directory::{DirectoryError, Occasion, PasswordCheck};
 use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::policy::LoginPolicy;
@@ -84,9 +84,7 @@ impl Login {
         let user = self.entry(&name, directory_deadline).await?;
         let login = KnownUser::from(&user);
         *known = Some(login.clone());
-        if !user.enabled {
-            return Err(Reason::UserDisabled);
-        }
+        self.parts.admit(&user, Occasion::Login, directory_deadline).await?;
         let subject = Subject {
             tenant: self.parts.tenant.clone(),
             purpose: Purpose::Call,
@@ -138,8 +136,8 @@ impl Login {
         };
         match parts.directory.check_password(user, password, deadline).await {
             Ok(PasswordCheck::Right) => self.settle(attempt, Some(reserved)).await,
-            // The reserved try stands: it is the count of this wrong password.
-            Ok(PasswordCheck::Wrong) => Err(Reason::PasswordWrong),
+            // The reserved try stands: it is the count of this refused password.
+            Ok(PasswordCheck::Refused(why)) => Err(Reason::PasswordRefused(why)),
             Err(DirectoryError::Unavailable) => {
                 let now = parts.clock.now();
                 if let Err(error) = parts.tries.give_back(&attempt.subject, reserved, now).await {

@@ -8,14 +8,16 @@ pub mod login;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::directory::{Directory, DirectoryError};
+use tokio::time::Instant;
+
+use crate::directory::{Directory, DirectoryError, Occasion};
 use crate::domain::clock::Clock;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::{Limits, OtpPolicy};
 use crate::domain::random::Random;
 use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
-use crate::domain::user::User;
+use crate::domain::user::{Membership, User};
 use crate::store::{Grants, StoreError, Tries};
 
 /// What both operations of one tenant need.
@@ -41,6 +43,28 @@ pub struct TenantParts {
     pub clock: Arc<dyn Clock>,
     /// Random bits.
     pub random: Arc<dyn Random>,
+}
+
+impl TenantParts {
+    /// Refuses a user whom the directory or the tenant's groups do not let in.
+    ///
+    /// # Errors
+    /// The reason of the refusal.
+    async fn admit(
+        &self,
+        user: &User,
+        occasion: Occasion,
+        deadline: Instant,
+    ) -> Result<(), Reason> {
+        if !user.enabled {
+            return Err(Reason::UserDisabled);
+        }
+        match self.directory.membership(user, occasion, deadline).await? {
+            Membership::Allowed => Ok(()),
+            Membership::NotInRequiredGroup => Err(Reason::NotInRequiredGroup),
+            Membership::InExcludedGroup => Err(Reason::InExcludedGroup),
+        }
+    }
 }
 
 /// Whom a decision was about, as the directory has them.

@@ -154,7 +154,7 @@ async fn a_number_is_exactly_one_users_or_nobodys() {
     for (number, expected) in [
         ("+46703334455", "number_ambiguous"),
         ("+46709999999", "number_ambiguous"),
-        ("+46704445566", "user_disabled"),
+        ("+46704445566", "disabled"),
         ("+46709990000", "number_unknown"),
         // The number that the API's own documentation calls from; possible, and nobody's here.
         ("+467012345678", "number_unknown"),

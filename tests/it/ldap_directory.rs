@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialpass::directory::ldap::{
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, NumberMatch,
-    ServerUrl,
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, Lookup,
+    NumberMatch, Profile, ServerOrder, ServerUrl,
 };
 use dialpass::directory::{Directory, DirectoryError, PasswordCheck};
 use dialpass::domain::phone_number::PhoneNumber;
 use dialpass::domain::secret::Password;
 use dialpass::domain::stored_number::NumberingPlan;
-use dialpass::domain::user::{Candidates, TypedName, User};
+use dialpass::domain::user::{Candidates, PasswordRefusal, TypedName, User};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -23,6 +23,9 @@ mod lookup;
 mod password;
 mod tls;
 
+/// What a server says of a wrong password.
+const WRONG: PasswordCheck = PasswordCheck::Refused(PasswordRefusal::WrongPassword);
+
 /// How long one operation may take in these tests.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -33,7 +36,14 @@ fn settings(servers: &[String]) -> LdapSettings {
         tls: None,
         bind_dn: slapd::GATEWAY_DN.to_owned(),
         bind_password: slapd::GATEWAY_PASSWORD.to_owned().into(),
-        base_dn: slapd::PEOPLE.to_owned(),
+        profile: Profile::OpenLdap,
+        server_order: ServerOrder::InOrder,
+        base_dns: vec![slapd::PEOPLE.to_owned()],
+        pin_attribute: None,
+        required_group: None,
+        excluded_group: None,
+        group_base_dn: None,
+        lookup: Lookup::Search,
         user_filter: "(objectClass=inetOrgPerson)".to_owned(),
         phone_attributes: vec!["mobile".to_owned(), "telephoneNumber".to_owned()],
         username_attribute: "uid".to_owned(),

@@ -129,14 +129,14 @@ async fn wrong_passwords_are_limited_across_codes_and_restarts() {
     let code = gateway.code(ANNA).await;
     for n in 0..2 {
         let answer = gateway.login("anna", "wrong", &not(&code, n)).await;
-        assert_refused(&gateway, &answer, "password_wrong");
+        assert_refused(&gateway, &answer, "wrong_password");
     }
     let gateway = gateway.restart();
     let code = gateway.code(ANNA).await;
     assert_refused(
         &gateway,
         &gateway.login("anna", "wrong", &not(&code, 0)).await,
-        "password_wrong",
+        "wrong_password",
     );
     // Spent: no bind any more for a wrong code, and a new code changes nothing.
     let binds = slapd.binds_of("anna");
@@ -151,7 +151,7 @@ async fn wrong_passwords_are_limited_across_codes_and_restarts() {
     // The right code is still bound, twice in the span.
     for _ in 0..2 {
         let answer = gateway.login("anna", "wrong", &code).await;
-        assert_refused(&gateway, &answer, "password_wrong");
+        assert_refused(&gateway, &answer, "wrong_password");
     }
     let answer = gateway.login("anna", "anna-secret", &code).await;
     assert_refused(&gateway, &answer, "wrong_passwords_per_user");
@@ -167,7 +167,7 @@ async fn a_login_clears_the_count_of_wrong_passwords() {
         let code = gateway.code(ANNA).await;
         for _ in 0..2 {
             let answer = gateway.login("anna", "wrong", &code).await;
-            assert_refused(&gateway, &answer, "password_wrong");
+            assert_refused(&gateway, &answer, "wrong_password");
         }
         assert_eq!(gateway.login("anna", "anna-secret", &code).await.status, 200);
     }
@@ -229,10 +229,10 @@ async fn twenty_wrong_codes_burn_a_code_whatever_the_password() {
     let code = gateway.code(ANNA).await;
     for n in 0..19 {
         let answer = gateway.login("anna", "wrong", &not(&code, n)).await;
-        assert_refused(&gateway, &answer, "password_wrong");
+        assert_refused(&gateway, &answer, "wrong_password");
     }
     let answer = gateway.login("anna", "wrong", &code).await;
-    assert_refused(&gateway, &answer, "password_wrong");
+    assert_refused(&gateway, &answer, "wrong_password");
     gateway.login("anna", "wrong", &not(&code, 19)).await;
     let answer = gateway.login("anna", "anna-secret", &code).await;
     assert_eq!(answer.status, 403);

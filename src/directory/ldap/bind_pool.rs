@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
-use ldap3::LdapError;
+use ldap3::{LdapError, LdapResult};
 use tokio::time::Instant;
 
 use super::connection::{ConnectError, Connection, Connector};
+use super::refusal;
 use crate::directory::PasswordCheck;
 use crate::domain::secret::Password;
 
@@ -83,10 +84,11 @@ impl BindConnection {
         }
         self.settled = false;
         let mut ldap = self.connection.handle();
-        match ldap.with_timeout(left).simple_bind(dn, password.expose()).await {
+        let asked = ldap.with_timeout(left).with_controls(refusal::ask_for_policy());
+        match asked.simple_bind(dn, password.expose()).await {
             Ok(result) => {
                 self.settled = true;
-                judge(result.rc)
+                judge(&result)
             }
             Err(LdapError::OpSend { .. }) => BindAnswer::NotSent,
             Err(LdapError::Timeout { .. }) => BindAnswer::TimedOut,
@@ -99,10 +101,16 @@ impl BindConnection {
 ///
 /// Besides 49, servers refuse a user with 19 and 53 (password policy, locked or disabled), 48 (no
 /// password set), 50 (may not log in), 32 and 34 (the entry has gone since it was found).
-fn judge(code: u32) -> BindAnswer {
-    match code {
-        0 => BindAnswer::Judged(PasswordCheck::Right),
-        19 | 32 | 34 | 48 | 49 | 50 | 53 => BindAnswer::Judged(PasswordCheck::Wrong),
+fn judge(result: &LdapResult) -> BindAnswer {
+    match result.rc {
+        0 => BindAnswer::Judged(match refusal::policy(&result.ctrls) {
+            None => PasswordCheck::Right,
+            Some(refusal) => PasswordCheck::Refused(refusal),
+        }),
+        19 | 32 | 34 | 48 | 49 | 50 | 53 => {
+            let why = refusal::why(result.rc, &result.text, &result.ctrls);
+            BindAnswer::Judged(PasswordCheck::Refused(why))
+        }
         other => BindAnswer::Undecided(other),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use crate::directory::DependencyState;
@@ -39,7 +39,13 @@ enum Phase {
 
 struct State {
     phase: Phase,
-    epoch: u64,
+    epoch: watch::Sender<u64>,
+}
+
+impl State {
+    fn now(&self) -> Epoch {
+        Epoch(*self.epoch.borrow())
+    }
 }
 
 /// One server's state.
@@ -52,7 +58,7 @@ pub(super) struct Breaker {
 impl Breaker {
     /// For the server `name`, which nobody has asked yet.
     pub(super) fn new(name: String) -> Self {
-        let state = Mutex::new(State { phase: Phase::Untried, epoch: 0 });
+        let state = Mutex::new(State { phase: Phase::Untried, epoch: watch::Sender::new(0) });
         Self { name, state, went_down: Notify::new() }
     }
 
@@ -63,12 +69,12 @@ impl Breaker {
     /// Leave to ask the server, unless it is down.
     pub(super) fn admit(&self) -> Option<Epoch> {
         let state = self.state();
-        (!matches!(state.phase, Phase::Down(_))).then_some(Epoch(state.epoch))
+        (!matches!(state.phase, Phase::Down(_))).then(|| state.now())
     }
 
     /// The present, for a probe.
     pub(super) fn epoch(&self) -> Epoch {
-        Epoch(self.state().epoch)
+        self.state().now()
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -84,16 +90,24 @@ impl Breaker {
         self.went_down.notified().await;
     }
 
+    /// Waits until the server falls after `begun`; for ever if it does not. Whoever waits for an
+    /// answer of it need not wait out a deadline that another request has waited out already.
+    pub(super) async fn fell(&self, begun: Epoch) {
+        let mut epoch = self.state().epoch.subscribe();
+        // The sender lives as long as this.
+        let _ = epoch.wait_for(|epoch| Epoch(*epoch) != begun).await;
+    }
+
     /// Marks the server down, for something begun at `begun`.
     pub(super) fn failed(&self, begun: Epoch, trouble: Trouble) {
         let mut state = self.state();
-        if Epoch(state.epoch) != begun {
+        if state.now() != begun {
             return;
         }
         let known = match &state.phase {
             Phase::Down(old) => old.needs_operator || !trouble.needs_operator,
             Phase::Untried | Phase::Up => {
-                state.epoch += 1;
+                state.epoch.send_modify(|epoch| *epoch += 1);
                 self.went_down.notify_one();
                 false
             }
@@ -109,12 +123,14 @@ impl Breaker {
     /// Marks the server up, if a probe begun at `begun` found it so and nothing changed since.
     pub(super) fn recovered(&self, begun: Epoch) {
         let mut state = self.state();
-        if Epoch(state.epoch) != begun || matches!(state.phase, Phase::Up) {
+        if state.now() != begun || matches!(state.phase, Phase::Up) {
             return;
         }
         info!(server = self.name, "directory server is up");
         // What was begun before the first probe was answered still counts.
-        state.epoch += u64::from(matches!(state.phase, Phase::Down(_)));
+        if matches!(state.phase, Phase::Down(_)) {
+            state.epoch.send_modify(|epoch| *epoch += 1);
+        }
         state.phase = Phase::Up;
     }
 
@@ -161,6 +177,22 @@ mod tests {
         breaker.recovered(breaker.epoch());
         breaker.failed(begun, Trouble::passing("no answer"));
         assert!(breaker.is_down());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_server_learns_that_it_fell() {
+        let breaker = std::sync::Arc::new(Breaker::new("ldap://one".to_owned()));
+        let begun = breaker.admit().unwrap();
+        let waiting = tokio::spawn({
+            let breaker = std::sync::Arc::clone(&breaker);
+            async move { breaker.fell(begun).await }
+        });
+        breaker.recovered(begun);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "a first answer is no fall");
+        breaker.failed(begun, Trouble::passing("no answer"));
+        waiting.await.unwrap();
+        breaker.fell(begun).await;
     }
 
     #[test]

@@ -4,10 +4,10 @@
 use ldap3::SearchEntry;
 
 use super::settings::LdapSettings;
-use crate::domain::user::{NumberValue, User, UserId};
+use crate::domain::user::{NumberValue, Pin, User, UserId};
 
 /// Active Directory's account flags ([MS-ADTS] 2.2.16).
-pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";
+const ACCOUNT_CONTROL: &str = "userAccountControl";
 /// The flag of [`ACCOUNT_CONTROL`] that disables an account.
 const ACCOUNT_DISABLED: i64 = 2;
 
@@ -38,11 +38,21 @@ pub(super) fn read(
         locator: entry.dn.clone(),
         enabled: enabled(entry),
         numbers: numbers(entry, &settings.phone_attributes),
+        pins: settings.pin_attribute.as_deref().map(|name| pins(entry, name)).unwrap_or_default(),
     })
 }
 
+/// What has to be read of an entry.
+pub(super) fn attributes(settings: &LdapSettings) -> Vec<String> {
+    let mut attributes = vec![settings.id_attribute.clone(), settings.username_attribute.clone()];
+    attributes.push(ACCOUNT_CONTROL.to_owned());
+    attributes.extend(settings.phone_attributes.iter().cloned());
+    attributes.extend(settings.pin_attribute.clone());
+    attributes
+}
+
 /// The values of one attribute, as bytes: whether a value is also UTF-8 may be chance.
-fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
+pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
     let named = |key: &str| names(key, attribute);
     let text = entry.attrs.iter().filter(|(key, _)| named(key));
     let binary = entry.bin_attrs.iter().filter(|(key, _)| named(key));
@@ -99,7 +109,7 @@ fn enabled(entry: &SearchEntry) -> bool {
     })
 }
 
-fn numbers(entry: &SearchEntry, attributes: &[String]) -> Vec<NumberValue> {
+pub(super) fn numbers(entry: &SearchEntry, attributes: &[String]) -> Vec<NumberValue> {
     let mut numbers = Vec::new();
     for (rank, attribute) in attributes.iter().enumerate() {
         for value in values(entry, attribute) {
@@ -111,37 +121,23 @@ fn numbers(entry: &SearchEntry, attributes: &[String]) -> Vec<NumberValue> {
     numbers
 }
 
+fn pins(entry: &SearchEntry, attribute: &str) -> Vec<Pin> {
+    let values = values(entry, attribute).into_iter();
+    values.filter_map(|value| Pin::parse(std::str::from_utf8(value).ok()?)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::directory::ldap::settings::{NumberMatch, ServerUrl};
-    use crate::domain::stored_number::NumberingPlan;
 
     fn settings(id_attribute: &str) -> LdapSettings {
-        LdapSettings {
-            servers: vec![ServerUrl::parse("ldap://127.0.0.1").unwrap()],
-            start_tls: false,
-            tls: None,
-            bind_dn: String::new(),
-            bind_password: String::new().into(),
-            base_dn: "dc=example,dc=com".to_owned(),
-            user_filter: "(objectClass=person)".to_owned(),
-            phone_attributes: vec!["mobile".to_owned(), "telephoneNumber".to_owned()],
-            username_attribute: "uid".to_owned(),
-            id_attribute: id_attribute.to_owned(),
-            number_match: NumberMatch::Equality,
-            size_limit: 10,
-            timeout: Duration::from_secs(1),
-            search_connections: 1,
-            searches_per_connection: 1,
-            bind_connections: 1,
-            plan: NumberingPlan::for_country("SE").unwrap(),
-        }
+        let mut settings = crate::directory::ldap::settings::tests::settings();
+        settings.id_attribute = id_attribute.to_owned();
+        settings
     }
 
     /// An entry as ldap3 builds one: an attribute with any value that is not UTF-8 is binary.

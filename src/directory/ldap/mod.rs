@@ -3,7 +3,8 @@
 //!
 //! Searches share a few connections to each server, bound as the service account; passwords are
 //! checked by binds over others. A server that fails is marked down, skipped, and probed in the
-//! background until it is back.
+//! background until it is back; one that is slow is asked last. Whoever waits for a server when it
+//! falls goes on to the next at once, so that a silent one costs its timeout once.
 //!
 //! No log line here holds a password, a whole number or a typed name, at any level. The library
 //! underneath logs by the `log` crate: whoever forwards that to tracing should cap `ldap3` and
@@ -12,12 +13,17 @@
 mod bind_pool;
 mod breaker;
 mod connection;
+mod domains;
 mod entry;
 mod filter;
-#[expect(dead_code, reason = "not used yet")]
+mod groups;
 mod index;
+mod names;
+mod pace;
+mod refusal;
 mod search;
 mod server;
+mod servers;
 mod settings;
 mod tls;
 
@@ -25,26 +31,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ldap3::Scope;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
-use tracing::{error, warn};
+use tracing::error;
 
 pub use self::filter::{FilterError, check_filter};
 pub use self::settings::{
     AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapSettings, NumberMatch, ServerUrl,
-    ServerUrlError, check_attribute,
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapSettings, Lookup,
+    NumberMatch, Profile, ServerOrder, ServerUrl, ServerUrlError, check_attribute,
 };
 pub use self::tls::{TlsConfigError, tls_config};
 
 use self::connection::AbortOnDrop;
-use self::search::{Found, Query, SearchFailure};
-use self::server::{BindOutcome, Server};
-use super::{DependencyState, Directory, DirectoryError, PasswordCheck};
+use self::index::Index;
+use self::server::Server;
+use self::servers::Servers;
+use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
-use crate::domain::user::{Candidates, TypedName, User};
+use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
 
 /// How much longer than the deadline to wait for work that ends by itself at the deadline, since
 /// it knows best how far it came.
@@ -56,15 +62,9 @@ const GRACE: Duration = Duration::from_millis(50);
 /// here: a request that is dropped ends in good order, and what it used is fit for the next.
 pub struct LdapDirectory {
     servers: Arc<Servers>,
+    index: Option<Index>,
     runtime: Handle,
     _watches: Vec<AbortOnDrop>,
-}
-
-struct Servers {
-    settings: Arc<LdapSettings>,
-    preferred_first: Vec<Arc<Server>>,
-    /// What searches read of an entry.
-    attributes: Arc<[String]>,
 }
 
 impl LdapDirectory {
@@ -72,21 +72,16 @@ impl LdapDirectory {
     /// connected to in the background, and need not be there yet.
     #[must_use]
     pub fn new(settings: LdapSettings, runtime: Handle) -> Self {
-        let settings = Arc::new(settings);
-        let servers: Vec<_> =
-            settings.servers.iter().map(|url| Arc::new(Server::new(url, &settings))).collect();
-        let watches = servers
-            .iter()
-            .map(|server| AbortOnDrop(runtime.spawn(Arc::clone(server).watch()).abort_handle()))
-            .collect();
-        let mut attributes = vec![
-            settings.id_attribute.clone(),
-            settings.username_attribute.clone(),
-            entry::ACCOUNT_CONTROL.to_owned(),
-        ];
-        attributes.extend(settings.phone_attributes.iter().cloned());
-        let servers = Servers { settings, preferred_first: servers, attributes: attributes.into() };
-        Self { servers: Arc::new(servers), runtime, _watches: watches }
+        let servers = Arc::new(Servers::new(Arc::new(settings)));
+        let watch = |server: &Arc<Server>| {
+            AbortOnDrop(runtime.spawn(Arc::clone(server).watch()).abort_handle())
+        };
+        let watches = servers.all().iter().map(watch).collect();
+        let index = match servers.settings().lookup {
+            Lookup::Index(how) => Some(Index::new(&servers, how, &runtime)),
+            Lookup::Search => None,
+        };
+        Self { servers, index, runtime, _watches: watches }
     }
 
     /// Does `work` on the directory's own runtime.
@@ -105,93 +100,6 @@ impl LdapDirectory {
             Err(_) => Err(DirectoryError::TimedOut),
         }
     }
-
-    async fn find(
-        &self,
-        filter: String,
-        typed: Option<TypedName>,
-        deadline: Instant,
-    ) -> Result<Candidates, DirectoryError> {
-        let servers = Arc::clone(&self.servers);
-        self.run(deadline, async move {
-            let found = servers.search(filter, deadline).await?;
-            Ok(servers.candidates(&found, typed.as_ref()))
-        })
-        .await
-    }
-}
-
-impl Servers {
-    /// Asks one server after another, until one answers.
-    async fn search(&self, filter: String, deadline: Instant) -> Result<Found, DirectoryError> {
-        let query = Query {
-            base: self.settings.base_dn.clone(),
-            scope: Scope::Subtree,
-            filter,
-            attributes: Arc::clone(&self.attributes),
-            size_limit: self.settings.size_limit,
-            time_limit: server::time_limit(&self.settings),
-        };
-        let mut failed = DirectoryError::Unavailable;
-        for server in &self.preferred_first {
-            if Instant::now() >= deadline {
-                return Err(DirectoryError::TimedOut);
-            }
-            match server.search(&query, deadline).await {
-                Ok(found) => return Ok(found),
-                Err(SearchFailure::TimedOut | SearchFailure::Crowded) => {
-                    failed = DirectoryError::TimedOut;
-                }
-                Err(
-                    SearchFailure::Down
-                    | SearchFailure::Lost
-                    | SearchFailure::Trouble(_)
-                    | SearchFailure::Rejected(_),
-                ) => {}
-            }
-        }
-        Err(failed)
-    }
-
-    /// The users among the entries. One that cannot be told apart from others makes the list
-    /// incomplete, so that it is never overlooked.
-    fn candidates(&self, found: &Found, typed: Option<&TypedName>) -> Candidates {
-        let mut candidates = Candidates { users: Vec::new(), truncated: found.truncated };
-        for entry in &found.entries {
-            match entry::read(entry, &self.settings, typed.map(TypedName::as_str)) {
-                Ok(user) => candidates.users.push(user),
-                Err(wrong) => {
-                    warn!(
-                        %wrong,
-                        id_attribute = self.settings.id_attribute,
-                        username_attribute = self.settings.username_attribute,
-                        "a directory entry is unusable; check these settings and what the \
-                         service account may read"
-                    );
-                    candidates.truncated = true;
-                }
-            }
-        }
-        candidates
-    }
-
-    /// Asks the first server that takes the password. A password that may have reached one is
-    /// not sent to another, or one try would count as two towards a lockout.
-    async fn check_password(
-        &self,
-        dn: &str,
-        password: &Password,
-        deadline: Instant,
-    ) -> Result<PasswordCheck, DirectoryError> {
-        for server in &self.preferred_first {
-            match server.check_password(dn, password, deadline).await {
-                BindOutcome::Judged(check) => return Ok(check),
-                BindOutcome::Unknown => return Err(DirectoryError::TimedOut),
-                BindOutcome::NotSent => {}
-            }
-        }
-        Err(DirectoryError::Unavailable)
-    }
 }
 
 #[async_trait]
@@ -201,7 +109,10 @@ impl Directory for LdapDirectory {
         number: &PhoneNumber,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        let settings = &self.servers.settings;
+        if let Some(found) = self.index.as_ref().and_then(|index| index.find(number)) {
+            return Ok(found);
+        }
+        let settings = self.servers.settings();
         let filter = filter::by_number(
             &settings.user_filter,
             &settings.phone_attributes,
@@ -209,7 +120,13 @@ impl Directory for LdapDirectory {
             settings.plan,
             settings.number_match,
         );
-        self.find(filter, None, deadline).await
+        let servers = Arc::clone(&self.servers);
+        self.run(deadline, async move {
+            let queries = servers.people(&servers.settings().base_dns, &filter);
+            let found = servers.search(&queries, deadline).await?;
+            Ok(servers.candidates(&found, None))
+        })
+        .await
     }
 
     async fn find_by_name(
@@ -217,9 +134,23 @@ impl Directory for LdapDirectory {
         name: &TypedName,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        let settings = &self.servers.settings;
-        let filter = filter::by_name(&settings.user_filter, &settings.username_attribute, name);
-        self.find(filter, Some(name.clone()), deadline).await
+        let (servers, name) = (Arc::clone(&self.servers), name.clone());
+        self.run(deadline, async move { servers.find_by_name(&name, deadline).await }).await
+    }
+
+    async fn membership(
+        &self,
+        user: &User,
+        _occasion: Occasion,
+        deadline: Instant,
+    ) -> Result<Membership, DirectoryError> {
+        let settings = self.servers.settings();
+        if settings.required_group.is_none() && settings.excluded_group.is_none() {
+            return Ok(Membership::Allowed);
+        }
+        let (servers, dn) = (Arc::clone(&self.servers), user.locator.clone());
+        let asking = async move { groups::membership(&servers, &dn, deadline).await };
+        self.run(deadline, asking).await
     }
 
     async fn check_password(
@@ -230,7 +161,7 @@ impl Directory for LdapDirectory {
     ) -> Result<PasswordCheck, DirectoryError> {
         // Without a DN a bind would be anonymous, and succeed.
         if user.locator.is_empty() {
-            return Ok(PasswordCheck::Wrong);
+            return Ok(PasswordCheck::Refused(PasswordRefusal::NoSuchUser));
         }
         let servers = Arc::clone(&self.servers);
         let (dn, password) = (user.locator.clone(), password.clone());
@@ -239,6 +170,8 @@ impl Directory for LdapDirectory {
     }
 
     fn states(&self) -> Vec<DependencyState> {
-        self.servers.preferred_first.iter().map(|server| server.state()).collect()
+        let mut states = self.servers.states();
+        states.extend(self.index.as_ref().map(Index::state));
+        states
     }
 }

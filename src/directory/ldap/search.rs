@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use ldap3::{Ldap, LdapError, ResultEntry, Scope, SearchEntry, SearchOptions};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::breaker::{Breaker, Trouble};
@@ -21,6 +21,9 @@ pub(super) struct Query {
     pub size_limit: i32,
     /// After how many seconds the server itself should give up.
     pub time_limit: i32,
+    /// Whether a base that is not there is an empty answer (an entry that has gone since it was
+    /// found), and not a setting that does not fit the server.
+    pub gone_is_empty: bool,
 }
 
 /// What a search found.
@@ -28,6 +31,15 @@ pub(super) struct Found {
     pub entries: Vec<SearchEntry>,
     /// Whether there are more.
     pub truncated: bool,
+}
+
+impl Found {
+    /// What several searches found.
+    pub(super) fn all_of(several: Vec<Self>) -> Self {
+        let truncated = several.iter().any(|found| found.truncated);
+        let entries = several.into_iter().flat_map(|found| found.entries).collect();
+        Self { entries, truncated }
+    }
 }
 
 /// Why a search has no answer.
@@ -85,16 +97,21 @@ impl SharedConnection {
         self.current.store(None);
     }
 
-    /// Searches, within the cap.
+    /// Leave to search, within the cap; kept until the answer is read.
+    pub(super) async fn permit(
+        &self,
+        limit: Instant,
+    ) -> Result<SemaphorePermit<'_>, SearchFailure> {
+        let permit = timeout_at(limit, self.permits.acquire()).await;
+        Ok(permit.map_err(|_| SearchFailure::Crowded)?.expect("the semaphore is never closed"))
+    }
+
+    /// Searches; the caller holds a permit.
     pub(super) async fn search(
         self: &Arc<Self>,
         query: &Query,
         limit: Instant,
     ) -> Result<Found, SearchFailure> {
-        let _permit = timeout_at(limit, self.permits.acquire())
-            .await
-            .map_err(|_| SearchFailure::Crowded)?
-            .expect("the semaphore is never closed");
         self.search_now(query, limit, false).await
     }
 
@@ -182,6 +199,9 @@ async fn run(mut ldap: Ldap, query: &Query, limit: Instant) -> Result<Found, Sea
     // Also gives the message id back, which otherwise stays taken for the connection's lifetime.
     let result = stream.finish().await;
     let cut_here = end?;
+    if query.gone_is_empty && result.rc == 32 {
+        return Ok(Found { entries: Vec::new(), truncated: false });
+    }
     let truncated = cut_here || judge(result.rc, &query.base)?;
     Ok(Found { entries, truncated })
 }

@@ -13,6 +13,7 @@ use tracing::{error, warn};
 use super::bind_pool::{BindAnswer, BindConnections, BindPool, LONGEST_IDLE};
 use super::breaker::{Breaker, Epoch, Trouble};
 use super::connection::Connector;
+use super::pace::Pace;
 use super::search::{Found, Query, SearchFailure, SharedConnection};
 use super::settings::{LdapSettings, ServerUrl};
 use crate::directory::{DependencyState, PasswordCheck};
@@ -40,11 +41,14 @@ pub(super) enum BindOutcome {
 pub(super) struct Server {
     name: String,
     settings: Arc<LdapSettings>,
+    connector: Arc<Connector>,
     breaker: Arc<Breaker>,
+    pace: Pace,
     searches: Vec<Arc<SharedConnection>>,
     next_search: AtomicUsize,
     binds: BindPool,
-    base_read: Query,
+    /// What has to be there: the base DNs and the groups.
+    base_reads: Vec<Query>,
 }
 
 /// The part of a request's time that one server gets.
@@ -76,22 +80,38 @@ impl Server {
             searches: (0..settings.search_connections.max(1)).map(|_| shared()).collect(),
             next_search: AtomicUsize::new(0),
             binds,
-            base_read: Query {
-                base: settings.base_dn.clone(),
-                scope: Scope::Base,
-                filter: "(objectClass=*)".to_owned(),
-                // No attributes (RFC 4511 4.5.1.8).
-                attributes: Arc::from(["1.1".to_owned()]),
-                size_limit: 1,
-                time_limit: time_limit(settings),
-            },
+            base_reads: base_reads(settings),
+            pace: Pace::new(url.to_string(), settings.timeout),
             settings: Arc::clone(settings),
+            connector,
             breaker,
         }
     }
 
     pub(super) fn state(&self) -> DependencyState {
-        self.breaker.dependency_state()
+        let mut state = self.breaker.dependency_state();
+        if state.up {
+            state.detail = self.pace.detail();
+        }
+        state
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens connections of somebody's own.
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.breaker.is_down()
+    }
+
+    /// Whether other servers are better asked first.
+    pub(super) fn is_slow(&self) -> bool {
+        self.pace.is_slow()
     }
 
     fn turn(&self, deadline: Instant) -> Option<Turn> {
@@ -114,10 +134,18 @@ impl Server {
         let turn = self.turn(deadline).ok_or(SearchFailure::Down)?;
         let at = self.next_search.fetch_add(1, Ordering::Relaxed) % self.searches.len();
         let shared = &self.searches[at];
-        let mut outcome = shared.search(query, turn.limit).await;
-        if matches!(outcome, Err(SearchFailure::Lost)) {
-            outcome = shared.search(query, turn.limit).await;
-        }
+        let searching = async {
+            let mut outcome = self.timed_search(shared, query, turn.limit).await;
+            if matches!(outcome, Err(SearchFailure::Lost)) {
+                outcome = self.timed_search(shared, query, turn.limit).await;
+            }
+            outcome
+        };
+        let outcome = tokio::select! {
+            biased;
+            outcome = searching => outcome,
+            () = self.breaker.fell(turn.begun) => return Err(SearchFailure::Down),
+        };
         match &outcome {
             Err(SearchFailure::TimedOut) if turn.full => {
                 self.breaker.failed(turn.begun, self.silent());
@@ -134,6 +162,23 @@ impl Server {
             ),
             Ok(_) | Err(SearchFailure::TimedOut | SearchFailure::Down | SearchFailure::Crowded) => {
             }
+        }
+        outcome
+    }
+
+    /// Searches, and notes how fast the answer came.
+    async fn timed_search(
+        &self,
+        shared: &Arc<SharedConnection>,
+        query: &Query,
+        limit: Instant,
+    ) -> Result<Found, SearchFailure> {
+        let _permit = shared.permit(limit).await?;
+        // What is waited for our own other searches is not the server's slowness.
+        let asked = Instant::now();
+        let outcome = shared.search(query, limit).await;
+        if matches!(outcome, Ok(_) | Err(SearchFailure::TimedOut)) {
+            self.pace.answered(asked.elapsed());
         }
         outcome
     }
@@ -193,7 +238,8 @@ impl Server {
             }
             self.probe().await;
             self.binds.retain(|bind, used| bind.is_usable() && used.last_used() < LONGEST_IDLE);
-            let pause = if self.breaker.is_up() { PROBE_WORKING } else { PROBE_AGAIN };
+            let well = self.breaker.is_up() && !self.is_slow();
+            let pause = if well { PROBE_WORKING } else { PROBE_AGAIN };
             tokio::select! {
                 () = self.breaker.went_down() => {}
                 () = sleep(pause) => {}
@@ -201,32 +247,69 @@ impl Server {
         }
     }
 
-    /// Connects, binds and reads the base over each of the connections that searches share.
+    /// Connects, binds and reads what has to be there over each of the connections that searches
+    /// share.
     async fn probe(&self) {
         let begun = self.breaker.epoch();
         let limit = Instant::now() + self.settings.timeout.min(LONGEST_PROBE);
         for shared in &self.searches {
-            let mut outcome = shared.probe(&self.base_read, limit).await;
-            if matches!(outcome, Err(SearchFailure::Lost)) {
-                outcome = shared.probe(&self.base_read, limit).await;
+            for read in &self.base_reads {
+                if let Err(failure) = self.probe_once(shared, read, limit).await {
+                    if let Some(trouble) = self.trouble(failure, &read.base) {
+                        self.breaker.failed(begun, trouble);
+                    }
+                    return;
+                }
             }
-            let trouble = match outcome {
-                Ok(_) => continue,
-                // Whoever tried to connect has said why there is no connection.
-                Err(SearchFailure::Down) => return,
-                Err(SearchFailure::TimedOut | SearchFailure::Crowded) => self.silent(),
-                Err(SearchFailure::Lost) => Trouble::passing("connections break"),
-                Err(SearchFailure::Trouble(trouble)) => trouble,
-                Err(SearchFailure::Rejected(code)) => Trouble::lasting(format!(
-                    "{} cannot be read (result code {code}); check base_dn",
-                    self.settings.base_dn
-                )),
-            };
-            self.breaker.failed(begun, trouble);
-            return;
         }
         self.breaker.recovered(begun);
     }
+
+    /// Reads one entry; once more if the connection turns out to be broken.
+    async fn probe_once(
+        &self,
+        shared: &Arc<SharedConnection>,
+        read: &Query,
+        limit: Instant,
+    ) -> Result<(), SearchFailure> {
+        let asked = Instant::now();
+        let mut outcome = shared.probe(read, limit).await;
+        if matches!(outcome, Err(SearchFailure::Lost)) {
+            outcome = shared.probe(read, limit).await;
+        }
+        outcome.map(|_| self.pace.probed(asked.elapsed()))
+    }
+
+    /// What a failed probe says of the server; `None` if somebody said it already.
+    fn trouble(&self, failure: SearchFailure, base: &str) -> Option<Trouble> {
+        match failure {
+            // Whoever tried to connect has said why there is no connection.
+            SearchFailure::Down => None,
+            SearchFailure::TimedOut | SearchFailure::Crowded => Some(self.silent()),
+            SearchFailure::Lost => Some(Trouble::passing("connections break")),
+            SearchFailure::Trouble(trouble) => Some(trouble),
+            SearchFailure::Rejected(code) => Some(Trouble::lasting(format!(
+                "{base} cannot be read (result code {code}); check base_dn and the groups"
+            ))),
+        }
+    }
+}
+
+/// Reads of what has to be there: the base DNs, and the groups and where they are.
+fn base_reads(settings: &LdapSettings) -> Vec<Query> {
+    let groups = settings.required_group.iter().chain(&settings.excluded_group);
+    let all = settings.base_dns.iter().chain(groups).chain(&settings.group_base_dn);
+    let read = |dn: &String| Query {
+        base: dn.clone(),
+        scope: Scope::Base,
+        filter: "(objectClass=*)".to_owned(),
+        // No attributes (RFC 4511 4.5.1.8).
+        attributes: Arc::from(["1.1".to_owned()]),
+        size_limit: 1,
+        time_limit: time_limit(settings),
+        gone_is_empty: false,
+    };
+    all.map(read).collect()
 }
 
 /// After how many seconds a server should give a search up: nobody waits for it any more.

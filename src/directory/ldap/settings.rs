@@ -35,8 +35,12 @@ pub struct LdapSettings {
     pub bind_dn: String,
     /// The service account's password. Must not be empty where there is a `bind_dn`.
     pub bind_password: SecretString,
-    /// The entry below which users are searched.
-    pub base_dn: String,
+    /// What kind of server they are.
+    pub profile: Profile,
+    /// Which of the servers is asked first.
+    pub server_order: ServerOrder,
+    /// The entries below which users are searched; at least one.
+    pub base_dns: Vec<String>,
     /// The filter every user matches, in brackets: `(objectClass=person)`. Checked by
     /// [`check_filter`](super::check_filter).
     pub user_filter: String,
@@ -45,6 +49,17 @@ pub struct LdapSettings {
     pub phone_attributes: Vec<String>,
     /// The attribute that holds the name a user logs in with: `uid`, `sAMAccountName`.
     pub username_attribute: String,
+    /// The attribute that holds the PINs of people who share a number.
+    pub pin_attribute: Option<String>,
+    /// The group a user must be in, directly or nested.
+    pub required_group: Option<String>,
+    /// The group a user must not be in, directly or nested.
+    pub excluded_group: Option<String>,
+    /// Where the groups are that may be members of those two, for servers that do not follow
+    /// nested groups themselves. `None`: beside each.
+    pub group_base_dn: Option<String>,
+    /// How people are looked up by number.
+    pub lookup: Lookup,
     /// The attribute that holds an id which survives renames: `entryUUID`, `objectGUID`.
     pub id_attribute: String,
     /// How the servers compare phone numbers.
@@ -62,6 +77,42 @@ pub struct LdapSettings {
     pub bind_connections: usize,
     /// How numbers are written in the tenant's country.
     pub plan: NumberingPlan,
+}
+
+/// What kind of servers a directory has: how names, groups and changes are read there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// OpenLDAP, and others by the standards alone.
+    OpenLdap,
+    /// Active Directory, and Samba as its domain controller.
+    ActiveDirectory,
+}
+
+/// Which of several servers is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerOrder {
+    /// The first in the list that works.
+    InOrder,
+    /// Each in its turn.
+    RoundRobin,
+}
+
+/// How people are looked up by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// By a search at each call.
+    Search,
+    /// In memory, by an index that is kept in step with the directory.
+    Index(IndexSettings),
+}
+
+/// An index of the directory's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexSettings {
+    /// How long after it was last in step with the directory the index still serves calls.
+    pub max_age: Duration,
+    /// How often servers are asked for changes that do not report them by themselves.
+    pub poll: Duration,
 }
 
 /// How a directory's servers compare phone numbers.
@@ -171,8 +222,38 @@ pub fn check_attribute(name: &str) -> Result<(), AttributeNameError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Settings of a directory that nobody asks.
+    pub(in crate::directory::ldap) fn settings() -> LdapSettings {
+        LdapSettings {
+            servers: vec![ServerUrl::parse("ldap://127.0.0.1").unwrap()],
+            start_tls: false,
+            tls: None,
+            bind_dn: String::new(),
+            bind_password: String::new().into(),
+            profile: Profile::OpenLdap,
+            server_order: ServerOrder::InOrder,
+            base_dns: vec!["dc=example,dc=com".to_owned()],
+            user_filter: "(objectClass=person)".to_owned(),
+            phone_attributes: vec!["mobile".to_owned(), "telephoneNumber".to_owned()],
+            username_attribute: "uid".to_owned(),
+            pin_attribute: None,
+            required_group: None,
+            excluded_group: None,
+            group_base_dn: None,
+            lookup: Lookup::Search,
+            id_attribute: "entryUUID".to_owned(),
+            number_match: NumberMatch::Equality,
+            size_limit: 10,
+            timeout: Duration::from_secs(1),
+            search_connections: 1,
+            searches_per_connection: 1,
+            bind_connections: 1,
+            plan: NumberingPlan::for_country("SE").unwrap(),
+        }
+    }
 
     #[test]
     fn an_address_is_scheme_host_and_port_only() {

@@ -28,9 +28,8 @@ pub(super) struct GetOtpBody {
     pub callid: Option<String>,
     #[serde(default, deserialize_with = "text")]
     pub attestation: Option<String>,
-    /// Digits that the caller keyed. Nothing uses them yet, but a number here is still malformed.
-    #[serde(rename = "pin", default, deserialize_with = "text")]
-    _pin: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub pin: Option<String>,
 }
 
 /// The body of validateOTP and its alias.

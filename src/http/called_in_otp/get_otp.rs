@@ -58,7 +58,11 @@ async fn decide(
         .unwrap_or(Err(Refused::BodyTooSlow))
         .map_err(Refusal::plain)?;
     exchange.trail.call_id = body.callid;
-    let call = Call { caller_id: &body.phonenumber, attestation: body.attestation.as_deref() };
+    let call = Call {
+        caller_id: &body.phonenumber,
+        attestation: body.attestation.as_deref(),
+        pin: body.pin.as_deref(),
+    };
     let decision = timeout_at(exchange.deadline, tenant.call_in.decide(call, exchange.deadline))
         .await
         .map_err(|_| Refusal::decided(Reason::DeadlinePassed, tenant.style))?;

@@ -21,7 +21,7 @@ async fn every_stored_form_of_a_number_is_found_in_either_mode() {
             let caller = format!("+4670100000{form}");
             let found = by_number(&directory, &caller).await.unwrap();
             let user = found
-                .exactly_one(&number(&caller), &plan(), Ambiguity::Refuse)
+                .exactly_one(&number(&caller), &plan(), Ambiguity::Refuse, None)
                 .unwrap_or_else(|none| panic!("{none:?} for form {form}, {number_match:?}"));
             assert_eq!(user.username, format!("form{form}"));
             assert_eq!(user.locator, format!("uid=form{form},ou=people,dc=example,dc=com"));
@@ -47,7 +47,7 @@ async fn a_number_with_an_extension_finds_only_who_has_that_extension() {
     let directory = directory(&[slapd.url()]);
     for (caller, name) in [("+46812345678 ext. 12", "evert"), ("+46812345678", "fia")] {
         let found = by_number(&directory, caller).await.unwrap();
-        let one = found.exactly_one(&number(caller), &plan(), Ambiguity::Refuse);
+        let one = found.exactly_one(&number(caller), &plan(), Ambiguity::Refuse, None);
         assert_eq!(one.unwrap().username, name);
     }
 }
@@ -59,7 +59,7 @@ async fn more_people_than_the_size_limit_are_several() {
     let caller = "+46709999999";
     let found = by_number(&directory, caller).await.unwrap();
     assert!(found.truncated && found.users.len() == 10);
-    let one = found.exactly_one(&number(caller), &plan(), Ambiguity::PreferAttributeOrder);
+    let one = found.exactly_one(&number(caller), &plan(), Ambiguity::PreferAttributeOrder, None);
     assert!(matches!(one, Err(NotOne::Several)));
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialpass::directory::PasswordCheck::{Right, Wrong};
+use dialpass::directory::PasswordCheck::{Refused, Right};
 use dialpass::directory::{Directory, DirectoryError};
 use dialpass::domain::secret::Password;
+use dialpass::domain::user::PasswordRefusal::NoSuchUser;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::{TIMEOUT, check, deadline, directory, is_up, user};
+use super::{TIMEOUT, WRONG, check, deadline, directory, is_up, user};
 use crate::slapd::Slapd;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,14 +19,14 @@ async fn a_password_is_right_for_its_own_user_only() {
     let directory = directory(&[slapd.url()]);
     let bob = user(&directory, "bob").await;
     assert_eq!(check(&directory, &bob, "bob-secret").await, Ok(Right));
-    assert_eq!(check(&directory, &bob, "anna-secret").await, Ok(Wrong));
+    assert_eq!(check(&directory, &bob, "anna-secret").await, Ok(WRONG));
     assert_eq!(check(&directory, &bob, "bob-secret").await, Ok(Right));
     assert_eq!(slapd.binds_of("bob"), 3);
     let mut gone = bob.clone();
     gone.locator = "uid=gone,ou=people,dc=example,dc=com".to_owned();
-    assert_eq!(check(&directory, &gone, "bob-secret").await, Ok(Wrong));
+    assert_eq!(check(&directory, &gone, "bob-secret").await, Ok(WRONG));
     gone.locator = String::new();
-    assert_eq!(check(&directory, &gone, "bob-secret").await, Ok(Wrong));
+    assert_eq!(check(&directory, &gone, "bob-secret").await, Ok(Refused(NoSuchUser)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +40,7 @@ async fn many_passwords_at_once_are_each_judged_for_their_own_user() {
             let person = user(&directory, &format!("user{at:04}")).await;
             let right = at % 3 != 0;
             let typed = format!("secret-{}", if right { at } else { at + 1 });
-            let expected = if right { Right } else { Wrong };
+            let expected = if right { Right } else { WRONG };
             assert_eq!(check(&directory, &person, &typed).await, Ok(expected));
         });
     }
@@ -64,7 +65,7 @@ async fn a_check_that_is_dropped_does_not_answer_the_next_one() {
     for _ in 0..50 {
         let dropped = timeout(Duration::from_micros(300), check(&directory, &anna, "anna-secret"));
         let _ = dropped.await;
-        assert_eq!(check(&directory, &bob, "wrong").await, Ok(Wrong));
+        assert_eq!(check(&directory, &bob, "wrong").await, Ok(WRONG));
         assert_eq!(check(&directory, &bob, "bob-secret").await, Ok(Right));
     }
 }
@@ -86,7 +87,7 @@ async fn a_check_that_may_have_arrived_is_not_repeated_elsewhere() {
     first.cont();
     is_up(&directory, 0, true).await;
     // The answer to the bind that nobody waited for is not taken for another's.
-    assert_eq!(check(&directory, &anna, "wrong").await, Ok(Wrong));
+    assert_eq!(check(&directory, &anna, "wrong").await, Ok(WRONG));
     assert_eq!(check(&directory, &anna, "anna-secret").await, Ok(Right));
     assert_eq!(second.binds_of("anna"), 1);
 }

@@ -3,11 +3,11 @@
 use std::fs;
 
 use dialpass::directory::DirectoryError;
-use dialpass::directory::PasswordCheck::{Right, Wrong};
+use dialpass::directory::PasswordCheck::Right;
 use dialpass::directory::ldap::{LdapDirectory, LdapSettings, tls_config};
 use tokio::runtime::Handle;
 
-use super::{by_number, check, names, settings, user};
+use super::{WRONG, by_number, check, names, settings, user};
 use crate::slapd::Slapd;
 
 /// Settings that trust the CA of `trusted`.
@@ -24,7 +24,7 @@ async fn works(settings: LdapSettings) {
     assert_eq!(names(&found), ["anna"]);
     let anna = user(&directory, "anna").await;
     assert_eq!(check(&directory, &anna, "anna-secret").await, Ok(Right));
-    assert_eq!(check(&directory, &anna, "wrong").await, Ok(Wrong));
+    assert_eq!(check(&directory, &anna, "wrong").await, Ok(WRONG));
 }
 
 /// Asserts that nothing can be asked, and returns what operators are told.
@@ -88,6 +88,6 @@ async fn a_wrong_service_account_is_named_as_the_cause() {
     empty.bind_password = String::new().into();
     assert!(is_refused(empty).await.contains("no password"));
     let mut nowhere = settings(&[slapd.url()]);
-    nowhere.base_dn = "ou=nowhere,dc=example,dc=com".to_owned();
+    nowhere.base_dns = vec!["ou=nowhere,dc=example,dc=com".to_owned()];
     assert!(is_refused(nowhere).await.contains("check base_dn"));
 }

@@ -93,7 +93,7 @@ async fn metrics_count_each_decision_by_its_true_reason() {
         ("t1", "getOTP", "allowed", "issued", 1.0),
         ("t1", "getOTP", "allowed", "repeated", 1.0),
         ("t1", "getOTP", "refused", "number_unknown", 1.0),
-        ("t1", "validateOTP", "refused", "password_wrong", 1.0),
+        ("t1", "validateOTP", "refused", "wrong_password", 1.0),
         ("t1", "validateOTP", "allowed", "logged_in", 1.0),
         ("", "getOTP", "refused", "no_credential", 1.0),
     ] {

@@ -31,7 +31,8 @@ use self::record::Key;
 use self::state::State;
 use self::table::Table;
 use super::connection::AbortOnDrop;
-use super::server::Server;
+use super::entry;
+use super::servers::Servers;
 use super::settings::{IndexSettings, LdapSettings};
 use crate::directory::DependencyState;
 use crate::domain::phone_number::PhoneNumber;
@@ -57,16 +58,11 @@ struct Content {
 }
 
 impl Index {
-    /// An index that a task on `runtime` keeps, from the first of `servers` that it can be kept
-    /// from. `attributes` are those a search reads.
-    pub(super) fn new(
-        settings: &Arc<LdapSettings>,
-        how: IndexSettings,
-        servers: &[Arc<Server>],
-        attributes: &[String],
-        runtime: &Handle,
-    ) -> Self {
-        let mut attributes = attributes.to_vec();
+    /// An index that a task on `runtime` keeps, from the first of the servers that it can be kept
+    /// from.
+    pub(super) fn new(servers: &Servers, how: IndexSettings, runtime: &Handle) -> Self {
+        let settings = servers.settings();
+        let mut attributes = entry::attributes(settings);
         attributes.push(person::key_attribute(settings).to_owned());
         let content = Arc::new(Content {
             settings: Arc::clone(settings),
@@ -75,7 +71,7 @@ impl Index {
             tables: settings.base_dns.iter().map(|_| RwLock::default()).collect(),
             state: Mutex::new(State::new(settings.base_dns.len())),
         });
-        let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), servers.to_vec()));
+        let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), servers.all().to_vec()));
         let most = usize::try_from(settings.size_limit).unwrap_or(usize::MAX).max(1);
         Self { content, most, _keeper: AbortOnDrop(keeper.abort_handle()) }
     }

@@ -29,8 +29,11 @@ pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Option<Key> {
 
 /// Reads an entry. Values that are no numbers are left out, as they cannot be anybody's.
 pub(super) fn read(key: Key, entry: &SearchEntry, settings: &LdapSettings) -> Person {
-    let user = entry::read(entry, settings, None).ok();
-    let texts = entry::numbers(entry, &settings.phone_attributes);
+    let mut user = entry::read(entry, settings, None).ok();
+    let texts = match &mut user {
+        Some(user) => std::mem::take(&mut user.numbers),
+        None => entry::numbers(entry, &settings.phone_attributes),
+    };
     let number = |value: NumberValue| Some((value.rank, settings.plan.read_stored(&value.text)?));
     Person { key, user, numbers: texts.into_iter().filter_map(number).collect() }
 }

@@ -66,11 +66,12 @@ async fn poll(
             Some(sees) => sees,
             None => *sees_deleted.insert(sees_all_deleted(&ldap, &present.contexts).await?),
         };
-        let since = memory.known.take().filter(|known| {
+        let since = memory.known.as_ref().filter(|known| {
             known.controller == present.controller && known.usn <= present.usn
         });
         match since {
             None => {
+                memory.known = None;
                 read_all(&ldap, content).await?;
                 swept = Instant::now();
             }

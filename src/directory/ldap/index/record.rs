@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::varint;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::user::{NumberValue, User, UserId};
+use crate::domain::user::{NumberValue, Pin, User, UserId};
 
 /// What tells an entry from all others, whatever it is called: its `entryUUID` or `objectGUID`.
 pub(in crate::directory::ldap) type Key = [u8; 16];
@@ -29,6 +29,8 @@ const ID_IS_UUID: u8 = 4;
 const ID_IS_GUID: u8 = 8;
 /// The first part of the DN ends with the username.
 const NAME_IN_DN: u8 = 16;
+/// There are PINs, at the end.
+const PINS: u8 = 32;
 
 /// Most texts that are kept once for all who share them. Beyond, a DN is kept whole.
 const MOST_PARENTS: usize = 1 << 16;
@@ -101,6 +103,11 @@ pub(super) fn write(to: &mut Vec<u8>, person: &Person, parents: &mut Parents) {
         flags |= USABLE | if user.enabled { ENABLED } else { 0 };
         flags |= write_id(to, person.key, user.id.as_str());
         flags |= write_names(to, user, parents);
+        if !user.pins.is_empty() {
+            flags |= PINS;
+            varint::put(to, user.pins.len() as u128);
+            user.pins.iter().for_each(|pin| varint::put_bytes(to, pin.expose().as_bytes()));
+        }
     }
     to[flags_at] = flags;
 }
@@ -190,13 +197,11 @@ pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
     } else {
         &first[first.len() - varint::take_length(&mut rest)..]
     };
-    Some(User {
-        id: UserId::parse(id)?,
-        username: username.to_owned(),
-        locator,
-        enabled: flags & ENABLED != 0,
-        numbers,
-    })
+    let username = username.to_owned();
+    let count = if flags & PINS == 0 { 0 } else { varint::take_length(&mut rest) };
+    let pins = (0..count).filter_map(|_| Pin::parse(varint::take_text(&mut rest))).collect();
+    let (id, enabled) = (UserId::parse(id)?, flags & ENABLED != 0);
+    Some(User { id, username, locator, enabled, numbers, pins })
 }
 
 /// A DN, and its first part.

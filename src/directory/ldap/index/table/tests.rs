@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::stored_number::NumberingPlan;
-use crate::domain::user::{Ambiguity, User, UserId};
+use crate::domain::user::{Ambiguity, Pin, User, UserId};
 
 const MOST: usize = 10;
 
@@ -28,6 +28,7 @@ fn person(of: u64, name: &str, numbers: &[&str]) -> Person {
         locator: format!("uid={name},ou=people,dc=example,dc=com"),
         enabled: true,
         numbers: Vec::new(),
+        pins: Vec::new(),
     };
     let numbers = numbers.iter().enumerate().map(|(rank, text)| (rank, number(text))).collect();
     Person { key: key(of), user: Some(user), numbers }
@@ -50,6 +51,7 @@ fn names(table: &Table, text: &str) -> BTreeSet<String> {
 fn a_person_is_found_by_any_of_their_numbers_as_they_were_put_in() {
     let mut table = Table::default();
     let mut anna = person(1, "anna", &["070-123 45 67", "+46 8 123 456 78 ext. 12"]);
+    let pins = ["0042", "7"];
     table.upsert(&person(2, "bob", &["+46812345678", "+39 06 1234 5678"]));
     for (id, dn, enabled) in [
         (Uuid::from_bytes(key(1)).to_string(), "uid=anna,dc=example,dc=com", true),
@@ -60,12 +62,14 @@ fn a_person_is_found_by_any_of_their_numbers_as_they_were_put_in() {
         let user = anna.user.as_mut().expect("there");
         user.id = UserId::parse(id.clone()).expect("not empty");
         (user.locator, user.enabled) = (dn.to_owned(), enabled);
+        user.pins = pins.iter().filter_map(|pin| Pin::parse(pin)).collect();
         table.upsert(&anna);
         for text in ["+46701234567", "+46 8 12345678 ext. 12"] {
             let found = only(&table, text);
             assert_eq!((found.id.as_str(), found.locator.as_str()), (id.as_str(), dn));
             assert_eq!((found.username.as_str(), found.enabled), ("anna", enabled));
             assert_eq!(found.numbers.iter().map(|value| value.rank).collect::<Vec<_>>(), [0, 1]);
+            assert_eq!(found.pins.iter().map(Pin::expose).collect::<Vec<_>>(), pins);
         }
     }
     assert_eq!(only(&table, "+46812345678").username, "bob");

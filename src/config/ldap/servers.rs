@@ -1,0 +1,107 @@
+//! Where the servers are, in which order they are asked, and what is shown to them.
+
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+use super::Problems;
+use crate::config::raw::RawServerOrder;
+
+/// Which of several servers is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerOrderConfig {
+    /// The first that works.
+    InOrder,
+    /// Each in its turn.
+    RoundRobin,
+}
+
+pub(super) fn client_certificate(
+    key: &str,
+    certificate: Option<&Path>,
+    private_key: Option<&Path>,
+    problems: &mut Problems,
+) -> Option<(PathBuf, PathBuf)> {
+    match (certificate, private_key) {
+        (Some(certificate), Some(private_key)) => Some((
+            problems.readable(&format!("{key}.client_certificate"), certificate),
+            problems.readable(&format!("{key}.client_private_key"), private_key),
+        )),
+        (None, None) => None,
+        _ => {
+            problems.add(
+                &format!("{key}.client_certificate"),
+                "one of client_certificate and client_private_key",
+                "both or neither",
+            );
+            None
+        }
+    }
+}
+
+/// Refuses a URL that is not an LDAP server's, and a password in clear beyond this machine.
+fn server_url(key: &str, text: &str, plain_allowed: bool, problems: &mut Problems) {
+    let accepted = "ldap://HOST[:PORT] or ldaps://HOST[:PORT]";
+    if text.contains('@') {
+        problems.add(key, "a URL with an account in it", accepted);
+        return;
+    }
+    let Ok(url) = reqwest::Url::parse(text) else {
+        problems.add(key, format!("{text:?}"), accepted);
+        return;
+    };
+    let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.username().is_empty();
+    let Some(host) = url.host_str().filter(|host| !host.is_empty() && bare) else {
+        problems.add(key, format!("{text:?}"), accepted);
+        return;
+    };
+    match url.scheme() {
+        "ldaps" => {}
+        "ldap" if plain_allowed || is_loopback(host) => {}
+        "ldap" => problems.add(
+            key,
+            format!("{text:?}, which would send passwords in clear"),
+            "ldaps://, or start_tls = true, or (knowing that) allow_plain_ldap = true",
+        ),
+        _ => problems.add(key, format!("{text:?}"), accepted),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return address.is_loopback();
+    }
+    host == "localhost"
+        && ("localhost", 389)
+            .to_socket_addrs()
+            .is_ok_and(|mut all| all.all(|a| a.ip().is_loopback()))
+}
+
+impl From<Option<RawServerOrder>> for ServerOrderConfig {
+    fn from(raw: Option<RawServerOrder>) -> Self {
+        match raw {
+            None | Some(RawServerOrder::InOrder) => Self::InOrder,
+            Some(RawServerOrder::RoundRobin) => Self::RoundRobin,
+        }
+    }
+}
+
+/// The servers' URLs.
+pub(super) fn checked(
+    key: &str,
+    servers: Vec<String>,
+    plain_allowed: bool,
+    problems: &mut Problems,
+) -> Vec<String> {
+    if servers.is_empty() {
+        problems.add(
+            &format!("{key}.servers"),
+            "no server",
+            "at least one, such as \"ldaps://dc1.example.com\"",
+        );
+    }
+    for (index, url) in servers.iter().enumerate() {
+        server_url(&format!("{key}.servers[{index}]"), url, plain_allowed, problems);
+    }
+    servers
+}

@@ -1,0 +1,193 @@
+//! Whether a user is in the tenant's groups, directly or through groups that are members of groups.
+//! Each question is put so that a server which may not look, or does not know the group, gives the
+//! answer that lets nobody in.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ldap3::{Scope, ldap_escape};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::search::Query;
+use super::server::time_limit;
+use super::servers::Servers;
+use super::settings::{LdapSettings, Profile};
+use crate::directory::DirectoryError;
+use crate::domain::user::Membership;
+
+/// The matching rule that follows memberships through nested groups ([MS-ADTS] 3.1.1.3.4.4.3).
+pub(super) const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
+/// How many groups deep a membership may be nested where we follow it ourselves.
+const MOST_LEVELS: usize = 16;
+/// How many groups a user may be in, nested ones included, where we follow them ourselves.
+const MOST_GROUPS: usize = 1000;
+
+/// Whether the user at `dn` may use the gateway.
+pub(super) async fn membership(
+    servers: &Servers,
+    dn: &str,
+    deadline: Instant,
+) -> Result<Membership, DirectoryError> {
+    let settings = servers.settings();
+    if let Some(group) = &settings.excluded_group
+        && !(Question { servers, dn, group, deadline }).is_outside().await?
+    {
+        return Ok(Membership::InExcludedGroup);
+    }
+    if let Some(group) = &settings.required_group
+        && !(Question { servers, dn, group, deadline }).is_inside().await?
+    {
+        return Ok(Membership::NotInRequiredGroup);
+    }
+    Ok(Membership::Allowed)
+}
+
+/// The filter that a user of Active Directory in `group`, however nested, matches.
+pub(super) fn in_chain(group: &str) -> String {
+    format!("(memberOf:{IN_CHAIN}:={})", ldap_escape(group))
+}
+
+/// Whether one user is in one group.
+struct Question<'a> {
+    servers: &'a Servers,
+    dn: &'a str,
+    group: &'a str,
+    deadline: Instant,
+}
+
+impl Question<'_> {
+    async fn is_inside(&self) -> Result<bool, DirectoryError> {
+        match self.servers.settings().profile {
+            Profile::ActiveDirectory => self.matches(self.dn, &in_chain(self.group)).await,
+            Profile::OpenLdap => self.walk(|members| format!("(|{members})"), true).await,
+        }
+    }
+
+    /// Asked as "does the user match *not in the group*": what cannot be read matches neither.
+    async fn is_outside(&self) -> Result<bool, DirectoryError> {
+        match self.servers.settings().profile {
+            Profile::ActiveDirectory => {
+                self.matches(self.dn, &format!("(!{})", in_chain(self.group))).await
+            }
+            Profile::OpenLdap => self.walk(|members| format!("(!(|{members}))"), false).await,
+        }
+    }
+
+    /// Goes up from the user: the groups the user is a member of, those that these are members of,
+    /// and so on. At each level the group itself is asked by `question`; an answer that is
+    /// `decisive` ends the walk, else its opposite has to hold to the top.
+    async fn walk(
+        &self,
+        question: impl Fn(&str) -> String,
+        decisive: bool,
+    ) -> Result<bool, DirectoryError> {
+        let mut seen = HashSet::from([self.dn.to_lowercase()]);
+        let mut level = vec![self.dn.to_owned()];
+        for _ in 0..MOST_LEVELS {
+            let members: String = level.iter().map(|dn| member(dn)).collect();
+            if self.matches(self.group, &question(&members)).await? == decisive {
+                return Ok(decisive);
+            }
+            level = self.groups_with(&members).await?;
+            level.retain(|dn| seen.insert(dn.to_lowercase()));
+            if level.is_empty() {
+                return Ok(!decisive);
+            }
+            if seen.len() > MOST_GROUPS {
+                break;
+            }
+        }
+        warn!(
+            levels = MOST_LEVELS,
+            groups = MOST_GROUPS,
+            "a user is in more groups, or more deeply nested ones, than are followed"
+        );
+        Err(DirectoryError::Unavailable)
+    }
+
+    /// Whether the entry matches.
+    async fn matches(&self, dn: &str, filter: &str) -> Result<bool, DirectoryError> {
+        let query = Query {
+            base: dn.to_owned(),
+            scope: Scope::Base,
+            filter: filter.to_owned(),
+            attributes: nothing(),
+            size_limit: 1,
+            time_limit: time_limit(self.servers.settings()),
+            gone_is_empty: true,
+        };
+        Ok(!self.servers.search(&[query], self.deadline).await?.entries.is_empty())
+    }
+
+    /// The groups that have one of these members.
+    async fn groups_with(&self, members: &str) -> Result<Vec<String>, DirectoryError> {
+        let settings = self.servers.settings();
+        let query = Query {
+            base: groups_base(settings, self.group).to_owned(),
+            scope: Scope::Subtree,
+            filter: format!("(|{members})"),
+            attributes: nothing(),
+            size_limit: i32::try_from(MOST_GROUPS).unwrap_or(i32::MAX),
+            time_limit: time_limit(settings),
+            gone_is_empty: false,
+        };
+        let found = self.servers.search(&[query], self.deadline).await?;
+        if found.truncated {
+            return Err(DirectoryError::Unavailable);
+        }
+        Ok(found.entries.into_iter().map(|entry| entry.dn).collect())
+    }
+}
+
+/// Where the groups are that `group` may have as members: as set, or beside it.
+pub(super) fn groups_base<'a>(settings: &'a LdapSettings, group: &'a str) -> &'a str {
+    settings.group_base_dn.as_deref().unwrap_or_else(|| parent(group))
+}
+
+/// The DN above: what follows the first comma that no backslash escapes (RFC 4514 2.4).
+fn parent(dn: &str) -> &str {
+    let mut escaped = false;
+    for (at, c) in dn.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            ',' => return dn[at + 1..].trim_start(),
+            _ => {}
+        }
+    }
+    ""
+}
+
+/// A group that has this member, in either of the standard's ways (RFC 4519 2.17 and 2.40).
+fn member(dn: &str) -> String {
+    let dn = ldap_escape(dn);
+    format!("(member={dn})(uniqueMember={dn})")
+}
+
+/// No attributes (RFC 4511 4.5.1.8).
+fn nothing() -> Arc<[String]> {
+    Arc::from(["1.1".to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parent_of_a_dn_follows_its_first_unescaped_comma() {
+        assert_eq!(parent("cn=otp,ou=groups,dc=example"), "ou=groups,dc=example");
+        assert_eq!(parent("cn=otp\\, users, ou=groups"), "ou=groups");
+        assert_eq!(parent("cn=a\\\\,ou=b"), "ou=b");
+        assert_eq!(parent("cn=alone"), "");
+    }
+
+    #[test]
+    fn a_dn_stays_a_value_of_the_filter() {
+        assert_eq!(
+            member("cn=a*)(b"),
+            "(member=cn=a\\2a\\29\\28b)(uniqueMember=cn=a\\2a\\29\\28b)"
+        );
+        assert!(in_chain("cn=(x)").ends_with("1941:=cn=\\28x\\29)"));
+    }
+}

@@ -1,0 +1,103 @@
+//! Whether a server answers so slowly that others are asked first. A slow server is not down: it is
+//! asked when there is no better one, and probed until it is quick again.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+/// How many slow answers in a row make a server slow: fewer may be chance.
+const SLOW_ANSWERS: u32 = 3;
+/// How many quick probes in a row make it quick again.
+const QUICK_PROBES: u32 = 3;
+
+/// How fast one server answers searches.
+pub(super) struct Pace {
+    server: String,
+    /// An answer that takes longer is slow.
+    limit: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    slow: bool,
+    /// Answers in a row that speak against `slow` as it is.
+    against: u32,
+}
+
+impl Pace {
+    /// Of a server whose answers may take `timeout` at most; slow is a quarter of that.
+    pub(super) fn new(server: String, timeout: Duration) -> Self {
+        Self { server, limit: timeout / 4, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.state().slow
+    }
+
+    /// For operators; empty if there is nothing to say.
+    pub(super) fn detail(&self) -> String {
+        if self.is_slow() { self.slowness() } else { String::new() }
+    }
+
+    fn slowness(&self) -> String {
+        format!("answers take longer than {:?}; other servers are asked first", self.limit)
+    }
+
+    /// Notes an answer to a search. Those of a slow server do not make it quick: there are few,
+    /// and perhaps only because of that.
+    pub(super) fn answered(&self, took: Duration) {
+        let mut state = self.state();
+        if state.slow {
+            return;
+        }
+        state.against = if took > self.limit { state.against + 1 } else { 0 };
+        if state.against >= SLOW_ANSWERS {
+            *state = State { slow: true, against: 0 };
+            warn!(server = self.server, reason = self.slowness(), "directory server is slow");
+        }
+    }
+
+    /// Notes an answer to a probe.
+    pub(super) fn probed(&self, took: Duration) {
+        let mut state = self.state();
+        if !state.slow {
+            return;
+        }
+        state.against = if took > self.limit { 0 } else { state.against + 1 };
+        if state.against >= QUICK_PROBES {
+            *state = State::default();
+            info!(server = self.server, "directory server is quick again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn slow_answers_in_a_row_make_a_server_slow_and_quick_probes_quick() {
+        let pace = Pace::new("ldap://one".to_owned(), 4 * SECOND);
+        for took in [2 * SECOND, 2 * SECOND, SECOND, 2 * SECOND, 2 * SECOND] {
+            pace.answered(took);
+        }
+        assert!(!pace.is_slow() && pace.detail().is_empty(), "not in a row");
+        pace.answered(2 * SECOND);
+        assert!(pace.is_slow() && pace.detail().contains("1s"));
+        for took in [SECOND / 2, SECOND / 2, 3 * SECOND, SECOND / 2, SECOND / 2] {
+            pace.probed(took);
+            pace.answered(SECOND / 2);
+        }
+        assert!(pace.is_slow(), "not in a row");
+        pace.probed(SECOND / 2);
+        assert!(!pace.is_slow());
+    }
+}

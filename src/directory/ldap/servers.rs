@@ -1,0 +1,231 @@
+//! Which of a tenant's servers is asked: the preferred one that works, then the next. What one
+//! server does is elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use futures_util::future::try_join_all;
+use ldap3::{Scope, SearchEntry};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::domains::{self, Partition};
+use super::entry;
+use super::names::{self, NameSearch, WindowsName};
+use super::search::{Found, Query, SearchFailure};
+use super::server::{self, BindOutcome, Server};
+use super::settings::{LdapSettings, Profile, ServerOrder};
+use crate::directory::{DependencyState, DirectoryError, PasswordCheck};
+use crate::domain::secret::Password;
+use crate::domain::user::{Candidates, TypedName, User};
+
+/// How long a forest's list of domains is believed: they hardly ever change.
+const DOMAINS_KEPT: Duration = Duration::from_mins(10);
+
+/// A tenant's servers, which hold the same entries.
+pub(super) struct Servers {
+    settings: Arc<LdapSettings>,
+    configured: Vec<Arc<Server>>,
+    /// Whose turn it is to be asked first, where they take turns.
+    turn: AtomicUsize,
+    /// What searches for people read of an entry.
+    attributes: Arc<[String]>,
+    domains: ArcSwapOption<(Instant, Vec<Partition>)>,
+}
+
+impl Servers {
+    pub(super) fn new(settings: Arc<LdapSettings>) -> Self {
+        let configured = settings.servers.iter();
+        let configured = configured.map(|url| Arc::new(Server::new(url, &settings))).collect();
+        Self {
+            configured,
+            turn: AtomicUsize::new(0),
+            attributes: entry::attributes(&settings).into(),
+            domains: ArcSwapOption::empty(),
+            settings,
+        }
+    }
+
+    pub(super) fn settings(&self) -> &Arc<LdapSettings> {
+        &self.settings
+    }
+
+    /// Each server, in the configuration's order.
+    pub(super) fn all(&self) -> &[Arc<Server>] {
+        &self.configured
+    }
+
+    pub(super) fn states(&self) -> Vec<DependencyState> {
+        self.configured.iter().map(|server| server.state()).collect()
+    }
+
+    /// The servers as they are to be asked now: as configured or by turns, the slow ones last.
+    fn order(&self) -> Vec<&Arc<Server>> {
+        let mut order: Vec<_> = self.configured.iter().collect();
+        if self.settings.server_order == ServerOrder::RoundRobin {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % order.len().max(1);
+            order.rotate_left(turn);
+        }
+        order.sort_by_key(|server| server.is_slow());
+        order
+    }
+
+    /// A search for people in each of `base_dns`.
+    pub(super) fn people(&self, base_dns: &[String], filter: &str) -> Vec<Query> {
+        let query = |base: &String| Query {
+            base: base.clone(),
+            scope: Scope::Subtree,
+            filter: filter.to_owned(),
+            attributes: Arc::clone(&self.attributes),
+            size_limit: self.settings.size_limit,
+            time_limit: server::time_limit(&self.settings),
+            gone_is_empty: false,
+        };
+        base_dns.iter().map(query).collect()
+    }
+
+    /// Asks one server after another, until one answers all of `queries`.
+    pub(super) async fn search(
+        &self,
+        queries: &[Query],
+        deadline: Instant,
+    ) -> Result<Found, DirectoryError> {
+        let mut failed = DirectoryError::Unavailable;
+        for server in self.order() {
+            if Instant::now() >= deadline {
+                return Err(DirectoryError::TimedOut);
+            }
+            let all = queries.iter().map(|query| server.search(query, deadline));
+            match try_join_all(all).await {
+                Ok(found) => return Ok(Found::all_of(found)),
+                Err(SearchFailure::TimedOut | SearchFailure::Crowded) => {
+                    failed = DirectoryError::TimedOut;
+                }
+                Err(
+                    SearchFailure::Down
+                    | SearchFailure::Lost
+                    | SearchFailure::Trouble(_)
+                    | SearchFailure::Rejected(_),
+                ) => {}
+            }
+        }
+        Err(failed)
+    }
+
+    /// The users of this name.
+    pub(super) async fn find_by_name(
+        &self,
+        name: &TypedName,
+        deadline: Instant,
+    ) -> Result<Candidates, DirectoryError> {
+        let searches = self.name_searches(name, deadline).await?;
+        let queries = searches.iter().flat_map(|one| self.people(&one.base_dns, &one.filter));
+        let queries: Vec<_> = queries.collect();
+        if queries.is_empty() {
+            return Ok(Candidates::default());
+        }
+        let found = self.search(&queries, deadline).await?;
+        Ok(self.candidates(&found, Some(name)))
+    }
+
+    async fn name_searches(
+        &self,
+        name: &TypedName,
+        deadline: Instant,
+    ) -> Result<Vec<NameSearch>, DirectoryError> {
+        if self.settings.profile == Profile::OpenLdap {
+            return Ok(names::by_attribute(&self.settings, name));
+        }
+        let name = WindowsName::read(name);
+        if !name.names_a_domain() {
+            return Ok(names::by_windows_name(&self.settings, &name, &[]));
+        }
+        let domains = self.domains(deadline).await?;
+        Ok(names::by_windows_name(&self.settings, &name, &domains.1))
+    }
+
+    /// The forest's domains, as the servers list them.
+    async fn domains(
+        &self,
+        deadline: Instant,
+    ) -> Result<Arc<(Instant, Vec<Partition>)>, DirectoryError> {
+        if let Some(known) = self.domains.load_full()
+            && known.0.elapsed() < DOMAINS_KEPT
+        {
+            return Ok(known);
+        }
+        let about = domains::root_dse(&self.settings, &["configurationNamingContext"]);
+        let about = self.search(&[about], deadline).await?;
+        let context = about.entries.first();
+        let Some(context) =
+            context.and_then(|dse| domains::first(dse, "configurationNamingContext"))
+        else {
+            warn!(
+                "the directory names no configurationNamingContext, so names with a domain are refused; is it an Active Directory?"
+            );
+            return Err(DirectoryError::Unavailable);
+        };
+        let query = domains::partitions(&self.settings, &context);
+        let found = self.search(&[query], deadline).await?;
+        let all: Vec<_> = found.entries.iter().filter_map(domains::read).collect();
+        if all.is_empty() || found.truncated {
+            warn!(
+                "the directory does not list its domains (CN=Partitions in the configuration naming context), so names with a domain are refused"
+            );
+            return Err(DirectoryError::Unavailable);
+        }
+        let known = Arc::new((Instant::now(), all));
+        self.domains.store(Some(Arc::clone(&known)));
+        Ok(known)
+    }
+
+    /// The users among the entries, each once. One that cannot be told apart from others makes the
+    /// list incomplete, so that it is never overlooked.
+    pub(super) fn candidates(&self, found: &Found, typed: Option<&TypedName>) -> Candidates {
+        let mut candidates = Candidates { users: Vec::new(), truncated: found.truncated };
+        for entry in &found.entries {
+            match self.read(entry, typed) {
+                // Overlapping base DNs, and names in two forms, find the same entry twice.
+                Some(user) if candidates.users.iter().any(|other| other.id == user.id) => {}
+                Some(user) => candidates.users.push(user),
+                None => candidates.truncated = true,
+            }
+        }
+        candidates
+    }
+
+    fn read(&self, found: &SearchEntry, typed: Option<&TypedName>) -> Option<User> {
+        let typed = typed.map(TypedName::as_str);
+        let read = entry::read(found, &self.settings, typed);
+        if let Err(wrong) = &read {
+            warn!(
+                %wrong,
+                id_attribute = self.settings.id_attribute,
+                username_attribute = self.settings.username_attribute,
+                "a directory entry is unusable; check these settings and what the service \
+                 account may read"
+            );
+        }
+        read.ok()
+    }
+
+    /// Asks the first server that takes the password. A password that may have reached one is
+    /// not sent to another, or one try would count as two towards a lockout.
+    pub(super) async fn check_password(
+        &self,
+        dn: &str,
+        password: &Password,
+        deadline: Instant,
+    ) -> Result<PasswordCheck, DirectoryError> {
+        for server in self.order() {
+            match server.check_password(dn, password, deadline).await {
+                BindOutcome::Judged(check) => return Ok(check),
+                BindOutcome::Unknown => return Err(DirectoryError::TimedOut),
+                BindOutcome::NotSent => {}
+            }
+        }
+        Err(DirectoryError::Unavailable)
+    }
+}
