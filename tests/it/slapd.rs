@@ -26,6 +26,7 @@ pub struct SlapdBuilder {
     users: usize,
     tls: bool,
     log: bool,
+    sync: bool,
 }
 
 impl SlapdBuilder {
@@ -48,10 +49,16 @@ impl SlapdBuilder {
         self
     }
 
+    /// With content synchronization (the syncprov overlay), and an account that may read everybody.
+    pub fn with_sync(mut self) -> Self {
+        self.sync = true;
+        self
+    }
+
     /// Makes the server and waits until it can be connected to.
     pub fn start(self) -> Slapd {
         let folder = TempDir::new().expect("a temporary folder");
-        write_config(folder.path(), self.tls);
+        write_config(folder.path(), self.tls, self.sync);
         load(folder.path(), self.users);
         let mut slapd =
             Slapd { folder, tls: self.tls, log: self.log, port: 0, tls_port: 0, child: None };
@@ -85,7 +92,7 @@ impl Slapd {
 
     /// To make another.
     pub fn builder() -> SlapdBuilder {
-        SlapdBuilder { users: 300, tls: true, log: true }
+        SlapdBuilder { users: 300, tls: true, log: true, sync: false }
     }
 
     /// Its address in clear, where it also offers StartTLS.
@@ -142,6 +149,17 @@ impl Slapd {
             .status()
             .expect("ldapmodify is installed (ldap-utils)");
         assert!(status.success(), "ldapmodify refused:\n{ldif}");
+    }
+
+    /// Changes entries of a killed server's data, by an LDIF of changes, where nobody who knew the
+    /// server hears of it.
+    pub fn modify_unheard(&mut self, ldif: &str) {
+        let known = (self.port, self.tls_port);
+        (self.port, self.tls_port) = free_ports();
+        self.restart();
+        self.modify(ldif);
+        self.kill();
+        (self.port, self.tls_port) = known;
     }
 
     /// How many simple binds as this person it was asked for, since it was made.
@@ -226,7 +244,7 @@ fn free_ports() -> (u16, u16) {
     (port(&one), port(&other))
 }
 
-fn write_config(folder: &Path, tls: bool) {
+fn write_config(folder: &Path, tls: bool, sync: bool) {
     fs::create_dir(folder.join("data")).expect("the folder is new");
     let at = folder.display();
     let mut certificates = String::new();
@@ -236,6 +254,16 @@ fn write_config(folder: &Path, tls: bool) {
             "TLSCACertificateFile {at}/ca.pem\n\
              TLSCertificateFile {at}/server.pem\n\
              TLSCertificateKeyFile {at}/server.key\n"
+        );
+    }
+    let (mut module, mut overlay) = (String::new(), String::new());
+    if sync {
+        module.push_str("moduleload syncprov\n");
+        overlay = format!(
+            "limits dn.exact=\"{GATEWAY_DN}\" size=unlimited time=unlimited\n\
+             index entryCSN eq\n\
+             overlay syncprov\n\
+             syncprov-checkpoint 1 1\n"
         );
     }
     let config = format!(
@@ -249,6 +277,7 @@ fn write_config(folder: &Path, tls: bool) {
          pidfile {at}/slapd.pid\n\
          modulepath /usr/lib/ldap\n\
          moduleload back_mdb\n\
+         {module}\
          {certificates}\
          database mdb\n\
          suffix {SUFFIX}\n\
@@ -259,7 +288,8 @@ fn write_config(folder: &Path, tls: bool) {
          index objectClass,uid,entryUUID eq\n\
          index mobile,telephoneNumber eq,sub\n\
          access to attrs=userPassword by anonymous auth by * none\n\
-         access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
+         access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n\
+         {overlay}"
     );
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
 }

@@ -90,13 +90,10 @@ async fn one_connection(
         })
     };
     let _ends_with_us = AbortOnDrop(task.abort_handle());
-    match task.await {
-        Ok(trouble) => trouble,
-        Err(_) => {
-            content.mend();
-            Trouble::Refused("the server sent something unreadable".to_owned())
-        }
-    }
+    task.await.unwrap_or_else(|_| {
+        content.mend();
+        Trouble::Refused("the server sent something unreadable".to_owned())
+    })
 }
 
 /// Keeps the index over a connection until it ends.
@@ -112,9 +109,10 @@ async fn over(
         match content.settings.profile {
             Profile::ActiveDirectory => poll::keep(handle(), content, &mut memory.poll).await,
             Profile::OpenLdap => {
-                let bases = memory.cookies.iter_mut().enumerate().map(|(base, cookie)| {
-                    Box::pin(sync::keep(handle(), content, base, cookie))
-                });
+                let bases =
+                    memory.cookies.iter_mut().enumerate().map(|(base, cookie)| {
+                        Box::pin(sync::keep(handle(), content, base, cookie))
+                    });
                 select_all(bases).await.0
             }
         }

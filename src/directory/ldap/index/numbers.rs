@@ -18,17 +18,19 @@ const CROWD: usize = 64;
 struct Owned(u32);
 
 impl Owned {
+    /// The lowest six bits are the position.
     fn new(slot: u32, position: usize) -> Self {
-        let wide = slot as usize * MOST_NUMBERS + position;
+        debug_assert!(position < MOST_NUMBERS);
+        let wide = (slot as usize) << 6 | position;
         Self(u32::try_from(wide).expect("fewer than 67 million people"))
     }
 
     fn slot(self) -> u32 {
-        self.0 / MOST_NUMBERS as u32
+        self.0 >> 6
     }
 
     fn number(self, arena: &Arena) -> Number<'_> {
-        let position = self.0 as usize % MOST_NUMBERS;
+        let position = self.0 as usize & 63;
         let mut numbers = record::numbers(arena.get(self.slot()));
         numbers.nth(position).expect("an entry is removed with its number").1
     }

@@ -55,7 +55,8 @@ pub(super) async fn read(
 
 /// Where the next page begins; empty if there is none.
 fn next_page(controls: &[Control]) -> Vec<u8> {
-    let paged = controls.iter().find(|control| matches!(control.0, Some(ControlType::PagedResults)));
+    let paged =
+        controls.iter().find(|control| matches!(control.0, Some(ControlType::PagedResults)));
     paged.map(|control| control.1.parse::<PagedResults>().cookie).unwrap_or_default()
 }
 

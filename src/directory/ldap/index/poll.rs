@@ -8,20 +8,22 @@
 use std::collections::HashSet;
 
 use ldap3::controls::RawControl;
-use ldap3::{Ldap, Scope, SearchEntry};
+use ldap3::{Ldap, ResultEntry, Scope, SearchEntry, SearchOptions};
 use tokio::time::{Duration, Instant, sleep};
-use tracing::warn;
 
 use super::paging::{self, Everything};
 use super::record::Key;
 use super::state::Trouble;
+use super::table::Table;
 use super::{Content, person};
 use crate::directory::ldap::entry;
 
 /// Shows deleted entries too ([MS-ADTS] 3.1.1.3.4.1.14).
 const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
-/// How often everybody's id is read where deleted entries cannot be seen.
-const SWEEP: Duration = Duration::from_mins(3);
+/// Longest pause between two readings of everybody's id, where deleted entries cannot be seen.
+const LONGEST_PAUSE: Duration = Duration::from_mins(3);
+/// How many times as long as such a reading the pause is, while that is less.
+const PAUSES: u32 = 20;
 
 /// Up to where the content is known.
 #[derive(Default)]
@@ -57,33 +59,34 @@ async fn poll(
     content: &Content,
     memory: &mut Memory,
 ) -> Result<std::convert::Infallible, Trouble> {
-    let mut sees_deleted = None;
-    let mut swept = Instant::now();
+    let mut sweep_at = Instant::now();
+    let mut sees_deleted = false;
     loop {
         let asked = Instant::now();
         let present = present(&ldap, content).await?;
-        let sees_deleted = match sees_deleted {
-            Some(sees) => sees,
-            None => *sees_deleted.insert(sees_all_deleted(&ldap, &present.contexts).await?),
+        let since = memory
+            .known
+            .as_ref()
+            .filter(|known| known.controller == present.controller && known.usn <= present.usn);
+        let moved = match since {
+            Some(known) if known.usn < present.usn => {
+                changes(&ldap, content, known.usn, &present).await?
+            }
+            Some(_) => false,
+            None => true,
         };
-        let since = memory.known.as_ref().filter(|known| {
-            known.controller == present.controller && known.usn <= present.usn
-        });
-        match since {
-            None => {
-                memory.known = None;
-                read_all(&ldap, content).await?;
-                swept = Instant::now();
+        if moved {
+            memory.known = None;
+            read_all(&ldap, content).await?;
+        }
+        if !sees_deleted && asked >= sweep_at {
+            let begun = Instant::now();
+            sees_deleted = sees_all_deleted(&ldap, &present.contexts).await?;
+            if !sees_deleted {
+                content.state().blind();
+                sweep(&ldap, content).await?;
             }
-            Some(known) => {
-                if known.usn < present.usn {
-                    changes(&ldap, content, known.usn, &present, sees_deleted).await?;
-                }
-                if !sees_deleted && swept.elapsed() >= SWEEP {
-                    sweep(&ldap, content).await?;
-                    swept = Instant::now();
-                }
-            }
+            sweep_at = begun + (begun.elapsed() * PAUSES).clamp(content.how.poll, LONGEST_PAUSE);
         }
         memory.known = Some(Known { controller: present.controller, usn: present.usn });
         for base in 0..content.tables.len() {
@@ -97,14 +100,10 @@ async fn poll(
 /// Reads what the controller says of itself, before anything else is asked: whatever changes
 /// later has a higher number.
 async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
-    let root = read(
-        ldap,
-        "",
-        &["dsServiceName", "highestCommittedUSN", "namingContexts"],
-        Vec::new(),
-    )
-    .await?
-    .ok_or_else(|| Trouble::Refused("the server's root entry cannot be read".to_owned()))?;
+    let root =
+        read(ldap, "", &["dsServiceName", "highestCommittedUSN", "namingContexts"], Vec::new())
+            .await?
+            .ok_or_else(|| Trouble::Refused("the server's root entry cannot be read".to_owned()))?;
     let one = |name: &str| texts(&root, name).into_iter().next();
     let usn = one("highestCommittedUSN").and_then(|text| text.parse().ok());
     let (Some(service), Some(usn)) = (one("dsServiceName"), usn) else {
@@ -138,9 +137,9 @@ fn context(base: &str, contexts: &[String]) -> String {
 /// Reads everybody anew.
 async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
     for base in 0..content.tables.len() {
-        content.change(base, |table| table.begin());
+        content.change(base, Table::begin);
         read_people(ldap, content, base, &content.settings.user_filter, |_| {}).await?;
-        content.change(base, |table| table.sweep());
+        content.change(base, Table::sweep);
     }
     Ok(())
 }
@@ -169,14 +168,14 @@ async fn read_people(
     .await
 }
 
-/// Reads what changed after `since`, up to the present.
+/// Reads what changed after `since`, up to the present. Whether people may have moved unseen,
+/// because an entry above them did.
 async fn changes(
     ldap: &Ldap,
     content: &Content,
     since: u64,
     present: &Present,
-    sees_deleted: bool,
-) -> Result<(), Trouble> {
+) -> Result<bool, Trouble> {
     let settings = &content.settings;
     let from = since + 1;
     let filter = format!("(&{}(uSNChanged>={from}))", settings.user_filter);
@@ -190,17 +189,23 @@ async fn changes(
     // Whoever changes between the two questions has a higher number, and is left for the next
     // time: who is in the second answer only is really none of the people any more.
     let filter = format!("(&(uSNChanged>={from})(uSNChanged<={}))", present.usn);
-    let controls = if sees_deleted { show_deleted() } else { Vec::new() };
+    let mut moved = false;
     for base in &present.contexts {
         let what = Everything {
             base,
             filter: &filter,
-            attributes: &[person::key_attribute(settings).to_owned()],
-            controls: controls.clone(),
+            attributes: &[person::key_attribute(settings), "objectClass"].map(str::to_owned),
+            controls: show_deleted(),
         };
         paging::read(ldap.clone(), &what, |entry| {
+            let entry = SearchEntry::construct(entry);
+            moved |= texts(&entry, "objectClass").iter().any(|class| {
+                ["organizationalUnit", "container"]
+                    .iter()
+                    .any(|one| class.eq_ignore_ascii_case(one))
+            });
             // What has no readable id was never in the index.
-            if let Ok(key) = key(&SearchEntry::construct(entry), content) {
+            if let Ok(key) = key(&entry, content) {
                 for (base, there) in there.iter().enumerate() {
                     if !there.contains(&key) {
                         content.change(base, |table| table.remove(&key));
@@ -211,7 +216,7 @@ async fn changes(
         })
         .await?;
     }
-    Ok(())
+    Ok(moved)
 }
 
 /// Reads everybody's id, and removes who is not there.
@@ -223,14 +228,14 @@ async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
             attributes: &[person::key_attribute(&content.settings).to_owned()],
             controls: Vec::new(),
         };
-        content.change(base, |table| table.begin());
+        content.change(base, Table::begin);
         paging::read(ldap.clone(), &what, |entry| {
             let key = key(&SearchEntry::construct(entry), content)?;
             content.change(base, |table| table.see(&key));
             Ok(())
         })
         .await?;
-        content.change(base, |table| table.sweep());
+        content.change(base, Table::sweep);
     }
     Ok(())
 }
@@ -244,16 +249,19 @@ fn key(entry: &SearchEntry, content: &Content) -> Result<Key, Trouble> {
     })
 }
 
-/// Whether the service account sees deleted entries everywhere.
+/// Whether the service account sees deleted entries everywhere: it has to see one, since those
+/// that may not be seen are left out without a word.
 async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, Trouble> {
     for context in contexts {
         let container = format!("CN=Deleted Objects,{context}");
-        if read(ldap, &container, &["objectGUID"], show_deleted()).await?.is_none() {
-            warn!(
-                context,
-                "the service account may not see deleted entries, so that it takes some minutes \
-                 until the index knows of them; let it list the container Deleted Objects"
-            );
+        let mut ldap = ldap.clone();
+        let answer = ldap
+            .with_controls(show_deleted())
+            .with_search_options(SearchOptions::new().sizelimit(1))
+            .search(&container, Scope::OneLevel, "(isDeleted=TRUE)", ["1.1"])
+            .await
+            .map_err(paging::lost)?;
+        if answer.0.iter().all(ResultEntry::is_ref) {
             return Ok(false);
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct State {
     trouble: Option<Trouble>,
     /// Whether an entry was met that names no user, since the connection was opened.
     unusable: bool,
+    /// Whether it was said that deleted entries cannot be seen.
+    blind: bool,
 }
 
 /// Why the index is not live.
@@ -47,7 +49,15 @@ impl Trouble {
 impl State {
     /// Of an index with so many bases, of which nothing was read.
     pub(super) fn new(bases: usize) -> Self {
-        Self { as_of: None, live: false, complete: vec![false; bases], server: None, trouble: None, unusable: false }
+        Self {
+            as_of: None,
+            live: false,
+            complete: vec![false; bases],
+            server: None,
+            trouble: None,
+            unusable: false,
+            blind: false,
+        }
     }
 
     /// Whether the content may be used: while it is live, and then until it is too old.
@@ -85,6 +95,17 @@ impl State {
         }
     }
 
+    /// Deleted entries cannot be seen, if there are any: said once.
+    pub(super) fn blind(&mut self) {
+        if !std::mem::replace(&mut self.blind, true) {
+            warn!(
+                "the directory's index sees no deleted entries, so that it knows only after up to \
+                 some minutes who was deleted; let the service account list what is in the \
+                 container Deleted Objects"
+            );
+        }
+    }
+
     /// Whatever changed before `then` has been heard of.
     pub(super) fn confirm(&mut self, then: Instant) {
         if self.live {
@@ -96,10 +117,11 @@ impl State {
     pub(super) fn lost(&mut self, trouble: Trouble) -> bool {
         let was_live = self.live;
         let server = self.server.take().unwrap_or_default();
-        let known = !self.live && self.trouble.as_ref().is_some_and(|old| match trouble {
-            Trouble::Lost(_) | Trouble::Planned => true,
-            Trouble::Refused(_) => *old == trouble,
-        });
+        let known = !self.live
+            && self.trouble.as_ref().is_some_and(|old| match trouble {
+                Trouble::Lost(_) | Trouble::Planned => true,
+                Trouble::Refused(_) => *old == trouble,
+            });
         match &trouble {
             _ if known => {}
             Trouble::Planned => info!(server, "the directory's index is being read again"),

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::paging::{self, Everything};
 use super::record::Key;
 use super::state::Trouble;
+use super::table::Table;
 use super::{Content, person};
 
 /// A filter that nothing matches.
@@ -30,7 +31,12 @@ const UNAVAILABLE: u32 = 52;
 pub(super) type Cookie = Option<Vec<u8>>;
 
 /// Keeps the people of one base until the connection ends, which it says why.
-pub(super) async fn keep(ldap: Ldap, content: &Content, base: usize, cookie: &mut Cookie) -> Trouble {
+pub(super) async fn keep(
+    ldap: Ldap,
+    content: &Content,
+    base: usize,
+    cookie: &mut Cookie,
+) -> Trouble {
     let mut read = false;
     loop {
         if cookie.is_none() && !read {
@@ -72,7 +78,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
         attributes: &content.attributes,
         controls: Vec::new(),
     };
-    content.change(base, |table| table.begin());
+    content.change(base, Table::begin);
     paging::read(ldap.clone(), &everybody, |entry| {
         let entry = SearchEntry::construct(entry);
         let Some(key) = person::key(&entry, &content.settings) else {
@@ -85,7 +91,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
         Ok(())
     })
     .await?;
-    content.change(base, |table| table.sweep());
+    content.change(base, Table::sweep);
     Ok(cookie)
 }
 
@@ -141,7 +147,7 @@ impl Sync<'_> {
             cookie: self.cookie.clone(),
             reload_hint: false,
         };
-        self.content.change(self.base, |table| table.begin());
+        self.content.change(self.base, Table::begin);
         let mut stream = ldap
             .with_search_options(SearchOptions::new())
             .with_controls(vec![RawControl::from(request.critical())])
@@ -216,7 +222,7 @@ impl Sync<'_> {
         if refresh_done && !self.refreshed {
             // Whoever was not told of is gone, if all who are there were (RFC 4533 3.3.2).
             if self.present || self.whole {
-                self.content.change(self.base, |table| table.sweep());
+                self.content.change(self.base, Table::sweep);
             }
             self.refreshed = true;
             self.content.completed(self.base, Instant::now());

@@ -3,11 +3,15 @@
 
 /// Appends a number.
 pub(super) fn put(to: &mut Vec<u8>, mut number: u128) {
-    while number >= 0x80 {
-        to.push((number & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = number.to_le_bytes();
         number >>= 7;
+        if number == 0 {
+            to.push(low & 0x7f);
+            return;
+        }
+        to.push(low | 0x80);
     }
-    to.push(number as u8);
 }
 
 /// Reads a number that [`put`] wrote, and goes on behind it.

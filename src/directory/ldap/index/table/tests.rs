@@ -37,7 +37,7 @@ fn person(of: u64, name: &str, numbers: &[&str]) -> Person {
 fn only(table: &Table, text: &str) -> User {
     table
         .find(&number(text), MOST)
-        .exactly_one(&number(text), &plan(), Ambiguity::Refuse)
+        .exactly_one(&number(text), &plan(), Ambiguity::Refuse, None)
         .unwrap_or_else(|none| panic!("{none:?} has {text}"))
 }
 
@@ -127,8 +127,8 @@ fn a_number_that_many_share_belongs_to_nobody_until_few_have_it() {
 fn a_sweep_removes_who_was_not_seen_and_a_begun_one_can_begin_again() {
     let mut table = Table::default();
     let numbers: Vec<String> = (0..4).map(|of| format!("+4670123456{of}")).collect();
-    for of in 0..4 {
-        table.upsert(&person(of, &format!("user{of}"), &[&numbers[of as usize]]));
+    for (of, number) in (0..).zip(&numbers) {
+        table.upsert(&person(of, &format!("user{of}"), &[number]));
     }
     table.begin();
     table.see(&key(3));
