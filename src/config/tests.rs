@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{Config, ConfigError, load, parse};
+use super::{
+    Config, ConfigError, DirectoryConfig, LdapConfig, LookupConfig, NumberMatchConfig,
+    ProfileConfig, load, parse,
+};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const TENANT: &str = "[[tenants]]\nid='t1'\ncountry='SE'\n[tenants.directory]\nkind='ldap'\nservers=['ldap://127.0.0.1']\nbind_dn='cn=a'\nbind_password='s3cr3t'\nbase_dn='dc=b'\n";
@@ -98,6 +101,63 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
         assert!(problem.starts_with("test.toml: "), "{problem}");
         assert!(problem.contains(key) && problem.contains(says), "{key}, {says}: {problem}");
         assert!(problem.contains("found ") && problem.contains("accepted: "), "{problem}");
+    }
+}
+
+fn ldap(config: &Config) -> &LdapConfig {
+    match &config.tenants[0].directory {
+        DirectoryConfig::Ldap(ldap) => ldap,
+        DirectoryConfig::File(_) => panic!("not a file"),
+    }
+}
+
+#[test]
+fn a_profile_presets_what_differs_between_servers() {
+    let with = |more: &str| TENANT.replace("base_dn=", &format!("{more}\nbase_dn="));
+    let config = read(TENANT).expect("good");
+    let own = ldap(&config);
+    assert_eq!(own.profile, ProfileConfig::OpenLdap);
+    assert_eq!((own.username_attribute.as_str(), own.id_attribute.as_str()), ("uid", "entryUUID"));
+    assert_eq!(own.number_match, NumberMatchConfig::Equality);
+    assert_eq!(own.lookup, LookupConfig::Search);
+
+    let config = read(&with("profile='active-directory'")).expect("good");
+    let own = ldap(&config);
+    assert_eq!(own.username_attribute, "sAMAccountName");
+    assert_eq!(own.id_attribute, "objectGUID");
+    assert_eq!(own.user_filter, "(&(objectCategory=person)(objectClass=user))");
+    assert_eq!(own.number_match, NumberMatchConfig::Patterns);
+
+    let config =
+        read(&with("profile='active-directory'\nusername_attribute='mail'")).expect("good");
+    assert_eq!(ldap(&config).username_attribute, "mail", "what is written comes first");
+    let config = read(&TENANT.replace("'dc=b'", "['ou=a,dc=b', 'ou=c,dc=b']")).expect("good");
+    assert_eq!(ldap(&config).base_dns, ["ou=a,dc=b", "ou=c,dc=b"]);
+}
+
+#[test]
+fn directory_keys_that_do_not_fit_together_are_refused() {
+    let with = |more: &str| TENANT.replace("base_dn=", &format!("{more}\nbase_dn="));
+    for (more, key, says) in [
+        ("profile='ad'", "profile", "`active-directory`"),
+        ("required_group='otp-users'", "required_group", "a DN, such as"),
+        ("excluded_group=''", "excluded_group", "nothing"),
+        ("profile='active-directory'\ngroup_base_dn='ou=g'", "group_base_dn", "themselves"),
+        ("ambiguous='pin'", "pin_attribute", "nothing"),
+        ("pin_attribute='employeeNumber'", "pin_attribute", "ambiguous = \"pin\""),
+        ("ambiguous='pin'\npin_attribute='a*'", "pin_attribute", "an attribute's name"),
+        ("index_max_age='1h'", "index_max_age", "lookup = \"index\""),
+        ("lookup='index'\nindex_max_age='25h'", "index_max_age", "1day"),
+        ("lookup='index'\nindex_poll='2s'", "index_poll", "RFC 4533"),
+        ("server_order='random'", "server_order", "`round-robin`"),
+    ] {
+        let problem = problem(&with(more));
+        let key = format!("tenants[0].directory.{key}: ");
+        assert!(problem.contains(&key) && problem.contains(says), "{more}: {problem}");
+    }
+    for bases in ["[]", "''", "['dc=b', 'b']", "5"] {
+        let problem = problem(&TENANT.replace("base_dn='dc=b'", &format!("base_dn={bases}")));
+        assert!(problem.contains("tenants[0].directory.base_dn"), "{problem}");
     }
 }
 

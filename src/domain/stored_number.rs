@@ -93,6 +93,7 @@ impl NumberingPlan {
             format!("00{code}{national}"),
             format!("(+{code}){national}"),
             format!("(00{code}){national}"),
+            format!("+({code}){national}"),
         ];
         if !prefix.is_empty() {
             exact.push(format!("+{code}({prefix}){national}"));
@@ -118,6 +119,9 @@ impl NumberingPlan {
             format!("00{code}"),
             format!("(+{code}"),
             format!("(00{code}"),
+            format!("+({code}"),
+            format!("+ {code}"),
+            format!("00 {code}"),
         ];
         if own_country {
             starts.push(code.to_owned());
@@ -238,6 +242,10 @@ mod tests {
         let forms = sweden().stored_forms(&danish);
         assert!(forms.exact.contains(&"+4532123456".to_owned()));
         assert!(forms.exact.iter().all(|form| form.contains("45")), "{:?}", forms.exact);
+        for stored in ["+45 32 12 34 56", "00 45 32-12-34-56", "(+45) 32123456", "+(45)32123456"] {
+            assert!(found_by_pattern(&forms, stored), "{stored}");
+            assert!(found_by_equality(&forms, stored), "{stored}");
+        }
     }
 
     #[test]
@@ -280,7 +288,7 @@ mod tests {
         #[test]
         fn a_number_stored_in_any_form_is_read_back_and_found(
             national in "[1-9][0-9]{7,8}",
-            style in 0_usize..6,
+            style in 0_usize..9,
             gaps in proptest::collection::vec(prop::sample::select(vec!["", "", " ", "-"]), 9),
         ) {
             let mut grouped = String::new();
@@ -295,6 +303,9 @@ mod tests {
                 2 => format!("0{grouped}"),
                 3 => format!("0046{grouped}"),
                 4 => format!("(+46) {grouped}"),
+                5 => format!("+(46) {grouped}"),
+                6 => format!("+ 46 {grouped}"),
+                7 => format!("00 46 {grouped}"),
                 _ => format!("+46 (0){grouped}"),
             };
             let number = sweden().read_stored(&format!("+46{national}")).expect("possible");

@@ -4,5 +4,7 @@
 mod directory;
 pub mod load;
 mod node;
+mod proxy;
+mod servers;
 mod store;
 pub mod tap;

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::slapd;
 
 mod failure;
+mod groups;
 mod index;
 mod logs;
 mod lookup;

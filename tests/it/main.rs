@@ -27,4 +27,5 @@ mod slow_clients;
 mod sqlite_store;
 mod store_contract;
 mod uniform;
+mod who_may;
 mod wire;

@@ -14,6 +14,10 @@ mod people;
 const SUFFIX: &str = "dc=example,dc=com";
 /// The entry below which the people are.
 pub const PEOPLE: &str = "ou=people,dc=example,dc=com";
+/// Where the groups are.
+pub const GROUPS: &str = "ou=groups,dc=example,dc=com";
+/// The entry below which a few more people are: gustav, and another anna.
+pub const GUESTS: &str = "ou=guests,dc=example,dc=com";
 /// The service account that may read everything but passwords.
 pub const GATEWAY_DN: &str = "cn=gateway,dc=example,dc=com";
 /// The service account's password.
@@ -26,6 +30,8 @@ pub struct SlapdBuilder {
     users: usize,
     tls: bool,
     log: bool,
+    hidden: Option<&'static str>,
+    policy: bool,
     sync: bool,
 }
 
@@ -49,6 +55,19 @@ impl SlapdBuilder {
         self
     }
 
+    /// Without the service account's right to read these attributes.
+    pub fn hiding(mut self, attributes: &'static str) -> Self {
+        self.hidden = Some(attributes);
+        self
+    }
+
+    /// With a password policy: two wrong passwords lock an account, and who has `pwdReset` must
+    /// set a new one.
+    pub fn with_password_policy(mut self) -> Self {
+        self.policy = true;
+        self
+    }
+
     /// With content synchronization (the syncprov overlay), and an account that may read everybody.
     pub fn with_sync(mut self) -> Self {
         self.sync = true;
@@ -58,8 +77,8 @@ impl SlapdBuilder {
     /// Makes the server and waits until it can be connected to.
     pub fn start(self) -> Slapd {
         let folder = TempDir::new().expect("a temporary folder");
-        write_config(folder.path(), self.tls, self.sync);
-        load(folder.path(), self.users);
+        write_config(folder.path(), &self);
+        load(folder.path(), &self);
         let mut slapd =
             Slapd { folder, tls: self.tls, log: self.log, port: 0, tls_port: 0, child: None };
         // A port that was free may be taken by the time slapd wants it.
@@ -92,7 +111,7 @@ impl Slapd {
 
     /// To make another.
     pub fn builder() -> SlapdBuilder {
-        SlapdBuilder { users: 300, tls: true, log: true, sync: false }
+        SlapdBuilder { users: 300, tls: true, log: true, hidden: None, policy: false, sync: false }
     }
 
     /// Its address in clear, where it also offers StartTLS.
@@ -244,11 +263,11 @@ fn free_ports() -> (u16, u16) {
     (port(&one), port(&other))
 }
 
-fn write_config(folder: &Path, tls: bool, sync: bool) {
+fn write_config(folder: &Path, builder: &SlapdBuilder) {
     fs::create_dir(folder.join("data")).expect("the folder is new");
     let at = folder.display();
     let mut certificates = String::new();
-    if tls {
+    if builder.tls {
         write_certificates(folder);
         certificates = format!(
             "TLSCACertificateFile {at}/ca.pem\n\
@@ -256,16 +275,23 @@ fn write_config(folder: &Path, tls: bool, sync: bool) {
              TLSCertificateKeyFile {at}/server.key\n"
         );
     }
-    let (mut module, mut overlay) = (String::new(), String::new());
-    if sync {
-        module.push_str("moduleload syncprov\n");
-        overlay = format!(
-            "limits dn.exact=\"{GATEWAY_DN}\" size=unlimited time=unlimited\n\
-             index entryCSN eq\n\
-             overlay syncprov\n\
-             syncprov-checkpoint 1 1\n"
-        );
-    }
+    let hidden = builder.hidden.map(|names| format!("access to attrs={names} by * none\n"));
+    let hidden = hidden.unwrap_or_default();
+    let (policy_module, policy) = if builder.policy {
+        (
+            "moduleload ppolicy\n",
+            format!("overlay ppolicy\nppolicy_default cn=policy,{SUFFIX}\nppolicy_use_lockout\n"),
+        )
+    } else {
+        ("", String::new())
+    };
+    let (sync_module, sync) = if builder.sync {
+        let limits = format!("limits dn.exact=\"{GATEWAY_DN}\" size=unlimited time=unlimited");
+        let overlay = "index entryCSN eq\noverlay syncprov\nsyncprov-checkpoint 1 1\n";
+        ("moduleload syncprov\n", format!("{limits}\n{overlay}"))
+    } else {
+        ("", String::new())
+    };
     let config = format!(
         "include /etc/ldap/schema/core.schema\n\
          include /etc/ldap/schema/cosine.schema\n\
@@ -277,8 +303,9 @@ fn write_config(folder: &Path, tls: bool, sync: bool) {
          pidfile {at}/slapd.pid\n\
          modulepath /usr/lib/ldap\n\
          moduleload back_mdb\n\
-         {module}\
          {certificates}\
+         {policy_module}\
+         {sync_module}\
          database mdb\n\
          suffix {SUFFIX}\n\
          rootdn {ADMIN_DN}\n\
@@ -288,8 +315,10 @@ fn write_config(folder: &Path, tls: bool, sync: bool) {
          index objectClass,uid,entryUUID eq\n\
          index mobile,telephoneNumber eq,sub\n\
          access to attrs=userPassword by anonymous auth by * none\n\
+         {policy}\
+         {hidden}\
          access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n\
-         {overlay}"
+         {sync}"
     );
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
 }
@@ -314,9 +343,13 @@ fn write_certificates(folder: &Path) {
     }
 }
 
-fn load(folder: &Path, users: usize) {
+fn load(folder: &Path, builder: &SlapdBuilder) {
     let path = folder.join("people.ldif");
-    fs::write(&path, people::ldif(users)).expect("the folder can be written");
+    let mut ldif = people::ldif(builder.users);
+    if builder.policy {
+        ldif += people::POLICY;
+    }
+    fs::write(&path, ldif).expect("the folder can be written");
     let output = Command::new("/usr/sbin/slapadd")
         .arg("-q")
         .arg("-f")

@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tracing::{info, warn};
 
 /// How many slow answers in a row make a server slow: fewer may be chance.
@@ -17,6 +18,7 @@ pub(super) struct Pace {
     /// An answer that takes longer is slow.
     limit: Duration,
     state: Mutex<State>,
+    became_slow: Notify,
 }
 
 #[derive(Default)]
@@ -29,7 +31,7 @@ struct State {
 impl Pace {
     /// Of a server whose answers may take `timeout` at most; slow is a quarter of that.
     pub(super) fn new(server: String, timeout: Duration) -> Self {
-        Self { server, limit: timeout / 4, state: Mutex::default() }
+        Self { server, limit: timeout / 4, state: Mutex::default(), became_slow: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -38,6 +40,11 @@ impl Pace {
 
     pub(super) fn is_slow(&self) -> bool {
         self.state().slow
+    }
+
+    /// Waits until the server becomes slow; returns at once if it did since the last wait.
+    pub(super) async fn became_slow(&self) {
+        self.became_slow.notified().await;
     }
 
     /// For operators; empty if there is nothing to say.
@@ -59,6 +66,7 @@ impl Pace {
         state.against = if took > self.limit { state.against + 1 } else { 0 };
         if state.against >= SLOW_ANSWERS {
             *state = State { slow: true, against: 0 };
+            self.became_slow.notify_one();
             warn!(server = self.server, reason = self.slowness(), "directory server is slow");
         }
     }

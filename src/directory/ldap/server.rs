@@ -228,8 +228,8 @@ impl Server {
         BindOutcome::NotSent
     }
 
-    /// Probes the server for as long as the directory exists: at once when it goes down, then
-    /// every second until it is up again, and now and then while it works.
+    /// Probes the server for as long as the directory exists: at once when it goes down or becomes
+    /// slow, then every second until it is well again, and now and then while it works.
     pub(super) async fn watch(self: Arc<Self>) {
         loop {
             if self.breaker.is_down() {
@@ -242,6 +242,7 @@ impl Server {
             let pause = if well { PROBE_WORKING } else { PROBE_AGAIN };
             tokio::select! {
                 () = self.breaker.went_down() => {}
+                () = self.pace.became_slow() => {}
                 () = sleep(pause) => {}
             }
         }

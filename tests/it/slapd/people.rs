@@ -4,15 +4,15 @@
 use std::fmt::Write;
 use std::process::Command;
 
-use super::{GATEWAY_DN, GATEWAY_PASSWORD, PEOPLE, SUFFIX};
+use super::{GATEWAY_DN, GATEWAY_PASSWORD, GROUPS as GROUPS_DN, GUESTS, PEOPLE, SUFFIX};
 
 /// Uid, and further attributes. Numbers are in the forms that directories hold.
 const NAMED: &[(&str, &[&str])] = &[
     ("anna", &["mobile: +46 70-123 45 67"]),
     ("bob", &["telephoneNumber: 070-222 33 44"]),
     // Two who share a number.
-    ("carl", &["mobile: +46 70 333 44 55"]),
-    ("cecilia", &["telephoneNumber: 070-333 44 55"]),
+    ("carl", &["mobile: +46 70 333 44 55", "employeeNumber: 1111"]),
+    ("cecilia", &["telephoneNumber: 070-333 44 55", "employeeNumber: 2222"]),
     ("diana", &["mobile: +46 70-444 55 66", "userAccountControl: 514"]),
     ("erik", &["mobile: +46 70-555 66 77", "userAccountControl: 512"]),
     // The same number with and without an extension.
@@ -42,6 +42,22 @@ const NAMED: &[(&str, &[&str])] = &[
     ("many12", &["mobile: +46 70-999 99 99"]),
 ];
 
+/// Groups below `ou=groups`: their name, object class, and members. `otp` has bob two groups deep;
+/// `loop` and `deep` are members of each other.
+const GROUPS: &[(&str, &str, &[&str])] = &[
+    ("otp", "groupOfNames", &["member: uid=anna,P", "member: cn=staff,G", "member: uid=erik,P"]),
+    ("staff", "groupOfUniqueNames", &["uniqueMember: cn=deep,G", "uniqueMember: uid=fia,P"]),
+    ("deep", "groupOfNames", &["member: uid=bob,P", "member: cn=loop,G"]),
+    ("loop", "groupOfNames", &["member: cn=deep,G"]),
+    ("barred", "groupOfNames", &["member: cn=leaving,G", "member: uid=carl,P"]),
+    ("leaving", "groupOfNames", &["member: uid=erik,P"]),
+];
+
+/// The default password policy of a server that has one.
+pub const POLICY: &str = "dn: cn=policy,dc=example,dc=com\nobjectClass: applicationProcess\n\
+    objectClass: pwdPolicy\ncn: policy\npwdAttribute: userPassword\npwdLockout: TRUE\n\
+    pwdMaxFailure: 2\npwdMustChange: TRUE\n\n";
+
 /// Everybody, and `users` more. The same each time, ids included.
 pub fn ldif(users: usize) -> String {
     let mut ldif = format!(
@@ -57,6 +73,19 @@ pub fn ldif(users: usize) -> String {
         let kept = if *uid == "bob" { salted_hash(&password) } else { password };
         person(&mut ldif, uid, at, &kept, attributes);
     }
+    write!(ldif, "dn: {GROUPS_DN}\nobjectClass: organizationalUnit\nou: groups\n\n").unwrap();
+    for (name, class, members) in GROUPS {
+        write!(ldif, "dn: cn={name},{GROUPS_DN}\nobjectClass: {class}\ncn: {name}\n").unwrap();
+        for member in *members {
+            let member = member.replace(",P", &format!(",{PEOPLE}"));
+            writeln!(ldif, "{}", member.replace(",G", &format!(",{GROUPS_DN}"))).unwrap();
+        }
+        ldif.push('\n');
+    }
+    write!(ldif, "dn: {GUESTS}\nobjectClass: organizationalUnit\nou: guests\n\n").unwrap();
+    let guest = ["mobile: +46 70-777 88 99"];
+    person_in(&mut ldif, GUESTS, "gustav", 900, "gustav-secret", &guest);
+    person_in(&mut ldif, GUESTS, "anna", 901, "guest-secret", &["mobile: +46 70-777 88 98"]);
     for number in 1..=users {
         let mobile = match (number % 4, format!("{number:07}")) {
             (0, digits) => format!("mobile: +4676{digits}"),
@@ -82,10 +111,21 @@ fn salted_hash(password: &str) -> String {
 }
 
 fn person(ldif: &mut String, uid: &str, id: usize, password: &str, attributes: &[&str]) {
+    person_in(ldif, PEOPLE, uid, id, password, attributes);
+}
+
+fn person_in(
+    ldif: &mut String,
+    below: &str,
+    uid: &str,
+    id: usize,
+    password: &str,
+    attributes: &[&str],
+) {
     let mut line = |text: std::fmt::Arguments| {
         ldif.write_fmt(text).expect("a string takes all that is written");
     };
-    line(format_args!("dn: uid={uid},{PEOPLE}\nobjectClass: inetOrgPerson\n"));
+    line(format_args!("dn: uid={uid},{below}\nobjectClass: inetOrgPerson\n"));
     line(format_args!("objectClass: accountFlags\nuid: {uid}\ncn: {uid}\nsn: {uid}\n"));
     line(format_args!("entryUUID: 00000000-0000-4000-8000-{id:012}\nuserPassword: {password}\n"));
     for attribute in attributes {

@@ -1,0 +1,122 @@
+//! Who is in the groups that a tenant asks for, on a server that does not follow nested groups.
+
+use dialpass::directory::ldap::{LdapDirectory, LdapSettings};
+use dialpass::directory::{Directory, DirectoryError, Occasion};
+use dialpass::domain::user::Membership::{self, Allowed, InExcludedGroup, NotInRequiredGroup};
+use tokio::runtime::Handle;
+
+use super::{deadline, is_up, settings, user};
+use crate::slapd::{GROUPS, Slapd};
+
+fn group(name: &str) -> Option<String> {
+    Some(format!("cn={name},{GROUPS}"))
+}
+
+async fn membership(directory: &LdapDirectory, name: &str) -> Result<Membership, DirectoryError> {
+    let user = user(directory, name).await;
+    directory.membership(&user, Occasion::Login, deadline()).await
+}
+
+fn with(slapd: &Slapd, change: impl FnOnce(&mut LdapSettings)) -> LdapDirectory {
+    let mut settings = settings(&[slapd.url()]);
+    change(&mut settings);
+    LdapDirectory::new(settings, Handle::current())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_of_the_required_group_are_let_in_however_deep_their_group_is_nested() {
+    let slapd = Slapd::start();
+    let directory = with(&slapd, |settings| settings.required_group = group("otp"));
+    for (name, expected) in [
+        ("anna", Allowed),
+        ("fia", Allowed),
+        ("bob", Allowed),
+        ("carl", NotInRequiredGroup),
+        ("evert", NotInRequiredGroup),
+    ] {
+        assert_eq!(membership(&directory, name).await, Ok(expected), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_excluded_group_outweighs_the_required_one() {
+    let slapd = Slapd::start();
+    let directory = with(&slapd, |settings| {
+        settings.required_group = group("otp");
+        settings.excluded_group = group("barred");
+    });
+    for (name, expected) in [
+        ("anna", Allowed),
+        ("bob", Allowed),
+        ("erik", InExcludedGroup),
+        ("carl", InExcludedGroup),
+        ("evert", NotInRequiredGroup),
+    ] {
+        assert_eq!(membership(&directory, name).await, Ok(expected), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_group_is_seen_at_the_next_question() {
+    let slapd = Slapd::start();
+    let directory = with(&slapd, |settings| settings.required_group = group("otp"));
+    assert_eq!(membership(&directory, "bob").await, Ok(Allowed));
+    slapd.modify(&format!(
+        "dn: cn=staff,{GROUPS}\nchangetype: modify\ndelete: uniqueMember\n\
+         uniqueMember: cn=deep,{GROUPS}\n"
+    ));
+    assert_eq!(membership(&directory, "bob").await, Ok(NotInRequiredGroup));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_followed_only_where_they_are_said_to_be() {
+    let slapd = Slapd::start();
+    let elsewhere = |settings: &mut LdapSettings| {
+        settings.required_group = group("otp");
+        settings.group_base_dn = Some("ou=guests,dc=example,dc=com".to_owned());
+    };
+    let directory = with(&slapd, elsewhere);
+    assert_eq!(membership(&directory, "anna").await, Ok(Allowed), "directly");
+    assert_eq!(membership(&directory, "bob").await, Ok(NotInRequiredGroup));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_not_there_lets_nobody_in_and_is_named() {
+    let slapd = Slapd::start();
+    for change in [
+        |settings: &mut LdapSettings| settings.required_group = group("otp-typo"),
+        |settings: &mut LdapSettings| settings.excluded_group = group("otp-typo"),
+    ] {
+        let mut settings = settings(&[slapd.url()]);
+        change(&mut settings);
+        let directory = LdapDirectory::new(settings, Handle::current());
+        is_up(&directory, 0, false).await;
+        let patience = tokio::time::Instant::now() + super::TIMEOUT;
+        while !directory.states()[0].detail.contains("cn=otp-typo,ou=groups") {
+            assert!(tokio::time::Instant::now() < patience, "{:?}", directory.states());
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let found = super::by_name(&directory, "anna").await;
+        assert_eq!(found.map(drop), Err(DirectoryError::Unavailable));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_service_account_may_not_read_lets_nobody_in() {
+    let slapd = Slapd::builder().hiding("member,uniqueMember").start();
+    let required = with(&slapd, |settings| settings.required_group = group("otp"));
+    assert_eq!(membership(&required, "anna").await, Ok(NotInRequiredGroup));
+    let excluded = with(&slapd, |settings| settings.excluded_group = group("barred"));
+    assert_eq!(membership(&excluded, "anna").await, Ok(InExcludedGroup));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_groups_nobody_is_asked() {
+    let slapd = Slapd::start();
+    let directory = with(&slapd, |_| {});
+    let anna = user(&directory, "anna").await;
+    slapd.stop();
+    let answer = directory.membership(&anna, Occasion::Call, deadline()).await;
+    slapd.cont();
+    assert_eq!(answer, Ok(Allowed));
+}
