@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must pass, on a machine with only Rust: installs the servers that the tests
 # start (Debian packages; as root or through sudo), then checks format, lints, documentation,
-# dependencies, tests, and the commands of the README.
+# dependencies, tests, and the commands of the README. Samba, too, is started as root or by sudo.
 #   tests/run.sh           what CI runs
 #   tests/run.sh --long    also cargo-deny and the benchmark with its long series
 set -euo pipefail
@@ -20,12 +20,17 @@ step "servers and tools"
 export PATH="$PATH:/usr/sbin"
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need_file() { compgen -G "$1" >/dev/null || missing+=("$2"); }
 need cc gcc
 need curl curl
 need slapd slapd
 need ldapmodify ldap-utils
 need systemd-analyze systemd
 need haproxy haproxy
+need samba samba
+need ldbadd ldb-tools
+need_file '/usr/lib/*/samba/ldb/password_hash.so' samba-ad-dc
+need_file /usr/share/samba/setup/provision.ldif samba-ad-provision
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi

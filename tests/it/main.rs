@@ -2,6 +2,7 @@
 //! loopback ports, and fails if that is not installed.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what prepares it")]
 
+mod active_directory;
 mod architecture;
 mod bad_input;
 mod caller_forms;
@@ -20,6 +21,7 @@ mod lifecycle;
 mod limits;
 mod main_job;
 mod pki;
+mod samba;
 mod secrecy;
 mod shipped_files;
 mod slapd;

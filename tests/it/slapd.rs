@@ -268,7 +268,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
     let at = folder.display();
     let mut certificates = String::new();
     if builder.tls {
-        write_certificates(folder);
+        write_certificates(folder, &["127.0.0.1", "localhost"]);
         certificates = format!(
             "TLSCACertificateFile {at}/ca.pem\n\
              TLSCertificateFile {at}/server.pem\n\
@@ -323,8 +323,8 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
 }
 
-/// A CA of its own, and a certificate for loopback by it.
-fn write_certificates(folder: &Path) {
+/// A CA of its own, and a certificate for `names` (or addresses) by it.
+pub fn write_certificates(folder: &Path, names: &[&str]) {
     let ca_key = rcgen::KeyPair::generate().expect("a key");
     let mut ca = rcgen::CertificateParams::default();
     ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -332,7 +332,7 @@ fn write_certificates(folder: &Path) {
     let ca_pem = ca.self_signed(&ca_key).expect("a CA").pem();
     let issuer = rcgen::Issuer::new(ca, ca_key);
     let key = rcgen::KeyPair::generate().expect("a key");
-    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     let certificate = rcgen::CertificateParams::new(names)
         .and_then(|params| params.signed_by(&key, &issuer))
         .expect("a certificate");

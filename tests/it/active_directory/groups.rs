@@ -1,0 +1,92 @@
+//! Who is in the groups that a tenant asks for, where the server follows nested groups.
+
+use dialpass::directory::ldap::{LdapDirectory, LdapSettings};
+use dialpass::directory::{Directory, DirectoryError, Occasion};
+use dialpass::domain::user::Membership::{self, Allowed, InExcludedGroup, NotInRequiredGroup};
+
+use super::{by_name, deadline, is_down, user, with};
+use crate::samba::{STAFF, Samba, USERS, group};
+
+fn dn(name: &str) -> String {
+    format!("CN={name},{STAFF}")
+}
+
+async fn membership(directory: &LdapDirectory, name: &str) -> Result<Membership, DirectoryError> {
+    let user = user(directory, name).await;
+    directory.membership(&user, Occasion::Login, deadline()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_are_let_in_however_deep_their_group_is_nested() {
+    let samba = Samba::start();
+    for required in ["inner", "middle", "outer", "OUTER"] {
+        let directory = with(&samba, |settings| settings.required_group = Some(dn(required)));
+        assert_eq!(membership(&directory, "anna").await, Ok(Allowed), "{required}");
+        assert_eq!(membership(&directory, "bob").await, Ok(NotInRequiredGroup), "{required}");
+    }
+    let directory = with(&samba, |settings| settings.required_group = Some(dn("suspended")));
+    assert_eq!(membership(&directory, "anna").await, Ok(NotInRequiredGroup));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_excluded_group_outweighs_the_required_one_and_follows_nested_groups_too() {
+    let samba = Samba::start();
+    samba.join("outer", &format!("CN=bob,{USERS}"));
+    let directory = with(&samba, |settings| {
+        settings.required_group = Some(dn("outer"));
+        settings.excluded_group = Some(dn("suspended"));
+    });
+    assert_eq!(membership(&directory, "anna").await, Ok(Allowed));
+    assert_eq!(membership(&directory, "bob").await, Ok(Allowed));
+    samba.join("suspended", &format!("CN=middle,{STAFF}"));
+    assert_eq!(membership(&directory, "anna").await, Ok(InExcludedGroup));
+    assert_eq!(membership(&directory, "bob").await, Ok(Allowed));
+    assert_eq!(membership(&directory, "carl").await, Ok(NotInRequiredGroup));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_are_members_of_each_other_are_followed_to_an_end() {
+    let samba = Samba::start();
+    samba.join("inner", &format!("CN=outer,{STAFF}"));
+    let directory = with(&samba, |settings| settings.required_group = Some(dn("outer")));
+    assert_eq!(membership(&directory, "anna").await, Ok(Allowed));
+    assert_eq!(membership(&directory, "bob").await, Ok(NotInRequiredGroup));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_whose_name_has_special_characters_is_a_group() {
+    let samba = Samba::start();
+    samba.modify(
+        &group("a (b) \\* \\, c", Some(&format!("CN=anna,{USERS}")))
+            .replace("sAMAccountName: a (b) \\* \\, c", "sAMAccountName: special"),
+    );
+    let directory = with(&samba, |settings| settings.required_group = Some(dn("a (b) \\* \\, c")));
+    assert_eq!(membership(&directory, "anna").await, Ok(Allowed));
+    assert_eq!(membership(&directory, "bob").await, Ok(NotInRequiredGroup));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_not_there_lets_nobody_in_and_is_named() {
+    let samba = Samba::start();
+    for change in [
+        |settings: &mut LdapSettings| settings.required_group = Some(dn("outer-typo")),
+        |settings: &mut LdapSettings| settings.excluded_group = Some(dn("outer-typo")),
+    ] {
+        let directory = with(&samba, change);
+        is_down(&directory, "CN=outer-typo,OU=staff").await;
+        assert_eq!(by_name(&directory, "anna").await.map(drop), Err(DirectoryError::Unavailable));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_there_any_more_is_in_no_group_and_excluded() {
+    let samba = Samba::start();
+    let required = with(&samba, |settings| settings.required_group = Some(dn("outer")));
+    let excluded = with(&samba, |settings| settings.excluded_group = Some(dn("suspended")));
+    let anna = user(&required, "anna").await;
+    samba.delete(&anna.locator);
+    let answer = required.membership(&anna, Occasion::Login, deadline()).await;
+    assert_eq!(answer, Ok(NotInRequiredGroup));
+    let answer = excluded.membership(&anna, Occasion::Login, deadline()).await;
+    assert_eq!(answer, Ok(InExcludedGroup));
+}

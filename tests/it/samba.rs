@@ -1,0 +1,229 @@
+//! An Active Directory domain controller (Samba) of a test's own, with people in it. What is asked
+//! of it is elsewhere.
+//!
+//! Its ports can't be chosen, but its address can: each has a loopback address to itself, so that
+//! any number of them run at the same time.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+mod people;
+mod root_shell;
+mod template;
+
+pub use people::{STAFF, USERS, group, password_of, person};
+use root_shell::RootShell;
+
+use crate::slapd::write_certificates;
+
+/// The domain's own entry.
+pub const BASE_DN: &str = "DC=lab,DC=example,DC=org";
+/// The service account, an ordinary user.
+pub const GATEWAY_DN: &str = "CN=gateway,CN=Users,DC=lab,DC=example,DC=org";
+/// The service account's password.
+pub const GATEWAY_PASSWORD: &str = "Gateway-secret-1";
+const ADMIN_DN: &str = "CN=Administrator,CN=Users,DC=lab,DC=example,DC=org";
+const ADMIN_PASSWORD: &str = "Admin-secret-1";
+
+/// LDAP, with StartTLS; LDAPS; the global catalogue, in clear and with TLS.
+const PORTS: [u16; 4] = [389, 636, 3268, 3269];
+/// Whoever listens here on a loopback address has it for a domain controller.
+const RESERVATION: u16 = 38_900;
+
+/// How a domain controller is to be made.
+#[derive(Default)]
+pub struct SambaBuilder {
+    crowd: usize,
+    deletions: bool,
+}
+
+impl SambaBuilder {
+    /// How many people there are besides those with names (see [`people`]). A thousand take
+    /// some seconds.
+    pub fn crowd(mut self, people: usize) -> Self {
+        self.crowd = people;
+        self
+    }
+
+    /// Lets the service account see which entries were deleted.
+    pub fn deletions_shown(mut self) -> Self {
+        self.deletions = true;
+        self
+    }
+
+    /// Makes it and waits until it can be connected to.
+    pub fn start(self) -> Samba {
+        let shell = RootShell::start();
+        let (address, reserved) = free_address();
+        template::copy_to(&shell, &address.to_string());
+        if self.crowd > 0 {
+            template::add(&shell, &people::crowd(self.crowd));
+        }
+        if self.deletions {
+            template::show_deletions(&shell);
+        }
+        write_certificates(shell.folder(), &[&address.to_string()]);
+        let at = shell.folder().display();
+        // Samba wants its key to be root's and nobody else's.
+        shell.run(&format!("chown 0 {at}/server.key && chmod 600 {at}/server.key"));
+        let mut samba = Samba { shell, address, _reserved: reserved };
+        samba.run();
+        samba
+    }
+}
+
+/// A running (or killed, or stopped) domain controller of the domain LAB, `lab.example.org`. It is
+/// killed when dropped, and when the tests end.
+pub struct Samba {
+    shell: RootShell,
+    address: Ipv4Addr,
+    _reserved: TcpListener,
+}
+
+impl Samba {
+    /// One with the named people (see `people.rs`). Any two have the same data, ids included.
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// To make another.
+    pub fn builder() -> SambaBuilder {
+        SambaBuilder::default()
+    }
+
+    /// Its address in clear, where it also offers StartTLS.
+    pub fn url(&self) -> String {
+        format!("ldap://{}", self.address)
+    }
+
+    /// Its address with TLS.
+    pub fn ldaps_url(&self) -> String {
+        format!("ldaps://{}", self.address)
+    }
+
+    /// The CA that vouches for it.
+    pub fn ca_pem(&self) -> PathBuf {
+        self.shell.folder().join("ca.pem")
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.shell.run("[ -z \"$pid\" ] || { kill -KILL $pid; wait $pid; pid=; }");
+    }
+
+    /// Starts it again after [`Self::kill`], with the same address and data.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.run();
+    }
+
+    /// Stops it (SIGSTOP): it can be connected to, and never answers.
+    pub fn stop(&self) {
+        // The signal is on its way; until it arrives, it may still answer.
+        self.shell.run(
+            "kill -STOP $pid; while grep -qv ') T ' /proc/$pid/task/*/stat; do sleep 0.001; done",
+        );
+    }
+
+    /// Lets it go on after [`Self::stop`] (SIGCONT).
+    pub fn cont(&self) {
+        self.shell.run("kill -CONT $pid");
+    }
+
+    /// Changes entries as the administrator, by an LDIF of changes.
+    pub fn modify(&self, ldif: &str) {
+        let path = self.shell.folder().join("modify.ldif");
+        fs::write(&path, ldif).expect("the folder can be written");
+        let output = Command::new("ldapmodify")
+            .env("LDAPTLS_CACERT", self.ca_pem())
+            .args(["-x", "-H", &self.ldaps_url(), "-D", ADMIN_DN, "-w", ADMIN_PASSWORD])
+            .stdin(File::open(&path).expect("it was written"))
+            .stdout(Stdio::null())
+            .output()
+            .expect("ldapmodify is installed (ldap-utils)");
+        let refusal = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{refusal}\n{ldif}");
+    }
+
+    /// Adds a person, as [`person`] describes them.
+    pub fn add_person(&self, name: &str, parent: &str, attributes: &[&str]) {
+        self.modify(&person(name, parent, attributes));
+    }
+
+    /// Replaces an attribute's values of an entry; without values, it goes.
+    pub fn set(&self, dn: &str, attribute: &str, values: &[&str]) {
+        let change = if values.is_empty() { "delete" } else { "replace" };
+        let mut ldif = format!("dn: {dn}\nchangetype: modify\n{change}: {attribute}\n");
+        for value in values {
+            ldif += &format!("{attribute}: {value}\n");
+        }
+        self.modify(&ldif);
+    }
+
+    /// Puts an entry into a group of [`STAFF`].
+    pub fn join(&self, group: &str, member: &str) {
+        let group = format!("CN={group},{STAFF}");
+        self.modify(&format!("dn: {group}\nchangetype: modify\nadd: member\nmember: {member}\n"));
+    }
+
+    /// Takes an entry out of a group of [`STAFF`].
+    pub fn leave(&self, group: &str, member: &str) {
+        let group = format!("CN={group},{STAFF}");
+        self.modify(&format!(
+            "dn: {group}\nchangetype: modify\ndelete: member\nmember: {member}\n"
+        ));
+    }
+
+    /// Gives an entry another name, and the place below `parent`.
+    pub fn rename(&self, dn: &str, name: &str, parent: &str) {
+        self.modify(&format!(
+            "dn: {dn}\nchangetype: modrdn\nnewrdn: CN={name}\ndeleteoldrdn: 1\n\
+             newsuperior: {parent}\n"
+        ));
+    }
+
+    /// Deletes an entry.
+    pub fn delete(&self, dn: &str) {
+        self.modify(&format!("dn: {dn}\nchangetype: delete\n"));
+    }
+
+    fn run(&mut self) {
+        let at = self.shell.folder().display();
+        // One process is all of it, so a signal reaches all of it; should the shell be killed, it
+        // goes too.
+        self.shell.run(&format!(
+            "setpriv --pdeathsig KILL samba -i -M single -s {at}/smb.conf --debug-stdout -d 1 & \
+             pid=$!"
+        ));
+        let patience = Instant::now() + Duration::from_secs(20);
+        let connects = |port| TcpStream::connect(SocketAddr::from((self.address, port))).is_ok();
+        while !PORTS.into_iter().all(connects) {
+            assert!(Instant::now() < patience, "Samba does not start:\n{}", self.shell.log());
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// A loopback address where nobody listens on [`PORTS`], as long as what comes with it is kept.
+fn free_address() -> (Ipv4Addr, TcpListener) {
+    for _ in 0..10 {
+        let mut bytes = [0; 3];
+        getrandom::fill(&mut bytes).expect("random bytes");
+        // Not where everybody else is, and no broadcast address.
+        let address = Ipv4Addr::new(127, 64 | bytes[0] % 128, bytes[1], 1 + bytes[2] % 254);
+        let Ok(reserved) = TcpListener::bind((address, RESERVATION)) else { continue };
+        let free = |port| TcpListener::bind(SocketAddr::from((address, port)));
+        let taken = PORTS.into_iter().any(|port| {
+            TcpStream::connect(SocketAddr::from((address, port))).is_ok()
+                || free(port).is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+        });
+        if !taken {
+            return (address, reserved);
+        }
+    }
+    panic!("somebody listens on {PORTS:?} of all loopback addresses: stop that, for Samba's sake");
+}
