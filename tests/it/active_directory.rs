@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::samba::{self, Samba};
 
 mod groups;
+mod index;
 mod logins;
 mod lookup;
 mod names;
