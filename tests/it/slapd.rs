@@ -33,6 +33,7 @@ pub struct SlapdBuilder {
     hidden: Option<&'static str>,
     policy: bool,
     sync: bool,
+    limited: bool,
 }
 
 impl SlapdBuilder {
@@ -74,6 +75,12 @@ impl SlapdBuilder {
         self
     }
 
+    /// With the limits that servers have by default: 500 entries for anybody.
+    pub fn with_default_limits(mut self) -> Self {
+        self.limited = true;
+        self
+    }
+
     /// Makes the server and waits until it can be connected to.
     pub fn start(self) -> Slapd {
         let folder = TempDir::new().expect("a temporary folder");
@@ -111,7 +118,15 @@ impl Slapd {
 
     /// To make another.
     pub fn builder() -> SlapdBuilder {
-        SlapdBuilder { users: 300, tls: true, log: true, hidden: None, policy: false, sync: false }
+        SlapdBuilder {
+            users: 300,
+            tls: true,
+            log: true,
+            hidden: None,
+            policy: false,
+            sync: false,
+            limited: false,
+        }
     }
 
     /// Its address in clear, where it also offers StartTLS.
@@ -286,7 +301,10 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
         ("", String::new())
     };
     let (sync_module, sync) = if builder.sync {
-        let limits = format!("limits dn.exact=\"{GATEWAY_DN}\" size=unlimited time=unlimited");
+        let mut limits = format!("limits dn.exact=\"{GATEWAY_DN}\" size=unlimited time=unlimited");
+        if builder.limited {
+            limits.clear();
+        }
         let overlay = "index entryCSN eq\noverlay syncprov\nsyncprov-checkpoint 1 1\n";
         ("moduleload syncprov\n", format!("{limits}\n{overlay}"))
     } else {

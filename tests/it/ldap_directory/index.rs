@@ -14,7 +14,9 @@ use super::{by_number, names, number, plan, settings};
 use crate::slapd::{Slapd, SlapdBuilder};
 
 mod freshness;
+mod groups;
 mod outages;
+mod strange_servers;
 
 /// Longest until a change is seen, or a server taken up again.
 const SECONDS: Duration = Duration::from_secs(6);
@@ -143,16 +145,16 @@ async fn a_number_in_a_form_that_no_search_finds_is_found_by_the_index() {
 async fn people_below_several_bases_are_in_one_index() {
     let slapd = synced().start();
     slapd.modify(
-        "dn: ou=guests,dc=example,dc=com\nchangetype: add\nobjectClass: organizationalUnit\n\n\
-         dn: uid=gustav,ou=guests,dc=example,dc=com\nchangetype: add\n\
+        "dn: ou=visitors,dc=example,dc=com\nchangetype: add\nobjectClass: organizationalUnit\n\n\
+         dn: uid=gustav,ou=visitors,dc=example,dc=com\nchangetype: add\n\
          objectClass: inetOrgPerson\nuid: gustav\ncn: x\nsn: x\nmobile: 070-123 45 67\n\n",
     );
     let mut settings = settings(&[slapd.url()]);
-    settings.base_dns.push("ou=guests,dc=example,dc=com".to_owned());
+    settings.base_dns.push("ou=visitors,dc=example,dc=com".to_owned());
     let directory = with_index(settings, Duration::from_mins(15));
     is_live(&directory, true).await;
     has(&directory, "+46701234567", &["anna", "gustav"]).await;
-    slapd.modify("dn: uid=gustav,ou=guests,dc=example,dc=com\nchangetype: delete\n");
+    slapd.modify("dn: uid=gustav,ou=visitors,dc=example,dc=com\nchangetype: delete\n");
     has(&directory, "+46701234567", &["anna"]).await;
 }
 
@@ -165,15 +167,4 @@ async fn an_entry_without_a_usable_id_keeps_its_number_from_others() {
     is_live(&directory, true).await;
     let found = by_number(&directory, "+46701234567").await.unwrap();
     assert!(found.users.is_empty() && found.truncated);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_are_searched_where_the_server_has_no_synchronization() {
-    let slapd = Slapd::builder().without_tls().start();
-    let directory = with_index(settings(&[slapd.url()]), Duration::from_mins(15));
-    until(&directory, |directory| state(directory).detail.contains("syncprov")).await;
-    let searches = slapd.searches();
-    has(&directory, "+46701234567", &["anna"]).await;
-    assert!(slapd.searches() > searches);
-    assert!(!state(&directory).up);
 }

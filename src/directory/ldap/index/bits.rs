@@ -19,6 +19,13 @@ impl Bits {
         self.0[at] |= 1 << (number % 64);
     }
 
+    /// Removes `number`.
+    pub(super) fn unset(&mut self, number: u32) {
+        if let Some(word) = self.0.get_mut(number as usize / 64) {
+            *word &= !(1 << (number % 64));
+        }
+    }
+
     /// Empties it.
     pub(super) fn clear(&mut self) {
         self.0.fill(0);

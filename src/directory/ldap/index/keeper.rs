@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::state::Trouble;
 use super::sync::Cookie;
-use super::{Content, poll, sync};
+use super::{Content, members, poll, sync};
+use crate::directory::ldap::breaker;
 use crate::directory::ldap::connection::{AbortOnDrop, Connection};
 use crate::directory::ldap::server::Server;
 use crate::directory::ldap::settings::Profile;
@@ -75,7 +76,7 @@ async fn one_connection(
         tokio::spawn(async move {
             let connection = match server.connector().open_as_service().await {
                 Ok(connection) => connection,
-                Err(error) => return Trouble::Lost(error.to_string()),
+                Err(error) => return breaker::Trouble::from(error).into(),
             };
             let mut memory = memory.lock().await;
             // After a panic, this is what stays.
@@ -120,6 +121,7 @@ async fn over(
     let trouble = tokio::select! {
         trouble = kept => return trouble,
         trouble = beat(handle(), content) => return trouble,
+        trouble = members::keep(handle(), content) => return trouble,
         () = sleep(READ_AGAIN) => Trouble::Planned,
     };
     memory.cookies.fill(None);
@@ -137,6 +139,8 @@ async fn beat(mut ldap: Ldap, content: &Content) -> Trouble {
         let asked = Instant::now();
         let question = ldap.search(base, Scope::Base, "(objectClass=*)", ["1.1"]);
         match timeout(limit, question).await {
+            // Where changes are asked for, it is those answers that count.
+            Ok(Ok(_)) if content.settings.profile == Profile::ActiveDirectory => {}
             Ok(Ok(_)) => content.state().confirm(asked),
             Ok(Err(_)) => return Trouble::Lost("the connection broke".to_owned()),
             Err(_) => return Trouble::Lost(format!("no answer within {limit:?}")),

@@ -11,6 +11,7 @@
 mod arena;
 mod bits;
 mod keeper;
+mod members;
 mod numbers;
 mod paging;
 mod person;
@@ -36,7 +37,7 @@ use super::servers::Servers;
 use super::settings::{IndexSettings, LdapSettings};
 use crate::directory::DependencyState;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::user::Candidates;
+use crate::domain::user::{Candidates, User};
 
 /// A tenant's index.
 pub(super) struct Index {
@@ -88,6 +89,22 @@ impl Index {
             found.users.extend(table.users);
         }
         Some(found)
+    }
+
+    /// Whether the index is fresh enough to say that `user`, whom it found, may use the gateway by
+    /// the tenant's groups. A no is no answer.
+    pub(super) fn knows_as_allowed(&self, user: &User) -> bool {
+        let content = &self.content;
+        content.state().is_usable(content.how.max_age, Instant::now())
+            && user.numbers.iter().any(|value| {
+                let number = content.settings.plan.read_stored(&value.text);
+                number.is_some_and(|number| {
+                    let may = |table: &RwLock<Table>| {
+                        table.read().is_ok_and(|table| table.is_allowed(&number, &user.id))
+                    };
+                    content.tables.iter().any(may)
+                })
+            })
     }
 
     /// The state as operators see it.

@@ -4,13 +4,21 @@
 //! million entries at once would all be in memory if they came faster than they are read. A page
 //! is asked for when the last one was read, so no more than a page is ever waiting.
 
+use std::time::Duration;
+
 use ldap3::controls::{Control, ControlType, PagedResults, RawControl};
 use ldap3::{Ldap, LdapError, ResultEntry, Scope, SearchOptions};
+
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::state::Trouble;
 
 /// Entries on a page: enough that asking for the next one costs little.
 const PAGE: i32 = 500;
+/// Longest wait for the next entry. The first may take long, where the server has no index for
+/// the filter.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A search for all that match.
 pub(super) struct Everything<'a> {
@@ -37,7 +45,9 @@ pub(super) async fn read(
             .streaming_search(what.base, Scope::Subtree, what.filter, what.attributes)
             .await
             .map_err(lost)?;
-        while let Some(entry) = page.next().await.map_err(lost)? {
+        while let Some(entry) =
+            timeout(LONGEST_WAIT, page.next()).await.map_err(silent)?.map_err(lost)?
+        {
             if !entry.is_ref() && !entry.is_intermediate() {
                 each(entry)?;
             }
@@ -58,6 +68,10 @@ fn next_page(controls: &[Control]) -> Vec<u8> {
     let paged =
         controls.iter().find(|control| matches!(control.0, Some(ControlType::PagedResults)));
     paged.map(|control| control.1.parse::<PagedResults>().cookie).unwrap_or_default()
+}
+
+fn silent(_: Elapsed) -> Trouble {
+    Trouble::Lost(format!("no next entry within {LONGEST_WAIT:?}"))
 }
 
 /// A connection that broke.

@@ -174,9 +174,6 @@ fn take_number<'a>(from: &mut &'a [u8]) -> (usize, Number<'a>) {
 /// The user in a record; `None` if the entry names none.
 pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
     let flags = record[16];
-    if flags & USABLE == 0 {
-        return None;
-    }
     let mut rest = &record[17..];
     let numbers = (0..varint::take_length(&mut rest))
         .map(|_| {
@@ -184,13 +181,10 @@ pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
             NumberValue { rank, text: text(number) }
         })
         .collect();
-    let id = if flags & ID_IS_UUID != 0 {
-        Uuid::from_bytes(*key(record)).to_string()
-    } else if flags & ID_IS_GUID != 0 {
-        Uuid::from_bytes_le(*key(record)).to_string()
-    } else {
-        varint::take_text(&mut rest).to_owned()
-    };
+    if flags & USABLE == 0 {
+        return None;
+    }
+    let id = take_id(flags, key(record), &mut rest);
     let (locator, first) = take_dn(&mut rest, parents);
     let username = if flags & NAME_IN_DN == 0 {
         varint::take_text(&mut rest)
@@ -202,6 +196,30 @@ pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
     let pins = (0..count).filter_map(|_| Pin::parse(varint::take_text(&mut rest))).collect();
     let (id, enabled) = (UserId::parse(id)?, flags & ENABLED != 0);
     Some(User { id, username, locator, enabled, numbers, pins })
+}
+
+/// The DN of the user in a record; `None` if the entry names none.
+pub(super) fn dn(record: &[u8], parents: &Parents) -> Option<String> {
+    let flags = record[16];
+    let mut rest = &record[17..];
+    for _ in 0..varint::take_length(&mut rest) {
+        take_number(&mut rest);
+    }
+    if flags & USABLE == 0 {
+        return None;
+    }
+    take_id(flags, key(record), &mut rest);
+    Some(take_dn(&mut rest, parents).0)
+}
+
+fn take_id(flags: u8, key: &Key, from: &mut &[u8]) -> String {
+    if flags & ID_IS_UUID != 0 {
+        Uuid::from_bytes(*key).to_string()
+    } else if flags & ID_IS_GUID != 0 {
+        Uuid::from_bytes_le(*key).to_string()
+    } else {
+        varint::take_text(from).to_owned()
+    }
 }
 
 /// A DN, and its first part.

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::directory::DependencyState;
+use crate::directory::ldap::breaker;
 use crate::directory::ldap::settings::LdapSettings;
 
 /// What is known of the content's age.
@@ -18,12 +19,24 @@ pub(super) struct State {
     complete: Vec<bool>,
     /// The server it is kept from, while there is one.
     server: Option<String>,
+    groups: Groups,
     /// Why it is not live.
     trouble: Option<Trouble>,
     /// Whether an entry was met that names no user, since the connection was opened.
     unusable: bool,
     /// Whether it was said that deleted entries cannot be seen.
     blind: bool,
+}
+
+/// What is known of the tenant's groups.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Groups {
+    /// Nothing yet, or there are none.
+    Unread,
+    /// So many are let in.
+    Read(usize),
+    /// They cannot be read.
+    Unreadable,
 }
 
 /// Why the index is not live.
@@ -38,10 +51,21 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    fn reason(&self) -> &str {
+    /// What is wrong, for an operator.
+    pub(super) fn reason(&self) -> &str {
         match self {
             Self::Lost(reason) | Self::Refused(reason) => reason,
             Self::Planned => "everybody is being read again",
+        }
+    }
+}
+
+impl From<breaker::Trouble> for Trouble {
+    fn from(trouble: breaker::Trouble) -> Self {
+        if trouble.needs_operator {
+            Self::Refused(trouble.reason)
+        } else {
+            Self::Lost(trouble.reason)
         }
     }
 }
@@ -54,6 +78,7 @@ impl State {
             live: false,
             complete: vec![false; bases],
             server: None,
+            groups: Groups::Unread,
             trouble: None,
             unusable: false,
             blind: false,
@@ -63,6 +88,16 @@ impl State {
     /// Whether the content may be used: while it is live, and then until it is too old.
     pub(super) fn is_usable(&self, max_age: Duration, now: Instant) -> bool {
         self.as_of.is_some_and(|as_of| self.live || now.saturating_duration_since(as_of) <= max_age)
+    }
+
+    /// Whether each change is heard of.
+    pub(super) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// What is known of the groups now.
+    pub(super) fn groups(&mut self, groups: Groups) {
+        self.groups = groups;
     }
 
     /// A connection to `server` is open, and nothing was heard over it.
@@ -166,6 +201,13 @@ impl State {
                 format!("stale for {age} s, {people} people; {used}")
             }
         };
+        match self.groups {
+            Groups::Unread => {}
+            Groups::Read(members) => {
+                detail = format!("{detail}; {members} are let in by the groups");
+            }
+            Groups::Unreadable => detail += "; the groups cannot be read",
+        }
         if let Some(trouble) = &self.trouble {
             detail = format!("{detail}; {}", trouble.reason());
         }

@@ -10,7 +10,7 @@ use super::bits::Bits;
 use super::numbers::Numbers;
 use super::record::{self, Key, Number, Parents, Person};
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::user::Candidates;
+use crate::domain::user::{Candidates, UserId};
 
 /// People by number.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub(super) struct Table {
     hasher: RandomState,
     /// Who was seen since [`Self::begin`], by slot.
     seen: Bits,
+    /// Who may use the gateway, by slot, as far as that is known.
+    allowed: Bits,
     /// Reused from row to row.
     scratch: Vec<u8>,
 }
@@ -99,6 +101,30 @@ impl Table {
         }
     }
 
+    /// Notes of everybody whether they may use the gateway, by their key and DN. How many may.
+    pub(super) fn allow(&mut self, may: impl Fn(&Key, &str) -> bool) -> usize {
+        self.allowed.clear();
+        let mut count = 0;
+        for slot in (0..self.arena.slots()).filter(|slot| self.arena.holds(*slot)) {
+            let record = self.arena.get(slot);
+            if record::dn(record, &self.parents).is_some_and(|dn| may(record::key(record), &dn)) {
+                self.allowed.set(slot);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Whether the user with this number is known to be one who may use the gateway.
+    pub(super) fn is_allowed(&self, number: &PhoneNumber, id: &UserId) -> bool {
+        let Some(number) = Number::of(number) else { return false };
+        self.by_number.owners(number, &self.arena).any(|slot| {
+            self.allowed.get(slot)
+                && record::user(self.arena.get(slot), &self.parents)
+                    .is_some_and(|user| user.id == *id)
+        })
+    }
+
     fn slot(&self, key: &Key) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
         self.by_key.find(hash, |slot| record::key(self.arena.get(*slot)) == key).copied()
@@ -111,11 +137,16 @@ impl Table {
             hasher.hash_one(record::key(arena.get(*slot)))
         });
         self.seen.set(slot);
+        self.allowed.unset(slot);
         self.by_number.add(slot, record, &self.arena);
     }
 
     fn change(&mut self, slot: u32, record: &[u8]) {
         let old = self.arena.get(slot);
+        // Groups may name their members by DN.
+        if record::dn(old, &self.parents) != record::dn(record, &self.parents) {
+            self.allowed.unset(slot);
+        }
         let numbers = |record| record::numbers(record).map(|(_, number)| number);
         if numbers(old).eq(numbers(record)) {
             self.arena.replace(slot, record);
