@@ -22,6 +22,9 @@ pub const GUESTS: &str = "ou=guests,dc=example,dc=com";
 pub const GATEWAY_DN: &str = "cn=gateway,dc=example,dc=com";
 /// The service account's password.
 pub const GATEWAY_PASSWORD: &str = "gateway-secret";
+/// A line of `slapd.conf` that lets the service account read as many entries as there are.
+const UNLIMITED: &str =
+    "limits dn.exact=\"cn=gateway,dc=example,dc=com\" size=unlimited time=unlimited";
 const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
 const ADMIN_PASSWORD: &str = "admin-secret";
 
@@ -32,8 +35,8 @@ pub struct SlapdBuilder {
     log: bool,
     hidden: Option<&'static str>,
     policy: bool,
-    sync: bool,
-    limited: bool,
+    settings: String,
+    before: String,
 }
 
 impl SlapdBuilder {
@@ -69,16 +72,28 @@ impl SlapdBuilder {
         self
     }
 
-    /// With content synchronization (the syncprov overlay), and an account that may read everybody.
-    pub fn with_sync(mut self) -> Self {
-        self.sync = true;
+    /// With this line of `slapd.conf` for the database, before its last access rule.
+    pub fn setting(mut self, line: &'static str) -> Self {
+        self.settings.extend([line, "\n"]);
         self
     }
 
-    /// With the limits that servers have by default: 500 entries for anybody.
-    pub fn with_default_limits(mut self) -> Self {
-        self.limited = true;
+    /// With the service account's right to read the server's configuration.
+    pub fn showing_config(mut self) -> Self {
+        self.before =
+            format!("database config\naccess to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n");
         self
+    }
+
+    /// With content synchronization (the syncprov overlay), and an account that may read everybody.
+    pub fn with_sync(self) -> Self {
+        self.setting(UNLIMITED).with_limited_sync()
+    }
+
+    /// With content synchronization, and 500 entries for anybody, as servers have it by default.
+    pub fn with_limited_sync(mut self) -> Self {
+        self.before.insert_str(0, "moduleload syncprov\n");
+        self.setting("index entryCSN eq\noverlay syncprov\nsyncprov-checkpoint 1 1")
     }
 
     /// Makes the server and waits until it can be connected to.
@@ -124,8 +139,8 @@ impl Slapd {
             log: true,
             hidden: None,
             policy: false,
-            sync: false,
-            limited: false,
+            settings: String::new(),
+            before: String::new(),
         }
     }
 
@@ -292,21 +307,12 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
     }
     let hidden = builder.hidden.map(|names| format!("access to attrs={names} by * none\n"));
     let hidden = hidden.unwrap_or_default();
+    let (before, settings) = (&builder.before, &builder.settings);
     let (policy_module, policy) = if builder.policy {
         (
             "moduleload ppolicy\n",
             format!("overlay ppolicy\nppolicy_default cn=policy,{SUFFIX}\nppolicy_use_lockout\n"),
         )
-    } else {
-        ("", String::new())
-    };
-    let (sync_module, sync) = if builder.sync {
-        let mut limits = format!("limits dn.exact=\"{GATEWAY_DN}\" size=unlimited time=unlimited");
-        if builder.limited {
-            limits.clear();
-        }
-        let overlay = "index entryCSN eq\noverlay syncprov\nsyncprov-checkpoint 1 1\n";
-        ("moduleload syncprov\n", format!("{limits}\n{overlay}"))
     } else {
         ("", String::new())
     };
@@ -323,7 +329,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          moduleload back_mdb\n\
          {certificates}\
          {policy_module}\
-         {sync_module}\
+         {before}\
          database mdb\n\
          suffix {SUFFIX}\n\
          rootdn {ADMIN_DN}\n\
@@ -335,8 +341,8 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          access to attrs=userPassword by anonymous auth by * none\n\
          {policy}\
          {hidden}\
-         access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n\
-         {sync}"
+         {settings}\
+         access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
     );
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
 }

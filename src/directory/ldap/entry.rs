@@ -7,7 +7,7 @@ use super::settings::LdapSettings;
 use crate::domain::user::{NumberValue, Pin, User, UserId};
 
 /// Active Directory's account flags ([MS-ADTS] 2.2.16).
-const ACCOUNT_CONTROL: &str = "userAccountControl";
+pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";
 /// The flag of [`ACCOUNT_CONTROL`] that disables an account.
 const ACCOUNT_DISABLED: i64 = 2;
 

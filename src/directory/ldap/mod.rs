@@ -18,6 +18,7 @@ mod entry;
 mod filter;
 mod groups;
 mod index;
+mod inspection;
 mod names;
 mod pace;
 mod refusal;
@@ -36,6 +37,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
 pub use self::filter::{FilterError, check_filter};
+pub use self::inspection::LdapInspection;
 pub use self::settings::{
     AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapSettings, Lookup,

@@ -15,8 +15,8 @@ const ANNA: &str = "+46701234567";
 const BOB: &str = "+46702223344";
 const ERIK: &str = "+46705556677";
 
-fn group(name: &str) -> Option<String> {
-    Some(format!("cn={name},{GROUPS}"))
+fn group(name: &str) -> String {
+    format!("cn={name},{GROUPS}")
 }
 
 async fn read(slapd: &Slapd, change: impl FnOnce(&mut LdapSettings)) -> Arc<LdapDirectory> {
@@ -42,8 +42,8 @@ async fn asked(
 async fn members_are_let_in_at_a_call_without_a_server_and_nobody_else_is() {
     let mut slapd = synced().start();
     let directory = read(&slapd, |settings| {
-        settings.required_group = group("otp");
-        settings.excluded_group = group("barred");
+        settings.required_group = Some(group("otp"));
+        settings.excluded_group = Some(group("barred"));
     })
     .await;
     for (caller, expected) in [
@@ -69,7 +69,7 @@ async fn members_are_let_in_at_a_call_without_a_server_and_nobody_else_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_a_group_is_seen_at_the_login_at_the_latest() {
     let slapd = synced().start();
-    let directory = read(&slapd, |settings| settings.required_group = group("otp")).await;
+    let directory = read(&slapd, |settings| settings.required_group = Some(group("otp"))).await;
     slapd.modify(&format!(
         "dn: cn=staff,{GROUPS}\nchangetype: modify\ndelete: uniqueMember\n\
          uniqueMember: cn=deep,{GROUPS}\n"
@@ -80,7 +80,7 @@ async fn a_change_of_a_group_is_seen_at_the_login_at_the_latest() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_dn_is_not_let_in_by_what_was_known_of_the_old_one() {
     let slapd = synced().start();
-    let directory = read(&slapd, |settings| settings.required_group = group("otp")).await;
+    let directory = read(&slapd, |settings| settings.required_group = Some(group("otp"))).await;
     let change = "changetype: modrdn\nnewrdn: uid=bobby\ndeleteoldrdn: 1";
     slapd.modify(&person("bob", change));
     super::has(&directory, BOB, &["bobby"]).await;
@@ -91,7 +91,7 @@ async fn a_new_dn_is_not_let_in_by_what_was_known_of_the_old_one() {
 async fn where_members_cannot_be_read_nobody_is_let_in() {
     let slapd = synced().hiding("member,uniqueMember").start();
     let mut settings = settings(&[slapd.url()]);
-    settings.excluded_group = group("barred");
+    settings.excluded_group = Some(group("barred"));
     let directory = with_index(settings, Duration::from_mins(15));
     until(&directory, |directory| state(directory).detail.contains("cannot be read")).await;
     for caller in [ANNA, ERIK] {

@@ -21,7 +21,7 @@ async fn calls_are_searched_where_the_server_has_no_synchronization() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_searched_where_the_server_does_not_let_everybody_be_read() {
-    let slapd = synced().users(600).with_default_limits().start();
+    let slapd = Slapd::builder().without_tls().with_limited_sync().users(600).start();
     let directory = with_index(settings(&[slapd.url()]), Duration::from_mins(15));
     until(&directory, |directory| state(directory).detail.contains("size=unlimited")).await;
     let searches = slapd.searches();
