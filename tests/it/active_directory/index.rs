@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialpass::directory::ldap::{IndexSettings, LdapDirectory, LdapSettings, Lookup};
-use dialpass::directory::{DependencyState, Directory};
+use dialpass::directory::{DependencyState, Directory, DirectoryError, Occasion};
+use dialpass::domain::user::Membership;
 use tokio::time::Instant;
 
-use super::{by_number, owners, with};
+use super::{by_number, deadline, owners, with};
 use crate::samba::{STAFF, Samba, USERS};
 
 /// Longest until a change is seen, or a server taken up again.
@@ -181,4 +182,36 @@ async fn another_controller_is_read_from_the_start() {
     first.kill();
     has(&directory, "+46701234567", &["bob"]).await;
     is_live(&directory, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nested_members_are_let_in_at_a_call_without_a_controller_and_nobody_else_is() {
+    let mut samba = Samba::start();
+    samba.join("suspended", &dn("bob"));
+    for (required, excluded, allowed, refused) in [
+        (Some("outer"), None, "+46701234567", "+46702223344"),
+        (None, Some("suspended"), "+46701234567", "+46702223344"),
+    ] {
+        samba.restart();
+        let directory = live(&samba, |settings| {
+            let group = |name: &str| format!("CN={name},{STAFF}");
+            settings.required_group = required.map(group);
+            settings.excluded_group = excluded.map(group);
+        })
+        .await;
+        let patience = Instant::now() + SECONDS;
+        while !state(&directory).detail.contains("by the groups") {
+            assert!(Instant::now() < patience, "{:?}", state(&directory));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        samba.kill();
+        is_live(&directory, false).await;
+        let anna = &by_number(&directory, allowed).await.unwrap().users[0];
+        let bob = &by_number(&directory, refused).await.unwrap().users[0];
+        let asked = |user, occasion| directory.membership(user, occasion, deadline());
+        assert_eq!(asked(anna, Occasion::Call).await, Ok(Membership::Allowed));
+        for (user, occasion) in [(anna, Occasion::Login), (bob, Occasion::Call)] {
+            assert_eq!(asked(user, occasion).await, Err(DirectoryError::Unavailable));
+        }
+    }
 }
