@@ -4,8 +4,10 @@
 #   benches/load.sh                 getOTP, validateOTP, latency, memory, start; about 5 minutes
 #   benches/load.sh --long          how flat the rates are; about 5 minutes, 6 GiB of memory and
 #                                   of disk
+#   benches/load.sh --index         the index of a directory server's numbers; about 5 minutes, 4 GiB
+#                                   of memory and of disk
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
-#   --most N (1000000, for --long)   --markdown
+#   --most N (1000000, for --long and --index)   --markdown
 #   --folder DIR (/var/tmp)          where the temporary folder is made: on the kind of disk that
 #                                    the store would be on, because each commit waits for it
 #
@@ -21,7 +23,7 @@ limit=20m
 while [ $# -gt 0 ]; do
     case $1 in
         --folder) parent=${2:?--folder needs a value}; shift 2 ;;
-        --long) arguments+=(--long); limit=40m; shift ;;
+        --long | --index) arguments+=("$1"); limit=40m; shift ;;
         --markdown) arguments+=(--markdown); shift ;;
         --seconds | --rounds | --connections | --people | --client-threads | --most)
             arguments+=("$1" "${2:?$1 needs a value}"); shift 2 ;;

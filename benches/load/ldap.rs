@@ -202,7 +202,8 @@ async fn connect(port: u16) -> anyhow::Result<Ldap> {
     Ok(ldap)
 }
 
-fn settings(server: &Server, plan: NumberingPlan) -> anyhow::Result<LdapSettings> {
+/// A directory on this server, as dialpass has it by default.
+pub fn settings(server: &Server, plan: NumberingPlan) -> anyhow::Result<LdapSettings> {
     Ok(LdapSettings {
         servers: vec![ServerUrl::parse(&format!("ldap://127.0.0.1:{}", server.port))?],
         start_tls: false,

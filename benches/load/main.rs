@@ -5,6 +5,7 @@
 mod bare;
 mod client;
 mod flatness;
+mod index;
 mod ldap;
 mod machine;
 mod people;
@@ -70,7 +71,11 @@ pub struct Options {
     /// to a million, instead of the ratios.
     #[arg(long)]
     long: bool,
-    /// The most people, and live codes, of --long.
+    /// Measure the index of a directory server's numbers, from a thousand people to a million,
+    /// instead of the ratios.
+    #[arg(long, conflicts_with = "long")]
+    index: bool,
+    /// The most people, and live codes, of --long; the most people of --index.
     #[arg(long, default_value_t = 1_000_000)]
     most: u32,
     /// Print the table as Markdown.
@@ -113,6 +118,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
     machine::describe(options, &mut table)?;
     if options.long {
         flatness::measure(&place, options, &mut table)?;
+    } else if options.index {
+        index::measure(&place, options, &mut table)?;
     } else {
         ratios::measure(&place, options, &mut table)?;
     }

@@ -93,10 +93,19 @@ impl Place {
 
     /// Fills a directory server's database and starts it.
     pub fn slapd(&self, people: u32) -> anyhow::Result<Slapd> {
+        self.slapd_by(people, slapd_conf)
+    }
+
+    /// The same, with content synchronization.
+    pub fn slapd_with_sync(&self, people: u32) -> anyhow::Result<Slapd> {
+        self.slapd_by(people, slapd_conf_with_sync)
+    }
+
+    fn slapd_by(&self, people: u32, conf: fn(&Path) -> String) -> anyhow::Result<Slapd> {
         let folder = self.folder.join(format!("slapd-{people}"));
         fs::create_dir_all(folder.join("db"))?;
         let config = folder.join("slapd.conf");
-        fs::write(&config, slapd_conf(&folder))?;
+        fs::write(&config, conf(&folder))?;
         let begun = Instant::now();
         let mut adding = Command::new(tool("slapadd"))
             .args(["-q", "-f"])
@@ -231,6 +240,16 @@ impl Http {
         }
     }
 
+    /// Waits until the index is live; how long that took since the program was started.
+    pub fn wait_until_index_is_live(&mut self) -> anyhow::Result<Duration> {
+        let end = Instant::now() + Duration::from_mins(3);
+        while !client::get(self.ops, "/readyz")?.contains("\"detail\": \"live from") {
+            self.process.must_run(end)?;
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(self.process.begun.elapsed())
+    }
+
     /// How many calls were told a new code, and how many a code they had been told before.
     pub fn told(&self) -> anyhow::Result<(f64, f64)> {
         let metrics = client::get(self.ops, "/metrics")?;
@@ -309,12 +328,21 @@ pub fn file_tenant(id: &str, lifetime: u32, quotas: Quotas, people: &Path) -> St
 
 /// A tenant whose people are in a directory server.
 pub fn ldap_tenant(id: &str, lifetime: u32, quotas: Quotas, server: &Server) -> String {
-    let directory = format!(
+    tenant(id, lifetime, quotas, "required", &ldap_directory(server))
+}
+
+/// A tenant whose people are in a directory server, and in an index of their numbers.
+pub fn index_tenant(id: &str, lifetime: u32, server: &Server) -> String {
+    let directory = ldap_directory(server) + "\nlookup = \"index\"";
+    tenant(id, lifetime, Quotas::Open, "required", &directory)
+}
+
+fn ldap_directory(server: &Server) -> String {
+    format!(
         "kind = \"ldap\"\nservers = [\"ldap://127.0.0.1:{}\"]\nbind_dn = \"{}\"\n\
          bind_password = \"{}\"\nbase_dn = \"{BASE}\"\nuser_filter = \"{USER_FILTER}\"",
         server.port, server.bind_dn, server.bind_password,
-    );
-    tenant(id, lifetime, quotas, "required", &directory)
+    )
 }
 
 fn slapd_conf(folder: &Path) -> String {
@@ -328,6 +356,16 @@ fn slapd_conf(folder: &Path) -> String {
          index objectClass eq\nindex uid eq\nindex mobile eq\nindex telephoneNumber eq\n\
          access to attrs=userPassword by anonymous auth by * none\naccess to * by * read\n"
     )
+}
+
+/// What the overlay needs beside itself is an index, and an account that may read everybody.
+fn slapd_conf_with_sync(folder: &Path) -> String {
+    let plain = slapd_conf(folder);
+    plain.replace("moduleload back_mdb\n", "moduleload back_mdb\nmoduleload syncprov\n")
+        + &format!(
+            "limits dn.exact=\"{ACCOUNT}\" size=unlimited time=unlimited\n\
+             index entryCSN,entryUUID eq\noverlay syncprov\nsyncprov-checkpoint 1000 60\n"
+        )
 }
 
 /// Debian keeps servers where only root looks for programs.

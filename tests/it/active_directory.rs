@@ -19,6 +19,7 @@ use crate::samba::{self, Samba};
 
 mod check_directory;
 mod groups;
+mod index;
 mod logins;
 mod lookup;
 mod names;

@@ -19,6 +19,7 @@ use crate::slapd;
 
 mod failure;
 mod groups;
+mod index;
 mod logs;
 mod lookup;
 mod password;

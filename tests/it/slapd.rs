@@ -22,6 +22,9 @@ pub const GUESTS: &str = "ou=guests,dc=example,dc=com";
 pub const GATEWAY_DN: &str = "cn=gateway,dc=example,dc=com";
 /// The service account's password.
 pub const GATEWAY_PASSWORD: &str = "gateway-secret";
+/// A line of `slapd.conf` that lets the service account read as many entries as there are.
+const UNLIMITED: &str =
+    "limits dn.exact=\"cn=gateway,dc=example,dc=com\" size=unlimited time=unlimited";
 const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
 const ADMIN_PASSWORD: &str = "admin-secret";
 
@@ -80,6 +83,17 @@ impl SlapdBuilder {
         self.before =
             format!("database config\naccess to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n");
         self
+    }
+
+    /// With content synchronization (the syncprov overlay), and an account that may read everybody.
+    pub fn with_sync(self) -> Self {
+        self.setting(UNLIMITED).with_limited_sync()
+    }
+
+    /// With content synchronization, and 500 entries for anybody, as servers have it by default.
+    pub fn with_limited_sync(mut self) -> Self {
+        self.before.insert_str(0, "moduleload syncprov\n");
+        self.setting("index entryCSN eq\noverlay syncprov\nsyncprov-checkpoint 1 1")
     }
 
     /// Makes the server and waits until it can be connected to.
@@ -184,6 +198,17 @@ impl Slapd {
             .status()
             .expect("ldapmodify is installed (ldap-utils)");
         assert!(status.success(), "ldapmodify refused:\n{ldif}");
+    }
+
+    /// Changes entries of a killed server's data, by an LDIF of changes, where nobody who knew the
+    /// server hears of it.
+    pub fn modify_unheard(&mut self, ldif: &str) {
+        let known = (self.port, self.tls_port);
+        (self.port, self.tls_port) = free_ports();
+        self.restart();
+        self.modify(ldif);
+        self.kill();
+        (self.port, self.tls_port) = known;
     }
 
     /// How many simple binds as this person it was asked for, since it was made.

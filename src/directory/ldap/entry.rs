@@ -109,7 +109,7 @@ fn enabled(entry: &SearchEntry) -> bool {
     })
 }
 
-fn numbers(entry: &SearchEntry, attributes: &[String]) -> Vec<NumberValue> {
+pub(super) fn numbers(entry: &SearchEntry, attributes: &[String]) -> Vec<NumberValue> {
     let mut numbers = Vec::new();
     for (rank, attribute) in attributes.iter().enumerate() {
         for value in values(entry, attribute) {

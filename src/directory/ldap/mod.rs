@@ -17,9 +17,11 @@ mod domains;
 mod entry;
 mod filter;
 mod groups;
+mod index;
 mod inspection;
 mod names;
 mod pace;
+mod pages;
 mod refusal;
 mod search;
 mod server;
@@ -45,6 +47,7 @@ pub use self::settings::{
 pub use self::tls::{TlsConfigError, tls_config};
 
 use self::connection::AbortOnDrop;
+use self::index::Index;
 use self::server::Server;
 use self::servers::Servers;
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
@@ -62,6 +65,7 @@ const GRACE: Duration = Duration::from_millis(50);
 /// here: a request that is dropped ends in good order, and what it used is fit for the next.
 pub struct LdapDirectory {
     servers: Arc<Servers>,
+    index: Option<Index>,
     runtime: Handle,
     _watches: Vec<AbortOnDrop>,
 }
@@ -76,7 +80,11 @@ impl LdapDirectory {
             AbortOnDrop(runtime.spawn(Arc::clone(server).watch()).abort_handle())
         };
         let watches = servers.all().iter().map(watch).collect();
-        Self { servers, runtime, _watches: watches }
+        let index = match servers.settings().lookup {
+            Lookup::Index(how) => Some(Index::new(&servers, how, &runtime)),
+            Lookup::Search => None,
+        };
+        Self { servers, index, runtime, _watches: watches }
     }
 
     /// Does `work` on the directory's own runtime.
@@ -104,6 +112,9 @@ impl Directory for LdapDirectory {
         number: &PhoneNumber,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
+        if let Some(found) = self.index.as_ref().and_then(|index| index.find(number)) {
+            return Ok(found);
+        }
         let settings = self.servers.settings();
         let filter = filter::by_number(
             &settings.user_filter,
@@ -133,11 +144,15 @@ impl Directory for LdapDirectory {
     async fn membership(
         &self,
         user: &User,
-        _occasion: Occasion,
+        occasion: Occasion,
         deadline: Instant,
     ) -> Result<Membership, DirectoryError> {
         let settings = self.servers.settings();
         if settings.required_group.is_none() && settings.excluded_group.is_none() {
+            return Ok(Membership::Allowed);
+        }
+        let known = |index: &Index| index.knows_as_allowed(user);
+        if occasion == Occasion::Call && self.index.as_ref().is_some_and(known) {
             return Ok(Membership::Allowed);
         }
         let (servers, dn) = (Arc::clone(&self.servers), user.locator.clone());
@@ -162,6 +177,8 @@ impl Directory for LdapDirectory {
     }
 
     fn states(&self) -> Vec<DependencyState> {
-        self.servers.states()
+        let mut states = self.servers.states();
+        states.extend(self.index.as_ref().map(Index::state));
+        states
     }
 }

@@ -41,6 +41,7 @@ pub(super) enum BindOutcome {
 pub(super) struct Server {
     name: String,
     settings: Arc<LdapSettings>,
+    connector: Arc<Connector>,
     breaker: Arc<Breaker>,
     pace: Pace,
     searches: Vec<Arc<SharedConnection>>,
@@ -82,6 +83,7 @@ impl Server {
             base_reads: base_reads(settings),
             pace: Pace::new(url.to_string(), settings.timeout),
             settings: Arc::clone(settings),
+            connector,
             breaker,
         }
     }
@@ -92,6 +94,19 @@ impl Server {
             state.detail = self.pace.detail();
         }
         state
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens connections of somebody's own.
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.breaker.is_down()
     }
 
     /// Whether other servers are better asked first.

@@ -48,7 +48,7 @@ impl Servers {
         }
     }
 
-    pub(super) fn settings(&self) -> &LdapSettings {
+    pub(super) fn settings(&self) -> &Arc<LdapSettings> {
         &self.settings
     }
 

@@ -9,8 +9,9 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::super::connection::{ConnectError, Connection, Connector};
+use super::super::pages::PAGED_RESULTS;
 use super::LdapInspection;
-use super::reader::{PAGED_RESULTS, Reader};
+use super::reader::Reader;
 use crate::directory::inspection::{ServerReport, Severity, Step};
 use crate::directory::ldap::settings::{Lookup, Profile, ServerUrl};
 

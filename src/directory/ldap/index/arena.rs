@@ -1,0 +1,141 @@
+//! Byte records of any length side by side in one allocation, each found by a small number that
+//! stays while the record moves. What the bytes mean is elsewhere.
+
+use super::varint;
+
+/// Unused bytes that are borne before the records are moved together, beside a quarter of all.
+const GARBAGE_BORNE: usize = 1 << 20;
+/// How much shorter than its place a record may be.
+const SLACK: usize = 16;
+/// The place of a record that is not there.
+const NOWHERE: u32 = u32::MAX;
+
+/// The records. Each is kept as its slot (four bytes), the length of its place, and the place.
+#[derive(Default)]
+pub(super) struct Arena {
+    bytes: Vec<u8>,
+    /// Where each slot's record begins.
+    starts: Vec<u32>,
+    free: Vec<u32>,
+    garbage: usize,
+}
+
+/// One record's header.
+struct Header {
+    slot: u32,
+    /// Where its place begins.
+    place: usize,
+    /// Where its place ends.
+    end: usize,
+}
+
+impl Arena {
+    /// Adds a record and says its slot.
+    pub(super) fn insert(&mut self, record: &[u8]) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.starts.push(NOWHERE);
+            number(self.starts.len() - 1)
+        });
+        self.append(slot, record);
+        slot
+    }
+
+    /// Gives a slot another record.
+    pub(super) fn replace(&mut self, slot: u32, record: &[u8]) {
+        let header = self.header(self.start(slot));
+        let room = header.end - header.place;
+        if record.len() <= room && room - record.len() <= SLACK {
+            self.bytes[header.place..header.place + record.len()].copy_from_slice(record);
+        } else {
+            self.discard(slot);
+            self.append(slot, record);
+            self.tidy();
+        }
+    }
+
+    /// Removes a record; its slot may be another's soon.
+    pub(super) fn remove(&mut self, slot: u32) {
+        self.discard(slot);
+        self.free.push(slot);
+        self.tidy();
+    }
+
+    /// The record of a slot, with what its place has left behind it.
+    pub(super) fn get(&self, slot: u32) -> &[u8] {
+        let header = self.header(self.start(slot));
+        &self.bytes[header.place..header.end]
+    }
+
+    /// One more than the highest slot.
+    pub(super) fn slots(&self) -> u32 {
+        number(self.starts.len())
+    }
+
+    /// Whether there is a record in the slot.
+    pub(super) fn holds(&self, slot: u32) -> bool {
+        self.starts[slot as usize] != NOWHERE
+    }
+
+    /// The bytes taken by records and by what is left of old ones.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.bytes.len(), self.garbage)
+    }
+
+    fn start(&self, slot: u32) -> usize {
+        self.starts[slot as usize] as usize
+    }
+
+    fn header(&self, start: usize) -> Header {
+        let (slot, mut rest) =
+            self.bytes[start..].split_first_chunk().expect("a record has a header");
+        let length = varint::take(&mut rest);
+        let place = self.bytes.len() - rest.len();
+        let length = usize::try_from(length).expect("it is a length");
+        Header { slot: u32::from_le_bytes(*slot), place, end: place + length }
+    }
+
+    fn append(&mut self, slot: u32, record: &[u8]) {
+        let wanted = record.len() + 16;
+        if self.bytes.capacity() - self.bytes.len() < wanted {
+            // Doubling would leave too much unused.
+            self.bytes.reserve_exact((self.bytes.len() / 8).max(wanted).max(4096));
+        }
+        self.starts[slot as usize] = number(self.bytes.len());
+        self.bytes.extend_from_slice(&slot.to_le_bytes());
+        varint::put(&mut self.bytes, record.len() as u128);
+        self.bytes.extend_from_slice(record);
+    }
+
+    fn discard(&mut self, slot: u32) {
+        let start = self.start(slot);
+        self.garbage += self.header(start).end - start;
+        self.starts[slot as usize] = NOWHERE;
+    }
+
+    /// Moves the records together if too many bytes are unused: within the one allocation, so
+    /// that there are never two copies.
+    fn tidy(&mut self) {
+        if self.garbage <= GARBAGE_BORNE + (self.bytes.len() - self.garbage) / 4 {
+            return;
+        }
+        let (mut from, mut to) = (0, 0);
+        while from < self.bytes.len() {
+            let Header { slot, end, .. } = self.header(from);
+            if self.starts[slot as usize] as usize == from {
+                self.bytes.copy_within(from..end, to);
+                self.starts[slot as usize] = number(to);
+                to += end - from;
+            }
+            from = end;
+        }
+        self.bytes.truncate(to);
+        self.garbage = 0;
+        self.bytes.shrink_to(to + to / 4);
+    }
+}
+
+/// Slots and places are kept in four bytes.
+fn number(size: usize) -> u32 {
+    u32::try_from(size).ok().filter(|number| *number != NOWHERE).expect("an index below 4 GiB")
+}

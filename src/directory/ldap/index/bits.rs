@@ -1,0 +1,33 @@
+//! A set of small numbers, one bit each.
+
+/// The set.
+#[derive(Default)]
+pub(super) struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Whether it has `number`.
+    pub(super) fn get(&self, number: u32) -> bool {
+        self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// Adds `number`.
+    pub(super) fn set(&mut self, number: u32) {
+        let at = number as usize / 64;
+        if at >= self.0.len() {
+            self.0.resize(at + 1, 0);
+        }
+        self.0[at] |= 1 << (number % 64);
+    }
+
+    /// Removes `number`.
+    pub(super) fn unset(&mut self, number: u32) {
+        if let Some(word) = self.0.get_mut(number as usize / 64) {
+            *word &= !(1 << (number % 64));
+        }
+    }
+
+    /// Empties it.
+    pub(super) fn clear(&mut self) {
+        self.0.fill(0);
+    }
+}

@@ -1,0 +1,172 @@
+//! Who of the index certainly may use the gateway, by the tenant's groups: read now and then, so
+//! that a call need not ask a server. Whoever is not known to may is asked for at each call, and a
+//! login always asks (see [`groups`]).
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use ldap3::{Ldap, Scope, SearchEntry};
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::paging::{self, Everything};
+use super::record::Key;
+use super::state::{Groups, Trouble};
+use super::{Content, person};
+use crate::directory::ldap::settings::Profile;
+use crate::directory::ldap::{entry, groups};
+
+/// How often the groups are read.
+const READ_AGAIN: Duration = Duration::from_mins(5);
+/// How often it is looked whether the people have been read.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// The attributes that name members (RFC 4519 2.17 and 2.40).
+const MEMBERS: [&str; 2] = ["member", "uniqueMember"];
+
+/// Reads the groups every few minutes, for as long as it is asked to.
+pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
+    let settings = &content.settings;
+    if settings.required_group.is_none() && settings.excluded_group.is_none() {
+        return std::future::pending().await;
+    }
+    let mut said = false;
+    loop {
+        if !content.state().is_live() {
+            sleep(LOOK_AGAIN).await;
+            continue;
+        }
+        let read = match settings.profile {
+            Profile::ActiveDirectory => by_chain(&ldap, content).await,
+            Profile::OpenLdap => by_members(&ldap, content).await,
+        };
+        match read {
+            Ok(members) => {
+                said = false;
+                content.state().groups(Groups::Read(members));
+            }
+            Err(Trouble::Lost(reason)) => return Trouble::Lost(reason),
+            Err(trouble) => {
+                for base in 0..content.tables.len() {
+                    content.change(base, |table| table.allow(|_, _| false));
+                }
+                content.state().groups(Groups::Unreadable);
+                if !std::mem::replace(&mut said, true) {
+                    warn!(
+                        reason = trouble.reason(),
+                        "the directory's index cannot read the groups; they are asked for at each \
+                         call"
+                    );
+                }
+            }
+        }
+        sleep(READ_AGAIN).await;
+    }
+}
+
+/// Active Directory follows nested groups itself.
+async fn by_chain(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
+    let settings = &content.settings;
+    let mut members = 0;
+    let mut filter = format!("(&{}", settings.user_filter);
+    if let Some(group) = &settings.required_group {
+        filter += &groups::in_chain(group);
+    }
+    if let Some(group) = &settings.excluded_group {
+        filter.extend(["(!", &groups::in_chain(group), ")"]);
+    }
+    filter.push(')');
+    for (base, dn) in settings.base_dns.iter().enumerate() {
+        let mut allowed: HashSet<Key> = HashSet::new();
+        let attributes = [person::key_attribute(settings).to_owned()];
+        let what =
+            Everything { base: dn, filter: &filter, attributes: &attributes, controls: Vec::new() };
+        paging::read(ldap.clone(), &what, |entry| {
+            allowed.extend(person::key(&SearchEntry::construct(entry), settings));
+            Ok(())
+        })
+        .await?;
+        members += content.change(base, |table| table.allow(|key, _| allowed.contains(key)));
+    }
+    Ok(members)
+}
+
+/// Elsewhere we go down from each group to its members, and theirs.
+async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
+    let settings = &content.settings;
+    let mut members = 0;
+    // The same DN can be written in several ways. Where it is not seen that two are the same,
+    // nobody must be let in by that: members of the one group are compared as they are written,
+    // those of the other by little of what is written.
+    let exact = |dn: &str| dn.to_lowercase();
+    let loose =
+        |dn: &str| dn.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let hasher = RandomState::new();
+    let required = match &settings.required_group {
+        Some(group) => Some(closure(ldap, content, group, &|dn| hasher.hash_one(exact(dn))).await?),
+        None => None,
+    };
+    let excluded = match &settings.excluded_group {
+        Some(group) => Some(closure(ldap, content, group, &|dn| hasher.hash_one(loose(dn))).await?),
+        None => None,
+    };
+    for base in 0..content.tables.len() {
+        members += content.change(base, |table| {
+            table.allow(|_, dn| {
+                let has = |set: &HashSet<u64>, dn: String| set.contains(&hasher.hash_one(dn));
+                required.as_ref().is_none_or(|set| has(set, exact(dn)))
+                    && excluded.as_ref().is_none_or(|set| !has(set, loose(dn)))
+            })
+        });
+    }
+    Ok(members)
+}
+
+/// All members of a group, however nested, as hashes of their DNs.
+async fn closure(
+    ldap: &Ldap,
+    content: &Content,
+    group: &str,
+    hash: &(dyn Fn(&str) -> u64 + Sync),
+) -> Result<HashSet<u64>, Trouble> {
+    let mut groups: HashMap<u64, String> = HashMap::new();
+    let what = Everything {
+        base: groups::groups_base(&content.settings, group),
+        filter: "(|(member=*)(uniqueMember=*))",
+        attributes: &["1.1".to_owned()],
+        controls: Vec::new(),
+    };
+    paging::read(ldap.clone(), &what, |entry| {
+        let dn = SearchEntry::construct(entry).dn;
+        groups.insert(hash(&dn), dn);
+        Ok(())
+    })
+    .await?;
+    groups.remove(&hash(group));
+    let mut members = HashSet::new();
+    let mut to_read = VecDeque::from([group.to_owned()]);
+    while let Some(group) = to_read.pop_front() {
+        let read = ldap.clone().search(&group, Scope::Base, "(objectClass=*)", MEMBERS).await;
+        let read = read.map_err(paging::lost)?;
+        let Some(found) = read.0.into_iter().find(|entry| !entry.is_ref()) else {
+            return Err(Trouble::Refused(format!(
+                "{group} cannot be read (result code {})",
+                read.1.rc
+            )));
+        };
+        let found = SearchEntry::construct(found);
+        let values: Vec<_> = MEMBERS.iter().flat_map(|name| entry::values(&found, name)).collect();
+        // Who is in the group cannot be told then from who is not.
+        if values.is_empty() {
+            return Err(Trouble::Refused(format!("{group} has no members that can be read")));
+        }
+        for value in values {
+            let Ok(dn) = std::str::from_utf8(value) else { continue };
+            let member = hash(dn);
+            members.insert(member);
+            // Each is read once, however they are nested.
+            to_read.extend(groups.remove(&member));
+        }
+    }
+    Ok(members)
+}

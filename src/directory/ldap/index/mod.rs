@@ -1,0 +1,161 @@
+//! The optional index of a tenant's numbers: kept in memory, kept fresh by a task of its own, and
+//! asked instead of the servers while it is fresh enough. Where a caller is looked up if it is
+//! not, is elsewhere.
+//!
+//! The task ([`keeper`]) has a connection of its own to one server. It reads all people in pages
+//! ([`paging`]) and from then on hears of each change ([`sync`], RFC 4533), or asks for changes
+//! every few seconds ([`poll`], Active Directory). On another server, and wherever it may have
+//! missed something, it reads all again: rows are updated in place, and those that were not there
+//! any more are removed at the end ([`table`]).
+
+mod arena;
+mod bits;
+mod keeper;
+mod members;
+mod numbers;
+mod paging;
+mod person;
+mod poll;
+mod record;
+mod state;
+mod sync;
+mod table;
+mod varint;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use ldap3::SearchEntry;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use self::record::Key;
+use self::state::State;
+use self::table::Table;
+use super::connection::AbortOnDrop;
+use super::entry;
+use super::servers::Servers;
+use super::settings::{IndexSettings, LdapSettings};
+use crate::directory::DependencyState;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::user::{Candidates, User};
+
+/// A tenant's index.
+pub(super) struct Index {
+    content: Arc<Content>,
+    most: usize,
+    _keeper: AbortOnDrop,
+}
+
+/// What the index holds, shared by whoever asks and the task that keeps it.
+struct Content {
+    settings: Arc<LdapSettings>,
+    how: IndexSettings,
+    /// What is read of an entry.
+    attributes: Arc<[String]>,
+    /// The people below each base, in the order of the settings. Each base has a table of its
+    /// own, because each is read and swept by itself.
+    tables: Vec<RwLock<Table>>,
+    state: Mutex<State>,
+}
+
+impl Index {
+    /// An index that a task on `runtime` keeps, from the first of the servers that it can be kept
+    /// from.
+    pub(super) fn new(servers: &Servers, how: IndexSettings, runtime: &Handle) -> Self {
+        let settings = servers.settings();
+        let mut attributes = entry::attributes(settings);
+        attributes.push(person::key_attribute(settings).to_owned());
+        let content = Arc::new(Content {
+            settings: Arc::clone(settings),
+            how,
+            attributes: attributes.into(),
+            tables: settings.base_dns.iter().map(|_| RwLock::default()).collect(),
+            state: Mutex::new(State::new(settings.base_dns.len())),
+        });
+        let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), servers.all().to_vec()));
+        let most = usize::try_from(settings.size_limit).unwrap_or(usize::MAX).max(1);
+        Self { content, most, _keeper: AbortOnDrop(keeper.abort_handle()) }
+    }
+
+    /// Everybody who has `number`, if the index is fresh enough to say.
+    pub(super) fn find(&self, number: &PhoneNumber) -> Option<Candidates> {
+        if !self.content.state().is_usable(self.content.how.max_age, Instant::now()) {
+            return None;
+        }
+        let mut found = Candidates::default();
+        for table in &self.content.tables {
+            let table = table.read().ok()?.find(number, self.most);
+            found.truncated |= table.truncated;
+            found.users.extend(table.users);
+        }
+        Some(found)
+    }
+
+    /// Whether the index is fresh enough to say that `user`, whom it found, may use the gateway by
+    /// the tenant's groups. A no is no answer.
+    pub(super) fn knows_as_allowed(&self, user: &User) -> bool {
+        let content = &self.content;
+        content.state().is_usable(content.how.max_age, Instant::now())
+            && user.numbers.iter().any(|value| {
+                let number = content.settings.plan.read_stored(&value.text);
+                number.is_some_and(|number| {
+                    let may = |table: &RwLock<Table>| {
+                        table.read().is_ok_and(|table| table.is_allowed(&number, &user.id))
+                    };
+                    content.tables.iter().any(may)
+                })
+            })
+    }
+
+    /// The state as operators see it.
+    pub(super) fn state(&self) -> DependencyState {
+        let name = match self.content.settings.servers.first() {
+            Some(url) => format!("index of {url}"),
+            None => "index".to_owned(),
+        };
+        let people = self.content.people();
+        self.content.state().dependency_state(name, people, self.content.how.max_age)
+    }
+}
+
+impl Content {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many people there are.
+    fn people(&self) -> usize {
+        self.tables.iter().map(|table| table.read().map_or(0, |table| table.len())).sum()
+    }
+
+    /// Does something with the table of one base.
+    fn change<T>(&self, base: usize, change: impl FnOnce(&mut Table) -> T) -> T {
+        // A panic is contained by the keeper, which has everything begin anew.
+        change(&mut self.tables[base].write().expect("no panic with the lock held"))
+    }
+
+    /// Enters what an entry below a base says of a person.
+    fn put(&self, base: usize, key: Key, entry: &SearchEntry) {
+        let person = person::read(key, entry, &self.settings);
+        if person.user.is_none() && !person.numbers.is_empty() {
+            self.state().unusable(&self.settings);
+        }
+        self.change(base, |table| table.upsert(&person));
+    }
+
+    /// All people below a base are in, as of `now`, and changes will be heard of.
+    fn completed(&self, base: usize, now: Instant) {
+        let people = self.people();
+        self.state().completed(base, people, now);
+    }
+
+    /// Throws away tables that a panic may have left in a bad state; nothing is known then.
+    fn mend(&self) {
+        let bad = self.tables.iter().filter(|table| table.is_poisoned());
+        for table in bad {
+            *table.write().unwrap_or_else(PoisonError::into_inner) = Table::default();
+            table.clear_poison();
+            self.state().forget();
+        }
+    }
+}

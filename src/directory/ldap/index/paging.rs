@@ -1,0 +1,98 @@
+//! Reading all entries of a search, page by page (RFC 2696).
+//!
+//! The library hands what arrives to whoever reads it through a queue without a bound, so a
+//! million entries at once would all be in memory if they came faster than they are read. A page
+//! is asked for when the last one was read, so no more than a page is ever waiting.
+
+use std::time::Duration;
+
+use ldap3::controls::RawControl;
+use ldap3::{Ldap, LdapError, ResultEntry, Scope, SearchOptions};
+
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
+use super::state::Trouble;
+use crate::directory::ldap::pages::{next_page, page};
+
+/// Entries on a page: enough that asking for the next one costs little.
+const PAGE: i32 = 500;
+/// Longest wait for the next entry. The first may take long, where the server has no index for
+/// the filter.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// A search for all that match.
+pub(super) struct Everything<'a> {
+    pub base: &'a str,
+    pub filter: &'a str,
+    pub attributes: &'a [String],
+    /// Sent with each page's request.
+    pub controls: Vec<RawControl>,
+}
+
+/// Hands each entry to `each`, and ends when there are no more.
+pub(super) async fn read(
+    mut ldap: Ldap,
+    what: &Everything<'_>,
+    mut each: impl FnMut(ResultEntry) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let mut cookie = Vec::new();
+    loop {
+        let mut controls = what.controls.clone();
+        controls.push(page(PAGE, cookie));
+        let mut answer = ldap
+            .with_search_options(SearchOptions::new())
+            .with_controls(controls)
+            .streaming_search(what.base, Scope::Subtree, what.filter, what.attributes)
+            .await
+            .map_err(lost)?;
+        while let Some(entry) =
+            timeout(LONGEST_WAIT, answer.next()).await.map_err(silent)?.map_err(lost)?
+        {
+            if !entry.is_ref() && !entry.is_intermediate() {
+                each(entry)?;
+            }
+        }
+        let result = answer.finish().await;
+        if result.rc != 0 {
+            return Err(refused(result.rc, what.base));
+        }
+        cookie = next_page(&result.ctrls).unwrap_or_default();
+        if cookie.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn silent(_: Elapsed) -> Trouble {
+    Trouble::Lost(format!("no next entry within {LONGEST_WAIT:?}"))
+}
+
+/// A connection that broke.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn lost(error: LdapError) -> Trouble {
+    match error {
+        LdapError::FilterParsing => Trouble::Refused("user_filter is no filter".to_owned()),
+        _ => Trouble::Lost("the connection broke".to_owned()),
+    }
+}
+
+/// What a result code (RFC 4511 appendix A) says of a search for everybody.
+pub(super) fn refused(code: u32, base: &str) -> Trouble {
+    let reason = match code {
+        3 | 4 | 11 => format!(
+            "the server does not let the service account read everybody (result code {code}); \
+             give the account unlimited size and time there (OpenLDAP: limits … size=unlimited \
+             time=unlimited)"
+        ),
+        32 => format!(
+            "{base} does not exist there, or the service account may not see it (result code \
+             32); check base_dn and the account's rights"
+        ),
+        1 | 51 | 52 | 80 => {
+            return Trouble::Lost(format!("the server cannot search now (result code {code})"));
+        }
+        _ => format!("the server refuses to list the people below {base} (result code {code})"),
+    };
+    Trouble::Refused(reason)
+}

@@ -1,0 +1,39 @@
+//! What an entry says of one person in the index.
+
+use ldap3::SearchEntry;
+use uuid::Uuid;
+
+use super::record::{Key, Person};
+use crate::directory::ldap::entry;
+use crate::directory::ldap::settings::{LdapSettings, Profile};
+use crate::domain::user::NumberValue;
+
+/// The attribute that tells an entry from all others, whatever it is called.
+pub(super) fn key_attribute(settings: &LdapSettings) -> &'static str {
+    match settings.profile {
+        Profile::OpenLdap => "entryUUID",
+        Profile::ActiveDirectory => "objectGUID",
+    }
+}
+
+/// The entry's own key; `None` if the service account may not read it.
+pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Option<Key> {
+    let [value] = entry::values(entry, key_attribute(settings))[..] else { return None };
+    match settings.profile {
+        Profile::OpenLdap => {
+            Uuid::parse_str(std::str::from_utf8(value).ok()?).ok().map(Uuid::into_bytes)
+        }
+        Profile::ActiveDirectory => value.try_into().ok(),
+    }
+}
+
+/// Reads an entry. Values that are no numbers are left out, as they cannot be anybody's.
+pub(super) fn read(key: Key, entry: &SearchEntry, settings: &LdapSettings) -> Person {
+    let mut user = entry::read(entry, settings, None).ok();
+    let texts = match &mut user {
+        Some(user) => std::mem::take(&mut user.numbers),
+        None => entry::numbers(entry, &settings.phone_attributes),
+    };
+    let number = |value: NumberValue| Some((value.rank, settings.plan.read_stored(&value.text)?));
+    Person { key, user, numbers: texts.into_iter().filter_map(number).collect() }
+}

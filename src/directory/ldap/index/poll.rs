@@ -1,0 +1,314 @@
+//! Keeping the people of all bases by asking a domain controller for changes every few seconds.
+//!
+//! Each change of an entry gives it the controller's next update sequence number ([MS-ADTS]
+//! 3.1.1.1.9), which is the controller's own: another one's, or those of one that was restored
+//! from a backup, say nothing. Deleted entries keep a number for a while, if the service account
+//! may see them.
+
+use std::collections::HashSet;
+
+use ldap3::controls::RawControl;
+use ldap3::{Ldap, ResultEntry, Scope, SearchEntry, SearchOptions};
+use tokio::time::{Duration, Instant, sleep};
+
+use super::paging::{self, Everything};
+use super::record::Key;
+use super::state::Trouble;
+use super::table::Table;
+use super::{Content, person};
+use crate::directory::ldap::entry;
+
+/// Shows deleted entries too ([MS-ADTS] 3.1.1.3.4.1.14).
+const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
+/// Longest pause between two readings of everybody's id, where deleted entries cannot be seen.
+const LONGEST_PAUSE: Duration = Duration::from_mins(3);
+/// How many times as long as such a reading the pause is, while that is less.
+const PAUSES: u32 = 20;
+
+/// Up to where the content is known.
+#[derive(Default)]
+pub(super) struct Memory {
+    known: Option<Known>,
+}
+
+struct Known {
+    /// Of which controller, and which life of its database.
+    controller: String,
+    /// Up to which of its changes.
+    usn: u64,
+}
+
+/// What the controller says of itself.
+struct Present {
+    controller: String,
+    usn: u64,
+    /// The parts of the directory that hold the bases.
+    contexts: Vec<String>,
+}
+
+/// Keeps everybody until the connection ends, which it says why.
+pub(super) async fn keep(ldap: Ldap, content: &Content, memory: &mut Memory) -> Trouble {
+    match poll(ldap, content, memory).await {
+        Ok(never) => match never {},
+        Err(trouble) => trouble,
+    }
+}
+
+async fn poll(
+    ldap: Ldap,
+    content: &Content,
+    memory: &mut Memory,
+) -> Result<std::convert::Infallible, Trouble> {
+    let mut sweep_at = Instant::now();
+    let mut sees_deleted = false;
+    loop {
+        let asked = Instant::now();
+        let present = present(&ldap, content).await?;
+        let since = memory
+            .known
+            .as_ref()
+            .filter(|known| known.controller == present.controller && known.usn <= present.usn);
+        let moved = match since {
+            Some(known) if known.usn < present.usn => {
+                changes(&ldap, content, known.usn, &present).await?
+            }
+            Some(_) => false,
+            None => true,
+        };
+        if moved {
+            memory.known = None;
+            read_all(&ldap, content).await?;
+        }
+        if !sees_deleted && asked >= sweep_at {
+            let begun = Instant::now();
+            sees_deleted = sees_all_deleted(&ldap, &present.contexts).await?;
+            if !sees_deleted {
+                content.state().blind();
+                sweep(&ldap, content).await?;
+            }
+            sweep_at = begun + (begun.elapsed() * PAUSES).clamp(content.how.poll, LONGEST_PAUSE);
+        }
+        memory.known = Some(Known { controller: present.controller, usn: present.usn });
+        for base in 0..content.tables.len() {
+            content.completed(base, asked);
+        }
+        content.state().confirm(asked);
+        sleep(content.how.poll).await;
+    }
+}
+
+/// Reads what the controller says of itself, before anything else is asked: whatever changes
+/// later has a higher number.
+async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
+    let root =
+        read(ldap, "", &["dsServiceName", "highestCommittedUSN", "namingContexts"], Vec::new())
+            .await?
+            .ok_or_else(|| Trouble::Refused("the server's root entry cannot be read".to_owned()))?;
+    let one = |name: &str| texts(&root, name).into_iter().next();
+    let usn = one("highestCommittedUSN").and_then(|text| text.parse().ok());
+    let (Some(service), Some(usn)) = (one("dsServiceName"), usn) else {
+        return Err(Trouble::Refused(
+            "the server tells no dsServiceName and highestCommittedUSN, so that it is no domain \
+             controller; check profile"
+                .to_owned(),
+        ));
+    };
+    // A restored database has another id, if it may be read.
+    let life = read(ldap, &service, &["invocationId"], Vec::new()).await?;
+    let life = life.map(|entry| entry::values(&entry, "invocationId").concat()).unwrap_or_default();
+    let all = texts(&root, "namingContexts");
+    let mut contexts: Vec<String> =
+        content.settings.base_dns.iter().map(|base| context(base, &all)).collect();
+    contexts.sort_unstable();
+    contexts.dedup();
+    Ok(Present { controller: format!("{service} {}", hex::encode(life)), usn, contexts })
+}
+
+/// The naming context that holds a base: the longest that it ends with.
+fn context(base: &str, contexts: &[String]) -> String {
+    let base = base.to_lowercase();
+    let holds = |context: &&String| {
+        base.strip_suffix(&context.to_lowercase())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with(','))
+    };
+    contexts.iter().filter(holds).max_by_key(|context| context.len()).cloned().unwrap_or(base)
+}
+
+/// Reads everybody anew.
+async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+    for base in 0..content.tables.len() {
+        content.change(base, Table::begin);
+        read_people(ldap, content, base, &content.settings.user_filter, |_| {}).await?;
+        content.change(base, Table::sweep);
+    }
+    Ok(())
+}
+
+/// Reads the people below one base that match, and says who they are.
+async fn read_people(
+    ldap: &Ldap,
+    content: &Content,
+    base: usize,
+    filter: &str,
+    mut met: impl FnMut(Key),
+) -> Result<(), Trouble> {
+    let what = Everything {
+        base: &content.settings.base_dns[base],
+        filter,
+        attributes: &content.attributes,
+        controls: Vec::new(),
+    };
+    paging::read(ldap.clone(), &what, |entry| {
+        let entry = SearchEntry::construct(entry);
+        let key = key(&entry, content)?;
+        content.put(base, key, &entry);
+        met(key);
+        Ok(())
+    })
+    .await
+}
+
+/// Reads what changed after `since`, up to the present. Whether people may have moved unseen,
+/// because an entry above them did.
+async fn changes(
+    ldap: &Ldap,
+    content: &Content,
+    since: u64,
+    present: &Present,
+) -> Result<bool, Trouble> {
+    let settings = &content.settings;
+    let from = since + 1;
+    let filter = format!("(&{}(uSNChanged>={from}))", settings.user_filter);
+    let mut there: Vec<HashSet<Key>> = vec![HashSet::new(); content.tables.len()];
+    for (base, there) in there.iter_mut().enumerate() {
+        read_people(ldap, content, base, &filter, |key| {
+            there.insert(key);
+        })
+        .await?;
+    }
+    // Whoever changes between the two questions has a higher number, and is left for the next
+    // time: who is in the second answer only is really none of the people any more.
+    let filter = format!("(&(uSNChanged>={from})(uSNChanged<={}))", present.usn);
+    let mut moved = false;
+    for base in &present.contexts {
+        let what = Everything {
+            base,
+            filter: &filter,
+            attributes: &[person::key_attribute(settings), "objectClass"].map(str::to_owned),
+            controls: show_deleted(),
+        };
+        paging::read(ldap.clone(), &what, |entry| {
+            let entry = SearchEntry::construct(entry);
+            moved |= texts(&entry, "objectClass").iter().any(|class| {
+                ["organizationalUnit", "container"]
+                    .iter()
+                    .any(|one| class.eq_ignore_ascii_case(one))
+            });
+            // What has no readable id was never in the index.
+            if let Ok(key) = key(&entry, content) {
+                for (base, there) in there.iter().enumerate() {
+                    if !there.contains(&key) {
+                        content.change(base, |table| table.remove(&key));
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(moved)
+}
+
+/// Reads everybody's id, and removes who is not there.
+async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+    for (base, dn) in content.settings.base_dns.iter().enumerate() {
+        let what = Everything {
+            base: dn,
+            filter: &content.settings.user_filter,
+            attributes: &[person::key_attribute(&content.settings).to_owned()],
+            controls: Vec::new(),
+        };
+        content.change(base, Table::begin);
+        paging::read(ldap.clone(), &what, |entry| {
+            let key = key(&SearchEntry::construct(entry), content)?;
+            content.change(base, |table| table.see(&key));
+            Ok(())
+        })
+        .await?;
+        content.change(base, Table::sweep);
+    }
+    Ok(())
+}
+
+fn key(entry: &SearchEntry, content: &Content) -> Result<Key, Trouble> {
+    person::key(entry, &content.settings).ok_or_else(|| {
+        Trouble::Refused(format!(
+            "the service account may not read {}",
+            person::key_attribute(&content.settings)
+        ))
+    })
+}
+
+/// Whether the service account sees deleted entries everywhere: it has to see one, since those
+/// that may not be seen are left out without a word.
+async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, Trouble> {
+    for context in contexts {
+        let container = format!("CN=Deleted Objects,{context}");
+        let mut ldap = ldap.clone();
+        let answer = ldap
+            .with_controls(show_deleted())
+            .with_search_options(SearchOptions::new().sizelimit(1))
+            .search(&container, Scope::OneLevel, "(isDeleted=TRUE)", ["1.1"])
+            .await
+            .map_err(paging::lost)?;
+        if answer.0.iter().all(ResultEntry::is_ref) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn show_deleted() -> Vec<RawControl> {
+    vec![RawControl { ctype: SHOW_DELETED.to_owned(), crit: true, val: None }]
+}
+
+/// Reads one entry; `None` if it is not there for the service account.
+async fn read(
+    ldap: &Ldap,
+    dn: &str,
+    attributes: &[&str],
+    controls: Vec<RawControl>,
+) -> Result<Option<SearchEntry>, Trouble> {
+    let mut ldap = ldap.clone();
+    let answer = ldap
+        .with_controls(controls)
+        .search(dn, Scope::Base, "(objectClass=*)", attributes)
+        .await
+        .map_err(paging::lost)?;
+    Ok(answer.0.into_iter().find(|entry| !entry.is_ref()).map(SearchEntry::construct))
+}
+
+fn texts(entry: &SearchEntry, attribute: &str) -> Vec<String> {
+    let values = entry::values(entry, attribute).into_iter();
+    values.filter_map(|value| String::from_utf8(value.to_vec()).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_in_the_longest_naming_context_that_it_ends_with() {
+        let contexts = ["DC=lab,DC=org", "DC=sub,DC=lab,DC=org", "CN=Schema,DC=lab,DC=org"];
+        let contexts = contexts.map(str::to_owned);
+        for (base, of) in [
+            ("ou=x,dc=lab,dc=org", "DC=lab,DC=org"),
+            ("dc=sub,dc=lab,dc=org", "DC=sub,DC=lab,DC=org"),
+            ("OU=y,DC=SUB,DC=lab,DC=org", "DC=sub,DC=lab,DC=org"),
+            ("dc=xsub,dc=lab,dc=org", "DC=lab,DC=org"),
+            ("dc=other", "dc=other"),
+        ] {
+            assert_eq!(context(base, &contexts), of, "{base}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! One person as bytes. What can be told from the rest is left out: an id that is the entry's
+//! key, a username that ends the first part of the DN, the part of the DN that many share.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::varint;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::user::{NumberValue, Pin, User, UserId};
+
+/// What tells an entry from all others, whatever it is called: its `entryUUID` or `objectGUID`.
+pub(in crate::directory::ldap) type Key = [u8; 16];
+
+/// One entry that has a number.
+pub(in crate::directory::ldap) struct Person {
+    pub key: Key,
+    /// The user, whose own `numbers` are not looked at; `None` if the entry names none.
+    pub user: Option<User>,
+    /// Each number and the rank of its attribute.
+    pub numbers: Vec<(usize, PhoneNumber)>,
+}
+
+const USABLE: u8 = 1;
+const ENABLED: u8 = 2;
+/// The id is the key, as a UUID.
+const ID_IS_UUID: u8 = 4;
+/// The id is the key, as Active Directory writes a GUID.
+const ID_IS_GUID: u8 = 8;
+/// The first part of the DN ends with the username.
+const NAME_IN_DN: u8 = 16;
+/// There are PINs, at the end.
+const PINS: u8 = 32;
+
+/// Most texts that are kept once for all who share them. Beyond, a DN is kept whole.
+const MOST_PARENTS: usize = 1 << 16;
+
+/// Most numbers of one person that are kept.
+pub(super) const MOST_NUMBERS: usize = 64;
+
+/// What follows the first part of a DN, kept once for all who have it.
+#[derive(Default)]
+pub(super) struct Parents {
+    texts: Vec<Box<str>>,
+    places: HashMap<Box<str>, usize>,
+}
+
+impl Parents {
+    /// Where `parent` is, after putting it there; `None` if there are too many.
+    fn place(&mut self, parent: &str) -> Option<usize> {
+        if let Some(place) = self.places.get(parent) {
+            return Some(*place);
+        }
+        let place = self.texts.len();
+        if place >= MOST_PARENTS {
+            return None;
+        }
+        self.texts.push(parent.into());
+        self.places.insert(parent.into(), place);
+        Some(place)
+    }
+}
+
+/// A number as it is compared: its digits, and its extension's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Number<'a> {
+    pub digits: u128,
+    pub extension: &'a [u8],
+}
+
+impl<'a> Number<'a> {
+    /// `None` if it has more digits than any number has.
+    pub(super) fn of(number: &'a PhoneNumber) -> Option<Self> {
+        // No country code starts with a zero, so the digits are the number.
+        let digits = number.as_str().strip_prefix('+')?.parse().ok()?;
+        Some(Self { digits, extension: number.extension().unwrap_or_default().as_bytes() })
+    }
+}
+
+/// Writes a person.
+pub(super) fn write(to: &mut Vec<u8>, person: &Person, parents: &mut Parents) {
+    to.extend_from_slice(&person.key);
+    let flags_at = to.len();
+    let mut flags = 0;
+    to.push(flags);
+    let mut numbers: Vec<(usize, Number)> = Vec::with_capacity(person.numbers.len());
+    for (rank, number) in &person.numbers {
+        // The first attribute that has a number is the one that counts.
+        if let Some(number) = Number::of(number)
+            && numbers.len() < MOST_NUMBERS
+            && !numbers.iter().any(|(_, other)| *other == number)
+        {
+            numbers.push((*rank, number));
+        }
+    }
+    varint::put(to, numbers.len() as u128);
+    for (rank, number) in numbers {
+        varint::put(to, rank as u128);
+        varint::put(to, number.digits);
+        varint::put_bytes(to, number.extension);
+    }
+    if let Some(user) = &person.user {
+        flags |= USABLE | if user.enabled { ENABLED } else { 0 };
+        flags |= write_id(to, person.key, user.id.as_str());
+        flags |= write_names(to, user, parents);
+        if !user.pins.is_empty() {
+            flags |= PINS;
+            varint::put(to, user.pins.len() as u128);
+            user.pins.iter().for_each(|pin| varint::put_bytes(to, pin.expose().as_bytes()));
+        }
+    }
+    to[flags_at] = flags;
+}
+
+fn write_id(to: &mut Vec<u8>, key: Key, id: &str) -> u8 {
+    if Uuid::from_bytes(key).to_string() == id {
+        ID_IS_UUID
+    } else if Uuid::from_bytes_le(key).to_string() == id {
+        ID_IS_GUID
+    } else {
+        varint::put_bytes(to, id.as_bytes());
+        0
+    }
+}
+
+fn write_names(to: &mut Vec<u8>, user: &User, parents: &mut Parents) -> u8 {
+    let (first, parent) = split_dn(&user.locator);
+    let place = parent.and_then(|parent| parents.place(parent));
+    let first = if place.is_some() { first } else { &user.locator };
+    varint::put(to, place.map_or(0, |place| place as u128 + 1));
+    varint::put_bytes(to, first.as_bytes());
+    if first.ends_with(&user.username) {
+        varint::put(to, user.username.len() as u128);
+        NAME_IN_DN
+    } else {
+        varint::put_bytes(to, user.username.as_bytes());
+        0
+    }
+}
+
+/// A DN's first part, and what follows the comma behind it (RFC 4514: a comma that is part of a
+/// value has a backslash before it).
+fn split_dn(dn: &str) -> (&str, Option<&str>) {
+    let mut escaped = false;
+    for (at, byte) in dn.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b',' => return (&dn[..at], Some(&dn[at + 1..])),
+            _ => {}
+        }
+    }
+    (dn, None)
+}
+
+/// The key in a record.
+pub(super) fn key(record: &[u8]) -> &Key {
+    record.first_chunk().expect("a record starts with its key")
+}
+
+/// The numbers in a record, with their ranks. No two are the same.
+pub(super) fn numbers(record: &[u8]) -> impl Iterator<Item = (usize, Number<'_>)> {
+    let mut rest = &record[17..];
+    let count = varint::take_length(&mut rest);
+    (0..count).map(move |_| take_number(&mut rest))
+}
+
+fn take_number<'a>(from: &mut &'a [u8]) -> (usize, Number<'a>) {
+    let rank = varint::take_length(from);
+    let digits = varint::take(from);
+    (rank, Number { digits, extension: varint::take_bytes(from) })
+}
+
+/// The user in a record; `None` if the entry names none.
+pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
+    let flags = record[16];
+    let mut rest = &record[17..];
+    let numbers = (0..varint::take_length(&mut rest))
+        .map(|_| {
+            let (rank, number) = take_number(&mut rest);
+            NumberValue { rank, text: text(number) }
+        })
+        .collect();
+    if flags & USABLE == 0 {
+        return None;
+    }
+    let id = take_id(flags, key(record), &mut rest);
+    let (locator, first) = take_dn(&mut rest, parents);
+    let username = if flags & NAME_IN_DN == 0 {
+        varint::take_text(&mut rest)
+    } else {
+        &first[first.len() - varint::take_length(&mut rest)..]
+    };
+    let username = username.to_owned();
+    let count = if flags & PINS == 0 { 0 } else { varint::take_length(&mut rest) };
+    let pins = (0..count).filter_map(|_| Pin::parse(varint::take_text(&mut rest))).collect();
+    let (id, enabled) = (UserId::parse(id)?, flags & ENABLED != 0);
+    Some(User { id, username, locator, enabled, numbers, pins })
+}
+
+/// The DN of the user in a record; `None` if the entry names none.
+pub(super) fn dn(record: &[u8], parents: &Parents) -> Option<String> {
+    let flags = record[16];
+    let mut rest = &record[17..];
+    for _ in 0..varint::take_length(&mut rest) {
+        take_number(&mut rest);
+    }
+    if flags & USABLE == 0 {
+        return None;
+    }
+    take_id(flags, key(record), &mut rest);
+    Some(take_dn(&mut rest, parents).0)
+}
+
+fn take_id(flags: u8, key: &Key, from: &mut &[u8]) -> String {
+    if flags & ID_IS_UUID != 0 {
+        Uuid::from_bytes(*key).to_string()
+    } else if flags & ID_IS_GUID != 0 {
+        Uuid::from_bytes_le(*key).to_string()
+    } else {
+        varint::take_text(from).to_owned()
+    }
+}
+
+/// A DN, and its first part.
+fn take_dn<'a>(from: &mut &'a [u8], parents: &Parents) -> (String, &'a str) {
+    let place = varint::take_length(from);
+    let first = varint::take_text(from);
+    let dn = match place.checked_sub(1).and_then(|place| parents.texts.get(place)) {
+        Some(parent) => [first, ",", parent].concat(),
+        None => first.to_owned(),
+    };
+    (dn, first)
+}
+
+/// The number as a text that a numbering plan reads as that number.
+fn text(number: Number) -> String {
+    let extension = String::from_utf8_lossy(number.extension);
+    if extension.is_empty() {
+        format!("+{}", number.digits)
+    } else {
+        format!("+{};ext={extension}", number.digits)
+    }
+}

@@ -1,0 +1,238 @@
+//! Keeping one base's people by content synchronization (RFC 4533), as OpenLDAP's syncprov
+//! overlay offers it: all are read once, and each change is heard of from then on.
+//!
+//! The first read is not left to the protocol, which would send everybody as fast as it can (see
+//! [`paging`] for what that costs). A cookie is asked for first, then everybody is read in pages,
+//! and the synchronization starts from the cookie: it tells what changed meanwhile. A server that
+//! does not take that cookie is asked for everybody after all.
+
+use ldap3::controls::{
+    Control, ControlType, EntryState, MakeCritical, RawControl, RefreshMode, SyncDone, SyncInfo,
+    SyncRequest, SyncState, parse_syncinfo,
+};
+use ldap3::{Ldap, LdapResult, ResultEntry, Scope, SearchEntry, SearchOptions};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::paging::{self, Everything};
+use super::record::Key;
+use super::state::Trouble;
+use super::table::Table;
+use super::{Content, person};
+
+/// A filter that nothing matches.
+const NOBODY: &str = "(&(objectClass=person)(!(objectClass=person)))";
+/// The result code that says that a cookie is too old, or not this server's (e-syncRefreshRequired).
+const REFRESH_REQUIRED: u32 = 4096;
+const BUSY: u32 = 51;
+const UNAVAILABLE: u32 = 52;
+
+/// Up to where the content of one base is known; nothing, until it was read once.
+pub(super) type Cookie = Option<Vec<u8>>;
+
+/// Keeps the people of one base until the connection ends, which it says why.
+pub(super) async fn keep(
+    ldap: Ldap,
+    content: &Content,
+    base: usize,
+    cookie: &mut Cookie,
+) -> Trouble {
+    let mut read = false;
+    loop {
+        if cookie.is_none() && !read {
+            match read_all(&ldap, content, base).await {
+                Ok(present) => *cookie = present,
+                Err(trouble) => return trouble,
+            }
+            read = true;
+        }
+        let whole = cookie.is_none();
+        let mut sync = Sync { content, base, whole, present: false, refreshed: false, cookie };
+        let result = match sync.follow(ldap.clone()).await {
+            Ok(result) => result,
+            Err(trouble) => return trouble,
+        };
+        let refreshed = sync.refreshed;
+        if matches!(result.rc, BUSY | UNAVAILABLE) {
+            return paging::refused(result.rc, &content.settings.base_dns[base]);
+        }
+        if !refreshed && whole {
+            return refused(&result, content, base);
+        }
+        if !refreshed || result.rc == REFRESH_REQUIRED {
+            *cookie = None;
+        }
+        if refreshed {
+            return Trouble::Lost(format!("the server ended it (result code {})", result.rc));
+        }
+    }
+}
+
+/// Reads everybody in pages. The cookie is of the moment before.
+async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie, Trouble> {
+    let dn = &content.settings.base_dns[base];
+    let cookie = present_cookie(ldap.clone(), content, base).await?;
+    let everybody = Everything {
+        base: dn,
+        filter: &content.settings.user_filter,
+        attributes: &content.attributes,
+        controls: Vec::new(),
+    };
+    content.change(base, Table::begin);
+    paging::read(ldap.clone(), &everybody, |entry| {
+        let entry = SearchEntry::construct(entry);
+        let Some(key) = person::key(&entry, &content.settings) else {
+            return Err(Trouble::Refused(format!(
+                "the service account may not read {}",
+                person::key_attribute(&content.settings)
+            )));
+        };
+        content.put(base, key, &entry);
+        Ok(())
+    })
+    .await?;
+    content.change(base, Table::sweep);
+    Ok(cookie)
+}
+
+/// The cookie of the present, by a synchronization of nobody.
+async fn present_cookie(mut ldap: Ldap, content: &Content, base: usize) -> Result<Cookie, Trouble> {
+    let request = SyncRequest { mode: RefreshMode::RefreshOnly, ..SyncRequest::default() };
+    let mut stream = ldap
+        .with_controls(vec![RawControl::from(request.critical())])
+        .streaming_search(&content.settings.base_dns[base], Scope::Subtree, NOBODY, ["1.1"])
+        .await
+        .map_err(paging::lost)?;
+    while stream.next().await.map_err(paging::lost)?.is_some() {}
+    let result = stream.finish().await;
+    if result.rc != 0 {
+        return Err(refused(&result, content, base));
+    }
+    let done = result.ctrls.iter().find(|control| matches!(control.0, Some(ControlType::SyncDone)));
+    Ok(done.and_then(|control| control.1.parse::<SyncDone>().cookie))
+}
+
+fn refused(result: &LdapResult, content: &Content, base: usize) -> Trouble {
+    match result.rc {
+        // unavailableCriticalExtension, and a plain search's end.
+        0 | 12 => Trouble::Refused(
+            "the server does not offer content synchronization (RFC 4533) here; enable the \
+             syncprov overlay on its database, or set lookup = \"search\""
+                .to_owned(),
+        ),
+        code => paging::refused(code, &content.settings.base_dns[base]),
+    }
+}
+
+/// One synchronization.
+struct Sync<'a> {
+    content: &'a Content,
+    base: usize,
+    /// Whether it began with nothing, so that everybody is told.
+    whole: bool,
+    /// Whether those who did not change were told too.
+    present: bool,
+    /// Whether the state is the server's, and what is told are changes.
+    refreshed: bool,
+    /// Kept up to date, because the connection may end at any time.
+    cookie: &'a mut Cookie,
+}
+
+impl Sync<'_> {
+    /// Follows what the server tells until it ends that, and says how.
+    async fn follow(&mut self, mut ldap: Ldap) -> Result<LdapResult, Trouble> {
+        let settings = &self.content.settings;
+        let request = SyncRequest {
+            mode: RefreshMode::RefreshAndPersist,
+            cookie: self.cookie.clone(),
+            reload_hint: false,
+        };
+        self.content.change(self.base, Table::begin);
+        let mut stream = ldap
+            .with_search_options(SearchOptions::new())
+            .with_controls(vec![RawControl::from(request.critical())])
+            .streaming_search(
+                &settings.base_dns[self.base],
+                Scope::Subtree,
+                &settings.user_filter,
+                &*self.content.attributes,
+            )
+            .await
+            .map_err(paging::lost)?;
+        while let Some(message) = stream.next().await.map_err(paging::lost)? {
+            if message.is_intermediate() {
+                self.info(parse_syncinfo(message))?;
+            } else if !message.is_ref() {
+                self.entry(message)?;
+            }
+        }
+        Ok(stream.finish().await)
+    }
+
+    fn entry(&mut self, message: ResultEntry) -> Result<(), Trouble> {
+        let is_state = |control: &&Control| matches!(control.0, Some(ControlType::SyncState));
+        // Without one it is a plain search, whose server knows of no synchronization.
+        let Some(state) = message.1.iter().find(is_state) else {
+            return Err(Trouble::Lost("an entry came without its state".to_owned()));
+        };
+        let state = state.1.parse::<SyncState>();
+        let key = key(&state.entry_uuid)?;
+        match state.state {
+            EntryState::Add | EntryState::Modify => {
+                self.content.put(self.base, key, &SearchEntry::construct(message));
+            }
+            EntryState::Present => self.content.change(self.base, |table| table.see(&key)),
+            EntryState::Delete => self.content.change(self.base, |table| table.remove(&key)),
+        }
+        self.keep_cookie(state.cookie);
+        Ok(())
+    }
+
+    fn info(&mut self, info: SyncInfo) -> Result<(), Trouble> {
+        match info {
+            SyncInfo::NewCookie(cookie) => self.keep_cookie(Some(cookie)),
+            SyncInfo::RefreshDelete { cookie, refresh_done } => {
+                self.phase_ended(refresh_done, cookie);
+            }
+            SyncInfo::RefreshPresent { cookie, refresh_done } => {
+                self.present = true;
+                self.phase_ended(refresh_done, cookie);
+            }
+            SyncInfo::SyncIdSet { cookie, refresh_deletes, sync_uuids } => {
+                let keys = sync_uuids.iter().map(|id| key(id)).collect::<Result<Vec<_>, _>>()?;
+                self.content.change(self.base, |table| {
+                    for key in &keys {
+                        if refresh_deletes { table.remove(key) } else { table.see(key) }
+                    }
+                });
+                self.keep_cookie(cookie);
+            }
+        }
+        Ok(())
+    }
+
+    /// A cookie counts once the state is the server's: one from before would skip the rest.
+    fn keep_cookie(&mut self, cookie: Cookie) {
+        if self.refreshed && cookie.is_some() {
+            *self.cookie = cookie;
+        }
+    }
+
+    fn phase_ended(&mut self, refresh_done: bool, cookie: Cookie) {
+        if refresh_done && !self.refreshed {
+            // Whoever was not told of is gone, if all who are there were (RFC 4533 3.3.2).
+            if self.present || self.whole {
+                self.content.change(self.base, Table::sweep);
+            }
+            self.refreshed = true;
+            self.content.completed(self.base, Instant::now());
+        }
+        self.keep_cookie(cookie);
+    }
+}
+
+fn key(id: &[u8]) -> Result<Key, Trouble> {
+    Uuid::from_slice(id)
+        .map(Uuid::into_bytes)
+        .map_err(|_| Trouble::Lost("the server sent an id that is no UUID".to_owned()))
+}

@@ -1,0 +1,263 @@
+use std::collections::{BTreeSet, HashMap};
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::stored_number::NumberingPlan;
+use crate::domain::user::{Ambiguity, Pin, User, UserId};
+
+const MOST: usize = 10;
+
+fn plan() -> NumberingPlan {
+    NumberingPlan::for_country("SE").expect("a country")
+}
+
+fn number(text: &str) -> PhoneNumber {
+    plan().read_stored(text).unwrap_or_else(|| panic!("{text} is a number"))
+}
+
+fn key(of: u64) -> Key {
+    Uuid::from_u64_pair(of.wrapping_mul(0x9e37_79b9_7f4a_7c15), of).into_bytes()
+}
+
+fn person(of: u64, name: &str, numbers: &[&str]) -> Person {
+    let user = User {
+        id: UserId::parse(Uuid::from_bytes(key(of)).to_string()).expect("not empty"),
+        username: name.to_owned(),
+        locator: format!("uid={name},ou=people,dc=example,dc=com"),
+        enabled: true,
+        numbers: Vec::new(),
+        pins: Vec::new(),
+    };
+    let numbers = numbers.iter().enumerate().map(|(rank, text)| (rank, number(text))).collect();
+    Person { key: key(of), user: Some(user), numbers }
+}
+
+fn only(table: &Table, text: &str) -> User {
+    table
+        .find(&number(text), MOST)
+        .exactly_one(&number(text), &plan(), Ambiguity::Refuse, None)
+        .unwrap_or_else(|none| panic!("{none:?} has {text}"))
+}
+
+fn names(table: &Table, text: &str) -> BTreeSet<String> {
+    let found = table.find(&number(text), MOST);
+    assert!(!found.truncated, "{text}");
+    found.users.into_iter().map(|user| user.username).collect()
+}
+
+#[test]
+fn a_person_is_found_by_any_of_their_numbers_as_they_were_put_in() {
+    let mut table = Table::default();
+    let mut anna = person(1, "anna", &["070-123 45 67", "+46 8 123 456 78 ext. 12"]);
+    let pins = ["0042", "7"];
+    table.upsert(&person(2, "bob", &["+46812345678", "+39 06 1234 5678"]));
+    for (id, dn, enabled) in [
+        (Uuid::from_bytes(key(1)).to_string(), "uid=anna,dc=example,dc=com", true),
+        (Uuid::from_bytes_le(key(1)).to_string(), "CN=Berg\\, Anna,OU=Sales,DC=lab", false),
+        ("4711".to_owned(), "cn=no comma", true),
+        ("ID ä".to_owned(), "uid=anna+cn=x\\\\,dc=å", true),
+    ] {
+        let user = anna.user.as_mut().expect("there");
+        user.id = UserId::parse(id.clone()).expect("not empty");
+        (user.locator, user.enabled) = (dn.to_owned(), enabled);
+        user.pins = pins.iter().filter_map(|pin| Pin::parse(pin)).collect();
+        table.upsert(&anna);
+        for text in ["+46701234567", "+46 8 12345678 ext. 12"] {
+            let found = only(&table, text);
+            assert_eq!((found.id.as_str(), found.locator.as_str()), (id.as_str(), dn));
+            assert_eq!((found.username.as_str(), found.enabled), ("anna", enabled));
+            assert_eq!(found.numbers.iter().map(|value| value.rank).collect::<Vec<_>>(), [0, 1]);
+            assert_eq!(found.pins.iter().map(Pin::expose).collect::<Vec<_>>(), pins);
+        }
+    }
+    assert_eq!(only(&table, "+46812345678").username, "bob");
+    assert_eq!(only(&table, "+390612345678").username, "bob");
+    assert_eq!(table.len(), 2);
+}
+
+#[test]
+fn an_entry_that_names_no_user_makes_its_numbers_incomplete() {
+    let mut table = Table::default();
+    table.upsert(&person(1, "anna", &["+46701234567"]));
+    let mut nameless = person(2, "", &["+46701234567"]);
+    nameless.user = None;
+    table.upsert(&nameless);
+    let found = table.find(&number("+46701234567"), MOST);
+    assert!(found.truncated && found.users.len() == 1);
+    table.remove(&key(2));
+    assert_eq!(only(&table, "+46701234567").username, "anna");
+}
+
+#[test]
+fn more_people_than_are_asked_for_make_the_list_incomplete() {
+    let mut table = Table::default();
+    for of in 0..12 {
+        table.upsert(&person(of, "x", &["+46701234567"]));
+        let found = table.find(&number("+46701234567"), MOST);
+        assert_eq!(found.truncated, of >= 10, "{of}");
+        assert_eq!(found.users.len() as u64, (of + 1).min(10));
+    }
+}
+
+#[test]
+fn a_number_that_many_share_belongs_to_nobody_until_few_have_it() {
+    let mut table = Table::default();
+    let own = |of: u64| format!("+4670{of:07}");
+    let shared = "+46812345678";
+    for of in 0..20_000 {
+        table.upsert(&person(of, &format!("user{of}"), &[&own(of), shared]));
+    }
+    assert!(table.find(&number(shared), MOST).truncated);
+    assert_eq!(only(&table, &own(777)).username, "user777");
+    for of in 1..20_000 {
+        if of % 2 == 0 {
+            table.remove(&key(of));
+        } else {
+            table.upsert(&person(of, &format!("user{of}"), &[&own(of)]));
+        }
+    }
+    assert_eq!(only(&table, shared).username, "user0");
+    assert_eq!(only(&table, &own(777)).username, "user777");
+    assert!(names(&table, &own(778)).is_empty());
+}
+
+#[test]
+fn a_sweep_removes_who_was_not_seen_and_a_begun_one_can_begin_again() {
+    let mut table = Table::default();
+    let numbers: Vec<String> = (0..4).map(|of| format!("+4670123456{of}")).collect();
+    for (of, number) in (0..).zip(&numbers) {
+        table.upsert(&person(of, &format!("user{of}"), &[number]));
+    }
+    table.begin();
+    table.see(&key(3));
+    table.begin();
+    table.see(&key(0));
+    table.upsert(&person(1, "renamed", &[&numbers[1]]));
+    table.see(&key(99));
+    table.sweep();
+    let left: Vec<_> = numbers.iter().map(|text| names(&table, text).pop_first()).collect();
+    assert_eq!(left, [Some("user0".to_owned()), Some("renamed".to_owned()), None, None]);
+}
+
+#[test]
+fn changes_however_many_leave_no_more_behind_than_a_quarter_and_a_megabyte() {
+    let mut table = Table::default();
+    let mut people: Vec<Person> =
+        (0..5000).map(|of| person(of, "", &[&format!("+4670{of:07}")])).collect();
+    for turn in 0..200_000_u64 {
+        let of = turn.wrapping_mul(2_654_435_761) % 5000;
+        // Lengths go up and down, and now and then somebody leaves.
+        let person = &mut people[of as usize];
+        if turn % 11 == 0 {
+            table.remove(&person.key);
+        } else {
+            person.user.as_mut().expect("there").username = "n".repeat(1 + (turn % 97) as usize);
+            table.upsert(person);
+        }
+    }
+    let (taken, garbage) = table.arena.size();
+    assert!(garbage <= (1 << 20) + (taken - garbage) / 4, "{garbage} of {taken}");
+    // Some 40 bytes each, and a name of at most 97.
+    assert!(taken - garbage < 5000 * 160, "{taken} {garbage}");
+    assert!(table.arena.slots() <= 5000);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Upsert(u64, Vec<usize>, String, bool),
+    Remove(u64),
+    Begin,
+    See(u64),
+    Sweep,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let who = 0..12_u64;
+    let step = prop_oneof![
+        6 => (who.clone(), proptest::collection::vec(0..6_usize, 0..4), "[a-z]{1,60}", any::<bool>())
+            .prop_map(|(of, numbers, name, usable)| Step::Upsert(of, numbers, name, usable)),
+        2 => who.clone().prop_map(Step::Remove),
+        1 => Just(Step::Begin),
+        3 => who.prop_map(Step::See),
+        1 => Just(Step::Sweep),
+    ];
+    proptest::collection::vec(step, 1..80)
+}
+
+proptest! {
+    #[test]
+    fn whoever_has_a_number_is_the_one_who_has_it(
+        text in "(\\+|00)?(1|39|43|44|46|49|54|55|354|358|800|0)[0-9]{3,14}( ext\\. [0-9]{1,7})?",
+    ) {
+        if let Some(number) = plan().read_stored(&text) {
+            let mut table = Table::default();
+            table.upsert(&person(1, "anna", &[&text]));
+            let found = table.find(&number, MOST);
+            let one = found.exactly_one(&number, &plan(), Ambiguity::Refuse, None);
+            prop_assert_eq!(one.map(|user| user.username), Ok("anna".to_owned()), "{}", text);
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_plain_maps_say(steps in steps()) {
+        let numbers: Vec<String> = (0..5).map(|n| format!("+4670123456{n}"))
+            .chain(["+46701234560 ext. 7".to_owned()]).collect();
+        let mut table = Table::default();
+        let mut model: HashMap<u64, (Vec<usize>, Option<String>)> = HashMap::new();
+        let mut seen = BTreeSet::new();
+        for step in steps {
+            match step {
+                Step::Upsert(of, which, name, usable) => {
+                    let texts: Vec<&str> = which.iter().map(|at| numbers[*at].as_str()).collect();
+                    let mut person = person(of, &name, &texts);
+                    if !usable {
+                        person.user = None;
+                    }
+                    table.upsert(&person);
+                    seen.insert(of);
+                    if which.is_empty() {
+                        model.remove(&of);
+                    } else {
+                        model.insert(of, (which, usable.then_some(name)));
+                    }
+                }
+                Step::Remove(of) => {
+                    table.remove(&key(of));
+                    model.remove(&of);
+                }
+                Step::Begin => {
+                    table.begin();
+                    seen.clear();
+                }
+                Step::See(of) => {
+                    table.see(&key(of));
+                    if model.contains_key(&of) {
+                        seen.insert(of);
+                    }
+                }
+                Step::Sweep => {
+                    table.sweep();
+                    model.retain(|of, _| seen.contains(of));
+                }
+            }
+            prop_assert_eq!(table.len(), model.len());
+            for (at, text) in numbers.iter().enumerate() {
+                let found = table.find(&number(text), 100);
+                let mut got: Vec<_> = found.users.iter().map(|user| user.username.clone()).collect();
+                let owners = || model.values().filter(|(which, _)| which.contains(&at));
+                let mut wanted: Vec<_> = owners().filter_map(|(_, name)| name.clone()).collect();
+                got.sort();
+                wanted.sort();
+                prop_assert_eq!(got, wanted);
+                prop_assert_eq!(found.truncated, owners().any(|(_, name)| name.is_none()));
+                for user in found.users {
+                    for value in user.numbers {
+                        prop_assert!(plan().read_stored(&value.text).is_some());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Servers that an index cannot be kept from.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use super::super::settings;
+use super::{has, is_live, state, synced, until, with_index};
+use crate::slapd::Slapd;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_searched_where_the_server_has_no_synchronization() {
+    let slapd = Slapd::builder().without_tls().start();
+    let directory = with_index(settings(&[slapd.url()]), Duration::from_mins(15));
+    until(&directory, |directory| state(directory).detail.contains("syncprov")).await;
+    let searches = slapd.searches();
+    has(&directory, "+46701234567", &["anna"]).await;
+    assert!(slapd.searches() > searches);
+    assert!(!state(&directory).up);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_searched_where_the_server_does_not_let_everybody_be_read() {
+    let slapd = Slapd::builder().without_tls().with_limited_sync().users(600).start();
+    let directory = with_index(settings(&[slapd.url()]), Duration::from_mins(15));
+    until(&directory, |directory| state(directory).detail.contains("size=unlimited")).await;
+    let searches = slapd.searches();
+    has(&directory, "+46760000600", &["user0600"]).await;
+    assert!(slapd.searches() > searches && !state(&directory).up);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_talks_nonsense_is_left_for_the_next_one() {
+    let strange = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("ldap://{}", strange.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in strange.incoming().flatten() {
+            std::thread::spawn(move || talk_nonsense(stream));
+        }
+    });
+    let slapd = synced().start();
+    let alone = with_index(settings(std::slice::from_ref(&url)), Duration::from_mins(15));
+    until(&alone, |directory| state(directory).detail.contains("unreadable")).await;
+    let directory = with_index(settings(&[url, slapd.url()]), Duration::from_mins(15));
+    is_live(&directory, true).await;
+    has(&directory, "+46701234567", &["anna"]).await;
+}
+
+/// Says yes to each bind, and that each search is done; but what it says of changes is no message
+/// of RFC 4533.
+fn talk_nonsense(mut stream: TcpStream) {
+    const PERSIST: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.1\x01\x01\xff\x04\x05\x30\x03\x0a\x01\x03";
+    let mut request = vec![0; 8192];
+    while let Ok(length @ 1..) = stream.read(&mut request) {
+        let request = &request[..length];
+        // The message's header is two to four bytes; then comes its id, and then what is asked.
+        let header = if request[1] < 0x80 { 2 } else { 2 + usize::from(request[1] & 0x7f) };
+        let after = header + 2 + usize::from(request[header + 1]);
+        let id = &request[header..after];
+        let answer: &[u8] = match request[after] {
+            0x60 => b"\x61\x07\x0a\x01\x00\x04\x00\x04\x00",
+            0x63 if request.windows(PERSIST.len()).any(|part| part == PERSIST) => b"\x79\x00",
+            0x63 => b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00",
+            _ => return,
+        };
+        let mut message = vec![0x30, u8::try_from(id.len() + answer.len()).unwrap()];
+        message.extend([id, answer].concat());
+        if stream.write_all(&message).is_err() {
+            return;
+        }
+    }
+}
