@@ -22,8 +22,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub use self::prepare::Prepared;
 use self::prepare::{Lasting, Report, tls_settings};
 use self::reload::Reload;
-use crate::config::{self, Config, ConfigError, LogFormat};
+use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
+use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::random::SystemRandom;
 use crate::http::called_in_otp;
@@ -124,6 +125,20 @@ pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> 
     let tls = load_tls(&source.path, &config)?;
     let warnings = tls.and_then(|tls| tls.current().trouble(clock.now())).into_iter().collect();
     Ok(Checked { config, prepared, warnings })
+}
+
+/// Makes what an administrator looks at a tenant's directory through. Nothing is connected to, and
+/// nothing else of the configuration is made.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn inspection(
+    source: &Source,
+    tenant: &TenantConfig,
+    runtime: &Handle,
+) -> Result<Arc<dyn Inspection>, ConfigError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    directories::inspection(tenant, runtime, &clock, &Report(&source.path))
 }
 
 /// A configuration that can be used.

@@ -7,15 +7,18 @@ use tokio::runtime::Handle;
 
 use super::prepare::Report;
 use crate::config::{
-    ConfigError, DirectoryConfig, LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig,
-    ServerOrderConfig, TenantConfig,
+    ConfigError, DirectoryConfig, FileConfig, LdapConfig, LookupConfig, NumberMatchConfig,
+    ProfileConfig, ServerOrderConfig, TenantConfig,
 };
 use crate::directory::Directory;
 use crate::directory::file::FileDirectory;
+use crate::directory::inspection::Inspection;
 use crate::directory::ldap::{
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapDirectory,
-    LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl, check_filter, tls_config,
+    LdapInspection, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
+    check_filter, tls_config,
 };
+use crate::domain::clock::Clock;
 
 /// Makes a tenant's directory.
 pub(super) fn directory(
@@ -23,24 +26,40 @@ pub(super) fn directory(
     runtime: &Handle,
     report: &Report<'_>,
 ) -> Result<Arc<dyn Directory>, ConfigError> {
-    let plan = tenant.caller_ids.numbering;
     match &tenant.directory {
-        DirectoryConfig::File(file) => {
-            let directory =
-                FileDirectory::open(&file.file, plan, runtime.clone()).map_err(|error| {
-                    report.problem(
-                        "tenants.directory.file",
-                        &error,
-                        "a file like config/people.toml",
-                    )
-                })?;
-            Ok(Arc::new(directory))
-        }
+        DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
         DirectoryConfig::Ldap(ldap) => {
             let settings = ldap_settings(ldap, tenant, report)?;
             Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
         }
     }
+}
+
+/// Makes what an administrator looks at a tenant's directory through.
+pub(super) fn inspection(
+    tenant: &TenantConfig,
+    runtime: &Handle,
+    clock: &Arc<dyn Clock>,
+    report: &Report<'_>,
+) -> Result<Arc<dyn Inspection>, ConfigError> {
+    match &tenant.directory {
+        DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
+        DirectoryConfig::Ldap(ldap) => {
+            let settings = ldap_settings(ldap, tenant, report)?;
+            Ok(Arc::new(LdapInspection::new(settings, Arc::clone(clock))))
+        }
+    }
+}
+
+fn file_directory(
+    file: &FileConfig,
+    tenant: &TenantConfig,
+    runtime: &Handle,
+    report: &Report<'_>,
+) -> Result<FileDirectory, ConfigError> {
+    FileDirectory::open(&file.file, tenant.caller_ids.numbering, runtime.clone()).map_err(|error| {
+        report.problem("tenants.directory.file", &error, "a file like config/people.toml")
+    })
 }
 
 fn ldap_settings(

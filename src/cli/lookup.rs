@@ -1,111 +1,239 @@
-//! `lookup`: who would a caller be, and how was the caller ID read.
+//! `lookup`: step by step, who a caller would be: how the caller ID is read, what the directory is
+//! asked, what comes back, and why that is accepted or refused.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::{Ended, source, wrong_argument};
+use super::{Ended, chosen, source, wrong_argument};
 use crate::app;
-use crate::config::TenantConfig;
+use crate::config::{DirectoryConfig, TenantConfig};
+use crate::directory::inspection::Inspection;
+use crate::directory::{Directory, Occasion};
 use crate::domain::caller_id::NoNumber;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::user::{Candidates, NotOne};
+use crate::domain::reason::Reason;
+use crate::domain::user::{Ambiguity, Candidates, Membership, NotOne, Pin, User};
 
 /// Longer than the server would wait: an administrator wants the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(text: &str, path: PathBuf, tenant: Option<String>) -> Ended {
-    let source = source(path);
+/// What `lookup` is given.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The caller ID, as the phone system would send it.
+    number: String,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The tenant; needed where there are several.
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// What the caller keys to say who is calling, where `ambiguous = "pin"`.
+    #[arg(long, value_name = "DIGITS")]
+    pin: Option<String>,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Ended {
+    let source = source(arguments.config);
     let app::Checked { config, prepared, .. } = app::check(&source, &Handle::current())?;
-    let ids: Vec<&str> = config.tenants.iter().map(|tenant| tenant.id.as_str()).collect();
-    let chosen = match (&tenant, config.tenants.as_slice()) {
-        (None, [only]) => Some(only),
-        (None, _) => None,
-        (Some(id), all) => all.iter().find(|tenant| tenant.id.as_str() == id),
+    let tenant = chosen(&config, arguments.tenant.as_deref(), &source.path)?;
+    let pin = match &arguments.pin {
+        None => None,
+        Some(text) => Some(Pin::parse(text).ok_or_else(|| {
+            wrong_argument(&source.path, "--pin", "something else", "1 to 32 digits")
+        })?),
     };
-    let Some(chosen) = chosen else {
-        let found = tenant.unwrap_or_else(|| "nothing".to_owned());
-        return Err(wrong_argument(&source.path, "--tenant", &found, &ids.join(", ")));
-    };
-    println!("tenant     {}", chosen.id);
-    println!("caller ID  {text}");
-    let number = match chosen.caller_ids.read(text) {
-        Ok(number) => number,
-        Err(NoNumber::Withheld) => {
-            println!("read as    a withheld number: never looked up, refused");
-            return Ok(ExitCode::FAILURE);
-        }
-        Err(NoNumber::Unparseable) => {
-            println!("read as    no telephone number: never looked up, refused");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    println!("read as    {}", number.key());
+    let inspection = app::inspection(&source, tenant, &Handle::current())?;
     let directory = prepared
         .directories
         .iter()
-        .find(|(id, _)| *id == chosen.id)
+        .find(|(id, _)| *id == tenant.id)
         .map(|(_, directory)| directory)
         .ok_or_else(|| anyhow::anyhow!("the tenant has no directory"))?;
-    let found = directory.find_by_number(&number, Instant::now() + PATIENCE).await;
-    match found {
-        Ok(candidates) => Ok(verdict(candidates, &number, chosen)),
-        Err(error) => {
-            println!("directory  {error}");
-            for state in directory.states() {
-                println!(
-                    "           {}: {}",
-                    state.name,
-                    if state.up { "up" } else { &state.detail }
-                );
-            }
-            Ok(ExitCode::FAILURE)
-        }
-    }
-}
-
-fn verdict(candidates: Candidates, number: &PhoneNumber, tenant: &TenantConfig) -> ExitCode {
-    let plan = &tenant.caller_ids.numbering;
-    println!(
-        "found      {}{}",
-        candidates.users.len(),
-        if candidates.truncated { ", and more than the directory lists" } else { "" }
-    );
-    for user in &candidates.users {
-        println!(
-            "           {} ({}){}",
-            user.username,
-            user.locator,
-            if user.enabled { "" } else { ", disabled" }
-        );
-        for value in &user.numbers {
-            let says = match plan.read_stored(&value.text) {
-                Some(read) if read == *number => "this number".to_owned(),
-                Some(read) => format!("another: {}", read.key()),
-                None => "not a number".to_owned(),
-            };
-            println!("             {:?} is {says}", value.text);
-        }
-    }
-    match candidates.exactly_one(number, plan, tenant.ambiguity, None) {
-        Ok(user) if user.enabled => {
-            println!("verdict    {} would get a code", user.username);
+    let lookup = Lookup { tenant, inspection, directory: &**directory, pin };
+    Ok(match lookup.explain(&arguments.number).await {
+        Ok(user) => {
+            say("verdict", &format!("{} would get a code", user.username));
             ExitCode::SUCCESS
         }
-        Ok(user) => {
-            println!("verdict    refused: {} is disabled", user.username);
+        Err((reason, why)) => {
+            say("verdict", &format!("refused, {}: {why}", reason.as_str()));
             ExitCode::FAILURE
         }
-        Err(NotOne::Nobody) => {
-            println!("verdict    refused: nobody has this number");
-            ExitCode::FAILURE
+    })
+}
+
+/// One line: what it is about, and what is to be said. Whatever a directory holds, it stays text.
+fn say(about: &str, text: &str) {
+    let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    println!("{}", format!("{about:<11}{text}").trim_end());
+}
+
+struct Lookup<'a> {
+    tenant: &'a TenantConfig,
+    inspection: Arc<dyn Inspection>,
+    directory: &'a dyn Directory,
+    pin: Option<Pin>,
+}
+
+impl Lookup<'_> {
+    /// The user who would get a code; else the audit trail's reason, and the same in words.
+    async fn explain(&self, text: &str) -> Result<User, (Reason, String)> {
+        say("tenant", self.tenant.id.as_str());
+        say("caller ID", text);
+        let number = self.read(text)?;
+        self.say_search(&number);
+        let deadline = Instant::now() + PATIENCE;
+        let found = self.directory.find_by_number(&number, deadline).await;
+        let candidates = found.map_err(|error| {
+            self.say_states();
+            (error.into(), error.to_string())
+        })?;
+        self.say_found(&candidates, &number);
+        let plan = &self.tenant.caller_ids.numbering;
+        let truncated = candidates.truncated;
+        let one = candidates.exactly_one(&number, plan, self.tenant.ambiguity, self.pin.as_ref());
+        let user = one.map_err(|not_one| match not_one {
+            NotOne::Nobody => (Reason::NumberUnknown, "nobody has this number".to_owned()),
+            NotOne::Several => (Reason::NumberAmbiguous, self.why_several(truncated)),
+        })?;
+        if !user.enabled {
+            let why = format!("{} is disabled", user.username);
+            return Err((Reason::UserDisabled, why));
         }
-        Err(NotOne::Several) => {
-            println!("verdict    refused: more than one has this number");
-            ExitCode::FAILURE
+        self.admit(&user, deadline).await?;
+        Ok(user)
+    }
+
+    fn read(&self, text: &str) -> Result<PhoneNumber, (Reason, String)> {
+        let explained = self.tenant.caller_ids.explain(text);
+        let how = explained.notes.join("; ");
+        let outcome = explained.outcome.map_err(|no_number| match no_number {
+            NoNumber::Withheld => {
+                (Reason::NumberWithheld, "a withheld number is never looked up".to_owned())
+            }
+            NoNumber::Unparseable => (
+                Reason::NumberUnparseable,
+                "what is no telephone number is never looked up".to_owned(),
+            ),
+        });
+        match &outcome {
+            Ok(number) => say("read as", &number.key()),
+            Err((Reason::NumberWithheld, _)) => say("read as", "a withheld number"),
+            Err(_) => say("read as", "no telephone number"),
+        }
+        if !how.is_empty() {
+            say("", &how);
+        }
+        outcome
+    }
+
+    fn say_search(&self, number: &PhoneNumber) {
+        let Some(search) = self.inspection.explain_search(number) else {
+            say("search", "in the file");
+            return;
+        };
+        for base in &search.bases {
+            say("search", &format!("{base} and all below"));
+        }
+        say("filter", &search.filter);
+        say("attributes", &search.attributes.join(" "));
+        say("size limit", &search.size_limit.to_string());
+    }
+
+    fn say_states(&self) {
+        for state in self.directory.states() {
+            let how = if state.up { "up" } else { &state.detail };
+            say("server", &format!("{}: {how}", state.name));
+        }
+    }
+
+    fn say_found(&self, candidates: &Candidates, number: &PhoneNumber) {
+        let more = if candidates.truncated {
+            ", and more, or one that cannot be used: counts as several"
+        } else {
+            ""
+        };
+        say("found", &format!("{}{more}", candidates.users.len()));
+        for user in &candidates.users {
+            let disabled = if user.enabled { "" } else { ", disabled" };
+            say("", &format!("{} ({}){disabled}", user.username, user.locator));
+            for value in &user.numbers {
+                let says = match self.tenant.caller_ids.numbering.read_stored(&value.text) {
+                    Some(read) if read == *number => "is this number".to_owned(),
+                    Some(read) => format!("is another: {}", read.key()),
+                    None => "is no number".to_owned(),
+                };
+                let attribute = self.attribute(value.rank);
+                say("", &format!("  {attribute} {:?} {says}", value.text));
+            }
+            if self.tenant.ambiguity == Ambiguity::Pin {
+                let keyed = |own: &Pin| self.pin.as_ref().is_some_and(|pin| own.matches(pin));
+                say(
+                    "",
+                    match user.pins.iter().any(keyed) {
+                        true => "  has the PIN that was keyed",
+                        false if user.pins.is_empty() => "  has no PIN",
+                        false => "  has another PIN",
+                    },
+                );
+            }
+        }
+    }
+
+    fn attribute(&self, rank: usize) -> &str {
+        match &self.tenant.directory {
+            DirectoryConfig::File(_) => "numbers",
+            DirectoryConfig::Ldap(ldap) => {
+                ldap.phone_attributes.get(rank).map_or("", String::as_str)
+            }
+        }
+    }
+
+    fn why_several(&self, truncated: bool) -> String {
+        if truncated {
+            return "more than one has this number, or one of them cannot be used".to_owned();
+        }
+        let why = match (self.tenant.ambiguity, &self.pin) {
+            (Ambiguity::Refuse, _) => "",
+            (Ambiguity::PreferAttributeOrder, _) => ", in equally early attributes",
+            (Ambiguity::Pin, None) => ", and no PIN was keyed (--pin)",
+            (Ambiguity::Pin, Some(_)) => ", and not exactly one of them has the PIN that was keyed",
+        };
+        format!("more than one has this number{why}")
+    }
+
+    /// Asks for the groups, as at a login.
+    async fn admit(&self, user: &User, deadline: Instant) -> Result<(), (Reason, String)> {
+        if let DirectoryConfig::Ldap(ldap) = &self.tenant.directory {
+            for (key, group) in
+                [("required", &ldap.required_group), ("excluded", &ldap.excluded_group)]
+            {
+                if let Some(group) = group {
+                    say("group", &format!("{key}: {group}"));
+                }
+            }
+        }
+        let membership = self.directory.membership(user, Occasion::Login, deadline).await;
+        let membership = membership.map_err(|error| {
+            self.say_states();
+            (error.into(), format!("the groups could not be asked for: {error}"))
+        })?;
+        let name = &user.username;
+        match membership {
+            Membership::Allowed => Ok(()),
+            Membership::NotInRequiredGroup => {
+                Err((Reason::NotInRequiredGroup, format!("{name} is not in the required group")))
+            }
+            Membership::InExcludedGroup => {
+                Err((Reason::InExcludedGroup, format!("{name} is in the excluded group")))
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands: `serve`, `demo`, and what helps to set up and to look things up.
 
+mod check_directory;
 mod demo;
 mod dev_certs;
 mod lookup;
@@ -12,7 +13,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::{Handle, Runtime};
 
 use crate::app::{self, App, Source, StartError};
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError, TenantConfig};
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG`, sysexits.h).
 const EX_CONFIG: u8 = 78;
@@ -37,10 +38,12 @@ A real one:
   dialpass dev-certs                               certificates to try TLS with, into certs/
   dialpass new-secret > certs/server-key.hex       the key that codes derive from
   dialpass check-config --config dialpass.toml     says what is wrong with it, and where
-  dialpass lookup --config dialpass.toml 0701234567    who would that caller be?
+  dialpass check-directory --config dialpass.toml  servers, people, numbers, rights
+  dialpass lookup --config dialpass.toml 0701234567    who would that caller be, and why?
   dialpass serve --config dialpass.toml
 
-Exit status: 0 done; 1 failed; 2 wrong arguments; 78 the configuration cannot be used.";
+Exit status: 0 done; 1 failed (check-directory: warnings, 3 errors);
+  2 wrong arguments; 78 the configuration cannot be used.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -65,19 +68,26 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Say how a caller ID is read and who it would be.
+    /// Look at a tenant's directory before going live: servers, people, numbers, rights.
     ///
-    /// Exit status 0 if exactly one enabled user has the number, else 1.
-    Lookup {
-        /// The caller ID, as the phone system would send it.
-        number: String,
-        /// The configuration file.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-        /// The tenant; needed where there are several.
-        #[arg(long, value_name = "ID")]
-        tenant: Option<String>,
-    },
+    /// Connects to each server as the service would and says what works; reads everybody and says
+    /// which numbers are unreadable, shared, extensions, without country code, and how many people
+    /// would get a code; and whether people may write their own numbers. It changes nothing. The
+    /// report holds names and numbers: keep it as you keep the directory.
+    ///
+    /// Exit status: 0 nothing worse than information; 1 warnings; 2 wrong arguments; 3 errors:
+    /// nobody can be served, or the numbers cannot be trusted; 78 the configuration cannot be used.
+    ///
+    /// JSON: { tenant, severity, servers: [{ name, steps: [{ step, severity, detail, hint }] }],
+    /// people: { people, enabled, disabled, `without_number`, `would_get_a_code`, values, complete }
+    /// or null, findings: [{ check, severity, count, message, hint, examples: [{ usernames,
+    /// attribute, value, detail }] }] }.
+    #[command(name = "check-directory", verbatim_doc_comment)]
+    CheckDirectory(check_directory::Arguments),
+    /// Say step by step how a caller ID is read, what the directory is asked, and who it would be.
+    ///
+    /// Exit status 0 if exactly one user has the number and would get a code, else 1.
+    Lookup(lookup::Arguments),
     /// Print 32 random bytes as hex, and on standard error their SHA-256 as the configuration
     /// wants it for a password or a token.
     NewSecret,
@@ -109,8 +119,11 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve { config } => serve(config),
         Command::Demo { listen } => demo::run(listen),
         Command::CheckConfig { config } => check_config(config),
-        Command::Lookup { number, config, tenant } => {
-            runtime().and_then(|runtime| runtime.block_on(lookup::run(&number, config, tenant)))
+        Command::CheckDirectory(arguments) => {
+            runtime().and_then(|runtime| runtime.block_on(check_directory::run(arguments)))
+        }
+        Command::Lookup(arguments) => {
+            runtime().and_then(|runtime| runtime.block_on(lookup::run(arguments)))
         }
         Command::NewSecret => secrets::new_secret(),
         Command::HashPassword => secrets::hash_password(),
@@ -162,6 +175,23 @@ fn check_config(path: PathBuf) -> Ended {
         }
         println!("{}: good", source.path.display());
         Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The tenant that is asked for, or the only one.
+fn chosen<'a>(
+    config: &'a Config,
+    tenant: Option<&str>,
+    path: &std::path::Path,
+) -> Result<&'a TenantConfig, StartError> {
+    let found = match (tenant, config.tenants.as_slice()) {
+        (None, [only]) => Some(only),
+        (None, _) => None,
+        (Some(id), all) => all.iter().find(|tenant| tenant.id.as_str() == id),
+    };
+    found.ok_or_else(|| {
+        let ids: Vec<&str> = config.tenants.iter().map(|tenant| tenant.id.as_str()).collect();
+        wrong_argument(path, "--tenant", tenant.unwrap_or("nothing"), &ids.join(", "))
     })
 }
 

@@ -1,6 +1,8 @@
 //! A directory in one TOML file, for small sites and the demo: people, their numbers, and argon2
 //! password hashes. The file is read again when it changes; a bad new one changes nothing.
 
+mod inspection;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};

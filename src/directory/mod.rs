@@ -1,6 +1,7 @@
 //! The port to a tenant's user directory, and its adapters.
 
 pub mod file;
+pub mod inspection;
 pub mod ldap;
 
 use async_trait::async_trait;

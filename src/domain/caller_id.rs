@@ -1,7 +1,10 @@
 //! Caller IDs as phone systems send them: which number calls, or why none can be looked up.
 
+mod explain;
+
 use std::borrow::Cow;
 
+pub use self::explain::Explained;
 use super::phone_number::PhoneNumber;
 use super::stored_number::{NumberingPlan, is_separator};
 

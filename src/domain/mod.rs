@@ -13,5 +13,6 @@ pub mod random;
 pub mod reason;
 pub mod secret;
 pub mod stored_number;
+pub mod stored_value;
 pub mod tenant;
 pub mod user;

@@ -3,14 +3,14 @@
 use std::str::FromStr;
 
 use rlibphonenumber::{
-    CountryCodeSource, NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber as Parsed,
+    CountryCodeSource, NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber as Parsed,
     PhoneNumberFormat, Region,
 };
 
 use super::phone_number::PhoneNumber;
 
 /// Longest text that is read as a number, in bytes.
-const MAX_TEXT: usize = 128;
+pub(super) const MAX_TEXT: usize = 128;
 
 /// How a tenant's numbers are read: its country, for numbers without a country code.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,46 @@ pub struct StoredForms {
     /// Values whose parts come in this order with anything between them. The first part starts
     /// the value and the last ends it: for servers that compare plain strings.
     pub patterns: Vec<Vec<String>>,
+}
+
+/// Which stored forms of a number a search finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matching {
+    /// All that can be read: nothing is searched, all numbers were read beforehand.
+    Everything,
+    /// [`StoredForms::exact`].
+    Exact,
+    /// [`StoredForms::patterns`].
+    Patterns,
+}
+
+impl StoredForms {
+    /// Whether a search for these forms finds an entry that holds `value`.
+    #[must_use]
+    pub fn find(&self, value: &str, matching: Matching) -> bool {
+        match matching {
+            Matching::Everything => true,
+            // As a filter is made: what has no whole values is searched by patterns.
+            Matching::Exact if !self.exact.is_empty() => {
+                let plain: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+                self.exact.iter().any(|form| form.eq_ignore_ascii_case(&plain))
+            }
+            Matching::Exact | Matching::Patterns => {
+                self.patterns.iter().any(|parts| fits(parts, value))
+            }
+        }
+    }
+}
+
+/// Whether `value` is these parts in this order, with anything between them.
+fn fits(parts: &[String], value: &str) -> bool {
+    let [first, middle @ .., last] = parts else { return parts.iter().any(|part| part == value) };
+    let Some(mut rest) = value.strip_prefix(first.as_str()) else { return false };
+    for part in middle {
+        let Some(at) = rest.find(part.as_str()) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last.as_str())
 }
 
 impl NumberingPlan {
@@ -64,17 +104,22 @@ impl NumberingPlan {
 
     /// Parses by the country's own rules, and reads a leading `00` as `+` even where the country's
     /// own international prefix is another, because equipment writes it so everywhere.
-    fn parse(self, text: &str) -> Option<Parsed> {
-        let own = PHONE_NUMBER_UTIL.parse_and_keep_raw_input(text, Some(self.country)).ok();
+    pub(super) fn parse(self, text: &str) -> Option<Parsed> {
+        self.try_parse(text).ok()
+    }
+
+    /// The same, and why there is no number.
+    pub(super) fn try_parse(self, text: &str) -> Result<Parsed, ParseError> {
+        let own = PHONE_NUMBER_UTIL.parse_and_keep_raw_input(text, Some(self.country));
         let compact: String = text.chars().filter(|c| !is_separator(*c)).collect();
         let Some(international) = compact.strip_prefix("00") else { return own };
-        let dialled_abroad = own.as_ref().is_some_and(|number| {
+        let dialled_abroad = own.as_ref().is_ok_and(|number| {
             number.country_code_source() == CountryCodeSource::FromNumberWithIdd
         });
         if dialled_abroad {
             return own;
         }
-        PHONE_NUMBER_UTIL.parse_and_keep_raw_input(format!("+{international}"), None).ok()
+        PHONE_NUMBER_UTIL.parse_and_keep_raw_input(format!("+{international}"), None)
     }
 
     /// The forms `number` may be stored in: international always, national where the number is of
@@ -243,9 +288,23 @@ mod tests {
         assert!(forms.exact.contains(&"+4532123456".to_owned()));
         assert!(forms.exact.iter().all(|form| form.contains("45")), "{:?}", forms.exact);
         for stored in ["+45 32 12 34 56", "00 45 32-12-34-56", "(+45) 32123456", "+(45)32123456"] {
-            assert!(found_by_pattern(&forms, stored), "{stored}");
-            assert!(found_by_equality(&forms, stored), "{stored}");
+            assert!(forms.find(stored, Matching::Patterns), "{stored}");
+            assert!(forms.find(stored, Matching::Exact), "{stored}");
         }
+    }
+
+    #[test]
+    fn a_form_with_dots_is_found_by_patterns_only() {
+        let number = sweden().read_stored("070.123.45.67").expect("a number");
+        let forms = sweden().stored_forms(&number);
+        assert!(!forms.find("070.123.45.67", Matching::Exact));
+        assert!(forms.find("070.123.45.67", Matching::Patterns));
+        assert!(forms.find("0046701234567", Matching::Exact));
+        assert!(!forms.find("0046701234568", Matching::Patterns));
+        assert!(forms.find("tel:+46701234567", Matching::Everything));
+        let extended = sweden().read_stored("+46 8 123 456 78 ext. 12").expect("a number");
+        let forms = sweden().stored_forms(&extended);
+        assert!(forms.find("+46 8 123 456 78 ext. 12", Matching::Exact));
     }
 
     #[test]
@@ -263,25 +322,6 @@ mod tests {
                 assert!(pattern.iter().all(|part| !part.is_empty()), "{country} {pattern:?}");
             }
         }
-    }
-
-    /// Whether `value` would be found by `forms` on a server that compares plain strings.
-    fn found_by_pattern(forms: &StoredForms, value: &str) -> bool {
-        forms.patterns.iter().any(|parts| {
-            let Some(mut rest) = value.strip_prefix(parts[0].as_str()) else { return false };
-            let (last, middle) = parts[1..].split_last().expect("digits follow");
-            for part in middle {
-                let Some(at) = rest.find(part.as_str()) else { return false };
-                rest = &rest[at + part.len()..];
-            }
-            rest.ends_with(last.as_str())
-        })
-    }
-
-    /// Whether `value` would be found by `forms` where blanks and hyphens are ignored.
-    fn found_by_equality(forms: &StoredForms, value: &str) -> bool {
-        let plain: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-        forms.exact.contains(&plain)
     }
 
     proptest! {
@@ -311,8 +351,8 @@ mod tests {
             let number = sweden().read_stored(&format!("+46{national}")).expect("possible");
             prop_assert_eq!(sweden().read_stored(&stored), Some(number.clone()), "{}", stored);
             let forms = sweden().stored_forms(&number);
-            prop_assert!(found_by_equality(&forms, &stored), "{}", stored);
-            prop_assert!(found_by_pattern(&forms, &stored), "{}", stored);
+            prop_assert!(forms.find(&stored, Matching::Exact), "{}", stored);
+            prop_assert!(forms.find(&stored, Matching::Patterns), "{}", stored);
         }
 
         #[test]

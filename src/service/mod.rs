@@ -4,6 +4,7 @@
 pub mod call_in;
 pub mod flood;
 pub mod login;
+pub mod survey;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::samba::{self, Samba};
 
+mod check_directory;
 mod groups;
 mod logins;
 mod lookup;

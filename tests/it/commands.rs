@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::gateway::{Gateway, clients, folder, ldap_tenant, sections, sha256, wait_until};
 use crate::slapd::Slapd;
 
+mod check_directory;
 mod demo;
 
 /// Runs the program to its end.
@@ -211,6 +212,58 @@ fn lookup_asks_the_directory_server_and_says_what_is_wrong_with_it() {
     assert!(said.contains(&slapd.url()) && said.contains("connect"), "{said}");
 }
 
+#[test]
+fn lookup_explains_each_step_down_to_the_audit_trails_reason() {
+    let slapd = Slapd::builder().users(0).without_log().start();
+    let folder = folder();
+    let lookup = |more: &str, arguments: &[&str]| {
+        let tenant = ldap_tenant("t1", &[&slapd.url()], more);
+        let path = write(folder.path(), &format!("{}{tenant}{}", sections(""), clients()));
+        let output = dialpass(&[&["lookup", "--config", &path], arguments].concat());
+        (output.status.code(), stdout(&output))
+    };
+    let (status, said) = lookup("", &["\"Anna\" <sip:0701234567@pbx.example.com>"]);
+    assert_eq!(status, Some(0), "{said}");
+    for part in [
+        "read as    +46701234567",
+        "the address in angle brackets, not the display name",
+        "scheme \"sip\"",
+        "by the tenant's country",
+        "search     ou=people,dc=example,dc=com and all below",
+        "(mobile=+46701234567)",
+        "attributes entryUUID uid userAccountControl mobile telephoneNumber",
+        "anna (uid=anna,ou=people,dc=example,dc=com)",
+        "mobile \"+46 70-123 45 67\" is this number",
+        "verdict    anna would get a code",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let group = "required_group = \"cn=otp,ou=groups,dc=example,dc=com\"";
+    let barred = "excluded_group = \"cn=barred,ou=groups,dc=example,dc=com\"";
+    let pins = "ambiguous = \"pin\"\npin_attribute = \"employeeNumber\"";
+    for (more, arguments, status, says) in [
+        (group, &["+46701234567"] as &[&str], 0, "anna would get a code"),
+        (group, &["+46812345678"], 0, "fia would get a code"),
+        (group, &["+46704445566"], 1, "refused, disabled: diana is disabled"),
+        (group, &["+46701000001"], 1, "refused, not_in_required_group: form1"),
+        (barred, &["+46705556677"], 1, "refused, in_excluded_group: erik"),
+        ("", &["+46703334455"], 1, "refused, number_ambiguous: more than one"),
+        ("", &["+46709999999"], 1, "and more, or one that cannot be used"),
+        ("", &["+46709090909"], 1, "refused, number_unknown: nobody has this number"),
+        ("", &["anonymous"], 1, "refused, number_withheld"),
+        ("", &["hello"], 1, "refused, number_unparseable"),
+        (pins, &["+46703334455"], 1, "no PIN was keyed"),
+        (pins, &["+46703334455", "--pin", "2222"], 0, "cecilia would get a code"),
+        (pins, &["+46703334455", "--pin", "3333"], 1, "not exactly one of them has the PIN"),
+        (pins, &["+46703334455", "--pin", "x"], 78, ""),
+    ] {
+        let (ended, said) = lookup(more, arguments);
+        assert_eq!(ended, Some(status), "{more} {arguments:?}: {said}");
+        assert!(said.contains(says), "{says} in {said}");
+        assert!(!said.contains("2222") && !said.contains("1111"), "PINs stay hidden: {said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn development_certificates_serve_and_name_a_client() {
     let folder = folder();
@@ -272,8 +325,16 @@ fn each_command_has_help_and_wrong_arguments_end_with_2() {
     let help = dialpass(&["--help"]);
     assert!(help.status.success());
     let help = stdout(&help);
-    let commands =
-        ["serve", "demo", "check-config", "lookup", "new-secret", "hash-password", "dev-certs"];
+    let commands = [
+        "serve",
+        "demo",
+        "check-config",
+        "check-directory",
+        "lookup",
+        "new-secret",
+        "hash-password",
+        "dev-certs",
+    ];
     for command in commands {
         assert!(help.contains(command), "{command}: {help}");
         let output = dialpass(&[command, "--help"]);

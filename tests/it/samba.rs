@@ -169,6 +169,33 @@ impl Samba {
         self.modify(&people::new_password(dn, password));
     }
 
+    /// Adds to an entry's rights, in the words of [MS-DTYP] 2.5.1: `(OD;;WP;GUID;;PS)`.
+    pub fn add_rights(&self, dn: &str, sddl: &str) {
+        let at = self.shell.folder().display();
+        self.shell.run(&format!(
+            "samba-tool dsacl set -H {at}/dc/private/sam.ldb -s {at}/smb.conf --objectdn='{dn}' \
+             --sddl='{sddl}'"
+        ));
+    }
+
+    /// Whether this person may set an attribute of their own entry.
+    pub fn may_set(&self, dn: &str, attribute: &str, value: &str) -> bool {
+        let name = dn.split(['=', ',']).nth(1).expect("a DN");
+        let path = self.shell.folder().join("own.ldif");
+        let ldif =
+            format!("dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n");
+        fs::write(&path, ldif).expect("the folder can be written");
+        let output = Command::new("ldapmodify")
+            .env("LDAPTLS_CACERT", self.ca_pem())
+            .args(["-x", "-H", &self.ldaps_url(), "-D", dn, "-w", &password_of(name)])
+            .stdin(File::open(&path).expect("it was written"))
+            .output()
+            .expect("ldapmodify is installed (ldap-utils)");
+        // 50 is insufficientAccessRights; anything else is no answer.
+        assert!(matches!(output.status.code(), Some(0 | 50)), "{output:?}");
+        output.status.success()
+    }
+
     /// Puts an entry into a group of [`STAFF`].
     pub fn join(&self, group: &str, member: &str) {
         let group = format!("CN={group},{STAFF}");

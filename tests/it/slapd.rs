@@ -32,6 +32,8 @@ pub struct SlapdBuilder {
     log: bool,
     hidden: Option<&'static str>,
     policy: bool,
+    settings: String,
+    before: String,
 }
 
 impl SlapdBuilder {
@@ -64,6 +66,19 @@ impl SlapdBuilder {
     /// set a new one.
     pub fn with_password_policy(mut self) -> Self {
         self.policy = true;
+        self
+    }
+
+    /// With this line of `slapd.conf` for the database, before its last access rule.
+    pub fn setting(mut self, line: &'static str) -> Self {
+        self.settings.extend([line, "\n"]);
+        self
+    }
+
+    /// With the service account's right to read the server's configuration.
+    pub fn showing_config(mut self) -> Self {
+        self.before =
+            format!("database config\naccess to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n");
         self
     }
 
@@ -104,7 +119,15 @@ impl Slapd {
 
     /// To make another.
     pub fn builder() -> SlapdBuilder {
-        SlapdBuilder { users: 300, tls: true, log: true, hidden: None, policy: false }
+        SlapdBuilder {
+            users: 300,
+            tls: true,
+            log: true,
+            hidden: None,
+            policy: false,
+            settings: String::new(),
+            before: String::new(),
+        }
     }
 
     /// Its address in clear, where it also offers StartTLS.
@@ -259,6 +282,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
     }
     let hidden = builder.hidden.map(|names| format!("access to attrs={names} by * none\n"));
     let hidden = hidden.unwrap_or_default();
+    let (before, settings) = (&builder.before, &builder.settings);
     let (policy_module, policy) = if builder.policy {
         (
             "moduleload ppolicy\n",
@@ -280,6 +304,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          moduleload back_mdb\n\
          {certificates}\
          {policy_module}\
+         {before}\
          database mdb\n\
          suffix {SUFFIX}\n\
          rootdn {ADMIN_DN}\n\
@@ -291,6 +316,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          access to attrs=userPassword by anonymous auth by * none\n\
          {policy}\
          {hidden}\
+         {settings}\
          access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
     );
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");

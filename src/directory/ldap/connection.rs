@@ -153,7 +153,11 @@ impl Connector {
         stream.into_std()
     }
 
-    async fn bind_as_service(&self, connection: &Connection) -> Result<(), ConnectError> {
+    /// Has the connection be the service account's.
+    pub(super) async fn bind_as_service(
+        &self,
+        connection: &Connection,
+    ) -> Result<(), ConnectError> {
         if self.settings.bind_dn.is_empty() {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use super::settings::LdapSettings;
 use crate::domain::user::{NumberValue, Pin, User, UserId};
 
 /// Active Directory's account flags ([MS-ADTS] 2.2.16).
-const ACCOUNT_CONTROL: &str = "userAccountControl";
+pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";
 /// The flag of [`ACCOUNT_CONTROL`] that disables an account.
 const ACCOUNT_DISABLED: i64 = 2;
 
@@ -52,7 +52,7 @@ pub(super) fn attributes(settings: &LdapSettings) -> Vec<String> {
 }
 
 /// The values of one attribute, as bytes: whether a value is also UTF-8 may be chance.
-fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
+pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
     let named = |key: &str| names(key, attribute);
     let text = entry.attrs.iter().filter(|(key, _)| named(key));
     let binary = entry.bin_attrs.iter().filter(|(key, _)| named(key));

@@ -17,6 +17,7 @@ mod domains;
 mod entry;
 mod filter;
 mod groups;
+mod inspection;
 mod names;
 mod pace;
 mod refusal;
@@ -35,6 +36,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
 pub use self::filter::{FilterError, check_filter};
+pub use self::inspection::LdapInspection;
 pub use self::settings::{
     AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapSettings, Lookup,

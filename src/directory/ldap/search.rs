@@ -207,7 +207,7 @@ async fn run(mut ldap: Ldap, query: &Query, limit: Instant) -> Result<Found, Sea
 }
 
 /// Whether it is a referral or an intermediate message, not an entry.
-fn is_aside(entry: &ResultEntry) -> bool {
+pub(super) fn is_aside(entry: &ResultEntry) -> bool {
     entry.is_ref() || entry.is_intermediate()
 }
 

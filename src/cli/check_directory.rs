@@ -1,0 +1,156 @@
+//! `check-directory`: the report an administrator wants before going live. It is gathered here;
+//! what it says is decided in [`crate::service::survey`], how it looks in the modules below.
+
+mod csv;
+mod table;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::runtime::Handle;
+
+use super::{Ended, chosen, source};
+use crate::app;
+use crate::config::{DirectoryConfig, TenantConfig};
+use crate::directory::inspection::{Inspection, InspectionError, PeopleRead, Severity, Step};
+use crate::service::survey::{Report, Survey, SurveyRules, report};
+
+/// After how many people the count on the terminal moves.
+const SHOW_EVERY: usize = 500;
+
+/// How the report is printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// One object.
+    Json,
+    /// A header, then a line for each example of each finding, and for each step on each server.
+    Csv,
+}
+
+/// What `check-directory` is given.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The tenant; needed where there are several.
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// How the report is printed.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Most examples of each kind of finding; counts are always of all.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    examples: usize,
+    /// Leave out whether people may write their own numbers: it was checked otherwise.
+    #[arg(long)]
+    skip_write_check: bool,
+}
+
+/// Severities as exit statuses; 2 is clap's for wrong arguments.
+const fn status(severity: Severity) -> u8 {
+    match severity {
+        Severity::Good | Severity::Information => 0,
+        Severity::Warning => 1,
+        Severity::Error => 3,
+    }
+}
+
+pub(super) async fn run(arguments: Arguments) -> Ended {
+    let source = source(arguments.config.clone());
+    let config = source.load()?;
+    let tenant = chosen(&config, arguments.tenant.as_deref(), &source.path)?;
+    let inspection = app::inspection(&source, tenant, &Handle::current())?;
+    let report = gather(inspection, tenant, &arguments).await;
+    let printed = match arguments.format {
+        Format::Table => table::print(&report),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?;
+            format!("{json}\n").into_bytes()
+        }
+        Format::Csv => csv::print(&report).map_err(anyhow::Error::from)?,
+    };
+    // A reader that has seen enough (`| head`) is no failure.
+    let mut stdout = std::io::stdout().lock();
+    drop(stdout.write_all(&printed).and_then(|()| stdout.flush()));
+    Ok(ExitCode::from(status(report.severity)))
+}
+
+async fn gather(
+    inspection: Arc<dyn Inspection>,
+    tenant: &TenantConfig,
+    arguments: &Arguments,
+) -> Report {
+    let progress = progress();
+    progress.set_message("asking the servers");
+    let servers = inspection.check_servers().await;
+
+    let mut survey = Survey::new(rules(tenant, &*inspection, arguments.examples));
+    progress.set_message("reading people");
+    let read = inspection
+        .read_people(&mut |person| {
+            survey.add(person);
+            if survey.people().is_multiple_of(SHOW_EVERY) {
+                progress.set_message(format!("reading people: {}", survey.people()));
+            }
+        })
+        .await;
+    let (complete, notes) = notes(read);
+    let self_write = if arguments.skip_write_check || survey.people() == 0 {
+        None
+    } else {
+        let sample = survey.sample();
+        progress.set_message(format!("reading the rights of {} people", sample.len()));
+        Some(inspection.self_write(&sample).await)
+    };
+    let nobody_read = !complete && survey.people() == 0;
+    let (counts, mut findings) = survey.finish(complete);
+    if nobody_read {
+        findings.clear();
+    }
+    progress.finish_and_clear();
+    let people = (!nobody_read).then_some(counts);
+    report(tenant.id.to_string(), servers, people, &notes, findings, self_write)
+}
+
+/// Whether everybody was read, and what is to be said of that.
+fn notes(read: Result<PeopleRead, InspectionError>) -> (bool, Vec<Step>) {
+    match read {
+        Ok(read) => (read.complete, read.notes),
+        Err(error) => {
+            (false, vec![Step::bad("read_people", Severity::Error, error.detail, error.hint)])
+        }
+    }
+}
+
+fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) -> SurveyRules {
+    SurveyRules {
+        plan: tenant.caller_ids.numbering,
+        matching: inspection.matching(),
+        ambiguity: tenant.ambiguity,
+        attributes: match &tenant.directory {
+            DirectoryConfig::File(_) => vec!["numbers".to_owned()],
+            DirectoryConfig::Ldap(ldap) => ldap.phone_attributes.clone(),
+        },
+        examples,
+    }
+}
+
+/// A sign of life on standard error, where somebody watches.
+fn progress() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}

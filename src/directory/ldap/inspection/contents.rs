@@ -1,0 +1,313 @@
+//! What a server lets the service account see: base DNs, people, each attribute, and a person by
+//! their number as a call would find them.
+
+use ldap3::SearchEntry;
+use tokio::time::Instant;
+
+use super::super::entry::{self, ACCOUNT_CONTROL};
+use super::super::filter;
+use super::LdapInspection;
+use super::reader::{Reader, Search};
+use super::servers::{Product, millis};
+use crate::directory::inspection::{Inspection as _, Severity, Step};
+use crate::directory::ldap::settings::Profile;
+
+/// How many people are read to see which attributes the service account may read.
+const SAMPLE: i32 = 200;
+/// From how many milliseconds on a search by number is worth a word, on a server that answers
+/// other questions ten times as fast.
+const SLOW: u128 = 100;
+
+impl LdapInspection {
+    pub(super) async fn check_contents(
+        &self,
+        reader: &mut Reader,
+        product: &Product,
+        steps: &mut Vec<Step>,
+    ) {
+        steps.extend(self.profile_step(product));
+        let mut people = Vec::new();
+        let begun = Instant::now();
+        let bases = &self.settings.base_dns;
+        for base in bases {
+            let step = base_step(reader, base).await;
+            let usable = step.severity < Severity::Error;
+            steps.push(step);
+            if usable {
+                steps.push(self.search_step(reader, base, &mut people).await);
+            }
+        }
+        let settings = &self.settings;
+        for (key, group) in [
+            ("required_group", &settings.required_group),
+            ("excluded_group", &settings.excluded_group),
+        ] {
+            if let Some(group) = group {
+                steps.push(self.group_step(reader, key, group).await);
+            }
+        }
+        let usual = millis(begun) / (2 * bases.len().max(1) as u128);
+        if people.is_empty() {
+            return;
+        }
+        self.check_attributes(reader, product, &people, steps).await;
+        steps.extend(self.find_step(reader, &people, usual).await);
+    }
+
+    /// Active Directory set up as another server, or the other way round.
+    fn profile_step(&self, product: &Product) -> Option<Step> {
+        match (product.active_directory, self.settings.profile) {
+            (true, Profile::ActiveDirectory) => {
+                Some(Step::good("profile", "the server is Active Directory, or Samba as one"))
+            }
+            (true, Profile::OpenLdap) => Some(Step::bad(
+                "profile",
+                Severity::Warning,
+                "the server is Active Directory, and profile is \"openldap\"",
+                "set profile = \"active-directory\"",
+            )),
+            (false, Profile::ActiveDirectory) => Some(Step::bad(
+                "profile",
+                Severity::Warning,
+                "the server is not Active Directory, and profile is \"active-directory\"",
+                "set profile = \"openldap\"",
+            )),
+            (false, Profile::OpenLdap) => None,
+        }
+    }
+
+    /// Whether a group that the tenant names is there: a wrong one lets nobody in, or everybody.
+    async fn group_step(&self, reader: &mut Reader, key: &str, group: &str) -> Step {
+        let check = |detail: String| {
+            let hint = format!("check {key}, and let the service account read the group");
+            Step::bad("group", Severity::Error, detail, hint)
+        };
+        match reader.entry(group, &["member", "uniqueMember"]).await {
+            Err(error) => check(format!("{key}: {error}")),
+            Ok(None) => check(format!("{key} {group} does not exist, or may not be seen")),
+            Ok(Some(entry)) if entry.attrs.is_empty() && entry.bin_attrs.is_empty() => Step::bad(
+                "group",
+                Severity::Warning,
+                format!("{key} {group} has no members, or they may not be seen"),
+                "let the service account search and read member and uniqueMember",
+            ),
+            Ok(Some(_)) => Step::good("group", format!("{key} {group} is there")),
+        }
+    }
+
+    /// Finds a few people, and adds them to `people`.
+    async fn search_step(
+        &self,
+        reader: &mut Reader,
+        base: &str,
+        people: &mut Vec<SearchEntry>,
+    ) -> Step {
+        let attributes = self.attributes();
+        let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
+        let search = Search::below(base, &self.settings.user_filter, &attributes, SAMPLE);
+        let answer = match reader.ask(search).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return Step::bad("search", Severity::Error, error.to_string(), "try again");
+            }
+        };
+        if !matches!(answer.code, 0 | 4) {
+            return Step::bad(
+                "search",
+                Severity::Error,
+                format!(
+                    "people below {base} could not be searched (result code {}: {})",
+                    answer.code,
+                    answer.text.trim()
+                ),
+                "check user_filter and the service account's rights",
+            );
+        }
+        let found = answer.entries.len();
+        people.extend(answer.entries);
+        if found == 0 {
+            return Step::bad(
+                "search",
+                Severity::Error,
+                format!("nobody below {base} matches {}", self.settings.user_filter),
+                "check user_filter, base_dn and what the service account may see",
+            );
+        }
+        let more = if answer.code == 4 { " or more" } else { "" };
+        Step::good("search", format!("people below {base}: {found}{more}"))
+    }
+
+    async fn check_attributes(
+        &self,
+        reader: &mut Reader,
+        product: &Product,
+        people: &[SearchEntry],
+        steps: &mut Vec<Step>,
+    ) {
+        let settings = &self.settings;
+        for (key, attribute) in [
+            ("id_attribute", &settings.id_attribute),
+            ("username_attribute", &settings.username_attribute),
+        ] {
+            let have = having(people, attribute);
+            steps.push(if have == people.len() {
+                Step::good("attribute", format!("{attribute} ({key}) can be read"))
+            } else {
+                let severity = if have == 0 { Severity::Error } else { Severity::Warning };
+                Step::bad(
+                    "attribute",
+                    severity,
+                    format!("{attribute} ({key}) is there for {have} of {} people", people.len()),
+                    format!("check {key}, and let the service account read {attribute}"),
+                )
+            });
+        }
+        if product.active_directory && having(people, ACCOUNT_CONTROL) == 0 {
+            steps.push(Step::bad(
+                "attribute",
+                Severity::Warning,
+                format!("{ACCOUNT_CONTROL} cannot be read: disabled people are taken for enabled"),
+                "let the service account read it",
+            ));
+        }
+        let mut readable = 0;
+        for attribute in &settings.phone_attributes {
+            let step = self.phone_step(reader, attribute, people).await;
+            readable += usize::from(step.severity == Severity::Good);
+            steps.push(step);
+        }
+        if readable == 0 {
+            steps.push(Step::bad(
+                "attribute",
+                Severity::Error,
+                "not one phone attribute can be read, so no caller is known",
+                "let the service account search and read the phone attributes",
+            ));
+        }
+    }
+
+    /// Whether a phone attribute can be read, by those who have it.
+    async fn phone_step(
+        &self,
+        reader: &mut Reader,
+        attribute: &str,
+        people: &[SearchEntry],
+    ) -> Step {
+        if having(people, attribute) > 0 {
+            return Step::good("attribute", format!("{attribute} can be read"));
+        }
+        let filter = format!("(&{}({attribute}=*))", self.settings.user_filter);
+        for base in &self.settings.base_dns {
+            let asked = [attribute];
+            let search = Search::below(base, &filter, &asked, 1);
+            let Ok(answer) = reader.ask(search).await else { continue };
+            if having(&answer.entries, attribute) > 0 {
+                return Step::good("attribute", format!("{attribute} can be read"));
+            }
+            if !answer.entries.is_empty() {
+                return Step::bad(
+                    "attribute",
+                    Severity::Error,
+                    format!("{attribute} can be searched, but not read"),
+                    format!("let the service account read {attribute}"),
+                );
+            }
+        }
+        Step::bad(
+            "attribute",
+            Severity::Warning,
+            format!("nobody has {attribute}, as far as the service account may see"),
+            format!(
+                "let the service account search and read {attribute}, or take it out of \
+                 phone_attributes"
+            ),
+        )
+    }
+
+    /// Finds one of `people` by their number, as a call does; nothing if none has one.
+    async fn find_step(
+        &self,
+        reader: &mut Reader,
+        people: &[SearchEntry],
+        usual: u128,
+    ) -> Option<Step> {
+        let settings = &self.settings;
+        let (dn, number) = people.iter().find_map(|person| {
+            let user = entry::read(person, settings, None).ok()?;
+            let mut numbers = user.numbers.iter();
+            let found = numbers.find_map(|value| {
+                let number = settings.plan.read_stored(&value.text)?;
+                let forms = settings.plan.stored_forms(&number);
+                forms.find(&value.text, self.matching()).then_some(number)
+            })?;
+            Some((&person.dn, found))
+        })?;
+        let filter = filter::by_number(
+            &settings.user_filter,
+            &settings.phone_attributes,
+            &number,
+            settings.plan,
+            settings.number_match,
+        );
+        let begun = Instant::now();
+        let mut found = false;
+        for base in &self.settings.base_dns {
+            let search = Search::below(base, &filter, &["1.1"], settings.size_limit);
+            if let Ok(answer) = reader.ask(search).await {
+                found |= answer.code == 4 || answer.entries.iter().any(|entry| entry.dn == *dn);
+            }
+        }
+        let took = millis(begun);
+        Some(if !found {
+            Step::bad(
+                "find",
+                Severity::Error,
+                format!("{dn} is not found by their own number"),
+                "let the service account search the phone attributes, not only read them; check \
+                 number_match",
+            )
+        } else if took >= SLOW && took > 10 * usual {
+            Step::bad(
+                "find",
+                Severity::Warning,
+                format!("one person was found by their number, in {took} ms"),
+                "have the server index the phone attributes: OpenLDAP `olcDbIndex: \
+                 mobile,telephoneNumber eq`",
+            )
+        } else {
+            Step::good("find", format!("one person was found by their number, in {took} ms"))
+        })
+    }
+}
+
+/// How many of them have a value of this attribute.
+fn having(people: &[SearchEntry], attribute: &str) -> usize {
+    people.iter().filter(|person| !entry::values(person, attribute).is_empty()).count()
+}
+
+async fn base_step(reader: &mut Reader, base: &str) -> Step {
+    match reader.ask(Search::of_entry(base, &["1.1"])).await {
+        Ok(answer) if answer.code == 0 && !answer.entries.is_empty() => {
+            Step::good("base", format!("{base} is there"))
+        }
+        // Some servers hide the base itself, and show what is below.
+        Ok(answer) if answer.code == 0 => Step::bad(
+            "base",
+            Severity::Information,
+            format!("{base} itself is hidden from the service account"),
+            "",
+        ),
+        Ok(answer) => Step::bad(
+            "base",
+            Severity::Error,
+            format!("{base} cannot be read (result code {}: {})", answer.code, answer.text.trim()),
+            match answer.code {
+                32 => "check base_dn, and that the service account may see it",
+                10 => "this server refers to others for it: check base_dn, or ask those",
+                34 => "base_dn is not a DN",
+                _ => "check base_dn and the service account's rights",
+            },
+        ),
+        Err(error) => Step::bad("base", Severity::Error, error.to_string(), "try again"),
+    }
+}

@@ -1,0 +1,113 @@
+//! What an administrator is told of a tenant's LDAP servers before going live:
+//! [`LdapInspection`] connects as the service would, over connections of its own that end with
+//! each question. Nothing here marks a server down, and nothing is logged.
+
+mod access_rules;
+mod contents;
+mod people;
+mod reader;
+mod security_descriptor;
+mod servers;
+mod writers;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+
+use self::reader::Reader;
+use super::connection::{ConnectError, Connector};
+use super::entry;
+use super::filter;
+use super::settings::{LdapSettings, Lookup, NumberMatch, ServerUrl};
+use crate::directory::inspection::{
+    ExplainedSearch, Inspection, InspectionError, PeopleRead, Person, SelfWrite, ServerReport,
+};
+use crate::domain::clock::Clock;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::stored_number::Matching;
+
+/// A tenant's LDAP directory, to be looked at.
+pub struct LdapInspection {
+    settings: Arc<LdapSettings>,
+    clock: Arc<dyn Clock>,
+}
+
+impl LdapInspection {
+    /// Connects to nothing yet. The clock is for certificates, which expire.
+    #[must_use]
+    pub fn new(settings: LdapSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { settings: Arc::new(settings), clock }
+    }
+
+    fn connector(&self, url: &ServerUrl) -> Connector {
+        Connector::new(url.clone(), Arc::clone(&self.settings))
+    }
+
+    /// What a search reads of an entry.
+    fn attributes(&self) -> Vec<String> {
+        entry::attributes(&self.settings)
+    }
+
+    /// A connection to the first server that takes one, and its name.
+    async fn reader(&self) -> Result<(String, Reader), InspectionError> {
+        let mut last = None;
+        for url in &self.settings.servers {
+            match self.connector(url).open_as_service().await {
+                Ok(connection) => {
+                    let reader = Reader::new(connection, self.settings.timeout);
+                    return Ok((url.to_string(), reader));
+                }
+                Err(error) => last = Some((url, error)),
+            }
+        }
+        let detail = last.map_or_else(
+            || "no server is configured".to_owned(),
+            |(url, error): (_, ConnectError)| format!("{url}: {error}"),
+        );
+        let hint = "see what is said of each server".to_owned();
+        Err(InspectionError { detail: format!("nobody could be read: {detail}"), hint })
+    }
+}
+
+#[async_trait]
+impl Inspection for LdapInspection {
+    async fn check_servers(&self) -> Vec<ServerReport> {
+        join_all(self.settings.servers.iter().map(|url| self.check_server(url))).await
+    }
+
+    async fn read_people(
+        &self,
+        each: &mut (dyn FnMut(Person) + Send),
+    ) -> Result<PeopleRead, InspectionError> {
+        self.read_everybody(each).await
+    }
+
+    async fn self_write(&self, people: &[String]) -> SelfWrite {
+        self.who_writes(people).await
+    }
+
+    fn matching(&self) -> Matching {
+        match (self.settings.lookup, self.settings.number_match) {
+            (Lookup::Index(_), _) => Matching::Everything,
+            (Lookup::Search, NumberMatch::Equality) => Matching::Exact,
+            (Lookup::Search, NumberMatch::Patterns) => Matching::Patterns,
+        }
+    }
+
+    fn explain_search(&self, number: &PhoneNumber) -> Option<ExplainedSearch> {
+        let settings = &self.settings;
+        Some(ExplainedSearch {
+            bases: settings.base_dns.clone(),
+            filter: filter::by_number(
+                &settings.user_filter,
+                &settings.phone_attributes,
+                number,
+                settings.plan,
+                settings.number_match,
+            ),
+            attributes: self.attributes(),
+            size_limit: settings.size_limit,
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! Reading everybody, a page at a time.
+
+use super::reader::{Answer, Reader, Search, page};
+use super::{LdapInspection, entry};
+use crate::directory::inspection::{InspectionError, PeopleRead, Person, Severity, Step};
+
+/// People in a page: what Active Directory sends at most.
+const PAGE: i32 = 1000;
+
+/// The report's word for steps about reading everybody.
+const READ: &str = "read_people";
+
+impl LdapInspection {
+    pub(super) async fn read_everybody(
+        &self,
+        each: &mut (dyn FnMut(Person) + Send),
+    ) -> Result<PeopleRead, InspectionError> {
+        let (server, mut reader) = self.reader().await?;
+        let mut read = PeopleRead { server, complete: true, notes: Vec::new() };
+        for base in &self.settings.base_dns {
+            self.read_base(base, &mut reader, each, &mut read).await?;
+        }
+        Ok(read)
+    }
+
+    async fn read_base(
+        &self,
+        base: &str,
+        reader: &mut Reader,
+        each: &mut (dyn FnMut(Person) + Send),
+        read: &mut PeopleRead,
+    ) -> Result<(), InspectionError> {
+        let attributes = self.attributes();
+        let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
+        let mut cookie = Vec::new();
+        loop {
+            let mut search = Search::below(base, &self.settings.user_filter, &attributes, 0);
+            search.controls = vec![page(PAGE, cookie)];
+            let answer = reader.ask(search).await.map_err(|error| InspectionError {
+                detail: format!("{} stopped while everybody was read: {error}", read.server),
+                hint: "try again; if it stays so, look into the server's own log".to_owned(),
+            })?;
+            for found in &answer.entries {
+                each(match entry::read(found, &self.settings, None) {
+                    Ok(user) => Person::User(user),
+                    Err(why) => {
+                        Person::Unusable { locator: found.dn.clone(), why: why.to_string() }
+                    }
+                });
+            }
+            if answer.code != 0 {
+                let note = self.cut_off(base, &answer);
+                read.complete = false;
+                read.notes.push(note);
+                return Ok(());
+            }
+            match answer.next_page {
+                Some(next) if !next.is_empty() => cookie = next,
+                Some(_) => return Ok(()),
+                None => {
+                    read.notes.push(Step::bad(
+                        READ,
+                        Severity::Warning,
+                        format!("{} sends no pages: everybody came in one answer", read.server),
+                        "nothing need be done; a large directory should have a server that pages \
+                         (RFC 2696)",
+                    ));
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// What is to be said of an answer that ended with an error.
+    fn cut_off(&self, base: &str, answer: &Answer) -> Step {
+        let account = &self.settings.bind_dn;
+        let (detail, hint) = match answer.code {
+            3 | 4 | 11 => (
+                format!(
+                    "the server ended the reading of {base} by a limit of its own (result code \
+                     {}); the counts below are of those read until then",
+                    answer.code
+                ),
+                format!(
+                    "let the service account read more, in OpenLDAP: limits dn.exact=\"{account}\" \
+                     size.prtotal=unlimited size.pr=1000; calls are not affected"
+                ),
+            ),
+            32 => (
+                format!("{base} does not exist there, or the service account may not see it"),
+                "check base_dn and the account's rights".to_owned(),
+            ),
+            code => (
+                format!("the server would not list {base} (result code {code}: {})", answer.text),
+                "check the service account's rights".to_owned(),
+            ),
+        };
+        Step::bad(READ, Severity::Warning, detail, hint)
+    }
+}

@@ -1,0 +1,179 @@
+//! Searches over one connection, one at a time, with whatever result they have. What is asked is
+//! elsewhere.
+
+use std::time::Duration;
+
+use ldap3::controls::{PagedResults, RawControl};
+use ldap3::{Ldap, LdapError, LdapResult, Scope, SearchEntry, SearchOptions};
+use tokio::time::timeout;
+
+use super::super::connection::Connection;
+use super::super::search::is_aside;
+
+/// The control by which results come in pages (RFC 2696).
+pub(super) const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+
+/// Longest wait for the next entry of an answer, at least: a report may take longer than a call.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One search.
+pub(super) struct Search<'a> {
+    pub base: &'a str,
+    pub scope: Scope,
+    pub filter: &'a str,
+    pub attributes: &'a [&'a str],
+    /// Most entries; 0 for all.
+    pub size_limit: i32,
+    pub controls: Vec<RawControl>,
+}
+
+impl<'a> Search<'a> {
+    /// Reads one entry.
+    pub(super) fn of_entry(dn: &'a str, attributes: &'a [&'a str]) -> Self {
+        let (scope, filter) = (Scope::Base, "(objectClass=*)");
+        Self { base: dn, scope, filter, attributes, size_limit: 1, controls: Vec::new() }
+    }
+
+    /// Searches everything below an entry.
+    pub(super) fn below(
+        base: &'a str,
+        filter: &'a str,
+        attributes: &'a [&'a str],
+        size_limit: i32,
+    ) -> Self {
+        Self { base, scope: Scope::Subtree, filter, attributes, size_limit, controls: Vec::new() }
+    }
+}
+
+/// What came of a search: entries, and how it ended.
+pub(super) struct Answer {
+    pub entries: Vec<SearchEntry>,
+    /// The result code (RFC 4511 appendix A).
+    pub code: u32,
+    pub text: String,
+    /// The cookie of the next page: empty after the last one, `None` from a server that does not
+    /// page.
+    pub next_page: Option<Vec<u8>>,
+}
+
+/// The connection broke, or there was no answer in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    #[error("the filter cannot be sent; check user_filter")]
+    Filter,
+    #[error("the connection broke: {0}")]
+    Lost(String),
+}
+
+impl From<LdapError> for ReadError {
+    fn from(error: LdapError) -> Self {
+        match error {
+            LdapError::FilterParsing => Self::Filter,
+            other => Self::Lost(other.to_string()),
+        }
+    }
+}
+
+/// A connection that is asked one thing after another.
+pub(super) struct Reader {
+    ldap: Ldap,
+    patience: Duration,
+    _connection: Connection,
+}
+
+impl Reader {
+    pub(super) fn new(connection: Connection, timeout: Duration) -> Self {
+        let ldap = connection.handle();
+        Self { ldap, patience: timeout.max(PATIENCE), _connection: connection }
+    }
+
+    /// Searches, and reads the whole answer.
+    pub(super) async fn ask(&mut self, search: Search<'_>) -> Result<Answer, ReadError> {
+        let options = SearchOptions::new().sizelimit(search.size_limit);
+        let stream = self
+            .ldap
+            .with_search_options(options)
+            .with_controls(search.controls)
+            .streaming_search(search.base, search.scope, search.filter, search.attributes.to_vec());
+        let silent = ReadError::TimedOut(self.patience);
+        let mut stream = timeout(self.patience, stream).await.map_err(|_| silent.clone())??;
+        let mut entries = Vec::new();
+        while let Some(entry) =
+            timeout(self.patience, stream.next()).await.map_err(|_| silent.clone())??
+        {
+            if !is_aside(&entry) {
+                entries.push(SearchEntry::construct(entry));
+            }
+        }
+        let result = stream.finish().await;
+        let next_page = cookie(&result);
+        Ok(Answer { entries, code: result.rc, text: result.text, next_page })
+    }
+
+    /// The entry of this DN; `None` if there is none, or this account may not see it.
+    pub(super) async fn entry(
+        &mut self,
+        dn: &str,
+        attributes: &[&str],
+    ) -> Result<Option<SearchEntry>, ReadError> {
+        Ok(self.ask(Search::of_entry(dn, attributes)).await?.entries.into_iter().next())
+    }
+}
+
+/// Asks for a page of results.
+pub(super) fn page(size: i32, cookie: Vec<u8>) -> RawControl {
+    PagedResults { size, cookie }.into()
+}
+
+fn cookie(result: &LdapResult) -> Option<Vec<u8>> {
+    let control = result.ctrls.iter().find(|control| control.1.ctype == PAGED_RESULTS)?;
+    read_cookie(control.1.val.as_deref()?)
+}
+
+/// The cookie in `SEQUENCE { size INTEGER, cookie OCTET STRING }`. The library's own reader
+/// panics where a server sends something else.
+fn read_cookie(value: &[u8]) -> Option<Vec<u8>> {
+    let (sequence, _) = element(value, 0x30)?;
+    let (_, rest) = element(sequence, 0x02)?;
+    let (cookie, _) = element(rest, 0x04)?;
+    Some(cookie.to_vec())
+}
+
+/// The content of the element that `bytes` begin with, and what follows it (BER, definite form).
+fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&[found, short], rest) = bytes.split_first_chunk::<2>()?;
+    let (length, rest) = if short < 0x80 {
+        (usize::from(short), rest)
+    } else {
+        let (digits, rest) = rest.split_at_checked(usize::from(short & 0x7f))?;
+        let long = digits.len() <= 4;
+        let length = digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
+        (if long { length } else { usize::MAX }, rest)
+    };
+    (found == tag).then(|| rest.split_at_checked(length)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_read_back_whatever_its_length() {
+        for length in [0, 1, 127, 128, 300, 70_000] {
+            let sent = vec![0xc0; length];
+            let control = page(500, sent.clone());
+            assert_eq!(read_cookie(&control.val.unwrap()), Some(sent), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let _ = read_cookie(&bytes);
+        }
+    }
+}

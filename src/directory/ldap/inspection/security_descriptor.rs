@@ -1,0 +1,332 @@
+//! Active Directory's access rights of one entry: reading a self-relative security descriptor
+//! ([MS-DTYP] 2.4.6), and deciding by it whether somebody may write an attribute ([MS-ADTS]
+//! 5.1.3.3). Where descriptors come from is elsewhere.
+//!
+//! The crate there is for it (`windows-sddl`) refuses a whole descriptor for one entry of a kind
+//! it does not know and for unused room at the end of a list, both of which Windows writes. What is
+//! needed here is little: the entries of one list, each with kind, flags, mask, GUID and SID.
+
+/// The right to write one attribute, or all (`ADS_RIGHT_DS_WRITE_PROP`).
+pub(super) const WRITE_PROPERTY: u32 = 0x0000_0020;
+/// The right to change the entry's rights: whoever has it can give themselves the other.
+pub(super) const WRITE_DAC: u32 = 0x0004_0000;
+/// The right to become the entry's owner, who may change its rights.
+pub(super) const WRITE_OWNER: u32 = 0x0008_0000;
+const GENERIC_ALL: u32 = 0x1000_0000;
+const GENERIC_WRITE: u32 = 0x4000_0000;
+
+const DACL_PRESENT: u16 = 0x0004;
+const SELF_RELATIVE: u16 = 0x8000;
+/// An entry that only counts for entries below ([MS-DTYP] 2.4.4.1).
+const INHERIT_ONLY: u8 = 0x08;
+const HAS_OBJECT_TYPE: u32 = 1;
+const HAS_INHERITED_OBJECT_TYPE: u32 = 2;
+
+/// A GUID as it is stored.
+pub(super) type Guid = [u8; 16];
+
+/// The bytes are no security descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a security descriptor")]
+pub(super) struct DescriptorError;
+
+/// The part of a security descriptor that says who may do what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Dacl {
+    /// There is none, so everybody may do everything.
+    Absent,
+    /// Decided by the first entry that speaks of somebody.
+    Entries(Vec<Ace>),
+}
+
+/// One entry of the list: lets somebody do something, or denies it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ace {
+    pub allows: bool,
+    pub mask: u32,
+    /// The attribute, set of attributes or class that it is about; all if there is none.
+    pub object: Option<Guid>,
+    /// Whom it is about.
+    pub sid: Vec<u8>,
+}
+
+impl Ace {
+    /// Whether it speaks of `right`, by its own name or by a general one.
+    fn covers(&self, right: u32) -> bool {
+        let general = match right {
+            WRITE_PROPERTY => GENERIC_ALL | GENERIC_WRITE,
+            _ => GENERIC_ALL,
+        };
+        self.mask & (right | general) != 0
+    }
+}
+
+/// Why somebody may write an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Grant<'a> {
+    /// The entry has no access list.
+    NoList,
+    /// By this entry of the list.
+    Ace(&'a Ace),
+}
+
+impl Dacl {
+    /// Reads a descriptor, of which only this list is looked at.
+    ///
+    /// Entries that never let anybody write here (for entries below, of other kinds) are left out.
+    ///
+    /// # Errors
+    /// [`DescriptorError`] if it is cut off or contradicts itself.
+    pub(super) fn read(descriptor: &[u8]) -> Result<Self, DescriptorError> {
+        let control = u16_at(descriptor, 2)?;
+        if descriptor.first() != Some(&1) || control & SELF_RELATIVE == 0 {
+            return Err(DescriptorError);
+        }
+        let at = usize::try_from(u32_at(descriptor, 16)?).map_err(|_| DescriptorError)?;
+        if control & DACL_PRESENT == 0 || at == 0 {
+            return Ok(Self::Absent);
+        }
+        let list = descriptor.get(at..).ok_or(DescriptorError)?;
+        let size = usize::from(u16_at(list, 2)?);
+        let count = u16_at(list, 4)?;
+        let mut rest = list.get(8..size).ok_or(DescriptorError)?;
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            let size = usize::from(u16_at(rest, 2)?);
+            let entry = rest.get(..size).filter(|entry| entry.len() >= 4).ok_or(DescriptorError)?;
+            entries.extend(ace(entry)?);
+            rest = &rest[size..];
+        }
+        Ok(Self::Entries(entries))
+    }
+
+    /// Why somebody who is all of `sids` may write an attribute that is known by any of `objects`
+    /// (its own GUID, that of its property set, those of the entry's classes); `None` if they may
+    /// not.
+    pub(super) fn lets_write(&self, sids: &[Vec<u8>], objects: &[Guid]) -> Option<Grant<'_>> {
+        let Self::Entries(entries) = self else { return Some(Grant::NoList) };
+        [WRITE_PROPERTY, WRITE_DAC, WRITE_OWNER].into_iter().find_map(|right| {
+            let first = entries.iter().find(|ace| {
+                let about = match ace.object {
+                    None => true,
+                    // Rights over the entry itself are never given by attribute.
+                    Some(object) => right == WRITE_PROPERTY && objects.contains(&object),
+                };
+                ace.covers(right) && about && sids.contains(&ace.sid)
+            })?;
+            first.allows.then_some(Grant::Ace(first))
+        })
+    }
+}
+
+/// Reads one entry, header included.
+fn ace(entry: &[u8]) -> Result<Option<Ace>, DescriptorError> {
+    let (kind, flags) = (entry[0], entry[1]);
+    // The kinds with a condition may hold or not: one that allows counts, one that denies does not.
+    let (allows, by_object) = match kind {
+        0x00 | 0x09 => (true, false),
+        0x05 | 0x0b => (true, true),
+        0x01 => (false, false),
+        0x06 => (false, true),
+        _ => return Ok(None),
+    };
+    let mask = u32_at(entry, 4)?;
+    let (mut at, mut object) = (8, None);
+    if by_object {
+        let present = u32_at(entry, 8)?;
+        at = 12;
+        if present & HAS_OBJECT_TYPE != 0 {
+            let guid = entry.get(at..at + 16).ok_or(DescriptorError)?;
+            object = Some(guid.try_into().map_err(|_| DescriptorError)?);
+            at += 16;
+        }
+        if present & HAS_INHERITED_OBJECT_TYPE != 0 {
+            at += 16;
+        }
+    }
+    let sid = entry.get(at..).ok_or(DescriptorError)?;
+    let parts = usize::from(*sid.get(1).ok_or(DescriptorError)?);
+    let sid = sid.get(..8 + 4 * parts).ok_or(DescriptorError)?.to_vec();
+    Ok((flags & INHERIT_ONLY == 0).then_some(Ace { allows, mask, object, sid }))
+}
+
+/// The bytes of a SID of the NT authority (`S-1-5-…`), or of another.
+pub(super) fn sid(authority: u8, parts: &[u32]) -> Vec<u8> {
+    let count = u8::try_from(parts.len()).expect("a SID has few parts");
+    let mut bytes = vec![1, count, 0, 0, 0, 0, 0, authority];
+    for part in parts {
+        bytes.extend(part.to_le_bytes());
+    }
+    bytes
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Result<u16, DescriptorError> {
+    let two = bytes.get(at..at + 2).and_then(|two| two.try_into().ok()).ok_or(DescriptorError)?;
+    Ok(u16::from_le_bytes(two))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Result<u32, DescriptorError> {
+    let four =
+        bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).ok_or(DescriptorError)?;
+    Ok(u32::from_le_bytes(four))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MOBILE: Guid = [1; 16];
+    const PERSONAL: Guid = [2; 16];
+    const OTHER: Guid = [3; 16];
+
+    fn principal_self() -> Vec<u8> {
+        sid(5, &[10])
+    }
+
+    fn ace_bytes(kind: u8, flags: u8, mask: u32, object: Option<Guid>, sid: &[u8]) -> Vec<u8> {
+        let mut body = mask.to_le_bytes().to_vec();
+        if matches!(kind, 5 | 6 | 0x0b) {
+            body.extend(u32::from(object.is_some()).to_le_bytes());
+            body.extend(object.iter().flatten());
+        }
+        body.extend(sid);
+        let size = u16::try_from(body.len() + 4).unwrap();
+        [vec![kind, flags], size.to_le_bytes().to_vec(), body].concat()
+    }
+
+    fn descriptor(aces: &[Vec<u8>]) -> Vec<u8> {
+        let entries = aces.concat();
+        // Room that nothing uses, as Windows leaves it.
+        let size = u16::try_from(8 + entries.len() + 4).unwrap();
+        let mut bytes = vec![1, 0];
+        bytes.extend((SELF_RELATIVE | DACL_PRESENT).to_le_bytes());
+        for offset in [0_u32, 0, 0, 20] {
+            bytes.extend(offset.to_le_bytes());
+        }
+        bytes.extend([4, 0]);
+        bytes.extend(size.to_le_bytes());
+        bytes.extend(u16::try_from(aces.len()).unwrap().to_le_bytes());
+        bytes.extend([0, 0]);
+        bytes.extend(entries);
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    fn may_write(aces: &[Vec<u8>]) -> bool {
+        let dacl = Dacl::read(&descriptor(aces)).unwrap();
+        dacl.lets_write(&[principal_self(), sid(1, &[0])], &[MOBILE, PERSONAL]).is_some()
+    }
+
+    fn allow(mask: u32, object: Option<Guid>) -> Vec<u8> {
+        ace_bytes(if object.is_some() { 5 } else { 0 }, 0, mask, object, &principal_self())
+    }
+
+    fn deny(object: Option<Guid>) -> Vec<u8> {
+        let kind = if object.is_some() { 6 } else { 1 };
+        ace_bytes(kind, 0, WRITE_PROPERTY, object, &principal_self())
+    }
+
+    #[test]
+    fn self_may_write_by_the_attribute_its_set_or_everything() {
+        for (mask, object) in [
+            (WRITE_PROPERTY, Some(MOBILE)),
+            (WRITE_PROPERTY | 0x10, Some(PERSONAL)),
+            (WRITE_PROPERTY, None),
+            (GENERIC_ALL, None),
+            (GENERIC_WRITE, None),
+            (WRITE_DAC, None),
+            (WRITE_OWNER, None),
+        ] {
+            assert!(may_write(&[allow(mask, object)]), "{mask:x} {object:?}");
+        }
+        for (mask, object) in [
+            (WRITE_PROPERTY, Some(OTHER)),
+            (0x10, Some(MOBILE)),
+            (0x10, None),
+            (WRITE_DAC, Some(MOBILE)),
+        ] {
+            assert!(!may_write(&[allow(mask, object)]), "{mask:x} {object:?}");
+        }
+        assert!(!may_write(&[]), "an empty list lets nobody do anything");
+    }
+
+    #[test]
+    fn the_first_entry_that_speaks_of_it_decides() {
+        let by_set = || allow(WRITE_PROPERTY, Some(PERSONAL));
+        assert!(!may_write(&[deny(Some(MOBILE)), by_set()]));
+        assert!(!may_write(&[deny(None), by_set()]));
+        assert!(may_write(&[by_set(), deny(Some(MOBILE))]), "an inherited denial comes too late");
+        assert!(may_write(&[deny(Some(OTHER)), by_set()]));
+    }
+
+    #[test]
+    fn entries_for_others_for_below_and_of_other_kinds_do_not_count() {
+        let other = sid(5, &[21, 1, 2, 3, 1104]);
+        assert!(!may_write(&[ace_bytes(0, 0, GENERIC_ALL, None, &other)]));
+        assert!(!may_write(&[ace_bytes(0, INHERIT_ONLY, GENERIC_ALL, None, &principal_self())]));
+        assert!(!may_write(&[ace_bytes(0x11, 0, GENERIC_ALL, None, &principal_self())]));
+        assert!(
+            may_write(&[vec![0x42, 0, 8, 0, 1, 2, 3, 4], allow(WRITE_PROPERTY, None)]),
+            "a kind that is not known is passed over"
+        );
+        assert!(may_write(&[ace_bytes(0, 0, WRITE_PROPERTY, None, &sid(1, &[0]))]), "Everyone");
+    }
+
+    #[test]
+    fn conditions_are_taken_for_the_worse() {
+        let conditional =
+            |kind| ace_bytes(kind, 0, WRITE_PROPERTY, Some(MOBILE), &principal_self());
+        assert!(may_write(&[conditional(0x0b)]));
+        assert!(may_write(&[
+            ace_bytes(0x0a, 0, WRITE_PROPERTY, None, &principal_self()),
+            conditional(5)
+        ]));
+    }
+
+    #[test]
+    fn without_a_list_everybody_may_do_everything() {
+        for control in [SELF_RELATIVE, SELF_RELATIVE | DACL_PRESENT] {
+            let mut bytes = descriptor(&[]);
+            bytes[2..4].copy_from_slice(&control.to_le_bytes());
+            bytes[16..20].copy_from_slice(&0_u32.to_le_bytes());
+            let dacl = Dacl::read(&bytes).unwrap();
+            assert_eq!(dacl.lets_write(&[principal_self()], &[MOBILE]), Some(Grant::NoList));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_no_descriptor() {
+        let whole = descriptor(&[deny(Some(MOBILE)), allow(WRITE_PROPERTY, Some(PERSONAL))]);
+        assert!(Dacl::read(&whole).is_ok());
+        for length in 0..whole.len() - 4 {
+            assert_eq!(Dacl::read(&whole[..length]), Err(DescriptorError), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Dacl::read(&bytes);
+        }
+
+        #[test]
+        fn no_change_to_a_descriptor_makes_the_reader_panic(
+            changes in proptest::collection::vec((0_usize..200, any::<u8>()), 1..8),
+        ) {
+            let mut bytes = descriptor(&[
+                deny(Some(MOBILE)),
+                allow(WRITE_PROPERTY, Some(PERSONAL)),
+                allow(GENERIC_ALL, None),
+            ]);
+            for (at, byte) in changes {
+                let at = at % bytes.len();
+                bytes[at] = byte;
+            }
+            if let Ok(dacl) = Dacl::read(&bytes) {
+                let _ = dacl.lets_write(&[principal_self()], &[MOBILE, PERSONAL]);
+            }
+        }
+    }
+}

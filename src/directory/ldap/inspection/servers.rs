@@ -1,0 +1,238 @@
+//! One server, step by step: connection, TLS, the service account's bind, what the server is.
+//! Base DNs, people and attributes are in [`super::contents`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+
+use super::super::connection::{ConnectError, Connection, Connector};
+use super::LdapInspection;
+use super::reader::{PAGED_RESULTS, Reader};
+use crate::directory::inspection::{ServerReport, Severity, Step};
+use crate::directory::ldap::settings::ServerUrl;
+
+/// How long before its certificate expires a server is worth a warning.
+const EXPIRES_SOON: i64 = 30 * 24 * 60 * 60;
+
+/// What a server says of itself.
+pub(super) struct Product {
+    /// Whether it is Active Directory, or Samba as one ([MS-ADTS] 3.1.1.3.4.3.1).
+    pub active_directory: bool,
+    /// Whether it sends results in pages.
+    pub pages: bool,
+    /// Where Active Directory keeps its schema.
+    pub schema: Option<String>,
+}
+
+impl Product {
+    /// Reads the root entry (RFC 4512 5.1).
+    pub(super) async fn of(reader: &mut Reader) -> Self {
+        let asked = ["supportedControl", "supportedCapabilities", "schemaNamingContext"];
+        let root = reader.entry("", &asked).await.ok().flatten();
+        let values = |attribute: &str| -> Vec<String> {
+            let attributes = root.iter().flat_map(|root| &root.attrs);
+            let named = attributes.filter(|(name, _)| name.eq_ignore_ascii_case(attribute));
+            named.flat_map(|(_, values)| values.clone()).collect()
+        };
+        let capabilities = values("supportedCapabilities");
+        Self {
+            active_directory: capabilities.iter().any(|oid| oid == "1.2.840.113556.1.4.800"),
+            pages: values("supportedControl").iter().any(|oid| oid == PAGED_RESULTS),
+            schema: values("schemaNamingContext").into_iter().next(),
+        }
+    }
+}
+
+impl LdapInspection {
+    pub(super) async fn check_server(&self, url: &ServerUrl) -> ServerReport {
+        let mut steps = Vec::new();
+        if let Some(connection) = self.check_connection(url, &mut steps).await {
+            let mut reader = Reader::new(connection, self.settings.timeout);
+            let product = Product::of(&mut reader).await;
+            steps.push(if product.pages {
+                Step::good("paging", "results come in pages")
+            } else {
+                Step::bad(
+                    "paging",
+                    Severity::Information,
+                    "the server does not say that it sends results in pages (RFC 2696)",
+                    "calls do not need it; reading everybody may hit a size limit",
+                )
+            });
+            self.check_contents(&mut reader, &product, &mut steps).await;
+        }
+        ServerReport { name: url.to_string(), steps }
+    }
+
+    /// Connects and binds; `None` if that failed, and the steps say why.
+    async fn check_connection(&self, url: &ServerUrl, steps: &mut Vec<Step>) -> Option<Connection> {
+        let connector = self.connector(url);
+        let begun = Instant::now();
+        let connection = match connector.open().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                failed_to_open(&error, steps);
+                return None;
+            }
+        };
+        steps.push(Step::good("connect", format!("connected in {} ms", millis(begun))));
+        steps.push(self.tls_step(url, &connection).await);
+        let (step, bound) = self.bind_step(&connector, &connection).await;
+        steps.push(step);
+        bound.then_some(connection)
+    }
+
+    async fn tls_step(&self, url: &ServerUrl, connection: &Connection) -> Step {
+        if !url.is_ldaps() && !self.settings.start_tls {
+            let host = url.host();
+            let near = host == "localhost" || host.starts_with("127.");
+            let severity = if near { Severity::Information } else { Severity::Warning };
+            return Step::bad(
+                "tls",
+                severity,
+                "no TLS: passwords and numbers cross the network in clear",
+                "use ldaps://, or start_tls = true",
+            );
+        }
+        let certificate = connection.handle().get_peer_certificate().await.ok().flatten();
+        let expires = certificate.and_then(|der| {
+            let (_, parsed) = x509_parser::parse_x509_certificate(&der).ok()?;
+            Some((parsed.validity().not_after.timestamp(), parsed.validity().not_after.to_string()))
+        });
+        let protocol = if url.is_ldaps() { self.protocol(url).await } else { None };
+        let how = protocol.unwrap_or_else(|| "TLS".to_owned());
+        match expires {
+            None => Step::good("tls", how),
+            Some((at, text)) if at - self.clock.now().as_secs() < EXPIRES_SOON => Step::bad(
+                "tls",
+                Severity::Warning,
+                format!("{how}; the server's certificate expires soon: {text}"),
+                "renew the server's certificate; from then on no call or login is served",
+            ),
+            Some((_, text)) => Step::good("tls", format!("{how}; certificate good until {text}")),
+        }
+    }
+
+    /// The protocol version that a handshake of its own agrees on.
+    async fn protocol(&self, url: &ServerUrl) -> Option<String> {
+        let config = self.settings.tls.as_ref()?;
+        let name = rustls::pki_types::ServerName::try_from(url.host().to_owned()).ok()?;
+        let handshake = async {
+            let stream = TcpStream::connect((url.host(), url.port())).await.ok()?;
+            TlsConnector::from(Arc::clone(config)).connect(name, stream).await.ok()
+        };
+        let stream = timeout(self.settings.timeout, handshake).await.ok()??;
+        let version = stream.get_ref().1.protocol_version()?;
+        Some(match version {
+            rustls::ProtocolVersion::TLSv1_2 => "TLS 1.2".to_owned(),
+            rustls::ProtocolVersion::TLSv1_3 => "TLS 1.3".to_owned(),
+            other => format!("{other:?}"),
+        })
+    }
+
+    async fn bind_step(&self, connector: &Connector, connection: &Connection) -> (Step, bool) {
+        let account = &self.settings.bind_dn;
+        let limit = self.settings.timeout;
+        let outcome = timeout(limit, connector.bind_as_service(connection))
+            .await
+            .unwrap_or(Err(ConnectError::TimedOut(limit)));
+        match outcome {
+            Ok(()) if account.is_empty() => (
+                Step::bad(
+                    "bind",
+                    Severity::Information,
+                    "no bind_dn: searches are anonymous",
+                    "give a service account, so that numbers need not be readable by everybody",
+                ),
+                true,
+            ),
+            Ok(()) => (Step::good("bind", format!("bound as {account}")), true),
+            Err(ConnectError::Bind(code, text)) => (
+                Step::bad(
+                    "bind",
+                    Severity::Error,
+                    format!("{account} was refused (result code {code}: {})", text.trim()),
+                    bind_hint(code),
+                ),
+                false,
+            ),
+            Err(error) => (
+                Step::bad("bind", Severity::Error, error.to_string(), "check the server's log"),
+                false,
+            ),
+        }
+    }
+}
+
+/// What to do about a refused bind (RFC 4511 appendix A).
+fn bind_hint(code: u32) -> &'static str {
+    match code {
+        49 => {
+            "check bind_dn and bind_password; in Active Directory the text's `data` says more: \
+             52e wrong password, 525 no such account, 533 disabled, 775 locked out"
+        }
+        8 | 13 => "the server takes passwords over TLS only: use ldaps:// or start_tls = true",
+        32 | 34 => "check bind_dn",
+        53 => "the account is locked or disabled, or the server takes no such binds",
+        51 | 52 => "the server is busy; try again",
+        _ => "check bind_dn, its password and the server's log",
+    }
+}
+
+fn failed_to_open(error: &ConnectError, steps: &mut Vec<Step>) {
+    let (step, hint) = match error {
+        ConnectError::Tcp(_) => {
+            ("connect", "is the name right, does the server run, does a firewall stand in between?")
+        }
+        ConnectError::TimedOut(_) => {
+            ("connect", "does the server run, does a firewall swallow packets, is it the TLS port?")
+        }
+        ConnectError::NoTlsConfig => ("tls", "set ca_file"),
+        ConnectError::Tls(io) => ("tls", tls_hint(io)),
+        ConnectError::StartTls(_) => ("tls", "enable TLS on the server, or use ldaps://"),
+        ConnectError::NoPassword => ("bind", "set bind_password_file"),
+        ConnectError::Bind(code, _) => ("bind", bind_hint(*code)),
+        ConnectError::Lost(_) => (
+            "connect",
+            "the server closed the connection; is it the right port, does its log say why?",
+        ),
+    };
+    if step != "connect" {
+        steps.push(Step::good("connect", "connected"));
+    }
+    steps.push(Step::bad(step, Severity::Error, error.to_string(), hint));
+}
+
+/// What to do about a handshake that failed.
+fn tls_hint(error: &std::io::Error) -> &'static str {
+    use rustls::CertificateError as Certificate;
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(problem)) => match problem {
+            // A CA of the same name, but with another key, gives a bad signature.
+            Certificate::UnknownIssuer | Certificate::BadSignature => {
+                "ca_file is not the CA that issued the server's certificate: export the one that \
+                 did, with all that stand between"
+            }
+            Certificate::Expired | Certificate::ExpiredContext { .. } => {
+                "renew the server's certificate"
+            }
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                "name the server in `servers` as its certificate does (subjectAltName)"
+            }
+            _ => "look at the server's certificate",
+        },
+        Some(rustls::Error::AlertReceived(_)) => {
+            "the server ended the handshake: does it want a client certificate?"
+        }
+        _ => "is it the TLS port (636), and does the server speak TLS 1.2 or 1.3?",
+    }
+}
+
+/// Whole milliseconds since then.
+pub(super) fn millis(since: Instant) -> u128 {
+    since.elapsed().max(Duration::from_millis(1)).as_millis()
+}

@@ -1,0 +1,205 @@
+//! What one value of a phone attribute is, for an administrator: a number, an extension, or why it
+//! is neither. What a number matches is elsewhere.
+
+use rlibphonenumber::{
+    CountryCodeSource, NotANumberError, NumberLengthType, ParseError, ValidationError,
+};
+
+use super::phone_number::PhoneNumber;
+use super::stored_number::{MAX_TEXT, NumberingPlan, is_separator};
+
+/// Longest text of digits that is taken for an extension of a private exchange.
+const LONGEST_EXTENSION: usize = 6;
+
+/// What directories write before an extension, in lower case and without its dot.
+const LABELS: [&str; 9] =
+    ["extension", "ext", "ex", "x", "#", "int", "intern", "anknytning", "ankn"];
+
+/// What a stored value is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredValue {
+    /// A number that a caller can have.
+    Number {
+        /// The number.
+        number: PhoneNumber,
+        /// Whether it is read only thanks to the tenant's country: written without `+` or `00`,
+        /// it is another number in another country.
+        by_country: bool,
+    },
+    /// An extension alone (`4567`, `x12`): no caller from outside has it.
+    ExtensionOnly,
+    /// Not a number, and why.
+    Unreadable(Unreadable),
+}
+
+/// Why a value is no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Empty, or only blanks.
+    Empty,
+    /// Control characters, or far longer than any number.
+    NotText,
+    /// Letters, several numbers, or no digits.
+    NotANumber,
+    /// A country code that no country has.
+    UnknownCountryCode,
+    /// Fewer digits than its country's numbers have.
+    TooShort,
+    /// A local number, without its area code.
+    NoAreaCode,
+    /// More digits than its country's numbers have.
+    TooLong,
+    /// Another count of digits than its country's numbers have.
+    WrongLength,
+}
+
+impl Unreadable {
+    /// The reason in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NotText => "not a text that could be a number",
+            Self::NotANumber => "not one telephone number",
+            Self::UnknownCountryCode => "no country has this country code",
+            Self::TooShort => "too short for its country",
+            Self::NoAreaCode => "without its area code",
+            Self::TooLong => "too long for its country",
+            Self::WrongLength => "no number of its country has this length",
+        }
+    }
+}
+
+impl NumberingPlan {
+    /// Says what `text`, the value of a phone attribute, is. It is a number exactly if
+    /// [`NumberingPlan::read_stored`] reads one.
+    #[must_use]
+    pub fn classify(self, text: &str) -> StoredValue {
+        if let Some(number) = self.read_stored(text) {
+            return StoredValue::Number { number, by_country: self.reads_by_country(text) };
+        }
+        if is_extension(text) {
+            return StoredValue::ExtensionOnly;
+        }
+        StoredValue::Unreadable(self.why_unreadable(text))
+    }
+
+    /// Whether a readable `text` needs the plan's country to be read.
+    fn reads_by_country(self, text: &str) -> bool {
+        let compact: String = text.chars().filter(|c| !is_separator(*c)).collect();
+        !compact.starts_with("00")
+            && self.parse(text.trim()).is_some_and(|parsed| {
+                parsed.country_code_source() != CountryCodeSource::FromNumberWithPlusSign
+            })
+    }
+
+    fn why_unreadable(self, text: &str) -> Unreadable {
+        let text = text.trim();
+        if text.is_empty() {
+            return Unreadable::Empty;
+        }
+        if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+            return Unreadable::NotText;
+        }
+        let parsed = match self.try_parse(text) {
+            Ok(parsed) => parsed,
+            Err(ParseError::InvalidCountryCode) => return Unreadable::UnknownCountryCode,
+            Err(ParseError::TooShortAfterIdd | ParseError::TooShortNsn) => {
+                return Unreadable::TooShort;
+            }
+            Err(ParseError::TooLongNsn) => return Unreadable::TooLong,
+            Err(ParseError::NotANumber(NotANumberError::FailedToParseNumberAsInt(_))) => {
+                return Unreadable::TooLong;
+            }
+            Err(ParseError::NotANumber(_)) => return Unreadable::NotANumber,
+        };
+        match parsed.is_possible_with_reason() {
+            Ok(NumberLengthType::IsPossible) => Unreadable::NotANumber,
+            Ok(NumberLengthType::IsPossibleLocalOnly) => Unreadable::NoAreaCode,
+            Err(ValidationError::InvalidCountryCode) => Unreadable::UnknownCountryCode,
+            Err(ValidationError::TooShort) => Unreadable::TooShort,
+            Err(ValidationError::TooLong) => Unreadable::TooLong,
+            Err(_) => Unreadable::WrongLength,
+        }
+    }
+}
+
+/// Whether `text` is a few digits, perhaps behind a word for "extension".
+fn is_extension(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    let bare = LABELS
+        .iter()
+        .find_map(|label| text.strip_prefix(label))
+        .map_or(text.as_str(), |rest| rest.trim_start_matches(['.', ':', '=', ' ']));
+    let digits: String = bare.chars().filter(|c| !is_separator(*c)).collect();
+    (1..=LONGEST_EXTENSION).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sweden() -> NumberingPlan {
+        NumberingPlan::for_country("SE").expect("a country")
+    }
+
+    fn by_country(text: &str) -> Option<bool> {
+        match sweden().classify(text) {
+            StoredValue::Number { by_country, .. } => Some(by_country),
+            StoredValue::ExtensionOnly | StoredValue::Unreadable(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_number_without_plus_or_00_is_read_by_the_country() {
+        for text in ["+46 70-123 45 67", "0046701234567", "(+46) 70 1234567", "00 45 32 12 34 56"] {
+            assert_eq!(by_country(text), Some(false), "{text}");
+        }
+        for text in ["070-123 45 67", "(070) 123 45 67", "46701234567"] {
+            assert_eq!(by_country(text), Some(true), "{text}");
+        }
+        let us = NumberingPlan::for_country("US").expect("a country");
+        assert!(matches!(
+            us.classify("011 46 70 123 45 67"),
+            StoredValue::Number { by_country: true, .. }
+        ));
+    }
+
+    #[test]
+    fn a_few_digits_are_an_extension() {
+        for text in ["4567", "x12", "X 12", "ext. 4567", "Ankn 123", "#4567", "12 34", "int:77"] {
+            assert_eq!(sweden().classify(text), StoredValue::ExtensionOnly, "{text}");
+        }
+        for text in ["", "x", "ext", "1234567", "12a", "ankomst 12"] {
+            assert!(!matches!(sweden().classify(text), StoredValue::ExtensionOnly), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_says_why() {
+        for (text, why) in [
+            ("", Unreadable::Empty),
+            ("   ", Unreadable::Empty),
+            ("070\u{0}1", Unreadable::NotText),
+            ("call reception", Unreadable::NotANumber),
+            ("+46 70 123 45 67, +46 70 123 45 68", Unreadable::NotANumber),
+            ("+999 70 123 45 67", Unreadable::UnknownCountryCode),
+            ("+46 70 12", Unreadable::TooShort),
+            ("+46 70 123 45 67 01 23 45", Unreadable::TooLong),
+        ] {
+            assert_eq!(sweden().classify(text), StoredValue::Unreadable(why), "{text}");
+        }
+        let us = NumberingPlan::for_country("US").expect("a country");
+        assert_eq!(us.classify("253-0000"), StoredValue::Unreadable(Unreadable::NoAreaCode));
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_a_number_exactly_if_it_is_read_as_one(text in "[0-9+ ()x.-]{0,24}|\\PC{0,40}") {
+            let read = sweden().read_stored(&text).is_some();
+            let number = matches!(sweden().classify(&text), StoredValue::Number { .. });
+            prop_assert_eq!(read, number, "{}", text);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What everybody's stored numbers amount to: who would get a code, and which values stand in the
+//! way. Pure counting over people as they stream by; reading them and printing is elsewhere.
+//!
+//! Memory is bounded for a million people: of each person a name, a hash or two and a flag are
+//! kept, of each number 24 bytes, of each kind of finding a few examples; about 100 MB in all.
+
+mod finding;
+mod owners;
+mod sample;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use self::finding::{Check, Findings};
+pub use self::finding::{Counts, Example, Finding, Report, report};
+use self::owners::{Owners, Verdicts};
+use self::sample::EvenSample;
+use crate::directory::inspection::Person;
+use crate::domain::stored_number::{Matching, NumberingPlan};
+use crate::domain::stored_value::StoredValue;
+use crate::domain::user::{Ambiguity, NumberValue, User};
+
+/// How a tenant's people are judged.
+#[derive(Debug, Clone)]
+pub struct SurveyRules {
+    /// How stored numbers are read.
+    pub plan: NumberingPlan,
+    /// Which stored forms a call's search finds.
+    pub matching: Matching,
+    /// What becomes of a number that several people have.
+    pub ambiguity: Ambiguity,
+    /// The phone attributes, by rank.
+    pub attributes: Vec<String>,
+    /// Most examples of each kind of finding.
+    pub examples: usize,
+}
+
+/// Everybody so far.
+pub struct Survey {
+    rules: SurveyRules,
+    counts: Counts,
+    findings: Findings,
+    owners: Owners,
+    enabled: Vec<bool>,
+    sample: EvenSample,
+    hasher: RandomState,
+    /// By the hash of the id: the hash of the locator.
+    ids: HashMap<u64, u64>,
+    /// By the hash of the name in lower case: who has it.
+    names: HashMap<u64, u32>,
+}
+
+impl Survey {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new(rules: SurveyRules) -> Self {
+        Self {
+            findings: Findings::new(rules.examples),
+            rules,
+            counts: Counts::default(),
+            owners: Owners::default(),
+            enabled: Vec::new(),
+            sample: EvenSample::new(),
+            hasher: RandomState::new(),
+            ids: HashMap::new(),
+            names: HashMap::new(),
+        }
+    }
+
+    /// How many entries were added.
+    #[must_use]
+    pub fn people(&self) -> usize {
+        self.counts.people
+    }
+
+    /// Locators of up to a thousand or so of the people added so far, evenly spread.
+    #[must_use]
+    pub fn sample(&self) -> Vec<String> {
+        self.sample.people()
+    }
+
+    /// Adds one entry. The same one twice, found below two base DNs, counts once.
+    pub fn add(&mut self, person: Person) {
+        match person {
+            Person::User(user) => self.add_user(&user),
+            Person::Unusable { locator, why } => {
+                self.counts.people += 1;
+                self.findings.add(Check::UnusableEntry, || Example::of(locator, "", "", why));
+            }
+        }
+    }
+
+    fn add_user(&mut self, user: &User) {
+        let locator = self.hasher.hash_one(user.locator.to_lowercase());
+        match self.ids.insert(self.hasher.hash_one(user.id.as_str()), locator) {
+            Some(same) if same == locator => return,
+            Some(_) => {
+                self.findings.add(Check::SharedId, || {
+                    let id = user.id.as_str();
+                    Example::of(&user.username, "", id, "another entry has the same id")
+                });
+            }
+            None => {}
+        }
+        self.counts.people += 1;
+        self.sample.add(&user.locator);
+        let person = self.owners.person(&user.username);
+        self.enabled.push(user.enabled);
+        if self.rules.ambiguity == Ambiguity::Pin {
+            let pins = user.pins.iter().map(|pin| self.hasher.hash_one(pin.expose()));
+            self.owners.pins(person, pins.collect());
+        }
+        if user.enabled {
+            self.counts.enabled += 1;
+        } else {
+            self.counts.disabled += 1;
+            self.findings.add(Check::Disabled, || Example::of(&user.username, "", "", ""));
+        }
+        let name = self.hasher.hash_one(user.username.to_lowercase());
+        if self.names.insert(name, person).is_some() {
+            self.findings.add(Check::SharedName, || {
+                Example::of(&user.username, "", "", format!("also {}", user.locator))
+            });
+        }
+        let mut usable = false;
+        for value in &user.numbers {
+            usable |= self.add_value(person, &user.username, value);
+        }
+        if !usable {
+            self.counts.without_number += 1;
+            let detail =
+                if user.numbers.is_empty() { "no value" } else { "values, but none of use" };
+            self.findings.add(Check::NoNumber, || Example::of(&user.username, "", "", detail));
+        }
+    }
+
+    /// Adds one stored value, and says whether a caller can have it.
+    fn add_value(&mut self, person: u32, username: &str, value: &NumberValue) -> bool {
+        self.counts.values += 1;
+        let attribute = self.rules.attributes.get(value.rank).map_or("", String::as_str);
+        let example =
+            |detail: &str| Example::of(username, attribute, &value.text, detail.to_owned());
+        match self.rules.plan.classify(&value.text) {
+            StoredValue::Number { number, by_country } => {
+                if by_country {
+                    self.findings
+                        .add(Check::NoCountry, || example(&format!("read as {}", number.key())));
+                }
+                let forms = self.rules.plan.stored_forms(&number);
+                if !forms.find(&value.text, self.rules.matching) {
+                    self.findings.add(Check::NotFoundBySearch, || {
+                        example(&format!("is {}, in a form that no search looks for", number.key()))
+                    });
+                    return false;
+                }
+                self.owners.add(&number, person, value.rank);
+                true
+            }
+            StoredValue::ExtensionOnly => {
+                self.findings
+                    .add(Check::ExtensionOnly, || example("no caller from outside has it"));
+                false
+            }
+            StoredValue::Unreadable(why) => {
+                self.findings.add(Check::Unreadable, || example(why.as_str()));
+                false
+            }
+        }
+    }
+
+    /// What it all amounts to. `complete` says whether everybody was added.
+    #[must_use]
+    pub fn finish(mut self, complete: bool) -> (Counts, Vec<Finding>) {
+        let verdicts: Verdicts = self.owners.judge(self.rules.ambiguity, self.rules.examples);
+        self.findings.add_counted(Check::SharedNumber, verdicts.refused, verdicts.examples);
+        self.findings.add_counted(Check::SharedNumberDecided, verdicts.decided, Vec::new());
+        let wins = verdicts.winners.iter().zip(&self.enabled);
+        self.counts.would_get_a_code = wins.filter(|(wins, enabled)| **wins && **enabled).count();
+        self.counts.complete = complete;
+        if self.counts.people == 0 {
+            self.findings.add_counted(Check::Nobody, 1, Vec::new());
+        } else if self.counts.would_get_a_code == 0 {
+            self.findings.add_counted(Check::NobodyGetsACode, 1, Vec::new());
+        }
+        (self.counts, self.findings.into_list())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Who has which number, compactly: for a million people with two numbers each, some 60 MB.
+
+use std::collections::HashMap;
+
+use super::finding::Example;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::user::Ambiguity;
+
+/// Most names that are shown of those who share one number.
+const MOST_NAMES: usize = 10;
+
+/// One person's number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    /// The E.164 digits.
+    number: u64,
+    /// 0, or the extension's place in [`Owners::extensions`], counted from 1.
+    extension: u32,
+    person: u32,
+    rank: u32,
+}
+
+/// Numbers and people as they stream by.
+#[derive(Default)]
+pub(super) struct Owners {
+    entries: Vec<Entry>,
+    extensions: HashMap<String, u32>,
+    /// All names behind each other, and where each ends.
+    names: String,
+    ends: Vec<usize>,
+    /// The hashes of each person's PINs, of those who have any.
+    pins: HashMap<u32, Vec<u64>>,
+}
+
+/// What becomes of each number.
+pub(super) struct Verdicts {
+    /// By person: whether some number leads to them.
+    pub winners: Vec<bool>,
+    /// How many numbers are shared, so that nobody gets a code by them.
+    pub refused: usize,
+    /// A few of those.
+    pub examples: Vec<Example>,
+    /// How many are shared, and yet lead to one person.
+    pub decided: usize,
+}
+
+impl Owners {
+    /// Adds a person, whose place in the order they were added stands for them.
+    pub(super) fn person(&mut self, name: &str) -> u32 {
+        let person = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        self.names.push_str(name);
+        self.ends.push(self.names.len());
+        person
+    }
+
+    /// Adds a person's PINs, by their hashes.
+    pub(super) fn pins(&mut self, person: u32, mut pins: Vec<u64>) {
+        pins.sort_unstable();
+        pins.dedup();
+        if !pins.is_empty() {
+            self.pins.insert(person, pins);
+        }
+    }
+
+    /// Adds a number of a person's.
+    pub(super) fn add(&mut self, number: &PhoneNumber, person: u32, rank: usize) {
+        let next = u32::try_from(self.extensions.len() + 1).unwrap_or(u32::MAX);
+        let extension = number
+            .extension()
+            .map_or(0, |extension| *self.extensions.entry(extension.to_owned()).or_insert(next));
+        // The longest possible number has 18 digits.
+        let number = number.as_str()[1..].parse().unwrap_or(u64::MAX);
+        self.entries.push(Entry {
+            number,
+            extension,
+            person,
+            rank: u32::try_from(rank).unwrap_or(u32::MAX),
+        });
+    }
+
+    /// Decides for each number whom it leads to, with up to `examples` that lead to nobody.
+    pub(super) fn judge(&mut self, ambiguity: Ambiguity, examples: usize) -> Verdicts {
+        self.entries.sort_unstable();
+        let mut verdicts = Verdicts {
+            winners: vec![false; self.ends.len()],
+            refused: 0,
+            examples: Vec::new(),
+            decided: 0,
+        };
+        for group in
+            self.entries.chunk_by(|a, b| (a.number, a.extension) == (b.number, b.extension))
+        {
+            // Sorted by person, then by rank: the first of each person's is their best.
+            let mut owners = group.to_vec();
+            owners.dedup_by_key(|entry| entry.person);
+            let winners = self.winners(&owners, ambiguity);
+            for person in &winners {
+                if let Some(wins) = verdicts.winners.get_mut(*person as usize) {
+                    *wins = true;
+                }
+            }
+            // With PINs each of them is to be told apart, else one is to be chosen.
+            let all = if ambiguity == Ambiguity::Pin { owners.len() } else { 1 };
+            if winners.len() < all {
+                verdicts.refused += 1;
+                if verdicts.examples.len() < examples {
+                    verdicts.examples.push(self.example(&owners, &winners, ambiguity));
+                }
+            } else if owners.len() > 1 {
+                verdicts.decided += 1;
+            }
+        }
+        verdicts
+    }
+
+    /// Those of the owners who get a code by this number, at a call of their own.
+    fn winners(&self, owners: &[Entry], ambiguity: Ambiguity) -> Vec<u32> {
+        match (owners, ambiguity) {
+            ([only], _) => vec![only.person],
+            (_, Ambiguity::Refuse) => Vec::new(),
+            (_, Ambiguity::PreferAttributeOrder) => first_by_rank(owners).into_iter().collect(),
+            (_, Ambiguity::Pin) => {
+                let mut had: HashMap<u64, usize> = HashMap::new();
+                let pins = |owner: &Entry| self.pins.get(&owner.person).into_iter().flatten();
+                owners.iter().flat_map(pins).for_each(|pin| *had.entry(*pin).or_default() += 1);
+                let alone = |owner: &&Entry| pins(owner).any(|pin| had.get(pin) == Some(&1));
+                owners.iter().filter(alone).map(|owner| owner.person).collect()
+            }
+        }
+    }
+
+    fn example(&self, owners: &[Entry], winners: &[u32], ambiguity: Ambiguity) -> Example {
+        let first = owners[0];
+        let extension = self.extensions.iter().find(|(_, place)| **place == first.extension);
+        let extension = extension.map_or(String::new(), |(digits, _)| format!(";ext={digits}"));
+        let usernames =
+            owners.iter().take(MOST_NAMES).map(|entry| self.name(entry.person).to_owned());
+        let mut detail = format!("{} people", owners.len());
+        if ambiguity == Ambiguity::Pin {
+            let without = owners.iter().filter(|owner| !winners.contains(&owner.person));
+            let without: Vec<_> =
+                without.take(MOST_NAMES).map(|owner| self.name(owner.person)).collect();
+            detail.push_str("; without a PIN of their own: ");
+            detail.push_str(&without.join(", "));
+        }
+        Example {
+            usernames: usernames.collect(),
+            attribute: String::new(),
+            value: format!("+{}{extension}", first.number),
+            detail,
+        }
+    }
+
+    fn name(&self, person: u32) -> &str {
+        let at = person as usize;
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
+        let end = self.ends.get(at).copied().unwrap_or_default();
+        self.names.get(start.unwrap_or(0)..end).unwrap_or_default()
+    }
+}
+
+/// The one who has it in the earliest attribute.
+fn first_by_rank(owners: &[Entry]) -> Option<u32> {
+    let best = owners.iter().map(|entry| entry.rank).min()?;
+    let mut first = owners.iter().filter(|entry| entry.rank == best);
+    match (first.next(), first.next()) {
+        (Some(only), None) => Some(only.person),
+        _ => None,
+    }
+}

@@ -1,0 +1,243 @@
+//! Whole surveys of a few people.
+
+use super::*;
+use crate::directory::inspection::{SelfWrite, ServerReport, Severity, Step, WritableAttribute};
+use crate::domain::user::{Pin, UserId};
+
+fn survey(ambiguity: Ambiguity, examples: usize) -> Survey {
+    Survey::new(SurveyRules {
+        plan: NumberingPlan::for_country("SE").unwrap(),
+        matching: Matching::Exact,
+        ambiguity,
+        attributes: vec!["mobile".to_owned(), "telephoneNumber".to_owned()],
+        examples,
+    })
+}
+
+fn user(name: &str, numbers: &[(usize, &str)]) -> User {
+    User {
+        id: UserId::parse(name).unwrap(),
+        username: name.to_owned(),
+        locator: format!("uid={name}"),
+        enabled: true,
+        numbers: numbers
+            .iter()
+            .map(|(rank, text)| NumberValue { rank: *rank, text: (*text).to_owned() })
+            .collect(),
+        pins: Vec::new(),
+    }
+}
+
+fn add(survey: &mut Survey, people: Vec<User>) {
+    for user in people {
+        survey.add(Person::User(user));
+    }
+}
+
+fn found<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
+    findings.iter().find(|finding| finding.check == check).unwrap_or_else(|| {
+        panic!("{check} is among {:?}", findings.iter().map(|f| f.check).collect::<Vec<_>>())
+    })
+}
+
+#[test]
+fn each_awkward_person_is_counted_once_and_shown() {
+    let mut survey = survey(Ambiguity::Refuse, 20);
+    let mut diana = user("diana", &[(0, "+46 70 444 55 66")]);
+    diana.enabled = false;
+    add(
+        &mut survey,
+        vec![
+            user("anna", &[(0, "+46 70 123 45 67"), (1, "4567")]),
+            user("bo", &[(0, "070-222 33 44")]),
+            user("carl", &[(0, "+46 70 333 44 55")]),
+            user("cecilia", &[(1, "070-333 44 55")]),
+            diana,
+            user("erik", &[(0, "ring Kalle")]),
+            user("fia", &[]),
+            user("gun", &[(0, "070.777.88.99")]),
+        ],
+    );
+    survey.add(Person::Unusable { locator: "cn=printer".to_owned(), why: "no id".to_owned() });
+    let (counts, findings) = survey.finish(true);
+    let expected = Counts {
+        people: 9,
+        enabled: 7,
+        disabled: 1,
+        without_number: 3,
+        would_get_a_code: 2,
+        values: 8,
+        complete: true,
+    };
+    assert_eq!(counts, expected);
+    for (check, severity, count) in [
+        ("shared_number", Severity::Warning, 1),
+        ("unreadable_number", Severity::Warning, 1),
+        ("not_found_by_search", Severity::Warning, 1),
+        ("unusable_entry", Severity::Warning, 1),
+        ("no_country", Severity::Information, 3),
+        ("extension_only", Severity::Information, 1),
+        ("no_number", Severity::Information, 3),
+        ("disabled", Severity::Information, 1),
+    ] {
+        let finding = found(&findings, check);
+        assert_eq!((finding.severity, finding.count), (severity, count), "{check}");
+        assert_eq!(finding.examples.len(), count, "{check}");
+    }
+    let shared = &found(&findings, "shared_number").examples[0];
+    assert_eq!(shared.usernames, ["carl", "cecilia"]);
+    assert_eq!((shared.value.as_str(), shared.detail.as_str()), ("+46703334455", "2 people"));
+    let junk = &found(&findings, "unreadable_number").examples[0];
+    assert_eq!((junk.usernames[0].as_str(), junk.attribute.as_str()), ("erik", "mobile"));
+    assert_eq!(junk.value, "ring Kalle");
+}
+
+#[test]
+fn the_attribute_order_lets_one_of_those_who_share_a_number_have_a_code() {
+    let mut survey = survey(Ambiguity::PreferAttributeOrder, 20);
+    add(
+        &mut survey,
+        vec![
+            user("carl", &[(0, "+46 70 333 44 55")]),
+            user("cecilia", &[(1, "070-333 44 55")]),
+            user("dan", &[(1, "+46 8 11 11 11")]),
+            user("dora", &[(1, "+46 8 11 11 11")]),
+        ],
+    );
+    let (counts, findings) = survey.finish(true);
+    assert_eq!(counts.would_get_a_code, 1);
+    assert_eq!(found(&findings, "shared_number_decided").count, 1);
+    assert_eq!(found(&findings, "shared_number").examples[0].usernames, ["dan", "dora"]);
+}
+
+#[test]
+fn a_pin_of_their_own_gives_each_of_those_who_share_a_number_a_code() {
+    let mut survey = survey(Ambiguity::Pin, 20);
+    let with_pin = |name: &str, number: &str, pin: &str| {
+        let mut user = user(name, &[(0, number)]);
+        user.pins.extend(Pin::parse(pin));
+        user
+    };
+    add(
+        &mut survey,
+        vec![
+            with_pin("carl", "+46 70 333 44 55", "1234"),
+            with_pin("cecilia", "070-333 44 55", "5678"),
+            with_pin("dan", "+46 8 11 11 11", "1111"),
+            with_pin("dora", "+46 8 11 11 11", "1111"),
+            with_pin("doris", "+46 8 11 11 11", "2222"),
+            with_pin("eva", "+46 8 22 22 22", ""),
+        ],
+    );
+    let (counts, findings) = survey.finish(true);
+    assert_eq!(counts.would_get_a_code, 4, "carl, cecilia, doris, eva");
+    assert_eq!(found(&findings, "shared_number_decided").count, 1);
+    let shared = found(&findings, "shared_number");
+    assert_eq!(shared.count, 1);
+    assert!(shared.examples[0].detail.contains("dan, dora"), "{}", shared.examples[0].detail);
+}
+
+#[test]
+fn one_person_found_twice_or_with_a_number_twice_is_one() {
+    let mut survey = survey(Ambiguity::Refuse, 20);
+    let anna = || user("anna", &[(0, "+46 70 123 45 67"), (1, "070-123 45 67")]);
+    add(&mut survey, vec![anna(), anna()]);
+    let (counts, findings) = survey.finish(true);
+    assert_eq!((counts.people, counts.would_get_a_code), (1, 1));
+    assert!(findings.iter().all(|finding| finding.check != "shared_number"), "{findings:?}");
+}
+
+#[test]
+fn two_entries_with_one_id_or_one_name_are_reported() {
+    let mut survey = survey(Ambiguity::Refuse, 20);
+    let mut other = user("anna", &[]);
+    other.locator = "uid=anna,ou=elsewhere".to_owned();
+    let mut namesake = user("Anna", &[]);
+    namesake.locator = "uid=anna,ou=third".to_owned();
+    add(&mut survey, vec![user("anna", &[(0, "+46701234567")]), other, namesake]);
+    let (_, findings) = survey.finish(true);
+    assert_eq!(found(&findings, "shared_id").count, 1);
+    assert_eq!(found(&findings, "shared_username").count, 2);
+}
+
+#[test]
+fn numbers_that_differ_in_their_extension_are_not_shared() {
+    let mut survey = survey(Ambiguity::Refuse, 20);
+    let switchboard = "+46 8 123 456 78";
+    add(
+        &mut survey,
+        vec![
+            user("evert", &[(1, "+46 8 123 456 78 ext. 12")]),
+            user("fia", &[(1, switchboard)]),
+            user("gerd", &[(1, "+46 8 123 456 78 ext. 13")]),
+            user("hans", &[(1, "+46 8 123 456 78 ext. 13")]),
+        ],
+    );
+    let (counts, findings) = survey.finish(true);
+    assert_eq!(counts.would_get_a_code, 2);
+    assert_eq!(found(&findings, "shared_number").examples[0].value, "+46812345678;ext=13");
+}
+
+#[test]
+fn a_few_examples_are_kept_of_each_and_counts_of_all() {
+    let mut survey = survey(Ambiguity::Refuse, 3);
+    for at in 0..500 {
+        survey
+            .add(Person::User(user(&format!("user{at:03}"), &[(0, "+46 70 123 45 67"), (1, "?")])));
+    }
+    let (_, findings) = survey.finish(false);
+    assert_eq!(found(&findings, "unreadable_number").count, 500);
+    assert_eq!(found(&findings, "unreadable_number").examples.len(), 3);
+    let shared = &found(&findings, "shared_number").examples[0];
+    assert_eq!((shared.usernames.len(), shared.detail.as_str()), (10, "500 people"));
+}
+
+#[test]
+fn an_empty_directory_and_one_without_a_single_caller_are_errors() {
+    let (_, findings) = survey(Ambiguity::Refuse, 20).finish(true);
+    assert_eq!(found(&findings, "nobody").severity, Severity::Error);
+    let mut survey = survey(Ambiguity::Refuse, 20);
+    add(&mut survey, vec![user("anna", &[])]);
+    let (_, findings) = survey.finish(true);
+    assert_eq!(found(&findings, "nobody_gets_a_code").severity, Severity::Error);
+}
+
+fn whole(servers: &[Severity], self_write: Option<SelfWrite>) -> Report {
+    let servers = servers.iter().map(|severity| ServerReport {
+        name: "ldap://dc1".to_owned(),
+        steps: vec![Step::bad("connect", *severity, "refused", "start it")],
+    });
+    report("t1".to_owned(), servers.collect(), None, &[], Vec::new(), self_write)
+}
+
+#[test]
+fn a_dead_server_is_a_warning_beside_a_live_one_and_an_error_alone() {
+    assert_eq!(whole(&[Severity::Good], None).severity, Severity::Good);
+    assert_eq!(whole(&[Severity::Good, Severity::Error], None).severity, Severity::Warning);
+    assert_eq!(whole(&[Severity::Error, Severity::Error], None).severity, Severity::Error);
+}
+
+#[test]
+fn numbers_that_people_may_write_themselves_are_an_error_and_the_unknown_a_warning() {
+    let checked = |writable: Vec<WritableAttribute>, unreadable| SelfWrite::Checked {
+        people: 10,
+        unreadable,
+        writable,
+        hint: vec!["close it".to_owned()],
+    };
+    let mobile = WritableAttribute {
+        attribute: "mobile".to_owned(),
+        people: 9,
+        examples: vec!["CN=Anna".to_owned()],
+        by: vec!["SELF, by Personal Information".to_owned()],
+    };
+    let report = whole(&[Severity::Good], Some(checked(vec![mobile], 1)));
+    assert_eq!(report.severity, Severity::Error);
+    assert_eq!(report.findings[0].count, 9);
+    assert!(report.findings[0].hint.contains("close it"));
+    assert_eq!(whole(&[Severity::Good], Some(checked(Vec::new(), 0))).severity, Severity::Good);
+    assert_eq!(whole(&[Severity::Good], Some(checked(Vec::new(), 3))).severity, Severity::Warning);
+    let unknown =
+        SelfWrite::NotChecked { why: "not told".to_owned(), rules: Vec::new(), hint: Vec::new() };
+    assert_eq!(whole(&[Severity::Good], Some(unknown)).severity, Severity::Warning);
+}
