@@ -164,6 +164,11 @@ impl Samba {
         self.modify(&ldif);
     }
 
+    /// Gives an entry another password.
+    pub fn set_password(&self, dn: &str, password: &str) {
+        self.modify(&people::new_password(dn, password));
+    }
+
     /// Adds to an entry's rights, in the words of [MS-DTYP] 2.5.1: `(OD;;WP;GUID;;PS)`.
     pub fn add_rights(&self, dn: &str, sddl: &str) {
         let at = self.shell.folder().display();
@@ -189,11 +194,6 @@ impl Samba {
         // 50 is insufficientAccessRights; anything else is no answer.
         assert!(matches!(output.status.code(), Some(0 | 50)), "{output:?}");
         output.status.success()
-    }
-
-    /// Gives an entry another password.
-    pub fn set_password(&self, dn: &str, password: &str) {
-        self.modify(&people::new_password(dn, password));
     }
 
     /// Puts an entry into a group of [`STAFF`].
