@@ -17,7 +17,8 @@
 //!   validateOTP, [`service::flood`] protects the node.
 //! - [`http`]: the wire. Who calls is found in [`http::identify`], what a refusal looks like in
 //!   [`http::error`], the operations in [`http::called_in_otp`].
-//! - [`directory`]: the port to people, with adapters for LDAP and for a file.
+//! - [`directory`]: the port to people, with adapters for LDAP and for a file. An administrator looks
+//!   at a directory through [`directory::inspection`]; [`service::survey`] judges what is seen.
 //! - [`store`]: the ports to grants and budgets, with an adapter for SQLite.
 //! - [`config`], [`telemetry`], [`cli`]: the file, what operators see, the commands.
 //! - [`app`]: the composition root, the only place that names adapters.

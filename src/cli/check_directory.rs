@@ -17,11 +17,25 @@ use tokio::runtime::Handle;
 use super::{Ended, chosen, source};
 use crate::app;
 use crate::config::{DirectoryConfig, TenantConfig};
-use crate::directory::inspection::{Inspection, InspectionError, PeopleRead, Severity, Step};
+use crate::directory::inspection::{
+    Inspection, InspectionError, PeopleRead, ServerReport, Severity, Step,
+};
 use crate::service::survey::{Report, Survey, SurveyRules, report};
 
 /// After how many people the count on the terminal moves.
 const SHOW_EVERY: usize = 500;
+
+/// What programs can rely on.
+pub(super) const FORMATS: &str = "\
+JSON: one object, whose keys stay:
+  { tenant, severity,
+    servers: [{ name, steps: [{ step, severity, detail, hint }] }],
+    people: { people, enabled, disabled, without_number, would_get_a_code, values, complete },
+    findings: [{ check, severity, count, message, hint,
+                 examples: [{ usernames: [], attribute, value, detail }] }] }
+  severity is good, information, warning or error; people is null if nobody could be read.
+CSV: the columns check, severity, count, server, usernames, attribute, value, detail, hint; a line
+  for each step on each server (check is server.STEP), and for each example of each finding.";
 
 /// How the report is printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,7 +44,7 @@ enum Format {
     Table,
     /// One object.
     Json,
-    /// A header, then a line for each example of each finding, and for each step on each server.
+    /// Lines with a header.
     Csv,
 }
 
@@ -94,14 +108,21 @@ async fn gather(
 
     let mut survey = Survey::new(rules(tenant, &*inspection, arguments.examples));
     progress.set_message("reading people");
-    let read = inspection
-        .read_people(&mut |person| {
+    // A password that was refused is not tried again: that may lock the service account.
+    let read = if servers.iter().any(ServerReport::let_in) {
+        let mut each = |person| {
             survey.add(person);
             if survey.people().is_multiple_of(SHOW_EVERY) {
                 progress.set_message(format!("reading people: {}", survey.people()));
             }
+        };
+        inspection.read_people(&mut each).await
+    } else {
+        Err(InspectionError {
+            detail: "nobody was read: no server let the service account in".to_owned(),
+            hint: "see what is said of each server".to_owned(),
         })
-        .await;
+    };
     let (complete, notes) = notes(read);
     let self_write = if arguments.skip_write_check || survey.people() == 0 {
         None

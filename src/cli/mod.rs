@@ -77,12 +77,7 @@ enum Command {
     ///
     /// Exit status: 0 nothing worse than information; 1 warnings; 2 wrong arguments; 3 errors:
     /// nobody can be served, or the numbers cannot be trusted; 78 the configuration cannot be used.
-    ///
-    /// JSON: { tenant, severity, servers: [{ name, steps: [{ step, severity, detail, hint }] }],
-    /// people: { people, enabled, disabled, `without_number`, `would_get_a_code`, values, complete }
-    /// or null, findings: [{ check, severity, count, message, hint, examples: [{ usernames,
-    /// attribute, value, detail }] }] }.
-    #[command(name = "check-directory", verbatim_doc_comment)]
+    #[command(name = "check-directory", after_long_help = check_directory::FORMATS)]
     CheckDirectory(check_directory::Arguments),
     /// Say step by step how a caller ID is read, what the directory is asked, and who it would be.
     ///

@@ -46,7 +46,8 @@ impl fmt::Display for Severity {
 /// One thing that was tried on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What was tried: `connect`, `tls`, `bind`, `paging`, `base`, `search`, `attribute`, `find`.
+    /// What was tried: `connect`, `tls`, `bind`, `paging`, `index`, `profile`, `base`, `search`,
+    /// `group`, `attribute`, `find`; of a file `read`, `permissions`.
     pub step: &'static str,
     /// How it went.
     pub severity: Severity,
@@ -86,6 +87,14 @@ pub struct ServerReport {
 }
 
 impl ServerReport {
+    /// Whether it let the service account in (or is a file that can be read), so that there is
+    /// sense in asking it more.
+    #[must_use]
+    pub fn let_in(&self) -> bool {
+        let way_in = |step: &&Step| matches!(step.step, "connect" | "tls" | "bind" | "read");
+        self.steps.iter().filter(way_in).all(|step| step.severity < Severity::Error)
+    }
+
     /// The worst of its steps.
     #[must_use]
     pub fn severity(&self) -> Severity {

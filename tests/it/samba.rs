@@ -159,7 +159,7 @@ impl Samba {
         let change = if values.is_empty() { "delete" } else { "replace" };
         let mut ldif = format!("dn: {dn}\nchangetype: modify\n{change}: {attribute}\n");
         for value in values {
-            ldif += &format!("{attribute}: {value}\n");
+            ldif.extend([attribute, ": ", value, "\n"]);
         }
         self.modify(&ldif);
     }
@@ -189,6 +189,11 @@ impl Samba {
         // 50 is insufficientAccessRights; anything else is no answer.
         assert!(matches!(output.status.code(), Some(0 | 50)), "{output:?}");
         output.status.success()
+    }
+
+    /// Gives an entry another password.
+    pub fn set_password(&self, dn: &str, password: &str) {
+        self.modify(&people::new_password(dn, password));
     }
 
     /// Puts an entry into a group of [`STAFF`].
@@ -241,7 +246,7 @@ fn free_address() -> (Ipv4Addr, TcpListener) {
         let mut bytes = [0; 3];
         getrandom::fill(&mut bytes).expect("random bytes");
         // Not where everybody else is, and no broadcast address.
-        let address = Ipv4Addr::new(127, 64 | bytes[0] % 128, bytes[1], 1 + bytes[2] % 254);
+        let address = Ipv4Addr::new(127, 64 + bytes[0] % 128, bytes[1], 1 + bytes[2] % 254);
         let Ok(reserved) = TcpListener::bind((address, RESERVATION)) else { continue };
         let free = |port| TcpListener::bind(SocketAddr::from((address, port)));
         let taken = PORTS.into_iter().any(|port| {

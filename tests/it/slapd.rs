@@ -217,6 +217,11 @@ impl Slapd {
         self.log_text().matches(&bind).count()
     }
 
+    /// How many simple binds as the service account it was asked for, since it was made.
+    pub fn binds_of_gateway(&self) -> usize {
+        self.log_text().matches(&format!("BIND dn=\"{GATEWAY_DN}\" method=128")).count()
+    }
+
     /// How often a number or name was searched, since it was made.
     pub fn searches(&self) -> usize {
         self.log_text().matches("SRCH base=\"ou=people,dc=example,dc=com\" scope=2").count()

@@ -21,6 +21,7 @@ mod index;
 mod inspection;
 mod names;
 mod pace;
+mod pages;
 mod refusal;
 mod search;
 mod server;

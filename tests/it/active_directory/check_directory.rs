@@ -13,10 +13,10 @@ fn check(samba: &Samba, more: &str) -> (Option<i32>, Value) {
     let tenant = format!(
         "[[tenants]]\nid = \"t1\"\ncountry = \"SE\"\n\
          [tenants.directory]\nkind = \"ldap\"\nprofile = \"active-directory\"\n\
-         servers = [\"{}\"]\nca_file = {:?}\nbind_dn = \"{GATEWAY_DN}\"\n\
+         servers = [\"{}\"]\nca_file = \"{}\"\nbind_dn = \"{GATEWAY_DN}\"\n\
          bind_password = \"{GATEWAY_PASSWORD}\"\nbase_dn = \"{STAFF}\"\n{more}\n",
         samba.ldaps_url(),
-        samba.ca_pem(),
+        samba.ca_pem().display(),
     );
     let folder = folder();
     let path = folder.path().join("dialpass.toml");

@@ -53,6 +53,19 @@ async fn each_of_a_persons_names_redeems_the_code_and_no_foreign_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_is_known_in_whatever_form_the_number_is_stored() {
+    let samba = Samba::start();
+    let attributes = "phone_attributes = [\"mobile\", \"telephoneNumber\", \"otherMobile\"]";
+    let gateway = gateway(&samba, &samba.ldaps_url(), &format!("\"{BASE_DN}\""), attributes);
+    for at in 1..=11 {
+        let code = gateway.code(&format!("+467010000{at:02}")).await;
+        let name = format!("form{at}");
+        let answer = gateway.login(&name, &password_of(&name), &code).await;
+        assert_eq!(answer.status, 200, "{name}: {}", gateway.log());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_controller_says_of_a_password_is_the_reason_in_the_audit_trail() {
     let samba = Samba::start();
     let gateway = usual(&samba);

@@ -9,13 +9,13 @@ use crate::samba::{BASE_DN, STAFF, Samba, USERS};
 async fn a_number_is_found_in_whatever_form_it_is_stored() {
     let samba = Samba::start();
     let directory = directory(&samba);
-    for at in 1..=8 {
-        let number = format!("+4670100000{at}");
+    for at in 1..=11 {
+        let number = format!("+467010000{at:02}");
         let found = by_number(&directory, &number).await.unwrap();
         assert_eq!(owners(&found, &number), [format!("form{at}")], "{number}");
         assert!(!found.truncated);
     }
-    for number in ["+46855500080", "+4685550008", "+46701000009", "+4670100000"] {
+    for number in ["+46855500080", "+4685550008", "+46701000012", "+4670100000"] {
         let found = by_number(&directory, number).await.unwrap();
         let expected: &[&str] = if number == "+4685550008" { &["form8"] } else { &[] };
         assert_eq!(owners(&found, number), expected, "{number}");
@@ -72,6 +72,20 @@ async fn people_are_found_below_each_base_dn_and_nowhere_else() {
         let found = by_number(&directory, "+46701234567").await.unwrap();
         assert_eq!(found.users.len(), anna, "{bases:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_people_are_found() {
+    let samba = Samba::start();
+    // A contact of the address book and a computer, with numbers.
+    samba.modify(&format!(
+        "dn: CN=Contact,{STAFF}\nchangetype: add\nobjectClass: contact\n\
+         mobile: +46 70-123 45 67\n\n\
+         dn: CN=door,{STAFF}\nchangetype: add\nobjectClass: computer\nsAMAccountName: door$\n\
+         mobile: +46 70-123 45 67\n"
+    ));
+    let found = by_number(&directory(&samba), "+46701234567").await.unwrap();
+    assert_eq!(owners(&found, "+46701234567"), ["anna"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

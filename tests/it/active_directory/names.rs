@@ -1,7 +1,10 @@
 //! Whom a typed name stands for.
 
-use super::{by_name, directory, user};
-use crate::samba::{STAFF, Samba};
+use dialpass::directory::{Directory, Occasion, PasswordCheck};
+use dialpass::domain::user::Membership;
+
+use super::{by_name, check, deadline, directory, user, with};
+use crate::samba::{STAFF, Samba, password_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_person_has_several_names() {
@@ -61,5 +64,48 @@ async fn a_foreign_domain_is_nobody_and_is_never_cut_off() {
     ] {
         let found = by_name(&directory, name).await.unwrap();
         assert_eq!(found.users.len(), 0, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_is_known_however_the_base_dn_is_written() {
+    let samba = Samba::start();
+    let directory = with(&samba, |settings| {
+        settings.base_dns = vec!["ou=STAFF, dc=Lab,DC=EXAMPLE, dc=org".to_owned()];
+    });
+    for name in ["otto", "LAB\\otto", "otto@lab.example.org"] {
+        assert_eq!(user(&directory, name).await.username, "otto", "{name}");
+    }
+    for name in ["anna", "LAB\\anna", "anna@lab.example.org"] {
+        let found = by_name(&directory, name).await.unwrap();
+        assert_eq!(found.users.len(), 0, "{name} is not below the base DN");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_passwords_of_all_kinds_reach_the_controller_as_they_are() {
+    let samba = Samba::start();
+    let cases = [
+        ("åsa", "Åsa Öberg", "Pässwörd ☎ 1"),
+        ("o'neil", "O'Neil\\, Pat (#1) \\+ \\\"x\\\" \\= y*", "a\"b\\c*(d)1"),
+        ("sp ace", "\\ two  spaces\\ ", " Secret 1 "),
+    ];
+    for (at, (name, rdn, password)) in cases.into_iter().enumerate() {
+        let principal = format!("userPrincipalName: new{at}@lab.example.org");
+        samba.add_person(rdn, STAFF, &[&format!("sAMAccountName: {name}"), &principal]);
+        let dn = format!("CN={rdn},{STAFF}");
+        samba.set_password(&dn, password);
+        samba.join("inner", &dn);
+    }
+    let directory =
+        with(&samba, |settings| settings.required_group = Some(format!("CN=outer,{STAFF}")));
+    for (name, _, password) in cases {
+        let person = user(&directory, &format!("LAB\\{name}")).await;
+        let answer = check(&directory, &person, password).await;
+        assert_eq!(answer, Ok(PasswordCheck::Right), "{name}");
+        let wrong = check(&directory, &person, &password_of(name)).await;
+        assert_ne!(wrong, Ok(PasswordCheck::Right), "{name}");
+        let membership = directory.membership(&person, Occasion::Login, deadline()).await;
+        assert_eq!(membership, Ok(Membership::Allowed), "{name}");
     }
 }

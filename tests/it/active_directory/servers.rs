@@ -55,6 +55,8 @@ async fn the_global_catalogue_is_a_directory_too() {
         settings.servers = vec![ServerUrl::parse(&format!("{}:3269", samba.ldaps_url())).unwrap()];
     });
     assert_eq!(owners(&by_number(&directory, ANNA).await.unwrap(), ANNA), ["anna"]);
+    let anna = user(&directory, "LAB\\anna").await;
+    assert_eq!(check(&directory, &anna, &password_of("anna")).await, Ok(PasswordCheck::Right));
 }
 
 #[tokio::test(flavor = "multi_thread")]

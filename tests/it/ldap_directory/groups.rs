@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use super::{deadline, is_up, settings, user};
 use crate::slapd::{GROUPS, Slapd};
 
-fn group(name: &str) -> Option<String> {
-    Some(format!("cn={name},{GROUPS}"))
+fn group(name: &str) -> String {
+    format!("cn={name},{GROUPS}")
 }
 
 async fn membership(directory: &LdapDirectory, name: &str) -> Result<Membership, DirectoryError> {
@@ -26,7 +26,7 @@ fn with(slapd: &Slapd, change: impl FnOnce(&mut LdapSettings)) -> LdapDirectory 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_of_the_required_group_are_let_in_however_deep_their_group_is_nested() {
     let slapd = Slapd::start();
-    let directory = with(&slapd, |settings| settings.required_group = group("otp"));
+    let directory = with(&slapd, |settings| settings.required_group = Some(group("otp")));
     for (name, expected) in [
         ("anna", Allowed),
         ("fia", Allowed),
@@ -42,8 +42,8 @@ async fn members_of_the_required_group_are_let_in_however_deep_their_group_is_ne
 async fn the_excluded_group_outweighs_the_required_one() {
     let slapd = Slapd::start();
     let directory = with(&slapd, |settings| {
-        settings.required_group = group("otp");
-        settings.excluded_group = group("barred");
+        settings.required_group = Some(group("otp"));
+        settings.excluded_group = Some(group("barred"));
     });
     for (name, expected) in [
         ("anna", Allowed),
@@ -59,7 +59,7 @@ async fn the_excluded_group_outweighs_the_required_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_a_group_is_seen_at_the_next_question() {
     let slapd = Slapd::start();
-    let directory = with(&slapd, |settings| settings.required_group = group("otp"));
+    let directory = with(&slapd, |settings| settings.required_group = Some(group("otp")));
     assert_eq!(membership(&directory, "bob").await, Ok(Allowed));
     slapd.modify(&format!(
         "dn: cn=staff,{GROUPS}\nchangetype: modify\ndelete: uniqueMember\n\
@@ -72,7 +72,7 @@ async fn a_change_of_a_group_is_seen_at_the_next_question() {
 async fn groups_are_followed_only_where_they_are_said_to_be() {
     let slapd = Slapd::start();
     let elsewhere = |settings: &mut LdapSettings| {
-        settings.required_group = group("otp");
+        settings.required_group = Some(group("otp"));
         settings.group_base_dn = Some("ou=guests,dc=example,dc=com".to_owned());
     };
     let directory = with(&slapd, elsewhere);
@@ -84,8 +84,8 @@ async fn groups_are_followed_only_where_they_are_said_to_be() {
 async fn a_group_that_is_not_there_lets_nobody_in_and_is_named() {
     let slapd = Slapd::start();
     for change in [
-        |settings: &mut LdapSettings| settings.required_group = group("otp-typo"),
-        |settings: &mut LdapSettings| settings.excluded_group = group("otp-typo"),
+        |settings: &mut LdapSettings| settings.required_group = Some(group("otp-typo")),
+        |settings: &mut LdapSettings| settings.excluded_group = Some(group("otp-typo")),
     ] {
         let mut settings = settings(&[slapd.url()]);
         change(&mut settings);
@@ -104,9 +104,9 @@ async fn a_group_that_is_not_there_lets_nobody_in_and_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_service_account_may_not_read_lets_nobody_in() {
     let slapd = Slapd::builder().hiding("member,uniqueMember").start();
-    let required = with(&slapd, |settings| settings.required_group = group("otp"));
+    let required = with(&slapd, |settings| settings.required_group = Some(group("otp")));
     assert_eq!(membership(&required, "anna").await, Ok(NotInRequiredGroup));
-    let excluded = with(&slapd, |settings| settings.excluded_group = group("barred"));
+    let excluded = with(&slapd, |settings| settings.excluded_group = Some(group("barred")));
     assert_eq!(membership(&excluded, "anna").await, Ok(InExcludedGroup));
 }
 

@@ -31,6 +31,9 @@ const NAMED: &[(&str, &[&str])] = &[
     ("form6", &["mobile: +46 (0)70 100 00 06"]),
     ("form7", &["telephoneNumber: 07 01-00 00 07"]),
     ("form8", &["otherTelephone: +46 8 555 00 08", "otherMobile: (070) 100 00 08"]),
+    ("form9", &["mobile: + 46 70 100 00 09"]),
+    ("form10", &["mobile: 00 46 70-1000010"]),
+    ("form11", &["otherMobile: +(46) 70 100.00.11"]),
     // Those who can't sign in with their right password, each for a reason of their own.
     ("disabled", &["userAccountControl: 514", "mobile: +46702000001"]),
     // 2020-01-01.
@@ -120,9 +123,19 @@ pub fn crowd(people: usize) -> String {
     ldif
 }
 
-fn account(name: &str, parent: &str, password: &str, attributes: &[&str]) -> String {
+/// The change that gives an entry another password.
+pub fn new_password(dn: &str, password: &str) -> String {
+    let password = quoted(password);
+    format!("dn: {dn}\nchangetype: modify\nreplace: unicodePwd\nunicodePwd:: {password}\n")
+}
+
+/// A password as the attribute for it wants it ([MS-ADTS] 3.1.1.3.1.5.1).
+fn quoted(password: &str) -> String {
     let quoted = format!("\"{password}\"");
-    let password: Vec<u8> = quoted.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    STANDARD.encode(quoted.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())
+}
+
+fn account(name: &str, parent: &str, password: &str, attributes: &[&str]) -> String {
     let mut ldif = format!("dn: CN={name},{parent}\nchangetype: add\nobjectClass: user\n");
     let defaults = [
         format!("sAMAccountName: {name}"),
@@ -138,6 +151,6 @@ fn account(name: &str, parent: &str, password: &str, attributes: &[&str]) -> Str
     for line in attributes {
         let _ = writeln!(ldif, "{line}");
     }
-    let _ = writeln!(ldif, "unicodePwd:: {}\n", STANDARD.encode(password));
+    let _ = writeln!(ldif, "unicodePwd:: {}\n", quoted(password));
     ldif
 }

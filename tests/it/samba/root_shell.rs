@@ -10,10 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 /// Runs each line it reads, and says how that ended. When there are no more lines, because the
-/// tests ended or were killed, it kills what it started and removes its folder. A key press that
-/// ends the tests must not end it before that.
-const SCRIPT: &str = "trap '' HUP INT TERM
-while read -r line; do eval \"$line\" >>\"$1/log\" 2>&1 </dev/null; echo $?; done
+/// tests ended or were killed, it kills what it started and removes its folder. Neither a key press
+/// that ends the tests nor an answer that nobody reads any more may end it before that.
+const SCRIPT: &str = "trap '' HUP INT PIPE TERM
+while read -r line; do eval \"$line\" >>\"$1/log\" 2>&1 </dev/null; echo $? 2>/dev/null; done
 [ -z \"$pid\" ] || kill -KILL \"$pid\"
 wait
 rm -rf \"$1\"";
@@ -28,7 +28,7 @@ pub struct RootShell {
 impl RootShell {
     /// Starts one: through sudo if the tests are not run by root.
     pub fn start() -> Self {
-        let folder = TempDir::new().expect("a temporary folder").keep();
+        let folder = TempDir::new().expect("a temporary folder");
         let mut command = if is_root() {
             Command::new("sh")
         } else {
@@ -39,18 +39,21 @@ impl RootShell {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut child = command
             .args(["-c", &format!("PATH='{path}:/usr/sbin'\n{SCRIPT}"), "sh"])
-            .arg(&folder)
+            .arg(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("Samba is started by root: run the tests as root, or install sudo");
         let input = child.stdin.take().expect("it is piped");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
-        let shell = Self { folder, child, pipes: Mutex::new(Some((input, output))) };
+        let pipes = Mutex::new(Some((input, output)));
+        let shell = Self { folder: folder.path().to_owned(), child, pipes };
         assert!(
             shell.runs("[ $(id -u) = 0 ]"),
             "Samba is started by root: run the tests as root, or let sudo ask no password"
         );
+        // From now on the shell removes it.
+        let _ = folder.keep();
         shell
     }
 

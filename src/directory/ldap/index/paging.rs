@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use ldap3::controls::{Control, ControlType, PagedResults, RawControl};
+use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapError, ResultEntry, Scope, SearchOptions};
 
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::state::Trouble;
+use crate::directory::ldap::pages::{next_page, page};
 
 /// Entries on a page: enough that asking for the next one costs little.
 const PAGE: i32 = 500;
@@ -38,36 +39,29 @@ pub(super) async fn read(
     let mut cookie = Vec::new();
     loop {
         let mut controls = what.controls.clone();
-        controls.push(PagedResults { size: PAGE, cookie }.into());
-        let mut page = ldap
+        controls.push(page(PAGE, cookie));
+        let mut answer = ldap
             .with_search_options(SearchOptions::new())
             .with_controls(controls)
             .streaming_search(what.base, Scope::Subtree, what.filter, what.attributes)
             .await
             .map_err(lost)?;
         while let Some(entry) =
-            timeout(LONGEST_WAIT, page.next()).await.map_err(silent)?.map_err(lost)?
+            timeout(LONGEST_WAIT, answer.next()).await.map_err(silent)?.map_err(lost)?
         {
             if !entry.is_ref() && !entry.is_intermediate() {
                 each(entry)?;
             }
         }
-        let result = page.finish().await;
+        let result = answer.finish().await;
         if result.rc != 0 {
             return Err(refused(result.rc, what.base));
         }
-        cookie = next_page(&result.ctrls);
+        cookie = next_page(&result.ctrls).unwrap_or_default();
         if cookie.is_empty() {
             return Ok(());
         }
     }
-}
-
-/// Where the next page begins; empty if there is none.
-fn next_page(controls: &[Control]) -> Vec<u8> {
-    let paged =
-        controls.iter().find(|control| matches!(control.0, Some(ControlType::PagedResults)));
-    paged.map(|control| control.1.parse::<PagedResults>().cookie).unwrap_or_default()
 }
 
 fn silent(_: Elapsed) -> Trouble {

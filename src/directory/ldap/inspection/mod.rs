@@ -3,6 +3,7 @@
 //! each question. Nothing here marks a server down, and nothing is logged.
 
 mod access_rules;
+mod attributes;
 mod contents;
 mod people;
 mod reader;

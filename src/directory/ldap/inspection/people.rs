@@ -1,6 +1,7 @@
 //! Reading everybody, a page at a time.
 
-use super::reader::{Answer, Reader, Search, page};
+use super::super::pages::page;
+use super::reader::{Answer, Reader, Search};
 use super::{LdapInspection, entry};
 use crate::directory::inspection::{InspectionError, PeopleRead, Person, Severity, Step};
 

@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use ldap3::controls::{PagedResults, RawControl};
-use ldap3::{Ldap, LdapError, LdapResult, Scope, SearchEntry, SearchOptions};
+use ldap3::controls::RawControl;
+use ldap3::{Ldap, LdapError, Scope, SearchEntry, SearchOptions};
 use tokio::time::timeout;
 
 use super::super::connection::Connection;
+use super::super::pages::next_page;
 use super::super::search::is_aside;
-
-/// The control by which results come in pages (RFC 2696).
-pub(super) const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
 /// Longest wait for the next entry of an answer, at least: a report may take longer than a call.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -108,7 +106,7 @@ impl Reader {
             }
         }
         let result = stream.finish().await;
-        let next_page = cookie(&result);
+        let next_page = next_page(&result.ctrls);
         Ok(Answer { entries, code: result.rc, text: result.text, next_page })
     }
 
@@ -119,61 +117,5 @@ impl Reader {
         attributes: &[&str],
     ) -> Result<Option<SearchEntry>, ReadError> {
         Ok(self.ask(Search::of_entry(dn, attributes)).await?.entries.into_iter().next())
-    }
-}
-
-/// Asks for a page of results.
-pub(super) fn page(size: i32, cookie: Vec<u8>) -> RawControl {
-    PagedResults { size, cookie }.into()
-}
-
-fn cookie(result: &LdapResult) -> Option<Vec<u8>> {
-    let control = result.ctrls.iter().find(|control| control.1.ctype == PAGED_RESULTS)?;
-    read_cookie(control.1.val.as_deref()?)
-}
-
-/// The cookie in `SEQUENCE { size INTEGER, cookie OCTET STRING }`. The library's own reader
-/// panics where a server sends something else.
-fn read_cookie(value: &[u8]) -> Option<Vec<u8>> {
-    let (sequence, _) = element(value, 0x30)?;
-    let (_, rest) = element(sequence, 0x02)?;
-    let (cookie, _) = element(rest, 0x04)?;
-    Some(cookie.to_vec())
-}
-
-/// The content of the element that `bytes` begin with, and what follows it (BER, definite form).
-fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&[found, short], rest) = bytes.split_first_chunk::<2>()?;
-    let (length, rest) = if short < 0x80 {
-        (usize::from(short), rest)
-    } else {
-        let (digits, rest) = rest.split_at_checked(usize::from(short & 0x7f))?;
-        let long = digits.len() <= 4;
-        let length = digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
-        (if long { length } else { usize::MAX }, rest)
-    };
-    (found == tag).then(|| rest.split_at_checked(length)).flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_cookie_is_read_back_whatever_its_length() {
-        for length in [0, 1, 127, 128, 300, 70_000] {
-            let sent = vec![0xc0; length];
-            let control = page(500, sent.clone());
-            assert_eq!(read_cookie(&control.val.unwrap()), Some(sent), "{length}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = read_cookie(&bytes);
-        }
     }
 }

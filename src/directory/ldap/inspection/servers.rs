@@ -9,11 +9,14 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::super::connection::{ConnectError, Connection, Connector};
+use super::super::pages::PAGED_RESULTS;
 use super::LdapInspection;
-use super::reader::{PAGED_RESULTS, Reader};
+use super::reader::Reader;
 use crate::directory::inspection::{ServerReport, Severity, Step};
-use crate::directory::ldap::settings::ServerUrl;
+use crate::directory::ldap::settings::{Lookup, Profile, ServerUrl};
 
+/// The control by which a server reports changes (RFC 4533 2.2).
+const CONTENT_SYNC: &str = "1.3.6.1.4.1.4203.1.9.1.1";
 /// How long before its certificate expires a server is worth a warning.
 const EXPIRES_SOON: i64 = 30 * 24 * 60 * 60;
 
@@ -23,6 +26,8 @@ pub(super) struct Product {
     pub active_directory: bool,
     /// Whether it sends results in pages.
     pub pages: bool,
+    /// Whether it reports changes (RFC 4533).
+    pub reports_changes: bool,
     /// Where Active Directory keeps its schema.
     pub schema: Option<String>,
 }
@@ -37,10 +42,12 @@ impl Product {
             let named = attributes.filter(|(name, _)| name.eq_ignore_ascii_case(attribute));
             named.flat_map(|(_, values)| values.clone()).collect()
         };
+        let controls = values("supportedControl");
         let capabilities = values("supportedCapabilities");
         Self {
             active_directory: capabilities.iter().any(|oid| oid == "1.2.840.113556.1.4.800"),
-            pages: values("supportedControl").iter().any(|oid| oid == PAGED_RESULTS),
+            pages: controls.iter().any(|oid| oid == PAGED_RESULTS),
+            reports_changes: controls.iter().any(|oid| oid == CONTENT_SYNC),
             schema: values("schemaNamingContext").into_iter().next(),
         }
     }
@@ -62,9 +69,29 @@ impl LdapInspection {
                     "calls do not need it; reading everybody may hit a size limit",
                 )
             });
+            steps.extend(self.index_step(&product));
             self.check_contents(&mut reader, &product, &mut steps).await;
         }
         ServerReport { name: url.to_string(), steps }
+    }
+
+    /// Whether an index can be kept in step with the server, where the tenant wants one.
+    fn index_step(&self, product: &Product) -> Option<Step> {
+        let wanted = matches!(self.settings.lookup, Lookup::Index(_))
+            && self.settings.profile == Profile::OpenLdap;
+        wanted.then(|| {
+            if product.reports_changes {
+                Step::good("index", "the server reports changes")
+            } else {
+                Step::bad(
+                    "index",
+                    Severity::Error,
+                    "the server does not report changes (RFC 4533), so there is no index of its \
+                     numbers",
+                    "load the overlay syncprov for the database, or set lookup = \"search\"",
+                )
+            }
+        })
     }
 
     /// Connects and binds; `None` if that failed, and the steps say why.

@@ -1,0 +1,103 @@
+//! Which attributes of people a server lets the service account read.
+
+use ldap3::SearchEntry;
+
+use super::super::entry::{self, ACCOUNT_CONTROL};
+use super::LdapInspection;
+use super::reader::{Reader, Search};
+use super::servers::Product;
+use crate::directory::inspection::{Severity, Step};
+
+impl LdapInspection {
+    pub(super) async fn check_attributes(
+        &self,
+        reader: &mut Reader,
+        product: &Product,
+        people: &[SearchEntry],
+        steps: &mut Vec<Step>,
+    ) {
+        let settings = &self.settings;
+        for (key, attribute) in [
+            ("id_attribute", &settings.id_attribute),
+            ("username_attribute", &settings.username_attribute),
+        ] {
+            let have = having(people, attribute);
+            steps.push(if have == people.len() {
+                Step::good("attribute", format!("{attribute} ({key}) can be read"))
+            } else {
+                let severity = if have == 0 { Severity::Error } else { Severity::Warning };
+                Step::bad(
+                    "attribute",
+                    severity,
+                    format!("{attribute} ({key}) is there for {have} of {} people", people.len()),
+                    format!("check {key}, and let the service account read {attribute}"),
+                )
+            });
+        }
+        if product.active_directory && having(people, ACCOUNT_CONTROL) == 0 {
+            steps.push(Step::bad(
+                "attribute",
+                Severity::Warning,
+                format!("{ACCOUNT_CONTROL} cannot be read: disabled people are taken for enabled"),
+                "let the service account read it",
+            ));
+        }
+        let mut readable = 0;
+        for attribute in &settings.phone_attributes {
+            let step = self.phone_step(reader, attribute, people).await;
+            readable += usize::from(step.severity == Severity::Good);
+            steps.push(step);
+        }
+        if readable == 0 {
+            steps.push(Step::bad(
+                "attribute",
+                Severity::Error,
+                "not one phone attribute can be read, so no caller is known",
+                "let the service account search and read the phone attributes",
+            ));
+        }
+    }
+
+    /// Whether a phone attribute can be read, by those who have it.
+    async fn phone_step(
+        &self,
+        reader: &mut Reader,
+        attribute: &str,
+        people: &[SearchEntry],
+    ) -> Step {
+        if having(people, attribute) > 0 {
+            return Step::good("attribute", format!("{attribute} can be read"));
+        }
+        let filter = format!("(&{}({attribute}=*))", self.settings.user_filter);
+        for base in &self.settings.base_dns {
+            let asked = [attribute];
+            let search = Search::below(base, &filter, &asked, 1);
+            let Ok(answer) = reader.ask(search).await else { continue };
+            if having(&answer.entries, attribute) > 0 {
+                return Step::good("attribute", format!("{attribute} can be read"));
+            }
+            if !answer.entries.is_empty() {
+                return Step::bad(
+                    "attribute",
+                    Severity::Error,
+                    format!("{attribute} can be searched, but not read"),
+                    format!("let the service account read {attribute}"),
+                );
+            }
+        }
+        Step::bad(
+            "attribute",
+            Severity::Warning,
+            format!("nobody has {attribute}, as far as the service account may see"),
+            format!(
+                "let the service account search and read {attribute}, or take it out of \
+                 phone_attributes"
+            ),
+        )
+    }
+}
+
+/// How many of them have a value of this attribute.
+fn having(people: &[SearchEntry], attribute: &str) -> usize {
+    people.iter().filter(|person| !entry::values(person, attribute).is_empty()).count()
+}

@@ -1,0 +1,169 @@
+//! What `check-directory` says of each server, step by step.
+
+use serde_json::Value;
+
+use super::{check, finding, json, step};
+use crate::commands::{stderr, stdout};
+use crate::gateway::{folder, ldap_tenant};
+use crate::pki::Ca;
+use crate::slapd::{GATEWAY_PASSWORD, PEOPLE, Slapd};
+
+#[test]
+fn what_stands_in_the_way_of_a_connection_is_named_with_a_hint() {
+    let slapd = Slapd::builder().users(0).without_log().start();
+    let other = Slapd::builder().users(0).without_log().start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let over_tls = |ca: &Slapd, server: &str| {
+        ldap_tenant("t1", &[server], &format!("ca_file = {:?}", ca.ca_pem()))
+    };
+    let strangers = folder();
+    let ca_file = strangers.path().join("ca.pem");
+    std::fs::write(&ca_file, Ca::new("somebody else's").pem()).unwrap();
+    let stranger = ldap_tenant("t1", &[&slapd.ldaps_url()], &format!("ca_file = {ca_file:?}"));
+    let start_tls = over_tls(&other, &slapd.url()).replace("base_dn", "start_tls = true\nbase_dn");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("ldap://{}", silent.local_addr().unwrap());
+    for (tenant, failing, detail, hint) in [
+        (tenant.replace(GATEWAY_PASSWORD, "wrong"), "bind", "result code 49", "bind_password"),
+        (over_tls(&other, &slapd.ldaps_url()), "tls", "TLS failed", "ca_file"),
+        (stranger, "tls", "UnknownIssuer", "ca_file"),
+        (start_tls, "tls", "TLS failed", "ca_file"),
+        (
+            over_tls(&slapd, &slapd.url().replace("ldap:", "ldaps:")),
+            "tls",
+            "TLS failed",
+            "TLS port",
+        ),
+        (
+            ldap_tenant("t1", &[&silent], "timeout = \"200ms\""),
+            "bind",
+            "no connection within",
+            "log",
+        ),
+        (
+            tenant.replace(PEOPLE, "ou=nowhere,dc=example,dc=com"),
+            "base",
+            "result code 32",
+            "base_dn",
+        ),
+        (
+            tenant.replace("base_dn", "user_filter = \"(objectClass=device)\"\nbase_dn"),
+            "search",
+            "nobody below",
+            "user_filter",
+        ),
+    ] {
+        let output = check(&tenant, &["--format", "json"]);
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{failing}: {}{}",
+            stdout(&output),
+            stderr(&output)
+        );
+        let report = json(&output);
+        let step = step(&report, 0, failing);
+        assert_eq!(step["severity"], "error", "{report}");
+        assert!(step["detail"].as_str().unwrap().contains(detail), "{detail}: {step}");
+        assert!(step["hint"].as_str().unwrap().contains(hint), "{hint}: {step}");
+        assert_eq!(finding(&report, "servers")["severity"], "error");
+        let read = stdout(&output).contains("no server let the service account in");
+        assert_eq!(read, matches!(failing, "connect" | "tls" | "bind"), "{failing}: {report}");
+    }
+    let good = check(&over_tls(&slapd, &slapd.ldaps_url()), &["--format", "json"]);
+    let report = json(&good);
+    let tls = step(&report, 0, "tls");
+    assert_eq!(tls["severity"], "good");
+    let detail = tls["detail"].as_str().unwrap();
+    assert!(detail.contains("TLS 1.3") && detail.contains("certificate good until"), "{detail}");
+}
+
+#[test]
+fn a_refused_password_is_not_tried_again() {
+    let slapd = Slapd::builder().users(0).start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "").replace(GATEWAY_PASSWORD, "wrong");
+    assert_eq!(check(&tenant, &[]).status.code(), Some(3));
+    assert_eq!(slapd.binds_of_gateway(), 1);
+}
+
+#[test]
+fn a_dead_server_beside_a_live_one_is_a_warning() {
+    let mut dead = Slapd::builder().users(0).without_log().start();
+    let live = Slapd::builder().users(0).without_log().start();
+    dead.kill();
+    let tenant = ldap_tenant("t1", &[&dead.url(), &live.url()], "");
+    let output = check(&tenant, &["--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{}{}", stdout(&output), stderr(&output));
+    let report = json(&output);
+    assert_eq!(step(&report, 0, "connect")["severity"], "error");
+    assert_eq!(step(&report, 1, "find")["severity"], "good");
+    assert_eq!(finding(&report, "servers")["severity"], "warning");
+    assert_eq!(report["people"]["people"], 28, "read from the live one");
+
+    let output = check(&ldap_tenant("t1", &[&dead.url()], ""), &["--format", "json"]);
+    assert_eq!(output.status.code(), Some(3), "alone it is an error");
+    assert_eq!(json(&output)["people"], Value::Null);
+}
+
+#[test]
+fn phone_attributes_that_cannot_be_read_are_errors() {
+    let hidden = |attributes| Slapd::builder().users(0).without_log().hiding(attributes).start();
+    let check = |slapd: &Slapd| {
+        let output = check(&ldap_tenant("t1", &[&slapd.url()], ""), &["--format", "json"]);
+        (output.status.code(), json(&output))
+    };
+    let (status, report) = check(&hidden("mobile,telephoneNumber"));
+    assert_eq!(status, Some(3));
+    let attribute = step(&report, 0, "attribute");
+    assert!(attribute["detail"].as_str().unwrap().contains("mobile"), "{attribute}");
+    assert_eq!(finding(&report, "nobody_gets_a_code")["severity"], "error");
+
+    let (status, report) = check(&hidden("mobile"));
+    assert_eq!(status, Some(1), "others have a telephoneNumber");
+    let attribute = step(&report, 0, "attribute");
+    assert!(attribute["detail"].as_str().unwrap().contains("nobody has mobile"), "{attribute}");
+
+    let (status, report) = check(&hidden("entryUUID"));
+    assert_eq!(status, Some(3));
+    assert_eq!(finding(&report, "unusable_entry")["count"], 28);
+
+    let searchable =
+        "access to attrs=mobile by dn.exact=\"cn=gateway,dc=example,dc=com\" search by * none";
+    let slapd = Slapd::builder().users(0).without_log().setting(searchable).start();
+    let (status, report) = check(&slapd);
+    assert_eq!(status, Some(3), "{report}");
+    let attribute = step(&report, 0, "attribute");
+    assert!(attribute["detail"].as_str().unwrap().contains("not read"), "{attribute}");
+
+    let readable = "access to attrs=mobile,telephoneNumber by dn.exact=\"cn=gateway,dc=example,dc=com\" =r by * none";
+    let slapd = Slapd::builder().users(0).without_log().setting(readable).start();
+    let (status, report) = check(&slapd);
+    assert_eq!(status, Some(3), "{report}");
+    let find = step(&report, 0, "find");
+    assert!(find["detail"].as_str().unwrap().contains("not found by their own number"), "{find}");
+}
+
+#[test]
+fn a_group_that_does_not_exist_is_an_error() {
+    let slapd = Slapd::builder().users(0).without_log().start();
+    let with = |group: &str| {
+        let key = format!("required_group = \"{group}\"");
+        let output = check(&ldap_tenant("t1", &[&slapd.url()], &key), &["--format", "json"]);
+        (output.status.code(), json(&output))
+    };
+    let (status, report) = with("cn=nobody,ou=groups,dc=example,dc=com");
+    assert_eq!(status, Some(3), "{report}");
+    assert!(step(&report, 0, "group")["detail"].as_str().unwrap().contains("does not exist"));
+    let (_, report) = with("cn=otp,ou=groups,dc=example,dc=com");
+    assert_eq!(step(&report, 0, "group")["severity"], "good");
+}
+
+#[test]
+fn an_index_needs_a_server_that_reports_changes() {
+    let slapd = Slapd::builder().users(0).without_log().start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "lookup = \"index\"");
+    let output = check(&tenant, &["--format", "json"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
+    let report = json(&output);
+    assert!(step(&report, 0, "index")["hint"].as_str().unwrap().contains("syncprov"), "{report}");
+}
