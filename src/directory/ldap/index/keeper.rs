@@ -121,7 +121,7 @@ async fn over(
     let trouble = tokio::select! {
         trouble = kept => return trouble,
         trouble = beat(handle(), content) => return trouble,
-        trouble = members::keep(handle(), content) => return trouble,
+        never = members::keep(handle(), content) => match never {},
         () = sleep(READ_AGAIN) => Trouble::Planned,
     };
     memory.cookies.fill(None);

@@ -3,6 +3,7 @@
 //! login always asks (see [`groups`]).
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -24,8 +25,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// The attributes that name members (RFC 4519 2.17 and 2.40).
 const MEMBERS: [&str; 2] = ["member", "uniqueMember"];
 
-/// Reads the groups every few minutes, for as long as it is asked to.
-pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
+/// Reads the groups every few minutes, and never ends. Whether the connection is any good is for
+/// others to find out: a server that takes long for the groups may well tell of the people.
+pub(super) async fn keep(ldap: Ldap, content: &Content) -> Infallible {
     let settings = &content.settings;
     if settings.required_group.is_none() && settings.excluded_group.is_none() {
         return std::future::pending().await;
@@ -45,8 +47,9 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
                 said = false;
                 content.state().groups(Groups::Read(members));
             }
-            Err(Trouble::Lost(reason)) => return Trouble::Lost(reason),
-            Err(trouble) => {
+            // What is known stays for the outage, if this is one.
+            Err(Trouble::Lost(_) | Trouble::Planned) => {}
+            Err(trouble @ Trouble::Refused(_)) => {
                 for base in 0..content.tables.len() {
                     content.change(base, |table| table.allow(|_, _| false));
                 }
