@@ -3,7 +3,7 @@
 
 use ldap3::SearchEntry;
 
-use super::settings::LdapSettings;
+use super::settings::{LdapSettings, Profile};
 use crate::domain::user::{NumberValue, Pin, User, UserId};
 
 /// Active Directory's account flags ([MS-ADTS] 2.2.16).
@@ -36,7 +36,7 @@ pub(super) fn read(
         username: username(entry, &settings.username_attribute, typed)
             .ok_or(EntryError::NoUsername)?,
         locator: entry.dn.clone(),
-        enabled: enabled(entry),
+        enabled: enabled(entry, settings.profile),
         numbers: numbers(entry, &settings.phone_attributes),
         pins: settings.pin_attribute.as_deref().map(|name| pins(entry, name)).unwrap_or_default(),
     })
@@ -99,9 +99,14 @@ fn username(entry: &SearchEntry, attribute: &str, typed: Option<&str>) -> Option
     same.or(names.first()).map(|name| (*name).to_owned())
 }
 
-/// Whether the directory lets this user log in. Flags that cannot be read are taken as a no.
-fn enabled(entry: &SearchEntry) -> bool {
-    values(entry, ACCOUNT_CONTROL).into_iter().all(|value| {
+/// Whether the directory lets this user log in. Flags that cannot be read are taken as a no; in
+/// Active Directory, where everybody has them, so are flags that are not there for us to see.
+fn enabled(entry: &SearchEntry, profile: Profile) -> bool {
+    let flags = values(entry, ACCOUNT_CONTROL);
+    if flags.is_empty() {
+        return profile == Profile::OpenLdap;
+    }
+    flags.into_iter().all(|value| {
         std::str::from_utf8(value)
             .ok()
             .and_then(|text| text.trim().parse::<i64>().ok())
@@ -222,6 +227,10 @@ mod tests {
             assert!(!enabled(&[flags]), "{flags:?}");
         }
         assert!(!enabled(&[b"512", b"514"]));
+        let mut settings = settings("entryUUID");
+        settings.profile = Profile::ActiveDirectory;
+        let hidden = entry(&[("entryUUID", &[b"1"]), ("uid", &[b"anna"])]);
+        assert!(!read(&hidden, &settings, None).unwrap().enabled, "everybody has them there");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use ldap3::SearchEntry;
 
 use super::super::entry::{self, ACCOUNT_CONTROL};
+use super::super::settings::Profile;
 use super::LdapInspection;
 use super::reader::{Reader, Search};
 use super::servers::Product;
@@ -35,10 +36,14 @@ impl LdapInspection {
             });
         }
         if product.active_directory && having(people, ACCOUNT_CONTROL) == 0 {
+            let (severity, so) = match settings.profile {
+                Profile::ActiveDirectory => (Severity::Error, "everybody counts as disabled"),
+                Profile::OpenLdap => (Severity::Warning, "disabled people are taken for enabled"),
+            };
             steps.push(Step::bad(
                 "attribute",
-                Severity::Warning,
-                format!("{ACCOUNT_CONTROL} cannot be read: disabled people are taken for enabled"),
+                severity,
+                format!("{ACCOUNT_CONTROL} cannot be read: {so}"),
                 "let the service account read it",
             ));
         }
