@@ -4,10 +4,10 @@
 #   benches/load.sh                 getOTP, validateOTP, latency, memory, start; about 5 minutes
 #   benches/load.sh --long          how flat the rates are; about 5 minutes, 6 GiB of memory and
 #                                   of disk
-#   benches/load.sh --index         the index of a directory server's numbers; about 5 minutes, 4 GiB
-#                                   of memory and of disk
+#   benches/load.sh --directory     the index of a directory server's numbers, and what outages of
+#                                   servers cost; about 10 minutes, 4 GiB of memory and of disk
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
-#   --most N (1000000, for --long and --index)   --markdown
+#   --most N (1000000, for --long and --directory)   --markdown
 #   --folder DIR (/var/tmp)          where the temporary folder is made: on the kind of disk that
 #                                    the store would be on, because each commit waits for it
 #
@@ -20,11 +20,14 @@ cd "$(dirname "$0")/.."
 parent=/var/tmp
 arguments=()
 limit=20m
+outages=no
+bullet='  '
 while [ $# -gt 0 ]; do
     case $1 in
         --folder) parent=${2:?--folder needs a value}; shift 2 ;;
-        --long | --index) arguments+=("$1"); limit=40m; shift ;;
-        --markdown) arguments+=(--markdown); shift ;;
+        --long) arguments+=(--long); limit=40m; shift ;;
+        --directory) arguments+=(--directory); limit=40m; outages=yes; shift ;;
+        --markdown) arguments+=(--markdown); bullet='- '; shift ;;
         --seconds | --rounds | --connections | --people | --client-threads | --most)
             arguments+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
         -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
@@ -89,5 +92,13 @@ wait "$main" || status=$?
 main=
 if [ "$status" = 124 ]; then
     echo "$0: not done within $limit" >&2
+fi
+if [ "$status" = 0 ] && [ "$outages" = yes ]; then
+    # The tests count what became of each request while servers die, fall silent and are slow.
+    printf '\nOutages of directory servers under load, by the tests (debug build):\n'
+    cargo test --quiet --locked --test it -- --nocapture --test-threads 1 \
+        faults::directory faults::servers >"$folder/outages" 2>&1 || status=$?
+    sed -n "s/.*outage: /$bullet/p" "$folder/outages"
+    [ "$status" = 0 ] || tail -n 40 "$folder/outages" >&2
 fi
 exit "$status"

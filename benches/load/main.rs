@@ -74,8 +74,8 @@ pub struct Options {
     /// Measure the index of a directory server's numbers, from a thousand people to a million,
     /// instead of the ratios.
     #[arg(long, conflicts_with = "long")]
-    index: bool,
-    /// The most people, and live codes, of --long; the most people of --index.
+    directory: bool,
+    /// The most people, and live codes, of --long; the most people of --directory.
     #[arg(long, default_value_t = 1_000_000)]
     most: u32,
     /// Print the table as Markdown.
@@ -118,7 +118,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     machine::describe(options, &mut table)?;
     if options.long {
         flatness::measure(&place, options, &mut table)?;
-    } else if options.index {
+    } else if options.directory {
         index::measure(&place, options, &mut table)?;
     } else {
         ratios::measure(&place, options, &mut table)?;

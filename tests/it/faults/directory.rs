@@ -75,7 +75,11 @@ async fn a_directory_killed_under_load_is_a_refusal_and_used_again_by_itself_whe
         assert_eq!(one.status, if one.tenant == "t1" { 403 } else { 503 }, "{one:?}");
     }
     let recovered = tenants.map(|tenant| recovery(&seen, tenant, back));
-    println!("killed: {}; served again after {recovered:?}", summary(&outage));
+    println!(
+        "outage: the only server killed: {}; served again {:.2?} after its restart",
+        summary(&outage),
+        recovered[0].max(recovered[1])
+    );
     ready_within(&gateway, COMEBACK).await;
 }
 
@@ -125,29 +129,9 @@ async fn when_the_first_of_two_servers_dies_under_load_no_call_fails() {
     load.until_served(&["t1"], Instant::now(), 50).await;
     let seen = load.end().await;
     let failed: Vec<_> = seen.iter().filter(|one| one.status != 200).copied().collect();
-    println!("first dies, then the second: {}", summary(&seen));
+    println!("outage: the first of two killed, back, then the second killed: {}", summary(&seen));
     assert!(failed.iter().all(|one| one.operation == Operation::Login), "{}", summary(&failed));
     // A password under way to a server that died is not sent to another.
-    assert!(failed.len() <= users, "{}", summary(&failed));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_silent_first_server_costs_no_call_and_no_more_than_the_deadline() {
-    let users = 8;
-    let first = Slapd::builder().without_log().start();
-    let second = Slapd::builder().without_log().start();
-    let gateway = Gateway::start(&config(&[("t1", "http")], &[&first.url(), &second.url()]));
-    let load = Load::start(&gateway, &["t1"], users);
-    load.until_served(&["t1"], Instant::now(), 30).await;
-    first.stop();
-    let silent = Instant::now();
-    load.until_served(&["t1"], silent, 100).await;
-    first.cont();
-    load.until_served(&["t1"], Instant::now(), 30).await;
-    let seen = load.end().await;
-    let failed: Vec<_> = seen.iter().filter(|one| one.status != 200).copied().collect();
-    println!("first silent: {}; failed: {}", summary(&seen), summary(&failed));
-    assert!(failed.iter().all(|one| one.operation == Operation::Login), "{}", summary(&failed));
     assert!(failed.len() <= users, "{}", summary(&failed));
 }
 
@@ -177,7 +161,11 @@ async fn a_silent_directory_alone_is_a_refusal_in_time_and_used_again_when_it_sp
         assert_eq!(one.status, if one.tenant == "t1" { 403 } else { 503 }, "{one:?}");
     }
     let recovered = tenants.map(|tenant| recovery(&seen, tenant, back));
-    println!("silent: {}; served again after {recovered:?}", summary(&outage));
+    println!(
+        "outage: the only server silent: {}; served again {:.2?} after it spoke",
+        summary(&outage),
+        recovered[0].max(recovered[1])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,6 +211,6 @@ async fn a_server_starts_without_its_directory_and_is_ready_when_that_comes() {
     slapd.restart();
     let back = Instant::now();
     ready_within(&gateway, COMEBACK).await;
-    println!("ready {:?} after the directory came", back.elapsed());
+    println!("outage: started before its server: ready {:.2?} after that came", back.elapsed());
     gateway.code("+46701234567").await;
 }

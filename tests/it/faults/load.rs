@@ -60,7 +60,7 @@ impl User {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     Call,
     Login,
@@ -217,15 +217,22 @@ async fn turn(asker: &Asker, tenant: &'static str, user: User, seen: &Mutex<Vec<
     tokio::time::sleep(PAUSE).await;
 }
 
-/// How often each status was seen, and the longest that a request took.
+/// How many requests there were and how many of them failed, by tenant and operation, and the
+/// longest that one took.
 pub fn summary(seen: &[Seen]) -> String {
     let mut counts = std::collections::BTreeMap::new();
     for one in seen {
-        let key = format!("{} {:?} {}", one.tenant, one.operation, one.status);
-        *counts.entry(key).or_insert(0_usize) += 1;
+        let (all, failed) = counts.entry((one.tenant, one.operation)).or_insert((0_usize, 0_usize));
+        *all += 1;
+        *failed += usize::from(one.status != 200);
+    }
+    let mut text = String::new();
+    for ((tenant, operation), (all, failed)) in counts {
+        let what = if operation == Operation::Call { "calls" } else { "logins" };
+        text += &format!("{tenant}: {failed} of {all} {what} failed, ");
     }
     let longest = seen.iter().map(|one| one.took).max().unwrap_or_default();
-    format!("{counts:?}, longest {longest:?}")
+    format!("{text}longest {longest:.2?}")
 }
 
 /// From `back` to the end of the first request of the tenant that was served again, which may not

@@ -48,11 +48,9 @@ async fn a_silent_server_costs_its_timeout_once_and_no_call_fails() {
     let calls = || seen.iter().filter(|one| one.operation == Operation::Call);
     let slow: Vec<_> = calls().filter(|one| one.took > TIMEOUT / 2).collect();
     println!(
-        "first silent: {}; {} calls waited, of which the longest {:?}; failed calls {}",
+        "outage: the first of two silent: {}; {} calls waited for it",
         summary(&seen),
         slow.len(),
-        slow.iter().map(|one| one.took).max(),
-        failed(&seen, Operation::Call),
     );
     assert_eq!(failed(&seen, Operation::Call), 0);
     assert!(failed(&seen, Operation::Login) <= users, "passwords that were under way");
@@ -88,11 +86,10 @@ async fn a_slow_server_is_left_for_another_and_used_again_when_it_is_quick() {
 
     let late: Vec<_> = seen.iter().filter(|one| one.took >= lag).collect();
     println!(
-        "first slow: {}; left after {:?}, {} requests took {lag:?} or longer; failed {}",
+        "outage: the first of two {lag:?} slow: {}; left after {:.2?}, {} requests waited for it",
         summary(&seen),
         left - slow,
         late.len(),
-        failed(&seen, Operation::Call) + failed(&seen, Operation::Login),
     );
     assert_eq!(failed(&seen, Operation::Call) + failed(&seen, Operation::Login), 0);
     assert!(!late.is_empty());
@@ -116,7 +113,11 @@ async fn by_turns_each_server_gets_its_share_and_one_that_dies_costs_no_call() {
     first.restart();
     searched_again(&first).await;
     let seen = load.end().await;
-    println!("by turns: {of_first} and {of_second} searches; one killed: {}", summary(&seen));
+    println!(
+        "outage: one of two that take turns killed and back: {}; searches before: {of_first} and \
+         {of_second}",
+        summary(&seen)
+    );
     assert_eq!(failed(&seen, Operation::Call), 0);
     assert!(failed(&seen, Operation::Login) <= users, "passwords that were under way");
 }
@@ -132,7 +133,11 @@ async fn however_many_ask_at_once_the_connections_are_as_many_as_configured() {
     let load = Load::start(&gateway, &["t1"], 100);
     load.until_served(&["t1"], Instant::now(), 300).await;
     let seen = load.end().await;
-    println!("100 users at once: {}; connections {}", summary(&seen), proxy.most_connections());
+    println!(
+        "outage: 100 users at once over a server 50 ms away: {}; connections {}",
+        summary(&seen),
+        proxy.most_connections()
+    );
     assert_eq!(failed(&seen, Operation::Call) + failed(&seen, Operation::Login), 0);
     assert_eq!(proxy.most_connections(), 7, "2 for searches, 5 for passwords");
 }
