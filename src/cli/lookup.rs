@@ -234,6 +234,11 @@ impl Lookup<'_> {
             Membership::InExcludedGroup => {
                 Err((Reason::InExcludedGroup, format!("{name} is in the excluded group")))
             }
+            Membership::TooNested => Err((
+                Reason::GroupsTooNested,
+                format!("{name} is in more groups, or more deeply nested ones, than are followed"),
+            )),
+            Membership::Gone => Err((Reason::UserGone, format!("{name} has just gone"))),
         }
     }
 }

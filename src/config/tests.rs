@@ -150,6 +150,7 @@ fn directory_keys_that_do_not_fit_together_are_refused() {
         ("lookup='index'\nindex_max_age='25h'", "index_max_age", "1day"),
         ("lookup='index'\nindex_poll='2s'", "index_poll", "RFC 4533"),
         ("server_order='random'", "server_order", "`round-robin`"),
+        ("phone_attributes=['mobile','Mobile']", "phone_attributes[1]", "a second time"),
     ] {
         let problem = problem(&with(more));
         let key = format!("tenants[0].directory.{key}: ");

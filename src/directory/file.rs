@@ -318,7 +318,7 @@ impl Directory for FileDirectory {
 
     fn states(&self) -> Vec<DependencyState> {
         let detail = self.problem.load().as_str().to_owned();
-        vec![DependencyState { name: self.name.clone(), up: true, detail }]
+        vec![DependencyState { name: self.name.clone(), up: true, detail, is_aid: false }]
     }
 }
 

@@ -49,6 +49,8 @@ pub struct DependencyState {
     pub up: bool,
     /// What is wrong, for an operator; empty if nothing is.
     pub detail: String,
+    /// Whether all is served without it too, only less well: it says nothing of readiness.
+    pub is_aid: bool,
 }
 
 /// A tenant's user directory.

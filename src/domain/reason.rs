@@ -29,6 +29,10 @@ pub enum Reason {
     NotInRequiredGroup,
     /// The user is in the tenant's excluded group.
     InExcludedGroup,
+    /// The user is in more groups, or in more deeply nested ones, than are followed.
+    GroupsTooNested,
+    /// The user has gone from the directory since they were found.
+    UserGone,
     /// The typed name cannot be one: empty, too long, or with control characters.
     NameMalformed,
     /// Nobody in the directory has the name.
@@ -89,6 +93,8 @@ impl Reason {
             Self::UserDisabled => PasswordRefusal::Disabled.as_str(),
             Self::NotInRequiredGroup => "not_in_required_group",
             Self::InExcludedGroup => "in_excluded_group",
+            Self::GroupsTooNested => "groups_too_nested",
+            Self::UserGone => PasswordRefusal::NoSuchUser.as_str(),
             Self::NameMalformed => "name_malformed",
             Self::UserUnknown => "user_unknown",
             Self::UserAmbiguous => "user_ambiguous",
@@ -123,6 +129,8 @@ impl Reason {
             | Self::UserDisabled
             | Self::NotInRequiredGroup
             | Self::InExcludedGroup
+            | Self::GroupsTooNested
+            | Self::UserGone
             | Self::UserUnknown
             | Self::UserAmbiguous
             | Self::NoLiveCode

@@ -95,6 +95,9 @@ impl NumberingPlan {
         if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
             return None;
         }
+        if has_words(text) {
+            return None;
+        }
         let parsed = self.parse(text).filter(is_possible)?;
         let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
         let country_code_digits = parsed.country_code.to_string().len();
@@ -195,6 +198,29 @@ impl NumberingPlan {
     }
 }
 
+/// What may introduce an extension or a parameter of `tel:` (RFC 3966), all letters of it.
+const INTRODUCTIONS: [&str; 10] = [
+    "x",
+    "\u{ff58}",
+    "ext",
+    "extn",
+    "extension",
+    "anexo",
+    "int",
+    "phonecontext",
+    "extphonecontext",
+    "isub",
+];
+
+/// Whether letters follow the first digit that introduce no extension. The parser would take them
+/// for digits, as on a keypad: `08-12 34 fax` for `08-12 34 329`.
+pub(super) fn has_words(text: &str) -> bool {
+    let Some(first) = text.find(char::is_numeric) else { return false };
+    let letters = text[first..].chars().filter(|c| c.is_alphabetic());
+    let letters: String = letters.flat_map(char::to_lowercase).collect();
+    !letters.is_empty() && !INTRODUCTIONS.contains(&letters.as_str())
+}
+
 /// Whether the number's length fits its country: not only locally, without the area code.
 fn is_possible(number: &Parsed) -> bool {
     matches!(number.is_possible_with_reason(), Ok(NumberLengthType::IsPossible))
@@ -271,6 +297,32 @@ mod tests {
         assert_eq!(seed.to_string(), "+46******5678");
         for wrong in ["", "1234", "+", "+46", "no number", "+4670123456701234567", "123456\0"] {
             assert!(sweden().read_stored(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn words_are_not_read_as_the_digits_of_a_keypad() {
+        for wrong in [
+            "08-12 34 fax",
+            "08-123 456 new",
+            "+46 8 12 34 fax",
+            "070-123 99 call",
+            "+46 70 123 45 67 (work)",
+            "1-800-FLOWERS",
+            "070 123 45 67 ext 12 fax",
+        ] {
+            assert!(sweden().read_stored(wrong).is_none(), "{wrong}");
+        }
+        for right in ["Tel. 070-123 45 67", "tel:0701234567;phone-context=+46"] {
+            let number = sweden().read_stored(right).expect(right);
+            assert_eq!((number.as_str(), number.extension()), ("+46701234567", None), "{right}");
+        }
+        for right in ["070-123 45 67 x12", "070-123 45 67 Ext. 12", "0701234567;ext=12"] {
+            assert_eq!(
+                sweden().read_stored(right).expect(right).extension(),
+                Some("12"),
+                "{right}"
+            );
         }
     }
 

@@ -6,7 +6,7 @@ use rlibphonenumber::{
 };
 
 use super::phone_number::PhoneNumber;
-use super::stored_number::{MAX_TEXT, NumberingPlan, is_separator};
+use super::stored_number::{MAX_TEXT, NumberingPlan, has_words, is_separator};
 
 /// Longest text of digits that is taken for an extension of a private exchange.
 const LONGEST_EXTENSION: usize = 6;
@@ -60,7 +60,7 @@ impl Unreadable {
         match self {
             Self::Empty => "empty",
             Self::NotText => "not a text that could be a number",
-            Self::NotANumber => "not one telephone number",
+            Self::NotANumber => "not one telephone number, or words beside it",
             Self::UnknownCountryCode => "no country has this country code",
             Self::TooShort => "too short for its country",
             Self::NoAreaCode => "without its area code",
@@ -100,6 +100,9 @@ impl NumberingPlan {
         }
         if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
             return Unreadable::NotText;
+        }
+        if has_words(text) {
+            return Unreadable::NotANumber;
         }
         let parsed = match self.try_parse(text) {
             Ok(parsed) => parsed,

@@ -98,6 +98,10 @@ pub enum Membership {
     NotInRequiredGroup,
     /// The user is in the excluded group, which outweighs the required one.
     InExcludedGroup,
+    /// The user is in more groups, or in more deeply nested ones, than are followed.
+    TooNested,
+    /// The user has gone since they were found.
+    Gone,
 }
 
 /// Why the directory refused a password. Only Active Directory says more than

@@ -76,6 +76,8 @@ impl Refused {
             | Reason::UserDisabled
             | Reason::NotInRequiredGroup
             | Reason::InExcludedGroup
+            | Reason::GroupsTooNested
+            | Reason::UserGone
             | Reason::NameMalformed
             | Reason::UserUnknown
             | Reason::UserAmbiguous

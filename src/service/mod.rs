@@ -64,6 +64,8 @@ impl TenantParts {
             Membership::Allowed => Ok(()),
             Membership::NotInRequiredGroup => Err(Reason::NotInRequiredGroup),
             Membership::InExcludedGroup => Err(Reason::InExcludedGroup),
+            Membership::TooNested => Err(Reason::GroupsTooNested),
+            Membership::Gone => Err(Reason::UserGone),
         }
     }
 }

@@ -92,6 +92,15 @@ pub(super) fn attributes(
             "at least one, such as \"mobile\"",
         );
     }
+    for (index, name) in phone.iter().enumerate() {
+        if phone[..index].iter().any(|other| other.eq_ignore_ascii_case(name)) {
+            problems.add(
+                &format!("{key}.phone_attributes[{index}]"),
+                format!("{name:?} a second time"),
+                "each attribute once",
+            );
+        }
+    }
     let username = username.unwrap_or_else(|| presets.username_attribute.to_owned());
     let id = id.unwrap_or_else(|| presets.id_attribute.to_owned());
     let attributes =

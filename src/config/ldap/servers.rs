@@ -101,7 +101,11 @@ pub(super) fn checked(
         );
     }
     for (index, url) in servers.iter().enumerate() {
-        server_url(&format!("{key}.servers[{index}]"), url, plain_allowed, problems);
+        let key = format!("{key}.servers[{index}]");
+        server_url(&key, url, plain_allowed, problems);
+        if servers[..index].contains(url) {
+            problems.add(&key, format!("{url:?} a second time"), "each server once");
+        }
     }
     servers
 }

@@ -141,7 +141,7 @@ impl Breaker {
             Phase::Up => (true, String::new()),
             Phase::Down(trouble) => (false, trouble.reason.clone()),
         };
-        DependencyState { name: self.name.clone(), up, detail }
+        DependencyState { name: self.name.clone(), up, detail, is_aid: false }
     }
 }
 

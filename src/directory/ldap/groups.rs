@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use ldap3::{Scope, ldap_escape};
 use tokio::time::Instant;
-use tracing::warn;
 
 use super::search::Query;
 use super::server::time_limit;
@@ -19,7 +18,9 @@ use crate::domain::user::Membership;
 /// The matching rule that follows memberships through nested groups ([MS-ADTS] 3.1.1.3.4.4.3).
 pub(super) const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 /// How many groups deep a membership may be nested where we follow it ourselves.
-const MOST_LEVELS: usize = 16;
+pub(super) const MOST_LEVELS: usize = 16;
+/// What an entry of Active Directory is if it is a group.
+pub(super) const A_GROUP: &str = "(objectClass=group)";
 /// How many groups a user may be in, nested ones included, where we follow them ourselves.
 const MOST_GROUPS: usize = 1000;
 
@@ -30,17 +31,20 @@ pub(super) async fn membership(
     deadline: Instant,
 ) -> Result<Membership, DirectoryError> {
     let settings = servers.settings();
-    if let Some(group) = &settings.excluded_group
-        && !(Question { servers, dn, group, deadline }).is_outside().await?
-    {
-        return Ok(Membership::InExcludedGroup);
+    let mut may = Membership::Allowed;
+    if let Some(group) = &settings.excluded_group {
+        may = (Question { servers, dn, group, deadline }).is_outside().await?;
     }
-    if let Some(group) = &settings.required_group
-        && !(Question { servers, dn, group, deadline }).is_inside().await?
+    if may == Membership::Allowed
+        && let Some(group) = &settings.required_group
     {
-        return Ok(Membership::NotInRequiredGroup);
+        may = (Question { servers, dn, group, deadline }).is_inside().await?;
     }
-    Ok(Membership::Allowed)
+    let asking = Question { servers, dn, group: dn, deadline };
+    if may != Membership::Allowed && !asking.matches(dn, "(objectClass=*)").await? {
+        return Ok(Membership::Gone);
+    }
+    Ok(may)
 }
 
 /// The filter that a user of Active Directory in `group`, however nested, matches.
@@ -57,53 +61,62 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    async fn is_inside(&self) -> Result<bool, DirectoryError> {
-        match self.servers.settings().profile {
-            Profile::ActiveDirectory => self.matches(self.dn, &in_chain(self.group)).await,
-            Profile::OpenLdap => self.walk(|members| format!("(|{members})"), true).await,
-        }
+    async fn is_inside(&self) -> Result<Membership, DirectoryError> {
+        let answer = match self.servers.settings().profile {
+            Profile::ActiveDirectory => Some(self.matches(self.dn, &in_chain(self.group)).await?),
+            Profile::OpenLdap => self.walk(|members| format!("(|{members})"), true).await?,
+        };
+        Ok(answer.map_or(Membership::TooNested, |inside| match inside {
+            true => Membership::Allowed,
+            false => Membership::NotInRequiredGroup,
+        }))
     }
 
     /// Asked as "does the user match *not in the group*": what cannot be read matches neither.
-    async fn is_outside(&self) -> Result<bool, DirectoryError> {
-        match self.servers.settings().profile {
+    async fn is_outside(&self) -> Result<Membership, DirectoryError> {
+        let answer = match self.servers.settings().profile {
             Profile::ActiveDirectory => {
-                self.matches(self.dn, &format!("(!{})", in_chain(self.group))).await
+                // Of a group that is not there, or is none, everybody is outside; it may have been
+                // renamed a moment ago.
+                if !self.matches(self.group, A_GROUP).await? {
+                    return Err(DirectoryError::Unavailable);
+                }
+                Some(self.matches(self.dn, &format!("(!{})", in_chain(self.group))).await?)
             }
-            Profile::OpenLdap => self.walk(|members| format!("(!(|{members}))"), false).await,
-        }
+            Profile::OpenLdap => self.walk(|members| format!("(!(|{members}))"), false).await?,
+        };
+        Ok(answer.map_or(Membership::TooNested, |outside| match outside {
+            true => Membership::Allowed,
+            false => Membership::InExcludedGroup,
+        }))
     }
 
     /// Goes up from the user: the groups the user is a member of, those that these are members of,
     /// and so on. At each level the group itself is asked by `question`; an answer that is
-    /// `decisive` ends the walk, else its opposite has to hold to the top.
+    /// `decisive` ends the walk, else its opposite has to hold to the top. `None` if the top is
+    /// too far away.
     async fn walk(
         &self,
         question: impl Fn(&str) -> String,
         decisive: bool,
-    ) -> Result<bool, DirectoryError> {
+    ) -> Result<Option<bool>, DirectoryError> {
         let mut seen = HashSet::from([self.dn.to_lowercase()]);
         let mut level = vec![self.dn.to_owned()];
         for _ in 0..MOST_LEVELS {
             let members: String = level.iter().map(|dn| member(dn)).collect();
             if self.matches(self.group, &question(&members)).await? == decisive {
-                return Ok(decisive);
+                return Ok(Some(decisive));
             }
             level = self.groups_with(&members).await?;
             level.retain(|dn| seen.insert(dn.to_lowercase()));
             if level.is_empty() {
-                return Ok(!decisive);
+                return Ok(Some(!decisive));
             }
             if seen.len() > MOST_GROUPS {
                 break;
             }
         }
-        warn!(
-            levels = MOST_LEVELS,
-            groups = MOST_GROUPS,
-            "a user is in more groups, or more deeply nested ones, than are followed"
-        );
-        Err(DirectoryError::Unavailable)
+        Ok(None)
     }
 
     /// Whether the entry matches.

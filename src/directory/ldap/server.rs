@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use deadpool::managed::PoolError;
 use ldap3::Scope;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, warn};
 
 use super::bind_pool::{BindAnswer, BindConnections, BindPool, LONGEST_IDLE};
 use super::breaker::{Breaker, Epoch, Trouble};
 use super::connection::Connector;
+use super::groups;
 use super::pace::Pace;
 use super::search::{Found, Query, SearchFailure, SharedConnection};
-use super::settings::{LdapSettings, ServerUrl};
+use super::settings::{LdapSettings, Profile, ServerUrl};
 use crate::directory::{DependencyState, PasswordCheck};
 use crate::domain::secret::Password;
 
@@ -23,7 +25,7 @@ use crate::domain::secret::Password;
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
 /// How often a server that works is probed, so that an idle connection that was cut is noticed
 /// before a caller needs it.
-const PROBE_WORKING: Duration = Duration::from_secs(15);
+const PROBE_WORKING: Duration = Duration::from_secs(5);
 /// Longest that a probe waits for its answer.
 const LONGEST_PROBE: Duration = Duration::from_secs(4);
 
@@ -49,6 +51,9 @@ pub(super) struct Server {
     binds: BindPool,
     /// What has to be there: the base DNs and the groups.
     base_reads: Vec<Query>,
+    /// Of these, one at least has to find somebody.
+    proofs: Vec<Query>,
+    look: Notify,
 }
 
 /// The part of a request's time that one server gets.
@@ -81,6 +86,8 @@ impl Server {
             next_search: AtomicUsize::new(0),
             binds,
             base_reads: base_reads(settings),
+            proofs: proofs(settings),
+            look: Notify::new(),
             pace: Pace::new(url.to_string(), settings.timeout),
             settings: Arc::clone(settings),
             connector,
@@ -243,9 +250,15 @@ impl Server {
             tokio::select! {
                 () = self.breaker.went_down() => {}
                 () = self.pace.became_slow() => {}
+                () = self.look.notified() => {}
                 () = sleep(pause) => {}
             }
         }
+    }
+
+    /// Has the server be probed now: somebody saw a connection to it end.
+    pub(super) fn look(&self) {
+        self.look.notify_one();
     }
 
     /// Connects, binds and reads what has to be there over each of the connections that searches
@@ -255,30 +268,59 @@ impl Server {
         let limit = Instant::now() + self.settings.timeout.min(LONGEST_PROBE);
         for shared in &self.searches {
             for read in &self.base_reads {
-                if let Err(failure) = self.probe_once(shared, read, limit).await {
-                    if let Some(trouble) = self.trouble(failure, &read.base) {
-                        self.breaker.failed(begun, trouble);
-                    }
-                    return;
-                }
+                let trouble = match self.probe_once(shared, read, limit).await {
+                    Ok(true) => continue,
+                    Ok(false) => Some(Trouble::lasting(format!(
+                        "{} is not there as {}; check the groups",
+                        read.base, read.filter
+                    ))),
+                    Err(failure) => self.trouble(failure, &read.base),
+                };
+                trouble.into_iter().for_each(|trouble| self.breaker.failed(begun, trouble));
+                return;
             }
+        }
+        if let Some(trouble) = self.without_proof(limit).await {
+            self.breaker.failed(begun, trouble);
+            return;
         }
         self.breaker.recovered(begun);
     }
 
-    /// Reads one entry; once more if the connection turns out to be broken.
+    /// What is wrong if none of the proofs finds anybody.
+    async fn without_proof(&self, limit: Instant) -> Option<Trouble> {
+        for proof in &self.proofs {
+            match self.probe_once(&self.searches[0], proof, limit).await {
+                Ok(true) => return None,
+                Ok(false) => {}
+                Err(failure) => return self.trouble(failure, &proof.base),
+            }
+        }
+        let nobody = || {
+            Trouble::lasting(
+                "the service account sees nobody's memberOf, so that excluded_group would exclude \
+                 nobody; let it read memberOf of everybody",
+            )
+        };
+        (!self.proofs.is_empty()).then(nobody)
+    }
+
+    /// Whether a read finds anything; once more if the connection turns out to be broken.
     async fn probe_once(
         &self,
         shared: &Arc<SharedConnection>,
         read: &Query,
         limit: Instant,
-    ) -> Result<(), SearchFailure> {
+    ) -> Result<bool, SearchFailure> {
         let asked = Instant::now();
         let mut outcome = shared.probe(read, limit).await;
         if matches!(outcome, Err(SearchFailure::Lost)) {
             outcome = shared.probe(read, limit).await;
         }
-        outcome.map(|_| self.pace.probed(asked.elapsed()))
+        outcome.map(|found| {
+            self.pace.probed(asked.elapsed());
+            !found.entries.is_empty()
+        })
     }
 
     /// What a failed probe says of the server; `None` if somebody said it already.
@@ -298,12 +340,18 @@ impl Server {
 
 /// Reads of what has to be there: the base DNs, and the groups and where they are.
 fn base_reads(settings: &LdapSettings) -> Vec<Query> {
+    let anything = "(objectClass=*)";
+    let group = match settings.profile {
+        Profile::ActiveDirectory => groups::A_GROUP,
+        Profile::OpenLdap => anything,
+    };
+    let places = settings.base_dns.iter().chain(&settings.group_base_dn);
     let groups = settings.required_group.iter().chain(&settings.excluded_group);
-    let all = settings.base_dns.iter().chain(groups).chain(&settings.group_base_dn);
-    let read = |dn: &String| Query {
+    let all = places.map(|dn| (dn, anything)).chain(groups.map(|dn| (dn, group)));
+    let read = |(dn, filter): (&String, &str)| Query {
         base: dn.clone(),
         scope: Scope::Base,
-        filter: "(objectClass=*)".to_owned(),
+        filter: filter.to_owned(),
         // No attributes (RFC 4511 4.5.1.8).
         attributes: Arc::from(["1.1".to_owned()]),
         size_limit: 1,
@@ -311,6 +359,24 @@ fn base_reads(settings: &LdapSettings) -> Vec<Query> {
         gone_is_empty: false,
     };
     all.map(read).collect()
+}
+
+/// Searches for somebody whose groups can be seen. Where memberships are hidden, Active Directory
+/// holds everybody to be outside an excluded group.
+fn proofs(settings: &LdapSettings) -> Vec<Query> {
+    let hidden_excludes_nobody =
+        settings.profile == Profile::ActiveDirectory && settings.excluded_group.is_some();
+    let bases = settings.base_dns.iter().filter(|_| hidden_excludes_nobody);
+    let proof = |base: &String| Query {
+        base: base.clone(),
+        scope: Scope::Subtree,
+        filter: format!("(&{}(memberOf=*))", settings.user_filter),
+        attributes: Arc::from(["1.1".to_owned()]),
+        size_limit: 1,
+        time_limit: time_limit(settings),
+        gone_is_empty: false,
+    };
+    bases.map(proof).collect()
 }
 
 /// After how many seconds a server should give a search up: nobody waits for it any more.

@@ -77,24 +77,24 @@ async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
 impl Ops {
     async fn readiness(&self) -> Readiness {
         let store = match self.store.ready().await {
-            Ok(()) => DependencyState { name: "store".to_owned(), up: true, detail: String::new() },
-            Err(error) => {
-                DependencyState { name: "store".to_owned(), up: false, detail: error.to_string() }
-            }
+            Ok(()) => (true, String::new()),
+            Err(error) => (false, error.to_string()),
         };
-        let mut ready = store.up;
-        let mut dependencies = vec![dependency("store", String::new(), store)];
+        let (mut ready, detail) = store;
+        let tenant = String::new();
+        let store =
+            Dependency { kind: "store", tenant, name: "store".to_owned(), up: ready, detail };
+        let mut dependencies = vec![store];
         for (tenant, directory) in self.directories.load().iter() {
             let states = directory.states();
-            ready &= states.iter().any(|state| state.up);
-            dependencies.extend(
-                states.into_iter().map(|state| dependency("directory", tenant.clone(), state)),
-            );
+            ready &= states.iter().any(|state| state.up && !state.is_aid);
+            dependencies.extend(states.into_iter().map(|state| dependency(tenant.clone(), state)));
         }
         Readiness { ready, dependencies }
     }
 }
 
-fn dependency(kind: &'static str, tenant: String, state: DependencyState) -> Dependency {
+fn dependency(tenant: String, state: DependencyState) -> Dependency {
+    let kind = if state.is_aid { "index" } else { "directory" };
     Dependency { kind, tenant, name: state.name, up: state.up, detail: state.detail }
 }

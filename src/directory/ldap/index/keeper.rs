@@ -49,6 +49,9 @@ pub(super) async fn keep(content: Arc<Content>, servers: Vec<Arc<Server>>) {
             }
             let trouble = one_connection(&content, at, server, &memory).await;
             let refused = matches!(trouble, Trouble::Refused(_));
+            if matches!(trouble, Trouble::Lost(_)) {
+                server.look();
+            }
             if content.state().lost(trouble) {
                 // It is probably there again at once, and need not be read from the start then.
                 pause = AGAIN;

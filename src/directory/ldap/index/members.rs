@@ -132,7 +132,7 @@ async fn closure(
     group: &str,
     hash: &(dyn Fn(&str) -> u64 + Sync),
 ) -> Result<HashSet<u64>, Trouble> {
-    let mut groups: HashMap<u64, String> = HashMap::new();
+    let mut nested: HashMap<u64, String> = HashMap::new();
     let what = Everything {
         base: groups::groups_base(&content.settings, group),
         filter: "(|(member=*)(uniqueMember=*))",
@@ -141,14 +141,21 @@ async fn closure(
     };
     paging::read(ldap.clone(), &what, |entry| {
         let dn = SearchEntry::construct(entry).dn;
-        groups.insert(hash(&dn), dn);
+        nested.insert(hash(&dn), dn);
         Ok(())
     })
     .await?;
-    groups.remove(&hash(group));
+    nested.remove(&hash(group));
     let mut members = HashSet::new();
-    let mut to_read = VecDeque::from([group.to_owned()]);
-    while let Some(group) = to_read.pop_front() {
+    let mut to_read = VecDeque::from([(group.to_owned(), 1)]);
+    while let Some((group, depth)) = to_read.pop_front() {
+        // As deep as a call or a login would look. Deeper ones are for them to judge.
+        if depth > groups::MOST_LEVELS {
+            return Err(Trouble::Refused(format!(
+                "groups are nested more than {} deep in {group}",
+                groups::MOST_LEVELS
+            )));
+        }
         let read = ldap.clone().search(&group, Scope::Base, "(objectClass=*)", MEMBERS).await;
         let read = read.map_err(paging::lost)?;
         let Some(found) = read.0.into_iter().find(|entry| !entry.is_ref()) else {
@@ -168,7 +175,7 @@ async fn closure(
             let member = hash(dn);
             members.insert(member);
             // Each is read once, however they are nested.
-            to_read.extend(groups.remove(&member));
+            to_read.extend(nested.remove(&member).map(|dn| (dn, depth + 1)));
         }
     }
     Ok(members)

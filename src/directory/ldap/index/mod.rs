@@ -65,6 +65,7 @@ impl Index {
         let settings = servers.settings();
         let mut attributes = entry::attributes(settings);
         attributes.push(person::key_attribute(settings).to_owned());
+        attributes.push(person::change_attribute(settings).to_owned());
         let content = Arc::new(Content {
             settings: Arc::clone(settings),
             how,

@@ -7,13 +7,16 @@
 use std::time::Duration;
 
 use ldap3::controls::RawControl;
-use ldap3::{Ldap, LdapError, ResultEntry, Scope, SearchOptions};
+use ldap3::{Ldap, LdapError, ResultEntry, Scope, SearchEntry, SearchOptions};
 
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::person;
+use super::record::Key;
 use super::state::Trouble;
 use crate::directory::ldap::pages::{next_page, page};
+use crate::directory::ldap::settings::LdapSettings;
 
 /// Entries on a page: enough that asking for the next one costs little.
 const PAGE: i32 = 500;
@@ -62,6 +65,20 @@ pub(super) async fn read(
             return Ok(());
         }
     }
+}
+
+/// The key of an entry that can be kept in step.
+pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Result<Key, Trouble> {
+    let refused = |name: &str| {
+        Trouble::Refused(format!(
+            "the service account may not read {name} of everybody, without which changes are not \
+             told; let it read that"
+        ))
+    };
+    if let Some(name) = person::hidden(entry, settings) {
+        return Err(refused(name));
+    }
+    person::key(entry, settings).ok_or_else(|| refused(person::key_attribute(settings)))
 }
 
 fn silent(_: Elapsed) -> Trouble {

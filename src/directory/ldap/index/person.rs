@@ -16,6 +16,21 @@ pub(super) fn key_attribute(settings: &LdapSettings) -> &'static str {
     }
 }
 
+/// The attribute that servers tell changes by: if the service account may not search by it, they
+/// tell it of none, without a word.
+pub(super) fn change_attribute(settings: &LdapSettings) -> &'static str {
+    match settings.profile {
+        Profile::OpenLdap => "entryCSN",
+        Profile::ActiveDirectory => "uSNChanged",
+    }
+}
+
+/// What an entry lacks without which it cannot be kept in step; `None` if nothing.
+pub(super) fn hidden(entry: &SearchEntry, settings: &LdapSettings) -> Option<&'static str> {
+    let needed = [key_attribute(settings), change_attribute(settings)];
+    needed.into_iter().find(|name| entry::values(entry, name).is_empty())
+}
+
 /// The entry's own key; `None` if the service account may not read it.
 pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Option<Key> {
     let [value] = entry::values(entry, key_attribute(settings))[..] else { return None };

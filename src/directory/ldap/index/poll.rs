@@ -160,7 +160,7 @@ async fn read_people(
     };
     paging::read(ldap.clone(), &what, |entry| {
         let entry = SearchEntry::construct(entry);
-        let key = key(&entry, content)?;
+        let key = paging::key(&entry, &content.settings)?;
         content.put(base, key, &entry);
         met(key);
         Ok(())
@@ -205,7 +205,7 @@ async fn changes(
                     .any(|one| class.eq_ignore_ascii_case(one))
             });
             // What has no readable id was never in the index.
-            if let Ok(key) = key(&entry, content) {
+            if let Some(key) = person::key(&entry, settings) {
                 for (base, there) in there.iter().enumerate() {
                     if !there.contains(&key) {
                         content.change(base, |table| table.remove(&key));
@@ -225,12 +225,15 @@ async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
         let what = Everything {
             base: dn,
             filter: &content.settings.user_filter,
-            attributes: &[person::key_attribute(&content.settings).to_owned()],
+            attributes: &[
+                person::key_attribute(&content.settings).to_owned(),
+                person::change_attribute(&content.settings).to_owned(),
+            ],
             controls: Vec::new(),
         };
         content.change(base, Table::begin);
         paging::read(ldap.clone(), &what, |entry| {
-            let key = key(&SearchEntry::construct(entry), content)?;
+            let key = paging::key(&SearchEntry::construct(entry), &content.settings)?;
             content.change(base, |table| table.see(&key));
             Ok(())
         })
@@ -238,15 +241,6 @@ async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
         content.change(base, Table::sweep);
     }
     Ok(())
-}
-
-fn key(entry: &SearchEntry, content: &Content) -> Result<Key, Trouble> {
-    person::key(entry, &content.settings).ok_or_else(|| {
-        Trouble::Refused(format!(
-            "the service account may not read {}",
-            person::key_attribute(&content.settings)
-        ))
-    })
 }
 
 /// Whether the service account sees deleted entries everywhere: it has to see one, since those

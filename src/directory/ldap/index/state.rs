@@ -115,7 +115,14 @@ impl State {
         }
         (self.live, self.as_of, self.trouble) = (true, Some(now), None);
         let server = self.server.as_deref().unwrap_or_default();
-        info!(server, people, "the directory's index is live");
+        if people == 0 {
+            warn!(
+                server,
+                "the directory's index is live and holds nobody; check user_filter, the phone attributes and what the service account may read"
+            );
+        } else {
+            info!(server, people, "the directory's index is live");
+        }
     }
 
     /// An entry with a number names no user: said once for each connection.
@@ -211,6 +218,6 @@ impl State {
         if let Some(trouble) = &self.trouble {
             detail = format!("{detail}; {}", trouble.reason());
         }
-        DependencyState { name, up: self.live, detail }
+        DependencyState { name, up: self.live, detail, is_aid: true }
     }
 }

@@ -14,11 +14,11 @@ use ldap3::{Ldap, LdapResult, ResultEntry, Scope, SearchEntry, SearchOptions};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::Content;
 use super::paging::{self, Everything};
 use super::record::Key;
 use super::state::Trouble;
 use super::table::Table;
-use super::{Content, person};
 
 /// A filter that nothing matches.
 const NOBODY: &str = "(&(objectClass=person)(!(objectClass=person)))";
@@ -81,12 +81,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
     content.change(base, Table::begin);
     paging::read(ldap.clone(), &everybody, |entry| {
         let entry = SearchEntry::construct(entry);
-        let Some(key) = person::key(&entry, &content.settings) else {
-            return Err(Trouble::Refused(format!(
-                "the service account may not read {}",
-                person::key_attribute(&content.settings)
-            )));
-        };
+        let key = paging::key(&entry, &content.settings)?;
         content.put(base, key, &entry);
         Ok(())
     })
