@@ -66,9 +66,8 @@ impl Question<'_> {
             Profile::ActiveDirectory => Some(self.matches(self.dn, &in_chain(self.group)).await?),
             Profile::OpenLdap => self.walk(|members| format!("(|{members})"), true).await?,
         };
-        Ok(answer.map_or(Membership::TooNested, |inside| match inside {
-            true => Membership::Allowed,
-            false => Membership::NotInRequiredGroup,
+        Ok(answer.map_or(Membership::TooNested, |inside| {
+            if inside { Membership::Allowed } else { Membership::NotInRequiredGroup }
         }))
     }
 
@@ -85,9 +84,8 @@ impl Question<'_> {
             }
             Profile::OpenLdap => self.walk(|members| format!("(!(|{members}))"), false).await?,
         };
-        Ok(answer.map_or(Membership::TooNested, |outside| match outside {
-            true => Membership::Allowed,
-            false => Membership::InExcludedGroup,
+        Ok(answer.map_or(Membership::TooNested, |outside| {
+            if outside { Membership::Allowed } else { Membership::InExcludedGroup }
         }))
     }
 

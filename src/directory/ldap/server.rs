@@ -276,7 +276,9 @@ impl Server {
                     ))),
                     Err(failure) => self.trouble(failure, &read.base),
                 };
-                trouble.into_iter().for_each(|trouble| self.breaker.failed(begun, trouble));
+                if let Some(trouble) = trouble {
+                    self.breaker.failed(begun, trouble);
+                }
                 return;
             }
         }

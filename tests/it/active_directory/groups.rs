@@ -2,7 +2,9 @@
 
 use dialpass::directory::ldap::{LdapDirectory, LdapSettings};
 use dialpass::directory::{Directory, DirectoryError, Occasion};
-use dialpass::domain::user::Membership::{self, Allowed, InExcludedGroup, NotInRequiredGroup};
+use dialpass::domain::user::Membership::{
+    self, Allowed, Gone, InExcludedGroup, NotInRequiredGroup,
+};
 
 use super::{by_name, deadline, is_down, user, with};
 use crate::samba::{STAFF, Samba, USERS, group};
@@ -79,14 +81,52 @@ async fn a_group_that_is_not_there_lets_nobody_in_and_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_there_any_more_is_in_no_group_and_excluded() {
+async fn who_is_not_there_any_more_is_not_let_in_and_said_to_be_gone() {
     let samba = Samba::start();
     let required = with(&samba, |settings| settings.required_group = Some(dn("outer")));
     let excluded = with(&samba, |settings| settings.excluded_group = Some(dn("suspended")));
     let anna = user(&required, "anna").await;
     samba.delete(&anna.locator);
     let answer = required.membership(&anna, Occasion::Login, deadline()).await;
-    assert_eq!(answer, Ok(NotInRequiredGroup));
+    assert_eq!(answer, Ok(Gone));
     let answer = excluded.membership(&anna, Occasion::Login, deadline()).await;
-    assert_eq!(answer, Ok(InExcludedGroup));
+    assert_eq!(answer, Ok(Gone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_excluded_group_that_is_no_group_is_named_and_nobody_is_let_in() {
+    let samba = Samba::start();
+    for wrong in [format!("CN=bob,{USERS}"), STAFF.to_owned()] {
+        let directory = with(&samba, |settings| settings.excluded_group = Some(wrong.clone()));
+        is_down(&directory, &wrong).await;
+        assert_eq!(by_name(&directory, "anna").await.map(drop), Err(DirectoryError::Unavailable));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_excluded_group_that_was_just_renamed_lets_nobody_in() {
+    let samba = Samba::start();
+    let directory = with(&samba, |settings| settings.excluded_group = Some(dn("suspended")));
+    let anna = user(&directory, "anna").await;
+    let asked = || directory.membership(&anna, Occasion::Login, deadline());
+    assert_eq!(asked().await, Ok(Allowed));
+    samba.rename(&dn("suspended"), "away", STAFF);
+    assert_eq!(asked().await, Err(DirectoryError::Unavailable));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobodys_memberships_can_be_seen_an_excluded_group_lets_nobody_in() {
+    let samba = Samba::start();
+    let anna = format!("CN=anna,{USERS}");
+    let only_anna = |settings: &mut LdapSettings| {
+        settings.base_dns = vec![format!("CN=anna,{USERS}")];
+        settings.excluded_group = Some(dn("suspended"));
+    };
+    let directory = with(&samba, only_anna);
+    assert_eq!(membership(&directory, "anna").await, Ok(Allowed));
+    // memberOf, from everybody who has logged in.
+    samba.add_rights(&anna, "(OD;;RP;bf967991-0de6-11d0-a285-00aa003049e2;;AU)");
+    let directory = with(&samba, only_anna);
+    is_down(&directory, "memberOf").await;
+    assert_eq!(by_name(&directory, "anna").await.map(drop), Err(DirectoryError::Unavailable));
 }

@@ -214,3 +214,24 @@ async fn a_server_starts_without_its_directory_and_is_ready_when_that_comes() {
     println!("outage: started before its server: ready {:.2?} after that came", back.elapsed());
     gateway.code("+46701234567").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_index_calls_are_served_while_the_directory_is_down_but_readiness_is_off() {
+    let mut slapd = Slapd::builder().with_sync().start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "lookup = \"index\"");
+    let gateway = Gateway::start(&format!("{}{tenant}{}", sections(""), clients()));
+    gateway.wait_for_line("the directory's index is live");
+    ready_within(&gateway, COMEBACK).await;
+    slapd.kill();
+    let begun = Instant::now();
+    while readiness(&gateway).await.0 == 200 {
+        assert!(begun.elapsed() < COMEBACK, "logins cannot be served");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let code = gateway.code("+46701234567").await;
+    assert_eq!(gateway.login("anna", "anna-secret", &code).await.status, 403);
+    slapd.restart();
+    ready_within(&gateway, COMEBACK).await;
+    assert_eq!(gateway.login("anna", "anna-secret", &code).await.status, 200);
+    println!("outage: the only server killed, with an index: codes told all the time");
+}

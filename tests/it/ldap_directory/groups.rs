@@ -2,7 +2,9 @@
 
 use dialpass::directory::ldap::{LdapDirectory, LdapSettings};
 use dialpass::directory::{Directory, DirectoryError, Occasion};
-use dialpass::domain::user::Membership::{self, Allowed, InExcludedGroup, NotInRequiredGroup};
+use dialpass::domain::user::Membership::{
+    self, Allowed, Gone, InExcludedGroup, NotInRequiredGroup, TooNested,
+};
 use tokio::runtime::Handle;
 
 use super::{deadline, is_up, settings, user};
@@ -119,4 +121,40 @@ async fn without_groups_nobody_is_asked() {
     let answer = directory.membership(&anna, Occasion::Call, deadline()).await;
     slapd.cont();
     assert_eq!(answer, Ok(Allowed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_in_groups_too_deep_to_follow_is_not_let_in() {
+    let slapd = Slapd::start();
+    let group_in = |name: &str, member: &str| {
+        format!(
+            "dn: cn={name},{GROUPS}\nchangetype: add\nobjectClass: groupOfNames\ncn: {name}\n\
+             member: {member}\n\n"
+        )
+    };
+    let mut ldif = group_in("level0", "uid=evert,ou=people,dc=example,dc=com");
+    for level in 1..=20 {
+        ldif += &group_in(&format!("level{level}"), &format!("cn=level{},{GROUPS}", level - 1));
+    }
+    slapd.modify(&ldif);
+    for (top, expected) in [("level15", Allowed), ("level20", TooNested)] {
+        let directory = with(&slapd, |settings| settings.required_group = Some(group(top)));
+        assert_eq!(membership(&directory, "evert").await, Ok(expected), "{top}");
+        assert_eq!(membership(&directory, "anna").await, Ok(NotInRequiredGroup), "{top}");
+    }
+    let directory = with(&slapd, |settings| settings.excluded_group = Some(group("level20")));
+    assert_eq!(membership(&directory, "evert").await, Ok(TooNested));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_gone_since_they_were_found_is_not_said_to_be_in_a_group() {
+    let slapd = Slapd::start();
+    let directory = with(&slapd, |settings| settings.excluded_group = Some(group("barred")));
+    let mut gone = user(&directory, "anna").await;
+    gone.locator = format!("uid=gone,{}", crate::slapd::PEOPLE);
+    let answer = directory.membership(&gone, Occasion::Call, deadline()).await;
+    // Of the group itself nobody can tell that someone who is not there is outside.
+    assert!(matches!(answer, Ok(Allowed | Gone)), "{answer:?}");
+    let directory = with(&slapd, |settings| settings.required_group = Some(group("otp")));
+    assert_eq!(directory.membership(&gone, Occasion::Call, deadline()).await, Ok(Gone));
 }

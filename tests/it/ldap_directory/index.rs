@@ -40,7 +40,7 @@ async fn live(servers: &[String]) -> Arc<LdapDirectory> {
 fn state(directory: &LdapDirectory) -> DependencyState {
     use dialpass::directory::Directory;
     let state = directory.states().pop().expect("there are states");
-    assert!(state.name.starts_with("index of ldap://"), "{state:?}");
+    assert!(state.is_aid && state.name.starts_with("index of ldap://"), "{state:?}");
     state
 }
 
@@ -167,4 +167,14 @@ async fn an_entry_without_a_usable_id_keeps_its_number_from_others() {
     is_live(&directory, true).await;
     let found = by_number(&directory, "+46701234567").await.unwrap();
     assert!(found.users.is_empty() && found.truncated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_would_hide_changes_has_no_index_and_says_what_is_hidden() {
+    let slapd = synced().hiding("entryCSN").start();
+    let directory = with_index(settings(&[slapd.url()]), Duration::from_mins(15));
+    until(&directory, |directory| state(directory).detail.contains("entryCSN")).await;
+    let searches = slapd.searches();
+    assert_eq!(names(&by_number(&directory, "+46701234567").await.unwrap()), ["anna"]);
+    assert!(slapd.searches() > searches && !state(&directory).up, "{:?}", state(&directory));
 }
