@@ -94,22 +94,27 @@ fn self_write_finding(self_write: SelfWrite) -> Finding {
             String::new(),
             Vec::new(),
         ),
-        SelfWrite::Checked { people, unreadable, writable, hint } if writable.is_empty() => {
-            let all = unreadable == 0 && people > 0;
+        SelfWrite::Checked { people, unreadable, groups_unreadable, writable, hint }
+            if writable.is_empty() =>
+        {
+            let all = unreadable == 0 && groups_unreadable == 0 && people > 0;
             let severity = if all { Severity::Good } else { Severity::Warning };
-            let message = format!(
-                "{} people's rights were read, and none may write their own phone attributes\
-                 {}",
+            let mut message = format!(
+                "{} people's rights were read, and none may write their own phone attributes",
                 people - unreadable,
-                if unreadable > 0 {
-                    format!("; {unreadable} people's rights could not be read")
-                } else {
-                    String::new()
-                }
             );
+            if unreadable > 0 {
+                message += &format!("; {unreadable} people's rights could not be read");
+            }
+            if groups_unreadable > 0 {
+                message += &format!(
+                    "; the groups of {groups_unreadable} people could not be read (tokenGroups), \
+                     and were left out"
+                );
+            }
             finding(
                 severity,
-                unreadable,
+                unreadable.max(groups_unreadable),
                 message,
                 if all { String::new() } else { hint.join("\n") },
                 Vec::new(),

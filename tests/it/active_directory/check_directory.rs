@@ -106,3 +106,43 @@ fn each_step_at_a_domain_controller_is_good_and_a_mistyped_group_is_told() {
     let group = steps.iter().find(|step| step["step"] == "group").unwrap();
     assert_eq!(group["severity"], "error", "it would exclude nobody: {group}");
 }
+
+#[test]
+fn a_right_of_a_group_that_a_person_is_in_is_the_persons() {
+    let samba = Samba::start();
+    let otto = format!("CN=otto,{STAFF}");
+    let with = "phone_attributes = [\"extensionName\"]";
+    samba.set(&otto, "extensionName", &["+46 70-999 88 77"]);
+    // The attribute extensionName, to Print Operators.
+    samba.add_rights(&otto, "(OA;;WP;bf967972-0de6-11d0-a285-00aa003049e2;;PO)");
+    let (status, report) = check(&samba, with);
+    assert_eq!((status, &rights(&report)["severity"]), (Some(0), &"good".into()), "{report}");
+    samba.modify(&format!(
+        "dn: CN=Print Operators,CN=Builtin,DC=lab,DC=example,DC=org\nchangetype: modify\n\
+         add: member\nmember: {otto}\n"
+    ));
+    assert!(samba.may_set(&otto, "extensionName", "+46 70-123 45 67"), "it is so");
+    let (status, report) = check(&samba, with);
+    assert_eq!(status, Some(3), "{report}");
+    let detail = &rights(&report)["examples"][0]["detail"];
+    assert!(detail.as_str().unwrap().contains("a group they are in, by the attribute"), "{detail}");
+}
+
+#[test]
+fn an_index_needs_the_number_of_each_change_and_says_whether_deletions_are_seen() {
+    let index = |samba: &Samba| -> Vec<(String, String)> {
+        let (_, report) = check(samba, "lookup = \"index\"");
+        let steps = report["servers"][0]["steps"].as_array().unwrap().iter();
+        let of_index = steps.filter(|step| step["step"] == "index");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        of_index.map(|step| (text(&step["severity"]), text(&step["detail"]))).collect()
+    };
+    let (hidden, shown) = (Samba::start(), Samba::builder().deletions_shown().start());
+    for (samba, severity) in [(&hidden, "information"), (&shown, "good")] {
+        samba.add_person("petra", STAFF, &[]);
+        samba.delete(&format!("CN=petra,{STAFF}"));
+        let [changes, deletions] = &index(samba)[..] else { panic!("two steps") };
+        assert!(changes.0 == "good" && changes.1.contains("uSNChanged"), "{changes:?}");
+        assert!(deletions.0 == severity && deletions.1.contains("deleted"), "{deletions:?}");
+    }
+}
