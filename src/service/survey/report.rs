@@ -99,19 +99,16 @@ fn self_write_finding(self_write: SelfWrite) -> Finding {
         {
             let all = unreadable == 0 && groups_unreadable == 0 && people > 0;
             let severity = if all { Severity::Good } else { Severity::Warning };
-            let mut message = format!(
-                "{} people's rights were read, and none may write their own phone attributes",
+            let but = |count: usize, what: &str| match count {
+                0 => String::new(),
+                _ => format!("; of {count} people {what}"),
+            };
+            let message = format!(
+                "{} people's rights were read, and none may write their own phone attributes{}{}",
                 people - unreadable,
+                but(unreadable, "the rights could not be read"),
+                but(groups_unreadable, "the groups (tokenGroups) could not be read"),
             );
-            if unreadable > 0 {
-                message += &format!("; {unreadable} people's rights could not be read");
-            }
-            if groups_unreadable > 0 {
-                message += &format!(
-                    "; the groups of {groups_unreadable} people could not be read (tokenGroups), \
-                     and were left out"
-                );
-            }
             finding(
                 severity,
                 unreadable.max(groups_unreadable),
