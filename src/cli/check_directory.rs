@@ -129,7 +129,7 @@ async fn gather(
     } else {
         let sample = survey.sample();
         progress.set_message(format!("reading the rights of {} people", sample.len()));
-        Some(inspection.self_write(&sample).await)
+        Some(inspection.self_write(&sample, arguments.examples).await)
     };
     let nobody_read = !complete && survey.people() == 0;
     let (counts, mut findings) = survey.finish(complete);

@@ -1,6 +1,7 @@
 //! `lookup`: step by step, who a caller would be: how the caller ID is read, what the directory is
 //! asked, what comes back, and why that is accepted or refused.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -72,7 +73,9 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
 /// One line: what it is about, and what is to be said. Whatever a directory holds, it stays text.
 fn say(about: &str, text: &str) {
     let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    println!("{}", format!("{about:<11}{text}").trim_end());
+    let line = format!("{about:<11}{text}");
+    // A reader that has seen enough (`| head`) is no failure.
+    drop(writeln!(std::io::stdout(), "{}", line.trim_end()));
 }
 
 struct Lookup<'a> {
@@ -139,6 +142,13 @@ impl Lookup<'_> {
             say("search", "in the file");
             return;
         };
+        if search.beside_index {
+            say(
+                "index",
+                "the service answers calls from its index; this is a search, which may miss \
+                 numbers in odd forms that the index finds",
+            );
+        }
         for base in &search.bases {
             say("search", &format!("{base} and all below"));
         }

@@ -162,6 +162,8 @@ pub enum SelfWrite {
         people: usize,
         /// How many would not show theirs, or showed what cannot be read.
         unreadable: usize,
+        /// How many showed theirs, but not which groups they are in.
+        groups_unreadable: usize,
         /// What they may write; empty if nothing.
         writable: Vec<WritableAttribute>,
         /// How to close it, a line each.
@@ -189,6 +191,8 @@ pub struct ExplainedSearch {
     pub attributes: Vec<String>,
     /// Most entries that are read.
     pub size_limit: i32,
+    /// Whether calls are answered from an index, which may find more than this search.
+    pub beside_index: bool,
 }
 
 /// A directory as an administrator examines it.
@@ -210,8 +214,9 @@ pub trait Inspection: Send + Sync {
         each: &mut (dyn FnMut(Person) + Send),
     ) -> Result<PeopleRead, InspectionError>;
 
-    /// Says whether `people` (their [`User::locator`]s) may write their own numbers.
-    async fn self_write(&self, people: &[String]) -> SelfWrite;
+    /// Says whether `people` (their [`User::locator`]s) may write their own numbers, naming at
+    /// most so many examples of each attribute.
+    async fn self_write(&self, people: &[String], examples: usize) -> SelfWrite;
 
     /// Which stored forms the search of a call finds.
     fn matching(&self) -> Matching;

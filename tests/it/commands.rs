@@ -213,6 +213,35 @@ fn lookup_asks_the_directory_server_and_says_what_is_wrong_with_it() {
 }
 
 #[test]
+fn lookup_ends_quietly_when_nobody_reads_on() {
+    let (folder, config) = on_a_file();
+    let path = write(folder.path(), &config);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child = program()
+        .args(["lookup", "+46701234567", "--config", &path])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn lookup_says_that_calls_are_answered_from_the_index() {
+    let slapd = Slapd::builder().users(0).without_log().with_sync().start();
+    let folder = folder();
+    for (more, says) in [("lookup = \"index\"", true), ("", false)] {
+        let tenant = ldap_tenant("t1", &[&slapd.url()], more);
+        let path = write(folder.path(), &format!("{}{tenant}{}", sections(""), clients()));
+        let output = dialpass(&["lookup", "+46701234567", "--config", &path]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(stdout(&output).contains("calls from its index"), says, "{}", stdout(&output));
+    }
+}
+
+#[test]
 fn lookup_explains_each_step_down_to_the_audit_trails_reason() {
     let slapd = Slapd::builder().users(0).without_log().start();
     let folder = folder();

@@ -26,8 +26,8 @@ pub const BASE_DN: &str = "DC=lab,DC=example,DC=org";
 pub const GATEWAY_DN: &str = "CN=gateway,CN=Users,DC=lab,DC=example,DC=org";
 /// The service account's password.
 pub const GATEWAY_PASSWORD: &str = "Gateway-secret-1";
-const ADMIN_DN: &str = "CN=Administrator,CN=Users,DC=lab,DC=example,DC=org";
-const ADMIN_PASSWORD: &str = "Admin-secret-1";
+pub const ADMIN_DN: &str = "CN=Administrator,CN=Users,DC=lab,DC=example,DC=org";
+pub const ADMIN_PASSWORD: &str = "Admin-secret-1";
 
 /// LDAP, with StartTLS; LDAPS; the global catalogue, in clear and with TLS.
 const PORTS: [u16; 4] = [389, 636, 3268, 3269];

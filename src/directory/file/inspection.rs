@@ -49,7 +49,7 @@ impl Inspection for FileDirectory {
         Ok(PeopleRead { server: self.name.clone(), complete: true, notes: Vec::new() })
     }
 
-    async fn self_write(&self, _people: &[String]) -> SelfWrite {
+    async fn self_write(&self, _people: &[String], _examples: usize) -> SelfWrite {
         SelfWrite::NotPossible
     }
 

@@ -94,22 +94,24 @@ fn self_write_finding(self_write: SelfWrite) -> Finding {
             String::new(),
             Vec::new(),
         ),
-        SelfWrite::Checked { people, unreadable, writable, hint } if writable.is_empty() => {
-            let all = unreadable == 0 && people > 0;
+        SelfWrite::Checked { people, unreadable, groups_unreadable, writable, hint }
+            if writable.is_empty() =>
+        {
+            let all = unreadable == 0 && groups_unreadable == 0 && people > 0;
             let severity = if all { Severity::Good } else { Severity::Warning };
+            let but = |count: usize, what: &str| match count {
+                0 => String::new(),
+                _ => format!("; of {count} people {what}"),
+            };
             let message = format!(
-                "{} people's rights were read, and none may write their own phone attributes\
-                 {}",
+                "{} people's rights were read, and none may write their own phone attributes{}{}",
                 people - unreadable,
-                if unreadable > 0 {
-                    format!("; {unreadable} people's rights could not be read")
-                } else {
-                    String::new()
-                }
+                but(unreadable, "the rights could not be read"),
+                but(groups_unreadable, "the groups (tokenGroups) could not be read"),
             );
             finding(
                 severity,
-                unreadable,
+                unreadable.max(groups_unreadable),
                 message,
                 if all { String::new() } else { hint.join("\n") },
                 Vec::new(),

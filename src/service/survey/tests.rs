@@ -222,6 +222,7 @@ fn numbers_that_people_may_write_themselves_are_an_error_and_the_unknown_a_warni
     let checked = |writable: Vec<WritableAttribute>, unreadable| SelfWrite::Checked {
         people: 10,
         unreadable,
+        groups_unreadable: 0,
         writable,
         hint: vec!["close it".to_owned()],
     };
@@ -237,6 +238,15 @@ fn numbers_that_people_may_write_themselves_are_an_error_and_the_unknown_a_warni
     assert!(report.findings[0].hint.contains("close it"));
     assert_eq!(whole(&[Severity::Good], Some(checked(Vec::new(), 0))).severity, Severity::Good);
     assert_eq!(whole(&[Severity::Good], Some(checked(Vec::new(), 3))).severity, Severity::Warning);
+    let hidden = SelfWrite::Checked {
+        people: 10,
+        unreadable: 0,
+        groups_unreadable: 2,
+        writable: Vec::new(),
+        hint: Vec::new(),
+    };
+    let report = whole(&[Severity::Good], Some(hidden));
+    assert_eq!((report.severity, report.findings[0].count), (Severity::Warning, 2));
     let unknown =
         SelfWrite::NotChecked { why: "not told".to_owned(), rules: Vec::new(), hint: Vec::new() };
     assert_eq!(whole(&[Severity::Good], Some(unknown)).severity, Severity::Warning);

@@ -49,7 +49,7 @@ impl LdapInspection {
         }
         let mut readable = 0;
         for attribute in &settings.phone_attributes {
-            let step = self.phone_step(reader, attribute, people).await;
+            let step = self.value_step(reader, "phone_attributes", attribute, people).await;
             readable += usize::from(step.severity == Severity::Good);
             steps.push(step);
         }
@@ -61,12 +61,16 @@ impl LdapInspection {
                 "let the service account search and read the phone attributes",
             ));
         }
+        if let Some(attribute) = &settings.pin_attribute {
+            steps.push(self.value_step(reader, "pin_attribute", attribute, people).await);
+        }
     }
 
-    /// Whether a phone attribute can be read, by those who have it.
-    async fn phone_step(
+    /// Whether an attribute that not everybody has can be read, by those who have it.
+    async fn value_step(
         &self,
         reader: &mut Reader,
+        key: &str,
         attribute: &str,
         people: &[SearchEntry],
     ) -> Step {
@@ -94,15 +98,12 @@ impl LdapInspection {
             "attribute",
             Severity::Warning,
             format!("nobody has {attribute}, as far as the service account may see"),
-            format!(
-                "let the service account search and read {attribute}, or take it out of \
-                 phone_attributes"
-            ),
+            format!("let the service account search and read {attribute}, or take it out of {key}"),
         )
     }
 }
 
 /// How many of them have a value of this attribute.
-fn having(people: &[SearchEntry], attribute: &str) -> usize {
+pub(super) fn having(people: &[SearchEntry], attribute: &str) -> usize {
     people.iter().filter(|person| !entry::values(person, attribute).is_empty()).count()
 }

@@ -10,7 +10,7 @@ use super::LdapInspection;
 use super::reader::{Reader, Search};
 use super::servers::{Product, millis};
 use crate::directory::inspection::{Inspection as _, Severity, Step};
-use crate::directory::ldap::settings::Profile;
+use crate::directory::ldap::settings::{Lookup, Profile};
 
 /// How many people are read to see which attributes the service account may read.
 const SAMPLE: i32 = 200;
@@ -51,7 +51,10 @@ impl LdapInspection {
             return;
         }
         self.check_attributes(reader, product, &people, steps).await;
-        steps.extend(self.find_step(reader, &people, usual).await);
+        // A search misses what only the index can match.
+        if settings.lookup == Lookup::Search {
+            steps.extend(self.find_step(reader, &people, usual).await);
+        }
     }
 
     /// Active Directory set up as another server, or the other way round.

@@ -5,6 +5,8 @@
 mod access_rules;
 mod attributes;
 mod contents;
+mod hints;
+mod index;
 mod people;
 mod reader;
 mod security_descriptor;
@@ -50,6 +52,12 @@ impl LdapInspection {
         entry::attributes(&self.settings)
     }
 
+    /// The attributes that decide who gets a code, so that people must not write them.
+    fn guarded(&self) -> Vec<String> {
+        let settings = &self.settings;
+        settings.phone_attributes.iter().chain(&settings.pin_attribute).cloned().collect()
+    }
+
     /// A connection to the first server that takes one, and its name.
     async fn reader(&self) -> Result<(String, Reader), InspectionError> {
         let mut last = None;
@@ -84,8 +92,8 @@ impl Inspection for LdapInspection {
         self.read_everybody(each).await
     }
 
-    async fn self_write(&self, people: &[String]) -> SelfWrite {
-        self.who_writes(people).await
+    async fn self_write(&self, people: &[String], examples: usize) -> SelfWrite {
+        self.who_writes(people, examples).await
     }
 
     fn matching(&self) -> Matching {
@@ -109,6 +117,7 @@ impl Inspection for LdapInspection {
             ),
             attributes: self.attributes(),
             size_limit: settings.size_limit,
+            beside_index: matches!(settings.lookup, Lookup::Index(_)),
         })
     }
 }

@@ -4,6 +4,7 @@ use super::super::pages::page;
 use super::reader::{Answer, Reader, Search};
 use super::{LdapInspection, entry};
 use crate::directory::inspection::{InspectionError, PeopleRead, Person, Severity, Step};
+use crate::directory::ldap::settings::Lookup;
 
 /// People in a page: what Active Directory sends at most.
 const PAGE: i32 = 1000;
@@ -75,7 +76,22 @@ impl LdapInspection {
     /// What is to be said of an answer that ended with an error.
     fn cut_off(&self, base: &str, answer: &Answer) -> Step {
         let account = &self.settings.bind_dn;
+        let limits = format!("in OpenLDAP: limits dn.exact=\"{account}\"");
+        let limited = matches!(answer.code, 3 | 4 | 11);
+        let indexed = matches!(self.settings.lookup, Lookup::Index(_));
         let (detail, hint) = match answer.code {
+            3 | 4 | 11 if indexed => (
+                format!(
+                    "the server ended the reading of {base} by a limit of its own (result code \
+                     {}), so that no index can be kept; the counts below are of those read until \
+                     then",
+                    answer.code
+                ),
+                format!(
+                    "let the service account read everything, {limits} size=unlimited \
+                     time=unlimited size.pr=1000 size.prtotal=unlimited"
+                ),
+            ),
             3 | 4 | 11 => (
                 format!(
                     "the server ended the reading of {base} by a limit of its own (result code \
@@ -83,8 +99,8 @@ impl LdapInspection {
                     answer.code
                 ),
                 format!(
-                    "let the service account read more, in OpenLDAP: limits dn.exact=\"{account}\" \
-                     size.prtotal=unlimited size.pr=1000; calls are not affected"
+                    "let the service account read more, {limits} size.prtotal=unlimited \
+                     size.pr=1000; calls are not affected"
                 ),
             ),
             32 => (
@@ -96,6 +112,7 @@ impl LdapInspection {
                 "check the service account's rights".to_owned(),
             ),
         };
-        Step::bad(READ, Severity::Warning, detail, hint)
+        let severity = if limited && indexed { Severity::Error } else { Severity::Warning };
+        Step::bad(READ, severity, detail, hint)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ldap3::controls::RawControl;
+use ldap3::controls::{Control, ControlType, RawControl};
 use ldap3::{Ldap, LdapError, Scope, SearchEntry, SearchOptions};
 use tokio::time::timeout;
 
@@ -52,6 +52,8 @@ pub(super) struct Answer {
     /// The cookie of the next page: empty after the last one, `None` from a server that does not
     /// page.
     pub next_page: Option<Vec<u8>>,
+    /// Whether it ended as a content synchronization does (RFC 4533 2.4).
+    pub synchronized: bool,
 }
 
 /// The connection broke, or there was no answer in time.
@@ -107,7 +109,9 @@ impl Reader {
         }
         let result = stream.finish().await;
         let next_page = next_page(&result.ctrls);
-        Ok(Answer { entries, code: result.rc, text: result.text, next_page })
+        let is_done = |control: &Control| matches!(control.0, Some(ControlType::SyncDone));
+        let synchronized = result.ctrls.iter().any(is_done);
+        Ok(Answer { entries, code: result.rc, text: result.text, next_page, synchronized })
     }
 
     /// The entry of this DN; `None` if there is none, or this account may not see it.

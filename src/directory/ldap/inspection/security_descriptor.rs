@@ -100,6 +100,12 @@ impl Dacl {
         Ok(Self::Entries(entries))
     }
 
+    /// Whether it says what owners may do, which takes the place of their right to change it.
+    pub(super) fn limits_owners(&self) -> bool {
+        let Self::Entries(entries) = self else { return false };
+        entries.iter().any(|ace| ace.sid == owner_rights())
+    }
+
     /// Why somebody who is all of `sids` may write an attribute that is known by any of `objects`
     /// (its own GUID, that of its property set, those of the entry's classes); `None` if they may
     /// not.
@@ -144,10 +150,30 @@ fn ace(entry: &[u8]) -> Result<Option<Ace>, DescriptorError> {
             at += 16;
         }
     }
-    let sid = entry.get(at..).ok_or(DescriptorError)?;
-    let parts = usize::from(*sid.get(1).ok_or(DescriptorError)?);
-    let sid = sid.get(..8 + 4 * parts).ok_or(DescriptorError)?.to_vec();
+    let sid = sid_at(entry, at)?;
     Ok((flags & INHERIT_ONLY == 0).then_some(Ace { allows, mask, object, sid }))
+}
+
+/// The SID of the owner, if the descriptor names one.
+///
+/// # Errors
+/// [`DescriptorError`] if it is cut off.
+pub(super) fn owner(descriptor: &[u8]) -> Result<Option<Vec<u8>>, DescriptorError> {
+    match usize::try_from(u32_at(descriptor, 4)?).map_err(|_| DescriptorError)? {
+        0 => Ok(None),
+        at => sid_at(descriptor, at).map(Some),
+    }
+}
+
+/// Who stands for the owner in a list (`S-1-3-4`).
+pub(super) fn owner_rights() -> Vec<u8> {
+    sid(3, &[4])
+}
+
+fn sid_at(bytes: &[u8], at: usize) -> Result<Vec<u8>, DescriptorError> {
+    let sid = bytes.get(at..).ok_or(DescriptorError)?;
+    let parts = usize::from(*sid.get(1).ok_or(DescriptorError)?);
+    Ok(sid.get(..8 + 4 * parts).ok_or(DescriptorError)?.to_vec())
 }
 
 /// The bytes of a SID of the NT authority (`S-1-5-…`), or of another.
@@ -297,6 +323,17 @@ mod tests {
     }
 
     #[test]
+    fn the_owner_is_read_where_there_is_one() {
+        let mut bytes = descriptor(&[]);
+        assert_eq!(owner(&bytes), Ok(None));
+        let at = u32::try_from(bytes.len()).unwrap();
+        bytes[4..8].copy_from_slice(&at.to_le_bytes());
+        assert_eq!(owner(&bytes), Err(DescriptorError));
+        bytes.extend(principal_self());
+        assert_eq!(owner(&bytes), Ok(Some(principal_self())));
+    }
+
+    #[test]
     fn what_is_cut_off_is_no_descriptor() {
         let whole = descriptor(&[deny(Some(MOBILE)), allow(WRITE_PROPERTY, Some(PERSONAL))]);
         assert!(Dacl::read(&whole).is_ok());
@@ -308,7 +345,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Dacl::read(&bytes);
+            let _ = (Dacl::read(&bytes), owner(&bytes));
         }
 
         #[test]

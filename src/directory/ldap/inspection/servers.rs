@@ -13,10 +13,8 @@ use super::super::pages::PAGED_RESULTS;
 use super::LdapInspection;
 use super::reader::Reader;
 use crate::directory::inspection::{ServerReport, Severity, Step};
-use crate::directory::ldap::settings::{Lookup, Profile, ServerUrl};
+use crate::directory::ldap::settings::ServerUrl;
 
-/// The control by which a server reports changes (RFC 4533 2.2).
-const CONTENT_SYNC: &str = "1.3.6.1.4.1.4203.1.9.1.1";
 /// How long before its certificate expires a server is worth a warning.
 const EXPIRES_SOON: i64 = 30 * 24 * 60 * 60;
 
@@ -26,8 +24,8 @@ pub(super) struct Product {
     pub active_directory: bool,
     /// Whether it sends results in pages.
     pub pages: bool,
-    /// Whether it reports changes (RFC 4533).
-    pub reports_changes: bool,
+    /// The roots of what it holds.
+    pub contexts: Vec<String>,
     /// Where Active Directory keeps its schema.
     pub schema: Option<String>,
 }
@@ -35,7 +33,8 @@ pub(super) struct Product {
 impl Product {
     /// Reads the root entry (RFC 4512 5.1).
     pub(super) async fn of(reader: &mut Reader) -> Self {
-        let asked = ["supportedControl", "supportedCapabilities", "schemaNamingContext"];
+        let asked =
+            ["supportedControl", "supportedCapabilities", "schemaNamingContext", "namingContexts"];
         let root = reader.entry("", &asked).await.ok().flatten();
         let values = |attribute: &str| -> Vec<String> {
             let attributes = root.iter().flat_map(|root| &root.attrs);
@@ -47,7 +46,7 @@ impl Product {
         Self {
             active_directory: capabilities.iter().any(|oid| oid == "1.2.840.113556.1.4.800"),
             pages: controls.iter().any(|oid| oid == PAGED_RESULTS),
-            reports_changes: controls.iter().any(|oid| oid == CONTENT_SYNC),
+            contexts: values("namingContexts"),
             schema: values("schemaNamingContext").into_iter().next(),
         }
     }
@@ -69,29 +68,10 @@ impl LdapInspection {
                     "calls do not need it; reading everybody may hit a size limit",
                 )
             });
-            steps.extend(self.index_step(&product));
+            self.check_index(&mut reader, &product, &mut steps).await;
             self.check_contents(&mut reader, &product, &mut steps).await;
         }
         ServerReport { name: url.to_string(), steps }
-    }
-
-    /// Whether an index can be kept in step with the server, where the tenant wants one.
-    fn index_step(&self, product: &Product) -> Option<Step> {
-        let wanted = matches!(self.settings.lookup, Lookup::Index(_))
-            && self.settings.profile == Profile::OpenLdap;
-        wanted.then(|| {
-            if product.reports_changes {
-                Step::good("index", "the server reports changes")
-            } else {
-                Step::bad(
-                    "index",
-                    Severity::Error,
-                    "the server does not report changes (RFC 4533), so there is no index of its \
-                     numbers",
-                    "load the overlay syncprov for the database, or set lookup = \"search\"",
-                )
-            }
-        })
     }
 
     /// Connects and binds; `None` if that failed, and the steps say why.

@@ -8,17 +8,18 @@ use ldap3::{Scope, SearchEntry};
 
 use super::access_rules;
 use super::reader::{ReadError, Reader, Search};
-use super::security_descriptor::{Ace, Dacl, Grant, Guid, WRITE_PROPERTY, sid};
+use super::security_descriptor::{
+    Ace, Dacl, Grant, Guid, WRITE_PROPERTY, owner, owner_rights, sid,
+};
 use super::servers::Product;
 use super::{LdapInspection, entry};
 use crate::directory::inspection::{SelfWrite, WritableAttribute};
 
 /// The control that says which parts of a security descriptor to send ([MS-ADTS] 3.1.1.3.4.1.11).
 const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
-/// `SEQUENCE { INTEGER 4 }`: only the list of who may do what; the rest takes more rights.
-const ONLY_DACL: [u8; 5] = [0x30, 0x03, 0x02, 0x01, 0x04];
-/// Most people who are named.
-const EXAMPLES: usize = 5;
+/// `SEQUENCE { INTEGER 5 }`: the owner, and the list of who may do what; the rest takes more
+/// rights.
+const OWNER_AND_DACL: [u8; 5] = [0x30, 0x03, 0x02, 0x01, 0x05];
 
 /// The classes people are of: a right given by class is one over all attributes.
 const CLASSES: [Guid; 2] = [
@@ -29,27 +30,38 @@ const CLASSES: [Guid; 2] = [
 ];
 
 /// An attribute as access lists know it.
-struct Protected {
-    name: String,
-    own: Guid,
+pub(super) struct Protected {
+    pub name: String,
+    pub own: Guid,
     set: Option<Guid>,
 }
 
+/// What is known of a person's rights.
+struct Rights {
+    dacl: Dacl,
+    /// The owner of the person's entry.
+    owner: Option<Vec<u8>>,
+    own_sid: Vec<u8>,
+    /// The groups the person is in, nested ones and the primary one too. Everybody is in one: if
+    /// there are none, they cannot be read.
+    groups: Vec<Vec<u8>>,
+}
+
 impl LdapInspection {
-    pub(super) async fn who_writes(&self, people: &[String]) -> SelfWrite {
+    pub(super) async fn who_writes(&self, people: &[String], examples: usize) -> SelfWrite {
         let mut reader = match self.reader().await {
             Ok((_, reader)) => reader,
             Err(error) => return self.not_checked(false, error.detail, Vec::new()),
         };
         let product = Product::of(&mut reader).await;
         match product.schema.filter(|_| product.active_directory) {
-            Some(schema) => self.by_descriptors(&mut reader, &schema, people).await,
+            Some(schema) => self.by_descriptors(&mut reader, &schema, people, examples).await,
             None => self.by_rules(&mut reader).await,
         }
     }
 
     async fn by_rules(&self, reader: &mut Reader) -> SelfWrite {
-        let rules = access_rules::suspicious(reader, &self.settings.phone_attributes).await;
+        let rules = access_rules::suspicious(reader, &self.guarded()).await;
         let why = match &rules {
             None => "the server does not tell over LDAP what people may write",
             Some(rules) if rules.is_empty() => {
@@ -71,16 +83,20 @@ impl LdapInspection {
         reader: &mut Reader,
         schema: &str,
         people: &[String],
+        examples: usize,
     ) -> SelfWrite {
         let protected = match self.protected(reader, schema).await {
             Ok(protected) => protected,
             Err(why) => return self.not_checked(true, why, Vec::new()),
         };
         let mut found: Vec<WritableAttribute> = Vec::new();
-        let mut unreadable = 0;
+        let (mut unreadable, mut groups_unreadable) = (0, 0);
         for dn in people {
-            match descriptor(reader, dn).await {
-                Ok(Some((dacl, own_sid))) => note(&mut found, dn, &dacl, &own_sid, &protected),
+            match rights(reader, dn).await {
+                Ok(Some(rights)) => {
+                    groups_unreadable += usize::from(rights.groups.is_empty());
+                    note(&mut found, dn, &rights, &protected, examples);
+                }
                 Ok(None) => unreadable += 1,
                 Err(error) => return self.not_checked(true, error.to_string(), Vec::new()),
             }
@@ -90,14 +106,20 @@ impl LdapInspection {
             return self.not_checked(true, why.to_owned(), Vec::new());
         }
         let hint = self.hint_for_ad(&protected);
-        SelfWrite::Checked { people: people.len(), unreadable, writable: found, hint }
+        SelfWrite::Checked {
+            people: people.len(),
+            unreadable,
+            groups_unreadable,
+            writable: found,
+            hint,
+        }
     }
 
-    /// The phone attributes with their GUIDs, from the schema.
+    /// The guarded attributes with their GUIDs, from the schema.
     async fn protected(&self, reader: &mut Reader, schema: &str) -> Result<Vec<Protected>, String> {
         let asked = ["lDAPDisplayName", "schemaIDGUID", "attributeSecurityGUID"];
         let mut protected = Vec::new();
-        for name in &self.settings.phone_attributes {
+        for name in &self.guarded() {
             let filter = format!("(&(objectClass=attributeSchema)(lDAPDisplayName={name}))");
             let mut search = Search::below(schema, &filter, &asked, 0);
             search.scope = Scope::OneLevel;
@@ -111,68 +133,23 @@ impl LdapInspection {
         }
         Ok(protected)
     }
-
-    fn hint_for_slapd(&self) -> Vec<String> {
-        let first = self.settings.phone_attributes.first().map_or("mobile", String::as_str);
-        let all = self.settings.phone_attributes.join(",");
-        let account = &self.settings.bind_dn;
-        let base = self.settings.base_dns.first().map_or("", String::as_str);
-        vec![
-            format!(
-                "check, on the server, with a person's DN for uid=anna (write must be DENIED): \
-                 slapacl -F /etc/ldap/slapd.d -D \"uid=anna,{base}\" -b \"uid=anna,{base}\" \
-                 \"{first}/write\""
-            ),
-            format!(
-                "close, as the first rule of the database: olcAccess: {{0}}to attrs={all} by \
-                 dn.exact=\"{account}\" read by users read by * none   (and before those `by … write` for \
-                 whoever keeps the numbers)"
-            ),
-        ]
-    }
-
-    fn hint_for_ad(&self, protected: &[Protected]) -> Vec<String> {
-        let names = self.settings.phone_attributes.iter();
-        let dsacls: Vec<_> = names.map(|name| format!("'NT AUTHORITY\\SELF:WP;{name}'")).collect();
-        let text = |guid| uuid::Uuid::from_bytes_le(guid).to_string();
-        let mut sddl: Vec<_> =
-            protected.iter().map(|own| format!("(OD;;WP;{};;PS)", text(own.own))).collect();
-        if sddl.is_empty() {
-            sddl.push("(OD;;WP;schemaIDGUID;;PS)".to_owned());
-        }
-        let base = self.settings.base_dns.first().map_or("", String::as_str);
-        vec![
-            "best: keep the numbers in an attribute that only administrators write, and name it \
-             in phone_attributes"
-                .to_owned(),
-            format!(
-                "or deny it on each person (an inherited denial comes too late, after what each \
-                 person is given explicitly): Get-ADUser -SearchBase \"{base}\" -Filter * | \
-                 ForEach-Object {{ dsacls $_.DistinguishedName /D {} }}",
-                dsacls.join(" ")
-            ),
-            format!(
-                "in Samba: samba-tool dsacl set --objectdn=\"CN=…\" --sddl=\"{}\"",
-                sddl.concat()
-            ),
-            "and have new people made so: take SELF's write right out of the class user's \
-             defaultSecurityDescriptor in the schema, or deny it as each person is made"
-                .to_owned(),
-        ]
-    }
 }
 
-/// Somebody's access list and SID; `None` if this account may not read them.
-async fn descriptor(reader: &mut Reader, dn: &str) -> Result<Option<(Dacl, Vec<u8>)>, ReadError> {
-    let mut search = Search::of_entry(dn, &["nTSecurityDescriptor", "objectSid"]);
+/// Somebody's rights; `None` if this account may not read them.
+async fn rights(reader: &mut Reader, dn: &str) -> Result<Option<Rights>, ReadError> {
+    let mut search = Search::of_entry(dn, &["nTSecurityDescriptor", "objectSid", "tokenGroups"]);
     let control =
-        RawControl { ctype: SD_FLAGS.to_owned(), crit: false, val: Some(ONLY_DACL.to_vec()) };
+        RawControl { ctype: SD_FLAGS.to_owned(), crit: false, val: Some(OWNER_AND_DACL.to_vec()) };
     search.controls = vec![control];
     let answer = reader.ask(search).await?;
     let Some(found) = answer.entries.first() else { return Ok(None) };
     let [bytes] = entry::values(found, "nTSecurityDescriptor")[..] else { return Ok(None) };
-    let own_sid = entry::values(found, "objectSid").first().map_or(Vec::new(), |sid| sid.to_vec());
-    Ok(Dacl::read(bytes).ok().map(|dacl| (dacl, own_sid)))
+    let (Ok(dacl), Ok(owner)) = (Dacl::read(bytes), owner(bytes)) else { return Ok(None) };
+    let sids = |attribute| -> Vec<Vec<u8>> {
+        entry::values(found, attribute).into_iter().map(<[u8]>::to_vec).collect()
+    };
+    let own_sid = sids("objectSid").into_iter().next().unwrap_or_default();
+    Ok(Some(Rights { dacl, owner, own_sid, groups: sids("tokenGroups") }))
 }
 
 fn guid(entry: &SearchEntry, attribute: &str) -> Option<Guid> {
@@ -183,20 +160,28 @@ fn guid(entry: &SearchEntry, attribute: &str) -> Option<Guid> {
 fn note(
     found: &mut Vec<WritableAttribute>,
     dn: &str,
-    dacl: &Dacl,
-    own_sid: &[u8],
+    rights: &Rights,
     protected: &[Protected],
+    examples: usize,
 ) {
-    let somebody = somebody(own_sid);
+    let mut somebody = somebody(&rights.own_sid, &rights.groups);
+    let dacl = &rights.dacl;
+    let owns = rights.owner.as_ref().is_some_and(|owner| somebody.contains_key(owner));
+    // What is said of owners takes the place of what they may do otherwise ([MS-DTYP] 2.5.3.2).
+    let unlimited = owns && !dacl.limits_owners();
+    if owns {
+        somebody.insert(owner_rights(), "the owner of the entry");
+    }
     let sids: Vec<Vec<u8>> = somebody.keys().cloned().collect();
     for attribute in protected {
         let mut objects = vec![attribute.own];
         objects.extend(attribute.set);
         objects.extend(CLASSES);
-        let Some(grant) = dacl.lets_write(&sids, &objects) else { continue };
-        let by = match grant {
-            Grant::NoList => "no access list at all".to_owned(),
-            Grant::Ace(ace) => format!("{}, {}", somebody[&ace.sid], right(ace, attribute)),
+        let by = match dacl.lets_write(&sids, &objects) {
+            None if unlimited => "the owner of the entry, who may change its rights".to_owned(),
+            None => continue,
+            Some(Grant::NoList) => "no access list at all".to_owned(),
+            Some(Grant::Ace(ace)) => format!("{}, {}", somebody[&ace.sid], right(ace, attribute)),
         };
         let known = found.iter().position(|known| known.attribute == attribute.name);
         let at = known.unwrap_or_else(|| {
@@ -210,7 +195,7 @@ fn note(
         });
         let writable = &mut found[at];
         writable.people += 1;
-        if writable.examples.len() < EXAMPLES {
+        if writable.examples.len() < examples {
             writable.examples.push(dn.to_owned());
         }
         if !writable.by.contains(&by) {
@@ -220,7 +205,7 @@ fn note(
 }
 
 /// Everything that a person is when they log in, with its name ([MS-DTYP] 2.4.2.4).
-fn somebody(own_sid: &[u8]) -> BTreeMap<Vec<u8>, &'static str> {
+fn somebody(own_sid: &[u8], groups: &[Vec<u8>]) -> BTreeMap<Vec<u8>, &'static str> {
     let mut somebody = BTreeMap::from([
         (sid(5, &[10]), "SELF"),
         (sid(1, &[0]), "Everyone"),
@@ -232,6 +217,9 @@ fn somebody(own_sid: &[u8]) -> BTreeMap<Vec<u8>, &'static str> {
     if let Some((domain, _)) = own_sid.split_last_chunk::<4>() {
         somebody.insert([domain, &513_u32.to_le_bytes()].concat(), "Domain Users");
         somebody.insert(own_sid.to_vec(), "the person");
+    }
+    for group in groups {
+        somebody.entry(group.clone()).or_insert("a group they are in");
     }
     somebody
 }
@@ -268,10 +256,35 @@ mod tests {
     #[test]
     fn a_person_is_also_one_of_the_domains_users() {
         let own = sid(5, &[21, 1, 2, 3, 1104]);
-        let somebody = somebody(&own);
+        let group = sid(5, &[21, 1, 2, 3, 1200]);
+        let users = sid(5, &[21, 1, 2, 3, 513]);
+        let somebody = somebody(&own, &[group.clone(), users]);
+        assert_eq!(somebody[&group], "a group they are in");
         assert_eq!(somebody[&sid(5, &[21, 1, 2, 3, 513])], "Domain Users");
         assert_eq!(somebody[&own], "the person");
-        assert_eq!(super::somebody(&[]).len(), 6);
+        assert_eq!(super::somebody(&[], &[]).len(), 6);
+    }
+
+    #[test]
+    fn an_owner_may_write_unless_the_list_says_what_owners_may() {
+        let own = sid(5, &[21, 1, 2, 3, 1104]);
+        let protected = [Protected { name: "mobile".to_owned(), own: [1; 16], set: None }];
+        let by = |owner: &[u8], mask: Option<u32>| {
+            let ace = |mask| Ace { allows: true, mask, object: None, sid: owner_rights() };
+            let rights = Rights {
+                dacl: Dacl::Entries(mask.map(ace).into_iter().collect()),
+                owner: Some(owner.to_vec()),
+                own_sid: own.clone(),
+                groups: Vec::new(),
+            };
+            let mut found = Vec::new();
+            note(&mut found, "CN=anna", &rights, &protected, 1);
+            found.pop().map(|found: WritableAttribute| found.by.concat())
+        };
+        assert_eq!(by(&sid(5, &[21, 1, 2, 3, 512]), None), None);
+        assert!(by(&own, None).is_some_and(|by| by.contains("the owner of the entry")));
+        assert_eq!(by(&own, Some(0x10)), None, "owners may only read");
+        assert!(by(&own, Some(WRITE_PROPERTY)).is_some());
     }
 
     #[test]

@@ -167,3 +167,55 @@ fn an_index_needs_a_server_that_reports_changes() {
     let report = json(&output);
     assert!(step(&report, 0, "index")["hint"].as_str().unwrap().contains("syncprov"), "{report}");
 }
+
+#[test]
+fn an_index_is_tried_on_each_base_and_nobody_is_searched_by_number() {
+    let index = "lookup = \"index\"";
+    let report_on = |slapd: &Slapd| {
+        let output = check(&ldap_tenant("t1", &[&slapd.url()], index), &["--format", "json"]);
+        json(&output)
+    };
+    let slapd = Slapd::builder().users(0).without_log().with_sync().start();
+    let report = report_on(&slapd);
+    assert_eq!(step(&report, 0, "index")["severity"], "good", "{report}");
+    let steps = report["servers"][0]["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["step"] != "find"), "{report}");
+
+    let slapd = Slapd::builder().users(0).without_log().with_sync().hiding("entryCSN").start();
+    let report = report_on(&slapd);
+    let index = step(&report, 0, "index");
+    assert_eq!(index["severity"], "error", "{report}");
+    assert!(index["hint"].as_str().unwrap().contains("entryCSN"), "{index}");
+}
+
+#[test]
+fn a_size_limit_below_everybody_is_an_error_for_an_index() {
+    let slapd = Slapd::builder().users(1300).without_log().with_limited_sync().start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "lookup = \"index\"");
+    let report = json(&check(&tenant, &["--format", "json"]));
+    let read = finding(&report, "read_people");
+    assert_eq!(read["severity"], "error", "{report}");
+    assert!(read["hint"].as_str().unwrap().contains("size=unlimited time=unlimited"), "{read}");
+}
+
+#[test]
+fn a_pin_attribute_that_cannot_be_read_is_told() {
+    let pins = "ambiguous = \"pin\"\npin_attribute = \"employeeNumber\"";
+    let report_on = |slapd: &Slapd| {
+        json(&check(&ldap_tenant("t1", &[&slapd.url()], pins), &["--format", "json"]))
+    };
+    let about_pins = |report: &Value| -> Value {
+        let steps = report["servers"][0]["steps"].as_array().unwrap().iter();
+        let mut found = steps
+            .filter(|step| step["detail"].as_str().is_some_and(|s| s.contains("employeeNumber")));
+        found.next().unwrap_or_else(|| panic!("employeeNumber in {report}")).clone()
+    };
+    let report = report_on(&Slapd::builder().users(0).without_log().start());
+    assert_eq!(about_pins(&report)["severity"], "good");
+    let hint = &finding(&report, "self_writable_numbers")["hint"];
+    assert!(hint.as_str().unwrap().contains("mobile,telephoneNumber,employeeNumber"), "{hint}");
+    let hidden = Slapd::builder().users(0).without_log().hiding("employeeNumber").start();
+    let step = about_pins(&report_on(&hidden));
+    assert_eq!(step["severity"], "warning");
+    assert!(step["hint"].as_str().unwrap().contains("pin_attribute"), "{step}");
+}

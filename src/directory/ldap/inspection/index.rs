@@ -1,0 +1,137 @@
+//! Whether an index can be kept in step with a server, where the tenant wants one: by trying what
+//! the index does, on nobody.
+
+use ldap3::controls::{MakeCritical, RawControl, RefreshMode, SyncRequest};
+use ldap3::{Scope, SearchEntry};
+
+use super::LdapInspection;
+use super::attributes::having;
+use super::reader::{ReadError, Reader, Search};
+use super::servers::Product;
+use crate::directory::inspection::{Severity, Step};
+use crate::directory::ldap::settings::{Lookup, Profile};
+
+/// A filter that nothing matches.
+const NOBODY: &str = "(&(objectClass=person)(!(objectClass=person)))";
+/// Shows deleted entries too ([MS-ADTS] 3.1.1.3.4.1.14).
+const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
+/// How many people of each base are looked at.
+const SAMPLE: i32 = 200;
+
+impl LdapInspection {
+    pub(super) async fn check_index(
+        &self,
+        reader: &mut Reader,
+        product: &Product,
+        steps: &mut Vec<Step>,
+    ) {
+        if self.settings.lookup == Lookup::Search {
+            return;
+        }
+        let attribute = match self.settings.profile {
+            Profile::OpenLdap => "entryCSN",
+            Profile::ActiveDirectory => "uSNChanged",
+        };
+        for base in &self.settings.base_dns {
+            if self.settings.profile == Profile::OpenLdap {
+                steps.extend(sync_step(reader, base).await);
+            }
+            steps.extend(self.change_step(reader, base, attribute).await);
+        }
+        if self.settings.profile == Profile::ActiveDirectory {
+            steps.push(self.deleted_step(reader, &product.contexts).await);
+        }
+    }
+
+    /// Whether the attribute by which changes are told can be read; nothing if nobody is there.
+    async fn change_step(&self, reader: &mut Reader, base: &str, attribute: &str) -> Option<Step> {
+        let asked = [attribute];
+        let search = Search::below(base, &self.settings.user_filter, &asked, SAMPLE);
+        let people: Vec<SearchEntry> = reader.ask(search).await.ok()?.entries;
+        if people.is_empty() {
+            return None;
+        }
+        let have = having(&people, attribute);
+        Some(if have == people.len() {
+            Step::good("index", format!("{attribute} can be read below {base}"))
+        } else {
+            Step::bad(
+                "index",
+                Severity::Error,
+                format!(
+                    "{attribute} can be read of {have} of {} people below {base}: changes of the \
+                     others are missed",
+                    people.len()
+                ),
+                format!("let the service account search and read {attribute}"),
+            )
+        })
+    }
+
+    /// Whether deleted people are noticed at once: the account has to see one deleted entry, since
+    /// those that may not be seen are left out without a word.
+    async fn deleted_step(&self, reader: &mut Reader, contexts: &[String]) -> Step {
+        let mut all = true;
+        for base in &self.settings.base_dns {
+            let seen = match context(base, contexts) {
+                Some(context) => sees_deleted(reader, context).await.unwrap_or(false),
+                None => false,
+            };
+            all &= seen;
+        }
+        if all {
+            return Step::good("index", "deleted objects can be seen");
+        }
+        Step::bad(
+            "index",
+            Severity::Information,
+            "no deleted objects can be seen (or there are none): everybody's id is read every few \
+             minutes instead, and deleted people are noticed then",
+            "let the service account list CN=Deleted Objects, if that is too late",
+        )
+    }
+}
+
+/// Synchronizes nobody; what is wrong with the base itself is told elsewhere.
+async fn sync_step(reader: &mut Reader, base: &str) -> Option<Step> {
+    let request = SyncRequest { mode: RefreshMode::RefreshOnly, ..SyncRequest::default() };
+    let mut search = Search::below(base, NOBODY, &["1.1"], 0);
+    search.controls = vec![RawControl::from(request.critical())];
+    let why = match reader.ask(search).await {
+        Ok(answer) if answer.code == 0 && answer.synchronized => {
+            return Some(Step::good("index", format!("the server reports changes below {base}")));
+        }
+        Ok(answer) if matches!(answer.code, 10 | 32 | 34) => return None,
+        Ok(answer) if answer.code == 0 => "it answered with a plain search".to_owned(),
+        Ok(answer) => format!("result code {}: {}", answer.code, answer.text.trim()),
+        Err(error) => error.to_string(),
+    };
+    Some(Step::bad(
+        "index",
+        Severity::Error,
+        format!(
+            "the server reports no changes below {base} (RFC 4533; {why}), so there is no index \
+             of its numbers"
+        ),
+        "enable the overlay syncprov on the database that holds this base, or set lookup = \
+         \"search\"",
+    ))
+}
+
+/// The root that holds a base: the longest that it ends with.
+fn context<'a>(base: &str, contexts: &'a [String]) -> Option<&'a str> {
+    let base = base.to_lowercase();
+    let holds = |context: &&String| {
+        base.strip_suffix(&context.to_lowercase())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with(','))
+    };
+    contexts.iter().filter(holds).max_by_key(|context| context.len()).map(String::as_str)
+}
+
+async fn sees_deleted(reader: &mut Reader, context: &str) -> Result<bool, ReadError> {
+    let container = format!("CN=Deleted Objects,{context}");
+    let mut search = Search::below(&container, "(isDeleted=TRUE)", &["1.1"], 1);
+    search.scope = Scope::OneLevel;
+    search.controls = vec![RawControl { ctype: SHOW_DELETED.to_owned(), crit: true, val: None }];
+    Ok(!reader.ask(search).await?.entries.is_empty())
+}
