@@ -226,13 +226,13 @@ pub fn summary(seen: &[Seen]) -> String {
         *all += 1;
         *failed += usize::from(one.status != 200);
     }
-    let mut text = String::new();
+    let mut parts = Vec::new();
     for ((tenant, operation), (all, failed)) in counts {
         let what = if operation == Operation::Call { "calls" } else { "logins" };
-        text += &format!("{tenant}: {failed} of {all} {what} failed, ");
+        parts.push(format!("{tenant}: {failed} of {all} {what} failed"));
     }
     let longest = seen.iter().map(|one| one.took).max().unwrap_or_default();
-    format!("{text}longest {longest:.2?}")
+    format!("{}, longest {longest:.2?}", parts.join(", "))
 }
 
 /// From `back` to the end of the first request of the tenant that was served again, which may not

@@ -59,8 +59,8 @@ impl LdapInspection {
                 "index",
                 Severity::Error,
                 format!(
-                    "{attribute} can be read of {have} of {} people below {base}: changes of the \
-                     others are missed",
+                    "{attribute} can be read of {have} of {} people below {base}: without it changes \
+                     are not told, and no index is kept",
                     people.len()
                 ),
                 format!("let the service account search and read {attribute}"),
