@@ -218,10 +218,20 @@ fn somebody(own_sid: &[u8], groups: &[Vec<u8>]) -> BTreeMap<Vec<u8>, &'static st
         somebody.insert([domain, &513_u32.to_le_bytes()].concat(), "Domain Users");
         somebody.insert(own_sid.to_vec(), "the person");
     }
-    for group in groups {
+    // What administrators may do to everybody is not what a stolen password of a person's gives.
+    for group in groups.iter().filter(|group| !is_of_administrators(group)) {
         somebody.entry(group.clone()).or_insert("a group they are in");
     }
     somebody
+}
+
+/// Whether a group is one of those that administer a whole domain ([MS-DTYP] 2.4.2.4):
+/// Administrators and Account Operators, Domain, Schema and Enterprise Admins.
+fn is_of_administrators(group: &[u8]) -> bool {
+    let last = group.last_chunk::<4>().map(|part| u32::from_le_bytes(*part));
+    let builtin = [sid(5, &[32, 544]), sid(5, &[32, 548])];
+    builtin.iter().any(|one| one == group)
+        || group.get(1) == Some(&5) && matches!(last, Some(512 | 518 | 519))
 }
 
 /// By which right the attribute can be written.
@@ -263,6 +273,8 @@ mod tests {
         assert_eq!(somebody[&sid(5, &[21, 1, 2, 3, 513])], "Domain Users");
         assert_eq!(somebody[&own], "the person");
         assert_eq!(super::somebody(&[], &[]).len(), 6);
+        let administrators = [sid(5, &[32, 544]), sid(5, &[21, 1, 2, 3, 512])];
+        assert_eq!(super::somebody(&[], &administrators).len(), 6);
     }
 
     #[test]
