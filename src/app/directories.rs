@@ -83,7 +83,8 @@ fn ldap_settings(
         })?);
     }
     check_filter(&ldap.user_filter).map_err(|error| {
-        report.problem(&key("user_filter"), &error, "an LDAP filter (RFC 4515)")
+        let found = format!("{:?}, which is {error}", ldap.user_filter);
+        report.problem(&key("user_filter"), &found, "an LDAP filter (RFC 4515)")
     })?;
     let needs_tls = ldap.start_tls || servers.iter().any(ServerUrl::is_ldaps);
     let tls = if needs_tls {

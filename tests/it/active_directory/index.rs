@@ -215,3 +215,23 @@ async fn nested_members_are_let_in_at_a_call_without_a_controller_and_nobody_els
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_one_persons_changes_are_hidden_there_is_no_index_and_what_is_hidden_is_said() {
+    let samba = Samba::start();
+    // uSNChanged, from everybody who has logged in.
+    samba.add_rights(&dn("anna"), "(OD;;RP;bf967a6f-0de6-11d0-a285-00aa003049e2;;AU)");
+    let directory = with(&samba, |settings| {
+        settings.lookup = Lookup::Index(IndexSettings {
+            max_age: Duration::from_mins(15),
+            poll: Duration::from_millis(500),
+        });
+    });
+    let patience = Instant::now() + SECONDS;
+    while !state(&directory).detail.contains("uSNChanged") {
+        assert!(Instant::now() < patience, "{:?}", state(&directory));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!state(&directory).up);
+    has(&directory, "+46701234567", &["anna"]).await;
+}
