@@ -12,6 +12,7 @@
 
 mod bind_pool;
 mod breaker;
+mod changes;
 mod connection;
 mod domains;
 mod entry;

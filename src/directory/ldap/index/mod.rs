@@ -32,9 +32,9 @@ use self::record::Key;
 use self::state::State;
 use self::table::Table;
 use super::connection::AbortOnDrop;
-use super::entry;
 use super::servers::Servers;
 use super::settings::{IndexSettings, LdapSettings};
+use super::{changes, entry};
 use crate::directory::DependencyState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::{Candidates, User};
@@ -65,7 +65,7 @@ impl Index {
         let settings = servers.settings();
         let mut attributes = entry::attributes(settings);
         attributes.push(person::key_attribute(settings).to_owned());
-        attributes.push(person::change_attribute(settings).to_owned());
+        attributes.push(changes::attribute(settings.profile).to_owned());
         let content = Arc::new(Content {
             settings: Arc::clone(settings),
             how,

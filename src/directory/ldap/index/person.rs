@@ -4,8 +4,8 @@ use ldap3::SearchEntry;
 use uuid::Uuid;
 
 use super::record::{Key, Person};
-use crate::directory::ldap::entry;
 use crate::directory::ldap::settings::{LdapSettings, Profile};
+use crate::directory::ldap::{changes, entry};
 use crate::domain::user::NumberValue;
 
 /// The attribute that tells an entry from all others, whatever it is called.
@@ -16,18 +16,9 @@ pub(super) fn key_attribute(settings: &LdapSettings) -> &'static str {
     }
 }
 
-/// The attribute that servers tell changes by: if the service account may not search by it, they
-/// tell it of none, without a word.
-pub(super) fn change_attribute(settings: &LdapSettings) -> &'static str {
-    match settings.profile {
-        Profile::OpenLdap => "entryCSN",
-        Profile::ActiveDirectory => "uSNChanged",
-    }
-}
-
 /// What an entry lacks without which it cannot be kept in step; `None` if nothing.
 pub(super) fn hidden(entry: &SearchEntry, settings: &LdapSettings) -> Option<&'static str> {
-    let needed = [key_attribute(settings), change_attribute(settings)];
+    let needed = [key_attribute(settings), changes::attribute(settings.profile)];
     needed.into_iter().find(|name| entry::values(entry, name).is_empty())
 }
 

@@ -16,10 +16,9 @@ use super::record::Key;
 use super::state::Trouble;
 use super::table::Table;
 use super::{Content, person};
+use crate::directory::ldap::changes::{self, show_deleted};
 use crate::directory::ldap::entry;
 
-/// Shows deleted entries too ([MS-ADTS] 3.1.1.3.4.1.14).
-const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 /// Longest pause between two readings of everybody's id, where deleted entries cannot be seen.
 const LONGEST_PAUSE: Duration = Duration::from_mins(3);
 /// How many times as long as such a reading the pause is, while that is less.
@@ -124,14 +123,9 @@ async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
     Ok(Present { controller: format!("{service} {}", hex::encode(life)), usn, contexts })
 }
 
-/// The naming context that holds a base: the longest that it ends with.
+/// The naming context that holds a base, or the base where none is listed.
 fn context(base: &str, contexts: &[String]) -> String {
-    let base = base.to_lowercase();
-    let holds = |context: &&String| {
-        base.strip_suffix(&context.to_lowercase())
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with(','))
-    };
-    contexts.iter().filter(holds).max_by_key(|context| context.len()).cloned().unwrap_or(base)
+    changes::context(base, contexts).unwrap_or(base).to_owned()
 }
 
 /// Reads everybody anew.
@@ -227,7 +221,7 @@ async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
             filter: &content.settings.user_filter,
             attributes: &[
                 person::key_attribute(&content.settings).to_owned(),
-                person::change_attribute(&content.settings).to_owned(),
+                changes::attribute(content.settings.profile).to_owned(),
             ],
             controls: Vec::new(),
         };
@@ -247,7 +241,7 @@ async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
 /// that may not be seen are left out without a word.
 async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, Trouble> {
     for context in contexts {
-        let container = format!("CN=Deleted Objects,{context}");
+        let container = changes::deleted_objects(context);
         let mut ldap = ldap.clone();
         let answer = ldap
             .with_controls(show_deleted())
@@ -260,10 +254,6 @@ async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, Trou
         }
     }
     Ok(true)
-}
-
-fn show_deleted() -> Vec<RawControl> {
-    vec![RawControl { ctype: SHOW_DELETED.to_owned(), crit: true, val: None }]
 }
 
 /// Reads one entry; `None` if it is not there for the service account.

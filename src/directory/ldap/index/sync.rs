@@ -19,9 +19,8 @@ use super::paging::{self, Everything};
 use super::record::Key;
 use super::state::Trouble;
 use super::table::Table;
+use crate::directory::ldap::changes::NOBODY;
 
-/// A filter that nothing matches.
-const NOBODY: &str = "(&(objectClass=person)(!(objectClass=person)))";
 /// The result code that says that a cookie is too old, or not this server's (e-syncRefreshRequired).
 const REFRESH_REQUIRED: u32 = 4096;
 const BUSY: u32 = 51;

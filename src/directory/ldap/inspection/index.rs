@@ -9,12 +9,9 @@ use super::attributes::having;
 use super::reader::{ReadError, Reader, Search};
 use super::servers::Product;
 use crate::directory::inspection::{Severity, Step};
+use crate::directory::ldap::changes::{self, NOBODY};
 use crate::directory::ldap::settings::{Lookup, Profile};
 
-/// A filter that nothing matches.
-const NOBODY: &str = "(&(objectClass=person)(!(objectClass=person)))";
-/// Shows deleted entries too ([MS-ADTS] 3.1.1.3.4.1.14).
-const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 /// How many people of each base are looked at.
 const SAMPLE: i32 = 200;
 
@@ -28,10 +25,7 @@ impl LdapInspection {
         if self.settings.lookup == Lookup::Search {
             return;
         }
-        let attribute = match self.settings.profile {
-            Profile::OpenLdap => "entryCSN",
-            Profile::ActiveDirectory => "uSNChanged",
-        };
+        let attribute = changes::attribute(self.settings.profile);
         for base in &self.settings.base_dns {
             if self.settings.profile == Profile::OpenLdap {
                 steps.extend(sync_step(reader, base).await);
@@ -73,7 +67,7 @@ impl LdapInspection {
     async fn deleted_step(&self, reader: &mut Reader, contexts: &[String]) -> Step {
         let mut all = true;
         for base in &self.settings.base_dns {
-            let seen = match context(base, contexts) {
+            let seen = match changes::context(base, contexts) {
                 Some(context) => sees_deleted(reader, context).await.unwrap_or(false),
                 None => false,
             };
@@ -118,20 +112,10 @@ async fn sync_step(reader: &mut Reader, base: &str) -> Option<Step> {
     ))
 }
 
-/// The root that holds a base: the longest that it ends with.
-fn context<'a>(base: &str, contexts: &'a [String]) -> Option<&'a str> {
-    let base = base.to_lowercase();
-    let holds = |context: &&String| {
-        base.strip_suffix(&context.to_lowercase())
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with(','))
-    };
-    contexts.iter().filter(holds).max_by_key(|context| context.len()).map(String::as_str)
-}
-
 async fn sees_deleted(reader: &mut Reader, context: &str) -> Result<bool, ReadError> {
-    let container = format!("CN=Deleted Objects,{context}");
+    let container = changes::deleted_objects(context);
     let mut search = Search::below(&container, "(isDeleted=TRUE)", &["1.1"], 1);
     search.scope = Scope::OneLevel;
-    search.controls = vec![RawControl { ctype: SHOW_DELETED.to_owned(), crit: true, val: None }];
+    search.controls = changes::show_deleted();
     Ok(!reader.ask(search).await?.entries.is_empty())
 }
