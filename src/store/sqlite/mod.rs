@@ -82,8 +82,8 @@ impl SqliteStore {
         let sweep_queue = writer.clone();
 
         // Built first, so that an error below ends the threads that were already started.
-        let stops = [stop_sweep, stop_checkpoints];
-        let running = Some(Running { writer, readers, clock: Arc::clone(&clock), _stops: stops });
+        let ends = [stop_sweep, stop_checkpoints];
+        let running = Some(Running { writer, readers, clock: Arc::clone(&clock), _stops: ends });
         let mut store = Self { running, threads: Vec::new() };
         store.spawn("store-write", move || writer::write(link, steps))?;
         for (slot, questions) in questions.into_iter().enumerate() {
