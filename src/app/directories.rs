@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::prepare::Report;
+use crate::client_tls::tls_config;
 use crate::config::{
     ConfigError, DirectoryConfig, FileConfig, LdapConfig, LookupConfig, NumberMatchConfig,
     ProfileConfig, ServerOrderConfig, TenantConfig,
@@ -16,7 +17,7 @@ use crate::directory::inspection::Inspection;
 use crate::directory::ldap::{
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapDirectory,
     LdapInspection, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
-    check_filter, tls_config,
+    check_filter,
 };
 use crate::domain::clock::Clock;
 
