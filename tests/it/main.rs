@@ -24,6 +24,7 @@ mod main_job;
 mod pki;
 mod ports;
 mod postgres;
+mod postgres_store;
 mod samba;
 mod secrecy;
 mod shell;
