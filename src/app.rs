@@ -3,9 +3,11 @@
 
 mod clients;
 mod directories;
+mod outgoing_tls;
 mod prepare;
 mod reload;
 pub mod service_manager;
+mod stores;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -32,7 +34,7 @@ use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::{ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
-use crate::store::sqlite::SqliteStore;
+use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
 /// How often certificate files are looked at for changes.
@@ -79,7 +81,7 @@ pub struct App {
     source: Source,
     config: Config,
     lasting: Lasting,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn StoreHealth>,
     gateway: Arc<CurrentGateway>,
     ops: Arc<Ops>,
     tls: Option<Arc<TlsState>>,
@@ -123,6 +125,7 @@ pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let prepared = Prepared::new(&source.path, &config, &clock, runtime)?;
     let tls = load_tls(&source.path, &config)?;
+    stores::check(&source.path, &config)?;
     let warnings = tls.and_then(|tls| tls.current().trouble(clock.now())).into_iter().collect();
     Ok(Checked { config, prepared, warnings })
 }
@@ -139,6 +142,15 @@ pub fn inspection(
 ) -> Result<Arc<dyn Inspection>, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     directories::inspection(tenant, runtime, &clock, &Report(&source.path))
+}
+
+/// Brings the store's schema up to date, and does nothing else; what became of it, in words.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn migrate(source: &Source) -> Result<String, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    stores::migrate(&source.path, &source.load()?, &clock).await
 }
 
 /// A configuration that can be used.
@@ -166,7 +178,7 @@ impl App {
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn build(source: Source) -> Result<Self, StartError> {
+    pub async fn build(source: Source) -> Result<Self, StartError> {
         let runtime = Handle::current();
         let config = source.load()?;
         let audit_file = match &config.audit.file {
@@ -190,10 +202,11 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
         let tls = load_tls(&source.path, &config)?.map(Arc::new);
-        let store = Arc::new(open_store(&config, &clock)?);
+        let stores::Store { grants, tries, health: store } =
+            stores::open(&source.path, &config, &clock, &runtime).await?;
         let lasting = Lasting {
-            grants: Arc::clone(&store) as _,
-            tries: Arc::clone(&store) as _,
+            grants,
+            tries,
             clock,
             random: Arc::new(SystemRandom),
             waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
@@ -202,7 +215,7 @@ impl App {
         let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));
         let ops = Arc::new(Ops {
             directories: ArcSwap::from_pointee(named(&prepared)),
-            store: Arc::clone(&store) as _,
+            store: Arc::clone(&store),
             metrics: metrics::start().context("metrics cannot start")?,
         });
         let public = public_listener(&config, &gateway, tls.clone())?;
@@ -283,7 +296,7 @@ impl App {
 
 /// Has the store finish what is queued and put its file in order, which it does when nobody holds
 /// it any more: the listeners' threads let go of it as they end.
-async fn close(store: Arc<SqliteStore>) {
+async fn close(store: Arc<dyn StoreHealth>) {
     let let_go = async {
         while Arc::strong_count(&store) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -299,23 +312,6 @@ async fn stop(public: ServerHandle, private: Option<ServerHandle>) {
     if let Some(private) = private {
         private.stop(false).await;
     }
-}
-
-fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<SqliteStore> {
-    let path = &config.store.path;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
-        && !folder.exists()
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new().mode(0o700).create(folder).with_context(|| {
-            format!(
-                "the store's folder {} cannot be made: create it, owned by this user",
-                folder.display()
-            )
-        })?;
-    }
-    SqliteStore::open(path, config.store.timeout, Arc::clone(clock))
-        .with_context(|| format!("store.url names {}, which cannot be opened", path.display()))
 }
 
 fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn Directory>)> {

@@ -85,7 +85,9 @@ pub(super) async fn keep_up(mut probes: Probes) {
     loop {
         shared.link.down().await;
         if let Err(errors) = probes.look(shared.connect_timeout * 2).await {
-            errors.iter().for_each(|error| shared.link.still_down(error));
+            for error in &errors {
+                shared.link.still_down(error);
+            }
             sleep(PROBE_PAUSE).await;
         }
     }

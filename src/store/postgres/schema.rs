@@ -106,6 +106,7 @@ async fn apply(client: &Client) -> Result<Schema, SchemaError> {
 }
 
 /// A schema as it is found; version 0 if there is none.
+#[derive(Clone, Copy)]
 struct Found {
     version: i32,
     serves_from: i32,

@@ -25,7 +25,6 @@ pub(super) struct Step<T> {
     /// The number whose calls are read and counted too, with its quota.
     pub(super) caller: Option<(PhoneNumber, Quota)>,
     /// Decides on the account, if there is one, and the number's calls. It may be asked again.
-    #[expect(clippy::type_complexity, reason = "a type of its own would be named once")]
     pub(super) decide:
         Box<dyn Fn(Option<Account>, EventLog, Timestamp) -> Decision<T> + Send + Sync>,
 }
@@ -153,8 +152,8 @@ async fn read<T>(
     // Always an account before a number, so that no two steps wait for each other.
     let begin = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE");
     let now = client.query_one(&statements.now, &[]);
-    let (begun, account, calls, now) = join4(begin, account, calls, now).await;
-    begun?;
+    let (in_transaction, account, calls, now) = join4(begin, account, calls, now).await;
+    in_transaction?;
     let account = account?.as_ref().map(rows::account).transpose()?;
     let calls = calls?.as_ref().map(|row| rows::event_log(row, 0)).transpose()?;
     Ok((account, calls, Timestamp::from_millis(now?.try_get(0)?)))
