@@ -5,15 +5,38 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+mod database;
 mod itself;
+mod silent;
+mod witness;
 
-use crate::faults::load::Asker;
+use crate::faults::load::{self, Asker};
 use crate::gateway::{Answer, Gateway, PATIENCE, folder, pinned};
 use crate::haproxy::Haproxy;
 use crate::ports::free_port;
+use crate::postgres::Postgres;
+use crate::slapd::Slapd;
 
 /// How many nodes there are.
 pub const NODES: usize = 3;
+
+/// The configuration of a tenant `t1` whose people are in `slapd` and whose codes, which live for
+/// ten minutes, are in a database of these servers. No refusal is held back.
+pub fn on_postgres(slapd: &Slapd, servers: &[&Postgres], database: &str) -> String {
+    let config = load::config(&[("t1", "http")], &[&slapd.url()]);
+    let more = "[tenants.otp]\nlifetime = \"10m\"\n[tenants.login]\nrefusal_floor = \"0s\"\n";
+    in_database(&config, servers, database).replacen(
+        "[tenants.limits]",
+        &format!("{more}[tenants.limits]"),
+        1,
+    )
+}
+
+/// A configuration with its codes in a database of these servers instead of a file.
+pub fn in_database(config: &str, servers: &[&Postgres], database: &str) -> String {
+    let keys = Postgres::store_keys_of(servers, database);
+    config.replacen("url = \"sqlite:dialpass.db\"\n", &keys, 1)
+}
 
 /// The nodes, each with a folder of its own and all with the same server key, and what is before
 /// them.
@@ -69,6 +92,23 @@ impl Cluster {
         &self.nodes
     }
 
+    /// What the nodes wrote, but for what they served.
+    fn log(&self) -> String {
+        let mut log = String::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            let lines = node.log();
+            let served = |line: &&str| {
+                ["issued", "repeated", "logged_in"]
+                    .iter()
+                    .all(|reason| !line.contains(&format!("\"reason\":\"{reason}\"")))
+            };
+            for line in lines.lines().filter(served) {
+                log.extend([&format!("node{number}: "), line, "\n"]);
+            }
+        }
+        log
+    }
+
     /// Ends a node (SIGKILL, if it still runs) and starts it again where it was.
     pub fn restart(&mut self, at: usize) {
         let node = self.nodes.remove(at);
@@ -95,6 +135,15 @@ impl Cluster {
         while self.up().await != count {
             assert!(begun.elapsed() < PATIENCE, "{count} nodes are up within {PATIENCE:?}");
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Cluster {
+    /// A test that fails shows why.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.log());
         }
     }
 }
