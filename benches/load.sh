@@ -6,6 +6,8 @@
 #                                   of disk
 #   benches/load.sh --directory     the index of a directory server's numbers, and what outages of
 #                                   servers cost; about 10 minutes, 4 GiB of memory and of disk
+#   benches/load.sh --only-file     getOTP with the file directory beside the bare server, nothing
+#                                   else; under a minute
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
 #   --most N (1000000, for --long and --directory)   --markdown
 #   --folder DIR (/var/tmp)          where the temporary folder is made: on the kind of disk that
@@ -27,6 +29,7 @@ while [ $# -gt 0 ]; do
         --folder) parent=${2:?--folder needs a value}; shift 2 ;;
         --long) arguments+=(--long); limit=40m; shift ;;
         --directory) arguments+=(--directory); limit=40m; outages=yes; shift ;;
+        --only-file) arguments+=(--only-file); shift ;;
         --markdown) arguments+=(--markdown); bullet='- '; shift ;;
         --seconds | --rounds | --connections | --people | --client-threads | --most)
             arguments+=("$1" "${2:?$1 needs a value}"); shift 2 ;;

@@ -75,6 +75,9 @@ pub struct Options {
     /// instead of the ratios.
     #[arg(long, conflicts_with = "long")]
     directory: bool,
+    /// Measure getOTP with the file directory beside the bare server, and nothing else.
+    #[arg(long, conflicts_with_all = ["long", "directory"])]
+    only_file: bool,
     /// The most people, and live codes, of --long; the most people of --directory.
     #[arg(long, default_value_t = 1_000_000)]
     most: u32,
@@ -120,6 +123,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         flatness::measure(&place, options, &mut table)?;
     } else if options.directory {
         index::measure(&place, options, &mut table)?;
+    } else if options.only_file {
+        ratios::measure_file_only(&place, options, &mut table)?;
     } else {
         ratios::measure(&place, options, &mut table)?;
     }
