@@ -164,8 +164,7 @@ fn bare_and_file(
     series.bare_micros.0.push(micros);
 
     let target = file.target("file", people);
-    let (rate, micros) =
-        calls("getOTP, file directory", &file.process, &target, load, &walk.file)?;
+    let (rate, micros) = calls("getOTP, file directory", &file.process, &target, load, &walk.file)?;
     series.file.0.push(rate);
     series.file_micros.0.push(micros);
     Ok(())
