@@ -6,22 +6,24 @@ mod directories;
 mod prepare;
 mod reload;
 pub mod service_manager;
+mod stopping;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_server::{Server, ServerHandle};
+use actix_server::Server;
 use actix_web::{App as WebApp, web};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use self::prepare::Prepared;
 use self::prepare::{Lasting, Report, tls_settings};
 use self::reload::Reload;
+use self::stopping::{Asked, Signals};
 use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
@@ -29,7 +31,7 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::random::SystemRandom;
 use crate::http::called_in_otp;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
-use crate::http::listener::{ListenerSettings, serve_plain, serve_tls};
+use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
 use crate::store::sqlite::SqliteStore;
@@ -86,25 +88,8 @@ pub struct App {
     audit_file: Option<logs::AuditFile>,
     public: Listener,
     private: Option<Listener>,
+    farewell: Farewell,
     signals: Signals,
-}
-
-/// The signals that a running gateway answers to. From when this is made, none of them ends the
-/// process, and those that come are kept.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
 }
 
 /// A listener's server and its address.
@@ -203,9 +188,11 @@ impl App {
         let ops = Arc::new(Ops {
             directories: ArcSwap::from_pointee(named(&prepared)),
             store: Arc::clone(&store) as _,
+            stopping: AtomicBool::new(false),
             metrics: metrics::start().context("metrics cannot start")?,
         });
-        let public = public_listener(&config, &gateway, tls.clone())?;
+        let farewell = Farewell::default();
+        let public = public_listener(&config, &gateway, tls.clone(), farewell.clone())?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
         let signals = Signals::listen().context("signals cannot be listened for")?;
@@ -220,6 +207,7 @@ impl App {
             audit_file,
             public,
             private,
+            farewell,
             signals,
         })
     }
@@ -230,13 +218,13 @@ impl App {
         self.public.address
     }
 
-    /// Runs until SIGTERM or SIGINT, then finishes what is in flight.
+    /// Runs until SIGTERM or SIGINT, then sends its clients away and finishes what is in flight.
     ///
     /// # Errors
     /// If a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
         let Self { source, config, lasting, store, gateway, ops, tls, audit_file, .. } = self;
-        let Self { public, private, mut signals, .. } = self;
+        let Self { public, private, mut signals, farewell, .. } = self;
         let public_handle = public.server.handle();
         let private_handle = private.as_ref().map(|listener| listener.server.handle());
         tracing::info!(
@@ -246,31 +234,33 @@ impl App {
             tenants = config.tenants.len(),
             "ready"
         );
-        let serving = tokio::spawn(public.server);
+        let mut serving = tokio::spawn(public.server);
         let operating = private.map(|listener| tokio::spawn(listener.server));
         service_manager::ready();
         service_manager::keep_watchdog_quiet();
 
         let mut reloading = Reload { source, config, lasting, gateway, ops, tls, audit_file };
-        let mut serving = serving;
         loop {
             tokio::select! {
-                _ = signals.terminate.recv() => break,
-                _ = signals.interrupt.recv() => break,
-                _ = signals.hangup.recv() => {
-                    service_manager::reloading();
-                    reloading.reload().await;
-                    service_manager::ready();
-                }
-                ended = &mut serving => {
-                    ended.context("the public listener panicked")?.context("the public listener failed")?;
-                    break;
-                }
+                asked = signals.next() => match asked {
+                    Asked::Stop => break,
+                    Asked::Reload => {
+                        service_manager::reloading();
+                        reloading.reload().await;
+                        service_manager::ready();
+                    }
+                },
+                ended = &mut serving => return Err(stopping::failed(ended)),
             }
         }
-        service_manager::stopping();
+        reloading.ops.stopping.store(true, Ordering::Relaxed);
+        farewell.say();
+        let server = &reloading.config.server;
+        let drain = server.drain;
+        service_manager::stopping(drain + server.shutdown_timeout + LET_GO + SLACK);
+        stopping::drain(drain, &mut signals, &mut reloading, &mut serving).await?;
         tracing::info!("stopping: requests in flight are finished, new connections are refused");
-        stop(public_handle, private_handle).await;
+        stopping::stop(public_handle, private_handle).await;
         if let Some(operating) = operating {
             operating.abort();
         }
@@ -291,13 +281,6 @@ async fn close(store: Arc<SqliteStore>) {
     };
     if tokio::time::timeout(LET_GO, let_go).await.is_err() {
         tracing::warn!("the store is left as it is: a request still holds it");
-    }
-}
-
-async fn stop(public: ServerHandle, private: Option<ServerHandle>) {
-    public.stop(true).await;
-    if let Some(private) = private {
-        private.stop(false).await;
     }
 }
 
@@ -336,11 +319,13 @@ fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
+    farewell: Farewell,
 ) -> anyhow::Result<Listener> {
     let (listener, address) = bind("server.listen", config.server.listen)?;
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
         request_limit: config.server.request_deadline + SLACK,
+        farewell,
         ..ListenerSettings::default()
     };
     if let Some(workers) = config.server.workers {

@@ -49,7 +49,8 @@ Exit status: 0 done; 1 failed (check-directory: warnings, 3 errors);
 enum Command {
     /// Run the gateway.
     ///
-    /// SIGTERM finishes what is in flight and stops; SIGHUP reads the configuration and the
+    /// SIGTERM sends clients away for `drain`, finishes what is in flight and stops; a second one
+    /// ends the drain. SIGHUP reads the configuration and the
     /// certificates again, and keeps the old ones if the new ones are not usable.
     Serve {
         /// The configuration file; config/default.toml documents every key.
