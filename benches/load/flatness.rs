@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use dialpass::domain::clock::{Clock, SystemClock, Timestamp};
-use dialpass::domain::grant::{Grant, Purpose, Subject};
+use dialpass::domain::grant::{Purpose, Subject};
 use dialpass::domain::otp::{KeyId, ServerKey};
 use dialpass::domain::policy::{Limits, Quota};
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::tenant::TenantId;
 use dialpass::store::sqlite::SqliteStore;
-use dialpass::store::{Grants, Issue, IssueRequest};
+use dialpass::store::{Grants, Issue, IssueRequest, NewGrant};
 
 use crate::Options;
 use crate::client::{self, Target, Work};
@@ -141,8 +141,8 @@ fn rows(table: &mut Table, what: &str, rates: &[Rounds; 2], options: &Options, o
 fn fill(path: &Path, people: u32, server_key: &[u8; 32]) -> anyhow::Result<()> {
     const AT_ONCE: u32 = 1024;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Arc::new(SqliteStore::open(path, Duration::from_secs(10), Arc::clone(&clock))?);
+    let store = SqliteStore::open(path, Duration::from_secs(10), Arc::new(AgeAgo))?;
+    let store = Arc::new(store);
     let next = Arc::new(AtomicU64::new(0));
     let key = ServerKey::new(*server_key).id().clone();
     let plan = NumberingPlan::for_country("SE").context("a country")?;
@@ -150,8 +150,7 @@ fn fill(path: &Path, people: u32, server_key: &[u8; 32]) -> anyhow::Result<()> {
     runtime.block_on(async {
         let issuing: Vec<_> = (0..AT_ONCE)
             .map(|_| {
-                let (store, next, clock) =
-                    (Arc::clone(&store), Arc::clone(&next), Arc::clone(&clock));
+                let (store, next) = (Arc::clone(&store), Arc::clone(&next));
                 let (tenant, key) = (tenant.clone(), key.clone());
                 tokio::spawn(async move {
                     loop {
@@ -159,9 +158,12 @@ fn fill(path: &Path, people: u32, server_key: &[u8; 32]) -> anyhow::Result<()> {
                         if person >= people {
                             return anyhow::Ok(());
                         }
-                        let request = request(person, &tenant, plan, &key, clock.now())?;
+                        let request = request(person, &tenant, plan, &key)?;
                         let issue = store.issue(request).await?;
-                        ensure!(issue == Issue::Issued, "the store issued nothing: {issue:?}");
+                        ensure!(
+                            matches!(issue, Issue::Issued(_)),
+                            "the store issued nothing: {issue:?}"
+                        );
                     }
                 })
             })
@@ -178,21 +180,18 @@ fn request(
     tenant: &TenantId,
     plan: NumberingPlan,
     key: &KeyId,
-    now: Timestamp,
 ) -> anyhow::Result<IssueRequest> {
-    let issued_at = now.as_secs() - AGE;
     let mut nonce = [0; 16];
     nonce[..4].copy_from_slice(&person.to_be_bytes());
     let quota = Quota { burst: 1000, per: Duration::from_mins(10) };
     Ok(IssueRequest {
         subject: Subject { tenant: tenant.clone(), purpose: Purpose::Call, id: people::id(person) },
         number: plan.read_stored(&people::number(person)).context("a number")?,
-        grant: Grant {
+        grant: NewGrant {
             key_id: key.clone(),
             nonce,
-            issued_at,
-            expires_at: issued_at + i64::from(LIFETIME),
             digits: 6,
+            lifetime: Duration::from_secs(LIFETIME.into()),
         },
         usable_keys: vec![key.clone()],
         max_attempts: 3,
@@ -202,6 +201,14 @@ fn request(
             wrong_passwords_per_user: quota,
             wrong_codes_per_user: quota,
         },
-        now,
     })
+}
+
+/// The clock by which the store is filled: the codes are to be of a certain age.
+struct AgeAgo;
+
+impl Clock for AgeAgo {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(SystemClock.now().as_millis() - AGE * 1000)
+    }
 }

@@ -182,7 +182,6 @@ fn tenant(
         keys: Arc::clone(&config.keys.server_keys),
         otp: tenant.otp,
         limits: tenant.limits,
-        clock: Arc::clone(&lasting.clock),
         random: Arc::clone(&lasting.random),
     };
     let per_caller = at_least(flood.calls_per_caller, tenant.limits.calls_per_number);

@@ -8,13 +8,13 @@ use super::flood::FloodLimit;
 use super::{KnownUser, TenantParts};
 use crate::directory::Occasion;
 use crate::domain::caller_id::{CallerIdPlan, NoNumber};
-use crate::domain::grant::{Grant, Purpose, Subject};
+use crate::domain::grant::{Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::Attestation;
 use crate::domain::reason::Reason;
 use crate::domain::user::{Ambiguity, NotOne, Pin, User};
-use crate::store::{Issue, IssueRequest};
+use crate::store::{Issue, IssueRequest, NewGrant};
 
 /// What the phone system says of a call.
 #[derive(Clone, Copy)]
@@ -131,39 +131,32 @@ impl CallIn {
     /// Records a grant for `user`, or finds the live one, and works out its code.
     async fn grant(&self, user: &User, number: PhoneNumber) -> Result<(Told, Reason), Reason> {
         let parts = &self.parts;
-        let now = parts.clock.now();
         let subject = Subject {
             tenant: parts.tenant.clone(),
             purpose: Purpose::Call,
             id: user.id.as_str().to_owned(),
         };
-        let lifetime = i64::try_from(parts.otp.lifetime.as_secs()).unwrap_or(i64::MAX);
-        let grant = Grant {
-            key_id: parts.keys.issuing(),
-            nonce: parts.random.nonce().ok_or(Reason::NoRandomness)?,
-            issued_at: now.as_secs(),
-            expires_at: now.as_secs().saturating_add(lifetime),
-            digits: parts.otp.digits,
-        };
         let request = IssueRequest {
             subject: subject.clone(),
             number,
-            grant: grant.clone(),
+            grant: NewGrant {
+                key_id: parts.keys.issuing(),
+                nonce: parts.random.nonce().ok_or(Reason::NoRandomness)?,
+                digits: parts.otp.digits,
+                lifetime: parts.otp.lifetime,
+            },
             usable_keys: parts.keys.ids(),
             max_attempts: parts.otp.max_attempts,
             limits: parts.limits,
-            now,
         };
-        let (grant, reason) = match parts.grants.issue(request).await? {
-            Issue::Issued => (grant, Reason::Issued),
+        let (live, reason) = match parts.grants.issue(request).await? {
+            Issue::Issued(live) => (live, Reason::Issued),
             Issue::Repeat(live) => (live, Reason::Repeated),
             Issue::CodesPerUser(wait) => return Err(Reason::CodesPerUser(wait)),
             Issue::CallsPerNumber(wait) => return Err(Reason::CallsPerNumber(wait)),
         };
         // A row that says what no server key vouches for is a store that cannot be trusted.
-        let otp = parts.keys.code(&subject, &grant).ok_or(Reason::StoreUnavailable)?;
-        let left = grant.expires_at.saturating_sub(now.as_secs());
-        let expires_in = Duration::from_secs(u64::try_from(left).unwrap_or(0));
-        Ok((Told { otp, expires_in }, reason))
+        let otp = parts.keys.code(&subject, &live.grant).ok_or(Reason::StoreUnavailable)?;
+        Ok((Told { otp, expires_in: live.left }, reason))
     }
 }

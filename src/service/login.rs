@@ -90,7 +90,7 @@ impl Login {
             purpose: Purpose::Call,
             id: user.id.as_str().to_owned(),
         };
-        let live = self.parts.grants.live(&subject, self.parts.clock.now()).await?;
+        let live = self.parts.grants.live(&subject).await?;
         let grant = live.ok_or(Reason::NoLiveCode)?;
         let code = self.parts.keys.code(&subject, &grant).ok_or(Reason::NoLiveCode)?;
         let attempt = CodeAttempt { subject, grant, code_right: code.matches(&typed) };
@@ -126,7 +126,6 @@ impl Login {
             nonce: attempt.grant.nonce,
             code_right: attempt.code_right,
             limits: parts.limits,
-            now: parts.clock.now(),
         };
         let reserved = match parts.tries.reserve(request).await? {
             Reservation::Reserved(at) => at,
@@ -139,8 +138,7 @@ impl Login {
             // The reserved try stands: it is the count of this refused password.
             Ok(PasswordCheck::Refused(why)) => Err(Reason::PasswordRefused(why)),
             Err(DirectoryError::Unavailable) => {
-                let now = parts.clock.now();
-                if let Err(error) = parts.tries.give_back(&attempt.subject, reserved, now).await {
+                if let Err(error) = parts.tries.give_back(&attempt.subject, reserved).await {
                     tracing::warn!(%error, "a login's reserved try could not be given back; it stays counted as a wrong password");
                 }
                 Err(Reason::DirectoryUnavailable)
@@ -162,7 +160,6 @@ impl Login {
             nonce: attempt.grant.nonce,
             reserved,
             limits: parts.limits,
-            now: parts.clock.now(),
         };
         if !attempt.code_right {
             parts.tries.wrong_code(code_try).await?;

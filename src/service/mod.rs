@@ -12,7 +12,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::directory::{Directory, DirectoryError, Occasion};
-use crate::domain::clock::Clock;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::{Limits, OtpPolicy};
 use crate::domain::random::Random;
@@ -40,8 +39,6 @@ pub struct TenantParts {
     pub otp: OtpPolicy,
     /// The store's quotas.
     pub limits: Limits,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
     /// Random bits.
     pub random: Arc<dyn Random>,
 }

@@ -2,7 +2,12 @@
 //!
 //! Every method is one atomic step: there is no moment in which two requests, on one node or on
 //! two, both win. A step whose outcome is not known is an error, and is not repeated.
+//!
+//! The store tells the time as well: lifetimes and budgets are decided by one clock, wherever a
+//! code is told and wherever it is redeemed, however wrong a node's own clock is. What a step
+//! decides is in [`account`], the same for every adapter.
 
+pub mod account;
 pub mod event_log_codec;
 pub mod sqlite;
 
@@ -35,24 +40,44 @@ pub struct IssueRequest {
     /// The number they called from.
     pub number: PhoneNumber,
     /// The grant to record if a new code is made.
-    pub grant: Grant,
+    pub grant: NewGrant,
     /// The keys that can redeem: a live code of another key is replaced, not told again.
     pub usable_keys: Vec<KeyId>,
     /// Wrong codes with a right password that burn the new code.
     pub max_attempts: u32,
     /// The tenant's quotas.
     pub limits: Limits,
-    /// The time of the call.
-    pub now: Timestamp,
+}
+
+/// A grant to be, whose times are the store's to say.
+#[derive(Debug, Clone)]
+pub struct NewGrant {
+    /// The server key it derives from.
+    pub key_id: KeyId,
+    /// 128 random bits.
+    pub nonce: [u8; 16],
+    /// Number of digits, 6 to 8.
+    pub digits: u8,
+    /// How long it lives; whole seconds count.
+    pub lifetime: Duration,
+}
+
+/// A grant that can be redeemed now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveGrant {
+    /// The grant.
+    pub grant: Grant,
+    /// How long it still lives, in whole seconds.
+    pub left: Duration,
 }
 
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Issue {
     /// The new grant stands; it replaced any other.
-    Issued,
+    Issued(LiveGrant),
     /// A live, untried code with at least half its lifetime left stands; nothing was counted.
-    Repeat(Grant),
+    Repeat(LiveGrant),
     /// Too many new codes for the user; a new one fits after this time.
     CodesPerUser(Duration),
     /// Too many calls from the number; a new one fits after this time.
@@ -70,14 +95,12 @@ pub struct ReserveRequest {
     pub code_right: bool,
     /// The tenant's quotas.
     pub limits: Limits,
-    /// The time of the try.
-    pub now: Timestamp,
 }
 
 /// Whether a login may ask the directory about the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
-    /// It may; a wrong password is already counted, at this time.
+    /// It may; a wrong password is already counted, at this time of the store's.
     Reserved(Timestamp),
     /// The grant is used, replaced, burnt or expired.
     NoGrant,
@@ -98,8 +121,6 @@ pub struct CodeTry {
     pub reserved: Option<Timestamp>,
     /// The tenant's quotas.
     pub limits: Limits,
-    /// The time of the try.
-    pub now: Timestamp,
 }
 
 /// Whether a right code was accepted.
@@ -129,11 +150,11 @@ pub trait Grants: Send + Sync {
     /// [`StoreError`]; nothing may be told to the caller then.
     async fn issue(&self, request: IssueRequest) -> Result<Issue, StoreError>;
 
-    /// The subject's live grant: not used, not burnt, not expired at `now`.
+    /// The subject's live grant: not used, not burnt, not expired.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn live(&self, subject: &Subject, now: Timestamp) -> Result<Option<Grant>, StoreError>;
+    async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError>;
 }
 
 /// Tries at codes and passwords.
@@ -153,12 +174,7 @@ pub trait Tries: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`]; the try then stays counted.
-    async fn give_back(
-        &self,
-        subject: &Subject,
-        reserved: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
+    async fn give_back(&self, subject: &Subject, reserved: Timestamp) -> Result<(), StoreError>;
 
     /// Uses the grant up, for a right code with a right password (or none asked), and clears the
     /// user's failure budgets.

@@ -59,6 +59,7 @@ pub struct SqliteStore {
 struct Running {
     writer: Queue,
     readers: Readers,
+    clock: Arc<dyn Clock>,
     _stops: [mpsc::Sender<()>; 2],
 }
 
@@ -66,7 +67,7 @@ impl SqliteStore {
     /// Opens the database at `path`, creating the file (not its folder) if there is none.
     ///
     /// No step takes longer than `timeout`, from when it is asked to when it is answered. `clock`
-    /// tells which rows are idle; every other time comes with the requests.
+    /// tells when a step runs, and so what has expired.
     ///
     /// # Errors
     /// [`OpenError`], which says what to do.
@@ -81,12 +82,13 @@ impl SqliteStore {
         let sweep_queue = writer.clone();
 
         // Built first, so that an error below ends the threads that were already started.
-        let running = Some(Running { writer, readers, _stops: [stop_sweep, stop_checkpoints] });
+        let ends = [stop_sweep, stop_checkpoints];
+        let running = Some(Running { writer, readers, clock: Arc::clone(&clock), _stops: ends });
         let mut store = Self { running, threads: Vec::new() };
         store.spawn("store-write", move || writer::write(link, steps))?;
         for (slot, questions) in questions.into_iter().enumerate() {
-            let beside = Arc::clone(&beside);
-            store.spawn("store-read", move || reader::read(&beside, slot, questions))?;
+            let (beside, clock) = (Arc::clone(&beside), Arc::clone(&clock));
+            store.spawn("store-read", move || reader::read(&beside, slot, &*clock, questions))?;
         }
         store.spawn("store-checkpoint", move || {
             checkpoint::keep_short(&beside, READERS, &checkpoints_stopped);
@@ -105,12 +107,14 @@ impl SqliteStore {
         self.running.as_ref().expect("it runs until it is dropped")
     }
 
+    /// Has the writer run `operation`, which is told the time at which it runs.
     async fn step<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.running().writer.run(operation).await
+        let clock = Arc::clone(&self.running().clock);
+        self.running().writer.run(move |connection| operation(connection, clock.now())).await
     }
 }
 
@@ -128,36 +132,31 @@ impl Drop for SqliteStore {
 #[async_trait]
 impl Grants for SqliteStore {
     async fn issue(&self, request: IssueRequest) -> Result<Issue, StoreError> {
-        self.step(move |connection| steps::issue(connection, &request)).await
+        self.step(move |connection, now| steps::issue(connection, &request, now)).await
     }
 
-    async fn live(&self, subject: &Subject, now: Timestamp) -> Result<Option<Grant>, StoreError> {
-        self.running().readers.live(subject.clone(), now).await
+    async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError> {
+        self.running().readers.live(subject.clone()).await
     }
 }
 
 #[async_trait]
 impl Tries for SqliteStore {
     async fn reserve(&self, request: ReserveRequest) -> Result<Reservation, StoreError> {
-        self.step(move |connection| steps::reserve(connection, &request)).await
+        self.step(move |connection, now| steps::reserve(connection, &request, now)).await
     }
 
-    async fn give_back(
-        &self,
-        subject: &Subject,
-        reserved: Timestamp,
-        _now: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn give_back(&self, subject: &Subject, reserved: Timestamp) -> Result<(), StoreError> {
         let subject = subject.clone();
-        self.step(move |connection| steps::give_back(connection, &subject, reserved)).await
+        self.step(move |connection, _| steps::give_back(connection, &subject, reserved)).await
     }
 
     async fn redeem(&self, attempt: CodeTry) -> Result<Redemption, StoreError> {
-        self.step(move |connection| steps::redeem(connection, &attempt)).await
+        self.step(move |connection, now| steps::redeem(connection, &attempt, now)).await
     }
 
     async fn wrong_code(&self, attempt: CodeTry) -> Result<(), StoreError> {
-        self.step(move |connection| steps::wrong_code(connection, &attempt)).await
+        self.step(move |connection, now| steps::wrong_code(connection, &attempt, now)).await
     }
 }
 
@@ -165,6 +164,6 @@ impl Tries for SqliteStore {
 impl StoreHealth for SqliteStore {
     /// Takes the write lock as any step does, so that a locked or read-only file shows.
     async fn ready(&self) -> Result<(), StoreError> {
-        self.step(|_| Ok(())).await
+        self.step(|_, _| Ok(())).await
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::link::Beside;
 use super::rows::live_grant;
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::Clock;
 use crate::domain::grant::{Grant, Subject};
 use crate::store::StoreError;
 
@@ -19,7 +19,6 @@ const QUEUE: usize = 4096;
 /// A question for a subject's live grant.
 pub(super) struct Question {
     subject: Subject,
-    now: Timestamp,
     reply: oneshot::Sender<Result<Option<Grant>, StoreError>>,
     deadline: Instant,
 }
@@ -40,16 +39,12 @@ impl Readers {
 
     /// The subject's live grant. Sees all that was answered before: a read begins after it is
     /// asked, on what was committed by then.
-    pub(super) async fn live(
-        &self,
-        subject: Subject,
-        now: Timestamp,
-    ) -> Result<Option<Grant>, StoreError> {
+    pub(super) async fn live(&self, subject: Subject) -> Result<Option<Grant>, StoreError> {
         let deadline = Instant::now() + self.timeout;
         let (reply, answer) = oneshot::channel();
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
         self.queues[turn]
-            .try_send(Question { subject, now, reply, deadline })
+            .try_send(Question { subject, reply, deadline })
             .map_err(|_| StoreError::Unavailable)?;
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(answer)) => answer,
@@ -59,14 +54,19 @@ impl Readers {
 }
 
 /// Answers questions until the queue is gone.
-pub(super) fn read(beside: &Arc<Beside>, slot: usize, mut questions: mpsc::Receiver<Question>) {
+pub(super) fn read(
+    beside: &Arc<Beside>,
+    slot: usize,
+    clock: &dyn Clock,
+    mut questions: mpsc::Receiver<Question>,
+) {
     while let Some(question) = questions.blocking_recv() {
         if question.reply.is_closed() || Instant::now() >= question.deadline {
             continue;
         }
         let answer = match beside.slot(slot).as_ref() {
             Some(connection) => {
-                live_grant(connection, &question.subject, question.now).map_err(|error| {
+                live_grant(connection, &question.subject, clock.now()).map_err(|error| {
                     beside.report(&error);
                     StoreError::Unavailable
                 })

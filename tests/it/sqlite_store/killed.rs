@@ -6,17 +6,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use dialpass::store::{CodeTry, Issue, Redemption};
+use dialpass::store::{CodeTry, Redemption};
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::store_contract::{call, code, grant, number, subject};
+use crate::store_contract::{At, call, code, grant, issued, number, subject};
 
 /// Names the file to the process that is killed.
 const FILE: &str = "DIALPASS_TEST_FILE";
 
-fn redemption(id: u64) -> CodeTry {
-    CodeTry { subject: subject(&id.to_string()), ..code(id, None, START) }
+fn redemption(id: u64) -> At<CodeTry> {
+    let mut attempt = code(id, None, START);
+    attempt.subject = subject(&id.to_string());
+    attempt
 }
 
 /// Issues without end, and redeems every second code; prints what was answered, after it was.
@@ -27,7 +29,7 @@ async fn works_until_it_is_killed() {
     let store = open(&path);
     let mut workers = JoinSet::new();
     for worker in 0..16 {
-        let store = Arc::clone(&store);
+        let store = store.clone();
         workers.spawn(async move {
             let say = |what: &str, id: u64| {
                 let mut out = std::io::stdout().lock();
@@ -37,7 +39,7 @@ async fn works_until_it_is_killed() {
             for id in (worker..100_000).step_by(16) {
                 let mut request = call(&id.to_string(), id, START);
                 request.number = number(u32::try_from(id).expect("small"));
-                assert_eq!(store.issue(request).await, Ok(Issue::Issued));
+                assert_eq!(store.issue(request).await, Ok(issued(id, START)));
                 say("issued", id);
                 if id % 32 < 16 {
                     assert_eq!(store.redeem(redemption(id)).await, Ok(Redemption::Redeemed));

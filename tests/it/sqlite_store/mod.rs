@@ -9,37 +9,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialpass::domain::clock::{Clock, Timestamp};
+use dialpass::domain::clock::Timestamp;
 use dialpass::store::sqlite::{OpenError, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::store_contract::{START, Store, store_contract};
+use crate::store_contract::{Hands, START, Store, store_contract};
 
 store_contract!(fresh());
 
 /// Long enough for a slow disk that many tests share.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A clock that stands still.
-struct Stopped(Timestamp);
-
-impl Clock for Stopped {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
+fn open_at(path: &Path, timeout: Duration, now: Timestamp) -> Result<Store, OpenError> {
+    let hands = Hands::at(now);
+    let store = SqliteStore::open(path, timeout, Arc::clone(&hands) as _)?;
+    Ok(Store::new(Arc::new(store), hands))
 }
 
-fn open_at(
-    path: &Path,
-    timeout: Duration,
-    sweep_at: Timestamp,
-) -> Result<Arc<dyn Store>, OpenError> {
-    let store = SqliteStore::open(path, timeout, Arc::new(Stopped(sweep_at)))?;
-    Ok(Arc::new(store))
-}
-
-fn open(path: &Path) -> Arc<dyn Store> {
+fn open(path: &Path) -> Store {
     open_at(path, TIMEOUT, START).expect("it opens")
 }
 
@@ -49,7 +37,7 @@ fn folder() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-fn fresh() -> (TempDir, Arc<dyn Store>) {
+fn fresh() -> (TempDir, Store) {
     let (folder, path) = folder();
     let store = open(&path);
     (folder, store)

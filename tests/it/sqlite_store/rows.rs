@@ -56,7 +56,7 @@ async fn only_a_call_makes_rows() {
     wrong_code(&store, 1, START).await;
     store.wrong_code(code(1, None, START)).await.expect("it answers");
     store.redeem(code(1, Some(START), START)).await.expect("it answers");
-    store.give_back(&subject("u"), START, START).await.expect("it answers");
+    store.give_back(&subject("u"), START).await.expect("it answers");
     assert_eq!((count_rows(&path, "subjects"), count_rows(&path, "callers")), (0, 0));
     issue(&store, 1, START).await;
     assert_eq!((count_rows(&path, "subjects"), count_rows(&path, "callers")), (1, 1));

@@ -5,10 +5,14 @@ mod issuing;
 mod trying;
 
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use dialpass::domain::clock::Timestamp;
+use async_trait::async_trait;
+
+use dialpass::domain::clock::{Clock, Timestamp};
 use dialpass::domain::grant::{Grant, Purpose, Subject};
 use dialpass::domain::otp::ServerKey;
 use dialpass::domain::phone_number::PhoneNumber;
@@ -16,7 +20,8 @@ use dialpass::domain::policy::{Limits, Quota};
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::tenant::TenantId;
 use dialpass::store::{
-    CodeTry, Grants, Issue, IssueRequest, Reservation, ReserveRequest, StoreHealth, Tries,
+    CodeTry, Grants, Issue, IssueRequest, LiveGrant, NewGrant, Redemption, Reservation,
+    ReserveRequest, StoreError, StoreHealth, Tries,
 };
 use tokio::task::JoinSet;
 
@@ -24,11 +29,117 @@ pub use issuing::*;
 pub use trying::*;
 
 /// All the ports to a store.
-pub trait Store: Grants + Tries + StoreHealth {}
+pub trait Ports: Grants + Tries + StoreHealth {}
 
-impl<S: Grants + Tries + StoreHealth> Store for S {}
+impl<S: Grants + Tries + StoreHealth> Ports for S {}
 
-/// Makes a test of every rule. `$open` gives something to keep and an empty `Arc<dyn Store>`.
+/// The clock that a store under test goes by.
+#[async_trait]
+pub trait SetClock: Send + Sync {
+    /// From here on it is `now`.
+    async fn set(&self, now: Timestamp);
+}
+
+/// A node's clock that stands still until it is set.
+pub struct Hands(AtomicI64);
+
+impl Hands {
+    /// A clock that shows `now`.
+    pub fn at(now: Timestamp) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(now.as_millis())))
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl SetClock for Hands {
+    async fn set(&self, now: Timestamp) {
+        self.0.store(now.as_millis(), Ordering::SeqCst);
+    }
+}
+
+/// A store whose steps run at times of the test's choice.
+#[derive(Clone)]
+pub struct Store {
+    ports: Arc<dyn Ports>,
+    clock: Arc<dyn SetClock>,
+}
+
+/// A request, and when it is to be made.
+#[derive(Debug, Clone)]
+pub struct At<R> {
+    request: R,
+    now: Timestamp,
+}
+
+impl<R> Deref for At<R> {
+    type Target = R;
+
+    fn deref(&self) -> &R {
+        &self.request
+    }
+}
+
+impl<R> DerefMut for At<R> {
+    fn deref_mut(&mut self) -> &mut R {
+        &mut self.request
+    }
+}
+
+impl Store {
+    /// A store that goes by `clock`.
+    pub fn new(ports: Arc<dyn Ports>, clock: Arc<dyn SetClock>) -> Self {
+        Self { ports, clock }
+    }
+
+    pub async fn issue(&self, call: At<IssueRequest>) -> Result<Issue, StoreError> {
+        self.clock.set(call.now).await;
+        self.ports.issue(call.request).await
+    }
+
+    pub async fn live(
+        &self,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Option<Grant>, StoreError> {
+        self.clock.set(now).await;
+        self.ports.live(subject).await
+    }
+
+    pub async fn reserve(&self, login: At<ReserveRequest>) -> Result<Reservation, StoreError> {
+        self.clock.set(login.now).await;
+        self.ports.reserve(login.request).await
+    }
+
+    pub async fn give_back(
+        &self,
+        subject: &Subject,
+        reserved: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.ports.give_back(subject, reserved).await
+    }
+
+    pub async fn redeem(&self, code: At<CodeTry>) -> Result<Redemption, StoreError> {
+        self.clock.set(code.now).await;
+        self.ports.redeem(code.request).await
+    }
+
+    pub async fn wrong_code(&self, code: At<CodeTry>) -> Result<(), StoreError> {
+        self.clock.set(code.now).await;
+        self.ports.wrong_code(code.request).await
+    }
+
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.ports.ready().await
+    }
+}
+
+/// Makes a test of every rule. `$open` gives something to keep and an empty [`Store`].
 macro_rules! store_contract {
     ($open:expr) => {
         $crate::store_contract::store_contract! { $open;
@@ -136,41 +247,54 @@ pub fn grant(mark: u64, now: Timestamp) -> Grant {
     }
 }
 
+/// What a store that answers at `now` says of having issued or told the grant `of`.
+pub fn living(of: Grant, now: Timestamp) -> LiveGrant {
+    let left = u64::try_from(of.expires_at - now.as_secs()).expect("it has not expired");
+    LiveGrant { grant: of, left: Duration::from_secs(left) }
+}
+
+/// The answer to a call that got the new code of `mark`.
+pub fn issued(mark: u64, now: Timestamp) -> Issue {
+    Issue::Issued(living(grant(mark, now), now))
+}
+
 /// A call of the user `id` from the first number.
-pub fn call(id: &str, mark: u64, now: Timestamp) -> IssueRequest {
-    let grant = grant(mark, now);
-    IssueRequest {
+pub fn call(id: &str, mark: u64, now: Timestamp) -> At<IssueRequest> {
+    let Grant { key_id, nonce, digits, .. } = grant(mark, now);
+    let request = IssueRequest {
         subject: subject(id),
         number: number(1),
-        usable_keys: vec![grant.key_id.clone()],
-        grant,
+        usable_keys: vec![key_id.clone()],
+        grant: NewGrant { key_id, nonce, digits, lifetime: LIFETIME },
         max_attempts: 3,
         limits: limits(),
-        now,
-    }
+    };
+    At { request, now }
 }
 
 /// A login's reservation for the user `u` with the grant of `mark`.
-pub fn login(mark: u64, code_right: bool, now: Timestamp) -> ReserveRequest {
+pub fn login(mark: u64, code_right: bool, now: Timestamp) -> At<ReserveRequest> {
     let nonce = grant(mark, now).nonce;
-    ReserveRequest { subject: subject("u"), nonce, code_right, limits: limits(), now }
+    let request = ReserveRequest { subject: subject("u"), nonce, code_right, limits: limits() };
+    At { request, now }
 }
 
 /// A login's code of the user `u`, after its password.
-pub fn code(mark: u64, reserved: Option<Timestamp>, now: Timestamp) -> CodeTry {
+pub fn code(mark: u64, reserved: Option<Timestamp>, now: Timestamp) -> At<CodeTry> {
     let nonce = grant(mark, now).nonce;
-    CodeTry { subject: subject("u"), nonce, reserved, limits: limits(), now }
+    let request = CodeTry { subject: subject("u"), nonce, reserved, limits: limits() };
+    At { request, now }
 }
 
 /// Has `u` issued the grant of `mark` at `now`.
-pub async fn issue(store: &Arc<dyn Store>, mark: u64, now: Timestamp) {
-    let issued = store.issue(call("u", mark, now)).await.expect("it answers");
-    assert_eq!(issued, Issue::Issued);
+pub async fn issue(store: &Store, mark: u64, now: Timestamp) {
+    let answer = store.issue(call("u", mark, now)).await.expect("it answers");
+    assert_eq!(answer, issued(mark, now));
 }
 
 /// A login of `u` whose password, if it may be asked for, is wrong.
 pub async fn wrong_password(
-    store: &Arc<dyn Store>,
+    store: &Store,
     mark: u64,
     code_right: bool,
     now: Timestamp,
@@ -179,7 +303,7 @@ pub async fn wrong_password(
 }
 
 /// A login of `u` with a right password and a wrong code.
-pub async fn wrong_code(store: &Arc<dyn Store>, mark: u64, now: Timestamp) -> Reservation {
+pub async fn wrong_code(store: &Store, mark: u64, now: Timestamp) -> Reservation {
     let reservation = store.reserve(login(mark, false, now)).await.expect("it answers");
     if let Reservation::Reserved(at) = reservation {
         store.wrong_code(code(mark, Some(at), now)).await.expect("it answers");
@@ -188,21 +312,17 @@ pub async fn wrong_code(store: &Arc<dyn Store>, mark: u64, now: Timestamp) -> Re
 }
 
 /// What `u` is told now, if there is a live code.
-pub async fn live(store: &Arc<dyn Store>, now: Timestamp) -> Option<Grant> {
+pub async fn live(store: &Store, now: Timestamp) -> Option<Grant> {
     store.live(&subject("u"), now).await.expect("it answers")
 }
 
 /// Runs `count` requests at once.
-pub async fn at_once<T, F>(
-    store: &Arc<dyn Store>,
-    count: u64,
-    request: impl Fn(Arc<dyn Store>, u64) -> F,
-) -> Vec<T>
+pub async fn at_once<T, F>(store: &Store, count: u64, request: impl Fn(Store, u64) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
     let mut running = JoinSet::new();
-    (0..count).for_each(|i| drop(running.spawn(request(Arc::clone(store), i))));
+    (0..count).for_each(|i| drop(running.spawn(request(store.clone(), i))));
     running.join_all().await
 }
