@@ -34,11 +34,16 @@ use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
-use crate::store::sqlite::SqliteStore;
+use crate::store::Administration;
+use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use crate::telemetry::{logs, metrics};
 
 /// How often certificate files are looked at for changes.
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
+
+/// How long an administrator's command waits for other processes' locks on the store: longer than a
+/// gateway's step would, because an administrator wants the answer.
+const ADMINISTRATOR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest that a stop waits for the listeners' threads to let go of the store.
 const LET_GO: Duration = Duration::from_secs(1);
@@ -126,6 +131,47 @@ pub fn inspection(
     directories::inspection(tenant, runtime, &clock, &Report(&source.path))
 }
 
+/// Makes what an administrator looks up users' names in.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn directory_of_names(
+    source: &Source,
+    tenant: &TenantConfig,
+    runtime: &Handle,
+) -> Result<Arc<dyn Directory>, ConfigError> {
+    directories::directory_of_names(tenant, runtime, &Report(&source.path))
+}
+
+/// Opens the store for an administrator's command, beside a gateway that may be using it. Makes no
+/// store where there is none.
+///
+/// # Errors
+/// Why it cannot be opened.
+pub fn administration(config: &Config) -> anyhow::Result<Arc<dyn Administration>> {
+    let path = &config.store.path;
+    let opened = SqliteAdministration::open(path, ADMINISTRATOR_PATIENCE, Arc::new(SystemClock));
+    let store = opened.map_err(|error| {
+        let permission = matches!(error, OpenError::NotWritable { .. });
+        let error = anyhow::Error::from(error);
+        if permission { error.context(RUN_AS) } else { error }
+    });
+    Ok(Arc::new(store.context("the store (store.url) cannot be opened")?))
+}
+
+/// What an administrator who may not use the store can do.
+const RUN_AS: &str = "run this as the user that the gateway runs as (sudo -u USER dialpass …), or as \
+    root where that is a systemd DynamicUser";
+
+/// How log lines and audit events look.
+#[must_use]
+pub fn log_format(config: &Config) -> logs::Format {
+    match config.log.format {
+        LogFormat::Json => logs::Format::Json,
+        LogFormat::Human => logs::Format::Human,
+    }
+}
+
 /// A configuration that can be used.
 pub struct Checked {
     /// The configuration.
@@ -165,11 +211,7 @@ impl App {
             })?),
             None => None,
         };
-        let format = match config.log.format {
-            LogFormat::Json => logs::Format::Json,
-            LogFormat::Human => logs::Format::Human,
-        };
-        logs::start(config.log.level, format, audit_file.clone())
+        logs::start(config.log.level, log_format(&config), audit_file.clone())
             .context("logging cannot start")?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
