@@ -3,10 +3,12 @@
 
 mod clients;
 mod directories;
+mod outgoing_tls;
 mod prepare;
 mod reload;
 pub mod service_manager;
 mod stopping;
+mod stores;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -34,16 +36,11 @@ use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
-use crate::store::Administration;
-use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
+use crate::store::{Administration, StoreHealth};
 use crate::telemetry::{logs, metrics};
 
 /// How often certificate files are looked at for changes.
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
-
-/// How long an administrator's command waits for other processes' locks on the store: longer than a
-/// gateway's step would, because an administrator wants the answer.
-const ADMINISTRATOR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest that a stop waits for the listeners' threads to let go of the store.
 const LET_GO: Duration = Duration::from_secs(1);
@@ -86,7 +83,7 @@ pub struct App {
     source: Source,
     config: Config,
     lasting: Lasting,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn StoreHealth>,
     gateway: Arc<CurrentGateway>,
     ops: Arc<Ops>,
     tls: Option<Arc<TlsState>>,
@@ -113,6 +110,7 @@ pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let prepared = Prepared::new(&source.path, &config, &clock, runtime)?;
     let tls = load_tls(&source.path, &config)?;
+    stores::check(&source.path, &config)?;
     let warnings = tls.and_then(|tls| tls.current().trouble(clock.now())).into_iter().collect();
     Ok(Checked { config, prepared, warnings })
 }
@@ -143,25 +141,18 @@ pub fn directory_of_names(
     directories::directory_of_names(tenant, runtime, &Report(&source.path))
 }
 
-/// Opens the store for an administrator's command, beside a gateway that may be using it. Makes no
+/// Opens the store for an administrator's command, beside gateways that may be using it. Makes no
 /// store where there is none.
 ///
 /// # Errors
 /// Why it cannot be opened.
-pub fn administration(config: &Config) -> anyhow::Result<Arc<dyn Administration>> {
-    let path = &config.store.path;
-    let opened = SqliteAdministration::open(path, ADMINISTRATOR_PATIENCE, Arc::new(SystemClock));
-    let store = opened.map_err(|error| {
-        let permission = matches!(error, OpenError::NotWritable { .. });
-        let error = anyhow::Error::from(error);
-        if permission { error.context(RUN_AS) } else { error }
-    });
-    Ok(Arc::new(store.context("the store (store.url) cannot be opened")?))
+pub async fn administration(
+    source: &Source,
+    config: &Config,
+) -> Result<Arc<dyn Administration>, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    stores::administration(&source.path, config, &clock).await
 }
-
-/// What an administrator who may not use the store can do.
-const RUN_AS: &str = "run this as the user that the gateway runs as (sudo -u USER dialpass …), or as \
-    root where that is a systemd DynamicUser";
 
 /// How log lines and audit events look.
 #[must_use]
@@ -170,6 +161,15 @@ pub fn log_format(config: &Config) -> logs::Format {
         LogFormat::Json => logs::Format::Json,
         LogFormat::Human => logs::Format::Human,
     }
+}
+
+/// Brings the store's schema up to date, and does nothing else; what became of it, in words.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn migrate(source: &Source) -> Result<String, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    stores::migrate(&source.path, &source.load()?, &clock).await
 }
 
 /// A configuration that can be used.
@@ -197,7 +197,7 @@ impl App {
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn build(source: Source) -> Result<Self, StartError> {
+    pub async fn build(source: Source) -> Result<Self, StartError> {
         let runtime = Handle::current();
         let config = source.load()?;
         let audit_file = match &config.audit.file {
@@ -217,10 +217,11 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
         let tls = load_tls(&source.path, &config)?.map(Arc::new);
-        let store = Arc::new(open_store(&config, &clock)?);
+        let stores::Store { grants, tries, health: store } =
+            stores::open(&source.path, &config, &clock, &runtime).await?;
         let lasting = Lasting {
-            grants: Arc::clone(&store) as _,
-            tries: Arc::clone(&store) as _,
+            grants,
+            tries,
             clock,
             random: Arc::new(SystemRandom),
             waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
@@ -229,7 +230,7 @@ impl App {
         let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));
         let ops = Arc::new(Ops {
             directories: ArcSwap::from_pointee(named(&prepared)),
-            store: Arc::clone(&store) as _,
+            store: Arc::clone(&store),
             stopping: AtomicBool::new(false),
             metrics: metrics::start().context("metrics cannot start")?,
         });
@@ -315,7 +316,7 @@ impl App {
 
 /// Has the store finish what is queued and put its file in order, which it does when nobody holds
 /// it any more: the listeners' threads let go of it as they end.
-async fn close(store: Arc<SqliteStore>) {
+async fn close(store: Arc<dyn StoreHealth>) {
     let let_go = async {
         while Arc::strong_count(&store) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -324,23 +325,6 @@ async fn close(store: Arc<SqliteStore>) {
     if tokio::time::timeout(LET_GO, let_go).await.is_err() {
         tracing::warn!("the store is left as it is: a request still holds it");
     }
-}
-
-fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<SqliteStore> {
-    let path = &config.store.path;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
-        && !folder.exists()
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new().mode(0o700).create(folder).with_context(|| {
-            format!(
-                "the store's folder {} cannot be made: create it, owned by this user",
-                folder.display()
-            )
-        })?;
-    }
-    SqliteStore::open(path, config.store.timeout, Arc::clone(clock))
-        .with_context(|| format!("store.url names {}, which cannot be opened", path.display()))
 }
 
 fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn Directory>)> {

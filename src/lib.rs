@@ -5,7 +5,7 @@
 //! ```text
 //! phone system ── PUT getOTP ──┐                          ┌─ directory  (LDAP/AD · file)
 //!                              ├─ http ──── service ──────┤
-//! login service ─ validateOTP ─┘  (TLS, client, limits)   └─ store      (SQLite)
+//! login service ─ validateOTP ─┘  (TLS, client, limits)   └─ store      (SQLite · PostgreSQL)
 //!                                  all over: domain (numbers, codes, policies, clock)
 //! ```
 //!
@@ -19,7 +19,9 @@
 //!   [`http::error`], the operations in [`http::called_in_otp`].
 //! - [`directory`]: the port to people, with adapters for LDAP and for a file. An administrator looks
 //!   at a directory through [`directory::inspection`]; [`service::survey`] judges what is seen.
-//! - [`store`]: the ports to grants and budgets, with an adapter for SQLite.
+//! - [`store`]: the ports to grants and budgets, with adapters for SQLite and for PostgreSQL; what a
+//!   step decides, whichever it is, stands in [`store::account`].
+//! - [`client_tls`]: TLS towards directories and databases.
 //! - [`config`], [`telemetry`], [`cli`]: the file, what operators see, the commands.
 //! - [`app`]: the composition root, the only place that names adapters.
 //!
@@ -28,6 +30,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod client_tls;
 pub mod config;
 pub mod directory;
 pub mod domain;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything that must pass, on a machine with only Rust: installs the servers that the tests
 # start (Debian packages; as root or through sudo), then checks format, lints, documentation,
-# dependencies, tests, and the commands of the README. Samba, too, is started as root or by sudo.
+# dependencies, tests, and the commands of the README. Samba, too, is started as root or by sudo;
+# PostgreSQL as the tests' own user or, by root, as postgres.
 #   tests/run.sh           what CI runs
 #   tests/run.sh --long    also cargo-deny and the benchmark with its long series
 set -euo pipefail
@@ -31,13 +32,24 @@ need samba samba
 need ldbadd ldb-tools
 need_file '/usr/lib/*/samba/ldb/password_hash.so' samba-ad-dc
 need_file /usr/share/samba/setup/provision.ldif samba-ad-provision
+need_file '/usr/lib/postgresql/*/bin/postgres' postgresql
+need faketime faketime
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
   export DEBIAN_FRONTEND=noninteractive
   "${as_root[@]}" apt-get update -qq
   # The packages' own services are not wanted: the tests start servers of their own.
-  "${as_root[@]}" env RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  install() {
+    "${as_root[@]}" env RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  }
+  case " ${missing[*]} " in *" postgresql "*)
+    # Nor is an empty database of the system's.
+    install postgresql-common
+    "${as_root[@]}" sed -i -E 's/^#?create_main_cluster .*/create_main_cluster = false/' \
+      /etc/postgresql-common/createcluster.conf ;;
+  esac
+  install "${missing[@]}"
 fi
 
 step "format"

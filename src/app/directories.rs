@@ -1,11 +1,12 @@
 //! From `[tenants.directory]` to a directory: the one place that names its adapters.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::outgoing_tls::outgoing_tls;
 use super::prepare::Report;
+use crate::client_tls::Proof;
 use crate::config::{
     ConfigError, DirectoryConfig, FileConfig, LdapConfig, LookupConfig, NumberMatchConfig,
     ProfileConfig, ServerOrderConfig, TenantConfig,
@@ -16,7 +17,7 @@ use crate::directory::inspection::Inspection;
 use crate::directory::ldap::{
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapDirectory,
     LdapInspection, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
-    check_filter, tls_config,
+    check_filter,
 };
 use crate::domain::clock::Clock;
 
@@ -85,10 +86,6 @@ fn ldap_settings(
     report: &Report<'_>,
 ) -> Result<LdapSettings, ConfigError> {
     let key = |name: &str| format!("{}.{name}", ldap.key);
-    let read = |name: &str, path: &Path| {
-        std::fs::read(path)
-            .map_err(|error| report.problem(&key(name), &error, "a file that this user may read"))
-    };
     let mut servers = Vec::new();
     for (index, url) in ldap.servers.iter().enumerate() {
         servers.push(ServerUrl::parse(url).map_err(|error| {
@@ -105,21 +102,13 @@ fn ldap_settings(
     })?;
     let needs_tls = ldap.start_tls || servers.iter().any(ServerUrl::is_ldaps);
     let tls = if needs_tls {
-        let ca = ldap.ca_file.as_deref().map(|path| read("ca_file", path)).transpose()?;
-        let pair = match &ldap.client_certificate {
-            Some((chain, private_key)) => {
-                Some((read("client_certificate", chain)?, read("client_private_key", private_key)?))
-            }
-            None => None,
-        };
-        let pair = pair.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
-        Some(tls_config(ca.as_deref(), pair).map_err(|error| {
-            report.problem(
-                &key("ca_file"),
-                &error,
-                "PEM certificates and keys that belong together",
-            )
-        })?)
+        Some(outgoing_tls(
+            &ldap.key,
+            Proof::Name,
+            ldap.ca_file.as_deref(),
+            ldap.client_certificate.as_ref(),
+            report,
+        )?)
     } else {
         None
     };

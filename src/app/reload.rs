@@ -108,7 +108,7 @@ impl Reload {
                 old.server.limits.waiting_refusals != new.server.limits.waiting_refusals,
             ),
             ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
-            ("store.url", old.store.path != new.store.path),
+            ("store.url or what belongs to it", old.store.place != new.store.place),
             ("store.timeout", old.store.timeout != new.store.timeout),
             ("log.level", old.log.level != new.log.level),
             ("log.format", old.log.format != new.log.format),

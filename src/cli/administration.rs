@@ -146,7 +146,7 @@ where
         Err(failure) => return journal.failed(&Target::Everybody, &failure),
     };
     journal.write(&target, ActOutcome::Attempted, "").context("nothing was done")?;
-    let store = match app::administration(&config) {
+    let store = match app::administration(&source, &config).await {
         Ok(store) => store,
         Err(error) => {
             let said = format!("{error:#}");

@@ -31,7 +31,7 @@ pub(super) fn run(listen: SocketAddr) -> Ended {
         environment: vec![("DIALPASS_SERVER__LISTEN".to_owned(), listen.to_string())],
     };
     runtime()?.block_on(async {
-        let app = App::build(source)?;
+        let app = App::build(source).await?;
         print!("{}", instructions(app.address()));
         app.run().await?;
         Ok(ExitCode::SUCCESS)

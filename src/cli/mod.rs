@@ -70,6 +70,15 @@ enum Command {
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
         listen: std::net::SocketAddr,
     },
+    /// Bring the store's schema up to date, and do nothing else.
+    ///
+    /// The server does so itself when it starts; this is for a database whose schema another user
+    /// owns than the one the server connects as. Servers may go on working meanwhile.
+    Migrate {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Check a configuration file: every problem with file, key, what was found, what is accepted.
     CheckConfig {
         /// The configuration file.
@@ -127,6 +136,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command {
         Command::Serve { config } => serve(config),
         Command::Demo { listen } => demo::run(listen),
+        Command::Migrate { config } => migrate(config),
         Command::CheckConfig { config } => check_config(config),
         Command::CheckDirectory(arguments) => {
             runtime().and_then(|runtime| runtime.block_on(check_directory::run(arguments)))
@@ -173,7 +183,14 @@ fn source(path: PathBuf) -> Source {
 
 fn serve(config: PathBuf) -> Ended {
     runtime()?.block_on(async {
-        App::build(source(config))?.run().await?;
+        App::build(source(config)).await?.run().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn migrate(config: PathBuf) -> Ended {
+    runtime()?.block_on(async {
+        println!("{}", app::migrate(&source(config)).await?);
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -1,6 +1,7 @@
 //! Collecting what is wrong while values are checked, and the checks that sections share.
 
 use std::fmt::Display;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,6 +76,30 @@ impl Problems {
         path
     }
 
+    /// A client certificate and its key, both or neither, in a section.
+    pub(super) fn client_certificate(
+        &mut self,
+        section: &str,
+        certificate: Option<&Path>,
+        private_key: Option<&Path>,
+    ) -> Option<(PathBuf, PathBuf)> {
+        match (certificate, private_key) {
+            (Some(certificate), Some(private_key)) => Some((
+                self.readable(&format!("{section}.client_certificate"), certificate),
+                self.readable(&format!("{section}.client_private_key"), private_key),
+            )),
+            (None, None) => None,
+            _ => {
+                self.add(
+                    &format!("{section}.client_certificate"),
+                    "one of client_certificate and client_private_key",
+                    "both or neither",
+                );
+                None
+            }
+        }
+    }
+
     /// A number from `least` to `most`.
     pub(super) fn within<T: PartialOrd + Display + Copy>(
         &mut self,
@@ -126,4 +151,14 @@ impl Problems {
         );
         Quota { burst, per }
     }
+}
+
+/// Whether a host is this machine, as far as can be told without asking anybody.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return address.is_loopback();
+    }
+    host == "localhost"
+        && ("localhost", 0).to_socket_addrs().is_ok_and(|mut all| all.all(|a| a.ip().is_loopback()))
 }

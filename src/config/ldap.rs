@@ -140,11 +140,10 @@ pub(super) fn check(
         servers,
         start_tls,
         ca_file: raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path)),
-        client_certificate: servers::client_certificate(
+        client_certificate: problems.client_certificate(
             key,
             raw.client_certificate.as_deref(),
             raw.client_private_key.as_deref(),
-            problems,
         ),
         bind_dn: bind_dn?,
         bind_password: bind_password?,

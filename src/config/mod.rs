@@ -12,6 +12,7 @@ mod ldap;
 mod raw;
 mod secrets;
 mod server;
+mod store;
 mod tenants;
 mod values;
 
@@ -21,8 +22,9 @@ pub use check::Problems;
 pub use error::{ConfigError, Problem};
 pub use server::{
     AuditConfig, ClientCertificates, Config, FloodConfig, KeysConfig, LogConfig, LogFormat,
-    OpsConfig, ServerConfig, StoreConfig, TlsConfig,
+    OpsConfig, ServerConfig, TlsConfig,
 };
+pub use store::{PostgresConfig, SslMode, StoreConfig, StorePlace};
 pub use tenants::{
     ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig, LookupConfig,
     NumberMatchConfig, OAuth2Config, PinConfig, ProfileConfig, ServerOrderConfig, StatusStyle,

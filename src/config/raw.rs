@@ -87,6 +87,13 @@ pub(super) struct RawOps {
 pub(super) struct RawStore {
     pub url: Option<String>,
     pub timeout: Option<Span>,
+    pub password: Option<SecretText>,
+    pub password_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub client_certificate: Option<PathBuf>,
+    pub client_private_key: Option<PathBuf>,
+    pub allow_plain_postgres: Option<bool>,
+    pub connections: Option<usize>,
 }
 
 #[derive(Deserialize, Default)]

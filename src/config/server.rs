@@ -10,9 +10,10 @@ use ipnet::IpNet;
 use super::check::Problems;
 use super::raw::{
     RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps, RawServer,
-    RawStore, RawTls,
+    RawTls,
 };
 use super::secrets;
+use super::store::{self, StoreConfig};
 use super::tenants::{self, TenantConfig};
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
@@ -107,15 +108,6 @@ pub struct OpsConfig {
     pub listen: SocketAddr,
 }
 
-/// `[store]`.
-#[derive(Debug)]
-pub struct StoreConfig {
-    /// The SQLite database file.
-    pub path: PathBuf,
-    /// How long one step may take.
-    pub timeout: Duration,
-}
-
 /// `[keys]`.
 #[derive(Debug)]
 pub struct KeysConfig {
@@ -152,7 +144,7 @@ pub struct AuditConfig {
 pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Option<Config> {
     let server = server(raw.server, problems);
     let ops = ops(&raw.ops, server.listen, problems);
-    let store = store(raw.store, problems);
+    let store = store::check(raw.store, problems);
     let keys = keys(raw.keys, problems);
     let log = LogConfig {
         level: match raw.log.level {
@@ -304,21 +296,6 @@ fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsC
         problems.add("ops.listen", listen, "an address other than server.listen");
     }
     Some(OpsConfig { listen })
-}
-
-fn store(raw: RawStore, problems: &mut Problems) -> Option<StoreConfig> {
-    let secs = Duration::from_secs;
-    let timeout =
-        problems.span("store.timeout", raw.timeout, secs(2), Duration::from_millis(100), secs(30));
-    let url = raw.url.unwrap_or_else(|| "sqlite:data/dialpass.db".to_owned());
-    let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
-        // A store's URL may hold a password.
-        let scheme = url.split_once(':').map_or("text without a scheme", |(scheme, _)| scheme);
-        problems.add("store.url", scheme, "sqlite:PATH");
-        return None;
-    };
-    let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-    Some(StoreConfig { path: problems.resolve("store.url", &path), timeout })
 }
 
 fn keys(raw: RawKeys, problems: &mut Problems) -> Option<KeysConfig> {

@@ -48,6 +48,32 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
             "/nowhere.pem",
         ),
         ("[store]\nurl='mysql://u:p@h'".to_owned(), "store.url", "sqlite:PATH"),
+        ("[store]\nconnections=3".to_owned(), "store.connections", "PostgreSQL"),
+        ("[store]\nurl='postgres://h/d'".to_owned(), "store.url", "no user"),
+        ("[store]\nurl='postgres://u@/d'".to_owned(), "store.url", "no host"),
+        ("[store]\nurl='postgres://u@db.example.com/d'".to_owned(), "store.url", "no sslmode"),
+        (
+            "[store]\nurl='postgres://u@localhost,db.example.com/d?sslmode=prefer'".to_owned(),
+            "store.url",
+            "in clear to db.example.com:5432",
+        ),
+        ("[store]\nurl='postgres://u@h/d?sslmode=full'".to_owned(), "store.url", "verify-full"),
+        ("[store]\nurl='postgres://u@h/d?sslmoed=require'".to_owned(), "store.url", "sslmoed"),
+        (
+            "[store]\nurl='postgres://u@h/d?sslmode=require&target_session_attrs=any'".to_owned(),
+            "store.url",
+            "read-write",
+        ),
+        (
+            "[store]\nurl='postgres://u:p@localhost/d'\npassword='q'".to_owned(),
+            "store.password",
+            "one of them",
+        ),
+        (
+            "[store]\nurl='postgres://u@localhost/d'\nclient_certificate='/nowhere'".to_owned(),
+            "store.client_certificate",
+            "both or neither",
+        ),
         (tenant("[tenants.otp]\nlength=9"), "tenants[0].otp.length", "6 to 8"),
         (tenant("[tenants.otp]\nlifetime='11m'"), "tenants[0].otp.lifetime", "10m"),
         (

@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod event_log_codec;
+pub mod postgres;
 pub mod sqlite;
 
 use std::time::Duration;

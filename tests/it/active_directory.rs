@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialpass::client_tls::tls_config;
 use dialpass::directory::ldap::{
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, Lookup,
-    NumberMatch, Profile, ServerOrder, ServerUrl, tls_config,
+    NumberMatch, Profile, ServerOrder, ServerUrl,
 };
 use dialpass::directory::{Directory, DirectoryError, PasswordCheck};
 use dialpass::domain::secret::Password;

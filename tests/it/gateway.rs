@@ -11,10 +11,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::ports::free_port;
 use crate::slapd::Slapd;
 
 /// How long a test waits for what should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where the sections here have a gateway listen.
+const ANY_PORT: &str = "\"127.0.0.1:0\"";
 
 /// The SHA-256 of a secret, as the configuration wants it.
 pub fn sha256(secret: &str) -> String {
@@ -33,11 +37,21 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 /// The sections that every configuration here has; `[[tenants]]` follow.
 pub fn sections(more_of_server: &str) -> String {
     format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n{more_of_server}\n\
-         [ops]\nlisten = \"127.0.0.1:0\"\n\
+        "[server]\nlisten = {ANY_PORT}\n{more_of_server}\n\
+         [ops]\nlisten = {ANY_PORT}\n\
          [store]\nurl = \"sqlite:dialpass.db\"\n\
          [keys]\nserver_key_file = \"server-key.hex\"\n"
     )
+}
+
+/// The configuration with ports of its own instead of any that are free, so that the gateway comes
+/// back on the same when it is restarted.
+pub fn pinned(config: &str) -> String {
+    let mut pinned = config.to_owned();
+    while pinned.contains(ANY_PORT) {
+        pinned = pinned.replacen(ANY_PORT, &format!("\"127.0.0.1:{}\"", free_port()), 1);
+    }
+    pinned
 }
 
 /// The clients `pbx` (basic pbx:pbx-secret, getOTP) and `vpn` (bearer vpn-secret, validateOTP).
@@ -69,6 +83,7 @@ pub fn ldap_tenant(id: &str, servers: &[&str], more: &str) -> String {
 pub struct Gateway {
     child: Child,
     folder: Arc<TempDir>,
+    environment: Vec<(String, String)>,
     lines: Arc<Mutex<Vec<String>>>,
     address: SocketAddr,
     ops: Option<SocketAddr>,
@@ -91,7 +106,8 @@ impl Gateway {
     /// Starts it in `folder`, with these variables in its environment.
     pub fn start_with(folder: Arc<TempDir>, config: &str, environment: &[(&str, &str)]) -> Self {
         std::fs::write(folder.path().join("dialpass.toml"), config).unwrap();
-        Self::run(folder, environment)
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        Self::run(folder, environment.iter().map(owned).collect())
     }
 
     /// One tenant `t1` on `slapd` with the usual clients.
@@ -100,11 +116,11 @@ impl Gateway {
         Self::start(&format!("{}{tenant}{}", sections(""), clients()))
     }
 
-    fn run(folder: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
+    fn run(folder: Arc<TempDir>, environment: Vec<(String, String)>) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dialpass"))
             .args(["serve", "--config"])
             .arg(folder.path().join("dialpass.toml"))
-            .envs(environment.iter().copied())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -128,6 +144,7 @@ impl Gateway {
         Self {
             child,
             folder,
+            environment,
             lines,
             address: address("listen").expect("it says where it listens"),
             ops: address("ops"),
@@ -137,10 +154,11 @@ impl Gateway {
     }
 
     /// Ends it and starts it again on what it left behind.
-    pub fn restart(self) -> Self {
+    pub fn restart(mut self) -> Self {
         let (folder, http) = (Arc::clone(&self.folder), self.http.clone());
+        let environment = std::mem::take(&mut self.environment);
         drop(self);
-        let mut again = Self::run(folder, &[]);
+        let mut again = Self::run(folder, environment);
         again.http = http;
         again
     }
@@ -165,9 +183,14 @@ impl Gateway {
         format!("{}://localhost:{}{path}", self.scheme, self.address.port())
     }
 
+    /// Where its operators' listener listens.
+    pub fn ops(&self) -> SocketAddr {
+        self.ops.expect("it has an operators' listener")
+    }
+
     /// A URL of its operators' listener.
     pub fn ops_url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.ops.expect("it has an operators' listener"))
+        format!("http://{}{path}", self.ops())
     }
 
     /// Sends it a signal.

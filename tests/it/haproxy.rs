@@ -1,14 +1,33 @@
-//! The README's `HAProxy` recipe, with a real one: it ends TLS and passes on who the client is.
+//! `HAProxy`, and the README's recipe for it: it ends TLS and passes on who the client is.
 
-use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
 use crate::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections, wait_until};
+use crate::ports::free_port;
 use crate::slapd::Slapd;
 
-struct Haproxy(Child);
+/// A running `HAProxy`; dropped, it is killed.
+pub struct Haproxy(Child);
+
+impl Haproxy {
+    /// Starts it in `folder` with this configuration, and waits until it listens on `port`.
+    pub fn start(folder: &Path, config: &str, port: u16) -> Self {
+        let path = folder.join("haproxy.cfg");
+        std::fs::write(&path, config).unwrap();
+        let child = Command::new("haproxy")
+            .args(["-db", "-f"])
+            .arg(&path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let haproxy = Self(child.expect("haproxy is installed"));
+        wait_until("haproxy listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        haproxy
+    }
+}
 
 impl Drop for Haproxy {
     fn drop(&mut self) {
@@ -47,8 +66,7 @@ async fn a_certificate_that_haproxy_passes_on_names_the_client_and_a_forged_one_
     let config = format!("{}{tenant}{}{contact_centre}", sections(behind), clients());
     let gateway = Gateway::start_in(std::sync::Arc::new(folder), &config);
 
-    // Bound and let go of, so that it is free.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let frontend = recipe()
         .replace("bind :443", &format!("bind 127.0.0.1:{port}"))
         .replace("/etc/haproxy/server.pem", &server)
@@ -61,12 +79,7 @@ async fn a_certificate_that_haproxy_passes_on_names_the_client_and_a_forged_one_
          {frontend}\nbackend dialpass\n    server gateway {}\n",
         gateway.address()
     );
-    let path = gateway.file("haproxy.cfg");
-    std::fs::write(&path, config).unwrap();
-    let haproxy =
-        Command::new("haproxy").arg("-db").arg("-f").arg(&path).stderr(Stdio::null()).spawn();
-    let _haproxy = Haproxy(haproxy.expect("haproxy is installed"));
-    wait_until("haproxy listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let _haproxy = Haproxy::start(gateway.folder(), &config, port);
 
     let ca = reqwest::Certificate::from_pem(read("ca.pem").as_bytes()).unwrap();
     let stranger = reqwest::Client::builder().tls_certs_only([ca.clone()]).build().unwrap();

@@ -65,8 +65,27 @@ impl Ca {
         self.issue(leaf, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// A client certificate that says who it is by its common name, as databases want it.
+    pub fn client_named(&self, name: &str) -> Issued {
+        let leaf = Leaf { dns: "client.example.org", uri: "", serial: 1, ends: 2090 };
+        self.issue_named(Some(name), leaf, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
     fn issue(&self, leaf: Leaf<'_>, usage: ExtendedKeyUsagePurpose) -> Issued {
+        self.issue_named(None, leaf, usage)
+    }
+
+    fn issue_named(
+        &self,
+        name: Option<&str>,
+        leaf: Leaf<'_>,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Issued {
         let mut params = CertificateParams::new(vec![leaf.dns.to_owned()]).unwrap();
+        if let Some(name) = name {
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        }
         if !leaf.uri.is_empty() {
             let uri = leaf.uri.to_owned().try_into().unwrap();
             params.subject_alt_names.push(SanType::URI(uri));

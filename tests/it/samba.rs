@@ -12,12 +12,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 mod people;
-mod root_shell;
 mod template;
 
 pub use people::{STAFF, USERS, group, password_of, person};
-use root_shell::RootShell;
 
+use crate::shell::Shell;
 use crate::slapd::write_certificates;
 
 /// The domain's own entry.
@@ -57,7 +56,7 @@ impl SambaBuilder {
 
     /// Makes it and waits until it can be connected to.
     pub fn start(self) -> Samba {
-        let shell = RootShell::start();
+        let shell = Shell::of_root();
         let (address, reserved) = free_address();
         template::copy_to(&shell, &address.to_string());
         if self.crowd > 0 {
@@ -79,7 +78,7 @@ impl SambaBuilder {
 /// A running (or killed, or stopped) domain controller of the domain LAB, `lab.example.org`. It is
 /// killed when dropped, and when the tests end.
 pub struct Samba {
-    shell: RootShell,
+    shell: Shell,
     address: Ipv4Addr,
     _reserved: TcpListener,
 }
@@ -112,7 +111,7 @@ impl Samba {
 
     /// Kills it (SIGKILL).
     pub fn kill(&mut self) {
-        self.shell.run("[ -z \"$pid\" ] || { kill -KILL $pid; wait $pid; pid=; }");
+        self.shell.run("kill_all");
     }
 
     /// Starts it again after [`Self::kill`], with the same address and data.
@@ -123,15 +122,12 @@ impl Samba {
 
     /// Stops it (SIGSTOP): it can be connected to, and never answers.
     pub fn stop(&self) {
-        // The signal is on its way; until it arrives, it may still answer.
-        self.shell.run(
-            "kill -STOP $pid; while grep -qv ') T ' /proc/$pid/task/*/stat; do sleep 0.001; done",
-        );
+        self.shell.run("stop_all");
     }
 
     /// Lets it go on after [`Self::stop`] (SIGCONT).
     pub fn cont(&self) {
-        self.shell.run("kill -CONT $pid");
+        self.shell.run("cont_all");
     }
 
     /// Changes entries as the administrator, by an LDIF of changes.

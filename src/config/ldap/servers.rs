@@ -1,9 +1,7 @@
 //! Where the servers are, in which order they are asked, and what is shown to them.
 
-use std::net::{IpAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
-
 use super::Problems;
+use crate::config::check::is_loopback;
 use crate::config::raw::RawServerOrder;
 
 /// Which of several servers is asked first.
@@ -13,29 +11,6 @@ pub enum ServerOrderConfig {
     InOrder,
     /// Each in its turn.
     RoundRobin,
-}
-
-pub(super) fn client_certificate(
-    key: &str,
-    certificate: Option<&Path>,
-    private_key: Option<&Path>,
-    problems: &mut Problems,
-) -> Option<(PathBuf, PathBuf)> {
-    match (certificate, private_key) {
-        (Some(certificate), Some(private_key)) => Some((
-            problems.readable(&format!("{key}.client_certificate"), certificate),
-            problems.readable(&format!("{key}.client_private_key"), private_key),
-        )),
-        (None, None) => None,
-        _ => {
-            problems.add(
-                &format!("{key}.client_certificate"),
-                "one of client_certificate and client_private_key",
-                "both or neither",
-            );
-            None
-        }
-    }
 }
 
 /// Refuses a URL that is not an LDAP server's, and a password in clear beyond this machine.
@@ -64,17 +39,6 @@ fn server_url(key: &str, text: &str, plain_allowed: bool, problems: &mut Problem
         ),
         _ => problems.add(key, format!("{text:?}"), accepted),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return address.is_loopback();
-    }
-    host == "localhost"
-        && ("localhost", 389)
-            .to_socket_addrs()
-            .is_ok_and(|mut all| all.all(|a| a.ip().is_loopback()))
 }
 
 impl From<Option<RawServerOrder>> for ServerOrderConfig {

@@ -28,7 +28,6 @@ mod search;
 mod server;
 mod servers;
 mod settings;
-mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +44,6 @@ pub use self::settings::{
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapSettings, Lookup,
     NumberMatch, Profile, ServerOrder, ServerUrl, ServerUrlError, check_attribute,
 };
-pub use self::tls::{TlsConfigError, tls_config};
 
 use self::connection::AbortOnDrop;
 use self::index::Index;

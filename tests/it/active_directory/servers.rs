@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dialpass::directory::ldap::{ServerUrl, tls_config};
+use dialpass::client_tls::tls_config;
+use dialpass::directory::ldap::ServerUrl;
 use dialpass::directory::{DirectoryError, PasswordCheck};
 
 use super::{TIMEOUT, by_name, by_number, check, directory, is_down, is_up, owners, user, with};

@@ -4,11 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::people;
-use super::root_shell::RootShell;
-use super::{ADMIN_PASSWORD, BASE_DN};
+use super::{ADMIN_PASSWORD, BASE_DN, people};
+use crate::shell::Shell;
 
-static TEMPLATE: OnceLock<RootShell> = OnceLock::new();
+static TEMPLATE: OnceLock<Shell> = OnceLock::new();
 
 /// Nothing but LDAP is served. Who asks for a password in clear is refused, as by default.
 fn smb_conf(folder: &Path, address: &str) -> String {
@@ -42,7 +41,7 @@ fn smb_conf(folder: &Path, address: &str) -> String {
 }
 
 /// Puts a copy of the domain into the folder of `shell`, to be served at `address`.
-pub fn copy_to(shell: &RootShell, address: &str) {
+pub fn copy_to(shell: &Shell, address: &str) {
     let template = TEMPLATE.get_or_init(make);
     let (from, to) = (template.folder().display(), shell.folder().display());
     shell.run(&format!("cp -a '{from}/dc' '{to}/dc'"));
@@ -50,24 +49,24 @@ pub fn copy_to(shell: &RootShell, address: &str) {
 }
 
 /// Adds entries while no server runs.
-pub fn add(shell: &RootShell, ldif: &str) {
+pub fn add(shell: &Shell, ldif: &str) {
     ldb(shell, "ldbadd", ldif);
 }
 
 /// Changes entries while no server runs; `control` allows what a server would refuse.
-pub fn change(shell: &RootShell, control: &str, ldif: &str) {
+pub fn change(shell: &Shell, control: &str, ldif: &str) {
     ldb(shell, &format!("ldbmodify --controls={control}:0"), ldif);
 }
 
-fn ldb(shell: &RootShell, command: &str, ldif: &str) {
+fn ldb(shell: &Shell, command: &str, ldif: &str) {
     write(shell.folder(), "change.ldif", ldif);
     let at = shell.folder().display();
     let database = format!("{at}/dc/private/sam.ldb");
     shell.run(&format!("{command} --configfile={at}/smb.conf -H {database} {at}/change.ldif"));
 }
 
-fn make() -> RootShell {
-    let shell = RootShell::start();
+fn make() -> Shell {
+    let shell = Shell::of_root();
     let at = shell.folder().display();
     shell.run(&format!(
         "samba-tool domain provision --targetdir={at}/dc --realm=LAB.EXAMPLE.ORG --domain=LAB \
@@ -90,7 +89,7 @@ fn make() -> RootShell {
 }
 
 /// Whoever is signed in may see what was deleted, which by default only administrators may.
-pub fn show_deletions(shell: &RootShell) {
+pub fn show_deletions(shell: &Shell) {
     let ldif = format!(
         "dn: CN=Deleted Objects,{BASE_DN}\nchangetype: modify\nreplace: nTSecurityDescriptor\n\
          nTSecurityDescriptor: O:SYG:SYD:PAI(A;;RPWPCCDCLCRCWOWDSDSW;;;SY)(A;;RPLC;;;BA)\

@@ -1,0 +1,168 @@
+//! From `[store]` to a store: the one place that names its adapters.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::Handle;
+
+use super::StartError;
+use super::outgoing_tls::outgoing_tls;
+use super::prepare::Report;
+use crate::client_tls::Proof;
+use crate::config::{Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace};
+use crate::domain::clock::Clock;
+use crate::store::postgres::{
+    Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
+};
+use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
+use crate::store::{Administration, Grants, StoreHealth, Tries};
+
+/// How long an administrator's command waits for other processes' locks on a file: longer than a
+/// gateway's step would, because an administrator wants the answer.
+const ADMINISTRATOR_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an administrator who may not use the file can do.
+const RUN_AS: &str = "run this as the user that the gateway runs as (sudo -u USER dialpass …), or \
+    as root where that is a systemd DynamicUser";
+
+/// One store, by its ports.
+pub(super) struct Store {
+    /// Codes.
+    pub grants: Arc<dyn Grants>,
+    /// Tries.
+    pub tries: Arc<dyn Tries>,
+    /// Whether it works.
+    pub health: Arc<dyn StoreHealth>,
+}
+
+impl Store {
+    fn new<S: Grants + Tries + StoreHealth + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { grants: Arc::clone(&store) as _, tries: Arc::clone(&store) as _, health: store }
+    }
+}
+
+/// Opens the store.
+pub(super) async fn open(
+    file: &Path,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    runtime: &Handle,
+) -> Result<Store, StartError> {
+    match &config.store.place {
+        StorePlace::Sqlite(path) => Ok(Store::new(sqlite(path, &config.store, clock)?)),
+        StorePlace::Postgres(postgres) => {
+            let settings = settings(postgres, &config.store, &Report(file))?;
+            let opened = PostgresStore::open(settings, runtime).await;
+            let store = opened.context("store.url names a database that cannot be used")?;
+            Ok(Store::new(store))
+        }
+    }
+}
+
+/// Opens the store for an administrator, beside gateways that may be using it.
+pub(super) async fn administration(
+    file: &Path,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Administration>, StartError> {
+    match &config.store.place {
+        StorePlace::Sqlite(path) => {
+            let clock = Arc::clone(clock);
+            let opened = SqliteAdministration::open(path, ADMINISTRATOR_PATIENCE, clock);
+            let store = opened.map_err(|error| {
+                let permission = matches!(error, OpenError::NotWritable { .. });
+                let error = anyhow::Error::from(error);
+                if permission { error.context(RUN_AS) } else { error }
+            });
+            Ok(Arc::new(store.context("the store (store.url) cannot be opened")?))
+        }
+        StorePlace::Postgres(postgres) => {
+            let settings = settings(postgres, &config.store, &Report(file))?;
+            let opened = PostgresAdministration::open(settings).await;
+            let store = opened.context("store.url names a database that cannot be used")?;
+            Ok(Arc::new(store))
+        }
+    }
+}
+
+/// Checks what can be checked of the section without a network.
+pub(super) fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
+    match &config.store.place {
+        StorePlace::Sqlite(_) => Ok(()),
+        StorePlace::Postgres(postgres) => {
+            settings(postgres, &config.store, &Report(file)).map(|_| ())
+        }
+    }
+}
+
+/// Brings the store's schema up to date; what became of it, in words.
+pub(super) async fn migrate(
+    file: &Path,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<String, StartError> {
+    match &config.store.place {
+        StorePlace::Sqlite(path) => {
+            sqlite(path, &config.store, clock)?;
+            Ok(format!("{}: the schema is up to date", path.display()))
+        }
+        StorePlace::Postgres(postgres) => {
+            let settings = settings(postgres, &config.store, &Report(file))?;
+            let migrated = PostgresStore::migrate(settings).await;
+            let schema = migrated.context("store.url names a database that cannot be migrated")?;
+            let (version, applied) = (schema.version, schema.applied);
+            Ok(format!("the schema has version {version}; steps taken now: {applied}"))
+        }
+    }
+}
+
+fn sqlite(path: &Path, store: &StoreConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<SqliteStore> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.exists()
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        std::fs::DirBuilder::new().mode(0o700).create(folder).with_context(|| {
+            format!(
+                "the store's folder {} cannot be made: create it, owned by this user",
+                folder.display()
+            )
+        })?;
+    }
+    SqliteStore::open(path, store.timeout, Arc::clone(clock))
+        .with_context(|| format!("store.url names {}, which cannot be opened", path.display()))
+}
+
+fn settings(
+    postgres: &PostgresConfig,
+    store: &StoreConfig,
+    report: &Report<'_>,
+) -> Result<PostgresSettings, ConfigError> {
+    // As with libpq, a CA that is given is always asked for.
+    let at_least = if postgres.ca_file.is_some() { Proof::Chain } else { Proof::Nothing };
+    let tls = |proof| {
+        let ca_file = postgres.ca_file.as_deref();
+        outgoing_tls("store", proof, ca_file, postgres.client_certificate.as_ref(), report)
+    };
+    let encryption = match postgres.ssl_mode {
+        SslMode::Disable => Encryption::Plain,
+        SslMode::Allow => Encryption::PlainFirst(tls(at_least)?),
+        SslMode::Prefer => Encryption::TlsFirst(tls(at_least)?),
+        SslMode::Require => Encryption::Tls(tls(at_least)?),
+        SslMode::VerifyCa => Encryption::Tls(tls(Proof::Chain)?),
+        SslMode::VerifyFull => Encryption::Tls(tls(Proof::Name)?),
+    };
+    let server = |(name, login): &(String, tokio_postgres::Config)| PostgresServer {
+        name: name.clone(),
+        login: login.clone(),
+    };
+    Ok(PostgresSettings {
+        servers: postgres.servers.iter().map(server).collect(),
+        encryption,
+        connections: postgres.connections,
+        timeout: store.timeout,
+        connect_timeout: postgres.connect_timeout,
+    })
+}

@@ -1,0 +1,309 @@
+//! `[store]`: a file, or a database and how it is talked to.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use secrecy::ExposeSecret;
+use tokio_postgres::config::Host;
+
+use super::check::{Problems, is_loopback};
+use super::raw::RawStore;
+use super::secrets;
+
+/// `[store]`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Where it is.
+    pub place: StorePlace,
+    /// How long one step may take.
+    pub timeout: Duration,
+}
+
+/// Where grants and budgets are kept.
+#[derive(Debug, PartialEq, Eq)]
+pub enum StorePlace {
+    /// A SQLite database file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(PostgresConfig),
+}
+
+/// A PostgreSQL database and how it is talked to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PostgresConfig {
+    /// Its servers: a name for operators, and how to log in. `Debug` hides the password.
+    pub servers: Vec<(String, tokio_postgres::Config)>,
+    /// How they are talked to.
+    pub ssl_mode: SslMode,
+    /// The CA of their certificates; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate shown to them, and its key.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// Most connections of this node.
+    pub connections: usize,
+    /// How long one server may take to be connected to.
+    pub connect_timeout: Duration,
+}
+
+/// libpq's `sslmode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslMode {
+    /// In clear.
+    Disable,
+    /// In clear, and by TLS where that is refused.
+    Allow,
+    /// By TLS where it is offered.
+    Prefer,
+    /// By TLS; with a CA file also [`SslMode::VerifyCa`].
+    Require,
+    /// By TLS, with a certificate that the CA signed.
+    VerifyCa,
+    /// By TLS, with a certificate that the CA signed for the name that is connected to.
+    VerifyFull,
+}
+
+impl SslMode {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "disable" => Self::Disable,
+            "allow" => Self::Allow,
+            "prefer" => Self::Prefer,
+            "require" => Self::Require,
+            "verify-ca" => Self::VerifyCa,
+            "verify-full" => Self::VerifyFull,
+            _ => return None,
+        })
+    }
+
+    /// Whether nothing is ever sent in clear.
+    const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Require | Self::VerifyCa | Self::VerifyFull)
+    }
+}
+
+const URL: &str = "store.url";
+const ACCEPTED: &str = "sqlite:PATH or postgres://USER@HOST[:PORT][,HOST…]/DATABASE?sslmode=…";
+const PARAMETERS: &str = "sslmode, sslrootcert, sslcert, sslkey, connect_timeout, \
+    application_name, options, channel_binding, target_session_attrs, host, port, user, dbname";
+
+/// Checks the section.
+pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfig> {
+    let secs = Duration::from_secs;
+    let timeout =
+        problems.span("store.timeout", raw.timeout, secs(2), Duration::from_millis(100), secs(30));
+    let url = raw.url.clone().unwrap_or_else(|| "sqlite:data/dialpass.db".to_owned());
+    // A store's URL may hold a password.
+    let scheme = url.split_once(':').map_or("text without a scheme", |(scheme, _)| scheme);
+    let place = match scheme {
+        "postgres" | "postgresql" => StorePlace::Postgres(postgres(raw, &url, timeout, problems)?),
+        "sqlite" if url.len() > "sqlite:".len() => {
+            refuse_what_is_postgres_alone(&raw, problems);
+            let path = &url["sqlite:".len()..];
+            let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+            StorePlace::Sqlite(problems.resolve(URL, path))
+        }
+        _ => {
+            problems.add(URL, scheme, ACCEPTED);
+            return None;
+        }
+    };
+    Some(StoreConfig { place, timeout })
+}
+
+fn refuse_what_is_postgres_alone(raw: &RawStore, problems: &mut Problems) {
+    let given = [
+        ("password", raw.password.is_some()),
+        ("password_file", raw.password_file.is_some()),
+        ("ca_file", raw.ca_file.is_some()),
+        ("client_certificate", raw.client_certificate.is_some()),
+        ("client_private_key", raw.client_private_key.is_some()),
+        ("allow_plain_postgres", raw.allow_plain_postgres.is_some()),
+        ("connections", raw.connections.is_some()),
+    ];
+    for (name, _) in given.iter().filter(|(_, given)| *given) {
+        problems.add(
+            &format!("store.{name}"),
+            "a value, though store.url names a file",
+            "nothing: it is about a PostgreSQL database",
+        );
+    }
+}
+
+fn postgres(
+    raw: RawStore,
+    url: &str,
+    timeout: Duration,
+    problems: &mut Problems,
+) -> Option<PostgresConfig> {
+    let (mut login, tls) = read_url(url, problems)?;
+    let password = password(raw.password, raw.password_file.as_deref(), &login, problems);
+    if let Some(password) = password {
+        login.password(password.expose_secret());
+    }
+    if login.get_application_name().is_none() {
+        login.application_name("dialpass");
+    }
+    let servers = servers(&login, problems)?;
+    let plain_allowed = raw.allow_plain_postgres == Some(true);
+    let ssl_mode = ssl_mode(tls.mode.as_deref(), &servers, plain_allowed, problems)?;
+    let ca_file = match (raw.ca_file, tls.root) {
+        (Some(_), Some(_)) => {
+            problems.add("store.ca_file", "ca_file beside the URL's sslrootcert", "one of them");
+            None
+        }
+        (Some(path), None) => Some(problems.readable("store.ca_file", &path)),
+        (None, Some(root)) if root == "system" => None,
+        (None, Some(root)) => Some(problems.readable("store.url (sslrootcert)", Path::new(&root))),
+        (None, None) => None,
+    };
+    let (certificate, private_key) = (
+        raw.client_certificate.or(tls.certificate.map(PathBuf::from)),
+        raw.client_private_key.or(tls.key.map(PathBuf::from)),
+    );
+    let client_certificate =
+        problems.client_certificate("store", certificate.as_deref(), private_key.as_deref());
+    let asked = login.get_connect_timeout().copied();
+    let connect_timeout = asked.unwrap_or(timeout / 2).clamp(Duration::from_millis(50), timeout);
+    let connections = raw.connections.unwrap_or(16);
+    Some(PostgresConfig {
+        servers,
+        ssl_mode,
+        ca_file,
+        client_certificate,
+        connections: problems.within("store.connections", connections, 1, 500),
+        connect_timeout,
+    })
+}
+
+/// The part of the URL's parameters that is about TLS.
+#[derive(Default)]
+struct TlsParameters {
+    mode: Option<String>,
+    root: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+}
+
+/// Reads the URL: what is about TLS is ours to do, the rest is the client library's.
+fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Config, TlsParameters)> {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let (mut tls, mut rest) = (TlsParameters::default(), Vec::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let Ok(text) = percent_decode_str(value).decode_utf8() else {
+            problems.add(URL, format!("{name} that is no UTF-8"), ACCEPTED);
+            return None;
+        };
+        let text = text.into_owned();
+        match name {
+            "sslmode" => tls.mode = Some(text),
+            "sslrootcert" => tls.root = Some(text),
+            "sslcert" => tls.certificate = Some(text),
+            "sslkey" => tls.key = Some(text),
+            // The one that takes writes is always chosen.
+            "target_session_attrs" if matches!(text.as_str(), "read-write" | "primary") => {}
+            "target_session_attrs" => {
+                problems.add(URL, format!("target_session_attrs={text}"), "read-write, or nothing");
+            }
+            "connect_timeout" | "application_name" | "options" | "channel_binding" | "host"
+            | "port" | "user" | "dbname" | "password" => rest.push(pair),
+            _ => problems.add(URL, format!("the parameter {name}"), PARAMETERS),
+        }
+    }
+    let rest = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+    let login = rest.parse();
+    if login.is_err() {
+        // What the library says of it may hold a part of the password.
+        problems.add(URL, "a URL that cannot be read", ACCEPTED);
+    }
+    Some((login.ok()?, tls))
+}
+
+fn password(
+    text: Option<super::values::SecretText>,
+    file: Option<&Path>,
+    login: &tokio_postgres::Config,
+    problems: &mut Problems,
+) -> Option<secrecy::SecretString> {
+    if text.is_none() && file.is_none() {
+        return None;
+    }
+    if login.get_password().is_some() {
+        problems.add("store.password", "a password beside that in store.url", "one of them");
+        return None;
+    }
+    secrets::secret("store", "password", text, file, problems)
+}
+
+/// One login for each host.
+fn servers(
+    login: &tokio_postgres::Config,
+    problems: &mut Problems,
+) -> Option<Vec<(String, tokio_postgres::Config)>> {
+    let (hosts, ports) = (login.get_hosts(), login.get_ports());
+    let Some(user) = login.get_user().filter(|user| !user.is_empty()) else {
+        problems.add(URL, "no user", ACCEPTED);
+        return None;
+    };
+    if hosts.is_empty() || (ports.len() > 1 && ports.len() != hosts.len()) {
+        problems.add(URL, "no host, or another number of ports than of hosts", ACCEPTED);
+        return None;
+    }
+    let server = |(index, host): (usize, &Host)| {
+        let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+        let mut one = tokio_postgres::Config::new();
+        one.user(user).port(port).channel_binding(login.get_channel_binding());
+        one.dbname(login.get_dbname().unwrap_or(user));
+        let name = match host {
+            Host::Tcp(host) => {
+                one.host(host);
+                format!("{host}:{port}")
+            }
+            Host::Unix(folder) => {
+                one.host_path(folder);
+                folder.display().to_string()
+            }
+        };
+        login.get_password().map(|password| one.password(password));
+        login.get_options().map(|options| one.options(options));
+        login.get_application_name().map(|name| one.application_name(name));
+        (name, one)
+    };
+    Some(hosts.iter().enumerate().map(server).collect())
+}
+
+/// How the servers are talked to; in clear only on this machine, or if that is allowed.
+fn ssl_mode(
+    text: Option<&str>,
+    servers: &[(String, tokio_postgres::Config)],
+    plain_allowed: bool,
+    problems: &mut Problems,
+) -> Option<SslMode> {
+    // libpq's own default.
+    let mode = SslMode::parse(text.unwrap_or("prefer"));
+    let Some(mode) = mode else {
+        let found = format!("sslmode={}", text.unwrap_or_default());
+        let accepted = "disable, allow, prefer, require, verify-ca or verify-full";
+        problems.add(URL, found, accepted);
+        return None;
+    };
+    let away = servers.iter().find(|(_, login)| !login.get_hosts().iter().all(is_local));
+    if let Some((name, _)) = away.filter(|_| !mode.is_encrypted() && !plain_allowed) {
+        let found = text.map_or("no sslmode".to_owned(), |text| format!("sslmode={text}"));
+        problems.add(
+            URL,
+            format!("{found}, which may send passwords and calls in clear to {name}"),
+            "sslmode=verify-full, or verify-ca or require, or (knowing that) \
+             allow_plain_postgres = true",
+        );
+    }
+    Some(mode)
+}
+
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Tcp(host) => is_loopback(host),
+        Host::Unix(_) => true,
+    }
+}

@@ -1,0 +1,178 @@
+//! The statements, and what their rows mean. What is decided on them is in
+//! [`account`](crate::store::account).
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::{Grant, Subject};
+use crate::domain::otp::KeyId;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::{EventLog, Quota};
+use crate::domain::tenant::TenantId;
+use crate::store::account::{Account, StoredGrant};
+use crate::store::event_log_codec::{decode, encode};
+
+/// The statements that a session has ready, by what they do.
+#[derive(Debug, Clone)]
+pub(super) struct Statements<S> {
+    pub(super) now: S,
+    pub(super) live: S,
+    pub(super) lock_account: S,
+    pub(super) lock_calls: S,
+    pub(super) insert_account: S,
+    pub(super) update_account: S,
+    pub(super) insert_calls: S,
+    pub(super) update_calls: S,
+    pub(super) pulse: S,
+}
+
+impl Statements<&'static str> {
+    /// The statements' texts, in the order of the fields.
+    pub(super) const TEXTS: [&'static str; 9] = [
+        "SELECT dialpass.now_ms()",
+        "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+         wrong_codes_left, dialpass.now_ms() FROM dialpass.subjects \
+         WHERE tenant = $1 AND purpose = $2 AND subject = $3",
+        "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+         wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
+         FROM dialpass.subjects \
+         WHERE tenant = $1 AND purpose = $2 AND subject = $3 FOR UPDATE",
+        "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2 FOR UPDATE",
+        "INSERT INTO dialpass.subjects (tenant, purpose, subject, nonce, key_id, issued_at, \
+         expires_at, digits, tried, tries_left, wrong_codes_left, codes_issued, \
+         wrong_passwords, wrong_codes, idle_from) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        "UPDATE dialpass.subjects SET nonce = $4, key_id = $5, issued_at = $6, \
+         expires_at = $7, digits = $8, tried = $9, tries_left = $10, wrong_codes_left = $11, \
+         codes_issued = $12, wrong_passwords = $13, wrong_codes = $14, idle_from = $15 \
+         WHERE tenant = $1 AND purpose = $2 AND subject = $3",
+        "INSERT INTO dialpass.callers (tenant, number, calls, idle_from) VALUES ($1, $2, $3, $4)",
+        "UPDATE dialpass.callers SET calls = $3, idle_from = $4 WHERE tenant = $1 AND number = $2",
+        "UPDATE dialpass.pulse SET beat_at = dialpass.now_ms()",
+    ];
+}
+
+impl Statements<Statement> {
+    /// The statements that [`Statements::TEXTS`] were made into.
+    pub(super) fn from_list(list: Vec<Statement>) -> Self {
+        let all: [Statement; 9] = list.try_into().expect("one of each text");
+        let [
+            now,
+            live,
+            lock_account,
+            lock_calls,
+            insert_account,
+            update_account,
+            insert_calls,
+            update_calls,
+            pulse,
+        ] = all;
+        Self {
+            now,
+            live,
+            lock_account,
+            lock_calls,
+            insert_account,
+            update_account,
+            insert_calls,
+            update_calls,
+            pulse,
+        }
+    }
+}
+
+/// What a row holds that this release cannot have written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RowError {
+    /// The database's answer was an error, or none came.
+    #[error("{0}")]
+    Database(#[from] Error),
+    /// The row makes no sense.
+    #[error("a row of the store makes no sense: {0}")]
+    Senseless(&'static str),
+}
+
+/// The first eight columns of a subject's row; `None` if it holds no grant.
+pub(super) fn stored_grant(row: &Row) -> Result<Option<StoredGrant>, RowError> {
+    let Some(nonce) = row.try_get::<_, Option<&[u8]>>(0)? else { return Ok(None) };
+    let small = |column| -> Result<u32, RowError> {
+        u32::try_from(row.try_get::<_, i32>(column)?)
+            .map_err(|_| RowError::Senseless("a negative count"))
+    };
+    let grant = Grant {
+        nonce: nonce.try_into().map_err(|_| RowError::Senseless("a nonce's length"))?,
+        key_id: KeyId::from_stored(row.try_get(1)?),
+        issued_at: row.try_get(2)?,
+        expires_at: row.try_get(3)?,
+        digits: u8::try_from(row.try_get::<_, i16>(4)?)
+            .map_err(|_| RowError::Senseless("a number of digits"))?,
+    };
+    let tried = row.try_get(5)?;
+    Ok(Some(StoredGrant { grant, tried, tries_left: small(6)?, wrong_codes_left: small(7)? }))
+}
+
+/// The row of [`Statements::live`]: the grant, if it is live now.
+pub(super) fn live_grant(row: &Row) -> Result<Option<Grant>, RowError> {
+    let now = Timestamp::from_millis(row.try_get(8)?);
+    Ok(stored_grant(row)?.filter(|stored| stored.is_live(now)).map(|stored| stored.grant))
+}
+
+/// The row of [`Statements::lock_account`].
+pub(super) fn account(row: &Row) -> Result<Account, RowError> {
+    Ok(Account {
+        grant: stored_grant(row)?,
+        codes_issued: event_log(row, 8)?,
+        wrong_passwords: event_log(row, 9)?,
+        wrong_codes: event_log(row, 10)?,
+        idle_from: Timestamp::from_millis(row.try_get(11)?),
+    })
+}
+
+/// The bytes of a log of events in a column.
+pub(super) fn event_log(row: &Row, column: usize) -> Result<EventLog, RowError> {
+    decode(row.try_get(column)?).ok_or(RowError::Senseless("a budget's times"))
+}
+
+/// Writes an account by a statement that takes all of it.
+pub(super) async fn write_account(
+    client: &Client,
+    statement: &Statement,
+    subject: &Subject,
+    account: &Account,
+) -> Result<u64, Error> {
+    let stored = account.grant.as_ref();
+    let grant = stored.map(|stored| &stored.grant);
+    let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    let parameters: [&(dyn ToSql + Sync); 15] = [
+        &subject.tenant.as_str(),
+        &subject.purpose.as_str(),
+        &subject.id,
+        &grant.map(|grant| grant.nonce.as_slice()),
+        &grant.map(|grant| grant.key_id.as_str()),
+        &grant.map(|grant| grant.issued_at),
+        &grant.map(|grant| grant.expires_at),
+        &grant.map(|grant| i16::from(grant.digits)),
+        &stored.map(|stored| stored.tried),
+        &stored.map(|stored| count(stored.tries_left)),
+        &stored.map(|stored| count(stored.wrong_codes_left)),
+        &encode(&account.codes_issued),
+        &encode(&account.wrong_passwords),
+        &encode(&account.wrong_codes),
+        &account.idle_from.as_millis(),
+    ];
+    client.execute(statement, &parameters).await
+}
+
+/// Writes the calls counted against a number by a statement that takes all of them.
+pub(super) async fn write_calls(
+    client: &Client,
+    statement: &Statement,
+    (tenant, number): (&TenantId, &PhoneNumber),
+    calls: &EventLog,
+    quota: Quota,
+) -> Result<u64, Error> {
+    let idle_from = calls.idle_from(quota).map_or(i64::MIN, Timestamp::as_millis);
+    let (tenant, number, calls) = (tenant.as_str(), number.key(), encode(calls));
+    client.execute(statement, &[&tenant, &number, &calls, &idle_from]).await
+}

@@ -1,0 +1,174 @@
+//! The schema: what it is made by, and which releases it serves.
+//!
+//! Nodes of two releases work on one database while the one takes the place of the other. So steps
+//! only add what an older release need not know, and each names the oldest schema whose releases
+//! still work with it. A release refuses a database that has left it behind, and no other.
+
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::session::told;
+
+/// One step of the schema. One that has been released is never edited.
+struct Migration {
+    sql: &'static str,
+    /// The oldest release that works with the result, by the newest schema it knows.
+    serves_from: i32,
+}
+
+/// A database at version n has had the first n.
+const MIGRATIONS: [Migration; 1] =
+    [Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 }];
+
+/// The key of the lock that lets one node migrate at a time.
+const LOCK: i64 = 0x6469_616c_7061_7373;
+
+/// What a database's schema is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schema {
+    /// Its version: how many steps it has had.
+    pub version: i32,
+    /// How many of them it had only now.
+    pub applied: i32,
+}
+
+/// Why a schema cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SchemaError {
+    #[error(
+        "the database has schema version {version}, which serves releases that know version \
+         {serves_from} or later, and this one knows up to {known}: run a newer release"
+    )]
+    LeftBehind { version: i32, serves_from: i32, known: i32 },
+    #[error(
+        "the schema has to be brought from version {from} to {known}, which this user may not \
+         ({reason}): run `dialpass migrate` once as the database's owner"
+    )]
+    Forbidden { from: i32, known: i32, reason: String },
+    #[error("there is no store in the database: the gateway makes it when it first starts")]
+    Missing,
+    #[error(
+        "the database has schema version {version} and this release needs {known}: run `dialpass \
+         migrate` or start the gateway's new release first"
+    )]
+    Older { version: i32, known: i32 },
+    #[error("the schema dialpass is there and not dialpass's own: name another database")]
+    NotOurs,
+    #[error("{}", told(.0))]
+    Database(#[from] tokio_postgres::Error),
+}
+
+impl SchemaError {
+    /// Whether it stays until somebody changes something.
+    pub(super) fn needs_operator(&self) -> bool {
+        match self {
+            Self::LeftBehind { .. }
+            | Self::Forbidden { .. }
+            | Self::Missing
+            | Self::Older { .. }
+            | Self::NotOurs => true,
+            Self::Database(error) => error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE),
+        }
+    }
+}
+
+/// The version that this release knows.
+fn known() -> i32 {
+    i32::try_from(MIGRATIONS.len()).expect("few")
+}
+
+/// Takes the steps that the database has not had. Several nodes may ask at once.
+pub(super) async fn migrate(client: &Client) -> Result<Schema, SchemaError> {
+    let found = find(client).await?;
+    if found.version >= known() {
+        return check(found);
+    }
+    let from = found.version;
+    let migrated = apply(client).await;
+    if migrated.is_err() {
+        // What came before it is rolled back with the session, if this does not arrive.
+        drop(client.batch_execute("ROLLBACK").await);
+    }
+    migrated.map_err(|error| match error {
+        SchemaError::Database(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            SchemaError::Forbidden { from, known: known(), reason: told(&error) }
+        }
+        other => other,
+    })
+}
+
+/// Whether this release can work with the schema as it is.
+pub(super) async fn look(client: &Client) -> Result<(), SchemaError> {
+    let found = find(client).await?;
+    match found.version {
+        0 => Err(SchemaError::Missing),
+        version if version < known() => Err(SchemaError::Older { version, known: known() }),
+        _ => check(found).map(|_| ()),
+    }
+}
+
+async fn apply(client: &Client) -> Result<Schema, SchemaError> {
+    // Whoever else migrates is waited for, longer than for a row.
+    client.batch_execute("BEGIN; SET LOCAL lock_timeout = '30s'").await?;
+    client.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    let found = find(client).await?;
+    if found.version == 0 {
+        create(client).await?;
+    }
+    let mut applied = 0;
+    for (version, step) in (1_i32..).zip(&MIGRATIONS).filter(|(n, _)| *n > found.version) {
+        client.batch_execute(step.sql).await?;
+        let sql = "INSERT INTO dialpass.schema_version (version, serves_from) VALUES ($1, $2)";
+        client.execute(sql, &[&version, &step.serves_from]).await?;
+        applied += 1;
+    }
+    client.batch_execute("COMMIT").await?;
+    Ok(Schema { applied, ..check(find(client).await?)? })
+}
+
+/// A schema as it is found; version 0 if there is none.
+#[derive(Clone, Copy)]
+struct Found {
+    version: i32,
+    serves_from: i32,
+}
+
+async fn find(client: &Client) -> Result<Found, SchemaError> {
+    let sql = "SELECT to_regclass('dialpass.schema_version') IS NOT NULL, \
+        to_regclass('dialpass.subjects') IS NOT NULL";
+    let there = client.query_one(sql, &[]).await?;
+    match (there.try_get(0)?, there.try_get(1)?) {
+        (true, _) => {}
+        (false, false) => return Ok(Found { version: 0, serves_from: 0 }),
+        (false, true) => return Err(SchemaError::NotOurs),
+    }
+    let sql = "SELECT version, serves_from FROM dialpass.schema_version \
+        ORDER BY version DESC LIMIT 1";
+    let newest = client.query_opt(sql, &[]).await?.ok_or(SchemaError::NotOurs)?;
+    Ok(Found { version: newest.try_get(0)?, serves_from: newest.try_get(1)? })
+}
+
+fn check(found: Found) -> Result<Schema, SchemaError> {
+    let Found { version, serves_from } = found;
+    if serves_from > known() {
+        return Err(SchemaError::LeftBehind { version, serves_from, known: known() });
+    }
+    Ok(Schema { version, applied: 0 })
+}
+
+async fn create(client: &Client) -> Result<(), SchemaError> {
+    // An owner may have made the schema for a user who may not.
+    let sql = "SELECT to_regnamespace('dialpass') IS NOT NULL";
+    if !client.query_one(sql, &[]).await?.try_get::<_, bool>(0)? {
+        client.batch_execute("CREATE SCHEMA dialpass").await?;
+    }
+    client
+        .batch_execute(
+            "CREATE TABLE dialpass.schema_version (\
+             version integer PRIMARY KEY, \
+             serves_from integer NOT NULL, \
+             applied_at timestamptz NOT NULL DEFAULT now())",
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Deleting rows in which nothing counts any more, a few at a time.
+//!
+//! The tables are walked by their primary keys: an index on `idle_from` would have to change with
+//! every step of every login. Where the walk is stands in the database, in one row; whoever locks
+//! it takes the next step, so that it is one node at a time, and another goes on when that one dies.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, Error};
+
+/// Rows looked at in a step.
+const STEP_ROWS: i64 = 500;
+
+/// Time between two steps of a walk, in milliseconds.
+const STEP_PAUSE_MS: i64 = 50;
+
+/// Time between two walks, in milliseconds.
+const PAUSE_MS: i64 = 10_000;
+
+/// How long a node waits after it found another at work, or nothing to do.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// Takes the next step if it is time and nobody else does; how long to wait for another look.
+pub(super) async fn step(client: &Client) -> Result<Duration, Error> {
+    // What is deleted again after a crash was of no use either.
+    client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
+    let sql = "SELECT walking, tenant, purpose, key, dialpass.now_ms() FROM dialpass.housekeeping \
+        WHERE next_at <= dialpass.now_ms() FOR UPDATE SKIP LOCKED";
+    let Some(row) = client.query_opt(sql, &[]).await? else {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(LOOK_AGAIN);
+    };
+    let (walking, tenant, purpose, key): (&str, &str, &str, &str) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let now: i64 = row.try_get(4)?;
+    let (next, pause) = if walking == "subjects" {
+        match sweep_subjects(client, (tenant, purpose, key), now).await? {
+            Some((tenant, purpose, key)) => {
+                (["subjects".into(), tenant, purpose, key], STEP_PAUSE_MS)
+            }
+            None => (["callers", "", "", ""].map(str::to_owned), STEP_PAUSE_MS),
+        }
+    } else {
+        match sweep_callers(client, (tenant, key), now).await? {
+            Some((tenant, key)) => (["callers".into(), tenant, String::new(), key], STEP_PAUSE_MS),
+            None => (["subjects", "", "", ""].map(str::to_owned), PAUSE_MS),
+        }
+    };
+    let sql = "UPDATE dialpass.housekeeping \
+        SET walking = $1, tenant = $2, purpose = $3, key = $4, next_at = $5";
+    let [walking, tenant, purpose, key] = &next;
+    client.execute(sql, &[walking, tenant, purpose, key, &(now + pause)]).await?;
+    client.batch_execute("COMMIT").await?;
+    Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(0)).min(LOOK_AGAIN))
+}
+
+/// Looks at the subjects behind a key; the key of the last one, `None` at the end.
+async fn sweep_subjects(
+    client: &Client,
+    (tenant, purpose, subject): (&str, &str, &str),
+    now: i64,
+) -> Result<Option<(String, String, String)>, Error> {
+    let last = "SELECT tenant, purpose, subject FROM dialpass.subjects \
+        WHERE (tenant, purpose, subject) > ($1, $2, $3) \
+        ORDER BY tenant, purpose, subject OFFSET $4 LIMIT 1";
+    let Some(last) =
+        client.query_opt(last, &[&tenant, &purpose, &subject, &(STEP_ROWS - 1)]).await?
+    else {
+        let delete = "DELETE FROM dialpass.subjects \
+            WHERE (tenant, purpose, subject) > ($1, $2, $3) AND idle_from < $4";
+        client.execute(delete, &[&tenant, &purpose, &subject, &now]).await?;
+        return Ok(None);
+    };
+    let to: (String, String, String) = (last.try_get(0)?, last.try_get(1)?, last.try_get(2)?);
+    let delete = "DELETE FROM dialpass.subjects WHERE (tenant, purpose, subject) > ($1, $2, $3) \
+        AND (tenant, purpose, subject) <= ($4, $5, $6) AND idle_from < $7";
+    client.execute(delete, &[&tenant, &purpose, &subject, &to.0, &to.1, &to.2, &now]).await?;
+    Ok(Some(to))
+}
+
+/// Looks at the callers behind a key; the key of the last one, `None` at the end.
+async fn sweep_callers(
+    client: &Client,
+    (tenant, number): (&str, &str),
+    now: i64,
+) -> Result<Option<(String, String)>, Error> {
+    let last = "SELECT tenant, number FROM dialpass.callers WHERE (tenant, number) > ($1, $2) \
+        ORDER BY tenant, number OFFSET $3 LIMIT 1";
+    let Some(last) = client.query_opt(last, &[&tenant, &number, &(STEP_ROWS - 1)]).await? else {
+        let delete = "DELETE FROM dialpass.callers \
+            WHERE (tenant, number) > ($1, $2) AND idle_from < $3";
+        client.execute(delete, &[&tenant, &number, &now]).await?;
+        return Ok(None);
+    };
+    let to: (String, String) = (last.try_get(0)?, last.try_get(1)?);
+    let delete = "DELETE FROM dialpass.callers WHERE (tenant, number) > ($1, $2) \
+        AND (tenant, number) <= ($3, $4) AND idle_from < $5";
+    client.execute(delete, &[&tenant, &number, &to.0, &to.1, &now]).await?;
+    Ok(Some(to))
+}
