@@ -1,6 +1,7 @@
 //! The real program from its start to its end: signals, what the service manager is told, and
 //! what operators see.
 
+mod draining;
 mod ops;
 mod reloading;
 mod service_manager;

@@ -1,6 +1,7 @@
 //! The operators' listener: health, readiness, metrics. Never on the public one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header;
 use actix_web::web::{self, ServiceConfig};
@@ -19,6 +20,8 @@ pub struct Ops {
     pub directories: ArcSwap<Vec<(String, Arc<dyn Directory>)>>,
     /// The store.
     pub store: Arc<dyn StoreHealth>,
+    /// Whether the gateway is stopping, and takes requests only until its clients went elsewhere.
+    pub stopping: AtomicBool,
     /// The metrics' text.
     pub metrics: PrometheusHandle,
 }
@@ -39,6 +42,7 @@ struct Dependency {
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
+    stopping: bool,
     dependencies: Vec<Dependency>,
 }
 
@@ -54,8 +58,9 @@ async fn health() -> impl Responder {
     "ok\n"
 }
 
-/// Each dependency: 200 if calls and logins of every tenant can be served, else 503. One of
-/// several directory servers being down is shown, and is no reason to be unready.
+/// Each dependency: 200 if calls and logins of every tenant can be served, and will be for a while;
+/// else, or when the gateway is stopping, 503. One of several directory servers being down is
+/// shown, and is no reason to be unready.
 async fn ready(ops: web::Data<Ops>) -> HttpResponse {
     let readiness = ops.readiness().await;
     let body = serde_json::to_string_pretty(&readiness).expect("texts always serialise");
@@ -90,7 +95,8 @@ impl Ops {
             ready &= states.iter().any(|state| state.up && !state.is_aid);
             dependencies.extend(states.into_iter().map(|state| dependency(tenant.clone(), state)));
         }
-        Readiness { ready, dependencies }
+        let stopping = self.stopping.load(Ordering::Relaxed);
+        Readiness { ready: ready && !stopping, stopping, dependencies }
     }
 }
 
