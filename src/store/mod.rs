@@ -202,6 +202,11 @@ pub trait StoreHealth: Send + Sync {
     /// # Errors
     /// [`StoreError`] if it does not answer.
     async fn ready(&self) -> Result<(), StoreError>;
+
+    /// What is wrong with it, for operators, as far as it is known; empty if nothing is.
+    fn trouble(&self) -> String {
+        String::new()
+    }
 }
 
 /// What the store held, at a time of its own.

@@ -50,6 +50,7 @@ struct Readiness {
 pub fn routes(app: &mut ServiceConfig) {
     app.route("/healthz", web::get().to(health))
         .route("/readyz", web::get().to(ready))
+        .route("/readyz/node", web::get().to(node_ready))
         .route("/metrics", web::get().to(scrape));
 }
 
@@ -69,6 +70,17 @@ async fn ready(ops: web::Data<Ops>) -> HttpResponse {
     answer.insert_header((header::CONTENT_TYPE, "application/json")).body(body + "\n")
 }
 
+/// What a load balancer asks: 200 if this node may be given requests; 503 when it is stopping or
+/// has no store. A directory that is down is so for every node, and taking nodes away for it would
+/// take them from the other tenants.
+async fn node_ready(ops: web::Data<Ops>) -> HttpResponse {
+    let store = ops.store.ready().await;
+    if ops.stopping.load(Ordering::Relaxed) || store.is_err() {
+        return HttpResponse::ServiceUnavailable().body("not ready\n");
+    }
+    HttpResponse::Ok().body("ready\n")
+}
+
 async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
     for dependency in ops.readiness().await.dependencies {
         metrics::dependency(dependency.kind, &dependency.tenant, &dependency.name, dependency.up);
@@ -83,7 +95,10 @@ impl Ops {
     async fn readiness(&self) -> Readiness {
         let store = match self.store.ready().await {
             Ok(()) => (true, String::new()),
-            Err(error) => (false, error.to_string()),
+            Err(error) => {
+                let trouble = self.store.trouble();
+                (false, if trouble.is_empty() { error.to_string() } else { trouble })
+            }
         };
         let (mut ready, detail) = store;
         let tenant = String::new();

@@ -358,4 +358,8 @@ impl StoreHealth for PostgresStore {
         };
         self.shared.in_time(beat).await
     }
+
+    fn trouble(&self) -> String {
+        self.shared.link.trouble()
+    }
 }
