@@ -19,8 +19,8 @@ use crate::store::postgres::{
 use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use crate::store::{Administration, Grants, StoreHealth, Tries};
 
-/// How long an administrator's command waits for other processes' locks on a file: longer than a
-/// gateway's step would, because an administrator wants the answer.
+/// How long an administrator's command waits for the store at least: longer than a gateway's step
+/// would, because an administrator wants the answer.
 const ADMINISTRATOR_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an administrator who may not use the file can do.
@@ -80,7 +80,9 @@ pub(super) async fn administration(
             Ok(Arc::new(store.context("the store (store.url) cannot be opened")?))
         }
         StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &config.store, &Report(file))?;
+            let mut settings = settings(postgres, &config.store, &Report(file))?;
+            settings.timeout = settings.timeout.max(ADMINISTRATOR_PATIENCE);
+            settings.connect_timeout = settings.connect_timeout.max(ADMINISTRATOR_PATIENCE);
             let opened = PostgresAdministration::open(settings).await;
             let store = opened.context("store.url names a database that cannot be used")?;
             Ok(Arc::new(store))

@@ -6,7 +6,9 @@ use std::os::unix::process::CommandExt as _;
 use serde_json::Value;
 
 use super::*;
+use crate::cluster::Cluster;
 use crate::gateway::Answer;
+use crate::postgres::Postgres;
 
 /// A gateway on a directory server, whose audit trail is in a file.
 fn running(slapd: &Slapd, more_of_tenant: &str) -> Gateway {
@@ -310,6 +312,37 @@ async fn other_tenants_codes_are_neither_listed_nor_touched() {
     assert_eq!(stdout(&output), "no live code\n");
     let login: Answer = gateway.login("anna", "anna-secret", &code).await;
     assert_eq!(login.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_is_revoked_in_the_database_is_dead_at_every_node() {
+    let slapd = Slapd::builder().without_log().start();
+    let server = Postgres::shared();
+    let store = server.store_keys(&server.database());
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let config = format!("{}{tenant}{}", sections(""), clients());
+    let config = config.replacen("url = \"sqlite:dialpass.db\"\n", &store, 1);
+    let cluster = Cluster::start(&config);
+    let code = cluster.node(0).code("+46701234567").await;
+    assert_eq!(cluster.node(1).login("anna", "wrong", &code).await.status, 403);
+
+    let commands = |command: &str, arguments: &[&str]| {
+        let output = administer(cluster.node(2).folder(), command, arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let shown = json(&commands("counts show", &["--user", "anna", "--json"]));
+    assert_eq!(shown["wrong_passwords"]["counted"], 1, "{shown}");
+    let own = json(&commands("codes list", &["--json"]));
+    assert_eq!((&own["tried"], &own["tries_left"]), (&true.into(), &3.into()), "{own}");
+    assert!(commands("codes revoke", &["--user", "anna"]).contains("the live code is revoked"));
+    for node in cluster.nodes() {
+        assert_eq!(node.login("anna", "anna-secret", &code).await.status, 403);
+    }
+    assert!(commands("counts clear", &["--user", "anna"]).contains("are cleared"));
+    assert!(commands("counts clear", &["--number", "070-123 45 67"]).contains("are cleared"));
+    let fresh = cluster.node(1).code("+46701234567").await;
+    assert_eq!(cluster.node(2).login("anna", "anna-secret", &fresh).await.status, 200);
 }
 
 #[test]

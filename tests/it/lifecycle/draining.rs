@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::faults::load::{self, Asker, User};
+use crate::cluster::{Cluster, NODES};
+use crate::faults::load::{self, Asker, Load, User};
 use crate::faults::tap::Tap;
 use crate::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections, wait_until};
+use crate::postgres::Postgres;
 use crate::slapd::Slapd;
 
 /// Longer than any test.
@@ -191,6 +193,30 @@ async fn no_request_fails_of_clients_that_leave_when_readiness_is_off() {
     }
     assert!(!gateway.log().contains("requests in flight are finished"), "it drained meanwhile");
     assert_eq!(gateway.wait().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_balancer_takes_a_draining_node_out_and_no_request_fails() {
+    let slapd = Slapd::builder().users(20).without_log().start();
+    let server = Postgres::shared();
+    // What a busy machine delays is not what fails here.
+    let store = format!("timeout = \"20s\"\n{}", server.store_keys(&server.database()));
+    let config = load::config(&[("t1", "http")], &[&slapd.url()])
+        .replacen("[server.limits]", "drain = \"2s\"\n[server.limits]", 1)
+        .replacen("url = \"sqlite:dialpass.db\"\n", &store, 1);
+    let mut cluster = Cluster::start(&config);
+    cluster.until_up(NODES).await;
+    let load = Load::start_by(&cluster.asker(), &["t1"], 6);
+    for at in 0..2 {
+        load.until_served(&["t1"], Instant::now(), 50).await;
+        cluster.node(at).signal("TERM");
+        assert_eq!(cluster.node_mut(at).wait().code(), Some(0));
+        load.until_served(&["t1"], Instant::now(), 50).await;
+        cluster.restart(at);
+        cluster.until_up(NODES).await;
+    }
+    let seen = load.end_with_broken().await;
+    assert!(seen.iter().all(|one| one.status == 200), "{}", load::summary(&seen));
 }
 
 #[tokio::test(flavor = "multi_thread")]
