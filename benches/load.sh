@@ -6,13 +6,17 @@
 #                                   of disk
 #   benches/load.sh --directory     the index of a directory server's numbers, and what outages of
 #                                   servers cost; about 10 minutes, 4 GiB of memory and of disk
+#   benches/load.sh --stores        SQLite and PostgreSQL, one node and three, to a million live
+#                                   codes; about 10 minutes, 4 GiB of memory and of disk
+#   benches/load.sh --only-file     getOTP with the file directory beside the bare server, nothing
+#                                   else; under a minute
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
 #   --most N (1000000, for --long and --directory)   --markdown
 #   --folder DIR (/var/tmp)          where the temporary folder is made: on the kind of disk that
 #                                    the store would be on, because each commit waits for it
 #
 # It listens on loopback, on ports that are free, and leaves nothing behind. On Debian it installs
-# OpenLDAP's server and tools if they are missing. The load generator is a part of it, see
+# OpenLDAP's server and tools, and PostgreSQL's for --stores, if they are missing. The load generator is a part of it, see
 # benches/load/client.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,12 +25,15 @@ parent=/var/tmp
 arguments=()
 limit=20m
 outages=no
+postgres=no
 bullet='  '
 while [ $# -gt 0 ]; do
     case $1 in
         --folder) parent=${2:?--folder needs a value}; shift 2 ;;
-        --long) arguments+=(--long); limit=40m; shift ;;
-        --directory) arguments+=(--directory); limit=40m; outages=yes; shift ;;
+        --long) arguments+=(--series long); limit=40m; shift ;;
+        --directory) arguments+=(--series directory); limit=40m; outages=yes; shift ;;
+        --stores) arguments+=(--series stores); limit=40m; postgres=yes; shift ;;
+        --only-file) arguments+=(--series only-file); shift ;;
         --markdown) arguments+=(--markdown); bullet='- '; shift ;;
         --seconds | --rounds | --connections | --people | --client-threads | --most)
             arguments+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
@@ -36,12 +43,16 @@ while [ $# -gt 0 ]; do
 done
 
 export PATH=$PATH:/usr/sbin
-if ! command -v slapd slapadd slappasswd >/dev/null; then
+missing=()
+command -v slapd slapadd slappasswd >/dev/null || missing+=(slapd ldap-utils)
+[ "$postgres" = no ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
+    missing+=(postgresql)
+if ((${#missing[@]})); then
     as_root=()
     [ "$(id -u)" = 0 ] || as_root=(sudo)
-    echo "installing slapd and ldap-utils" >&2
+    echo "installing ${missing[*]}" >&2
     "${as_root[@]}" apt-get update -qq
-    # The package would start a directory server of its own, and enable it.
+    # The packages would start servers of their own, and enable them.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
@@ -49,7 +60,7 @@ if ! command -v slapd slapadd slappasswd >/dev/null; then
         trap '"${as_root[@]}" rm -f "$policy"' EXIT
     fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq --no-install-recommends slapd ldap-utils >/dev/null
+        apt-get install -qq --no-install-recommends "${missing[@]}" >/dev/null
     if [ -n "$(trap -p EXIT)" ]; then
         "${as_root[@]}" rm -f "$policy"
         trap - EXIT

@@ -7,23 +7,25 @@ mod outgoing_tls;
 mod prepare;
 mod reload;
 pub mod service_manager;
+mod stopping;
 mod stores;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_server::{Server, ServerHandle};
+use actix_server::Server;
 use actix_web::{App as WebApp, web};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use self::prepare::Prepared;
 use self::prepare::{Lasting, Report, tls_settings};
 use self::reload::Reload;
+use self::stopping::{Asked, Signals};
 use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
@@ -31,10 +33,10 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::random::SystemRandom;
 use crate::http::called_in_otp;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
-use crate::http::listener::{ListenerSettings, serve_plain, serve_tls};
+use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
-use crate::store::StoreHealth;
+use crate::store::{Administration, StoreHealth};
 use crate::telemetry::{logs, metrics};
 
 /// How often certificate files are looked at for changes.
@@ -88,25 +90,8 @@ pub struct App {
     audit_file: Option<logs::AuditFile>,
     public: Listener,
     private: Option<Listener>,
+    farewell: Farewell,
     signals: Signals,
-}
-
-/// The signals that a running gateway answers to. From when this is made, none of them ends the
-/// process, and those that come are kept.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
 }
 
 /// A listener's server and its address.
@@ -142,6 +127,40 @@ pub fn inspection(
 ) -> Result<Arc<dyn Inspection>, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     directories::inspection(tenant, runtime, &clock, &Report(&source.path))
+}
+
+/// Makes what an administrator looks up users' names in.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn directory_of_names(
+    source: &Source,
+    tenant: &TenantConfig,
+    runtime: &Handle,
+) -> Result<Arc<dyn Directory>, ConfigError> {
+    directories::directory_of_names(tenant, runtime, &Report(&source.path))
+}
+
+/// Opens the store for an administrator's command, beside gateways that may be using it. Makes no
+/// store where there is none.
+///
+/// # Errors
+/// Why it cannot be opened.
+pub async fn administration(
+    source: &Source,
+    config: &Config,
+) -> Result<Arc<dyn Administration>, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    stores::administration(&source.path, config, &clock).await
+}
+
+/// How log lines and audit events look.
+#[must_use]
+pub fn log_format(config: &Config) -> logs::Format {
+    match config.log.format {
+        LogFormat::Json => logs::Format::Json,
+        LogFormat::Human => logs::Format::Human,
+    }
 }
 
 /// Brings the store's schema up to date, and does nothing else; what became of it, in words.
@@ -192,11 +211,7 @@ impl App {
             })?),
             None => None,
         };
-        let format = match config.log.format {
-            LogFormat::Json => logs::Format::Json,
-            LogFormat::Human => logs::Format::Human,
-        };
-        logs::start(config.log.level, format, audit_file.clone())
+        logs::start(config.log.level, log_format(&config), audit_file.clone())
             .context("logging cannot start")?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -216,9 +231,11 @@ impl App {
         let ops = Arc::new(Ops {
             directories: ArcSwap::from_pointee(named(&prepared)),
             store: Arc::clone(&store),
+            stopping: AtomicBool::new(false),
             metrics: metrics::start().context("metrics cannot start")?,
         });
-        let public = public_listener(&config, &gateway, tls.clone())?;
+        let farewell = Farewell::default();
+        let public = public_listener(&config, &gateway, tls.clone(), farewell.clone())?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
         let signals = Signals::listen().context("signals cannot be listened for")?;
@@ -233,6 +250,7 @@ impl App {
             audit_file,
             public,
             private,
+            farewell,
             signals,
         })
     }
@@ -243,13 +261,13 @@ impl App {
         self.public.address
     }
 
-    /// Runs until SIGTERM or SIGINT, then finishes what is in flight.
+    /// Runs until SIGTERM or SIGINT, then sends its clients away and finishes what is in flight.
     ///
     /// # Errors
     /// If a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
         let Self { source, config, lasting, store, gateway, ops, tls, audit_file, .. } = self;
-        let Self { public, private, mut signals, .. } = self;
+        let Self { public, private, mut signals, farewell, .. } = self;
         let public_handle = public.server.handle();
         let private_handle = private.as_ref().map(|listener| listener.server.handle());
         tracing::info!(
@@ -259,31 +277,33 @@ impl App {
             tenants = config.tenants.len(),
             "ready"
         );
-        let serving = tokio::spawn(public.server);
+        let mut serving = tokio::spawn(public.server);
         let operating = private.map(|listener| tokio::spawn(listener.server));
         service_manager::ready();
         service_manager::keep_watchdog_quiet();
 
         let mut reloading = Reload { source, config, lasting, gateway, ops, tls, audit_file };
-        let mut serving = serving;
         loop {
             tokio::select! {
-                _ = signals.terminate.recv() => break,
-                _ = signals.interrupt.recv() => break,
-                _ = signals.hangup.recv() => {
-                    service_manager::reloading();
-                    reloading.reload().await;
-                    service_manager::ready();
-                }
-                ended = &mut serving => {
-                    ended.context("the public listener panicked")?.context("the public listener failed")?;
-                    break;
-                }
+                asked = signals.next() => match asked {
+                    Asked::Stop => break,
+                    Asked::Reload => {
+                        service_manager::reloading();
+                        reloading.reload().await;
+                        service_manager::ready();
+                    }
+                },
+                ended = &mut serving => return Err(stopping::failed(ended)),
             }
         }
-        service_manager::stopping();
+        reloading.ops.stopping.store(true, Ordering::Relaxed);
+        farewell.say();
+        let server = &reloading.config.server;
+        let drain = server.drain;
+        service_manager::stopping(drain + server.shutdown_timeout + LET_GO + SLACK);
+        stopping::drain(drain, &mut signals, &mut reloading, &mut serving).await?;
         tracing::info!("stopping: requests in flight are finished, new connections are refused");
-        stop(public_handle, private_handle).await;
+        stopping::stop(public_handle, private_handle).await;
         if let Some(operating) = operating {
             operating.abort();
         }
@@ -307,13 +327,6 @@ async fn close(store: Arc<dyn StoreHealth>) {
     }
 }
 
-async fn stop(public: ServerHandle, private: Option<ServerHandle>) {
-    public.stop(true).await;
-    if let Some(private) = private {
-        private.stop(false).await;
-    }
-}
-
 fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn Directory>)> {
     let directories = prepared.directories.iter();
     directories.map(|(tenant, directory)| (tenant.to_string(), Arc::clone(directory))).collect()
@@ -332,11 +345,13 @@ fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
+    farewell: Farewell,
 ) -> anyhow::Result<Listener> {
     let (listener, address) = bind("server.listen", config.server.listen)?;
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
         request_limit: config.server.request_deadline + SLACK,
+        farewell,
         ..ListenerSettings::default()
     };
     if let Some(workers) = config.server.workers {

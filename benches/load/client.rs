@@ -9,7 +9,7 @@
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,7 +31,8 @@ pub const TOKEN: &str = "5d1c4f0a9be84e2f8f6b0f1f7d2a3c4e5d1c4f0a9be84e2f8f6b0f1
 /// Where requests go.
 #[derive(Clone)]
 pub struct Target {
-    pub address: SocketAddr,
+    /// One node's, or several nodes', which the connections take in turn.
+    pub addresses: Vec<SocketAddr>,
     pub tls: Arc<ClientConfig>,
     pub tenant: &'static str,
     /// How many people its directory has.
@@ -55,8 +56,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub async fn open(target: &Target) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(target.address).await?;
+    /// Opens the connection at this place among those of a measurement.
+    pub async fn open(target: &Target, place: usize) -> anyhow::Result<Self> {
+        let address = target.addresses[place % target.addresses.len()];
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost")?;
         let stream = TlsConnector::from(Arc::clone(&target.tls)).connect(name, stream).await?;
@@ -256,6 +259,7 @@ pub fn run(
         work,
         next: Arc::clone(next),
         done: AtomicU64::new(0),
+        opened: AtomicUsize::new(0),
         due: Due::new(load.rate),
     });
     let connected = Arc::new(Barrier::new(threads + 1));
@@ -303,6 +307,7 @@ struct Shared {
     work: Work,
     next: Arc<AtomicU64>,
     done: AtomicU64,
+    opened: AtomicUsize,
     due: Due,
 }
 
@@ -316,7 +321,8 @@ fn on_one_thread(
     let opened = runtime.block_on(async {
         let mut opened = Vec::new();
         for _ in 0..connections {
-            opened.push(Connection::open(&shared.target).await?);
+            let place = shared.opened.fetch_add(1, Ordering::Relaxed);
+            opened.push(Connection::open(&shared.target, place).await?);
         }
         anyhow::Ok(opened)
     });

@@ -90,7 +90,8 @@ fn live_codes(place: &Place, options: &Options, table: &mut Table) -> anyhow::Re
     let tenant = file_tenant("file", LIFETIME, Quotas::InEarnest, &people);
     let full = place.folder.join("full.db");
     let filled = Instant::now();
-    fill(&full, options.most, &place.server_key)?;
+    let filling = Filling { people: options.most, ..Filling::default() };
+    fill(&full, &place.server_key, filling, Arc::new(AgeAgo))?;
     let rate = f64::from(options.most) / filled.elapsed().as_secs_f64();
     table.note("live codes put into the store, by its own code", format!("{}/s", thousands(rate)));
     let servers = [
@@ -137,11 +138,25 @@ fn rows(table: &mut Table, what: &str, rates: &[Rounds; 2], options: &Options, o
     table.judge("  many to few", share.as_ratio(), share.median(), Goal::AtLeast(0.8));
 }
 
-/// Issues a code to each person, through the store itself.
-fn fill(path: &Path, people: u32, server_key: &[u8; 32]) -> anyhow::Result<()> {
+/// Whom a store is filled with.
+#[derive(Clone, Copy, Default)]
+pub struct Filling {
+    /// The first of the people.
+    pub first: u32,
+    /// How many there are.
+    pub people: u32,
+}
+
+/// Issues a code to each person, through the store itself, at the time of `clock`.
+pub fn fill(
+    path: &Path,
+    server_key: &[u8; 32],
+    Filling { first, people }: Filling,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<()> {
     const AT_ONCE: u32 = 1024;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let store = SqliteStore::open(path, Duration::from_secs(10), Arc::new(AgeAgo))?;
+    let store = SqliteStore::open(path, Duration::from_secs(10), clock)?;
     let store = Arc::new(store);
     let next = Arc::new(AtomicU64::new(0));
     let key = ServerKey::new(*server_key).id().clone();
@@ -158,7 +173,7 @@ fn fill(path: &Path, people: u32, server_key: &[u8; 32]) -> anyhow::Result<()> {
                         if person >= people {
                             return anyhow::Ok(());
                         }
-                        let request = request(person, &tenant, plan, &key)?;
+                        let request = request(first + person, &tenant, plan, &key)?;
                         let issue = store.issue(request).await?;
                         ensure!(
                             matches!(issue, Issue::Issued(_)),

@@ -9,15 +9,17 @@ mod index;
 mod ldap;
 mod machine;
 mod people;
+mod postgres;
 mod ratios;
 mod servers;
+mod stores;
 mod table;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::client::Load;
 use self::servers::Place;
@@ -67,20 +69,32 @@ pub struct Options {
     /// called in 5 s; the run fails if they are not.
     #[arg(long, default_value_t = 200_000)]
     people: u32,
-    /// Measure how flat the rates are, from a thousand people to a million and from no live code
-    /// to a million, instead of the ratios.
-    #[arg(long)]
-    long: bool,
-    /// Measure the index of a directory server's numbers, from a thousand people to a million,
-    /// instead of the ratios.
-    #[arg(long, conflicts_with = "long")]
-    directory: bool,
-    /// The most people, and live codes, of --long; the most people of --directory.
+    /// What to measure.
+    #[arg(long, value_enum, default_value_t = Series::Ratios)]
+    series: Series,
+    /// The most people, and live codes, of --long; the most people of --directory; the most live
+    /// codes of --stores.
     #[arg(long, default_value_t = 1_000_000)]
     most: u32,
     /// Print the table as Markdown.
     #[arg(long)]
     markdown: bool,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Series {
+    /// getOTP and validateOTP as ratios to what bounds them.
+    Ratios,
+    /// getOTP with the file directory beside the bare server, and nothing else.
+    OnlyFile,
+    /// How flat the rates are, from a thousand people to a million and from no live code to a
+    /// million.
+    Long,
+    /// The index of a directory server's numbers, from a thousand people to a million.
+    Directory,
+    /// The stores side by side, with one node and with three.
+    Stores,
 }
 
 impl Options {
@@ -116,12 +130,12 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let place = Place::new(options.folder.clone(), options.dialpass.clone())?;
     let mut table = Table::default();
     machine::describe(options, &mut table)?;
-    if options.long {
-        flatness::measure(&place, options, &mut table)?;
-    } else if options.directory {
-        index::measure(&place, options, &mut table)?;
-    } else {
-        ratios::measure(&place, options, &mut table)?;
+    match options.series {
+        Series::Ratios => ratios::measure(&place, options, &mut table)?,
+        Series::OnlyFile => ratios::measure_file_only(&place, options, &mut table)?,
+        Series::Long => flatness::measure(&place, options, &mut table)?,
+        Series::Directory => index::measure(&place, options, &mut table)?,
+        Series::Stores => stores::measure(&place, options, &mut table)?,
     }
     print!("\n{}", table.text(options.markdown));
     Ok(())

@@ -66,14 +66,40 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
         one_round(&running, options, &mut series, &mut walk)?;
     }
     let (file_half, ldap_half) = at_half(&running, options, &series, &walk)?;
-    only_new_codes(&running)?;
+    only_new_codes(&[&running.file, &running.ldap])?;
 
     rows(table, &series);
-    table.note("  processor time of the bare server", micros(&series.bare_micros));
-    table.note("  processor time of getOTP, file directory", micros(&series.file_micros));
+    processor_rows(table, &series);
     latency(table, "getOTP, file directory, at half that", &file_half, true);
     latency(table, "getOTP, OpenLDAP, at half that", &ldap_half, false);
     table.note("resident after all that", format!("{:.0} MiB", running.ldap.process.resident()?));
+    Ok(())
+}
+
+/// The bare server and getOTP with the file directory alone, turn by turn.
+pub fn measure_file_only(
+    place: &Place,
+    options: &Options,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let people = place.people_file(options.people)?;
+    let file = file_tenant("file", SHORT, Quotas::InEarnest, &people);
+    let bare = place.bare()?;
+    let file = place.dialpass("file", &place.folder.join("file.db"), &[file])?;
+    let mut series = Series::default();
+    let mut walk = Walk::default();
+    for round in 1..=options.rounds {
+        eprintln!("round {round} of {}", options.rounds);
+        bare_and_file(&bare, &file, options, &mut series, &mut walk)?;
+    }
+    let half = Load { rate: Some(series.file.median() / 2.0), ..options.full() };
+    let target = file.target("file", options.people);
+    let half = client::run("getOTP at half", &target, Work::Calls, half, &walk.file)?;
+    only_new_codes(&[&file])?;
+    file_rows(table, &series);
+    processor_rows(table, &series);
+    latency(table, "getOTP, file directory, at half that", &half, true);
+    table.note("resident after all that", format!("{:.0} MiB", file.process.resident()?));
     Ok(())
 }
 
@@ -97,17 +123,7 @@ fn one_round(
     walk: &mut Walk,
 ) -> anyhow::Result<()> {
     let (load, people) = (options.full(), options.people);
-    let bare = running.bare.target("file", people);
-    let (rate, micros) = calls("bare", &running.bare.process, &bare, load, &walk.bare)?;
-    series.bare.0.push(rate);
-    series.bare_micros.0.push(micros);
-
-    let file = running.file.target("file", people);
-    let (rate, micros) =
-        calls("getOTP, file directory", &running.file.process, &file, load, &walk.file)?;
-    series.file.0.push(rate);
-    series.file_micros.0.push(micros);
-
+    bare_and_file(&running.bare, &running.file, options, series, walk)?;
     let alone = |what: &str, question| -> anyhow::Result<f64> {
         let rate = ldap::rate(
             &running.slapd.server,
@@ -133,6 +149,27 @@ fn one_round(
     Ok(())
 }
 
+/// The bare server and getOTP with the file directory, one after the other.
+fn bare_and_file(
+    bare: &Http,
+    file: &Http,
+    options: &Options,
+    series: &mut Series,
+    walk: &mut Walk,
+) -> anyhow::Result<()> {
+    let (load, people) = (options.full(), options.people);
+    let target = bare.target("file", people);
+    let (rate, micros) = calls("bare", &bare.process, &target, load, &walk.bare)?;
+    series.bare.0.push(rate);
+    series.bare_micros.0.push(micros);
+
+    let target = file.target("file", people);
+    let (rate, micros) = calls("getOTP, file directory", &file.process, &target, load, &walk.file)?;
+    series.file.0.push(rate);
+    series.file_micros.0.push(micros);
+    Ok(())
+}
+
 /// Calls; their rate, and the microseconds of processor time that `server` took for each.
 fn calls(
     what: &str,
@@ -149,7 +186,7 @@ fn calls(
     let client = (processor("self")? - client_before) * each;
     eprintln!(
         "  {what}: {:.0}/s, p50 {:.2} ms, p99 {:.2} ms, processor time a request: server \
-         {micros:.0} µs, client {client:.0} µs",
+         {micros:.1} µs, client {client:.1} µs",
         outcome.rate(),
         outcome.percentile(0.5),
         outcome.percentile(0.99),
@@ -214,8 +251,8 @@ fn at_half(
 }
 
 /// A code that is told again costs no write, so it must not be among what is measured.
-fn only_new_codes(running: &Running) -> anyhow::Result<()> {
-    for server in [&running.file, &running.ldap] {
+fn only_new_codes(servers: &[&Http]) -> anyhow::Result<()> {
+    for server in servers {
         let (new, again) = server.told()?;
         ensure!(new > 0.0, "the metrics do not say that codes were made");
         ensure!(
@@ -247,13 +284,22 @@ fn start_and_rest(place: &Place, table: &mut Table) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rows(table: &mut Table, series: &Series) {
-    let Series { bare, file, slapd, login, by_number, adapter, by_name, bind, .. } = series;
+fn file_rows(table: &mut Table, series: &Series) {
+    let Series { bare, file, .. } = series;
     table.note("bare actix-web server", bare.as_rate());
     table.note("getOTP, file directory, SQLite, new codes", file.as_rate());
     let share = file.of(bare);
     table.judge("  to the bare server", share.as_ratio(), share.median(), Goal::AtLeast(0.5));
+}
 
+fn processor_rows(table: &mut Table, series: &Series) {
+    table.note("  processor time of the bare server", micros(&series.bare_micros));
+    table.note("  processor time of getOTP, file directory", micros(&series.file_micros));
+}
+
+fn rows(table: &mut Table, series: &Series) {
+    let Series { file, slapd, login, by_number, adapter, by_name, bind, .. } = series;
+    file_rows(table, series);
     table.note("search by number alone, by the LDAP library", by_number.as_rate());
     table.note("  the same by dialpass's adapter", adapter.as_rate());
     table.note("getOTP, OpenLDAP, SQLite, new codes", slapd.as_rate());

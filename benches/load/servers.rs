@@ -58,7 +58,7 @@ impl Place {
     }
 
     /// Starts a program, and notes its id for the script, which kills what is left at its end.
-    fn spawn(&self, name: &str, command: &mut Command) -> anyhow::Result<Process> {
+    pub fn spawn(&self, name: &str, command: &mut Command) -> anyhow::Result<Process> {
         let log = File::create(self.folder.join(format!("{name}.log")))?;
         let begun = Instant::now();
         let child = command
@@ -83,6 +83,11 @@ impl Place {
 
     /// Starts dialpass with these tenants and a store of its own at `store`.
     pub fn dialpass(&self, name: &str, store: &Path, tenants: &[String]) -> anyhow::Result<Http> {
+        self.dialpass_on(name, &format!("url = \"sqlite:{}\"", store.display()), tenants)
+    }
+
+    /// Starts dialpass with these tenants and these keys of `[store]`.
+    pub fn dialpass_on(&self, name: &str, store: &str, tenants: &[String]) -> anyhow::Result<Http> {
         let (address, ops) = (free_address()?, free_address()?);
         let config = self.folder.join(format!("{name}.toml"));
         fs::write(&config, configuration(address, ops, store, tenants))?;
@@ -144,13 +149,19 @@ pub struct Process {
 }
 
 impl Process {
-    fn must_run(&mut self, end: Instant) -> anyhow::Result<()> {
+    /// Fails if it has ended, or `end` is past.
+    pub fn must_run(&mut self, end: Instant) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {
             let log = fs::read_to_string(&self.log).unwrap_or_default();
             bail!("{} ended ({status}):\n{log}", self.log.display());
         }
         ensure!(Instant::now() < end, "{} does not become ready", self.log.display());
         Ok(())
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Resident memory, in MiB.
@@ -212,7 +223,8 @@ impl Http {
         ops: SocketAddr,
         tls: &Arc<ClientConfig>,
     ) -> anyhow::Result<Self> {
-        let target = Target { address, tls: Arc::clone(tls), tenant: "file", people: 1 };
+        let addresses = vec![address];
+        let target = Target { addresses, tls: Arc::clone(tls), tenant: "file", people: 1 };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let end = process.begun + Duration::from_mins(2);
         while runtime.block_on(probe(&target)).is_err() {
@@ -225,7 +237,8 @@ impl Http {
 
     /// As the client sees one of its tenants.
     pub fn target(&self, tenant: &'static str, people: u32) -> Target {
-        Target { address: self.address, tls: Arc::clone(&self.tls), tenant, people }
+        let addresses = vec![self.address];
+        Target { addresses, tls: Arc::clone(&self.tls), tenant, people }
     }
 
     /// Waits until all dependencies are up.
@@ -265,16 +278,16 @@ impl Http {
 }
 
 async fn probe(target: &Target) -> anyhow::Result<u16> {
-    let mut connection = Connection::open(target).await?;
+    let mut connection = Connection::open(target, 0).await?;
     connection.probe().await
 }
 
 /// An address on loopback that was free a moment ago.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-fn configuration(listen: SocketAddr, ops: SocketAddr, store: &Path, tenants: &[String]) -> String {
+fn configuration(listen: SocketAddr, ops: SocketAddr, store: &str, tenants: &[String]) -> String {
     // What protects a node and its users from floods would stop a benchmark, so it is set as wide
     // as it goes; each check is still made.
     let wide = "{ burst = 10000000, per = \"1s\" }";
@@ -284,9 +297,8 @@ fn configuration(listen: SocketAddr, ops: SocketAddr, store: &Path, tenants: &[S
          [server.limits]\nrequests_per_client = {wide}\nrequests_per_address = {wide}\n\
          calls_per_caller = {wide}\n\
          [ops]\nlisten = \"{ops}\"\n\
-         [store]\nurl = \"sqlite:{}\"\n\
+         [store]\n{store}\n\
          [keys]\nserver_key_file = \"server-key.hex\"\n\n{}",
-        store.display(),
         tenants.join("\n"),
     )
 }

@@ -36,6 +36,23 @@ pub(super) fn directory(
     }
 }
 
+/// Makes a tenant's directory for looking up names: without the index of its numbers, which takes
+/// time to build.
+pub(super) fn directory_of_names(
+    tenant: &TenantConfig,
+    runtime: &Handle,
+    report: &Report<'_>,
+) -> Result<Arc<dyn Directory>, ConfigError> {
+    match &tenant.directory {
+        DirectoryConfig::File(_) => directory(tenant, runtime, report),
+        DirectoryConfig::Ldap(ldap) => {
+            let settings =
+                LdapSettings { lookup: Lookup::Search, ..ldap_settings(ldap, tenant, report)? };
+            Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
+        }
+    }
+}
+
 /// Makes what an administrator looks at a tenant's directory through.
 pub(super) fn inspection(
     tenant: &TenantConfig,

@@ -1,6 +1,8 @@
 //! What systemd is told (`sd_notify(3)`): ready, reloading, stopping, still alive. Without a
 //! service manager nothing happens.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 
 /// The server listens, or has read its configuration again.
@@ -16,9 +18,11 @@ pub fn reloading() {
     }
 }
 
-/// Requests in flight are being finished.
-pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+/// The server stops, and has done so within `longest`. The service manager waits for that even
+/// where its own patience (`TimeoutStopSec=`) is shorter.
+pub fn stopping(longest: Duration) {
+    let longest = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
+    tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(longest)]);
 }
 
 /// If the service has a watchdog, tells it from now on that the runtime still runs.

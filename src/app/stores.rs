@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::Handle;
@@ -12,9 +13,19 @@ use super::prepare::Report;
 use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace};
 use crate::domain::clock::Clock;
-use crate::store::postgres::{Encryption, PostgresServer, PostgresSettings, PostgresStore};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Grants, StoreHealth, Tries};
+use crate::store::postgres::{
+    Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
+};
+use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
+use crate::store::{Administration, Grants, StoreHealth, Tries};
+
+/// How long an administrator's command waits for the store at least: longer than a gateway's step
+/// would, because an administrator wants the answer.
+const ADMINISTRATOR_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an administrator who may not use the file can do.
+const RUN_AS: &str = "run this as the user that the gateway runs as (sudo -u USER dialpass …), or \
+    as root where that is a systemd DynamicUser";
 
 /// One store, by its ports.
 pub(super) struct Store {
@@ -47,6 +58,34 @@ pub(super) async fn open(
             let opened = PostgresStore::open(settings, runtime).await;
             let store = opened.context("store.url names a database that cannot be used")?;
             Ok(Store::new(store))
+        }
+    }
+}
+
+/// Opens the store for an administrator, beside gateways that may be using it.
+pub(super) async fn administration(
+    file: &Path,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Administration>, StartError> {
+    match &config.store.place {
+        StorePlace::Sqlite(path) => {
+            let clock = Arc::clone(clock);
+            let opened = SqliteAdministration::open(path, ADMINISTRATOR_PATIENCE, clock);
+            let store = opened.map_err(|error| {
+                let permission = matches!(error, OpenError::NotWritable { .. });
+                let error = anyhow::Error::from(error);
+                if permission { error.context(RUN_AS) } else { error }
+            });
+            Ok(Arc::new(store.context("the store (store.url) cannot be opened")?))
+        }
+        StorePlace::Postgres(postgres) => {
+            let mut settings = settings(postgres, &config.store, &Report(file))?;
+            settings.timeout = settings.timeout.max(ADMINISTRATOR_PATIENCE);
+            settings.connect_timeout = settings.connect_timeout.max(ADMINISTRATOR_PATIENCE);
+            let opened = PostgresAdministration::open(settings).await;
+            let store = opened.context("store.url names a database that cannot be used")?;
+            Ok(Arc::new(store))
         }
     }
 }

@@ -1,5 +1,7 @@
-//! The commands: `serve`, `demo`, and what helps to set up and to look things up.
+//! The commands: `serve`, `demo`, what helps to set up and to look things up, and what
+//! administrators do to codes and counts.
 
+mod administration;
 mod check_directory;
 mod demo;
 mod dev_certs;
@@ -42,6 +44,11 @@ A real one:
   dialpass lookup --config dialpass.toml 0701234567    who would that caller be, and why?
   dialpass serve --config dialpass.toml
 
+A user who cannot log in, while it runs:
+  dialpass codes list --config dialpass.toml --user anna     is there a live code?
+  dialpass counts show --config dialpass.toml --user anna    is a limit reached?
+  dialpass counts clear --config dialpass.toml --user anna
+
 Exit status: 0 done; 1 failed (check-directory: warnings, 3 errors);
   2 wrong arguments; 78 the configuration cannot be used.";
 
@@ -49,7 +56,8 @@ Exit status: 0 done; 1 failed (check-directory: warnings, 3 errors);
 enum Command {
     /// Run the gateway.
     ///
-    /// SIGTERM finishes what is in flight and stops; SIGHUP reads the configuration and the
+    /// SIGTERM sends clients away for `drain`, finishes what is in flight and stops; a second one
+    /// ends the drain. SIGHUP reads the configuration and the
     /// certificates again, and keeps the old ones if the new ones are not usable.
     Serve {
         /// The configuration file; config/default.toml documents every key.
@@ -92,6 +100,12 @@ enum Command {
     ///
     /// Exit status 0 if exactly one user has the number and would get a code, else 1.
     Lookup(lookup::Arguments),
+    /// List or revoke live codes, while the gateway runs.
+    #[command(subcommand, after_help = administration::AUDITED)]
+    Codes(administration::Codes),
+    /// Show or clear what counts against a user or a number, while the gateway runs.
+    #[command(subcommand, after_help = administration::AUDITED)]
+    Counts(administration::Counts),
     /// Print 32 random bytes as hex, and on standard error their SHA-256 as the configuration
     /// wants it for a password or a token.
     NewSecret,
@@ -129,6 +143,12 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Lookup(arguments) => {
             runtime().and_then(|runtime| runtime.block_on(lookup::run(arguments)))
+        }
+        Command::Codes(command) => {
+            runtime().and_then(|runtime| runtime.block_on(administration::codes(command)))
+        }
+        Command::Counts(command) => {
+            runtime().and_then(|runtime| runtime.block_on(administration::counts(command)))
         }
         Command::NewSecret => secrets::new_secret(),
         Command::HashPassword => secrets::hash_password(),

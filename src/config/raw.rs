@@ -34,6 +34,7 @@ pub(super) struct RawConfig {
 pub(super) struct RawServer {
     pub listen: Option<Address>,
     pub request_deadline: Option<Span>,
+    pub drain: Option<Span>,
     pub shutdown_timeout: Option<Span>,
     pub workers: Option<usize>,
     pub allow_plain_http: Option<bool>,

@@ -44,6 +44,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// No request takes longer.
     pub request_deadline: Duration,
+    /// How long a server that stops still takes requests, and says that it is not ready.
+    pub drain: Duration,
     /// How long requests in flight may take to end when the server stops.
     pub shutdown_timeout: Duration,
     /// Worker threads; `None`: one a core.
@@ -180,6 +182,7 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         Duration::from_millis(100),
         secs(60),
     );
+    let drain = problems.span("server.drain", raw.drain, secs(0), secs(0), secs(300));
     let shutdown_timeout = problems.span(
         "server.shutdown_timeout",
         raw.shutdown_timeout,
@@ -203,6 +206,7 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
     ServerConfig {
         listen,
         request_deadline,
+        drain,
         shutdown_timeout,
         workers,
         trusted_proxies: raw.trusted_proxies.iter().map(|network| network.0).collect(),

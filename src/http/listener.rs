@@ -7,14 +7,15 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_http::{Extensions, HttpServiceBuilder, Protocol, Request, Response};
+use actix_http::{ConnectionType, Extensions, HttpServiceBuilder, Protocol, Request, Response};
 use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
 };
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::AppConfig;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -45,6 +46,30 @@ pub struct ListenerSettings {
     pub max_handshakes: usize,
     /// How many connections one worker holds; more wait to be accepted.
     pub max_connections_per_worker: usize,
+    /// Sends the clients away.
+    pub farewell: Farewell,
+}
+
+/// Sends a listener's clients away while they are still served: once said, each answer has
+/// `Connection: close`, and its connection is closed after it.
+///
+/// Idle connections stay open until they are used: a client may be sending on one already, and
+/// would not learn what became of its request.
+#[derive(Debug, Clone, Default)]
+pub struct Farewell(Arc<AtomicBool>);
+
+impl Farewell {
+    /// Says it from now on.
+    pub fn say(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn on<B>(&self, mut answer: Response<B>) -> Response<B> {
+        if self.0.load(Ordering::Relaxed) {
+            answer.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        answer
+    }
 }
 
 impl Default for ListenerSettings {
@@ -58,6 +83,7 @@ impl Default for ListenerSettings {
             handshake_timeout: Duration::from_secs(5),
             max_handshakes: 512,
             max_connections_per_worker: 10_000,
+            farewell: Farewell::default(),
         }
     }
 }
@@ -95,7 +121,7 @@ where
     let (limit, pause) = (settings.request_limit, pause(&settings));
     let server = server.listen(name, listener, move || {
         let door = Arc::clone(&door);
-        let app = app().into_factory().map_err(|error| error.into().error_response());
+        let app = parting(app(), settings.farewell.clone());
         let http = http(&settings, address, stopping.clone())
             .secure()
             .on_connect_ext(|stream: &Paced<TlsStream<TcpStream>>, data| {
@@ -140,7 +166,7 @@ where
     let settings = settings.clone();
     let (limit, pause) = (settings.request_limit, pause(&settings));
     let server = server.listen(name, listener, move || {
-        let app = app().into_factory().map_err(|error| error.into().error_response());
+        let app = parting(app(), settings.farewell.clone());
         let http = http(&settings, address, stopping.clone())
             .on_connect_ext(|stream: &Paced<TcpStream>, data| {
                 data.insert(stream.began());
@@ -155,6 +181,32 @@ where
         .and_then(http.map_err(drop))
     })?;
     Ok(server.run())
+}
+
+/// The app, whose answers close their connections once its clients are sent away.
+fn parting<I, S, B>(
+    app: I,
+    farewell: Farewell,
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = Response<B>,
+    Error = Response<BoxBody>,
+    InitError = S::InitError,
+    Service = impl Service<Request, Future: 'static> + 'static,
+> + 'static
+where
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    B: MessageBody + 'static,
+{
+    let (to_answers, to_errors) = (farewell.clone(), farewell);
+    app.into_factory()
+        .map(move |answer: S::Response| to_answers.on(answer.into()))
+        .map_err(move |error| to_errors.on(error.into().error_response().into()))
 }
 
 /// The HTTP library ends idle connections itself; this is for those that it does not see as idle.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{KnownUser, TenantParts};
+use super::{KnownUser, TenantParts, entry};
 use crate::directory::{DirectoryError, Occasion, PasswordCheck};
 use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::otp::Otp;
@@ -81,7 +81,7 @@ impl Login {
         let name = TypedName::parse(&attempt.username).ok_or(Reason::NameMalformed)?;
 
         let directory_deadline = deadline.min(Instant::now() + self.parts.directory_deadline);
-        let user = self.entry(&name, directory_deadline).await?;
+        let user = entry(&*self.parts.directory, &name, directory_deadline).await?;
         let login = KnownUser::from(&user);
         *known = Some(login.clone());
         self.parts.admit(&user, Occasion::Login, directory_deadline).await?;
@@ -101,15 +101,6 @@ impl Login {
             }
         }
         Ok(login)
-    }
-
-    /// The one entry that the directory has under `name`.
-    async fn entry(&self, name: &TypedName, deadline: Instant) -> Result<User, Reason> {
-        let found = self.parts.directory.find_by_name(name, deadline).await?;
-        if found.truncated || found.users.len() > 1 {
-            return Err(Reason::UserAmbiguous);
-        }
-        found.users.into_iter().next().ok_or(Reason::UserUnknown)
     }
 
     /// Reserves a try, asks the directory about the password, then settles the code.

@@ -1,6 +1,7 @@
 //! What the gateway does, over the domain and the ports: a call becomes a code, a code becomes a
 //! login. No HTTP, no LDAP, no SQL.
 
+pub mod administration;
 pub mod call_in;
 pub mod flood;
 pub mod login;
@@ -17,7 +18,7 @@ use crate::domain::policy::{Limits, OtpPolicy};
 use crate::domain::random::Random;
 use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
-use crate::domain::user::{Membership, User};
+use crate::domain::user::{Membership, TypedName, User};
 use crate::store::{Grants, StoreError, Tries};
 
 /// What both operations of one tenant need.
@@ -65,6 +66,22 @@ impl TenantParts {
             Membership::Gone => Err(Reason::UserGone),
         }
     }
+}
+
+/// The one entry that `directory` has under `name`.
+///
+/// # Errors
+/// The reason why there is not one.
+async fn entry(
+    directory: &dyn Directory,
+    name: &TypedName,
+    deadline: Instant,
+) -> Result<User, Reason> {
+    let found = directory.find_by_name(name, deadline).await?;
+    if found.truncated || found.users.len() > 1 {
+        return Err(Reason::UserAmbiguous);
+    }
+    found.users.into_iter().next().ok_or(Reason::UserUnknown)
 }
 
 /// Whom a decision was about, as the directory has them.

@@ -246,6 +246,28 @@ impl Account {
         Decided::changed(())
     }
 
+    /// [`Administration::revoke`](super::Administration::revoke).
+    pub fn revoke(&mut self, now: Timestamp) -> Decided<bool> {
+        if self.live(now).is_none() {
+            return Decided::unchanged(false);
+        }
+        self.grant = None;
+        Decided::changed(true)
+    }
+
+    /// [`Administration::clear_counts`](super::Administration::clear_counts).
+    pub fn clear_counts(&mut self) -> Decided<bool> {
+        let logs = [&mut self.codes_issued, &mut self.wrong_passwords, &mut self.wrong_codes];
+        if logs.iter().all(|log| log.is_empty()) {
+            return Decided::unchanged(false);
+        }
+        for log in logs {
+            *log = EventLog::default();
+        }
+        self.idle_from = self.grant_expiry().unwrap_or(Timestamp::from_millis(i64::MIN));
+        Decided::changed(true)
+    }
+
     /// Forgets the events that no longer count at `now`.
     fn expire(&mut self, limits: &Limits, now: Timestamp) {
         self.codes_issued.expire(limits.codes_per_user, now);
@@ -265,18 +287,19 @@ impl Account {
 
     /// Works out from when on nothing counts.
     fn settle_idle_from(&mut self, limits: &Limits) {
-        let expiry = self
-            .grant
-            .as_ref()
-            .map(|stored| Timestamp::from_millis(stored.grant.expires_at.saturating_mul(1000)));
         let ends = [
-            expiry,
+            self.grant_expiry(),
             self.codes_issued.idle_from(limits.codes_per_user),
             self.wrong_passwords.idle_from(limits.wrong_passwords_per_user),
             self.wrong_codes.idle_from(limits.wrong_codes_per_user),
         ];
         let latest = ends.into_iter().flatten().max();
         self.idle_from = latest.unwrap_or(Timestamp::from_millis(i64::MIN));
+    }
+
+    fn grant_expiry(&self) -> Option<Timestamp> {
+        let expires_at = self.grant.as_ref()?.grant.expires_at;
+        Some(Timestamp::from_millis(expires_at.saturating_mul(1000)))
     }
 }
 

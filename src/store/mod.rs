@@ -16,11 +16,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::account::{Account, StoredGrant};
 use crate::domain::clock::Timestamp;
-use crate::domain::grant::{Grant, Subject};
+use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::otp::KeyId;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::policy::Limits;
+use crate::domain::policy::{EventLog, Limits};
+use crate::domain::tenant::TenantId;
 
 /// Why the store gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -200,4 +202,85 @@ pub trait StoreHealth: Send + Sync {
     /// # Errors
     /// [`StoreError`] if it does not answer.
     async fn ready(&self) -> Result<(), StoreError>;
+
+    /// What is wrong with it, for operators, as far as it is known; empty if nothing is.
+    fn trouble(&self) -> String {
+        String::new()
+    }
+}
+
+/// What the store held, at a time of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsOf<T> {
+    /// What it held.
+    pub held: T,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Some of a tenant's live codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveCodes {
+    /// The codes, in the order of their subjects' ids.
+    pub codes: Vec<(Subject, StoredGrant)>,
+    /// The id after which the next ones are; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// What administrators look up and change. It goes on beside the requests, which wait no longer
+/// for it than for one another.
+#[async_trait]
+pub trait Administration: Send + Sync {
+    /// The live codes of one purpose among the `rows` accounts whose subjects' ids come after
+    /// `after`; from the first id on if that is `None`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn live_codes(
+        &self,
+        tenant: &TenantId,
+        purpose: Purpose,
+        after: Option<&str>,
+        rows: u32,
+    ) -> Result<AsOf<LiveCodes>, StoreError>;
+
+    /// A subject's account, with what no longer counts; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn account(&self, subject: &Subject) -> Result<AsOf<Option<Account>>, StoreError>;
+
+    /// Takes the subject's live code away, as if it had been used; counts stay. Says whether there
+    /// was one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn revoke(&self, subject: &Subject) -> Result<bool, StoreError>;
+
+    /// Forgets the codes issued to the subject and its failures; a live code stays. Says whether
+    /// anything was recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn clear_counts(&self, subject: &Subject) -> Result<bool, StoreError>;
+
+    /// The calls recorded of a number, with those that no longer count.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn calls(
+        &self,
+        tenant: &TenantId,
+        number: &PhoneNumber,
+    ) -> Result<AsOf<EventLog>, StoreError>;
+
+    /// Forgets the calls of a number. Says whether any were recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn clear_calls(
+        &self,
+        tenant: &TenantId,
+        number: &PhoneNumber,
+    ) -> Result<bool, StoreError>;
 }

@@ -1,8 +1,10 @@
-//! The audit trail: one event for each decision, with its true reason.
+//! The audit trail: one event for each decision, with its true reason, and for what administrators
+//! have commands do.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::operator::Operator;
 use crate::domain::phone_number::PhoneNumber;
 
 /// The `target` of audit events among the log lines.
@@ -72,6 +74,66 @@ impl Decision<'_> {
             peer = peer.as_deref(),
             took_ms,
             "decision"
+        );
+    }
+}
+
+/// One thing that an administrator has a command do.
+#[derive(Default)]
+pub struct Act<'a> {
+    /// The id that all events of one command share.
+    pub request_id: &'a str,
+    /// The command: `codes list`, `counts clear`.
+    pub operation: &'a str,
+    /// How far it is.
+    pub outcome: ActOutcome,
+    /// What was done, or why it was not, `snake_case`; empty while that is open.
+    pub reason: &'a str,
+    /// The tenant.
+    pub tenant: &'a str,
+    /// The caller's number; shown masked.
+    pub number: Option<&'a PhoneNumber>,
+    /// The user's stable id.
+    pub user_id: Option<&'a str>,
+    /// The directory's name for the user, if it was asked. What was typed is not kept.
+    pub username: Option<&'a str>,
+}
+
+/// How far an act is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ActOutcome {
+    /// It is about to be done; if no other event follows, it may have been.
+    #[default]
+    Attempted,
+    /// It was done.
+    Done,
+    /// It was not, or not certainly.
+    Failed,
+}
+
+impl Act<'_> {
+    /// Writes the event, of what `by` does.
+    pub fn record(&self, by: &Operator) {
+        let number = self.number.map(ToString::to_string);
+        tracing::info!(
+            target: TARGET,
+            request_id = self.request_id,
+            operation = self.operation,
+            outcome = match self.outcome {
+                ActOutcome::Attempted => "attempted",
+                ActOutcome::Done => "done",
+                ActOutcome::Failed => "failed",
+            },
+            reason = Some(self.reason).filter(|reason| !reason.is_empty()),
+            tenant = self.tenant,
+            number = number.as_deref(),
+            user_id = self.user_id,
+            username = self.username,
+            os_user = by.name.as_deref(),
+            os_uid = by.uid,
+            login_uid = by.login_uid,
+            sudo_user = by.sudo_user.as_deref(),
+            "administration"
         );
     }
 }

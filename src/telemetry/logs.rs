@@ -54,7 +54,11 @@ impl AuditFile {
     }
 }
 
-fn append(path: &std::path::Path) -> io::Result<File> {
+/// Opens a file for appending; makes it if it is not there, for this user only.
+///
+/// # Errors
+/// The operating system's.
+pub(super) fn append(path: &std::path::Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
@@ -126,6 +130,39 @@ pub fn start(
         lines(format, file).with_filter(filter_fn(|metadata| metadata.target() == audit::TARGET))
     });
     Registry::default().with(own).with(main).with(audit).try_init()
+}
+
+/// Starts logging warnings and errors to standard error, for a command whose output is on standard
+/// output.
+///
+/// # Errors
+/// If logging was started before.
+pub fn start_for_command() -> Result<(), tracing_subscriber::util::TryInitError> {
+    let own = Targets::new().with_default(LevelFilter::OFF).with_target("dialpass", Level::WARN);
+    Registry::default().with(lines(Format::Human, io::stderr).with_filter(own)).try_init()
+}
+
+/// The line that `event` logs.
+pub(super) fn rendered(format: Format, event: impl FnOnce()) -> Vec<u8> {
+    let line = Line::default();
+    let writer = line.clone();
+    let layer = lines(format, move || writer.clone());
+    tracing::subscriber::with_default(Registry::default().with(layer), event);
+    std::mem::take(&mut line.0.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// A line kept in memory.
+#[derive(Clone, Default)]
+struct Line(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn lines<S, W>(format: Format, writer: W) -> Box<dyn Layer<S> + Send + Sync>

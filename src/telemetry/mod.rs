@@ -4,3 +4,5 @@
 pub mod audit;
 pub mod logs;
 pub mod metrics;
+pub mod operator;
+pub mod trail;

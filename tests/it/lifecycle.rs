@@ -1,6 +1,8 @@
 //! The real program from its start to its end: signals, what the service manager is told, and
 //! what operators see.
 
+mod draining;
+mod node_readiness;
 mod ops;
 mod reloading;
 mod service_manager;

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dialpass::domain::clock::Timestamp;
-use dialpass::store::postgres::{Encryption, PostgresServer, PostgresSettings, PostgresStore};
+use dialpass::store::postgres::{
+    Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
+};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use crate::postgres::{PASSWORD, Postgres, ROLE};
-use crate::store_contract::{START, SetClock, Store, store_contract};
+use crate::store_contract::{
+    Desk, START, SetClock, Store, administration_contract, store_contract,
+};
 
 store_contract!(fresh().await);
+administration_contract!(administered().await);
 
 /// Long enough for a slow disk that many tests share.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -62,10 +67,31 @@ fn settings(servers: &[&Postgres], database: &str) -> PostgresSettings {
 }
 
 async fn fresh() -> ((), Store) {
+    let ((), store, _) = administered().await;
+    ((), store)
+}
+
+/// A store and an administrator of it, as two processes would have it open.
+async fn administered() -> ((), Store, Desk) {
     let server = Postgres::shared();
     let database = server.database();
-    let store = PostgresStore::open(settings(&[server], &database), &Handle::current()).await;
+    let settings = settings(&[server], &database);
+    let store = PostgresStore::open(settings.clone(), &Handle::current()).await;
+    let store = Arc::new(store.expect("it opens"));
+    let desk = PostgresAdministration::open(settings).await.expect("it opens");
     let clock = DatabaseClock { server, database, shows: Mutex::new(None) };
     clock.set(START).await;
-    ((), Store::new(Arc::new(store.expect("it opens")), Arc::new(clock)))
+    let clock = Arc::new(clock);
+    ((), Store::new(store, Arc::clone(&clock) as _), Desk::new(Arc::new(desk), clock))
+}
+
+#[tokio::test]
+async fn an_administrator_makes_no_schema() {
+    let server = Postgres::shared();
+    let database = server.database();
+    let refused = PostgresAdministration::open(settings(&[server], &database)).await;
+    let said = refused.err().expect("an error").to_string();
+    assert!(said.contains("there is no store in the database"), "{said}");
+    let made = "SELECT count(*) FROM pg_namespace WHERE nspname = 'dialpass'";
+    assert_eq!(server.psql(&database, made), "0");
 }

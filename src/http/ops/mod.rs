@@ -1,6 +1,7 @@
 //! The operators' listener: health, readiness, metrics. Never on the public one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header;
 use actix_web::web::{self, ServiceConfig};
@@ -19,6 +20,8 @@ pub struct Ops {
     pub directories: ArcSwap<Vec<(String, Arc<dyn Directory>)>>,
     /// The store.
     pub store: Arc<dyn StoreHealth>,
+    /// Whether the gateway is stopping, and takes requests only until its clients went elsewhere.
+    pub stopping: AtomicBool,
     /// The metrics' text.
     pub metrics: PrometheusHandle,
 }
@@ -39,6 +42,7 @@ struct Dependency {
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
+    stopping: bool,
     dependencies: Vec<Dependency>,
 }
 
@@ -46,6 +50,7 @@ struct Readiness {
 pub fn routes(app: &mut ServiceConfig) {
     app.route("/healthz", web::get().to(health))
         .route("/readyz", web::get().to(ready))
+        .route("/readyz/node", web::get().to(node_ready))
         .route("/metrics", web::get().to(scrape));
 }
 
@@ -54,14 +59,26 @@ async fn health() -> impl Responder {
     "ok\n"
 }
 
-/// Each dependency: 200 if calls and logins of every tenant can be served, else 503. One of
-/// several directory servers being down is shown, and is no reason to be unready.
+/// Each dependency: 200 if calls and logins of every tenant can be served, and will be for a while;
+/// else, or when the gateway is stopping, 503. One of several directory servers being down is
+/// shown, and is no reason to be unready.
 async fn ready(ops: web::Data<Ops>) -> HttpResponse {
     let readiness = ops.readiness().await;
     let body = serde_json::to_string_pretty(&readiness).expect("texts always serialise");
     let mut answer =
         if readiness.ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     answer.insert_header((header::CONTENT_TYPE, "application/json")).body(body + "\n")
+}
+
+/// What a load balancer asks: 200 if this node may be given requests; 503 when it is stopping or
+/// has no store. A directory that is down is so for every node, and taking nodes away for it would
+/// take them from the other tenants.
+async fn node_ready(ops: web::Data<Ops>) -> HttpResponse {
+    let store = ops.store.ready().await;
+    if ops.stopping.load(Ordering::Relaxed) || store.is_err() {
+        return HttpResponse::ServiceUnavailable().body("not ready\n");
+    }
+    HttpResponse::Ok().body("ready\n")
 }
 
 async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
@@ -78,7 +95,10 @@ impl Ops {
     async fn readiness(&self) -> Readiness {
         let store = match self.store.ready().await {
             Ok(()) => (true, String::new()),
-            Err(error) => (false, error.to_string()),
+            Err(error) => {
+                let trouble = self.store.trouble();
+                (false, if trouble.is_empty() { error.to_string() } else { trouble })
+            }
         };
         let (mut ready, detail) = store;
         let tenant = String::new();
@@ -90,7 +110,8 @@ impl Ops {
             ready &= states.iter().any(|state| state.up && !state.is_aid);
             dependencies.extend(states.into_iter().map(|state| dependency(tenant.clone(), state)));
         }
-        Readiness { ready, dependencies }
+        let stopping = self.stopping.load(Ordering::Relaxed);
+        Readiness { ready: ready && !stopping, stopping, dependencies }
     }
 }
 

@@ -69,11 +69,8 @@ impl Probes {
 async fn probe(shared: &Shared, server: usize) -> Result<(), ConnectError> {
     let connector = &shared.connector;
     let session = connector.bare(server).await?;
-    schema::migrate(&session.client).await.map_err(|error| ConnectError {
-        server: connector.name(server).to_owned(),
-        reason: error.to_string(),
-        needs_operator: error.needs_operator(),
-    })?;
+    let migrated = schema::migrate(&session.client).await;
+    migrated.map_err(|error| connector.unfit(server, &error))?;
     let beat =
         session.client.batch_execute("UPDATE dialpass.pulse SET beat_at = dialpass.now_ms()");
     beat.await.map_err(|error| connector.error(server, &error))

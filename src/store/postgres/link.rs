@@ -38,6 +38,14 @@ impl Link {
         (state.phase == Phase::Up).then_some(Epoch(state.epoch))
     }
 
+    /// Why it is down; empty if it is up.
+    pub(super) fn trouble(&self) -> String {
+        match &self.0.borrow().phase {
+            Phase::Up => String::new(),
+            Phase::Down { reason, .. } => reason.clone(),
+        }
+    }
+
     /// Waits until it goes down; returns at once if it is.
     pub(super) async fn down(&self) {
         // The sender lives as long as this.

@@ -10,6 +10,7 @@
 //! not answer is left alone until a probe has written to one of its servers, see [`keeper`]: so
 //! requests are refused at once instead of piling up, and a standby that was promoted is found.
 
+mod administration;
 mod keeper;
 mod link;
 mod pool;
@@ -30,6 +31,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::administration::PostgresAdministration;
 pub use self::schema::Schema;
 pub use self::session::ConnectError;
 pub use self::settings::{Encryption, PostgresServer, PostgresSettings};
@@ -127,11 +129,8 @@ impl PostgresStore {
         for server in 0..connector.servers() {
             let migrated = match connector.bare(server).await {
                 Ok(session) => {
-                    schema::migrate(&session.client).await.map_err(|error| ConnectError {
-                        server: connector.name(server).to_owned(),
-                        reason: error.to_string(),
-                        needs_operator: error.needs_operator(),
-                    })
+                    let migrated = schema::migrate(&session.client).await;
+                    migrated.map_err(|error| connector.unfit(server, &error))
                 }
                 Err(error) => Err(error),
             };
@@ -153,15 +152,7 @@ impl PostgresStore {
     where
         T: Clone + Send + Sync + 'static,
     {
-        let decide = move |account: Option<Account>, _, now| {
-            let Some(mut account) = account else {
-                return Decision { answer: none.clone(), account: None, calls: None, tells: false };
-            };
-            let Decided { answer, changed } = decide(&mut account, now);
-            Decision { answer, account: changed.then_some(account), calls: None, tells: false }
-        };
-        let step = Step { subject: subject.clone(), caller: None, decide: Box::new(decide) };
-        self.shared.run(step).await
+        self.shared.run(Step::on_account(subject, none, decide)).await
     }
 }
 
@@ -366,5 +357,9 @@ impl StoreHealth for PostgresStore {
             step::beat(&mut session, &fate).await.map_err(|_| StoreError::Unavailable)
         };
         self.shared.in_time(beat).await
+    }
+
+    fn trouble(&self) -> String {
+        self.shared.link.trouble()
     }
 }

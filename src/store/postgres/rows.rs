@@ -94,7 +94,7 @@ pub(super) enum RowError {
 }
 
 /// The first eight columns of a subject's row; `None` if it holds no grant.
-fn stored_grant(row: &Row) -> Result<Option<StoredGrant>, RowError> {
+pub(super) fn stored_grant(row: &Row) -> Result<Option<StoredGrant>, RowError> {
     let Some(nonce) = row.try_get::<_, Option<&[u8]>>(0)? else { return Ok(None) };
     let small = |column| -> Result<u32, RowError> {
         u32::try_from(row.try_get::<_, i32>(column)?)

@@ -45,6 +45,13 @@ pub(super) enum SchemaError {
          ({reason}): run `dialpass migrate` once as the database's owner"
     )]
     Forbidden { from: i32, known: i32, reason: String },
+    #[error("there is no store in the database: the gateway makes it when it first starts")]
+    Missing,
+    #[error(
+        "the database has schema version {version} and this release needs {known}: run `dialpass \
+         migrate` or start the gateway's new release first"
+    )]
+    Older { version: i32, known: i32 },
     #[error("the schema dialpass is there and not dialpass's own: name another database")]
     NotOurs,
     #[error("{}", told(.0))]
@@ -55,7 +62,11 @@ impl SchemaError {
     /// Whether it stays until somebody changes something.
     pub(super) fn needs_operator(&self) -> bool {
         match self {
-            Self::LeftBehind { .. } | Self::Forbidden { .. } | Self::NotOurs => true,
+            Self::LeftBehind { .. }
+            | Self::Forbidden { .. }
+            | Self::Missing
+            | Self::Older { .. }
+            | Self::NotOurs => true,
             Self::Database(error) => error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE),
         }
     }
@@ -84,6 +95,16 @@ pub(super) async fn migrate(client: &Client) -> Result<Schema, SchemaError> {
         }
         other => other,
     })
+}
+
+/// Whether this release can work with the schema as it is.
+pub(super) async fn look(client: &Client) -> Result<(), SchemaError> {
+    let found = find(client).await?;
+    match found.version {
+        0 => Err(SchemaError::Missing),
+        version if version < known() => Err(SchemaError::Older { version, known: known() }),
+        _ => check(found).map(|_| ()),
+    }
 }
 
 async fn apply(client: &Client) -> Result<Schema, SchemaError> {

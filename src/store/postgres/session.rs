@@ -15,6 +15,7 @@ use tokio_postgres::{Client, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::rows::Statements;
+use super::schema::SchemaError;
 use super::settings::{PostgresServer, PostgresSettings};
 
 /// Why there is no session with a server.
@@ -136,6 +137,15 @@ impl Connector {
             server: self.name(server).to_owned(),
             reason: told(error),
             needs_operator: error.code().is_some_and(needs_operator),
+        }
+    }
+
+    /// What it means that this server's schema cannot be used.
+    pub(super) fn unfit(&self, server: usize, error: &SchemaError) -> ConnectError {
+        ConnectError {
+            server: self.name(server).to_owned(),
+            reason: error.to_string(),
+            needs_operator: error.needs_operator(),
         }
     }
 

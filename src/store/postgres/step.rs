@@ -17,7 +17,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
-use crate::store::account::Account;
+use crate::store::account::{Account, Decided};
 
 /// A step: whom it is about, and what it decides.
 pub(super) struct Step<T> {
@@ -27,6 +27,24 @@ pub(super) struct Step<T> {
     /// Decides on the account, if there is one, and the number's calls. It may be asked again.
     pub(super) decide:
         Box<dyn Fn(Option<Account>, EventLog, Timestamp) -> Decision<T> + Send + Sync>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Step<T> {
+    /// A step on the subject's account alone; `none` is the answer where it has none.
+    pub(super) fn on_account(
+        subject: &Subject,
+        none: T,
+        decide: impl Fn(&mut Account, Timestamp) -> Decided<T> + Send + Sync + 'static,
+    ) -> Self {
+        let decide = move |account: Option<Account>, _, now| {
+            let Some(mut account) = account else {
+                return Decision { answer: none.clone(), account: None, calls: None, tells: false };
+            };
+            let Decided { answer, changed } = decide(&mut account, now);
+            Decision { answer, account: changed.then_some(account), calls: None, tells: false }
+        };
+        Self { subject: subject.clone(), caller: None, decide: Box::new(decide) }
+    }
 }
 
 /// What a step decided.

@@ -75,6 +75,29 @@ pub enum OpenError {
         /// The newest schema version this release knows.
         known: usize,
     },
+    /// There is no file, and whoever opens it may not make one.
+    #[error(
+        "there is no store at {}: the gateway makes it when it first starts",
+        .path.display()
+    )]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// An older release of dialpass has used the file, and whoever opens it may not change that.
+    #[error(
+        "the store's file {} has schema version {found} and this release needs {known}: start \
+         the gateway's new release first",
+        .path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The file's schema version.
+        found: i64,
+        /// The schema version this release needs.
+        known: usize,
+    },
     /// The system lets no thread be started.
     #[error("the store cannot start its threads: {0}")]
     Threads(io::Error),
@@ -126,6 +149,35 @@ pub(super) fn open_writer(path: &Path, busy: Duration) -> Result<Connection, Ope
     connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
     migrate(&mut connection, path)?;
     Ok(connection)
+}
+
+/// Opens a connection to a database that a gateway uses, perhaps at this moment: makes and migrates
+/// nothing.
+pub(super) fn open_existing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
+    let not_writable =
+        |reason: &str| OpenError::NotWritable { path: path.to_owned(), reason: reason.to_owned() };
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(OpenError::Missing { path: path.to_owned() });
+        }
+        Err(error) => return Err(not_writable(&error.to_string())),
+        Ok(_) => {}
+    }
+    let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
+    let connection = open(path, busy, 4 * 1024).map_err(sqlite)?;
+    let found: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
+    // SQLite opens a file that may not be written all the same.
+    if connection.is_readonly("main").map_err(sqlite)? {
+        return Err(not_writable("it is read-only"));
+    }
+    let (path, known) = (path.to_owned(), MIGRATIONS.len());
+    match usize::try_from(found) {
+        Ok(0) => Err(OpenError::NotOurs { path, reason: "it has no schema version".to_owned() }),
+        Ok(version) if version == known => Ok(connection),
+        Ok(found) if found > known => Err(OpenError::Newer { path, found, known }),
+        Ok(_) | Err(_) => Err(OpenError::Older { path, found, known }),
+    }
 }
 
 /// Opens a connection beside the writer's, with a page cache of `cache_kib`.

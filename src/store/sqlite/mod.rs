@@ -8,8 +8,10 @@
 //! - The writer commits concurrent requests in groups and answers after the disk has them; it
 //!   also opens the file again when it has to.
 //! - The readers answer [`Grants::live`] from connections of their own.
-//! - Beside them, one thread copies the log back into the file, and one deletes idle rows.
+//! - Administrators' commands, in processes of their own, come in by [`SqliteAdministration`].
+//! - Beside the writer, one thread copies the log back into the file, and one deletes idle rows.
 
+mod administration;
 mod checkpoint;
 mod connection;
 mod link;
@@ -28,6 +30,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
+pub use administration::SqliteAdministration;
 pub use connection::OpenError;
 
 use self::link::{Beside, Link};

@@ -5,7 +5,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::clock::Timestamp;
-use crate::domain::grant::{Grant, Subject};
+use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::otp::KeyId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
@@ -63,6 +63,28 @@ pub(super) fn find_account(
         })
     };
     connection.prepare_cached(SQL)?.query_row(key, read).optional()
+}
+
+/// The `rows` accounts after the subject `after`, in order, each with its grant if it has one.
+pub(super) fn grants_after(
+    connection: &Connection,
+    tenant: &TenantId,
+    purpose: Purpose,
+    after: &str,
+    rows: u32,
+) -> rusqlite::Result<Vec<(Subject, Option<StoredGrant>)>> {
+    const SQL: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+        wrong_codes_left, subject FROM subjects \
+        WHERE tenant = ?1 AND purpose = ?2 AND subject > ?3 ORDER BY subject LIMIT ?4";
+    let mut statement = connection.prepare_cached(SQL)?;
+    let found = statement.query_map(
+        params![tenant.as_str(), purpose.as_str(), after, rows],
+        |row: &Row<'_>| {
+            let subject = Subject { tenant: tenant.clone(), purpose, id: row.get(8)? };
+            Ok((subject, stored_grant(row)?))
+        },
+    )?;
+    found.collect()
 }
 
 /// Writes an account that [`find_account`] found.
@@ -145,6 +167,18 @@ pub(super) fn write_calls(
     let row = params![tenant.as_str(), number.key(), encode(calls), idle_from];
     connection.prepare_cached(SQL)?.execute(row)?;
     Ok(())
+}
+
+/// Deletes the calls counted against a number; says whether there were any.
+pub(super) fn delete_calls(
+    connection: &Connection,
+    tenant: &TenantId,
+    number: &PhoneNumber,
+) -> rusqlite::Result<bool> {
+    const SQL: &str = "DELETE FROM callers WHERE tenant = ?1 AND number = ?2";
+    let deleted =
+        connection.prepare_cached(SQL)?.execute(params![tenant.as_str(), number.key()])?;
+    Ok(deleted > 0)
 }
 
 fn event_log(row: &Row<'_>, column: usize) -> rusqlite::Result<EventLog> {

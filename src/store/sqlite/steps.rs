@@ -65,6 +65,20 @@ pub(super) fn wrong_code(
     on_account(connection, &attempt.subject, |account| account.wrong_code(attempt, now)).map(|_| ())
 }
 
+/// [`Administration::revoke`](crate::store::Administration::revoke).
+pub(super) fn revoke(
+    connection: &Connection,
+    subject: &Subject,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    Ok(on_account(connection, subject, |account| account.revoke(now))?.unwrap_or(false))
+}
+
+/// [`Administration::clear_counts`](crate::store::Administration::clear_counts).
+pub(super) fn clear_counts(connection: &Connection, subject: &Subject) -> rusqlite::Result<bool> {
+    Ok(on_account(connection, subject, Account::clear_counts)?.unwrap_or(false))
+}
+
 /// Runs a step on an account that is there; `None` if there is none.
 fn on_account<T>(
     connection: &Connection,

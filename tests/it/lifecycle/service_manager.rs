@@ -56,6 +56,28 @@ fn the_service_manager_is_told_of_the_start_the_watchdog_each_reload_and_the_sto
 }
 
 #[test]
+fn a_stop_is_told_at_once_with_the_time_that_the_drain_and_what_is_in_flight_may_take() {
+    let slapd = Slapd::builder().without_log().start();
+    let folder = Arc::new(folder());
+    let path = folder.path().join("notify.sock");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let patient = "drain = \"4m\"\nshutdown_timeout = \"5m\"";
+    let config = format!("{}{tenant}{}", sections(patient), clients());
+    let environment = [("NOTIFY_SOCKET", path.to_str().unwrap())];
+    let mut gateway = Gateway::start_with(folder, &config, &environment);
+    wait_for(&socket, "READY=1");
+    gateway.signal("TERM");
+    let (message, _) = wait_for(&socket, "STOPPING=1");
+    let asked = message.lines().find_map(|line| line.strip_prefix("EXTEND_TIMEOUT_USEC="));
+    let asked = Duration::from_micros(asked.expect("a time").parse().unwrap());
+    assert!((Duration::from_mins(9)..Duration::from_mins(10)).contains(&asked), "{asked:?}");
+    std::net::TcpStream::connect(gateway.address()).expect("connections are still taken");
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
+#[test]
 fn without_a_watchdog_none_is_fed() {
     let slapd = Slapd::builder().without_log().start();
     let folder = Arc::new(folder());

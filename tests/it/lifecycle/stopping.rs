@@ -27,7 +27,7 @@ async fn finishes_a_login_on(signal: &str) {
         slapd.cont();
     };
     let (login, ()) = tokio::join!(gateway.login("anna", "anna-secret", &code), finish);
-    assert_eq!(login.status, 200, "{}", gateway.log());
+    assert_eq!((login.status, login.header("connection")), (200, "close"), "{}", gateway.log());
     assert_eq!(gateway.wait().code(), Some(0));
     gateway.wait_for_line("\"stopped\"");
 

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialpass::domain::clock::Timestamp;
-use dialpass::store::sqlite::{OpenError, SqliteStore};
+use dialpass::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::store_contract::{Hands, START, Store, store_contract};
+use crate::store_contract::{Desk, Hands, START, Store, administration_contract, store_contract};
 
 store_contract!(fresh());
+administration_contract!(administered());
 
 /// Long enough for a slow disk that many tests share.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -41,6 +42,16 @@ fn fresh() -> (TempDir, Store) {
     let (folder, path) = folder();
     let store = open(&path);
     (folder, store)
+}
+
+/// A store and an administrator of it, as two processes would have it open.
+fn administered() -> (TempDir, Store, Desk) {
+    let (folder, path) = folder();
+    let hands = Hands::at(START);
+    let store = SqliteStore::open(&path, TIMEOUT, Arc::clone(&hands) as _).expect("it opens");
+    let desk = SqliteAdministration::open(&path, TIMEOUT, Arc::clone(&hands) as _);
+    let desk = Desk::new(Arc::new(desk.expect("it opens")), Arc::clone(&hands) as _);
+    (folder, Store::new(Arc::new(store), hands), desk)
 }
 
 /// Another program's connection to the file.

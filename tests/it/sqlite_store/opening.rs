@@ -99,3 +99,31 @@ async fn a_closed_store_leaves_everything_in_the_one_file() {
         assert!(!path.with_file_name("store.db-wal").exists(), "a copy of the file is whole");
     }
 }
+
+#[test]
+fn an_administrator_makes_and_migrates_nothing() {
+    let (_folder, path) = folder();
+    let open_desk = || SqliteAdministration::open(&path, TIMEOUT, Hands::at(START) as _).err();
+    let error = open_desk().expect("an error");
+    assert!(matches!(&error, OpenError::Missing { path: missing } if *missing == path), "{error}");
+    assert!(!path.exists());
+
+    drop(open(&path));
+    for (version, wrong) in [(0, "0"), (2, "newer"), (-1, "older")] {
+        intruder(&path).pragma_update(None, "user_version", version).expect("it is set");
+        let error = open_desk().expect("an error");
+        let named = match error {
+            OpenError::NotOurs { .. } => "0",
+            OpenError::Newer { .. } => "newer",
+            OpenError::Older { .. } => "older",
+            _ => "something else",
+        };
+        assert_eq!(named, wrong, "{error}");
+    }
+    intruder(&path).pragma_update(None, "user_version", 1).expect("it is set");
+    assert!(open_desk().is_none());
+
+    fs::write(&path, "not a database, and long enough to be told from one ".repeat(50))
+        .expect("it is written");
+    assert!(matches!(open_desk().expect("an error"), OpenError::NotOurs { .. }));
+}

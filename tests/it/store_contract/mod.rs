@@ -1,6 +1,7 @@
 //! What every store must hold to, whatever its technology, as tests over the ports. An adapter's
 //! own test file opens a store and names it in [`store_contract!`].
 
+mod administering;
 mod issuing;
 mod trying;
 
@@ -20,11 +21,12 @@ use dialpass::domain::policy::{Limits, Quota};
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::tenant::TenantId;
 use dialpass::store::{
-    CodeTry, Grants, Issue, IssueRequest, LiveGrant, NewGrant, Redemption, Reservation,
-    ReserveRequest, StoreError, StoreHealth, Tries,
+    Administration, CodeTry, Grants, Issue, IssueRequest, LiveGrant, NewGrant, Redemption,
+    Reservation, ReserveRequest, StoreError, StoreHealth, Tries,
 };
 use tokio::task::JoinSet;
 
+pub use administering::*;
 pub use issuing::*;
 pub use trying::*;
 
@@ -68,6 +70,26 @@ impl SetClock for Hands {
 pub struct Store {
     ports: Arc<dyn Ports>,
     clock: Arc<dyn SetClock>,
+}
+
+/// An administrator of a [`Store`].
+#[derive(Clone)]
+pub struct Desk {
+    port: Arc<dyn Administration>,
+    clock: Arc<dyn SetClock>,
+}
+
+impl Desk {
+    /// An administrator of a store that goes by `clock`.
+    pub fn new(port: Arc<dyn Administration>, clock: Arc<dyn SetClock>) -> Self {
+        Self { port, clock }
+    }
+
+    /// The port, whose steps run at `now`.
+    pub async fn at(&self, now: Timestamp) -> &dyn Administration {
+        self.clock.set(now).await;
+        &*self.port
+    }
 }
 
 /// A request, and when it is to be made.
@@ -184,6 +206,34 @@ macro_rules! store_contract {
     };
 }
 
+/// Makes a test of every rule of [`Administration`]. `$open` gives something to keep, an empty
+/// [`Store`] and its [`Desk`].
+macro_rules! administration_contract {
+    ($open:expr) => {
+        $crate::store_contract::administration_contract! { $open;
+            live_codes_are_listed_in_order_and_page_by_page
+            only_a_tenants_live_codes_are_listed
+            an_account_shows_its_code_and_its_counts
+            a_revoked_code_redeems_nothing_and_is_not_told_again
+            a_revoked_code_gives_no_quota_back
+            revoking_what_is_not_live_does_nothing
+            a_code_is_redeemed_or_revoked_and_never_both
+            cleared_counts_free_a_user_and_leave_the_code
+            cleared_calls_free_a_number_and_no_other
+        }
+    };
+    ($open:expr; $($rule:ident)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let (_keep, store, desk) = $open;
+                $crate::store_contract::$rule(store, desk).await;
+            }
+        )+
+    };
+}
+
+pub(crate) use administration_contract;
 pub(crate) use store_contract;
 
 /// A whole second, when the tests begin.

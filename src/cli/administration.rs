@@ -1,0 +1,278 @@
+//! `codes` and `counts`: what administrators look up and change in the store while the gateway
+//! runs. Each command is in the audit trail before it is done, and again when it was.
+
+mod codes;
+mod counts;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+pub(super) use self::codes::{Codes, run as codes};
+pub(super) use self::counts::{Counts, run as counts};
+use super::{Ended, chosen, source};
+use crate::app::{self, Source};
+use crate::config::{Config, TenantConfig};
+use crate::domain::caller_id::NoNumber;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::reason::Reason;
+use crate::service::KnownUser;
+use crate::service::administration::{TenantDesk, find_user};
+use crate::store::StoreError;
+use crate::telemetry::audit::{Act, ActOutcome};
+use crate::telemetry::logs;
+use crate::telemetry::trail::Trail;
+
+/// Longest wait for the directory.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is said of all these commands.
+pub(super) const AUDITED: &str = "\
+Run as the user that the gateway runs as, or as root where that is a systemd DynamicUser.
+Each command is in the audit trail with who ran it, in audit.file or on standard error; what
+cannot be written there is not done.
+
+Exit status: 0 done, also if there was nothing to do; 1 failed: no such user, the store or the
+directory cannot be asked; 2 wrong arguments; 78 the configuration cannot be used.";
+
+/// Where the gateway's configuration is, and whose codes and counts are meant.
+#[derive(Args)]
+struct Place {
+    /// The gateway's configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The tenant; needed where there are several.
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+}
+
+/// Whom a command is about, as the administrator says it.
+enum Named {
+    Everybody,
+    User(String),
+    UserId(String),
+    Number(String),
+}
+
+impl Named {
+    /// From the options, of which no two are given.
+    fn new(user: Option<String>, user_id: Option<String>, number: Option<String>) -> Self {
+        let user = user.map(Self::User).or(user_id.map(Self::UserId));
+        user.or(number.map(Self::Number)).unwrap_or(Self::Everybody)
+    }
+}
+
+/// Whom a command is about, once that is known.
+enum Target {
+    Everybody,
+    /// By a stable id.
+    UserId(String),
+    /// By the directory.
+    User(KnownUser),
+    Number {
+        typed: String,
+        number: PhoneNumber,
+    },
+}
+
+impl Target {
+    /// The user's stable id; empty if it is not about one user.
+    fn user_id(&self) -> &str {
+        match self {
+            Self::UserId(id) => id,
+            Self::User(user) => &user.id,
+            Self::Everybody | Self::Number { .. } => "",
+        }
+    }
+
+    /// The user's name, if the directory was asked.
+    fn username(&self) -> Option<&str> {
+        match self {
+            Self::User(user) => Some(&user.username),
+            Self::Everybody | Self::UserId(_) | Self::Number { .. } => None,
+        }
+    }
+
+    /// For the terminal.
+    fn shown(&self) -> String {
+        match self {
+            Self::Everybody => "everybody".to_owned(),
+            Self::UserId(id) => id.clone(),
+            Self::User(user) => format!("{} ({})", user.username, user.id),
+            Self::Number { typed, number } => format!("{typed} ({})", number.key()),
+        }
+    }
+}
+
+/// Why a command was not done.
+struct Failure {
+    reason: Reason,
+    said: String,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let said = match error {
+            StoreError::Unavailable => "the store could not be asked; nothing was done",
+            StoreError::OutcomeUnknown => {
+                "the store's answer did not come: whether it was done is not known, so look"
+            }
+        };
+        Self { reason: error.into(), said: said.to_owned() }
+    }
+}
+
+/// Has `work` done on what `named` means, between two events of the audit trail. It says what was
+/// done, as the trail names it.
+async fn audited<F>(operation: &'static str, place: Place, named: Named, work: F) -> Ended
+where
+    F: AsyncFnOnce(&TenantDesk, &Target) -> Result<&'static str, Failure>,
+{
+    // Whoever logs already sees the same.
+    let _ = logs::start_for_command();
+    let source = source(place.config);
+    let config = source.load()?;
+    let tenant = chosen(&config, place.tenant.as_deref(), &source.path)?;
+    let mut journal = Journal::open(operation, &config, tenant)?;
+
+    let target = match target(&source, tenant, named).await {
+        Ok(target) => target,
+        Err(failure) => return journal.failed(&Target::Everybody, &failure),
+    };
+    journal.write(&target, ActOutcome::Attempted, "").context("nothing was done")?;
+    let store = match app::administration(&source, &config).await {
+        Ok(store) => store,
+        Err(error) => {
+            let said = format!("{error:#}");
+            return journal.failed(&target, &Failure { reason: Reason::StoreUnavailable, said });
+        }
+    };
+    let desk = TenantDesk { tenant: tenant.id.clone(), store, limits: tenant.limits };
+    match work(&desk, &target).await {
+        Ok(done) => {
+            journal
+                .write(&target, ActOutcome::Done, done)
+                .context("it was done, but its end is not in the audit trail")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(failure) => journal.failed(&target, &failure),
+    }
+}
+
+/// One command's part of the audit trail.
+struct Journal {
+    trail: Trail,
+    request_id: String,
+    operation: &'static str,
+    tenant: String,
+}
+
+impl Journal {
+    fn open(
+        operation: &'static str,
+        config: &Config,
+        tenant: &TenantConfig,
+    ) -> anyhow::Result<Self> {
+        let file = config.audit.file.as_deref();
+        let trail = Trail::open(file, app::log_format(config)).with_context(|| {
+            let file = file.map(|file| file.display().to_string()).unwrap_or_default();
+            format!("nothing was done: audit.file {file} cannot be opened")
+        })?;
+        let request_id = uuid::Uuid::new_v4().simple().to_string();
+        Ok(Self { trail, request_id, operation, tenant: tenant.id.to_string() })
+    }
+
+    fn write(&mut self, target: &Target, outcome: ActOutcome, reason: &str) -> anyhow::Result<()> {
+        let number = match target {
+            Target::Number { number, .. } => Some(number),
+            Target::Everybody | Target::UserId(_) | Target::User(_) => None,
+        };
+        let act = Act {
+            request_id: &self.request_id,
+            operation: self.operation,
+            outcome,
+            reason,
+            tenant: &self.tenant,
+            number,
+            user_id: Some(target.user_id()).filter(|id| !id.is_empty()),
+            username: target.username(),
+        };
+        self.trail.write(&act).context("the audit trail cannot be written")
+    }
+
+    /// Tells the audit trail and the administrator.
+    fn failed(&mut self, target: &Target, failure: &Failure) -> Ended {
+        eprintln!("dialpass: {}", plain(&failure.said));
+        self.write(target, ActOutcome::Failed, failure.reason.as_str())?;
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+/// Whom `named` means: a name by the directory, a number as a caller ID is read.
+async fn target(source: &Source, tenant: &TenantConfig, named: Named) -> Result<Target, Failure> {
+    match named {
+        Named::Everybody => Ok(Target::Everybody),
+        Named::UserId(id) => Ok(Target::UserId(id)),
+        Named::Number(typed) => match tenant.caller_ids.read(&typed) {
+            Ok(number) => Ok(Target::Number { typed, number }),
+            Err(NoNumber::Withheld) => Err(Failure {
+                said: format!("{typed} is how a caller without a number looks"),
+                reason: Reason::NumberWithheld,
+            }),
+            Err(NoNumber::Unparseable) => Err(Failure {
+                said: format!("{typed} is no number, as this tenant reads caller IDs"),
+                reason: Reason::NumberUnparseable,
+            }),
+        },
+        Named::User(name) => {
+            let directory = app::directory_of_names(source, tenant, &Handle::current());
+            let directory = directory.map_err(|error| Failure {
+                said: error.to_string(),
+                reason: Reason::DirectoryUnavailable,
+            })?;
+            let found = find_user(&*directory, &name, Instant::now() + PATIENCE).await;
+            found.map(Target::User).map_err(|reason| Failure {
+                said: match reason {
+                    Reason::UserUnknown => format!(
+                        "nobody in the directory has the name {name}; by --user-id, somebody \
+                         whom it no longer has can be named"
+                    ),
+                    Reason::UserAmbiguous => {
+                        format!("more than one in the directory has the name {name}")
+                    }
+                    Reason::NameMalformed => "what --user says is no user name".to_owned(),
+                    _ => "the directory could not be asked; --user-id needs none".to_owned(),
+                },
+                reason,
+            })
+        }
+    }
+}
+
+/// The text without what would move a terminal's cursor, whatever a directory or a store holds.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Prints a line; says whether anybody still reads (`| head`).
+fn print(line: &str) -> bool {
+    writeln!(std::io::stdout(), "{}", plain(line.trim_end())).is_ok()
+}
+
+/// Prints an object as one line of JSON; says whether anybody still reads.
+fn print_json(object: &impl serde::Serialize) -> bool {
+    let line = serde_json::to_string(object).expect("texts and numbers always serialise");
+    writeln!(std::io::stdout(), "{line}").is_ok()
+}
+
+/// A duration for people, in whole seconds, rounded up.
+fn shown(duration: Duration) -> String {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}

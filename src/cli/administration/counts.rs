@@ -1,0 +1,180 @@
+//! `counts show` and `counts clear`: what counts against a user's or a number's limits.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Failure, Named, Place, Target, audited, print, print_json, shown};
+use crate::cli::Ended;
+use crate::service::administration::{Count, TenantDesk, UserCounts};
+
+/// What `counts` is given.
+#[derive(Subcommand)]
+pub(in crate::cli) enum Counts {
+    /// Show a user's codes, wrong passwords and wrong codes against the tenant's limits, or a
+    /// number's calls; and when each count frees.
+    Show(Show),
+    /// Forget a user's codes issued and failures, or a number's calls, so that new ones fit.
+    ///
+    /// A live code stays (`codes revoke`), and so does what a directory has counted itself. Exit
+    /// status 0 also if nothing was counted.
+    Clear(Clear),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Show {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    whose: Whose,
+    /// Print one object, with the counts by name; durations in seconds.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Clear {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Whose {
+    /// The user with this name, looked up in the directory as at a login.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The user with this stable id, whom the directory need not have.
+    #[arg(long, value_name = "ID")]
+    user_id: Option<String>,
+    /// The caller with this number, in any form that a phone system would send.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    number: Option<String>,
+}
+
+impl From<Whose> for Named {
+    fn from(Whose { user, user_id, number }: Whose) -> Self {
+        Self::new(user, user_id, number)
+    }
+}
+
+/// Runs the command.
+pub(in crate::cli) async fn run(command: Counts) -> Ended {
+    match command {
+        Counts::Show(Show { place, whose, json }) => {
+            let show = async |desk: &TenantDesk, target: &Target| show(desk, target, json).await;
+            audited("counts show", place, whose.into(), show).await
+        }
+        Counts::Clear(Clear { place, whose }) => {
+            audited("counts clear", place, whose.into(), clear).await
+        }
+    }
+}
+
+async fn show(desk: &TenantDesk, target: &Target, json: bool) -> Result<&'static str, Failure> {
+    let mut object = Object::of(target);
+    let rows = if let Target::Number { number, .. } = target {
+        vec![("calls", desk.calls(number).await?)]
+    } else {
+        let UserCounts { codes_issued, wrong_passwords, wrong_codes } =
+            desk.user_counts(target.user_id()).await?;
+        vec![
+            ("codes_issued", codes_issued),
+            ("wrong_passwords", wrong_passwords),
+            ("wrong_codes", wrong_codes),
+        ]
+    };
+    if json {
+        object.counts = rows.iter().map(|(name, count)| (*name, CountObject::of(count))).collect();
+        print_json(&object);
+    } else {
+        print(&target.shown());
+        for (name, count) in rows {
+            print(&format!("  {:<16}{}", name.replace('_', " "), line(&count)));
+        }
+    }
+    Ok("shown")
+}
+
+async fn clear(desk: &TenantDesk, target: &Target) -> Result<&'static str, Failure> {
+    let cleared = match target {
+        Target::Number { number, .. } => desk.clear_number(number).await?,
+        Target::Everybody | Target::User(_) | Target::UserId(_) => {
+            desk.clear_user(target.user_id()).await?
+        }
+    };
+    let (said, done) = if cleared {
+        ("the counts are cleared", "cleared")
+    } else {
+        ("nothing was counted", "nothing_counted")
+    };
+    print(&format!("{}: {said}", target.shown()));
+    Ok(done)
+}
+
+/// A count for people.
+fn line(count: &Count) -> String {
+    let limit = format!("{} in {}", count.quota.burst, shown(count.quota.per));
+    let frees = match (count.one_frees_in, count.all_free_in) {
+        (Some(one), Some(all)) if count.counted > 1 => {
+            format!("; one frees in {}, all in {}", shown(one), shown(all))
+        }
+        (Some(one), _) => format!("; it frees in {}", shown(one)),
+        (None, _) => String::new(),
+    };
+    let spent = if count.is_spent() { "; no more fits" } else { "" };
+    format!("{} of {limit}{spent}{frees}", count.counted)
+}
+
+/// Counts for programs.
+#[derive(Serialize)]
+struct Object<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<&'a str>,
+    #[serde(flatten)]
+    counts: std::collections::BTreeMap<&'static str, CountObject>,
+}
+
+impl<'a> Object<'a> {
+    fn of(target: &'a Target) -> Self {
+        let number = match target {
+            Target::Number { typed, .. } => Some(typed.as_str()),
+            Target::Everybody | Target::User(_) | Target::UserId(_) => None,
+        };
+        Self {
+            user_id: Some(target.user_id()).filter(|id| !id.is_empty()),
+            username: target.username(),
+            number,
+            counts: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+/// One count for programs.
+#[derive(Serialize)]
+struct CountObject {
+    counted: u32,
+    limit: u32,
+    per: u64,
+    spent: bool,
+    one_frees_in: Option<u64>,
+    all_free_in: Option<u64>,
+}
+
+impl CountObject {
+    fn of(count: &Count) -> Self {
+        Self {
+            counted: count.counted,
+            limit: count.quota.burst,
+            per: count.quota.per.as_secs(),
+            spent: count.is_spent(),
+            one_frees_in: count.one_frees_in.map(|wait| wait.as_secs()),
+            all_free_in: count.all_free_in.map(|wait| wait.as_secs()),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! An administrator's look into the database, and changes to it, beside the nodes that use it: one
+//! session, for one command.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{error::Elapsed, timeout};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
+
+use super::rows::{self, RowError};
+use super::session::{Connector, Ready, told};
+use super::settings::PostgresSettings;
+use super::step::{self, Failure, Fate, Step};
+use super::{OpenError, schema};
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::{Purpose, Subject};
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::EventLog;
+use crate::domain::tenant::TenantId;
+use crate::store::account::Account;
+use crate::store::{Administration, AsOf, LiveCodes, StoreError};
+
+/// The first eight columns are those of a grant, see [`rows::stored_grant`].
+const LIST: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+    wrong_codes_left, subject FROM dialpass.subjects \
+    WHERE tenant = $1 AND purpose = $2 AND subject > $3 ORDER BY subject LIMIT $4";
+
+const ACCOUNT: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+    wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
+    FROM dialpass.subjects WHERE tenant = $1 AND purpose = $2 AND subject = $3";
+
+const CALLS: &str = "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
+
+const CLEAR_CALLS: &str = "DELETE FROM dialpass.callers WHERE tenant = $1 AND number = $2";
+
+/// The store's database as an administrator sees it.
+pub struct PostgresAdministration {
+    session: Mutex<Ready>,
+    timeout: Duration,
+}
+
+impl PostgresAdministration {
+    /// Connects to the server that takes writes, whose schema a gateway has made.
+    ///
+    /// # Errors
+    /// What the servers say if there is none that it can be done on.
+    pub async fn open(settings: PostgresSettings) -> Result<Self, OpenError> {
+        let timeout = settings.timeout;
+        let connector = Connector::new(settings);
+        let mut errors = Vec::new();
+        for server in 0..connector.servers() {
+            let fit = match connector.bare(server).await {
+                Ok(session) => {
+                    let fit = schema::look(&session.client).await;
+                    fit.map_err(|error| connector.unfit(server, &error))
+                }
+                Err(error) => Err(error),
+            };
+            match fit {
+                Ok(()) => {
+                    connector.prefer(server);
+                    let session = Mutex::new(connector.connect().await.map_err(OpenError)?);
+                    return Ok(Self { session, timeout });
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        Err(OpenError(errors))
+    }
+
+    /// The session, if nothing on it was left unended.
+    async fn session(&self) -> Result<MutexGuard<'_, Ready>, StoreError> {
+        let session = self.session.lock().await;
+        if session.session.settled { Ok(session) } else { Err(StoreError::Unavailable) }
+    }
+
+    /// The rows of a query, and the time just before it.
+    async fn rows(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<AsOf<Vec<Row>>, StoreError> {
+        let session = self.session().await?;
+        let (client, statements) = (&session.session.client, &session.statements);
+        let both = join(client.query_one(&statements.now, &[]), client.query(sql, parameters));
+        let Ok((now, held)) = timeout(self.timeout, both).await else {
+            return Err(not_read(&format!("no answer within {:?}", self.timeout)));
+        };
+        let now = now.and_then(|row| row.try_get(0)).map_err(|error| not_read(&told(&error)))?;
+        let held = held.map_err(|error| not_read(&told(&error)))?;
+        Ok(AsOf { held, now: Timestamp::from_millis(now) })
+    }
+
+    /// Takes a step that changes an account.
+    async fn step(&self, step: Step<bool>) -> Result<bool, StoreError> {
+        let mut session = self.session().await?;
+        let fate = Fate::default();
+        match timeout(self.timeout, step::take(&mut session, &step, &fate)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Failure::Again | Failure::NotTaken)) => Err(StoreError::Unavailable),
+            Err(_) if fate.give_up() => Err(StoreError::Unavailable),
+            Ok(Err(Failure::Unknown)) | Err(_) => Err(StoreError::OutcomeUnknown),
+        }
+    }
+}
+
+fn not_read(reason: &str) -> StoreError {
+    tracing::error!(reason, "the store's database could not be asked");
+    StoreError::Unavailable
+}
+
+fn read<T>(read: Result<T, RowError>) -> Result<T, StoreError> {
+    read.map_err(|error| not_read(&error.to_string()))
+}
+
+/// What became of a statement that commits by itself.
+fn deleted(outcome: Result<Result<u64, Error>, Elapsed>) -> Result<bool, StoreError> {
+    match outcome {
+        Ok(Ok(rows)) => Ok(rows > 0),
+        Ok(Err(error)) => {
+            tracing::error!(reason = told(&error), "the store's database could not be changed");
+            // What the server refused was not done.
+            let refused = error.as_db_error().is_some();
+            Err(if refused { StoreError::Unavailable } else { StoreError::OutcomeUnknown })
+        }
+        Err(_) => Err(StoreError::OutcomeUnknown),
+    }
+}
+
+#[async_trait]
+impl Administration for PostgresAdministration {
+    async fn live_codes(
+        &self,
+        tenant: &TenantId,
+        purpose: Purpose,
+        after: Option<&str>,
+        rows: u32,
+    ) -> Result<AsOf<LiveCodes>, StoreError> {
+        let after = after.unwrap_or_default();
+        let limit = i64::from(rows);
+        let key: [&(dyn ToSql + Sync); 4] = [&tenant.as_str(), &purpose.as_str(), &after, &limit];
+        let AsOf { held: found, now } = self.rows(LIST, &key).await?;
+        let (mut codes, mut last) = (Vec::new(), None);
+        for row in &found {
+            let id: String = read(row.try_get(8).map_err(RowError::from))?;
+            let stored = read(rows::stored_grant(row))?.filter(|stored| stored.is_live(now));
+            last = Some(id.clone());
+            if let Some(stored) = stored {
+                codes.push((Subject { tenant: tenant.clone(), purpose, id }, stored));
+            }
+        }
+        let is_full = u32::try_from(found.len()).is_ok_and(|count| count == rows);
+        Ok(AsOf { held: LiveCodes { codes, next: last.filter(|_| is_full) }, now })
+    }
+
+    async fn account(&self, subject: &Subject) -> Result<AsOf<Option<Account>>, StoreError> {
+        let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
+        let AsOf { held, now } = self.rows(ACCOUNT, &[&tenant, &purpose, &subject.id]).await?;
+        let account = read(held.first().map(rows::account).transpose())?;
+        Ok(AsOf { held: account, now })
+    }
+
+    async fn revoke(&self, subject: &Subject) -> Result<bool, StoreError> {
+        self.step(Step::on_account(subject, false, Account::revoke)).await
+    }
+
+    async fn clear_counts(&self, subject: &Subject) -> Result<bool, StoreError> {
+        let clear = |account: &mut Account, _| account.clear_counts();
+        self.step(Step::on_account(subject, false, clear)).await
+    }
+
+    async fn calls(
+        &self,
+        tenant: &TenantId,
+        number: &PhoneNumber,
+    ) -> Result<AsOf<EventLog>, StoreError> {
+        let AsOf { held, now } = self.rows(CALLS, &[&tenant.as_str(), &number.key()]).await?;
+        let calls = read(held.first().map(|row| rows::event_log(row, 0)).transpose())?;
+        Ok(AsOf { held: calls.unwrap_or_default(), now })
+    }
+
+    async fn clear_calls(
+        &self,
+        tenant: &TenantId,
+        number: &PhoneNumber,
+    ) -> Result<bool, StoreError> {
+        let mut session = self.session().await?;
+        session.session.settled = false;
+        let (tenant, number) = (tenant.as_str(), number.key());
+        let key: [&(dyn ToSql + Sync); 2] = [&tenant, &number];
+        let delete = session.session.client.execute(CLEAR_CALLS, &key);
+        let outcome = timeout(self.timeout, delete).await;
+        session.session.settled = matches!(outcome, Ok(Ok(_)));
+        deleted(outcome)
+    }
+}

@@ -1,0 +1,59 @@
+//! Who runs a command, as the operating system says.
+
+use std::fs;
+
+/// Longest name that is kept.
+const MAX_NAME: usize = 64;
+
+/// The account that a command runs as, and what is known of the person behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// The user that the process runs as.
+    pub uid: u32,
+    /// That user's name, if `/etc/passwd` has it.
+    pub name: Option<String>,
+    /// The user who logged in, which neither su nor sudo changes (`/proc/self/loginuid`).
+    pub login_uid: Option<u32>,
+    /// Who asked sudo for this, as the environment says.
+    pub sudo_user: Option<String>,
+}
+
+impl Operator {
+    /// Whoever runs this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let uid = rustix::process::getuid().as_raw();
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let login = fs::read_to_string("/proc/self/loginuid").unwrap_or_default();
+        let sudo_user = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
+        Self {
+            uid,
+            name: name_of(uid, &users),
+            // The largest number says that nobody did: a service, a container.
+            login_uid: login.trim().parse().ok().filter(|uid| *uid != u32::MAX),
+            sudo_user: sudo_user.map(|name| name.chars().take(MAX_NAME).collect()),
+        }
+    }
+}
+
+/// The name of a user by the lines of a passwd file (passwd(5)).
+fn name_of(uid: u32, users: &str) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, of) = (fields.next()?, fields.next()?, fields.next()?);
+        (of.parse() == Ok(uid)).then(|| name.chars().take(MAX_NAME).collect())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_named_by_the_passwd_file() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\nops:x:1001:1001::/:/bin/sh\n";
+        assert_eq!(name_of(0, users).as_deref(), Some("root"));
+        assert_eq!(name_of(1001, users).as_deref(), Some("ops"));
+        assert_eq!(name_of(7, users), None);
+    }
+}
