@@ -134,8 +134,13 @@ struct Found {
 }
 
 async fn find(client: &Client) -> Result<Found, SchemaError> {
-    let sql = "SELECT to_regclass('dialpass.schema_version') IS NOT NULL, \
-        to_regclass('dialpass.subjects') IS NOT NULL";
+    // Not `to_regclass`: what another node has made while this transaction waited for the lock is
+    // hidden from it by the session's cache.
+    let sql = "SELECT count(*) FILTER (WHERE relname = 'schema_version') > 0, \
+        count(*) FILTER (WHERE relname = 'subjects') > 0 \
+        FROM pg_catalog.pg_class AS c \
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+        WHERE n.nspname = 'dialpass'";
     let there = client.query_one(sql, &[]).await?;
     match (there.try_get(0)?, there.try_get(1)?) {
         (true, _) => {}
@@ -158,7 +163,7 @@ fn check(found: Found) -> Result<Schema, SchemaError> {
 
 async fn create(client: &Client) -> Result<(), SchemaError> {
     // An owner may have made the schema for a user who may not.
-    let sql = "SELECT to_regnamespace('dialpass') IS NOT NULL";
+    let sql = "SELECT count(*) > 0 FROM pg_catalog.pg_namespace WHERE nspname = 'dialpass'";
     if !client.query_one(sql, &[]).await?.try_get::<_, bool>(0)? {
         client.batch_execute("CREATE SCHEMA dialpass").await?;
     }
