@@ -20,6 +20,8 @@ enum Phase {
 struct State {
     phase: Phase,
     epoch: u64,
+    /// Whether it was logged, since the last change, that no more sessions could be opened.
+    short: bool,
 }
 
 /// The database's state as this node knows it.
@@ -29,7 +31,7 @@ impl Link {
     /// A database that nobody has asked yet.
     pub(super) fn untried() -> Self {
         let phase = Phase::Down { reason: "not asked yet".to_owned(), needs_operator: false };
-        Self(watch::Sender::new(State { phase, epoch: 0 }))
+        Self(watch::Sender::new(State { phase, epoch: 0, short: false }))
     }
 
     /// Leave to ask it, unless it is down.
@@ -71,7 +73,23 @@ impl Link {
             );
             state.phase = Phase::Down { reason: reason.to_owned(), needs_operator: false };
             state.epoch += 1;
+            state.short = false;
             true
+        });
+    }
+
+    /// Notes, once while it is up, that it takes no more sessions than there are.
+    pub(super) fn short_of_sessions(&self, begun: Epoch, reason: impl FnOnce() -> String) {
+        self.0.send_if_modified(|state| {
+            if state.phase == Phase::Up && Epoch(state.epoch) == begun && !state.short {
+                warn!(
+                    reason = reason(),
+                    "the store's database gives this node no more sessions; requests share those \
+                     that there are"
+                );
+                state.short = true;
+            }
+            false
         });
     }
 
@@ -97,6 +115,7 @@ impl Link {
             info!(server, "the store's database is up");
             state.phase = Phase::Up;
             state.epoch += 1;
+            state.short = false;
             true
         });
     }

@@ -22,6 +22,7 @@ mod step;
 mod sweep;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -29,7 +30,7 @@ use async_trait::async_trait;
 use deadpool::managed::PoolError;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 pub use self::administration::PostgresAdministration;
 pub use self::schema::Schema;
@@ -54,6 +55,9 @@ use crate::domain::policy::EventLog;
 /// second may come second to another node's.
 const ATTEMPTS: usize = 3;
 
+/// Until a step that was refused a new session looks for one that is free.
+const ANOTHER_LOOK: Duration = Duration::from_millis(20);
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", each(.0))]
@@ -77,6 +81,8 @@ struct Shared {
     /// Another one whenever another server is used: what hangs on the old one takes no place here.
     pool: ArcSwap<Pool>,
     link: Link,
+    /// How many steps were committed.
+    commits: AtomicU64,
     runtime: Handle,
     connections: usize,
     timeout: Duration,
@@ -171,6 +177,7 @@ impl Shared {
             pool: ArcSwap::from_pointee(pool(&connector, runtime, connections)),
             connector,
             link: Link::untried(),
+            commits: AtomicU64::new(0),
             runtime: runtime.clone(),
             connections,
             timeout,
@@ -209,12 +216,19 @@ impl Shared {
         let limit = Instant::now() + self.timeout;
         let fate = Arc::new(Fate::default());
         let turn = Turn { begun, limit };
+        let commits = self.commits.load(Ordering::Relaxed);
         let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&fate), turn));
         let abort = task.abort_handle();
         match timeout_at(limit, task).await {
-            Ok(Ok(answer)) => return answer,
-            // The server's fault, if it was asked anything.
-            Err(_) if fate.was_asked() => {
+            Ok(Ok(answer)) => {
+                if fate.is_committing() && answer.is_ok() {
+                    self.commits.fetch_add(1, Ordering::Relaxed);
+                }
+                return answer;
+            }
+            // The server's fault, if it was asked anything and has done nothing for anybody else
+            // meanwhile: else somebody holds this row alone.
+            Err(_) if fate.was_asked() && self.commits.load(Ordering::Relaxed) == commits => {
                 self.link.failed(begun, &format!("no answer within {:?}", self.timeout));
             }
             Ok(Err(_)) | Err(_) => {}
@@ -260,22 +274,30 @@ impl Shared {
 
     /// A session of the step's own.
     async fn lease(&self, fate: &Fate, turn: Turn) -> Result<Lease, StoreError> {
-        let pool = self.pool.load_full();
-        let session = tokio::select! {
-            biased;
-            session = timeout_at(turn.limit, pool.get()) => session,
-            () = self.link.fell(turn.begun) => return Err(StoreError::Unavailable),
-        };
-        match session {
-            Ok(Ok(session)) => {
-                fate.ask();
-                Ok(Lease::new(session))
+        loop {
+            let pool = self.pool.load_full();
+            let session = tokio::select! {
+                biased;
+                session = timeout_at(turn.limit, pool.get()) => session,
+                () = self.link.fell(turn.begun) => return Err(StoreError::Unavailable),
+            };
+            match session {
+                Ok(Ok(session)) => {
+                    fate.ask();
+                    return Ok(Lease::new(session));
+                }
+                // A server that takes no more sessions is no server that is down: those that there
+                // are go on, and one of them will be free.
+                Ok(Err(PoolError::Backend(errors))) if pool.status().size > 0 => {
+                    self.link.short_of_sessions(turn.begun, || each(&errors));
+                    sleep(ANOTHER_LOOK).await;
+                }
+                Ok(Err(PoolError::Backend(errors))) => {
+                    self.link.failed(turn.begun, &each(&errors));
+                    return Err(StoreError::Unavailable);
+                }
+                Ok(Err(_)) | Err(_) => return Err(StoreError::Unavailable),
             }
-            Ok(Err(PoolError::Backend(errors))) => {
-                self.link.failed(turn.begun, &each(&errors));
-                Err(StoreError::Unavailable)
-            }
-            Ok(Err(_)) | Err(_) => Err(StoreError::Unavailable),
         }
     }
 }

@@ -202,10 +202,14 @@ impl Connector {
     /// No `statement_timeout`: it would cut short the wait of a commit for its synchronous standby,
     /// and the server then calls committed what no standby has. For the same reason a commit that
     /// waits for none is not taken over from the server's settings.
+    ///
+    /// A row that somebody else holds is given up before the step's own time is: the server has
+    /// said then what it was, and is not taken for one that hangs.
     fn session_settings(&self) -> String {
         let limit = self.settings.timeout.as_millis();
+        let row = (limit * 3 / 4).max(1);
         format!(
-            "SET statement_timeout = 0; SET lock_timeout = {limit}; \
+            "SET statement_timeout = 0; SET lock_timeout = {row}; \
              SET idle_in_transaction_session_timeout = {limit}; \
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') IN ('off', 'local')"

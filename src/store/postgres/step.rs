@@ -81,6 +81,11 @@ impl Fate {
         self.stage.store(OPEN, Ordering::Release);
     }
 
+    /// Whether a commit was sent last.
+    pub(super) fn is_committing(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == COMMITTING
+    }
+
     /// For the asker, when time is up; whether the step is certain not to be taken.
     pub(super) fn give_up(&self) -> bool {
         self.stage.compare_exchange(OPEN, GIVEN_UP, Ordering::AcqRel, Ordering::Acquire).is_ok()
@@ -216,12 +221,13 @@ async fn write<T>(
             ready.session.settled = true;
             Ok(decided.answer)
         }
-        (Err(error), Ok(())) => {
-            ready.session.settled = true;
+        // What the server refuses it does not commit either, whatever becomes of the session.
+        (Err(error), committed) if committed.is_ok() || error.as_db_error().is_some() => {
+            ready.session.settled = committed.is_ok();
             fate.open_again();
             Err(judge(&error.into()))
         }
-        (_, Err(_)) => Err(Failure::Unknown),
+        _ => Err(Failure::Unknown),
     }
 }
 
