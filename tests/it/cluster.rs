@@ -5,8 +5,13 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+mod clocks;
+mod counting;
 mod database;
 mod itself;
+mod keys;
+mod nodes;
+mod one_use;
 mod silent;
 mod witness;
 
@@ -30,6 +35,14 @@ pub fn on_postgres(slapd: &Slapd, servers: &[&Postgres], database: &str) -> Stri
         &format!("{more}[tenants.limits]"),
         1,
     )
+}
+
+/// A configuration by which a machine that is busy with other tests fails no request.
+pub fn patient(config: &str) -> String {
+    config
+        .replacen("[server]\n", "[server]\nrequest_deadline = \"30s\"\n", 1)
+        .replacen("[store]\n", "[store]\ntimeout = \"20s\"\n", 1)
+        .replacen("kind = \"ldap\"\n", "kind = \"ldap\"\ntimeout = \"10s\"\n", 1)
 }
 
 /// A configuration with its codes in a database of these servers instead of a file.

@@ -1,7 +1,14 @@
 //! The PostgreSQL store: the contract of every store, and what only a server can go through.
 
+mod ports;
+mod schema;
+mod servers;
+mod sessions;
+mod sweep;
+mod tls;
+
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use dialpass::domain::clock::Timestamp;
@@ -11,6 +18,7 @@ use dialpass::store::postgres::{
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
+use crate::gateway::PATIENCE;
 use crate::postgres::{PASSWORD, Postgres, ROLE};
 use crate::store_contract::{
     Desk, START, SetClock, Store, administration_contract, store_contract,
@@ -63,6 +71,23 @@ fn settings(servers: &[&Postgres], database: &str) -> PostgresSettings {
         connections: 8,
         timeout: TIMEOUT,
         connect_timeout: Duration::from_secs(5),
+    }
+}
+
+/// An empty database of the shared server, and how a store connects to it.
+fn fresh_database() -> (&'static Postgres, String, PostgresSettings) {
+    let server = Postgres::shared();
+    let database = server.database();
+    let settings = settings(&[server], &database);
+    (server, database, settings)
+}
+
+/// Waits until `done`.
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < PATIENCE, "{what} within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -1,0 +1,142 @@
+//! The schema across releases, nodes and rights; and `dialpass migrate`.
+
+use dialpass::store::postgres::{PostgresSettings, PostgresStore, Schema};
+use dialpass::store::{Issue, Redemption, Reservation};
+use futures_util::future::join_all;
+use tokio::runtime::Handle;
+
+use super::ports::{issue, login_steps, ready};
+use super::{fresh_database, settings};
+use crate::gateway::{clients, folder, sections};
+use crate::postgres::{PASSWORD, Postgres};
+
+async fn open(settings: PostgresSettings) -> Result<PostgresStore, String> {
+    PostgresStore::open(settings, &Handle::current()).await.map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_schema_of_a_later_release_that_still_serves_this_one_is_worked_with() {
+    let (server, database, settings) = fresh_database();
+    drop(open(settings.clone()).await.unwrap());
+    server.psql(&database, "ALTER TABLE dialpass.subjects ADD COLUMN later text");
+    server.psql(
+        &database,
+        "INSERT INTO dialpass.schema_version (version, serves_from) VALUES (7, 1)",
+    );
+    let store = open(settings.clone()).await.unwrap();
+    assert!(matches!(issue(&store, "u", 1).await, Ok(Issue::Issued(_))));
+    let same = PostgresStore::migrate(settings).await.unwrap();
+    assert_eq!(same, Schema { version: 7, applied: 0 });
+}
+
+#[tokio::test]
+async fn a_schema_that_has_left_this_release_behind_is_refused_with_both_versions() {
+    let (server, database, settings) = fresh_database();
+    drop(open(settings.clone()).await.unwrap());
+    server.psql(
+        &database,
+        "INSERT INTO dialpass.schema_version (version, serves_from) VALUES (9, 8)",
+    );
+    let said = open(settings.clone()).await.err().expect("refused");
+    let known = server
+        .psql(&database, "SELECT max(version) FROM dialpass.schema_version WHERE version < 9");
+    for part in ["version 9", "version 8 or later", &format!("up to {known}"), "newer release"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(PostgresStore::migrate(settings).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_open_an_empty_database_at_once_make_one_schema() {
+    let (server, database, settings) = fresh_database();
+    let stores = join_all((0..8).map(|_| open(settings.clone()))).await;
+    for store in stores {
+        assert!(ready(&store.unwrap()).await);
+    }
+    let versions = "SELECT string_agg(version::text, ' ') FROM dialpass.schema_version";
+    assert_eq!(server.psql(&database, versions), "1");
+    assert_eq!(server.psql(&database, "SELECT count(*) FROM dialpass.pulse"), "1");
+}
+
+/// What a role that does not own the schema has to be given.
+const GRANTS: [&str; 4] = [
+    "GRANT USAGE ON SCHEMA dialpass TO clerk",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON dialpass.subjects, dialpass.callers TO clerk",
+    "GRANT SELECT, UPDATE ON dialpass.housekeeping, dialpass.pulse TO clerk",
+    "GRANT SELECT ON dialpass.schema_version TO clerk",
+];
+
+#[tokio::test]
+async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights() {
+    let server = Postgres::builder().without_fsync().start();
+    let database = server.database();
+    server.psql("postgres", &format!("CREATE ROLE clerk LOGIN PASSWORD '{PASSWORD}'"));
+    let owner = settings(&[&server], &database);
+    let mut clerk = owner.clone();
+    clerk.servers[0].login.user("clerk");
+    let said = open(clerk.clone()).await.err().expect("refused");
+    assert!(said.contains("run `dialpass migrate` once as the database's owner"), "{said}");
+    assert!(said.contains("permission denied") && said.contains("from version 0 to 1"), "{said}");
+
+    let made = PostgresStore::migrate(owner.clone()).await.unwrap();
+    assert_eq!(made, Schema { version: 1, applied: 1 });
+    assert_eq!(PostgresStore::migrate(owner).await.unwrap().applied, 0);
+    for grant in GRANTS {
+        let said = open(clerk.clone()).await.err().expect("not all rights yet");
+        assert!(said.contains("permission denied"), "{said}");
+        server.psql(&database, grant);
+    }
+    let store = open(clerk).await.unwrap();
+    assert!(ready(&store).await);
+    assert!(matches!(issue(&store, "u", 1).await, Ok(Issue::Issued(_))));
+    assert!(matches!(issue(&store, "u", 2).await, Ok(Issue::Repeat(_))));
+    let (reserved, redeemed) = login_steps(&store, "u", 1).await;
+    assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
+    assert_eq!(redeemed, Ok(Redemption::Redeemed));
+    // Its sweep may delete.
+    server.psql(&database, "UPDATE dialpass.subjects SET idle_from = 0");
+    server.psql(&database, "UPDATE dialpass.housekeeping SET next_at = 0");
+    let rows = || server.psql(&database, "SELECT count(*) FROM dialpass.subjects");
+    super::until("the idle row is deleted", || rows() == "0").await;
+}
+
+/// Runs `dialpass migrate` with this `[store]`; what it says, or its complaint.
+pub fn migrate(store: &str) -> Result<String, String> {
+    let folder = folder();
+    let config = sections("").replacen("url = \"sqlite:dialpass.db\"\n", store, 1);
+    std::fs::write(
+        folder.path().join("people.toml"),
+        "[[people]]\nusername = \"anna\"\nnumbers = [\"+46701234567\"]\n",
+    )
+    .unwrap();
+    let tenant = "[[tenants]]\nid = \"t1\"\ncountry = \"SE\"\n\
+        [tenants.directory]\nkind = \"file\"\nfile = \"people.toml\"\n";
+    let path = folder.path().join("dialpass.toml");
+    std::fs::write(&path, format!("{config}{tenant}{}", clients())).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dialpass"))
+        .args(["migrate", "--config"])
+        .arg(path)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+#[test]
+fn the_command_makes_either_store_and_may_be_repeated() {
+    let (server, database, _) = fresh_database();
+    let keys = server.store_keys(&database);
+    let said = migrate(&keys).unwrap();
+    assert!(said.contains("version 1") && said.ends_with("steps taken now: 1"), "{said}");
+    let said = migrate(&keys).unwrap();
+    assert!(said.contains("version 1") && said.ends_with("steps taken now: 0"), "{said}");
+    let folder = folder();
+    let file = folder.path().join("store.db");
+    for _ in 0..2 {
+        let said = migrate(&format!("url = \"sqlite:{}\"\n", file.display())).unwrap();
+        assert!(said.contains("store.db") && said.contains("up to date"), "{said}");
+    }
+    assert!(file.exists());
+    let nowhere = migrate(&server.store_keys("nowhere")).expect_err("no such database");
+    assert!(nowhere.contains("\"nowhere\" does not exist"), "{nowhere}");
+}

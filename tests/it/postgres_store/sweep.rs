@@ -1,0 +1,56 @@
+//! Idle rows are deleted, and no others.
+
+use dialpass::store::postgres::PostgresStore;
+use tokio::runtime::Handle;
+
+use super::{fresh_database, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_nodes_one_at_a_time_deletes_idle_rows_and_no_others() {
+    let (server, database, settings) = fresh_database();
+    PostgresStore::migrate(settings.clone()).await.unwrap();
+    // Every third counts still; more of both than a step looks at.
+    server.psql(
+        &database,
+        "INSERT INTO dialpass.subjects (tenant, purpose, subject, idle_from, codes_issued, \
+             wrong_passwords, wrong_codes) \
+         SELECT 't' || n % 2, 'call', 'user ' || n, \
+             dialpass.now_ms() + CASE n % 3 WHEN 0 THEN 3600000 ELSE -1 END, '', '', '' \
+         FROM generate_series(1, 2400) n; \
+         INSERT INTO dialpass.callers (tenant, number, idle_from, calls) \
+         SELECT 't' || n % 2, '+4670' || n, \
+             dialpass.now_ms() + CASE n % 3 WHEN 0 THEN 3600000 ELSE -1 END, '' \
+         FROM generate_series(1, 2400) n",
+    );
+    let mut stores = Vec::new();
+    for _ in 0..3 {
+        stores.push(PostgresStore::open(settings.clone(), &Handle::current()).await.unwrap());
+    }
+    let count = |sql: &str| server.psql(&database, sql).parse::<usize>().unwrap();
+    for table in ["subjects", "callers"] {
+        let idle =
+            format!("SELECT count(*) FROM dialpass.{table} WHERE idle_from < dialpass.now_ms()");
+        until("idle rows are gone", || count(&idle) == 0).await;
+        assert_eq!(count(&format!("SELECT count(*) FROM dialpass.{table}")), 800);
+        assert_eq!(
+            count(&format!("SELECT count(*) FROM dialpass.{table} WHERE {}", "idle_from > 0")),
+            800
+        );
+    }
+    // Whoever holds the walk's row walks; the others pass.
+    until("the walk begins anew", || {
+        let next = "SELECT count(*) FROM dialpass.housekeeping WHERE walking = 'subjects' \
+            AND key = '' AND next_at > dialpass.now_ms()";
+        count(next) == 1
+    })
+    .await;
+    server.psql(
+        &database,
+        "INSERT INTO dialpass.callers (tenant, number, idle_from, calls) VALUES ('t', '1', 0, '')",
+    );
+    server.psql(&database, "UPDATE dialpass.housekeeping SET next_at = 0");
+    stores.pop();
+    stores.pop();
+    let left = "SELECT count(*) FROM dialpass.callers";
+    until("the one that is left goes on", || count(left) == 800).await;
+}
