@@ -28,7 +28,7 @@ pub struct LdapSettings {
     /// Whether `ldap://` servers are asked to switch to TLS before anything else is said. One that
     /// refuses is not used.
     pub start_tls: bool,
-    /// Whom to trust and what to show; from [`tls_config`](super::tls_config). Needed for
+    /// Whom to trust and what to show; from [`client_tls`](crate::client_tls). Needed for
     /// `ldaps://` and StartTLS.
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// The service account's DN. Empty: searches are anonymous.

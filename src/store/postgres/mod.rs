@@ -2,12 +2,12 @@
 //!
 //! As in the embedded store, a subject's live grant and its budgets share one row, so that a call
 //! writes two rows and each step of a login one. Each step is a transaction of two round trips,
-//! see [`step`]; simultaneous steps on one user wait for each other's row lock, on whichever nodes
+//! see `step`; simultaneous steps on one user wait for each other's row lock, on whichever nodes
 //! they are.
 //!
 //! A commit is never cancelled and never timed out on the server; one that is not answered in time
-//! is a refusal, and keeps its session until its fate is known, see [`pool`]. A database that does
-//! not answer is left alone until a probe has written to one of its servers, see [`keeper`]: so
+//! is a refusal, and keeps its session until its fate is known, see `pool`. A database that does
+//! not answer is left alone until a probe has written to one of its servers, see `keeper`: so
 //! requests are refused at once instead of piling up, and a standby that was promoted is found.
 
 mod administration;

@@ -318,7 +318,7 @@ async fn other_tenants_codes_are_neither_listed_nor_touched() {
 async fn a_code_that_is_revoked_in_the_database_is_dead_at_every_node() {
     let slapd = Slapd::builder().without_log().start();
     let server = Postgres::shared();
-    let store = server.store_keys(&server.database());
+    let store = format!("timeout = \"20s\"\n{}", server.store_keys(&server.database()));
     let tenant = ldap_tenant("t1", &[&slapd.url()], "");
     let config = format!("{}{tenant}{}", sections(""), clients());
     let config = config.replacen("url = \"sqlite:dialpass.db\"\n", &store, 1);

@@ -106,6 +106,7 @@ async fn readiness_goes_off_at_once_while_requests_are_served_and_connections_to
     assert_eq!((&said["ready"], &said["stopping"]), (&Value::Bool(false), &Value::Bool(true)));
     let dependencies = said["dependencies"].as_array().expect("dependencies");
     assert!(dependencies.len() == 2 && dependencies.iter().all(|one| one["up"] == true), "{said}");
+    assert_eq!(ops(&gateway, "/readyz/node").await.status, 503);
     assert_eq!(ops(&gateway, "/healthz").await.status, 200);
     assert_eq!(ops(&gateway, "/metrics").await.status, 200);
 
@@ -198,11 +199,15 @@ async fn no_request_fails_of_clients_that_leave_when_readiness_is_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_balancer_takes_a_draining_node_out_and_no_request_fails() {
     let slapd = Slapd::builder().users(20).without_log().start();
-    let server = Postgres::shared();
+    let server = Postgres::builder().without_fsync().start();
     // What a busy machine delays is not what fails here.
     let store = format!("timeout = \"20s\"\n{}", server.store_keys(&server.database()));
     let config = load::config(&[("t1", "http")], &[&slapd.url()])
-        .replacen("[server.limits]", "drain = \"2s\"\n[server.limits]", 1)
+        .replacen(
+            "[server.limits]",
+            "drain = \"2s\"\nrequest_deadline = \"9s\"\n[server.limits]",
+            1,
+        )
         .replacen("url = \"sqlite:dialpass.db\"\n", &store, 1);
     let mut cluster = Cluster::start(&config);
     cluster.until_up(NODES).await;
