@@ -43,8 +43,8 @@ impl Clocks {
             ]
         };
         let cluster = Cluster::start_with(&config, [&faked("+60s"), &faked("-60s"), &[]]);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let mut clocks = Self { cluster, database, _slapd: slapd, millis: now.as_millis() };
+        let now = postgres.psql(&database, "SELECT dialpass.now_ms()").parse().unwrap();
+        let mut clocks = Self { cluster, database, _slapd: slapd, millis: now };
         clocks.advance(Duration::ZERO);
         clocks
     }

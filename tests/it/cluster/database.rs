@@ -52,11 +52,12 @@ async fn a_standby_that_takes_over_has_every_code_that_was_told_and_takes_none_t
     primary.kill();
     let down = Instant::now();
     witnesses.until_refused(down, 20).await;
+    let promoting = Instant::now();
     standby.promote();
     let back = Instant::now();
     witnesses.until_served(back, 200).await;
     let found = witnesses.end().await;
-    let outage = found.between(down, back);
+    let outage = found.between(down, promoting);
     println!(
         "outage: the primary lost for {:.2?} ({}): {found}; the last failure {:.2?} after the \
          standby was promoted",

@@ -112,17 +112,17 @@ async fn a_row_that_somebody_holds_refuses_its_own_user_in_time_and_nobody_else(
         }
     };
     let others = async {
-        let mut served = 0;
+        let mut calls = 0;
         while begun.elapsed() < limit * 2 {
-            let user = format!("free {served}");
+            let user = format!("free {calls}");
             let answer = issue(&store, &user, 1).await;
             assert!(matches!(answer, Ok(Issue::Issued(_))), "{user}: {answer:?}");
-            served += 1;
+            calls += 1;
         }
-        served
+        calls
     };
-    let ((), served) = tokio::join!(held, others);
-    println!("outage: a row held for {:.2?}: {served} calls of others served", begun.elapsed());
+    let ((), calls) = tokio::join!(held, others);
+    println!("outage: a row held for {:.2?}: {calls} calls of others served", begun.elapsed());
     assert!(ready(&store).await);
     // Nor is the server taken for dead when nobody else asks.
     assert_eq!(issue(&store, "held", 2).await, Err(StoreError::Unavailable));

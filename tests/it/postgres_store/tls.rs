@@ -5,10 +5,10 @@ use crate::gateway::wait_until;
 use crate::pki::Ca;
 use crate::postgres::{PASSWORD, Postgres, ROLE};
 
-/// `[store]` for a database of a server with TLS, by this name and `sslmode`, with `more`.
-fn store(server: &Postgres, database: &str, host: &str, mode: &str, more: &str) -> String {
+/// `[store]` for a database of a server with TLS, by this name and `sslmode`, with these keys.
+fn store(server: &Postgres, database: &str, host: &str, mode: &str, keys: &str) -> String {
     let port = server.host_port().split_once(':').expect("a port").1.to_owned();
-    format!("url = \"postgres://{ROLE}@{host}:{port}/{database}?sslmode={mode}\"\n{more}")
+    format!("url = \"postgres://{ROLE}@{host}:{port}/{database}?sslmode={mode}\"\n{keys}")
 }
 
 fn ca_file(path: &std::path::Path) -> String {
