@@ -238,6 +238,7 @@ impl App {
         let public = public_listener(&config, &gateway, tls.clone(), farewell.clone())?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
+        tokio::spawn(metrics::keep_small(ops.metrics.clone()));
         let signals = Signals::listen().context("signals cannot be listened for")?;
         Ok(Self {
             source,

@@ -1,5 +1,6 @@
 //! Numbers as directories hold them: reading one, and the forms one could be stored in.
 
+use std::cell::RefCell;
 use std::str::FromStr;
 
 use rlibphonenumber::{
@@ -11,6 +12,12 @@ use super::phone_number::PhoneNumber;
 
 /// Longest text that is read as a number, in bytes.
 pub(super) const MAX_TEXT: usize = 128;
+
+thread_local! {
+    /// A country, a text, and the number it is there.
+    static LAST_READ: RefCell<Option<(Region, String, Option<PhoneNumber>)>> =
+        const { RefCell::new(None) };
+}
 
 /// How a tenant's numbers are read: its country, for numbers without a country code.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +97,23 @@ impl NumberingPlan {
     }
 
     /// Reads `text` as a number of this plan.
+    ///
+    /// Each thread remembers the text it read last: what a caller sends is mostly what the directory
+    /// has for them, letter for letter, and reading it again costs as much as reading it at first.
     pub(super) fn read(self, text: &str) -> Option<PhoneNumber> {
+        LAST_READ.with_borrow_mut(|last| match last {
+            Some((country, known, number)) if *country == self.country && known == text => {
+                number.clone()
+            }
+            _ => {
+                let number = self.read_anew(text);
+                *last = Some((self.country, text.to_owned(), number.clone()));
+                number
+            }
+        })
+    }
+
+    fn read_anew(self, text: &str) -> Option<PhoneNumber> {
         let text = text.trim();
         if text.is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
             return None;

@@ -14,6 +14,9 @@ const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
 const WAITING: &str = "dialpass_waiting_refusals";
 
+/// How often what was recorded is summed up.
+const SUM_UP_EVERY: Duration = Duration::from_secs(5);
+
 /// Bucket bounds of request times, in seconds.
 const BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
@@ -34,6 +37,14 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(LOST, "Audit events that could not be written to audit.file.");
     describe_gauge!(WAITING, "Refused logins that wait for their floor.");
     Ok(handle)
+}
+
+/// Sums up from time to time what was recorded, which would otherwise pile up until the next scrape.
+pub async fn keep_small(recorded: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(SUM_UP_EVERY).await;
+        recorded.run_upkeep();
+    }
 }
 
 /// Counts a decision. `tenant` is empty while the client is not known, so that strangers cannot

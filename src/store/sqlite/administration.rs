@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::connection::{OpenError, open_existing};
-use super::{rows, steps};
+use super::rows::{self, Tables};
+use super::steps;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::grant::{Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
@@ -107,17 +108,23 @@ impl Administration for SqliteAdministration {
 
     async fn account(&self, subject: &Subject) -> Result<AsOf<Option<Account>>, StoreError> {
         let subject = subject.clone();
-        self.read(move |connection, _| rows::find_account(connection, &subject)).await
+        self.read(move |connection, _| Tables::new(connection)?.find_account(&subject)).await
     }
 
     async fn revoke(&self, subject: &Subject) -> Result<bool, StoreError> {
         let subject = subject.clone();
-        self.change(move |connection, now| steps::revoke(connection, &subject, now)).await
+        self.change(move |connection, now| {
+            steps::revoke(&mut Tables::new(connection)?, &subject, now)
+        })
+        .await
     }
 
     async fn clear_counts(&self, subject: &Subject) -> Result<bool, StoreError> {
         let subject = subject.clone();
-        self.change(move |connection, _| steps::clear_counts(connection, &subject)).await
+        self.change(move |connection, _| {
+            steps::clear_counts(&mut Tables::new(connection)?, &subject)
+        })
+        .await
     }
 
     async fn calls(
@@ -126,7 +133,11 @@ impl Administration for SqliteAdministration {
         number: &PhoneNumber,
     ) -> Result<AsOf<EventLog>, StoreError> {
         let (tenant, number) = (tenant.clone(), number.clone());
-        self.read(move |connection, _| rows::find_calls(connection, &tenant, &number)).await
+        self.read(move |connection, _| {
+            let found = Tables::new(connection)?.find_calls(&tenant, &number.key())?;
+            Ok(found.unwrap_or_default())
+        })
+        .await
     }
 
     async fn clear_calls(

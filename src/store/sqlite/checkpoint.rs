@@ -17,14 +17,15 @@ use super::link::Beside;
 /// Time between two looks at the log.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Frames not yet copied from which on copying begins: 4 MiB.
-const PASSIVE_FRAMES: i64 = 2 * 1024;
+/// Frames not yet copied from which on copying begins: 16 MiB. The more is copied at once, the more
+/// often a page that was written several times is copied once.
+const PASSIVE_FRAMES: i64 = 8 * 1024;
 
-/// Frames in the log from which on it has to start over: 32 MiB.
-const RESTART_FRAMES: i64 = 16 * 1024;
+/// Frames in the log from which on it has to start over: 64 MiB.
+const RESTART_FRAMES: i64 = 32 * 1024;
 
-/// Frames in the log from which on it is cut: 128 MiB.
-const TRUNCATE_FRAMES: i64 = 64 * 1024;
+/// Frames in the log from which on it is cut: 256 MiB.
+const TRUNCATE_FRAMES: i64 = 128 * 1024;
 
 /// Checkpoints until `stop` is gone.
 pub(super) fn keep_short(beside: &Arc<Beside>, slot: usize, stop: &Receiver<()>) {

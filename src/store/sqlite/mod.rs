@@ -28,13 +28,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 
 pub use administration::SqliteAdministration;
 pub use connection::OpenError;
 
 use self::link::{Beside, Link};
 use self::reader::Readers;
+use self::rows::Tables;
 use self::writer::Queue;
 use super::{
     CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
@@ -114,10 +114,10 @@ impl SqliteStore {
     async fn step<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send + 'static,
+        F: Fn(&mut Tables<'_>, Timestamp) -> rusqlite::Result<T> + Send + 'static,
     {
         let clock = Arc::clone(&self.running().clock);
-        self.running().writer.run(move |connection| operation(connection, clock.now())).await
+        self.running().writer.run(move |tables| operation(tables, clock.now())).await
     }
 }
 
@@ -135,7 +135,7 @@ impl Drop for SqliteStore {
 #[async_trait]
 impl Grants for SqliteStore {
     async fn issue(&self, request: IssueRequest) -> Result<Issue, StoreError> {
-        self.step(move |connection, now| steps::issue(connection, &request, now)).await
+        self.step(move |tables, now| steps::issue(tables, &request, now)).await
     }
 
     async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError> {
@@ -146,20 +146,20 @@ impl Grants for SqliteStore {
 #[async_trait]
 impl Tries for SqliteStore {
     async fn reserve(&self, request: ReserveRequest) -> Result<Reservation, StoreError> {
-        self.step(move |connection, now| steps::reserve(connection, &request, now)).await
+        self.step(move |tables, now| steps::reserve(tables, &request, now)).await
     }
 
     async fn give_back(&self, subject: &Subject, reserved: Timestamp) -> Result<(), StoreError> {
         let subject = subject.clone();
-        self.step(move |connection, _| steps::give_back(connection, &subject, reserved)).await
+        self.step(move |tables, _| steps::give_back(tables, &subject, reserved)).await
     }
 
     async fn redeem(&self, attempt: CodeTry) -> Result<Redemption, StoreError> {
-        self.step(move |connection, now| steps::redeem(connection, &attempt, now)).await
+        self.step(move |tables, now| steps::redeem(tables, &attempt, now)).await
     }
 
     async fn wrong_code(&self, attempt: CodeTry) -> Result<(), StoreError> {
-        self.step(move |connection, now| steps::wrong_code(connection, &attempt, now)).await
+        self.step(move |tables, now| steps::wrong_code(tables, &attempt, now)).await
     }
 }
 

@@ -2,7 +2,7 @@
 //! [`account`](crate::store::account).
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Purpose, Subject};
@@ -44,25 +44,115 @@ pub(super) fn live_grant(
     Ok(stored.flatten().filter(|stored| stored.is_live(now)).map(|stored| stored.grant))
 }
 
-/// The subject's account; `None` if it has none.
-pub(super) fn find_account(
-    connection: &Connection,
-    subject: &Subject,
-) -> rusqlite::Result<Option<Account>> {
-    const SQL: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, \
-        tries_left, wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
-        FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3";
-    let key = params![subject.tenant.as_str(), subject.purpose.as_str(), subject.id];
-    let read = |row: &Row<'_>| {
-        Ok(Account {
-            grant: stored_grant(row)?,
-            codes_issued: event_log(row, 8)?,
-            wrong_passwords: event_log(row, 9)?,
-            wrong_codes: event_log(row, 10)?,
-            idle_from: Timestamp::from_millis(row.get(11)?),
+/// The statements on both tables, ready to run: looking each up at every step would cost as much
+/// as some of them do.
+pub(super) struct Tables<'c> {
+    connection: &'c Connection,
+    find_account: CachedStatement<'c>,
+    insert_account: CachedStatement<'c>,
+    update_account: CachedStatement<'c>,
+    find_calls: CachedStatement<'c>,
+    insert_calls: CachedStatement<'c>,
+    update_calls: CachedStatement<'c>,
+}
+
+impl<'c> Tables<'c> {
+    /// Prepares the statements.
+    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let prepare = |sql| connection.prepare_cached(sql);
+        Ok(Self {
+            connection,
+            find_account: prepare(
+                "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+                 wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
+                 FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3",
+            )?,
+            insert_account: prepare(
+                "INSERT INTO subjects (tenant, purpose, subject, nonce, key_id, issued_at, \
+                 expires_at, digits, tried, tries_left, wrong_codes_left, codes_issued, \
+                 wrong_passwords, wrong_codes, idle_from) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            )?,
+            update_account: prepare(
+                "UPDATE subjects SET nonce = ?4, key_id = ?5, issued_at = ?6, expires_at = ?7, \
+                 digits = ?8, tried = ?9, tries_left = ?10, wrong_codes_left = ?11, \
+                 codes_issued = ?12, wrong_passwords = ?13, wrong_codes = ?14, idle_from = ?15 \
+                 WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3",
+            )?,
+            find_calls: prepare("SELECT calls FROM callers WHERE tenant = ?1 AND number = ?2")?,
+            insert_calls: prepare(
+                "INSERT INTO callers (tenant, number, calls, idle_from) VALUES (?1, ?2, ?3, ?4)",
+            )?,
+            update_calls: prepare(
+                "UPDATE callers SET calls = ?3, idle_from = ?4 WHERE tenant = ?1 AND number = ?2",
+            )?,
         })
-    };
-    connection.prepare_cached(SQL)?.query_row(key, read).optional()
+    }
+
+    /// The connection that the statements run on.
+    pub(super) fn connection(&self) -> &'c Connection {
+        self.connection
+    }
+
+    /// The subject's account; `None` if it has none.
+    pub(super) fn find_account(&mut self, subject: &Subject) -> rusqlite::Result<Option<Account>> {
+        let key = params![subject.tenant.as_str(), subject.purpose.as_str(), subject.id];
+        let read = |row: &Row<'_>| {
+            Ok(Account {
+                grant: stored_grant(row)?,
+                codes_issued: event_log(row, 8)?,
+                wrong_passwords: event_log(row, 9)?,
+                wrong_codes: event_log(row, 10)?,
+                idle_from: Timestamp::from_millis(row.get(11)?),
+            })
+        };
+        self.find_account.query_row(key, read).optional()
+    }
+
+    /// Writes an account that [`Tables::find_account`] did not find. Only issuing a code may:
+    /// nothing else leaves a new row.
+    pub(super) fn insert_account(
+        &mut self,
+        subject: &Subject,
+        account: &Account,
+    ) -> rusqlite::Result<()> {
+        write_account(&mut self.insert_account, subject, account)
+    }
+
+    /// Writes an account that [`Tables::find_account`] found.
+    pub(super) fn update_account(
+        &mut self,
+        subject: &Subject,
+        account: &Account,
+    ) -> rusqlite::Result<()> {
+        write_account(&mut self.update_account, subject, account)
+    }
+
+    /// The calls counted against a number; `None` if it has no row.
+    pub(super) fn find_calls(
+        &mut self,
+        tenant: &TenantId,
+        number: &str,
+    ) -> rusqlite::Result<Option<EventLog>> {
+        let key = params![tenant.as_str(), number];
+        self.find_calls.query_row(key, |row| event_log(row, 0)).optional()
+    }
+
+    /// Writes the calls counted against a number, which has a row if [`Tables::find_calls`] found
+    /// one.
+    pub(super) fn write_calls(
+        &mut self,
+        tenant: &TenantId,
+        number: &str,
+        calls: &EventLog,
+        quota: Quota,
+        found: bool,
+    ) -> rusqlite::Result<()> {
+        let idle_from = calls.idle_from(quota).map_or(i64::MIN, Timestamp::as_millis);
+        let row = params![tenant.as_str(), number, even(calls), idle_from];
+        let statement = if found { &mut self.update_calls } else { &mut self.insert_calls };
+        statement.execute(row).map(|_| ())
+    }
 }
 
 /// The `rows` accounts after the subject `after`, in order, each with its grant if it has one.
@@ -87,41 +177,14 @@ pub(super) fn grants_after(
     found.collect()
 }
 
-/// Writes an account that [`find_account`] found.
-pub(super) fn update(
-    connection: &Connection,
-    subject: &Subject,
-    account: &Account,
-) -> rusqlite::Result<()> {
-    const SQL: &str = "UPDATE subjects SET nonce = ?4, key_id = ?5, issued_at = ?6, \
-        expires_at = ?7, digits = ?8, tried = ?9, tries_left = ?10, wrong_codes_left = ?11, \
-        codes_issued = ?12, wrong_passwords = ?13, wrong_codes = ?14, idle_from = ?15 \
-        WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3";
-    write(connection, SQL, subject, account)
-}
-
-/// Writes an account, new or not. Only issuing a code may: nothing else leaves a new row.
-pub(super) fn insert_or_update(
-    connection: &Connection,
-    subject: &Subject,
-    account: &Account,
-) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT OR REPLACE INTO subjects (tenant, purpose, subject, nonce, \
-        key_id, issued_at, expires_at, digits, tried, tries_left, wrong_codes_left, \
-        codes_issued, wrong_passwords, wrong_codes, idle_from) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-    write(connection, SQL, subject, account)
-}
-
-fn write(
-    connection: &Connection,
-    sql: &str,
+fn write_account(
+    statement: &mut CachedStatement<'_>,
     subject: &Subject,
     account: &Account,
 ) -> rusqlite::Result<()> {
     let stored = account.grant.as_ref();
     let grant = stored.map(|stored| &stored.grant);
-    connection.prepare_cached(sql)?.execute(params![
+    let row = params![
         subject.tenant.as_str(),
         subject.purpose.as_str(),
         subject.id,
@@ -133,40 +196,26 @@ fn write(
         stored.map(|stored| stored.tried),
         stored.map(|stored| stored.tries_left),
         stored.map(|stored| stored.wrong_codes_left),
-        encode(&account.codes_issued),
-        encode(&account.wrong_passwords),
-        encode(&account.wrong_codes),
+        even(&account.codes_issued),
+        even(&account.wrong_passwords),
+        even(&account.wrong_codes),
         account.idle_from.as_millis(),
-    ])?;
-    Ok(())
+    ];
+    statement.execute(row).map(|_| ())
 }
 
-/// The calls counted against a number; empty if it has no row.
-pub(super) fn find_calls(
-    connection: &Connection,
-    tenant: &TenantId,
-    number: &PhoneNumber,
-) -> rusqlite::Result<EventLog> {
-    const SQL: &str = "SELECT calls FROM callers WHERE tenant = ?1 AND number = ?2";
-    let key = params![tenant.as_str(), number.key()];
-    let calls = connection.prepare_cached(SQL)?.query_row(key, |row| event_log(row, 0));
-    Ok(calls.optional()?.unwrap_or_default())
-}
+/// Events that a log takes room for at a time. As long as a row keeps its length it is overwritten
+/// where it is; one that grows at each call would have its page split again and again.
+const ROOM: usize = 5;
 
-/// Writes the calls counted against a number.
-pub(super) fn write_calls(
-    connection: &Connection,
-    tenant: &TenantId,
-    number: &PhoneNumber,
-    calls: &EventLog,
-    quota: Quota,
-) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT OR REPLACE INTO callers (tenant, number, calls, idle_from) \
-        VALUES (?1, ?2, ?3, ?4)";
-    let idle_from = calls.idle_from(quota).map_or(i64::MIN, Timestamp::as_millis);
-    let row = params![tenant.as_str(), number.key(), encode(calls), idle_from];
-    connection.prepare_cached(SQL)?.execute(row)?;
-    Ok(())
+/// The log as bytes, filled up to a multiple of [`ROOM`] with times of zero before the first: who
+/// counts them finds them expired long ago.
+fn even(log: &EventLog) -> Vec<u8> {
+    let events = encode(log);
+    let filled = events.len().next_multiple_of(ROOM * 8);
+    let mut bytes = vec![0; filled - events.len()];
+    bytes.extend_from_slice(&events);
+    bytes
 }
 
 /// Deletes the calls counted against a number; says whether there were any.
@@ -182,7 +231,10 @@ pub(super) fn delete_calls(
 }
 
 fn event_log(row: &Row<'_>, column: usize) -> rusqlite::Result<EventLog> {
-    let bytes = row.get_ref(column)?.as_blob()?;
+    let mut bytes = row.get_ref(column)?.as_blob()?;
+    while let Some(rest) = bytes.strip_prefix(&[0; 8]) {
+        bytes = rest;
+    }
     decode(bytes).ok_or_else(|| {
         let cut = "a budget's times are not 8 bytes each".into();
         rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, cut)

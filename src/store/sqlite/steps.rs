@@ -2,93 +2,102 @@
 //! [decide](crate::store::account), and writes it back. The writer runs one step after another, so
 //! a step never sees another half done.
 
-use rusqlite::Connection;
-
-use super::rows::{find_account, find_calls, insert_or_update, update, write_calls};
+use super::rows::Tables;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Subject;
+use crate::domain::policy::EventLog;
 use crate::store::account::{Account, Decided};
 use crate::store::{CodeTry, Issue, IssueRequest, Redemption, Reservation, ReserveRequest};
 
 /// [`Grants::issue`](crate::store::Grants::issue).
 pub(super) fn issue(
-    connection: &Connection,
+    tables: &mut Tables<'_>,
     request: &IssueRequest,
     now: Timestamp,
 ) -> rusqlite::Result<Issue> {
     let IssueRequest { subject, number, limits, .. } = request;
-    let mut account = find_account(connection, subject)?.unwrap_or_default();
-    let find = || find_calls(connection, &subject.tenant, number);
-    let (issue, calls) = account.issue(request, now, find)?;
+    let found = tables.find_account(subject)?;
+    let (is_known, mut account) = (found.is_some(), found.unwrap_or_default());
+    let (number, mut has_called) = (number.key(), false);
+    let (issue, calls) = account.issue(request, now, || -> rusqlite::Result<EventLog> {
+        let found = tables.find_calls(&subject.tenant, &number)?;
+        has_called = found.is_some();
+        Ok(found.unwrap_or_default())
+    })?;
     if let Some(calls) = calls {
-        insert_or_update(connection, subject, &account)?;
-        write_calls(connection, &subject.tenant, number, &calls, limits.calls_per_number)?;
+        if is_known {
+            tables.update_account(subject, &account)?;
+        } else {
+            tables.insert_account(subject, &account)?;
+        }
+        let quota = limits.calls_per_number;
+        tables.write_calls(&subject.tenant, &number, &calls, quota, has_called)?;
     }
     Ok(issue)
 }
 
 /// [`Tries::reserve`](crate::store::Tries::reserve).
 pub(super) fn reserve(
-    connection: &Connection,
+    tables: &mut Tables<'_>,
     request: &ReserveRequest,
     now: Timestamp,
 ) -> rusqlite::Result<Reservation> {
     let step = |account: &mut Account| account.reserve(request, now);
-    Ok(on_account(connection, &request.subject, step)?.unwrap_or(Reservation::NoGrant))
+    Ok(on_account(tables, &request.subject, step)?.unwrap_or(Reservation::NoGrant))
 }
 
 /// [`Tries::give_back`](crate::store::Tries::give_back).
 pub(super) fn give_back(
-    connection: &Connection,
+    tables: &mut Tables<'_>,
     subject: &Subject,
     reserved: Timestamp,
 ) -> rusqlite::Result<()> {
-    on_account(connection, subject, |account| account.give_back(reserved)).map(|_| ())
+    on_account(tables, subject, |account| account.give_back(reserved)).map(|_| ())
 }
 
 /// [`Tries::redeem`](crate::store::Tries::redeem).
 pub(super) fn redeem(
-    connection: &Connection,
+    tables: &mut Tables<'_>,
     attempt: &CodeTry,
     now: Timestamp,
 ) -> rusqlite::Result<Redemption> {
     let step = |account: &mut Account| account.redeem(attempt, now);
-    Ok(on_account(connection, &attempt.subject, step)?.unwrap_or(Redemption::NoGrant))
+    Ok(on_account(tables, &attempt.subject, step)?.unwrap_or(Redemption::NoGrant))
 }
 
 /// [`Tries::wrong_code`](crate::store::Tries::wrong_code).
 pub(super) fn wrong_code(
-    connection: &Connection,
+    tables: &mut Tables<'_>,
     attempt: &CodeTry,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    on_account(connection, &attempt.subject, |account| account.wrong_code(attempt, now)).map(|_| ())
+    on_account(tables, &attempt.subject, |account| account.wrong_code(attempt, now)).map(|_| ())
 }
 
 /// [`Administration::revoke`](crate::store::Administration::revoke).
 pub(super) fn revoke(
-    connection: &Connection,
+    tables: &mut Tables<'_>,
     subject: &Subject,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    Ok(on_account(connection, subject, |account| account.revoke(now))?.unwrap_or(false))
+    Ok(on_account(tables, subject, |account| account.revoke(now))?.unwrap_or(false))
 }
 
 /// [`Administration::clear_counts`](crate::store::Administration::clear_counts).
-pub(super) fn clear_counts(connection: &Connection, subject: &Subject) -> rusqlite::Result<bool> {
-    Ok(on_account(connection, subject, Account::clear_counts)?.unwrap_or(false))
+pub(super) fn clear_counts(tables: &mut Tables<'_>, subject: &Subject) -> rusqlite::Result<bool> {
+    Ok(on_account(tables, subject, Account::clear_counts)?.unwrap_or(false))
 }
 
 /// Runs a step on an account that is there; `None` if there is none.
 fn on_account<T>(
-    connection: &Connection,
+    tables: &mut Tables<'_>,
     subject: &Subject,
     step: impl FnOnce(&mut Account) -> Decided<T>,
 ) -> rusqlite::Result<Option<T>> {
-    let Some(mut account) = find_account(connection, subject)? else { return Ok(None) };
+    let Some(mut account) = tables.find_account(subject)? else { return Ok(None) };
     let Decided { answer, changed } = step(&mut account);
     if changed {
-        update(connection, subject, &account)?;
+        tables.update_account(subject, &account)?;
     }
     Ok(Some(answer))
 }

@@ -45,7 +45,7 @@ pub(super) fn sweep(queue: &Queue, clock: &Arc<dyn Clock>, stop: &Receiver<()>) 
     while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         let (from, now) = (cursor.clone(), clock.now());
         // What was not deleted now will be in a later walk; the writer has told of the error.
-        if let Ok(next) = queue.run_blocking(move |connection| step(connection, &from, now)) {
+        if let Ok(next) = queue.run_blocking(move |tables| step(tables.connection(), &from, now)) {
             pause = if next.is_some() { STEP_PAUSE } else { PAUSE };
             cursor = next.unwrap_or_else(Cursor::start);
         }

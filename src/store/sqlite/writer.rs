@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::link::Link;
+use super::rows::Tables;
 use crate::store::StoreError;
 
 /// Most steps that may wait.
@@ -39,11 +40,12 @@ impl Queue {
         (Self { steps, timeout }, receiver)
     }
 
-    /// Has the writer run `operation` in a savepoint, and waits until it is committed.
+    /// Has the writer run `operation`, all of it or nothing, and waits until it is committed. It may
+    /// be run twice; what the first run did is then undone before the second.
     pub(super) async fn run<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: Fn(&mut Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
         let ticket = self.put(operation)?;
         match tokio::time::timeout_at(ticket.deadline.into(), ticket.answer).await {
@@ -56,7 +58,7 @@ impl Queue {
     pub(super) fn run_blocking<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: Fn(&mut Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
         let ticket = self.put(operation)?;
         ticket.answer.blocking_recv().unwrap_or_else(|_| Err(without_answer(&ticket.claimed)))
@@ -65,18 +67,13 @@ impl Queue {
     fn put<T, F>(&self, operation: F) -> Result<Ticket<T>, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: Fn(&mut Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
         let deadline = Instant::now() + self.timeout;
         let claimed = Arc::new(AtomicBool::new(false));
         let (reply, answer) = oneshot::channel();
-        let step = Asked {
-            operation: Some(operation),
-            result: None,
-            reply,
-            claimed: Arc::clone(&claimed),
-            deadline,
-        };
+        let step =
+            Asked { operation, result: None, reply, claimed: Arc::clone(&claimed), deadline };
         self.steps.try_send(Box::new(step)).map_err(|_| StoreError::Unavailable)?;
         Ok(Ticket { answer, claimed, deadline })
     }
@@ -98,14 +95,14 @@ pub(super) trait Step: Send {
     fn claim(&self) -> bool;
 
     /// Runs it, and keeps its result.
-    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn run(&mut self, tables: &mut Tables<'_>) -> rusqlite::Result<()>;
 
     /// Answers with the kept result, or with an error.
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
 struct Asked<T, F> {
-    operation: Option<F>,
+    operation: F,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
     claimed: Arc<AtomicBool>,
@@ -115,7 +112,7 @@ struct Asked<T, F> {
 impl<T, F> Step for Asked<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    F: Fn(&mut Tables<'_>) -> rusqlite::Result<T> + Send,
 {
     fn claim(&self) -> bool {
         !self.reply.is_closed()
@@ -123,10 +120,8 @@ where
             && !self.claimed.swap(true, Ordering::AcqRel)
     }
 
-    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        if let Some(operation) = self.operation.take() {
-            self.result = Some(operation(connection)?);
-        }
+    fn run(&mut self, tables: &mut Tables<'_>) -> rusqlite::Result<()> {
+        self.result = Some((self.operation)(tables)?);
         Ok(())
     }
 
@@ -152,61 +147,135 @@ pub(super) fn write(mut link: Link, mut steps: mpsc::Receiver<Box<dyn Step>>) {
 }
 
 /// Runs a group in one transaction, and answers each step when its fate is known.
-fn run_group(link: &mut Link, group: Vec<Box<dyn Step>>) {
+///
+/// A step hardly ever fails, so at first none has a savepoint of its own, which would cost each
+/// more than what it writes. When one does fail all is undone, and done once more with savepoints.
+fn run_group(link: &mut Link, group: Group) {
     let Some(connection) = link.connection() else {
         return answer(group, Err(StoreError::Unavailable));
     };
-    if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
-        link.report(&error);
-        return answer(group, Err(StoreError::Unavailable));
-    }
-    let mut group = group.into_iter();
-    let (mut taken, mut failed) = (Vec::with_capacity(group.len()), None);
-    for mut step in group.by_ref() {
-        if !step.claim() {
-            step.answer(Err(StoreError::Unavailable));
-            continue;
+    let (ran, error) = match in_transaction(connection, group) {
+        Ok(ran) => ran,
+        Err((group, error)) => {
+            link.report(&error);
+            return answer(group, Err(StoreError::Unavailable));
         }
-        match in_savepoint(connection, step.as_mut()) {
-            Ok(()) => taken.push(step),
-            Err(error) => {
-                step.answer(Err(StoreError::Unavailable));
-                failed = Some(error);
-                // Some errors (disk full, I/O) make SQLite roll the whole transaction back.
-                if connection.is_autocommit() {
-                    break;
-                }
-            }
-        }
-    }
+    };
     if connection.is_autocommit() {
-        answer(taken, Err(StoreError::Unavailable));
-        answer(group, Err(StoreError::Unavailable));
+        answer(ran, Err(StoreError::Unavailable));
     } else {
         match execute(connection, "COMMIT") {
             Ok(()) => {
-                if failed.is_none() {
+                if error.is_none() {
                     link.works();
                 }
-                answer(taken, Ok(()));
+                answer(ran, Ok(()));
             }
             Err(error) => {
                 // The log may hold the transaction although the commit failed, so a new connection
                 // may find it done.
                 link.give_up(&error);
-                answer(taken, Err(StoreError::OutcomeUnknown));
+                answer(ran, Err(StoreError::OutcomeUnknown));
             }
         }
     }
-    if let Some(error) = failed {
+    if let Some(error) = error {
         link.report(&error);
     }
 }
 
+type Group = Vec<Box<dyn Step>>;
+
+/// Begins a transaction and runs the group in it. Returns the steps whose answers wait for its
+/// commit, and the error of one that failed, if any did; those that failed are answered. If the
+/// transaction is gone by then, so is what the others did.
+///
+/// Fails, with the steps that are not answered, if no transaction can be begun.
+fn in_transaction(
+    connection: &Connection,
+    group: Group,
+) -> Result<(Group, Option<rusqlite::Error>), (Group, rusqlite::Error)> {
+    if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
+        return Err((group, error));
+    }
+    let mut tables = match Tables::new(connection) {
+        Ok(tables) => tables,
+        Err(error) => return Err((group, undo(connection, error))),
+    };
+    let mut claimed = Vec::with_capacity(group.len());
+    let (mut rest, mut failed) = (group.into_iter(), false);
+    for mut step in rest.by_ref() {
+        if !step.claim() {
+            step.answer(Err(StoreError::Unavailable));
+            continue;
+        }
+        failed = step.run(&mut tables).is_err();
+        claimed.push(step);
+        if failed {
+            break;
+        }
+    }
+    if !failed {
+        return Ok((claimed, None));
+    }
+    match begin_again(connection) {
+        Ok(()) => Ok(one_by_one(&mut tables, claimed, rest)),
+        Err(error) => {
+            claimed.extend(rest);
+            Err((claimed, error))
+        }
+    }
+}
+
+/// Undoes what the transaction did, and begins another.
+fn begin_again(connection: &Connection) -> rusqlite::Result<()> {
+    // Some errors (disk full, I/O) make SQLite roll the whole transaction back.
+    if !connection.is_autocommit() {
+        execute(connection, "ROLLBACK")?;
+    }
+    execute(connection, "BEGIN IMMEDIATE")
+}
+
+/// Runs the steps that are `claimed` and those of the `rest` that can be, each in a savepoint.
+/// Returns as [`in_transaction`].
+fn one_by_one(
+    tables: &mut Tables<'_>,
+    claimed: Group,
+    rest: impl Iterator<Item = Box<dyn Step>>,
+) -> (Group, Option<rusqlite::Error>) {
+    let claimed = claimed.into_iter().map(|step| (step, true));
+    let mut steps = claimed.chain(rest.map(|step| (step, false)));
+    let (mut ran, mut failed) = (Vec::with_capacity(GROUP), None);
+    for (mut step, is_claimed) in steps.by_ref() {
+        if !is_claimed && !step.claim() {
+            step.answer(Err(StoreError::Unavailable));
+            continue;
+        }
+        match in_savepoint(tables, step.as_mut()) {
+            Ok(()) => ran.push(step),
+            Err(error) => {
+                step.answer(Err(StoreError::Unavailable));
+                failed = Some(error);
+                if tables.connection().is_autocommit() {
+                    break;
+                }
+            }
+        }
+    }
+    ran.extend(steps.map(|(step, _)| step));
+    (ran, failed)
+}
+
+/// Ends a transaction in which nothing was done.
+fn undo(connection: &Connection, error: rusqlite::Error) -> rusqlite::Error {
+    execute(connection, "ROLLBACK").err().unwrap_or(error)
+}
+
 /// Runs a step so that its error undoes that step alone; if even that fails, undoes everything.
-fn in_savepoint(connection: &Connection, step: &mut dyn Step) -> rusqlite::Result<()> {
+fn in_savepoint(tables: &mut Tables<'_>, step: &mut dyn Step) -> rusqlite::Result<()> {
+    let connection = tables.connection();
     execute(connection, "SAVEPOINT step")?;
-    let error = match step.run(connection) {
+    let error = match step.run(tables) {
         Ok(()) => return execute(connection, "RELEASE step"),
         Err(error) => error,
     };

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use dialpass::domain::otp::{Otp, ServerKey, ServerKeys};
-use dialpass::store::Redemption;
+use dialpass::store::{Issue, Redemption};
 
 use super::*;
 use crate::store_contract::{SPAN, after, call, code, issue, live, subject, wrong_code};
@@ -47,6 +47,21 @@ fn a_row_that_makes_no_sense_cannot_be_written() {
         let edited = intruder(&path).execute(&format!("UPDATE subjects SET {edit}"), []);
         assert!(edited.is_err(), "{edit}");
     }
+}
+
+#[tokio::test]
+async fn events_kept_without_room_for_more_count_as_ever() {
+    let (_folder, path) = folder();
+    let store = open(&path);
+    for i in 0..6 {
+        // As releases wrote them that gave a log no more room than its `i` events needed.
+        let cut = format!("UPDATE subjects SET codes_issued = substr(codes_issued, -8 * {i})");
+        let edited = intruder(&path).execute(&cut, []);
+        assert_eq!(edited, Ok(usize::from(i > 0)), "a row from the first call on");
+        issue(&store, i, after(200_000 * i)).await;
+    }
+    let refused = store.issue(call("u", 9, after(1_100_000))).await;
+    assert!(matches!(refused, Ok(Issue::CodesPerUser(_))), "{refused:?}");
 }
 
 #[tokio::test]
