@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
-use super::Shared;
+use super::database::Database;
 use super::pool::Lease;
 use super::schema;
 use super::session::ConnectError;
@@ -18,7 +18,7 @@ const PROBE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Probes of the servers, one at a time for each.
 pub(super) struct Probes {
-    shared: Arc<Shared>,
+    database: Arc<Database>,
     /// Held by a probe for as long as it goes on. One whose commit hangs, because its synchronous
     /// standby is gone, must not be followed by another, or they would fill the server.
     turns: Vec<Arc<Semaphore>>,
@@ -27,10 +27,11 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let turns = (0..shared.connector.servers()).map(|_| Arc::new(Semaphore::new(1))).collect();
+    pub(super) fn new(database: Arc<Database>) -> Self {
+        let turns =
+            (0..database.connector.servers()).map(|_| Arc::new(Semaphore::new(1))).collect();
         let (send, found) = mpsc::unbounded_channel();
-        Self { shared, turns, send, found }
+        Self { database, turns, send, found }
     }
 
     /// Probes every server that is not being probed. The first that takes writes is used; else
@@ -38,9 +39,9 @@ impl Probes {
     pub(super) async fn look(&mut self, patience: Duration) -> Result<(), Vec<ConnectError>> {
         for (server, turn) in self.turns.iter().enumerate() {
             let Ok(turn) = Arc::clone(turn).try_acquire_owned() else { continue };
-            let (shared, send) = (Arc::clone(&self.shared), self.send.clone());
+            let (database, send) = (Arc::clone(&self.database), self.send.clone());
             tokio::spawn(async move {
-                let outcome = probe(&shared, server).await.map(|()| server);
+                let outcome = probe(&database, server).await.map(|()| server);
                 drop(turn);
                 // Nobody listens any more once the store is closed.
                 let _ = send.send(outcome);
@@ -59,15 +60,15 @@ impl Probes {
         };
         let server = timeout(patience, answers).await.unwrap_or(None);
         let Some(server) = server else { return Err(errors) };
-        self.shared.use_server(server);
+        self.database.use_server(server);
         Ok(())
     }
 }
 
 /// Whether a server can be worked with: it takes writes, its schema fits, and a commit goes
 /// through. The last of these is waited for without limit.
-async fn probe(shared: &Shared, server: usize) -> Result<(), ConnectError> {
-    let connector = &shared.connector;
+async fn probe(database: &Database, server: usize) -> Result<(), ConnectError> {
+    let connector = &database.connector;
     let session = connector.bare(server).await?;
     let migrated = schema::migrate(&session.client).await;
     migrated.map_err(|error| connector.unfit(server, &error))?;
@@ -78,12 +79,12 @@ async fn probe(shared: &Shared, server: usize) -> Result<(), ConnectError> {
 
 /// Probes whenever the database is down, until it is up.
 pub(super) async fn keep_up(mut probes: Probes) {
-    let shared = Arc::clone(&probes.shared);
+    let database = Arc::clone(&probes.database);
     loop {
-        shared.link.down().await;
-        if let Err(errors) = probes.look(shared.connect_timeout * 2).await {
+        database.link.down().await;
+        if let Err(errors) = probes.look(database.connect_timeout * 2).await {
             for error in &errors {
-                shared.link.still_down(error);
+                database.link.still_down(error);
             }
             sleep(PROBE_PAUSE).await;
         }
@@ -91,10 +92,10 @@ pub(super) async fn keep_up(mut probes: Probes) {
 }
 
 /// Deletes idle rows, a few at a time.
-pub(super) async fn keep_swept(shared: Arc<Shared>) {
+pub(super) async fn keep_swept(database: Arc<Database>) {
     const AFTER_AN_ERROR: Duration = Duration::from_secs(5);
     loop {
-        let pause = match sweep_once(&shared).await {
+        let pause = match sweep_once(&database).await {
             Some(Ok(pause)) => pause,
             Some(Err(error)) => {
                 tracing::warn!(
@@ -110,9 +111,9 @@ pub(super) async fn keep_swept(shared: Arc<Shared>) {
 }
 
 /// One step; `None` while there is no session for it.
-async fn sweep_once(shared: &Shared) -> Option<Result<Duration, tokio_postgres::Error>> {
-    shared.link.admit()?;
-    let session = timeout(shared.timeout, shared.pool.load().get()).await.ok()?.ok()?;
+async fn sweep_once(database: &Database) -> Option<Result<Duration, tokio_postgres::Error>> {
+    database.link.admit()?;
+    let session = timeout(database.timeout, database.pool.load().get()).await.ok()?.ok()?;
     let mut session = Lease::new(session);
     session.session.settled = false;
     let taken = sweep::step(&session.session.client).await;

@@ -33,6 +33,11 @@ pub struct ConnectError {
 /// What all of a list of servers said.
 pub(super) type ConnectErrors = Vec<ConnectError>;
 
+/// All of them in a line.
+pub(super) fn each(errors: &[ConnectError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// Opens sessions, first where the last one worked.
 pub(super) struct Connector {
     settings: PostgresSettings,
@@ -136,7 +141,7 @@ impl Connector {
         ConnectError {
             server: self.name(server).to_owned(),
             reason: told(error),
-            needs_operator: error.code().is_some_and(needs_operator),
+            needs_operator: error.code().is_some_and(needs_operator) || is_distrust(error),
         }
     }
 
@@ -239,6 +244,24 @@ pub(super) fn told(error: &tokio_postgres::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Whether there can be no trust between this node and the server: its certificate is not one to be
+/// trusted, or ours is not to it, or it offers no TLS at all.
+fn is_distrust(error: &tokio_postgres::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            use rustls::Error::{AlertReceived, InvalidCertificate};
+            return matches!(tls, InvalidCertificate(_) | AlertReceived(_));
+        }
+        if cause.to_string() == "server does not support TLS" {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// Whether the server will say the same until somebody changes a setting.

@@ -103,14 +103,48 @@ fn with_a_wrong_password_it_does_not_start_and_says_so_without_it() {
     assert!(said.contains("password authentication failed"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
 
+    let said =
+        does_not_start(server, &database, |config| config.replace(PASSWORD, "hunter2-is-wrong"));
+    assert!(said.contains("store.url") && said.contains("password authentication failed"));
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn with_a_ca_that_does_not_vouch_for_the_server_it_does_not_start() {
+    let (ours, other) = (Ca::new("the database's CA"), Ca::new("another CA"));
+    let server = Postgres::builder().with_tls(&ours).without_fsync().start();
+    let database = server.database();
+    let folder = tempfile::tempdir().unwrap();
+    let other_file = folder.path().join("other.pem");
+    std::fs::write(&other_file, other.pem()).unwrap();
+    let right = server.ca_pem().display().to_string();
+    let said = does_not_start(&server, &database, |config| {
+        config.replace(&right, &other_file.display().to_string())
+    });
+    assert!(said.contains("store.url") && said.contains("certificate"), "{said}");
+
+    let plain = Postgres::shared();
+    let database = plain.database();
+    let said = does_not_start(plain, &database, |config| {
+        config.replace("sslmode=disable", "sslmode=require")
+    });
+    assert!(said.contains("does not support TLS"), "{said}");
+}
+
+/// Starts the program on a database with a changed configuration; what it says as it ends.
+fn does_not_start(
+    server: &Postgres,
+    database: &str,
+    change: impl FnOnce(String) -> String,
+) -> String {
     let folder = crate::gateway::folder();
     let config = crate::cluster::in_database(
         &crate::faults::load::config(&[("t1", "http")], &["ldap://127.0.0.1:9"]),
         &[server],
-        &database,
+        database,
     );
     let path = folder.path().join("dialpass.toml");
-    std::fs::write(&path, config.replace(PASSWORD, "hunter2-is-wrong")).unwrap();
+    std::fs::write(&path, change(config)).unwrap();
     let mut serving = std::process::Command::new(env!("CARGO_BIN_EXE_dialpass"))
         .args(["serve", "--config"])
         .arg(path)
@@ -122,6 +156,5 @@ fn with_a_wrong_password_it_does_not_start_and_says_so_without_it() {
     let output = serving.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("store.url") && said.contains("password authentication failed"));
-    assert!(!said.contains("hunter2"), "{said}");
+    said
 }
