@@ -177,7 +177,7 @@ fn haproxy_config(nodes: &[Gateway], port: u16, statistics: u16) -> String {
          frontend api\n    bind 127.0.0.1:{port}\n    default_backend nodes\n    \
          http-request disable-l7-retry if {{ path_end /validateOTP }}\n\
          frontend statistics\n    bind 127.0.0.1:{statistics}\n    stats enable\n    stats uri /\n\
-         backend nodes\n    balance roundrobin\n    option httpchk GET /readyz\n    \
+         backend nodes\n    balance roundrobin\n    option httpchk GET /readyz/node\n    \
          default-server check inter 100ms fall 1 rise 1\n\
          {servers}"
     )
