@@ -4,7 +4,6 @@
 mod codes;
 mod counts;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio::time::Instant;
 
 pub(super) use self::codes::{Codes, run as codes};
 pub(super) use self::counts::{Counts, run as counts};
+use super::output::{self, plain};
 use super::{Ended, chosen, source};
 use crate::app::{self, Source};
 use crate::config::{Config, TenantConfig};
@@ -208,7 +208,7 @@ impl Journal {
 
     /// Tells the audit trail and the administrator.
     fn failed(&mut self, target: &Target, failure: &Failure) -> Ended {
-        eprintln!("dialpass: {}", plain(&failure.said));
+        output::tell(&format!("dialpass: {}", plain(&failure.said)));
         self.write(target, ActOutcome::Failed, failure.reason.as_str())?;
         Ok(ExitCode::FAILURE)
     }
@@ -255,20 +255,22 @@ async fn target(source: &Source, tenant: &TenantConfig, named: Named) -> Result<
     }
 }
 
-/// The text without what would move a terminal's cursor, whatever a directory or a store holds.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// Prints a line; says whether anybody still reads (`| head`).
+/// Prints a line; says whether anybody still reads.
 fn print(line: &str) -> bool {
-    writeln!(std::io::stdout(), "{}", plain(line.trim_end())).is_ok()
+    output::print(&plain(line.trim_end()))
 }
 
 /// Prints an object as one line of JSON; says whether anybody still reads.
 fn print_json(object: &impl serde::Serialize) -> bool {
-    let line = serde_json::to_string(object).expect("texts and numbers always serialise");
-    writeln!(std::io::stdout(), "{line}").is_ok()
+    output::print(&serde_json::to_string(object).expect("texts and numbers always serialise"))
+}
+
+/// A stable id as it is typed: nothing that a directory's could not be.
+fn stable_id(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.len() > 512 || text.chars().any(char::is_control) {
+        return Err("an id of 1 to 512 characters, without control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A duration for people, in whole seconds, rounded up.

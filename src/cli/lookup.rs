@@ -1,7 +1,6 @@
 //! `lookup`: step by step, who a caller would be: how the caller ID is read, what the directory is
 //! asked, what comes back, and why that is accepted or refused.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use clap::Args;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::output::{self, plain};
 use super::{Ended, chosen, source, wrong_argument};
 use crate::app;
 use crate::config::{DirectoryConfig, TenantConfig};
@@ -72,10 +72,9 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
 
 /// One line: what it is about, and what is to be said. Whatever a directory holds, it stays text.
 fn say(about: &str, text: &str) {
-    let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let text = plain(text);
     let line = format!("{about:<11}{text}");
-    // A reader that has seen enough (`| head`) is no failure.
-    drop(writeln!(std::io::stdout(), "{}", line.trim_end()));
+    output::print(line.trim_end());
 }
 
 struct Lookup<'a> {

@@ -6,6 +6,7 @@ mod check_directory;
 mod demo;
 mod dev_certs;
 mod lookup;
+mod output;
 mod secrets;
 
 use std::path::PathBuf;
@@ -157,13 +158,14 @@ pub fn run(cli: Cli) -> ExitCode {
         }
     };
     match ended {
+        Ok(_) if output::is_lost() => ExitCode::FAILURE,
         Ok(status) => status,
         Err(StartError::Config(error)) => {
-            eprintln!("{error}");
+            output::tell(&error.to_string());
             ExitCode::from(EX_CONFIG)
         }
         Err(StartError::Other(error)) => {
-            eprintln!("dialpass: {error:#}");
+            output::tell(&format!("dialpass: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -229,5 +231,5 @@ fn chosen<'a>(
 
 /// The error of an argument that does not fit the configuration.
 fn wrong_argument(path: &std::path::Path, key: &str, found: &str, accepted: &str) -> StartError {
-    StartError::Config(ConfigError::one(path, key, found, accepted))
+    StartError::Config(ConfigError::one(path, key, &output::plain(found), accepted))
 }

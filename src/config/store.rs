@@ -100,8 +100,16 @@ pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfi
         "sqlite" if url.len() > "sqlite:".len() => {
             refuse_what_is_postgres_alone(&raw, problems);
             let path = &url["sqlite:".len()..];
-            let path = Path::new(path.strip_prefix("//").unwrap_or(path));
-            StorePlace::Sqlite(problems.resolve(URL, path))
+            let path = path.strip_prefix("//").unwrap_or(path);
+            // SQLite would take these for something else than a file of that name.
+            if path.starts_with(':') || path.contains('?') {
+                problems.add(URL, format!("{url:?}"), "sqlite:PATH, the path of a file");
+            }
+            let path = problems.resolve(URL, Path::new(path));
+            if path.is_dir() {
+                problems.add(URL, format!("{}, a folder", path.display()), "the path of a file");
+            }
+            StorePlace::Sqlite(path)
         }
         _ => {
             problems.add(URL, scheme, ACCEPTED);

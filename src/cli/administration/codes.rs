@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Failure, Named, Place, Target, audited, print, print_json, shown};
+use super::{Failure, Named, Place, Target, audited, print, print_json, shown, stable_id};
 use crate::cli::Ended;
 use crate::service::administration::{LiveCode, TenantDesk};
 
@@ -29,7 +29,7 @@ pub(in crate::cli) struct List {
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Only of the user with this stable id, whom the directory need not have.
-    #[arg(long, value_name = "ID", conflicts_with = "user")]
+    #[arg(long, value_name = "ID", value_parser = stable_id, conflicts_with = "user")]
     user_id: Option<String>,
     /// Print an object a line: `user_id`, `issued_at`, `expires_in`, `tries_left`, `tried`.
     #[arg(long)]
@@ -51,7 +51,7 @@ struct OneUser {
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// The user's stable id, whom the directory need not have.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = stable_id)]
     user_id: Option<String>,
 }
 

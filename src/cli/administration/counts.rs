@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Failure, Named, Place, Target, audited, print, print_json, shown};
+use super::{Failure, Named, Place, Target, audited, print, print_json, shown, stable_id};
 use crate::cli::Ended;
 use crate::service::administration::{Count, TenantDesk, UserCounts};
 
@@ -46,7 +46,7 @@ struct Whose {
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// The user with this stable id, whom the directory need not have.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = stable_id)]
     user_id: Option<String>,
     /// The caller with this number, in any form that a phone system would send.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]

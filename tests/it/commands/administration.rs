@@ -362,3 +362,20 @@ fn an_audit_file_that_a_command_makes_can_be_written_by_the_gateway() {
     let file = std::fs::metadata(logs.join("audit.log")).unwrap();
     assert_eq!((file.uid(), file.gid(), file.mode() & 0o777), (65_534, 65_534, 0o600));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_is_none_is_a_wrong_argument_and_a_listing_that_is_lost_a_failure() {
+    let slapd = Slapd::builder().without_log().start();
+    let gateway = running(&slapd, "");
+    gateway.code("+46701234567").await;
+    for id in ["", " ", "an\nid", &"x".repeat(513)] {
+        let output = administer(gateway.folder(), "codes revoke", &["--user-id", id]);
+        assert_eq!(output.status.code(), Some(2), "{id:?}: {}", stderr(&output));
+    }
+    let path = gateway.file("dialpass.toml").display().to_string();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = program();
+    let output = command.args(["codes", "list", "--config", &path]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("the output cannot be written"), "{}", stderr(&output));
+}
