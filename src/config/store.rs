@@ -84,6 +84,7 @@ impl SslMode {
 
 const URL: &str = "store.url";
 const ACCEPTED: &str = "sqlite:PATH or postgres://USER@HOST[:PORT][,HOST…]/DATABASE?sslmode=…";
+const ESCAPE: &str = "a password whose @, / and ? are percent-encoded, or password_file";
 const PARAMETERS: &str = "sslmode, sslrootcert, sslcert, sslkey, connect_timeout, \
     application_name, options, channel_binding, target_session_attrs, host, port, user, dbname";
 
@@ -197,8 +198,13 @@ struct TlsParameters {
 fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Config, TlsParameters)> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut tls, mut rest) = (TlsParameters::default(), Vec::new());
+    let mut names = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if names.contains(&name) {
+            problems.add(URL, "a parameter twice", "each parameter once");
+        }
+        names.push(name);
         let Ok(text) = percent_decode_str(value).decode_utf8() else {
             problems.add(URL, format!("{name} that is no UTF-8"), ACCEPTED);
             return None;
@@ -216,7 +222,11 @@ fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Confi
             }
             "connect_timeout" | "application_name" | "options" | "channel_binding" | "host"
             | "port" | "user" | "dbname" | "password" => rest.push(pair),
-            _ => problems.add(URL, format!("the parameter {name}"), PARAMETERS),
+            // What is no name may be a piece of a password with a `?` in it.
+            _ if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+                problems.add(URL, format!("the parameter {name}"), PARAMETERS);
+            }
+            _ => problems.add(URL, "a parameter that is none", ESCAPE),
         }
     }
     let rest = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
@@ -256,6 +266,17 @@ fn servers(
     };
     if hosts.is_empty() || (ports.len() > 1 && ports.len() != hosts.len()) {
         problems.add(URL, "no host, or another number of ports than of hosts", ACCEPTED);
+        return None;
+    }
+    let is_name = |host: &&Host| match host {
+        Host::Tcp(host) => {
+            host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte))
+        }
+        Host::Unix(_) => true,
+    };
+    if !hosts.iter().all(|host| is_name(&host)) {
+        // It may be a piece of the password.
+        problems.add(URL, "a host that is none", ESCAPE);
         return None;
     }
     let server = |(index, host): (usize, &Host)| {

@@ -48,35 +48,6 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
             "/nowhere.pem",
         ),
         ("[store]\nurl='mysql://u:p@h'".to_owned(), "store.url", "sqlite:PATH"),
-        ("[store]\nurl='sqlite::memory:'".to_owned(), "store.url", "the path of a file"),
-        ("[store]\nurl='sqlite:a.db?mode=ro'".to_owned(), "store.url", "the path of a file"),
-        ("[store]\nurl='sqlite:/'".to_owned(), "store.url", "a folder"),
-        ("[store]\nconnections=3".to_owned(), "store.connections", "PostgreSQL"),
-        ("[store]\nurl='postgres://h/d'".to_owned(), "store.url", "no user"),
-        ("[store]\nurl='postgres://u@/d'".to_owned(), "store.url", "no host"),
-        ("[store]\nurl='postgres://u@db.example.com/d'".to_owned(), "store.url", "no sslmode"),
-        (
-            "[store]\nurl='postgres://u@localhost,db.example.com/d?sslmode=prefer'".to_owned(),
-            "store.url",
-            "in clear to db.example.com:5432",
-        ),
-        ("[store]\nurl='postgres://u@h/d?sslmode=full'".to_owned(), "store.url", "verify-full"),
-        ("[store]\nurl='postgres://u@h/d?sslmoed=require'".to_owned(), "store.url", "sslmoed"),
-        (
-            "[store]\nurl='postgres://u@h/d?sslmode=require&target_session_attrs=any'".to_owned(),
-            "store.url",
-            "read-write",
-        ),
-        (
-            "[store]\nurl='postgres://u:p@localhost/d'\npassword='q'".to_owned(),
-            "store.password",
-            "one of them",
-        ),
-        (
-            "[store]\nurl='postgres://u@localhost/d'\nclient_certificate='/nowhere'".to_owned(),
-            "store.client_certificate",
-            "both or neither",
-        ),
         (tenant("[tenants.otp]\nlength=9"), "tenants[0].otp.length", "6 to 8"),
         (tenant("[tenants.otp]\nlifetime='11m'"), "tenants[0].otp.lifetime", "10m"),
         (
@@ -124,6 +95,58 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
         (TENANT.replace("base_dn='dc=b'", ""), "tenants[0].directory.base_dn", "nothing"),
         (TENANT.replace("'SE'", "'se'"), "tenants[0].country", "\"SE\""),
         (format!("{TENANT}{TENANT}"), "tenants[1].id", "a second time"),
+    ] {
+        let text = if text.contains("[[tenants]]") { text } else { format!("{text}\n{TENANT}") };
+        let problem = problem(&text);
+        assert!(problem.starts_with("test.toml: "), "{problem}");
+        assert!(problem.contains(key) && problem.contains(says), "{key}, {says}: {problem}");
+        assert!(problem.contains("found ") && problem.contains("accepted: "), "{problem}");
+    }
+}
+
+#[test]
+fn each_mistake_about_the_store_is_named_and_shows_no_password() {
+    for (text, key, says) in [
+        ("[store]\nurl='sqlite::memory:'".to_owned(), "store.url", "the path of a file"),
+        ("[store]\nurl='sqlite:a.db?mode=ro'".to_owned(), "store.url", "the path of a file"),
+        ("[store]\nurl='sqlite:/'".to_owned(), "store.url", "a folder"),
+        ("[store]\nconnections=3".to_owned(), "store.connections", "PostgreSQL"),
+        (
+            "[store]\nurl='postgres://u:Sec@ret@localhost/d'".to_owned(),
+            "store.url",
+            "percent-encoded",
+        ),
+        ("[store]\nurl='postgres://u:Sec?ret@localhost/d'".to_owned(), "store.url", "is none"),
+        (
+            "[store]\nurl='postgres://u@h/d?sslmode=require&sslmode=disable'".to_owned(),
+            "store.url",
+            "twice",
+        ),
+        ("[store]\nurl='postgres://h/d'".to_owned(), "store.url", "no user"),
+        ("[store]\nurl='postgres://u@/d'".to_owned(), "store.url", "no host"),
+        ("[store]\nurl='postgres://u@db.example.com/d'".to_owned(), "store.url", "no sslmode"),
+        (
+            "[store]\nurl='postgres://u@localhost,db.example.com/d?sslmode=prefer'".to_owned(),
+            "store.url",
+            "in clear to db.example.com:5432",
+        ),
+        ("[store]\nurl='postgres://u@h/d?sslmode=full'".to_owned(), "store.url", "verify-full"),
+        ("[store]\nurl='postgres://u@h/d?sslmoed=require'".to_owned(), "store.url", "sslmoed"),
+        (
+            "[store]\nurl='postgres://u@h/d?sslmode=require&target_session_attrs=any'".to_owned(),
+            "store.url",
+            "read-write",
+        ),
+        (
+            "[store]\nurl='postgres://u:p@localhost/d'\npassword='q'".to_owned(),
+            "store.password",
+            "one of them",
+        ),
+        (
+            "[store]\nurl='postgres://u@localhost/d'\nclient_certificate='/nowhere'".to_owned(),
+            "store.client_certificate",
+            "both or neither",
+        ),
     ] {
         let text = if text.contains("[[tenants]]") { text } else { format!("{text}\n{TENANT}") };
         let problem = problem(&text);

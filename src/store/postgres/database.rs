@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use deadpool::managed::PoolError;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::link::{Epoch, Link};
@@ -92,19 +93,28 @@ impl Database {
         let turn = Turn { begun, limit };
         let commits = self.commits.load(Ordering::Relaxed);
         let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&fate), turn));
+        // Whoever asked may go away; that the database is silent has to be learnt all the same.
+        let seen = self.runtime.spawn(Arc::clone(self).see_through(task, fate, turn, commits));
+        seen.await.unwrap_or(Err(StoreError::OutcomeUnknown))
+    }
+
+    /// Waits for a piece of work until its time is up, and then decides its fate.
+    async fn see_through<T: Send + 'static>(
+        self: Arc<Self>,
+        task: JoinHandle<Result<T, StoreError>>,
+        fate: Arc<Fate>,
+        turn: Turn,
+        commits: u64,
+    ) -> Result<T, StoreError> {
         let abort = task.abort_handle();
-        match timeout_at(limit, task).await {
+        match timeout_at(turn.limit, task).await {
             Ok(Ok(answer)) => {
                 if fate.is_committing() && answer.is_ok() {
                     self.commits.fetch_add(1, Ordering::Relaxed);
                 }
                 return answer;
             }
-            // The server's fault, if it was asked anything and has done nothing for anybody else
-            // meanwhile: else somebody holds this row alone.
-            Err(_) if fate.was_asked() && self.commits.load(Ordering::Relaxed) == commits => {
-                self.link.failed(begun, &format!("no answer within {:?}", self.timeout));
-            }
+            Err(_) if fate.was_asked() => self.silent(turn, commits),
             Ok(Err(_)) | Err(_) => {}
         }
         if fate.give_up() {
@@ -113,6 +123,33 @@ impl Database {
         } else {
             Err(StoreError::OutcomeUnknown)
         }
+    }
+
+    /// A step had no answer: the server's fault, if it has done nothing for anybody else meanwhile.
+    /// Else somebody holds this row alone.
+    fn silent(&self, turn: Turn, commits: u64) {
+        if self.commits.load(Ordering::Relaxed) == commits {
+            let server = self.connector.name(self.connector.current());
+            let reason = format!(
+                "{server}: no answer within {:?}: it hangs, or its commits wait for a synchronous \
+                 standby (see pg_stat_replication there)",
+                self.timeout
+            );
+            self.link.failed(turn.begun, &reason);
+        }
+    }
+
+    /// Commits a row of the gateway's own.
+    pub(super) async fn beat(&self, fate: &Fate, turn: Turn) -> Result<(), StoreError> {
+        let commits = self.commits.load(Ordering::Relaxed);
+        let mut session = self.lease(fate, turn).await?;
+        step::beat(&mut session, fate).await.map_err(|failure| {
+            // Another's commit holds the row, and does not come to its end.
+            if failure == Failure::NotTaken {
+                self.silent(turn, commits);
+            }
+            StoreError::Unavailable
+        })
     }
 
     pub(super) async fn take<T>(

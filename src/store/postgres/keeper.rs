@@ -72,6 +72,8 @@ async fn probe(database: &Database, server: usize) -> Result<(), ConnectError> {
     let session = connector.bare(server).await?;
     let migrated = schema::migrate(&session.client).await;
     migrated.map_err(|error| connector.unfit(server, &error))?;
+    let may = schema::check_rights(&session.client).await;
+    may.map_err(|error| connector.unfit(server, &error))?;
     let beat =
         session.client.batch_execute("UPDATE dialpass.pulse SET beat_at = dialpass.now_ms()");
     beat.await.map_err(|error| connector.error(server, &error))

@@ -195,10 +195,8 @@ impl StoreHealth for PostgresStore {
     /// Commits a row of its own, as every step does, so that a database that takes no writes or
     /// waits for its standby shows.
     async fn ready(&self) -> Result<(), StoreError> {
-        let beat = async |database: Arc<Database>, fate: Arc<Fate>, turn| {
-            let mut session = database.lease(&fate, turn).await?;
-            step::beat(&mut session, &fate).await.map_err(|_| StoreError::Unavailable)
-        };
+        let beat =
+            async |database: Arc<Database>, fate: Arc<Fate>, turn| database.beat(&fate, turn).await;
         self.database.in_time(beat).await
     }
 

@@ -54,6 +54,11 @@ pub(super) enum SchemaError {
     Older { version: i32, known: i32 },
     #[error("the schema dialpass is there and not dialpass's own: name another database")]
     NotOurs,
+    #[error(
+        "this user lacks rights in the schema dialpass ({0}): the GRANTs that it needs are in \
+         docs/cluster.md"
+    )]
+    Rights(String),
     #[error("{}", told(.0))]
     Database(#[from] tokio_postgres::Error),
 }
@@ -66,7 +71,8 @@ impl SchemaError {
             | Self::Forbidden { .. }
             | Self::Missing
             | Self::Older { .. }
-            | Self::NotOurs => true,
+            | Self::NotOurs
+            | Self::Rights(_) => true,
             Self::Database(error) => error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE),
         }
     }
@@ -75,6 +81,20 @@ impl SchemaError {
 /// The version that this release knows.
 fn known() -> i32 {
     i32::try_from(MIGRATIONS.len()).expect("few")
+}
+
+/// Refuses a user who could not do what a step or the walk through idle rows needs.
+pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
+    let sql = "SELECT string_agg(privilege || ' on ' || name, ', ') \
+        FROM (VALUES ('subjects', 'SELECT,INSERT,UPDATE,DELETE'), \
+            ('callers', 'SELECT,INSERT,UPDATE,DELETE'), \
+            ('housekeeping', 'SELECT,UPDATE'), ('pulse', 'SELECT,UPDATE')) AS needed(name, list), \
+            unnest(string_to_array(list, ',')) AS privilege \
+        WHERE NOT has_table_privilege('dialpass.' || name, privilege)";
+    match client.query_one(sql, &[]).await?.try_get::<_, Option<String>>(0)? {
+        None => Ok(()),
+        Some(missing) => Err(SchemaError::Rights(missing)),
+    }
 }
 
 /// Takes the steps that the database has not had. Several nodes may ask at once.

@@ -80,6 +80,11 @@ impl Connector {
         self.first.swap(server, Ordering::Relaxed) != server
     }
 
+    /// The server that is tried first.
+    pub(super) fn current(&self) -> usize {
+        self.first.load(Ordering::Relaxed)
+    }
+
     /// A server, as operators know it.
     pub(super) fn name(&self, server: usize) -> &str {
         &self.server(server).name
@@ -141,7 +146,9 @@ impl Connector {
         ConnectError {
             server: self.name(server).to_owned(),
             reason: told(error),
-            needs_operator: error.code().is_some_and(needs_operator) || is_distrust(error),
+            needs_operator: error.code().is_some_and(needs_operator)
+                || is_distrust(error)
+                || error.to_string().starts_with("invalid configuration"),
         }
     }
 

@@ -152,7 +152,10 @@ pub(super) async fn beat(ready: &mut Ready, fate: &Fate) -> Result<(), Failure> 
     let (client, statements) = (&ready.session.client, &ready.statements);
     let beaten = client.execute(&statements.pulse, &[]).await;
     ready.session.settled = beaten.is_ok();
-    beaten.map(|_| ()).map_err(|error| judge(&error.into()))
+    beaten.map(|_| ()).map_err(|error| {
+        let held = error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
+        if held { Failure::NotTaken } else { judge(&error.into()) }
+    })
 }
 
 /// Locks and reads what the step is about; the time is that after the locks were had.

@@ -46,3 +46,35 @@ async fn a_node_without_its_database_is_not_ready_and_says_why() {
     until(&gateway, "/readyz/node", 200).await;
     wait_until("the recovery is logged", || gateway.log().contains("the store's database is up"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_that_hang_are_noticed_and_told_though_nobody_waits_for_an_answer() {
+    let slapd = Slapd::builder().without_log().start();
+    let postgres = Postgres::builder().without_fsync().start();
+    let database = postgres.database();
+    let config =
+        sections("").replace("url = \"sqlite:dialpass.db\"", &postgres.store_keys(&database));
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let gateway = Gateway::start(&format!("{config}{tenant}{}", clients()));
+    until(&gateway, "/readyz/node", 200).await;
+    postgres.psql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    postgres.psql("postgres", "SELECT pg_reload_conf()");
+    // A load balancer whose check does not wait.
+    let begun = std::time::Instant::now();
+    while !gateway.log().contains("the store's database is down") {
+        assert!(begun.elapsed() < crate::gateway::PATIENCE, "{}", gateway.log());
+        let check = gateway.http.get(gateway.ops_url("/readyz/node"));
+        drop(check.timeout(std::time::Duration::from_millis(200)).send().await);
+    }
+    until(&gateway, "/readyz/node", 503).await;
+    let asked = std::time::Instant::now();
+    let unready = Answer::of(gateway.http.get(gateway.ops_url("/readyz"))).await.json();
+    assert!(asked.elapsed() < std::time::Duration::from_millis(500), "told at once");
+    let detail = unready["dependencies"][0]["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains(&postgres.host_port()), "{detail}");
+    assert!(!gateway.log().contains("a step of the store failed"), "{}", gateway.log());
+    postgres.psql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    postgres.psql("postgres", "SELECT pg_reload_conf()");
+    until(&gateway, "/readyz/node", 200).await;
+    assert_eq!(gateway.call("+46701234567").await.status, 200);
+}
