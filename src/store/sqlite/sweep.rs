@@ -17,10 +17,10 @@ use crate::domain::clock::{Clock, Timestamp};
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Time between two steps of a walk.
-const STEP_PAUSE: Duration = Duration::from_millis(50);
+const STEP_PAUSE: Duration = Duration::from_millis(10);
 
 /// Rows looked at in a step.
-const STEP_ROWS: i64 = 500;
+const STEP_ROWS: i64 = 100;
 
 /// Where a walk is: the key of the last row looked at.
 #[derive(Debug, Clone)]
