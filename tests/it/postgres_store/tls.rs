@@ -15,14 +15,18 @@ fn ca_file(path: &std::path::Path) -> String {
     format!("ca_file = \"{}\"\n", path.display())
 }
 
+/// A server with TLS, and a folder whose `other.pem` is a CA that has nothing to do with it.
+fn with_another_ca() -> (Postgres, tempfile::TempDir) {
+    let server = Postgres::builder().with_tls(&Ca::new("the database's CA")).without_fsync();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("other.pem"), Ca::new("another CA").pem()).unwrap();
+    (server.start(), folder)
+}
+
 #[test]
 fn each_sslmode_asks_of_the_certificate_what_libpq_does() {
-    let (ours, other) = (Ca::new("the database's CA"), Ca::new("another CA"));
-    let server = Postgres::builder().with_tls(&ours).without_fsync().start();
-    let database = server.database();
-    let folder = tempfile::tempdir().unwrap();
-    let other_file = folder.path().join("other.pem");
-    std::fs::write(&other_file, other.pem()).unwrap();
+    let (server, folder) = with_another_ca();
+    let (database, other_file) = (server.database(), folder.path().join("other.pem"));
     let password = format!("password = \"{PASSWORD}\"\n");
     let (ours, other) = (ca_file(&server.ca_pem()), ca_file(&other_file));
     let none = String::new();
@@ -111,12 +115,8 @@ fn with_a_wrong_password_it_does_not_start_and_says_so_without_it() {
 
 #[test]
 fn with_a_ca_that_does_not_vouch_for_the_server_it_does_not_start() {
-    let (ours, other) = (Ca::new("the database's CA"), Ca::new("another CA"));
-    let server = Postgres::builder().with_tls(&ours).without_fsync().start();
-    let database = server.database();
-    let folder = tempfile::tempdir().unwrap();
-    let other_file = folder.path().join("other.pem");
-    std::fs::write(&other_file, other.pem()).unwrap();
+    let (server, folder) = with_another_ca();
+    let (database, other_file) = (server.database(), folder.path().join("other.pem"));
     let right = server.ca_pem().display().to_string();
     let said = does_not_start(&server, &database, |config| {
         config.replace(&right, &other_file.display().to_string())
