@@ -35,6 +35,7 @@ pub mod config;
 pub mod directory;
 pub mod domain;
 pub mod http;
+pub mod messenger;
 pub mod service;
 pub mod store;
 pub mod telemetry;

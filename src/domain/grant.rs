@@ -8,6 +8,8 @@ use super::tenant::TenantId;
 pub enum Purpose {
     /// Told to a caller; the subject is the user's stable id.
     Call,
+    /// Sent to a phone as text; the subject is the transaction with its user and the phone.
+    Text,
 }
 
 impl Purpose {
@@ -16,6 +18,7 @@ impl Purpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Call => "call",
+            Self::Text => "text",
         }
     }
 }
@@ -27,7 +30,7 @@ pub struct Subject {
     pub tenant: TenantId,
     /// What for.
     pub purpose: Purpose,
-    /// The user's stable id.
+    /// Who or what within the purpose.
     pub id: String,
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here knows HTTP, LDAP, SQL or the configuration file, and nothing here imports from
 //! the rest of the crate.
 
+pub mod access_key;
 pub mod caller_id;
 pub mod clock;
 pub mod grant;
@@ -11,8 +12,11 @@ pub mod phone_number;
 pub mod policy;
 pub mod random;
 pub mod reason;
+pub mod registered_user;
 pub mod secret;
 pub mod stored_number;
 pub mod stored_value;
 pub mod tenant;
+pub mod text_message;
+pub mod transaction;
 pub mod user;

@@ -96,6 +96,18 @@ impl NumberingPlan {
         self.read(text)
     }
 
+    /// Reads a number that is written as E.164 and in no other form: `+`, country code, national
+    /// number, nothing else. The tenant's country does not matter.
+    #[must_use]
+    pub fn read_e164(text: &str) -> Option<PhoneNumber> {
+        let digits = text.strip_prefix('+')?;
+        let shaped = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        // Any country will do: the text names its own.
+        let anywhere = Self { country: Region::from_str("CH").ok()? };
+        let number = shaped.then(|| anywhere.read_anew(text)).flatten()?;
+        (number.as_str() == text && number.extension().is_none()).then_some(number)
+    }
+
     /// Reads `text` as a number of this plan.
     ///
     /// Each thread remembers the text it read last: what a caller sends is mostly what the directory

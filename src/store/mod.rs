@@ -10,6 +10,7 @@
 pub mod account;
 pub mod event_log_codec;
 pub mod postgres;
+pub mod registry;
 pub mod sqlite;
 
 use std::time::Duration;

@@ -1,0 +1,113 @@
+//! Access keys: what a tenant's backend shows to use the authentication cloud's API.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::clock::Timestamp;
+use super::tenant::TenantId;
+
+/// What every access key starts with, so that one that leaked is found by a search.
+const PREFIX: &str = "dpk_";
+
+/// An access key as it is shown once: the prefix and 256 random bits in base64url (RFC 4648 5).
+pub struct AccessKeyText(Zeroizing<String>);
+
+impl AccessKeyText {
+    /// A key of these random bits.
+    #[must_use]
+    pub fn from_random(first: [u8; 16], second: [u8; 16]) -> Self {
+        let mut bits = Zeroizing::new([0; 32]);
+        bits[..16].copy_from_slice(&first);
+        bits[16..].copy_from_slice(&second);
+        let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + 43));
+        text.push_str(PREFIX);
+        URL_SAFE_NO_PAD.encode_string(bits.as_slice(), &mut text);
+        Self(text)
+    }
+
+    /// The key, for the one line that shows it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AccessKeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessKeyText(…)")
+    }
+}
+
+/// The SHA-256 of an access key. The key has 256 random bits, so that no slow hash is needed, and a
+/// search for the hash tells nothing of the key by its time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AccessKeyHash([u8; 32]);
+
+impl AccessKeyHash {
+    /// The hash of what was presented; `None` if it cannot be an access key.
+    #[must_use]
+    pub fn of(presented: &str) -> Option<Self> {
+        let shaped = presented.starts_with(PREFIX) && presented.len() == PREFIX.len() + 43;
+        shaped.then(|| Self(Sha256::digest(presented.as_bytes()).into()))
+    }
+
+    /// What the store holds.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AccessKeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessKeyHash(…)")
+    }
+}
+
+/// An access key as operators know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose users it opens.
+    pub tenant: TenantId,
+    /// What an administrator called it: 1 to 64 characters, no control characters.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl AccessKey {
+    /// Whether a key may have this name.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_by_its_hash_and_never_printed() {
+        let key = AccessKeyText::from_random([1; 16], [2; 16]);
+        let hash = AccessKeyHash::of(key.expose()).expect("a key");
+        let other = AccessKeyText::from_random([1; 16], [3; 16]);
+        assert_ne!(Some(hash), AccessKeyHash::of(other.expose()));
+        assert_eq!(format!("{key:?} {hash:?}"), "AccessKeyText(…) AccessKeyHash(…)");
+    }
+
+    #[test]
+    fn what_is_shaped_otherwise_is_no_key() {
+        let key = AccessKeyText::from_random([1; 16], [2; 16]);
+        for other in ["", "dpk_", &key.expose()[4..], &format!("{}x", key.expose())] {
+            assert_eq!(AccessKeyHash::of(other), None, "{other}");
+        }
+    }
+}

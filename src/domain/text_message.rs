@@ -1,0 +1,148 @@
+//! A text to a phone: its template, which holds the place of the code, and what a phone's alphabet
+//! can show (GSM 7 bit, 3GPP TS 23.038).
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::otp::Otp;
+use super::phone_number::PhoneNumber;
+
+/// The place of the code in a template.
+pub const PLACE_OF_CODE: &str = "{{CODE}}";
+
+/// What is sent where nobody says otherwise.
+pub const DEFAULT_TEMPLATE: &str = "Your code is {{CODE}}. Do not share it with anyone.";
+
+/// Longest text with the code in it, in septets: what fits one message.
+pub const MAX_SEPTETS: usize = 160;
+
+/// Why a text is no template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// There is no place for the code.
+    #[error("the message does not hold {PLACE_OF_CODE}")]
+    NoPlaceOfCode,
+    /// A character is not in the phones' alphabet.
+    #[error("the message holds {0:?}, which is not in the GSM 7-bit alphabet")]
+    NotGsm7(char),
+    /// It would not fit one message.
+    #[error("with its code the message would take {0} of {MAX_SEPTETS} characters")]
+    TooLong(usize),
+}
+
+/// A text with a place for a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(String);
+
+impl Template {
+    /// Takes a text whose code will have `digits`.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub fn parse(text: &str, digits: u8) -> Result<Self, TemplateError> {
+        if !text.contains(PLACE_OF_CODE) {
+            return Err(TemplateError::NoPlaceOfCode);
+        }
+        let filled = text.replace(PLACE_OF_CODE, &"0".repeat(usize::from(digits)));
+        let mut length = 0;
+        for c in filled.chars() {
+            length += septets(c).ok_or(TemplateError::NotGsm7(c))?;
+        }
+        if length > MAX_SEPTETS {
+            return Err(TemplateError::TooLong(length));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text, with the place.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text with the code in its place.
+    #[must_use]
+    pub fn fill(&self, to: &PhoneNumber, code: &Otp) -> TextMessage {
+        let body = Zeroizing::new(self.0.replace(PLACE_OF_CODE, code.expose()));
+        TextMessage { to: to.clone(), body }
+    }
+}
+
+/// How many septets a character takes; `None` if it is not in the alphabet.
+fn septets(c: char) -> Option<usize> {
+    /// The default alphabet, 3GPP TS 23.038 6.2.1, without the escape.
+    const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+        ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+    /// Its extension, 6.2.1.1: each after an escape.
+    const EXTENDED: &str = "\u{c}^{}\\[~]|€";
+    if BASIC.contains(c) {
+        Some(1)
+    } else if EXTENDED.contains(c) {
+        Some(2)
+    } else {
+        None
+    }
+}
+
+/// A text on its way to a phone. `Debug` hides it: it holds a code.
+pub struct TextMessage {
+    /// The phone.
+    pub to: PhoneNumber,
+    /// The text.
+    pub body: Zeroizing<String>,
+}
+
+impl fmt::Debug for TextMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TextMessage(to {})", self.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::stored_number::NumberingPlan;
+
+    #[test]
+    fn the_default_is_a_template() {
+        assert!(Template::parse(DEFAULT_TEMPLATE, 8).is_ok());
+    }
+
+    #[test]
+    fn a_template_has_a_place_and_phones_can_show_it() {
+        assert_eq!(Template::parse("code: CODE", 6), Err(TemplateError::NoPlaceOfCode));
+        assert_eq!(Template::parse("{{CODE}} ш", 6), Err(TemplateError::NotGsm7('ш')));
+        assert_eq!(Template::parse("{{CODE}} `", 6), Err(TemplateError::NotGsm7('`')));
+        assert!(Template::parse("Grüße für {{CODE}} à 5 € [~]", 6).is_ok());
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_text_with_its_code() {
+        let text = |plain: usize| format!("{}{{{{CODE}}}}", "a".repeat(plain));
+        assert!(Template::parse(&text(154), 6).is_ok());
+        assert_eq!(Template::parse(&text(155), 6), Err(TemplateError::TooLong(161)));
+        assert_eq!(Template::parse(&text(153), 8), Err(TemplateError::TooLong(161)));
+        // A euro takes two.
+        let euros = format!("{}{{{{CODE}}}}", "€".repeat(78));
+        assert_eq!(Template::parse(&euros, 6), Err(TemplateError::TooLong(162)));
+    }
+
+    #[test]
+    fn the_alphabet_has_as_many_characters_as_the_standard() {
+        let all = (0..=0xffff).filter_map(char::from_u32);
+        let (basic, extended): (Vec<char>, Vec<char>) =
+            all.filter(|c| septets(*c).is_some()).partition(|c| septets(*c) == Some(1));
+        assert_eq!((basic.len(), extended.len()), (127, 10));
+    }
+
+    #[test]
+    fn the_code_is_put_in_and_not_printed() {
+        let number = NumberingPlan::read_e164("+46701234567").expect("a number");
+        let code = Otp::parse("123456").expect("a code");
+        let message =
+            Template::parse("{{CODE}}, again {{CODE}}", 6).expect("ok").fill(&number, &code);
+        assert_eq!(*message.body, "123456, again 123456");
+        assert!(!format!("{message:?}").contains("123456"));
+    }
+}

@@ -1,0 +1,266 @@
+//! A transaction: what a registered user is asked to confirm, and what became of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::clock::Timestamp;
+use super::grant::{Grant, Purpose, Subject};
+use super::phone_number::PhoneNumber;
+use super::registered_user::{RegisteredId, parse_hyphenated};
+use super::tenant::TenantId;
+
+/// How long a transaction is known after it ended.
+pub const KEPT: Duration = Duration::from_hours(24);
+
+/// How long a transaction's token says that it succeeded.
+pub const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
+
+/// A transaction's id: a random UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransactionId(Uuid);
+
+impl TransactionId {
+    /// An id of these 128 random bits.
+    #[must_use]
+    pub const fn from_random(bits: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(bits).into_uuid())
+    }
+
+    /// From what the store holds.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// Reads the hyphenated form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_hyphenated(text).map(Self)
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn as_uuid(&self) -> &Uuid {
+        &self.0
+    }
+}
+
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Undertaking {
+    /// To register something with which the user can confirm later.
+    Enroll,
+    /// To approve a login or a payment.
+    Approve,
+}
+
+impl Undertaking {
+    /// As it is stored, and as the API has it: never change one.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enroll => "enroll",
+            Self::Approve => "approve",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gives.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Enroll, Self::Approve].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
+/// By what a transaction is confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// A code sent to a phone as text.
+    Sms,
+    /// Nothing: recovery codes are shown at once.
+    Recovery,
+}
+
+impl Channel {
+    /// As it is stored, and as the API has it: never change one.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Recovery => "recovery",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gives.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Sms, Self::Recovery].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
+/// How far a transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// It waits for the user.
+    Pending,
+    /// The user confirmed it. Final.
+    Succeeded,
+    /// It was aborted, or its time is up. Final.
+    Failed,
+}
+
+impl Stage {
+    /// As it is stored, and as the API has it: never change one.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gives.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pending, Self::Succeeded, Self::Failed].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
+/// The code of a transaction that is confirmed by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextedCode {
+    /// Where it was sent.
+    pub number: PhoneNumber,
+    /// What the code is derived from.
+    pub grant: Grant,
+    /// Wrong codes that it still takes.
+    pub tries_left: u32,
+}
+
+/// A transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// Its id.
+    pub id: TransactionId,
+    /// Whose it is.
+    pub user: RegisteredId,
+    /// What for.
+    pub undertaking: Undertaking,
+    /// By what it is confirmed.
+    pub channel: Channel,
+    /// How far it was when it was last written; see [`Transaction::at`].
+    pub stage: Stage,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its stage last changed.
+    pub updated_at: Timestamp,
+    /// From when on it can no longer be confirmed.
+    pub expires_at: Timestamp,
+    /// Its code, if it is confirmed by one.
+    pub code: Option<TextedCode>,
+}
+
+impl Transaction {
+    /// How far it is at `now`, and since when: one whose time is up has failed, though nobody wrote
+    /// that down.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> (Stage, Timestamp) {
+        if self.stage == Stage::Pending && now >= self.expires_at {
+            (Stage::Failed, self.expires_at)
+        } else {
+            (self.stage, self.updated_at)
+        }
+    }
+
+    /// Brings it to its end, if it has none yet: ends are final.
+    pub fn end(&mut self, stage: Stage, now: Timestamp) {
+        if self.at(now).0 == Stage::Pending {
+            self.stage = stage;
+            self.updated_at = now;
+        }
+    }
+
+    /// From when on it is unknown.
+    #[must_use]
+    pub fn forgotten_from(&self) -> Timestamp {
+        match self.stage {
+            Stage::Pending => self.expires_at.plus(KEPT),
+            Stage::Succeeded | Stage::Failed => self.updated_at.plus(KEPT),
+        }
+    }
+
+    /// Until when its token says that it succeeded; `None` if it did not.
+    #[must_use]
+    pub fn vouched_until(&self) -> Option<Timestamp> {
+        (self.stage == Stage::Succeeded).then(|| self.updated_at.plus(TOKEN_LIFETIME))
+    }
+
+    /// To whom its code is bound: the transaction, its user and the phone, so that a row in which
+    /// one of them was edited redeems nothing.
+    #[must_use]
+    pub fn subject(&self, tenant: &TenantId, number: &PhoneNumber) -> Subject {
+        Subject {
+            tenant: tenant.clone(),
+            purpose: Purpose::Text,
+            id: format!("{} {} {} {}", self.id, self.user, self.undertaking.as_str(), number.key()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transaction(stage: Stage) -> Transaction {
+        let at = Timestamp::from_millis;
+        Transaction {
+            id: TransactionId::from_random([1; 16]),
+            user: RegisteredId::from_random([2; 16]),
+            undertaking: Undertaking::Approve,
+            channel: Channel::Sms,
+            stage,
+            created_at: at(1_000),
+            updated_at: at(1_000),
+            expires_at: at(301_000),
+            code: None,
+        }
+    }
+
+    #[test]
+    fn time_fails_what_is_pending_and_nothing_else() {
+        let (before, then) = (Timestamp::from_millis(300_999), Timestamp::from_millis(301_000));
+        assert_eq!(transaction(Stage::Pending).at(before).0, Stage::Pending);
+        assert_eq!(transaction(Stage::Pending).at(then), (Stage::Failed, then));
+        assert_eq!(transaction(Stage::Succeeded).at(then).0, Stage::Succeeded);
+    }
+
+    #[test]
+    fn an_end_is_final() {
+        for end in [Stage::Succeeded, Stage::Failed] {
+            for other in [Stage::Succeeded, Stage::Failed] {
+                let mut ended = transaction(end);
+                ended.end(other, Timestamp::from_millis(2_000));
+                assert_eq!((ended.stage, ended.updated_at.as_millis()), (end, 1_000));
+            }
+        }
+        let mut late = transaction(Stage::Pending);
+        late.end(Stage::Succeeded, late.expires_at);
+        assert_eq!(late.stage, Stage::Pending, "its time was up");
+    }
+
+    #[test]
+    fn a_token_vouches_for_ten_minutes_of_a_success_alone() {
+        assert_eq!(transaction(Stage::Pending).vouched_until(), None);
+        assert_eq!(transaction(Stage::Failed).vouched_until(), None);
+        let until = transaction(Stage::Succeeded).vouched_until();
+        assert_eq!(until, Some(Timestamp::from_millis(601_000)));
+    }
+}

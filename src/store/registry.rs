@@ -1,0 +1,253 @@
+//! The ports to registered users, their transactions and the access keys to them.
+//!
+//! All that is decided is decided on a [`Case`]: what the store holds of one user, one transaction
+//! and one phone. An adapter locks and reads a case, lets a step change it, and writes the
+//! difference, all before anyone else can read it; so one text of the decisions serves every store.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{AsOf, StoreError};
+use crate::domain::access_key::{AccessKey, AccessKeyHash};
+use crate::domain::clock::Timestamp;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::EventLog;
+use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone};
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::{Transaction, TransactionId};
+
+/// How a request names a registered user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// By id.
+    Id(RegisteredId),
+    /// By name.
+    Name(RegisteredName),
+}
+
+/// What a step is about. Nothing else is read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The user; `None` where there can be none yet.
+    pub user: Option<Whom>,
+    /// The transaction.
+    pub transaction: Option<TransactionId>,
+    /// The phone whose texts are counted.
+    pub number: Option<PhoneNumber>,
+    /// The intent that is used up.
+    pub intent: Option<Uuid>,
+}
+
+impl About {
+    /// A step about a user alone.
+    #[must_use]
+    pub fn user(tenant: &TenantId, user: Whom) -> Self {
+        let tenant = tenant.clone();
+        Self { tenant, user: Some(user), transaction: None, number: None, intent: None }
+    }
+}
+
+/// A registered user with the budgets beside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The user.
+    pub user: RegisteredUser,
+    /// Texts sent to the user.
+    pub texts: EventLog,
+    /// Wrong codes that were sent as text.
+    pub wrong_codes: EventLog,
+    /// Wrong recovery codes.
+    pub wrong_recovery: EventLog,
+}
+
+impl Person {
+    /// A user without events.
+    #[must_use]
+    pub fn new(user: RegisteredUser) -> Self {
+        let none = EventLog::default;
+        Self { user, texts: none(), wrong_codes: none(), wrong_recovery: none() }
+    }
+}
+
+/// Texts sent to one phone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// When.
+    pub sent: EventLog,
+    /// From when on none counts, and the row may be deleted. Whoever adds one says so.
+    pub idle_from: Option<Timestamp>,
+}
+
+/// What the store holds of what a step is about, and what it shall hold afterwards.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Case {
+    /// The user. One that is put where there was none is made; one that is taken away is deleted
+    /// with all that is theirs: phones, transactions, called-in codes.
+    pub person: Option<Person>,
+    /// The transaction, if it is the tenant's; whoever asks looks at whose it is.
+    pub transaction: Option<Transaction>,
+    /// Texts sent to the phone.
+    pub texts: Texts,
+    /// Until when the used intent is remembered; `None` if it is unused.
+    pub intent_used_until: Option<Timestamp>,
+}
+
+/// What changed between two states of a user's phones.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PhoneChanges<'a> {
+    /// New ones.
+    pub made: Vec<&'a VerifiedPhone>,
+    /// Ones that are otherwise than before.
+    pub changed: Vec<&'a VerifiedPhone>,
+    /// Ones that are gone.
+    pub gone: Vec<&'a VerifiedPhone>,
+}
+
+impl<'a> PhoneChanges<'a> {
+    /// Compares the phones of a user, before and after.
+    #[must_use]
+    pub fn between(before: &'a [VerifiedPhone], after: &'a [VerifiedPhone]) -> Self {
+        let find = |phones: &'a [VerifiedPhone], id| phones.iter().find(|phone| phone.id == id);
+        let kept: HashSet<Uuid> = after.iter().map(|phone| phone.id).collect();
+        let mut changes = Self::default();
+        for phone in after {
+            match find(before, phone.id) {
+                None => changes.made.push(phone),
+                Some(was) if was != phone => changes.changed.push(phone),
+                Some(_) => {}
+            }
+        }
+        changes.gone = before.iter().filter(|phone| !kept.contains(&phone.id)).collect();
+        changes
+    }
+}
+
+/// What a step does to its case. It may be asked again on a newer case; then only the last counts.
+pub type Decide = Arc<dyn Fn(&mut Case, Timestamp) + Send + Sync>;
+
+/// Registered users and their transactions.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Takes a step: what `decide` changes in the case is written, all of it or nothing, and no
+    /// other step on the same user, transaction, phone or intent runs meanwhile.
+    ///
+    /// Use it by [`step`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn take(&self, about: About, decide: Decide) -> Result<(), StoreError>;
+
+    /// Looks at a case.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError>;
+
+    /// The users who have a verified phone with this number, at most `most`, in no order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn owners(
+        &self,
+        tenant: &TenantId,
+        number: &PhoneNumber,
+        most: u32,
+    ) -> Result<Vec<RegisteredUser>, StoreError>;
+
+    /// Whose access key this is; `None` if it is nobody's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError>;
+}
+
+/// Takes a step and returns what it decided.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn step<T: Send + 'static>(
+    registry: &dyn Registry,
+    about: About,
+    decide: impl Fn(&mut Case, Timestamp) -> T + Send + Sync + 'static,
+) -> Result<T, StoreError> {
+    let decided = Arc::new(Mutex::new(None));
+    let keep = Arc::clone(&decided);
+    let decide: Decide = Arc::new(move |case: &mut Case, now| {
+        let answer = decide(case, now);
+        *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    });
+    registry.take(about, decide).await?;
+    let answer = decided.lock().unwrap_or_else(PoisonError::into_inner).take();
+    answer.ok_or(StoreError::OutcomeUnknown)
+}
+
+/// Access keys as administrators see them. It goes on beside the gateways.
+#[async_trait]
+pub trait AccessKeys: Send + Sync {
+    /// Makes a key known; its `created_at` is the store's to say. From its answer on, every gateway
+    /// accepts the key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn create_access_key(&self, key: &NewAccessKey) -> Result<AccessKey, StoreError>;
+
+    /// A tenant's keys, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn access_keys(&self, tenant: &TenantId) -> Result<Vec<AccessKey>, StoreError>;
+
+    /// Takes a key away; says whether there was one. From its answer on, no gateway accepts it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn revoke_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError>;
+}
+
+/// An access key to be.
+#[derive(Clone)]
+pub struct NewAccessKey {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose users it opens.
+    pub tenant: TenantId,
+    /// What it is called.
+    pub name: String,
+    /// By what it is known.
+    pub hash: AccessKeyHash,
+}
+
+impl fmt::Debug for NewAccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewAccessKey({} of {})", self.id, self.tenant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::stored_number::NumberingPlan;
+
+    #[test]
+    fn the_difference_between_two_states_of_the_phones() {
+        let at = Timestamp::from_millis;
+        let phone = |id: u128, updated: i64| VerifiedPhone {
+            id: Uuid::from_u128(id),
+            number: NumberingPlan::read_e164("+46701234567").expect("a number"),
+            created_at: at(1),
+            updated_at: at(updated),
+        };
+        let before = [phone(1, 1), phone(2, 1), phone(3, 1)];
+        let after = [phone(2, 1), phone(3, 5), phone(4, 5)];
+        let changes = PhoneChanges::between(&before, &after);
+        assert_eq!(changes.made, [&after[2]]);
+        assert_eq!(changes.changed, [&after[1]]);
+        assert_eq!(changes.gone, [&before[0]]);
+    }
+}
