@@ -147,8 +147,7 @@ impl RecoveryCode {
                 }
                 for index in 0..4 {
                     let shift = 35 - 5 * (group * 4 + index);
-                    let five = usize::try_from((bits >> shift) & 31).expect("five bits");
-                    text.push(char::from(ALPHABET[five]));
+                    text.push(char::from(ALPHABET[((bits >> shift) & 31) as usize]));
                 }
             }
         }
