@@ -28,13 +28,14 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 pub use administration::SqliteAdministration;
 pub use connection::OpenError;
 
 use self::link::{Beside, Link};
 use self::reader::Readers;
-use self::rows::Tables;
+use self::rows::{Tables, live_grant};
 use self::writer::Queue;
 use super::{
     CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
@@ -139,7 +140,9 @@ impl Grants for SqliteStore {
     }
 
     async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError> {
-        self.running().readers.live(subject.clone()).await
+        let subject = subject.clone();
+        let live = move |connection: &Connection, now| live_grant(connection, &subject, now);
+        self.running().readers.ask(live).await
     }
 }
 
