@@ -7,15 +7,19 @@
 //!
 //! - The writer commits concurrent requests in groups and answers after the disk has them; it
 //!   also opens the file again when it has to.
-//! - The readers answer [`Grants::live`] from connections of their own.
+//! - The readers answer [`Grants::live`], and the questions of
+//!   [`Registry`](super::registry::Registry), from connections of their own.
 //! - Administrators' commands, in processes of their own, come in by [`SqliteAdministration`].
 //! - Beside the writer, one thread copies the log back into the file, and one deletes idle rows.
 
+mod access_keys;
 mod administration;
 mod checkpoint;
 mod connection;
 mod link;
 mod reader;
+mod registry;
+mod registry_rows;
 mod rows;
 mod steps;
 mod sweep;
@@ -50,7 +54,7 @@ const READERS: usize = 2;
 /// Longest wait for another process's lock on the file, at most a quarter of the timeout.
 const LONGEST_BUSY: Duration = Duration::from_millis(500);
 
-/// Grants and budgets in one SQLite file.
+/// Grants, budgets and registered users in one SQLite file.
 ///
 /// Its methods may be awaited on any Tokio runtime that has its timer enabled. Dropping it
 /// finishes what is queued and joins its threads, which takes milliseconds.
