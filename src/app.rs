@@ -1,6 +1,7 @@
 //! The composition root: the one place that knows which adapters there are. It builds the gateway
 //! from a configuration, runs it, reads the configuration again on SIGHUP, and stops it.
 
+mod authentication_cloud;
 mod clients;
 mod directories;
 mod outgoing_tls;
@@ -31,11 +32,11 @@ use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::random::SystemRandom;
-use crate::http::called_in_otp;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
+use crate::http::{authentication_cloud as cloud_api, called_in_otp};
 use crate::store::{Administration, StoreHealth};
 use crate::telemetry::{logs, metrics};
 
@@ -217,11 +218,12 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
         let tls = load_tls(&source.path, &config)?.map(Arc::new);
-        let stores::Store { grants, tries, health: store } =
+        let stores::Store { grants, tries, registry, health: store } =
             stores::open(&source.path, &config, &clock, &runtime).await?;
         let lasting = Lasting {
             grants,
             tries,
+            registry,
             clock,
             random: Arc::new(SystemRandom),
             waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
@@ -359,7 +361,10 @@ fn public_listener(
         settings.workers = workers;
     }
     let data = web::Data::from(Arc::clone(gateway));
-    let app = move || WebApp::new().app_data(data.clone()).configure(called_in_otp::routes);
+    let app = move || {
+        let app = WebApp::new().app_data(data.clone());
+        app.configure(cloud_api::routes).configure(called_in_otp::routes)
+    };
     let server = match tls {
         Some(tls) => serve_tls("api", listener, tls, &settings, app),
         None => serve_plain("api", listener, &settings, app),

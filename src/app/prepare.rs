@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::{entry, forwarded_ca, jwks};
 use super::directories::directory;
 use crate::config::{
@@ -30,6 +31,7 @@ use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
 use crate::service::login::Login;
+use crate::store::registry::Registry;
 use crate::store::{Grants, Tries};
 
 /// What lives as long as the process.
@@ -38,6 +40,8 @@ pub struct Lasting {
     pub grants: Arc<dyn Grants>,
     /// Tries.
     pub tries: Arc<dyn Tries>,
+    /// Registered users.
+    pub registry: Arc<dyn Registry>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Random bits.
@@ -50,6 +54,7 @@ pub struct Lasting {
 pub struct Prepared {
     /// Each tenant's directory, in the configuration's order.
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
+    messengers: Messengers,
     clients: Arc<ClientTable>,
     jwks: Option<Arc<Jwks>>,
     forwarded_ca: Option<Arc<ClientCaState>>,
@@ -81,7 +86,8 @@ impl Prepared {
             .map_err(|error| report.problem("tenants.clients", &error, "clients that differ"))?;
         let forwarded_ca = forwarded_ca(&config.server, &report)?.map(Arc::new);
         let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
-        Ok(Self { directories, clients: Arc::new(clients), jwks, forwarded_ca })
+        let messengers = Messengers::new();
+        Ok(Self { directories, messengers, clients: Arc::new(clients), jwks, forwarded_ca })
     }
 
     /// Makes the gateway that the handlers use.
@@ -114,6 +120,7 @@ impl Prepared {
             request_deadline: config.server.request_deadline,
             clock: Arc::clone(&lasting.clock),
             waiting: Arc::clone(&lasting.waiting),
+            cloud: authentication_cloud(config, lasting, &self.messengers).map(Arc::new),
         }
     }
 
@@ -158,7 +165,7 @@ impl Report<'_> {
     }
 }
 
-fn keys(flood: &FloodConfig) -> NonZeroUsize {
+pub(super) fn keys(flood: &FloodConfig) -> NonZeroUsize {
     NonZeroUsize::new(flood.tracked_keys).unwrap_or(NonZeroUsize::MIN)
 }
 

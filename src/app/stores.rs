@@ -16,6 +16,7 @@ use crate::domain::clock::Clock;
 use crate::store::postgres::{
     Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
 };
+use crate::store::registry::Registry;
 use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use crate::store::{Administration, Grants, StoreHealth, Tries};
 
@@ -33,14 +34,21 @@ pub(super) struct Store {
     pub grants: Arc<dyn Grants>,
     /// Tries.
     pub tries: Arc<dyn Tries>,
+    /// Registered users.
+    pub registry: Arc<dyn Registry>,
     /// Whether it works.
     pub health: Arc<dyn StoreHealth>,
 }
 
 impl Store {
-    fn new<S: Grants + Tries + StoreHealth + 'static>(store: S) -> Self {
+    fn new<S: Grants + Tries + Registry + StoreHealth + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self { grants: Arc::clone(&store) as _, tries: Arc::clone(&store) as _, health: store }
+        Self {
+            grants: Arc::clone(&store) as _,
+            tries: Arc::clone(&store) as _,
+            registry: Arc::clone(&store) as _,
+            health: store,
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) struct RawConfig {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawServer {
     pub listen: Option<Address>,
+    pub public_url: Option<String>,
     pub request_deadline: Option<Span>,
     pub drain: Option<Span>,
     pub shutdown_timeout: Option<Span>,
