@@ -13,6 +13,9 @@ use super::grant::{Grant, Subject};
 /// Version label in the derivation: another derivation must get another label.
 const LABEL: &[u8] = b"dialpass one-time code v1";
 
+/// What the labels of keys for other uses start with; never the start of [`LABEL`] nor it of this.
+const SUBKEY_LABEL: &[u8] = b"dialpass subkey v1 ";
+
 /// A one-time code: 6 to 8 digits. It has no `Display`, and `Debug` hides it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Otp(String);
@@ -153,6 +156,23 @@ impl ServerKeys {
         self.0.iter().map(|key| key.id().clone()).collect()
     }
 
+    /// A key for another use than codes from each server key, issuing key first: HKDF-SHA256
+    /// (RFC 5869) with this label, 512 bits. Keys of different labels tell nothing of one another.
+    ///
+    /// # Panics
+    /// Never: 64 bytes is a length HKDF-SHA256 can make.
+    #[must_use]
+    pub fn subkeys(&self, label: &str) -> Vec<Zeroizing<[u8; 64]>> {
+        let subkey = |key: &ServerKey| {
+            let mut subkey = Zeroizing::new([0; 64]);
+            Hkdf::<Sha256>::new(None, &key.bytes)
+                .expand_multi_info(&[SUBKEY_LABEL, label.as_bytes()], subkey.as_mut_slice())
+                .expect("64 bytes is a length HKDF-SHA256 can make");
+            subkey
+        };
+        self.0.iter().map(subkey).collect()
+    }
+
     /// The code of a grant; `None` if its key is not among these, or the row makes no sense.
     #[must_use]
     pub fn code(&self, subject: &Subject, grant: &Grant) -> Option<Otp> {
@@ -223,6 +243,13 @@ mod tests {
         assert!(keys().code(&subject("a"), &unknown).is_none());
         let second = Grant { key_id: ServerKey::new([8; 32]).id().clone(), ..grant() };
         assert!(keys().code(&subject("a"), &second).is_some());
+    }
+
+    #[test]
+    fn subkeys_differ_by_label_and_by_key() {
+        let (a, b) = (keys().subkeys("a"), keys().subkeys("b"));
+        assert_eq!(a, keys().subkeys("a"));
+        assert!(a[0] != b[0] && a[0] != a[1] && a[1] != b[1]);
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! checked, and nothing here names an adapter.
 
 pub mod authorization;
+mod body;
 pub mod called_in_otp;
 pub mod certificate;
 pub mod client;
 pub mod client_table;
 pub mod error;
+mod exchange;
 pub mod gateway;
 pub mod identify;
 pub mod jwks;

@@ -2,6 +2,7 @@
 //! login. No HTTP, no LDAP, no SQL.
 
 pub mod administration;
+pub mod authentication_cloud;
 pub mod call_in;
 pub mod flood;
 pub mod login;

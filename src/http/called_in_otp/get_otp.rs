@@ -4,11 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tokio::time::timeout_at;
 
-use super::body::{self, GetOtpBody};
-use super::exchange::{Exchange, Refusal};
+use super::admission::Refusal;
+use super::fields::{self, GetOtpBody};
 use crate::domain::reason::Reason;
+use crate::http::body;
 use crate::http::client::Operation;
 use crate::http::error::{Refused, wants};
+use crate::http::exchange::Exchange;
 use crate::http::gateway::CurrentGateway;
 use crate::service::call_in::{Call, Told};
 
@@ -53,7 +55,7 @@ async fn decide(
     payload: &mut web::Payload,
 ) -> Result<(Told, Reason, bool), Refusal> {
     let tenant = exchange.admit(Operation::GetOtp, payload).await?;
-    let body: GetOtpBody = timeout_at(exchange.deadline, body::read(&exchange.request, payload))
+    let body: GetOtpBody = timeout_at(exchange.deadline, fields::read(&exchange.request, payload))
         .await
         .unwrap_or(Err(Refused::BodyTooSlow))
         .map_err(Refusal::plain)?;

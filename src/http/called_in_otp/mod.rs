@@ -1,14 +1,16 @@
 //! The called-in OTP API: getOTP for phone systems, validateOTP for login services.
 
-mod body;
-mod exchange;
+mod admission;
+mod fields;
 mod get_otp;
 mod validate_otp;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::body;
 use super::error::Refused;
+use super::exchange;
 use super::gateway::CurrentGateway;
 
 /// Where a code is asked for.

@@ -4,12 +4,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::body::{self, ValidateOtpBody};
-use super::exchange::{Exchange, Refusal};
+use super::admission::Refusal;
+use super::fields::{self, ValidateOtpBody};
 use crate::domain::reason::Reason;
 use crate::domain::secret::Password;
+use crate::http::body;
 use crate::http::client::Operation;
 use crate::http::error::Refused;
+use crate::http::exchange::Exchange;
 use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
 use crate::service::login::{LoginAttempt, LoginDecision, refusal_time};
@@ -80,7 +82,7 @@ async fn decide(
 ) -> Result<KnownUser, Held> {
     let tenant = exchange.admit(Operation::ValidateOtp, payload).await?;
     let body: ValidateOtpBody =
-        timeout_at(exchange.deadline, body::read(&exchange.request, payload))
+        timeout_at(exchange.deadline, fields::read(&exchange.request, payload))
             .await
             .unwrap_or(Err(Refused::BodyTooSlow))
             .map_err(Refusal::plain)?;

@@ -38,7 +38,7 @@ impl SqliteAdministration {
     }
 
     /// Runs `operation` on one state of the file, without a lock that others wait for.
-    async fn read<T, F>(&self, operation: F) -> Result<AsOf<T>, StoreError>
+    pub(super) async fn read<T, F>(&self, operation: F) -> Result<AsOf<T>, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send + 'static,
@@ -51,7 +51,7 @@ impl SqliteAdministration {
     }
 
     /// Runs `operation` while nobody else writes.
-    async fn change<T, F>(&self, operation: F) -> Result<T, StoreError>
+    pub(super) async fn change<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send + 'static,

@@ -11,10 +11,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// The schema's steps. A database whose `user_version` is n has had the first n; a step that has
 /// been released is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_subjects_and_callers.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001_subjects_and_callers.sql"),
+    include_str!("migrations/0002_registered_users.sql"),
+];
 
 /// More than all statements of one connection.
-const CACHED_STATEMENTS: usize = 32;
+const CACHED_STATEMENTS: usize = 64;
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]

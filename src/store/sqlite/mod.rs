@@ -7,15 +7,19 @@
 //!
 //! - The writer commits concurrent requests in groups and answers after the disk has them; it
 //!   also opens the file again when it has to.
-//! - The readers answer [`Grants::live`] from connections of their own.
+//! - The readers answer [`Grants::live`], and the questions of
+//!   [`Registry`](super::registry::Registry), from connections of their own.
 //! - Administrators' commands, in processes of their own, come in by [`SqliteAdministration`].
 //! - Beside the writer, one thread copies the log back into the file, and one deletes idle rows.
 
+mod access_keys;
 mod administration;
 mod checkpoint;
 mod connection;
 mod link;
 mod reader;
+mod registry;
+mod registry_rows;
 mod rows;
 mod steps;
 mod sweep;
@@ -28,13 +32,14 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 pub use administration::SqliteAdministration;
 pub use connection::OpenError;
 
 use self::link::{Beside, Link};
 use self::reader::Readers;
-use self::rows::Tables;
+use self::rows::{Tables, live_grant};
 use self::writer::Queue;
 use super::{
     CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
@@ -49,7 +54,7 @@ const READERS: usize = 2;
 /// Longest wait for another process's lock on the file, at most a quarter of the timeout.
 const LONGEST_BUSY: Duration = Duration::from_millis(500);
 
-/// Grants and budgets in one SQLite file.
+/// Grants, budgets and registered users in one SQLite file.
 ///
 /// Its methods may be awaited on any Tokio runtime that has its timer enabled. Dropping it
 /// finishes what is queued and joins its threads, which takes milliseconds.
@@ -139,7 +144,9 @@ impl Grants for SqliteStore {
     }
 
     async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError> {
-        self.running().readers.live(subject.clone()).await
+        let subject = subject.clone();
+        let live = move |connection: &Connection, now| live_grant(connection, &subject, now);
+        self.running().readers.ask(live).await
     }
 }
 

@@ -5,46 +5,93 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::link::Beside;
-use super::rows::live_grant;
-use crate::domain::clock::Clock;
-use crate::domain::grant::{Grant, Subject};
+use crate::domain::clock::{Clock, Timestamp};
 use crate::store::StoreError;
 
 /// Most questions that may wait at one reader.
 const QUEUE: usize = 4096;
 
-/// A question for a subject's live grant.
-pub(super) struct Question {
-    subject: Subject,
-    reply: oneshot::Sender<Result<Option<Grant>, StoreError>>,
+/// One question, whatever its answer's type.
+pub(super) trait Question: Send {
+    /// Whether its asker still waits, within its deadline.
+    fn is_waited_for(&self) -> bool;
+
+    /// Reads and answers; without a connection the answer is an error. What goes wrong is told to
+    /// `report` first.
+    fn answer(
+        self: Box<Self>,
+        connection: Option<&Connection>,
+        now: Timestamp,
+        report: &dyn Fn(&rusqlite::Error),
+    );
+}
+
+struct Asked<T, F> {
+    read: F,
+    reply: oneshot::Sender<Result<T, StoreError>>,
     deadline: Instant,
 }
 
+impl<T, F> Question for Asked<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send,
+{
+    fn is_waited_for(&self) -> bool {
+        !self.reply.is_closed() && Instant::now() < self.deadline
+    }
+
+    fn answer(
+        self: Box<Self>,
+        connection: Option<&Connection>,
+        now: Timestamp,
+        report: &dyn Fn(&rusqlite::Error),
+    ) {
+        let Self { read, reply, .. } = *self;
+        let found = connection.ok_or(StoreError::Unavailable).and_then(|connection| {
+            read(connection, now).map_err(|error| {
+                report(&error);
+                StoreError::Unavailable
+            })
+        });
+        // Nobody may be waiting any more.
+        let _ = reply.send(found);
+    }
+}
+
+type Questions = mpsc::Receiver<Box<dyn Question>>;
+
 /// Where questions are put: each reader has its own queue, and they take turns.
 pub(super) struct Readers {
-    queues: Vec<mpsc::Sender<Question>>,
+    queues: Vec<mpsc::Sender<Box<dyn Question>>>,
     next: AtomicUsize,
     timeout: Duration,
 }
 
 impl Readers {
     /// Queues for this many readers, and the ends that they take from.
-    pub(super) fn new(readers: usize, timeout: Duration) -> (Self, Vec<mpsc::Receiver<Question>>) {
+    pub(super) fn new(readers: usize, timeout: Duration) -> (Self, Vec<Questions>) {
         let (queues, receivers) = (0..readers).map(|_| mpsc::channel(QUEUE)).unzip();
         (Self { queues, next: AtomicUsize::new(0), timeout }, receivers)
     }
 
-    /// The subject's live grant. Sees all that was answered before: a read begins after it is
-    /// asked, on what was committed by then.
-    pub(super) async fn live(&self, subject: Subject) -> Result<Option<Grant>, StoreError> {
+    /// Has a reader run `read`, which is told the time at which it runs, and which writes nothing.
+    /// It sees all that was answered before: it begins after it is asked, on what was committed by
+    /// then.
+    pub(super) async fn ask<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send + 'static,
+    {
         let deadline = Instant::now() + self.timeout;
         let (reply, answer) = oneshot::channel();
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
         self.queues[turn]
-            .try_send(Question { subject, reply, deadline })
+            .try_send(Box::new(Asked { read, reply, deadline }))
             .map_err(|_| StoreError::Unavailable)?;
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(answer)) => answer,
@@ -54,26 +101,11 @@ impl Readers {
 }
 
 /// Answers questions until the queue is gone.
-pub(super) fn read(
-    beside: &Arc<Beside>,
-    slot: usize,
-    clock: &dyn Clock,
-    mut questions: mpsc::Receiver<Question>,
-) {
+pub(super) fn read(beside: &Arc<Beside>, slot: usize, clock: &dyn Clock, mut questions: Questions) {
     while let Some(question) = questions.blocking_recv() {
-        if question.reply.is_closed() || Instant::now() >= question.deadline {
-            continue;
+        if question.is_waited_for() {
+            let connection = beside.slot(slot);
+            question.answer(connection.as_ref(), clock.now(), &|error| beside.report(error));
         }
-        let answer = match beside.slot(slot).as_ref() {
-            Some(connection) => {
-                live_grant(connection, &question.subject, clock.now()).map_err(|error| {
-                    beside.report(&error);
-                    StoreError::Unavailable
-                })
-            }
-            None => Err(StoreError::Unavailable),
-        };
-        // Nobody may be waiting any more.
-        let _ = question.reply.send(answer);
     }
 }

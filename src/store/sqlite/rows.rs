@@ -1,4 +1,4 @@
-//! The rows of the two tables: reading them and writing them back. What is decided on them is in
+//! The rows of the two tables of grants and calls: reading them and writing them back. What is decided on them is in
 //! [`account`](crate::store::account).
 
 use rusqlite::types::Type;
@@ -210,7 +210,7 @@ const ROOM: usize = 5;
 
 /// The log as bytes, filled up to a multiple of [`ROOM`] with times of zero before the first: who
 /// counts them finds them expired long ago.
-fn even(log: &EventLog) -> Vec<u8> {
+pub(super) fn even(log: &EventLog) -> Vec<u8> {
     let events = encode(log);
     let filled = events.len().next_multiple_of(ROOM * 8);
     let mut bytes = vec![0; filled - events.len()];
@@ -230,7 +230,8 @@ pub(super) fn delete_calls(
     Ok(deleted > 0)
 }
 
-fn event_log(row: &Row<'_>, column: usize) -> rusqlite::Result<EventLog> {
+/// A log as [`even`] wrote it, or without its room.
+pub(super) fn event_log(row: &Row<'_>, column: usize) -> rusqlite::Result<EventLog> {
     let mut bytes = row.get_ref(column)?.as_blob()?;
     while let Some(rest) = bytes.strip_prefix(&[0; 8]) {
         bytes = rest;

@@ -14,10 +14,13 @@ use dialpass::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::store_contract::{Desk, Hands, START, Store, administration_contract, store_contract};
+use crate::store_contract::{
+    Cloud, Desk, Hands, START, Store, administration_contract, registry_contract, store_contract,
+};
 
 store_contract!(fresh());
 administration_contract!(administered());
+registry_contract!(registering());
 
 /// Long enough for a slow disk that many tests share.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -52,6 +55,22 @@ fn administered() -> (TempDir, Store, Desk) {
     let desk = SqliteAdministration::open(&path, TIMEOUT, Arc::clone(&hands) as _);
     let desk = Desk::new(Arc::new(desk.expect("it opens")), Arc::clone(&hands) as _);
     (folder, Store::new(Arc::new(store), hands), desk)
+}
+
+/// A store with its registered users, and an administrator of its access keys.
+fn registering() -> (TempDir, Store, Cloud) {
+    let (folder, path) = folder();
+    let (store, cloud) = open_cloud(&path);
+    (folder, store, cloud)
+}
+
+fn open_cloud(path: &Path) -> (Store, Cloud) {
+    let hands = Hands::at(START);
+    let store = SqliteStore::open(path, TIMEOUT, Arc::clone(&hands) as _).expect("it opens");
+    let desk = SqliteAdministration::open(path, TIMEOUT, Arc::clone(&hands) as _);
+    let (store, desk) = (Arc::new(store), Arc::new(desk.expect("it opens")));
+    let cloud = Cloud::new(Arc::clone(&store) as _, desk, Arc::clone(&hands) as _);
+    (Store::new(store, hands), cloud)
 }
 
 /// Another program's connection to the file.

@@ -2,7 +2,11 @@
 //! own test file opens a store and names it in [`store_contract!`].
 
 mod administering;
+mod cloud;
 mod issuing;
+mod keys;
+mod registering;
+mod transacting;
 mod trying;
 
 use std::future::Future;
@@ -27,7 +31,11 @@ use dialpass::store::{
 use tokio::task::JoinSet;
 
 pub use administering::*;
+pub use cloud::*;
 pub use issuing::*;
+pub use keys::*;
+pub use registering::*;
+pub use transacting::*;
 pub use trying::*;
 
 /// All the ports to a store.
@@ -233,7 +241,47 @@ macro_rules! administration_contract {
     };
 }
 
+/// Makes a test of every rule of registered users and access keys. `$open` gives something to
+/// keep, an empty [`Store`] and its [`Cloud`].
+macro_rules! registry_contract {
+    ($open:expr) => {
+        $crate::store_contract::registry_contract! { $open;
+            what_a_step_writes_is_read_back_as_it_was
+            a_user_without_a_name_is_known_by_the_id
+            a_step_that_cannot_be_written_whole_writes_nothing
+            a_name_is_one_users_in_a_tenant_and_free_in_another
+            simultaneous_steps_by_one_name_make_one_user
+            a_tenant_never_sees_anothers_users
+            phones_are_made_changed_and_taken_away
+            all_owners_of_a_number_are_found_and_no_more_than_asked_for
+            recovery_codes_are_replaced_and_each_is_used_once
+            a_users_budgets_hold_however_many_steps_are_taken_at_once
+            with_a_user_goes_all_that_is_theirs_and_no_more
+            transactions_are_read_back_as_they_were_written
+            fifty_simultaneous_verifications_end_a_transaction_once
+            simultaneous_wrong_codes_take_no_more_than_a_codes_tries
+            a_transaction_is_forgotten_a_day_after_its_end
+            texts_to_a_phone_are_counted_whoever_they_are_for
+            an_intent_is_used_once_among_many_at_once
+            a_key_is_found_as_soon_as_it_is_made_and_no_longer_than_until_it_is_revoked
+            a_tenants_keys_are_listed_oldest_first_and_no_others
+            a_key_is_one_tenants_and_no_other_can_revoke_it
+            a_key_that_is_already_there_is_not_made_another_tenants
+        }
+    };
+    ($open:expr; $($rule:ident)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let (_keep, store, cloud) = $open;
+                $crate::store_contract::$rule(store, cloud).await;
+            }
+        )+
+    };
+}
+
 pub(crate) use administration_contract;
+pub(crate) use registry_contract;
 pub(crate) use store_contract;
 
 /// A whole second, when the tests begin.

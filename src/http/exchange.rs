@@ -1,0 +1,96 @@
+//! One request and its answer: since when, by when it must be answered, and what the audit trail
+//! says of it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, web};
+use tokio::time::Instant;
+
+use super::gateway::{CurrentGateway, Gateway};
+use super::paced::RequestBegan;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::tenant::TenantId;
+use crate::service::KnownUser;
+use crate::telemetry::audit::Decision;
+use crate::telemetry::metrics;
+
+/// An id for one request, as its answer and its audit event have it.
+pub(super) fn new_request_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// What the audit trail says of a request beside its outcome.
+#[derive(Default)]
+pub(super) struct Trail {
+    pub tenant: Option<TenantId>,
+    pub client: Option<String>,
+    pub number: Option<PhoneNumber>,
+    pub user: Option<KnownUser>,
+    pub call_id: Option<String>,
+    pub client_ip: Option<String>,
+    pub peer: Option<IpAddr>,
+}
+
+/// One request on its way.
+pub(super) struct Exchange {
+    pub request: HttpRequest,
+    pub gateway: Arc<Gateway>,
+    pub arrived: Instant,
+    /// When the answer must be on its way.
+    pub deadline: Instant,
+    pub trail: Trail,
+    pub request_id: String,
+    name: &'static str,
+}
+
+impl Exchange {
+    /// Begins to answer `request` to the operation that the audit trail calls `name`.
+    pub(super) fn begin(
+        request: HttpRequest,
+        gateway: &web::Data<CurrentGateway>,
+        name: &'static str,
+    ) -> Self {
+        let gateway = gateway.load_full();
+        // A head that came slowly is part of the request's time.
+        let began = request.conn_data::<RequestBegan>().and_then(RequestBegan::get);
+        let arrived = began.unwrap_or_else(Instant::now);
+        // Writing the answer takes a moment too.
+        let margin = gateway.request_deadline / 50;
+        Self {
+            deadline: arrived + gateway.request_deadline - margin,
+            trail: Trail { peer: request.peer_addr().map(|peer| peer.ip()), ..Trail::default() },
+            request_id: new_request_id(),
+            request,
+            gateway,
+            arrived,
+            name,
+        }
+    }
+
+    /// Writes the decision to the audit trail and counts it.
+    pub(super) fn record(&self, allowed: bool, reason: &'static str, status: u16) {
+        let trail = &self.trail;
+        let took = self.arrived.elapsed();
+        let tenant = trail.tenant.as_ref().map(TenantId::as_str);
+        Decision {
+            request_id: &self.request_id,
+            operation: self.name,
+            tenant,
+            client: trail.client.as_deref(),
+            allowed,
+            reason,
+            status,
+            number: trail.number.as_ref(),
+            user_id: trail.user.as_ref().map(|user| user.id.as_str()),
+            username: trail.user.as_ref().map(|user| user.username.as_str()),
+            call_id: trail.call_id.as_deref(),
+            client_ip: trail.client_ip.as_deref(),
+            peer: trail.peer,
+            took,
+        }
+        .record();
+        metrics::decision(tenant.unwrap_or_default(), self.name, allowed, reason);
+        metrics::answered(self.name, status, took);
+    }
+}

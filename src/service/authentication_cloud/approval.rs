@@ -1,0 +1,62 @@
+//! Approval: a user is asked to confirm a login or a payment by a code on the newest phone.
+
+use tokio::time::Instant;
+
+use super::Cloud;
+use super::enrollment::change;
+use super::intent::Permission;
+use super::refusal::Refusal;
+use super::texting::{Begun, use_up};
+use crate::domain::transaction::Undertaking;
+use crate::store::registry::{About, Case, Whom, step};
+
+/// How often the user's newest phone may turn out to be another than a moment before.
+const LOOKS: usize = 3;
+
+impl Cloud {
+    /// Begins an approval by text: counts the text and sends it.
+    ///
+    /// # Errors
+    /// [`Refusal`]. Unless it is [`Refusal::NotSent`] nothing was counted, and the intent is
+    /// unused.
+    pub async fn approve_by_text(
+        &self,
+        permission: Permission,
+        user: Whom,
+        message: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Begun, Refusal> {
+        for _ in 0..LOOKS {
+            let seen = self.registry.look(About::user(&self.tenant, user.clone())).await?;
+            let person = seen.held.person.ok_or(Refusal::UserUnknown)?;
+            let number = person.user.newest_phone().ok_or(Refusal::NoPhone)?.number.clone();
+            let (messenger, template) = self.ready_to_text(&number, message)?;
+            let text = self.new_text(Undertaking::Approve, &number)?;
+            let about = About {
+                number: Some(number.clone()),
+                intent: permission.intent_id(),
+                ..About::user(&self.tenant, Whom::Id(person.user.id))
+            };
+            let permission = permission.clone();
+            let begin = move |case: &mut Case, now| {
+                change(case, |case| {
+                    use_up(&permission, case, now)?;
+                    let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
+                    let newest = user.newest_phone().ok_or(Refusal::NoPhone)?;
+                    if newest.number != number {
+                        return Err(Refusal::Changing);
+                    }
+                    let user = user.clone();
+                    Ok(Begun { user, transaction: text.begin(case, now)?, now })
+                })
+            };
+            let begun = match step(&*self.registry, about, begin).await? {
+                Err(Refusal::Changing) => continue,
+                begun => begun?,
+            };
+            self.send(messenger, &template, &begun, deadline).await?;
+            return Ok(begun);
+        }
+        Err(Refusal::Changing)
+    }
+}

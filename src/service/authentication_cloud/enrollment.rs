@@ -1,0 +1,155 @@
+//! Enrollment: a phone is registered by a text to it, a set of recovery codes is made.
+
+use tokio::time::Instant;
+
+use super::Cloud;
+use super::intent::Permission;
+use super::refusal::Refusal;
+use super::texting::{Begun, NewIds, use_up};
+use crate::domain::clock::Timestamp;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{RecoveryCode, RegisteredUser};
+use crate::domain::transaction::{Channel, Stage, Transaction, TransactionId, Undertaking};
+use crate::store::registry::{About, Case, Person, Whom, step};
+
+/// A phone to be registered.
+#[derive(Debug)]
+pub struct PhoneEnrollment<'a> {
+    /// By what it is allowed.
+    pub permission: Permission,
+    /// Whose it is; `None` makes a user without a name.
+    pub user: Option<Whom>,
+    /// Its number.
+    pub number: PhoneNumber,
+    /// What is sent; a default text if there is none.
+    pub message: Option<&'a str>,
+}
+
+/// A set of recovery codes that was made.
+pub struct RecoverySet {
+    /// The user and the transaction.
+    pub begun: Begun,
+    /// The codes, to be shown once.
+    pub codes: Vec<RecoveryCode>,
+}
+
+impl Cloud {
+    /// Begins to register a phone: makes the user if there is none by that name, counts the text and
+    /// sends it.
+    ///
+    /// # Errors
+    /// [`Refusal`]. Unless it is [`Refusal::NotSent`] nothing was counted, and the intent is
+    /// unused.
+    pub async fn enroll_phone(
+        &self,
+        request: PhoneEnrollment<'_>,
+        deadline: Instant,
+    ) -> Result<Begun, Refusal> {
+        let PhoneEnrollment { permission, user, number, message } = request;
+        let (messenger, template) = self.ready_to_text(&number, message)?;
+        let new = NewIds::draw(self)?;
+        let text = self.new_text(Undertaking::Enroll, &number)?;
+        let about = About {
+            tenant: self.tenant.clone(),
+            user: user.clone(),
+            transaction: None,
+            number: Some(number.clone()),
+            intent: permission.intent_id(),
+        };
+        let begin = move |case: &mut Case, now| {
+            change(case, |case| {
+                use_up(&permission, case, now)?;
+                find_or_make(case, user.as_ref(), new, now)?;
+                let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
+                let known = user.phones.iter().any(|phone| phone.number == number);
+                if !known && user.phones.len() >= RegisteredUser::MAX_PHONES {
+                    return Err(Refusal::TooManyPhones);
+                }
+                let user = user.clone();
+                Ok(Begun { user, transaction: text.begin(case, now)?, now })
+            })
+        };
+        let begun = step(&*self.registry, about, begin).await??;
+        self.send(messenger, &template, &begun, deadline).await?;
+        Ok(begun)
+    }
+
+    /// Makes a set of recovery codes, which replaces the one before.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn enroll_recovery(
+        &self,
+        permission: Permission,
+        user: Option<Whom>,
+    ) -> Result<RecoverySet, Refusal> {
+        let new = NewIds::draw(self)?;
+        let id = TransactionId::from_random(self.random_bits()?);
+        let codes = (0..RecoveryCode::IN_A_SET)
+            .map(|_| self.random_bits().map(RecoveryCode::from_random))
+            .collect::<Result<Vec<_>, _>>()?;
+        let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
+        let about = About {
+            tenant: self.tenant.clone(),
+            user: user.clone(),
+            transaction: None,
+            number: None,
+            intent: permission.intent_id(),
+        };
+        let make = move |case: &mut Case, now| {
+            change(case, |case| {
+                use_up(&permission, case, now)?;
+                find_or_make(case, user.as_ref(), new, now)?;
+                let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+                person.user.recovery.clone_from(&hashes);
+                person.user.updated_at = now;
+                let transaction = Transaction {
+                    id,
+                    user: person.user.id,
+                    undertaking: Undertaking::Enroll,
+                    channel: Channel::Recovery,
+                    stage: Stage::Succeeded,
+                    created_at: now,
+                    updated_at: now,
+                    expires_at: now,
+                    code: None,
+                };
+                let user = person.user.clone();
+                case.transaction = Some(transaction.clone());
+                Ok(Begun { user, transaction, now })
+            })
+        };
+        let begun = step(&*self.registry, about, make).await??;
+        Ok(RecoverySet { begun, codes })
+    }
+}
+
+/// Changes the case by `decide`, or not at all where that refuses.
+pub(super) fn change<T>(
+    case: &mut Case,
+    decide: impl FnOnce(&mut Case) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let mut changed = case.clone();
+    let decided = decide(&mut changed);
+    if decided.is_ok() {
+        *case = changed;
+    }
+    decided
+}
+
+/// Puts a new user in the case where the named one may be new and is.
+fn find_or_make(
+    case: &mut Case,
+    user: Option<&Whom>,
+    new: NewIds,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let name = match (&case.person, user) {
+        (Some(_), _) => return Ok(()),
+        (None, Some(Whom::Id(_))) => return Err(Refusal::UserUnknown),
+        (None, Some(Whom::Name(name))) => Some(name.clone()),
+        (None, None) => None,
+    };
+    case.person = Some(Person::new(RegisteredUser::new(new.user, name, now)));
+    Ok(())
+}

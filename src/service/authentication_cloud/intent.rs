@@ -1,0 +1,117 @@
+//! Intents: a backend allows its frontend one enrollment or approval of one user.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Cloud;
+use super::refusal::Refusal;
+use super::tokens::Intent;
+use crate::domain::clock::Timestamp;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::text_message::Template;
+use crate::domain::transaction::Undertaking;
+use crate::store::registry::{About, Whom};
+
+/// How long an intent may be used.
+const LIFETIME: Duration = Duration::from_mins(10);
+
+/// By what a request is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permission {
+    /// An access key: everything of its tenant.
+    AccessKey,
+    /// An intent token: what it says, once.
+    Intent(Intent),
+}
+
+/// What an intent is to allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntentWish {
+    /// The user, if by id.
+    pub user: Option<RegisteredId>,
+    /// The user, if by name.
+    pub name: Option<RegisteredName>,
+    /// What it allows.
+    pub undertaking: Undertaking,
+    /// The channels it is good for; all if there is none.
+    pub channels: Vec<String>,
+    /// The message that is sent.
+    pub message: Option<String>,
+}
+
+impl Permission {
+    /// Whether it allows `undertaking` of this user by this channel.
+    #[must_use]
+    pub fn allows(&self, undertaking: Undertaking, channel: &str) -> bool {
+        match self {
+            Self::AccessKey => true,
+            Self::Intent(intent) => {
+                let channels = &intent.channels;
+                intent.operation == undertaking.as_str()
+                    && (channels.is_empty() || channels.iter().any(|one| one == channel))
+            }
+        }
+    }
+
+    /// The user that it is for, and whether a request that names `named` may go on.
+    ///
+    /// # Errors
+    /// [`Refusal::IntentRefused`] if the request names another user than the intent.
+    pub fn user(&self, named: Option<Whom>) -> Result<Option<Whom>, Refusal> {
+        let Self::Intent(intent) = self else { return Ok(named) };
+        let own = match (intent.user, &intent.name) {
+            (Some(id), _) => Whom::Id(id),
+            (None, Some(name)) => Whom::Name(name.clone()),
+            (None, None) => return Err(Refusal::IntentRefused),
+        };
+        match named {
+            Some(other) if other != own => Err(Refusal::IntentRefused),
+            _ => Ok(Some(own)),
+        }
+    }
+
+    /// The id of the intent that is used up.
+    #[must_use]
+    pub fn intent_id(&self) -> Option<Uuid> {
+        match self {
+            Self::AccessKey => None,
+            Self::Intent(intent) => Some(intent.id),
+        }
+    }
+}
+
+impl Cloud {
+    /// Makes an intent token.
+    ///
+    /// # Errors
+    /// [`Refusal`]: a message that cannot be sent; a user who is not there, except that a name to
+    /// enroll may be new.
+    pub async fn make_intent(&self, wish: IntentWish) -> Result<String, Refusal> {
+        if let Some(message) = &wish.message {
+            Template::parse(message, self.policy.digits).map_err(Refusal::Message)?;
+        }
+        let whom = match (wish.user, &wish.name) {
+            (Some(id), _) => Whom::Id(id),
+            (None, Some(name)) => Whom::Name(name.clone()),
+            (None, None) => return Err(Refusal::UserUnknown),
+        };
+        let may_be_new = wish.undertaking == Undertaking::Enroll && wish.user.is_none();
+        let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
+        if seen.held.person.is_none() && !may_be_new {
+            return Err(Refusal::UserUnknown);
+        }
+        // Whole seconds go into the token.
+        let expires_at = Timestamp::from_millis(seen.now.plus(LIFETIME).as_secs() * 1000);
+        Ok(self.tokens.intent(&Intent {
+            id: uuid::Builder::from_random_bytes(self.random_bits()?).into_uuid(),
+            tenant: self.tenant.clone(),
+            user: wish.user,
+            name: wish.name,
+            operation: wish.undertaking.as_str().to_owned(),
+            channels: wish.channels,
+            message: wish.message,
+            expires_at,
+        }))
+    }
+}

@@ -1,0 +1,90 @@
+//! The authentication cloud: users who are registered here, what they are asked to confirm, and the
+//! tokens that tell of it. No HTTP, no SQL.
+
+pub mod approval;
+pub mod enrollment;
+pub mod intent;
+pub mod refusal;
+pub mod status;
+pub mod texting;
+pub mod tokens;
+pub mod users;
+pub mod verification;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use self::refusal::Refusal;
+use self::tokens::Tokens;
+use crate::domain::otp::ServerKeys;
+use crate::domain::policy::Quota;
+use crate::domain::random::Random;
+use crate::domain::tenant::TenantId;
+use crate::messenger::Messenger;
+use crate::store::registry::Registry;
+
+/// What holds of codes that are sent as text, and of recovery codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Digits of a code.
+    pub digits: u8,
+    /// How long one can be confirmed, in whole seconds.
+    pub lifetime: Duration,
+    /// Wrong codes that end a transaction.
+    pub tries: u32,
+    /// Texts to one user, and to one phone.
+    pub texts: Quota,
+    /// Wrong codes of one user, over all transactions.
+    pub wrong_codes: Quota,
+    /// Wrong recovery codes of one user.
+    pub wrong_recovery: Quota,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let hour = Duration::from_hours(1);
+        Self {
+            digits: 6,
+            lifetime: Duration::from_mins(5),
+            tries: 5,
+            texts: Quota { burst: 5, per: Duration::from_mins(10) },
+            wrong_codes: Quota { burst: 10, per: hour },
+            wrong_recovery: Quota { burst: 10, per: hour },
+        }
+    }
+}
+
+/// One tenant's authentication cloud.
+#[derive(Clone)]
+pub struct Cloud {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its users.
+    pub registry: Arc<dyn Registry>,
+    /// How texts are sent; `None` if there is no way.
+    pub messenger: Option<Arc<dyn Messenger>>,
+    /// The server's keys, for codes.
+    pub keys: Arc<ServerKeys>,
+    /// The tokens of all tenants.
+    pub tokens: Arc<Tokens>,
+    /// Random bits.
+    pub random: Arc<dyn Random>,
+    /// What holds.
+    pub policy: Policy,
+}
+
+impl Cloud {
+    fn random_bits(&self) -> Result<[u8; 16], Refusal> {
+        self.random.nonce().ok_or(Refusal::NoRandomness)
+    }
+}
+
+/// What is left for the last step of a request, when a part of it may take as long as it likes.
+const FOR_THE_LAST_STEP: Duration = Duration::from_millis(250);
+
+/// Until when that part may take.
+fn before_the_last_step(deadline: Instant) -> Instant {
+    deadline.checked_sub(FOR_THE_LAST_STEP).unwrap_or(deadline)
+}

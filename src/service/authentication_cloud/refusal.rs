@@ -1,0 +1,95 @@
+//! Why a request to the authentication cloud came to nothing.
+
+use std::time::Duration;
+
+use crate::domain::text_message::TemplateError;
+use crate::store::StoreError;
+
+/// The true reason. What a client sees of it is decided in one place, in HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The message cannot be sent.
+    Message(TemplateError),
+    /// The tenant has no way to send texts.
+    NoMessenger,
+    /// Nothing is sent to the phone's country.
+    CountryRefused,
+    /// The user has no verified phone.
+    NoPhone,
+    /// The code is none, by its form.
+    CodeMalformed,
+    /// The code is not what was sent.
+    CodeWrong,
+    /// The recovery code is none of those left.
+    RecoveryCodeWrong,
+    /// The intent token is used, expired, or of another use.
+    IntentRefused,
+    /// There is no such user.
+    UserUnknown,
+    /// There is no such transaction, or it is another user's.
+    TransactionUnknown,
+    /// The user has as many phones as fit.
+    TooManyPhones,
+    /// The transaction has come to its end.
+    Ended,
+    /// Too many texts to the user; the next fits after this time.
+    TextsPerUser(Duration),
+    /// Too many texts to the phone; the next fits after this time.
+    TextsPerPhone(Duration),
+    /// Too many wrong codes of the user; the next may be tried after this time.
+    WrongCodes(Duration),
+    /// Too many wrong recovery codes of the user; the next may be tried after this time.
+    WrongRecoveryCodes(Duration),
+    /// No provider took the text.
+    NotSent,
+    /// What the request is about changed again and again while it was looked at.
+    Changing,
+    /// The machine gives no random bits.
+    NoRandomness,
+    /// The store could not be asked.
+    StoreUnavailable,
+    /// The store's answer did not come.
+    StoreOutcomeUnknown,
+    /// The request's time was up.
+    DeadlinePassed,
+}
+
+impl Refusal {
+    /// The reason as the audit trail has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Message(_) => "message_refused",
+            Self::NoMessenger => "no_sms_provider",
+            Self::CountryRefused => "country_refused",
+            Self::NoPhone => "no_verified_phone",
+            Self::CodeMalformed => "code_malformed",
+            Self::CodeWrong => "code_wrong",
+            Self::RecoveryCodeWrong => "recovery_code_wrong",
+            Self::IntentRefused => "intent_refused",
+            Self::UserUnknown => "user_unknown",
+            Self::TransactionUnknown => "transaction_unknown",
+            Self::TooManyPhones => "too_many_phones",
+            Self::Ended => "transaction_ended",
+            Self::TextsPerUser(_) => "texts_per_user",
+            Self::TextsPerPhone(_) => "texts_per_phone",
+            Self::WrongCodes(_) => "wrong_codes_per_user",
+            Self::WrongRecoveryCodes(_) => "wrong_recovery_codes_per_user",
+            Self::NotSent => "text_not_sent",
+            Self::Changing => "changing",
+            Self::NoRandomness => "no_randomness",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::StoreOutcomeUnknown => "store_outcome_unknown",
+            Self::DeadlinePassed => "deadline_passed",
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable => Self::StoreUnavailable,
+            StoreError::OutcomeUnknown => Self::StoreOutcomeUnknown,
+        }
+    }
+}

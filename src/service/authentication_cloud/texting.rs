@@ -1,0 +1,197 @@
+//! A transaction that is confirmed by a code sent as text: making it, which counts the text first,
+//! and sending the text.
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::intent::Permission;
+use super::refusal::Refusal;
+use super::{Cloud, Policy, before_the_last_step};
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::Grant;
+use crate::domain::otp::KeyId;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::{EventLog, Quota};
+use crate::domain::registered_user::{RegisteredId, RegisteredUser};
+use crate::domain::text_message::{DEFAULT_TEMPLATE, Template};
+use crate::domain::transaction::{
+    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
+};
+use crate::messenger::Messenger;
+use crate::store::registry::{About, Case, step};
+
+/// A transaction to be, confirmed by a code on a phone.
+#[derive(Debug, Clone)]
+pub(super) struct NewText {
+    undertaking: Undertaking,
+    number: PhoneNumber,
+    transaction: TransactionId,
+    nonce: [u8; 16],
+    key_id: KeyId,
+    policy: Policy,
+}
+
+impl NewText {
+    /// Counts the text and makes the transaction of the case's user, at `now`.
+    pub(super) fn begin(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, Refusal> {
+        let Policy { texts, lifetime, tries, digits, .. } = self.policy;
+        let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+        if let Some(wait) = full(&mut person.texts, texts, now) {
+            return Err(Refusal::TextsPerUser(wait));
+        }
+        if let Some(wait) = full(&mut case.texts.sent, texts, now) {
+            return Err(Refusal::TextsPerPhone(wait));
+        }
+        person.texts.push(now);
+        case.texts.sent.push(now);
+        case.texts.idle_from = case.texts.sent.idle_from(texts);
+        let issued_at = now.as_secs();
+        let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+        let grant = Grant {
+            key_id: self.key_id.clone(),
+            nonce: self.nonce,
+            issued_at,
+            expires_at: issued_at.saturating_add(seconds),
+            digits,
+        };
+        let transaction = Transaction {
+            id: self.transaction,
+            user: person.user.id,
+            undertaking: self.undertaking,
+            channel: Channel::Sms,
+            stage: Stage::Pending,
+            created_at: now,
+            updated_at: now,
+            expires_at: now.plus(lifetime),
+            code: Some(TextedCode { number: self.number.clone(), grant, tries_left: tries }),
+        };
+        case.transaction = Some(transaction.clone());
+        Ok(transaction)
+    }
+}
+
+/// How long until another event fits; `None` if one does.
+pub(super) fn full(
+    log: &mut EventLog,
+    quota: Quota,
+    now: Timestamp,
+) -> Option<std::time::Duration> {
+    log.expire(quota, now);
+    (log.len() >= quota.burst).then(|| log.wait(quota, now))
+}
+
+/// A transaction that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// Its user, as they were then.
+    pub user: RegisteredUser,
+    /// The transaction.
+    pub transaction: Transaction,
+    /// When, by the store's clock.
+    pub now: Timestamp,
+}
+
+impl Cloud {
+    /// What a text needs before anything is counted: a way to send it, a country it may go to, a
+    /// message with a place for the code.
+    pub(super) fn ready_to_text(
+        &self,
+        number: &PhoneNumber,
+        message: Option<&str>,
+    ) -> Result<(&dyn Messenger, Template), Refusal> {
+        let messenger = self.messenger.as_deref().ok_or(Refusal::NoMessenger)?;
+        if !messenger.reaches(number) {
+            return Err(Refusal::CountryRefused);
+        }
+        let text = message.unwrap_or(DEFAULT_TEMPLATE);
+        let template = Template::parse(text, self.policy.digits).map_err(Refusal::Message)?;
+        Ok((messenger, template))
+    }
+
+    /// A transaction to be.
+    pub(super) fn new_text(
+        &self,
+        undertaking: Undertaking,
+        number: &PhoneNumber,
+    ) -> Result<NewText, Refusal> {
+        Ok(NewText {
+            undertaking,
+            number: number.clone(),
+            transaction: TransactionId::from_random(self.random_bits()?),
+            nonce: self.random_bits()?,
+            key_id: self.keys.issuing(),
+            policy: self.policy,
+        })
+    }
+
+    /// Sends the text of a transaction that was begun. Where no provider takes it, the transaction
+    /// has failed; the text stays counted, so that nobody has them asked again and again.
+    pub(super) async fn send(
+        &self,
+        messenger: &dyn Messenger,
+        template: &Template,
+        begun: &Begun,
+        deadline: Instant,
+    ) -> Result<(), Refusal> {
+        let transaction = &begun.transaction;
+        let text = transaction.code.as_ref().ok_or(Refusal::NotSent)?;
+        let subject = transaction.subject(&self.tenant, &text.number);
+        let code = self.keys.code(&subject, &text.grant).ok_or(Refusal::NotSent)?;
+        let message = template.fill(&text.number, &code);
+        let sent = messenger.send(&message, before_the_last_step(deadline)).await;
+        if sent.is_err() {
+            self.fail(transaction).await;
+            return Err(Refusal::NotSent);
+        }
+        Ok(())
+    }
+
+    /// Ends a transaction whose text was not sent. Where that cannot be written it ends by itself.
+    async fn fail(&self, transaction: &Transaction) {
+        let about = About {
+            transaction: Some(transaction.id),
+            ..About::user(&self.tenant, crate::store::registry::Whom::Id(transaction.user))
+        };
+        let end = |case: &mut Case, now| {
+            if let Some(transaction) = &mut case.transaction {
+                transaction.end(Stage::Failed, now);
+            }
+        };
+        if step(&*self.registry, about, end).await.is_err() {
+            tracing::warn!(
+                transaction = %transaction.id,
+                "a transaction whose text was not sent could not be ended; it ends with its time"
+            );
+        }
+    }
+}
+
+/// The ids that a new user and a new phone would get.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewIds {
+    pub(super) user: RegisteredId,
+    pub(super) phone: Uuid,
+}
+
+impl NewIds {
+    pub(super) fn draw(cloud: &Cloud) -> Result<Self, Refusal> {
+        Ok(Self {
+            user: RegisteredId::from_random(cloud.random_bits()?),
+            phone: uuid::Builder::from_random_bytes(cloud.random_bits()?).into_uuid(),
+        })
+    }
+}
+
+/// Uses up the intent that permits a request, where one does.
+pub(super) fn use_up(
+    permission: &Permission,
+    case: &mut Case,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let Permission::Intent(intent) = permission else { return Ok(()) };
+    if case.intent_used_until.is_some() || now >= intent.expires_at {
+        return Err(Refusal::IntentRefused);
+    }
+    case.intent_used_until = Some(intent.expires_at);
+    Ok(())
+}

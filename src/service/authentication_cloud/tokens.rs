@@ -1,0 +1,241 @@
+//! The tokens that tell of a transaction or allow one: JWTs (RFC 7519) signed with HS512 (RFC 7518
+//! 3.2), each kind with keys of its own and an audience of its own, so that none stands in for
+//! another.
+//!
+//! What a token says of time is not trusted to a node's clock: how long it counts is decided in the
+//! step that uses it, by the store's.
+
+use std::collections::HashSet;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::otp::ServerKeys;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::{Transaction, TransactionId};
+
+/// Longest text that is read as a token, in bytes.
+const MAX_TOKEN: usize = 8 * 1024;
+
+/// What a status or a transaction token is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The transaction.
+    pub transaction: TransactionId,
+    /// Its user.
+    pub user: RegisteredId,
+    /// When the token was made.
+    pub issued_at: Timestamp,
+}
+
+/// What an intent token allows, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Its id, which is used up.
+    pub id: Uuid,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// By id, the user.
+    pub user: Option<RegisteredId>,
+    /// By name, the user; there may be none yet.
+    pub name: Option<RegisteredName>,
+    /// `enroll` or `approve`.
+    pub operation: String,
+    /// The channels it is good for; all if there is none.
+    pub channels: Vec<String>,
+    /// The message to send.
+    pub message: Option<String>,
+    /// From when on it allows nothing.
+    pub expires_at: Timestamp,
+}
+
+/// Makes and reads tokens.
+pub struct Tokens {
+    issuer: String,
+    status: Keys,
+    transaction: Keys,
+    intent: Keys,
+}
+
+/// The keys of one kind.
+struct Keys {
+    audience: &'static str,
+    signing: EncodingKey,
+    checking: Vec<DecodingKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PointerClaims {
+    iss: String,
+    aud: String,
+    tenant: String,
+    sub: Uuid,
+    jti: Uuid,
+    /// Whole seconds, as RFC 7519 has it.
+    iat: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct IntentClaims {
+    iss: String,
+    aud: String,
+    tenant: String,
+    jti: Uuid,
+    exp: i64,
+    operation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    channels: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl Tokens {
+    /// Tokens of the server whose base is `public_url`, with keys from the server's: the first
+    /// signs, all are accepted.
+    #[must_use]
+    pub fn new(public_url: &str, keys: &ServerKeys) -> Self {
+        Self {
+            issuer: format!("{}/", public_url.trim_end_matches('/')),
+            status: Keys::new("status", keys),
+            transaction: Keys::new("transaction", keys),
+            intent: Keys::new("intent", keys),
+        }
+    }
+
+    /// Who issues them, as `iss` says.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// A token by which anybody may ask how far a transaction is.
+    #[must_use]
+    pub fn status(&self, tenant: &TenantId, transaction: &Transaction, now: Timestamp) -> String {
+        self.point(&self.status, tenant, transaction, now)
+    }
+
+    /// A token by which a backend makes sure that a transaction succeeded.
+    #[must_use]
+    pub fn transaction(
+        &self,
+        tenant: &TenantId,
+        transaction: &Transaction,
+        now: Timestamp,
+    ) -> String {
+        self.point(&self.transaction, tenant, transaction, now)
+    }
+
+    /// A token that allows what `intent` says.
+    #[must_use]
+    pub fn intent(&self, intent: &Intent) -> String {
+        self.intent.sign(&IntentClaims {
+            iss: self.issuer.clone(),
+            aud: self.intent.audience.to_owned(),
+            tenant: intent.tenant.to_string(),
+            jti: intent.id,
+            exp: intent.expires_at.as_secs(),
+            operation: intent.operation.clone(),
+            sub: intent.user.map(|user| *user.as_uuid()),
+            username: intent.name.as_ref().map(ToString::to_string),
+            channels: intent.channels.clone(),
+            message: intent.message.clone(),
+        })
+    }
+
+    /// Reads a status token; `None` if it is none of ours.
+    #[must_use]
+    pub fn read_status(&self, token: &str) -> Option<Pointer> {
+        self.read_pointer(&self.status, token)
+    }
+
+    /// Reads a transaction token; `None` if it is none of ours.
+    #[must_use]
+    pub fn read_transaction(&self, token: &str) -> Option<Pointer> {
+        self.read_pointer(&self.transaction, token)
+    }
+
+    /// Reads an intent token; `None` if it is none of ours. It may be used or expired.
+    #[must_use]
+    pub fn read_intent(&self, token: &str) -> Option<Intent> {
+        let claims: IntentClaims = self.intent.read(&self.issuer, token)?;
+        let name = claims.username.map(|name| RegisteredName::parse(&name).ok_or(()));
+        Some(Intent {
+            id: claims.jti,
+            tenant: TenantId::parse(&claims.tenant)?,
+            user: claims.sub.map(RegisteredId::from_uuid),
+            name: name.transpose().ok()?,
+            operation: claims.operation,
+            channels: claims.channels,
+            message: claims.message,
+            expires_at: Timestamp::from_millis(claims.exp.checked_mul(1000)?),
+        })
+    }
+
+    fn point(
+        &self,
+        keys: &Keys,
+        tenant: &TenantId,
+        transaction: &Transaction,
+        now: Timestamp,
+    ) -> String {
+        keys.sign(&PointerClaims {
+            iss: self.issuer.clone(),
+            aud: keys.audience.to_owned(),
+            tenant: tenant.to_string(),
+            sub: *transaction.user.as_uuid(),
+            jti: *transaction.id.as_uuid(),
+            iat: now.as_secs(),
+        })
+    }
+
+    fn read_pointer(&self, keys: &Keys, token: &str) -> Option<Pointer> {
+        let claims: PointerClaims = keys.read(&self.issuer, token)?;
+        Some(Pointer {
+            tenant: TenantId::parse(&claims.tenant)?,
+            transaction: TransactionId::from_uuid(claims.jti),
+            user: RegisteredId::from_uuid(claims.sub),
+            issued_at: Timestamp::from_millis(claims.iat.checked_mul(1000)?),
+        })
+    }
+}
+
+impl Keys {
+    fn new(audience: &'static str, keys: &ServerKeys) -> Self {
+        let subkeys = keys.subkeys(&format!("{audience} token"));
+        Self {
+            audience,
+            signing: EncodingKey::from_secret(subkeys[0].as_slice()),
+            checking: subkeys.iter().map(|key| DecodingKey::from_secret(key.as_slice())).collect(),
+        }
+    }
+
+    fn sign<C: Serialize>(&self, claims: &C) -> String {
+        let header = Header { typ: None, ..Header::new(Algorithm::HS512) };
+        encode(&header, claims, &self.signing).expect("claims serialise and any secret signs")
+    }
+
+    fn read<C: DeserializeOwned>(&self, issuer: &str, token: &str) -> Option<C> {
+        if token.len() > MAX_TOKEN {
+            return None;
+        }
+        let mut validation = Validation::new(Algorithm::HS512);
+        validation.required_spec_claims = HashSet::from(["iss", "aud"].map(str::to_owned));
+        validation.validate_exp = false;
+        validation.set_audience(&[self.audience]);
+        validation.set_issuer(&[issuer]);
+        self.checking
+            .iter()
+            .find_map(|key| decode::<C>(token, key, &validation).ok())
+            .map(|token| token.claims)
+    }
+}

@@ -1,0 +1,132 @@
+//! Verification: a code that was sent as text confirms its transaction, a recovery code is used up.
+
+use uuid::Uuid;
+
+use super::refusal::Refusal;
+use super::texting::{NewIds, full};
+use super::{Cloud, Policy};
+use crate::domain::clock::Timestamp;
+use crate::domain::otp::Otp;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{RecoveryCode, RegisteredId};
+use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
+use crate::store::registry::{About, Case, Whom, step};
+
+/// A typed code, compared with a transaction's.
+struct Compared {
+    user: RegisteredId,
+    nonce: [u8; 16],
+    number: PhoneNumber,
+    right: bool,
+    /// The id that the phone gets if it is new.
+    phone: Uuid,
+    policy: Policy,
+}
+
+impl Cloud {
+    /// Confirms a transaction by the code that was sent for it. Of many who have the right code at
+    /// once, one does.
+    ///
+    /// # Errors
+    /// [`Refusal`]. A wrong code is counted; too many wrong codes fail the transaction, whatever
+    /// this code is.
+    pub async fn verify_text(
+        &self,
+        user: RegisteredId,
+        code: &str,
+        status_token: &str,
+    ) -> Result<Transaction, Refusal> {
+        let pointer = self.tokens.read_status(status_token).ok_or(Refusal::TransactionUnknown)?;
+        if pointer.tenant != self.tenant || pointer.user != user {
+            return Err(Refusal::TransactionUnknown);
+        }
+        let about = self.about(user, pointer.transaction);
+        let seen = self.registry.look(about.clone()).await?.held;
+        if seen.person.is_none() {
+            return Err(Refusal::UserUnknown);
+        }
+        let transaction = seen.transaction.filter(|one| one.user == user);
+        let transaction = transaction.ok_or(Refusal::TransactionUnknown)?;
+        // What is confirmed without a code has ended already.
+        let Some(text) = &transaction.code else { return Err(Refusal::Ended) };
+        let typed = Otp::parse(code).ok_or(Refusal::CodeMalformed)?;
+        let subject = transaction.subject(&self.tenant, &text.number);
+        let sent = self.keys.code(&subject, &text.grant);
+        let compared = Compared {
+            user,
+            nonce: text.grant.nonce,
+            number: text.number.clone(),
+            // A code of a key that is gone is never right.
+            right: sent.is_some_and(|sent| sent.matches(&typed)),
+            phone: NewIds::draw(self)?.phone,
+            policy: self.policy,
+        };
+        let settle = move |case: &mut Case, now| compared.settle(case, now);
+        step(&*self.registry, about, settle).await?
+    }
+
+    /// Uses up a recovery code.
+    ///
+    /// # Errors
+    /// [`Refusal`]. A wrong code is counted, apart from those sent as text.
+    pub async fn verify_recovery(&self, user: RegisteredId, code: &str) -> Result<(), Refusal> {
+        let typed = RecoveryCode::parse(code).map(|code| code.hash());
+        let quota = self.policy.wrong_recovery;
+        let use_up = move |case: &mut Case, now| {
+            let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+            if let Some(wait) = full(&mut person.wrong_recovery, quota, now) {
+                return Err(Refusal::WrongRecoveryCodes(wait));
+            }
+            let typed = typed.ok_or(Refusal::CodeMalformed)?;
+            let before = person.user.recovery.len();
+            person.user.recovery.retain(|left| !left.matches(&typed));
+            if person.user.recovery.len() == before {
+                person.wrong_recovery.push(now);
+                return Err(Refusal::RecoveryCodeWrong);
+            }
+            person.user.updated_at = now;
+            Ok(())
+        };
+        let about = About::user(&self.tenant, Whom::Id(user));
+        step(&*self.registry, about, use_up).await?
+    }
+
+    fn about(&self, user: RegisteredId, transaction: TransactionId) -> About {
+        About { transaction: Some(transaction), ..About::user(&self.tenant, Whom::Id(user)) }
+    }
+}
+
+impl Compared {
+    /// Settles the transaction of the case: the user's rate first, then whether it still waits,
+    /// then the code.
+    fn settle(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, Refusal> {
+        let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+        let transaction = case.transaction.as_mut().filter(|one| one.user == self.user);
+        let transaction = transaction.ok_or(Refusal::TransactionUnknown)?;
+        if let Some(wait) = full(&mut person.wrong_codes, self.policy.wrong_codes, now) {
+            transaction.end(Stage::Failed, now);
+            return Err(Refusal::WrongCodes(wait));
+        }
+        if transaction.at(now).0 != Stage::Pending {
+            return Err(Refusal::Ended);
+        }
+        let text = transaction.code.as_mut().filter(|text| text.grant.nonce == self.nonce);
+        let text = text.ok_or(Refusal::Ended)?;
+        if !self.right {
+            person.wrong_codes.push(now);
+            text.tries_left = text.tries_left.saturating_sub(1);
+            if text.tries_left == 0 {
+                transaction.end(Stage::Failed, now);
+            }
+            return Err(Refusal::CodeWrong);
+        }
+        if transaction.undertaking == Undertaking::Enroll
+            && !person.user.verify_phone(self.phone, &self.number, now)
+        {
+            transaction.end(Stage::Failed, now);
+            return Err(Refusal::TooManyPhones);
+        }
+        transaction.end(Stage::Succeeded, now);
+        Ok(transaction.clone())
+    }
+}

@@ -1,0 +1,74 @@
+//! The rows of access keys: a gateway looks one up by its hash, an administrator makes, lists and
+//! revokes them.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::SqliteAdministration;
+use super::registry_rows::{known, text_of, time, uuid};
+use crate::domain::access_key::{AccessKey, AccessKeyHash};
+use crate::domain::tenant::TenantId;
+use crate::store::StoreError;
+use crate::store::registry::{AccessKeys, NewAccessKey};
+
+#[async_trait]
+impl AccessKeys for SqliteAdministration {
+    async fn create_access_key(&self, key: &NewAccessKey) -> Result<AccessKey, StoreError> {
+        const SQL: &str = "INSERT INTO access_keys (hash, tenant, key_id, name, created_at) \
+            VALUES (?1, ?2, ?3, ?4, ?5)";
+        let NewAccessKey { id, tenant, name, hash } = key.clone();
+        self.change(move |connection, now| {
+            let key = AccessKey { id, tenant, name, created_at: now };
+            connection.prepare_cached(SQL)?.execute(params![
+                hash.as_bytes(),
+                key.tenant.as_str(),
+                text_of(&key.id),
+                key.name,
+                now.as_millis(),
+            ])?;
+            Ok(key)
+        })
+        .await
+    }
+
+    async fn access_keys(&self, tenant: &TenantId) -> Result<Vec<AccessKey>, StoreError> {
+        const SQL: &str = "SELECT key_id, tenant, name, created_at FROM access_keys \
+            WHERE tenant = ?1 ORDER BY created_at, key_id";
+        let tenant = tenant.clone();
+        let listed = self.read(move |connection, _| {
+            let mut statement = connection.prepare_cached(SQL)?;
+            statement.query_map(params![tenant.as_str()], access_key)?.collect()
+        });
+        Ok(listed.await?.held)
+    }
+
+    async fn revoke_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError> {
+        const SQL: &str = "DELETE FROM access_keys WHERE tenant = ?1 AND key_id = ?2";
+        let tenant = tenant.clone();
+        self.change(move |connection, _| {
+            let key = params![tenant.as_str(), text_of(&id)];
+            Ok(connection.prepare_cached(SQL)?.execute(key)? > 0)
+        })
+        .await
+    }
+}
+
+/// The key with this hash.
+pub(super) fn find(
+    connection: &Connection,
+    hash: &AccessKeyHash,
+) -> rusqlite::Result<Option<AccessKey>> {
+    const SQL: &str = "SELECT key_id, tenant, name, created_at FROM access_keys WHERE hash = ?1";
+    let key = params![hash.as_bytes()];
+    connection.prepare_cached(SQL)?.query_row(key, access_key).optional()
+}
+
+fn access_key(row: &Row<'_>) -> rusqlite::Result<AccessKey> {
+    Ok(AccessKey {
+        id: uuid(row, 0)?,
+        tenant: known(1, TenantId::parse(row.get_ref(1)?.as_str()?), "a tenant")?,
+        name: row.get(2)?,
+        created_at: time(row, 3)?,
+    })
+}

@@ -1,0 +1,210 @@
+//! Steps on registered users: a case is read, decided on, and its changes are written, while the
+//! writer runs nothing else.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::registry_rows::{
+    delete_person, delete_transaction, find_person, find_transaction, insert_person, known, owners,
+    text_of, time, unwritable, update_person, write_phones, write_transaction,
+};
+use super::rows::{even, event_log};
+use super::{SqliteStore, access_keys};
+use crate::domain::access_key::{AccessKey, AccessKeyHash};
+use crate::domain::clock::Timestamp;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::RegisteredUser;
+use crate::domain::tenant::TenantId;
+use crate::store::registry::{About, Case, Decide, Person, PhoneChanges, Registry, Texts, Whom};
+use crate::store::{AsOf, StoreError};
+
+/// How long texts are counted where nobody says for how long.
+const TEXTS_KEPT: Duration = Duration::from_hours(24);
+
+#[async_trait]
+impl Registry for SqliteStore {
+    async fn take(&self, about: About, decide: Decide) -> Result<(), StoreError> {
+        self.step(move |tables, now| take(tables.connection(), &about, &decide, now)).await
+    }
+
+    async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+        let look = move |connection: &Connection, now| {
+            let snapshot = connection.unchecked_transaction()?;
+            Ok(AsOf { held: case(&snapshot, &about, now)?, now })
+        };
+        self.running().readers.ask(look).await
+    }
+
+    async fn owners(
+        &self,
+        tenant: &TenantId,
+        number: &PhoneNumber,
+        most: u32,
+    ) -> Result<Vec<RegisteredUser>, StoreError> {
+        let (tenant, number) = (tenant.clone(), number.clone());
+        let look = move |connection: &Connection, _| {
+            let snapshot = connection.unchecked_transaction()?;
+            let ids = owners(&snapshot, &tenant, &number, most)?;
+            let user = |id| {
+                let found = find_person(&snapshot, &tenant, &Whom::Id(id))?;
+                // To leave one out could make another the only one.
+                known(0, found.map(|person| person.user), "the phone of a user")
+            };
+            ids.into_iter().map(user).collect()
+        };
+        self.running().readers.ask(look).await
+    }
+
+    async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError> {
+        let hash = *hash;
+        self.running().readers.ask(move |connection, _| access_keys::find(connection, &hash)).await
+    }
+}
+
+/// Takes a step, within a transaction of the caller's.
+fn take(
+    connection: &Connection,
+    about: &About,
+    decide: &Decide,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let before = case(connection, about, now)?;
+    let mut after = before.clone();
+    decide(&mut after, now);
+    // A user who is taken away takes their transactions along, this one too: so that comes last.
+    transaction(connection, about, &before, &after)?;
+    texts(connection, about, &before.texts, &after.texts, now)?;
+    intent(connection, about, before.intent_used_until, after.intent_used_until)?;
+    person(connection, &about.tenant, before.person.as_ref(), after.person.as_ref())
+}
+
+/// What the file holds of what a step is about.
+fn case(connection: &Connection, about: &About, now: Timestamp) -> rusqlite::Result<Case> {
+    let About { tenant, user, transaction, number, intent } = about;
+    let person = user.as_ref().map(|whom| find_person(connection, tenant, whom)).transpose()?;
+    let transaction = transaction.map(|id| find_transaction(connection, tenant, id)).transpose()?;
+    let texts = number.as_ref().map(|number| find_texts(connection, tenant, number)).transpose()?;
+    let intent = intent.map(|intent| find_intent(connection, tenant, &intent)).transpose()?;
+    Ok(Case {
+        person: person.flatten(),
+        transaction: transaction.flatten().filter(|found| now < found.forgotten_from()),
+        texts: texts.unwrap_or_default(),
+        intent_used_until: intent.flatten(),
+    })
+}
+
+fn person(
+    connection: &Connection,
+    tenant: &TenantId,
+    before: Option<&Person>,
+    after: Option<&Person>,
+) -> rusqlite::Result<()> {
+    let (was, is) = match (before, after) {
+        (None, None) => return Ok(()),
+        (Some(before), None) => return delete_person(connection, tenant, before.user.id),
+        (None, Some(after)) => {
+            insert_person(connection, tenant, after)?;
+            (&[][..], after)
+        }
+        (Some(before), Some(after)) if before.user.id != after.user.id => {
+            return Err(unwritable("a user in the place of another"));
+        }
+        (Some(before), Some(after)) => {
+            if before != after {
+                update_person(connection, tenant, after)?;
+            }
+            (&before.user.phones[..], after)
+        }
+    };
+    let changes = PhoneChanges::between(was, &is.user.phones);
+    write_phones(connection, tenant, is.user.id, &changes)
+}
+
+fn transaction(
+    connection: &Connection,
+    about: &About,
+    before: &Case,
+    after: &Case,
+) -> rusqlite::Result<()> {
+    match (&before.transaction, &after.transaction) {
+        (before, after) if before == after => Ok(()),
+        (Some(before), None) => delete_transaction(connection, &about.tenant, before.id),
+        (_, Some(after)) if about.transaction == Some(after.id) => {
+            write_transaction(connection, &about.tenant, after)
+        }
+        _ => Err(unwritable("a transaction that the step is not about")),
+    }
+}
+
+fn texts(
+    connection: &Connection,
+    about: &About,
+    before: &Texts,
+    after: &Texts,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    const SQL: &str = "INSERT INTO texted (tenant, number, sent, idle_from) \
+        VALUES (?1, ?2, ?3, ?4) ON CONFLICT (tenant, number) \
+        DO UPDATE SET sent = excluded.sent, idle_from = excluded.idle_from";
+    if before == after {
+        return Ok(());
+    }
+    let Some(number) = &about.number else {
+        return Err(unwritable("texts to a phone that the step is not about"));
+    };
+    let idle_from = after.idle_from.unwrap_or(now.plus(TEXTS_KEPT)).as_millis();
+    let row = params![about.tenant.as_str(), number.key(), even(&after.sent), idle_from];
+    connection.prepare_cached(SQL)?.execute(row).map(|_| ())
+}
+
+fn find_texts(
+    connection: &Connection,
+    tenant: &TenantId,
+    number: &PhoneNumber,
+) -> rusqlite::Result<Texts> {
+    const SQL: &str = "SELECT sent, idle_from FROM texted WHERE tenant = ?1 AND number = ?2";
+    let key = params![tenant.as_str(), number.key()];
+    let found = connection.prepare_cached(SQL)?.query_row(key, |row| {
+        Ok(Texts { sent: event_log(row, 0)?, idle_from: Some(time(row, 1)?) })
+    });
+    Ok(found.optional()?.unwrap_or_default())
+}
+
+fn intent(
+    connection: &Connection,
+    about: &About,
+    before: Option<Timestamp>,
+    after: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    const USE: &str = "INSERT INTO used_intents (tenant, intent_id, idle_from) \
+        VALUES (?1, ?2, ?3) ON CONFLICT (tenant, intent_id) \
+        DO UPDATE SET idle_from = excluded.idle_from";
+    const FORGET: &str = "DELETE FROM used_intents WHERE tenant = ?1 AND intent_id = ?2";
+    if before == after {
+        return Ok(());
+    }
+    let Some(intent) = &about.intent else {
+        return Err(unwritable("an intent that the step is not about"));
+    };
+    let (tenant, intent) = (about.tenant.as_str(), text_of(intent));
+    match after {
+        Some(until) => {
+            let row = params![tenant, intent, until.as_millis()];
+            connection.prepare_cached(USE)?.execute(row).map(|_| ())
+        }
+        None => connection.prepare_cached(FORGET)?.execute(params![tenant, intent]).map(|_| ()),
+    }
+}
+
+fn find_intent(
+    connection: &Connection,
+    tenant: &TenantId,
+    intent: &Uuid,
+) -> rusqlite::Result<Option<Timestamp>> {
+    const SQL: &str = "SELECT idle_from FROM used_intents WHERE tenant = ?1 AND intent_id = ?2";
+    let key = params![tenant.as_str(), text_of(intent)];
+    connection.prepare_cached(SQL)?.query_row(key, |row| time(row, 0)).optional()
+}

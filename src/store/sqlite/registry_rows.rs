@@ -1,0 +1,321 @@
+//! The rows of registered users, their phones and transactions: reading them and writing
+//! them back. What cannot be read is an error, and what could not be read back is not
+//! written. What is decided on them is the business of whoever takes a step.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::rows::{even, event_log};
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::{Grant, Purpose};
+use crate::domain::otp::KeyId;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{
+    RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
+};
+use crate::domain::stored_number::NumberingPlan;
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::{
+    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
+};
+use crate::store::registry::{Person, PhoneChanges, Whom};
+
+/// The user with the budgets beside; `None` if there is none.
+pub(super) fn find_person(
+    connection: &Connection,
+    tenant: &TenantId,
+    whom: &Whom,
+) -> rusqlite::Result<Option<Person>> {
+    const BY_ID: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
+        wrong_codes, wrong_recovery FROM users WHERE tenant = ?1 AND user_id = ?2";
+    const BY_NAME: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
+        wrong_codes, wrong_recovery FROM users WHERE tenant = ?1 AND name = ?2";
+    let (sql, key) = match whom {
+        Whom::Id(id) => (BY_ID, id.to_string()),
+        Whom::Name(name) => (BY_NAME, name.to_string()),
+    };
+    let key = params![tenant.as_str(), key];
+    let found = connection.prepare_cached(sql)?.query_row(key, person).optional()?;
+    let Some(mut person) = found else { return Ok(None) };
+    person.user.phones = phones(connection, tenant, person.user.id)?;
+    Ok(Some(person))
+}
+
+/// A user's row, without the phones.
+fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
+    let name = row.get_ref(1)?.as_str_or_null()?;
+    let name =
+        name.map(|text| known(1, RegisteredName::parse(text), "a user's name")).transpose()?;
+    let (hashes, rest) = row.get_ref(4)?.as_blob()?.as_chunks::<32>();
+    let recovery = hashes.iter().copied().map(RecoveryHash::from_stored).collect();
+    known(4, rest.is_empty().then_some(()), "a set of recovery codes")?;
+    let user = RegisteredUser {
+        id: known(0, RegisteredId::parse(row.get_ref(0)?.as_str()?), "a user's id")?,
+        name,
+        created_at: time(row, 2)?,
+        updated_at: time(row, 3)?,
+        phones: Vec::new(),
+        recovery,
+    };
+    Ok(Person {
+        user,
+        texts: event_log(row, 5)?,
+        wrong_codes: event_log(row, 6)?,
+        wrong_recovery: event_log(row, 7)?,
+    })
+}
+
+fn phones(
+    connection: &Connection,
+    tenant: &TenantId,
+    user: RegisteredId,
+) -> rusqlite::Result<Vec<VerifiedPhone>> {
+    const SQL: &str = "SELECT phone_id, number, created_at, updated_at FROM phones \
+        WHERE tenant = ?1 AND user_id = ?2 ORDER BY created_at, phone_id";
+    let read = |row: &Row<'_>| {
+        Ok(VerifiedPhone {
+            id: uuid(row, 0)?,
+            number: number(row, 1)?,
+            created_at: time(row, 2)?,
+            updated_at: time(row, 3)?,
+        })
+    };
+    let mut statement = connection.prepare_cached(SQL)?;
+    statement.query_map(params![tenant.as_str(), user.to_string()], read)?.collect()
+}
+
+/// The ids of at most `most` users who have a phone with this number.
+pub(super) fn owners(
+    connection: &Connection,
+    tenant: &TenantId,
+    number: &PhoneNumber,
+    most: u32,
+) -> rusqlite::Result<Vec<RegisteredId>> {
+    const SQL: &str =
+        "SELECT DISTINCT user_id FROM phones WHERE tenant = ?1 AND number = ?2 LIMIT ?3";
+    let read =
+        |row: &Row<'_>| known(0, RegisteredId::parse(row.get_ref(0)?.as_str()?), "a phone's user");
+    let mut statement = connection.prepare_cached(SQL)?;
+    statement.query_map(params![tenant.as_str(), number.key(), most], read)?.collect()
+}
+
+/// Writes a user's row anew.
+pub(super) fn insert_person(
+    connection: &Connection,
+    tenant: &TenantId,
+    person: &Person,
+) -> rusqlite::Result<()> {
+    const SQL: &str = "INSERT INTO users (tenant, user_id, name, created_at, updated_at, \
+        recovery, texts, wrong_codes, wrong_recovery) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    write_person(connection, SQL, tenant, person)
+}
+
+/// Writes a user's row that [`find_person`] found.
+pub(super) fn update_person(
+    connection: &Connection,
+    tenant: &TenantId,
+    person: &Person,
+) -> rusqlite::Result<()> {
+    const SQL: &str = "UPDATE users SET name = ?3, created_at = ?4, updated_at = ?5, \
+        recovery = ?6, texts = ?7, wrong_codes = ?8, wrong_recovery = ?9 \
+        WHERE tenant = ?1 AND user_id = ?2";
+    write_person(connection, SQL, tenant, person)
+}
+
+fn write_person(
+    connection: &Connection,
+    sql: &str,
+    tenant: &TenantId,
+    person: &Person,
+) -> rusqlite::Result<()> {
+    let user = &person.user;
+    let recovery: Vec<u8> = user.recovery.iter().flat_map(|hash| *hash.as_bytes()).collect();
+    let row = params![
+        tenant.as_str(),
+        user.id.to_string(),
+        user.name.as_ref().map(RegisteredName::as_str),
+        user.created_at.as_millis(),
+        user.updated_at.as_millis(),
+        recovery,
+        even(&person.texts),
+        even(&person.wrong_codes),
+        even(&person.wrong_recovery),
+    ];
+    connection.prepare_cached(sql)?.execute(row).map(|_| ())
+}
+
+/// Writes what changed of a user's phones.
+pub(super) fn write_phones(
+    connection: &Connection,
+    tenant: &TenantId,
+    user: RegisteredId,
+    changes: &PhoneChanges<'_>,
+) -> rusqlite::Result<()> {
+    const INSERT: &str = "INSERT INTO phones (tenant, user_id, phone_id, number, created_at, \
+        updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    const UPDATE: &str = "UPDATE phones SET number = ?4, created_at = ?5, updated_at = ?6 \
+        WHERE tenant = ?1 AND user_id = ?2 AND phone_id = ?3";
+    const DELETE: &str = "DELETE FROM phones WHERE tenant = ?1 AND user_id = ?2 AND phone_id = ?3";
+    let (tenant, user) = (tenant.as_str(), user.to_string());
+    for phone in &changes.gone {
+        connection.prepare_cached(DELETE)?.execute(params![tenant, user, text_of(&phone.id)])?;
+    }
+    let written = changes.made.iter().map(|phone| (INSERT, *phone));
+    for (sql, phone) in written.chain(changes.changed.iter().map(|phone| (UPDATE, *phone))) {
+        let VerifiedPhone { id, number, created_at, updated_at } = phone;
+        connection.prepare_cached(sql)?.execute(params![
+            tenant,
+            user,
+            text_of(id),
+            readable(number)?,
+            created_at.as_millis(),
+            updated_at.as_millis(),
+        ])?;
+    }
+    Ok(())
+}
+
+/// Deletes a user with all that is theirs: phones, transactions, and the account of called-in
+/// codes.
+pub(super) fn delete_person(
+    connection: &Connection,
+    tenant: &TenantId,
+    user: RegisteredId,
+) -> rusqlite::Result<()> {
+    const THEIRS: [&str; 3] = [
+        "DELETE FROM users WHERE tenant = ?1 AND user_id = ?2",
+        "DELETE FROM phones WHERE tenant = ?1 AND user_id = ?2",
+        "DELETE FROM transactions WHERE tenant = ?1 AND user_id = ?2",
+    ];
+    const ACCOUNT: &str =
+        "DELETE FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3";
+    let user = user.to_string();
+    for sql in THEIRS {
+        connection.prepare_cached(sql)?.execute(params![tenant.as_str(), user])?;
+    }
+    let account = params![tenant.as_str(), Purpose::Call.as_str(), user];
+    connection.prepare_cached(ACCOUNT)?.execute(account).map(|_| ())
+}
+
+/// A transaction of the tenant's; `None` if there is none.
+pub(super) fn find_transaction(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: TransactionId,
+) -> rusqlite::Result<Option<Transaction>> {
+    const SQL: &str = "SELECT user_id, undertaking, channel, stage, created_at, updated_at, \
+        expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left \
+        FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
+    let read = |row: &Row<'_>| {
+        let text = |column: usize| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
+        Ok(Transaction {
+            id,
+            user: known(0, RegisteredId::parse(text(0)?), "a transaction's user")?,
+            undertaking: known(1, Undertaking::parse(text(1)?), "an undertaking")?,
+            channel: known(2, Channel::parse(text(2)?), "a channel")?,
+            stage: known(3, Stage::parse(text(3)?), "a stage")?,
+            created_at: time(row, 4)?,
+            updated_at: time(row, 5)?,
+            expires_at: time(row, 6)?,
+            code: texted_code(row)?,
+        })
+    };
+    let key = params![tenant.as_str(), id.to_string()];
+    connection.prepare_cached(SQL)?.query_row(key, read).optional()
+}
+
+/// The columns of a transaction's code; `None` if it holds none.
+fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
+    let Some(nonce) = row.get::<_, Option<[u8; 16]>>(8)? else { return Ok(None) };
+    let grant = Grant {
+        nonce,
+        key_id: KeyId::from_stored(row.get(9)?),
+        issued_at: row.get(10)?,
+        expires_at: row.get(11)?,
+        digits: row.get(12)?,
+    };
+    Ok(Some(TextedCode { number: number(row, 7)?, grant, tries_left: row.get(13)? }))
+}
+
+/// Writes a transaction, in the place of the one with its id.
+pub(super) fn write_transaction(
+    connection: &Connection,
+    tenant: &TenantId,
+    transaction: &Transaction,
+) -> rusqlite::Result<()> {
+    const SQL: &str = "INSERT OR REPLACE INTO transactions (tenant, transaction_id, user_id, \
+        undertaking, channel, stage, created_at, updated_at, expires_at, idle_from, number, nonce, \
+        key_id, issued_at, code_expires, digits, tries_left) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
+        ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    let code = transaction.code.as_ref();
+    let grant = code.map(|code| &code.grant);
+    let row = params![
+        tenant.as_str(),
+        transaction.id.to_string(),
+        transaction.user.to_string(),
+        transaction.undertaking.as_str(),
+        transaction.channel.as_str(),
+        transaction.stage.as_str(),
+        transaction.created_at.as_millis(),
+        transaction.updated_at.as_millis(),
+        transaction.expires_at.as_millis(),
+        transaction.forgotten_from().as_millis(),
+        code.map(|code| readable(&code.number)).transpose()?,
+        grant.map(|grant| grant.nonce),
+        grant.map(|grant| grant.key_id.as_str()),
+        grant.map(|grant| grant.issued_at),
+        grant.map(|grant| grant.expires_at),
+        grant.map(|grant| grant.digits),
+        code.map(|code| code.tries_left),
+    ];
+    connection.prepare_cached(SQL)?.execute(row).map(|_| ())
+}
+
+/// Deletes a transaction.
+pub(super) fn delete_transaction(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: TransactionId,
+) -> rusqlite::Result<()> {
+    const SQL: &str = "DELETE FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
+    let key = params![tenant.as_str(), id.to_string()];
+    connection.prepare_cached(SQL)?.execute(key).map(|_| ())
+}
+
+/// A UUID as these tables have it: hyphenated, in small letters.
+pub(super) fn text_of(id: &Uuid) -> String {
+    id.hyphenated().to_string()
+}
+
+/// What a column holds if it was readable, else an error that says what it is not.
+pub(super) fn known<T>(column: usize, read: Option<T>, what: &str) -> rusqlite::Result<T> {
+    read.ok_or_else(|| {
+        let error = format!("a row holds what is not {what}").into();
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error)
+    })
+}
+
+/// The error of a step whose case cannot be written.
+pub(super) fn unwritable(why: &str) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(why.into())
+}
+
+pub(super) fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+    known(column, Uuid::try_parse(row.get_ref(column)?.as_str()?).ok(), "an id")
+}
+
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_millis)
+}
+
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<PhoneNumber> {
+    known(column, NumberingPlan::read_e164(row.get_ref(column)?.as_str()?), "a phone number")
+}
+
+/// The text of a number that [`number`] reads as the same: one without an extension.
+fn readable(number: &PhoneNumber) -> rusqlite::Result<&str> {
+    let text = number.as_str();
+    let reads_back = NumberingPlan::read_e164(text).as_ref() == Some(number);
+    reads_back.then_some(text).ok_or_else(|| unwritable("a phone number that is not plain E.164"))
+}

@@ -1,0 +1,176 @@
+//! The ports to registered users, as the tests of their rules use them.
+
+use super::*;
+use dialpass::domain::registered_user::{
+    RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
+};
+use dialpass::domain::transaction::{
+    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
+};
+use dialpass::store::registry::{
+    About, AccessKeys, Case, Person, Registry, Whom, step as take_step,
+};
+use uuid::Uuid;
+
+/// A store's registered users and their access keys, at times of the test's choice.
+#[derive(Clone)]
+pub struct Cloud {
+    registry: Arc<dyn Registry>,
+    keys: Arc<dyn AccessKeys>,
+    clock: Arc<dyn SetClock>,
+}
+
+impl Cloud {
+    /// The ports of a store that goes by `clock`, and of an administrator of it.
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        keys: Arc<dyn AccessKeys>,
+        clock: Arc<dyn SetClock>,
+    ) -> Self {
+        Self { registry, keys, clock }
+    }
+
+    /// The registry, whose steps run at `now`.
+    pub async fn at(&self, now: Timestamp) -> &dyn Registry {
+        self.clock.set(now).await;
+        &*self.registry
+    }
+
+    /// The access keys as administrators see them at `now`.
+    pub async fn keys_at(&self, now: Timestamp) -> &dyn AccessKeys {
+        self.clock.set(now).await;
+        &*self.keys
+    }
+
+    /// Takes a step at `now`, which the store must say that it is.
+    pub async fn step<T: Send + 'static>(
+        &self,
+        about: About,
+        now: Timestamp,
+        decide: impl Fn(&mut Case) -> T + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let decide = move |case: &mut Case, told| {
+            assert_eq!(told, now, "by the store's own clock");
+            decide(case)
+        };
+        take_step(self.at(now).await, about, decide).await
+    }
+
+    /// Has the case changed at [`START`].
+    pub async fn change(&self, about: About, change: impl Fn(&mut Case) + Send + Sync + 'static) {
+        self.step(about, START, change).await.expect("it is written");
+    }
+
+    /// What the store holds at `now`.
+    pub async fn look(&self, about: About, now: Timestamp) -> Case {
+        let seen = self.at(now).await.look(about).await.expect("it answers");
+        assert_eq!(seen.now, now, "by the store's own clock");
+        seen.held
+    }
+
+    /// The user at [`START`].
+    pub async fn person(&self, about: About) -> Option<Person> {
+        self.look(about, START).await.person
+    }
+
+    /// Runs `count` steps at once, at [`START`], and gives back what each decided.
+    pub async fn steps<T, A, D>(&self, count: u64, about: A, decide: D) -> Vec<T>
+    where
+        T: Send + 'static,
+        A: Fn(u64) -> About,
+        D: Fn(u64, &mut Case) -> T + Clone + Send + Sync + 'static,
+    {
+        self.clock.set(START).await;
+        let mut running = JoinSet::new();
+        for i in 0..count {
+            let (cloud, about, decide) = (self.clone(), about(i), decide.clone());
+            running.spawn(async move {
+                let decided =
+                    take_step(&*cloud.registry, about, move |case: &mut Case, _| decide(i, case));
+                decided.await.expect("it answers")
+            });
+        }
+        running.join_all().await
+    }
+}
+
+pub fn tenant(id: &str) -> TenantId {
+    TenantId::parse(id).expect("legal")
+}
+
+/// The id of the user `mark`.
+pub fn user_id(mark: u8) -> RegisteredId {
+    RegisteredId::from_random([mark; 16])
+}
+
+pub fn name(text: &str) -> RegisteredName {
+    RegisteredName::parse(text).expect("legal")
+}
+
+/// A new user of this id and name.
+pub fn new_person(mark: u8, text: Option<&str>) -> Person {
+    Person::new(RegisteredUser::new(user_id(mark), text.map(name), START))
+}
+
+/// A step about the first tenant's user `mark`.
+pub fn about_user(mark: u8) -> About {
+    About::user(&tenant("t1"), Whom::Id(user_id(mark)))
+}
+
+/// A step about the first tenant's user with this name.
+pub fn about_name(text: &str) -> About {
+    About::user(&tenant("t1"), Whom::Name(name(text)))
+}
+
+/// A step about nothing yet, in the first tenant.
+pub fn about_nothing() -> About {
+    let tenant = tenant("t1");
+    About { tenant, user: None, transaction: None, number: None, intent: None }
+}
+
+/// The same step in another tenant.
+pub fn abroad(about: About) -> About {
+    About { tenant: tenant("t2"), ..about }
+}
+
+pub fn about_transaction(mark: u8) -> About {
+    About { transaction: Some(transaction_id(mark)), ..about_nothing() }
+}
+
+pub fn about_number(tail: u32) -> About {
+    About { number: Some(number(tail)), ..about_nothing() }
+}
+
+pub fn about_intent(mark: u128) -> About {
+    About { intent: Some(Uuid::from_u128(mark)), ..about_nothing() }
+}
+
+/// A phone whose number ends in `tail`, made and verified at `at`.
+pub fn phone(mark: u128, tail: u32, at: Timestamp) -> VerifiedPhone {
+    let id = Uuid::from_u128(mark);
+    VerifiedPhone { id, number: number(tail), created_at: at, updated_at: at }
+}
+
+pub fn transaction_id(mark: u8) -> TransactionId {
+    TransactionId::from_random([mark; 16])
+}
+
+/// A pending transaction of a user's, made at [`START`], with a code that was sent to a phone.
+pub fn transaction(mark: u8, user: u8) -> Transaction {
+    Transaction {
+        id: transaction_id(mark),
+        user: user_id(user),
+        undertaking: Undertaking::Approve,
+        channel: Channel::Sms,
+        stage: Stage::Pending,
+        created_at: START,
+        updated_at: START,
+        expires_at: START.plus(LIFETIME),
+        code: Some(TextedCode { number: number(1), grant: grant(5, START), tries_left: 5 }),
+    }
+}
+
+/// How many of the answers say yes.
+pub fn winners(answers: &[bool]) -> usize {
+    answers.iter().filter(|won| **won).count()
+}

@@ -1,0 +1,256 @@
+//! The rules of registered users: what is written together, who is who, what is gone with whom.
+
+use super::*;
+use dialpass::domain::registered_user::{RecoveryCode, RecoveryHash, RegisteredId, VerifiedPhone};
+use dialpass::store::registry::{About, Case, Person, Whom};
+
+fn recovery(marks: std::ops::Range<u8>) -> Vec<RecoveryHash> {
+    marks.map(|mark| RecoveryCode::from_random([mark; 16]).hash()).collect()
+}
+
+/// A user with something of everything.
+fn whole_person() -> Person {
+    let mut person = new_person(1, Some("anna@example.com"));
+    person.user.phones = vec![phone(7, 1, START), phone(3, 2, after(1))];
+    person.user.recovery = recovery(0..10);
+    person.user.updated_at = after(1);
+    person.texts.push(START);
+    person.texts.push(after(1));
+    person.wrong_codes.push(after(2));
+    person.wrong_recovery.push(after(3));
+    person
+}
+
+/// A step about everything that there is.
+fn about_all() -> About {
+    About {
+        transaction: Some(transaction_id(1)),
+        number: Some(number(1)),
+        intent: about_intent(1).intent,
+        ..about_user(1)
+    }
+}
+
+async fn make(cloud: &Cloud, about: About, person: Person) {
+    cloud.change(about, move |case| case.person = Some(person.clone())).await;
+}
+
+pub async fn what_a_step_writes_is_read_back_as_it_was(_: Store, cloud: Cloud) {
+    let nothing = cloud.look(about_all(), START).await;
+    assert_eq!(nothing, Case::default());
+    let whole = || {
+        let mut case = Case { person: Some(whole_person()), ..Case::default() };
+        case.transaction = Some(transaction(1, 1));
+        case.texts.sent.push(START);
+        case.texts.idle_from = Some(after(600_000));
+        case.intent_used_until = Some(after(700_000));
+        case
+    };
+    cloud.change(about_all(), move |case| *case = whole()).await;
+    assert_eq!(cloud.look(about_all(), START).await, whole());
+    let by_name = cloud.person(about_name("anna@example.com")).await;
+    assert_eq!(by_name, Some(whole_person()));
+    assert_eq!(cloud.person(about_name("Anna@example.com")).await, None, "names are exact");
+    assert_eq!(cloud.person(about_user(2)).await, None);
+    // Nothing but what it is about is seen.
+    let seen = cloud.look(about_transaction(1), START).await;
+    assert_eq!(seen, Case { transaction: Some(transaction(1, 1)), ..Case::default() });
+}
+
+pub async fn a_user_without_a_name_is_known_by_the_id(_: Store, cloud: Cloud) {
+    for mark in [1, 2] {
+        make(&cloud, about_nothing(), new_person(mark, None)).await;
+    }
+    for mark in [1, 2] {
+        assert_eq!(cloud.person(about_user(mark)).await, Some(new_person(mark, None)));
+    }
+}
+
+pub async fn a_step_that_cannot_be_written_whole_writes_nothing(_: Store, cloud: Cloud) {
+    make(&cloud, about_user(9), new_person(9, Some("anna@example.com"))).await;
+    let refused = cloud.step(about_all(), START, |case| {
+        case.person = Some(whole_person());
+        case.transaction = Some(transaction(1, 1));
+        case.texts.sent.push(START);
+        case.intent_used_until = Some(after(700_000));
+    });
+    assert!(refused.await.is_err(), "the name is another's");
+    assert_eq!(cloud.look(about_all(), START).await, Case::default());
+    assert!(owners(&cloud, "t1", 1, 10).await.is_empty());
+    let owner = cloud.person(about_name("anna@example.com")).await.expect("the first");
+    assert_eq!(owner.user.id, user_id(9));
+    // The store goes on working.
+    make(&cloud, about_user(1), new_person(1, Some("berta"))).await;
+}
+
+pub async fn a_name_is_one_users_in_a_tenant_and_free_in_another(_: Store, cloud: Cloud) {
+    make(&cloud, about_name("anna"), new_person(1, Some("anna"))).await;
+    let second = cloud.step(about_user(2), START, |case| {
+        case.person = Some(new_person(2, Some("anna")));
+    });
+    assert!(second.await.is_err());
+    make(&cloud, abroad(about_name("anna")), new_person(3, Some("anna"))).await;
+    let id = async |about| cloud.person(about).await.map(|person| person.user.id);
+    assert_eq!(id(about_name("anna")).await, Some(user_id(1)));
+    assert_eq!(id(abroad(about_name("anna"))).await, Some(user_id(3)));
+}
+
+pub async fn simultaneous_steps_by_one_name_make_one_user(_: Store, cloud: Cloud) {
+    let found = cloud.steps(
+        50,
+        |_| about_name("anna"),
+        |i, case| {
+            let mark = u8::try_from(i + 1).expect("small");
+            case.person.get_or_insert_with(|| new_person(mark, Some("anna"))).user.id
+        },
+    );
+    let found = found.await;
+    let one = cloud.person(about_name("anna")).await.expect("a user").user.id;
+    assert_eq!(found, vec![one; 50]);
+}
+
+pub async fn a_tenant_never_sees_anothers_users(_: Store, cloud: Cloud) {
+    let all = |case: &mut Case| {
+        case.person = Some(whole_person());
+        case.transaction = Some(transaction(1, 1));
+        case.texts.sent.push(START);
+        case.intent_used_until = Some(after(700_000));
+    };
+    cloud.change(about_all(), all).await;
+    assert_eq!(cloud.look(abroad(about_all()), START).await, Case::default());
+    assert_eq!(cloud.person(abroad(about_name("anna@example.com"))).await, None);
+    assert!(owners(&cloud, "t2", 1, 10).await.is_empty());
+    // The same ids there are others', and what becomes of them changes nothing here.
+    cloud.change(abroad(about_all()), all).await;
+    cloud.change(abroad(about_all()), |case| *case = Case::default()).await;
+    let here = cloud.look(about_all(), START).await;
+    assert_eq!(here.person, Some(whole_person()));
+    assert_eq!(here.transaction, Some(transaction(1, 1)));
+    assert_eq!((here.texts.sent.len(), here.intent_used_until), (1, Some(after(700_000))));
+    assert_eq!(owners(&cloud, "t1", 1, 10).await, [user_id(1)]);
+}
+
+/// The users with the number that ends in `tail`.
+async fn owners(cloud: &Cloud, of: &str, tail: u32, most: u32) -> Vec<RegisteredId> {
+    let found = cloud.at(START).await.owners(&tenant(of), &number(tail), most).await;
+    found.expect("it answers").iter().map(|user| user.id).collect()
+}
+
+pub async fn phones_are_made_changed_and_taken_away(_: Store, cloud: Cloud) {
+    make(&cloud, about_user(1), whole_person()).await;
+    cloud
+        .change(about_user(1), |case| {
+            let phones = &mut case.person.as_mut().expect("a user").user.phones;
+            phones[1].updated_at = after(5);
+            phones.push(phone(5, 3, after(5)));
+            phones.remove(0);
+        })
+        .await;
+    let person = cloud.person(about_user(1)).await.expect("a user");
+    let verified_again = VerifiedPhone { updated_at: after(5), ..phone(3, 2, after(1)) };
+    assert_eq!(person.user.phones, [verified_again, phone(5, 3, after(5))]);
+    assert!(owners(&cloud, "t1", 1, 10).await.is_empty(), "it is gone");
+    assert_eq!(owners(&cloud, "t1", 2, 10).await, [user_id(1)]);
+    assert_eq!(owners(&cloud, "t1", 3, 10).await, [user_id(1)]);
+}
+
+pub async fn all_owners_of_a_number_are_found_and_no_more_than_asked_for(_: Store, cloud: Cloud) {
+    for mark in 1..=5_u8 {
+        let mut person = new_person(mark, None);
+        person.user.phones = vec![phone(u128::from(mark), 1, START), phone(100, 2, after(1))];
+        make(&cloud, about_user(mark), person).await;
+    }
+    let mut all = owners(&cloud, "t1", 1, 10).await;
+    all.sort();
+    assert_eq!(all, [1, 2, 3, 4, 5].map(user_id));
+    assert_eq!(owners(&cloud, "t1", 1, 2).await.len(), 2);
+    assert!(owners(&cloud, "t1", 3, 10).await.is_empty());
+    let found = cloud.at(START).await.owners(&tenant("t1"), &number(2), 1).await;
+    let found = found.expect("it answers").pop().expect("a user");
+    let same = cloud.person(About::user(&tenant("t1"), Whom::Id(found.id))).await;
+    assert_eq!(same.map(|person| person.user), Some(found), "with all their phones");
+}
+
+pub async fn recovery_codes_are_replaced_and_each_is_used_once(_: Store, cloud: Cloud) {
+    make(&cloud, about_user(1), whole_person()).await;
+    let replaced = |case: &mut Case| {
+        case.person.as_mut().expect("a user").user.recovery = recovery(100..110);
+    };
+    cloud.change(about_user(1), replaced).await;
+    let person = cloud.person(about_user(1)).await.expect("a user");
+    assert_eq!(person.user.recovery, recovery(100..110));
+    // Five tries at each of seven.
+    let used = cloud.steps(
+        35,
+        |_| about_user(1),
+        |i, case| {
+            let mark = 100 + u8::try_from(i % 7).expect("small");
+            let hash = RecoveryCode::from_random([mark; 16]).hash();
+            let left = &mut case.person.as_mut().expect("a user").user.recovery;
+            let before = left.len();
+            left.retain(|one| !one.matches(&hash));
+            left.len() < before
+        },
+    );
+    assert_eq!(winners(&used.await), 7);
+    let person = cloud.person(about_user(1)).await.expect("a user");
+    assert_eq!(person.user.recovery, recovery(107..110));
+}
+
+pub async fn a_users_budgets_hold_however_many_steps_are_taken_at_once(_: Store, cloud: Cloud) {
+    make(&cloud, about_user(1), new_person(1, None)).await;
+    let counted = cloud.steps(
+        50,
+        |_| about_user(1),
+        |i, case| {
+            let person = case.person.as_mut().expect("a user");
+            let logs = [&mut person.texts, &mut person.wrong_codes, &mut person.wrong_recovery];
+            let log = logs.into_iter().nth(usize::try_from(i % 3).expect("small")).expect("a log");
+            let fits = log.len() < 5;
+            if fits {
+                log.push(START);
+            }
+            fits
+        },
+    );
+    assert_eq!(winners(&counted.await), 15);
+    let person = cloud.person(about_user(1)).await.expect("a user");
+    for log in [person.texts, person.wrong_codes, person.wrong_recovery] {
+        assert_eq!(log.as_millis(), [START.as_millis(); 5]);
+    }
+}
+
+pub async fn with_a_user_goes_all_that_is_theirs_and_no_more(store: Store, cloud: Cloud) {
+    for (mark, who) in [(1, "anna"), (2, "berta")] {
+        let mut person = new_person(mark, Some(who));
+        person.user.phones = vec![phone(1, 1, START)];
+        make(&cloud, about_user(mark), person).await;
+        for nth in [0, 10] {
+            let about = about_transaction(mark + nth);
+            let made = transaction(mark + nth, mark);
+            cloud.change(about, move |case| case.transaction = Some(made.clone())).await;
+        }
+        let call = call(&user_id(mark).to_string(), u64::from(mark), START);
+        assert!(matches!(store.issue(call).await, Ok(Issue::Issued(_))));
+    }
+    let about = About { transaction: Some(transaction_id(1)), ..about_user(1) };
+    cloud.change(about, |case| case.person = None).await;
+
+    assert_eq!(cloud.person(about_user(1)).await, None);
+    assert_eq!(cloud.person(about_name("anna")).await, None);
+    assert_eq!(owners(&cloud, "t1", 1, 10).await, [user_id(2)]);
+    let left = async |mark| cloud.look(about_transaction(mark), START).await.transaction;
+    assert_eq!((left(1).await, left(11).await), (None, None));
+    assert_eq!(
+        (left(2).await, left(12).await),
+        (Some(transaction(2, 2)), Some(transaction(12, 2)))
+    );
+    let code = async |mark| store.live(&subject(&user_id(mark).to_string()), START).await;
+    assert_eq!(code(1).await, Ok(None), "a called-in code");
+    assert_eq!(code(2).await, Ok(Some(grant(2, START))));
+    // The name is free again, and nothing of the first user's is the second's.
+    make(&cloud, about_name("anna"), new_person(3, Some("anna"))).await;
+    assert_eq!(cloud.person(about_name("anna")).await, Some(new_person(3, Some("anna"))));
+    make(&cloud, about_user(1), new_person(1, None)).await;
+    assert_eq!(cloud.person(about_user(1)).await, Some(new_person(1, None)));
+}
