@@ -6,14 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join;
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::{error::Elapsed, timeout};
+use tokio::time::timeout;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row};
 
+use super::account_step::AccountStep;
 use super::rows::{self, RowError};
 use super::session::{Connector, Ready, told};
 use super::settings::PostgresSettings;
-use super::step::{self, Failure, Fate, Step};
+use super::step::{self, Failure, Fate};
 use super::{OpenError, schema};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Purpose, Subject};
@@ -34,7 +35,8 @@ const ACCOUNT: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, trie
 
 const CALLS: &str = "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
 
-const CLEAR_CALLS: &str = "DELETE FROM dialpass.callers WHERE tenant = $1 AND number = $2";
+const CLEAR_CALLS: &str =
+    "DELETE FROM dialpass.callers WHERE tenant = $1 AND number = $2 RETURNING 1";
 
 /// The store's database as an administrator sees it.
 pub struct PostgresAdministration {
@@ -78,7 +80,7 @@ impl PostgresAdministration {
     }
 
     /// The rows of a query, and the time just before it.
-    async fn rows(
+    pub(super) async fn rows(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
@@ -94,8 +96,31 @@ impl PostgresAdministration {
         Ok(AsOf { held, now: Timestamp::from_millis(now) })
     }
 
+    /// Runs a statement that commits by itself; the rows that it returns.
+    pub(super) async fn change(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut session = self.session().await?;
+        session.session.settled = false;
+        let changed = session.session.client.query(sql, parameters);
+        let outcome = timeout(self.timeout, changed).await;
+        session.session.settled = matches!(outcome, Ok(Ok(_)));
+        match outcome {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => {
+                tracing::error!(reason = told(&error), "the store's database could not be changed");
+                // What the server refused was not done.
+                let refused = error.as_db_error().is_some();
+                Err(if refused { StoreError::Unavailable } else { StoreError::OutcomeUnknown })
+            }
+            Err(_) => Err(StoreError::OutcomeUnknown),
+        }
+    }
+
     /// Takes a step that changes an account.
-    async fn step(&self, step: Step<bool>) -> Result<bool, StoreError> {
+    async fn step(&self, step: AccountStep<bool>) -> Result<bool, StoreError> {
         let mut session = self.session().await?;
         let fate = Fate::default();
         match timeout(self.timeout, step::take(&mut session, &step, &fate)).await {
@@ -112,22 +137,9 @@ fn not_read(reason: &str) -> StoreError {
     StoreError::Unavailable
 }
 
-fn read<T>(read: Result<T, RowError>) -> Result<T, StoreError> {
+/// What was read, or a refusal.
+pub(super) fn read<T>(read: Result<T, RowError>) -> Result<T, StoreError> {
     read.map_err(|error| not_read(&error.to_string()))
-}
-
-/// What became of a statement that commits by itself.
-fn deleted(outcome: Result<Result<u64, Error>, Elapsed>) -> Result<bool, StoreError> {
-    match outcome {
-        Ok(Ok(rows)) => Ok(rows > 0),
-        Ok(Err(error)) => {
-            tracing::error!(reason = told(&error), "the store's database could not be changed");
-            // What the server refused was not done.
-            let refused = error.as_db_error().is_some();
-            Err(if refused { StoreError::Unavailable } else { StoreError::OutcomeUnknown })
-        }
-        Err(_) => Err(StoreError::OutcomeUnknown),
-    }
 }
 
 #[async_trait]
@@ -164,12 +176,12 @@ impl Administration for PostgresAdministration {
     }
 
     async fn revoke(&self, subject: &Subject) -> Result<bool, StoreError> {
-        self.step(Step::on_account(subject, false, Account::revoke)).await
+        self.step(AccountStep::on_account(subject, false, Account::revoke)).await
     }
 
     async fn clear_counts(&self, subject: &Subject) -> Result<bool, StoreError> {
         let clear = |account: &mut Account, _| account.clear_counts();
-        self.step(Step::on_account(subject, false, clear)).await
+        self.step(AccountStep::on_account(subject, false, clear)).await
     }
 
     async fn calls(
@@ -187,13 +199,7 @@ impl Administration for PostgresAdministration {
         tenant: &TenantId,
         number: &PhoneNumber,
     ) -> Result<bool, StoreError> {
-        let mut session = self.session().await?;
-        session.session.settled = false;
         let (tenant, number) = (tenant.as_str(), number.key());
-        let key: [&(dyn ToSql + Sync); 2] = [&tenant, &number];
-        let delete = session.session.client.execute(CLEAR_CALLS, &key);
-        let outcome = timeout(self.timeout, delete).await;
-        session.session.settled = matches!(outcome, Ok(Ok(_)));
-        deleted(outcome)
+        Ok(!self.change(CLEAR_CALLS, &[&tenant, &number]).await?.is_empty())
     }
 }

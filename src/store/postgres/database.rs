@@ -14,13 +14,12 @@ use super::link::{Epoch, Link};
 use super::pool::{Lease, Pool, Sessions};
 use super::session::{Connector, each};
 use super::settings::PostgresSettings;
-use super::step::{self, Failure, Fate, Step};
-use crate::domain::grant::{Grant, Subject};
+use super::step::{self, Failure, Fate, Look, Step};
 use crate::store::StoreError;
 
-/// Sessions that a step may need: its first may have been lost with the server that had it, its
-/// second may come second to another node's.
-const ATTEMPTS: usize = 3;
+/// Sessions that a step may need: its first may have been lost with the server that had it, and it
+/// may come second to other nodes' at each of the rows that it makes: texts, an intent, a user.
+const ATTEMPTS: usize = 5;
 
 /// Until a step that was refused a new session looks for one that is free.
 const ANOTHER_LOOK: Duration = Duration::from_millis(20);
@@ -69,11 +68,14 @@ impl Database {
     }
 
     /// Runs a step, and waits for its answer.
-    pub(super) async fn run<T: Send + 'static>(
-        self: &Arc<Self>,
-        step: Step<T>,
-    ) -> Result<T, StoreError> {
+    pub(super) async fn run<S: Step>(self: &Arc<Self>, step: S) -> Result<S::Answer, StoreError> {
         self.in_time(async move |database, fate, turn| database.take(&step, &fate, turn).await)
+            .await
+    }
+
+    /// Takes a look, and waits for what it sees.
+    pub(super) async fn see<L: Look>(self: &Arc<Self>, look: L) -> Result<L::Seen, StoreError> {
+        self.in_time(async move |database, fate, turn| database.look(&look, &fate, turn).await)
             .await
     }
 
@@ -152,12 +154,12 @@ impl Database {
         })
     }
 
-    pub(super) async fn take<T>(
+    async fn take<S: Step>(
         &self,
-        step: &Step<T>,
+        step: &S,
         fate: &Fate,
         turn: Turn,
-    ) -> Result<T, StoreError> {
+    ) -> Result<S::Answer, StoreError> {
         for _ in 0..ATTEMPTS {
             let mut session = self.lease(fate, turn).await?;
             match step::take(&mut session, step, fate).await {
@@ -170,17 +172,16 @@ impl Database {
         Err(StoreError::Unavailable)
     }
 
-    /// The subject's live grant, by one round trip.
-    pub(super) async fn live(
+    async fn look<L: Look>(
         &self,
-        subject: &Subject,
+        look: &L,
         fate: &Fate,
         turn: Turn,
-    ) -> Result<Option<Grant>, StoreError> {
+    ) -> Result<L::Seen, StoreError> {
         for _ in 0..ATTEMPTS {
             let mut session = self.lease(fate, turn).await?;
-            match step::live(&mut session, subject).await {
-                Ok(live) => return Ok(live),
+            match step::look(&mut session, look).await {
+                Ok(seen) => return Ok(seen),
                 Err(Failure::Again) if Instant::now() < turn.limit => {}
                 Err(_) => break,
             }

@@ -11,7 +11,7 @@ use super::database::Database;
 use super::pool::Lease;
 use super::schema;
 use super::session::ConnectError;
-use super::sweep;
+use super::sweep::Tables;
 
 /// Time between two probes of a database that is down.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
@@ -94,10 +94,10 @@ pub(super) async fn keep_up(mut probes: Probes) {
 }
 
 /// Deletes idle rows, a few at a time.
-pub(super) async fn keep_swept(database: Arc<Database>) {
+pub(super) async fn keep_swept(database: Arc<Database>, tables: Tables) {
     const AFTER_AN_ERROR: Duration = Duration::from_secs(5);
     loop {
-        let pause = match sweep_once(&database).await {
+        let pause = match sweep_once(&database, tables).await {
             Some(Ok(pause)) => pause,
             Some(Err(error)) => {
                 tracing::warn!(
@@ -113,12 +113,15 @@ pub(super) async fn keep_swept(database: Arc<Database>) {
 }
 
 /// One step; `None` while there is no session for it.
-async fn sweep_once(database: &Database) -> Option<Result<Duration, tokio_postgres::Error>> {
+async fn sweep_once(
+    database: &Database,
+    tables: Tables,
+) -> Option<Result<Duration, tokio_postgres::Error>> {
     database.link.admit()?;
     let session = timeout(database.timeout, database.pool.load().get()).await.ok()?.ok()?;
     let mut session = Lease::new(session);
     session.session.settled = false;
-    let taken = sweep::step(&session.session.client).await;
+    let taken = tables.step(&session.session.client).await;
     session.session.settled = taken.is_ok();
     Some(taken)
 }

@@ -1,4 +1,4 @@
-//! The store of several nodes: grants and budgets in one PostgreSQL database.
+//! The store of several nodes: grants, budgets and registered users in one PostgreSQL database.
 //!
 //! As in the embedded store, a subject's live grant and its budgets share one row, so that a call
 //! writes two rows and each step of a login one. Each step is a transaction of two round trips,
@@ -10,15 +10,21 @@
 //! not answer is left alone until a probe has written to one of its servers, see `keeper`: so
 //! requests are refused at once instead of piling up, and a standby that was promoted is found.
 
+mod access_keys;
+mod account_step;
 mod administration;
 mod database;
 mod keeper;
 mod link;
 mod pool;
+mod registry;
+mod registry_rows;
+mod registry_writes;
 mod rows;
 mod schema;
 mod session;
 mod settings;
+mod statements;
 mod step;
 mod sweep;
 
@@ -33,10 +39,12 @@ pub use self::schema::Schema;
 pub use self::session::ConnectError;
 pub use self::settings::{Encryption, PostgresServer, PostgresSettings};
 
+use self::account_step::{AccountStep, Judged, LiveGrant};
 use self::database::Database;
 use self::keeper::Probes;
 use self::session::{Connector, each};
-use self::step::{Decision, Fate, Step};
+use self::step::Fate;
+use self::sweep::Tables;
 use super::account::{Account, Decided};
 use super::{
     CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
@@ -56,7 +64,7 @@ pub struct OpenError(Vec<ConnectError>);
 /// Its methods may be awaited on any Tokio runtime that has its timer enabled.
 pub struct PostgresStore {
     database: Arc<Database>,
-    beside: [AbortHandle; 2],
+    beside: [AbortHandle; 3],
 }
 
 impl PostgresStore {
@@ -88,9 +96,11 @@ impl PostgresStore {
                  one does"
             );
         }
+        let swept = |tables| keeper::keep_swept(Arc::clone(&database), tables);
         let beside = [
             runtime.spawn(keeper::keep_up(probes)).abort_handle(),
-            runtime.spawn(keeper::keep_swept(Arc::clone(&database))).abort_handle(),
+            runtime.spawn(swept(Tables::Accounts)).abort_handle(),
+            runtime.spawn(swept(Tables::Registry)).abort_handle(),
         ];
         Ok(Self { database, beside })
     }
@@ -128,7 +138,7 @@ impl PostgresStore {
     where
         T: Clone + Send + Sync + 'static,
     {
-        self.database.run(Step::on_account(subject, none, decide)).await
+        self.database.run(AccountStep::on_account(subject, none, decide)).await
     }
 }
 
@@ -149,18 +159,14 @@ impl Grants for PostgresStore {
             let Ok((answer, calls)) = account.issue(&request, now, known);
             let tells = matches!(answer, Issue::Repeat(_));
             let account = calls.is_some().then_some(account);
-            Decision { answer, account, calls, tells }
+            Judged { answer, account, calls, tells }
         };
-        let step = Step { subject, caller: Some(caller), decide: Box::new(decide) };
+        let step = AccountStep { subject, caller: Some(caller), decide: Box::new(decide) };
         self.database.run(step).await
     }
 
     async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError> {
-        let subject = subject.clone();
-        let live = async move |database: Arc<Database>, fate: Arc<Fate>, turn| {
-            database.live(&subject, &fate, turn).await
-        };
-        self.database.in_time(live).await
+        self.database.see(LiveGrant(subject.clone())).await
     }
 }
 

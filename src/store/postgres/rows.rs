@@ -4,6 +4,7 @@
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::statements::statements;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
 use crate::domain::otp::KeyId;
@@ -13,72 +14,32 @@ use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
 use crate::store::event_log_codec::{decode, encode};
 
-/// The statements that a session has ready, by what they do.
-#[derive(Debug, Clone)]
-pub(super) struct Statements<S> {
-    pub(super) now: S,
-    pub(super) live: S,
-    pub(super) lock_account: S,
-    pub(super) lock_calls: S,
-    pub(super) insert_account: S,
-    pub(super) update_account: S,
-    pub(super) insert_calls: S,
-    pub(super) update_calls: S,
-    pub(super) pulse: S,
-}
-
-impl Statements<&'static str> {
-    /// The statements' texts, in the order of the fields.
-    pub(super) const TEXTS: [&'static str; 9] = [
-        "SELECT dialpass.now_ms()",
-        "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-         wrong_codes_left, dialpass.now_ms() FROM dialpass.subjects \
-         WHERE tenant = $1 AND purpose = $2 AND subject = $3",
-        "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-         wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
-         FROM dialpass.subjects \
-         WHERE tenant = $1 AND purpose = $2 AND subject = $3 FOR UPDATE",
-        "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2 FOR UPDATE",
-        "INSERT INTO dialpass.subjects (tenant, purpose, subject, nonce, key_id, issued_at, \
-         expires_at, digits, tried, tries_left, wrong_codes_left, codes_issued, \
-         wrong_passwords, wrong_codes, idle_from) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        "UPDATE dialpass.subjects SET nonce = $4, key_id = $5, issued_at = $6, \
-         expires_at = $7, digits = $8, tried = $9, tries_left = $10, wrong_codes_left = $11, \
-         codes_issued = $12, wrong_passwords = $13, wrong_codes = $14, idle_from = $15 \
-         WHERE tenant = $1 AND purpose = $2 AND subject = $3",
-        "INSERT INTO dialpass.callers (tenant, number, calls, idle_from) VALUES ($1, $2, $3, $4)",
-        "UPDATE dialpass.callers SET calls = $3, idle_from = $4 WHERE tenant = $1 AND number = $2",
-        "UPDATE dialpass.pulse SET beat_at = dialpass.now_ms()",
-    ];
-}
-
-impl Statements<Statement> {
-    /// The statements that [`Statements::TEXTS`] were made into.
-    pub(super) fn from_list(list: Vec<Statement>) -> Self {
-        let all: [Statement; 9] = list.try_into().expect("one of each text");
-        let [
-            now,
-            live,
-            lock_account,
-            lock_calls,
-            insert_account,
-            update_account,
-            insert_calls,
-            update_calls,
-            pulse,
-        ] = all;
-        Self {
-            now,
-            live,
-            lock_account,
-            lock_calls,
-            insert_account,
-            update_account,
-            insert_calls,
-            update_calls,
-            pulse,
-        }
+statements! {
+    /// The statements on accounts and callers, by what they do.
+    Statements {
+        now: "SELECT dialpass.now_ms()",
+        live: "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+            wrong_codes_left, dialpass.now_ms() FROM dialpass.subjects \
+            WHERE tenant = $1 AND purpose = $2 AND subject = $3",
+        lock_account: "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+            wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
+            FROM dialpass.subjects \
+            WHERE tenant = $1 AND purpose = $2 AND subject = $3 FOR UPDATE",
+        lock_calls: "SELECT calls FROM dialpass.callers \
+            WHERE tenant = $1 AND number = $2 FOR UPDATE",
+        insert_account: "INSERT INTO dialpass.subjects (tenant, purpose, subject, nonce, key_id, \
+            issued_at, expires_at, digits, tried, tries_left, wrong_codes_left, codes_issued, \
+            wrong_passwords, wrong_codes, idle_from) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        update_account: "UPDATE dialpass.subjects SET nonce = $4, key_id = $5, issued_at = $6, \
+            expires_at = $7, digits = $8, tried = $9, tries_left = $10, wrong_codes_left = $11, \
+            codes_issued = $12, wrong_passwords = $13, wrong_codes = $14, idle_from = $15 \
+            WHERE tenant = $1 AND purpose = $2 AND subject = $3",
+        insert_calls: "INSERT INTO dialpass.callers (tenant, number, calls, idle_from) \
+            VALUES ($1, $2, $3, $4)",
+        update_calls: "UPDATE dialpass.callers SET calls = $3, idle_from = $4 \
+            WHERE tenant = $1 AND number = $2",
+        pulse: "UPDATE dialpass.pulse SET beat_at = dialpass.now_ms()",
     }
 }
 

@@ -17,8 +17,10 @@ struct Migration {
 }
 
 /// A database at version n has had the first n.
-const MIGRATIONS: [Migration; 1] =
-    [Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 },
+    Migration { sql: include_str!("migrations/0002_registered_users.sql"), serves_from: 1 },
+];
 
 /// The key of the lock that lets one node migrate at a time.
 const LOCK: i64 = 0x6469_616c_7061_7373;
@@ -88,7 +90,13 @@ pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
     let sql = "SELECT string_agg(privilege || ' on ' || name, ', ') \
         FROM (VALUES ('subjects', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('callers', 'SELECT,INSERT,UPDATE,DELETE'), \
-            ('housekeeping', 'SELECT,UPDATE'), ('pulse', 'SELECT,UPDATE')) AS needed(name, list), \
+            ('users', 'SELECT,INSERT,UPDATE,DELETE'), \
+            ('phones', 'SELECT,INSERT,UPDATE,DELETE'), \
+            ('transactions', 'SELECT,INSERT,UPDATE,DELETE'), \
+            ('texted', 'SELECT,INSERT,UPDATE,DELETE'), \
+            ('used_intents', 'SELECT,INSERT,UPDATE,DELETE'), ('access_keys', 'SELECT'), \
+            ('housekeeping', 'SELECT,UPDATE'), ('registry_housekeeping', 'SELECT,UPDATE'), \
+            ('pulse', 'SELECT,UPDATE')) AS needed(name, list), \
             unnest(string_to_array(list, ',')) AS privilege \
         WHERE NOT has_table_privilege('dialpass.' || name, privilege)";
     match client.query_one(sql, &[]).await?.try_get::<_, Option<String>>(0)? {

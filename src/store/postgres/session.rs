@@ -1,19 +1,19 @@
 //! A session with the database: opening one on the server that takes writes, its settings, and the
 //! statements it has ready.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::try_join;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, NoTls, Socket, Statement};
+use tokio_postgres::{Client, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::registry_rows::RegistryStatements;
 use super::rows::Statements;
 use super::schema::SchemaError;
 use super::settings::{PostgresServer, PostgresSettings};
@@ -62,7 +62,8 @@ impl Drop for Session {
 /// A session with its statements.
 pub(super) struct Ready {
     pub(super) session: Session,
-    pub(super) statements: Arc<Statements<Statement>>,
+    pub(super) statements: Statements,
+    pub(super) registry: RegistryStatements,
 }
 
 impl Connector {
@@ -110,9 +111,10 @@ impl Connector {
     async fn ready(&self, server: usize) -> Result<Ready, ConnectError> {
         let whole = async {
             let session = self.log_in(server).await?;
-            let statements = prepare(&session.client).await;
-            let statements = statements.map_err(|error| self.error(server, &error))?;
-            Ok(Ready { session, statements: Arc::new(statements) })
+            let client = &session.client;
+            let both = try_join(Statements::prepare(client), RegistryStatements::prepare(client));
+            let (statements, registry) = both.await.map_err(|error| self.error(server, &error))?;
+            Ok(Ready { session, statements, registry })
         };
         self.in_time(server, whole).await
     }
@@ -227,12 +229,6 @@ impl Connector {
              WHERE current_setting('synchronous_commit') IN ('off', 'local')"
         )
     }
-}
-
-async fn prepare(client: &Client) -> Result<Statements<Statement>, tokio_postgres::Error> {
-    let texts = Statements::TEXTS;
-    let prepared = try_join_all(texts.iter().map(|text| client.prepare(text))).await?;
-    Ok(Statements::from_list(prepared))
 }
 
 /// An error as operators are told it: what the server said, without the details, which may hold

@@ -6,57 +6,56 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use futures_util::future::{join3, join4};
+use futures_util::future::{join, join3};
+use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
 use tracing::error;
 
-use super::rows::{self, RowError, write_account, write_calls};
+use super::rows::RowError;
 use super::session::{Ready, told};
 use crate::domain::clock::Timestamp;
-use crate::domain::grant::{Grant, Subject};
-use crate::domain::phone_number::PhoneNumber;
-use crate::domain::policy::{EventLog, Quota};
-use crate::store::account::{Account, Decided};
 
-/// A step: whom it is about, and what it decides.
-pub(super) struct Step<T> {
-    pub(super) subject: Subject,
-    /// The number whose calls are read and counted too, with its quota.
-    pub(super) caller: Option<(PhoneNumber, Quota)>,
-    /// Decides on the account, if there is one, and the number's calls. It may be asked again.
-    pub(super) decide:
-        Box<dyn Fn(Option<Account>, EventLog, Timestamp) -> Decision<T> + Send + Sync>,
-}
+/// What a step does within its transaction.
+pub(super) trait Step: Send + Sync + 'static {
+    /// What it locks and reads.
+    type Held: Send;
+    /// What it may have to write.
+    type Change: Send + Sync;
+    /// What it answers.
+    type Answer: Send + 'static;
 
-impl<T: Clone + Send + Sync + 'static> Step<T> {
-    /// A step on the subject's account alone; `none` is the answer where it has none.
-    pub(super) fn on_account(
-        subject: &Subject,
-        none: T,
-        decide: impl Fn(&mut Account, Timestamp) -> Decided<T> + Send + Sync + 'static,
-    ) -> Self {
-        let decide = move |account: Option<Account>, _, now| {
-            let Some(mut account) = account else {
-                return Decision { answer: none.clone(), account: None, calls: None, tells: false };
-            };
-            let Decided { answer, changed } = decide(&mut account, now);
-            Decision { answer, account: changed.then_some(account), calls: None, tells: false }
-        };
-        Self { subject: subject.clone(), caller: None, decide: Box::new(decide) }
-    }
+    /// Locks and reads what the step is about, all of it sent at once, and always in one order, so
+    /// that no two steps wait for each other.
+    fn read(&self, ready: &Ready) -> impl Future<Output = Result<Self::Held, RowError>> + Send;
+
+    /// Decides at `now`, a time after the locks were had. It may be asked again.
+    fn decide(&self, held: Self::Held, now: Timestamp) -> Decision<Self::Answer, Self::Change>;
+
+    /// Writes what was decided, all of it sent at once.
+    fn write(
+        &self,
+        ready: &Ready,
+        change: &Self::Change,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// What a step decided.
-pub(super) struct Decision<T> {
+pub(super) struct Decision<T, C> {
     pub(super) answer: T,
-    /// The account, if it has to be written.
-    pub(super) account: Option<Account>,
-    /// The number's calls, if they have to be written.
-    pub(super) calls: Option<EventLog>,
+    /// What has to be written, if anything has.
+    pub(super) change: Option<C>,
     /// Whether the answer tells what was read. What is read may be in no synchronous standby yet,
     /// so such a step commits too: its lock on the row is behind that in the log.
     pub(super) tells: bool,
+}
+
+/// What is read without a lock, in one round trip.
+pub(super) trait Look: Send + Sync + 'static {
+    /// What is seen.
+    type Seen: Send + 'static;
+
+    /// Looks; whatever was sent was answered when this returns.
+    fn look(&self, ready: &Ready) -> impl Future<Output = Result<Self::Seen, RowError>> + Send;
 }
 
 /// Who decides a step's fate once its time is up: whoever takes it first.
@@ -117,10 +116,14 @@ pub(super) enum Failure {
 }
 
 /// Runs a step on a session, which is left settled or has to be closed.
-pub(super) async fn take<T>(ready: &mut Ready, step: &Step<T>, fate: &Fate) -> Result<T, Failure> {
+pub(super) async fn take<S: Step>(
+    ready: &mut Ready,
+    step: &S,
+    fate: &Fate,
+) -> Result<S::Answer, Failure> {
     ready.session.settled = false;
     match read(ready, step).await {
-        Ok((account, calls, now)) => write(ready, step, account, calls, now, fate).await,
+        Ok((held, now)) => write(ready, step, step.decide(held, now), fate).await,
         Err(error) => {
             let failure = judge(&error);
             roll_back(ready).await;
@@ -129,18 +132,12 @@ pub(super) async fn take<T>(ready: &mut Ready, step: &Step<T>, fate: &Fate) -> R
     }
 }
 
-/// The subject's live grant, on a session that is left settled or has to be closed.
-pub(super) async fn live(ready: &mut Ready, subject: &Subject) -> Result<Option<Grant>, Failure> {
+/// Takes a look on a session, which is left settled or has to be closed.
+pub(super) async fn look<L: Look>(ready: &mut Ready, look: &L) -> Result<L::Seen, Failure> {
     ready.session.settled = false;
-    let (client, statements) = (&ready.session.client, &ready.statements);
-    let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
-    let found = client.query_opt(&statements.live, &[&tenant, &purpose, &subject.id]).await;
-    ready.session.settled = found.is_ok();
-    let live = found.map_err(RowError::from).and_then(|row| match row {
-        Some(row) => rows::live_grant(&row),
-        None => Ok(None),
-    });
-    live.map_err(|error| judge(&error))
+    let seen = look.look(ready).await;
+    ready.session.settled = !matches!(seen, Err(RowError::Database(_)));
+    seen.map_err(|error| judge(&error))
 }
 
 /// Commits a row that says nothing.
@@ -159,68 +156,40 @@ pub(super) async fn beat(ready: &mut Ready, fate: &Fate) -> Result<(), Failure> 
 }
 
 /// Locks and reads what the step is about; the time is that after the locks were had.
-async fn read<T>(
-    ready: &Ready,
-    step: &Step<T>,
-) -> Result<(Option<Account>, Option<EventLog>, Timestamp), RowError> {
-    let (client, statements, subject) = (&ready.session.client, &ready.statements, &step.subject);
-    let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
-    let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
-    let account = client.query_opt(&statements.lock_account, &key);
-    let calls = async {
-        match &step.caller {
-            None => Ok(None),
-            Some((number, _)) => {
-                client.query_opt(&statements.lock_calls, &[&tenant, &number.key()]).await
-            }
-        }
-    };
-    // Always an account before a number, so that no two steps wait for each other.
+async fn read<S: Step>(ready: &Ready, step: &S) -> Result<(S::Held, Timestamp), RowError> {
+    let (client, statements) = (&ready.session.client, &ready.statements);
     let begin = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE");
     let now = client.query_one(&statements.now, &[]);
-    let (in_transaction, account, calls, now) = join4(begin, account, calls, now).await;
-    in_transaction?;
-    let account = account?.as_ref().map(rows::account).transpose()?;
-    let calls = calls?.as_ref().map(|row| rows::event_log(row, 0)).transpose()?;
-    Ok((account, calls, Timestamp::from_millis(now?.try_get(0)?)))
+    let (started, held, now) = join3(begin, step.read(ready), now).await;
+    started?;
+    Ok((held?, Timestamp::from_millis(now?.try_get(0)?)))
 }
 
-async fn write<T>(
+/// Writes and commits what was decided.
+async fn write<S: Step>(
     ready: &mut Ready,
-    step: &Step<T>,
-    account: Option<Account>,
-    calls: Option<EventLog>,
-    now: Timestamp,
+    step: &S,
+    decided: Decision<S::Answer, S::Change>,
     fate: &Fate,
-) -> Result<T, Failure> {
-    let (account_is_new, calls_are_new) = (account.is_none(), calls.is_none());
-    let decided = (step.decide)(account, calls.unwrap_or_default(), now);
-    if decided.account.is_none() && decided.calls.is_none() && !decided.tells {
+) -> Result<S::Answer, Failure> {
+    if decided.change.is_none() && !decided.tells {
         roll_back(ready).await;
         return Ok(decided.answer);
     }
     if !fate.commit() {
         return Err(Failure::NotTaken);
     }
-    let (client, statements) = (&ready.session.client, &ready.statements);
-    let account = async {
-        let Some(account) = &decided.account else { return Ok(1) };
-        let statement =
-            if account_is_new { &statements.insert_account } else { &statements.update_account };
-        write_account(client, statement, &step.subject, account).await
-    };
-    let calls = async {
-        let (Some(calls), Some((number, quota))) = (&decided.calls, &step.caller) else {
-            return Ok(1);
-        };
-        let statement =
-            if calls_are_new { &statements.insert_calls } else { &statements.update_calls };
-        write_calls(client, statement, (&step.subject.tenant, number), calls, *quota).await
+    let shared = &*ready;
+    let written = async {
+        match &decided.change {
+            Some(change) => step.write(shared, change).await,
+            None => Ok(()),
+        }
     };
     // An error in what comes before it makes the commit a rollback.
-    let (account, calls, committed) = join3(account, calls, client.batch_execute("COMMIT")).await;
-    match (account.and(calls), committed) {
-        (Ok(_), Ok(())) => {
+    let (written, committed) = join(written, shared.session.client.batch_execute("COMMIT")).await;
+    match (written, committed) {
+        (Ok(()), Ok(())) => {
             ready.session.settled = true;
             Ok(decided.answer)
         }
@@ -250,6 +219,8 @@ fn judge(error: &RowError) -> Failure {
     let elsewhere = [
         // A step of another node made the row first.
         SqlState::UNIQUE_VIOLATION,
+        // Two waited for each other, and this one gave way.
+        SqlState::T_R_DEADLOCK_DETECTED,
         // The server stops, starts, or has become a standby.
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,

@@ -1,12 +1,13 @@
 //! Deleting rows in which nothing counts any more, a few at a time.
 //!
-//! The tables are walked by their primary keys: an index on `idle_from` would have to change with
-//! every step of every login. Where the walk is stands in the database, in one row; whoever locks
-//! it takes the next step, so that it is one node at a time, and another goes on when that one dies.
+//! The tables of accounts and callers are walked by their primary keys: an index on `idle_from`
+//! would have to change with every step of every login. Where the walk is stands in the database, in
+//! one row; whoever locks it takes the next step, so that it is one node at a time, and another goes
+//! on when that one dies. The tables of the registry have such an index, and a row of their own.
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
 /// Rows looked at in a step.
 const STEP_ROWS: i64 = 500;
@@ -20,16 +21,79 @@ const PAUSE_MS: i64 = 10_000;
 /// How long a node waits after it found another at work, or nothing to do.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
-/// Takes the next step if it is time and nobody else does; how long to wait for another look.
-pub(super) async fn step(client: &Client) -> Result<Duration, Error> {
+/// Tables that are swept together.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tables {
+    /// Of accounts and callers.
+    Accounts,
+    /// Of registered users: their transactions, texts and intents.
+    Registry,
+}
+
+impl Tables {
+    /// Takes the next step if it is time and nobody else does; how long to wait for another look.
+    pub(super) async fn step(self, client: &Client) -> Result<Duration, Error> {
+        match self {
+            Self::Accounts => walk(client).await,
+            Self::Registry => sweep_registry(client).await,
+        }
+    }
+}
+
+/// A look at a table of the registry, by its index: rows that a step holds are passed over.
+macro_rules! delete_idle {
+    ($table:literal) => {
+        concat!(
+            "DELETE FROM dialpass.",
+            $table,
+            " WHERE idle_from < $1 AND ctid = ANY (ARRAY(SELECT ctid FROM dialpass.",
+            $table,
+            " WHERE idle_from < $1 ORDER BY idle_from LIMIT $2 FOR UPDATE SKIP LOCKED))"
+        )
+    };
+}
+
+const DELETE_IDLE: [&str; 3] =
+    [delete_idle!("transactions"), delete_idle!("texted"), delete_idle!("used_intents")];
+
+async fn sweep_registry(client: &Client) -> Result<Duration, Error> {
+    let due = "SELECT dialpass.now_ms() FROM dialpass.registry_housekeeping \
+        WHERE next_at <= dialpass.now_ms() FOR UPDATE SKIP LOCKED";
+    let Some(row) = begin(client, due).await? else { return Ok(LOOK_AGAIN) };
+    let now: i64 = row.try_get(0)?;
+    let mut pause = PAUSE_MS;
+    for delete in DELETE_IDLE {
+        let deleted = client.execute(delete, &[&now, &STEP_ROWS]).await?;
+        if deleted >= STEP_ROWS.unsigned_abs() {
+            pause = STEP_PAUSE_MS;
+        }
+    }
+    let sql = "UPDATE dialpass.registry_housekeeping SET next_at = $1";
+    client.execute(sql, &[&(now + pause)]).await?;
+    commit(client, pause).await
+}
+
+/// Begins a step: the row that says that it is `due`, locked; `None` if it is not.
+async fn begin(client: &Client, due: &str) -> Result<Option<Row>, Error> {
     // What is deleted again after a crash was of no use either.
     client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
-    let sql = "SELECT walking, tenant, purpose, key, dialpass.now_ms() FROM dialpass.housekeeping \
-        WHERE next_at <= dialpass.now_ms() FOR UPDATE SKIP LOCKED";
-    let Some(row) = client.query_opt(sql, &[]).await? else {
+    let row = client.query_opt(due, &[]).await?;
+    if row.is_none() {
         client.batch_execute("ROLLBACK").await?;
-        return Ok(LOOK_AGAIN);
-    };
+    }
+    Ok(row)
+}
+
+/// Ends a step; how long to wait for the next, which is due in `pause` milliseconds.
+async fn commit(client: &Client, pause: i64) -> Result<Duration, Error> {
+    client.batch_execute("COMMIT").await?;
+    Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(0)).min(LOOK_AGAIN))
+}
+
+async fn walk(client: &Client) -> Result<Duration, Error> {
+    let due = "SELECT walking, tenant, purpose, key, dialpass.now_ms() FROM dialpass.housekeeping \
+        WHERE next_at <= dialpass.now_ms() FOR UPDATE SKIP LOCKED";
+    let Some(row) = begin(client, due).await? else { return Ok(LOOK_AGAIN) };
     let (walking, tenant, purpose, key): (&str, &str, &str, &str) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let now: i64 = row.try_get(4)?;
@@ -50,8 +114,7 @@ pub(super) async fn step(client: &Client) -> Result<Duration, Error> {
         SET walking = $1, tenant = $2, purpose = $3, key = $4, next_at = $5";
     let [walking, tenant, purpose, key] = &next;
     client.execute(sql, &[walking, tenant, purpose, key, &(now + pause)]).await?;
-    client.batch_execute("COMMIT").await?;
-    Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(0)).min(LOOK_AGAIN))
+    commit(client, pause).await
 }
 
 /// Looks at the subjects behind a key; the key of the last one, `None` at the end.

@@ -1,0 +1,140 @@
+//! Steps on a subject's account and on the number that a call came from. What is decided on them is
+//! in [`account`](crate::store::account).
+
+use futures_util::future::join;
+use tokio_postgres::Error;
+use tokio_postgres::types::ToSql;
+
+use super::rows::{self, RowError, write_account, write_calls};
+use super::session::Ready;
+use super::step::{Decision, Look, Step};
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::{Grant, Subject};
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::{EventLog, Quota};
+use crate::store::account::{Account, Decided};
+
+/// A step on an account: whom it is about, and what it decides.
+pub(super) struct AccountStep<T> {
+    pub(super) subject: Subject,
+    /// The number whose calls are read and counted too, with its quota.
+    pub(super) caller: Option<(PhoneNumber, Quota)>,
+    /// Decides on the account, if there is one, and the number's calls. It may be asked again.
+    pub(super) decide: Box<dyn Fn(Option<Account>, EventLog, Timestamp) -> Judged<T> + Send + Sync>,
+}
+
+/// What was decided on an account.
+pub(super) struct Judged<T> {
+    pub(super) answer: T,
+    /// The account, if it has to be written.
+    pub(super) account: Option<Account>,
+    /// The number's calls, if they have to be written.
+    pub(super) calls: Option<EventLog>,
+    /// See [`Decision::tells`].
+    pub(super) tells: bool,
+}
+
+impl<T: Clone + Send + Sync + 'static> AccountStep<T> {
+    /// A step on the subject's account alone; `none` is the answer where it has none.
+    pub(super) fn on_account(
+        subject: &Subject,
+        none: T,
+        decide: impl Fn(&mut Account, Timestamp) -> Decided<T> + Send + Sync + 'static,
+    ) -> Self {
+        let decide = move |account: Option<Account>, _, now| {
+            let Some(mut account) = account else {
+                return Judged { answer: none.clone(), account: None, calls: None, tells: false };
+            };
+            let Decided { answer, changed } = decide(&mut account, now);
+            Judged { answer, account: changed.then_some(account), calls: None, tells: false }
+        };
+        Self { subject: subject.clone(), caller: None, decide: Box::new(decide) }
+    }
+}
+
+/// A row that has to be written, and whether there was one.
+struct Row<R> {
+    row: R,
+    is_new: bool,
+}
+
+/// What an [`AccountStep`] has to write.
+pub(super) struct Rows {
+    account: Option<Row<Account>>,
+    calls: Option<Row<EventLog>>,
+}
+
+impl<T: Send + 'static> Step for AccountStep<T> {
+    type Held = (Option<Account>, Option<EventLog>);
+    type Change = Rows;
+    type Answer = T;
+
+    async fn read(&self, ready: &Ready) -> Result<Self::Held, RowError> {
+        let (client, statements, subject) =
+            (&ready.session.client, &ready.statements, &self.subject);
+        let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
+        let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
+        let account = client.query_opt(&statements.lock_account, &key);
+        let calls = async {
+            match &self.caller {
+                None => Ok(None),
+                Some((number, _)) => {
+                    client.query_opt(&statements.lock_calls, &[&tenant, &number.key()]).await
+                }
+            }
+        };
+        let (account, calls) = join(account, calls).await;
+        let account = account?.as_ref().map(rows::account).transpose()?;
+        let calls = calls?.as_ref().map(|row| rows::event_log(row, 0)).transpose()?;
+        Ok((account, calls))
+    }
+
+    fn decide(&self, (account, calls): Self::Held, now: Timestamp) -> Decision<T, Rows> {
+        let (account_is_new, calls_are_new) = (account.is_none(), calls.is_none());
+        let judged = (self.decide)(account, calls.unwrap_or_default(), now);
+        let rows = Rows {
+            account: judged.account.map(|row| Row { row, is_new: account_is_new }),
+            calls: judged.calls.map(|row| Row { row, is_new: calls_are_new }),
+        };
+        let changed = rows.account.is_some() || rows.calls.is_some();
+        Decision { answer: judged.answer, change: changed.then_some(rows), tells: judged.tells }
+    }
+
+    async fn write(&self, ready: &Ready, change: &Rows) -> Result<(), Error> {
+        let (client, statements) = (&ready.session.client, &ready.statements);
+        let account = async {
+            let Some(Row { row, is_new }) = &change.account else { return Ok(1) };
+            let statement =
+                if *is_new { &statements.insert_account } else { &statements.update_account };
+            write_account(client, statement, &self.subject, row).await
+        };
+        let calls = async {
+            let (Some(Row { row, is_new }), Some((number, quota))) = (&change.calls, &self.caller)
+            else {
+                return Ok(1);
+            };
+            let statement =
+                if *is_new { &statements.insert_calls } else { &statements.update_calls };
+            write_calls(client, statement, (&self.subject.tenant, number), row, *quota).await
+        };
+        let (account, calls) = join(account, calls).await;
+        account.and(calls).map(|_| ())
+    }
+}
+
+/// The subject's live grant.
+pub(super) struct LiveGrant(pub(super) Subject);
+
+impl Look for LiveGrant {
+    type Seen = Option<Grant>;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let (client, Self(subject)) = (&ready.session.client, self);
+        let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
+        let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
+        match client.query_opt(&ready.statements.live, &key).await? {
+            Some(row) => rows::live_grant(&row),
+            None => Ok(None),
+        }
+    }
+}

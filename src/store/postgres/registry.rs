@@ -1,0 +1,230 @@
+//! Steps on registered users, their transactions, phones and intents, and looks at them.
+
+use async_trait::async_trait;
+use futures_util::future::{join, join3, join5};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row};
+
+use super::PostgresStore;
+use super::registry_rows::{self, RegistryStatements};
+use super::registry_writes::{self, CaseChange};
+use super::rows::RowError;
+use super::session::Ready;
+use super::step::{Decision, Look, Step};
+use crate::domain::access_key::{AccessKey, AccessKeyHash};
+use crate::domain::clock::Timestamp;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::RegisteredUser;
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::Transaction;
+use crate::store::registry::{About, Case, Decide, Registry, Texts, Whom};
+use crate::store::{AsOf, StoreError};
+
+/// A step on a case.
+struct CaseStep {
+    about: About,
+    decide: Decide,
+}
+
+impl Step for CaseStep {
+    type Held = Case;
+    type Change = CaseChange;
+    type Answer = ();
+
+    async fn read(&self, ready: &Ready) -> Result<Case, RowError> {
+        read_case(ready, &self.about, true).await.case()
+    }
+
+    /// What a step answers is not known here, only that it may tell what it read. A commit that
+    /// waits for its synchronous standby is seen by nobody; but one whose wait was cut short, as
+    /// when the server was restarted meanwhile, is, though it may be on no standby. So a step that
+    /// found anything commits even if it changes nothing: its lock on the row is behind that in
+    /// the log, and the answer waits until both are on the standby. Phones have no lock of their
+    /// own; they are only written by who has their user's.
+    fn decide(&self, before: Case, now: Timestamp) -> Decision<(), CaseChange> {
+        let tells = before != Case::default();
+        let before = Case { transaction: known(before.transaction, now), ..before };
+        let mut after = before.clone();
+        (self.decide)(&mut after, now);
+        let change = (before != after).then_some(CaseChange { before, after, now });
+        Decision { answer: (), change, tells }
+    }
+
+    async fn write(&self, ready: &Ready, change: &CaseChange) -> Result<(), Error> {
+        registry_writes::write(&ready.session.client, &ready.registry, &self.about, change).await
+    }
+}
+
+/// A transaction, unless it is forgotten.
+fn known(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction> {
+    transaction.filter(|transaction| now < transaction.forgotten_from())
+}
+
+/// What the database said of a case.
+struct CaseRows {
+    user: Result<Option<Row>, Error>,
+    phones: Result<Vec<Row>, Error>,
+    transaction: Result<Option<Row>, Error>,
+    texted: Result<Option<Row>, Error>,
+    intent: Result<Option<Row>, Error>,
+}
+
+impl CaseRows {
+    fn case(self) -> Result<Case, RowError> {
+        let (user, phones) = (self.user?, self.phones?);
+        let (transaction, texted, intent) = (self.transaction?, self.texted?, self.intent?);
+        let person = user.map(|row| registry_rows::person(&row, &phones)).transpose()?;
+        let transaction = transaction.as_ref().map(registry_rows::transaction).transpose()?;
+        let texts = texted.as_ref().map_or(Ok(Texts::default()), registry_rows::texts)?;
+        let until = intent.map(|row| registry_rows::time(&row, 0)).transpose()?;
+        Ok(Case { person, transaction, texts, intent_used_until: until })
+    }
+}
+
+/// Reads a case, and locks its rows for a step: the user, then the transaction, the texts, the
+/// intent. Each statement of a step sees what was committed when it began, so that the phones are
+/// those after the lock on their user was had.
+async fn read_case(ready: &Ready, about: &About, lock: bool) -> CaseRows {
+    let (client, all) = (&ready.session.client, &ready.registry);
+    let tenant = about.tenant.as_str();
+    let transaction = async {
+        let Some(id) = about.transaction else { return Ok(None) };
+        let statement = if lock { &all.lock_transaction } else { &all.transaction };
+        client.query_opt(statement, &[&tenant, id.as_uuid()]).await
+    };
+    let texted = async {
+        let Some(number) = &about.number else { return Ok(None) };
+        let statement = if lock { &all.lock_texted } else { &all.texted };
+        client.query_opt(statement, &[&tenant, &number.key()]).await
+    };
+    let intent = async {
+        let Some(id) = about.intent else { return Ok(None) };
+        let statement = if lock { &all.lock_intent } else { &all.intent };
+        client.query_opt(statement, &[&tenant, &id]).await
+    };
+    let user = read_user(client, all, about, lock);
+    let phones = read_phones(client, all, about);
+    let (user, phones, transaction, texted, intent) =
+        join5(user, phones, transaction, texted, intent).await;
+    CaseRows { user, phones, transaction, texted, intent }
+}
+
+async fn read_user(
+    client: &Client,
+    all: &RegistryStatements,
+    about: &About,
+    lock: bool,
+) -> Result<Option<Row>, Error> {
+    let tenant = about.tenant.as_str();
+    let (by_id, by_name) = if lock {
+        (&all.lock_user_by_id, &all.lock_user_by_name)
+    } else {
+        (&all.user_by_id, &all.user_by_name)
+    };
+    match &about.user {
+        None => Ok(None),
+        Some(Whom::Id(id)) => client.query_opt(by_id, &[&tenant, id.as_uuid()]).await,
+        Some(Whom::Name(name)) => client.query_opt(by_name, &[&tenant, &name.as_str()]).await,
+    }
+}
+
+async fn read_phones(
+    client: &Client,
+    all: &RegistryStatements,
+    about: &About,
+) -> Result<Vec<Row>, Error> {
+    let tenant = about.tenant.as_str();
+    match &about.user {
+        None => Ok(Vec::new()),
+        Some(Whom::Id(id)) => client.query(&all.phones_by_id, &[&tenant, id.as_uuid()]).await,
+        Some(Whom::Name(name)) => {
+            client.query(&all.phones_by_name, &[&tenant, &name.as_str()]).await
+        }
+    }
+}
+
+/// Has all that `reading` sends see one snapshot, in the same round trip.
+async fn snapshot<T>(client: &Client, reading: impl Future<Output = T>) -> Result<T, Error> {
+    let begin = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    let (started, read, ended) = join3(begin, reading, client.batch_execute("COMMIT")).await;
+    started.and(ended).map(|()| read)
+}
+
+/// A look at a case.
+struct CaseLook(About);
+
+impl Look for CaseLook {
+    type Seen = AsOf<Case>;
+
+    /// What it sees may be on no standby yet, see [`CaseStep`]; what may be done on the strength of
+    /// it alone is for whoever asks to know.
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let client = &ready.session.client;
+        let now = client.query_one(&ready.statements.now, &[]);
+        let (now, rows) = snapshot(client, join(now, read_case(ready, &self.0, false))).await?;
+        let case = rows.case()?;
+        let now = Timestamp::from_millis(now?.try_get(0)?);
+        Ok(AsOf { held: Case { transaction: known(case.transaction, now), ..case }, now })
+    }
+}
+
+/// A look for the users who have a phone.
+struct OwnersLook {
+    tenant: TenantId,
+    number: PhoneNumber,
+    most: u32,
+}
+
+impl Look for OwnersLook {
+    type Seen = Vec<RegisteredUser>;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let (client, all) = (&ready.session.client, &ready.registry);
+        let (tenant, number, most) =
+            (self.tenant.as_str(), self.number.key(), i64::from(self.most));
+        let key: [&(dyn ToSql + Sync); 3] = [&tenant, &number, &most];
+        let both = join(client.query(&all.owners, &key), client.query(&all.phones_of_owners, &key));
+        let (users, phones) = snapshot(client, both).await?;
+        let (users, phones) = (users?, phones?);
+        let person = |row| registry_rows::person(row, &phones).map(|person| person.user);
+        users.iter().map(person).collect()
+    }
+}
+
+/// A look for whose an access key is.
+struct AccessKeyLook(AccessKeyHash);
+
+impl Look for AccessKeyLook {
+    type Seen = Option<AccessKey>;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let hash: &[u8] = self.0.as_bytes();
+        let found = ready.session.client.query_opt(&ready.registry.access_key, &[&hash]).await?;
+        found.as_ref().map(registry_rows::access_key).transpose()
+    }
+}
+
+#[async_trait]
+impl Registry for PostgresStore {
+    async fn take(&self, about: About, decide: Decide) -> Result<(), StoreError> {
+        self.database.run(CaseStep { about, decide }).await
+    }
+
+    async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+        self.database.see(CaseLook(about)).await
+    }
+
+    async fn owners(
+        &self,
+        tenant: &TenantId,
+        number: &PhoneNumber,
+        most: u32,
+    ) -> Result<Vec<RegisteredUser>, StoreError> {
+        let (tenant, number) = (tenant.clone(), number.clone());
+        self.database.see(OwnersLook { tenant, number, most }).await
+    }
+
+    async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError> {
+        self.database.see(AccessKeyLook(*hash)).await
+    }
+}

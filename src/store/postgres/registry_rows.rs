@@ -1,0 +1,233 @@
+//! The statements on registered users, and what their rows mean.
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::rows::{RowError, event_log};
+use super::statements::statements;
+use crate::domain::access_key::AccessKey;
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::Grant;
+use crate::domain::otp::KeyId;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{
+    RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
+};
+use crate::domain::stored_number::NumberingPlan;
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::{
+    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
+};
+use crate::store::registry::{Person, Texts};
+
+/// Reads users; `$rest` says which.
+macro_rules! users {
+    ($rest:literal) => {
+        concat!(
+            "SELECT user_id, name, created_at, updated_at, recovery, texts, wrong_codes, \
+             wrong_recovery FROM dialpass.users WHERE tenant = $1 AND ",
+            $rest
+        )
+    };
+}
+
+/// Reads the phones of the users that `$whose` says, in the order of their making.
+macro_rules! phones {
+    ($whose:literal) => {
+        concat!(
+            "SELECT user_id, phone_id, number, created_at, updated_at FROM dialpass.phones \
+             WHERE tenant = $1 AND user_id ",
+            $whose,
+            " ORDER BY created_at, phone_id"
+        )
+    };
+}
+
+/// Reads a transaction.
+macro_rules! transaction {
+    ($lock:literal) => {
+        concat!(
+            "SELECT transaction_id, user_id, undertaking, channel, stage, created_at, updated_at, \
+             expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left \
+             FROM dialpass.transactions WHERE tenant = $1 AND transaction_id = $2",
+            $lock
+        )
+    };
+}
+
+statements! {
+    /// The statements on registered users, by what they do. Those that lock are for steps, their
+    /// likes that do not for looks.
+    RegistryStatements {
+        lock_user_by_id: users!("user_id = $2 FOR UPDATE"),
+        lock_user_by_name: users!("name = $2 FOR UPDATE"),
+        lock_transaction: transaction!(" FOR UPDATE"),
+        lock_texted: "SELECT sent, idle_from FROM dialpass.texted \
+            WHERE tenant = $1 AND number = $2 FOR UPDATE",
+        lock_intent: "SELECT idle_from FROM dialpass.used_intents \
+            WHERE tenant = $1 AND intent_id = $2 FOR UPDATE",
+        user_by_id: users!("user_id = $2"),
+        user_by_name: users!("name = $2"),
+        transaction: transaction!(""),
+        texted: "SELECT sent, idle_from FROM dialpass.texted WHERE tenant = $1 AND number = $2",
+        intent: "SELECT idle_from FROM dialpass.used_intents \
+            WHERE tenant = $1 AND intent_id = $2",
+        phones_by_id: phones!("= $2"),
+        phones_by_name:
+            phones!("= (SELECT user_id FROM dialpass.users WHERE tenant = $1 AND name = $2)"),
+        owners: users!(
+            "user_id IN (SELECT DISTINCT user_id FROM dialpass.phones \
+             WHERE tenant = $1 AND number = $2 ORDER BY user_id LIMIT $3)"
+        ),
+        phones_of_owners: phones!(
+            "IN (SELECT DISTINCT user_id FROM dialpass.phones \
+             WHERE tenant = $1 AND number = $2 ORDER BY user_id LIMIT $3)"
+        ),
+        insert_user: "INSERT INTO dialpass.users (tenant, user_id, name, created_at, updated_at, \
+            recovery, texts, wrong_codes, wrong_recovery) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        update_user: "UPDATE dialpass.users SET name = $3, created_at = $4, updated_at = $5, \
+            recovery = $6, texts = $7, wrong_codes = $8, wrong_recovery = $9 \
+            WHERE tenant = $1 AND user_id = $2",
+        delete_user: "WITH phones AS (DELETE FROM dialpass.phones \
+                WHERE tenant = $1 AND user_id = $2::uuid), \
+            transactions AS (DELETE FROM dialpass.transactions \
+                WHERE tenant = $1 AND user_id = $2::uuid), \
+            called AS (DELETE FROM dialpass.subjects \
+                WHERE tenant = $1 AND purpose = $3 AND subject = ($2::uuid)::text) \
+            DELETE FROM dialpass.users WHERE tenant = $1 AND user_id = $2::uuid",
+        insert_phones: "INSERT INTO dialpass.phones (tenant, user_id, phone_id, number, \
+            created_at, updated_at) SELECT $1, $2, made.* \
+            FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[]) AS made",
+        update_phones: "UPDATE dialpass.phones AS phone SET number = now.number, \
+            created_at = now.created_at, updated_at = now.updated_at \
+            FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[]) \
+                AS now (phone_id, number, created_at, updated_at) \
+            WHERE phone.tenant = $1 AND phone.user_id = $2 AND phone.phone_id = now.phone_id",
+        delete_phones: "DELETE FROM dialpass.phones \
+            WHERE tenant = $1 AND user_id = $2 AND phone_id = ANY($3)",
+        insert_transaction: "INSERT INTO dialpass.transactions (tenant, transaction_id, user_id, \
+            undertaking, channel, stage, created_at, updated_at, expires_at, idle_from, number, \
+            nonce, key_id, issued_at, code_expires, digits, tries_left) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        update_transaction: "UPDATE dialpass.transactions SET user_id = $3, undertaking = $4, \
+            channel = $5, stage = $6, created_at = $7, updated_at = $8, expires_at = $9, \
+            idle_from = $10, number = $11, nonce = $12, key_id = $13, issued_at = $14, \
+            code_expires = $15, digits = $16, tries_left = $17 \
+            WHERE tenant = $1 AND transaction_id = $2",
+        delete_transaction: "DELETE FROM dialpass.transactions \
+            WHERE tenant = $1 AND transaction_id = $2",
+        insert_texted: "INSERT INTO dialpass.texted (tenant, number, sent, idle_from) \
+            VALUES ($1, $2, $3, $4)",
+        update_texted: "UPDATE dialpass.texted SET sent = $3, idle_from = $4 \
+            WHERE tenant = $1 AND number = $2",
+        insert_intent: "INSERT INTO dialpass.used_intents (tenant, intent_id, idle_from) \
+            VALUES ($1, $2, $3)",
+        update_intent: "UPDATE dialpass.used_intents SET idle_from = $3 \
+            WHERE tenant = $1 AND intent_id = $2",
+        delete_intent: "DELETE FROM dialpass.used_intents WHERE tenant = $1 AND intent_id = $2",
+        access_key: "SELECT key_id, tenant, name, created_at FROM dialpass.access_keys \
+            WHERE hash = $1",
+    }
+}
+
+/// What a text or number in a row stands for, or what makes no sense about it.
+fn sense<T>(read: Option<T>, what: &'static str) -> Result<T, RowError> {
+    read.ok_or(RowError::Senseless(what))
+}
+
+/// A time in a column, in milliseconds.
+pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, RowError> {
+    Ok(Timestamp::from_millis(row.try_get(column)?))
+}
+
+fn number(text: &str) -> Result<PhoneNumber, RowError> {
+    sense(NumberingPlan::read_e164(text), "a phone's number")
+}
+
+/// The row of a user whose phones are among these rows, which may hold others' as well.
+pub(super) fn person(row: &Row, phones: &[Row]) -> Result<Person, RowError> {
+    let id: Uuid = row.try_get(0)?;
+    let name = match row.try_get::<_, Option<&str>>(1)? {
+        Some(name) => Some(sense(RegisteredName::parse(name), "a user's name")?),
+        None => None,
+    };
+    let (recovery, rest) = row.try_get::<_, &[u8]>(4)?.as_chunks::<32>();
+    if !rest.is_empty() {
+        return Err(RowError::Senseless("the length of recovery codes' hashes"));
+    }
+    let mut theirs = Vec::new();
+    for row in phones {
+        if row.try_get::<_, Uuid>(0)? == id {
+            theirs.push(phone(row)?);
+        }
+    }
+    let user = RegisteredUser {
+        id: RegisteredId::from_uuid(id),
+        name,
+        created_at: time(row, 2)?,
+        updated_at: time(row, 3)?,
+        phones: theirs,
+        recovery: recovery.iter().copied().map(RecoveryHash::from_stored).collect(),
+    };
+    Ok(Person {
+        user,
+        texts: event_log(row, 5)?,
+        wrong_codes: event_log(row, 6)?,
+        wrong_recovery: event_log(row, 7)?,
+    })
+}
+
+fn phone(row: &Row) -> Result<VerifiedPhone, RowError> {
+    Ok(VerifiedPhone {
+        id: row.try_get(1)?,
+        number: number(row.try_get(2)?)?,
+        created_at: time(row, 3)?,
+        updated_at: time(row, 4)?,
+    })
+}
+
+/// The row of a transaction.
+pub(super) fn transaction(row: &Row) -> Result<Transaction, RowError> {
+    Ok(Transaction {
+        id: TransactionId::from_uuid(row.try_get(0)?),
+        user: RegisteredId::from_uuid(row.try_get(1)?),
+        undertaking: sense(Undertaking::parse(row.try_get(2)?), "what a transaction is for")?,
+        channel: sense(Channel::parse(row.try_get(3)?), "a transaction's channel")?,
+        stage: sense(Stage::parse(row.try_get(4)?), "a transaction's stage")?,
+        created_at: time(row, 5)?,
+        updated_at: time(row, 6)?,
+        expires_at: time(row, 7)?,
+        code: texted_code(row)?,
+    })
+}
+
+/// The code's columns of a transaction's row; the table has all of them or none.
+fn texted_code(row: &Row) -> Result<Option<TextedCode>, RowError> {
+    let Some(to) = row.try_get::<_, Option<&str>>(8)? else { return Ok(None) };
+    let nonce: &[u8] = row.try_get(9)?;
+    let grant = Grant {
+        key_id: KeyId::from_stored(row.try_get(10)?),
+        nonce: sense(nonce.try_into().ok(), "a nonce's length")?,
+        issued_at: row.try_get(11)?,
+        expires_at: row.try_get(12)?,
+        digits: sense(u8::try_from(row.try_get::<_, i16>(13)?).ok(), "a number of digits")?,
+    };
+    let tries_left = sense(u32::try_from(row.try_get::<_, i32>(14)?).ok(), "a negative count")?;
+    Ok(Some(TextedCode { number: number(to)?, grant, tries_left }))
+}
+
+/// The row of a phone's texts.
+pub(super) fn texts(row: &Row) -> Result<Texts, RowError> {
+    Ok(Texts { sent: event_log(row, 0)?, idle_from: Some(time(row, 1)?) })
+}
+
+/// The row of an access key.
+pub(super) fn access_key(row: &Row) -> Result<AccessKey, RowError> {
+    Ok(AccessKey {
+        id: row.try_get(0)?,
+        tenant: sense(TenantId::parse(row.try_get(1)?), "a tenant's id")?,
+        name: row.try_get(2)?,
+        created_at: time(row, 3)?,
+    })
+}

@@ -1,0 +1,204 @@
+//! What has to be written of a case: the difference between what it was and what it is to be.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Statement};
+use uuid::Uuid;
+
+use super::registry_rows::RegistryStatements;
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::Purpose;
+use crate::domain::registered_user::{RegisteredUser, VerifiedPhone};
+use crate::domain::transaction::Transaction;
+use crate::store::event_log_codec::encode;
+use crate::store::registry::{About, Case, Person, PhoneChanges, Texts};
+
+/// How long texts are kept of which nobody said how long they count.
+const KEPT: Duration = Duration::from_hours(24);
+
+type Parameter = Box<dyn ToSql + Sync + Send>;
+
+/// A vector of parameters.
+macro_rules! parameters {
+    ($($value:expr),+ $(,)?) => { vec![$(Box::new($value) as Parameter),+] };
+}
+
+/// What a step's case was and is to be.
+pub(super) struct CaseChange {
+    pub(super) before: Case,
+    pub(super) after: Case,
+    pub(super) now: Timestamp,
+}
+
+/// Statements to be sent at once.
+struct Writes<'a> {
+    statements: &'a RegistryStatements,
+    tenant: &'a str,
+    list: Vec<(&'a Statement, Vec<Parameter>)>,
+}
+
+/// Sends all that a change needs; the first error.
+///
+/// Rows are made in one order, so that no two steps wait for each other's: transaction, texts,
+/// intent, user, phones. A user is deleted after the transaction is written, which goes too.
+pub(super) async fn write(
+    client: &Client,
+    statements: &RegistryStatements,
+    about: &About,
+    change: &CaseChange,
+) -> Result<(), Error> {
+    let (before, after) = (&change.before, &change.after);
+    let mut writes = Writes { statements, tenant: about.tenant.as_str(), list: Vec::new() };
+    writes.transaction(before.transaction.as_ref(), after.transaction.as_ref());
+    if let Some(number) = &about.number {
+        writes.texts(&number.key(), &before.texts, &after.texts, change.now);
+    }
+    if let Some(intent) = about.intent {
+        writes.intent(intent, before.intent_used_until, after.intent_used_until);
+    }
+    writes.person(before.person.as_ref(), after.person.as_ref());
+    let sent = writes.list.into_iter().map(|(statement, parameters)| async move {
+        client.execute_raw(statement, parameters).await.map(|_| ())
+    });
+    join_all(sent).await.into_iter().collect()
+}
+
+impl Writes<'_> {
+    /// Adds a statement, whose first parameter is the tenant.
+    fn add(&mut self, statement: impl Fn(&RegistryStatements) -> &Statement, rest: Vec<Parameter>) {
+        let mut all = parameters![self.tenant.to_owned()];
+        all.extend(rest);
+        self.list.push((statement(self.statements), all));
+    }
+
+    fn transaction(&mut self, before: Option<&Transaction>, after: Option<&Transaction>) {
+        let same = before.zip(after).is_some_and(|(before, after)| before.id == after.id);
+        if let Some(gone) = before.filter(|_| !same) {
+            self.add(|all| &all.delete_transaction, parameters![*gone.id.as_uuid()]);
+        }
+        match after {
+            Some(new) if !same => self.add(|all| &all.insert_transaction, columns(new)),
+            Some(changed) if before != after => {
+                self.add(|all| &all.update_transaction, columns(changed));
+            }
+            _ => {}
+        }
+    }
+
+    fn texts(&mut self, number: &str, before: &Texts, after: &Texts, now: Timestamp) {
+        if before == after {
+            return;
+        }
+        let idle_from = after.idle_from.unwrap_or_else(|| now.plus(KEPT)).as_millis();
+        let row = parameters![number.to_owned(), encode(&after.sent), idle_from];
+        // A row that was read says until when it counts.
+        match before.idle_from {
+            None => self.add(|all| &all.insert_texted, row),
+            Some(_) => self.add(|all| &all.update_texted, row),
+        }
+    }
+
+    fn intent(&mut self, id: Uuid, before: Option<Timestamp>, after: Option<Timestamp>) {
+        match (before, after) {
+            (before, after) if before == after => {}
+            (None, Some(until)) => {
+                self.add(|all| &all.insert_intent, parameters![id, until.as_millis()]);
+            }
+            (Some(_), Some(until)) => {
+                self.add(|all| &all.update_intent, parameters![id, until.as_millis()]);
+            }
+            (_, None) => self.add(|all| &all.delete_intent, parameters![id]),
+        }
+    }
+
+    fn person(&mut self, before: Option<&Person>, after: Option<&Person>) {
+        let same = before.zip(after).is_some_and(|(before, after)| before.user.id == after.user.id);
+        let was = before.filter(|_| same);
+        if let Some(gone) = before.filter(|_| !same) {
+            let call = Purpose::Call.as_str();
+            self.add(|all| &all.delete_user, parameters![*gone.user.id.as_uuid(), call]);
+        }
+        let Some(person) = after else { return };
+        match was {
+            None => self.add(|all| &all.insert_user, row(person)),
+            Some(was) if differ(was, person) => self.add(|all| &all.update_user, row(person)),
+            Some(_) => {}
+        }
+        let phones = was.map_or(&[][..], |was| &was.user.phones);
+        self.phones(&person.user, &PhoneChanges::between(phones, &person.user.phones));
+    }
+
+    fn phones(&mut self, user: &RegisteredUser, changes: &PhoneChanges<'_>) {
+        let id = *user.id.as_uuid();
+        let with_id = |rest: Vec<Parameter>| {
+            let mut all = parameters![id];
+            all.extend(rest);
+            all
+        };
+        if !changes.gone.is_empty() {
+            let gone: Vec<Uuid> = changes.gone.iter().map(|phone| phone.id).collect();
+            self.add(|all| &all.delete_phones, parameters![id, gone]);
+        }
+        if !changes.changed.is_empty() {
+            self.add(|all| &all.update_phones, with_id(lists(&changes.changed)));
+        }
+        if !changes.made.is_empty() {
+            self.add(|all| &all.insert_phones, with_id(lists(&changes.made)));
+        }
+    }
+}
+
+/// Whether two states of a user differ in anything but the phones, which have rows of their own.
+fn differ(before: &Person, after: &Person) -> bool {
+    let mut as_before = after.clone();
+    as_before.user.phones.clone_from(&before.user.phones);
+    as_before != *before
+}
+
+fn row(person: &Person) -> Vec<Parameter> {
+    let user = &person.user;
+    let recovery: Vec<u8> = user.recovery.iter().flat_map(|hash| *hash.as_bytes()).collect();
+    parameters![
+        *user.id.as_uuid(),
+        user.name.as_ref().map(|name| name.as_str().to_owned()),
+        user.created_at.as_millis(),
+        user.updated_at.as_millis(),
+        recovery,
+        encode(&person.texts),
+        encode(&person.wrong_codes),
+        encode(&person.wrong_recovery),
+    ]
+}
+
+fn lists(phones: &[&VerifiedPhone]) -> Vec<Parameter> {
+    let ids: Vec<Uuid> = phones.iter().map(|phone| phone.id).collect();
+    let numbers: Vec<String> = phones.iter().map(|phone| phone.number.key()).collect();
+    let created: Vec<i64> = phones.iter().map(|phone| phone.created_at.as_millis()).collect();
+    let updated: Vec<i64> = phones.iter().map(|phone| phone.updated_at.as_millis()).collect();
+    parameters![ids, numbers, created, updated]
+}
+
+fn columns(transaction: &Transaction) -> Vec<Parameter> {
+    let code = transaction.code.as_ref();
+    let grant = code.map(|code| &code.grant);
+    parameters![
+        *transaction.id.as_uuid(),
+        *transaction.user.as_uuid(),
+        transaction.undertaking.as_str(),
+        transaction.channel.as_str(),
+        transaction.stage.as_str(),
+        transaction.created_at.as_millis(),
+        transaction.updated_at.as_millis(),
+        transaction.expires_at.as_millis(),
+        transaction.forgotten_from().as_millis(),
+        code.map(|code| code.number.key()),
+        grant.map(|grant| grant.nonce.to_vec()),
+        grant.map(|grant| grant.key_id.as_str().to_owned()),
+        grant.map(|grant| grant.issued_at),
+        grant.map(|grant| grant.expires_at),
+        grant.map(|grant| i16::from(grant.digits)),
+        code.map(|code| i32::try_from(code.tries_left).unwrap_or(i32::MAX)),
+    ]
+}
