@@ -1,4 +1,4 @@
-//! The description of both APIs, OpenAPI 3.1, made from the code that serves them.
+//! The description of both APIs, `OpenAPI` 3.1, made from the code that serves them.
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{

@@ -53,7 +53,7 @@ pub(super) async fn introspect(
     match vouched {
         Vouched::AccessKey(key) => body.iat = Some(millis(key.created_at)),
         Vouched::Transaction { transaction, undertaking, user, issued_at, expires_at } => {
-            visit.about_user(user, None::<String>);
+            visit.about_user(user, None);
             body.iat = Some(millis(issued_at));
             body.exp = Some(millis(expires_at));
             body.transaction_id = Some(transaction.to_string());

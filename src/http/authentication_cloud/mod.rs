@@ -51,6 +51,7 @@ pub const BASE: &str = "/api/v1";
         users::delete,
         verification::verify,
     ),
+    components(schemas(resources::ErrorSchema)),
     tags((name = "authentication cloud"))
 )]
 pub(super) struct Documentation;

@@ -94,7 +94,7 @@ pub(super) async fn delete(
 ) -> Result<Granted, Failure> {
     let tenant = visit.admit_backend(cloud).await?;
     let id = RegisteredId::parse(id).ok_or_else(Failure::nothing_there)?;
-    visit.about_user(id, None::<String>);
+    visit.about_user(id, None);
     visit.in_time(tenant.delete_user(id)).await?;
     Ok(Granted::nothing(StatusCode::NO_CONTENT, "user_deleted"))
 }

@@ -57,7 +57,7 @@ pub(super) async fn verify(
     let tenant = visit.admit_backend(cloud).await?;
     let body: VerificationBody = bodies::json(visit, payload).await?;
     let user = RegisteredId::parse(user).ok_or_else(Failure::nothing_there)?;
-    visit.about_user(user, None::<String>);
+    visit.about_user(user, None);
     match body.channel.as_deref().unwrap_or("sms") {
         "sms" => {
             let token = body.status_token;

@@ -12,6 +12,7 @@ use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
 use crate::domain::access_key::AccessKeyHash;
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::http::authorization::Authorization;
 use crate::http::error::{
@@ -93,8 +94,8 @@ impl Visit {
     }
 
     /// Notes for the audit trail whom the request is about.
-    pub(super) fn about_user(&mut self, id: impl ToString, name: Option<impl ToString>) {
-        let username = name.map(|name| name.to_string()).unwrap_or_default();
+    pub(super) fn about_user(&mut self, id: RegisteredId, name: Option<&RegisteredName>) {
+        let username = name.map(ToString::to_string).unwrap_or_default();
         self.exchange.trail.user = Some(KnownUser { id: id.to_string(), username });
     }
 

@@ -25,6 +25,7 @@ pub const OTP_TOKEN_AUTH: &str = "/api/authentication/otp_token_auth";
 #[derive(utoipa::OpenApi)]
 #[openapi(
     paths(get_otp::get_otp, validate_otp::validate_otp, validate_otp::otp_token_auth),
+    components(schemas(schemas::ErrorSchema)),
     tags((name = "called-in codes"))
 )]
 pub(super) struct Documentation;

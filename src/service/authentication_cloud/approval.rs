@@ -38,7 +38,7 @@ impl Cloud {
                 ..About::user(&self.tenant, Whom::Id(person.user.id))
             };
             let permission = permission.clone();
-            let begin = move |case: &mut Case, now| {
+            let make = move |case: &mut Case, now| {
                 change(case, |case| {
                     use_up(&permission, case, now)?;
                     let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
@@ -50,7 +50,7 @@ impl Cloud {
                     Ok(Begun { user, transaction: text.begin(case, now)?, now })
                 })
             };
-            let begun = match step(&*self.registry, about, begin).await? {
+            let begun = match step(&*self.registry, about, make).await? {
                 Err(Refusal::Changing) => continue,
                 begun => begun?,
             };
