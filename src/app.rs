@@ -216,10 +216,11 @@ impl App {
             .context("logging cannot start")?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
+        let mut prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
         let tls = load_tls(&source.path, &config)?.map(Arc::new);
         let stores::Store { grants, tries, registry, health: store } =
             stores::open(&source.path, &config, &clock, &runtime).await?;
+        prepared.add_registered(&config, &registry);
         let lasting = Lasting {
             grants,
             tries,

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::{entry, forwarded_ca, jwks};
-use super::directories::directory;
+use super::directories::{directory, registered};
 use crate::config::{
     Config, ConfigError, DirectoryConfig, FloodConfig, Problem, ServerConfig,
     StatusStyle as ConfiguredStyle, TenantConfig,
@@ -52,7 +52,7 @@ pub struct Lasting {
 
 /// What one reading of the configuration makes, before there is a store.
 pub struct Prepared {
-    /// Each tenant's directory, in the configuration's order.
+    /// Each tenant's directory, in the configuration's order; those of the store's users come last.
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
     messengers: Messengers,
     clients: Arc<ClientTable>,
@@ -74,7 +74,8 @@ impl Prepared {
         let report = Report(file);
         let mut directories: Vec<(TenantId, Arc<dyn Directory>)> = Vec::new();
         for tenant in &config.tenants {
-            directories.push((tenant.id.clone(), directory(tenant, runtime, &report)?));
+            let made = directory(tenant, runtime, &report)?;
+            directories.extend(made.map(|made| (tenant.id.clone(), made)));
         }
         let mut entries = Vec::new();
         for tenant in &config.tenants {
@@ -88,6 +89,14 @@ impl Prepared {
         let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
         let messengers = Messengers::new();
         Ok(Self { directories, messengers, clients: Arc::new(clients), jwks, forwarded_ca })
+    }
+
+    /// Adds the directories that are the store's users.
+    pub fn add_registered(&mut self, config: &Config, registry: &Arc<dyn Registry>) {
+        for tenant in &config.tenants {
+            let made = registered(tenant, registry);
+            self.directories.extend(made.map(|made| (tenant.id.clone(), made)));
+        }
     }
 
     /// Makes the gateway that the handlers use.
@@ -178,7 +187,9 @@ fn tenant(
 ) -> Tenant {
     let timeout = match &tenant.directory {
         DirectoryConfig::Ldap(ldap) => ldap.timeout,
-        DirectoryConfig::File(_) => config.server.request_deadline / 2,
+        DirectoryConfig::File(_) | DirectoryConfig::Registered => {
+            config.server.request_deadline / 2
+        }
     };
     let parts = TenantParts {
         tenant: tenant.id.clone(),

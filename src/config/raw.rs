@@ -166,6 +166,7 @@ pub(super) enum RawStyle {
 pub(super) enum RawKind {
     Ldap,
     File,
+    Registered,
 }
 
 #[derive(Deserialize)]

@@ -11,7 +11,9 @@ pub use super::directory::{DirectoryConfig, FileConfig};
 pub use super::ldap::{
     LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig, ServerOrderConfig,
 };
-use super::raw::{RawAmbiguous, RawAttestation, RawLimits, RawPassword, RawStyle, RawTenant};
+use super::raw::{
+    RawAmbiguous, RawAttestation, RawKind, RawLimits, RawPassword, RawStyle, RawTenant,
+};
 use super::server::ServerConfig;
 use crate::domain::caller_id::CallerIdPlan;
 use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy, Quota};
@@ -153,6 +155,13 @@ fn tenant(
         Some(RawAmbiguous::PreferAttributeOrder) => Ambiguity::PreferAttributeOrder,
         Some(RawAmbiguous::Pin) => Ambiguity::Pin,
     };
+    if matches!(raw.directory.kind, RawKind::Registered) && login.password_required {
+        problems.add(
+            &format!("{key}.login.password"),
+            "\"required\", though registered users have no passwords",
+            "\"not-asked\" where directory.kind = \"registered\"",
+        );
+    }
     let limits = limits(key, &raw.limits, problems);
     let directory = directory::check(&format!("{key}.directory"), raw.directory, server, problems);
     let clients = clients::check(key, raw.clients, problems);
