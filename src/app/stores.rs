@@ -5,19 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use async_trait::async_trait;
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 use super::StartError;
 use super::outgoing_tls::outgoing_tls;
 use super::prepare::Report;
 use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace};
+use crate::domain::access_key::AccessKey;
 use crate::domain::clock::Clock;
+use crate::domain::tenant::TenantId;
 use crate::store::postgres::{
     Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
 };
+use crate::store::registry::{AccessKeys, NewAccessKey};
 use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
-use crate::store::{Administration, Grants, StoreHealth, Tries};
+use crate::store::{Administration, Grants, StoreError, StoreHealth, Tries};
 
 /// How long an administrator's command waits for the store at least: longer than a gateway's step
 /// would, because an administrator wants the answer.
@@ -62,12 +67,46 @@ pub(super) async fn open(
     }
 }
 
+/// One store as administrators' commands use it, by its ports.
+pub struct AdministratorsStore {
+    /// Codes and counts.
+    pub administration: Arc<dyn Administration>,
+    /// Access keys.
+    pub access_keys: Arc<dyn AccessKeys>,
+}
+
+impl AdministratorsStore {
+    fn new<S: Administration + AccessKeys + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { administration: Arc::clone(&store) as _, access_keys: store }
+    }
+}
+
+/// Stands where PostgreSQL's access keys will: [`AdministratorsStore::new`] takes its place once
+/// `PostgresAdministration` has that port.
+struct NoAccessKeysInPostgresYet;
+
+#[async_trait]
+impl AccessKeys for NoAccessKeysInPostgresYet {
+    async fn create_access_key(&self, _: &NewAccessKey) -> Result<AccessKey, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn access_keys(&self, _: &TenantId) -> Result<Vec<AccessKey>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn revoke_access_key(&self, _: &TenantId, _: Uuid) -> Result<bool, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+}
+
 /// Opens the store for an administrator, beside gateways that may be using it.
 pub(super) async fn administration(
     file: &Path,
     config: &Config,
     clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Administration>, StartError> {
+) -> Result<AdministratorsStore, StartError> {
     match &config.store.place {
         StorePlace::Sqlite(path) => {
             let clock = Arc::clone(clock);
@@ -77,7 +116,7 @@ pub(super) async fn administration(
                 let error = anyhow::Error::from(error);
                 if permission { error.context(RUN_AS) } else { error }
             });
-            Ok(Arc::new(store.context("the store (store.url) cannot be opened")?))
+            Ok(AdministratorsStore::new(store.context("the store (store.url) cannot be opened")?))
         }
         StorePlace::Postgres(postgres) => {
             let mut settings = settings(postgres, &config.store, &Report(file))?;
@@ -85,7 +124,10 @@ pub(super) async fn administration(
             settings.connect_timeout = settings.connect_timeout.max(ADMINISTRATOR_PATIENCE);
             let opened = PostgresAdministration::open(settings).await;
             let store = opened.context("store.url names a database that cannot be used")?;
-            Ok(Arc::new(store))
+            Ok(AdministratorsStore {
+                administration: Arc::new(store),
+                access_keys: Arc::new(NoAccessKeysInPostgresYet),
+            })
         }
     }
 }

@@ -113,6 +113,8 @@ async fn a_row_of_a_user_that_makes_no_sense_cannot_be_written() {
     }
 }
 
+type Change = Box<dyn Fn(&mut Case) + Send + Sync>;
+
 #[tokio::test]
 async fn what_a_step_is_not_about_or_could_not_be_read_back_is_refused() {
     let (_folder, path) = folder();
@@ -123,7 +125,7 @@ async fn what_a_step_is_not_about_or_could_not_be_read_back_is_refused() {
         plan.expect("a country").read_stored("+46701000001 ext. 5").expect("a number")
     };
     assert!(extension().extension().is_some());
-    let changes: [(&str, Box<dyn Fn(&mut Case) + Send + Sync>); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("texts", Box::new(|case| case.texts.sent.push(START))),
         ("an intent", Box::new(|case| case.intent_used_until = Some(after(1)))),
         ("a transaction", Box::new(|case| case.transaction = Some(transaction(2, 1)))),
