@@ -27,6 +27,7 @@ pub use self::prepare::Prepared;
 use self::prepare::{Lasting, Report, tls_settings};
 use self::reload::Reload;
 use self::stopping::{Asked, Signals};
+pub use self::stores::AdministratorsStore;
 use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
@@ -37,7 +38,7 @@ use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
 use crate::http::{authentication_cloud as cloud_api, called_in_otp};
-use crate::store::{Administration, StoreHealth};
+use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
 /// How often certificate files are looked at for changes.
@@ -150,7 +151,7 @@ pub fn directory_of_names(
 pub async fn administration(
     source: &Source,
     config: &Config,
-) -> Result<Arc<dyn Administration>, StartError> {
+) -> Result<AdministratorsStore, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     stores::administration(&source.path, config, &clock).await
 }
