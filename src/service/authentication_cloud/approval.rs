@@ -33,6 +33,7 @@ impl Cloud {
             let (messenger, template) = self.ready_to_text(&number, message)?;
             let text = self.new_text(Undertaking::Approve, &number)?;
             let about = About {
+                transaction: Some(text.id),
                 number: Some(number.clone()),
                 intent: permission.intent_id(),
                 ..About::user(&self.tenant, Whom::Id(person.user.id))

@@ -52,7 +52,7 @@ impl Cloud {
         let about = About {
             tenant: self.tenant.clone(),
             user: user.clone(),
-            transaction: None,
+            transaction: Some(text.id),
             number: Some(number.clone()),
             intent: permission.intent_id(),
         };
@@ -92,7 +92,7 @@ impl Cloud {
         let about = About {
             tenant: self.tenant.clone(),
             user: user.clone(),
-            transaction: None,
+            transaction: Some(id),
             number: None,
             intent: permission.intent_id(),
         };
