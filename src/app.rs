@@ -3,6 +3,7 @@
 
 mod clients;
 mod directories;
+mod messengers;
 mod outgoing_tls;
 mod prepare;
 mod reload;

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 
 use super::clients::{entry, forwarded_ca, jwks};
 use super::directories::directory;
+use super::messengers::messenger;
 use crate::config::{
     Config, ConfigError, DirectoryConfig, FloodConfig, Problem, ServerConfig,
     StatusStyle as ConfiguredStyle, TenantConfig,
@@ -26,6 +27,7 @@ use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
 use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
+use crate::messenger::Messenger;
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
@@ -50,6 +52,8 @@ pub struct Lasting {
 pub struct Prepared {
     /// Each tenant's directory, in the configuration's order.
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
+    /// What sends the texts of each tenant that has a provider for them.
+    pub messengers: HashMap<TenantId, Arc<dyn Messenger>>,
     clients: Arc<ClientTable>,
     jwks: Option<Arc<Jwks>>,
     forwarded_ca: Option<Arc<ClientCaState>>,
@@ -71,6 +75,12 @@ impl Prepared {
         for tenant in &config.tenants {
             directories.push((tenant.id.clone(), directory(tenant, runtime, &report)?));
         }
+        let mut messengers = HashMap::new();
+        for tenant in &config.tenants {
+            if let Some(messenger) = messenger(tenant, runtime, &report)? {
+                messengers.insert(tenant.id.clone(), messenger);
+            }
+        }
         let mut entries = Vec::new();
         for tenant in &config.tenants {
             for client in &tenant.clients {
@@ -81,7 +91,7 @@ impl Prepared {
             .map_err(|error| report.problem("tenants.clients", &error, "clients that differ"))?;
         let forwarded_ca = forwarded_ca(&config.server, &report)?.map(Arc::new);
         let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
-        Ok(Self { directories, clients: Arc::new(clients), jwks, forwarded_ca })
+        Ok(Self { directories, messengers, clients: Arc::new(clients), jwks, forwarded_ca })
     }
 
     /// Makes the gateway that the handlers use.
