@@ -4,6 +4,7 @@
 mod authentication_cloud;
 mod clients;
 mod directories;
+mod messengers;
 mod outgoing_tls;
 mod prepare;
 mod reload;

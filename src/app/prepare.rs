@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::{entry, forwarded_ca, jwks};
 use super::directories::{directory, registered};
+use super::messengers::messenger;
 use crate::config::{
     Config, ConfigError, DirectoryConfig, FloodConfig, Problem, ServerConfig,
     StatusStyle as ConfiguredStyle, TenantConfig,
@@ -77,6 +78,12 @@ impl Prepared {
             let made = directory(tenant, runtime, &report)?;
             directories.extend(made.map(|made| (tenant.id.clone(), made)));
         }
+        let mut messengers = Messengers::new();
+        for tenant in &config.tenants {
+            if let Some(messenger) = messenger(tenant, runtime, &report)? {
+                messengers.insert(tenant.id.clone(), messenger);
+            }
+        }
         let mut entries = Vec::new();
         for tenant in &config.tenants {
             for client in &tenant.clients {
@@ -87,7 +94,6 @@ impl Prepared {
             .map_err(|error| report.problem("tenants.clients", &error, "clients that differ"))?;
         let forwarded_ca = forwarded_ca(&config.server, &report)?.map(Arc::new);
         let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
-        let messengers = Messengers::new();
         Ok(Self { directories, messengers, clients: Arc::new(clients), jwks, forwarded_ca })
     }
 

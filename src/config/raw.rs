@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::ConfigError;
+use super::sms::raw::RawSms;
 use super::values::{Address, Network, OneOrMore, QuotaValue, SecretText, Sha256Hex, Span};
 
 /// What an environment variable that sets a key starts with.
@@ -152,6 +153,7 @@ pub(super) struct RawTenant {
     pub calls: RawCalls,
     #[serde(default)]
     pub clients: Vec<RawClient>,
+    pub sms: Option<RawSms>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
