@@ -15,7 +15,7 @@ use crate::service::authentication_cloud::{Cloud, Policy};
 use crate::service::flood::FloodLimit;
 
 /// Each tenant's way to send texts, where it has one.
-pub(super) type Messengers = HashMap<TenantId, Arc<dyn Messenger>>;
+pub type Messengers = HashMap<TenantId, Arc<dyn Messenger>>;
 
 /// Questions for one transaction's status: a frontend asks every 1.5 seconds, perhaps from several
 /// windows.

@@ -55,7 +55,8 @@ pub struct Lasting {
 pub struct Prepared {
     /// Each tenant's directory, in the configuration's order; those of the store's users come last.
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
-    messengers: Messengers,
+    /// What sends the texts of each tenant that has a provider for them.
+    pub messengers: Messengers,
     clients: Arc<ClientTable>,
     jwks: Option<Arc<Jwks>>,
     forwarded_ca: Option<Arc<ClientCaState>>,
