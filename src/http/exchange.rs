@@ -83,7 +83,11 @@ impl Exchange {
             status,
             number: trail.number.as_ref(),
             user_id: trail.user.as_ref().map(|user| user.id.as_str()),
-            username: trail.user.as_ref().map(|user| user.username.as_str()),
+            username: trail
+                .user
+                .as_ref()
+                .map(|user| user.username.as_str())
+                .filter(|name| !name.is_empty()),
             call_id: trail.call_id.as_deref(),
             client_ip: trail.client_ip.as_deref(),
             peer: trail.peer,
