@@ -1,8 +1,10 @@
 //! The composition root: the one place that knows which adapters there are. It builds the gateway
 //! from a configuration, runs it, reads the configuration again on SIGHUP, and stops it.
 
+mod authentication_cloud;
 mod clients;
 mod directories;
+mod messengers;
 mod outgoing_tls;
 mod prepare;
 mod reload;
@@ -26,17 +28,18 @@ pub use self::prepare::Prepared;
 use self::prepare::{Lasting, Report, tls_settings};
 use self::reload::Reload;
 use self::stopping::{Asked, Signals};
+pub use self::stores::AdministratorsStore;
 use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::random::SystemRandom;
-use crate::http::called_in_otp;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
-use crate::store::{Administration, StoreHealth};
+use crate::http::{authentication_cloud as cloud_api, called_in_otp};
+use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
 /// How often certificate files are looked at for changes.
@@ -149,7 +152,7 @@ pub fn directory_of_names(
 pub async fn administration(
     source: &Source,
     config: &Config,
-) -> Result<Arc<dyn Administration>, StartError> {
+) -> Result<AdministratorsStore, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     stores::administration(&source.path, config, &clock).await
 }
@@ -215,13 +218,15 @@ impl App {
             .context("logging cannot start")?;
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
+        let mut prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
         let tls = load_tls(&source.path, &config)?.map(Arc::new);
-        let stores::Store { grants, tries, health: store } =
+        let stores::Store { grants, tries, registry, health: store } =
             stores::open(&source.path, &config, &clock, &runtime).await?;
+        prepared.add_registered(&config, &registry);
         let lasting = Lasting {
             grants,
             tries,
+            registry,
             clock,
             random: Arc::new(SystemRandom),
             waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
@@ -359,7 +364,10 @@ fn public_listener(
         settings.workers = workers;
     }
     let data = web::Data::from(Arc::clone(gateway));
-    let app = move || WebApp::new().app_data(data.clone()).configure(called_in_otp::routes);
+    let app = move || {
+        let app = WebApp::new().app_data(data.clone());
+        app.configure(cloud_api::routes).configure(called_in_otp::routes)
+    };
     let server = match tls {
         Some(tls) => serve_tls("api", listener, tls, &settings, app),
         None => serve_plain("api", listener, &settings, app),

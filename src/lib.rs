@@ -21,7 +21,9 @@
 //!   at a directory through [`directory::inspection`]; [`service::survey`] judges what is seen.
 //! - [`store`]: the ports to grants and budgets, with adapters for SQLite and for PostgreSQL; what a
 //!   step decides, whichever it is, stands in [`store::account`].
-//! - [`client_tls`]: TLS towards directories and databases.
+//! - [`messenger`]: the port by which texts reach phones, with an adapter for providers of SMS that
+//!   are asked over HTTP.
+//! - [`client_tls`]: TLS towards directories, databases and providers of SMS.
 //! - [`config`], [`telemetry`], [`cli`]: the file, what operators see, the commands.
 //! - [`app`]: the composition root, the only place that names adapters.
 //!

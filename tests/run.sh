@@ -34,6 +34,8 @@ need_file '/usr/lib/*/samba/ldb/password_hash.so' samba-ad-dc
 need_file /usr/share/samba/setup/provision.ldif samba-ad-provision
 need_file '/usr/lib/postgresql/*/bin/postgres' postgresql
 need faketime faketime
+need bearerbox kannel
+need_file /usr/lib/kannel/test/fakesmsc kannel-extras
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi

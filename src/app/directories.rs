@@ -20,20 +20,44 @@ use crate::directory::ldap::{
     check_filter,
 };
 use crate::domain::clock::Clock;
+use crate::service::registered_directory::RegisteredDirectory;
+use crate::store::registry::Registry;
 
-/// Makes a tenant's directory.
+/// Makes a tenant's directory; `None` where it is the store's users, which are
+/// [added](registered) once there is a store.
 pub(super) fn directory(
     tenant: &TenantConfig,
     runtime: &Handle,
     report: &Report<'_>,
-) -> Result<Arc<dyn Directory>, ConfigError> {
+) -> Result<Option<Arc<dyn Directory>>, ConfigError> {
     match &tenant.directory {
-        DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
+        DirectoryConfig::Registered => Ok(None),
+        DirectoryConfig::File(file) => {
+            Ok(Some(Arc::new(file_directory(file, tenant, runtime, report)?)))
+        }
         DirectoryConfig::Ldap(ldap) => {
             let settings = ldap_settings(ldap, tenant, report)?;
-            Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
+            Ok(Some(Arc::new(LdapDirectory::new(settings, runtime.clone()))))
         }
     }
+}
+
+/// The directory of a tenant's registered users, where that is its kind.
+pub(super) fn registered(
+    tenant: &TenantConfig,
+    registry: &Arc<dyn Registry>,
+) -> Option<Arc<dyn Directory>> {
+    matches!(tenant.directory, DirectoryConfig::Registered)
+        .then(|| Arc::new(RegisteredDirectory::new(tenant.id.clone(), Arc::clone(registry))) as _)
+}
+
+/// That a command looks at directories that are not the store's alone.
+fn not_the_stores(report: &Report<'_>) -> ConfigError {
+    report.problem(
+        "tenants.directory.kind",
+        &"\"registered\", whose users are in the store",
+        "for this command a tenant whose directory is of another kind",
+    )
 }
 
 /// Makes a tenant's directory for looking up names: without the index of its numbers, which takes
@@ -44,7 +68,8 @@ pub(super) fn directory_of_names(
     report: &Report<'_>,
 ) -> Result<Arc<dyn Directory>, ConfigError> {
     match &tenant.directory {
-        DirectoryConfig::File(_) => directory(tenant, runtime, report),
+        DirectoryConfig::Registered => Err(not_the_stores(report)),
+        DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
         DirectoryConfig::Ldap(ldap) => {
             let settings =
                 LdapSettings { lookup: Lookup::Search, ..ldap_settings(ldap, tenant, report)? };
@@ -61,6 +86,7 @@ pub(super) fn inspection(
     report: &Report<'_>,
 ) -> Result<Arc<dyn Inspection>, ConfigError> {
     match &tenant.directory {
+        DirectoryConfig::Registered => Err(not_the_stores(report)),
         DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
         DirectoryConfig::Ldap(ldap) => {
             let settings = ldap_settings(ldap, tenant, report)?;

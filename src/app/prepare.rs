@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::{entry, forwarded_ca, jwks};
-use super::directories::directory;
+use super::directories::{directory, registered};
+use super::messengers::messenger;
 use crate::config::{
     Config, ConfigError, DirectoryConfig, FloodConfig, Problem, ServerConfig,
     StatusStyle as ConfiguredStyle, TenantConfig,
@@ -30,6 +32,7 @@ use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
 use crate::service::login::Login;
+use crate::store::registry::Registry;
 use crate::store::{Grants, Tries};
 
 /// What lives as long as the process.
@@ -38,6 +41,8 @@ pub struct Lasting {
     pub grants: Arc<dyn Grants>,
     /// Tries.
     pub tries: Arc<dyn Tries>,
+    /// Registered users.
+    pub registry: Arc<dyn Registry>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Random bits.
@@ -48,8 +53,10 @@ pub struct Lasting {
 
 /// What one reading of the configuration makes, before there is a store.
 pub struct Prepared {
-    /// Each tenant's directory, in the configuration's order.
+    /// Each tenant's directory, in the configuration's order; those of the store's users come last.
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
+    /// What sends the texts of each tenant that has a provider for them.
+    pub messengers: Messengers,
     clients: Arc<ClientTable>,
     jwks: Option<Arc<Jwks>>,
     forwarded_ca: Option<Arc<ClientCaState>>,
@@ -69,7 +76,14 @@ impl Prepared {
         let report = Report(file);
         let mut directories: Vec<(TenantId, Arc<dyn Directory>)> = Vec::new();
         for tenant in &config.tenants {
-            directories.push((tenant.id.clone(), directory(tenant, runtime, &report)?));
+            let made = directory(tenant, runtime, &report)?;
+            directories.extend(made.map(|made| (tenant.id.clone(), made)));
+        }
+        let mut messengers = Messengers::new();
+        for tenant in &config.tenants {
+            if let Some(messenger) = messenger(tenant, runtime, &report)? {
+                messengers.insert(tenant.id.clone(), messenger);
+            }
         }
         let mut entries = Vec::new();
         for tenant in &config.tenants {
@@ -81,7 +95,15 @@ impl Prepared {
             .map_err(|error| report.problem("tenants.clients", &error, "clients that differ"))?;
         let forwarded_ca = forwarded_ca(&config.server, &report)?.map(Arc::new);
         let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
-        Ok(Self { directories, clients: Arc::new(clients), jwks, forwarded_ca })
+        Ok(Self { directories, messengers, clients: Arc::new(clients), jwks, forwarded_ca })
+    }
+
+    /// Adds the directories that are the store's users.
+    pub fn add_registered(&mut self, config: &Config, registry: &Arc<dyn Registry>) {
+        for tenant in &config.tenants {
+            let made = registered(tenant, registry);
+            self.directories.extend(made.map(|made| (tenant.id.clone(), made)));
+        }
     }
 
     /// Makes the gateway that the handlers use.
@@ -114,6 +136,7 @@ impl Prepared {
             request_deadline: config.server.request_deadline,
             clock: Arc::clone(&lasting.clock),
             waiting: Arc::clone(&lasting.waiting),
+            cloud: authentication_cloud(config, lasting, &self.messengers).map(Arc::new),
         }
     }
 
@@ -158,7 +181,7 @@ impl Report<'_> {
     }
 }
 
-fn keys(flood: &FloodConfig) -> NonZeroUsize {
+pub(super) fn keys(flood: &FloodConfig) -> NonZeroUsize {
     NonZeroUsize::new(flood.tracked_keys).unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -171,7 +194,9 @@ fn tenant(
 ) -> Tenant {
     let timeout = match &tenant.directory {
         DirectoryConfig::Ldap(ldap) => ldap.timeout,
-        DirectoryConfig::File(_) => config.server.request_deadline / 2,
+        DirectoryConfig::File(_) | DirectoryConfig::Registered => {
+            config.server.request_deadline / 2
+        }
     };
     let parts = TenantParts {
         tenant: tenant.id.clone(),

@@ -53,7 +53,8 @@ impl Reload {
         let config = self.source.load()?;
         self.refuse_what_needs_a_restart(&config)?;
         let runtime = Handle::current();
-        let prepared = Prepared::new(file, &config, &self.lasting.clock, &runtime)?;
+        let mut prepared = Prepared::new(file, &config, &self.lasting.clock, &runtime)?;
+        prepared.add_registered(&config, &self.lasting.registry);
         self.reach(&prepared).await;
         if let (Some(tls), Some(settings)) = (&self.tls, tls_settings(&config.server)) {
             let tls = tls::read_again(tls, settings).map_err(|error| {

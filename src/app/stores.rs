@@ -16,6 +16,7 @@ use crate::domain::clock::Clock;
 use crate::store::postgres::{
     Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
 };
+use crate::store::registry::{AccessKeys, Registry};
 use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use crate::store::{Administration, Grants, StoreHealth, Tries};
 
@@ -33,14 +34,21 @@ pub(super) struct Store {
     pub grants: Arc<dyn Grants>,
     /// Tries.
     pub tries: Arc<dyn Tries>,
+    /// Registered users.
+    pub registry: Arc<dyn Registry>,
     /// Whether it works.
     pub health: Arc<dyn StoreHealth>,
 }
 
 impl Store {
-    fn new<S: Grants + Tries + StoreHealth + 'static>(store: S) -> Self {
+    fn new<S: Grants + Tries + Registry + StoreHealth + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self { grants: Arc::clone(&store) as _, tries: Arc::clone(&store) as _, health: store }
+        Self {
+            grants: Arc::clone(&store) as _,
+            tries: Arc::clone(&store) as _,
+            registry: Arc::clone(&store) as _,
+            health: store,
+        }
     }
 }
 
@@ -62,12 +70,27 @@ pub(super) async fn open(
     }
 }
 
+/// One store as administrators' commands use it, by its ports.
+pub struct AdministratorsStore {
+    /// Codes and counts.
+    pub administration: Arc<dyn Administration>,
+    /// Access keys.
+    pub access_keys: Arc<dyn AccessKeys>,
+}
+
+impl AdministratorsStore {
+    fn new<S: Administration + AccessKeys + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { administration: Arc::clone(&store) as _, access_keys: store }
+    }
+}
+
 /// Opens the store for an administrator, beside gateways that may be using it.
 pub(super) async fn administration(
     file: &Path,
     config: &Config,
     clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Administration>, StartError> {
+) -> Result<AdministratorsStore, StartError> {
     match &config.store.place {
         StorePlace::Sqlite(path) => {
             let clock = Arc::clone(clock);
@@ -77,7 +100,7 @@ pub(super) async fn administration(
                 let error = anyhow::Error::from(error);
                 if permission { error.context(RUN_AS) } else { error }
             });
-            Ok(Arc::new(store.context("the store (store.url) cannot be opened")?))
+            Ok(AdministratorsStore::new(store.context("the store (store.url) cannot be opened")?))
         }
         StorePlace::Postgres(postgres) => {
             let mut settings = settings(postgres, &config.store, &Report(file))?;
@@ -85,7 +108,7 @@ pub(super) async fn administration(
             settings.connect_timeout = settings.connect_timeout.max(ADMINISTRATOR_PATIENCE);
             let opened = PostgresAdministration::open(settings).await;
             let store = opened.context("store.url names a database that cannot be used")?;
-            Ok(Arc::new(store))
+            Ok(AdministratorsStore::new(store))
         }
     }
 }

@@ -1,11 +1,14 @@
-//! `codes` and `counts`: what administrators look up and change in the store while the gateway
-//! runs. Each command is in the audit trail before it is done, and again when it was.
+//! `codes`, `counts` and `access-key`: what administrators look up and change in the store while the
+//! gateway runs. Each command is in the audit trail before it is done, and again when it was.
 
+mod access_key;
 mod codes;
 mod counts;
+mod journal;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,21 +16,22 @@ use clap::Args;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+pub(super) use self::access_key::{AccessKeyCommand, run as access_key};
 pub(super) use self::codes::{Codes, run as codes};
 pub(super) use self::counts::{Counts, run as counts};
+use self::journal::{Journal, KeyInTrail};
 use super::output::{self, plain};
 use super::{Ended, chosen, source};
-use crate::app::{self, Source};
-use crate::config::{Config, TenantConfig};
+use crate::app::{self, AdministratorsStore, Source};
+use crate::config::TenantConfig;
 use crate::domain::caller_id::NoNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
 use crate::service::KnownUser;
 use crate::service::administration::{TenantDesk, find_user};
 use crate::store::StoreError;
-use crate::telemetry::audit::{Act, ActOutcome};
+use crate::telemetry::audit::ActOutcome;
 use crate::telemetry::logs;
-use crate::telemetry::trail::Trail;
 
 /// Longest wait for the directory.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -112,7 +116,8 @@ impl Target {
 
 /// Why a command was not done.
 struct Failure {
-    reason: Reason,
+    /// As the audit trail names it.
+    reason: &'static str,
     said: String,
 }
 
@@ -124,7 +129,24 @@ impl From<StoreError> for Failure {
                 "the store's answer did not come: whether it was done is not known, so look"
             }
         };
-        Self { reason: error.into(), said: said.to_owned() }
+        Self { reason: Reason::from(error).as_str(), said: said.to_owned() }
+    }
+}
+
+/// The store of a tenant's, open for a command.
+struct Office<'c> {
+    tenant: &'c TenantConfig,
+    store: AdministratorsStore,
+}
+
+impl Office<'_> {
+    /// The tenant's codes and counts.
+    fn desk(&self) -> TenantDesk {
+        TenantDesk {
+            tenant: self.tenant.id.clone(),
+            store: Arc::clone(&self.store.administration),
+            limits: self.tenant.limits,
+        }
     }
 }
 
@@ -134,12 +156,27 @@ async fn audited<F>(operation: &'static str, place: Place, named: Named, work: F
 where
     F: AsyncFnOnce(&TenantDesk, &Target) -> Result<&'static str, Failure>,
 {
+    let at_desk = async |office: &Office<'_>, target: &Target| work(&office.desk(), target).await;
+    in_trail(operation, place, named, None, at_desk).await
+}
+
+/// As [`audited`], of `key` if it is about one, with all of the store that is open to a command.
+async fn in_trail<F>(
+    operation: &'static str,
+    place: Place,
+    named: Named,
+    key: Option<KeyInTrail>,
+    work: F,
+) -> Ended
+where
+    F: AsyncFnOnce(&Office<'_>, &Target) -> Result<&'static str, Failure>,
+{
     // Whoever logs already sees the same.
     let _ = logs::start_for_command();
     let source = source(place.config);
     let config = source.load()?;
     let tenant = chosen(&config, place.tenant.as_deref(), &source.path)?;
-    let mut journal = Journal::open(operation, &config, tenant)?;
+    let mut journal = Journal::open(operation, &config, tenant, key)?;
 
     let target = match target(&source, tenant, named).await {
         Ok(target) => target,
@@ -149,12 +186,11 @@ where
     let store = match app::administration(&source, &config).await {
         Ok(store) => store,
         Err(error) => {
-            let said = format!("{error:#}");
-            return journal.failed(&target, &Failure { reason: Reason::StoreUnavailable, said });
+            let (reason, said) = (Reason::StoreUnavailable.as_str(), format!("{error:#}"));
+            return journal.failed(&target, &Failure { reason, said });
         }
     };
-    let desk = TenantDesk { tenant: tenant.id.clone(), store, limits: tenant.limits };
-    match work(&desk, &target).await {
+    match work(&Office { tenant, store }, &target).await {
         Ok(done) => {
             journal
                 .write(&target, ActOutcome::Done, done)
@@ -162,55 +198,6 @@ where
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => journal.failed(&target, &failure),
-    }
-}
-
-/// One command's part of the audit trail.
-struct Journal {
-    trail: Trail,
-    request_id: String,
-    operation: &'static str,
-    tenant: String,
-}
-
-impl Journal {
-    fn open(
-        operation: &'static str,
-        config: &Config,
-        tenant: &TenantConfig,
-    ) -> anyhow::Result<Self> {
-        let file = config.audit.file.as_deref();
-        let trail = Trail::open(file, app::log_format(config)).with_context(|| {
-            let file = file.map(|file| file.display().to_string()).unwrap_or_default();
-            format!("nothing was done: audit.file {file} cannot be opened")
-        })?;
-        let request_id = uuid::Uuid::new_v4().simple().to_string();
-        Ok(Self { trail, request_id, operation, tenant: tenant.id.to_string() })
-    }
-
-    fn write(&mut self, target: &Target, outcome: ActOutcome, reason: &str) -> anyhow::Result<()> {
-        let number = match target {
-            Target::Number { number, .. } => Some(number),
-            Target::Everybody | Target::UserId(_) | Target::User(_) => None,
-        };
-        let act = Act {
-            request_id: &self.request_id,
-            operation: self.operation,
-            outcome,
-            reason,
-            tenant: &self.tenant,
-            number,
-            user_id: Some(target.user_id()).filter(|id| !id.is_empty()),
-            username: target.username(),
-        };
-        self.trail.write(&act).context("the audit trail cannot be written")
-    }
-
-    /// Tells the audit trail and the administrator.
-    fn failed(&mut self, target: &Target, failure: &Failure) -> Ended {
-        output::tell(&format!("dialpass: {}", plain(&failure.said)));
-        self.write(target, ActOutcome::Failed, failure.reason.as_str())?;
-        Ok(ExitCode::FAILURE)
     }
 }
 
@@ -223,18 +210,18 @@ async fn target(source: &Source, tenant: &TenantConfig, named: Named) -> Result<
             Ok(number) => Ok(Target::Number { typed, number }),
             Err(NoNumber::Withheld) => Err(Failure {
                 said: format!("{typed} is how a caller without a number looks"),
-                reason: Reason::NumberWithheld,
+                reason: Reason::NumberWithheld.as_str(),
             }),
             Err(NoNumber::Unparseable) => Err(Failure {
                 said: format!("{typed} is no number, as this tenant reads caller IDs"),
-                reason: Reason::NumberUnparseable,
+                reason: Reason::NumberUnparseable.as_str(),
             }),
         },
         Named::User(name) => {
             let directory = app::directory_of_names(source, tenant, &Handle::current());
             let directory = directory.map_err(|error| Failure {
                 said: error.to_string(),
-                reason: Reason::DirectoryUnavailable,
+                reason: Reason::DirectoryUnavailable.as_str(),
             })?;
             let found = find_user(&*directory, &name, Instant::now() + PATIENCE).await;
             found.map(Target::User).map_err(|reason| Failure {
@@ -249,7 +236,7 @@ async fn target(source: &Source, tenant: &TenantConfig, named: Named) -> Result<
                     Reason::NameMalformed => "what --user says is no user name".to_owned(),
                     _ => "the directory could not be asked; --user-id needs none".to_owned(),
                 },
-                reason,
+                reason: reason.as_str(),
             })
         }
     }
@@ -277,4 +264,10 @@ fn stable_id(text: &str) -> Result<String, String> {
 fn shown(duration: Duration) -> String {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}
+
+/// A time in whole seconds since the Unix epoch, for people and programs (RFC 3339, UTC).
+fn shown_time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }

@@ -157,7 +157,7 @@ fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) ->
         matching: inspection.matching(),
         ambiguity: tenant.ambiguity,
         attributes: match &tenant.directory {
-            DirectoryConfig::File(_) => vec!["numbers".to_owned()],
+            DirectoryConfig::File(_) | DirectoryConfig::Registered => vec!["numbers".to_owned()],
             DirectoryConfig::Ldap(ldap) => ldap.phone_attributes.clone(),
         },
         examples,

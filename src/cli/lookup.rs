@@ -198,7 +198,7 @@ impl Lookup<'_> {
 
     fn attribute(&self, rank: usize) -> &str {
         match &self.tenant.directory {
-            DirectoryConfig::File(_) => "numbers",
+            DirectoryConfig::File(_) | DirectoryConfig::Registered => "numbers",
             DirectoryConfig::Ldap(ldap) => {
                 ldap.phone_attributes.get(rank).map_or("", String::as_str)
             }

@@ -1,5 +1,5 @@
 //! The commands: `serve`, `demo`, what helps to set up and to look things up, and what
-//! administrators do to codes and counts.
+//! administrators do to codes, counts and access keys.
 
 mod administration;
 mod check_directory;
@@ -49,6 +49,9 @@ A user who cannot log in, while it runs:
   dialpass codes list --config dialpass.toml --user anna     is there a live code?
   dialpass counts show --config dialpass.toml --user anna    is a limit reached?
   dialpass counts clear --config dialpass.toml --user anna
+
+A backend that is to use the authentication cloud's API:
+  dialpass access-key create --config dialpass.toml --name backend > access-key
 
 Exit status: 0 done; 1 failed (check-directory: warnings, 3 errors);
   2 wrong arguments; 78 the configuration cannot be used.";
@@ -107,6 +110,9 @@ enum Command {
     /// Show or clear what counts against a user or a number, while the gateway runs.
     #[command(subcommand, after_help = administration::AUDITED)]
     Counts(administration::Counts),
+    /// Make, list or revoke keys to the authentication cloud's API, while the gateway runs.
+    #[command(name = "access-key", subcommand, after_help = administration::AUDITED)]
+    AccessKey(administration::AccessKeyCommand),
     /// Print 32 random bytes as hex, and on standard error their SHA-256 as the configuration
     /// wants it for a password or a token.
     NewSecret,
@@ -150,6 +156,9 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Counts(command) => {
             runtime().and_then(|runtime| runtime.block_on(administration::counts(command)))
+        }
+        Command::AccessKey(command) => {
+            runtime().and_then(|runtime| runtime.block_on(administration::access_key(command)))
         }
         Command::NewSecret => secrets::new_secret(),
         Command::HashPassword => secrets::hash_password(),

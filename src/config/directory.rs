@@ -14,6 +14,8 @@ pub enum DirectoryConfig {
     Ldap(Box<LdapConfig>),
     /// A file of people.
     File(FileConfig),
+    /// The users that are registered here.
+    Registered,
 }
 
 /// A directory in a file.
@@ -32,12 +34,29 @@ pub(super) fn check(
 ) -> Option<DirectoryConfig> {
     match raw.kind {
         RawKind::File => file(key, &raw, problems).map(DirectoryConfig::File),
+        RawKind::Registered => {
+            without_keys_of_ldap(key, &raw, "only kind and ambiguous", "registered", problems);
+            if raw.file.is_some() {
+                problems.add(
+                    &format!("{key}.file"),
+                    "a key of kind = \"file\"",
+                    "only kind and ambiguous where kind = \"registered\"",
+                );
+            }
+            Some(DirectoryConfig::Registered)
+        }
         RawKind::Ldap => ldap::check(key, raw, server, problems)
             .map(|ldap| DirectoryConfig::Ldap(Box::new(ldap))),
     }
 }
 
-fn file(key: &str, raw: &RawDirectory, problems: &mut Problems) -> Option<FileConfig> {
+fn without_keys_of_ldap(
+    key: &str,
+    raw: &RawDirectory,
+    accepted: &str,
+    kind: &str,
+    problems: &mut Problems,
+) {
     let ldap_only = [
         ("servers", raw.servers.is_some()),
         ("start_tls", raw.start_tls.is_some()),
@@ -71,9 +90,13 @@ fn file(key: &str, raw: &RawDirectory, problems: &mut Problems) -> Option<FileCo
         problems.add(
             &format!("{key}.{name}"),
             "a key of kind = \"ldap\"",
-            "only kind, file and ambiguous where kind = \"file\"",
+            format!("{accepted} where kind = {kind:?}"),
         );
     }
+}
+
+fn file(key: &str, raw: &RawDirectory, problems: &mut Problems) -> Option<FileConfig> {
+    without_keys_of_ldap(key, raw, "only kind, file and ambiguous", "file", problems);
     let Some(path) = &raw.file else {
         problems.add(
             &format!("{key}.file"),

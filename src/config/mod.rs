@@ -12,6 +12,7 @@ mod ldap;
 mod raw;
 mod secrets;
 mod server;
+mod sms;
 mod store;
 mod tenants;
 mod values;
@@ -24,6 +25,7 @@ pub use server::{
     AuditConfig, ClientCertificates, Config, FloodConfig, KeysConfig, LogConfig, LogFormat,
     OpsConfig, ServerConfig, TlsConfig,
 };
+pub use sms::{BodyConfig, MethodConfig, SmsConfig, SmsProviderConfig, TextConfig};
 pub use store::{PostgresConfig, SslMode, StoreConfig, StorePlace};
 pub use tenants::{
     ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig, LookupConfig,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::ConfigError;
+use super::sms::raw::RawSms;
 use super::values::{Address, Network, OneOrMore, QuotaValue, SecretText, Sha256Hex, Span};
 
 /// What an environment variable that sets a key starts with.
@@ -33,6 +34,7 @@ pub(super) struct RawConfig {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawServer {
     pub listen: Option<Address>,
+    pub public_url: Option<String>,
     pub request_deadline: Option<Span>,
     pub drain: Option<Span>,
     pub shutdown_timeout: Option<Span>,
@@ -151,6 +153,7 @@ pub(super) struct RawTenant {
     pub calls: RawCalls,
     #[serde(default)]
     pub clients: Vec<RawClient>,
+    pub sms: Option<RawSms>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -165,6 +168,7 @@ pub(super) enum RawStyle {
 pub(super) enum RawKind {
     Ldap,
     File,
+    Registered,
 }
 
 #[derive(Deserialize)]

@@ -21,20 +21,7 @@ pub(super) fn secret(
     let file_key = format!("{key}_file");
     let secret = match (text, file) {
         (Some(text), None) => text.0,
-        (None, Some(path)) => {
-            let path = problems.resolve(&file_key, path);
-            match std::fs::read_to_string(&path) {
-                Ok(text) => {
-                    let text = Zeroizing::new(text);
-                    SecretString::from(text.trim_end_matches(['\r', '\n']))
-                }
-                Err(error) => {
-                    let found = format!("{}, which cannot be read ({error})", path.display());
-                    problems.add(&file_key, found, "a file that this user may read");
-                    return None;
-                }
-            }
-        }
+        (None, Some(path)) => from_file(&file_key, path, problems)?,
         (Some(_), Some(_)) => {
             problems.add(&key, format!("both {name} and {name}_file"), "one of them");
             return None;
@@ -50,6 +37,22 @@ pub(super) fn secret(
         return None;
     }
     Some(secret)
+}
+
+/// The secret in a file that stands at `key`, without the line end.
+pub(super) fn from_file(key: &str, path: &Path, problems: &mut Problems) -> Option<SecretString> {
+    let path = problems.resolve(key, path);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let text = Zeroizing::new(text);
+            Some(SecretString::from(text.trim_end_matches(['\r', '\n'])))
+        }
+        Err(error) => {
+            let found = format!("{}, which cannot be read ({error})", path.display());
+            problems.add(key, found, "a file that this user may read");
+            None
+        }
+    }
 }
 
 /// The server keys in `text`: one a line, 64 hexadecimal digits each; the first issues. Blank

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::check::Problems;
+use super::check::{Problems, is_loopback};
 use super::raw::{
     RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps, RawServer,
     RawTls,
@@ -42,6 +42,9 @@ pub struct Config {
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Under which URL clients and phones reach it, without a slash at its end; `None`: the
+    /// authentication cloud's API is not served.
+    pub public_url: Option<String>,
     /// No request takes longer.
     pub request_deadline: Duration,
     /// How long a server that stops still takes requests, and says that it is not ready.
@@ -203,8 +206,10 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         .proxy_client_ca
         .map(|path| problems.readable("server.proxy_client_ca", &path))
         .or_else(|| tls.as_ref().and_then(|tls| tls.client_ca.clone()));
+    let public_url = raw.public_url.and_then(|text| public_url(&text, problems));
     ServerConfig {
         listen,
+        public_url,
         request_deadline,
         drain,
         shutdown_timeout,
@@ -214,6 +219,31 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         tls,
         limits: flood(&raw.limits, problems),
     }
+}
+
+/// The base of what tokens and links say: a scheme and a host, nothing else.
+fn public_url(text: &str, problems: &mut Problems) -> Option<String> {
+    let url = url::Url::parse(text).ok().filter(|url| {
+        let is_bare = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        let is_safe = match url.scheme() {
+            "https" => true,
+            "http" => url.host_str().is_some_and(is_loopback),
+            _ => false,
+        };
+        is_bare && is_safe
+    });
+    if url.is_none() {
+        problems.add(
+            "server.public_url",
+            format!("{text:?}"),
+            "https:// and a host, such as \"https://id.example.com\"; http:// for loopback only",
+        );
+    }
+    url.map(|url| url.origin().ascii_serialization())
 }
 
 fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {

@@ -11,8 +11,11 @@ pub use super::directory::{DirectoryConfig, FileConfig};
 pub use super::ldap::{
     LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig, ServerOrderConfig,
 };
-use super::raw::{RawAmbiguous, RawAttestation, RawLimits, RawPassword, RawStyle, RawTenant};
+use super::raw::{
+    RawAmbiguous, RawAttestation, RawKind, RawLimits, RawPassword, RawStyle, RawTenant,
+};
 use super::server::ServerConfig;
+use super::sms::{self, SmsConfig};
 use crate::domain::caller_id::CallerIdPlan;
 use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy, Quota};
 use crate::domain::stored_number::NumberingPlan;
@@ -44,6 +47,8 @@ pub struct TenantConfig {
     pub minimum_attestation: Option<Attestation>,
     /// Who may call the API.
     pub clients: Vec<ClientConfig>,
+    /// How its texts are sent; `None`: not at all.
+    pub sms: Option<SmsConfig>,
 }
 
 /// Which statuses a tenant's clients see.
@@ -153,9 +158,17 @@ fn tenant(
         Some(RawAmbiguous::PreferAttributeOrder) => Ambiguity::PreferAttributeOrder,
         Some(RawAmbiguous::Pin) => Ambiguity::Pin,
     };
+    if matches!(raw.directory.kind, RawKind::Registered) && login.password_required {
+        problems.add(
+            &format!("{key}.login.password"),
+            "\"required\", though registered users have no passwords",
+            "\"not-asked\" where directory.kind = \"registered\"",
+        );
+    }
     let limits = limits(key, &raw.limits, problems);
     let directory = directory::check(&format!("{key}.directory"), raw.directory, server, problems);
     let clients = clients::check(key, raw.clients, problems);
+    let sms = raw.sms.map(|sms| sms::check(&format!("{key}.sms"), sms, problems));
     Some(TenantConfig {
         id: id?,
         caller_ids: CallerIdPlan { numbering: numbering?, outside_line_prefix },
@@ -171,6 +184,7 @@ fn tenant(
         limits,
         minimum_attestation,
         clients,
+        sms,
     })
 }
 

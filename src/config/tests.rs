@@ -159,7 +159,7 @@ fn each_mistake_about_the_store_is_named_and_shows_no_password() {
 fn ldap(config: &Config) -> &LdapConfig {
     match &config.tenants[0].directory {
         DirectoryConfig::Ldap(ldap) => ldap,
-        DirectoryConfig::File(_) => panic!("not a file"),
+        DirectoryConfig::File(_) | DirectoryConfig::Registered => panic!("an LDAP server"),
     }
 }
 

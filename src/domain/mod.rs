@@ -6,6 +6,7 @@
 pub mod access_key;
 pub mod caller_id;
 pub mod clock;
+pub mod country;
 pub mod grant;
 pub mod otp;
 pub mod phone_number;

@@ -129,11 +129,26 @@ mod tests {
     }
 
     #[test]
-    fn the_alphabet_has_as_many_characters_as_the_standard() {
-        let all = (0..=0xffff).filter_map(char::from_u32);
-        let (basic, extended): (Vec<char>, Vec<char>) =
-            all.filter(|c| septets(*c).is_some()).partition(|c| septets(*c) == Some(1));
-        assert_eq!((basic.len(), extended.len()), (127, 10));
+    fn the_alphabet_is_that_of_the_standard() {
+        // Unicode's mapping of 3GPP TS 23.038 (GSM0338.TXT) beside what is ASCII at its own place.
+        let letters = [
+            0x40, 0xa3, 0x24, 0xa5, 0xe8, 0xe9, 0xf9, 0xec, 0xf2, 0xc7, 0x0a, 0xd8, 0xf8, 0x0d,
+            0xc5, 0xe5, 0x394, 0x5f, 0x3a6, 0x393, 0x39b, 0x3a9, 0x3a0, 0x3a8, 0x3a3, 0x398, 0x39e,
+            0xc6, 0xe6, 0xdf, 0xc9, 0xa4, 0xa1, 0xc4, 0xd6, 0xd1, 0xdc, 0xa7, 0xbf, 0xe4, 0xf6,
+            0xf1, 0xfc, 0xe0,
+        ];
+        let at_their_place =
+            (0x20..=0x3f).filter(|c| *c != 0x24).chain(0x41..=0x5a).chain(0x61..=0x7a);
+        let mut basic: Vec<u32> = letters.into_iter().chain(at_their_place).collect();
+        let mut extended = vec![0x0c, 0x5e, 0x7b, 0x7d, 0x5c, 0x5b, 0x7e, 0x5d, 0x7c, 0x20ac];
+        basic.sort_unstable();
+        extended.sort_unstable();
+        assert_eq!((basic.len(), extended.len()), (127, 10), "128 with the escape");
+        let taking = |count| {
+            let all = (0..=0x10_ffff).filter_map(char::from_u32);
+            all.filter(|c| septets(*c) == Some(count)).map(u32::from).collect::<Vec<u32>>()
+        };
+        assert_eq!((taking(1), taking(2)), (basic, extended));
     }
 
     #[test]

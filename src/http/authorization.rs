@@ -107,6 +107,12 @@ impl BearerToken {
         &self.hash
     }
 
+    /// The token itself, for the one call that checks it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+
     /// The token itself, if it has the form of a JWT: three parts between dots.
     #[must_use]
     pub fn as_jwt(&self) -> Option<&str> {

@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::reason::Reason;
 
 /// When a client may ask again after the directory or the store was down.
-const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
+pub(super) const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
 
 /// Which statuses a tenant's clients see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -162,14 +162,9 @@ impl Refused {
             };
             ("application/problem+json", serde_json::to_string(&problem))
         } else {
-            let error = ErrorBody {
-                error: title,
-                message,
-                status: status.as_u16(),
-                path: request.path(),
-                timestamp: rfc3339(now),
-            };
-            ("application/json", serde_json::to_string(&error))
+            return response
+                .insert_header((header::CONTENT_TYPE, "application/json"))
+                .body(error_body(status, message, request.path(), now));
         };
         let body = escape_html(&body.expect("texts and numbers always serialise"));
         response.insert_header((header::CONTENT_TYPE, media_type)).body(body)
@@ -207,15 +202,37 @@ struct Problem<'a> {
     instance: &'a str,
 }
 
+/// The error body of both APIs.
+///
+/// # Panics
+/// Never: texts and numbers always serialise.
+#[must_use]
+pub(super) fn error_body(
+    status: StatusCode,
+    message: Option<&str>,
+    path: &str,
+    now: Timestamp,
+) -> String {
+    let error = ErrorBody {
+        error: status.canonical_reason().unwrap_or("Error"),
+        message,
+        status: status.as_u16(),
+        path,
+        timestamp: rfc3339(now),
+    };
+    let body = serde_json::to_string(&error);
+    escape_html(&body.expect("texts and numbers always serialise"))
+}
+
 /// RFC 3339 in UTC, always with three decimals, so that no body is longer than another.
-fn rfc3339(now: Timestamp) -> String {
+pub(super) fn rfc3339(now: Timestamp) -> String {
     let now =
         jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{now:.3}")
 }
 
 /// JSON with the characters that HTML gives a meaning written as escapes: a path is shown back.
-fn escape_html(json: &str) -> String {
+pub(super) fn escape_html(json: &str) -> String {
     json.replace('<', "\\u003c")
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")
@@ -223,7 +240,7 @@ fn escape_html(json: &str) -> String {
 }
 
 /// Whole seconds, rounded up, at least one: what `Retry-After` takes (RFC 9110 10.2.3).
-fn whole_seconds(wait: Duration) -> HeaderValue {
+pub(super) fn whole_seconds(wait: Duration) -> HeaderValue {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     HeaderValue::from(seconds.max(1))
 }

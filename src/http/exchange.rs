@@ -90,7 +90,13 @@ impl Exchange {
             took,
         }
         .record();
+        self.count(allowed, reason, status);
+    }
+
+    /// Counts the answer, and writes nothing.
+    pub(super) fn count(&self, allowed: bool, reason: &'static str, status: u16) {
+        let tenant = self.trail.tenant.as_ref().map(TenantId::as_str);
         metrics::decision(tenant.unwrap_or_default(), self.name, allowed, reason);
-        metrics::answered(self.name, status, took);
+        metrics::answered(self.name, status, self.arrived.elapsed());
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::authentication_cloud::AuthenticationCloud;
 use super::error::StatusStyle;
 use super::identify::Gate;
 use crate::domain::clock::Clock;
@@ -46,6 +47,8 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Where refused logins wait.
     pub waiting: Arc<WaitingRoom>,
+    /// The authentication cloud's part; `None` where it is not served.
+    pub cloud: Option<Arc<AuthenticationCloud>>,
 }
 
 impl Gateway {

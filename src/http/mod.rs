@@ -3,6 +3,7 @@
 //! Nothing here reads the configuration file: each module has its own plain settings, already
 //! checked, and nothing here names an adapter.
 
+pub mod authentication_cloud;
 pub mod authorization;
 mod body;
 pub mod called_in_otp;
@@ -16,6 +17,7 @@ pub mod identify;
 pub mod jwks;
 pub mod listener;
 pub mod oauth2;
+pub mod openapi;
 pub mod ops;
 pub mod paced;
 pub mod proxy;

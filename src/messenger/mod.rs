@@ -1,5 +1,7 @@
 //! The port by which texts reach phones, and its adapters.
 
+pub mod sms_over_http;
+
 use async_trait::async_trait;
 use tokio::time::Instant;
 

@@ -6,6 +6,7 @@ pub mod authentication_cloud;
 pub mod call_in;
 pub mod flood;
 pub mod login;
+pub mod registered_directory;
 pub mod survey;
 
 use std::sync::Arc;

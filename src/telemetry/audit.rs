@@ -97,6 +97,10 @@ pub struct Act<'a> {
     pub user_id: Option<&'a str>,
     /// The directory's name for the user, if it was asked. What was typed is not kept.
     pub username: Option<&'a str>,
+    /// The id of the access key.
+    pub access_key_id: Option<&'a str>,
+    /// What the access key that is made is called.
+    pub access_key_name: Option<&'a str>,
 }
 
 /// How far an act is.
@@ -129,6 +133,8 @@ impl Act<'_> {
             number = number.as_deref(),
             user_id = self.user_id,
             username = self.username,
+            access_key_id = self.access_key_id,
+            access_key_name = self.access_key_name,
             os_user = by.name.as_deref(),
             os_uid = by.uid,
             login_uid = by.login_uid,

@@ -12,6 +12,7 @@ const SECONDS: &str = "dialpass_request_seconds";
 const UP: &str = "dialpass_dependency_up";
 const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
+const TEXTS: &str = "dialpass_texts_total";
 const WAITING: &str = "dialpass_waiting_refusals";
 
 /// How often what was recorded is summed up.
@@ -35,6 +36,7 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(UP, "1 if the dependency answers, 0 if not.");
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
     describe_counter!(LOST, "Audit events that could not be written to audit.file.");
+    describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
     describe_gauge!(WAITING, "Refused logins that wait for their floor.");
     Ok(handle)
 }
@@ -58,6 +60,12 @@ pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: &'
 /// Counts an audit event that could not be written.
 pub fn audit_event_lost() {
     counter!(LOST).increment(1);
+}
+
+/// Counts a text that a provider was asked to send: `taken`, `refused`, `timed_out` or `unreachable`.
+pub fn text(tenant: &str, provider: &str, outcome: &'static str) {
+    counter!(TEXTS, "tenant" => tenant.to_owned(), "provider" => provider.to_owned(), "outcome" => outcome)
+        .increment(1);
 }
 
 /// Counts an answer's time.

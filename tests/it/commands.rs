@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::gateway::{Gateway, clients, folder, ldap_tenant, sections, sha256, wait_until};
 use crate::slapd::Slapd;
 
+mod access_key;
 mod administration;
 mod check_directory;
 mod demo;

@@ -31,6 +31,7 @@ mod shell;
 mod shipped_files;
 mod slapd;
 mod slow_clients;
+mod sms;
 mod sqlite_store;
 mod store_contract;
 mod uniform;

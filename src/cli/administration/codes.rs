@@ -3,7 +3,9 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Failure, Named, Place, Target, audited, print, print_json, shown, stable_id};
+use super::{
+    Failure, Named, Place, Target, audited, print, print_json, shown, shown_time, stable_id,
+};
 use crate::cli::Ended;
 use crate::service::administration::{LiveCode, TenantDesk};
 
@@ -124,7 +126,7 @@ impl Table<'_> {
     /// Prints a code; says whether anybody still reads.
     fn row(&mut self, code: &LiveCode) -> bool {
         let LiveCode { user_id, expires_in, tries_left, tried, .. } = code;
-        let issued_at = issued_at(code);
+        let issued_at = shown_time(code.issued_at);
         self.rows += 1;
         if self.json {
             let expires_in = expires_in.as_secs();
@@ -164,9 +166,4 @@ impl Table<'_> {
 
 fn columns(user_id: &str, issued: &str, expires_in: &str, tries_left: &str, tried: &str) -> String {
     format!("{user_id:<36}  {issued:<20}  {expires_in:>10}  {tries_left:>10}  {tried}")
-}
-
-fn issued_at(code: &LiveCode) -> String {
-    jiff::Timestamp::from_second(code.issued_at)
-        .map_or_else(|_| code.issued_at.to_string(), |time| time.to_string())
 }

@@ -11,25 +11,32 @@ use crate::http::error::Refused;
 const NO_OBJECT: &str = "the body is not a JSON object";
 
 /// The body of getOTP.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = GetOtpRequest)]
 pub(super) struct GetOtpBody {
     pub phonenumber: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable = false)]
     pub callid: Option<String>,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable = false)]
     pub attestation: Option<String>,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable = false)]
     pub pin: Option<String>,
 }
 
 /// The body of validateOTP and its alias.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = ValidateOtpRequest)]
 pub(super) struct ValidateOtpBody {
     pub username: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable = false)]
     pub password: Option<String>,
     pub otp: String,
     #[serde(default, deserialize_with = "text")]
+    #[schema(nullable = false)]
     pub clientip: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use tokio::time::timeout_at;
 
 use super::admission::Refusal;
 use super::fields::{self, GetOtpBody};
+use super::schemas::{AnyRefusal, OtpSchema};
 use crate::domain::reason::Reason;
 use crate::http::body;
 use crate::http::client::Operation;
@@ -25,6 +26,15 @@ struct OtpBody<'a> {
 }
 
 /// Handles getOTP.
+#[utoipa::path(
+    put,
+    path = "/api/authentication/getOTP",
+    operation_id = "getOTP",
+    tag = "called-in codes",
+    request_body = GetOtpBody,
+    security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
+    responses((status = 200, description = "The caller's code.", content((OtpSchema = "application/json"), (String = "text/plain"))), AnyRefusal)
+)]
 pub(super) async fn get_otp(
     request: HttpRequest,
     mut payload: web::Payload,

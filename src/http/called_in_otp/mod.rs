@@ -3,6 +3,7 @@
 mod admission;
 mod fields;
 mod get_otp;
+mod schemas;
 mod validate_otp;
 
 use actix_web::web::{self, ServiceConfig};
@@ -19,6 +20,15 @@ pub const GET_OTP: &str = "/api/authentication/getOTP";
 pub const VALIDATE_OTP: &str = "/api/authentication/validateOTP";
 /// The same without a password, under the name that token logins have.
 pub const OTP_TOKEN_AUTH: &str = "/api/authentication/otp_token_auth";
+
+/// The documentation of the operations.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    paths(get_otp::get_otp, validate_otp::validate_otp, validate_otp::otp_token_auth),
+    components(schemas(schemas::ErrorSchema)),
+    tags((name = "called-in codes"))
+)]
+pub(super) struct Documentation;
 
 /// Adds the routes. The handlers look at the method themselves, so that every answer has one form.
 pub fn routes(app: &mut ServiceConfig) {

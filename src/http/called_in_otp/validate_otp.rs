@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::admission::Refusal;
 use super::fields::{self, ValidateOtpBody};
+use super::schemas::{AnyRefusal, LoggedInSchema};
 use crate::domain::reason::Reason;
 use crate::domain::secret::Password;
 use crate::http::body;
@@ -24,6 +25,15 @@ struct LoginBody<'a> {
 }
 
 /// Handles validateOTP.
+#[utoipa::path(
+    put,
+    path = "/api/authentication/validateOTP",
+    operation_id = "validateOTP",
+    tag = "called-in codes",
+    request_body = ValidateOtpBody,
+    security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
+    responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
+)]
 pub(super) async fn validate_otp(
     request: HttpRequest,
     payload: web::Payload,
@@ -33,6 +43,15 @@ pub(super) async fn validate_otp(
 }
 
 /// Handles the alias that carries no password.
+#[utoipa::path(
+    put,
+    path = "/api/authentication/otp_token_auth",
+    operation_id = "otpTokenAuth",
+    tag = "called-in codes",
+    request_body = ValidateOtpBody,
+    security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
+    responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
+)]
 pub(super) async fn otp_token_auth(
     request: HttpRequest,
     payload: web::Payload,

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
 use crate::directory::{DependencyState, Directory};
+use crate::http::openapi;
 use crate::store::StoreHealth;
 use crate::telemetry::metrics;
 
@@ -51,7 +52,13 @@ pub fn routes(app: &mut ServiceConfig) {
     app.route("/healthz", web::get().to(health))
         .route("/readyz", web::get().to(ready))
         .route("/readyz/node", web::get().to(node_ready))
-        .route("/metrics", web::get().to(scrape));
+        .route("/metrics", web::get().to(scrape))
+        .route("/openapi.json", web::get().to(description));
+}
+
+/// The description of the public listener's APIs.
+async fn description() -> impl Responder {
+    web::Json(openapi::document())
 }
 
 /// The process runs and answers.

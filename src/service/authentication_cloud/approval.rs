@@ -33,12 +33,13 @@ impl Cloud {
             let (messenger, template) = self.ready_to_text(&number, message)?;
             let text = self.new_text(Undertaking::Approve, &number)?;
             let about = About {
+                transaction: Some(text.id),
                 number: Some(number.clone()),
                 intent: permission.intent_id(),
                 ..About::user(&self.tenant, Whom::Id(person.user.id))
             };
             let permission = permission.clone();
-            let begin = move |case: &mut Case, now| {
+            let make = move |case: &mut Case, now| {
                 change(case, |case| {
                     use_up(&permission, case, now)?;
                     let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
@@ -50,7 +51,7 @@ impl Cloud {
                     Ok(Begun { user, transaction: text.begin(case, now)?, now })
                 })
             };
-            let begun = match step(&*self.registry, about, begin).await? {
+            let begun = match step(&*self.registry, about, make).await? {
                 Err(Refusal::Changing) => continue,
                 begun => begun?,
             };

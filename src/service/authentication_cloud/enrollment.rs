@@ -52,11 +52,11 @@ impl Cloud {
         let about = About {
             tenant: self.tenant.clone(),
             user: user.clone(),
-            transaction: None,
+            transaction: Some(text.id),
             number: Some(number.clone()),
             intent: permission.intent_id(),
         };
-        let begin = move |case: &mut Case, now| {
+        let make = move |case: &mut Case, now| {
             change(case, |case| {
                 use_up(&permission, case, now)?;
                 find_or_make(case, user.as_ref(), new, now)?;
@@ -69,7 +69,7 @@ impl Cloud {
                 Ok(Begun { user, transaction: text.begin(case, now)?, now })
             })
         };
-        let begun = step(&*self.registry, about, begin).await??;
+        let begun = step(&*self.registry, about, make).await??;
         self.send(messenger, &template, &begun, deadline).await?;
         Ok(begun)
     }
@@ -92,7 +92,7 @@ impl Cloud {
         let about = About {
             tenant: self.tenant.clone(),
             user: user.clone(),
-            transaction: None,
+            transaction: Some(id),
             number: None,
             intent: permission.intent_id(),
         };

@@ -23,9 +23,10 @@ use crate::store::registry::{About, Case, step};
 /// A transaction to be, confirmed by a code on a phone.
 #[derive(Debug, Clone)]
 pub(super) struct NewText {
+    /// The transaction's id.
+    pub(super) id: TransactionId,
     undertaking: Undertaking,
     number: PhoneNumber,
-    transaction: TransactionId,
     nonce: [u8; 16],
     key_id: KeyId,
     policy: Policy,
@@ -55,7 +56,7 @@ impl NewText {
             digits,
         };
         let transaction = Transaction {
-            id: self.transaction,
+            id: self.id,
             user: person.user.id,
             undertaking: self.undertaking,
             channel: Channel::Sms,
@@ -117,7 +118,7 @@ impl Cloud {
         Ok(NewText {
             undertaking,
             number: number.clone(),
-            transaction: TransactionId::from_random(self.random_bits()?),
+            id: TransactionId::from_random(self.random_bits()?),
             nonce: self.random_bits()?,
             key_id: self.keys.issuing(),
             policy: self.policy,

@@ -239,3 +239,6 @@ impl Keys {
             .map(|token| token.claims)
     }
 }
+
+#[cfg(test)]
+mod tests;

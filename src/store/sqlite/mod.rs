@@ -23,6 +23,7 @@ mod registry_rows;
 mod rows;
 mod steps;
 mod sweep;
+mod transaction_rows;
 mod writer;
 
 use std::path::Path;

@@ -8,10 +8,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::registry_rows::{
-    delete_person, delete_transaction, find_person, find_transaction, insert_person, known, owners,
-    text_of, time, unwritable, update_person, write_phones, write_transaction,
+    delete_person, find_person, insert_person, known, owners, text_of, time, unwritable,
+    update_person, write_phones,
 };
 use super::rows::{even, event_log};
+use super::transaction_rows::{delete_transaction, find_transaction, write_transaction};
 use super::{SqliteStore, access_keys};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::clock::Timestamp;

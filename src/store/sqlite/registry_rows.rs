@@ -1,6 +1,6 @@
-//! The rows of registered users, their phones and transactions: reading them and writing
-//! them back. What cannot be read is an error, and what could not be read back is not
-//! written. What is decided on them is the business of whoever takes a step.
+//! The rows of registered users and their phones: reading them and writing them back; and what
+//! other tables' rows have in common with them. What cannot be read is an error, and what could not
+//! be read back is not written.
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -8,17 +8,13 @@ use uuid::Uuid;
 
 use super::rows::{even, event_log};
 use crate::domain::clock::Timestamp;
-use crate::domain::grant::{Grant, Purpose};
-use crate::domain::otp::KeyId;
+use crate::domain::grant::Purpose;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{
     RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
 };
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
-use crate::domain::transaction::{
-    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
-};
 use crate::store::registry::{Person, PhoneChanges, Whom};
 
 /// The user with the budgets beside; `None` if there is none.
@@ -198,91 +194,6 @@ pub(super) fn delete_person(
     connection.prepare_cached(ACCOUNT)?.execute(account).map(|_| ())
 }
 
-/// A transaction of the tenant's; `None` if there is none.
-pub(super) fn find_transaction(
-    connection: &Connection,
-    tenant: &TenantId,
-    id: TransactionId,
-) -> rusqlite::Result<Option<Transaction>> {
-    const SQL: &str = "SELECT user_id, undertaking, channel, stage, created_at, updated_at, \
-        expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left \
-        FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
-    let read = |row: &Row<'_>| {
-        let text = |column: usize| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
-        Ok(Transaction {
-            id,
-            user: known(0, RegisteredId::parse(text(0)?), "a transaction's user")?,
-            undertaking: known(1, Undertaking::parse(text(1)?), "an undertaking")?,
-            channel: known(2, Channel::parse(text(2)?), "a channel")?,
-            stage: known(3, Stage::parse(text(3)?), "a stage")?,
-            created_at: time(row, 4)?,
-            updated_at: time(row, 5)?,
-            expires_at: time(row, 6)?,
-            code: texted_code(row)?,
-        })
-    };
-    let key = params![tenant.as_str(), id.to_string()];
-    connection.prepare_cached(SQL)?.query_row(key, read).optional()
-}
-
-/// The columns of a transaction's code; `None` if it holds none.
-fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
-    let Some(nonce) = row.get::<_, Option<[u8; 16]>>(8)? else { return Ok(None) };
-    let grant = Grant {
-        nonce,
-        key_id: KeyId::from_stored(row.get(9)?),
-        issued_at: row.get(10)?,
-        expires_at: row.get(11)?,
-        digits: row.get(12)?,
-    };
-    Ok(Some(TextedCode { number: number(row, 7)?, grant, tries_left: row.get(13)? }))
-}
-
-/// Writes a transaction, in the place of the one with its id.
-pub(super) fn write_transaction(
-    connection: &Connection,
-    tenant: &TenantId,
-    transaction: &Transaction,
-) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT OR REPLACE INTO transactions (tenant, transaction_id, user_id, \
-        undertaking, channel, stage, created_at, updated_at, expires_at, idle_from, number, nonce, \
-        key_id, issued_at, code_expires, digits, tries_left) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
-        ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
-    let code = transaction.code.as_ref();
-    let grant = code.map(|code| &code.grant);
-    let row = params![
-        tenant.as_str(),
-        transaction.id.to_string(),
-        transaction.user.to_string(),
-        transaction.undertaking.as_str(),
-        transaction.channel.as_str(),
-        transaction.stage.as_str(),
-        transaction.created_at.as_millis(),
-        transaction.updated_at.as_millis(),
-        transaction.expires_at.as_millis(),
-        transaction.forgotten_from().as_millis(),
-        code.map(|code| readable(&code.number)).transpose()?,
-        grant.map(|grant| grant.nonce),
-        grant.map(|grant| grant.key_id.as_str()),
-        grant.map(|grant| grant.issued_at),
-        grant.map(|grant| grant.expires_at),
-        grant.map(|grant| grant.digits),
-        code.map(|code| code.tries_left),
-    ];
-    connection.prepare_cached(SQL)?.execute(row).map(|_| ())
-}
-
-/// Deletes a transaction.
-pub(super) fn delete_transaction(
-    connection: &Connection,
-    tenant: &TenantId,
-    id: TransactionId,
-) -> rusqlite::Result<()> {
-    const SQL: &str = "DELETE FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
-    let key = params![tenant.as_str(), id.to_string()];
-    connection.prepare_cached(SQL)?.execute(key).map(|_| ())
-}
-
 /// A UUID as these tables have it: hyphenated, in small letters.
 pub(super) fn text_of(id: &Uuid) -> String {
     id.hyphenated().to_string()
@@ -301,20 +212,23 @@ pub(super) fn unwritable(why: &str) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(why.into())
 }
 
+/// A column with a UUID in it.
 pub(super) fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     known(column, Uuid::try_parse(row.get_ref(column)?.as_str()?).ok(), "an id")
 }
 
+/// A column with a time in it.
 pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp::from_millis)
 }
 
-fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<PhoneNumber> {
+/// A column with a phone number in it.
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<PhoneNumber> {
     known(column, NumberingPlan::read_e164(row.get_ref(column)?.as_str()?), "a phone number")
 }
 
 /// The text of a number that [`number`] reads as the same: one without an extension.
-fn readable(number: &PhoneNumber) -> rusqlite::Result<&str> {
+pub(super) fn readable(number: &PhoneNumber) -> rusqlite::Result<&str> {
     let text = number.as_str();
     let reads_back = NumberingPlan::read_e164(text).as_ref() == Some(number);
     reads_back.then_some(text).ok_or_else(|| unwritable("a phone number that is not plain E.164"))

@@ -22,11 +22,28 @@ const STEP_PAUSE: Duration = Duration::from_millis(10);
 /// Rows looked at in a step.
 const STEP_ROWS: i64 = 100;
 
+/// The tables whose primary key is the tenant and one column more, with that column.
+const PAIRED: [(&str, &str); 4] = [
+    ("callers", "number"),
+    ("transactions", "transaction_id"),
+    ("texted", "number"),
+    ("used_intents", "intent_id"),
+];
+
 /// Where a walk is: the key of the last row looked at.
 #[derive(Debug, Clone)]
 enum Cursor {
-    Subjects { tenant: String, purpose: String, subject: String },
-    Callers { tenant: String, number: String },
+    Subjects {
+        tenant: String,
+        purpose: String,
+        subject: String,
+    },
+    /// In one of the tables [`PAIRED`].
+    Paired {
+        table: usize,
+        tenant: String,
+        key: String,
+    },
 }
 
 impl Cursor {
@@ -34,8 +51,10 @@ impl Cursor {
         Self::Subjects { tenant: String::new(), purpose: String::new(), subject: String::new() }
     }
 
-    fn start_of_callers() -> Self {
-        Self::Callers { tenant: String::new(), number: String::new() }
+    /// Before the first row of a table; `None` behind the last table.
+    fn start_of(table: usize) -> Option<Self> {
+        let start = Self::Paired { table, tenant: String::new(), key: String::new() };
+        (table < PAIRED.len()).then_some(start)
     }
 }
 
@@ -61,9 +80,12 @@ fn step(
     match from {
         Cursor::Subjects { tenant, purpose, subject } => {
             let from = (tenant.as_str(), purpose.as_str(), subject.as_str());
-            Ok(Some(step_subjects(connection, from, now)?.unwrap_or_else(Cursor::start_of_callers)))
+            Ok(step_subjects(connection, from, now)?.or_else(|| Cursor::start_of(0)))
         }
-        Cursor::Callers { tenant, number } => step_callers(connection, (tenant, number), now),
+        Cursor::Paired { table, tenant, key } => {
+            let next = step_paired(connection, *table, (tenant, key), now)?;
+            Ok(next.or_else(|| Cursor::start_of(table + 1)))
+        }
     }
 }
 
@@ -95,28 +117,30 @@ fn step_subjects(
     Ok(Some(Cursor::Subjects { tenant: to_tenant, purpose: to_purpose, subject: to_subject }))
 }
 
-fn step_callers(
+fn step_paired(
     connection: &Connection,
-    (tenant, number): (&str, &str),
+    table: usize,
+    (tenant, key): (&str, &str),
     now: Timestamp,
 ) -> rusqlite::Result<Option<Cursor>> {
-    const LAST: &str = "SELECT tenant, number FROM callers WHERE (tenant, number) > (?1, ?2) \
-        ORDER BY tenant, number LIMIT 1 OFFSET ?3";
-    const DELETE: &str = "DELETE FROM callers WHERE (tenant, number) > (?1, ?2) \
-        AND (tenant, number) <= (?3, ?4) AND idle_from < ?5";
-    const DELETE_REST: &str =
-        "DELETE FROM callers WHERE (tenant, number) > (?1, ?2) AND idle_from < ?3";
+    let (name, column) = PAIRED[table];
+    let last = format!(
+        "SELECT tenant, {column} FROM {name} WHERE (tenant, {column}) > (?1, ?2) \
+         ORDER BY tenant, {column} LIMIT 1 OFFSET ?3"
+    );
     let last: Option<(String, String)> = connection
-        .prepare_cached(LAST)?
-        .query_row(params![tenant, number, STEP_ROWS - 1], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached(&last)?
+        .query_row(params![tenant, key, STEP_ROWS - 1], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
+    let delete =
+        format!("DELETE FROM {name} WHERE (tenant, {column}) > (?1, ?2) AND idle_from < ?3");
     let now = now.as_millis();
-    let Some((to_tenant, to_number)) = last else {
-        connection.prepare_cached(DELETE_REST)?.execute(params![tenant, number, now])?;
+    let Some((to_tenant, to_key)) = last else {
+        connection.prepare_cached(&delete)?.execute(params![tenant, key, now])?;
         return Ok(None);
     };
-    connection
-        .prepare_cached(DELETE)?
-        .execute(params![tenant, number, to_tenant, to_number, now])?;
-    Ok(Some(Cursor::Callers { tenant: to_tenant, number: to_number }))
+    let delete = format!("{delete} AND (tenant, {column}) <= (?4, ?5)");
+    let range = params![tenant, key, now, to_tenant, to_key];
+    connection.prepare_cached(&delete)?.execute(range)?;
+    Ok(Some(Cursor::Paired { table, tenant: to_tenant, key: to_key }))
 }

@@ -20,7 +20,7 @@ fn running(slapd: &Slapd, more_of_tenant: &str) -> Gateway {
 }
 
 /// Runs a command with the configuration in `folder`.
-fn administer(folder: &Path, command: &str, arguments: &[&str]) -> Output {
+pub(super) fn administer(folder: &Path, command: &str, arguments: &[&str]) -> Output {
     let config = folder.join("dialpass.toml");
     let words: Vec<&str> = command.split(' ').collect();
     let config = ["--config", config.to_str().unwrap()];
@@ -34,7 +34,7 @@ fn done(gateway: &Gateway, command: &str, arguments: &[&str]) -> String {
     stdout(&output)
 }
 
-fn json(line: &str) -> Value {
+pub(super) fn json(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|_| panic!("JSON: {line}"))
 }
 

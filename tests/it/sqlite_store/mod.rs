@@ -3,6 +3,7 @@
 mod failing;
 mod killed;
 mod opening;
+mod registered;
 mod rows;
 
 use std::path::{Path, PathBuf};

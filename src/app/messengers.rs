@@ -1,0 +1,127 @@
+//! From `[tenants.sms]` to a messenger: the one place that names its adapter.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use reqwest::{Client, Method};
+use tokio::runtime::Handle;
+
+use super::outgoing_tls::outgoing_tls;
+use super::prepare::Report;
+use crate::client_tls::Proof;
+use crate::config::{
+    BodyConfig, ConfigError, MethodConfig, SmsProviderConfig, TenantConfig, TextConfig,
+};
+use crate::messenger::Messenger;
+use crate::messenger::sms_over_http::{
+    Body, Provider, ProviderSettings, Request, RequestSettings, SettingsError, SmsOverHttp, Text,
+    client,
+};
+
+/// Makes a tenant's messenger; `None` if it has no provider.
+pub(super) fn messenger(
+    tenant: &TenantConfig,
+    runtime: &Handle,
+    report: &Report<'_>,
+) -> Result<Option<Arc<dyn Messenger>>, ConfigError> {
+    Ok(sms_over_http(tenant, runtime, report)?.map(|sms| Arc::new(sms) as _))
+}
+
+fn sms_over_http(
+    tenant: &TenantConfig,
+    runtime: &Handle,
+    report: &Report<'_>,
+) -> Result<Option<SmsOverHttp>, ConfigError> {
+    let Some(sms) = tenant.sms.as_ref().filter(|sms| !sms.providers.is_empty()) else {
+        return Ok(None);
+    };
+    let mut clients = Clients::default();
+    let mut providers = Vec::new();
+    for config in &sms.providers {
+        let request = Request::new(&request_settings(config))
+            .map_err(|error| problem(config, &error, report))?;
+        let client = clients.client(config, request.is_encrypted(), report)?;
+        let settings = ProviderSettings {
+            name: config.name.clone(),
+            accepted: config.accepted_status.clone(),
+            body_contains: config.body_contains.clone(),
+            timeout: config.timeout,
+            countries: config.countries.clone(),
+        };
+        providers.push(Provider::new(settings, request, client));
+    }
+    let (id, rules) = (tenant.id.clone(), sms.rules.clone());
+    Ok(Some(SmsOverHttp::new(id, rules, providers, runtime.clone())))
+}
+
+/// A tenant's HTTP clients: one for each CA that is trusted, and one for what goes in clear.
+#[derive(Default)]
+struct Clients(HashMap<(bool, Option<PathBuf>), Client>);
+
+impl Clients {
+    fn client(
+        &mut self,
+        config: &SmsProviderConfig,
+        encrypted: bool,
+        report: &Report<'_>,
+    ) -> Result<Client, ConfigError> {
+        let ca_file = config.ca_file.clone().filter(|_| encrypted);
+        let kind = (encrypted, ca_file);
+        if let Some(known) = self.0.get(&kind) {
+            return Ok(known.clone());
+        }
+        let tls = || outgoing_tls(&config.key, Proof::Name, kind.1.as_deref(), None, report);
+        let tls = encrypted.then(tls).transpose()?;
+        let made = client(tls.as_ref())
+            .map_err(|error| report.problem(&config.key, &error, "what an HTTP client needs"))?;
+        self.0.insert(kind, made.clone());
+        Ok(made)
+    }
+}
+
+fn request_settings(config: &SmsProviderConfig) -> RequestSettings {
+    let basic = config.basic.as_ref();
+    RequestSettings {
+        variables: config.variables.clone(),
+        method: match config.method {
+            MethodConfig::Get => Method::GET,
+            MethodConfig::Post => Method::POST,
+            MethodConfig::Put => Method::PUT,
+        },
+        url: config.url.clone(),
+        headers: config.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        basic: basic.map(|(username, password)| (text(username), text(password))),
+        body: match &config.body {
+            BodyConfig::None => Body::None,
+            BodyConfig::Json(json) => Body::Json(json.clone()),
+            BodyConfig::Form(fields) => Body::Form(fields.clone()),
+        },
+        allow_plain_http: config.allow_plain_http,
+    }
+}
+
+fn text(config: &TextConfig) -> Text {
+    match config {
+        TextConfig::Pattern(text) => Text::Pattern(text.clone()),
+        TextConfig::Whole(text) => Text::Whole(text.clone()),
+    }
+}
+
+fn problem(config: &SmsProviderConfig, error: &SettingsError, report: &Report<'_>) -> ConfigError {
+    match (&config.preset, &error.unfilled) {
+        // A preset's text is no secret, and its placeholders are what its user has to give.
+        (Some(preset), Some(variable)) => {
+            let key = format!("{}.variables.{variable}", config.key);
+            report.problem(&key, &"nothing", &format!("a value, which preset = {preset:?} needs"))
+        }
+        _ if error.key.is_empty() => report.problem(&config.key, &error.found, &error.accepted),
+        _ => {
+            let key = format!("{}.{}", config.key, error.key);
+            report.problem(&key, &error.found, &error.accepted)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! `access-key create`, `list` and `revoke`: a key is shown once, when it is made.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    Failure, KeyInTrail, Named, Office, Place, Target, in_trail, print, print_json, shown_time,
+};
+use crate::cli::{Ended, output};
+use crate::domain::access_key::{AccessKey, AccessKeyHash, AccessKeyText};
+use crate::domain::random::{Random as _, SystemRandom};
+use crate::store::registry::NewAccessKey;
+
+/// What `access-key` is given.
+#[derive(Subcommand)]
+pub(in crate::cli) enum AccessKeyCommand {
+    /// Make a key and print it, alone, on standard output. It is not shown again.
+    ///
+    /// Every node accepts it at once; others stay as they are, so that a backend can change from
+    /// one to the next. Its id, by which it is revoked, is said on standard error.
+    Create(Create),
+    /// List a tenant's keys, oldest first: id, name, when it was made. Never the key itself.
+    List(List),
+    /// Take a key away: from now on no node accepts it.
+    ///
+    /// Exit status 0 also if there was none.
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Create {
+    #[command(flatten)]
+    place: Place,
+    /// What to call it: who uses it.
+    #[arg(long, value_name = "NAME", value_parser = key_name)]
+    name: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct List {
+    #[command(flatten)]
+    place: Place,
+    /// Print an object a line: `id`, `name`, `created_at`.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Revoke {
+    #[command(flatten)]
+    place: Place,
+    /// The key's id, as `access-key list` shows it.
+    #[arg(long, value_name = "ID", value_parser = key_id)]
+    id: Uuid,
+}
+
+/// Runs the command.
+pub(in crate::cli) async fn run(command: AccessKeyCommand) -> Ended {
+    match command {
+        AccessKeyCommand::Create(Create { place, name }) => {
+            let Some((id, text)) = new_key() else {
+                return Err(anyhow::anyhow!("no random bits; nothing was done").into());
+            };
+            let key = KeyInTrail { id: id.to_string(), name: Some(name.clone()) };
+            let create =
+                async |office: &Office<'_>, _: &Target| create(office, id, name, &text).await;
+            in_trail("access-key create", place, Named::Everybody, Some(key), create).await
+        }
+        AccessKeyCommand::List(List { place, json }) => {
+            let list = async |office: &Office<'_>, _: &Target| list(office, json).await;
+            in_trail("access-key list", place, Named::Everybody, None, list).await
+        }
+        AccessKeyCommand::Revoke(Revoke { place, id }) => {
+            let key = KeyInTrail { id: id.to_string(), name: None };
+            let revoke = async |office: &Office<'_>, _: &Target| revoke(office, id).await;
+            in_trail("access-key revoke", place, Named::Everybody, Some(key), revoke).await
+        }
+    }
+}
+
+/// An id and a key that nobody has; `None` without random bits.
+fn new_key() -> Option<(Uuid, AccessKeyText)> {
+    let id = uuid::Builder::from_random_bytes(SystemRandom.nonce()?).into_uuid();
+    Some((id, AccessKeyText::from_random(SystemRandom.nonce()?, SystemRandom.nonce()?)))
+}
+
+async fn create(
+    office: &Office<'_>,
+    id: Uuid,
+    name: String,
+    text: &AccessKeyText,
+) -> Result<&'static str, Failure> {
+    let tenant = &office.tenant.id;
+    let hash = AccessKeyHash::of(text.expose()).expect("a new key is shaped as keys are");
+    let key = NewAccessKey { id, tenant: tenant.clone(), name, hash };
+    let made = office.store.access_keys.create_access_key(&key).await?;
+    if !output::print(text.expose()) {
+        // A key that works and that nobody has seen, or somebody else: better none.
+        let revoked = office.store.access_keys.revoke_access_key(tenant, id).await;
+        let and = match revoked {
+            Ok(_) => "so it was revoked again".to_owned(),
+            Err(_) => format!("nor revoked again: `access-key revoke --id {id}`"),
+        };
+        let said = format!("the key could not be shown, {and}");
+        return Err(Failure { reason: "key_not_shown", said });
+    }
+    output::tell(&output::plain(&format!(
+        "access key {id} ({}) of tenant {tenant}: shown this once; keep it as a password",
+        made.name
+    )));
+    Ok("created")
+}
+
+async fn list(office: &Office<'_>, json: bool) -> Result<&'static str, Failure> {
+    let keys = office.store.access_keys.access_keys(&office.tenant.id).await?;
+    if json {
+        for AccessKey { id, name, created_at, .. } in &keys {
+            let created_at = shown_time(created_at.as_secs());
+            print_json(&Object { id: id.to_string(), name, created_at });
+        }
+        return Ok("listed");
+    }
+    if !keys.is_empty() {
+        print(&columns("ID", "CREATED", "NAME"));
+    }
+    for AccessKey { id, name, created_at, .. } in &keys {
+        print(&columns(&id.to_string(), &shown_time(created_at.as_secs()), name));
+    }
+    match keys.len() {
+        0 => print("no access key"),
+        1 => print("1 access key"),
+        several => print(&format!("{several} access keys")),
+    };
+    Ok("listed")
+}
+
+async fn revoke(office: &Office<'_>, id: Uuid) -> Result<&'static str, Failure> {
+    let revoked = office.store.access_keys.revoke_access_key(&office.tenant.id, id).await?;
+    let (said, done) = if revoked {
+        ("the access key is revoked", "revoked")
+    } else {
+        ("the tenant has no such access key", "no_such_key")
+    };
+    print(&format!("{id}: {said}"));
+    Ok(done)
+}
+
+/// One key for programs.
+#[derive(Serialize)]
+struct Object<'a> {
+    id: String,
+    name: &'a str,
+    created_at: String,
+}
+
+fn columns(id: &str, created: &str, name: &str) -> String {
+    format!("{id:<36}  {created:<20}  {name}")
+}
+
+fn key_name(text: &str) -> Result<String, String> {
+    let is_name = AccessKey::is_name(text);
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a name of 1 to 64 characters, without control characters".to_owned())
+}
+
+fn key_id(text: &str) -> Result<Uuid, String> {
+    // The library takes other forms too.
+    let hyphenated = (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten();
+    hyphenated.ok_or_else(|| "an id as `access-key list` shows it".to_owned())
+}

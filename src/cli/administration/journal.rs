@@ -1,0 +1,87 @@
+//! A command's part of the audit trail: what it is about, how far it is, why it failed.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use super::{Failure, Target};
+use crate::app;
+use crate::cli::Ended;
+use crate::cli::output::{self, plain};
+use crate::config::{Config, TenantConfig};
+use crate::telemetry::audit::{Act, ActOutcome};
+use crate::telemetry::trail::Trail;
+
+/// The access key that a command is about. Its text is not in it.
+pub(super) struct KeyInTrail {
+    /// Its id.
+    pub id: String,
+    /// Its name, where the command says it.
+    pub name: Option<String>,
+}
+
+/// One command's part of the audit trail.
+pub(super) struct Journal {
+    trail: Trail,
+    request_id: String,
+    operation: &'static str,
+    tenant: String,
+    key: Option<KeyInTrail>,
+}
+
+impl Journal {
+    /// Opens the trail for a command, which is about `key` if it is about an access key.
+    ///
+    /// # Errors
+    /// If it cannot be opened: then nothing may be done.
+    pub(super) fn open(
+        operation: &'static str,
+        config: &Config,
+        tenant: &TenantConfig,
+        key: Option<KeyInTrail>,
+    ) -> anyhow::Result<Self> {
+        let file = config.audit.file.as_deref();
+        let trail = Trail::open(file, app::log_format(config)).with_context(|| {
+            let file = file.map(|file| file.display().to_string()).unwrap_or_default();
+            format!("nothing was done: audit.file {file} cannot be opened")
+        })?;
+        let request_id = uuid::Uuid::new_v4().simple().to_string();
+        Ok(Self { trail, request_id, operation, tenant: tenant.id.to_string(), key })
+    }
+
+    /// Writes how far the command is.
+    ///
+    /// # Errors
+    /// If it cannot be written whole.
+    pub(super) fn write(
+        &mut self,
+        target: &Target,
+        outcome: ActOutcome,
+        reason: &str,
+    ) -> anyhow::Result<()> {
+        let number = match target {
+            Target::Number { number, .. } => Some(number),
+            Target::Everybody | Target::UserId(_) | Target::User(_) => None,
+        };
+        let act = Act {
+            request_id: &self.request_id,
+            operation: self.operation,
+            outcome,
+            reason,
+            tenant: &self.tenant,
+            number,
+            user_id: Some(target.user_id()).filter(|id| !id.is_empty()),
+            username: target.username(),
+            access_key_id: self.key.as_ref().map(|key| key.id.as_str()),
+            access_key_name: self.key.as_ref().and_then(|key| key.name.as_deref()),
+        };
+        self.trail.write(&act).context("the audit trail cannot be written")
+    }
+
+    /// Tells the audit trail and the administrator.
+    pub(super) fn failed(&mut self, target: &Target, failure: &Failure) -> Ended {
+        output::tell(&format!("dialpass: {}", plain(&failure.said)));
+        self.write(target, ActOutcome::Failed, failure.reason)?;
+        Ok(ExitCode::FAILURE)
+    }
+}

@@ -1,0 +1,270 @@
+//! `[tenants.sms]`, checked: what can be, without filling in a provider's texts.
+
+mod body;
+mod presets;
+pub(super) mod raw;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+pub use self::body::BodyConfig;
+use self::raw::{RawMethod, RawPreset, RawProvider, RawSms, RawText};
+use super::check::Problems;
+use super::secrets;
+use crate::domain::country::{Country, CountryRules};
+
+/// What placeholders of every provider are called, so that no variable can be.
+const RESERVED: [&str; 3] = ["phone", "phone_digits", "message"];
+
+/// How a tenant's texts are sent.
+#[derive(Debug)]
+pub struct SmsConfig {
+    /// Which countries' numbers are sent to.
+    pub rules: CountryRules,
+    /// The providers, in the order they are asked.
+    pub providers: Vec<SmsProviderConfig>,
+}
+
+/// A provider of SMS. `Debug` shows its name only: any of its texts may be a secret.
+pub struct SmsProviderConfig {
+    /// Where in the file this stands, for errors: `tenants[0].sms.providers[0]`.
+    pub key: String,
+    /// Its name, for logs and metrics.
+    pub name: String,
+    /// The preset that its request is of.
+    pub preset: Option<String>,
+    /// What placeholders stand for, beside those of every provider.
+    pub variables: BTreeMap<String, SecretString>,
+    /// The request's method.
+    pub method: MethodConfig,
+    /// Its URL, with placeholders.
+    pub url: SecretString,
+    /// Its header fields.
+    pub headers: Vec<(String, TextConfig)>,
+    /// Name and password (RFC 7617).
+    pub basic: Option<(TextConfig, TextConfig)>,
+    /// Its body.
+    pub body: BodyConfig,
+    /// The statuses that say the text was taken.
+    pub accepted_status: Vec<u16>,
+    /// What the answer has to hold besides.
+    pub body_contains: Option<String>,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// The countries it is for; `None`: all.
+    pub countries: Option<BTreeSet<Country>>,
+    /// The CA of its certificate; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Whether texts may go in clear beyond this machine.
+    pub allow_plain_http: bool,
+}
+
+impl fmt::Debug for SmsProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmsProviderConfig").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A request's method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MethodConfig {
+    /// GET.
+    Get,
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+}
+
+/// A text of a provider's.
+pub enum TextConfig {
+    /// With placeholders.
+    Pattern(SecretString),
+    /// As it is: from a file.
+    Whole(SecretString),
+}
+
+/// Checks `[tenants.sms]`, which stands at `key`.
+pub(super) fn check(key: &str, raw: RawSms, problems: &mut Problems) -> SmsConfig {
+    let allowed = countries(key, "allowed_countries", raw.allowed_countries, problems);
+    let denied = countries(key, "denied_countries", raw.denied_countries, problems);
+    let rules = CountryRules { allowed, denied: denied.unwrap_or_default() };
+    let (mut providers, mut names) = (Vec::new(), BTreeSet::new());
+    for (index, one) in raw.providers.into_iter().enumerate() {
+        let key = format!("{key}.providers[{index}]");
+        let shaped = (1..=64).contains(&one.name.len())
+            && one.name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if !shaped || !names.insert(one.name.clone()) {
+            let found = format!("{:?}{}", one.name, if shaped { " a second time" } else { "" });
+            let accepted = "a name of its own for each provider: 1 to 64 of a-z A-Z 0-9 . _ -";
+            problems.add(&format!("{key}.name"), found, accepted);
+        }
+        providers.extend(provider(key, one, problems));
+    }
+    SmsConfig { rules, providers }
+}
+
+fn countries(
+    key: &str,
+    name: &str,
+    codes: Option<Vec<String>>,
+    problems: &mut Problems,
+) -> Option<BTreeSet<Country>> {
+    let codes = codes?;
+    let accepted = "ISO 3166-1 country codes in capitals, such as \"SE\"";
+    if codes.is_empty() {
+        problems.add(&format!("{key}.{name}"), "an empty list", accepted);
+    }
+    let mut countries = BTreeSet::new();
+    for (index, code) in codes.iter().enumerate() {
+        match Country::parse(code) {
+            Some(country) => {
+                countries.insert(country);
+            }
+            None => problems.add(&format!("{key}.{name}[{index}]"), format!("{code:?}"), accepted),
+        }
+    }
+    Some(countries)
+}
+
+fn provider(key: String, raw: RawProvider, problems: &mut Problems) -> Option<SmsProviderConfig> {
+    let variables = variables(&key, raw.variables, problems);
+    let own = RawPreset {
+        method: raw.method,
+        url: raw.url,
+        headers: raw.headers,
+        basic: raw.basic,
+        json: raw.json,
+        form: raw.form,
+        accepted: raw.accepted,
+    };
+    let request = match &raw.preset {
+        Some(name) => preset(&key, name, &own, problems)?,
+        None => own,
+    };
+    let accepted = request.accepted.as_ref();
+    let accepted_status = statuses(&key, accepted.and_then(|all| all.status.clone()), problems);
+    let body_contains = accepted.and_then(|all| all.body_contains.clone());
+    if body_contains.as_ref().is_some_and(|text| text.trim().is_empty()) {
+        let key = format!("{key}.accepted.body_contains");
+        problems.add(&key, "nothing", "a text that answers of success hold");
+    }
+    let method = request.method.unwrap_or_default();
+    let body = body::checked(&key, request.json, request.form, method, problems);
+    let mut headers = Vec::new();
+    for (name, value) in request.headers.unwrap_or_default() {
+        headers.extend(
+            text(&format!("{key}.headers.{name}"), value, problems).map(|value| (name, value)),
+        );
+    }
+    let basic = request.basic.and_then(|basic| {
+        let username = text(&format!("{key}.basic.username"), basic.username, problems);
+        let password = text(&format!("{key}.basic.password"), basic.password, problems);
+        username.zip(password)
+    });
+    if request.url.is_none() {
+        let accepted = "the URL that texts are sent by, or a preset";
+        problems.add(&format!("{key}.url"), "nothing", accepted);
+    }
+    let secs = Duration::from_secs;
+    let least = Duration::from_millis(100);
+    Some(SmsProviderConfig {
+        name: raw.name,
+        preset: raw.preset,
+        variables,
+        method: match method {
+            RawMethod::Get => MethodConfig::Get,
+            RawMethod::Post => MethodConfig::Post,
+            RawMethod::Put => MethodConfig::Put,
+        },
+        url: request.url?.0,
+        headers,
+        basic,
+        body: body?,
+        accepted_status,
+        body_contains,
+        timeout: problems.span(&format!("{key}.timeout"), raw.timeout, secs(2), least, secs(30)),
+        countries: countries(&key, "countries", raw.countries, problems),
+        ca_file: raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path)),
+        allow_plain_http: raw.allow_plain_http.unwrap_or(false),
+        key,
+    })
+}
+
+/// The request that a preset brings, to which nothing of one's own can be added.
+fn preset(key: &str, name: &str, own: &RawPreset, problems: &mut Problems) -> Option<RawPreset> {
+    let given = [
+        ("method", own.method.is_some()),
+        ("url", own.url.is_some()),
+        ("headers", own.headers.is_some()),
+        ("basic", own.basic.is_some()),
+        ("json", own.json.is_some()),
+        ("form", own.form.is_some()),
+        ("accepted", own.accepted.is_some()),
+    ];
+    for (own, _) in given.iter().filter(|(_, given)| *given) {
+        let found = format!("a key that preset = {name:?} brings");
+        problems.add(&format!("{key}.{own}"), found, "preset, or the keys of a request");
+    }
+    let preset = presets::preset(name);
+    if preset.is_none() {
+        problems.add(&format!("{key}.preset"), format!("{name:?}"), presets::names());
+    }
+    preset
+}
+
+fn variables(
+    key: &str,
+    raw: BTreeMap<String, RawText>,
+    problems: &mut Problems,
+) -> BTreeMap<String, SecretString> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in raw {
+        let key = format!("{key}.variables.{name}");
+        let shaped = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if !shaped || RESERVED.contains(&name.as_str()) {
+            let accepted = "a name of a-z 0-9 _ that is none of phone, phone_digits, message";
+            problems.add(&key, "a name that cannot be a variable's", accepted);
+        }
+        let Some(TextConfig::Pattern(value) | TextConfig::Whole(value)) =
+            text(&key, value, problems)
+        else {
+            continue;
+        };
+        if value.expose_secret().is_empty() {
+            problems.add(&key, "an empty text", "a text of at least one character");
+        }
+        variables.insert(name, value);
+    }
+    variables
+}
+
+fn text(key: &str, raw: RawText, problems: &mut Problems) -> Option<TextConfig> {
+    match raw {
+        RawText::Here(text) => Some(TextConfig::Pattern(text)),
+        RawText::File(path) => {
+            let text = secrets::from_file(key, &path, problems)?;
+            if text.expose_secret().is_empty() {
+                problems.add(key, "an empty file", "a text of at least one character");
+            }
+            Some(TextConfig::Whole(text))
+        }
+    }
+}
+
+fn statuses(key: &str, given: Option<Vec<u16>>, problems: &mut Problems) -> Vec<u16> {
+    let Some(given) = given else { return (200..=299).collect() };
+    if given.is_empty() || given.iter().any(|status| !(200..=299).contains(status)) {
+        let accepted = "statuses of success, 200 to 299; leave it out to accept them all";
+        problems.add(&format!("{key}.accepted.status"), format!("{given:?}"), accepted);
+    }
+    given
+}
+
+#[cfg(test)]
+mod tests;

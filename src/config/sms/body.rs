@@ -1,0 +1,69 @@
+//! What a provider is sent: JSON or a form.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::raw::{RawField, RawMethod};
+use crate::config::check::Problems;
+
+/// What is sent in a request.
+pub enum BodyConfig {
+    /// Nothing.
+    None,
+    /// JSON, its texts with placeholders.
+    Json(Value),
+    /// A form, its values with placeholders.
+    Form(Vec<(String, String)>),
+}
+
+/// Checks the body of a request.
+pub(super) fn checked(
+    key: &str,
+    json: Option<toml::Value>,
+    form: Option<BTreeMap<String, RawField>>,
+    method: RawMethod,
+    problems: &mut Problems,
+) -> Option<BodyConfig> {
+    if matches!(method, RawMethod::Get) && (json.is_some() || form.is_some()) {
+        let accepted =
+            "\"POST\" or \"PUT\" with json or form; placeholders in the url with \"GET\"";
+        problems.add(&format!("{key}.method"), "\"GET\" with a body", accepted);
+    }
+    match (json, form) {
+        (None, None) => Some(BodyConfig::None),
+        (Some(json), None) => to_json(&format!("{key}.json"), json, problems).map(BodyConfig::Json),
+        (None, Some(form)) => {
+            Some(BodyConfig::Form(form.into_iter().map(|(name, value)| (name, value.0)).collect()))
+        }
+        (Some(_), Some(_)) => {
+            problems.add(&format!("{key}.json"), "both json and form", "one of them");
+            None
+        }
+    }
+}
+
+/// A value of TOML as one of JSON.
+fn to_json(key: &str, value: toml::Value, problems: &mut Problems) -> Option<Value> {
+    match value {
+        toml::Value::String(text) => Some(Value::String(text)),
+        toml::Value::Integer(number) => Some(number.into()),
+        toml::Value::Boolean(truth) => Some(truth.into()),
+        toml::Value::Array(all) => {
+            let all = all.into_iter().enumerate();
+            all.map(|(index, one)| to_json(&format!("{key}[{index}]"), one, problems)).collect()
+        }
+        toml::Value::Table(table) => {
+            let fields = table.into_iter().map(|(name, value)| {
+                let value = to_json(&format!("{key}.{name}"), value, problems)?;
+                Some((name, value))
+            });
+            fields.collect::<Option<serde_json::Map<_, _>>>().map(Value::Object)
+        }
+        toml::Value::Float(number) if number.is_finite() => Some(number.into()),
+        toml::Value::Float(_) | toml::Value::Datetime(_) => {
+            problems.add(key, "a value that JSON has no form for", "a text, a number or a truth");
+            None
+        }
+    }
+}

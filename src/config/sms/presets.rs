@@ -1,0 +1,42 @@
+//! Ready-made requests for providers of SMS: templates of the same form as a provider of one's own.
+
+use super::raw::RawPreset;
+
+/// Their names and texts.
+const PRESETS: [(&str, &str); 11] = [
+    ("46elks", include_str!("presets/46elks.toml")),
+    ("bird", include_str!("presets/bird.toml")),
+    ("clicksend", include_str!("presets/clicksend.toml")),
+    ("infobip", include_str!("presets/infobip.toml")),
+    ("kannel", include_str!("presets/kannel.toml")),
+    ("messagebird", include_str!("presets/messagebird.toml")),
+    ("plivo", include_str!("presets/plivo.toml")),
+    ("sinch", include_str!("presets/sinch.toml")),
+    ("telnyx", include_str!("presets/telnyx.toml")),
+    ("twilio", include_str!("presets/twilio.toml")),
+    ("vonage", include_str!("presets/vonage.toml")),
+];
+
+/// The preset of a name.
+pub(super) fn preset(name: &str) -> Option<RawPreset> {
+    let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
+    Some(toml::from_str(text).expect("a test reads each preset"))
+}
+
+/// All names, for who named another.
+pub(super) fn names() -> String {
+    PRESETS.map(|(name, _)| format!("{name:?}")).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_preset_can_be_read_and_names_the_page_it_follows() {
+        for (name, text) in PRESETS {
+            assert!(preset(name).is_some_and(|preset| preset.url.is_some()), "{name}");
+            assert!(text.starts_with("# ") && text.contains("# Follows http"), "{name}");
+        }
+    }
+}

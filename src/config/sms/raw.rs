@@ -1,0 +1,114 @@
+//! `[tenants.sms]` as written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+
+use crate::config::values::{SecretText, Span};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawSms {
+    pub denied_countries: Option<Vec<String>>,
+    pub allowed_countries: Option<Vec<String>>,
+    #[serde(default)]
+    pub providers: Vec<RawProvider>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawProvider {
+    pub name: String,
+    pub preset: Option<String>,
+    #[serde(default)]
+    pub variables: BTreeMap<String, RawText>,
+    pub method: Option<RawMethod>,
+    pub url: Option<SecretText>,
+    pub headers: Option<BTreeMap<String, RawText>>,
+    pub basic: Option<RawBasic>,
+    pub json: Option<toml::Value>,
+    pub form: Option<BTreeMap<String, RawField>>,
+    pub accepted: Option<RawAccepted>,
+    pub timeout: Option<Span>,
+    pub countries: Option<Vec<String>>,
+    pub ca_file: Option<PathBuf>,
+    pub allow_plain_http: Option<bool>,
+}
+
+/// The keys of a provider that a preset brings.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawPreset {
+    pub method: Option<RawMethod>,
+    pub url: Option<SecretText>,
+    pub headers: Option<BTreeMap<String, RawText>>,
+    pub basic: Option<RawBasic>,
+    pub json: Option<toml::Value>,
+    pub form: Option<BTreeMap<String, RawField>>,
+    pub accepted: Option<RawAccepted>,
+}
+
+#[derive(Deserialize, Clone, Copy, Default)]
+#[serde(rename_all = "UPPERCASE")]
+pub(in crate::config) enum RawMethod {
+    Get,
+    #[default]
+    Post,
+    Put,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawBasic {
+    pub username: RawText,
+    pub password: RawText,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct RawAccepted {
+    pub status: Option<Vec<u16>>,
+    pub body_contains: Option<String>,
+}
+
+/// A text in place, or in a file. No error shows it.
+pub(in crate::config) enum RawText {
+    Here(SecretString),
+    File(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for RawText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let file = match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => return Ok(Self::Here(SecretString::from(text))),
+            toml::Value::Table(mut table) if table.len() == 1 => table.remove("file"),
+            _ => None,
+        };
+        match file {
+            Some(toml::Value::String(path)) => Ok(Self::File(PathBuf::from(path))),
+            _ => Err(de::Error::custom(
+                "invalid type: a value that is neither, expected a text or { file = \"PATH\" }",
+            )),
+        }
+    }
+}
+
+/// The value of a form's field. No error shows it.
+pub(in crate::config) struct RawField(pub String);
+
+impl<'de> Deserialize<'de> for RawField {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => Ok(Self(text)),
+            toml::Value::Integer(number) => Ok(Self(number.to_string())),
+            toml::Value::Boolean(truth) => Ok(Self(truth.to_string())),
+            _ => Err(de::Error::custom(
+                "invalid type: a value that is none of these, expected a text, a whole number, \
+                 true or false",
+            )),
+        }
+    }
+}

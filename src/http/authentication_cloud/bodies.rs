@@ -1,0 +1,101 @@
+//! Bodies as they are sent: reading one, naming what is wrong with it, and the fields that several
+//! share.
+
+use actix_web::web;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout_at;
+
+use super::failure::{Failure, Seen};
+use super::visit::Visit;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::http::body;
+use crate::store::registry::Whom;
+
+/// Reads a JSON object.
+pub(super) async fn json<T: DeserializeOwned>(
+    visit: &Visit,
+    payload: &mut web::Payload,
+) -> Result<T, Failure> {
+    let body = whole(visit, payload, "application/json").await?;
+    // An array of the fields' values would pass for them.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Failure::bad_request("the body is not a JSON object"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(&body);
+    let read = serde_path_to_error::deserialize(&mut json);
+    let read = read.map_err(|error| Failure::bad_request(explain(&error)))?;
+    json.end().map_err(|_| Failure::bad_request("the body is not a JSON object"))?;
+    Ok(read)
+}
+
+/// What is wrong with a body, without what it holds.
+fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    use serde_json::error::Category;
+    if error.inner().classify() != Category::Data {
+        return "the body is not a JSON object".to_owned();
+    }
+    let message = error.inner().to_string();
+    let named = |what: &str| message.strip_prefix(what).and_then(|rest| rest.split('`').next());
+    if let Some(field) = named("missing field `") {
+        format!("the field {field} is missing")
+    } else if let Some(field) = named("duplicate field `") {
+        format!("the field {field} is there twice")
+    } else {
+        format!("the field {} has the wrong type or value", error.path())
+    }
+}
+
+/// Reads the one value of a field in a form.
+pub(super) async fn form_field(
+    visit: &Visit,
+    payload: &mut web::Payload,
+    field: &str,
+) -> Result<String, Failure> {
+    let body = whole(visit, payload, "application/x-www-form-urlencoded").await?;
+    let values: Vec<_> =
+        url::form_urlencoded::parse(&body).filter(|(name, _)| name == field).collect();
+    match &values[..] {
+        [(_, value)] => Ok(value.to_string()),
+        [] => Err(Failure::bad_request(format!("the field {field} is missing"))),
+        _ => Err(Failure::bad_request(format!("the field {field} is there twice"))),
+    }
+}
+
+async fn whole(
+    visit: &Visit,
+    payload: &mut web::Payload,
+    media_type: &str,
+) -> Result<zeroize::Zeroizing<Vec<u8>>, Failure> {
+    let read = body::read(visit.request(), payload, media_type);
+    match timeout_at(visit.deadline(), read).await {
+        Ok(read) => Ok(read?),
+        Err(_) => Err(Failure::plain(Seen::BodyTooSlow)),
+    }
+}
+
+/// The user that a body names by one of two fields, if it names one.
+pub(super) fn whom(
+    username: Option<String>,
+    user_id: Option<String>,
+) -> Result<Option<Whom>, Failure> {
+    match (username, user_id) {
+        (Some(_), Some(_)) => {
+            Err(Failure::bad_request("either username or userId is given, not both"))
+        }
+        (Some(name), None) => {
+            let name = RegisteredName::parse(&name).ok_or_else(|| {
+                Failure::bad_request(format!(
+                    "the username is not 1 to {} of a-z A-Z 0-9 _ - . @",
+                    RegisteredName::MAX
+                ))
+            })?;
+            Ok(Some(Whom::Name(name)))
+        }
+        (None, Some(id)) => {
+            let id = RegisteredId::parse(&id)
+                .ok_or_else(|| Failure::bad_request("the userId is not a UUID"))?;
+            Ok(Some(Whom::Id(id)))
+        }
+        (None, None) => Ok(None),
+    }
+}

@@ -1,0 +1,154 @@
+//! `POST /api/v1/users/enroll`: a phone or a set of recovery codes is registered.
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::AuthenticationCloud;
+use super::bodies;
+use super::failure::{Failure, Seen};
+use super::resources::{
+    AnyRefusal, EnrolledBody, EnrollmentBody, ErrorSchema, TokenRefusal, UserBody, one_of,
+};
+use super::visit::{Granted, Visit};
+use crate::domain::stored_number::NumberingPlan;
+use crate::domain::transaction::Undertaking;
+use crate::service::authentication_cloud::Cloud;
+use crate::service::authentication_cloud::enrollment::PhoneEnrollment;
+use crate::service::authentication_cloud::intent::Permission;
+use crate::service::authentication_cloud::texting::Begun;
+use crate::store::registry::Whom;
+
+/// What is to be registered, and for whom.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = EnrollRequest)]
+pub(super) struct EnrollBody {
+    /// The name of a user, who is made where there is none; not together with `userId`.
+    #[schema(min_length = 1, max_length = 300, pattern = "^[A-Za-z0-9_.@-]{1,300}$")]
+    username: Option<String>,
+    /// The id of a user who is there; not together with `username`.
+    #[schema(format = Uuid)]
+    user_id: Option<String>,
+    /// How the user will confirm; `app` if nothing is said.
+    #[schema(schema_with = channels)]
+    channel: Option<String>,
+    /// For `sms`: the phone's number, E.164 with its plus.
+    #[schema(pattern = "^\\+[0-9]{7,15}$")]
+    phone: Option<String>,
+    /// For `sms`: the text, in the GSM 7-bit alphabet, with `{{CODE}}` where the code goes.
+    message: Option<String>,
+}
+
+fn channels() -> utoipa::openapi::schema::Object {
+    one_of(&["sms", "recovery", "app", "push", "fido2"])
+}
+
+/// Registers a phone or a set of recovery codes.
+#[utoipa::path(
+    post,
+    path = "/api/v1/users/enroll",
+    tag = "authentication cloud",
+    request_body = EnrollBody,
+    security(("accessKey" = []), ("intentToken" = [])),
+    responses(
+        (status = 201, description = "The enrollment is begun.", body = EnrolledBody),
+        (status = 404, description = "There is no such user.", body = ErrorSchema),
+        (status = 409, description = "The user has as many phones as fit.", body = ErrorSchema),
+        (status = 502, description = "No provider took the text.", body = ErrorSchema),
+        AnyRefusal, TokenRefusal
+    )
+)]
+pub(super) async fn enroll(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let (tenant, permission) = visit.admit(cloud).await?;
+    let body: EnrollBody = bodies::json(visit, payload).await?;
+    let named = bodies::whom(body.username, body.user_id)?;
+    let channel = body.channel.as_deref().unwrap_or("app");
+    let message = allowed_message(&permission, body.message)?;
+    if !permission.allows(Undertaking::Enroll, channel) {
+        return Err(Failure::plain(Seen::Forbidden));
+    }
+    let user = permission.user(named)?;
+    match channel {
+        "sms" => enroll_phone(visit, &tenant, permission, user, body.phone, message).await,
+        "recovery" => enroll_recovery(visit, &tenant, permission, user).await,
+        _ => Err(unavailable(channel)),
+    }
+}
+
+/// The message to send: from the body, or from the intent, whose holder may not choose one.
+pub(super) fn allowed_message(
+    permission: &Permission,
+    message: Option<String>,
+) -> Result<Option<String>, Failure> {
+    match permission {
+        Permission::AccessKey => Ok(message),
+        Permission::Intent(_) if message.is_some() => Err(Failure::bad_request(
+            "with an intent token the message is given to /intent, not here",
+        )),
+        Permission::Intent(intent) => Ok(intent.message.clone()),
+    }
+}
+
+/// The refusal of a channel that is known and not served, or not known.
+pub(super) fn unavailable(channel: &str) -> Failure {
+    Failure::bad_request(match channel {
+        "app" | "push" | "fido2" | "qr-code" | "recovery" => {
+            format!("the channel {channel} is not available here")
+        }
+        _ => "the channel is unknown".to_owned(),
+    })
+}
+
+async fn enroll_phone(
+    visit: &mut Visit,
+    tenant: &Cloud,
+    permission: Permission,
+    user: Option<Whom>,
+    phone: Option<String>,
+    message: Option<String>,
+) -> Result<Granted, Failure> {
+    let phone = phone.ok_or_else(|| Failure::bad_request("the field phone is missing"))?;
+    let number = NumberingPlan::read_e164(&phone).ok_or_else(|| {
+        Failure::bad_request("the phone is not a number in E.164 with its plus, as +41791234567")
+    })?;
+    visit.about_phone(&number);
+    let request = PhoneEnrollment { permission, user, number, message: message.as_deref() };
+    let begun = visit.in_time(tenant.enroll_phone(request, visit.deadline())).await?;
+    Ok(answer(visit, tenant, &begun, None))
+}
+
+async fn enroll_recovery(
+    visit: &mut Visit,
+    tenant: &Cloud,
+    permission: Permission,
+    user: Option<Whom>,
+) -> Result<Granted, Failure> {
+    let made = visit.in_time(tenant.enroll_recovery(permission, user)).await?;
+    let codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
+    Ok(answer(visit, tenant, &made.begun, Some(codes)))
+}
+
+fn answer(
+    visit: &mut Visit,
+    tenant: &Cloud,
+    begun: &Begun,
+    recovery_codes: Option<Vec<String>>,
+) -> Granted {
+    let Begun { user, transaction, now } = begun;
+    visit.about_user(user.id, user.name.as_ref());
+    let body = EnrolledBody {
+        user: UserBody::from(user),
+        recovery_codes,
+        enrollment: EnrollmentBody {
+            transaction_id: transaction.id.to_string(),
+            status_token: tenant.tokens.status(&tenant.tenant, transaction, *now),
+        },
+    };
+    Granted::json(StatusCode::CREATED, "enrollment_begun", &body)
+}

@@ -1,0 +1,171 @@
+//! What a client sees of a refusal: one file, one match.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+
+use crate::http::body::BodyProblem;
+use crate::service::authentication_cloud::Refusal;
+
+/// What is said where a user or a transaction is not there, whichever it is.
+const NOTHING_THERE: &str = "there is no such user or transaction";
+
+/// A refusal as it goes over the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// 400, with what is wrong.
+    BadRequest(String),
+    /// 401: no `Authorization`.
+    Unauthorized,
+    /// 403: a token that is not valid, or not for this.
+    Forbidden,
+    /// 404, with what is not there.
+    NotFound(&'static str),
+    /// 404: no such path.
+    NoSuchPath,
+    /// 405, with the methods that there are.
+    MethodNotAllowed(String),
+    /// 408: the body did not come within the deadline.
+    BodyTooSlow,
+    /// 409, with what there is too much of.
+    Conflict(&'static str),
+    /// 412: the transaction has ended.
+    PreconditionFailed,
+    /// 413: the body is too large.
+    TooLarge,
+    /// 415: the body is not of the endpoint's media type.
+    UnsupportedMediaType,
+    /// 429 with `Retry-After`.
+    RateLimited(Duration),
+    /// 502: no provider took the text.
+    BadGateway,
+    /// 503 with `Retry-After`.
+    Unavailable,
+}
+
+impl Seen {
+    /// The status code.
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound(_) | Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::BadGateway => StatusCode::BAD_GATEWAY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What is said beside the status.
+    pub(super) fn message(&self) -> Option<&str> {
+        match self {
+            Self::BadRequest(message) => Some(message),
+            Self::NotFound(message) | Self::Conflict(message) => Some(message),
+            Self::PreconditionFailed => Some("the transaction has ended"),
+            Self::BadGateway => Some("the text message could not be sent"),
+            Self::Unauthorized
+            | Self::Forbidden
+            | Self::NoSuchPath
+            | Self::MethodNotAllowed(_)
+            | Self::BodyTooSlow
+            | Self::TooLarge
+            | Self::UnsupportedMediaType
+            | Self::RateLimited(_)
+            | Self::Unavailable => None,
+        }
+    }
+}
+
+impl From<Refusal> for Seen {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Message(error) => Self::BadRequest(error.to_string()),
+            Refusal::NoMessenger => {
+                Self::BadRequest("the channel sms is not available: no provider is set up".into())
+            }
+            Refusal::CountryRefused => {
+                Self::BadRequest("no text messages are sent to this country".into())
+            }
+            Refusal::NoPhone => Self::BadRequest("the user has no verified phone".into()),
+            Refusal::CodeMalformed | Refusal::CodeWrong | Refusal::RecoveryCodeWrong => {
+                Self::BadRequest("the code is wrong".into())
+            }
+            Refusal::IntentRefused => Self::Forbidden,
+            Refusal::UserUnknown | Refusal::TransactionUnknown => Self::NotFound(NOTHING_THERE),
+            Refusal::TooManyPhones => Self::Conflict("the user has as many phones as fit"),
+            Refusal::Ended => Self::PreconditionFailed,
+            Refusal::TextsPerUser(wait)
+            | Refusal::TextsPerPhone(wait)
+            | Refusal::WrongCodes(wait)
+            | Refusal::WrongRecoveryCodes(wait) => Self::RateLimited(wait),
+            Refusal::NotSent => Self::BadGateway,
+            Refusal::Changing
+            | Refusal::NoRandomness
+            | Refusal::StoreUnavailable
+            | Refusal::StoreOutcomeUnknown
+            | Refusal::DeadlinePassed => Self::Unavailable,
+        }
+    }
+}
+
+/// A refusal with its true reason.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub seen: Seen,
+    pub reason: &'static str,
+}
+
+impl Failure {
+    /// A refusal that is what it looks like.
+    pub(super) const fn plain(seen: Seen) -> Self {
+        let reason = match seen {
+            Seen::BadRequest(_) => "body_malformed",
+            Seen::Unauthorized => "no_credential",
+            Seen::Forbidden => "token_refused",
+            Seen::NotFound(_) | Seen::NoSuchPath => "not_found",
+            Seen::MethodNotAllowed(_) => "method_not_allowed",
+            Seen::BodyTooSlow => "body_too_slow",
+            Seen::Conflict(_) => "conflict",
+            Seen::PreconditionFailed => "transaction_ended",
+            Seen::TooLarge => "body_too_large",
+            Seen::UnsupportedMediaType => "media_type",
+            Seen::RateLimited(_) => "flood",
+            Seen::BadGateway => "text_not_sent",
+            Seen::Unavailable => "unavailable",
+        };
+        Self { seen, reason }
+    }
+
+    /// 400, with what is wrong.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::plain(Seen::BadRequest(message.into()))
+    }
+
+    /// 404 for what the path or the query names.
+    pub(super) const fn nothing_there() -> Self {
+        Self::plain(Seen::NotFound(NOTHING_THERE))
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self { seen: refusal.into(), reason: refusal.as_str() }
+    }
+}
+
+impl From<BodyProblem> for Failure {
+    fn from(problem: BodyProblem) -> Self {
+        Self::plain(match problem {
+            BodyProblem::MediaType => Seen::UnsupportedMediaType,
+            BodyProblem::TooLarge => Seen::TooLarge,
+            BodyProblem::EndedEarly => Seen::BadRequest("the body ended early".to_owned()),
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! `POST /api/v1/intent`: a backend allows its frontend one enrollment or approval.
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::AuthenticationCloud;
+use super::bodies;
+use super::failure::Failure;
+use super::resources::{AnyRefusal, ErrorSchema, IntentBody, TokenRefusal, one_of};
+use super::visit::{Granted, Visit};
+use crate::domain::transaction::Undertaking;
+use crate::service::authentication_cloud::intent::IntentWish;
+use crate::store::registry::Whom;
+
+/// The channels that there are.
+const CHANNELS: [&str; 6] = ["sms", "recovery", "app", "push", "fido2", "qr-code"];
+
+/// What is to be allowed, and for whom.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = IntentRequest)]
+pub(super) struct IntentQuestion {
+    /// The user's name; this or `userId`.
+    #[schema(min_length = 1, max_length = 300, pattern = "^[A-Za-z0-9_.@-]{1,300}$")]
+    username: Option<String>,
+    /// The user's id; this or `username`.
+    #[schema(format = Uuid)]
+    user_id: Option<String>,
+    /// What is allowed.
+    #[schema(schema_with = operations)]
+    operation: String,
+    /// The channels that the token is good for; all if there is none.
+    #[schema(schema_with = channels)]
+    channels: Option<Vec<String>>,
+    /// The text that is sent, which the token's holder may not choose.
+    message: Option<String>,
+}
+
+fn operations() -> utoipa::openapi::schema::Object {
+    one_of(&["enroll", "approve"])
+}
+
+fn channels() -> utoipa::openapi::schema::Array {
+    utoipa::openapi::ArrayBuilder::new().items(one_of(&CHANNELS)).build()
+}
+
+/// Makes a token that allows one enrollment or approval, within ten minutes.
+#[utoipa::path(
+    post,
+    path = "/api/v1/intent",
+    tag = "authentication cloud",
+    request_body = IntentQuestion,
+    security(("accessKey" = [])),
+    responses(
+        (status = 200, description = "The token.", body = IntentBody),
+        (status = 404, description = "There is no such user.", body = ErrorSchema),
+        AnyRefusal, TokenRefusal
+    )
+)]
+pub(super) async fn intent(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let tenant = visit.admit_backend(cloud).await?;
+    let body: IntentQuestion = bodies::json(visit, payload).await?;
+    let (user, name) = match bodies::whom(body.username, body.user_id)? {
+        Some(Whom::Id(id)) => (Some(id), None),
+        Some(Whom::Name(name)) => (None, Some(name)),
+        None => return Err(Failure::bad_request("the field username or userId is missing")),
+    };
+    let undertaking = Undertaking::parse(&body.operation)
+        .ok_or_else(|| Failure::bad_request("the field operation is neither enroll nor approve"))?;
+    let channels = body.channels.unwrap_or_default();
+    if channels.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
+        return Err(Failure::bad_request("the field channels holds an unknown channel"));
+    }
+    let wish = IntentWish { user, name, undertaking, channels, message: body.message };
+    let token = visit.in_time(tenant.make_intent(wish)).await?;
+    Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody { token }))
+}

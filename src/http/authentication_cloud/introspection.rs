@@ -1,0 +1,64 @@
+//! `POST /api/v1/introspect`: whether a token vouches for something (after RFC 7662).
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::AuthenticationCloud;
+use super::bodies;
+use super::failure::Failure;
+use super::resources::{AnyRefusal, IntrospectionBody, TokenRefusal, millis};
+use super::visit::{Granted, Visit};
+use crate::service::authentication_cloud::status::Vouched;
+
+/// The token in question.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = IntrospectRequest)]
+#[expect(dead_code, reason = "the form's one field, for the documentation alone")]
+pub(super) struct IntrospectForm {
+    /// A transaction token, or an access key.
+    token: String,
+}
+
+/// Says whether a token vouches for something.
+#[utoipa::path(
+    post,
+    path = "/api/v1/introspect",
+    tag = "authentication cloud",
+    request_body(content = IntrospectForm, content_type = "application/x-www-form-urlencoded"),
+    security(("accessKey" = [])),
+    responses(
+        (status = 200, description = "What it vouches for.", body = IntrospectionBody),
+        AnyRefusal, TokenRefusal
+    )
+)]
+pub(super) async fn introspect(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let tenant = visit.admit_backend(cloud).await?;
+    let token = bodies::form_field(visit, payload, "token").await?;
+    let Some(vouched) = visit.in_time(tenant.introspect(&token)).await? else {
+        return Ok(Granted::json(StatusCode::OK, "inactive", &IntrospectionBody::default()));
+    };
+    let mut body = IntrospectionBody {
+        active: true,
+        sub: Some(vouched.subject().hyphenated().to_string()),
+        aud: Some("api"),
+        iss: Some(cloud.tokens.issuer().to_owned()),
+        ..IntrospectionBody::default()
+    };
+    match vouched {
+        Vouched::AccessKey(key) => body.iat = Some(millis(key.created_at)),
+        Vouched::Transaction { transaction, undertaking, user, issued_at, expires_at } => {
+            visit.about_user(user, None);
+            body.iat = Some(millis(issued_at));
+            body.exp = Some(millis(expires_at));
+            body.transaction_id = Some(transaction.to_string());
+            body.operation = Some(undertaking.as_str());
+        }
+    }
+    Ok(Granted::json(StatusCode::OK, "active", &body))
+}

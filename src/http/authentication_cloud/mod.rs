@@ -1,0 +1,124 @@
+//! The authentication cloud's API: users are registered, asked to confirm, and looked up. Under
+//! [`BASE`], with `/ping` beside it.
+
+mod approval;
+mod bodies;
+mod enrollment;
+mod failure;
+mod intent;
+mod introspection;
+mod ping;
+mod resources;
+mod route;
+mod status;
+mod users;
+mod verification;
+mod visit;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use self::failure::{Failure, Seen};
+use self::route::{Route, Wrong};
+use self::visit::Visit;
+use super::body;
+use super::gateway::CurrentGateway;
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::TransactionId;
+use crate::service::authentication_cloud::Cloud;
+use crate::service::authentication_cloud::tokens::Tokens;
+use crate::service::flood::FloodLimit;
+use crate::store::registry::Registry;
+
+/// What every path of the API but `/ping` starts with.
+pub const BASE: &str = "/api/v1";
+
+/// The documentation of the API's operations.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    paths(
+        approval::approval,
+        enrollment::enroll,
+        intent::intent,
+        introspection::introspect,
+        ping::ping,
+        status::status,
+        users::by_id,
+        users::by_name,
+        users::delete,
+        verification::verify,
+    ),
+    components(schemas(resources::ErrorSchema)),
+    tags((name = "authentication cloud"))
+)]
+pub(super) struct Documentation;
+
+/// What the API's handlers share.
+pub struct AuthenticationCloud {
+    /// Each tenant's part.
+    pub tenants: HashMap<TenantId, Arc<Cloud>>,
+    /// Where access keys are looked up.
+    pub registry: Arc<dyn Registry>,
+    /// The tokens of all tenants.
+    pub tokens: Arc<Tokens>,
+    /// Flood limit of questions for one transaction's status.
+    pub by_transaction: FloodLimit<TransactionId>,
+}
+
+/// Adds the routes. The handler looks at path and method itself, so that every answer has one form.
+pub fn routes(app: &mut ServiceConfig) {
+    app.route("/ping", web::to(serve))
+        .route("/ping/", web::to(serve))
+        .service(web::scope(BASE).default_service(web::to(serve)).route("", web::to(serve)));
+}
+
+/// Answers one request.
+async fn serve(
+    request: HttpRequest,
+    mut payload: web::Payload,
+    gateway: web::Data<CurrentGateway>,
+) -> HttpResponse {
+    let path = request.path().to_owned();
+    let route = Route::find(request.method(), &path);
+    let name = route.as_ref().map_or("unknown", Route::name);
+    let mut visit = Visit::begin(request, &gateway, name, route::is_open_to_frontends(&path));
+    let Some(cloud) = visit.cloud() else {
+        return body::answer_before(payload, visit.refuse(&Failure::plain(Seen::NoSuchPath)));
+    };
+    let answered = match route {
+        Ok(route) => answer(route, &mut visit, &cloud, &mut payload).await,
+        Err(Wrong { allow }) => {
+            if visit.is_preflight() {
+                return visit.preflight();
+            }
+            Err(Failure::plain(Seen::MethodNotAllowed(allow)))
+        }
+    };
+    match answered {
+        Ok(granted) => visit.grant(granted),
+        Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
+    }
+}
+
+async fn answer(
+    route: Route<'_>,
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<visit::Granted, Failure> {
+    match route {
+        Route::Ping => ping::ping(visit, cloud).await,
+        Route::Enroll => enrollment::enroll(visit, cloud, payload).await,
+        Route::Approval => approval::approval(visit, cloud, payload).await,
+        Route::Verification(user) => verification::verify(visit, cloud, payload, user).await,
+        Route::Status => status::status(visit, cloud, payload).await,
+        Route::Introspect => introspection::introspect(visit, cloud, payload).await,
+        Route::Intent => intent::intent(visit, cloud, payload).await,
+        Route::Users => users::by_name(visit, cloud).await,
+        Route::User(user) => users::by_id(visit, cloud, user).await,
+        Route::DeleteUser(user) => users::delete(visit, cloud, user).await,
+    }
+}

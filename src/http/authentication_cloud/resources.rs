@@ -1,0 +1,282 @@
+//! What the API answers, as JSON.
+
+use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::domain::clock::Timestamp;
+use crate::domain::registered_user::{RegisteredUser, VerifiedPhone};
+use crate::domain::transaction::Transaction;
+use crate::http::error::rfc3339;
+
+/// A registered user.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = User)]
+pub(super) struct UserBody {
+    /// The user's id, for good.
+    #[schema(format = Uuid)]
+    user_id: String,
+    /// The name by which another system knows the user.
+    #[schema(required = true, max_length = 300)]
+    username: Option<String>,
+    /// `active` from the first verified phone on.
+    #[schema(schema_with = user_status)]
+    status: &'static str,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    /// The registered authenticators.
+    authenticators: Vec<AuthenticatorBody>,
+    /// The verified phones.
+    phones: Vec<PhoneBody>,
+    /// The channels that are shut to the user for a while.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub exceeded_rate_limits: Vec<&'static str>,
+}
+
+fn user_status() -> utoipa::openapi::schema::Object {
+    one_of(&["new", "active"])
+}
+
+/// A text that is one of these.
+pub(super) fn one_of(values: &[&'static str]) -> utoipa::openapi::schema::Object {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(values.iter().copied()))
+        .build()
+}
+
+/// A phone on which a passkey was made.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Authenticator)]
+pub(super) struct AuthenticatorBody {
+    #[schema(format = Uuid)]
+    authenticator_id: String,
+}
+
+/// A verified phone.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Phone)]
+pub(super) struct PhoneBody {
+    #[schema(format = Uuid)]
+    phone_id: String,
+    /// E.164 with its plus.
+    phone: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+impl From<&VerifiedPhone> for PhoneBody {
+    fn from(phone: &VerifiedPhone) -> Self {
+        Self {
+            phone_id: phone.id.hyphenated().to_string(),
+            phone: phone.number.as_str().to_owned(),
+            created_at: rfc3339(phone.created_at),
+            updated_at: rfc3339(phone.updated_at),
+        }
+    }
+}
+
+impl From<&RegisteredUser> for UserBody {
+    fn from(user: &RegisteredUser) -> Self {
+        Self {
+            user_id: user.id.to_string(),
+            username: user.name.as_ref().map(ToString::to_string),
+            status: if user.is_active() { "active" } else { "new" },
+            created_at: rfc3339(user.created_at),
+            updated_at: rfc3339(user.updated_at),
+            authenticators: Vec::new(),
+            phones: user.phones.iter().map(PhoneBody::from).collect(),
+            exceeded_rate_limits: Vec::new(),
+        }
+    }
+}
+
+/// A transaction that was begun, and the token to ask how far it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Enrollment)]
+pub(super) struct EnrollmentBody {
+    #[schema(format = Uuid)]
+    pub transaction_id: String,
+    /// May be published: it allows nothing but to ask.
+    pub status_token: String,
+}
+
+/// A user with the enrollment that was begun.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = EnrolledUser)]
+pub(super) struct EnrolledBody {
+    #[serde(flatten)]
+    pub user: UserBody,
+    /// The new set, shown this once.
+    #[schema(required = true)]
+    pub recovery_codes: Option<Vec<String>>,
+    pub enrollment: EnrollmentBody,
+}
+
+/// An approval that was begun.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Approval)]
+pub(super) struct ApprovalBody {
+    #[schema(format = Uuid)]
+    transaction_id: String,
+    #[schema(format = Uuid)]
+    user_id: String,
+    /// May be published: it allows nothing but to ask.
+    status_token: String,
+}
+
+impl ApprovalBody {
+    pub(super) fn new(transaction: &Transaction, status_token: String) -> Self {
+        Self {
+            transaction_id: transaction.id.to_string(),
+            user_id: transaction.user.to_string(),
+            status_token,
+        }
+    }
+}
+
+/// How far a transaction is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Status)]
+pub(super) struct StatusBody {
+    #[schema(format = Uuid)]
+    pub transaction_id: String,
+    #[schema(schema_with = stage)]
+    pub status: &'static str,
+    #[schema(format = Uuid)]
+    pub user_id: String,
+    #[schema(required = true)]
+    pub username: Option<String>,
+    /// For the backend to introspect: active once the transaction has succeeded, for ten minutes.
+    pub token: String,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub last_updated_at: String,
+}
+
+fn stage() -> utoipa::openapi::schema::Object {
+    one_of(&["pending", "succeeded", "failed"])
+}
+
+/// A status token that names no transaction.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnknownStatus)]
+pub(super) struct UnknownBody {
+    #[schema(schema_with = unknown)]
+    pub status: &'static str,
+}
+
+fn unknown() -> utoipa::openapi::schema::Object {
+    one_of(&["unknown"])
+}
+
+/// What a token vouches for; all but `active` only where it is true.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Introspection)]
+pub(super) struct IntrospectionBody {
+    pub active: bool,
+    /// Until when, in milliseconds since the Unix epoch; an access key has no end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub exp: Option<i64>,
+    /// Since when, in milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub iat: Option<i64>,
+    /// The user, or the id of the access key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub sub: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub aud: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub iss: Option<String>,
+    /// Of a transaction token: compare it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub transaction_id: Option<String>,
+    /// Of a transaction token: compare it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub operation: Option<&'static str>,
+}
+
+/// A token that allows one enrollment or approval.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IntentToken)]
+pub(super) struct IntentBody {
+    pub token: String,
+}
+
+/// Milliseconds since the Unix epoch, as introspection has times.
+pub(super) const fn millis(time: Timestamp) -> i64 {
+    time.as_millis()
+}
+
+/// An error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorSchema {
+    /// The status in words.
+    error: String,
+    /// What is wrong, where that helps.
+    message: Option<String>,
+    path: String,
+    status: u16,
+    #[schema(format = DateTime)]
+    timestamp: String,
+}
+
+/// The refusals that every operation may have.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the statuses of the refusals, for the documentation alone")]
+pub(super) enum AnyRefusal {
+    /// The request is malformed.
+    #[response(status = 400, content_type = "application/json")]
+    BadRequest(ErrorSchema),
+    /// The path or method is none of the API's.
+    #[response(status = 405, content_type = "application/json")]
+    MethodNotAllowed(ErrorSchema),
+    /// The body came too slowly.
+    #[response(status = 408, content_type = "application/json")]
+    TooSlow(ErrorSchema),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/json")]
+    TooLarge(ErrorSchema),
+    /// The body is of another media type.
+    #[response(status = 415, content_type = "application/json")]
+    UnsupportedMediaType(ErrorSchema),
+    /// A limit holds; `Retry-After` says for how many seconds.
+    #[response(status = 429, content_type = "application/json")]
+    RateLimited(ErrorSchema),
+    /// The store does not answer; `Retry-After` says when to ask again.
+    #[response(status = 503, content_type = "application/json")]
+    Unavailable(ErrorSchema),
+}
+
+/// The refusals where a token is asked for.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the statuses of the refusals, for the documentation alone")]
+pub(super) enum TokenRefusal {
+    /// There is no `Authorization`.
+    #[response(status = 401, content_type = "application/json")]
+    Unauthorized(ErrorSchema),
+    /// The token is not valid, or not for this.
+    #[response(status = 403, content_type = "application/json")]
+    Forbidden(ErrorSchema),
+}

@@ -1,0 +1,83 @@
+//! `POST /api/v1/status`: how far a transaction is, for whoever has its status token.
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::AuthenticationCloud;
+use super::bodies;
+use super::failure::{Failure, Seen};
+use super::resources::{AnyRefusal, StatusBody, UnknownBody};
+use super::visit::{Granted, Visit};
+use crate::domain::transaction::Stage;
+use crate::http::error::rfc3339;
+use crate::service::authentication_cloud::Refusal;
+use crate::service::authentication_cloud::status::Status;
+
+/// Whose status is asked for.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = StatusRequest)]
+pub(super) struct StatusQuestion {
+    /// As an enrollment or an approval gave it.
+    status_token: String,
+}
+
+/// Says how far a transaction is. Needs no credential.
+#[utoipa::path(
+    post,
+    path = "/api/v1/status",
+    tag = "authentication cloud",
+    request_body = StatusQuestion,
+    responses(
+        (status = 200, description = "It waits for the user, or has succeeded.", body = StatusBody),
+        (status = 404, description = "There is no such transaction.", body = UnknownBody),
+        (status = 412, description = "It was aborted, or its time is up.", body = StatusBody),
+        AnyRefusal
+    )
+)]
+pub(super) async fn status(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let body: StatusQuestion = bodies::json(visit, payload).await?;
+    // Whoever polls many transactions behind one address is held back for none of them; whoever
+    // guesses is.
+    let Some(pointer) = cloud.tokens.read_status(&body.status_token) else {
+        visit.admit_address()?;
+        return Ok(unknown());
+    };
+    let admitted = cloud.by_transaction.admit(&pointer.transaction);
+    admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
+    let Some(tenant) = visit.enter(cloud, &pointer.tenant) else { return Ok(unknown()) };
+    match visit.in_time(tenant.status(&pointer)).await {
+        Ok(status) => Ok(told(&status)),
+        Err(Refusal::TransactionUnknown) => Ok(unknown()),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn told(status: &Status) -> Granted {
+    let (code, reason) = match status.stage {
+        Stage::Pending => (StatusCode::OK, "pending"),
+        Stage::Succeeded => (StatusCode::OK, "succeeded"),
+        Stage::Failed => (StatusCode::PRECONDITION_FAILED, "failed"),
+    };
+    let body = StatusBody {
+        transaction_id: status.transaction.to_string(),
+        status: status.stage.as_str(),
+        user_id: status.user.to_string(),
+        username: status.name.as_ref().map(ToString::to_string),
+        token: status.token.clone(),
+        created_at: rfc3339(status.created_at),
+        last_updated_at: rfc3339(status.updated_at),
+    };
+    Granted::json(code, reason, &body).without_trail()
+}
+
+fn unknown() -> Granted {
+    Granted::json(StatusCode::NOT_FOUND, "unknown", &UnknownBody { status: "unknown" })
+        .without_trail()
+}

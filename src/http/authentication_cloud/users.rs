@@ -1,0 +1,100 @@
+//! Users as a backend looks them up, by id or by name, and deletes them.
+
+use actix_web::http::StatusCode;
+
+use super::AuthenticationCloud;
+use super::failure::Failure;
+use super::resources::{AnyRefusal, ErrorSchema, TokenRefusal, UserBody};
+use super::visit::{Granted, Visit};
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::service::authentication_cloud::Cloud;
+use crate::store::registry::Whom;
+
+/// Looks a user up by id.
+#[utoipa::path(
+    get,
+    path = "/api/v1/users/{userId}",
+    operation_id = "userById",
+    tag = "authentication cloud",
+    params(("userId" = String, Path, format = Uuid, description = "The user's id.")),
+    security(("accessKey" = [])),
+    responses(
+        (status = 200, description = "The user.", body = UserBody),
+        (status = 404, description = "There is no such user.", body = ErrorSchema),
+        AnyRefusal, TokenRefusal
+    )
+)]
+pub(super) async fn by_id(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    id: &str,
+) -> Result<Granted, Failure> {
+    let tenant = visit.admit_backend(cloud).await?;
+    let id = RegisteredId::parse(id).ok_or_else(Failure::nothing_there)?;
+    look_up(visit, &tenant, Whom::Id(id)).await
+}
+
+/// Looks a user up by name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/users",
+    operation_id = "userByName",
+    tag = "authentication cloud",
+    params(("username" = String, Query, description = "The user's name.", min_length = 1)),
+    security(("accessKey" = [])),
+    responses(
+        (status = 200, description = "The user.", body = UserBody),
+        (status = 404, description = "There is no such user.", body = ErrorSchema),
+        AnyRefusal, TokenRefusal
+    )
+)]
+pub(super) async fn by_name(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+) -> Result<Granted, Failure> {
+    let tenant = visit.admit_backend(cloud).await?;
+    let query = visit.request().query_string().as_bytes();
+    let named: Vec<_> =
+        url::form_urlencoded::parse(query).filter(|(key, _)| key == "username").collect();
+    let name = match &named[..] {
+        [(_, name)] if !name.is_empty() => RegisteredName::parse(name),
+        [] | [_] => return Err(Failure::bad_request("the parameter username is missing")),
+        _ => return Err(Failure::bad_request("the parameter username is there twice")),
+    };
+    let name = name.ok_or_else(Failure::nothing_there)?;
+    look_up(visit, &tenant, Whom::Name(name)).await
+}
+
+async fn look_up(visit: &mut Visit, tenant: &Cloud, whom: Whom) -> Result<Granted, Failure> {
+    let seen = visit.in_time(tenant.user(whom)).await?;
+    visit.about_user(seen.user.id, seen.user.name.as_ref());
+    let mut body = UserBody::from(&seen.user);
+    body.exceeded_rate_limits = seen.shut;
+    Ok(Granted::json(StatusCode::OK, "user_found", &body))
+}
+
+/// Deletes a user with all that is theirs.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/users/{userId}",
+    operation_id = "deleteUser",
+    tag = "authentication cloud",
+    params(("userId" = String, Path, format = Uuid, description = "The user's id.")),
+    security(("accessKey" = [])),
+    responses(
+        (status = 204, description = "The user is gone."),
+        (status = 404, description = "There is no such user.", body = ErrorSchema),
+        AnyRefusal, TokenRefusal
+    )
+)]
+pub(super) async fn delete(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    id: &str,
+) -> Result<Granted, Failure> {
+    let tenant = visit.admit_backend(cloud).await?;
+    let id = RegisteredId::parse(id).ok_or_else(Failure::nothing_there)?;
+    visit.about_user(id, None);
+    visit.in_time(tenant.delete_user(id)).await?;
+    Ok(Granted::nothing(StatusCode::NO_CONTENT, "user_deleted"))
+}

@@ -1,0 +1,262 @@
+//! One request to the API: who asks, by when it must be answered, and its answer.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use serde::Serialize;
+use tokio::time::timeout_at;
+
+use super::AuthenticationCloud;
+use super::failure::{Failure, Seen};
+use crate::domain::access_key::AccessKeyHash;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::tenant::TenantId;
+use crate::http::authorization::Authorization;
+use crate::http::error::{
+    RETRY_UNAVAILABLE, error_body, escape_html, uniform_headers, whole_seconds,
+};
+use crate::http::exchange::Exchange;
+use crate::http::gateway::CurrentGateway;
+use crate::service::KnownUser;
+use crate::service::authentication_cloud::intent::Permission;
+use crate::service::authentication_cloud::{Cloud, Refusal};
+
+/// What a request that was granted is answered.
+pub(super) struct Granted {
+    status: StatusCode,
+    body: Answer,
+    reason: &'static str,
+    is_decision: bool,
+}
+
+enum Answer {
+    Nothing,
+    Text(&'static str),
+    Json(String),
+}
+
+impl Granted {
+    /// JSON, in which HTML finds nothing to read.
+    pub(super) fn json(status: StatusCode, reason: &'static str, body: &impl Serialize) -> Self {
+        let body = serde_json::to_string(body).expect("texts and numbers always serialise");
+        Self { status, body: Answer::Json(escape_html(&body)), reason, is_decision: true }
+    }
+
+    /// Plain text.
+    pub(super) const fn text(reason: &'static str, body: &'static str) -> Self {
+        Self { status: StatusCode::OK, body: Answer::Text(body), reason, is_decision: true }
+    }
+
+    /// An empty body.
+    pub(super) const fn nothing(status: StatusCode, reason: &'static str) -> Self {
+        Self { status, body: Answer::Nothing, reason, is_decision: true }
+    }
+
+    /// Nothing was decided, only looked at, again and again: the audit trail says nothing of it.
+    pub(super) fn without_trail(self) -> Self {
+        Self { is_decision: false, ..self }
+    }
+}
+
+/// One request on its way.
+pub(super) struct Visit {
+    exchange: Exchange,
+    is_open_to_frontends: bool,
+}
+
+impl Visit {
+    /// Begins to answer `request` to the operation that the audit trail calls `name`.
+    pub(super) fn begin(
+        request: HttpRequest,
+        gateway: &web::Data<CurrentGateway>,
+        name: &'static str,
+        is_open_to_frontends: bool,
+    ) -> Self {
+        Self { exchange: Exchange::begin(request, gateway, name), is_open_to_frontends }
+    }
+
+    /// What the handlers share; `None` where the API is not served.
+    pub(super) fn cloud(&self) -> Option<Arc<AuthenticationCloud>> {
+        self.exchange.gateway.cloud.clone()
+    }
+
+    /// The request.
+    pub(super) fn request(&self) -> &HttpRequest {
+        &self.exchange.request
+    }
+
+    /// When the answer must be on its way.
+    pub(super) fn deadline(&self) -> tokio::time::Instant {
+        self.exchange.deadline
+    }
+
+    /// Notes for the audit trail whom the request is about.
+    pub(super) fn about_user(&mut self, id: RegisteredId, name: Option<&RegisteredName>) {
+        let username = name.map(ToString::to_string).unwrap_or_default();
+        self.exchange.trail.user = Some(KnownUser { id: id.to_string(), username });
+    }
+
+    /// Notes for the audit trail which phone the request is about; it is shown masked.
+    pub(super) fn about_phone(&mut self, number: &PhoneNumber) {
+        self.exchange.trail.number = Some(number.clone());
+    }
+
+    /// Waits for a decision until the deadline.
+    pub(super) async fn in_time<T>(
+        &self,
+        decision: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        timeout_at(self.deadline(), decision).await.unwrap_or(Err(Refusal::DeadlinePassed))
+    }
+
+    /// Lets a request of this address through.
+    pub(super) fn admit_address(&mut self) -> Result<(), Failure> {
+        let Exchange { gateway, request, trail, .. } = &mut self.exchange;
+        trail.peer = gateway.gate.caller_address(request).or(trail.peer);
+        let admitted = trail.peer.map_or(Ok(()), |address| gateway.admit_address(address));
+        admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))
+    }
+
+    /// Notes the tenant, and finds its part.
+    pub(super) fn enter(
+        &mut self,
+        cloud: &AuthenticationCloud,
+        tenant: &TenantId,
+    ) -> Option<Arc<Cloud>> {
+        let found = cloud.tenants.get(tenant).map(Arc::clone);
+        if found.is_some() {
+            self.exchange.trail.tenant = Some(tenant.clone());
+        }
+        found
+    }
+
+    /// Lets only whoever has an access key pass.
+    pub(super) async fn admit_backend(
+        &mut self,
+        cloud: &AuthenticationCloud,
+    ) -> Result<Arc<Cloud>, Failure> {
+        match self.admit(cloud).await? {
+            (tenant, Permission::AccessKey) => Ok(tenant),
+            (_, Permission::Intent(_)) => Err(Failure::plain(Seen::Forbidden)),
+        }
+    }
+
+    /// Lets only whoever has an access key or an intent token pass.
+    pub(super) async fn admit(
+        &mut self,
+        cloud: &AuthenticationCloud,
+    ) -> Result<(Arc<Cloud>, Permission), Failure> {
+        self.admit_address()?;
+        let values = self.request().headers().get_all(header::AUTHORIZATION);
+        let token = match Authorization::read(values.map(header::HeaderValue::as_bytes)) {
+            Authorization::Absent => return Err(Failure::plain(Seen::Unauthorized)),
+            Authorization::Unusable | Authorization::Basic { .. } => {
+                return Err(Failure::plain(Seen::Forbidden));
+            }
+            Authorization::Bearer(token) => token,
+        };
+        let no = || Failure::plain(Seen::Forbidden);
+        let Some(hash) = AccessKeyHash::of(token.expose()) else {
+            let intent = cloud.tokens.read_intent(token.expose()).ok_or_else(no)?;
+            let tenant = self.enter(cloud, &intent.tenant).ok_or_else(no)?;
+            return Ok((tenant, Permission::Intent(intent)));
+        };
+        let find = async { cloud.registry.access_key(&hash).await.map_err(Refusal::from) };
+        let key = self.in_time(find).await?.ok_or_else(no)?;
+        let tenant = self.enter(cloud, &key.tenant).ok_or_else(no)?;
+        let client = (key.tenant, key.name);
+        let admitted = self.exchange.gateway.by_client.admit(&client);
+        self.exchange.trail.client = Some(client.1);
+        admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
+        Ok((tenant, Permission::AccessKey))
+    }
+
+    /// Whether a browser asks whether it may ask (Fetch 3.2.2).
+    pub(super) fn is_preflight(&self) -> bool {
+        self.is_open_to_frontends && *self.request().method() == Method::OPTIONS
+    }
+
+    /// The answer to that.
+    pub(super) fn preflight(self) -> HttpResponse {
+        let mut answer = self.answer(StatusCode::NO_CONTENT);
+        answer
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "POST"))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, "86400"))
+            .finish()
+    }
+
+    /// The answer to a request that was granted.
+    pub(super) fn grant(self, granted: Granted) -> HttpResponse {
+        let Granted { status, body, reason, is_decision } = granted;
+        let mut answer = self.answer(status);
+        let answer = match body {
+            Answer::Nothing => answer.finish(),
+            Answer::Text(text) => answer.content_type("text/plain; charset=utf-8").body(text),
+            Answer::Json(body) => answer.content_type(JSON).body(body),
+        };
+        if is_decision {
+            self.exchange.record(true, reason, status.as_u16());
+        } else {
+            self.exchange.count(true, reason, status.as_u16());
+        }
+        answer
+    }
+
+    /// The answer to a refusal.
+    pub(super) fn refuse(self, failure: &Failure) -> HttpResponse {
+        let Failure { seen, reason } = failure;
+        let status = seen.status();
+        let mut answer = self.answer(status);
+        match seen {
+            Seen::Unauthorized => {
+                answer.insert_header((header::WWW_AUTHENTICATE, r#"Bearer realm="dialpass""#));
+            }
+            Seen::MethodNotAllowed(allow) => {
+                answer.insert_header((header::ALLOW, allow.as_str()));
+            }
+            Seen::RateLimited(wait) => {
+                answer.insert_header((header::RETRY_AFTER, whole_seconds(*wait)));
+            }
+            Seen::Unavailable => {
+                answer.insert_header((header::RETRY_AFTER, whole_seconds(RETRY_UNAVAILABLE)));
+            }
+            Seen::BodyTooSlow => {
+                answer.force_close();
+            }
+            Seen::BadRequest(_)
+            | Seen::Forbidden
+            | Seen::NotFound(_)
+            | Seen::NoSuchPath
+            | Seen::Conflict(_)
+            | Seen::PreconditionFailed
+            | Seen::TooLarge
+            | Seen::UnsupportedMediaType
+            | Seen::BadGateway => {}
+        }
+        let Exchange { gateway, request, .. } = &self.exchange;
+        let body = error_body(status, seen.message(), request.path(), gateway.clock.now());
+        let answer = answer.content_type(JSON).body(body);
+        self.exchange.record(false, reason, status.as_u16());
+        answer
+    }
+
+    /// An answer with the headers that all have.
+    fn answer(&self, status: StatusCode) -> HttpResponseBuilder {
+        let mut answer = HttpResponse::build(status);
+        uniform_headers(&mut answer, &self.exchange.request_id);
+        if self.is_open_to_frontends {
+            answer.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")).insert_header((
+                header::ACCESS_CONTROL_EXPOSE_HEADERS,
+                "Retry-After, X-Request-Id",
+            ));
+        }
+        answer
+    }
+}
+
+/// The media type of every body but one.
+const JSON: &str = "application/json;charset=utf-8";

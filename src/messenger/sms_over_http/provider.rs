@@ -1,0 +1,166 @@
+//! One provider: asks it to send a text, judges its answer, and remembers when it failed.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::{Client, Response};
+use tokio::time::{Instant, timeout};
+
+use super::request::Request;
+use super::settings::ProviderSettings;
+use crate::domain::country::Country;
+use crate::domain::text_message::TextMessage;
+
+/// How long a provider that failed is asked after the others.
+const DISTRUST: Duration = Duration::from_secs(30);
+/// How much of an answer is read, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// Why a provider did not take a text. Never a number, a message or a URL.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// No request could be made.
+    Unmakeable,
+    /// It did not answer in time.
+    TimedOut(Duration),
+    /// It was not reached, or its answer broke off.
+    Unreachable(String),
+    /// The status of its answer is none of those that say it took the text.
+    Status(u16),
+    /// Its answer does not hold what it has to.
+    Answer,
+}
+
+impl Failure {
+    /// For metrics.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unmakeable | Self::Status(_) | Self::Answer => "refused",
+            Self::TimedOut(_) => "timed_out",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+
+    /// Whether it may be the text that was wrong, not the provider: a number that does not exist.
+    fn may_be_the_text(&self) -> bool {
+        matches!(self, Self::Unmakeable | Self::Status(400 | 422))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unmakeable => f.write_str("no request can be made of the text"),
+            Self::TimedOut(after) => write!(f, "no answer within {} ms", after.as_millis()),
+            Self::Unreachable(reason) => write!(f, "not reached: {reason}"),
+            Self::Status(status) => write!(f, "its answer has status {status}"),
+            Self::Answer => f.write_str("its answer lacks what accepted.body_contains asks for"),
+        }
+    }
+}
+
+/// A provider of SMS.
+pub struct Provider {
+    settings: ProviderSettings,
+    body_contains: Option<Vec<u8>>,
+    request: Request,
+    client: Client,
+    distrusted_until: Mutex<Option<Instant>>,
+}
+
+impl Provider {
+    /// A provider that is asked by `request`, through `client`.
+    #[must_use]
+    pub fn new(settings: ProviderSettings, request: Request, client: Client) -> Self {
+        let body_contains = settings.body_contains.as_deref().map(|text| solid(text.as_bytes()));
+        Self { settings, body_contains, request, client, distrusted_until: Mutex::default() }
+    }
+
+    /// The request that would send this message, for whoever looks at it instead.
+    #[cfg(test)]
+    pub(crate) fn request(&self, message: &TextMessage) -> reqwest::Request {
+        self.request.make(message).expect("a request")
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Whether it is named for this country (`Some(true)`), is for all (`Some(false)`), or is not
+    /// for it.
+    pub(super) fn serves(&self, country: Option<Country>) -> Option<bool> {
+        match (&self.settings.countries, country) {
+            (None, _) => Some(false),
+            (Some(countries), Some(country)) => countries.contains(&country).then_some(true),
+            (Some(_), None) => None,
+        }
+    }
+
+    /// Whether it failed lately.
+    pub(super) fn is_distrusted(&self) -> bool {
+        let until = *self.distrusted_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Asks it to send the text, for its own timeout and no longer than `most`.
+    pub(super) async fn send(&self, message: &TextMessage, most: Duration) -> Result<(), Failure> {
+        let patience = self.settings.timeout.min(most);
+        let asked = timeout(patience, self.ask(message)).await;
+        let result = asked.unwrap_or(Err(Failure::TimedOut(patience)));
+        let distrusted = match &result {
+            Ok(()) => None,
+            Err(failure) if failure.may_be_the_text() => return result,
+            Err(_) => Some(Instant::now() + DISTRUST),
+        };
+        *self.distrusted_until.lock().unwrap_or_else(PoisonError::into_inner) = distrusted;
+        result
+    }
+
+    async fn ask(&self, message: &TextMessage) -> Result<(), Failure> {
+        let request = self.request.make(message).map_err(|_| Failure::Unmakeable)?;
+        let answer = self.client.execute(request).await.map_err(unreachable)?;
+        let status = answer.status().as_u16();
+        if !self.settings.accepted.contains(&status) {
+            return Err(Failure::Status(status));
+        }
+        let Some(wanted) = &self.body_contains else { return Ok(()) };
+        let body = solid(&beginning(answer).await?);
+        let found = body.windows(wanted.len()).any(|part| part == wanted);
+        if found { Ok(()) } else { Err(Failure::Answer) }
+    }
+}
+
+/// The first [`MAX_ANSWER`] bytes of an answer's body.
+async fn beginning(mut answer: Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while body.len() < MAX_ANSWER
+        && let Some(chunk) = answer.chunk().await.map_err(unreachable)?
+    {
+        let room = MAX_ANSWER - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+    Ok(body)
+}
+
+/// Without blanks and line ends, which answers of one meaning differ in.
+fn solid(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
+}
+
+/// What the innermost of an error's causes says: the outer ones only that there is one.
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err passes")]
+fn unreachable(error: reqwest::Error) -> Failure {
+    let mut cause: &dyn Error = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    // The outermost one could hold the URL.
+    let reason = if error.source().is_none() {
+        "no answer that is HTTP".to_owned()
+    } else {
+        cause.to_string()
+    };
+    Failure::Unreachable(reason)
+}

@@ -1,0 +1,128 @@
+//! The registered users as a directory, so that somebody without LDAP can call in: a verified phone
+//! is whose it is, and there are no passwords.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, timeout_at};
+
+use crate::directory::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
+use crate::domain::secret::Password;
+use crate::domain::tenant::TenantId;
+use crate::domain::user::{
+    Candidates, Membership, NumberValue, PasswordRefusal, TypedName, User, UserId,
+};
+use crate::store::StoreError;
+use crate::store::registry::{About, Registry, Whom};
+
+/// Most owners of a number that are looked at: two are too many already.
+const MOST_OWNERS: u32 = 4;
+
+/// A tenant's registered users.
+pub struct RegisteredDirectory {
+    tenant: TenantId,
+    registry: Arc<dyn Registry>,
+}
+
+impl RegisteredDirectory {
+    /// The users that `registry` has of this tenant.
+    #[must_use]
+    pub const fn new(tenant: TenantId, registry: Arc<dyn Registry>) -> Self {
+        Self { tenant, registry }
+    }
+
+    async fn find(
+        &self,
+        whom: Whom,
+        deadline: Instant,
+    ) -> Result<Option<RegisteredUser>, DirectoryError> {
+        let seen = self.registry.look(About::user(&self.tenant, whom));
+        let seen = in_time(seen, deadline).await?;
+        Ok(seen.held.person.map(|person| person.user))
+    }
+}
+
+async fn in_time<T>(
+    answer: impl Future<Output = Result<T, StoreError>>,
+    deadline: Instant,
+) -> Result<T, DirectoryError> {
+    match timeout_at(deadline, answer).await {
+        Ok(answer) => answer.map_err(|_| DirectoryError::Unavailable),
+        Err(_) => Err(DirectoryError::TimedOut),
+    }
+}
+
+/// The user as a directory has them: one without a name is known by the id.
+fn entry(user: &RegisteredUser) -> Option<User> {
+    let id = user.id.to_string();
+    let number = |phone: &crate::domain::registered_user::VerifiedPhone| NumberValue {
+        rank: 0,
+        text: phone.number.as_str().to_owned(),
+    };
+    Some(User {
+        id: UserId::parse(id.clone())?,
+        username: user.name.as_ref().map_or_else(|| id.clone(), ToString::to_string),
+        locator: id,
+        enabled: true,
+        numbers: user.phones.iter().map(number).collect(),
+        pins: Vec::new(),
+    })
+}
+
+#[async_trait]
+impl Directory for RegisteredDirectory {
+    async fn find_by_number(
+        &self,
+        number: &PhoneNumber,
+        deadline: Instant,
+    ) -> Result<Candidates, DirectoryError> {
+        let owners = self.registry.owners(&self.tenant, number, MOST_OWNERS);
+        let owners = in_time(owners, deadline).await?;
+        let truncated = u32::try_from(owners.len()).is_ok_and(|found| found >= MOST_OWNERS);
+        Ok(Candidates { users: owners.iter().filter_map(entry).collect(), truncated })
+    }
+
+    async fn find_by_name(
+        &self,
+        name: &TypedName,
+        deadline: Instant,
+    ) -> Result<Candidates, DirectoryError> {
+        let named = RegisteredName::parse(name.as_str()).map(Whom::Name);
+        let numbered = RegisteredId::parse(name.as_str()).map(Whom::Id);
+        let mut users: Vec<User> = Vec::new();
+        for whom in named.into_iter().chain(numbered) {
+            let found = self.find(whom, deadline).await?.as_ref().and_then(entry);
+            users.extend(found.filter(|user| users.iter().all(|other| other.id != user.id)));
+        }
+        Ok(Candidates { users, truncated: false })
+    }
+
+    /// There are no groups; whoever was deleted meanwhile is gone.
+    async fn membership(
+        &self,
+        user: &User,
+        _occasion: Occasion,
+        deadline: Instant,
+    ) -> Result<Membership, DirectoryError> {
+        let Some(id) = RegisteredId::parse(user.id.as_str()) else { return Ok(Membership::Gone) };
+        let found = self.find(Whom::Id(id), deadline).await?;
+        Ok(if found.is_some() { Membership::Allowed } else { Membership::Gone })
+    }
+
+    /// No password is anybody's.
+    async fn check_password(
+        &self,
+        _user: &User,
+        _password: &Password,
+        _deadline: Instant,
+    ) -> Result<PasswordCheck, DirectoryError> {
+        Ok(PasswordCheck::Refused(PasswordRefusal::WrongPassword))
+    }
+
+    /// None of its own: the store's is told by itself.
+    fn states(&self) -> Vec<DependencyState> {
+        Vec::new()
+    }
+}
