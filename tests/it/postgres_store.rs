@@ -1,6 +1,8 @@
 //! The PostgreSQL store: the contract of every store, and what only a server can go through.
 
 mod ports;
+mod registry;
+mod registry_faults;
 mod schema;
 mod servers;
 mod sessions;
@@ -21,11 +23,12 @@ use tokio::sync::Mutex;
 use crate::gateway::PATIENCE;
 use crate::postgres::{PASSWORD, Postgres, ROLE};
 use crate::store_contract::{
-    Desk, START, SetClock, Store, administration_contract, store_contract,
+    Cloud, Desk, START, SetClock, Store, administration_contract, registry_contract, store_contract,
 };
 
 store_contract!(fresh().await);
 administration_contract!(administered().await);
+registry_contract!(registering().await);
 
 /// Long enough for a slow disk that many tests share.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -98,16 +101,25 @@ async fn fresh() -> ((), Store) {
 
 /// A store and an administrator of it, as two processes would have it open.
 async fn administered() -> ((), Store, Desk) {
-    let server = Postgres::shared();
-    let database = server.database();
-    let settings = settings(&[server], &database);
+    let (store, desk, clock) = open_both().await;
+    ((), Store::new(store, Arc::clone(&clock)), Desk::new(desk, clock))
+}
+
+/// A store with its registered users, and an administrator of its access keys.
+async fn registering() -> ((), Store, Cloud) {
+    let (store, desk, clock) = open_both().await;
+    let cloud = Cloud::new(Arc::clone(&store) as _, desk, Arc::clone(&clock));
+    ((), Store::new(store, clock), cloud)
+}
+
+async fn open_both() -> (Arc<PostgresStore>, Arc<PostgresAdministration>, Arc<dyn SetClock>) {
+    let (server, database, settings) = fresh_database();
     let store = PostgresStore::open(settings.clone(), &Handle::current()).await;
-    let store = Arc::new(store.expect("it opens"));
+    let store = store.expect("it opens");
     let desk = PostgresAdministration::open(settings).await.expect("it opens");
     let clock = DatabaseClock { server, database, shows: Mutex::new(None) };
     clock.set(START).await;
-    let clock = Arc::new(clock);
-    ((), Store::new(store, Arc::clone(&clock) as _), Desk::new(Arc::new(desk), clock))
+    (Arc::new(store), Arc::new(desk), Arc::new(clock))
 }
 
 #[tokio::test]

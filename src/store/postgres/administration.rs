@@ -106,13 +106,13 @@ impl PostgresAdministration {
         session.session.settled = false;
         let changed = session.session.client.query(sql, parameters);
         let outcome = timeout(self.timeout, changed).await;
-        session.session.settled = matches!(outcome, Ok(Ok(_)));
+        // What the server refused was not done.
+        let refused = matches!(&outcome, Ok(Err(error)) if error.as_db_error().is_some());
+        session.session.settled = refused || matches!(outcome, Ok(Ok(_)));
         match outcome {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => {
                 tracing::error!(reason = told(&error), "the store's database could not be changed");
-                // What the server refused was not done.
-                let refused = error.as_db_error().is_some();
                 Err(if refused { StoreError::Unavailable } else { StoreError::OutcomeUnknown })
             }
             Err(_) => Err(StoreError::OutcomeUnknown),

@@ -1,6 +1,7 @@
 //! The schema across releases, nodes and rights; and `dialpass migrate`.
 
 use dialpass::store::postgres::{PostgresSettings, PostgresStore, Schema};
+use dialpass::store::registry::{About, Case, step};
 use dialpass::store::{Issue, Redemption, Reservation};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
@@ -9,6 +10,7 @@ use super::ports::{issue, login_steps, ready};
 use super::{fresh_database, settings};
 use crate::gateway::{clients, folder, sections};
 use crate::postgres::{PASSWORD, Postgres};
+use crate::store_contract::{START, about_user, new_person, number};
 
 async fn open(settings: PostgresSettings) -> Result<PostgresStore, String> {
     PostgresStore::open(settings, &Handle::current()).await.map_err(|error| error.to_string())
@@ -80,7 +82,7 @@ async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights
     clerk.servers[0].login.user("clerk");
     let said = open(clerk.clone()).await.err().expect("refused");
     assert!(said.contains("run `dialpass migrate` once as the database's owner"), "{said}");
-    assert!(said.contains("permission denied") && said.contains("from version 0 to 1"), "{said}");
+    assert!(said.contains("permission denied") && said.contains("from version 0 to 2"), "{said}");
 
     let made = PostgresStore::migrate(owner.clone()).await.unwrap();
     assert_eq!(made, Schema { version: 2, applied: 2 });
@@ -90,18 +92,71 @@ async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights
         assert!(said.contains("permission denied"), "{said}");
         server.psql(&database, grant);
     }
-    let store = open(clerk).await.unwrap();
+    let store = open(clerk.clone()).await.unwrap();
     assert!(ready(&store).await);
     assert!(matches!(issue(&store, "u", 1).await, Ok(Issue::Issued(_))));
     assert!(matches!(issue(&store, "u", 2).await, Ok(Issue::Repeat(_))));
     let (reserved, redeemed) = login_steps(&store, "u", 1).await;
     assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
     assert_eq!(redeemed, Ok(Redemption::Redeemed));
+    let anna = || About { number: Some(number(1)), ..about_user(1) };
+    for user in [Some(new_person(1, Some("anna"))), None] {
+        let change = move |case: &mut Case, _| {
+            case.person.clone_from(&user);
+            case.texts.idle_from = Some(START);
+        };
+        assert_eq!(step(&store, anna(), change).await, Ok(()));
+    }
     // Its sweep may delete.
     server.psql(&database, "UPDATE dialpass.subjects SET idle_from = 0");
     server.psql(&database, "UPDATE dialpass.housekeeping SET next_at = 0");
     let rows = || server.psql(&database, "SELECT count(*) FROM dialpass.subjects");
     super::until("the idle row is deleted", || rows() == "0").await;
+
+    // One that is missing is named.
+    for (right, table) in [("SELECT", "access_keys"), ("DELETE", "used_intents")] {
+        server.psql(&database, &format!("REVOKE {right} ON dialpass.{table} FROM clerk"));
+        let said = open(clerk.clone()).await.err().expect("not all rights any more");
+        assert!(said.contains("lacks rights"), "{said}");
+        assert!(said.contains(&format!("{right} on {table}")), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_release_before_is_brought_up_to_date_while_its_nodes_go_on() {
+    let (server, database, settings) = fresh_database();
+    let before = open(settings.clone()).await.unwrap();
+    assert!(matches!(issue(&before, "u", 1).await, Ok(Issue::Issued(_))));
+    drop(before);
+    // As that release has it.
+    let newer = "SELECT string_agg('dialpass.' || relname, ', ') FROM pg_class \
+        WHERE relnamespace = 'dialpass'::regnamespace AND relkind = 'r' AND relname NOT IN \
+            ('subjects', 'callers', 'housekeeping', 'pulse', 'schema_version')";
+    let newer = server.psql(&database, newer);
+    server.psql(&database, &format!("DROP TABLE {newer}"));
+    server.psql(&database, "DELETE FROM dialpass.schema_version WHERE version > 1");
+    // A node of that release is at work.
+    let (older, connection) =
+        settings.servers[0].login.connect(tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let work = "BEGIN; SELECT 1 FROM dialpass.housekeeping FOR UPDATE; \
+        UPDATE dialpass.subjects SET idle_from = idle_from + 1";
+    older.batch_execute(work).await.unwrap();
+    let migrated = PostgresStore::migrate(settings.clone()).await.unwrap();
+    assert_eq!(migrated, Schema { version: 2, applied: 1 });
+    older
+        .batch_execute("UPDATE dialpass.housekeeping SET walking = 'callers'; COMMIT")
+        .await
+        .unwrap();
+    let serves = "SELECT string_agg(serves_from::text, ' ') FROM dialpass.schema_version";
+    assert_eq!(server.psql(&database, serves), "1 1", "it may be started again");
+    let store = open(settings).await.unwrap();
+    assert!(matches!(issue(&store, "u", 2).await, Ok(Issue::Repeat(_))));
+    let (reserved, redeemed) = login_steps(&store, "u", 1).await;
+    assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
+    assert_eq!(redeemed, Ok(Redemption::Redeemed));
+    drop(older);
+    connection.await.unwrap().unwrap();
 }
 
 /// Runs `dialpass migrate` with this `[store]`; what it says, or its complaint.

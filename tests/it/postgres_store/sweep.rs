@@ -54,3 +54,63 @@ async fn of_several_nodes_one_at_a_time_deletes_idle_rows_and_no_others() {
     let left = "SELECT count(*) FROM dialpass.callers";
     until("the one that is left goes on", || count(left) == 800).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_nodes_one_at_a_time_deletes_what_is_idle_of_registered_users() {
+    let (server, database, settings) = fresh_database();
+    PostgresStore::migrate(settings.clone()).await.unwrap();
+    // Every third counts still; more than a step deletes.
+    let idle = "dialpass.now_ms() + CASE n % 3 WHEN 0 THEN 3600000 ELSE -1 END \
+        FROM generate_series(1, 2400) n";
+    server.psql(
+        &database,
+        &format!(
+            "INSERT INTO dialpass.transactions (tenant, transaction_id, user_id, undertaking, \
+                 channel, stage, created_at, updated_at, expires_at, idle_from) \
+             SELECT 't' || n % 2, gen_random_uuid(), gen_random_uuid(), 'enroll', 'recovery', \
+                 'succeeded', 0, 0, 0, {idle}; \
+             INSERT INTO dialpass.texted (tenant, number, sent, idle_from) \
+             SELECT 't' || n % 2, '+4670' || n, '', {idle}; \
+             INSERT INTO dialpass.used_intents (tenant, intent_id, idle_from) \
+             SELECT 't' || n % 2, gen_random_uuid(), {idle}"
+        ),
+    );
+    let mut stores = Vec::new();
+    for _ in 0..3 {
+        stores.push(PostgresStore::open(settings.clone(), &Handle::current()).await.unwrap());
+    }
+    let count = |sql: &str| server.psql(&database, sql).parse::<usize>().unwrap();
+    let tables = ["transactions", "texted", "used_intents"];
+    for table in tables {
+        let all = format!("SELECT count(*) FROM dialpass.{table}");
+        until("idle rows are gone", || count(&all) == 800).await;
+        let counting = format!("{all} WHERE idle_from > dialpass.now_ms()");
+        assert_eq!(count(&counting), 800);
+    }
+    until("there is a pause", || {
+        let next = "SELECT count(*) FROM dialpass.registry_housekeeping \
+            WHERE next_at > dialpass.now_ms()";
+        count(next) == 1
+    })
+    .await;
+    stores.pop();
+    stores.pop();
+    // One that somebody holds is left for later, and holds up nothing else.
+    let (intruder, connection) =
+        settings.servers[0].login.connect(tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for table in tables {
+        server.psql(&database, &format!("UPDATE dialpass.{table} SET idle_from = 0"));
+    }
+    let hold = "BEGIN; SELECT 1 FROM dialpass.texted WHERE number = '+46703' FOR UPDATE";
+    intruder.batch_execute(hold).await.unwrap();
+    server.psql(&database, "UPDATE dialpass.registry_housekeeping SET next_at = 0");
+    for (table, left) in tables.into_iter().zip([0, 1, 0]) {
+        let all = format!("SELECT count(*) FROM dialpass.{table}");
+        until("the one that is left goes on", || count(&all) == left).await;
+    }
+    drop(intruder);
+    connection.await.unwrap().unwrap();
+    server.psql(&database, "UPDATE dialpass.registry_housekeeping SET next_at = 0");
+    until("it is deleted too", || count("SELECT count(*) FROM dialpass.texted") == 0).await;
+}

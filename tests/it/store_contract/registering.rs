@@ -2,6 +2,7 @@
 
 use super::*;
 use dialpass::domain::registered_user::{RecoveryCode, RecoveryHash, RegisteredId, VerifiedPhone};
+use dialpass::domain::transaction::Stage;
 use dialpass::store::registry::{About, Case, Person, Whom};
 
 fn recovery(marks: std::ops::Range<u8>) -> Vec<RecoveryHash> {
@@ -234,7 +235,12 @@ pub async fn with_a_user_goes_all_that_is_theirs_and_no_more(store: Store, cloud
         assert!(matches!(store.issue(call).await, Ok(Issue::Issued(_))));
     }
     let about = About { transaction: Some(transaction_id(1)), ..about_user(1) };
-    cloud.change(about, |case| case.person = None).await;
+    let delete = |case: &mut Case| {
+        // What the same step does to what is the user's goes with it.
+        case.transaction.as_mut().expect("one").end(Stage::Failed, after(1));
+        case.person = None;
+    };
+    cloud.change(about, delete).await;
 
     assert_eq!(cloud.person(about_user(1)).await, None);
     assert_eq!(cloud.person(about_name("anna")).await, None);
