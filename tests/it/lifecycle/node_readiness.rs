@@ -78,3 +78,25 @@ async fn commits_that_hang_are_noticed_and_told_though_nobody_waits_for_an_answe
     until(&gateway, "/readyz/node", 200).await;
     assert_eq!(gateway.call("+46701234567").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_of_registered_users_is_ready_where_the_store_is() {
+    let postgres = Postgres::builder().without_fsync().start();
+    let database = postgres.database();
+    let config =
+        sections("").replace("url = \"sqlite:dialpass.db\"", &postgres.store_keys(&database));
+    let tenant = "[[tenants]]\nid = \"t1\"\ncountry = \"SE\"\n\
+        [tenants.directory]\nkind = \"registered\"\n[tenants.login]\npassword = \"not-asked\"\n";
+    let gateway = Gateway::start(&format!("{config}{tenant}"));
+    until(&gateway, "/readyz", 200).await;
+    let ready = Answer::of(gateway.http.get(gateway.ops_url("/readyz"))).await.json();
+    let kinds: Vec<&str> = ready["dependencies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["store"]);
+    drop(postgres);
+    until(&gateway, "/readyz", 503).await;
+}
