@@ -1,11 +1,12 @@
 //! dialpass: a gateway between a phone system and a user directory. A caller dials in and hears a
-//! one-time code; the code, with name and password, becomes a login.
+//! one-time code; the code, with name and password, becomes a login. Beside it stands the REST API
+//! of an authentication cloud, for users who are registered here.
 //!
 //! # The way a request goes
 //! ```text
 //! phone system ── PUT getOTP ──┐                          ┌─ directory  (LDAP/AD · file)
-//!                              ├─ http ──── service ──────┤
-//! login service ─ validateOTP ─┘  (TLS, client, limits)   └─ store      (SQLite · PostgreSQL)
+//! login service ─ validateOTP ─┼─ http ──── service ──────┼─ store      (SQLite · PostgreSQL)
+//! backend ────── /api/v1/… ────┘  (TLS, client, limits)   └─ messenger  (SMS over HTTP)
 //!                                  all over: domain (numbers, codes, policies, clock)
 //! ```
 //!
@@ -14,13 +15,17 @@
 //!   [`domain::caller_id`], stored numbers in [`domain::stored_number`], codes derived in
 //!   [`domain::otp`].
 //! - [`service`]: what the gateway does. [`service::call_in`] is getOTP, [`service::login`] is
-//!   validateOTP, [`service::flood`] protects the node.
+//!   validateOTP, [`service::authentication_cloud`] registers users and has them confirm,
+//!   [`service::flood`] protects the node.
 //! - [`http`]: the wire. Who calls is found in [`http::identify`], what a refusal looks like in
-//!   [`http::error`], the operations in [`http::called_in_otp`].
+//!   [`http::error`], the operations in [`http::called_in_otp`] and
+//!   [`http::authentication_cloud`], what describes them to machines in [`http::openapi`].
 //! - [`directory`]: the port to people, with adapters for LDAP and for a file. An administrator looks
 //!   at a directory through [`directory::inspection`]; [`service::survey`] judges what is seen.
 //! - [`store`]: the ports to grants and budgets, with adapters for SQLite and for PostgreSQL; what a
-//!   step decides, whichever it is, stands in [`store::account`].
+//!   step decides, whichever it is, stands in [`store::account`]. Registered users are behind
+//!   [`store::registry`], and what is decided on them in the service.
+//! - [`messenger`]: the port by which texts reach phones, with an adapter for providers over HTTP.
 //! - [`messenger`]: the port by which texts reach phones, with an adapter for providers of SMS that
 //!   are asked over HTTP.
 //! - [`client_tls`]: TLS towards directories, databases and providers of SMS.

@@ -11,15 +11,22 @@ use dialpass::http::listener::{ListenerSettings, serve_tls};
 use dialpass::http::tls::{self, ClientCertificates, TlsSettings};
 use serde::Deserialize;
 
+/// What is read of a call.
 #[derive(Deserialize)]
-struct Body {
-    phonenumber: String,
+pub struct Body {
+    /// The caller's number.
+    pub phonenumber: String,
 }
 
 async fn answer(body: web::Json<Body>) -> HttpResponse {
     if body.phonenumber.is_empty() {
         return HttpResponse::Forbidden().finish();
     }
+    told()
+}
+
+/// As many bytes as a code takes.
+pub fn told() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(("Cache-Control", "no-store"))
         .insert_header(("X-Content-Type-Options", "nosniff"))
@@ -28,18 +35,22 @@ async fn answer(body: web::Json<Body>) -> HttpResponse {
         .body("{\"otp\":\"532190\"}")
 }
 
-/// Serves until it is killed.
-pub fn serve(listen: SocketAddr, certificates: &Path) -> anyhow::Result<()> {
-    let settings = TlsSettings {
+/// The TLS that all servers here have.
+pub fn tls(certificates: &Path) -> TlsSettings {
+    TlsSettings {
         certificate: certificates.join("server.pem"),
         private_key: certificates.join("server.key"),
         client_ca: None,
         client_certificates: ClientCertificates::Off,
         crl_files: Vec::new(),
-    };
+    }
+}
+
+/// Serves until it is killed.
+pub fn serve(listen: SocketAddr, certificates: &Path) -> anyhow::Result<()> {
     // As dialpass runs: a runtime of its own beside the listener's workers.
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let tls = Arc::new(tls::watched(settings)?);
+        let tls = Arc::new(tls::watched(self::tls(certificates))?);
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let app = || App::new().route(GET_OTP, web::put().to(answer));

@@ -4,6 +4,7 @@
 
 mod bare;
 mod client;
+mod durable;
 mod flatness;
 mod index;
 mod ldap;
@@ -42,6 +43,9 @@ enum Command {
     /// Serves as the bare server.
     #[command(hide = true)]
     Bare { listen: SocketAddr, certificates: PathBuf },
+    /// Serves as the bare server that writes rows.
+    #[command(hide = true)]
+    Durable { listen: SocketAddr, certificates: PathBuf, tables: usize },
 }
 
 /// What `benches/load.sh` takes, and where it put things.
@@ -86,7 +90,8 @@ pub struct Options {
 enum Series {
     /// getOTP and validateOTP as ratios to what bounds them.
     Ratios,
-    /// getOTP with the file directory beside the bare server, and nothing else.
+    /// getOTP with the file directory beside the bare server, and beside what durable rows alone
+    /// cost.
     OnlyFile,
     /// How flat the rates are, from a thousand people to a million and from no live code to a
     /// million.
@@ -119,6 +124,9 @@ fn main() -> anyhow::Result<()> {
     match cli.command {
         Some(Command::Run(options)) => run(&options),
         Some(Command::Bare { listen, certificates }) => bare::serve(listen, &certificates),
+        Some(Command::Durable { listen, certificates, tables }) => {
+            durable::serve(listen, &certificates, tables)
+        }
         None => {
             println!("nothing is measured this way: run benches/load.sh");
             Ok(())

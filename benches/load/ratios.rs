@@ -85,12 +85,20 @@ pub fn measure_file_only(
     let people = place.people_file(options.people)?;
     let file = file_tenant("file", SHORT, Quotas::InEarnest, &people);
     let bare = place.bare()?;
+    let durable = [place.durable(1)?, place.durable(2)?];
     let file = place.dialpass("file", &place.folder.join("file.db"), &[file])?;
     let mut series = Series::default();
+    let mut alone = [Rounds::default(), Rounds::default()];
     let mut walk = Walk::default();
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
         bare_and_file(&bare, &file, options, &mut series, &mut walk)?;
+        for (index, (server, rates)) in durable.iter().zip(&mut alone).enumerate() {
+            let what = format!("durable rows alone: {}", index + 1);
+            let target = server.target("file", options.people);
+            let next = &walk.durable[index];
+            rates.0.push(calls(&what, &server.process, &target, options.full(), next)?.0);
+        }
     }
     let half = Load { rate: Some(series.file.median() / 2.0), ..options.full() };
     let target = file.target("file", options.people);
@@ -98,6 +106,10 @@ pub fn measure_file_only(
     only_new_codes(&[&file])?;
     file_rows(table, &series);
     processor_rows(table, &series);
+    for (rates, what) in alone.iter().zip(["one durable row", "two durable rows"]) {
+        table.note(&format!("{what} a call in SQLite, and nothing else"), rates.as_rate());
+        table.note("  to the bare server", rates.of(&series.bare).as_ratio());
+    }
     latency(table, "getOTP, file directory, at half that", &half, true);
     table.note("resident after all that", format!("{:.0} MiB", file.process.resident()?));
     Ok(())
@@ -107,6 +119,7 @@ pub fn measure_file_only(
 #[derive(Default)]
 struct Walk {
     bare: Arc<AtomicU64>,
+    durable: [Arc<AtomicU64>; 2],
     file: Arc<AtomicU64>,
     ldap: Arc<AtomicU64>,
     alone: Arc<AtomicU64>,

@@ -81,6 +81,16 @@ impl Place {
         Http::start(self.spawn("bare", &mut command)?, address, address, &self.tls)
     }
 
+    /// Starts the bare server that writes this many rows for each call.
+    pub fn durable(&self, rows: usize) -> anyhow::Result<Http> {
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("durable").arg(address.to_string());
+        command.arg(self.folder.join("certs")).arg(rows.to_string());
+        let process = self.spawn(&format!("durable-{rows}"), &mut command)?;
+        Http::start(process, address, address, &self.tls)
+    }
+
     /// Starts dialpass with these tenants and a store of its own at `store`.
     pub fn dialpass(&self, name: &str, store: &Path, tenants: &[String]) -> anyhow::Result<Http> {
         self.dialpass_on(name, &format!("url = \"sqlite:{}\"", store.display()), tenants)

@@ -83,6 +83,7 @@ impl Clients {
 fn request_settings(config: &SmsProviderConfig) -> RequestSettings {
     let basic = config.basic.as_ref();
     RequestSettings {
+        preset: config.preset.is_some(),
         variables: config.variables.clone(),
         method: match config.method {
             MethodConfig::Get => Method::GET,
@@ -110,7 +111,7 @@ fn text(config: &TextConfig) -> Text {
 
 fn problem(config: &SmsProviderConfig, error: &SettingsError, report: &Report<'_>) -> ConfigError {
     match (&config.preset, &error.unfilled) {
-        // A preset's text is no secret, and its placeholders are what its user has to give.
+        // A preset's placeholders are what its user has to give.
         (Some(preset), Some(variable)) => {
             let key = format!("{}.variables.{variable}", config.key);
             report.problem(&key, &"nothing", &format!("a value, which preset = {preset:?} needs"))

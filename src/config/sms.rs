@@ -12,7 +12,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::body::BodyConfig;
-use self::raw::{RawMethod, RawPreset, RawProvider, RawSms, RawText};
+use self::raw::{RawAccepted, RawMethod, RawPreset, RawProvider, RawSms, RawText};
 use super::check::Problems;
 use super::secrets;
 use crate::domain::country::{Country, CountryRules};
@@ -78,6 +78,16 @@ pub enum MethodConfig {
     Post,
     /// PUT.
     Put,
+}
+
+impl From<RawMethod> for MethodConfig {
+    fn from(raw: RawMethod) -> Self {
+        match raw {
+            RawMethod::Get => Self::Get,
+            RawMethod::Post => Self::Post,
+            RawMethod::Put => Self::Put,
+        }
+    }
 }
 
 /// A text of a provider's.
@@ -146,13 +156,7 @@ fn provider(key: String, raw: RawProvider, problems: &mut Problems) -> Option<Sm
         Some(name) => preset(&key, name, &own, problems)?,
         None => own,
     };
-    let accepted = request.accepted.as_ref();
-    let accepted_status = statuses(&key, accepted.and_then(|all| all.status.clone()), problems);
-    let body_contains = accepted.and_then(|all| all.body_contains.clone());
-    if body_contains.as_ref().is_some_and(|text| text.trim().is_empty()) {
-        let key = format!("{key}.accepted.body_contains");
-        problems.add(&key, "nothing", "a text that answers of success hold");
-    }
+    let (accepted_status, body_contains) = accepted(&key, request.accepted, problems);
     let method = request.method.unwrap_or_default();
     let body = body::checked(&key, request.json, request.form, method, problems);
     let mut headers = Vec::new();
@@ -176,11 +180,7 @@ fn provider(key: String, raw: RawProvider, problems: &mut Problems) -> Option<Sm
         name: raw.name,
         preset: raw.preset,
         variables,
-        method: match method {
-            RawMethod::Get => MethodConfig::Get,
-            RawMethod::Post => MethodConfig::Post,
-            RawMethod::Put => MethodConfig::Put,
-        },
+        method: method.into(),
         url: request.url?.0,
         headers,
         basic,
@@ -257,13 +257,23 @@ fn text(key: &str, raw: RawText, problems: &mut Problems) -> Option<TextConfig> 
     }
 }
 
-fn statuses(key: &str, given: Option<Vec<u16>>, problems: &mut Problems) -> Vec<u16> {
-    let Some(given) = given else { return (200..=299).collect() };
-    if given.is_empty() || given.iter().any(|status| !(200..=299).contains(status)) {
-        let accepted = "statuses of success, 200 to 299; leave it out to accept them all";
-        problems.add(&format!("{key}.accepted.status"), format!("{given:?}"), accepted);
+/// The statuses that say the text was taken, and what the answer has to hold besides.
+fn accepted(
+    key: &str,
+    raw: Option<RawAccepted>,
+    problems: &mut Problems,
+) -> (Vec<u16>, Option<String>) {
+    let (status, body_contains) = raw.map_or((None, None), |raw| (raw.status, raw.body_contains));
+    if body_contains.as_ref().is_some_and(|text| text.trim().is_empty()) {
+        let key = format!("{key}.accepted.body_contains");
+        problems.add(&key, "nothing", "a text that answers of success hold");
     }
-    given
+    let status = status.unwrap_or_else(|| (200..=299).collect());
+    if status.is_empty() || status.iter().any(|status| !(200..=299).contains(status)) {
+        let accepted = "statuses of success, 200 to 299; leave it out to accept them all";
+        problems.add(&format!("{key}.accepted.status"), format!("{status:?}"), accepted);
+    }
+    (status, body_contains)
 }
 
 #[cfg(test)]

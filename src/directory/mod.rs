@@ -103,6 +103,7 @@ pub trait Directory: Send + Sync {
         deadline: Instant,
     ) -> Result<PasswordCheck, DirectoryError>;
 
-    /// The state of each server (or file) behind this directory, without asking it now.
+    /// The state of each server (or file) behind this directory, without asking it now; none where
+    /// it is the store.
     fn states(&self) -> Vec<DependencyState>;
 }

@@ -76,7 +76,7 @@ pub struct AccessKey {
     pub id: Uuid,
     /// Whose users it opens.
     pub tenant: TenantId,
-    /// What an administrator called it: 1 to 64 characters, no control characters.
+    /// What an administrator called it: 1 to 64 characters, not all blank, none for control.
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,
@@ -86,7 +86,8 @@ impl AccessKey {
     /// Whether a key may have this name.
     #[must_use]
     pub fn is_name(text: &str) -> bool {
-        (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+        let sized = (1..=64).contains(&text.chars().count()) && !text.trim().is_empty();
+        sized && !text.chars().any(char::is_control)
     }
 }
 

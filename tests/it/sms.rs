@@ -6,6 +6,7 @@ mod failing;
 mod kannel;
 pub mod provider;
 mod requests;
+mod tls;
 
 use std::path::Path;
 use std::sync::Arc;

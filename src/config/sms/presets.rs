@@ -39,4 +39,26 @@ mod tests {
             assert!(text.starts_with("# ") && text.contains("# Follows http"), "{name}");
         }
     }
+
+    #[test]
+    fn the_manual_lists_each_preset_with_its_variables() {
+        let manual = include_str!("../../../docs/sms.md");
+        for (name, text) in PRESETS {
+            let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = row.unwrap_or_else(|| panic!("a row for {name}"));
+            let mut told: Vec<&str> = row.split('`').skip(3).step_by(2).collect();
+            told.retain(|name| !name.contains('.'));
+            let settings: String = text.lines().filter(|line| !line.starts_with('#')).collect();
+            let parts = settings.split('{').skip(1).filter_map(|part| part.split_once('}'));
+            let mut named: Vec<&str> = parts.map(|(name, _)| name).collect();
+            named.retain(|name| {
+                let shaped = name.chars().all(|c| c.is_ascii_lowercase());
+                shaped && !matches!(*name, "phone" | "message")
+            });
+            told.sort_unstable();
+            named.sort_unstable();
+            named.dedup();
+            assert_eq!(told, named, "{name}");
+        }
+    }
 }

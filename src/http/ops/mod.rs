@@ -114,7 +114,8 @@ impl Ops {
         let mut dependencies = vec![store];
         for (tenant, directory) in self.directories.load().iter() {
             let states = directory.states();
-            ready &= states.iter().any(|state| state.up && !state.is_aid);
+            // One without any is the store's, which has been asked.
+            ready &= states.is_empty() || states.iter().any(|one| one.up && !one.is_aid);
             dependencies.extend(states.into_iter().map(|state| dependency(tenant.clone(), state)));
         }
         let stopping = self.stopping.load(Ordering::Relaxed);

@@ -109,14 +109,17 @@ impl Pattern {
 /// Reads the texts of one provider, and remembers what they use.
 pub(super) struct Reader<'a> {
     variables: &'a BTreeMap<String, SecretString>,
+    /// Whether no text is a secret.
+    public: bool,
     used: BTreeSet<String>,
     places: BTreeSet<Place>,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader that puts in these variables.
-    pub(super) fn new(variables: &'a BTreeMap<String, SecretString>) -> Self {
-        Self { variables, used: BTreeSet::new(), places: BTreeSet::new() }
+    /// A reader that puts in these variables. `public`: the texts are known to everybody, a
+    /// preset's, so that errors may show them.
+    pub(super) fn new(variables: &'a BTreeMap<String, SecretString>, public: bool) -> Self {
+        Self { variables, public, used: BTreeSet::new(), places: BTreeSet::new() }
     }
 
     /// Reads a text.
@@ -166,11 +169,11 @@ impl<'a> Reader<'a> {
 
     fn variable(&mut self, name: &str, position: &Position<'_>) -> Result<&'a str, SettingsError> {
         let Some(value) = self.variables.get(name) else {
-            let found = if position.secret {
-                "a placeholder that nothing fills".to_owned()
-            } else {
-                format!("{{{name}}}, which nothing fills")
-            };
+            if position.secret && !self.public {
+                let found = "a placeholder that nothing fills";
+                return Err(SettingsError::new(position.key, found, ACCEPTED));
+            }
+            let found = format!("{{{name}}}, which nothing fills");
             let mut error = SettingsError::new(position.key, found, ACCEPTED);
             error.unfilled = Some(name.to_owned());
             return Err(error);
@@ -223,7 +226,7 @@ mod tests {
             to: NumberingPlan::read_e164("+46701234567").expect("a number"),
             body: Zeroizing::new("1 & {key} {{2}} é".to_owned()),
         };
-        let pattern = Reader::new(&variables).read(text, &position(encoded))?;
+        let pattern = Reader::new(&variables, false).read(text, &position(encoded))?;
         Ok(pattern.fill(&message).to_string())
     }
 
@@ -255,7 +258,9 @@ mod tests {
         assert!(error.found.contains("{foo}"), "{}", error.found);
         let variables = BTreeMap::new();
         let secret = Position { secret: true, ..position(false) };
-        let error = Reader::new(&variables).read("x{hunter2}", &secret).err().expect("unknown");
-        assert!(!error.found.contains("hunter2"), "{}", error.found);
+        let read = |public| Reader::new(&variables, public).read("x{hunter2}", &secret).err();
+        let error = format!("{:?}", read(false).expect("unknown"));
+        assert!(!error.contains("hunter2"), "{error}");
+        assert_eq!(read(true).and_then(|error| error.unfilled).as_deref(), Some("hunter2"));
     }
 }

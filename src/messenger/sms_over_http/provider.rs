@@ -158,7 +158,7 @@ fn unreachable(error: reqwest::Error) -> Failure {
     }
     // The outermost one could hold the URL.
     let reason = if error.source().is_none() {
-        "no answer that is HTTP".to_owned()
+        "the exchange broke off".to_owned()
     } else {
         cause.to_string()
     };

@@ -56,7 +56,7 @@ impl Request {
     /// # Errors
     /// [`SettingsError`].
     pub fn new(settings: &RequestSettings) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(&settings.variables);
+        let mut reader = Reader::new(&settings.variables, settings.preset);
         let (url, encrypted) = url(settings, &mut reader)?;
         let headers = headers(settings, &mut reader)?;
         let body = match &settings.body {

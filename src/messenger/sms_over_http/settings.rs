@@ -30,6 +30,8 @@ pub enum Body {
 
 /// The request that sends a text.
 pub struct RequestSettings {
+    /// Whether the texts are a preset's, and so no secrets.
+    pub preset: bool,
     /// What placeholders stand for, beside `phone`, `phone_digits` and `message`.
     pub variables: BTreeMap<String, SecretString>,
     /// GET, POST or PUT.
@@ -70,7 +72,7 @@ pub struct SettingsError {
     pub found: String,
     /// What is accepted.
     pub accepted: String,
-    /// The placeholder that nothing fills, if that is what is wrong. It may be a part of a secret.
+    /// The placeholder that nothing fills, if that is what is wrong.
     pub unfilled: Option<String>,
 }
 

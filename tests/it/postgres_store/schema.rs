@@ -148,8 +148,8 @@ async fn a_database_of_the_release_before_is_brought_up_to_date_while_its_nodes_
         .batch_execute("UPDATE dialpass.housekeeping SET walking = 'callers'; COMMIT")
         .await
         .unwrap();
-    let serves = "SELECT string_agg(serves_from::text, ' ') FROM dialpass.schema_version";
-    assert_eq!(server.psql(&database, serves), "1 1", "it may be started again");
+    let oldest = "SELECT string_agg(serves_from::text, ' ') FROM dialpass.schema_version";
+    assert_eq!(server.psql(&database, oldest), "1 1", "it may be started again");
     let store = open(settings).await.unwrap();
     assert!(matches!(issue(&store, "u", 2).await, Ok(Issue::Repeat(_))));
     let (reserved, redeemed) = login_steps(&store, "u", 1).await;

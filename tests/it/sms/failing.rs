@@ -182,19 +182,20 @@ async fn each_failure_is_logged_and_counted_once_and_shows_no_number_text_or_sec
         ("a-junk", Manner::Junk),
         ("a-taker", good()),
     ];
-    let (mut running, mut sections) = (Vec::new(), String::new());
+    let (mut running, mut sections) = (Vec::new(), Vec::new());
     for (name, manner) in providers {
         let provider = Provider::start(manner).await;
-        sections += &format!(
+        sections.push(format!(
             "[[tenants.sms.providers]]\nname = \"{name}\"\ntimeout = \"300ms\"\n\
              url = \"{}/?to={{phone}}&text={{message}}&key={{key}}\"\n\
              variables = {{ key = \"hunter2\" }}\nheaders = {{ X-Key = \"hunter3\" }}\n",
             provider.url()
-        );
+        ));
         running.push(provider);
     }
+    let messenger = messenger(&sections.concat());
     let text = "Your code is 735911";
-    assert_eq!(send(&messenger(&sections), NUMBER, text, PATIENCE).await.0, Ok(()));
+    assert_eq!(send(&messenger, NUMBER, text, PATIENCE).await.0, Ok(()));
 
     let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let failures: Vec<&str> = said.lines().filter(|line| line.contains("WARN dialpass")).collect();

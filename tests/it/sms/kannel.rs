@@ -65,7 +65,7 @@ impl Kannel {
     }
 
     fn listens(&self, port: u16) {
-        let what = format!("Kannel listens on {port}: {:?}", self.folder.path());
+        let what = format!("Kannel listens on {port}: {}", self.folder.path().display());
         wait_until(&what, || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     }
 

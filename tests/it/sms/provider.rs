@@ -3,9 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::pki::Issued;
 
 /// What it does with a request.
 #[derive(Clone)]
@@ -58,6 +62,21 @@ pub struct Provider {
 
 impl Provider {
     pub async fn start(manner: Manner) -> Self {
+        Self::serving(manner, None).await
+    }
+
+    /// One that shows this certificate.
+    pub async fn start_tls(manner: Manner, issued: &Issued) -> Self {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.der()], issued.key_der());
+        Self::serving(manner, Some(TlsAcceptor::from(Arc::new(config.unwrap())))).await
+    }
+
+    async fn serving(manner: Manner, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let manner = Arc::new(Mutex::new(manner));
@@ -65,10 +84,21 @@ impl Provider {
         let (its_manner, its_taken) = (Arc::clone(&manner), Arc::clone(&taken));
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&its_manner), Arc::clone(&its_taken)));
+                let (manner, taken) = (Arc::clone(&its_manner), Arc::clone(&its_taken));
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    match tls {
+                        Some(tls) => serve(tls.accept(stream).await?, manner, taken).await,
+                        None => serve(stream, manner, taken).await,
+                    }
+                });
             }
         });
         Self { port, manner, taken, serving }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn url(&self) -> String {
@@ -104,8 +134,8 @@ impl Drop for Provider {
 }
 
 /// One request of a connection; the next one has to come on another.
-async fn serve(
-    mut stream: TcpStream,
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
     manner: Arc<Mutex<Manner>>,
     taken: Arc<Mutex<Vec<Taken>>>,
 ) -> std::io::Result<()> {
@@ -156,12 +186,12 @@ async fn serve(
         Manner::Junk => "220 mail.example.com ESMTP\r\n\r\n".to_owned(),
         Manner::Close => return Ok(()),
         Manner::Hang => {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             return Ok(());
         }
         Manner::HangInBody => {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nacc").await?;
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             return Ok(());
         }
     };

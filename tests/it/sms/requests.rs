@@ -80,6 +80,19 @@ fn encoded(byte: u8, kept: &str, blank: &str) -> String {
     }
 }
 
+#[test]
+fn no_proxy_of_the_environment_is_asked() {
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "sms::requests::json_holds_the_message_whatever_is_in_it"]);
+    // Nobody listens there.
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        again.env(name, "http://127.0.0.1:1");
+    }
+    let output = again.env_remove("no_proxy").env_remove("NO_PROXY").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
 #[tokio::test]
 async fn header_fields_hold_secrets_from_files_as_they_are() {
     let folder = TempDir::new().unwrap();
