@@ -4,11 +4,13 @@
 
 mod active_directory;
 mod architecture;
+mod authentication_cloud;
 mod bad_input;
 mod caller_forms;
 mod clients;
 mod cluster;
 mod commands;
+mod contract_coverage;
 mod faults;
 mod gateway;
 mod haproxy;

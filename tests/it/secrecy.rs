@@ -14,7 +14,7 @@ const TYPED_NAME: &str = "somebody.who.is.not.here";
 const TYPED_CODE: &str = "90817263";
 
 /// Everything that an operator, or whoever reads over their shoulder, can see.
-async fn all_that_is_told(gateway: &Gateway) -> Vec<(String, String)> {
+pub async fn all_that_is_told(gateway: &Gateway) -> Vec<(String, String)> {
     let mut texts = vec![("the log".to_owned(), gateway.log())];
     for path in ["/metrics", "/readyz", "/healthz"] {
         let answer = Answer::of(gateway.http.get(gateway.ops_url(path))).await;
@@ -141,7 +141,7 @@ async fn assert_silent(gateway: &Gateway, codes: &[String]) {
 
 /// The line with `secret` in it, where digits count only if they stand alone: six of them may
 /// well be part of a time or an id.
-fn find<'a>(text: &'a str, secret: &str) -> Option<&'a str> {
+pub fn find<'a>(text: &'a str, secret: &str) -> Option<&'a str> {
     let all_digits = secret.bytes().all(|byte| byte.is_ascii_digit()) && secret.len() <= 8;
     text.lines().find(|line| {
         line.match_indices(secret).any(|(at, _)| {
