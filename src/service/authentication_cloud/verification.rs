@@ -12,12 +12,23 @@ use crate::domain::registered_user::{RecoveryCode, RegisteredId};
 use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
 use crate::store::registry::{About, Case, Whom, step};
 
+/// What was typed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    /// The code that was sent.
+    Right,
+    /// Another code.
+    Wrong,
+    /// What is no code, by its form.
+    NoCode,
+}
+
 /// A typed code, compared with a transaction's.
 struct Compared {
     user: RegisteredId,
     nonce: [u8; 16],
     number: PhoneNumber,
-    right: bool,
+    typed: Typed,
     /// The id that the phone gets if it is new.
     phone: Uuid,
     policy: Policy,
@@ -49,15 +60,19 @@ impl Cloud {
         let transaction = transaction.ok_or(Refusal::TransactionUnknown)?;
         // What is confirmed without a code has ended already.
         let Some(text) = &transaction.code else { return Err(Refusal::Ended) };
-        let typed = Otp::parse(code).ok_or(Refusal::CodeMalformed)?;
         let subject = transaction.subject(&self.tenant, &text.number);
         let sent = self.keys.code(&subject, &text.grant);
+        let typed = match Otp::parse(code) {
+            None => Typed::NoCode,
+            // A code of a key that is gone is never right.
+            Some(typed) if sent.is_some_and(|sent| sent.matches(&typed)) => Typed::Right,
+            Some(_) => Typed::Wrong,
+        };
         let compared = Compared {
             user,
             nonce: text.grant.nonce,
             number: text.number.clone(),
-            // A code of a key that is gone is never right.
-            right: sent.is_some_and(|sent| sent.matches(&typed)),
+            typed,
             phone: NewIds::draw(self)?.phone,
             policy: self.policy,
         };
@@ -112,7 +127,10 @@ impl Compared {
         }
         let text = transaction.code.as_mut().filter(|text| text.grant.nonce == self.nonce);
         let text = text.ok_or(Refusal::Ended)?;
-        if !self.right {
+        if self.typed == Typed::NoCode {
+            return Err(Refusal::CodeMalformed);
+        }
+        if self.typed == Typed::Wrong {
             person.wrong_codes.push(now);
             text.tries_left = text.tries_left.saturating_sub(1);
             if text.tries_left == 0 {

@@ -117,6 +117,8 @@ async fn ten_wrong_codes_over_all_transactions_shut_the_channel_and_fail_what_is
     is_limited(&service.api.verify(first, &another(&first.code)).await, 3600);
     assert_eq!(service.api.status(&first.token).await.status, 412);
     is_limited(&service.api.verify(first, &first.code).await, 3600);
+    is_limited(&service.api.verify(&waiting[1], "no code").await, 3600);
+    assert_eq!(service.api.status(&waiting[1].token).await.status, 412);
     assert_eq!(service.api.user(&user).await.json()["exceededRateLimits"], json!(["sms"]));
 
     // Another user, and the same user's recovery codes, go on.

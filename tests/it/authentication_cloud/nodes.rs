@@ -10,17 +10,23 @@ struct Nodes {
     cluster: Cluster,
     provider: Provider,
     key: Key,
+    database: String,
 }
 
 impl Nodes {
     async fn start() -> Self {
+        Self::start_with([&[], &[], &[]]).await
+    }
+
+    /// Each node with these variables in its environment.
+    async fn start_with(environments: [&[(&str, &str)]; NODES]) -> Self {
         let provider = willing_provider().await;
-        let postgres = Postgres::shared();
-        let config = in_database(&config(&provider), &[postgres], &postgres.database());
-        let cluster = Cluster::start(&patient(&config));
+        let (postgres, database) = (Postgres::shared(), Postgres::shared().database());
+        let config = in_database(&config(&provider), &[postgres], &database);
+        let cluster = Cluster::start_with(&patient(&config), environments);
         cluster.until_up(NODES).await;
         let key = access_key(cluster.node(0).folder(), "t1");
-        Self { cluster, provider, key }
+        Self { cluster, provider, key, database }
     }
 
     /// A backend that asks this node.
@@ -161,5 +167,65 @@ async fn a_new_access_key_opens_all_nodes_at_once_and_a_revoked_one_none() {
         for other in 0..NODES {
             assert_eq!(nodes.api(other).with(&key.text).get("/ping").await.status, 403);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_whose_clocks_are_wrong_go_by_the_databases() {
+    let faked = |by| {
+        [
+            ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
+            ("FAKETIME", by),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ]
+    };
+    let nodes = Nodes::start_with([&faked("+1h"), &faked("-1h"), &[]]).await;
+    let postgres = Postgres::shared();
+    let mut now: u64 = postgres.psql(&nodes.database, "SELECT dialpass.now_ms()").parse().unwrap();
+    let mut set_later = |seconds: u64| {
+        now += seconds * 1000;
+        let sql = format!(
+            "CREATE OR REPLACE FUNCTION dialpass.now_ms() RETURNS bigint LANGUAGE sql VOLATILE \
+             AS $$ SELECT {now}::bigint $$"
+        );
+        postgres.psql(&nodes.database, &sql);
+    };
+    set_later(0);
+    let phone = |number: usize| format!("+467012345{number:02}");
+    let mut texted = Vec::new();
+    for number in 0..NODES * NODES {
+        texted.push(nodes.enroll(number, &format!("user{number}"), &phone(number)).await);
+    }
+    let wish = json!({"username": "anna", "operation": "enroll", "channels": ["recovery"]});
+    let mut intents = Vec::new();
+    for at in 0..NODES {
+        intents.push([
+            nodes.api(at).intent(wish.clone()).await,
+            nodes.api(at).intent(wish.clone()).await,
+        ]);
+    }
+    // Of each node's three, one is verified at each node at the last moment.
+    set_later(299);
+    for (number, one) in texted.iter().enumerate() {
+        let at = number + number / NODES;
+        assert_eq!(nodes.api(at).verify(one, &one.code).await.status, 200, "{number}");
+    }
+    let late = nodes.enroll(0, "late", "+46702223344").await;
+    set_later(300);
+    for at in 0..NODES {
+        assert_eq!(nodes.api(at).stage(&late.token).await, "failed");
+        assert_eq!(nodes.api(at).verify(&late, &late.code).await.status, 412);
+    }
+    let status = nodes.api(1).status(&texted[0].token).await.json();
+    let (token, recovery) = (text(&status["token"]), json!({"channel": "recovery"}));
+    for (at, [early, _]) in intents.iter().enumerate() {
+        assert!(nodes.api(at).is_active(&token).await);
+        let answer = nodes.api(at + 1).with(early).enroll(recovery.clone()).await;
+        assert_eq!(answer.status, 201, "within ten minutes: {}", answer.body);
+    }
+    set_later(301);
+    for (at, [_, late]) in intents.iter().enumerate() {
+        assert!(!nodes.api(at).is_active(&token).await);
+        assert_eq!(nodes.api(at + 1).with(late).enroll(recovery.clone()).await.status, 403);
     }
 }

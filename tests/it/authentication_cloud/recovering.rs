@@ -28,8 +28,8 @@ async fn ten_codes_are_shown_once_and_each_is_good_once() {
     assert_eq!(seen.json()["status"], "new", "recovery codes alone don't count");
     assert!(!seen.body.contains(&codes[0]) && seen.json().get("recoveryCodes").is_none());
     for code in &codes[..5] {
-        let used = service.api.recover(&user, code).await;
-        assert_eq!((used.status, used.body.as_str()), (200, ""));
+        let answer = service.api.recover(&user, code).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""));
         assert_eq!(service.api.recover(&user, code).await.status, 400, "used");
     }
     assert_eq!(service.provider.count(), 0);

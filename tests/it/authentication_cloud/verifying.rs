@@ -76,7 +76,6 @@ async fn five_wrong_codes_fail_the_transaction_even_at_once() {
 async fn what_is_no_code_is_400_and_costs_no_try() {
     let service = Service::start().await;
     let texted = service.enroll("anna", PHONE).await;
-    let spelt = texted.code.chars().map(String::from).collect::<Vec<_>>().join(" ");
     let longer = format!("{}0", texted.code);
     for code in ["", " ", "12345", "abcdef", "\u{661}23456", "123456789", &longer, "12-34-56"] {
         let answer = service.api.verify(&texted, code).await;
@@ -97,7 +96,8 @@ async fn what_is_no_code_is_400_and_costs_no_try() {
         assert_eq!((answer.status, text(&answer.json()["message"])), (400, says.to_owned()));
     }
     let answer = service.api.verify(&texted, &texted.code).await;
-    assert_eq!(answer.status, 200, "as typed, {spelt} or not: {}", answer.body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(service.api.verify(&texted, "no code").await.status, 412, "whatever is typed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,4 +179,76 @@ async fn a_row_that_was_edited_redeems_nothing() {
     assert_eq!(service.api.verify(&texted, &texted.code).await.status, 404);
     edit("UPDATE transactions SET user_id = ?1 WHERE transaction_id = ?2", &texted.user);
     assert_eq!(service.api.verify(&texted, &texted.code).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_text_in_any_field_does_more_than_be_refused() {
+    let service = Service::start().await;
+    let texted = service.enroll("anna", PHONE).await;
+    let (long, deep) = ("x".repeat(8000), format!("{}{}", "[".repeat(200), "]".repeat(200)));
+    let nasty = [
+        "\u{0}",
+        "\n",
+        "\r\nx: y",
+        "'; DROP TABLE users; --",
+        "%00",
+        "../../etc/passwd",
+        "\u{202e}",
+        "\u{1f600}",
+        "{{CODE}}{{CODE}}",
+        "{phone}",
+        "${jndi:ldap://x}",
+        "*)(uid=*",
+        &long,
+    ];
+    let fields = [
+        "username",
+        "userId",
+        "channel",
+        "phone",
+        "message",
+        "code",
+        "statusToken",
+        "operation",
+        "channels",
+        "token",
+    ];
+    let verification = format!("/api/v1/users/{}/verification", texted.user);
+    let paths = [
+        "/api/v1/users/enroll",
+        "/api/v1/approval",
+        &verification,
+        "/api/v1/status",
+        "/api/v1/intent",
+    ];
+    let sent = service.provider.count();
+    for path in paths {
+        for field in fields {
+            for text in nasty {
+                let answer = service.api.post(path, json!({field: text})).await;
+                assert!(
+                    (400..500).contains(&answer.status),
+                    "{path} {field} {text}: {}",
+                    answer.body
+                );
+            }
+            let answer = service.api.post_text(path, &format!("{{\"{field}\":{deep}}}")).await;
+            assert!((400..500).contains(&answer.status), "{path} {field}: {}", answer.body);
+        }
+    }
+    for text in nasty {
+        assert!(!service.api.is_active(text).await, "{text}");
+        let typed: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        for answer in [
+            service.api.user_named(&typed).await,
+            service.api.user(&typed).await,
+            service.api.verify(&texted, text).await,
+            service.api.recover(&texted.user, text).await,
+            service.api.delete(&format!("/api/v1/users/{typed}")).await,
+        ] {
+            assert!((400..500).contains(&answer.status), "{text}: {}", answer.body);
+        }
+    }
+    assert_eq!(service.provider.count(), sent);
+    assert_eq!(service.api.verify(&texted, &texted.code).await.status, 200, "and cost no try");
 }
