@@ -4,7 +4,7 @@
 mod countries;
 mod failing;
 mod kannel;
-mod provider;
+pub mod provider;
 mod requests;
 mod tls;
 
