@@ -10,13 +10,16 @@
 #                                   codes; about 10 minutes, 4 GiB of memory and of disk
 #   benches/load.sh --only-file     getOTP with the file directory beside the bare server, nothing
 #                                   else; under a minute
+#   benches/load.sh --cloud         enrollments, verifications, approvals and questions for the
+#                                   status of the authentication cloud's API, on SQLite and on
+#                                   PostgreSQL, beside the bare server; about 4 minutes
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
 #   --most N (1000000, for --long and --directory)   --markdown
 #   --folder DIR (/var/tmp)          where the temporary folder is made: on the kind of disk that
 #                                    the store would be on, because each commit waits for it
 #
 # It listens on loopback, on ports that are free, and leaves nothing behind. On Debian it installs
-# OpenLDAP's server and tools, and PostgreSQL's for --stores, if they are missing. The load generator is a part of it, see
+# OpenLDAP's server and tools, and PostgreSQL's for --stores and --cloud, if they are missing. The load generator is a part of it, see
 # benches/load/client.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +36,7 @@ while [ $# -gt 0 ]; do
         --long) arguments+=(--series long); limit=40m; shift ;;
         --directory) arguments+=(--series directory); limit=40m; outages=yes; shift ;;
         --stores) arguments+=(--series stores); limit=40m; postgres=yes; shift ;;
+        --cloud) arguments+=(--series cloud); postgres=yes; shift ;;
         --only-file) arguments+=(--series only-file); shift ;;
         --markdown) arguments+=(--markdown); bullet='- '; shift ;;
         --seconds | --rounds | --connections | --people | --client-threads | --most)

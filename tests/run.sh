@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must pass, on a machine with only Rust: installs the servers that the tests
-# start (Debian packages; as root or through sudo), then checks format, lints, documentation,
+# start (Debian packages; as root or through sudo) and Schemathesis (from PyPI, under target/), then checks format, lints, documentation,
 # dependencies, tests, and the commands of the README. Samba, too, is started as root or by sudo;
 # PostgreSQL as the tests' own user or, by root, as postgres.
 #   tests/run.sh           what CI runs
@@ -38,6 +38,7 @@ need python3 python3
 need_file /usr/lib/python3/dist-packages/requests/__init__.py python3-requests
 need bearerbox kannel
 need_file /usr/lib/kannel/test/fakesmsc kannel-extras
+need_file '/usr/lib/python3*/ensurepip/__init__.py' python3-venv
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
@@ -54,6 +55,15 @@ if ((${#missing[@]})); then
       /etc/postgresql-common/createcluster.conf ;;
   esac
   install "${missing[@]}"
+fi
+
+# Tries the server by the description of its API; tests/it/openapi.rs runs it.
+schemathesis=4.32.0
+tools=${CARGO_TARGET_DIR:-target}/schemathesis
+if ! "$tools/bin/st" --version 2>/dev/null | grep -qF "$schemathesis"; then
+  rm -rf "$tools"
+  /usr/bin/python3 -m venv "$tools"
+  "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$schemathesis"
 fi
 
 step "format"

@@ -112,6 +112,25 @@ impl Connection {
             self.tenant,
             body.len(),
         )?;
+        self.finish().await
+    }
+
+    /// Sends one request to the authentication cloud and reads its answer.
+    async fn post(&mut self, post: &Post) -> anyhow::Result<(u16, &[u8])> {
+        use std::io::Write as _;
+        self.request.clear();
+        let Post { path, body, bearer } = post;
+        write!(
+            self.request,
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Authorization: Bearer {bearer}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len(),
+        )?;
+        self.finish().await
+    }
+
+    /// Sends the request that is written and reads its answer.
+    async fn finish(&mut self) -> anyhow::Result<(u16, &[u8])> {
         self.stream.write_all(&self.request).await?;
         self.answer.clear();
         let (head, status, length) = loop {
@@ -146,11 +165,34 @@ impl Connection {
 fn read_head(head: &[u8]) -> anyhow::Result<(u16, usize)> {
     let head = std::str::from_utf8(head)?;
     let status = head.get(9..12).context("no status")?.parse()?;
+    // What has no content by its status says no length.
+    let length = if status == 204 { 0 } else { content_length(head)? };
+    Ok((status, length))
+}
+
+/// The length of the body that follows a head.
+pub fn content_length(head: &str) -> anyhow::Result<usize> {
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
     });
-    Ok((status, length.context("an answer without a length")?))
+    length.context("a head without a length")
+}
+
+/// A POST to the authentication cloud.
+pub struct Post {
+    pub path: String,
+    pub body: String,
+    pub bearer: Arc<str>,
+}
+
+/// A series of them.
+pub trait Posts: Send + Sync {
+    /// The one at a turn; `None` if there is no more.
+    fn at(&self, turn: u64) -> Option<Post>;
+
+    /// Takes the body of an answer that granted one.
+    fn answered(&self, body: &[u8]);
 }
 
 /// A code that was told and not used yet.
@@ -167,6 +209,8 @@ pub enum Work {
     Logins(Arc<[Code]>),
     /// Each person calls and then logs in: two requests, counted as one.
     CallsAndLogins { with_password: bool },
+    /// These requests, each once.
+    Posts(Arc<dyn Posts>),
 }
 
 /// How hard.
@@ -253,7 +297,7 @@ pub fn run(
     next: &Arc<AtomicU64>,
 ) -> anyhow::Result<Outcome> {
     let threads = load.threads.clamp(1, load.connections);
-    let ends_by_itself = matches!(work, Work::CallsBy(_) | Work::Logins(_));
+    let ends_by_itself = matches!(work, Work::CallsBy(_) | Work::Logins(_) | Work::Posts(_));
     let shared = Arc::new(Shared {
         target: target.clone(),
         work,
@@ -380,6 +424,16 @@ async fn drive(
                     Some(code) => connection.login(person, code, *with_password).await?,
                     None => false,
                 }
+            }
+            Work::Posts(posts) => {
+                let turn = shared.done.fetch_add(1, Ordering::Relaxed);
+                let Some(post) = posts.at(turn) else { return Ok(()) };
+                let (status, body) = connection.post(&post).await?;
+                let granted = (200..300).contains(&status);
+                if granted {
+                    posts.answered(body);
+                }
+                granted
             }
         };
         let now = Instant::now();

@@ -4,6 +4,7 @@
 
 mod bare;
 mod client;
+mod cloud;
 mod durable;
 mod flatness;
 mod index;
@@ -100,6 +101,8 @@ enum Series {
     Directory,
     /// The stores side by side, with one node and with three.
     Stores,
+    /// The authentication cloud's API beside the bare server, with each store.
+    Cloud,
 }
 
 impl Options {
@@ -144,6 +147,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         Series::Long => flatness::measure(&place, options, &mut table)?,
         Series::Directory => index::measure(&place, options, &mut table)?,
         Series::Stores => stores::measure(&place, options, &mut table)?,
+        Series::Cloud => cloud::measure(&place, options, &mut table)?,
     }
     print!("\n{}", table.text(options.markdown));
     Ok(())

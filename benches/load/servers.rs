@@ -98,9 +98,31 @@ impl Place {
 
     /// Starts dialpass with these tenants and these keys of `[store]`.
     pub fn dialpass_on(&self, name: &str, store: &str, tenants: &[String]) -> anyhow::Result<Http> {
+        self.serve(name, "", store, tenants)
+    }
+
+    /// Starts dialpass with the authentication cloud's API, whose texts this provider takes.
+    pub fn cloud(&self, name: &str, store: &str, provider: SocketAddr) -> anyhow::Result<Http> {
+        let tenant = format!(
+            "[[tenants]]\nid = \"cloud\"\ncountry = \"SE\"\n\
+             [tenants.directory]\nkind = \"registered\"\n\
+             [tenants.login]\npassword = \"not-asked\"\n\
+             [[tenants.sms.providers]]\nname = \"load\"\nurl = \"http://{provider}/send\"\n\
+             json = {{ to = \"{{phone}}\", text = \"{{message}}\" }}\n"
+        );
+        self.serve(name, "public_url = \"https://localhost\"", store, &[tenant])
+    }
+
+    fn serve(
+        &self,
+        name: &str,
+        more_of_server: &str,
+        store: &str,
+        tenants: &[String],
+    ) -> anyhow::Result<Http> {
         let (address, ops) = (free_address()?, free_address()?);
         let config = self.folder.join(format!("{name}.toml"));
-        fs::write(&config, configuration(address, ops, store, tenants))?;
+        fs::write(&config, configuration(address, ops, more_of_server, store, tenants))?;
         let mut command = Command::new(&self.dialpass);
         command.arg("serve").arg("--config").arg(&config);
         Http::start(self.spawn(name, &mut command)?, address, ops, &self.tls)
@@ -297,12 +319,18 @@ pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-fn configuration(listen: SocketAddr, ops: SocketAddr, store: &str, tenants: &[String]) -> String {
+fn configuration(
+    listen: SocketAddr,
+    ops: SocketAddr,
+    more_of_server: &str,
+    store: &str,
+    tenants: &[String],
+) -> String {
     // What protects a node and its users from floods would stop a benchmark, so it is set as wide
     // as it goes; each check is still made.
     let wide = "{ burst = 10000000, per = \"1s\" }";
     format!(
-        "[server]\nlisten = \"{listen}\"\n\
+        "[server]\nlisten = \"{listen}\"\n{more_of_server}\n\
          [server.tls]\ncertificate = \"certs/server.pem\"\nprivate_key = \"certs/server.key\"\n\
          [server.limits]\nrequests_per_client = {wide}\nrequests_per_address = {wide}\n\
          calls_per_caller = {wide}\n\

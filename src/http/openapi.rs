@@ -1,5 +1,7 @@
 //! The description of both APIs, `OpenAPI` 3.1, made from the code that serves them.
 
+mod links;
+
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, HttpBuilder, SecurityScheme,
@@ -12,6 +14,7 @@ use super::{authentication_cloud, called_in_otp};
 #[must_use]
 pub fn document() -> OpenApi {
     let mut document = called_in_otp::Documentation::openapi();
+    also_by_post(&mut document);
     document.merge(authentication_cloud::Documentation::openapi());
     let mut info = Info::new("dialpass", env!("CARGO_PKG_VERSION"));
     info.description = Some(env!("CARGO_PKG_DESCRIPTION").to_owned());
@@ -28,12 +31,87 @@ pub fn document() -> OpenApi {
     add("clientBasic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
     let tenant = ApiKeyValue::new("tenant");
     add("tenant", SecurityScheme::ApiKey(ApiKey::Header(tenant)));
+    links::add(&mut document);
     document
+}
+
+/// Describes what is taken by PUT as taken by POST, too: not every phone system can PUT.
+fn also_by_post(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        item.post = item.put.clone();
+        if let Some(post) = &mut item.post {
+            post.operation_id = post.operation_id.as_ref().map(|id| format!("{id}ByPost"));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::Method;
+
     use super::*;
+
+    /// Whatever two or three of these words and a user's id may lead to.
+    fn paths() -> Vec<String> {
+        let words = include_str!("authentication_cloud/route.rs").split('"').skip(1).step_by(2);
+        let segment = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let mut words: Vec<&str> = words.filter(segment).collect();
+        words.push("{userId}");
+        words.sort_unstable();
+        words.dedup();
+        let longer = |paths: &[String]| -> Vec<String> {
+            let on = |path: &String| {
+                words.iter().map(move |word| format!("{path}/{word}")).collect::<Vec<_>>()
+            };
+            paths.iter().flat_map(on).collect()
+        };
+        let one = longer(&[authentication_cloud::BASE.to_owned()]);
+        let two = longer(&one);
+        let three = longer(&two);
+        [vec!["/ping".to_owned()], one, two, three].concat()
+    }
+
+    #[test]
+    fn what_the_router_serves_is_what_is_described() {
+        let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH];
+        let mut served = Vec::new();
+        for path in paths() {
+            let known = |method: &&Method| authentication_cloud::serves(method, &path, "{userId}");
+            let known = methods.iter().filter(known);
+            served.extend(known.map(|method| format!("{} {path}", method.as_str().to_lowercase())));
+        }
+        for path in called_in_otp::PATHS {
+            served.extend(["put", "post"].map(|method| format!("{method} {path}")));
+        }
+        served.sort_unstable();
+        let document = serde_json::to_value(document()).expect("JSON");
+        let mut described = Vec::new();
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            let methods = item.as_object().expect("operations").keys();
+            described.extend(methods.map(|method| format!("{method} {path}")));
+        }
+        described.sort_unstable();
+        assert_eq!(served, described);
+    }
+
+    #[test]
+    fn every_link_leads_from_an_answer_to_an_operation() {
+        let document = document();
+        let text = document.to_json().expect("JSON");
+        assert_eq!(text.matches("\"links\"").count(), 4, "enroll, approval, status, getOTP");
+        let document = serde_json::to_value(&document).expect("JSON");
+        let items = document["paths"].as_object().expect("paths").values();
+        let operations: Vec<&serde_json::Value> =
+            items.filter_map(|item| item.as_object()).flat_map(|item| item.values()).collect();
+        let links = operations.iter().filter_map(|operation| operation["responses"].as_object());
+        let links = links.flat_map(|responses| responses.values());
+        let links = links.filter_map(|answer| answer["links"].as_object());
+        for link in links.flat_map(|links| links.values()) {
+            let leads =
+                |operation: &&serde_json::Value| operation["operationId"] == link["operationId"];
+            assert_eq!(operations.iter().filter(|operation| leads(operation)).count(), 1, "{link}");
+        }
+    }
 
     #[test]
     fn every_operation_is_described_and_every_reference_leads_somewhere() {

@@ -23,6 +23,7 @@ mod ldap_directory;
 mod lifecycle;
 mod limits;
 mod main_job;
+mod openapi;
 mod pki;
 mod ports;
 mod postgres;

@@ -22,7 +22,7 @@ pub(super) struct ApprovalWish {
     #[schema(min_length = 1, max_length = 300, pattern = "^[A-Za-z0-9_.@-]{1,300}$")]
     username: Option<String>,
     /// The user's id; this or `username`.
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     user_id: Option<String>,
     /// How the user confirms; `push` if nothing is said.
     #[schema(schema_with = channels)]
@@ -40,7 +40,9 @@ fn channels() -> utoipa::openapi::schema::Object {
     post,
     path = "/api/v1/approval",
     tag = "authentication cloud",
-    request_body = ApprovalWish,
+    request_body(content = ApprovalWish, examples(
+        ("by text" = (value = json!({"username": "anna.muster", "channel": "sms"})))
+    )),
     security(("accessKey" = []), ("intentToken" = [])),
     responses(
         (status = 201, description = "The user is asked.", body = ApprovalBody),

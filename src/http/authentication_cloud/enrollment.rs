@@ -29,7 +29,7 @@ pub(super) struct EnrollBody {
     #[schema(min_length = 1, max_length = 300, pattern = "^[A-Za-z0-9_.@-]{1,300}$")]
     username: Option<String>,
     /// The id of a user who is there; not together with `username`.
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     user_id: Option<String>,
     /// How the user will confirm; `app` if nothing is said.
     #[schema(schema_with = channels)]
@@ -50,7 +50,10 @@ fn channels() -> utoipa::openapi::schema::Object {
     post,
     path = "/api/v1/users/enroll",
     tag = "authentication cloud",
-    request_body = EnrollBody,
+    request_body(content = EnrollBody, examples(
+        ("a phone" = (value = json!({"username": "reto.frei", "channel": "sms", "phone": "+41781234567"}))),
+        ("recovery codes" = (value = json!({"username": "reto.frei", "channel": "recovery"})))
+    )),
     security(("accessKey" = []), ("intentToken" = [])),
     responses(
         (status = 201, description = "The enrollment is begun.", body = EnrolledBody),

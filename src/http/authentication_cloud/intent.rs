@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{SchemaType, Type};
 
 use super::AuthenticationCloud;
 use super::bodies;
@@ -26,7 +27,7 @@ pub(super) struct IntentQuestion {
     #[schema(min_length = 1, max_length = 300, pattern = "^[A-Za-z0-9_.@-]{1,300}$")]
     username: Option<String>,
     /// The user's id; this or `username`.
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     user_id: Option<String>,
     /// What is allowed.
     #[schema(schema_with = operations)]
@@ -43,7 +44,8 @@ fn operations() -> utoipa::openapi::schema::Object {
 }
 
 fn channels() -> utoipa::openapi::schema::Array {
-    utoipa::openapi::ArrayBuilder::new().items(one_of(&CHANNELS)).build()
+    let types = SchemaType::from_iter([Type::Array, Type::Null]);
+    utoipa::openapi::ArrayBuilder::new().schema_type(types).items(one_of(&CHANNELS)).build()
 }
 
 /// Makes a token that allows one enrollment or approval, within ten minutes.
@@ -51,7 +53,9 @@ fn channels() -> utoipa::openapi::schema::Array {
     post,
     path = "/api/v1/intent",
     tag = "authentication cloud",
-    request_body = IntentQuestion,
+    request_body(content = IntentQuestion, examples(
+        ("a phone" = (value = json!({"username": "anna.muster", "operation": "enroll", "channels": ["sms"]})))
+    )),
     security(("accessKey" = [])),
     responses(
         (status = 200, description = "The token.", body = IntentBody),

@@ -75,6 +75,21 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(web::scope(BASE).default_service(web::to(serve)).route("", web::to(serve)));
 }
 
+/// Whether there is this operation, and its path has `user` where a user's id belongs.
+#[cfg(test)]
+pub(super) fn serves(method: &actix_web::http::Method, path: &str, user: &str) -> bool {
+    Route::find(method, path).is_ok_and(|route| match route {
+        Route::Verification(id) | Route::User(id) | Route::DeleteUser(id) => id == user,
+        Route::Ping
+        | Route::Enroll
+        | Route::Approval
+        | Route::Status
+        | Route::Introspect
+        | Route::Intent
+        | Route::Users => true,
+    })
+}
+
 /// Answers one request.
 async fn serve(
     request: HttpRequest,

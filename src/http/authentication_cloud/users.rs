@@ -40,7 +40,7 @@ pub(super) async fn by_id(
     path = "/api/v1/users",
     operation_id = "userByName",
     tag = "authentication cloud",
-    params(("username" = String, Query, description = "The user's name.", min_length = 1)),
+    params(("username" = String, Query, description = "The user's name.", min_length = 1, example = "anna.muster")),
     security(("accessKey" = [])),
     responses(
         (status = 200, description = "The user.", body = UserBody),

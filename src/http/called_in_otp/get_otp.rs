@@ -31,7 +31,9 @@ struct OtpBody<'a> {
     path = "/api/authentication/getOTP",
     operation_id = "getOTP",
     tag = "called-in codes",
-    request_body = GetOtpBody,
+    request_body(content = GetOtpBody, examples(
+        ("a call" = (value = json!({"phonenumber": "+41791234567"})))
+    )),
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
     responses((status = 200, description = "The caller's code.", content((OtpSchema = "application/json"), (String = "text/plain"))), AnyRefusal)
 )]

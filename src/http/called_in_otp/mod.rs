@@ -21,6 +21,10 @@ pub const VALIDATE_OTP: &str = "/api/authentication/validateOTP";
 /// The same without a password, under the name that token logins have.
 pub const OTP_TOKEN_AUTH: &str = "/api/authentication/otp_token_auth";
 
+/// All of them.
+#[cfg(test)]
+pub(super) const PATHS: [&str; 3] = [GET_OTP, VALIDATE_OTP, OTP_TOKEN_AUTH];
+
 /// The documentation of the operations.
 #[derive(utoipa::OpenApi)]
 #[openapi(

@@ -30,7 +30,9 @@ struct LoginBody<'a> {
     path = "/api/authentication/validateOTP",
     operation_id = "validateOTP",
     tag = "called-in codes",
-    request_body = ValidateOtpBody,
+    request_body(content = ValidateOtpBody, examples(
+        ("a login" = (value = json!({"username": "anna.muster", "password": "correct horse", "otp": "532190"})))
+    )),
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
     responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
 )]
@@ -48,7 +50,9 @@ pub(super) async fn validate_otp(
     path = "/api/authentication/otp_token_auth",
     operation_id = "otpTokenAuth",
     tag = "called-in codes",
-    request_body = ValidateOtpBody,
+    request_body(content = ValidateOtpBody, examples(
+        ("a login" = (value = json!({"username": "anna.muster", "password": "correct horse", "otp": "532190"})))
+    )),
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
     responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
 )]

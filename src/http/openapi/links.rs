@@ -1,0 +1,93 @@
+//! What of an answer a later request takes: the links of the description (`OpenAPI` 3.1, 4.8.20).
+
+use serde_json::{Map, Value};
+use utoipa::openapi::link::{Link, LinkBuilder};
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{OpenApi, RefOr};
+
+/// A field of a body, or a parameter, and where in the answer its value is; or the value itself.
+type Taken = (&'static str, &'static str);
+
+/// From an operation's answer to another operation.
+struct From {
+    operation: &'static str,
+    status: &'static str,
+    to: &'static str,
+    parameters: &'static [Taken],
+    body: &'static [Taken],
+}
+
+const USER_ID: &str = "$response.body#/userId";
+const OF_USER: &[Taken] = &[("userId", USER_ID)];
+
+const RECOVERY: &[Taken] = &[("code", "$response.body#/recoveryCodes/0"), ("channel", "recovery")];
+
+const LINKS: &[From] = &[
+    enrolled("status", &[], &[("statusToken", "$response.body#/enrollment/statusToken")]),
+    enrolled("approval", &[], OF_USER),
+    enrolled("intent", &[], OF_USER),
+    enrolled("userById", OF_USER, &[]),
+    enrolled("userByName", &[("username", "$response.body#/username")], &[]),
+    enrolled("deleteUser", OF_USER, &[]),
+    enrolled("verification", OF_USER, RECOVERY),
+    From {
+        operation: "approval",
+        status: "201",
+        to: "status",
+        parameters: &[],
+        body: &[("statusToken", "$response.body#/statusToken")],
+    },
+    From {
+        operation: "status",
+        status: "200",
+        to: "introspect",
+        parameters: &[],
+        body: &[("token", "$response.body#/token")],
+    },
+    told("validateOTP"),
+    told("otpTokenAuth"),
+];
+
+const fn enrolled(to: &'static str, parameters: &'static [Taken], body: &'static [Taken]) -> From {
+    From { operation: "enroll", status: "201", to, parameters, body }
+}
+
+const fn told(to: &'static str) -> From {
+    let body = &[("otp", "$response.body#/otp")];
+    From { operation: "getOTP", status: "200", to, parameters: &[], body }
+}
+
+/// Adds the links to the answers that they start from.
+pub(super) fn add(document: &mut OpenApi) {
+    for from in LINKS {
+        let operations = document.paths.paths.values_mut().flat_map(operations);
+        for operation in operations {
+            if operation.operation_id.as_deref() != Some(from.operation) {
+                continue;
+            }
+            let answer = operation.responses.responses.get_mut(from.status);
+            if let Some(RefOr::T(answer)) = answer {
+                answer.links.insert(from.to.to_owned(), RefOr::T(link(from)));
+            }
+        }
+    }
+}
+
+/// The operations at a path, by any method that the APIs know.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, .. } = item;
+    [get, put, post, delete].into_iter().filter_map(Option::as_mut)
+}
+
+fn link(from: &From) -> Link {
+    let mut link = LinkBuilder::new().operation_id(from.to);
+    for (name, value) in from.parameters {
+        link = link.parameter(*name, *value);
+    }
+    if !from.body.is_empty() {
+        let body: Map<String, Value> =
+            from.body.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        link = link.request_body(Some(Value::Object(body)));
+    }
+    link.build()
+}

@@ -1,0 +1,187 @@
+//! The description of the APIs against the server that serves it: Schemathesis sends what fits the
+//! description and what doesn't, and looks at each answer.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, LazyLock};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::gateway::{Answer, Gateway, folder, sections, sha256};
+use crate::sms::provider::{Manner, Provider};
+
+/// The user of the description's examples.
+const NAME: &str = "anna.muster";
+/// That user's phone.
+const PHONE: &str = "+41791234567";
+
+/// A gateway whose users are registered ones, with the flood limits out of the way.
+fn gateway(provider: &Provider) -> Gateway {
+    let wide = "{ burst = 1000000, per = \"1s\" }";
+    let often = "{ burst = 1000, per = \"1s\" }";
+    let server = format!(
+        "public_url = \"https://login.example.com\"\n\
+         [server.limits]\nrequests_per_client = {wide}\nrequests_per_address = {wide}\n\
+         calls_per_caller = {wide}"
+    );
+    let tenant = format!(
+        "[[tenants]]\nid = \"t1\"\ncountry = \"CH\"\n\
+         [tenants.login]\npassword = \"not-asked\"\n\
+         [tenants.limits]\ncodes_per_user = {often}\ncalls_per_number = {often}\n\
+         wrong_codes_per_user = {often}\n\
+         [tenants.directory]\nkind = \"registered\"\n{}\
+         [[tenants.clients]]\nname = \"pbx\"\noperations = [\"getOTP\", \"validateOTP\"]\n\
+         basic = {{ username = \"pbx\", password_sha256 = \"{}\" }}\n",
+        provider.section("nordic", ""),
+        sha256("pbx-secret"),
+    );
+    Gateway::start_in(Arc::new(folder()), &format!("{}{tenant}", sections(&server)))
+}
+
+fn access_key(gateway: &Gateway) -> String {
+    let made = Command::new(env!("CARGO_BIN_EXE_dialpass"))
+        .args(["access-key", "create", "--tenant", "t1", "--name", "backend", "--config"])
+        .arg(gateway.file("dialpass.toml"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+}
+
+async fn post(gateway: &Gateway, key: &str, path: &str, body: &Value) -> Answer {
+    Answer::of(gateway.http.post(gateway.url(path)).bearer_auth(key).json(body)).await
+}
+
+/// Registers the phone of the examples.
+async fn register(gateway: &Gateway, provider: &Provider, key: &str) {
+    let body = json!({ "username": NAME, "channel": "sms", "phone": PHONE });
+    let enrolled = post(gateway, key, "/api/v1/users/enroll", &body).await;
+    assert_eq!(enrolled.status, 201, "{}", enrolled.body);
+    let enrolled = enrolled.json();
+    let text: Value = serde_json::from_str(provider.taken()[0].text()).unwrap();
+    let text = text["text"].as_str().unwrap();
+    let code = text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6);
+    let path = format!("/api/v1/users/{}/verification", enrolled["userId"].as_str().unwrap());
+    let token = &enrolled["enrollment"]["statusToken"];
+    let body = json!({ "code": code, "statusToken": token });
+    assert_eq!(post(gateway, key, &path, &body).await.status, 200);
+}
+
+/// `tests/run.sh` installs it.
+fn schemathesis() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target");
+    let program = target.join("schemathesis/bin/st");
+    assert!(program.exists(), "{} is missing: tests/run.sh installs it", program.display());
+    program
+}
+
+/// Tries the server; what was said, and the report, one event a line.
+fn try_it(gateway: &Gateway, key: &str) -> (Output, String) {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis.toml");
+    let report = gateway.file("report.ndjson");
+    let output = Command::new("timeout")
+        .args(["--kill-after=5", "300"])
+        .arg(schemathesis())
+        .arg("--config-file")
+        .arg(config)
+        .arg("run")
+        .arg(gateway.ops_url("/openapi.json"))
+        .arg("--url")
+        .arg(format!("http://{}", gateway.address()))
+        .args(["--max-examples=25", "--no-color", "--continue-on-failure"])
+        .arg("--report-ndjson-path")
+        .arg(&report)
+        .current_dir(gateway.folder())
+        .env("ACCESS_KEY", key)
+        .env("NO_PROXY", "*")
+        .output()
+        .unwrap();
+    (output, std::fs::read_to_string(report).unwrap_or_default())
+}
+
+/// How many requests to an operation were answered with a status that says yes, by the metrics.
+fn granted(metrics: &str, operation: &str) -> u64 {
+    let mut granted = 0;
+    for line in metrics.lines() {
+        let of = format!("dialpass_request_seconds_count{{operation=\"{operation}\",status=\"2");
+        if let Some((_, count)) = line.strip_prefix(&of).and_then(|rest| rest.split_once("} ")) {
+            granted += count.parse::<u64>().expect("a count");
+        }
+    }
+    granted
+}
+
+async fn metrics(gateway: &Gateway) -> String {
+    Answer::of(gateway.http.get(gateway.ops_url("/metrics"))).await.body
+}
+
+/// The operations, as the metrics call them.
+const OPERATIONS: [&str; 12] = [
+    "getOTP",
+    "validateOTP",
+    "otp_token_auth",
+    "ping",
+    "enroll",
+    "approval",
+    "verification",
+    "status",
+    "introspect",
+    "intent",
+    "getUser",
+    "deleteUser",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_is_as_it_is_described() {
+    let provider = Provider::start(Manner::Answer("200 OK", String::new())).await;
+    let gateway = gateway(&provider);
+    let key = access_key(&gateway);
+    register(&gateway, &provider, &key).await;
+    let before = metrics(&gateway).await;
+    let (output, report) = try_it(&gateway, &key);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(report.contains("EngineFinished"), "{said}");
+    // What says no to everything would pass, too.
+    let after = metrics(&gateway).await;
+    for operation in OPERATIONS {
+        let times = granted(&after, operation) - granted(&before, operation);
+        println!("{operation}: {times} times granted");
+        assert!(times > 0, "{operation} was never granted:\n{said}\n{after}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_served_is_the_description_of_this_code() {
+    let provider = Provider::start(Manner::Answer("200 OK", String::new())).await;
+    let gateway = gateway(&provider);
+    let served = Answer::of(gateway.http.get(gateway.ops_url("/openapi.json"))).await;
+    assert_eq!(served.status, 200);
+    let described = serde_json::to_value(dialpass::http::openapi::document()).unwrap();
+    assert_eq!(served.json(), described);
+    assert!(described["paths"].as_object().unwrap().len() > 10, "{described}");
+}
+
+/// What any test here is answered has to be described.
+pub fn must_be_described(method: &Method, path: &str, status: u16) {
+    static DESCRIPTION: LazyLock<Value> =
+        LazyLock::new(|| serde_json::to_value(dialpass::http::openapi::document()).expect("JSON"));
+    let segments: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+    let fits = |described: &&String| {
+        let described: Vec<&str> = described.split('/').collect();
+        let same = |(one, other): (&&str, &&str)| one.starts_with('{') || one == other;
+        described.len() == segments.len() && described.iter().zip(&segments).all(same)
+    };
+    let paths = DESCRIPTION["paths"].as_object().expect("paths");
+    // One without a placeholder comes before one with.
+    let found = paths.keys().filter(fits).min_by_key(|described| described.contains('{'));
+    let Some(found) = found else { return };
+    let described = match &paths[found][method.as_str().to_lowercase()] {
+        // Also what a browser asks first.
+        Value::Null => status == 405 || (*method == Method::OPTIONS && status == 204),
+        operation => operation["responses"].get(status.to_string()).is_some(),
+    };
+    // Where the authentication cloud is switched off, nothing of it is there.
+    assert!(described || status == 404, "{method} {path}: {status} is not described");
+}
