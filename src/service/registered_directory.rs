@@ -89,13 +89,18 @@ impl Directory for RegisteredDirectory {
         name: &TypedName,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        let named = RegisteredName::parse(name.as_str()).map(Whom::Name);
-        let numbered = RegisteredId::parse(name.as_str()).map(Whom::Id);
-        let mut users: Vec<User> = Vec::new();
-        for whom in named.into_iter().chain(numbered) {
-            let found = self.find(whom, deadline).await?.as_ref().and_then(entry);
-            users.extend(found.filter(|user| users.iter().all(|other| other.id != user.id)));
+        // Who has no name is known by the id, and goes before who took that id for a name.
+        if let Some(id) = RegisteredId::parse(name.as_str())
+            && let Some(user) = self.find(Whom::Id(id), deadline).await?
+            && user.name.is_none()
+        {
+            return Ok(Candidates { users: entry(&user).into_iter().collect(), truncated: false });
         }
+        let Some(name) = RegisteredName::parse(name.as_str()) else {
+            return Ok(Candidates::default());
+        };
+        let found = self.find(Whom::Name(name), deadline).await?;
+        let users = found.as_ref().and_then(entry).into_iter().collect();
         Ok(Candidates { users, truncated: false })
     }
 

@@ -8,10 +8,11 @@ use utoipa::ToSchema;
 use super::AuthenticationCloud;
 use super::bodies;
 use super::enrollment::{allowed_message, unavailable};
-use super::failure::{Failure, Seen};
+use super::failure::Failure;
 use super::resources::{AnyRefusal, ApprovalBody, ErrorSchema, TokenRefusal, one_of};
 use super::visit::{Granted, Visit};
 use crate::domain::transaction::Undertaking;
+use crate::service::authentication_cloud::Refusal;
 
 /// Who is asked, and how.
 #[derive(Deserialize, ToSchema)]
@@ -62,16 +63,16 @@ pub(super) async fn approval(
     let channel = body.channel.as_deref().unwrap_or("push");
     let message = allowed_message(&permission, body.message)?;
     if !permission.allows(Undertaking::Approve, channel) {
-        return Err(Failure::plain(Seen::Forbidden));
+        return Err(Refusal::IntentForOther.into());
     }
-    let user = permission.user(named)?;
-    let user =
-        user.ok_or_else(|| Failure::bad_request("the field username or userId is missing"))?;
+    if permission.user(named.as_ref()).is_none() {
+        return Err(Failure::bad_request("the field username or userId is missing"));
+    }
     if channel != "sms" {
         return Err(unavailable(channel));
     }
     let deadline = visit.deadline();
-    let approval = tenant.approve_by_text(permission, user, message.as_deref(), deadline);
+    let approval = tenant.approve_by_text(permission, named, message.as_deref(), deadline);
     let begun = visit.in_time(approval).await?;
     visit.about_user(begun.user.id, begun.user.name.as_ref());
     if let Some(code) = &begun.transaction.code {

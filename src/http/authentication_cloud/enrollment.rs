@@ -7,17 +7,17 @@ use utoipa::ToSchema;
 
 use super::AuthenticationCloud;
 use super::bodies;
-use super::failure::{Failure, Seen};
+use super::failure::Failure;
 use super::resources::{
     AnyRefusal, EnrolledBody, EnrollmentBody, ErrorSchema, TokenRefusal, UserBody, one_of,
 };
 use super::visit::{Granted, Visit};
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::transaction::Undertaking;
-use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::enrollment::PhoneEnrollment;
 use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::texting::Begun;
+use crate::service::authentication_cloud::{Cloud, Refusal};
 use crate::store::registry::Whom;
 
 /// What is to be registered, and for whom.
@@ -74,12 +74,11 @@ pub(super) async fn enroll(
     let channel = body.channel.as_deref().unwrap_or("app");
     let message = allowed_message(&permission, body.message)?;
     if !permission.allows(Undertaking::Enroll, channel) {
-        return Err(Failure::plain(Seen::Forbidden));
+        return Err(Refusal::IntentForOther.into());
     }
-    let user = permission.user(named)?;
     match channel {
-        "sms" => enroll_phone(visit, &tenant, permission, user, body.phone, message).await,
-        "recovery" => enroll_recovery(visit, &tenant, permission, user).await,
+        "sms" => enroll_phone(visit, &tenant, permission, named, body.phone, message).await,
+        "recovery" => enroll_recovery(visit, &tenant, permission, named).await,
         _ => Err(unavailable(channel)),
     }
 }
@@ -112,7 +111,7 @@ async fn enroll_phone(
     visit: &mut Visit,
     tenant: &Cloud,
     permission: Permission,
-    user: Option<Whom>,
+    named: Option<Whom>,
     phone: Option<String>,
     message: Option<String>,
 ) -> Result<Granted, Failure> {
@@ -121,20 +120,22 @@ async fn enroll_phone(
         Failure::bad_request("the phone is not a number in E.164 with its plus, as +41791234567")
     })?;
     visit.about_phone(&number);
-    let request = PhoneEnrollment { permission, user, number, message: message.as_deref() };
+    let by_frontend = matches!(permission, Permission::Intent(_));
+    let request = PhoneEnrollment { permission, named, number, message: message.as_deref() };
     let begun = visit.in_time(tenant.enroll_phone(request, visit.deadline())).await?;
-    Ok(answer(visit, tenant, &begun, None))
+    Ok(answer(visit, tenant, &begun, None, by_frontend))
 }
 
 async fn enroll_recovery(
     visit: &mut Visit,
     tenant: &Cloud,
     permission: Permission,
-    user: Option<Whom>,
+    named: Option<Whom>,
 ) -> Result<Granted, Failure> {
-    let made = visit.in_time(tenant.enroll_recovery(permission, user)).await?;
+    let by_frontend = matches!(permission, Permission::Intent(_));
+    let made = visit.in_time(tenant.enroll_recovery(permission, named)).await?;
     let codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
-    Ok(answer(visit, tenant, &made.begun, Some(codes)))
+    Ok(answer(visit, tenant, &made.begun, Some(codes), by_frontend))
 }
 
 fn answer(
@@ -142,11 +143,17 @@ fn answer(
     tenant: &Cloud,
     begun: &Begun,
     recovery_codes: Option<Vec<String>>,
+    by_frontend: bool,
 ) -> Granted {
     let Begun { user, transaction, now } = begun;
     visit.about_user(user.id, user.name.as_ref());
+    let mut shown = UserBody::from(user);
+    if by_frontend {
+        // A page has no need of numbers, and whoever got hold of an intent has no right to them.
+        shown.phones.clear();
+    }
     let body = EnrolledBody {
-        user: UserBody::from(user),
+        user: shown,
         recovery_codes,
         enrollment: EnrollmentBody {
             transaction_id: transaction.id.to_string(),

@@ -97,7 +97,9 @@ impl From<Refusal> for Seen {
             Refusal::CodeMalformed | Refusal::CodeWrong | Refusal::RecoveryCodeWrong => {
                 Self::BadRequest("the code is wrong".into())
             }
-            Refusal::IntentRefused => Self::Forbidden,
+            Refusal::IntentUsed | Refusal::IntentExpired | Refusal::IntentForOther => {
+                Self::Forbidden
+            }
             Refusal::UserUnknown | Refusal::TransactionUnknown => Self::NotFound(NOTHING_THERE),
             Refusal::TooManyPhones => Self::Conflict("the user has as many phones as fit"),
             Refusal::Ended => Self::PreconditionFailed,

@@ -81,6 +81,9 @@ pub(super) async fn intent(
     if channels.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
         return Err(Failure::bad_request("the field channels holds an unknown channel"));
     }
+    if let Some(id) = user {
+        visit.about_user(id, None);
+    }
     let wish = IntentWish { user, name, undertaking, channels, message: body.message };
     let token = visit.in_time(tenant.make_intent(wish)).await?;
     Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody { token }))

@@ -16,6 +16,7 @@ mod verification;
 mod visit;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
@@ -64,8 +65,9 @@ pub struct AuthenticationCloud {
     pub registry: Arc<dyn Registry>,
     /// The tokens of all tenants.
     pub tokens: Arc<Tokens>,
-    /// Flood limit of questions for one transaction's status.
-    pub by_transaction: FloodLimit<TransactionId>,
+    /// Flood limit of questions for one transaction's status from one address, so that nobody who
+    /// has seen a status token keeps the page from asking that it was made for.
+    pub by_transaction: FloodLimit<(TransactionId, Option<IpAddr>)>,
 }
 
 /// Adds the routes. The handler looks at path and method itself, so that every answer has one form.

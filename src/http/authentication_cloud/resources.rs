@@ -29,7 +29,7 @@ pub(super) struct UserBody {
     /// The registered authenticators.
     authenticators: Vec<AuthenticatorBody>,
     /// The verified phones.
-    phones: Vec<PhoneBody>,
+    pub phones: Vec<PhoneBody>,
     /// The channels that are shut to the user for a while.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]

@@ -49,7 +49,8 @@ pub(super) async fn status(
         visit.admit_address()?;
         return Ok(unknown());
     };
-    let admitted = cloud.by_transaction.admit(&pointer.transaction);
+    let asker = (pointer.transaction, visit.address());
+    let admitted = cloud.by_transaction.admit(&asker);
     admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
     let Some(tenant) = visit.enter(cloud, &pointer.tenant) else { return Ok(unknown()) };
     match visit.in_time(tenant.status(&pointer)).await {

@@ -1,6 +1,7 @@
 //! One request to the API: who asks, by when it must be answered, and its answer.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::{Method, StatusCode, header};
@@ -112,11 +113,17 @@ impl Visit {
         timeout_at(self.deadline(), decision).await.unwrap_or(Err(Refusal::DeadlinePassed))
     }
 
-    /// Lets a request of this address through.
-    pub(super) fn admit_address(&mut self) -> Result<(), Failure> {
+    /// Where the request comes from, as a trusted proxy says.
+    pub(super) fn address(&mut self) -> Option<IpAddr> {
         let Exchange { gateway, request, trail, .. } = &mut self.exchange;
         trail.peer = gateway.gate.caller_address(request).or(trail.peer);
-        let admitted = trail.peer.map_or(Ok(()), |address| gateway.admit_address(address));
+        trail.peer
+    }
+
+    /// Lets a request of this address through.
+    pub(super) fn admit_address(&mut self) -> Result<(), Failure> {
+        let gateway = Arc::clone(&self.exchange.gateway);
+        let admitted = self.address().map_or(Ok(()), |address| gateway.admit_address(address));
         admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))
     }
 

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::Cloud;
-use super::enrollment::change;
+use super::enrollment::{change, for_whom};
 use super::intent::Permission;
 use super::refusal::Refusal;
 use super::texting::{Begun, use_up};
@@ -22,10 +22,11 @@ impl Cloud {
     pub async fn approve_by_text(
         &self,
         permission: Permission,
-        user: Whom,
+        named: Option<Whom>,
         message: Option<&str>,
         deadline: Instant,
     ) -> Result<Begun, Refusal> {
+        let user = permission.user(named.as_ref()).ok_or(Refusal::UserUnknown)?;
         for _ in 0..LOOKS {
             let seen = self.registry.look(About::user(&self.tenant, user.clone())).await?;
             let person = seen.held.person.ok_or(Refusal::UserUnknown)?;
@@ -38,10 +39,11 @@ impl Cloud {
                 intent: permission.intent_id(),
                 ..About::user(&self.tenant, Whom::Id(person.user.id))
             };
-            let permission = permission.clone();
+            let (permission, named) = (permission.clone(), named.clone());
             let make = move |case: &mut Case, now| {
                 change(case, |case| {
                     use_up(&permission, case, now)?;
+                    for_whom(&permission, case, named.as_ref())?;
                     let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
                     let newest = user.newest_phone().ok_or(Refusal::NoPhone)?;
                     if newest.number != number {

@@ -17,8 +17,8 @@ use crate::store::registry::{About, Case, Person, Whom, step};
 pub struct PhoneEnrollment<'a> {
     /// By what it is allowed.
     pub permission: Permission,
-    /// Whose it is; `None` makes a user without a name.
-    pub user: Option<Whom>,
+    /// Whose it is, as far as the request says; nobody's is a user without a name.
+    pub named: Option<Whom>,
     /// Its number.
     pub number: PhoneNumber,
     /// What is sent; a default text if there is none.
@@ -45,7 +45,8 @@ impl Cloud {
         request: PhoneEnrollment<'_>,
         deadline: Instant,
     ) -> Result<Begun, Refusal> {
-        let PhoneEnrollment { permission, user, number, message } = request;
+        let PhoneEnrollment { permission, named, number, message } = request;
+        let user = permission.user(named.as_ref());
         let (messenger, template) = self.ready_to_text(&number, message)?;
         let new = NewIds::draw(self)?;
         let text = self.new_text(Undertaking::Enroll, &number)?;
@@ -60,6 +61,7 @@ impl Cloud {
             change(case, |case| {
                 use_up(&permission, case, now)?;
                 find_or_make(case, user.as_ref(), new, now)?;
+                for_whom(&permission, case, named.as_ref())?;
                 let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
                 let known = user.phones.iter().any(|phone| phone.number == number);
                 if !known && user.phones.len() >= RegisteredUser::MAX_PHONES {
@@ -81,8 +83,9 @@ impl Cloud {
     pub async fn enroll_recovery(
         &self,
         permission: Permission,
-        user: Option<Whom>,
+        named: Option<Whom>,
     ) -> Result<RecoverySet, Refusal> {
+        let user = permission.user(named.as_ref());
         let new = NewIds::draw(self)?;
         let id = TransactionId::from_random(self.random_bits()?);
         let codes = (0..RecoveryCode::IN_A_SET)
@@ -100,6 +103,7 @@ impl Cloud {
             change(case, |case| {
                 use_up(&permission, case, now)?;
                 find_or_make(case, user.as_ref(), new, now)?;
+                for_whom(&permission, case, named.as_ref())?;
                 let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
                 person.user.recovery.clone_from(&hashes);
                 person.user.updated_at = now;
@@ -135,6 +139,16 @@ pub(super) fn change<T>(
         *case = changed;
     }
     decided
+}
+
+/// Refuses an intent for another user than the request names.
+pub(super) fn for_whom(
+    permission: &Permission,
+    case: &Case,
+    named: Option<&Whom>,
+) -> Result<(), Refusal> {
+    let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
+    if permission.is_for(user, named) { Ok(()) } else { Err(Refusal::IntentForOther) }
 }
 
 /// Puts a new user in the case where the named one may be new and is.

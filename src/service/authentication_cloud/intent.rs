@@ -8,7 +8,7 @@ use super::Cloud;
 use super::refusal::Refusal;
 use super::tokens::Intent;
 use crate::domain::clock::Timestamp;
-use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
 use crate::domain::text_message::Template;
 use crate::domain::transaction::Undertaking;
 use crate::store::registry::{About, Whom};
@@ -54,20 +54,26 @@ impl Permission {
         }
     }
 
-    /// The user that it is for, and whether a request that names `named` may go on.
-    ///
-    /// # Errors
-    /// [`Refusal::IntentRefused`] if the request names another user than the intent.
-    pub fn user(&self, named: Option<Whom>) -> Result<Option<Whom>, Refusal> {
-        let Self::Intent(intent) = self else { return Ok(named) };
-        let own = match (intent.user, &intent.name) {
-            (Some(id), _) => Whom::Id(id),
-            (None, Some(name)) => Whom::Name(name.clone()),
-            (None, None) => return Err(Refusal::IntentRefused),
-        };
-        match named {
-            Some(other) if other != own => Err(Refusal::IntentRefused),
-            _ => Ok(Some(own)),
+    /// The user whom a request that names `named` is about: an intent's own, who has to be the
+    /// named one too; see [`is_for`](Self::is_for).
+    #[must_use]
+    pub fn user(&self, named: Option<&Whom>) -> Option<Whom> {
+        match self {
+            Self::AccessKey => named.cloned(),
+            Self::Intent(intent) => match (intent.user, &intent.name) {
+                (Some(id), _) => Some(Whom::Id(id)),
+                (None, name) => name.clone().map(Whom::Name),
+            },
+        }
+    }
+
+    /// Whether an intent's user is whom the request names, by id or by name.
+    #[must_use]
+    pub fn is_for(&self, user: &RegisteredUser, named: Option<&Whom>) -> bool {
+        match (self, named) {
+            (Self::AccessKey, _) | (Self::Intent(_), None) => true,
+            (Self::Intent(_), Some(Whom::Id(id))) => user.id == *id,
+            (Self::Intent(_), Some(Whom::Name(name))) => user.name.as_ref() == Some(name),
         }
     }
 
@@ -98,16 +104,19 @@ impl Cloud {
         };
         let may_be_new = wish.undertaking == Undertaking::Enroll && wish.user.is_none();
         let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
-        if seen.held.person.is_none() && !may_be_new {
-            return Err(Refusal::UserUnknown);
-        }
+        // Whoever is there is named by id, so that it is not for another who gets the name later.
+        let (user, name) = match seen.held.person {
+            Some(person) => (Some(person.user.id), None),
+            None if may_be_new => (None, wish.name),
+            None => return Err(Refusal::UserUnknown),
+        };
         // Whole seconds go into the token.
         let expires_at = Timestamp::from_millis(seen.now.plus(LIFETIME).as_secs() * 1000);
         Ok(self.tokens.intent(&Intent {
             id: uuid::Builder::from_random_bytes(self.random_bits()?).into_uuid(),
             tenant: self.tenant.clone(),
-            user: wish.user,
-            name: wish.name,
+            user,
+            name,
             operation: wish.undertaking.as_str().to_owned(),
             channels: wish.channels,
             message: wish.message,

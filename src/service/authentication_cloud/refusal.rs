@@ -22,8 +22,12 @@ pub enum Refusal {
     CodeWrong,
     /// The recovery code is none of those left.
     RecoveryCodeWrong,
-    /// The intent token is used, expired, or of another use.
-    IntentRefused,
+    /// The intent was used before.
+    IntentUsed,
+    /// The intent's time is up.
+    IntentExpired,
+    /// The intent is for another operation, channel or user.
+    IntentForOther,
     /// There is no such user.
     UserUnknown,
     /// There is no such transaction, or it is another user's.
@@ -66,7 +70,9 @@ impl Refusal {
             Self::CodeMalformed => "code_malformed",
             Self::CodeWrong => "code_wrong",
             Self::RecoveryCodeWrong => "recovery_code_wrong",
-            Self::IntentRefused => "intent_refused",
+            Self::IntentUsed => "intent_used",
+            Self::IntentExpired => "intent_expired",
+            Self::IntentForOther => "intent_for_other",
             Self::UserUnknown => "user_unknown",
             Self::TransactionUnknown => "transaction_unknown",
             Self::TooManyPhones => "too_many_phones",

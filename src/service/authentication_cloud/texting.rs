@@ -190,8 +190,11 @@ pub(super) fn use_up(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let Permission::Intent(intent) = permission else { return Ok(()) };
-    if case.intent_used_until.is_some() || now >= intent.expires_at {
-        return Err(Refusal::IntentRefused);
+    if case.intent_used_until.is_some() {
+        return Err(Refusal::IntentUsed);
+    }
+    if now >= intent.expires_at {
+        return Err(Refusal::IntentExpired);
     }
     case.intent_used_until = Some(intent.expires_at);
     Ok(())
