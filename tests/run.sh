@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must pass, on a machine with only Rust: installs the servers that the tests
-# start (Debian packages; as root or through sudo) and Schemathesis (from PyPI, under target/), then checks format, lints, documentation,
-# dependencies, tests, and the commands of the README. Samba, too, is started as root or by sudo;
+# start (Debian packages; as root or through sudo) and Schemathesis (from PyPI, under target/), then
+# checks format, lints, documentation, dependencies, tests, and the commands of the README. Samba, too, is started as root or by sudo;
 # PostgreSQL as the tests' own user or, by root, as postgres.
 #   tests/run.sh           what CI runs
 #   tests/run.sh --long    also cargo-deny and the benchmark with its long series

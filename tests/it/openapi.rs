@@ -76,11 +76,18 @@ fn schemathesis() -> PathBuf {
     program
 }
 
-/// Tries the server; what was said, and the report, one event a line.
-fn try_it(gateway: &Gateway, key: &str) -> (Output, String) {
+/// Along the links of the called-in codes, then every operation alone, which at some time deletes
+/// the user who calls, then along the other links.
+const RUNS: [&[&str]; 3] = [
+    &["--phases=stateful", "--include-method=PUT", "--max-examples=50"],
+    &["--phases=examples,coverage,fuzzing", "--max-examples=25"],
+    &["--phases=stateful", "--include-path-regex=^/api/v1/", "--max-examples=160"],
+];
+
+/// Tries the server; what was said.
+fn try_it(gateway: &Gateway, key: &str, run: &[&str]) -> Output {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis.toml");
-    let report = gateway.file("report.ndjson");
-    let output = Command::new("timeout")
+    Command::new("timeout")
         .args(["--kill-after=5", "300"])
         .arg(schemathesis())
         .arg("--config-file")
@@ -89,15 +96,13 @@ fn try_it(gateway: &Gateway, key: &str) -> (Output, String) {
         .arg(gateway.ops_url("/openapi.json"))
         .arg("--url")
         .arg(format!("http://{}", gateway.address()))
-        .args(["--max-examples=25", "--no-color", "--continue-on-failure"])
-        .arg("--report-ndjson-path")
-        .arg(&report)
+        .args(["--no-color", "--continue-on-failure"])
+        .args(run)
         .current_dir(gateway.folder())
         .env("ACCESS_KEY", key)
         .env("NO_PROXY", "*")
         .output()
-        .unwrap();
-    (output, std::fs::read_to_string(report).unwrap_or_default())
+        .unwrap()
 }
 
 /// How many requests to an operation were answered with a status that says yes, by the metrics.
@@ -139,16 +144,17 @@ async fn the_server_is_as_it_is_described() {
     let key = access_key(&gateway);
     register(&gateway, &provider, &key).await;
     let before = metrics(&gateway).await;
-    let (output, report) = try_it(&gateway, &key);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(report.contains("EngineFinished"), "{said}");
+    for run in RUNS {
+        let output = try_it(&gateway, &key, run);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    }
     // What says no to everything would pass, too.
     let after = metrics(&gateway).await;
     for operation in OPERATIONS {
         let times = granted(&after, operation) - granted(&before, operation);
         println!("{operation}: {times} times granted");
-        assert!(times > 0, "{operation} was never granted:\n{said}\n{after}");
+        assert!(times > 0, "{operation} was never granted");
     }
 }
 
