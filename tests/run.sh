@@ -34,7 +34,6 @@ need_file '/usr/lib/*/samba/ldb/password_hash.so' samba-ad-dc
 need_file /usr/share/samba/setup/provision.ldif samba-ad-provision
 need_file '/usr/lib/postgresql/*/bin/postgres' postgresql
 need faketime faketime
-need python3 python3
 need_file /usr/lib/python3/dist-packages/requests/__init__.py python3-requests
 need bearerbox kannel
 need_file /usr/lib/kannel/test/fakesmsc kannel-extras
