@@ -114,7 +114,8 @@ pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> 
     let prepared = Prepared::new(&source.path, &config, &clock, runtime)?;
     let tls = load_tls(&source.path, &config)?;
     stores::check(&source.path, &config)?;
-    let warnings = tls.and_then(|tls| tls.current().trouble(clock.now())).into_iter().collect();
+    let expiry = tls.and_then(|tls| tls.current().trouble(clock.now()));
+    let warnings = expiry.into_iter().chain(authentication_cloud::trouble(&config)).collect();
     Ok(Checked { config, prepared, warnings })
 }
 
@@ -243,6 +244,9 @@ impl App {
         let public = public_listener(&config, &gateway, tls.clone(), farewell.clone())?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
+        for trouble in authentication_cloud::trouble(&config) {
+            tracing::warn!("{trouble}");
+        }
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
         let signals = Signals::listen().context("signals cannot be listened for")?;
         Ok(Self {

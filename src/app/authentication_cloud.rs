@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::prepare::{Lasting, keys};
-use crate::config::{Config, TenantConfig};
+use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;
 use crate::http::authentication_cloud::AuthenticationCloud;
@@ -45,4 +45,22 @@ pub(super) fn authentication_cloud(
         tokens: Arc::clone(&tokens),
         by_transaction: FloodLimit::new(STATUS_QUESTIONS, keys(&config.server.limits)),
     })
+}
+
+/// What an administrator should know of tenants that are set up for an API that is not served.
+pub(super) fn trouble(config: &Config) -> Vec<String> {
+    if config.server.public_url.is_some() {
+        return Vec::new();
+    }
+    let needs_it = |tenant: &&TenantConfig| {
+        tenant.sms.is_some() || matches!(tenant.directory, DirectoryConfig::Registered)
+    };
+    let tell = |tenant: &TenantConfig| {
+        format!(
+            "tenant {} has texts or registered users, and nobody can register: the authentication \
+             cloud's API is served where server.public_url is set, which it is not",
+            tenant.id
+        )
+    };
+    config.tenants.iter().filter(needs_it).map(tell).collect()
 }

@@ -220,7 +220,7 @@ async fn target(source: &Source, tenant: &TenantConfig, named: Named) -> Result<
         Named::User(name) => {
             let directory = app::directory_of_names(source, tenant, &Handle::current());
             let directory = directory.map_err(|error| Failure {
-                said: error.to_string(),
+                said: format!("{error}; --user-id needs no directory"),
                 reason: Reason::DirectoryUnavailable.as_str(),
             })?;
             let found = find_user(&*directory, &name, Instant::now() + PATIENCE).await;

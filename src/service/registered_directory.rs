@@ -89,10 +89,9 @@ impl Directory for RegisteredDirectory {
         name: &TypedName,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        // Who has no name is known by the id, and goes before who took that id for a name.
+        // Whose id it is goes before who took it for a name.
         if let Some(id) = RegisteredId::parse(name.as_str())
             && let Some(user) = self.find(Whom::Id(id), deadline).await?
-            && user.name.is_none()
         {
             return Ok(Candidates { users: entry(&user).into_iter().collect(), truncated: false });
         }

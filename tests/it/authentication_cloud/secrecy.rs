@@ -108,7 +108,7 @@ async fn no_secret_is_told_at_any_level() {
         "code_wrong",
         "code_right",
         "recovery_code_right",
-        "intent_refused",
+        "intent_used",
         "text_not_sent",
         "store_unavailable",
     ] {
