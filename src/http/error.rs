@@ -190,6 +190,20 @@ struct ErrorBody<'a> {
     timestamp: String,
 }
 
+/// The error body of both APIs, for their description alone: [`ErrorBody`] is what is sent.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorSchema {
+    /// The status in words.
+    error: String,
+    /// What is wrong, where that helps.
+    message: Option<String>,
+    path: String,
+    status: u16,
+    #[schema(format = DateTime)]
+    timestamp: String,
+}
+
 /// An RFC 9457 problem.
 #[derive(Serialize)]
 struct Problem<'a> {

@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 
 use super::AuthenticationCloud;
 use super::bodies;
-use super::enrollment::{allowed_message, unavailable};
 use super::failure::Failure;
-use super::resources::{AnyRefusal, ApprovalBody, ErrorSchema, TokenRefusal, one_of};
+use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of};
 use super::visit::{Granted, Visit};
 use crate::domain::transaction::Undertaking;
+use crate::http::error::ErrorSchema;
 use crate::service::authentication_cloud::Refusal;
 
 /// Who is asked, and how.
@@ -61,7 +61,7 @@ pub(super) async fn approval(
     let body: ApprovalWish = bodies::json(visit, payload).await?;
     let named = bodies::whom(body.username, body.user_id)?;
     let channel = body.channel.as_deref().unwrap_or("push");
-    let message = allowed_message(&permission, body.message)?;
+    let message = bodies::allowed_message(&permission, body.message)?;
     if !permission.allows(Undertaking::Approve, channel) {
         return Err(Refusal::IntentForOther.into());
     }
@@ -69,7 +69,7 @@ pub(super) async fn approval(
         return Err(Failure::bad_request("the field username or userId is missing"));
     }
     if channel != "sms" {
-        return Err(unavailable(channel));
+        return Err(bodies::unavailable(channel));
     }
     let deadline = visit.deadline();
     let approval = tenant.approve_by_text(permission, named, message.as_deref(), deadline);

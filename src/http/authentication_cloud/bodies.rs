@@ -9,6 +9,7 @@ use super::failure::{Failure, Seen};
 use super::visit::Visit;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::http::body;
+use crate::service::authentication_cloud::intent::Permission;
 use crate::store::registry::Whom;
 
 /// Reads a JSON object.
@@ -98,4 +99,28 @@ pub(super) fn whom(
         }
         (None, None) => Ok(None),
     }
+}
+
+/// The message to send: from the body, or from the intent, whose holder may not choose one.
+pub(super) fn allowed_message(
+    permission: &Permission,
+    message: Option<String>,
+) -> Result<Option<String>, Failure> {
+    match permission {
+        Permission::AccessKey => Ok(message),
+        Permission::Intent(_) if message.is_some() => Err(Failure::bad_request(
+            "with an intent token the message is given to /intent, not here",
+        )),
+        Permission::Intent(intent) => Ok(intent.message.clone()),
+    }
+}
+
+/// The refusal of a channel that is known and not served, or not known.
+pub(super) fn unavailable(channel: &str) -> Failure {
+    Failure::bad_request(match channel {
+        "app" | "push" | "fido2" | "qr-code" | "recovery" => {
+            format!("the channel {channel} is not available here")
+        }
+        _ => "the channel is unknown".to_owned(),
+    })
 }

@@ -8,12 +8,11 @@ use utoipa::ToSchema;
 use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
-use super::resources::{
-    AnyRefusal, EnrolledBody, EnrollmentBody, ErrorSchema, TokenRefusal, UserBody, one_of,
-};
+use super::resources::{AnyRefusal, EnrolledBody, EnrollmentBody, TokenRefusal, UserBody, one_of};
 use super::visit::{Granted, Visit};
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::transaction::Undertaking;
+use crate::http::error::ErrorSchema;
 use crate::service::authentication_cloud::enrollment::PhoneEnrollment;
 use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::texting::Begun;
@@ -72,39 +71,15 @@ pub(super) async fn enroll(
     let body: EnrollBody = bodies::json(visit, payload).await?;
     let named = bodies::whom(body.username, body.user_id)?;
     let channel = body.channel.as_deref().unwrap_or("app");
-    let message = allowed_message(&permission, body.message)?;
+    let message = bodies::allowed_message(&permission, body.message)?;
     if !permission.allows(Undertaking::Enroll, channel) {
         return Err(Refusal::IntentForOther.into());
     }
     match channel {
         "sms" => enroll_phone(visit, &tenant, permission, named, body.phone, message).await,
         "recovery" => enroll_recovery(visit, &tenant, permission, named).await,
-        _ => Err(unavailable(channel)),
+        _ => Err(bodies::unavailable(channel)),
     }
-}
-
-/// The message to send: from the body, or from the intent, whose holder may not choose one.
-pub(super) fn allowed_message(
-    permission: &Permission,
-    message: Option<String>,
-) -> Result<Option<String>, Failure> {
-    match permission {
-        Permission::AccessKey => Ok(message),
-        Permission::Intent(_) if message.is_some() => Err(Failure::bad_request(
-            "with an intent token the message is given to /intent, not here",
-        )),
-        Permission::Intent(intent) => Ok(intent.message.clone()),
-    }
-}
-
-/// The refusal of a channel that is known and not served, or not known.
-pub(super) fn unavailable(channel: &str) -> Failure {
-    Failure::bad_request(match channel {
-        "app" | "push" | "fido2" | "qr-code" | "recovery" => {
-            format!("the channel {channel} is not available here")
-        }
-        _ => "the channel is unknown".to_owned(),
-    })
 }
 
 async fn enroll_phone(

@@ -9,9 +9,10 @@ use utoipa::openapi::schema::{SchemaType, Type};
 use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
-use super::resources::{AnyRefusal, ErrorSchema, IntentBody, TokenRefusal, one_of};
+use super::resources::{AnyRefusal, IntentBody, TokenRefusal, one_of};
 use super::visit::{Granted, Visit};
 use crate::domain::transaction::Undertaking;
+use crate::http::error::ErrorSchema;
 use crate::service::authentication_cloud::intent::IntentWish;
 use crate::store::registry::Whom;
 

@@ -52,7 +52,7 @@ pub const BASE: &str = "/api/v1";
         users::delete,
         verification::verify,
     ),
-    components(schemas(resources::ErrorSchema)),
+    components(schemas(super::error::ErrorSchema)),
     tags((name = "authentication cloud"))
 )]
 pub(super) struct Documentation;

@@ -6,7 +6,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::domain::clock::Timestamp;
 use crate::domain::registered_user::{RegisteredUser, VerifiedPhone};
 use crate::domain::transaction::Transaction;
-use crate::http::error::rfc3339;
+use crate::http::error::{ErrorSchema, rfc3339};
 
 /// A registered user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -226,20 +226,6 @@ pub(super) struct IntentBody {
 /// Milliseconds since the Unix epoch, as introspection has times.
 pub(super) const fn millis(time: Timestamp) -> i64 {
     time.as_millis()
-}
-
-/// An error.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Error)]
-pub(super) struct ErrorSchema {
-    /// The status in words.
-    error: String,
-    /// What is wrong, where that helps.
-    message: Option<String>,
-    path: String,
-    status: u16,
-    #[schema(format = DateTime)]
-    timestamp: String,
 }
 
 /// The refusals that every operation may have.

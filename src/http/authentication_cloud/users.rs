@@ -4,9 +4,10 @@ use actix_web::http::StatusCode;
 
 use super::AuthenticationCloud;
 use super::failure::Failure;
-use super::resources::{AnyRefusal, ErrorSchema, TokenRefusal, UserBody};
+use super::resources::{AnyRefusal, TokenRefusal, UserBody};
 use super::visit::{Granted, Visit};
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::http::error::ErrorSchema;
 use crate::service::authentication_cloud::Cloud;
 use crate::store::registry::Whom;
 

@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 
 use super::AuthenticationCloud;
 use super::bodies;
-use super::enrollment::unavailable;
 use super::failure::Failure;
-use super::resources::{AnyRefusal, ErrorSchema, TokenRefusal, one_of};
+use super::resources::{AnyRefusal, TokenRefusal, one_of};
 use super::visit::{Granted, Visit};
 use crate::domain::registered_user::RegisteredId;
+use crate::http::error::ErrorSchema;
 
 /// The code that the user typed.
 #[derive(Deserialize, ToSchema)]
@@ -70,6 +70,6 @@ pub(super) async fn verify(
             visit.in_time(tenant.verify_recovery(user, &body.code)).await?;
             Ok(Granted::nothing(StatusCode::OK, "recovery_code_right"))
         }
-        other => Err(unavailable(other)),
+        other => Err(bodies::unavailable(other)),
     }
 }

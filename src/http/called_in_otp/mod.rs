@@ -29,7 +29,7 @@ pub(super) const PATHS: [&str; 3] = [GET_OTP, VALIDATE_OTP, OTP_TOKEN_AUTH];
 #[derive(utoipa::OpenApi)]
 #[openapi(
     paths(get_otp::get_otp, validate_otp::validate_otp, validate_otp::otp_token_auth),
-    components(schemas(schemas::ErrorSchema)),
+    components(schemas(super::error::ErrorSchema)),
     tags((name = "called-in codes"))
 )]
 pub(super) struct Documentation;

@@ -3,20 +3,7 @@
 
 use utoipa::{IntoResponses, ToSchema};
 
-/// An error.
-#[derive(ToSchema)]
-#[schema(as = CalledInError)]
-#[expect(dead_code, reason = "what an error looks like, for the documentation alone")]
-pub(super) struct ErrorSchema {
-    /// The status in words.
-    error: String,
-    /// What is wrong with the body, where it is the body.
-    message: Option<String>,
-    status: u16,
-    path: String,
-    #[schema(format = DateTime)]
-    timestamp: String,
-}
+use crate::http::error::ErrorSchema;
 
 /// A caller's code.
 #[derive(ToSchema)]

@@ -2,11 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::Cloud;
-use super::enrollment::{change, for_whom};
-use super::intent::Permission;
+use super::intent::{Permission, for_whom, use_up};
 use super::refusal::Refusal;
-use super::texting::{Begun, use_up};
+use super::texting::Begun;
+use super::{Cloud, change};
 use crate::domain::transaction::Undertaking;
 use crate::store::registry::{About, Case, Whom, step};
 

@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::Cloud;
-use super::intent::Permission;
+use super::intent::{Permission, for_whom, use_up};
 use super::refusal::Refusal;
-use super::texting::{Begun, NewIds, use_up};
+use super::texting::{Begun, NewIds};
+use super::{Cloud, change};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RecoveryCode, RegisteredUser};
@@ -126,29 +126,6 @@ impl Cloud {
         let begun = step(&*self.registry, about, make).await??;
         Ok(RecoverySet { begun, codes })
     }
-}
-
-/// Changes the case by `decide`, or not at all where that refuses.
-pub(super) fn change<T>(
-    case: &mut Case,
-    decide: impl FnOnce(&mut Case) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
-    let mut changed = case.clone();
-    let decided = decide(&mut changed);
-    if decided.is_ok() {
-        *case = changed;
-    }
-    decided
-}
-
-/// Refuses an intent for another user than the request names.
-pub(super) fn for_whom(
-    permission: &Permission,
-    case: &Case,
-    named: Option<&Whom>,
-) -> Result<(), Refusal> {
-    let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
-    if permission.is_for(user, named) { Ok(()) } else { Err(Refusal::IntentForOther) }
 }
 
 /// Puts a new user in the case where the named one may be new and is.

@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
 use crate::domain::text_message::Template;
 use crate::domain::transaction::Undertaking;
-use crate::store::registry::{About, Whom};
+use crate::store::registry::{About, Case, Whom};
 
 /// How long an intent may be used.
 const LIFETIME: Duration = Duration::from_mins(10);
@@ -85,6 +85,33 @@ impl Permission {
             Self::Intent(intent) => Some(intent.id),
         }
     }
+}
+
+/// Uses up the intent that permits a request, where one does.
+pub(super) fn use_up(
+    permission: &Permission,
+    case: &mut Case,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let Permission::Intent(intent) = permission else { return Ok(()) };
+    if case.intent_used_until.is_some() {
+        return Err(Refusal::IntentUsed);
+    }
+    if now >= intent.expires_at {
+        return Err(Refusal::IntentExpired);
+    }
+    case.intent_used_until = Some(intent.expires_at);
+    Ok(())
+}
+
+/// Refuses an intent for another user than the request names.
+pub(super) fn for_whom(
+    permission: &Permission,
+    case: &Case,
+    named: Option<&Whom>,
+) -> Result<(), Refusal> {
+    let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
+    if permission.is_for(user, named) { Ok(()) } else { Err(Refusal::IntentForOther) }
 }
 
 impl Cloud {

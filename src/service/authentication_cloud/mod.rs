@@ -23,7 +23,7 @@ use crate::domain::policy::Quota;
 use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
 use crate::messenger::Messenger;
-use crate::store::registry::Registry;
+use crate::store::registry::{Case, Registry};
 
 /// What holds of codes that are sent as text, and of recovery codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,4 +87,17 @@ const FOR_THE_LAST_STEP: Duration = Duration::from_millis(250);
 /// Until when that part may take.
 fn before_the_last_step(deadline: Instant) -> Instant {
     deadline.checked_sub(FOR_THE_LAST_STEP).unwrap_or(deadline)
+}
+
+/// Changes the case by `decide`, or not at all where that refuses.
+fn change<T>(
+    case: &mut Case,
+    decide: impl FnOnce(&mut Case) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let mut changed = case.clone();
+    let decided = decide(&mut changed);
+    if decided.is_ok() {
+        *case = changed;
+    }
+    decided
 }

@@ -4,7 +4,6 @@
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::intent::Permission;
 use super::refusal::Refusal;
 use super::{Cloud, Policy, before_the_last_step};
 use crate::domain::clock::Timestamp;
@@ -181,21 +180,4 @@ impl NewIds {
             phone: uuid::Builder::from_random_bytes(cloud.random_bits()?).into_uuid(),
         })
     }
-}
-
-/// Uses up the intent that permits a request, where one does.
-pub(super) fn use_up(
-    permission: &Permission,
-    case: &mut Case,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let Permission::Intent(intent) = permission else { return Ok(()) };
-    if case.intent_used_until.is_some() {
-        return Err(Refusal::IntentUsed);
-    }
-    if now >= intent.expires_at {
-        return Err(Refusal::IntentExpired);
-    }
-    case.intent_used_until = Some(intent.expires_at);
-    Ok(())
 }
