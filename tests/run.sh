@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Everything that must pass, on a machine with only Rust: installs the servers that the tests
-# start (Debian packages; as root or through sudo) and Schemathesis (from PyPI, under target/), then
-# checks format, lints, documentation, dependencies, tests, and the commands of the README. Samba, too, is started as root or by sudo;
-# PostgreSQL as the tests' own user or, by root, as postgres.
+# Everything that must pass, on a machine with only Rust: installs the servers and the browser that
+# the tests start (Debian packages; as root or through sudo), Schemathesis and what tests of pages
+# need (from PyPI, under target/), then checks format, lints, documentation, dependencies, tests, and
+# the commands of the README. Samba, too, is started as root or by sudo; PostgreSQL as the tests' own
+# user or, by root, as postgres.
 #   tests/run.sh           what CI runs
 #   tests/run.sh --long    also cargo-deny and the benchmark with its long series
 set -euo pipefail
@@ -38,6 +39,9 @@ need_file /usr/lib/python3/dist-packages/requests/__init__.py python3-requests
 need bearerbox kannel
 need_file /usr/lib/kannel/test/fakesmsc kannel-extras
 need_file '/usr/lib/python3*/ensurepip/__init__.py' python3-venv
+need chromium chromium
+need chromedriver chromium-driver
+need zbarimg zbar-tools
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
@@ -63,6 +67,19 @@ if ! "$tools/bin/st" --version 2>/dev/null | grep -qF "$schemathesis"; then
   rm -rf "$tools"
   /usr/bin/python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$schemathesis"
+fi
+
+# Looks at pages (axe-core, of which this package is the carrier) and reads push messages; tests in
+# tests/it/browser run them.
+packages=(http-ece==1.2.1 py-vapid==1.9.6 axe-playwright-python==0.1.8)
+tools=${CARGO_TARGET_DIR:-target}/webtools
+if [ "$(cat "$tools/packages" 2>/dev/null)" != "${packages[*]}" ]; then
+  rm -rf "$tools"
+  /usr/bin/python3 -m venv "$tools"
+  pip=("$tools/bin/pip" install --quiet --disable-pip-version-check)
+  "${pip[@]}" --use-pep517 "${packages[@]:0:2}"
+  "${pip[@]}" --no-deps "${packages[2]}"
+  echo "${packages[*]}" >"$tools/packages"
 fi
 
 step "format"

@@ -6,6 +6,7 @@ mod active_directory;
 mod architecture;
 mod authentication_cloud;
 mod bad_input;
+mod browser;
 mod caller_forms;
 mod clients;
 mod cluster;
