@@ -46,7 +46,7 @@ async function load(sent) {
     return settle("used", texts.used_title, texts.used, { sign: "good" });
   }
   if (sent?.matchNumber) return settle("failed", texts.wrong_number_title, texts.wrong_number);
-  return settle("used", texts.used_title, texts.ended);
+  return settle("used", texts.ended_title, texts.ended);
 }
 
 function expired() {
@@ -83,12 +83,12 @@ function approve() {
       [texts.asked_at, when.format(new Date(createdAt))],
       [texts.asked_from, askedFrom],
     ]),
+    paragraph(texts.approve_care, "quiet"),
     number?.parts,
     button("approve", texts.approve, () => number?.isMissing() || confirm(status, number), "main"),
     button("decline", texts.decline, decline),
     status,
     timeLeft(),
-    paragraph(texts.approve_care, "quiet"),
   ]);
 }
 
@@ -114,7 +114,7 @@ function numberField() {
     return missing;
   };
   const label = element("label", { for: input.id }, texts.number_label);
-  return { parts: element("div", null, label, input, alert), input, isMissing };
+  return { parts: element("div", { class: "field" }, label, input, alert), input, isMissing };
 }
 
 /** How long the request is good for; once it is not, the page says so. */
