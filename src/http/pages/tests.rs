@@ -1,0 +1,43 @@
+//! The pages as a browser is given them, and what they weigh.
+
+use super::*;
+
+/// Most that opening the page may transfer, in bytes.
+const PAGE: usize = 50_000;
+
+/// Most that the script weighs that customers embed, in bytes.
+const WIDGET: usize = 20_000;
+
+fn weight(paths: impl Fn(&str) -> bool) -> usize {
+    let assets = assets::all().iter().filter(|asset| paths(asset.path));
+    assets.map(|asset| asset.body.len()).sum()
+}
+
+#[test]
+fn a_page_load_weighs_little() {
+    let icons = |path: &str| path.starts_with("/open/icon-");
+    let widget = |path: &str| path.starts_with("/widget/");
+    let parts = weight(|path| !icons(path) && !widget(path));
+    for language in Language::ALL {
+        let whole = parts + page::page(language).len() + manifest::manifest("", language).len();
+        assert!(whole < PAGE, "{language:?}: {whole} bytes");
+    }
+    assert!(weight(widget) < WIDGET, "{} bytes", weight(widget));
+    assert!(weight(icons) < 12_000, "{} bytes", weight(icons));
+}
+
+#[test]
+fn whatever_the_page_names_is_served() {
+    let page = page::page(Language::English);
+    let named = page.split('"').filter(|text| text.starts_with("/open/"));
+    for path in named {
+        let is_served = path == MANIFEST || assets::all().iter().any(|asset| asset.path == path);
+        assert!(is_served, "{path}");
+    }
+    for module in assets::MODULES {
+        let name = module.trim_start_matches("/open");
+        let is_imported = |text: &str| text.contains(&format!("from \".{name}\""));
+        let scripts = [include_str!("assets/page.js"), include_str!("assets/notifications.js")];
+        assert!(scripts.iter().any(|text| is_imported(text)), "{module}");
+    }
+}
