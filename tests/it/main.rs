@@ -24,6 +24,7 @@ mod lifecycle;
 mod limits;
 mod main_job;
 mod openapi;
+mod pages;
 mod pki;
 mod ports;
 mod postgres;

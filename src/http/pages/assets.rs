@@ -25,6 +25,9 @@ pub(super) struct Asset {
     tag: EntityTag,
 }
 
+/// Of use where a browser shows a file by itself; and a worker, which shows an icon, obeys its own.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; img-src 'self'";
+
 /// Asked for again each time, and sent only where it has changed: the page and its parts have to be
 /// of one release.
 const ASK_AGAIN: &str = "no-cache";
@@ -85,8 +88,7 @@ impl Asset {
             .insert_header((header::CONTENT_TYPE, self.media_type))
             .insert_header((header::CACHE_CONTROL, self.caching))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            // Of use where a browser shows the file by itself; and a worker obeys its own.
-            .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
             .insert_header((header::ETAG, self.tag.to_string()))
             .insert_header(("X-Request-Id", request_id));
         if self.is_for_all_origins {
