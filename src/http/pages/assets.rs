@@ -9,9 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::texts;
 
-/// What the page's script is made of beside itself.
-pub(super) const MODULES: [&str; 4] =
-    ["/open/view.js", "/open/api.js", "/open/passkey.js", "/open/notifications.js"];
+/// What the page's script cannot begin without.
+pub(super) const MODULES: [&str; 3] = ["/open/view.js", "/open/api.js", "/open/passkey.js"];
 
 /// A file.
 pub(super) struct Asset {
@@ -38,7 +37,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let script = |path, body: &'static str| Asset::new(path, SCRIPT, ASK_AGAIN, body);
-    let [view, api, passkey, notifications] = MODULES;
+    let [view, api, passkey] = MODULES;
     let png = |path, body: &'static [u8]| Asset::new(path, "image/png", A_DAY, body);
     let worker = texts::embed(include_str!("assets/worker.js"), |texts| &texts.worker);
     let widget = texts::embed(include_str!("assets/widget.js"), |texts| &texts.widget);
@@ -48,7 +47,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         script(view, include_str!("assets/view.js")),
         script(api, include_str!("assets/api.js")),
         script(passkey, include_str!("assets/passkey.js")),
-        script(notifications, include_str!("assets/notifications.js")),
+        script("/open/notifications.js", include_str!("assets/notifications.js")),
         Asset::new(
             "/open/page.css",
             "text/css; charset=utf-8",

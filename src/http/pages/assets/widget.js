@@ -227,15 +227,13 @@
         element("a", { class: kind, href: appLinkUri, target: "_blank", rel: "noopener" }, text);
       const scan = element("p", {}, isEnroll ? texts.scan_enroll : texts.scan_approve);
       const code = qrCode && element("img", { class: "qr", src: qrCode.dataUri, alt: texts.qr });
-      if (isPushed) add(element("p", {}, texts.pushed));
-      else if (isPhone()) add(link(isEnroll ? texts.open_enroll : texts.open_approve, "link big"));
-      else add(scan, code, link(texts.here, "link"));
-      if (begun.matchNumber) {
-        const number = element("strong", { class: "match" }, begun.matchNumber);
-        add(element("p", {}, texts.match, number));
-      }
-      if (isPhone() && code) {
-        add(element("details", {}, element("summary", {}, texts.other_phone), scan, code));
+      const digits = element("strong", { class: "match" }, begun.matchNumber ?? "");
+      const number = begun.matchNumber && element("p", {}, texts.match, digits);
+      if (isPushed) add(element("p", {}, texts.pushed), number);
+      else if (!isPhone()) add(scan, code, number, link(texts.here, "link"));
+      else {
+        add(link(isEnroll ? texts.open_enroll : texts.open_approve, "link big"), number);
+        if (code) add(element("details", {}, element("summary", {}, texts.other_phone), scan, code));
       }
     }
   }
