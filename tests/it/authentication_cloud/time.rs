@@ -8,13 +8,13 @@ use tempfile::TempDir;
 use super::*;
 
 /// A service whose clock stands as far ahead as the test says.
-struct Clock {
+pub struct Clock {
     file: PathBuf,
     ahead: u64,
     _folder: TempDir,
 }
 
-async fn start() -> (Service, Clock) {
+pub async fn start() -> (Service, Clock) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ahead");
     let mut clock = Clock { file, ahead: 0, _folder: folder };
@@ -31,7 +31,7 @@ async fn start() -> (Service, Clock) {
 
 impl Clock {
     /// Sets it so many seconds later than it is.
-    fn advance(&mut self, seconds: u64) {
+    pub fn advance(&mut self, seconds: u64) {
         self.ahead += seconds;
         let next = self.file.with_extension("next");
         std::fs::write(&next, format!("+{}\n", self.ahead)).unwrap();
@@ -40,7 +40,7 @@ impl Clock {
 }
 
 /// A slow machine's share of a span, in seconds: how much earlier than its end is surely before it.
-const SLOW: u64 = 60;
+pub const SLOW: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_lives_for_five_minutes() {
