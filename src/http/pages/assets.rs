@@ -9,9 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::texts;
 
-/// What the page's script is made of beside itself.
-pub(super) const MODULES: [&str; 4] =
-    ["/open/view.js", "/open/api.js", "/open/passkey.js", "/open/notifications.js"];
+/// What the page's script cannot begin without.
+pub(super) const MODULES: [&str; 3] = ["/open/view.js", "/open/api.js", "/open/passkey.js"];
 
 /// A file.
 pub(super) struct Asset {
@@ -25,6 +24,9 @@ pub(super) struct Asset {
     tag: EntityTag,
 }
 
+/// Of use where a browser shows a file by itself; and a worker, which shows an icon, obeys its own.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; img-src 'self'";
+
 /// Asked for again each time, and sent only where it has changed: the page and its parts have to be
 /// of one release.
 const ASK_AGAIN: &str = "no-cache";
@@ -35,7 +37,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let script = |path, body: &'static str| Asset::new(path, SCRIPT, ASK_AGAIN, body);
-    let [view, api, passkey, notifications] = MODULES;
+    let [view, api, passkey] = MODULES;
     let png = |path, body: &'static [u8]| Asset::new(path, "image/png", A_DAY, body);
     let worker = texts::embed(include_str!("assets/worker.js"), |texts| &texts.worker);
     let widget = texts::embed(include_str!("assets/widget.js"), |texts| &texts.widget);
@@ -45,7 +47,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         script(view, include_str!("assets/view.js")),
         script(api, include_str!("assets/api.js")),
         script(passkey, include_str!("assets/passkey.js")),
-        script(notifications, include_str!("assets/notifications.js")),
+        script("/open/notifications.js", include_str!("assets/notifications.js")),
         Asset::new(
             "/open/page.css",
             "text/css; charset=utf-8",
@@ -85,8 +87,7 @@ impl Asset {
             .insert_header((header::CONTENT_TYPE, self.media_type))
             .insert_header((header::CACHE_CONTROL, self.caching))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            // Of use where a browser shows the file by itself; and a worker obeys its own.
-            .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
             .insert_header((header::ETAG, self.tag.to_string()))
             .insert_header(("X-Request-Id", request_id));
         if self.is_for_all_origins {

@@ -17,7 +17,7 @@ struct Page {
     /// JSON in which HTML finds nothing to read.
     script_texts: String,
     /// What the script will ask for, so that it need not be waited for.
-    modules: [&'static str; 4],
+    modules: [&'static str; 3],
 }
 
 /// In the order of [`Language::ALL`].

@@ -5,6 +5,7 @@ import { bytes } from "./passkey.js";
 import { button, element, fill, live, paragraph, setBusy, show, showCompany, texts } from "./view.js";
 
 const SCOPE = "/open/";
+const PATIENCE = 20_000;
 
 // The page's policy takes no plain text as a worker's address (Trusted Types).
 const createScriptURL = () => "/open/worker.js";
@@ -31,7 +32,10 @@ export function offer(answer, company) {
     const status = live("status");
     if (isOn) {
       status.textContent = texts.notify_on;
-      return place.replaceChildren(status);
+      const hadFocus = place.contains(document.activeElement);
+      place.replaceChildren(status);
+      status.tabIndex = -1;
+      return hadFocus && status.focus();
     }
     const onClick =
       canAsk() === "home-screen"
@@ -58,17 +62,23 @@ export function offer(answer, company) {
 async function turnOn(device, pushKey, status) {
   const asked = Notification.requestPermission();
   setBusy(true);
-  status.textContent = "";
+  status.textContent = texts.sending;
+  let isOn = false;
+  let why = texts.notify_failed;
   try {
-    if ((await asked) !== "granted") status.textContent = texts.notify_blocked;
-    else if (await subscribe(device, pushKey)) return true;
-    else status.textContent = texts.notify_failed;
+    if ((await asked) !== "granted") why = texts.notify_blocked;
+    else isOn = await Promise.race([subscribe(device, pushKey), afterPatience()]);
   } catch {
-    status.textContent = texts.notify_failed;
-  } finally {
-    setBusy(false);
+    // What the browser says of it helps nobody who reads this page.
   }
-  return false;
+  setBusy(false);
+  status.textContent = isOn ? "" : why;
+  return isOn;
+}
+
+/** Some browsers wait for ever where their maker's push service cannot be reached. */
+function afterPatience() {
+  return new Promise((resolve) => setTimeout(resolve, PATIENCE, false));
 }
 
 async function refresh(device, pushKey) {

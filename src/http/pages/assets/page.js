@@ -2,7 +2,6 @@
 // the phone's passkey confirm it. Reading the link changes nothing; only a tap does.
 
 import { post } from "./api.js";
-import { canAsk, offer, phonePage } from "./notifications.js";
 import { create, isSupported, sign } from "./passkey.js";
 import * as view from "./view.js";
 
@@ -206,9 +205,14 @@ function done(answer) {
   const [title, body] = isEnroll
     ? [texts.registered_title, texts.registered]
     : [texts.approved_title, texts.approved];
-  const more = [paragraph(texts.close, "quiet")];
-  if (answer.pushKey && canAsk() !== "never") more.push(offer(answer, transaction.company));
-  settle("done", title, body, { sign: "good", more });
+  settle("done", title, body, { sign: "good", more: [paragraph(texts.close, "quiet")] });
+  if (answer.pushKey) offerNotifications(answer);
+}
+
+/** Loaded only now: the phone has confirmed without it. */
+async function offerNotifications(answer) {
+  const { canAsk, offer } = await import("./notifications.js");
+  if (canAsk() !== "never") view.add(offer(answer, transaction.company));
 }
 
 /** The token, which leaves the address bar and stays with the tab, so that a reload works. */
@@ -236,8 +240,17 @@ function unsupported() {
   settle("unsupported", texts.unsupported_title, why, { more });
 }
 
+async function phone() {
+  try {
+    const { phonePage } = await import("./notifications.js");
+    await phonePage(new URLSearchParams(location.search).get("device"));
+  } catch {
+    settle("failed", texts.away_title, texts.away, { retry: () => location.reload() });
+  }
+}
+
 if (location.pathname === "/open/phone") {
-  phonePage(new URLSearchParams(location.search).get("device"));
+  phone();
 } else if (!isSecureContext || !isSupported()) {
   unsupported();
 } else {

@@ -85,6 +85,11 @@ export function show(name, title, children, sign) {
   heading.focus({ preventScroll: true });
 }
 
+/** Puts something below the view that stands there. */
+export function add(part) {
+  main.append(part);
+}
+
 /** A sign above a heading, which says nothing that the heading does not. */
 function picture(sign) {
   const made = document.createElementNS(SVG, "svg");

@@ -17,23 +17,26 @@
   const home = script?.src && new URL("..", script.src).href;
 
   const STYLE = `
-    :host { display: block; color-scheme: light dark; }
+    :host { display: block; }
     .box { --accent: #0b5cad; --on-accent: #fff; box-sizing: border-box; max-width: 22rem;
       margin: 0 auto; padding: 1.5rem; border-radius: 1rem; text-align: center;
-      border: 1px solid light-dark(#d5dbe3, #313d4b); background: light-dark(#fff, #19212b);
-      color: light-dark(#16202c, #eef2f6); overflow-wrap: anywhere;
+      border: 1px solid #d5dbe3; background: #fff; color: #16202c; overflow-wrap: anywhere;
       font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+    @supports (color: light-dark(#fff, #000)) {
+      .box { border-color: light-dark(#d5dbe3, #313d4b); background: light-dark(#fff, #19212b);
+        color: light-dark(#16202c, #eef2f6); }
+    }
     .logo { display: block; max-width: 100%; max-height: 3rem; margin: 0 auto 1rem; }
-    .qr { display: block; width: 100%; max-width: 15rem; margin: 1rem auto; padding: 0.5rem;
+    .qr { display: block; width: 100%; max-width: 15rem; margin: 0.5rem auto; padding: 0.5rem;
       box-sizing: border-box; border-radius: 0.5rem; background: #fff; image-rendering: pixelated; }
     p { margin: 0 0 0.75rem; }
     .state { margin: 0; font-weight: 600; }
-    .state[data-state="waiting"] { font-weight: 400; }
+    .state[data-state="waiting"] { margin-top: 0.75rem; font-weight: 400; font-size: 0.9375rem; }
     .match { display: block; font-size: 3rem; font-weight: 700; line-height: 1.2;
       letter-spacing: 0.1em; font-variant-numeric: tabular-nums; }
     a.link, summary { color: inherit; cursor: pointer; }
     a.link { display: inline-block; padding: 0.625rem; }
-    a.big { display: block; margin: 1rem 0; padding: 0.875rem 1rem; border-radius: 0.75rem;
+    a.big { display: block; margin: 0.5rem 0 0.75rem; padding: 0.875rem 1rem; border-radius: 0.75rem;
       background: var(--accent); color: var(--on-accent); font-weight: 600; text-decoration: none; }
     summary { padding: 0.625rem; }
     :focus-visible { outline: 3px solid currentcolor; outline-offset: 3px; }
@@ -97,7 +100,7 @@
       const { lang, texts } = textsFor(options.language);
       this.texts = texts;
       this.state = element("p", { class: "state", role: "status", "aria-live": "polite" });
-      this.shown = element("div", {});
+      this.shown = element("div", { "aria-live": "polite" });
       const box = element("div", { class: "box", role: "group", lang }, this.shown, this.state);
       if (options.logo) box.prepend(element("img", { class: "logo", src: options.logo, alt: "" }));
       if (options.color && CSS.supports("color", options.color)) {
@@ -179,8 +182,8 @@
     async wait(begun) {
       const { texts } = this;
       const statusToken = begun.statusToken ?? begun.enrollment?.statusToken;
-      const instruction = this.show(begun);
-      this.say("waiting", instruction);
+      this.show(begun);
+      this.say("waiting", texts.waiting);
       while (!this.isStopped) {
         await this.pause();
         const { status, body, wait } = await this.ask("status", { statusToken });
@@ -192,7 +195,7 @@
           return this.end(isLate ? "expired" : "failed", isLate ? texts.expired : texts.failed, body);
         }
         if (status === 404) return this.end("expired", texts.expired);
-        if (body.status === "pending") this.say("waiting", instruction);
+        if (body.status === "pending") this.say("waiting", texts.waiting);
         else {
           this.say("offline", texts.offline);
           await sleep(wait * 1000);
@@ -213,32 +216,25 @@
       });
     }
 
-    /** Shows number, QR code and link; what to do, in words. */
+    /** Shows what to do, with number, QR code and link. */
     show(begun) {
       const { texts } = this;
       const isEnroll = this.options.operation === "enroll";
       const { qrCode, appLinkUri } = begun.enrollment ?? begun;
-      if (begun.matchNumber) {
-        this.shown.append(
-          element("p", {}, texts.match, element("strong", { class: "match" }, begun.matchNumber)),
-        );
-      }
-      const scan = isEnroll ? texts.scan_enroll : texts.scan_approve;
-      if (!appLinkUri || !/^https?:/.test(appLinkUri)) return texts.pushed;
+      const isPushed = !appLinkUri || !/^https?:/.test(appLinkUri);
+      const add = (...parts) => this.shown.append(...parts.filter(Boolean));
       const link = (text, kind) =>
         element("a", { class: kind, href: appLinkUri, target: "_blank", rel: "noopener" }, text);
+      const scan = element("p", {}, isEnroll ? texts.scan_enroll : texts.scan_approve);
       const code = qrCode && element("img", { class: "qr", src: qrCode.dataUri, alt: texts.qr });
-      if (!isPhone()) {
-        this.shown.append(...(code ? [code] : []), link(texts.here, "link"));
-        return scan;
+      const digits = element("strong", { class: "match" }, begun.matchNumber ?? "");
+      const number = begun.matchNumber && element("p", {}, texts.match, digits);
+      if (isPushed) add(element("p", {}, texts.pushed), number);
+      else if (!isPhone()) add(scan, code, number, link(texts.here, "link"));
+      else {
+        add(link(isEnroll ? texts.open_enroll : texts.open_approve, "link big"), number);
+        if (code) add(element("details", {}, element("summary", {}, texts.other_phone), scan, code));
       }
-      const open = isEnroll ? texts.open_enroll : texts.open_approve;
-      this.shown.append(link(open, "link big"));
-      if (code) {
-        const text = element("p", {}, scan);
-        this.shown.append(element("details", {}, element("summary", {}, texts.other_phone), text, code));
-      }
-      return texts.waiting;
     }
   }
 
