@@ -6,7 +6,8 @@ const user = document.getElementById("user");
 const place = document.getElementById("widget");
 const verdict = document.getElementById("verdict");
 const facts = document.getElementById("facts");
-const steps = document.getElementById("steps");
+const enroll = document.getElementById("enroll");
+const approve = document.getElementById("approve-login");
 
 /** What runs now; an answer to an earlier start is dropped. */
 let run = 0;
@@ -14,6 +15,7 @@ let widget;
 
 const name = () => user.selectedOptions[0].textContent;
 
+/** A new question takes the place of the one before. */
 async function start(operation, about) {
   const mine = ++run;
   const question = { body: { username: user.value, operation, about } };
@@ -25,24 +27,28 @@ async function start(operation, about) {
     return outcome(verdict, "bad", `${name()} has no phone yet.`, "Register one first.");
   }
   if (status !== 200) return outcome(verdict, "bad", "The gateway gives no intent.", `${told}.`);
-  const asked = operation === "enroll" ? "Waits for the phone to be registered." : "Waits for the phone’s answer.";
-  outcome(verdict, "waiting", asked, "The widget has an intent, which is good for this one question.");
-  const onResult = (result) => mine === run && finish(mine, operation, result);
+  const isEnroll = operation === "enroll";
+  const asked = isEnroll ? "Waits for the phone to be registered." : "Waits for the phone’s answer.";
+  outcome(verdict, "waiting", asked, "The widget has an intent, good for this one question.");
+  const done = isEnroll ? `${name()}’s phone is registered.` : `${name()} has approved the ${about}.`;
+  const onResult = (result) => mine === run && finish(mine, operation, result, done);
   widget = globalThis.Dialpass.start(place, { token: body.token, operation, onResult });
 }
 
-async function finish(mine, operation, result) {
+/** The transaction has ended; only a token that is introspected allows anything. */
+async function finish(mine, operation, result, done) {
   if (result.status !== "succeeded") {
     const why = result.status === "error" ? `Has ${name()} registered a phone?` : result.message;
-    return outcome(verdict, "bad", `The widget ended with “${result.status}”.`, why, "There is no token, so nothing is allowed.");
+    const title = `The widget ended with “${result.status}”.`;
+    return outcome(verdict, "bad", title, why, "There is no token, so nothing is allowed.");
   }
   const question = { body: { token: result.token } };
   const { body, told } = await ask("POST", "/demo/introspect", question, "introspection");
   if (mine !== run) return;
-  if (body.active !== true || body.operation !== operation || body.transactionId !== result.transactionId) {
+  const isThis = body.operation === operation && body.transactionId === result.transactionId;
+  if (body.active !== true || !isThis) {
     return outcome(verdict, "bad", "The token vouches for nothing.", `${told}.`);
   }
-  const done = operation === "enroll" ? `${name()}’s phone is registered.` : `${name()} has approved.`;
   outcome(verdict, "good", done, "The gateway vouches for the token.");
   show({
     active: "true",
@@ -51,7 +57,13 @@ async function finish(mine, operation, result) {
     transaction: body.transactionId,
     "vouched until": new Date(body.exp).toLocaleTimeString("en-GB"),
   });
-  steps.dataset.registered = "";
+  lead(true);
+}
+
+/** Has the step stand out that comes next. */
+function lead(isRegistered) {
+  enroll.classList.toggle("main", !isRegistered);
+  approve.classList.toggle("main", isRegistered);
 }
 
 function show(pairs) {
@@ -64,7 +76,9 @@ function show(pairs) {
   facts.replaceChildren(...rows);
 }
 
-const onClick = (id, action) => document.getElementById(id).addEventListener("click", action);
-onClick("enroll", () => start("enroll"));
-onClick("approve-login", () => start("approve", "login"));
-onClick("approve-payment", () => start("approve", "payment"));
+enroll.addEventListener("click", () => start("enroll"));
+approve.addEventListener("click", () => start("approve", "login"));
+document
+  .getElementById("approve-payment")
+  .addEventListener("click", () => start("approve", "payment"));
+user.addEventListener("change", () => lead(false));

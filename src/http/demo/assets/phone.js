@@ -13,6 +13,7 @@ const digits = [...document.getElementById("digits").children];
 const people = document.getElementById("people");
 const username = document.getElementById("username");
 const code = document.getElementById("code");
+const loggedIn = document.getElementById("login-outcome");
 
 /** The phone system, as the gateway knows it: pbx:demo-pbx. */
 const PHONE_SYSTEM = { Authorization: `Basic ${btoa("pbx:demo-pbx")}`, tenant: "demo" };
@@ -30,6 +31,7 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 const chosen = () => people.querySelector("input:checked");
 
+/** How far the call is; `spelt` is for screen readers, which do not see the digits. */
 function show(name, text, { spelt = "", reason = "" } = {}) {
   phone.dataset.state = name;
   const hidden = document.createElement("span");
@@ -70,7 +72,8 @@ async function tell(mine, otp) {
     if (mine !== call) return;
     digits[place].textContent = digit;
   }
-  show("told", "Your code is", { spelt: [...otp].join(" "), reason: "200 OK. Type it into the login form." });
+  const reason = "200 OK. Type it into the login form.";
+  show("told", "Your code is", { spelt: [...otp].join(" "), reason });
 }
 
 function refuse({ status, told, wait }, known) {
@@ -78,14 +81,15 @@ function refuse({ status, told, wait }, known) {
   let reason = known ?? "The audit trail knows why.";
   if (status === 429) reason = `Too many calls. Wait ${duration(wait)}.`;
   if (status === 0) reason = "The gateway does not answer. Is the demo still running?";
-  show("refused", `“${REFUSED}”`, { reason: `${told}. The caller hears no more than that. ${reason}` });
+  reason = `${told}. The caller hears no more than that. ${reason}`;
+  show("refused", `“${REFUSED}”`, { reason });
 }
 
 function hangUp() {
   call += 1;
   hush();
   clear();
-  show("idle", "Ready to call");
+  show("idle", "Ready to call", { reason: "The phone system will ask dialpass for the caller’s code." });
 }
 
 dial.addEventListener("click", () => {
@@ -96,8 +100,11 @@ dial.addEventListener("click", () => {
 people.addEventListener("change", () => {
   const person = chosen();
   hangUp();
-  title.textContent = person.value ? `${person.closest("label").querySelector("b").textContent}’s phone` : "A stranger’s phone";
+  const name = person.closest("label").querySelector("b").textContent;
+  title.textContent = `${name}’s phone`;
   username.value = person.value || username.value;
   code.value = "";
+  loggedIn.replaceChildren();
+  loggedIn.className = "outcome";
 });
 people.addEventListener("submit", (event) => event.preventDefault());

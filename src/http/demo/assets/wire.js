@@ -1,6 +1,6 @@
 // How the page asks the gateway, and how it shows what went over the wire.
 
-/** The six digits of a getOTP and the rest of the API take and give JSON. */
+/** What every question and answer is. */
 const JSON_TYPE = "application/json";
 
 /** Status (0 where nobody answered), body, and seconds to wait; shows both in the element `at`. */
