@@ -147,11 +147,12 @@ async fn the_demos_page_is_at_localhost_and_says_what_it_may_do() {
     assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    let body = answer.body;
     // By an address there are no passkeys.
     let address = page.replace("localhost", "127.0.0.1");
     let answer = Answer::of(http.get(format!("{address}/"))).await;
     assert_eq!((answer.status, answer.header("location")), (307, format!("{page}/").as_str()));
-    for part in answer_of_page(&http, &page).await.split('"').filter(|text| is_path(text)) {
+    for part in body.split('"').filter(|text| is_path(text)) {
         let answer = Answer::of(http.get(format!("{page}{part}"))).await;
         assert_eq!(
             (answer.status, answer.header("x-content-type-options")),
@@ -165,10 +166,6 @@ async fn the_demos_page_is_at_localhost_and_says_what_it_may_do() {
 
 fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.contains('>')
-}
-
-async fn answer_of_page(http: &reqwest::Client, page: &str) -> String {
-    Answer::of(http.get(format!("{page}/"))).await.body
 }
 
 #[tokio::test(flavor = "multi_thread")]
