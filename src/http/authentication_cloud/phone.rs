@@ -137,6 +137,7 @@ async fn confirm(
     let confirmed = visit.in_time(tenant.confirm(dispatch.transaction, answer)).await?;
     let (user, authenticator) = (&confirmed.user, &confirmed.authenticator);
     visit.about_user(user.id, user.name.as_ref());
+    visit.about_authenticator(authenticator.id);
     let device = tenant.tokens.device(&tenant.tenant, user.id, authenticator.id, confirmed.now);
     let body = ConfirmedBody {
         device,
@@ -221,6 +222,7 @@ fn enter(
     token: &str,
 ) -> Result<(std::sync::Arc<Cloud>, Dispatch), Failure> {
     let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Failure::nothing_there)?;
+    visit.about_transaction(dispatch.transaction);
     // A page asks as often as its user opens it, so the limit on polling is far off.
     let asker = (dispatch.transaction, visit.address());
     let admitted = cloud.by_transaction.admit(&asker);
@@ -239,6 +241,7 @@ fn of_device(
     let device = cloud.tokens.read_device(token).ok_or_else(no)?;
     let tenant = visit.enter(cloud, &device.tenant).ok_or_else(no)?;
     visit.about_user(device.user, None);
+    visit.about_authenticator(device.authenticator);
     Ok((tenant, device))
 }
 
