@@ -25,7 +25,6 @@
 //! - [`store`]: the ports to grants and budgets, with adapters for SQLite and for PostgreSQL; what a
 //!   step decides, whichever it is, stands in [`store::account`]. Registered users are behind
 //!   [`store::registry`], and what is decided on them in the service.
-//! - [`messenger`]: the port by which texts reach phones, with an adapter for providers over HTTP.
 //! - [`messenger`]: the port by which texts reach phones, with an adapter for providers of SMS that
 //!   are asked over HTTP.
 //! - [`client_tls`]: TLS towards directories, databases and providers of SMS.

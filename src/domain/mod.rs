@@ -4,6 +4,7 @@
 //! the rest of the crate.
 
 pub mod access_key;
+pub mod authenticator;
 pub mod caller_id;
 pub mod clock;
 pub mod country;
@@ -11,6 +12,7 @@ pub mod grant;
 pub mod otp;
 pub mod phone_number;
 pub mod policy;
+pub mod question;
 pub mod random;
 pub mod reason;
 pub mod registered_user;

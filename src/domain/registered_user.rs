@@ -1,5 +1,5 @@
-//! A user who is registered here rather than in a directory: who they are, their phones, the
-//! hashes of their recovery codes.
+//! A user who is registered here rather than in a directory: who they are, their phones and
+//! authenticators, the hashes of their recovery codes.
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
+use super::authenticator::Authenticator;
 use super::clock::Timestamp;
 use super::phone_number::PhoneNumber;
 
@@ -204,10 +205,12 @@ pub struct RegisteredUser {
     pub name: Option<RegisteredName>,
     /// When the user was made.
     pub created_at: Timestamp,
-    /// When something about the user last changed: a phone, the recovery codes.
+    /// When something about the user last changed: a phone, an authenticator, the recovery codes.
     pub updated_at: Timestamp,
     /// The phones, in the order of their making.
     pub phones: Vec<VerifiedPhone>,
+    /// The authenticators, in the order of their making.
+    pub authenticators: Vec<Authenticator>,
     /// What is left of the recovery codes.
     pub recovery: Vec<RecoveryHash>,
 }
@@ -216,17 +219,27 @@ impl RegisteredUser {
     /// Most phones that a user may have.
     pub const MAX_PHONES: usize = 10;
 
+    /// Most authenticators that a user may have.
+    pub const MAX_AUTHENTICATORS: usize = 10;
+
     /// A user without anything.
     #[must_use]
     pub fn new(id: RegisteredId, name: Option<RegisteredName>, now: Timestamp) -> Self {
-        let (phones, recovery) = (Vec::new(), Vec::new());
-        Self { id, name, created_at: now, updated_at: now, phones, recovery }
+        Self {
+            id,
+            name,
+            created_at: now,
+            updated_at: now,
+            phones: Vec::new(),
+            authenticators: Vec::new(),
+            recovery: Vec::new(),
+        }
     }
 
     /// Whether the user has something to log in with. Recovery codes alone are nothing.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        !self.phones.is_empty()
+        !self.phones.is_empty() || !self.authenticators.is_empty()
     }
 
     /// The phone that was verified last.

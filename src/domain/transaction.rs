@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::clock::Timestamp;
 use super::grant::{Grant, Purpose, Subject};
 use super::phone_number::PhoneNumber;
+use super::question::Question;
 use super::registered_user::{RegisteredId, parse_hyphenated};
 use super::tenant::TenantId;
 
@@ -84,6 +85,10 @@ impl Undertaking {
 pub enum Channel {
     /// A code sent to a phone as text.
     Sms,
+    /// A passkey on a phone, which was shown a link.
+    App,
+    /// A passkey on a phone, which was sent a notification.
+    Push,
     /// Nothing: recovery codes are shown at once.
     Recovery,
 }
@@ -94,6 +99,8 @@ impl Channel {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sms => "sms",
+            Self::App => "app",
+            Self::Push => "push",
             Self::Recovery => "recovery",
         }
     }
@@ -101,7 +108,9 @@ impl Channel {
     /// Reads what [`as_str`](Self::as_str) gives.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Sms, Self::Recovery].into_iter().find(|one| one.as_str() == text)
+        [Self::Sms, Self::App, Self::Push, Self::Recovery]
+            .into_iter()
+            .find(|one| one.as_str() == text)
     }
 }
 
@@ -166,6 +175,8 @@ pub struct Transaction {
     pub expires_at: Timestamp,
     /// Its code, if it is confirmed by one.
     pub code: Option<TextedCode>,
+    /// What the phone asks, if it is confirmed by a passkey.
+    pub question: Option<Question>,
 }
 
 impl Transaction {
@@ -180,11 +191,15 @@ impl Transaction {
         }
     }
 
-    /// Brings it to its end, if it has none yet: ends are final.
+    /// Brings it to its end, if it has none yet: ends are final, and with them the challenge that a
+    /// passkey would sign is gone.
     pub fn end(&mut self, stage: Stage, now: Timestamp) {
         if self.at(now).0 == Stage::Pending {
             self.stage = stage;
             self.updated_at = now;
+            if let Some(question) = &mut self.question {
+                question.ceremony = None;
+            }
         }
     }
 
@@ -231,6 +246,7 @@ mod tests {
             updated_at: at(1_000),
             expires_at: at(301_000),
             code: None,
+            question: None,
         }
     }
 

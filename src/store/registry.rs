@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{AsOf, StoreError};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
+use crate::domain::authenticator::{Authenticator, AuthenticatorId};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
@@ -64,6 +65,8 @@ pub struct Person {
     pub wrong_codes: EventLog,
     /// Wrong recovery codes.
     pub wrong_recovery: EventLog,
+    /// Notifications sent to the user's phones.
+    pub pushes: EventLog,
 }
 
 impl Person {
@@ -71,7 +74,7 @@ impl Person {
     #[must_use]
     pub fn new(user: RegisteredUser) -> Self {
         let none = EventLog::default;
-        Self { user, texts: none(), wrong_codes: none(), wrong_recovery: none() }
+        Self { user, texts: none(), wrong_codes: none(), wrong_recovery: none(), pushes: none() }
     }
 }
 
@@ -88,7 +91,7 @@ pub struct Texts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Case {
     /// The user. One that is put where there was none is made; one that is taken away is deleted
-    /// with all that is theirs: phones, transactions, called-in codes.
+    /// with all that is theirs: phones, authenticators, transactions, called-in codes.
     pub person: Option<Person>,
     /// The transaction, if it is the tenant's; whoever asks looks at whose it is.
     pub transaction: Option<Transaction>,
@@ -98,33 +101,50 @@ pub struct Case {
     pub intent_used_until: Option<Timestamp>,
 }
 
-/// What changed between two states of a user's phones.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct PhoneChanges<'a> {
-    /// New ones.
-    pub made: Vec<&'a VerifiedPhone>,
-    /// Ones that are otherwise than before.
-    pub changed: Vec<&'a VerifiedPhone>,
-    /// Ones that are gone.
-    pub gone: Vec<&'a VerifiedPhone>,
+/// Something that a user has several of.
+pub trait Possession: PartialEq {
+    /// By what one is told from another.
+    fn id(&self) -> Uuid;
 }
 
-impl<'a> PhoneChanges<'a> {
-    /// Compares the phones of a user, before and after.
+impl Possession for VerifiedPhone {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl Possession for Authenticator {
+    fn id(&self) -> Uuid {
+        *self.id.as_uuid()
+    }
+}
+
+/// What changed between two states of a user's phones, or authenticators.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Changes<'a, T> {
+    /// New ones.
+    pub made: Vec<&'a T>,
+    /// Ones that are otherwise than before.
+    pub changed: Vec<&'a T>,
+    /// Ones that are gone.
+    pub gone: Vec<&'a T>,
+}
+
+impl<'a, T: Possession> Changes<'a, T> {
+    /// Compares what a user has, before and after.
     #[must_use]
-    pub fn between(before: &'a [VerifiedPhone], after: &'a [VerifiedPhone]) -> Self {
-        let find = |phones: &'a [VerifiedPhone], id| phones.iter().find(|phone| phone.id == id);
-        let kept: HashSet<Uuid> = after.iter().map(|phone| phone.id).collect();
-        let mut changes = Self::default();
-        for phone in after {
-            match find(before, phone.id) {
-                None => changes.made.push(phone),
-                Some(was) if was != phone => changes.changed.push(phone),
+    pub fn between(before: &'a [T], after: &'a [T]) -> Self {
+        let kept: HashSet<Uuid> = after.iter().map(T::id).collect();
+        let (mut made, mut changed) = (Vec::new(), Vec::new());
+        for now in after {
+            match before.iter().find(|was| was.id() == now.id()) {
+                None => made.push(now),
+                Some(was) if was != now => changed.push(now),
                 Some(_) => {}
             }
         }
-        changes.gone = before.iter().filter(|phone| !kept.contains(&phone.id)).collect();
-        changes
+        let gone = before.iter().filter(|was| !kept.contains(&was.id())).collect();
+        Self { made, changed, gone }
     }
 }
 
@@ -159,6 +179,16 @@ pub trait Registry: Send + Sync {
         number: &PhoneNumber,
         most: u32,
     ) -> Result<Vec<RegisteredUser>, StoreError>;
+
+    /// The user who has this authenticator; `None` if it is nobody's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn authenticator_owner(
+        &self,
+        tenant: &TenantId,
+        id: AuthenticatorId,
+    ) -> Result<Option<RegisteredId>, StoreError>;
 
     /// Whose access key this is; `None` if it is nobody's.
     ///
@@ -245,7 +275,7 @@ mod tests {
         };
         let before = [phone(1, 1), phone(2, 1), phone(3, 1)];
         let after = [phone(2, 1), phone(3, 5), phone(4, 5)];
-        let changes = PhoneChanges::between(&before, &after);
+        let changes = Changes::between(&before, &after);
         assert_eq!(changes.made, [&after[2]]);
         assert_eq!(changes.changed, [&after[1]]);
         assert_eq!(changes.gone, [&before[0]]);

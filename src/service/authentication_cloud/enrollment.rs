@@ -117,6 +117,7 @@ impl Cloud {
                     updated_at: now,
                     expires_at: now,
                     code: None,
+                    question: None,
                 };
                 let user = person.user.clone();
                 case.transaction = Some(transaction.clone());

@@ -64,6 +64,7 @@ impl NewText {
             updated_at: now,
             expires_at: now.plus(lifetime),
             code: Some(TextedCode { number: self.number.clone(), grant, tries_left: tries }),
+            question: None,
         };
         case.transaction = Some(transaction.clone());
         Ok(transaction)

@@ -13,6 +13,7 @@
 mod access_keys;
 mod account_step;
 mod administration;
+mod authenticator_rows;
 mod database;
 mod keeper;
 mod link;

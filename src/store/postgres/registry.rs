@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures_util::future::{join, join3, join5};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::PostgresStore;
 use super::registry_rows::{self, RegistryStatements};
@@ -12,9 +12,10 @@ use super::rows::RowError;
 use super::session::Ready;
 use super::step::{Decision, Look, Step};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
+use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::RegisteredUser;
+use crate::domain::registered_user::{RegisteredId, RegisteredUser};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
 use crate::store::registry::{About, Case, Decide, Registry, Texts, Whom};
@@ -64,6 +65,7 @@ fn known(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction
 struct CaseRows {
     user: Result<Option<Row>, Error>,
     phones: Result<Vec<Row>, Error>,
+    authenticators: Result<Vec<Row>, Error>,
     transaction: Result<Option<Row>, Error>,
     texted: Result<Option<Row>, Error>,
     intent: Result<Option<Row>, Error>,
@@ -71,9 +73,10 @@ struct CaseRows {
 
 impl CaseRows {
     fn case(self) -> Result<Case, RowError> {
-        let (user, phones) = (self.user?, self.phones?);
+        let (user, phones, authenticators) = (self.user?, self.phones?, self.authenticators?);
         let (transaction, texted, intent) = (self.transaction?, self.texted?, self.intent?);
-        let person = user.map(|row| registry_rows::person(&row, &phones)).transpose()?;
+        let person = user.map(|row| registry_rows::person(&row, &phones, &authenticators));
+        let person = person.transpose()?;
         let transaction = transaction.as_ref().map(registry_rows::transaction).transpose()?;
         let texts = texted.as_ref().map_or(Ok(Texts::default()), registry_rows::texts)?;
         let until = intent.map(|row| registry_rows::time(&row, 0)).transpose()?;
@@ -83,7 +86,7 @@ impl CaseRows {
 
 /// Reads a case, and locks its rows for a step: the user, then the transaction, the texts, the
 /// intent. Each statement of a step sees what was committed when it began, so that the phones are
-/// those after the lock on their user was had.
+/// those after the lock on their user was had, and so are the authenticators.
 async fn read_case(ready: &Ready, about: &About, lock: bool) -> CaseRows {
     let (client, all) = (&ready.session.client, &ready.registry);
     let tenant = about.tenant.as_str();
@@ -103,10 +106,13 @@ async fn read_case(ready: &Ready, about: &About, lock: bool) -> CaseRows {
         client.query_opt(statement, &[&tenant, &id]).await
     };
     let user = read_user(client, all, about, lock);
-    let phones = read_phones(client, all, about);
-    let (user, phones, transaction, texted, intent) =
-        join5(user, phones, transaction, texted, intent).await;
-    CaseRows { user, phones, transaction, texted, intent }
+    let theirs = join(
+        read_theirs(client, about, &all.phones_by_id, &all.phones_by_name),
+        read_theirs(client, about, &all.authenticators_by_id, &all.authenticators_by_name),
+    );
+    let (user, (phones, authenticators), transaction, texted, intent) =
+        join5(user, theirs, transaction, texted, intent).await;
+    CaseRows { user, phones, authenticators, transaction, texted, intent }
 }
 
 async fn read_user(
@@ -128,18 +134,18 @@ async fn read_user(
     }
 }
 
-async fn read_phones(
+/// Reads what the user has, by one of two statements.
+async fn read_theirs(
     client: &Client,
-    all: &RegistryStatements,
     about: &About,
+    by_id: &Statement,
+    by_name: &Statement,
 ) -> Result<Vec<Row>, Error> {
     let tenant = about.tenant.as_str();
     match &about.user {
         None => Ok(Vec::new()),
-        Some(Whom::Id(id)) => client.query(&all.phones_by_id, &[&tenant, id.as_uuid()]).await,
-        Some(Whom::Name(name)) => {
-            client.query(&all.phones_by_name, &[&tenant, &name.as_str()]).await
-        }
+        Some(Whom::Id(id)) => client.query(by_id, &[&tenant, id.as_uuid()]).await,
+        Some(Whom::Name(name)) => client.query(by_name, &[&tenant, &name.as_str()]).await,
     }
 }
 
@@ -161,7 +167,8 @@ impl Look for CaseLook {
     async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
         let client = &ready.session.client;
         let now = client.query_one(&ready.statements.now, &[]);
-        let (now, rows) = snapshot(client, join(now, read_case(ready, &self.0, false))).await?;
+        let reading = Box::pin(join(now, read_case(ready, &self.0, false)));
+        let (now, rows) = snapshot(client, reading).await?;
         let case = rows.case()?;
         let now = Timestamp::from_millis(now?.try_get(0)?);
         Ok(AsOf { held: Case { transaction: known(case.transaction, now), ..case }, now })
@@ -183,11 +190,31 @@ impl Look for OwnersLook {
         let (tenant, number, most) =
             (self.tenant.as_str(), self.number.key(), i64::from(self.most));
         let key: [&(dyn ToSql + Sync); 3] = [&tenant, &number, &most];
-        let both = join(client.query(&all.owners, &key), client.query(&all.phones_of_owners, &key));
-        let (users, phones) = snapshot(client, both).await?;
-        let (users, phones) = (users?, phones?);
-        let person = |row| registry_rows::person(row, &phones).map(|person| person.user);
+        let all = join3(
+            client.query(&all.owners, &key),
+            client.query(&all.phones_of_owners, &key),
+            client.query(&all.authenticators_of_owners, &key),
+        );
+        let (users, phones, authenticators) = snapshot(client, all).await?;
+        let (users, phones, authenticators) = (users?, phones?, authenticators?);
+        let person =
+            |row| registry_rows::person(row, &phones, &authenticators).map(|person| person.user);
         users.iter().map(person).collect()
+    }
+}
+
+/// A look for whose an authenticator is.
+struct AuthenticatorOwnerLook(TenantId, AuthenticatorId);
+
+impl Look for AuthenticatorOwnerLook {
+    type Seen = Option<RegisteredId>;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let Self(tenant, id) = self;
+        let (statement, tenant) = (&ready.registry.authenticator_owner, tenant.as_str());
+        let client = &ready.session.client;
+        let found = client.query_opt(statement, &[&tenant, id.as_uuid()]).await?;
+        Ok(found.map(|row| row.try_get(0)).transpose()?.map(RegisteredId::from_uuid))
     }
 }
 
@@ -222,6 +249,14 @@ impl Registry for PostgresStore {
     ) -> Result<Vec<RegisteredUser>, StoreError> {
         let (tenant, number) = (tenant.clone(), number.clone());
         self.database.see(OwnersLook { tenant, number, most }).await
+    }
+
+    async fn authenticator_owner(
+        &self,
+        tenant: &TenantId,
+        id: AuthenticatorId,
+    ) -> Result<Option<RegisteredId>, StoreError> {
+        self.database.see(AuthenticatorOwnerLook(tenant.clone(), id)).await
     }
 
     async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError> {

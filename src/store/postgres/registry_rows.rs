@@ -3,13 +3,16 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::authenticator_rows::of_user;
 use super::rows::{RowError, event_log};
 use super::statements::statements;
 use crate::domain::access_key::AccessKey;
+use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Grant;
 use crate::domain::otp::KeyId;
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use crate::domain::registered_user::{
     RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
 };
@@ -25,7 +28,7 @@ macro_rules! users {
     ($rest:literal) => {
         concat!(
             "SELECT user_id, name, created_at, updated_at, recovery, texts, wrong_codes, \
-             wrong_recovery FROM dialpass.users WHERE tenant = $1 AND ",
+             wrong_recovery, pushes FROM dialpass.users WHERE tenant = $1 AND ",
             $rest
         )
     };
@@ -43,13 +46,27 @@ macro_rules! phones {
     };
 }
 
+/// Reads the authenticators of the users that `$whose` says, in the order of their making.
+macro_rules! authenticators {
+    ($whose:literal) => {
+        concat!(
+            "SELECT user_id, authenticator_id, name, platform, credential_id, record, counter, \
+             endpoint, push_key, push_auth, enrolled_at, updated_at FROM dialpass.authenticators \
+             WHERE tenant = $1 AND user_id ",
+            $whose,
+            " ORDER BY enrolled_at, authenticator_id"
+        )
+    };
+}
+
 /// Reads a transaction.
 macro_rules! transaction {
     ($lock:literal) => {
         concat!(
             "SELECT transaction_id, user_id, undertaking, channel, stage, created_at, updated_at, \
-             expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left \
-             FROM dialpass.transactions WHERE tenant = $1 AND transaction_id = $2",
+             expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left, \
+             is_question, message, asked_by, asked_from, match_number, only_authenticator, \
+             ceremony, asked FROM dialpass.transactions WHERE tenant = $1 AND transaction_id = $2",
             $lock
         )
     };
@@ -75,6 +92,12 @@ statements! {
         phones_by_id: phones!("= $2"),
         phones_by_name:
             phones!("= (SELECT user_id FROM dialpass.users WHERE tenant = $1 AND name = $2)"),
+        authenticators_by_id: authenticators!("= $2"),
+        authenticators_by_name: authenticators!(
+            "= (SELECT user_id FROM dialpass.users WHERE tenant = $1 AND name = $2)"
+        ),
+        authenticator_owner: "SELECT user_id FROM dialpass.authenticators \
+            WHERE tenant = $1 AND authenticator_id = $2",
         owners: users!(
             "user_id IN (SELECT DISTINCT user_id FROM dialpass.phones \
              WHERE tenant = $1 AND number = $2 ORDER BY user_id LIMIT $3)"
@@ -83,11 +106,16 @@ statements! {
             "IN (SELECT DISTINCT user_id FROM dialpass.phones \
              WHERE tenant = $1 AND number = $2 ORDER BY user_id LIMIT $3)"
         ),
+        authenticators_of_owners: authenticators!(
+            "IN (SELECT DISTINCT user_id FROM dialpass.phones \
+             WHERE tenant = $1 AND number = $2 ORDER BY user_id LIMIT $3)"
+        ),
         insert_user: "INSERT INTO dialpass.users (tenant, user_id, name, created_at, updated_at, \
-            recovery, texts, wrong_codes, wrong_recovery) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            recovery, texts, wrong_codes, wrong_recovery, pushes) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         update_user: "UPDATE dialpass.users SET name = $3, created_at = $4, updated_at = $5, \
-            recovery = $6, texts = $7, wrong_codes = $8, wrong_recovery = $9 \
+            recovery = $6, texts = $7, wrong_codes = $8, wrong_recovery = $9, \
+            pushes = $10 \
             WHERE tenant = $1 AND user_id = $2",
         delete_user: "WITH phones AS (DELETE FROM dialpass.phones \
                 WHERE tenant = $1 AND user_id = $2::uuid), \
@@ -106,14 +134,28 @@ statements! {
             WHERE phone.tenant = $1 AND phone.user_id = $2 AND phone.phone_id = now.phone_id",
         delete_phones: "DELETE FROM dialpass.phones \
             WHERE tenant = $1 AND user_id = $2 AND phone_id = ANY($3)",
+        insert_authenticator: "INSERT INTO dialpass.authenticators (tenant, user_id, \
+            authenticator_id, name, platform, credential_id, record, counter, endpoint, push_key, \
+            push_auth, enrolled_at, updated_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        update_authenticator: "UPDATE dialpass.authenticators SET name = $4, platform = $5, \
+            credential_id = $6, record = $7, counter = $8, endpoint = $9, push_key = $10, \
+            push_auth = $11, enrolled_at = $12, updated_at = $13 \
+            WHERE tenant = $1 AND user_id = $2 AND authenticator_id = $3",
+        delete_authenticators: "DELETE FROM dialpass.authenticators \
+            WHERE tenant = $1 AND user_id = $2 AND authenticator_id = ANY($3)",
         insert_transaction: "INSERT INTO dialpass.transactions (tenant, transaction_id, user_id, \
             undertaking, channel, stage, created_at, updated_at, expires_at, idle_from, number, \
-            nonce, key_id, issued_at, code_expires, digits, tries_left) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+            nonce, key_id, issued_at, code_expires, digits, tries_left, is_question, message, \
+            asked_by, asked_from, match_number, only_authenticator, ceremony, asked) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+            $18, $19, $20, $21, $22, $23, $24, $25)",
         update_transaction: "UPDATE dialpass.transactions SET user_id = $3, undertaking = $4, \
             channel = $5, stage = $6, created_at = $7, updated_at = $8, expires_at = $9, \
             idle_from = $10, number = $11, nonce = $12, key_id = $13, issued_at = $14, \
-            code_expires = $15, digits = $16, tries_left = $17 \
+            code_expires = $15, digits = $16, tries_left = $17, is_question = $18, message = $19, \
+            asked_by = $20, asked_from = $21, match_number = $22, only_authenticator = $23, \
+            ceremony = $24, asked = $25 \
             WHERE tenant = $1 AND transaction_id = $2",
         delete_transaction: "DELETE FROM dialpass.transactions \
             WHERE tenant = $1 AND transaction_id = $2",
@@ -132,7 +174,7 @@ statements! {
 }
 
 /// What a text or number in a row stands for, or what makes no sense about it.
-fn sense<T>(read: Option<T>, what: &'static str) -> Result<T, RowError> {
+pub(super) fn sense<T>(read: Option<T>, what: &'static str) -> Result<T, RowError> {
     read.ok_or(RowError::Senseless(what))
 }
 
@@ -145,8 +187,13 @@ fn number(text: &str) -> Result<PhoneNumber, RowError> {
     sense(NumberingPlan::read_e164(text), "a phone's number")
 }
 
-/// The row of a user whose phones are among these rows, which may hold others' as well.
-pub(super) fn person(row: &Row, phones: &[Row]) -> Result<Person, RowError> {
+/// The row of a user whose phones and authenticators are among these rows, which may hold others'
+/// as well.
+pub(super) fn person(
+    row: &Row,
+    phones: &[Row],
+    authenticators: &[Row],
+) -> Result<Person, RowError> {
     let id: Uuid = row.try_get(0)?;
     let name = match row.try_get::<_, Option<&str>>(1)? {
         Some(name) => Some(sense(RegisteredName::parse(name), "a user's name")?),
@@ -168,6 +215,7 @@ pub(super) fn person(row: &Row, phones: &[Row]) -> Result<Person, RowError> {
         created_at: time(row, 2)?,
         updated_at: time(row, 3)?,
         phones: theirs,
+        authenticators: of_user(authenticators, id)?,
         recovery: recovery.iter().copied().map(RecoveryHash::from_stored).collect(),
     };
     Ok(Person {
@@ -175,6 +223,7 @@ pub(super) fn person(row: &Row, phones: &[Row]) -> Result<Person, RowError> {
         texts: event_log(row, 5)?,
         wrong_codes: event_log(row, 6)?,
         wrong_recovery: event_log(row, 7)?,
+        pushes: event_log(row, 8)?,
     })
 }
 
@@ -199,6 +248,7 @@ pub(super) fn transaction(row: &Row) -> Result<Transaction, RowError> {
         updated_at: time(row, 6)?,
         expires_at: time(row, 7)?,
         code: texted_code(row)?,
+        question: question(row)?,
     })
 }
 
@@ -215,6 +265,35 @@ fn texted_code(row: &Row) -> Result<Option<TextedCode>, RowError> {
     };
     let tries_left = sense(u32::try_from(row.try_get::<_, i32>(14)?).ok(), "a negative count")?;
     Ok(Some(TextedCode { number: number(to)?, grant, tries_left }))
+}
+
+/// The columns of what a phone asks; `None` if it asks nothing.
+fn question(row: &Row) -> Result<Option<Question>, RowError> {
+    if !row.try_get::<_, bool>(15)? {
+        return Ok(None);
+    }
+    let message = row.try_get::<_, Option<&str>>(16)?;
+    let message = message.map(|text| sense(ApprovalMessage::parse(text), "a message"));
+    let number = row.try_get::<_, Option<i16>>(19)?;
+    let number = number.map(|number| {
+        let number = u8::try_from(number).ok().and_then(MatchNumber::from_stored);
+        sense(number, "a number of two digits")
+    });
+    let ceremony = match row.try_get::<_, Option<String>>(21)? {
+        None => None,
+        Some(state) => {
+            let asked: &[u8] = row.try_get(22)?;
+            Some(Ceremony { state, asked: sense(asked.try_into().ok(), "a hash's length")? })
+        }
+    };
+    Ok(Some(Question {
+        message: message.transpose()?,
+        asked_by: row.try_get(17)?,
+        asked_from: row.try_get(18)?,
+        match_number: number.transpose()?,
+        authenticator: row.try_get::<_, Option<Uuid>>(20)?.map(AuthenticatorId::from_uuid),
+        ceremony,
+    }))
 }
 
 /// The row of a phone's texts.

@@ -7,23 +7,27 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 use uuid::Uuid;
 
+use super::authenticator_rows;
 use super::registry_rows::RegistryStatements;
+use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
-use crate::domain::registered_user::{RegisteredUser, VerifiedPhone};
+use crate::domain::registered_user::{RegisteredId, RegisteredUser, VerifiedPhone};
 use crate::domain::transaction::Transaction;
 use crate::store::event_log_codec::encode;
-use crate::store::registry::{About, Case, Person, PhoneChanges, Texts};
+use crate::store::registry::{About, Case, Changes, Person, Texts};
 
 /// How long texts are kept of which nobody said how long they count.
 const KEPT: Duration = Duration::from_hours(24);
 
-type Parameter = Box<dyn ToSql + Sync + Send>;
+pub(super) type Parameter = Box<dyn ToSql + Sync + Send>;
 
 /// A vector of parameters.
 macro_rules! parameters {
     ($($value:expr),+ $(,)?) => { vec![$(Box::new($value) as Parameter),+] };
 }
+
+pub(super) use parameters;
 
 /// What a step's case was and is to be.
 pub(super) struct CaseChange {
@@ -42,7 +46,7 @@ struct Writes<'a> {
 /// Sends all that a change needs; the first error.
 ///
 /// Rows are made in one order, so that no two steps wait for each other's: transaction, texts,
-/// intent, user, phones. A user is deleted after the transaction is written, which goes too.
+/// intent, user, phones, authenticators. A user is deleted after the transaction is written, which goes too.
 pub(super) async fn write(
     client: &Client,
     statements: &RegistryStatements,
@@ -127,10 +131,13 @@ impl Writes<'_> {
             Some(_) => {}
         }
         let phones = was.map_or(&[][..], |was| &was.user.phones);
-        self.phones(&person.user, &PhoneChanges::between(phones, &person.user.phones));
+        self.phones(&person.user, &Changes::between(phones, &person.user.phones));
+        let authenticators = was.map_or(&[][..], |was| &was.user.authenticators);
+        let changes = Changes::between(authenticators, &person.user.authenticators);
+        self.authenticators(person.user.id, &changes);
     }
 
-    fn phones(&mut self, user: &RegisteredUser, changes: &PhoneChanges<'_>) {
+    fn phones(&mut self, user: &RegisteredUser, changes: &Changes<'_, VerifiedPhone>) {
         let id = *user.id.as_uuid();
         let with_id = |rest: Vec<Parameter>| {
             let mut all = parameters![id];
@@ -148,12 +155,27 @@ impl Writes<'_> {
             self.add(|all| &all.insert_phones, with_id(lists(&changes.made)));
         }
     }
+
+    fn authenticators(&mut self, user: RegisteredId, changes: &Changes<'_, Authenticator>) {
+        if !changes.gone.is_empty() {
+            let gone: Vec<Uuid> = changes.gone.iter().map(|one| *one.id.as_uuid()).collect();
+            self.add(|all| &all.delete_authenticators, parameters![*user.as_uuid(), gone]);
+        }
+        for one in &changes.changed {
+            self.add(|all| &all.update_authenticator, authenticator_rows::columns(user, one));
+        }
+        for one in &changes.made {
+            self.add(|all| &all.insert_authenticator, authenticator_rows::columns(user, one));
+        }
+    }
 }
 
-/// Whether two states of a user differ in anything but the phones, which have rows of their own.
+/// Whether two states of a user differ in anything but the phones and authenticators, which have rows of their
+/// own.
 fn differ(before: &Person, after: &Person) -> bool {
     let mut as_before = after.clone();
     as_before.user.phones.clone_from(&before.user.phones);
+    as_before.user.authenticators.clone_from(&before.user.authenticators);
     as_before != *before
 }
 
@@ -169,6 +191,7 @@ fn row(person: &Person) -> Vec<Parameter> {
         encode(&person.texts),
         encode(&person.wrong_codes),
         encode(&person.wrong_recovery),
+        encode(&person.pushes),
     ]
 }
 
@@ -183,6 +206,11 @@ fn lists(phones: &[&VerifiedPhone]) -> Vec<Parameter> {
 fn columns(transaction: &Transaction) -> Vec<Parameter> {
     let code = transaction.code.as_ref();
     let grant = code.map(|code| &code.grant);
+    let question = transaction.question.as_ref();
+    let ceremony = question.and_then(|question| question.ceremony.as_ref());
+    let message = question.and_then(|one| one.message.as_ref());
+    let number = question.and_then(|one| one.match_number);
+    let only = question.and_then(|one| one.authenticator);
     parameters![
         *transaction.id.as_uuid(),
         *transaction.user.as_uuid(),
@@ -200,5 +228,13 @@ fn columns(transaction: &Transaction) -> Vec<Parameter> {
         grant.map(|grant| grant.expires_at),
         grant.map(|grant| i16::from(grant.digits)),
         code.map(|code| i32::try_from(code.tries_left).unwrap_or(i32::MAX)),
+        question.is_some(),
+        message.map(|message| message.as_str().to_owned()),
+        question.and_then(|one| one.asked_by.clone()),
+        question.and_then(|one| one.asked_from.clone()),
+        number.map(|number| i16::from(number.as_u8())),
+        only.map(|id| *id.as_uuid()),
+        ceremony.map(|ceremony| ceremony.state.clone()),
+        ceremony.map(|ceremony| ceremony.asked.to_vec()),
     ]
 }

@@ -17,9 +17,10 @@ struct Migration {
 }
 
 /// A database at version n has had the first n.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0002_registered_users.sql"), serves_from: 1 },
+    Migration { sql: include_str!("migrations/0003_authenticators.sql"), serves_from: 1 },
 ];
 
 /// The key of the lock that lets one node migrate at a time.
@@ -92,6 +93,7 @@ pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
             ('callers', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('users', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('phones', 'SELECT,INSERT,UPDATE,DELETE'), \
+            ('authenticators', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('transactions', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('texted', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('used_intents', 'SELECT,INSERT,UPDATE,DELETE'), ('access_keys', 'SELECT'), \

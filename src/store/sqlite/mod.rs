@@ -14,6 +14,7 @@
 
 mod access_keys;
 mod administration;
+mod authenticator_rows;
 mod checkpoint;
 mod connection;
 mod link;

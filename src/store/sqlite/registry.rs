@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
+use super::authenticator_rows::{owner, write_authenticators};
 use super::registry_rows::{
     delete_person, find_person, insert_person, known, owners, text_of, time, unwritable,
     update_person, write_phones,
@@ -15,11 +16,12 @@ use super::rows::{even, event_log};
 use super::transaction_rows::{delete_transaction, find_transaction, write_transaction};
 use super::{SqliteStore, access_keys};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
+use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::RegisteredUser;
+use crate::domain::registered_user::{RegisteredId, RegisteredUser};
 use crate::domain::tenant::TenantId;
-use crate::store::registry::{About, Case, Decide, Person, PhoneChanges, Registry, Texts, Whom};
+use crate::store::registry::{About, Case, Changes, Decide, Person, Registry, Texts, Whom};
 use crate::store::{AsOf, StoreError};
 
 /// How long texts are counted where nobody says for how long.
@@ -57,6 +59,15 @@ impl Registry for SqliteStore {
             ids.into_iter().map(user).collect()
         };
         self.running().readers.ask(look).await
+    }
+
+    async fn authenticator_owner(
+        &self,
+        tenant: &TenantId,
+        id: AuthenticatorId,
+    ) -> Result<Option<RegisteredId>, StoreError> {
+        let tenant = tenant.clone();
+        self.running().readers.ask(move |connection, _| owner(connection, &tenant, id)).await
     }
 
     async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError> {
@@ -108,7 +119,7 @@ fn person(
         (Some(before), None) => return delete_person(connection, tenant, before.user.id),
         (None, Some(after)) => {
             insert_person(connection, tenant, after)?;
-            (&[][..], after)
+            (None, after)
         }
         (Some(before), Some(after)) if before.user.id != after.user.id => {
             return Err(unwritable("a user in the place of another"));
@@ -117,11 +128,16 @@ fn person(
             if before != after {
                 update_person(connection, tenant, after)?;
             }
-            (&before.user.phones[..], after)
+            (Some(&before.user), after)
         }
     };
-    let changes = PhoneChanges::between(was, &is.user.phones);
-    write_phones(connection, tenant, is.user.id, &changes)
+    let id = is.user.id;
+    let (phones, authenticators) =
+        was.map_or((&[][..], &[][..]), |was| (&was.phones[..], &was.authenticators[..]));
+    let changes = Changes::between(phones, &is.user.phones);
+    write_phones(connection, tenant, id, &changes)?;
+    let changes = Changes::between(authenticators, &is.user.authenticators);
+    write_authenticators(connection, tenant, id, &changes)
 }
 
 fn transaction(

@@ -6,6 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::authenticator_rows::authenticators;
 use super::rows::{even, event_log};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
@@ -15,7 +16,7 @@ use crate::domain::registered_user::{
 };
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
-use crate::store::registry::{Person, PhoneChanges, Whom};
+use crate::store::registry::{Changes, Person, Whom};
 
 /// The user with the budgets beside; `None` if there is none.
 pub(super) fn find_person(
@@ -24,9 +25,9 @@ pub(super) fn find_person(
     whom: &Whom,
 ) -> rusqlite::Result<Option<Person>> {
     const BY_ID: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
-        wrong_codes, wrong_recovery FROM users WHERE tenant = ?1 AND user_id = ?2";
+        wrong_codes, wrong_recovery, pushes FROM users WHERE tenant = ?1 AND user_id = ?2";
     const BY_NAME: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
-        wrong_codes, wrong_recovery FROM users WHERE tenant = ?1 AND name = ?2";
+        wrong_codes, wrong_recovery, pushes FROM users WHERE tenant = ?1 AND name = ?2";
     let (sql, key) = match whom {
         Whom::Id(id) => (BY_ID, id.to_string()),
         Whom::Name(name) => (BY_NAME, name.to_string()),
@@ -35,10 +36,11 @@ pub(super) fn find_person(
     let found = connection.prepare_cached(sql)?.query_row(key, person).optional()?;
     let Some(mut person) = found else { return Ok(None) };
     person.user.phones = phones(connection, tenant, person.user.id)?;
+    person.user.authenticators = authenticators(connection, tenant, person.user.id)?;
     Ok(Some(person))
 }
 
-/// A user's row, without the phones.
+/// A user's row, without the phones and authenticators.
 fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
     let name = row.get_ref(1)?.as_str_or_null()?;
     let name =
@@ -52,6 +54,7 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
         created_at: time(row, 2)?,
         updated_at: time(row, 3)?,
         phones: Vec::new(),
+        authenticators: Vec::new(),
         recovery,
     };
     Ok(Person {
@@ -59,6 +62,7 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
         texts: event_log(row, 5)?,
         wrong_codes: event_log(row, 6)?,
         wrong_recovery: event_log(row, 7)?,
+        pushes: event_log(row, 8)?,
     })
 }
 
@@ -103,7 +107,8 @@ pub(super) fn insert_person(
     person: &Person,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT INTO users (tenant, user_id, name, created_at, updated_at, \
-        recovery, texts, wrong_codes, wrong_recovery) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        recovery, texts, wrong_codes, wrong_recovery, pushes) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     write_person(connection, SQL, tenant, person)
 }
 
@@ -114,7 +119,8 @@ pub(super) fn update_person(
     person: &Person,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "UPDATE users SET name = ?3, created_at = ?4, updated_at = ?5, \
-        recovery = ?6, texts = ?7, wrong_codes = ?8, wrong_recovery = ?9 \
+        recovery = ?6, texts = ?7, wrong_codes = ?8, wrong_recovery = ?9, \
+        pushes = ?10 \
         WHERE tenant = ?1 AND user_id = ?2";
     write_person(connection, SQL, tenant, person)
 }
@@ -137,6 +143,7 @@ fn write_person(
         even(&person.texts),
         even(&person.wrong_codes),
         even(&person.wrong_recovery),
+        even(&person.pushes),
     ];
     connection.prepare_cached(sql)?.execute(row).map(|_| ())
 }
@@ -146,7 +153,7 @@ pub(super) fn write_phones(
     connection: &Connection,
     tenant: &TenantId,
     user: RegisteredId,
-    changes: &PhoneChanges<'_>,
+    changes: &Changes<'_, VerifiedPhone>,
 ) -> rusqlite::Result<()> {
     const INSERT: &str = "INSERT INTO phones (tenant, user_id, phone_id, number, created_at, \
         updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -172,16 +179,17 @@ pub(super) fn write_phones(
     Ok(())
 }
 
-/// Deletes a user with all that is theirs: phones, transactions, and the account of called-in
+/// Deletes a user with all that is theirs: phones, authenticators, transactions, and the account of called-in
 /// codes.
 pub(super) fn delete_person(
     connection: &Connection,
     tenant: &TenantId,
     user: RegisteredId,
 ) -> rusqlite::Result<()> {
-    const THEIRS: [&str; 3] = [
+    const THEIRS: [&str; 4] = [
         "DELETE FROM users WHERE tenant = ?1 AND user_id = ?2",
         "DELETE FROM phones WHERE tenant = ?1 AND user_id = ?2",
+        "DELETE FROM authenticators WHERE tenant = ?1 AND user_id = ?2",
         "DELETE FROM transactions WHERE tenant = ?1 AND user_id = ?2",
     ];
     const ACCOUNT: &str =

@@ -1,10 +1,12 @@
-//! The rows of transactions, each with its code if it has one: reading them and writing them back.
+//! The rows of transactions, each with its code or its question if it has one: reading them and writing them back.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::registry_rows::{known, number, readable, time};
+use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::grant::Grant;
 use crate::domain::otp::KeyId;
+use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use crate::domain::registered_user::RegisteredId;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{
@@ -18,8 +20,9 @@ pub(super) fn find_transaction(
     id: TransactionId,
 ) -> rusqlite::Result<Option<Transaction>> {
     const SQL: &str = "SELECT user_id, undertaking, channel, stage, created_at, updated_at, \
-        expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left \
-        FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
+        expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left, \
+        is_question, message, asked_by, asked_from, match_number, only_authenticator, ceremony, \
+        asked FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
     let read = |row: &Row<'_>| {
         let text = |column: usize| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
         Ok(Transaction {
@@ -32,6 +35,7 @@ pub(super) fn find_transaction(
             updated_at: time(row, 5)?,
             expires_at: time(row, 6)?,
             code: texted_code(row)?,
+            question: question(row)?,
         })
     };
     let key = params![tenant.as_str(), id.to_string()];
@@ -51,6 +55,29 @@ fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
     Ok(Some(TextedCode { number: number(row, 7)?, grant, tries_left: row.get(13)? }))
 }
 
+/// The columns of what a phone asks; `None` if it asks nothing.
+fn question(row: &Row<'_>) -> rusqlite::Result<Option<Question>> {
+    if !row.get::<_, bool>(14)? {
+        return Ok(None);
+    }
+    let text = |column: usize| row.get::<_, Option<String>>(column);
+    let message = text(15)?.map(|text| known(15, ApprovalMessage::parse(&text), "a message"));
+    let number = row.get::<_, Option<u8>>(18)?;
+    let number = number.map(|number| known(18, MatchNumber::from_stored(number), "two digits"));
+    let only = text(19)?.map(|id| known(19, AuthenticatorId::parse(&id), "an id"));
+    let state = text(20)?;
+    let ceremony =
+        state.map(|state| Ok::<_, rusqlite::Error>(Ceremony { state, asked: row.get(21)? }));
+    Ok(Some(Question {
+        message: message.transpose()?,
+        asked_by: text(16)?,
+        asked_from: text(17)?,
+        match_number: number.transpose()?,
+        authenticator: only.transpose()?,
+        ceremony: ceremony.transpose()?,
+    }))
+}
+
 /// Writes a transaction, in the place of the one with its id.
 pub(super) fn write_transaction(
     connection: &Connection,
@@ -59,10 +86,14 @@ pub(super) fn write_transaction(
 ) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT OR REPLACE INTO transactions (tenant, transaction_id, user_id, \
         undertaking, channel, stage, created_at, updated_at, expires_at, idle_from, number, nonce, \
-        key_id, issued_at, code_expires, digits, tries_left) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
-        ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+        key_id, issued_at, code_expires, digits, tries_left, is_question, message, asked_by, \
+        asked_from, match_number, only_authenticator, ceremony, asked) VALUES (?1, ?2, ?3, ?4, ?5, \
+        ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, \
+        ?25)";
     let code = transaction.code.as_ref();
     let grant = code.map(|code| &code.grant);
+    let question = transaction.question.as_ref();
+    let ceremony = question.and_then(|question| question.ceremony.as_ref());
     let row = params![
         tenant.as_str(),
         transaction.id.to_string(),
@@ -81,6 +112,14 @@ pub(super) fn write_transaction(
         grant.map(|grant| grant.expires_at),
         grant.map(|grant| grant.digits),
         code.map(|code| code.tries_left),
+        question.is_some(),
+        question.and_then(|one| one.message.as_ref()).map(ApprovalMessage::as_str),
+        question.and_then(|one| one.asked_by.as_ref()),
+        question.and_then(|one| one.asked_from.as_ref()),
+        question.and_then(|one| one.match_number).map(MatchNumber::as_u8),
+        question.and_then(|one| one.authenticator).map(|id| id.to_string()),
+        ceremony.map(|ceremony| &ceremony.state),
+        ceremony.map(|ceremony| ceremony.asked),
     ];
     connection.prepare_cached(SQL)?.execute(row).map(|_| ())
 }

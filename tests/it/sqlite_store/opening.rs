@@ -56,9 +56,9 @@ fn a_missing_folder_is_named() {
 fn a_newer_schema_is_refused_and_left_alone() {
     let (_folder, path) = folder();
     drop(open(&path));
-    intruder(&path).pragma_update(None, "user_version", 3).expect("it is set");
+    intruder(&path).pragma_update(None, "user_version", 4).expect("it is set");
     let error = open_at(&path, TIMEOUT, START).err().expect("an error");
-    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 4, known: 3, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -70,7 +70,15 @@ async fn a_file_of_the_first_release_is_migrated_with_all_that_it_holds() {
     drop(store);
     // What the migration makes is taken away again.
     let file = intruder(&path);
-    for table in ["users", "phones", "transactions", "texted", "used_intents", "access_keys"] {
+    for table in [
+        "users",
+        "phones",
+        "authenticators",
+        "transactions",
+        "texted",
+        "used_intents",
+        "access_keys",
+    ] {
         file.execute_batch(&format!("DROP TABLE {table}")).expect("a table");
     }
     let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
@@ -81,7 +89,7 @@ async fn a_file_of_the_first_release_is_migrated_with_all_that_it_holds() {
 
     let store = open(&path);
     assert_eq!(live(&store, START).await, Some(grant(1, START)));
-    assert_eq!(count_rows(&path, "users"), 0);
+    assert_eq!(count_rows(&path, "users") + count_rows(&path, "authenticators"), 0);
 }
 
 #[test]
@@ -132,7 +140,7 @@ fn an_administrator_makes_and_migrates_nothing() {
     assert!(!path.exists());
 
     drop(open(&path));
-    for (version, wrong) in [(0, "0"), (3, "newer"), (1, "older"), (-1, "older")] {
+    for (version, wrong) in [(0, "0"), (4, "newer"), (2, "older"), (-1, "older")] {
         intruder(&path).pragma_update(None, "user_version", version).expect("it is set");
         let error = open_desk().expect("an error");
         let named = match error {
@@ -143,7 +151,7 @@ fn an_administrator_makes_and_migrates_nothing() {
         };
         assert_eq!(named, wrong, "{error}");
     }
-    intruder(&path).pragma_update(None, "user_version", 2).expect("it is set");
+    intruder(&path).pragma_update(None, "user_version", 3).expect("it is set");
     assert!(open_desk().is_none());
 
     fs::write(&path, "not a database, and long enough to be told from one ".repeat(50))

@@ -1,6 +1,10 @@
 //! The ports to registered users, as the tests of their rules use them.
 
 use super::*;
+use dialpass::domain::authenticator::{
+    Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform, Subscription,
+};
+use dialpass::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use dialpass::domain::registered_user::{
     RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
 };
@@ -15,7 +19,7 @@ use uuid::Uuid;
 /// A store's registered users and their access keys, at times of the test's choice.
 #[derive(Clone)]
 pub struct Cloud {
-    registry: Arc<dyn Registry>,
+    pub registry: Arc<dyn Registry>,
     keys: Arc<dyn AccessKeys>,
     clock: Arc<dyn SetClock>,
 }
@@ -167,7 +171,42 @@ pub fn transaction(mark: u8, user: u8) -> Transaction {
         updated_at: START,
         expires_at: START.plus(LIFETIME),
         code: Some(TextedCode { number: number(1), grant: grant(5, START), tries_left: 5 }),
+        question: None,
     }
+}
+
+/// A pending transaction of a user's that a passkey confirms, made at [`START`].
+pub fn asking(mark: u8, user: u8) -> Transaction {
+    let state = "{\"challenge\":\"x\"}".to_owned();
+    let question = Question {
+        message: ApprovalMessage::parse("Pay CHF 100\nto Åsa"),
+        asked_by: Some("shop".to_owned()),
+        asked_from: Some("203.0.113.7".to_owned()),
+        match_number: MatchNumber::from_stored(42),
+        authenticator: Some(AuthenticatorId::from_random([mark; 16])),
+        ceremony: Some(Ceremony { state, asked: [7; 32] }),
+    };
+    let (channel, question) = (Channel::App, Some(question));
+    Transaction { channel, code: None, question, ..transaction(mark, user) }
+}
+
+/// An authenticator, registered at `at`.
+pub fn authenticator(mark: u8, at: Timestamp) -> Authenticator {
+    Authenticator {
+        id: AuthenticatorId::from_random([mark; 16]),
+        name: AuthenticatorName::parse("Pixel 9 📱").expect("a name"),
+        platform: Platform::Android,
+        credential: Credential { id: vec![mark; 20], record: "{}".to_owned(), counter: u32::MAX },
+        subscription: None,
+        enrolled_at: at,
+        updated_at: at,
+    }
+}
+
+/// A browser's subscription.
+pub fn subscription() -> Subscription {
+    let endpoint = "https://push.example.com/send/abc".to_owned();
+    Subscription { endpoint, key: [4; 65], auth: [9; 16] }
 }
 
 /// How many of the answers say yes.

@@ -253,6 +253,7 @@ macro_rules! registry_contract {
             simultaneous_steps_by_one_name_make_one_user
             a_tenant_never_sees_anothers_users
             phones_are_made_changed_and_taken_away
+            authenticators_are_made_changed_and_taken_away
             all_owners_of_a_number_are_found_and_no_more_than_asked_for
             recovery_codes_are_replaced_and_each_is_used_once
             a_users_budgets_hold_however_many_steps_are_taken_at_once

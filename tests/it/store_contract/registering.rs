@@ -1,6 +1,9 @@
 //! The rules of registered users: what is written together, who is who, what is gone with whom.
 
 use super::*;
+use dialpass::domain::authenticator::{
+    Authenticator, AuthenticatorId, AuthenticatorName, Platform,
+};
 use dialpass::domain::registered_user::{RecoveryCode, RecoveryHash, RegisteredId, VerifiedPhone};
 use dialpass::domain::transaction::Stage;
 use dialpass::store::registry::{About, Case, Person, Whom};
@@ -13,12 +16,15 @@ fn recovery(marks: std::ops::Range<u8>) -> Vec<RecoveryHash> {
 fn whole_person() -> Person {
     let mut person = new_person(1, Some("anna@example.com"));
     person.user.phones = vec![phone(7, 1, START), phone(3, 2, after(1))];
+    let notified = Authenticator { subscription: Some(subscription()), ..authenticator(2, START) };
+    person.user.authenticators = vec![notified, authenticator(1, after(1))];
     person.user.recovery = recovery(0..10);
     person.user.updated_at = after(1);
     person.texts.push(START);
     person.texts.push(after(1));
     person.wrong_codes.push(after(2));
     person.wrong_recovery.push(after(3));
+    person.pushes.push(after(4));
     person
 }
 
@@ -153,6 +159,37 @@ pub async fn phones_are_made_changed_and_taken_away(_: Store, cloud: Cloud) {
     assert!(owners(&cloud, "t1", 1, 10).await.is_empty(), "it is gone");
     assert_eq!(owners(&cloud, "t1", 2, 10).await, [user_id(1)]);
     assert_eq!(owners(&cloud, "t1", 3, 10).await, [user_id(1)]);
+}
+
+pub async fn authenticators_are_made_changed_and_taken_away(_: Store, cloud: Cloud) {
+    let mut person = new_person(1, None);
+    person.user.authenticators = [1, 2, 3].map(|mark| authenticator(mark, START)).to_vec();
+    make(&cloud, about_user(1), person.clone()).await;
+    make(&cloud, about_user(2), new_person(2, None)).await;
+    let changed = Authenticator {
+        name: AuthenticatorName::parse("iPhone").expect("a name"),
+        platform: Platform::Ios,
+        subscription: Some(subscription()),
+        updated_at: after(5),
+        ..authenticator(2, START)
+    };
+    person.user.authenticators = vec![changed, authenticator(3, START), authenticator(4, after(6))];
+    make(&cloud, about_user(1), person.clone()).await;
+    assert_eq!(cloud.person(about_user(1)).await, Some(person.clone()));
+    let owner = async |of: &str, mark| {
+        let id = AuthenticatorId::from_random([mark; 16]);
+        cloud.registry.authenticator_owner(&tenant(of), id).await.expect("an answer")
+    };
+    assert_eq!(owner("t1", 4).await, Some(user_id(1)));
+    assert_eq!(owner("t1", 1).await, None, "it is gone");
+    assert_eq!(owner("t2", 4).await, None, "it is another tenant's");
+    // A subscription that is gone leaves nothing behind.
+    person.user.authenticators[0].subscription = None;
+    make(&cloud, about_user(1), person.clone()).await;
+    assert_eq!(cloud.person(about_user(1)).await, Some(person));
+    assert_eq!(cloud.person(about_user(2)).await, Some(new_person(2, None)));
+    cloud.change(about_user(1), |case| case.person = None).await;
+    assert_eq!(owner("t1", 4).await, None, "it went with its user");
 }
 
 pub async fn all_owners_of_a_number_are_found_and_no_more_than_asked_for(_: Store, cloud: Cloud) {

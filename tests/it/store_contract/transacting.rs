@@ -2,6 +2,7 @@
 //! intents.
 
 use super::*;
+use dialpass::domain::question::Question;
 use dialpass::domain::transaction::{Channel, KEPT, Stage, Transaction, Undertaking};
 use dialpass::store::registry::{About, Case};
 
@@ -20,7 +21,20 @@ pub async fn transactions_are_read_back_as_they_were_written(_: Store, cloud: Cl
         ..transaction(2, 1)
     };
     let failed = Transaction { stage: Stage::Failed, ..transaction(3, 1) };
-    for made in [transaction(1, 1), recovery, failed] {
+    let enrolling = Question {
+        message: None,
+        asked_by: None,
+        asked_from: None,
+        match_number: None,
+        authenticator: None,
+        ceremony: asking(4, 1).question.and_then(|question| question.ceremony),
+    };
+    let enrolling = Transaction { question: Some(enrolling), ..asking(5, 1) };
+    let mut answered = asking(6, 1);
+    answered.end(Stage::Succeeded, after(3));
+    let over = answered.question.as_ref().expect("a question");
+    assert_eq!(over.ceremony, None, "no challenge outlives its transaction");
+    for made in [transaction(1, 1), recovery, failed, asking(4, 1), enrolling, answered] {
         make(&cloud, made.clone()).await;
         let about = About { transaction: Some(made.id), ..about_nothing() };
         assert_eq!(cloud.look(about, START).await.transaction, Some(made));

@@ -36,6 +36,7 @@ fn transaction() -> Transaction {
         updated_at: now(),
         expires_at: now(),
         code: None,
+        question: None,
     }
 }
 
