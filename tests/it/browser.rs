@@ -124,6 +124,13 @@ impl Browser {
         self.post("/permissions", body).await;
     }
 
+    /// Delivers a push message to the first worker of an origin that the browser ever had.
+    pub async fn push(&self, origin: &str, message: &str) {
+        self.devtools("ServiceWorker.enable", json!({})).await;
+        let push = json!({"origin": origin, "registrationId": "0", "data": message});
+        self.devtools("ServiceWorker.deliverPushMessage", push).await;
+    }
+
     /// What the console said since it was last asked: `LEVEL: MESSAGE`, with the browser's own
     /// complaints (violations of the content security policy, failed requests) and exceptions.
     pub async fn log(&self) -> Vec<String> {
