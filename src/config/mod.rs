@@ -9,6 +9,7 @@ mod clients;
 mod directory;
 mod error;
 mod ldap;
+mod push;
 mod raw;
 mod secrets;
 mod server;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use check::Problems;
 pub use error::{ConfigError, Problem};
+pub use push::PushConfig;
 pub use server::{
     AuditConfig, ClientCertificates, Config, FloodConfig, KeysConfig, LogConfig, LogFormat,
     OpsConfig, ServerConfig, TlsConfig,
@@ -28,9 +30,9 @@ pub use server::{
 pub use sms::{BodyConfig, MethodConfig, SmsConfig, SmsProviderConfig, TextConfig};
 pub use store::{PostgresConfig, SslMode, StoreConfig, StorePlace};
 pub use tenants::{
-    ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig, LookupConfig,
-    NumberMatchConfig, OAuth2Config, PinConfig, ProfileConfig, ServerOrderConfig, StatusStyle,
-    TenantConfig,
+    AppConfig, ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig,
+    LookupConfig, NumberMatchConfig, OAuth2Config, PinConfig, ProfileConfig, ServerOrderConfig,
+    StatusStyle, TenantConfig,
 };
 
 /// Reads and checks a configuration file.

@@ -26,6 +26,7 @@ pub(super) struct RawConfig {
     pub log: RawLog,
     #[serde(default)]
     pub audit: RawAudit,
+    pub push: Option<RawPush>,
     #[serde(default)]
     pub tenants: Vec<RawTenant>,
 }
@@ -137,6 +138,17 @@ pub(super) struct RawAudit {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawPush {
+    pub contact: Option<String>,
+    pub private_key: Option<SecretText>,
+    pub private_key_file: Option<PathBuf>,
+    pub hosts: Option<Vec<String>>,
+    pub ca_file: Option<PathBuf>,
+    pub timeout: Option<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawTenant {
     pub id: String,
     pub country: String,
@@ -154,6 +166,15 @@ pub(super) struct RawTenant {
     #[serde(default)]
     pub clients: Vec<RawClient>,
     pub sms: Option<RawSms>,
+    #[serde(default)]
+    pub app: RawApp,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawApp {
+    pub company: Option<String>,
+    pub match_number: Option<bool>,
 }
 
 #[derive(Deserialize, Clone, Copy)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::check::{Problems, is_loopback};
+use super::push::{self, PushConfig};
 use super::raw::{
     RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps, RawServer,
     RawTls,
@@ -33,6 +34,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[audit]`.
     pub audit: AuditConfig,
+    /// `[push]`; `None`: no phone is notified.
+    pub push: Option<PushConfig>,
     /// `[[tenants]]`, at least one.
     pub tenants: Vec<TenantConfig>,
 }
@@ -163,6 +166,7 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Option<Config> {
         },
     };
     let audit_file = raw.audit.file.map(|path| problems.resolve("audit.file", &path));
+    let push = raw.push.map(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, &server, problems);
     Some(Config {
         server,
@@ -171,6 +175,10 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Option<Config> {
         keys: keys?,
         log,
         audit: AuditConfig { file: audit_file },
+        push: match push {
+            Some(push) => Some(push?),
+            None => None,
+        },
         tenants: tenants?,
     })
 }

@@ -12,10 +12,11 @@ pub use super::ldap::{
     LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig, ServerOrderConfig,
 };
 use super::raw::{
-    RawAmbiguous, RawAttestation, RawKind, RawLimits, RawPassword, RawStyle, RawTenant,
+    RawAmbiguous, RawApp, RawAttestation, RawKind, RawLimits, RawPassword, RawStyle, RawTenant,
 };
 use super::server::ServerConfig;
 use super::sms::{self, SmsConfig};
+use crate::domain::authenticator::is_visible;
 use crate::domain::caller_id::CallerIdPlan;
 use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy, Quota};
 use crate::domain::stored_number::NumberingPlan;
@@ -49,6 +50,17 @@ pub struct TenantConfig {
     pub clients: Vec<ClientConfig>,
     /// How its texts are sent; `None`: not at all.
     pub sms: Option<SmsConfig>,
+    /// What phones that confirm are shown.
+    pub app: AppConfig,
+}
+
+/// `[tenants.app]`: phones that confirm.
+#[derive(Debug)]
+pub struct AppConfig {
+    /// As whom the tenant asks: 1 to 100 characters.
+    pub company: String,
+    /// Whether an approval shows a number that has to be typed on the phone.
+    pub match_number: bool,
 }
 
 /// Which statuses a tenant's clients see.
@@ -168,6 +180,7 @@ fn tenant(
     let limits = limits(key, &raw.limits, problems);
     let directory = directory::check(&format!("{key}.directory"), raw.directory, server, problems);
     let clients = clients::check(key, raw.clients, problems);
+    let app = app(&format!("{key}.app"), raw.app, &raw.id, problems);
     let sms = raw.sms.map(|sms| sms::check(&format!("{key}.sms"), sms, problems));
     Some(TenantConfig {
         id: id?,
@@ -185,7 +198,18 @@ fn tenant(
         minimum_attestation,
         clients,
         sms,
+        app,
     })
+}
+
+fn app(key: &str, raw: RawApp, tenant: &str, problems: &mut Problems) -> AppConfig {
+    let company = raw.company.unwrap_or_else(|| tenant.to_owned());
+    let sized = (1..=100).contains(&company.chars().count()) && company.trim() == company;
+    if !sized || !company.chars().all(is_visible) {
+        let accepted = "1 to 100 visible characters, with no blank at either end";
+        problems.add(&format!("{key}.company"), format!("{company:?}"), accepted);
+    }
+    AppConfig { company, match_number: raw.match_number.unwrap_or(false) }
 }
 
 fn limits(key: &str, raw: &RawLimits, problems: &mut Problems) -> Limits {

@@ -105,6 +105,57 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
 }
 
 #[test]
+fn each_mistake_about_push_is_named_and_shows_no_key() {
+    let push = |extra: &str| {
+        let contact =
+            if extra.contains("contact") { "" } else { "contact='mailto:it@example.com'" };
+        let key = if extra.contains("private_key") { "" } else { "private_key='s3cr3t'" };
+        format!("[push]\n{contact}\n{key}\n{extra}\n{TENANT}")
+    };
+    for (extra, key, says) in [
+        ("contact='it@example.com'", "push.contact", "mailto:NAME@HOST"),
+        ("contact=5", "push.contact", "found integer `5`"),
+        ("hosts=[]", "push.hosts", "an empty list"),
+        ("hosts=['a.example.com','*.com']", "push.hosts[1]", "\"*.com\""),
+        ("hosts=['https://a.example.com']", "push.hosts[0]", "a host's name"),
+        ("hosts=['10.0.0.1']", "push.hosts[0]", "10.0.0.1"),
+        ("timeout='20s'", "push.timeout", "100ms to 10s"),
+        ("ca_file='/nowhere.pem'", "push.ca_file", "/nowhere.pem"),
+        ("private_key_file='/nowhere.pem'", "push.private_key_file", "/nowhere.pem"),
+        ("private_key='s3cr3t'\nprivate_key_file='x'", "push.private_key", "one of them"),
+        ("private_key=''", "push.private_key", "empty"),
+        ("private_kee='s3cr3t'", "push.private_kee", "unknown key"),
+    ] {
+        let problem = problem(&push(extra));
+        assert!(problem.contains(key) && problem.contains(says), "{key}, {says}: {problem}");
+        assert!(!problem.contains("s3cr3t"), "{problem}");
+    }
+    for (section, key) in [("", "push.contact"), ("contact='https://a'", "push.private_key")] {
+        let problem = problem(&format!("[push]\n{section}\n{TENANT}"));
+        assert!(problem.contains(key) && problem.contains("found nothing"), "{problem}");
+    }
+    let config = read(&push("")).expect("good");
+    let good = config.push.as_ref().expect("push");
+    assert_eq!((good.hosts.len(), good.timeout.as_secs()), (4, 2));
+    assert!(!format!("{config:?}").contains("s3cr3t"));
+    assert!(read(TENANT).expect("good").push.is_none(), "left out");
+}
+
+#[test]
+fn a_tenants_company_is_shown_as_it_is_or_not_at_all() {
+    let app = |keys: &str| format!("{TENANT}[tenants.app]\n{keys}");
+    let company = |text: &str| read(text).expect("good").tenants.remove(0).app;
+    assert_eq!(company(TENANT).company, "t1");
+    assert!(!company(TENANT).match_number);
+    let given = company(&app("company='Müller & Söhne AG'\nmatch_number=true"));
+    assert!(given.company == "Müller & Söhne AG" && given.match_number);
+    for wrong in ["", " ", " x", "a\\nb", "a\\u202eb", &"x".repeat(101)] {
+        let problem = problem(&app(&format!("company=\"{wrong}\"")));
+        assert!(problem.contains("tenants[0].app.company"), "{problem}");
+    }
+}
+
+#[test]
 fn each_mistake_about_the_store_is_named_and_shows_no_password() {
     for (text, key, says) in [
         ("[store]\nurl='sqlite::memory:'".to_owned(), "store.url", "the path of a file"),

@@ -9,6 +9,7 @@ pub mod caller_id;
 pub mod clock;
 pub mod country;
 pub mod grant;
+pub mod host_pattern;
 pub mod otp;
 pub mod phone_number;
 pub mod policy;

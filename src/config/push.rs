@@ -1,0 +1,149 @@
+//! `[push]`, checked: how phones are notified. Whether its key can be used is for the adapter to say.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::check::Problems;
+use super::raw::RawPush;
+use super::secrets;
+use crate::domain::host_pattern::HostPattern;
+
+/// The push services of the browsers there are: of Chrome and those made of it, of Firefox, of
+/// Safari, of Edge.
+const WELL_KNOWN: [&str; 4] = [
+    "fcm.googleapis.com",
+    "*.push.services.mozilla.com",
+    "*.push.apple.com",
+    "*.notify.windows.com",
+];
+
+/// How phones are notified. `Debug` shows no key.
+pub struct PushConfig {
+    /// Whom a push service may ask about what it is sent: `mailto:` or `https:`.
+    pub contact: String,
+    /// The private key, PEM.
+    pub private_key: SecretString,
+    /// Where in the file the key stands, for errors.
+    pub private_key_at: String,
+    /// The push services that are talked to.
+    pub hosts: Vec<HostPattern>,
+    /// The CA of their certificates; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long one may take.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for PushConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushConfig").field("contact", &self.contact).finish_non_exhaustive()
+    }
+}
+
+/// Checks `[push]`.
+pub(super) fn check(raw: RawPush, problems: &mut Problems) -> Option<PushConfig> {
+    let contact = contact(raw.contact, problems);
+    let file = raw.private_key_file.as_deref();
+    let name = if file.is_some() { "private_key_file" } else { "private_key" };
+    let private_key = secrets::secret("push", "private_key", raw.private_key, file, problems);
+    let (secs, least) = (Duration::from_secs, Duration::from_millis(100));
+    let hosts = hosts(raw.hosts, problems);
+    let ca_file = raw.ca_file.map(|path| problems.readable("push.ca_file", &path));
+    let timeout = problems.span("push.timeout", raw.timeout, secs(2), least, secs(10));
+    Some(PushConfig {
+        contact: contact?,
+        private_key: private_key?,
+        private_key_at: format!("push.{name}"),
+        hosts,
+        ca_file,
+        timeout,
+    })
+}
+
+fn contact(contact: Option<String>, problems: &mut Problems) -> Option<String> {
+    let good = contact.as_deref().is_some_and(is_contact);
+    if !good {
+        let found = contact.as_ref().map_or("nothing".to_owned(), |contact| format!("{contact:?}"));
+        let accepted = "where push services reach whoever runs this: \"mailto:NAME@HOST\", or an \
+            https:// URL; at most 200 characters";
+        problems.add("push.contact", found, accepted);
+    }
+    contact.filter(|_| good)
+}
+
+/// Push services refuse what is in other forms (RFC 8292 2.1), such as `mailto: <it@example.com>`.
+fn is_contact(text: &str) -> bool {
+    if text.len() > 200 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return false;
+    }
+    match text.strip_prefix("mailto:") {
+        Some(address) => address.split_once('@').is_some_and(|(name, host)| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+            let named = host.parse::<HostPattern>().is_ok_and(|host| host.is_one_name());
+            !name.is_empty() && name.chars().all(plain) && named
+        }),
+        None => Url::parse(text).is_ok_and(|url| {
+            url.scheme() == "https" && url.username().is_empty() && url.password().is_none()
+        }),
+    }
+}
+
+fn hosts(hosts: Option<Vec<String>>, problems: &mut Problems) -> Vec<HostPattern> {
+    let accepted = "a host's name, \"*.\" and a name of at least two parts for all names that end \
+        in it, either with a port where it is not 443";
+    let hosts = hosts.unwrap_or_else(|| WELL_KNOWN.map(str::to_owned).to_vec());
+    if hosts.is_empty() {
+        problems.add("push.hosts", "an empty list", accepted);
+    }
+    let mut patterns = Vec::new();
+    for (index, host) in hosts.iter().enumerate() {
+        match host.parse() {
+            Ok(pattern) => patterns.push(pattern),
+            Err(_) => {
+                problems.add(&format!("push.hosts[{index}]"), format!("{host:?}"), accepted);
+            }
+        }
+    }
+    patterns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_is_an_address_or_a_page() {
+        for good in [
+            "mailto:it@example.com",
+            "mailto:it+push@example.co.uk",
+            "https://example.com",
+            "https://example.com/contact?of=dialpass",
+        ] {
+            assert!(is_contact(good), "{good}");
+        }
+        for wrong in [
+            "",
+            "it@example.com",
+            "mailto:",
+            "mailto:it",
+            "mailto:@example.com",
+            "mailto:it@",
+            "mailto:it@*.example.com",
+            "mailto:it@example.com:25",
+            "mailto: it@example.com",
+            "mailto:<it@example.com>",
+            "mailto:it@example.com,me@example.com",
+            "http://example.com",
+            "https://",
+            "https://me:pw@example.com",
+            "https://example.com/a b",
+            "https://exämple.com",
+        ] {
+            assert!(!is_contact(wrong), "{wrong}");
+        }
+        assert!(!is_contact(&format!("https://example.com/{}", "x".repeat(200))));
+    }
+}
