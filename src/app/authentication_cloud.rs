@@ -9,7 +9,9 @@ use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;
 use crate::http::authentication_cloud::AuthenticationCloud;
-use crate::messenger::Messenger;
+use crate::messenger::{Messenger, Notifier};
+use crate::service::authentication_cloud::asking::LIFETIME;
+use crate::service::authentication_cloud::passkeys::Passkeys;
 use crate::service::authentication_cloud::tokens::Tokens;
 use crate::service::authentication_cloud::{Cloud, Policy};
 use crate::service::flood::FloodLimit;
@@ -26,6 +28,7 @@ pub(super) fn authentication_cloud(
     config: &Config,
     lasting: &Lasting,
     messengers: &Messengers,
+    notifier: Option<&Arc<dyn Notifier>>,
 ) -> Option<AuthenticationCloud> {
     let public_url = config.server.public_url.as_deref()?;
     let tokens = Arc::new(Tokens::new(public_url, &config.keys.server_keys));
@@ -33,6 +36,9 @@ pub(super) fn authentication_cloud(
         tenant: tenant.id.clone(),
         registry: Arc::clone(&lasting.registry),
         messenger: messengers.get(&tenant.id).map(Arc::clone),
+        notifier: notifier.map(Arc::clone),
+        passkeys: Passkeys::new(public_url, &tenant.app.company, LIFETIME).map(Arc::new),
+        match_number: tenant.app.match_number,
         keys: Arc::clone(&config.keys.server_keys),
         tokens: Arc::clone(&tokens),
         random: Arc::clone(&lasting.random),
@@ -43,14 +49,20 @@ pub(super) fn authentication_cloud(
         tenants: tenants.map(|tenant| (tenant.id.clone(), Arc::new(cloud(tenant)))).collect(),
         registry: Arc::clone(&lasting.registry),
         tokens: Arc::clone(&tokens),
+        public_url: public_url.to_owned(),
         by_transaction: FloodLimit::new(STATUS_QUESTIONS, keys(&config.server.limits)),
     })
 }
 
 /// What an administrator should know of tenants that are set up for an API that is not served.
 pub(super) fn trouble(config: &Config) -> Vec<String> {
-    if config.server.public_url.is_some() {
-        return Vec::new();
+    if let Some(public_url) = &config.server.public_url {
+        let has_passkeys = Passkeys::new(public_url, "", LIFETIME).is_some();
+        let told = format!(
+            "server.public_url = {public_url:?} has an IP address where passkeys need a name: the \
+             channels app and push answer 400"
+        );
+        return if has_passkeys { Vec::new() } else { vec![told] };
     }
     let needs_it = |tenant: &&TenantConfig| {
         tenant.sms.is_some() || matches!(tenant.directory, DirectoryConfig::Registered)

@@ -28,6 +28,7 @@ use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
 use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
+use crate::messenger::Notifier;
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
@@ -57,6 +58,8 @@ pub struct Prepared {
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
     /// What sends the texts of each tenant that has a provider for them.
     pub messengers: Messengers,
+    /// What notifies phones, where they are.
+    pub notifier: Option<Arc<dyn Notifier>>,
     clients: Arc<ClientTable>,
     jwks: Option<Arc<Jwks>>,
     forwarded_ca: Option<Arc<ClientCaState>>,
@@ -95,7 +98,14 @@ impl Prepared {
             .map_err(|error| report.problem("tenants.clients", &error, "clients that differ"))?;
         let forwarded_ca = forwarded_ca(&config.server, &report)?.map(Arc::new);
         let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
-        Ok(Self { directories, messengers, clients: Arc::new(clients), jwks, forwarded_ca })
+        Ok(Self {
+            directories,
+            messengers,
+            notifier: None,
+            clients: Arc::new(clients),
+            jwks,
+            forwarded_ca,
+        })
     }
 
     /// Adds the directories that are the store's users.
@@ -136,7 +146,8 @@ impl Prepared {
             request_deadline: config.server.request_deadline,
             clock: Arc::clone(&lasting.clock),
             waiting: Arc::clone(&lasting.waiting),
-            cloud: authentication_cloud(config, lasting, &self.messengers).map(Arc::new),
+            cloud: authentication_cloud(config, lasting, &self.messengers, self.notifier.as_ref())
+                .map(Arc::new),
         }
     }
 

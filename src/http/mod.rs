@@ -24,4 +24,5 @@ pub mod proxy;
 pub mod refusal;
 pub mod signing_keys;
 pub mod tls;
+mod user_agent;
 pub mod watched;

@@ -56,7 +56,7 @@ mod tests {
         let words = include_str!("authentication_cloud/route.rs").split('"').skip(1).step_by(2);
         let segment = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
         let mut words: Vec<&str> = words.filter(segment).collect();
-        words.push("{userId}");
+        words.extend(["{userId}", "{authenticatorId}"]);
         words.sort_unstable();
         words.dedup();
         let longer = |paths: &[String]| -> Vec<String> {
@@ -76,7 +76,9 @@ mod tests {
         let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH];
         let mut served = Vec::new();
         for path in paths() {
-            let known = |method: &&Method| authentication_cloud::serves(method, &path, "{userId}");
+            let known = |method: &&Method| {
+                authentication_cloud::serves(method, &path, "{userId}", "{authenticatorId}")
+            };
             let known = methods.iter().filter(known);
             served.extend(known.map(|method| format!("{} {path}", method.as_str().to_lowercase())));
         }
@@ -124,6 +126,7 @@ mod tests {
                 "/api/authentication/otp_token_auth",
                 "/api/authentication/validateOTP",
                 "/api/v1/approval",
+                "/api/v1/authenticators/{authenticatorId}",
                 "/api/v1/intent",
                 "/api/v1/introspect",
                 "/api/v1/status",

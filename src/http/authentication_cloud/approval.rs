@@ -10,9 +10,14 @@ use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of};
 use super::visit::{Granted, Visit};
+use crate::domain::authenticator::AuthenticatorId;
+use crate::domain::question::ApprovalMessage;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
 use crate::service::authentication_cloud::Refusal;
+use crate::service::authentication_cloud::asking::PhoneApproval;
+use crate::service::authentication_cloud::intent::Permission;
+use crate::store::registry::Whom;
 
 /// Who is asked, and how.
 #[derive(Deserialize, ToSchema)]
@@ -28,8 +33,14 @@ pub(super) struct ApprovalWish {
     /// How the user confirms; `push` if nothing is said.
     #[schema(schema_with = channels)]
     channel: Option<String>,
-    /// For `sms`: the text, in the GSM 7-bit alphabet, with `{{CODE}}` where the code goes.
+    /// For `sms`: the text, in the GSM 7-bit alphabet, with `{{CODE}}` where the code goes. For
+    /// `app` and `push`: what is approved, 1 to 200 characters without controls.
     message: Option<String>,
+    /// For `app` and `push`: the one authenticator that may approve.
+    #[schema(format = Uuid, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+    authenticator_id: Option<String>,
+    /// For `push`: what the notification says, 1 to 200 characters without controls.
+    prompt: Option<String>,
 }
 
 fn channels() -> utoipa::openapi::schema::Object {
@@ -42,13 +53,14 @@ fn channels() -> utoipa::openapi::schema::Object {
     path = "/api/v1/approval",
     tag = "authentication cloud",
     request_body(content = ApprovalWish, examples(
+        ("by app" = (value = json!({"username": "anna.muster", "channel": "app", "message": "Pay CHF 100 to Reto"}))),
         ("by text" = (value = json!({"username": "anna.muster", "channel": "sms"})))
     )),
     security(("accessKey" = []), ("intentToken" = [])),
     responses(
         (status = 201, description = "The user is asked.", body = ApprovalBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
-        (status = 502, description = "No provider took the text.", body = ErrorSchema),
+        (status = 502, description = "No provider took the text, or no phone could be notified.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
 )]
@@ -60,7 +72,10 @@ pub(super) async fn approval(
     let (tenant, permission) = visit.admit(cloud).await?;
     let body: ApprovalWish = bodies::json(visit, payload).await?;
     let named = bodies::whom(body.username, body.user_id)?;
-    let channel = body.channel.as_deref().unwrap_or("push");
+    let channel = match body.channel.as_deref() {
+        Some("qr-code") => "app",
+        channel => channel.unwrap_or("push"),
+    };
     let message = bodies::allowed_message(&permission, body.message)?;
     if !permission.allows(Undertaking::Approve, channel) {
         return Err(Refusal::IntentForOther.into());
@@ -68,17 +83,70 @@ pub(super) async fn approval(
     if permission.user(named.as_ref()).is_none() {
         return Err(Failure::bad_request("the field username or userId is missing"));
     }
-    if channel != "sms" {
-        return Err(bodies::unavailable(channel));
-    }
+    let by_phone = PhoneWish { message: message.as_deref(), authenticator: body.authenticator_id };
     let deadline = visit.deadline();
-    let approval = tenant.approve_by_text(permission, named, message.as_deref(), deadline);
-    let begun = visit.in_time(approval).await?;
+    let (begun, link) = match channel {
+        "sms" => {
+            let approval = tenant.approve_by_text(permission, named, message.as_deref(), deadline);
+            (visit.in_time(approval).await?, None)
+        }
+        "app" => {
+            let approval = by_phone.read(visit, permission, named)?;
+            let begun = visit.in_time(tenant.approve_by_app(approval)).await?;
+            let link = bodies::link(cloud, &tenant, &begun.transaction)?;
+            (begun, Some(link))
+        }
+        "push" => {
+            let prompt = body.prompt.as_deref().map(|text| shown("prompt", text)).transpose()?;
+            let approval = by_phone.read(visit, permission, named)?;
+            let approval = tenant.approve_by_push(approval, prompt.as_ref(), deadline);
+            (visit.in_time(approval).await?, None)
+        }
+        _ => return Err(bodies::unavailable(channel)),
+    };
     visit.about_user(begun.user.id, begun.user.name.as_ref());
     if let Some(code) = &begun.transaction.code {
         visit.about_phone(&code.number);
     }
     let token = tenant.tokens.status(&tenant.tenant, &begun.transaction, begun.now);
-    let body = ApprovalBody::new(&begun.transaction, token);
+    let body = ApprovalBody::new(&begun.transaction, token, link);
     Ok(Granted::json(StatusCode::CREATED, "approval_begun", &body))
+}
+
+/// What an approval by a phone has of its own.
+struct PhoneWish<'a> {
+    message: Option<&'a str>,
+    authenticator: Option<String>,
+}
+
+impl PhoneWish<'_> {
+    fn read(
+        self,
+        visit: &mut Visit,
+        permission: Permission,
+        named: Option<Whom>,
+    ) -> Result<PhoneApproval, Failure> {
+        let authenticator = self.authenticator.map(|id| {
+            AuthenticatorId::parse(&id)
+                .ok_or_else(|| Failure::bad_request("the authenticatorId is not a UUID"))
+        });
+        let asker = visit.asker(&permission);
+        Ok(PhoneApproval {
+            permission,
+            named,
+            message: self.message.map(|text| shown("message", text)).transpose()?,
+            authenticator: authenticator.transpose()?,
+            asker,
+        })
+    }
+}
+
+/// A text that a phone shows.
+fn shown(field: &str, text: &str) -> Result<ApprovalMessage, Failure> {
+    ApprovalMessage::parse(text).ok_or_else(|| {
+        Failure::bad_request(format!(
+            "the {field} is not 1 to {} characters without controls",
+            ApprovalMessage::MAX
+        ))
+    })
 }

@@ -5,10 +5,15 @@ use actix_web::web;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout_at;
 
+use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
+use super::qr_code;
+use super::resources::{Link, QrCodeBody};
 use super::visit::Visit;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::transaction::Transaction;
 use crate::http::body;
+use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::intent::Permission;
 use crate::store::registry::Whom;
 
@@ -118,9 +123,23 @@ pub(super) fn allowed_message(
 /// The refusal of a channel that is known and not served, or not known.
 pub(super) fn unavailable(channel: &str) -> Failure {
     Failure::bad_request(match channel {
-        "app" | "push" | "fido2" | "qr-code" | "recovery" => {
+        "fido2" | "recovery" => {
             format!("the channel {channel} is not available here")
         }
         _ => "the channel is unknown".to_owned(),
     })
+}
+
+/// The link that a phone opens, and its QR code.
+pub(super) fn link(
+    cloud: &AuthenticationCloud,
+    tenant: &Cloud,
+    transaction: &Transaction,
+) -> Result<Link, Failure> {
+    let token = tenant.dispatch_token(transaction);
+    let uri = format!("{}/open?dispatchTokenResponse={token}", cloud.public_url);
+    let data_uri = qr_code::data_uri(&uri);
+    let data_uri = data_uri.ok_or_else(|| Failure::plain(Seen::Unavailable))?;
+    let qr_code = QrCodeBody { media_type: "image/png", size: qr_code::SIZE, data_uri };
+    Ok(Link { qr_code, uri })
 }

@@ -1,4 +1,4 @@
-//! `POST /api/v1/users/enroll`: a phone or a set of recovery codes is registered.
+//! `POST /api/v1/users/enroll`: an authenticator, a phone or a set of recovery codes is registered.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -8,7 +8,9 @@ use utoipa::ToSchema;
 use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
-use super::resources::{AnyRefusal, EnrolledBody, EnrollmentBody, TokenRefusal, UserBody, one_of};
+use super::resources::{
+    AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody, one_of,
+};
 use super::visit::{Granted, Visit};
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::transaction::Undertaking;
@@ -44,12 +46,13 @@ fn channels() -> utoipa::openapi::schema::Object {
     one_of(&["sms", "recovery", "app", "push", "fido2"])
 }
 
-/// Registers a phone or a set of recovery codes.
+/// Registers an authenticator, a phone or a set of recovery codes.
 #[utoipa::path(
     post,
     path = "/api/v1/users/enroll",
     tag = "authentication cloud",
     request_body(content = EnrollBody, examples(
+        ("an authenticator" = (value = json!({"username": "reto.frei"}))),
         ("a phone" = (value = json!({"username": "reto.frei", "channel": "sms", "phone": "+41781234567"}))),
         ("recovery codes" = (value = json!({"username": "reto.frei", "channel": "recovery"})))
     )),
@@ -57,7 +60,7 @@ fn channels() -> utoipa::openapi::schema::Object {
     responses(
         (status = 201, description = "The enrollment is begun.", body = EnrolledBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
-        (status = 409, description = "The user has as many phones as fit.", body = ErrorSchema),
+        (status = 409, description = "The user has as many phones or authenticators as fit.", body = ErrorSchema),
         (status = 502, description = "No provider took the text.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
@@ -76,10 +79,27 @@ pub(super) async fn enroll(
         return Err(Refusal::IntentForOther.into());
     }
     match channel {
+        // Whoever enrolls for notifications enrolls a passkey, and turns them on with it.
+        "app" | "push" => enroll_app(visit, cloud, &tenant, permission, named).await,
         "sms" => enroll_phone(visit, &tenant, permission, named, body.phone, message).await,
         "recovery" => enroll_recovery(visit, &tenant, permission, named).await,
         _ => Err(bodies::unavailable(channel)),
     }
+}
+
+async fn enroll_app(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    tenant: &Cloud,
+    permission: Permission,
+    named: Option<Whom>,
+) -> Result<Granted, Failure> {
+    let by_frontend = matches!(permission, Permission::Intent(_));
+    let asker = visit.asker(&permission);
+    let begun = visit.in_time(tenant.enroll_app(permission, named, asker)).await?;
+    let link = bodies::link(cloud, tenant, &begun.transaction)?;
+    let enrolled = Enrolled { link: Some(link), recovery_codes: None, by_frontend };
+    Ok(answer(visit, tenant, &begun, enrolled))
 }
 
 async fn enroll_phone(
@@ -98,7 +118,8 @@ async fn enroll_phone(
     let by_frontend = matches!(permission, Permission::Intent(_));
     let request = PhoneEnrollment { permission, named, number, message: message.as_deref() };
     let begun = visit.in_time(tenant.enroll_phone(request, visit.deadline())).await?;
-    Ok(answer(visit, tenant, &begun, None, by_frontend))
+    let enrolled = Enrolled { link: None, recovery_codes: None, by_frontend };
+    Ok(answer(visit, tenant, &begun, enrolled))
 }
 
 async fn enroll_recovery(
@@ -110,30 +131,32 @@ async fn enroll_recovery(
     let by_frontend = matches!(permission, Permission::Intent(_));
     let made = visit.in_time(tenant.enroll_recovery(permission, named)).await?;
     let codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
-    Ok(answer(visit, tenant, &made.begun, Some(codes), by_frontend))
+    let enrolled = Enrolled { link: None, recovery_codes: Some(codes), by_frontend };
+    Ok(answer(visit, tenant, &made.begun, enrolled))
 }
 
-fn answer(
-    visit: &mut Visit,
-    tenant: &Cloud,
-    begun: &Begun,
+/// What an enrollment has besides the user and the transaction.
+struct Enrolled {
+    link: Option<Link>,
     recovery_codes: Option<Vec<String>>,
     by_frontend: bool,
-) -> Granted {
+}
+
+fn answer(visit: &mut Visit, tenant: &Cloud, begun: &Begun, enrolled: Enrolled) -> Granted {
+    let Enrolled { link, recovery_codes, by_frontend } = enrolled;
     let Begun { user, transaction, now } = begun;
     visit.about_user(user.id, user.name.as_ref());
     let mut shown = UserBody::from(user);
     if by_frontend {
-        // A page has no need of numbers, and whoever got hold of an intent has no right to them.
+        // A page has no need of them, and whoever got hold of an intent has no right to them.
         shown.phones.clear();
+        shown.authenticators.clear();
     }
+    let token = tenant.tokens.status(&tenant.tenant, transaction, *now);
     let body = EnrolledBody {
         user: shown,
         recovery_codes,
-        enrollment: EnrollmentBody {
-            transaction_id: transaction.id.to_string(),
-            status_token: tenant.tokens.status(&tenant.tenant, transaction, *now),
-        },
+        enrollment: EnrollmentBody::new(transaction, token, link),
     };
     Granted::json(StatusCode::CREATED, "enrollment_begun", &body)
 }

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
+use crate::domain::question::ApprovalMessage;
 use crate::http::body::BodyProblem;
 use crate::service::authentication_cloud::Refusal;
 
 /// What is said where a user or a transaction is not there, whichever it is.
 const NOTHING_THERE: &str = "there is no such user or transaction";
+
+/// What is said where an authenticator is not there.
+const NO_AUTHENTICATOR: &str = "there is no such authenticator";
 
 /// A refusal as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +41,8 @@ pub(super) enum Seen {
     UnsupportedMediaType,
     /// 429 with `Retry-After`.
     RateLimited(Duration),
-    /// 502: no provider took the text.
-    BadGateway,
+    /// 502: nobody took what was to be sent, with what that was.
+    BadGateway(&'static str),
     /// 503 with `Retry-After`.
     Unavailable,
 }
@@ -58,7 +62,7 @@ impl Seen {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::BadGateway => StatusCode::BAD_GATEWAY,
+            Self::BadGateway(_) => StatusCode::BAD_GATEWAY,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -67,9 +71,10 @@ impl Seen {
     pub(super) fn message(&self) -> Option<&str> {
         match self {
             Self::BadRequest(message) => Some(message),
-            Self::NotFound(message) | Self::Conflict(message) => Some(message),
+            Self::NotFound(message) | Self::Conflict(message) | Self::BadGateway(message) => {
+                Some(message)
+            }
             Self::PreconditionFailed => Some("the transaction has ended"),
-            Self::BadGateway => Some("the text message could not be sent"),
             Self::Unauthorized
             | Self::Forbidden
             | Self::NoSuchPath
@@ -87,6 +92,10 @@ impl From<Refusal> for Seen {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Message(error) => Self::BadRequest(error.to_string()),
+            Refusal::MessageNotShown => Self::BadRequest(format!(
+                "the message is not 1 to {} characters without controls",
+                ApprovalMessage::MAX
+            )),
             Refusal::NoMessenger => {
                 Self::BadRequest("the channel sms is not available: no provider is set up".into())
             }
@@ -97,17 +106,38 @@ impl From<Refusal> for Seen {
             Refusal::CodeMalformed | Refusal::CodeWrong | Refusal::RecoveryCodeWrong => {
                 Self::BadRequest("the code is wrong".into())
             }
-            Refusal::IntentUsed | Refusal::IntentExpired | Refusal::IntentForOther => {
-                Self::Forbidden
+            Refusal::NoPasskeys => Self::BadRequest(
+                "the channel app is not available: there are no passkeys for an IP address".into(),
+            ),
+            Refusal::NoNotifier => {
+                Self::BadRequest("the channel push is not available: it is not set up".into())
             }
+            Refusal::NoAuthenticator => {
+                Self::BadRequest("the user has no such authenticator".into())
+            }
+            Refusal::NoSubscription => Self::BadRequest(
+                "the user has no authenticator on which notifications are turned on".into(),
+            ),
+            Refusal::PasskeyRefused => Self::BadRequest("the passkey is refused".into()),
+            Refusal::SubscriptionRefused => Self::BadRequest("the subscription is refused".into()),
+            Refusal::IntentUsed
+            | Refusal::IntentExpired
+            | Refusal::IntentForOther
+            | Refusal::DeviceTokenExpired => Self::Forbidden,
             Refusal::UserUnknown | Refusal::TransactionUnknown => Self::NotFound(NOTHING_THERE),
+            Refusal::AuthenticatorUnknown => Self::NotFound(NO_AUTHENTICATOR),
+            Refusal::TooManyAuthenticators => {
+                Self::Conflict("the user has as many authenticators as fit")
+            }
             Refusal::TooManyPhones => Self::Conflict("the user has as many phones as fit"),
-            Refusal::Ended => Self::PreconditionFailed,
+            Refusal::Ended | Refusal::MatchNumberWrong => Self::PreconditionFailed,
             Refusal::TextsPerUser(wait)
             | Refusal::TextsPerPhone(wait)
             | Refusal::WrongCodes(wait)
-            | Refusal::WrongRecoveryCodes(wait) => Self::RateLimited(wait),
-            Refusal::NotSent => Self::BadGateway,
+            | Refusal::WrongRecoveryCodes(wait)
+            | Refusal::PushesPerUser(wait) => Self::RateLimited(wait),
+            Refusal::NotSent => Self::BadGateway("the text message could not be sent"),
+            Refusal::NotNotified => Self::BadGateway("no phone could be notified"),
             Refusal::Changing
             | Refusal::NoRandomness
             | Refusal::StoreUnavailable
@@ -139,7 +169,7 @@ impl Failure {
             Seen::TooLarge => "body_too_large",
             Seen::UnsupportedMediaType => "media_type",
             Seen::RateLimited(_) => "flood",
-            Seen::BadGateway => "text_not_sent",
+            Seen::BadGateway(_) => "not_sent",
             Seen::Unavailable => "unavailable",
         };
         Self { seen, reason }
@@ -148,6 +178,11 @@ impl Failure {
     /// 400, with what is wrong.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::plain(Seen::BadRequest(message.into()))
+    }
+
+    /// 404 for an authenticator that the path names.
+    pub(super) const fn no_authenticator() -> Self {
+        Self::plain(Seen::NotFound(NO_AUTHENTICATOR))
     }
 
     /// 404 for what the path or the query names.

@@ -36,7 +36,7 @@ pub(super) struct IntentQuestion {
     /// The channels that the token is good for; all if there is none.
     #[schema(schema_with = channels)]
     channels: Option<Vec<String>>,
-    /// The text that is sent, which the token's holder may not choose.
+    /// The text that is sent or shown, which the token's holder may not choose.
     message: Option<String>,
 }
 
@@ -78,7 +78,10 @@ pub(super) async fn intent(
     };
     let undertaking = Undertaking::parse(&body.operation)
         .ok_or_else(|| Failure::bad_request("the field operation is neither enroll nor approve"))?;
-    let channels = body.channels.unwrap_or_default();
+    let mut channels = body.channels.unwrap_or_default();
+    for channel in channels.iter_mut().filter(|channel| *channel == "qr-code") {
+        "app".clone_into(channel);
+    }
     if channels.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
         return Err(Failure::bad_request("the field channels holds an unknown channel"));
     }

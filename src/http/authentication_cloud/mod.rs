@@ -1,16 +1,20 @@
 //! The authentication cloud's API: users are registered, asked to confirm, and looked up. Under
-//! [`BASE`], with `/ping` beside it.
+//! [`BASE`], with `/ping` beside it; and what the page asks that a phone opens.
 
 mod approval;
+mod authenticators;
 mod bodies;
 mod enrollment;
 mod failure;
 mod intent;
 mod introspection;
+mod phone;
 mod ping;
+mod qr_code;
 mod resources;
 mod route;
 mod status;
+mod subscription;
 mod users;
 mod verification;
 mod visit;
@@ -37,11 +41,16 @@ use crate::store::registry::Registry;
 /// What every path of the API but `/ping` starts with.
 pub const BASE: &str = "/api/v1";
 
+/// What the page on a phone is at, and what it asks starts with.
+const PHONE: &str = "/open";
+
 /// The documentation of the API's operations.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     paths(
         approval::approval,
+        authenticators::delete,
+        authenticators::rename,
         enrollment::enroll,
         intent::intent,
         introspection::introspect,
@@ -68,21 +77,35 @@ pub struct AuthenticationCloud {
     /// Flood limit of questions for one transaction's status from one address, so that nobody who
     /// has seen a status token keeps the page from asking that it was made for.
     pub by_transaction: FloodLimit<(TransactionId, Option<IpAddr>)>,
+    /// The base of links, without a slash at its end.
+    pub public_url: String,
 }
 
 /// Adds the routes. The handler looks at path and method itself, so that every answer has one form.
 pub fn routes(app: &mut ServiceConfig) {
     app.route("/ping", web::to(serve))
         .route("/ping/", web::to(serve))
+        .route(
+            "/open/{asked:transaction|confirm|decline|notifications|phone-state}",
+            web::to(serve),
+        )
         .service(web::scope(BASE).default_service(web::to(serve)).route("", web::to(serve)));
 }
 
-/// Whether there is this operation, and its path has `user` where a user's id belongs.
+/// Whether there is this operation, and its path has `user` where a user's id belongs, and
+/// `authenticator` where an authenticator's does.
 #[cfg(test)]
-pub(super) fn serves(method: &actix_web::http::Method, path: &str, user: &str) -> bool {
+pub(super) fn serves(
+    method: &actix_web::http::Method,
+    path: &str,
+    user: &str,
+    authenticator: &str,
+) -> bool {
     Route::find(method, path).is_ok_and(|route| match route {
         Route::Verification(id) | Route::User(id) | Route::DeleteUser(id) => id == user,
+        Route::RenameAuthenticator(id) | Route::DeleteAuthenticator(id) => id == authenticator,
         Route::Ping
+        | Route::Phone(_)
         | Route::Enroll
         | Route::Approval
         | Route::Status
@@ -137,5 +160,8 @@ async fn answer(
         Route::Users => users::by_name(visit, cloud).await,
         Route::User(user) => users::by_id(visit, cloud, user).await,
         Route::DeleteUser(user) => users::delete(visit, cloud, user).await,
+        Route::RenameAuthenticator(id) => authenticators::rename(visit, cloud, payload, id).await,
+        Route::DeleteAuthenticator(id) => authenticators::delete(visit, cloud, id).await,
+        Route::Phone(asked) => phone::answer(asked, visit, cloud, payload).await,
     }
 }

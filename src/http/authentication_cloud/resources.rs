@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
+use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::registered_user::{RegisteredUser, VerifiedPhone};
 use crate::domain::transaction::Transaction;
@@ -19,7 +20,7 @@ pub(super) struct UserBody {
     /// The name by which another system knows the user.
     #[schema(required = true, max_length = 300)]
     username: Option<String>,
-    /// `active` from the first verified phone on.
+    /// `active` from the first verified phone or confirmed authenticator on.
     #[schema(schema_with = user_status)]
     status: &'static str,
     #[schema(format = DateTime)]
@@ -27,7 +28,7 @@ pub(super) struct UserBody {
     #[schema(format = DateTime)]
     updated_at: String,
     /// The registered authenticators.
-    authenticators: Vec<AuthenticatorBody>,
+    pub authenticators: Vec<AuthenticatorBody>,
     /// The verified phones.
     pub phones: Vec<PhoneBody>,
     /// The channels that are shut to the user for a while.
@@ -55,6 +56,60 @@ pub(super) fn one_of(values: &[&'static str]) -> utoipa::openapi::schema::Object
 pub(super) struct AuthenticatorBody {
     #[schema(format = Uuid)]
     authenticator_id: String,
+    /// As the phone called itself, or a backend since.
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// `ios` for a device of Apple's, else `android`.
+    #[serde(rename = "type")]
+    #[schema(schema_with = platform)]
+    platform: &'static str,
+    #[schema(format = DateTime)]
+    enrolled_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+fn platform() -> utoipa::openapi::schema::Object {
+    one_of(&["ios", "android"])
+}
+
+impl From<&Authenticator> for AuthenticatorBody {
+    fn from(authenticator: &Authenticator) -> Self {
+        Self {
+            authenticator_id: authenticator.id.to_string(),
+            name: authenticator.name.to_string(),
+            platform: authenticator.platform.as_str(),
+            enrolled_at: rfc3339(authenticator.enrolled_at),
+            updated_at: rfc3339(authenticator.updated_at),
+        }
+    }
+}
+
+/// A link for a phone, also as a QR code.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub qr_code: QrCodeBody,
+    pub uri: String,
+}
+
+/// A QR code (ISO/IEC 18004).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = QrCode)]
+pub(super) struct QrCodeBody {
+    #[serde(rename = "type")]
+    #[schema(schema_with = png)]
+    pub media_type: &'static str,
+    /// Width and height, in pixels.
+    #[schema(minimum = 300, maximum = 300)]
+    pub size: u32,
+    /// The image, for the `src` of an `img`.
+    #[schema(pattern = "^data:image/png;base64,")]
+    pub data_uri: String,
+}
+
+fn png() -> utoipa::openapi::schema::Object {
+    one_of(&["image/png"])
 }
 
 /// A verified phone.
@@ -91,7 +146,7 @@ impl From<&RegisteredUser> for UserBody {
             status: if user.is_active() { "active" } else { "new" },
             created_at: rfc3339(user.created_at),
             updated_at: rfc3339(user.updated_at),
-            authenticators: Vec::new(),
+            authenticators: user.authenticators.iter().map(AuthenticatorBody::from).collect(),
             phones: user.phones.iter().map(PhoneBody::from).collect(),
             exceeded_rate_limits: Vec::new(),
         }
@@ -104,9 +159,25 @@ impl From<&RegisteredUser> for UserBody {
 #[schema(as = Enrollment)]
 pub(super) struct EnrollmentBody {
     #[schema(format = Uuid)]
-    pub transaction_id: String,
+    transaction_id: String,
     /// May be published: it allows nothing but to ask.
-    pub status_token: String,
+    status_token: String,
+    /// For `app`: a QR code for a phone to scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    qr_code: Option<QrCodeBody>,
+    /// For `app`: what the QR code says, for a phone that shows it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    app_link_uri: Option<String>,
+}
+
+impl EnrollmentBody {
+    pub(super) fn new(transaction: &Transaction, status_token: String, link: Option<Link>) -> Self {
+        let (qr_code, app_link_uri) = link.map(|link| (link.qr_code, link.uri)).unzip();
+        let transaction_id = transaction.id.to_string();
+        Self { transaction_id, status_token, qr_code, app_link_uri }
+    }
 }
 
 /// A user with the enrollment that was begun.
@@ -133,14 +204,32 @@ pub(super) struct ApprovalBody {
     user_id: String,
     /// May be published: it allows nothing but to ask.
     status_token: String,
+    /// For `app`: a QR code for a phone to scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    qr_code: Option<QrCodeBody>,
+    /// For `app`: what the QR code says, for a phone that shows it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    app_link_uri: Option<String>,
+    /// For `app` and `push`, where the tenant asks for it: two digits for the page to show, which
+    /// the user types on the phone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^[1-9][0-9]$")]
+    match_number: Option<String>,
 }
 
 impl ApprovalBody {
-    pub(super) fn new(transaction: &Transaction, status_token: String) -> Self {
+    pub(super) fn new(transaction: &Transaction, status_token: String, link: Option<Link>) -> Self {
+        let (qr_code, app_link_uri) = link.map(|link| (link.qr_code, link.uri)).unzip();
+        let number = transaction.question.as_ref().and_then(|question| question.match_number);
         Self {
             transaction_id: transaction.id.to_string(),
             user_id: transaction.user.to_string(),
             status_token,
+            qr_code,
+            app_link_uri,
+            match_number: number.map(|number| number.as_u8().to_string()),
         }
     }
 }

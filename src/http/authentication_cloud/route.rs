@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 
-use super::BASE;
+use super::{BASE, PHONE};
 
 /// An operation, with what its path holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,19 @@ pub(super) enum Route<'p> {
     Users,
     User(&'p str),
     DeleteUser(&'p str),
+    RenameAuthenticator(&'p str),
+    DeleteAuthenticator(&'p str),
+    Phone(PhoneRoute),
+}
+
+/// What a phone's page asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PhoneRoute {
+    Transaction,
+    Confirm,
+    Decline,
+    Notifications,
+    State,
 }
 
 /// There is no such operation.
@@ -48,6 +61,13 @@ impl<'p> Route<'p> {
             Self::Intent => "intent",
             Self::Users | Self::User(_) => "getUser",
             Self::DeleteUser(_) => "deleteUser",
+            Self::RenameAuthenticator(_) => "renameAuthenticator",
+            Self::DeleteAuthenticator(_) => "deleteAuthenticator",
+            Self::Phone(PhoneRoute::Transaction) => "phoneLook",
+            Self::Phone(PhoneRoute::Confirm) => "phoneConfirm",
+            Self::Phone(PhoneRoute::Decline) => "phoneDecline",
+            Self::Phone(PhoneRoute::Notifications) => "phoneNotifications",
+            Self::Phone(PhoneRoute::State) => "phoneState",
         }
     }
 }
@@ -57,6 +77,17 @@ fn operations(path: &str) -> Vec<(Method, Route<'_>)> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if path == "/ping" {
         return vec![(Method::GET, Route::Ping)];
+    }
+    if let Some(page) = path.strip_prefix(PHONE).and_then(|path| path.strip_prefix('/')) {
+        let asked = match page {
+            "transaction" => PhoneRoute::Transaction,
+            "confirm" => PhoneRoute::Confirm,
+            "decline" => PhoneRoute::Decline,
+            "notifications" => PhoneRoute::Notifications,
+            "phone-state" => PhoneRoute::State,
+            _ => return Vec::new(),
+        };
+        return vec![(Method::POST, Route::Phone(asked))];
     }
     let Some(path) = path.strip_prefix(BASE).and_then(|path| path.strip_prefix('/')) else {
         return Vec::new();
@@ -69,6 +100,10 @@ fn operations(path: &str) -> Vec<(Method, Route<'_>)> {
             vec![(Method::GET, Route::User(id)), (Method::DELETE, Route::DeleteUser(id))]
         }
         ["users", id, "verification"] => vec![(Method::POST, Route::Verification(id))],
+        ["authenticators", id] => vec![
+            (Method::PATCH, Route::RenameAuthenticator(id)),
+            (Method::DELETE, Route::DeleteAuthenticator(id)),
+        ],
         ["approval"] => vec![(Method::POST, Route::Approval)],
         ["status"] => vec![(Method::POST, Route::Status)],
         ["introspect"] => vec![(Method::POST, Route::Introspect)],

@@ -22,6 +22,7 @@ use crate::http::error::{
 use crate::http::exchange::Exchange;
 use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
+use crate::service::authentication_cloud::asking::Asker;
 use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::{Cloud, Refusal};
 
@@ -181,6 +182,23 @@ impl Visit {
         Ok((tenant, Permission::AccessKey))
     }
 
+    /// Who asks something that a phone will show: whoever holds the access key, or the page that
+    /// holds an intent, and from where.
+    pub(super) fn asker(&mut self, permission: &Permission) -> Asker {
+        let by = match permission {
+            Permission::AccessKey => self.exchange.trail.client.clone(),
+            Permission::Intent(_) => self.origin(),
+        };
+        Asker { by, from: self.address().map(|address| address.to_canonical().to_string()) }
+    }
+
+    /// The origin of the page that asks (Fetch 3.2, RFC 6454 6.2), if it is one.
+    fn origin(&self) -> Option<String> {
+        let origin = self.request().headers().get(header::ORIGIN)?.to_str().ok()?;
+        let url = url::Url::parse(origin).ok().filter(|url| url.origin().is_tuple())?;
+        Some(url.origin().ascii_serialization()).filter(|origin| origin.len() <= MAX_ORIGIN)
+    }
+
     /// Whether a browser asks whether it may ask (Fetch 3.2.2).
     pub(super) fn is_preflight(&self) -> bool {
         self.is_open_to_frontends && *self.request().method() == Method::OPTIONS
@@ -242,7 +260,7 @@ impl Visit {
             | Seen::PreconditionFailed
             | Seen::TooLarge
             | Seen::UnsupportedMediaType
-            | Seen::BadGateway => {}
+            | Seen::BadGateway(_) => {}
         }
         let Exchange { gateway, request, .. } = &self.exchange;
         let body = error_body(status, seen.message(), request.path(), gateway.clock.now());
@@ -264,6 +282,9 @@ impl Visit {
         answer
     }
 }
+
+/// Longest origin that is shown, in bytes.
+const MAX_ORIGIN: usize = 300;
 
 /// The media type of every body but one.
 const JSON: &str = "application/json;charset=utf-8";

@@ -130,7 +130,7 @@ impl Cloud {
 }
 
 /// Puts a new user in the case where the named one may be new and is.
-fn find_or_make(
+pub(super) fn find_or_make(
     case: &mut Case,
     user: Option<&Whom>,
     new: NewIds,

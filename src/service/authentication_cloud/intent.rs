@@ -8,6 +8,7 @@ use super::Cloud;
 use super::refusal::Refusal;
 use super::tokens::Intent;
 use crate::domain::clock::Timestamp;
+use crate::domain::question::ApprovalMessage;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
 use crate::domain::text_message::Template;
 use crate::domain::transaction::Undertaking;
@@ -115,6 +116,19 @@ pub(super) fn for_whom(
 }
 
 impl Cloud {
+    /// Refuses a message that fits none of the channels.
+    fn check_message(&self, message: &str, channels: &[String]) -> Result<(), Refusal> {
+        let may = |channel: &str| channels.is_empty() || channels.iter().any(|one| one == channel);
+        let is_shown = may("app") || may("push");
+        if is_shown && ApprovalMessage::parse(message).is_some() {
+            return Ok(());
+        }
+        if !may("sms") && is_shown {
+            return Err(Refusal::MessageNotShown);
+        }
+        Template::parse(message, self.policy.digits).map(drop).map_err(Refusal::Message)
+    }
+
     /// Makes an intent token.
     ///
     /// # Errors
@@ -122,7 +136,7 @@ impl Cloud {
     /// enroll may be new.
     pub async fn make_intent(&self, wish: IntentWish) -> Result<String, Refusal> {
         if let Some(message) = &wish.message {
-            Template::parse(message, self.policy.digits).map_err(Refusal::Message)?;
+            self.check_message(message, &wish.channels)?;
         }
         let whom = match (wish.user, &wish.name) {
             (Some(id), _) => Whom::Id(id),

@@ -2,8 +2,13 @@
 //! tokens that tell of it. No HTTP, no SQL.
 
 pub mod approval;
+pub mod asking;
+pub mod authenticators;
 pub mod enrollment;
 pub mod intent;
+mod notifying;
+pub mod passkeys;
+pub mod phone;
 pub mod refusal;
 pub mod status;
 pub mod texting;
@@ -16,16 +21,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::passkeys::Passkeys;
 pub use self::refusal::Refusal;
 use self::tokens::Tokens;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
 use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
-use crate::messenger::Messenger;
+use crate::messenger::{Messenger, Notifier};
 use crate::store::registry::{Case, Registry};
 
-/// What holds of codes that are sent as text, and of recovery codes.
+/// What holds of codes that are sent as text, of recovery codes and of notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Digits of a code.
@@ -40,6 +46,8 @@ pub struct Policy {
     pub wrong_codes: Quota,
     /// Wrong recovery codes of one user.
     pub wrong_recovery: Quota,
+    /// Notifications to one user.
+    pub pushes: Quota,
 }
 
 impl Default for Policy {
@@ -52,6 +60,7 @@ impl Default for Policy {
             texts: Quota { burst: 5, per: Duration::from_mins(10) },
             wrong_codes: Quota { burst: 10, per: hour },
             wrong_recovery: Quota { burst: 10, per: hour },
+            pushes: Quota { burst: 10, per: Duration::from_mins(10) },
         }
     }
 }
@@ -65,6 +74,12 @@ pub struct Cloud {
     pub registry: Arc<dyn Registry>,
     /// How texts are sent; `None` if there is no way.
     pub messenger: Option<Arc<dyn Messenger>>,
+    /// How phones are notified; `None` if they are not.
+    pub notifier: Option<Arc<dyn Notifier>>,
+    /// How passkeys are made and checked; `None` if there can be none.
+    pub passkeys: Option<Arc<Passkeys>>,
+    /// Whether an approval on a phone asks for a number that the requesting page shows.
+    pub match_number: bool,
     /// The server's keys, for codes.
     pub keys: Arc<ServerKeys>,
     /// The tokens of all tenants.

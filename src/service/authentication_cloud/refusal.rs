@@ -10,12 +10,32 @@ use crate::store::StoreError;
 pub enum Refusal {
     /// The message cannot be sent.
     Message(TemplateError),
+    /// The message cannot be shown.
+    MessageNotShown,
     /// The tenant has no way to send texts.
     NoMessenger,
     /// Nothing is sent to the phone's country.
     CountryRefused,
     /// The user has no verified phone.
     NoPhone,
+    /// The public URL's host is no name, so that there can be no passkeys.
+    NoPasskeys,
+    /// The tenant's phones are not notified.
+    NoNotifier,
+    /// The user has no authenticator, or not this one.
+    NoAuthenticator,
+    /// None of the user's authenticators can be notified.
+    NoSubscription,
+    /// There is no such authenticator.
+    AuthenticatorUnknown,
+    /// The passkey or its signature does not pass.
+    PasskeyRefused,
+    /// The number that was typed is not the one that the requesting page shows.
+    MatchNumberWrong,
+    /// The subscription is none that may be used.
+    SubscriptionRefused,
+    /// The time is up in which a phone's page may set where it is notified.
+    DeviceTokenExpired,
     /// The code is none, by its form.
     CodeMalformed,
     /// The code is not what was sent.
@@ -34,6 +54,8 @@ pub enum Refusal {
     TransactionUnknown,
     /// The user has as many phones as fit.
     TooManyPhones,
+    /// The user has as many authenticators as fit.
+    TooManyAuthenticators,
     /// The transaction has come to its end.
     Ended,
     /// Too many texts to the user; the next fits after this time.
@@ -44,8 +66,12 @@ pub enum Refusal {
     WrongCodes(Duration),
     /// Too many wrong recovery codes of the user; the next may be tried after this time.
     WrongRecoveryCodes(Duration),
+    /// Too many notifications to the user; the next fits after this time.
+    PushesPerUser(Duration),
     /// No provider took the text.
     NotSent,
+    /// No push service took the notification.
+    NotNotified,
     /// What the request is about changed again and again while it was looked at.
     Changing,
     /// The machine gives no random bits.
@@ -63,10 +89,19 @@ impl Refusal {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Message(_) => "message_refused",
+            Self::Message(_) | Self::MessageNotShown => "message_refused",
             Self::NoMessenger => "no_sms_provider",
             Self::CountryRefused => "country_refused",
             Self::NoPhone => "no_verified_phone",
+            Self::NoPasskeys => "no_passkeys",
+            Self::NoNotifier => "no_push",
+            Self::NoAuthenticator => "no_authenticator",
+            Self::NoSubscription => "no_subscription",
+            Self::AuthenticatorUnknown => "authenticator_unknown",
+            Self::PasskeyRefused => "passkey_refused",
+            Self::MatchNumberWrong => "match_number_wrong",
+            Self::SubscriptionRefused => "subscription_refused",
+            Self::DeviceTokenExpired => "device_token_expired",
             Self::CodeMalformed => "code_malformed",
             Self::CodeWrong => "code_wrong",
             Self::RecoveryCodeWrong => "recovery_code_wrong",
@@ -76,11 +111,14 @@ impl Refusal {
             Self::UserUnknown => "user_unknown",
             Self::TransactionUnknown => "transaction_unknown",
             Self::TooManyPhones => "too_many_phones",
+            Self::TooManyAuthenticators => "too_many_authenticators",
             Self::Ended => "transaction_ended",
             Self::TextsPerUser(_) => "texts_per_user",
             Self::TextsPerPhone(_) => "texts_per_phone",
             Self::WrongCodes(_) => "wrong_codes_per_user",
             Self::WrongRecoveryCodes(_) => "wrong_recovery_codes_per_user",
+            Self::PushesPerUser(_) => "pushes_per_user",
+            Self::NotNotified => "not_notified",
             Self::NotSent => "text_not_sent",
             Self::Changing => "changing",
             Self::NoRandomness => "no_randomness",

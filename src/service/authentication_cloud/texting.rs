@@ -147,8 +147,8 @@ impl Cloud {
         Ok(())
     }
 
-    /// Ends a transaction whose text was not sent. Where that cannot be written it ends by itself.
-    async fn fail(&self, transaction: &Transaction) {
+    /// Ends a transaction whose text or notification was not sent. Where that cannot be written it ends by itself.
+    pub(super) async fn fail(&self, transaction: &Transaction) {
         let about = About {
             transaction: Some(transaction.id),
             ..About::user(&self.tenant, crate::store::registry::Whom::Id(transaction.user))
@@ -161,7 +161,7 @@ impl Cloud {
         if step(&*self.registry, about, end).await.is_err() {
             tracing::warn!(
                 transaction = %transaction.id,
-                "a transaction whose text was not sent could not be ended; it ends with its time"
+                "a transaction of which nobody was told could not be ended; it ends with its time"
             );
         }
     }

@@ -5,6 +5,8 @@
 //! What a token says of time is not trusted to a node's clock: how long it counts is decided in the
 //! step that uses it, by the store's.
 
+mod phone;
+
 use std::collections::HashSet;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
@@ -12,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::phone::{Device, Dispatch};
 use crate::domain::clock::Timestamp;
 use crate::domain::otp::ServerKeys;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
@@ -61,6 +64,8 @@ pub struct Tokens {
     status: Keys,
     transaction: Keys,
     intent: Keys,
+    dispatch: Keys,
+    device: Keys,
 }
 
 /// The keys of one kind.
@@ -109,6 +114,8 @@ impl Tokens {
             status: Keys::new("status", keys),
             transaction: Keys::new("transaction", keys),
             intent: Keys::new("intent", keys),
+            dispatch: Keys::new("dispatch", keys),
+            device: Keys::new("device", keys),
         }
     }
 
@@ -225,17 +232,26 @@ impl Keys {
     }
 
     fn read<C: DeserializeOwned>(&self, issuer: &str, token: &str) -> Option<C> {
+        let mut validation = self.validation(["iss", "aud"]);
+        validation.set_issuer(&[issuer]);
+        self.decode(token, &validation)
+    }
+
+    fn validation<const N: usize>(&self, required: [&str; N]) -> Validation {
+        let mut validation = Validation::new(Algorithm::HS512);
+        validation.required_spec_claims = HashSet::from(required.map(str::to_owned));
+        validation.validate_exp = false;
+        validation.set_audience(&[self.audience]);
+        validation
+    }
+
+    fn decode<C: DeserializeOwned>(&self, token: &str, validation: &Validation) -> Option<C> {
         if token.len() > MAX_TOKEN {
             return None;
         }
-        let mut validation = Validation::new(Algorithm::HS512);
-        validation.required_spec_claims = HashSet::from(["iss", "aud"].map(str::to_owned));
-        validation.validate_exp = false;
-        validation.set_audience(&[self.audience]);
-        validation.set_issuer(&[issuer]);
         self.checking
             .iter()
-            .find_map(|key| decode::<C>(token, key, &validation).ok())
+            .find_map(|key| decode::<C>(token, key, validation).ok())
             .map(|token| token.claims)
     }
 }

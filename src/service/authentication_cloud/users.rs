@@ -32,6 +32,9 @@ impl Cloud {
         if full(&mut person.wrong_recovery, self.policy.wrong_recovery, seen.now).is_some() {
             shut.push("recovery");
         }
+        if full(&mut person.pushes, self.policy.pushes, seen.now).is_some() {
+            shut.push("push");
+        }
         Ok(SeenUser { user: person.user, shut })
     }
 

@@ -1,0 +1,85 @@
+//! Authenticators as a backend names and deletes them.
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::AuthenticationCloud;
+use super::bodies;
+use super::failure::Failure;
+use super::resources::{AnyRefusal, AuthenticatorBody, TokenRefusal};
+use super::visit::{Granted, Visit};
+use crate::domain::authenticator::{AuthenticatorId, AuthenticatorName};
+use crate::http::error::ErrorSchema;
+
+/// What an authenticator is to be called.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AuthenticatorRequest)]
+pub(super) struct NameBody {
+    /// The name, without controls; blanks around it are left out.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._-]{1,100}$")]
+    name: String,
+}
+
+/// Renames an authenticator.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/authenticators/{authenticatorId}",
+    operation_id = "renameAuthenticator",
+    tag = "authentication cloud",
+    params(("authenticatorId" = String, Path, format = Uuid, description = "The authenticator's id.")),
+    request_body(content = NameBody, examples(("a name" = (value = json!({"name": "Pixel 9"}))))),
+    security(("accessKey" = [])),
+    responses(
+        (status = 200, description = "The authenticator.", body = AuthenticatorBody),
+        (status = 404, description = "There is no such authenticator.", body = ErrorSchema),
+        AnyRefusal, TokenRefusal
+    )
+)]
+pub(super) async fn rename(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+    id: &str,
+) -> Result<Granted, Failure> {
+    let tenant = visit.admit_backend(cloud).await?;
+    let body: NameBody = bodies::json(visit, payload).await?;
+    let name = AuthenticatorName::parse(&body.name).ok_or_else(|| {
+        Failure::bad_request(format!(
+            "the name is not 1 to {} characters without controls",
+            AuthenticatorName::MAX
+        ))
+    })?;
+    let id = AuthenticatorId::parse(id).ok_or_else(Failure::no_authenticator)?;
+    let (user, authenticator) = visit.in_time(tenant.rename_authenticator(id, name)).await?;
+    visit.about_user(user, None);
+    let body = AuthenticatorBody::from(&authenticator);
+    Ok(Granted::json(StatusCode::OK, "authenticator_renamed", &body))
+}
+
+/// Deletes an authenticator.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/authenticators/{authenticatorId}",
+    operation_id = "deleteAuthenticator",
+    tag = "authentication cloud",
+    params(("authenticatorId" = String, Path, format = Uuid, description = "The authenticator's id.")),
+    security(("accessKey" = [])),
+    responses(
+        (status = 204, description = "The authenticator is gone."),
+        (status = 404, description = "There is no such authenticator.", body = ErrorSchema),
+        AnyRefusal, TokenRefusal
+    )
+)]
+pub(super) async fn delete(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    id: &str,
+) -> Result<Granted, Failure> {
+    let tenant = visit.admit_backend(cloud).await?;
+    let id = AuthenticatorId::parse(id).ok_or_else(Failure::no_authenticator)?;
+    let user = visit.in_time(tenant.delete_authenticator(id)).await?;
+    visit.about_user(user, None);
+    Ok(Granted::nothing(StatusCode::NO_CONTENT, "authenticator_deleted"))
+}

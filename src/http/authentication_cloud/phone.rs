@@ -1,0 +1,248 @@
+//! What the page asks that a phone opened by a link: what it is about, to confirm it by a passkey, to
+//! decline it, and where to be notified from now on. The page is ours and on our origin; no other
+//! page may ask.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web;
+use serde::{Deserialize, Serialize};
+
+use super::AuthenticationCloud;
+use super::bodies;
+use super::failure::{Failure, Seen};
+use super::route::PhoneRoute;
+use super::subscription::SubscriptionBody;
+use super::visit::{Granted, Visit};
+use crate::domain::authenticator::{AuthenticatorName, Platform};
+use crate::domain::question::ApprovalMessage;
+use crate::domain::registered_user::RegisteredName;
+use crate::domain::transaction::Stage;
+use crate::http::error::rfc3339;
+use crate::http::user_agent;
+use crate::messenger::Notifier;
+use crate::service::authentication_cloud::Cloud;
+use crate::service::authentication_cloud::phone::{Answer, Asked};
+use crate::service::authentication_cloud::tokens::{Device, Dispatch};
+
+/// Answers what a phone's page asks.
+pub(super) async fn answer(
+    asked: PhoneRoute,
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    visit.admit_address()?;
+    match asked {
+        PhoneRoute::Transaction => look(visit, cloud, payload).await,
+        PhoneRoute::Confirm => confirm(visit, cloud, payload).await,
+        PhoneRoute::Decline => decline(visit, cloud, payload).await,
+        PhoneRoute::Notifications => notifications(visit, cloud, payload).await,
+        PhoneRoute::State => state(visit, cloud, payload).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Linked {
+    token: String,
+}
+
+/// What a phone is asked.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AskedBody<'a> {
+    operation: &'static str,
+    stage: &'static str,
+    company: &'a str,
+    username: Option<&'a str>,
+    message: Option<&'a str>,
+    asked_by: Option<&'a str>,
+    asked_from: Option<&'a str>,
+    created_at: String,
+    expires_at: String,
+    seconds_left: u64,
+    match_number: bool,
+    public_key: Option<serde_json::Value>,
+}
+
+async fn look(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let body: Linked = bodies::json(visit, payload).await?;
+    let (tenant, dispatch) = enter(visit, cloud, &body.token)?;
+    let asked = visit.in_time(tenant.asked(dispatch.transaction)).await?;
+    let company = tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company());
+    let Asked { user, transaction, now, options } = &asked;
+    let question = transaction.question.as_ref().ok_or_else(Failure::nothing_there)?;
+    let body = AskedBody {
+        operation: transaction.undertaking.as_str(),
+        stage: match transaction.at(*now).0 {
+            Stage::Failed if transaction.stage == Stage::Pending => "expired",
+            stage => stage.as_str(),
+        },
+        company,
+        username: user.name.as_ref().map(RegisteredName::as_str),
+        message: question.message.as_ref().map(ApprovalMessage::as_str),
+        asked_by: question.asked_by.as_deref(),
+        asked_from: question.asked_from.as_deref(),
+        created_at: rfc3339(transaction.created_at),
+        expires_at: rfc3339(transaction.expires_at),
+        seconds_left: transaction.expires_at.since(*now).as_secs(),
+        match_number: question.match_number.is_some(),
+        public_key: options.clone(),
+    };
+    Ok(Granted::json(StatusCode::OK, "looked", &body).without_trail())
+}
+
+/// What a phone answers.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfirmBody {
+    token: String,
+    credential: serde_json::Value,
+    #[serde(default)]
+    device: DeviceHints,
+    match_number: Option<String>,
+}
+
+/// What the browser says of the phone (User-Agent Client Hints, `getHighEntropyValues`).
+#[derive(Default, Deserialize)]
+struct DeviceHints {
+    model: Option<String>,
+    platform: Option<String>,
+}
+
+/// What the page is told when it confirmed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfirmedBody<'a> {
+    device: String,
+    authenticator_id: String,
+    push_key: Option<&'a str>,
+    subscribed: bool,
+}
+
+async fn confirm(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let body: ConfirmBody = bodies::json(visit, payload).await?;
+    let (tenant, dispatch) = enter(visit, cloud, &body.token)?;
+    let (name, platform) = device(visit, &body.device);
+    let ConfirmBody { credential, match_number, .. } = body;
+    let answer = Answer { credential, name, platform, match_number };
+    let confirmed = visit.in_time(tenant.confirm(dispatch.transaction, answer)).await?;
+    let (user, authenticator) = (&confirmed.user, &confirmed.authenticator);
+    visit.about_user(user.id, user.name.as_ref());
+    let device = tenant.tokens.device(&tenant.tenant, user.id, authenticator.id, confirmed.now);
+    let body = ConfirmedBody {
+        device,
+        authenticator_id: authenticator.id.to_string(),
+        push_key: push_key(&tenant),
+        subscribed: authenticator.subscription.is_some(),
+    };
+    Ok(Granted::json(StatusCode::OK, "confirmed", &body))
+}
+
+async fn decline(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let body: Linked = bodies::json(visit, payload).await?;
+    let (tenant, dispatch) = enter(visit, cloud, &body.token)?;
+    let user = visit.in_time(tenant.decline(dispatch.transaction)).await?;
+    visit.about_user(user.id, user.name.as_ref());
+    Ok(Granted::nothing(StatusCode::NO_CONTENT, "declined"))
+}
+
+#[derive(Deserialize)]
+struct NotificationsBody {
+    device: String,
+    subscription: Option<SubscriptionBody>,
+}
+
+async fn notifications(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let body: NotificationsBody = bodies::json(visit, payload).await?;
+    let (tenant, device) = of_device(visit, cloud, &body.device)?;
+    let subscription = body.subscription.map(SubscriptionBody::read).transpose()?;
+    let reason = if subscription.is_some() { "subscribed" } else { "unsubscribed" };
+    visit.in_time(tenant.subscribe(&device, subscription)).await?;
+    Ok(Granted::nothing(StatusCode::NO_CONTENT, reason))
+}
+
+#[derive(Deserialize)]
+struct StateQuestion {
+    device: String,
+}
+
+/// How a phone is registered.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StateBody<'a> {
+    company: &'a str,
+    name: &'a str,
+    push_key: Option<&'a str>,
+    subscribed: bool,
+}
+
+async fn state(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let body: StateQuestion = bodies::json(visit, payload).await?;
+    let (tenant, device) = of_device(visit, cloud, &body.device)?;
+    let authenticator = visit.in_time(tenant.authenticator_of(&device)).await?;
+    let body = StateBody {
+        company: tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company()),
+        name: authenticator.name.as_str(),
+        push_key: push_key(&tenant),
+        subscribed: authenticator.subscription.is_some(),
+    };
+    Ok(Granted::json(StatusCode::OK, "looked", &body).without_trail())
+}
+
+fn push_key(tenant: &Cloud) -> Option<&str> {
+    tenant.notifier.as_deref().map(Notifier::public_key)
+}
+
+/// The tenant and the transaction of a link.
+fn enter(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    token: &str,
+) -> Result<(std::sync::Arc<Cloud>, Dispatch), Failure> {
+    let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Failure::nothing_there)?;
+    // A page asks as often as its user opens it, so the limit on polling is far off.
+    let asker = (dispatch.transaction, visit.address());
+    let admitted = cloud.by_transaction.admit(&asker);
+    admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
+    let tenant = visit.enter(cloud, &dispatch.tenant).ok_or_else(Failure::nothing_there)?;
+    Ok((tenant, dispatch))
+}
+
+/// The tenant and the phone of a page's token.
+fn of_device(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    token: &str,
+) -> Result<(std::sync::Arc<Cloud>, Device), Failure> {
+    let no = || Failure::plain(Seen::Forbidden);
+    let device = cloud.tokens.read_device(token).ok_or_else(no)?;
+    let tenant = visit.enter(cloud, &device.tenant).ok_or_else(no)?;
+    visit.about_user(device.user, None);
+    Ok((tenant, device))
+}
+
+/// What the phone is called and what kind it is, as far as its browser says.
+fn device(visit: &Visit, hints: &DeviceHints) -> (AuthenticatorName, Platform) {
+    let agent = visit.request().headers().get(header::USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    user_agent::device(agent, hints.model.as_deref(), hints.platform.as_deref())
+}

@@ -1,0 +1,248 @@
+//! Enrollment and approval by a passkey: a transaction is made with a question that a phone asks its
+//! user, and a link to it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::enrollment::find_or_make;
+use super::intent::{Permission, for_whom, use_up};
+use super::passkeys::Passkeys;
+use super::refusal::Refusal;
+use super::texting::{Begun, NewIds, full};
+use super::tokens::Dispatch;
+use super::{Cloud, change};
+use crate::domain::authenticator::{Authenticator, AuthenticatorId};
+use crate::domain::clock::Timestamp;
+use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
+use crate::domain::registered_user::RegisteredUser;
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::{Channel, Stage, Transaction, TransactionId, Undertaking};
+use crate::store::registry::{About, Case, Whom, step};
+
+/// How long a phone may take to confirm.
+pub const LIFETIME: Duration = Duration::from_mins(10);
+
+/// Who asks, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asker {
+    /// The name of an access key, or the origin of a web page.
+    pub by: Option<String>,
+    /// An address.
+    pub from: Option<String>,
+}
+
+/// Something to be approved on a phone.
+#[derive(Debug, Clone)]
+pub struct PhoneApproval {
+    /// By what it is allowed.
+    pub permission: Permission,
+    /// Whose phone, as far as the request says.
+    pub named: Option<Whom>,
+    /// What is approved.
+    pub message: Option<ApprovalMessage>,
+    /// The one authenticator that may approve; any of the user's if there is none.
+    pub authenticator: Option<AuthenticatorId>,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+/// A transaction to be that a passkey confirms.
+struct NewQuestion {
+    id: TransactionId,
+    undertaking: Undertaking,
+    channel: Channel,
+    question: Question,
+}
+
+impl NewQuestion {
+    /// Makes the transaction of this user, at `now`; `kept` is the challenge with what else is
+    /// needed.
+    fn begin(
+        &self,
+        tenant: &TenantId,
+        user: &RegisteredUser,
+        kept: String,
+        now: Timestamp,
+    ) -> Transaction {
+        let mut transaction = Transaction {
+            id: self.id,
+            user: user.id,
+            undertaking: self.undertaking,
+            channel: self.channel,
+            stage: Stage::Pending,
+            created_at: now,
+            updated_at: now,
+            expires_at: now.plus(LIFETIME),
+            code: None,
+            question: None,
+        };
+        let asked = self.question.hash(tenant, &transaction);
+        let ceremony = Some(Ceremony { state: kept, asked });
+        transaction.question = Some(Question { ceremony, ..self.question.clone() });
+        transaction
+    }
+}
+
+impl Cloud {
+    /// Begins to register a phone's passkey: makes the user if there is none by that name.
+    ///
+    /// # Errors
+    /// [`Refusal`]; then nothing was made, and the intent is unused.
+    pub async fn enroll_app(
+        &self,
+        permission: Permission,
+        named: Option<Whom>,
+        asker: Asker,
+    ) -> Result<Begun, Refusal> {
+        let passkeys = self.passkeys()?;
+        let user = permission.user(named.as_ref());
+        let new = NewIds::draw(self)?;
+        let new_question =
+            self.new_question(Undertaking::Enroll, Channel::App, None, None, asker)?;
+        let about = About {
+            tenant: self.tenant.clone(),
+            user: user.clone(),
+            transaction: Some(new_question.id),
+            number: None,
+            intent: permission.intent_id(),
+        };
+        let tenant = self.tenant.clone();
+        let make = move |case: &mut Case, now| {
+            change(case, |case| {
+                use_up(&permission, case, now)?;
+                find_or_make(case, user.as_ref(), new, now)?;
+                for_whom(&permission, case, named.as_ref())?;
+                let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
+                if user.authenticators.len() >= RegisteredUser::MAX_AUTHENTICATORS {
+                    return Err(Refusal::TooManyAuthenticators);
+                }
+                let kept = passkeys.begin_registration(user)?;
+                let transaction = new_question.begin(&tenant, user, kept, now);
+                let user = user.clone();
+                case.transaction = Some(transaction.clone());
+                Ok(Begun { user, transaction, now })
+            })
+        };
+        step(&*self.registry, about, make).await?
+    }
+
+    /// Begins an approval by a phone that opens a link.
+    ///
+    /// # Errors
+    /// [`Refusal`]; then nothing was made, and the intent is unused.
+    pub async fn approve_by_app(&self, request: PhoneApproval) -> Result<Begun, Refusal> {
+        let candidates = |user: &RegisteredUser, only| of(user, only).cloned().collect();
+        self.approve(request, Channel::App, candidates).await
+    }
+
+    /// Begins an approval by a phone that is notified: counts the notification and sends it.
+    ///
+    /// # Errors
+    /// [`Refusal`]. Unless it is [`Refusal::NotNotified`] nothing was counted, and the intent is
+    /// unused.
+    pub async fn approve_by_push(
+        &self,
+        request: PhoneApproval,
+        prompt: Option<&ApprovalMessage>,
+        deadline: Instant,
+    ) -> Result<Begun, Refusal> {
+        if self.notifier.is_none() {
+            return Err(Refusal::NoNotifier);
+        }
+        let only = request.authenticator;
+        let notified = |user: &RegisteredUser, only| {
+            of(user, only).filter(|one| one.subscription.is_some()).cloned().collect()
+        };
+        let begun = self.approve(request, Channel::Push, notified).await?;
+        self.notify(&begun, notified(&begun.user, only), prompt, deadline).await?;
+        Ok(begun)
+    }
+
+    async fn approve(
+        &self,
+        request: PhoneApproval,
+        channel: Channel,
+        candidates: impl Fn(&RegisteredUser, Option<AuthenticatorId>) -> Vec<Authenticator>
+        + Send
+        + Sync
+        + Copy
+        + 'static,
+    ) -> Result<Begun, Refusal> {
+        let PhoneApproval { permission, named, message, authenticator, asker } = request;
+        let passkeys = self.passkeys()?;
+        let user = permission.user(named.as_ref()).ok_or(Refusal::UserUnknown)?;
+        let undertaking = Undertaking::Approve;
+        let new_question =
+            self.new_question(undertaking, channel, message, authenticator, asker)?;
+        let about = About {
+            transaction: Some(new_question.id),
+            intent: permission.intent_id(),
+            ..About::user(&self.tenant, user)
+        };
+        let (tenant, quota) = (self.tenant.clone(), self.policy.pushes);
+        let make = move |case: &mut Case, now| {
+            change(case, |case| {
+                use_up(&permission, case, now)?;
+                for_whom(&permission, case, named.as_ref())?;
+                let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+                if of(&person.user, authenticator).next().is_none() {
+                    return Err(Refusal::NoAuthenticator);
+                }
+                let candidates = candidates(&person.user, authenticator);
+                if candidates.is_empty() {
+                    return Err(Refusal::NoSubscription);
+                }
+                if channel == Channel::Push {
+                    if let Some(wait) = full(&mut person.pushes, quota, now) {
+                        return Err(Refusal::PushesPerUser(wait));
+                    }
+                    person.pushes.push(now);
+                }
+                let kept = passkeys.begin_assertion(of(&person.user, authenticator))?;
+                let transaction = new_question.begin(&tenant, &person.user, kept, now);
+                let user = person.user.clone();
+                case.transaction = Some(transaction.clone());
+                Ok(Begun { user, transaction, now })
+            })
+        };
+        step(&*self.registry, about, make).await?
+    }
+
+    /// The token for the link that opens a transaction's page.
+    #[must_use]
+    pub fn dispatch_token(&self, transaction: &Transaction) -> String {
+        let (tenant, transaction) = (self.tenant.clone(), transaction.id);
+        self.tokens.dispatch(&Dispatch { tenant, transaction })
+    }
+
+    pub(super) fn passkeys(&self) -> Result<std::sync::Arc<Passkeys>, Refusal> {
+        self.passkeys.clone().ok_or(Refusal::NoPasskeys)
+    }
+
+    fn new_question(
+        &self,
+        undertaking: Undertaking,
+        channel: Channel,
+        message: Option<ApprovalMessage>,
+        authenticator: Option<AuthenticatorId>,
+        asker: Asker,
+    ) -> Result<NewQuestion, Refusal> {
+        let is_matched = self.match_number && undertaking == Undertaking::Approve;
+        let bits = is_matched.then(|| self.random_bits()).transpose()?;
+        let match_number = bits.map(MatchNumber::from_random);
+        let (asked_by, asked_from) = (asker.by, asker.from);
+        let question =
+            Question { message, asked_by, asked_from, match_number, authenticator, ceremony: None };
+        let id = TransactionId::from_random(self.random_bits()?);
+        Ok(NewQuestion { id, undertaking, channel, question })
+    }
+}
+
+/// A user's authenticators, or the one of them that is named.
+fn of(
+    user: &RegisteredUser,
+    only: Option<AuthenticatorId>,
+) -> impl Iterator<Item = &Authenticator> {
+    user.authenticators.iter().filter(move |one| only.is_none_or(|only| one.id == only))
+}

@@ -1,0 +1,122 @@
+//! A user's authenticators as a backend names and deletes them, and where a phone's page has itself
+//! notified.
+
+use super::Cloud;
+use super::refusal::Refusal;
+use super::tokens::Device;
+use crate::domain::authenticator::{
+    Authenticator, AuthenticatorId, AuthenticatorName, Subscription,
+};
+use crate::domain::clock::Timestamp;
+use crate::domain::registered_user::RegisteredId;
+use crate::store::registry::{About, Case, Whom, step};
+
+impl Cloud {
+    /// Renames an authenticator.
+    ///
+    /// # Errors
+    /// [`Refusal::AuthenticatorUnknown`], or that the store cannot be asked.
+    pub async fn rename_authenticator(
+        &self,
+        id: AuthenticatorId,
+        name: AuthenticatorName,
+    ) -> Result<(RegisteredId, Authenticator), Refusal> {
+        let user = self.owner(id).await?;
+        let renamed = self.change_authenticator(user, id, move |authenticator, now| {
+            authenticator.name.clone_from(&name);
+            authenticator.updated_at = now;
+            Ok(())
+        });
+        Ok((user, renamed.await?))
+    }
+
+    /// Deletes an authenticator: its passkey confirms nothing any more.
+    ///
+    /// # Errors
+    /// [`Refusal::AuthenticatorUnknown`], or that the store cannot be asked.
+    pub async fn delete_authenticator(&self, id: AuthenticatorId) -> Result<RegisteredId, Refusal> {
+        let user = self.owner(id).await?;
+        let delete = move |case: &mut Case, now| {
+            let user = &mut case.person.as_mut().ok_or(Refusal::AuthenticatorUnknown)?.user;
+            let before = user.authenticators.len();
+            user.authenticators.retain(|one| one.id != id);
+            if user.authenticators.len() == before {
+                return Err(Refusal::AuthenticatorUnknown);
+            }
+            user.updated_at = now;
+            Ok(())
+        };
+        step(&*self.registry, About::user(&self.tenant, Whom::Id(user)), delete).await??;
+        Ok(user)
+    }
+
+    /// The authenticator of a phone's page.
+    ///
+    /// # Errors
+    /// [`Refusal::DeviceTokenExpired`], [`Refusal::AuthenticatorUnknown`], or that the store cannot
+    /// be asked.
+    pub async fn authenticator_of(&self, device: &Device) -> Result<Authenticator, Refusal> {
+        let about = About::user(&self.tenant, Whom::Id(device.user));
+        let seen = self.registry.look(about).await?;
+        if seen.now >= device.expires_at {
+            return Err(Refusal::DeviceTokenExpired);
+        }
+        let person = seen.held.person.ok_or(Refusal::AuthenticatorUnknown)?;
+        let mut theirs = person.user.authenticators.into_iter();
+        theirs.find(|one| one.id == device.authenticator).ok_or(Refusal::AuthenticatorUnknown)
+    }
+
+    /// Has a phone notified at this subscription from now on, or at none.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn subscribe(
+        &self,
+        device: &Device,
+        subscription: Option<Subscription>,
+    ) -> Result<(), Refusal> {
+        if let Some(subscription) = &subscription {
+            let notifier = self.notifier.as_ref().ok_or(Refusal::NoNotifier)?;
+            if !notifier.may_reach(&subscription.endpoint) {
+                return Err(Refusal::SubscriptionRefused);
+            }
+        }
+        let expires_at = device.expires_at;
+        let subscribe = move |authenticator: &mut Authenticator, now| {
+            if now >= expires_at {
+                return Err(Refusal::DeviceTokenExpired);
+            }
+            if authenticator.subscription != subscription {
+                authenticator.subscription.clone_from(&subscription);
+                authenticator.updated_at = now;
+            }
+            Ok(())
+        };
+        self.change_authenticator(device.user, device.authenticator, subscribe).await.map(drop)
+    }
+
+    /// Changes an authenticator by `change`, or not at all where that refuses.
+    pub(super) async fn change_authenticator(
+        &self,
+        user: RegisteredId,
+        id: AuthenticatorId,
+        change: impl Fn(&mut Authenticator, Timestamp) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Result<Authenticator, Refusal> {
+        let change = move |case: &mut Case, now| {
+            super::change(case, |case| {
+                let person = case.person.as_mut().ok_or(Refusal::AuthenticatorUnknown)?;
+                let mut theirs = person.user.authenticators.iter_mut();
+                let authenticator =
+                    theirs.find(|one| one.id == id).ok_or(Refusal::AuthenticatorUnknown)?;
+                change(authenticator, now)?;
+                Ok(authenticator.clone())
+            })
+        };
+        step(&*self.registry, About::user(&self.tenant, Whom::Id(user)), change).await?
+    }
+
+    async fn owner(&self, id: AuthenticatorId) -> Result<RegisteredId, Refusal> {
+        let owner = self.registry.authenticator_owner(&self.tenant, id).await?;
+        owner.ok_or(Refusal::AuthenticatorUnknown)
+    }
+}

@@ -1,0 +1,68 @@
+//! Telling a user's phones that they are asked.
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::refusal::Refusal;
+use super::texting::Begun;
+use super::{Cloud, before_the_last_step};
+use crate::domain::authenticator::{Authenticator, Subscription};
+use crate::domain::question::ApprovalMessage;
+use crate::domain::registered_user::RegisteredId;
+use crate::messenger::{Notification, NotifyError};
+
+impl Cloud {
+    /// Notifies these phones of a transaction that was begun. Where none could be, the transaction
+    /// has failed; the notification stays counted. A subscription that is no more is forgotten.
+    pub(super) async fn notify(
+        &self,
+        begun: &Begun,
+        phones: Vec<Authenticator>,
+        prompt: Option<&ApprovalMessage>,
+        deadline: Instant,
+    ) -> Result<(), Refusal> {
+        let notifier = self.notifier.as_deref().ok_or(Refusal::NoNotifier)?;
+        let notification = Notification {
+            open: format!(
+                "/open?dispatchTokenResponse={}",
+                self.dispatch_token(&begun.transaction)
+            ),
+            company: self.passkeys()?.company().to_owned(),
+            prompt: prompt.map(|prompt| prompt.as_str().to_owned()),
+            lifetime: begun.transaction.expires_at.since(begun.now),
+        };
+        let deadline = before_the_last_step(deadline);
+        let subscribed = phones.iter().filter_map(|one| Some((one, one.subscription.as_ref()?)));
+        let sent = subscribed.map(async |(phone, subscription)| {
+            let sent = notifier.notify(subscription, &notification, deadline).await;
+            (phone, subscription, sent)
+        });
+        let sent = join_all(sent).await;
+        for (phone, subscription, sent) in &sent {
+            if *sent == Err(NotifyError::Gone) {
+                self.forget(begun.user.id, phone, subscription).await;
+            }
+        }
+        if sent.iter().any(|(_, _, sent)| sent.is_ok()) {
+            return Ok(());
+        }
+        self.fail(&begun.transaction).await;
+        Err(Refusal::NotNotified)
+    }
+
+    /// Forgets a subscription, unless there is a new one already. Where that cannot be written it is
+    /// found to be gone once more next time.
+    async fn forget(&self, user: RegisteredId, phone: &Authenticator, gone: &Subscription) {
+        let gone = gone.clone();
+        let forget = move |authenticator: &mut Authenticator, now| {
+            if authenticator.subscription.as_ref() == Some(&gone) {
+                authenticator.subscription = None;
+                authenticator.updated_at = now;
+            }
+            Ok(())
+        };
+        if let Err(refusal) = self.change_authenticator(user, phone.id, forget).await {
+            tracing::debug!(reason = refusal.as_str(), "a subscription that is gone is still kept");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Passkeys (Web Authentication Level 3): the challenge that a phone signs, and whether it did.
+//!
+//! User verification is required, the origin and the relying party's id are those of the public
+//! URL, and attestation is not asked for: phones' passkeys have none. A credential is looked for
+//! among its user's alone, never by its id in general, so that it makes no difference whether
+//! another user has one with the same id.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+use webauthn_rs::prelude::{
+    AuthenticationResult, Credential as LibraryCredential, Passkey, PasskeyAuthentication,
+    PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential,
+};
+use webauthn_rs::{Webauthn, WebauthnBuilder};
+
+use super::refusal::Refusal;
+use crate::domain::authenticator::{Authenticator, Credential};
+use crate::domain::registered_user::{RegisteredName, RegisteredUser};
+
+/// One tenant's relying party.
+pub struct Passkeys {
+    webauthn: Webauthn,
+    company: String,
+}
+
+/// What is kept of a registration: what its answer is checked against, and what the phone is told.
+#[derive(Serialize, Deserialize)]
+struct Registration {
+    state: PasskeyRegistration,
+    options: serde_json::Value,
+}
+
+/// What is kept of an assertion.
+#[derive(Serialize, Deserialize)]
+struct Assertion {
+    state: PasskeyAuthentication,
+    options: serde_json::Value,
+}
+
+/// What the phone is told, of either.
+#[derive(Deserialize)]
+struct Told {
+    options: serde_json::Value,
+}
+
+/// A challenge was signed.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// With which credential.
+    pub credential: Vec<u8>,
+    /// The signature counter; 0 where the phone keeps none.
+    pub counter: u32,
+    result: AuthenticationResult,
+}
+
+impl Passkeys {
+    /// The relying party at `public_url`, called `company`, with challenges that a phone may take
+    /// `lifetime` to sign; `None` if its host is no name, since browsers make passkeys for names
+    /// only.
+    #[must_use]
+    pub fn new(public_url: &str, company: &str, lifetime: Duration) -> Option<Self> {
+        let origin = Url::parse(public_url).ok()?;
+        let Some(Host::Domain(name)) = origin.host() else { return None };
+        let builder = WebauthnBuilder::new(name, &origin).ok()?;
+        let webauthn = builder.rp_name(company).timeout(lifetime).build().ok()?;
+        Some(Self { webauthn, company: company.to_owned() })
+    }
+
+    /// What the relying party is called.
+    #[must_use]
+    pub fn company(&self) -> &str {
+        &self.company
+    }
+
+    /// Begins to make a passkey of a user; what is kept of it.
+    pub(super) fn begin_registration(&self, user: &RegisteredUser) -> Result<String, Refusal> {
+        let name = user.name.as_ref().map_or(self.company.as_str(), RegisteredName::as_str);
+        let known: Vec<_> =
+            user.authenticators.iter().map(|one| one.credential.id.clone()).collect();
+        let begun =
+            self.webauthn.start_passkey_registration(*user.id.as_uuid(), name, name, Some(known));
+        let (challenge, state) = begun.map_err(|_| Refusal::NoRandomness)?;
+        kept(&Registration { state, options: told(&challenge.public_key) })
+    }
+
+    /// Begins to have one of these authenticators sign; what is kept of it.
+    pub(super) fn begin_assertion<'a>(
+        &self,
+        authenticators: impl Iterator<Item = &'a Authenticator>,
+    ) -> Result<String, Refusal> {
+        let passkeys: Vec<Passkey> =
+            authenticators.map(|one| passkey(&one.credential)).collect::<Result<_, _>>()?;
+        if passkeys.is_empty() {
+            return Err(Refusal::NoAuthenticator);
+        }
+        let begun = self.webauthn.start_passkey_authentication(&passkeys);
+        let (challenge, state) = begun.map_err(|_| Refusal::NoRandomness)?;
+        kept(&Assertion { state, options: told(&challenge.public_key) })
+    }
+
+    /// Checks a new passkey against what was kept.
+    pub(super) fn finish_registration(
+        &self,
+        kept: &str,
+        made: serde_json::Value,
+    ) -> Result<Credential, Refusal> {
+        let Registration { state, .. } = serde_json::from_str(kept).map_err(refused)?;
+        let made: RegisterPublicKeyCredential = serde_json::from_value(made).map_err(refused)?;
+        let passkey = self.webauthn.finish_passkey_registration(&made, &state).map_err(refused)?;
+        let record = serde_json::to_string(&passkey).map_err(refused)?;
+        let LibraryCredential { cred_id, counter, .. } = passkey.into();
+        Ok(Credential { id: cred_id, record, counter })
+    }
+
+    /// Checks a signature against what was kept.
+    pub(super) fn finish_assertion(
+        &self,
+        kept: &str,
+        signed: serde_json::Value,
+    ) -> Result<Signed, Refusal> {
+        let Assertion { state, .. } = serde_json::from_str(kept).map_err(refused)?;
+        let signed: PublicKeyCredential = serde_json::from_value(signed).map_err(refused)?;
+        let result =
+            self.webauthn.finish_passkey_authentication(&signed, &state).map_err(refused)?;
+        if !result.user_verified() {
+            return Err(Refusal::PasskeyRefused);
+        }
+        let credential = result.cred_id().clone();
+        Ok(Signed { credential, counter: result.counter(), result })
+    }
+}
+
+impl Signed {
+    /// Notes in the credential that it signed; whether anything of it changed.
+    pub(super) fn note(&self, credential: &mut Credential) -> Result<bool, Refusal> {
+        let mut passkey = passkey(credential)?;
+        let changed = passkey.update_credential(&self.result).ok_or(Refusal::PasskeyRefused)?;
+        if changed {
+            credential.record = serde_json::to_string(&passkey).map_err(refused)?;
+            credential.counter = credential.counter.max(self.counter);
+        }
+        Ok(changed)
+    }
+}
+
+/// What the phone is told, as `parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON` of the
+/// Web Authentication API take it.
+pub(super) fn options(kept: &str) -> Result<serde_json::Value, Refusal> {
+    serde_json::from_str(kept).map(|Told { options }| options).map_err(refused)
+}
+
+fn passkey(credential: &Credential) -> Result<Passkey, Refusal> {
+    serde_json::from_str(&credential.record).map_err(refused)
+}
+
+fn told(options: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(options).expect("texts, numbers and bytes always serialise")
+}
+
+fn kept(ceremony: &impl Serialize) -> Result<String, Refusal> {
+    serde_json::to_string(ceremony).map_err(refused)
+}
+
+/// Whatever is wrong with a passkey is told to nobody: whoever has the right phone sees none of it.
+fn refused(error: impl std::fmt::Display) -> Refusal {
+    tracing::debug!(%error, "a passkey was refused");
+    Refusal::PasskeyRefused
+}

@@ -1,0 +1,235 @@
+//! What a phone does that opened a link: it looks at what it is asked, confirms it with its passkey,
+//! or declines. To look changes nothing, so that whatever previews a link uses nothing up.
+
+use super::passkeys::{self, Signed};
+use super::refusal::Refusal;
+use super::{Cloud, change};
+use crate::domain::authenticator::{
+    Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform,
+};
+use crate::domain::clock::Timestamp;
+use crate::domain::question::Question;
+use crate::domain::registered_user::{RegisteredId, RegisteredUser};
+use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
+use crate::store::registry::{About, Case, Whom, step};
+
+/// What a phone is asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Who is asked.
+    pub user: RegisteredUser,
+    /// What is asked, and how far it is.
+    pub transaction: Transaction,
+    /// When, by the store's clock.
+    pub now: Timestamp,
+    /// What the passkey signs, as the Web Authentication API takes it; `None` once it is too late.
+    pub options: Option<serde_json::Value>,
+}
+
+/// What a phone answers.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The new passkey or the signature, as the Web Authentication API gives it.
+    pub credential: serde_json::Value,
+    /// What the phone is called.
+    pub name: AuthenticatorName,
+    /// What kind of device it is.
+    pub platform: Platform,
+    /// The number that was typed.
+    pub match_number: Option<String>,
+}
+
+/// A transaction that a phone confirmed.
+#[derive(Debug, Clone)]
+pub struct Confirmed {
+    /// By whom.
+    pub user: RegisteredUser,
+    /// By which of their authenticators.
+    pub authenticator: Authenticator,
+    /// When, by the store's clock.
+    pub now: Timestamp,
+}
+
+/// A passkey that was checked.
+#[derive(Clone)]
+enum Checked {
+    Made(Credential),
+    Signed(Box<Signed>),
+}
+
+impl Cloud {
+    /// What a phone is asked.
+    ///
+    /// # Errors
+    /// [`Refusal::TransactionUnknown`], or that the store cannot be asked.
+    pub async fn asked(&self, id: TransactionId) -> Result<Asked, Refusal> {
+        let user = self.user_of(id).await?;
+        let seen = self.registry.look(self.about_asked(id, user)).await?;
+        let (now, person) = (seen.now, seen.held.person.ok_or(Refusal::TransactionUnknown)?);
+        let transaction = seen.held.transaction.ok_or(Refusal::TransactionUnknown)?;
+        let is_pending = transaction.at(now).0 == Stage::Pending;
+        let question = transaction.question.as_ref().ok_or(Refusal::TransactionUnknown)?;
+        let ceremony = question.ceremony.as_ref().filter(|_| is_pending);
+        let options = ceremony.map(|ceremony| passkeys::options(&ceremony.state)).transpose()?;
+        Ok(Asked { user: person.user, transaction, now, options })
+    }
+
+    /// Confirms a transaction by a passkey: a new one becomes the user's authenticator, a known one
+    /// approves. Of many answers at once, one does.
+    ///
+    /// # Errors
+    /// [`Refusal`]. A passkey that does not pass changes nothing; a wrong number ends the
+    /// transaction.
+    pub async fn confirm(&self, id: TransactionId, answer: Answer) -> Result<Confirmed, Refusal> {
+        let passkeys = self.passkeys()?;
+        let asked = self.asked(id).await?;
+        if asked.options.is_none() {
+            return Err(Refusal::Ended);
+        }
+        let question = asked.transaction.question.clone().ok_or(Refusal::TransactionUnknown)?;
+        let ceremony = question.ceremony.clone().ok_or(Refusal::Ended)?;
+        if question.hash(&self.tenant, &asked.transaction) != ceremony.asked {
+            tracing::error!(transaction = %id, "a question is not what it was: it is confirmed by nobody");
+            return Err(Refusal::PasskeyRefused);
+        }
+        let checked = match asked.transaction.undertaking {
+            Undertaking::Enroll => Checked::Made(
+                passkeys.finish_registration(&ceremony.state, answer.credential.clone())?,
+            ),
+            Undertaking::Approve => Checked::Signed(Box::new(
+                passkeys.finish_assertion(&ceremony.state, answer.credential.clone())?,
+            )),
+        };
+        let new = AuthenticatorId::from_random(self.random_bits()?);
+        let settle = move |case: &mut Case, now| {
+            let asked = case.transaction.as_ref().and_then(|one| one.question.as_ref());
+            // What was checked is what still stands.
+            let stands = asked == Some(&question);
+            let is_pending =
+                case.transaction.as_ref().is_some_and(|one| one.at(now).0 == Stage::Pending);
+            if !stands || !is_pending {
+                return Err(Refusal::Ended);
+            }
+            if number_is_wrong(&question, &answer) {
+                if let Some(transaction) = &mut case.transaction {
+                    transaction.end(Stage::Failed, now);
+                }
+                return Err(Refusal::MatchNumberWrong);
+            }
+            change(case, |case| settle(case, &checked, &question, &answer, new, now))
+        };
+        step(&*self.registry, self.about_asked(id, asked.user.id), settle).await?
+    }
+
+    /// Declines what is asked: the transaction has failed. Whoever has the link may.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn decline(&self, id: TransactionId) -> Result<RegisteredUser, Refusal> {
+        let user = self.user_of(id).await?;
+        let decline = |case: &mut Case, now| {
+            let user = case.person.as_ref().ok_or(Refusal::TransactionUnknown)?.user.clone();
+            let transaction = case.transaction.as_mut().ok_or(Refusal::TransactionUnknown)?;
+            if transaction.at(now).0 != Stage::Pending {
+                return Err(Refusal::Ended);
+            }
+            transaction.end(Stage::Failed, now);
+            Ok(user)
+        };
+        step(&*self.registry, self.about_asked(id, user), decline).await?
+    }
+
+    /// Whose a transaction is that a phone may confirm.
+    async fn user_of(&self, id: TransactionId) -> Result<RegisteredId, Refusal> {
+        let about = About {
+            tenant: self.tenant.clone(),
+            user: None,
+            transaction: Some(id),
+            number: None,
+            intent: None,
+        };
+        let seen = self.registry.look(about).await?.held.transaction;
+        let transaction = seen.filter(|transaction| transaction.question.is_some());
+        transaction.map(|one| one.user).ok_or(Refusal::TransactionUnknown)
+    }
+
+    fn about_asked(&self, id: TransactionId, user: RegisteredId) -> About {
+        About { transaction: Some(id), ..About::user(&self.tenant, Whom::Id(user)) }
+    }
+}
+
+fn number_is_wrong(question: &Question, answer: &Answer) -> bool {
+    let typed = answer.match_number.as_deref().unwrap_or_default();
+    question.match_number.is_some_and(|number| !number.is(typed))
+}
+
+/// Writes down that the user's passkey, which was checked, confirmed the transaction of the case.
+fn settle(
+    case: &mut Case,
+    checked: &Checked,
+    question: &Question,
+    answer: &Answer,
+    new: AuthenticatorId,
+    now: Timestamp,
+) -> Result<Confirmed, Refusal> {
+    let user = &mut case.person.as_mut().ok_or(Refusal::UserUnknown)?.user;
+    let authenticator = match checked {
+        Checked::Made(credential) => register(user, credential, answer, new, now)?,
+        Checked::Signed(signed) => note(user, signed, question, now)?,
+    };
+    let user = user.clone();
+    case.transaction.as_mut().ok_or(Refusal::Ended)?.end(Stage::Succeeded, now);
+    Ok(Confirmed { user, authenticator, now })
+}
+
+/// Makes a passkey the user's authenticator.
+fn register(
+    user: &mut RegisteredUser,
+    credential: &Credential,
+    answer: &Answer,
+    id: AuthenticatorId,
+    now: Timestamp,
+) -> Result<Authenticator, Refusal> {
+    if user.authenticators.len() >= RegisteredUser::MAX_AUTHENTICATORS {
+        return Err(Refusal::TooManyAuthenticators);
+    }
+    if user.authenticators.iter().any(|one| one.credential.id == credential.id) {
+        return Err(Refusal::PasskeyRefused);
+    }
+    let authenticator = Authenticator {
+        id,
+        name: answer.name.clone(),
+        platform: answer.platform,
+        credential: credential.clone(),
+        subscription: None,
+        enrolled_at: now,
+        updated_at: now,
+    };
+    user.authenticators.push(authenticator.clone());
+    user.updated_at = now;
+    Ok(authenticator)
+}
+
+/// Notes that the user's authenticator signed.
+fn note(
+    user: &mut RegisteredUser,
+    signed: &Signed,
+    question: &Question,
+    now: Timestamp,
+) -> Result<Authenticator, Refusal> {
+    // It may have been taken away since the challenge was made.
+    let found = user.authenticators.iter_mut().find(|one| one.credential.id == signed.credential);
+    let authenticator = found.ok_or(Refusal::PasskeyRefused)?;
+    if question.authenticator.is_some_and(|only| only != authenticator.id) {
+        return Err(Refusal::PasskeyRefused);
+    }
+    // The library compared with the counter of when the challenge was made; another approval may
+    // have been signed since.
+    if !authenticator.credential.may_follow(signed.counter) {
+        return Err(Refusal::PasskeyRefused);
+    }
+    if signed.note(&mut authenticator.credential)? {
+        authenticator.updated_at = now;
+    }
+    Ok(authenticator.clone())
+}

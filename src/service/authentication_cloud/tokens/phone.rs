@@ -1,0 +1,116 @@
+//! The tokens that a phone gets: the one in a link, for one transaction, and the one that lets its
+//! page set where the phone is notified.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Tokens;
+use crate::domain::authenticator::AuthenticatorId;
+use crate::domain::clock::Timestamp;
+use crate::domain::registered_user::RegisteredId;
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::TransactionId;
+
+/// How long a page may set where its phone is notified.
+const DEVICE_LIFETIME: Duration = Duration::from_hours(1);
+
+/// What a link is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatch {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The transaction; the token is worth nothing once that has ended.
+    pub transaction: TransactionId,
+}
+
+/// Whose page it is that sets where a phone is notified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The user.
+    pub user: RegisteredId,
+    /// The user's phone.
+    pub authenticator: AuthenticatorId,
+    /// From when on it may not any more.
+    pub expires_at: Timestamp,
+}
+
+/// As short as may be, since it goes into a QR code: each character makes that harder to scan. The
+/// transaction is found by its id, and says whose it is.
+#[derive(Serialize, Deserialize)]
+struct DispatchClaims {
+    aud: String,
+    tenant: String,
+    /// The UUID's sixteen bytes in base64url (RFC 4648 5), without padding.
+    jti: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeviceClaims {
+    iss: String,
+    aud: String,
+    tenant: String,
+    sub: Uuid,
+    jti: Uuid,
+    exp: i64,
+}
+
+impl Tokens {
+    /// A token for the link that a phone opens.
+    #[must_use]
+    pub fn dispatch(&self, dispatch: &Dispatch) -> String {
+        self.dispatch.sign(&DispatchClaims {
+            aud: self.dispatch.audience.to_owned(),
+            tenant: dispatch.tenant.to_string(),
+            jti: URL_SAFE_NO_PAD.encode(dispatch.transaction.as_uuid().as_bytes()),
+        })
+    }
+
+    /// Reads a link's token; `None` if it is none of ours.
+    #[must_use]
+    pub fn read_dispatch(&self, token: &str) -> Option<Dispatch> {
+        let validation = self.dispatch.validation(["aud"]);
+        let claims: DispatchClaims = self.dispatch.decode(token, &validation)?;
+        let id = URL_SAFE_NO_PAD.decode(claims.jti).ok()?;
+        Some(Dispatch {
+            tenant: TenantId::parse(&claims.tenant)?,
+            transaction: TransactionId::from_uuid(Uuid::from_slice(&id).ok()?),
+        })
+    }
+
+    /// A token for the page on a phone that confirmed something at `now`.
+    #[must_use]
+    pub fn device(
+        &self,
+        tenant: &TenantId,
+        user: RegisteredId,
+        authenticator: AuthenticatorId,
+        now: Timestamp,
+    ) -> String {
+        self.device.sign(&DeviceClaims {
+            iss: self.issuer.clone(),
+            aud: self.device.audience.to_owned(),
+            tenant: tenant.to_string(),
+            sub: *user.as_uuid(),
+            jti: *authenticator.as_uuid(),
+            exp: now.plus(DEVICE_LIFETIME).as_secs(),
+        })
+    }
+
+    /// Reads a page's token; `None` if it is none of ours. Its time may be up.
+    #[must_use]
+    pub fn read_device(&self, token: &str) -> Option<Device> {
+        let claims: DeviceClaims = self.device.read(&self.issuer, token)?;
+        Some(Device {
+            tenant: TenantId::parse(&claims.tenant)?,
+            user: RegisteredId::from_uuid(claims.sub),
+            authenticator: AuthenticatorId::from_uuid(claims.jti),
+            expires_at: Timestamp::from_millis(claims.exp.checked_mul(1000)?),
+        })
+    }
+}
