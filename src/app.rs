@@ -38,7 +38,7 @@ use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
-use crate::http::{authentication_cloud as cloud_api, called_in_otp};
+use crate::http::{authentication_cloud as cloud_api, called_in_otp, pages};
 use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
@@ -370,7 +370,7 @@ fn public_listener(
     let data = web::Data::from(Arc::clone(gateway));
     let app = move || {
         let app = WebApp::new().app_data(data.clone());
-        app.configure(cloud_api::routes).configure(called_in_otp::routes)
+        app.configure(cloud_api::routes).configure(pages::routes).configure(called_in_otp::routes)
     };
     let server = match tls {
         Some(tls) => serve_tls("api", listener, tls, &settings, app),

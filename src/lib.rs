@@ -19,7 +19,8 @@
 //!   [`service::flood`] protects the node.
 //! - [`http`]: the wire. Who calls is found in [`http::identify`], what a refusal looks like in
 //!   [`http::error`], the operations in [`http::called_in_otp`] and
-//!   [`http::authentication_cloud`], what describes them to machines in [`http::openapi`].
+//!   [`http::authentication_cloud`], what describes them to machines in [`http::openapi`]. What a
+//!   browser gets, pages in three languages and the script for customers' own, is [`http::pages`].
 //! - [`directory`]: the port to people, with adapters for LDAP and for a file. An administrator looks
 //!   at a directory through [`directory::inspection`]; [`service::survey`] judges what is seen.
 //! - [`store`]: the ports to grants and budgets, with adapters for SQLite and for PostgreSQL; what a

@@ -20,6 +20,7 @@ pub mod oauth2;
 pub mod openapi;
 pub mod ops;
 pub mod paced;
+pub mod pages;
 pub mod proxy;
 pub mod refusal;
 pub mod signing_keys;

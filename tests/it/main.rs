@@ -25,6 +25,7 @@ mod lifecycle;
 mod limits;
 mod main_job;
 mod openapi;
+mod pages;
 mod pki;
 mod ports;
 mod postgres;

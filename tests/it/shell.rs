@@ -15,11 +15,12 @@ use tempfile::TempDir;
 ///
 /// `$pid` is the process that outlives a line; it and its children are the family. A process that
 /// is stopped starts no more children and forgets none that ended, so the list of them stays true.
+/// One may be continued by another than this shell, so it is stopped until it is.
 const SCRIPT: &str = r#"trap '' HUP INT PIPE TERM
 children() { cat /proc/$pid/task/*/children 2>/dev/null; }
 family() { echo $pid $(children); }
 until_stopped() { for one; do
-    while grep -qv ') [TZ] ' /proc/$one/task/*/stat 2>/dev/null; do sleep 0.001; done
+    while grep -qv ') [TZ] ' /proc/$one/task/*/stat 2>/dev/null; do kill -STOP $one; sleep 0.001; done
 done; }
 until_gone() { for one; do
     while grep -q ') [^Z] ' /proc/$one/stat 2>/dev/null; do sleep 0.001; done

@@ -1,0 +1,114 @@
+//! The parts of the pages, and the script that customers embed: files of this folder, built in.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header::{self, EntityTag, Header, IfNoneMatch};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use sha2::{Digest, Sha256};
+
+use super::texts;
+
+/// What the page's script cannot begin without.
+pub(super) const MODULES: [&str; 3] = ["/open/view.js", "/open/api.js", "/open/passkey.js"];
+
+/// A file.
+pub(super) struct Asset {
+    /// Where it is.
+    pub path: &'static str,
+    /// What it holds.
+    pub body: Bytes,
+    media_type: &'static str,
+    caching: &'static str,
+    is_for_all_origins: bool,
+    tag: EntityTag,
+}
+
+/// Of use where a browser shows a file by itself; and a worker, which shows an icon, obeys its own.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; img-src 'self'";
+
+/// Asked for again each time, and sent only where it has changed: the page and its parts have to be
+/// of one release.
+const ASK_AGAIN: &str = "no-cache";
+const A_DAY: &str = "public, max-age=86400";
+const FIVE_MINUTES: &str = "public, max-age=300";
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    let script = |path, body: &'static str| Asset::new(path, SCRIPT, ASK_AGAIN, body);
+    let [view, api, passkey] = MODULES;
+    let png = |path, body: &'static [u8]| Asset::new(path, "image/png", A_DAY, body);
+    let worker = texts::embed(include_str!("assets/worker.js"), |texts| &texts.worker);
+    let widget = texts::embed(include_str!("assets/widget.js"), |texts| &texts.widget);
+    let widget = Asset::new("/widget/auth.js", SCRIPT, FIVE_MINUTES, widget);
+    vec![
+        script("/open/page.js", include_str!("assets/page.js")),
+        script(view, include_str!("assets/view.js")),
+        script(api, include_str!("assets/api.js")),
+        script(passkey, include_str!("assets/passkey.js")),
+        script("/open/notifications.js", include_str!("assets/notifications.js")),
+        Asset::new(
+            "/open/page.css",
+            "text/css; charset=utf-8",
+            ASK_AGAIN,
+            include_str!("assets/page.css"),
+        ),
+        Asset::new("/open/worker.js", SCRIPT, ASK_AGAIN, worker),
+        Asset::new("/open/icon.svg", "image/svg+xml", A_DAY, include_str!("assets/icon.svg")),
+        png("/open/icon-180.png", include_bytes!("assets/icon-180.png")),
+        png("/open/icon-192.png", include_bytes!("assets/icon-192.png")),
+        png("/open/icon-512.png", include_bytes!("assets/icon-512.png")),
+        Asset { is_for_all_origins: true, ..widget },
+    ]
+});
+
+/// All of them.
+pub(super) fn all() -> &'static [Asset] {
+    &ASSETS
+}
+
+impl Asset {
+    fn new(
+        path: &'static str,
+        media_type: &'static str,
+        caching: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        let body = body.into();
+        let tag = EntityTag::new_strong(hex::encode(&Sha256::digest(&body)[..16]));
+        Self { path, body, media_type, caching, is_for_all_origins: false, tag }
+    }
+
+    /// The file, or that the browser has it.
+    pub(super) fn answer(&self, request: &HttpRequest, request_id: &str) -> HttpResponse {
+        let mut answer = HttpResponse::Ok();
+        answer
+            .insert_header((header::CONTENT_TYPE, self.media_type))
+            .insert_header((header::CACHE_CONTROL, self.caching))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+            .insert_header((header::ETAG, self.tag.to_string()))
+            .insert_header(("X-Request-Id", request_id));
+        if self.is_for_all_origins {
+            answer
+                .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+                .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"));
+        } else {
+            answer.insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"));
+        }
+        if self.is_known_to(request) {
+            return answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish();
+        }
+        answer.body(self.body.clone())
+    }
+
+    /// Whether a browser says that it has this very file (RFC 9110 13.1.2).
+    fn is_known_to(&self, request: &HttpRequest) -> bool {
+        match IfNoneMatch::parse(request) {
+            Ok(IfNoneMatch::Any) => request.headers().contains_key(header::IF_NONE_MATCH),
+            Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&self.tag)),
+            Err(_) => false,
+        }
+    }
+}

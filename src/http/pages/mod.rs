@@ -1,0 +1,99 @@
+//! What a browser gets of the gateway: the page that a phone opens, its parts, and the script that
+//! customers embed in pages of their own. None of it asks the store, and none of it differs by who
+//! asks but for the language; what the page's scripts ask is the cloud's.
+
+mod assets;
+mod language;
+mod manifest;
+mod page;
+mod texts;
+
+use actix_web::http::header;
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use self::language::Language;
+use super::body;
+use super::error::{Refused, error_body, uniform_headers};
+use super::exchange::new_request_id;
+use super::gateway::CurrentGateway;
+
+/// The page that a link opens.
+pub const OPEN: &str = "/open";
+/// The page that an icon on the Home Screen opens.
+pub const PHONE: &str = "/open/phone";
+/// What makes such an icon.
+const MANIFEST: &str = "/open/app.webmanifest";
+
+/// What a page may load and do: its own parts, and nothing of anybody else's. The one policy of
+/// Trusted Types names the notifications' worker.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+    trusted-types worker";
+
+const PERMISSIONS_POLICY: &str = "publickey-credentials-create=(self), \
+    publickey-credentials-get=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+
+/// Adds the routes: each path for itself, as others below `/open` are the cloud's.
+pub fn routes(app: &mut ServiceConfig) {
+    let assets = assets::all().iter().map(|asset| asset.path);
+    for path in [OPEN, PHONE, MANIFEST].into_iter().chain(assets) {
+        app.route(path, web::to(serve));
+    }
+}
+
+/// Answers one request.
+async fn serve(
+    request: HttpRequest,
+    payload: web::Payload,
+    gateway: web::Data<CurrentGateway>,
+) -> HttpResponse {
+    let gateway = gateway.load();
+    let request_id = new_request_id();
+    let answer = if gateway.cloud.is_none() {
+        Refused::NotFound.answer(&request, &request_id, gateway.clock.now())
+    } else if matches!(*request.method(), Method::GET | Method::HEAD) {
+        answer(&request, &request_id)
+    } else {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let mut answer = HttpResponse::build(status);
+        uniform_headers(&mut answer, &request_id);
+        answer
+            .insert_header((header::ALLOW, "GET, HEAD"))
+            .insert_header((header::CONTENT_TYPE, "application/json;charset=utf-8"))
+            .body(error_body(status, None, request.path(), gateway.clock.now()))
+    };
+    body::answer_before(payload, answer)
+}
+
+/// The page or the part that a path names.
+fn answer(request: &HttpRequest, request_id: &str) -> HttpResponse {
+    let path = request.path();
+    if let Some(asset) = assets::all().iter().find(|asset| asset.path == path) {
+        return asset.answer(request, request_id);
+    }
+    let language = Language::wanted(request);
+    let mut answer = HttpResponse::Ok();
+    uniform_headers(&mut answer, request_id);
+    answer
+        .insert_header((header::VARY, "Accept-Language"))
+        .insert_header((header::CONTENT_LANGUAGE, language.code()))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"));
+    if path == MANIFEST {
+        return answer
+            .insert_header((header::CONTENT_TYPE, "application/manifest+json"))
+            .body(manifest::manifest(request.query_string(), language));
+    }
+    answer
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::PERMISSIONS_POLICY, PERMISSIONS_POLICY))
+        .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
+        .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"))
+        .body(page::page(language))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! The pages as a browser is given them, and what they weigh.
+
+use super::*;
+
+/// Most that the page may transfer with all that it may come to need, in bytes.
+const PAGE: usize = 50_000;
+
+/// Most that it may transfer before a phone can confirm.
+const UNTIL_CONFIRMED: usize = 32_000;
+
+/// Most that the script weighs that customers embed, in bytes.
+const WIDGET: usize = 20_000;
+
+fn weight(paths: impl Fn(&str) -> bool) -> usize {
+    let assets = assets::all().iter().filter(|asset| paths(asset.path));
+    assets.map(|asset| asset.body.len()).sum()
+}
+
+#[test]
+fn a_page_load_weighs_little() {
+    let icons = |path: &str| path.starts_with("/open/icon-");
+    let widget = |path: &str| path.starts_with("/widget/");
+    let parts = weight(|path| !icons(path) && !widget(path));
+    let later = weight(|path| ["/open/notifications.js", "/open/worker.js"].contains(&path));
+    for language in Language::ALL {
+        let whole = parts + page::page(language).len() + manifest::manifest("", language).len();
+        assert!(whole < PAGE, "{language:?}: {whole} bytes");
+        let first = whole - later;
+        assert!(first < UNTIL_CONFIRMED, "{language:?}: {first} bytes");
+    }
+    assert!(weight(widget) < WIDGET, "{} bytes", weight(widget));
+    assert!(weight(icons) < 12_000, "{} bytes", weight(icons));
+}
+
+#[test]
+fn whatever_the_page_names_is_served() {
+    let page = page::page(Language::English);
+    let named = page.split('"').filter(|text| text.starts_with("/open/"));
+    for path in named {
+        let is_served = path == MANIFEST || assets::all().iter().any(|asset| asset.path == path);
+        assert!(is_served, "{path}");
+    }
+    for module in assets::MODULES {
+        let name = module.trim_start_matches("/open");
+        let is_imported = |text: &str| text.contains(&format!("from \".{name}\""));
+        assert!(is_imported(include_str!("assets/page.js")), "{module}");
+    }
+}
