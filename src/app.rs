@@ -5,6 +5,7 @@ mod authentication_cloud;
 mod clients;
 mod directories;
 mod messengers;
+mod notifier;
 mod outgoing_tls;
 mod prepare;
 mod reload;

@@ -31,6 +31,7 @@ mod pki;
 mod ports;
 mod postgres;
 mod postgres_store;
+mod push;
 mod samba;
 mod secrecy;
 mod shell;
