@@ -6,6 +6,7 @@ mod ending;
 mod enrolling;
 mod languages;
 mod looking;
+mod notifications;
 mod stealing;
 mod widget;
 

@@ -193,11 +193,9 @@ async fn a_push_reaches_a_pages_worker() {
     let start = "const registration = await navigator.serviceWorker.register('/worker.js');\
                  await navigator.serviceWorker.ready; return Notification.permission;";
     assert_eq!(browser.async_script(start, &[]).await, "granted");
-    browser.push(&site.named_url(""), &json!({"said": "something"}).to_string()).await;
-    let shown = "const registration = await navigator.serviceWorker.ready;\
-                 return (await registration.getNotifications()).map((one) => one.body);";
-    let told = json!(["something"]);
-    browser.until("it", async || browser.async_script(shown, &[]).await == told).await;
+    let message = json!({"said": "something"}).to_string();
+    let shown = browser.pushed(&site.named_url(""), "/", &message).await;
+    assert_eq!((&shown[0]["title"], &shown[0]["body"]), (&json!("Told"), &json!("something")));
     browser.must_be_quiet().await;
 }
 
