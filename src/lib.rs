@@ -6,7 +6,8 @@
 //! ```text
 //! phone system ── PUT getOTP ──┐                          ┌─ directory  (LDAP/AD · file)
 //! login service ─ validateOTP ─┼─ http ──── service ──────┼─ store      (SQLite · PostgreSQL)
-//! backend ────── /api/v1/… ────┘  (TLS, client, limits)   └─ messenger  (SMS over HTTP · Web Push)
+//! backend ────── /api/v1/… ────┤  (TLS, client, limits)   └─ messenger  (SMS over HTTP · Web Push)
+//! phone's browser ─ /open ─────┘
 //!                                  all over: domain (numbers, codes, policies, clock)
 //! ```
 //!

@@ -12,9 +12,11 @@ use tokio::time::timeout_at;
 use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
 use crate::domain::access_key::AccessKeyHash;
+use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
+use crate::domain::transaction::TransactionId;
 use crate::http::authorization::Authorization;
 use crate::http::error::{
     RETRY_UNAVAILABLE, error_body, escape_html, uniform_headers, whole_seconds,
@@ -99,6 +101,16 @@ impl Visit {
     pub(super) fn about_user(&mut self, id: RegisteredId, name: Option<&RegisteredName>) {
         let username = name.map(ToString::to_string).unwrap_or_default();
         self.exchange.trail.user = Some(KnownUser { id: id.to_string(), username });
+    }
+
+    /// Notes for the audit trail what the user is asked to confirm.
+    pub(super) fn about_transaction(&mut self, id: TransactionId) {
+        self.exchange.trail.transaction = Some(id);
+    }
+
+    /// Notes for the audit trail which authenticator the request is about.
+    pub(super) fn about_authenticator(&mut self, id: AuthenticatorId) {
+        self.exchange.trail.authenticator = Some(id);
     }
 
     /// Notes for the audit trail which phone the request is about; it is shown masked.
