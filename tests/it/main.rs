@@ -26,6 +26,7 @@ mod limits;
 mod main_job;
 mod openapi;
 mod pages;
+mod phone;
 mod pki;
 mod ports;
 mod postgres;
