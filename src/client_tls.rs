@@ -1,5 +1,5 @@
-//! TLS towards the servers that the gateway itself connects to, directories, databases and providers of
-//! SMS: who has to vouch for them, and the certificate shown to them.
+//! TLS towards the servers that the gateway itself connects to, directories, databases, providers of
+//! SMS and push services: who has to vouch for them, and the certificate shown to them.
 
 use std::sync::Arc;
 

@@ -6,7 +6,8 @@
 //! ```text
 //! phone system ── PUT getOTP ──┐                          ┌─ directory  (LDAP/AD · file)
 //! login service ─ validateOTP ─┼─ http ──── service ──────┼─ store      (SQLite · PostgreSQL)
-//! backend ────── /api/v1/… ────┘  (TLS, client, limits)   └─ messenger  (SMS over HTTP)
+//! backend ────── /api/v1/… ────┤  (TLS, client, limits)   └─ messenger  (SMS over HTTP · Web Push)
+//! phone's browser ─ /open ─────┘
 //!                                  all over: domain (numbers, codes, policies, clock)
 //! ```
 //!
@@ -26,9 +27,9 @@
 //! - [`store`]: the ports to grants and budgets, with adapters for SQLite and for PostgreSQL; what a
 //!   step decides, whichever it is, stands in [`store::account`]. Registered users are behind
 //!   [`store::registry`], and what is decided on them in the service.
-//! - [`messenger`]: the port by which texts reach phones, with an adapter for providers of SMS that
-//!   are asked over HTTP.
-//! - [`client_tls`]: TLS towards directories, databases and providers of SMS.
+//! - [`messenger`]: the ports by which texts and notifications reach phones, with adapters for
+//!   providers of SMS that are asked over HTTP, and for the push services of browsers.
+//! - [`client_tls`]: TLS towards directories, databases, providers of SMS and push services.
 //! - [`config`], [`telemetry`], [`cli`]: the file, what operators see, the commands.
 //! - [`app`]: the composition root, the only place that names adapters.
 //!

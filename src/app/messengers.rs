@@ -14,9 +14,9 @@ use crate::config::{
     BodyConfig, ConfigError, MethodConfig, SmsProviderConfig, TenantConfig, TextConfig,
 };
 use crate::messenger::Messenger;
+use crate::messenger::http_client::client;
 use crate::messenger::sms_over_http::{
     Body, Provider, ProviderSettings, Request, RequestSettings, SettingsError, SmsOverHttp, Text,
-    client,
 };
 
 /// Makes a tenant's messenger; `None` if it has no provider.

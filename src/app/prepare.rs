@@ -12,6 +12,7 @@ use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::{entry, forwarded_ca, jwks};
 use super::directories::{directory, registered};
 use super::messengers::messenger;
+use super::notifier::notifier;
 use crate::config::{
     Config, ConfigError, DirectoryConfig, FloodConfig, Problem, ServerConfig,
     StatusStyle as ConfiguredStyle, TenantConfig,
@@ -58,7 +59,7 @@ pub struct Prepared {
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
     /// What sends the texts of each tenant that has a provider for them.
     pub messengers: Messengers,
-    /// What notifies phones, where they are.
+    /// What notifies phones, if anything does.
     pub notifier: Option<Arc<dyn Notifier>>,
     clients: Arc<ClientTable>,
     jwks: Option<Arc<Jwks>>,
@@ -88,6 +89,8 @@ impl Prepared {
                 messengers.insert(tenant.id.clone(), messenger);
             }
         }
+        let push = config.push.as_ref();
+        let notifier = push.map(|push| notifier(push, clock, runtime, &report)).transpose()?;
         let mut entries = Vec::new();
         for tenant in &config.tenants {
             for client in &tenant.clients {
@@ -98,14 +101,8 @@ impl Prepared {
             .map_err(|error| report.problem("tenants.clients", &error, "clients that differ"))?;
         let forwarded_ca = forwarded_ca(&config.server, &report)?.map(Arc::new);
         let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
-        Ok(Self {
-            directories,
-            messengers,
-            notifier: None,
-            clients: Arc::new(clients),
-            jwks,
-            forwarded_ca,
-        })
+        let clients = Arc::new(clients);
+        Ok(Self { directories, messengers, notifier, clients, jwks, forwarded_ca })
     }
 
     /// Adds the directories that are the store's users.

@@ -40,6 +40,7 @@ A first look, with people and a store of its own:
 A real one:
   dialpass dev-certs                               certificates to try TLS with, into certs/
   dialpass new-secret > certs/server-key.hex       the key that codes derive from
+  dialpass new-push-key > certs/push.pem           the key that notifications are signed with
   dialpass check-config --config dialpass.toml     says what is wrong with it, and where
   dialpass check-directory --config dialpass.toml  servers, people, numbers, rights
   dialpass lookup --config dialpass.toml 0701234567    who would that caller be, and why?
@@ -68,7 +69,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Run the gateway with a few people built in, and print curl lines to try.
+    /// Run the gateway with a few people built in: a page to try it on, and curl lines.
     Demo {
         /// Where to listen.
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -116,6 +117,10 @@ enum Command {
     /// Print 32 random bytes as hex, and on standard error their SHA-256 as the configuration
     /// wants it for a password or a token.
     NewSecret,
+    /// Print a private key in PEM for `push.private_key_file`, and on standard error its public key.
+    ///
+    /// With another key, every phone has to turn notifications on again.
+    NewPushKey,
     /// Read a password from standard input and print its argon2 hash for a people file.
     HashPassword,
     /// Make a CA, a server certificate and a client certificate to try TLS with.
@@ -161,6 +166,7 @@ pub fn run(cli: Cli) -> ExitCode {
             runtime().and_then(|runtime| runtime.block_on(administration::access_key(command)))
         }
         Command::NewSecret => secrets::new_secret(),
+        Command::NewPushKey => secrets::new_push_key(),
         Command::HashPassword => secrets::hash_password(),
         Command::DevCerts { dir, host, client, force } => {
             dev_certs::run(&dir, &host, &client, force)

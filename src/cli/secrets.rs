@@ -1,4 +1,4 @@
-//! `new-secret` and `hash-password`.
+//! `new-secret`, `new-push-key` and `hash-password`.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -24,6 +27,16 @@ pub(super) fn new_secret() -> Ended {
         secret.len(),
         hex::encode(digest)
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a private key; its public key goes to standard error, as for [`new_secret`].
+pub(super) fn new_push_key() -> Ended {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("the key cannot be made")?;
+    let pem = Zeroizing::new(key.serialize_pem());
+    println!("{}", pem.trim_end());
+    let point = URL_SAFE_NO_PAD.encode(key.public_key_raw());
+    eprintln!("public key, which phones subscribe with (applicationServerKey): {point}");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,45 +2,12 @@
 
 use std::fmt;
 
-use uuid::Uuid;
-
 use super::clock::Timestamp;
-use super::registered_user::parse_hyphenated;
+use super::uuid_id::uuid_id;
 
-/// An authenticator's id: a random UUID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AuthenticatorId(Uuid);
-
-impl AuthenticatorId {
-    /// An id of these 128 random bits.
-    #[must_use]
-    pub const fn from_random(bits: [u8; 16]) -> Self {
-        Self(uuid::Builder::from_random_bytes(bits).into_uuid())
-    }
-
-    /// From what the store holds, or a token says.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    /// Reads the hyphenated form.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        parse_hyphenated(text).map(Self)
-    }
-
-    /// The UUID.
-    #[must_use]
-    pub const fn as_uuid(&self) -> &Uuid {
-        &self.0
-    }
-}
-
-impl fmt::Display for AuthenticatorId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
+uuid_id! {
+    /// An authenticator's id: a random UUID.
+    AuthenticatorId
 }
 
 /// What kind of device it is, in the two words that the API has for it.

@@ -24,3 +24,4 @@ pub mod tenant;
 pub mod text_message;
 pub mod transaction;
 pub mod user;
+mod uuid_id;

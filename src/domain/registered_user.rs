@@ -10,47 +10,11 @@ use uuid::Uuid;
 use super::authenticator::Authenticator;
 use super::clock::Timestamp;
 use super::phone_number::PhoneNumber;
+use super::uuid_id::uuid_id;
 
-/// A registered user's id: a random UUID (RFC 9562 5.4) that is never given to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RegisteredId(Uuid);
-
-impl RegisteredId {
-    /// An id of these 128 random bits.
-    #[must_use]
-    pub const fn from_random(bits: [u8; 16]) -> Self {
-        Self(uuid::Builder::from_random_bytes(bits).into_uuid())
-    }
-
-    /// From what the store holds, or a token says.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    /// Reads the hyphenated form, `7e16ba00-92e2-4fcb-b30e-1af8fdc843aa`, in either case.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        parse_hyphenated(text).map(Self)
-    }
-
-    /// The UUID.
-    #[must_use]
-    pub const fn as_uuid(&self) -> &Uuid {
-        &self.0
-    }
-}
-
-impl fmt::Display for RegisteredId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
-}
-
-/// Reads a UUID that is written with hyphens; the library takes other forms too, which would give
-/// one thing several names.
-pub(super) fn parse_hyphenated(text: &str) -> Option<Uuid> {
-    (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten()
+uuid_id! {
+    /// A registered user's id: a random UUID (RFC 9562 5.4) that is never given to another.
+    RegisteredId
 }
 
 /// The name by which another system knows a registered user: 1 to 300 of `a-z A-Z 0-9 _ - . @`.

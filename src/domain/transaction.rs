@@ -1,16 +1,14 @@
 //! A transaction: what a registered user is asked to confirm, and what became of it.
 
-use std::fmt;
 use std::time::Duration;
-
-use uuid::Uuid;
 
 use super::clock::Timestamp;
 use super::grant::{Grant, Purpose, Subject};
 use super::phone_number::PhoneNumber;
 use super::question::Question;
-use super::registered_user::{RegisteredId, parse_hyphenated};
+use super::registered_user::RegisteredId;
 use super::tenant::TenantId;
+use super::uuid_id::uuid_id;
 
 /// How long a transaction is known after it ended.
 pub const KEPT: Duration = Duration::from_hours(24);
@@ -18,40 +16,9 @@ pub const KEPT: Duration = Duration::from_hours(24);
 /// How long a transaction's token says that it succeeded.
 pub const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 
-/// A transaction's id: a random UUID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TransactionId(Uuid);
-
-impl TransactionId {
-    /// An id of these 128 random bits.
-    #[must_use]
-    pub const fn from_random(bits: [u8; 16]) -> Self {
-        Self(uuid::Builder::from_random_bytes(bits).into_uuid())
-    }
-
-    /// From what the store holds.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    /// Reads the hyphenated form.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        parse_hyphenated(text).map(Self)
-    }
-
-    /// The UUID.
-    #[must_use]
-    pub const fn as_uuid(&self) -> &Uuid {
-        &self.0
-    }
-}
-
-impl fmt::Display for TransactionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
+uuid_id! {
+    /// A transaction's id: a random UUID.
+    TransactionId
 }
 
 /// What a transaction is for.

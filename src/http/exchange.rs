@@ -9,8 +9,10 @@ use tokio::time::Instant;
 
 use super::gateway::{CurrentGateway, Gateway};
 use super::paced::RequestBegan;
+use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::tenant::TenantId;
+use crate::domain::transaction::TransactionId;
 use crate::service::KnownUser;
 use crate::telemetry::audit::Decision;
 use crate::telemetry::metrics;
@@ -27,6 +29,8 @@ pub(super) struct Trail {
     pub client: Option<String>,
     pub number: Option<PhoneNumber>,
     pub user: Option<KnownUser>,
+    pub transaction: Option<TransactionId>,
+    pub authenticator: Option<AuthenticatorId>,
     pub call_id: Option<String>,
     pub client_ip: Option<String>,
     pub peer: Option<IpAddr>,
@@ -73,6 +77,8 @@ impl Exchange {
         let trail = &self.trail;
         let took = self.arrived.elapsed();
         let tenant = trail.tenant.as_ref().map(TenantId::as_str);
+        let transaction = trail.transaction.map(|id| id.to_string());
+        let authenticator = trail.authenticator.map(|id| id.to_string());
         Decision {
             request_id: &self.request_id,
             operation: self.name,
@@ -88,6 +94,8 @@ impl Exchange {
                 .as_ref()
                 .map(|user| user.username.as_str())
                 .filter(|name| !name.is_empty()),
+            transaction_id: transaction.as_deref(),
+            authenticator_id: authenticator.as_deref(),
             call_id: trail.call_id.as_deref(),
             client_ip: trail.client_ip.as_deref(),
             peer: trail.peer,

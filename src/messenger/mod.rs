@@ -1,6 +1,8 @@
 //! The ports by which texts and notifications reach phones, and their adapters.
 
+pub mod http_client;
 pub mod sms_over_http;
+pub mod web_push;
 
 use std::fmt;
 use std::time::Duration;
@@ -38,47 +40,52 @@ pub trait Messenger: Send + Sync {
     async fn send(&self, message: &TextMessage, deadline: Instant) -> Result<(), SendError>;
 }
 
-/// What a phone is told: that it is asked something.
+/// What a phone is told when its user is asked something. `Debug` shows neither what is asked nor
+/// the way to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// The path that it opens, with the transaction's token: a secret.
+    /// What a tap opens: a path of this server's, with a token in it.
     pub open: String,
-    /// Who asks.
+    /// As whom the tenant asks.
     pub company: String,
-    /// What is shown beside, if the one who asks says so.
+    /// What is asked; `None`: the page says it.
     pub prompt: Option<String>,
-    /// How long it is worth anything.
+    /// How long it is worth delivering.
     pub lifetime: Duration,
 }
 
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Notification(of {}, for {:?})", self.company, self.lifetime)
+        let lifetime = self.lifetime;
+        f.debug_struct("Notification").field("lifetime", &lifetime).finish_non_exhaustive()
     }
 }
 
 /// Why a phone was not notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotifyError {
-    /// The subscription is no more, and is to be forgotten.
-    #[error("the subscription is gone")]
+    /// The phone is not notified by this subscription any more, and never will be: it is to be
+    /// forgotten.
+    #[error("the subscription is of no use any more")]
     Gone,
-    /// The push service refused it, failed, or did not answer in time.
+    /// The push service did not take it: it refused it, failed, or did not answer in time.
     #[error("the push service did not take the notification")]
     NotTaken,
 }
 
-/// How phones are notified.
+/// The way to notify phones, of all tenants.
 #[async_trait]
 pub trait Notifier: Send + Sync {
-    /// The key that browsers bind their subscriptions to: a point on P-256, uncompressed, in
-    /// base64url without padding.
+    /// What a browser subscribes with, its `applicationServerKey`: the public key, a point on P-256
+    /// uncompressed, in base64url.
     fn public_key(&self) -> &str;
 
-    /// Whether this endpoint may be used: a push service that is allowed, over TLS.
+    /// Whether a subscription at this URL is one that would be notified. Asked before one is kept:
+    /// the URL comes from outside, and the gateway will connect to it.
     fn may_reach(&self, endpoint: &str) -> bool;
 
-    /// Has a phone notified, before `deadline`.
+    /// Gives the push service a notification, before `deadline`. Whether the phone ever shows it,
+    /// nobody says.
     ///
     /// # Errors
     /// [`NotifyError`].
@@ -88,4 +95,20 @@ pub trait Notifier: Send + Sync {
         notification: &Notification,
         deadline: Instant,
     ) -> Result<(), NotifyError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_what_is_asked_nor_the_way_to_it() {
+        let notification = Notification {
+            open: "/open?dispatchTokenResponse=secret".to_owned(),
+            company: "Example AG".to_owned(),
+            prompt: Some("Pay CHF 100".to_owned()),
+            lifetime: Duration::from_mins(2),
+        };
+        assert_eq!(format!("{notification:?}"), "Notification { lifetime: 120s, .. }");
+    }
 }

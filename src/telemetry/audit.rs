@@ -36,6 +36,10 @@ pub struct Decision<'a> {
     pub user_id: Option<&'a str>,
     /// The directory's name for the user. What was typed is not kept: it may be a password.
     pub username: Option<&'a str>,
+    /// What a registered user is asked to confirm.
+    pub transaction_id: Option<&'a str>,
+    /// The phone that confirmed, or was renamed or deleted.
+    pub authenticator_id: Option<&'a str>,
     /// The phone system's id of the call.
     pub call_id: Option<&'a str>,
     /// The address of the person who logs in, as the login service says.
@@ -69,6 +73,8 @@ impl Decision<'_> {
             number = number.as_deref(),
             user_id = self.user_id,
             username = self.username,
+            transaction_id = self.transaction_id,
+            authenticator_id = self.authenticator_id,
             callid = call_id.as_deref(),
             clientip = client_ip.as_deref(),
             peer = peer.as_deref(),

@@ -13,6 +13,7 @@ const UP: &str = "dialpass_dependency_up";
 const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
 const TEXTS: &str = "dialpass_texts_total";
+const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
 
 /// How often what was recorded is summed up.
@@ -37,6 +38,10 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
     describe_counter!(LOST, "Audit events that could not be written to audit.file.");
     describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
+    describe_counter!(
+        NOTIFICATIONS,
+        "Notifications by push service and what became of them there."
+    );
     describe_gauge!(WAITING, "Refused logins that wait for their floor.");
     Ok(handle)
 }
@@ -66,6 +71,12 @@ pub fn audit_event_lost() {
 pub fn text(tenant: &str, provider: &str, outcome: &'static str) {
     counter!(TEXTS, "tenant" => tenant.to_owned(), "provider" => provider.to_owned(), "outcome" => outcome)
         .increment(1);
+}
+
+/// Counts a notification that a push service was given: `taken`, `gone`, `refused`, `timed_out` or
+/// `unreachable`.
+pub fn notification(service: &str, outcome: &'static str) {
+    counter!(NOTIFICATIONS, "service" => service.to_owned(), "outcome" => outcome).increment(1);
 }
 
 /// Counts an answer's time.

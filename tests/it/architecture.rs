@@ -61,6 +61,7 @@ fn the_service_sees_the_domain_and_the_ports_only() {
         "directory::file",
         "store::sqlite",
         "messenger::sms_over_http",
+        "messenger::web_push",
     ];
     assert_eq!(violations("service", &forbidden), Vec::<String>::new());
 }
@@ -77,6 +78,7 @@ fn http_names_no_adapter() {
         "directory::file",
         "store::sqlite",
         "messenger::sms_over_http",
+        "messenger::web_push",
     ];
     assert_eq!(violations("http", &forbidden), Vec::<String>::new());
 }

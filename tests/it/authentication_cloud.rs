@@ -1,7 +1,7 @@
 //! The authentication cloud's API, asked of the real program, with a provider of SMS that keeps the
 //! texts it is given. What is asked is in the files below.
 
-mod api;
+pub mod api;
 mod approving;
 mod calling_in;
 mod changing;
@@ -19,7 +19,7 @@ mod phone;
 mod recovering;
 mod secrecy;
 mod status;
-mod time;
+pub mod time;
 mod users;
 mod verifying;
 

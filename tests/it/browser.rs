@@ -1,10 +1,10 @@
 //! A real Chromium for tests, driven by the W3C's protocol for that: phones and desktops, virtual
 //! authenticators, what axe-core says of a page, QR codes, and the services that pages and pushes
 //! go to.
-#![expect(dead_code, reason = "what drives a browser is here before all the pages that need it")]
 
 mod authenticator;
 mod axe;
+mod demo;
 mod driver;
 mod element;
 mod itself;
@@ -122,6 +122,27 @@ impl Browser {
         let state = if granted { "granted" } else { "denied" };
         let body = json!({"descriptor": {"name": name}, "state": state});
         self.post("/permissions", body).await;
+    }
+
+    /// Delivers a push message to the first worker of an origin that the browser ever had, until
+    /// notifications are shown in its scope: their `title`, `body` and `data`.
+    pub async fn pushed(&self, origin: &str, scope: &str, message: &str) -> Vec<Value> {
+        // A browser that is asked too early drops what it has not shown yet.
+        let read = "await new Promise((resolve) => setTimeout(resolve, 500));\
+            const registration = await navigator.serviceWorker.getRegistration(given[0]);\
+            const shown = await registration.getNotifications();\
+            return shown.map(({title, body, data}) => ({title, body, data}));";
+        self.devtools("ServiceWorker.enable", json!({})).await;
+        let push = json!({"origin": origin, "registrationId": "0", "data": message});
+        let mut shown = Vec::new();
+        self.until("a notification", async || {
+            self.devtools("ServiceWorker.deliverPushMessage", push.clone()).await;
+            let read = self.async_script(read, &[json!(scope)]).await;
+            shown = read.as_array().cloned().unwrap_or_else(|| panic!("notifications: {read}"));
+            !shown.is_empty()
+        })
+        .await;
+        shown
     }
 
     /// What the console said since it was last asked: `LEVEL: MESSAGE`, with the browser's own

@@ -13,7 +13,7 @@ use crate::slapd::Slapd;
 mod access_key;
 mod administration;
 mod check_directory;
-mod demo;
+pub mod demo;
 
 /// Runs the program to its end.
 fn dialpass(arguments: &[&str]) -> Output {
@@ -142,6 +142,49 @@ fn a_new_secret_is_64_hex_digits_with_their_digest_beside() {
     assert_ne!(stdout(&one), stdout(&other));
     assert!(stderr(&one).contains(&sha256(secret)), "{}", stderr(&one));
     assert!(!stderr(&one).contains(secret));
+}
+
+#[test]
+fn a_new_push_key_is_one_that_the_configuration_takes() {
+    let (folder, config) = on_a_file();
+    let (one, other) = (dialpass(&["new-push-key"]), dialpass(&["new-push-key"]));
+    assert!(one.status.success() && stdout(&one) != stdout(&other));
+    let public = stderr(&one).trim_end().rsplit(' ').next().expect("a word").to_owned();
+    assert!(public.len() == 87 && public.starts_with('B'), "a point, uncompressed: {public}");
+    let push = |key: &str| {
+        std::fs::write(folder.path().join("push.pem"), key).unwrap();
+        let push = "[push]\ncontact = \"mailto:it@example.com\"\nprivate_key_file = \"push.pem\"\n";
+        let path = write(folder.path(), &format!("{push}{config}"));
+        dialpass(&["check-config", "--config", &path])
+    };
+    let checked = push(&stdout(&one));
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    let p384 = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    for (wrong, found) in [
+        (p384.serialize_pem(), "not on P-256"),
+        (stdout(&one).replace("BEGIN", "BEGAN"), "without a PEM private key"),
+        (public, "without a PEM private key"),
+    ] {
+        let checked = push(&wrong);
+        let said = stderr(&checked);
+        assert_eq!(checked.status.code(), Some(78), "{said}");
+        for part in ["push.private_key_file", found, "accepted: ", "dialpass new-push-key"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let secret = wrong.lines().nth(1).unwrap_or(&wrong);
+        assert!(!said.contains(secret), "{said}");
+    }
+    let checked = push(&format!("{}\n", stdout(&one)).replace('\n', "\r\n"));
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    let no_ca = write(
+        folder.path(),
+        &format!(
+            "[push]\ncontact = \"https://example.com\"\nca_file = \"people.toml\"\n\
+                  private_key_file = \"push.pem\"\n{config}"
+        ),
+    );
+    let said = stderr(&dialpass(&["check-config", "--config", &no_ca]));
+    assert!(said.contains("push.ca_file") && said.contains("PEM"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -363,6 +406,7 @@ fn each_command_has_help_and_wrong_arguments_end_with_2() {
         "check-directory",
         "lookup",
         "new-secret",
+        "new-push-key",
         "hash-password",
         "dev-certs",
     ];

@@ -105,6 +105,7 @@ pub(super) async fn approval(
         _ => return Err(bodies::unavailable(channel)),
     };
     visit.about_user(begun.user.id, begun.user.name.as_ref());
+    visit.about_transaction(begun.transaction.id);
     if let Some(code) = &begun.transaction.code {
         visit.about_phone(&code.number);
     }

@@ -52,6 +52,7 @@ pub(super) async fn rename(
         ))
     })?;
     let id = AuthenticatorId::parse(id).ok_or_else(Failure::no_authenticator)?;
+    visit.about_authenticator(id);
     let (user, authenticator) = visit.in_time(tenant.rename_authenticator(id, name)).await?;
     visit.about_user(user, None);
     let body = AuthenticatorBody::from(&authenticator);
@@ -79,6 +80,7 @@ pub(super) async fn delete(
 ) -> Result<Granted, Failure> {
     let tenant = visit.admit_backend(cloud).await?;
     let id = AuthenticatorId::parse(id).ok_or_else(Failure::no_authenticator)?;
+    visit.about_authenticator(id);
     let user = visit.in_time(tenant.delete_authenticator(id)).await?;
     visit.about_user(user, None);
     Ok(Granted::nothing(StatusCode::NO_CONTENT, "authenticator_deleted"))

@@ -146,6 +146,7 @@ fn answer(visit: &mut Visit, tenant: &Cloud, begun: &Begun, enrolled: Enrolled) 
     let Enrolled { link, recovery_codes, by_frontend } = enrolled;
     let Begun { user, transaction, now } = begun;
     visit.about_user(user.id, user.name.as_ref());
+    visit.about_transaction(transaction.id);
     let mut shown = UserBody::from(user);
     if by_frontend {
         // A page has no need of them, and whoever got hold of an intent has no right to them.

@@ -73,7 +73,9 @@ async fn look(
     let asked = visit.in_time(tenant.asked(dispatch.transaction)).await?;
     let company = tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company());
     let Asked { user, transaction, now, options } = &asked;
-    let question = transaction.question.as_ref().ok_or_else(Failure::nothing_there)?;
+    // A link that is over tells whoever finds it no more than that.
+    let question = transaction.question.as_ref().filter(|_| options.is_some());
+    let username = user.name.as_ref().filter(|_| options.is_some()).map(RegisteredName::as_str);
     let body = AskedBody {
         operation: transaction.undertaking.as_str(),
         stage: match transaction.at(*now).0 {
@@ -81,14 +83,14 @@ async fn look(
             stage => stage.as_str(),
         },
         company,
-        username: user.name.as_ref().map(RegisteredName::as_str),
-        message: question.message.as_ref().map(ApprovalMessage::as_str),
-        asked_by: question.asked_by.as_deref(),
-        asked_from: question.asked_from.as_deref(),
+        username,
+        message: question.and_then(|one| one.message.as_ref()).map(ApprovalMessage::as_str),
+        asked_by: question.and_then(|one| one.asked_by.as_deref()),
+        asked_from: question.and_then(|one| one.asked_from.as_deref()),
         created_at: rfc3339(transaction.created_at),
         expires_at: rfc3339(transaction.expires_at),
         seconds_left: transaction.expires_at.since(*now).as_secs(),
-        match_number: question.match_number.is_some(),
+        match_number: question.is_some_and(|one| one.match_number.is_some()),
         public_key: options.clone(),
     };
     Ok(Granted::json(StatusCode::OK, "looked", &body).without_trail())
@@ -135,6 +137,7 @@ async fn confirm(
     let confirmed = visit.in_time(tenant.confirm(dispatch.transaction, answer)).await?;
     let (user, authenticator) = (&confirmed.user, &confirmed.authenticator);
     visit.about_user(user.id, user.name.as_ref());
+    visit.about_authenticator(authenticator.id);
     let device = tenant.tokens.device(&tenant.tenant, user.id, authenticator.id, confirmed.now);
     let body = ConfirmedBody {
         device,
@@ -219,6 +222,7 @@ fn enter(
     token: &str,
 ) -> Result<(std::sync::Arc<Cloud>, Dispatch), Failure> {
     let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Failure::nothing_there)?;
+    visit.about_transaction(dispatch.transaction);
     // A page asks as often as its user opens it, so the limit on polling is far off.
     let asker = (dispatch.transaction, visit.address());
     let admitted = cloud.by_transaction.admit(&asker);
@@ -237,6 +241,7 @@ fn of_device(
     let device = cloud.tokens.read_device(token).ok_or_else(no)?;
     let tenant = visit.enter(cloud, &device.tenant).ok_or_else(no)?;
     visit.about_user(device.user, None);
+    visit.about_authenticator(device.authenticator);
     Ok((tenant, device))
 }
 

@@ -63,6 +63,9 @@ pub(super) async fn verify(
             let token = body.status_token;
             let token =
                 token.ok_or_else(|| Failure::bad_request("the field statusToken is missing"))?;
+            if let Some(pointer) = tenant.tokens.read_status(&token) {
+                visit.about_transaction(pointer.transaction);
+            }
             visit.in_time(tenant.verify_text(user, &body.code, &token)).await?;
             Ok(Granted::nothing(StatusCode::OK, "code_right"))
         }

@@ -12,9 +12,11 @@ use tokio::time::timeout_at;
 use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
 use crate::domain::access_key::AccessKeyHash;
+use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
+use crate::domain::transaction::TransactionId;
 use crate::http::authorization::Authorization;
 use crate::http::error::{
     RETRY_UNAVAILABLE, error_body, escape_html, uniform_headers, whole_seconds,
@@ -27,7 +29,7 @@ use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::{Cloud, Refusal};
 
 /// What a request that was granted is answered.
-pub(super) struct Granted {
+pub(in crate::http) struct Granted {
     status: StatusCode,
     body: Answer,
     reason: &'static str,
@@ -42,7 +44,11 @@ enum Answer {
 
 impl Granted {
     /// JSON, in which HTML finds nothing to read.
-    pub(super) fn json(status: StatusCode, reason: &'static str, body: &impl Serialize) -> Self {
+    pub(in crate::http) fn json(
+        status: StatusCode,
+        reason: &'static str,
+        body: &impl Serialize,
+    ) -> Self {
         let body = serde_json::to_string(body).expect("texts and numbers always serialise");
         Self { status, body: Answer::Json(escape_html(&body)), reason, is_decision: true }
     }
@@ -64,14 +70,14 @@ impl Granted {
 }
 
 /// One request on its way.
-pub(super) struct Visit {
+pub(in crate::http) struct Visit {
     exchange: Exchange,
     is_open_to_frontends: bool,
 }
 
 impl Visit {
     /// Begins to answer `request` to the operation that the audit trail calls `name`.
-    pub(super) fn begin(
+    pub(in crate::http) fn begin(
         request: HttpRequest,
         gateway: &web::Data<CurrentGateway>,
         name: &'static str,
@@ -81,12 +87,12 @@ impl Visit {
     }
 
     /// What the handlers share; `None` where the API is not served.
-    pub(super) fn cloud(&self) -> Option<Arc<AuthenticationCloud>> {
+    pub(in crate::http) fn cloud(&self) -> Option<Arc<AuthenticationCloud>> {
         self.exchange.gateway.cloud.clone()
     }
 
     /// The request.
-    pub(super) fn request(&self) -> &HttpRequest {
+    pub(in crate::http) fn request(&self) -> &HttpRequest {
         &self.exchange.request
     }
 
@@ -101,13 +107,23 @@ impl Visit {
         self.exchange.trail.user = Some(KnownUser { id: id.to_string(), username });
     }
 
+    /// Notes for the audit trail what the user is asked to confirm.
+    pub(super) fn about_transaction(&mut self, id: TransactionId) {
+        self.exchange.trail.transaction = Some(id);
+    }
+
+    /// Notes for the audit trail which authenticator the request is about.
+    pub(super) fn about_authenticator(&mut self, id: AuthenticatorId) {
+        self.exchange.trail.authenticator = Some(id);
+    }
+
     /// Notes for the audit trail which phone the request is about; it is shown masked.
     pub(super) fn about_phone(&mut self, number: &PhoneNumber) {
         self.exchange.trail.number = Some(number.clone());
     }
 
     /// Waits for a decision until the deadline.
-    pub(super) async fn in_time<T>(
+    pub(in crate::http) async fn in_time<T>(
         &self,
         decision: impl Future<Output = Result<T, Refusal>>,
     ) -> Result<T, Refusal> {
@@ -129,7 +145,7 @@ impl Visit {
     }
 
     /// Notes the tenant, and finds its part.
-    pub(super) fn enter(
+    pub(in crate::http) fn enter(
         &mut self,
         cloud: &AuthenticationCloud,
         tenant: &TenantId,
@@ -215,7 +231,7 @@ impl Visit {
     }
 
     /// The answer to a request that was granted.
-    pub(super) fn grant(self, granted: Granted) -> HttpResponse {
+    pub(in crate::http) fn grant(self, granted: Granted) -> HttpResponse {
         let Granted { status, body, reason, is_decision } = granted;
         let mut answer = self.answer(status);
         let answer = match body {
@@ -232,7 +248,7 @@ impl Visit {
     }
 
     /// The answer to a refusal.
-    pub(super) fn refuse(self, failure: &Failure) -> HttpResponse {
+    pub(in crate::http) fn refuse(self, failure: &Failure) -> HttpResponse {
         let Failure { seen, reason } = failure;
         let status = seen.status();
         let mut answer = self.answer(status);

@@ -6,11 +6,8 @@ mod request;
 mod settings;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, redirect};
-use rustls::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::warn;
@@ -24,27 +21,6 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::tenant::TenantId;
 use crate::domain::text_message::TextMessage;
 use crate::telemetry::metrics;
-
-/// How long a connection that nobody uses is kept for the next text.
-const KEEP_IDLE: Duration = Duration::from_secs(30);
-
-/// Makes what requests are sent with. It follows no redirect and asks no proxy; with `tls` it sends
-/// nothing in clear.
-///
-/// # Errors
-/// What the library says.
-pub fn client(tls: Option<&Arc<ClientConfig>>) -> Result<Client, reqwest::Error> {
-    let mut client = Client::builder()
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        .pool_idle_timeout(KEEP_IDLE)
-        .user_agent(concat!("dialpass/", env!("CARGO_PKG_VERSION")));
-    if let Some(tls) = tls {
-        client = client.https_only(true).tls_backend_preconfigured(ClientConfig::clone(tls));
-    }
-    client.build()
-}
 
 /// A tenant's providers of SMS.
 pub struct SmsOverHttp {

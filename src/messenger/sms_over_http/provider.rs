@@ -1,6 +1,5 @@
 //! One provider: asks it to send a text, judges its answer, and remembers when it failed.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use super::request::Request;
 use super::settings::ProviderSettings;
 use crate::domain::country::Country;
 use crate::domain::text_message::TextMessage;
+use crate::messenger::http_client::reason;
 
 /// How long a provider that failed is asked after the others.
 const DISTRUST: Duration = Duration::from_secs(30);
@@ -149,18 +149,6 @@ fn solid(text: &[u8]) -> Vec<u8> {
     text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
 }
 
-/// What the innermost of an error's causes says: the outer ones only that there is one.
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err passes")]
 fn unreachable(error: reqwest::Error) -> Failure {
-    let mut cause: &dyn Error = &error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    // The outermost one could hold the URL.
-    let reason = if error.source().is_none() {
-        "the exchange broke off".to_owned()
-    } else {
-        cause.to_string()
-    };
-    Failure::Unreachable(reason)
+    Failure::Unreachable(reason(error))
 }

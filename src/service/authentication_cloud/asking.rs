@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::enrollment::find_or_make;
 use super::intent::{Permission, for_whom, use_up};
 use super::passkeys::Passkeys;
 use super::refusal::Refusal;
-use super::texting::{Begun, NewIds, full};
+use super::texting::{Begun, full};
 use super::tokens::Dispatch;
 use super::{Cloud, change};
 use crate::domain::authenticator::{Authenticator, AuthenticatorId};
@@ -96,29 +95,18 @@ impl Cloud {
         asker: Asker,
     ) -> Result<Begun, Refusal> {
         let passkeys = self.passkeys()?;
-        let user = permission.user(named.as_ref());
-        let new = NewIds::draw(self)?;
-        let new_question =
-            self.new_question(Undertaking::Enroll, Channel::App, None, None, asker)?;
-        let about = About {
-            tenant: self.tenant.clone(),
-            user: user.clone(),
-            transaction: Some(new_question.id),
-            number: None,
-            intent: permission.intent_id(),
-        };
+        let enrollee = self.enrollee(permission, named)?;
+        let question = self.new_question(Undertaking::Enroll, Channel::App, None, None, asker)?;
+        let about = self.about_enrollee(&enrollee, question.id);
         let tenant = self.tenant.clone();
         let make = move |case: &mut Case, now| {
             change(case, |case| {
-                use_up(&permission, case, now)?;
-                find_or_make(case, user.as_ref(), new, now)?;
-                for_whom(&permission, case, named.as_ref())?;
-                let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
+                let user = &enrollee.find(case, now)?.user;
                 if user.authenticators.len() >= RegisteredUser::MAX_AUTHENTICATORS {
                     return Err(Refusal::TooManyAuthenticators);
                 }
                 let kept = passkeys.begin_registration(user)?;
-                let transaction = new_question.begin(&tenant, user, kept, now);
+                let transaction = question.begin(&tenant, user, kept, now);
                 let user = user.clone();
                 case.transaction = Some(transaction.clone());
                 Ok(Begun { user, transaction, now })

@@ -46,23 +46,14 @@ impl Cloud {
         deadline: Instant,
     ) -> Result<Begun, Refusal> {
         let PhoneEnrollment { permission, named, number, message } = request;
-        let user = permission.user(named.as_ref());
         let (messenger, template) = self.ready_to_text(&number, message)?;
-        let new = NewIds::draw(self)?;
+        let enrollee = self.enrollee(permission, named)?;
         let text = self.new_text(Undertaking::Enroll, &number)?;
-        let about = About {
-            tenant: self.tenant.clone(),
-            user: user.clone(),
-            transaction: Some(text.id),
-            number: Some(number.clone()),
-            intent: permission.intent_id(),
-        };
+        let about =
+            About { number: Some(number.clone()), ..self.about_enrollee(&enrollee, text.id) };
         let make = move |case: &mut Case, now| {
             change(case, |case| {
-                use_up(&permission, case, now)?;
-                find_or_make(case, user.as_ref(), new, now)?;
-                for_whom(&permission, case, named.as_ref())?;
-                let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
+                let user = &enrollee.find(case, now)?.user;
                 let known = user.phones.iter().any(|phone| phone.number == number);
                 if !known && user.phones.len() >= RegisteredUser::MAX_PHONES {
                     return Err(Refusal::TooManyPhones);
@@ -85,26 +76,16 @@ impl Cloud {
         permission: Permission,
         named: Option<Whom>,
     ) -> Result<RecoverySet, Refusal> {
-        let user = permission.user(named.as_ref());
-        let new = NewIds::draw(self)?;
+        let enrollee = self.enrollee(permission, named)?;
         let id = TransactionId::from_random(self.random_bits()?);
         let codes = (0..RecoveryCode::IN_A_SET)
             .map(|_| self.random_bits().map(RecoveryCode::from_random))
             .collect::<Result<Vec<_>, _>>()?;
         let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
-        let about = About {
-            tenant: self.tenant.clone(),
-            user: user.clone(),
-            transaction: Some(id),
-            number: None,
-            intent: permission.intent_id(),
-        };
+        let about = self.about_enrollee(&enrollee, id);
         let make = move |case: &mut Case, now| {
             change(case, |case| {
-                use_up(&permission, case, now)?;
-                find_or_make(case, user.as_ref(), new, now)?;
-                for_whom(&permission, case, named.as_ref())?;
-                let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+                let person = enrollee.find(case, now)?;
                 person.user.recovery.clone_from(&hashes);
                 person.user.updated_at = now;
                 let transaction = Transaction {
@@ -127,21 +108,55 @@ impl Cloud {
         let begun = step(&*self.registry, about, make).await??;
         Ok(RecoverySet { begun, codes })
     }
+
+    /// Who is enrolled by a request that is allowed by `permission` and names `named`.
+    pub(super) fn enrollee(
+        &self,
+        permission: Permission,
+        named: Option<Whom>,
+    ) -> Result<Enrollee, Refusal> {
+        let user = permission.user(named.as_ref());
+        Ok(Enrollee { permission, named, user, new: NewIds::draw(self)? })
+    }
+
+    /// A step about who is enrolled, and about a new transaction.
+    pub(super) fn about_enrollee(&self, enrollee: &Enrollee, transaction: TransactionId) -> About {
+        About {
+            tenant: self.tenant.clone(),
+            user: enrollee.user.clone(),
+            transaction: Some(transaction),
+            number: None,
+            intent: enrollee.permission.intent_id(),
+        }
+    }
 }
 
-/// Puts a new user in the case where the named one may be new and is.
-pub(super) fn find_or_make(
-    case: &mut Case,
-    user: Option<&Whom>,
+/// Who is enrolled, and by what that is allowed.
+pub(super) struct Enrollee {
+    permission: Permission,
+    named: Option<Whom>,
+    user: Option<Whom>,
     new: NewIds,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let name = match (&case.person, user) {
-        (Some(_), _) => return Ok(()),
-        (None, Some(Whom::Id(_))) => return Err(Refusal::UserUnknown),
-        (None, Some(Whom::Name(name))) => Some(name.clone()),
-        (None, None) => None,
-    };
-    case.person = Some(Person::new(RegisteredUser::new(new.user, name, now)));
-    Ok(())
+}
+
+impl Enrollee {
+    /// The user of the case, who is made where the named one may be new and is. Uses the intent up
+    /// that allows it.
+    pub(super) fn find<'c>(
+        &self,
+        case: &'c mut Case,
+        now: Timestamp,
+    ) -> Result<&'c mut Person, Refusal> {
+        use_up(&self.permission, case, now)?;
+        if case.person.is_none() {
+            let name = match &self.user {
+                Some(Whom::Id(_)) => return Err(Refusal::UserUnknown),
+                Some(Whom::Name(name)) => Some(name.clone()),
+                None => None,
+            };
+            case.person = Some(Person::new(RegisteredUser::new(self.new.user, name, now)));
+        }
+        for_whom(&self.permission, case, self.named.as_ref())?;
+        case.person.as_mut().ok_or(Refusal::UserUnknown)
+    }
 }

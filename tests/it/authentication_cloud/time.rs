@@ -7,29 +7,40 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A service whose clock stands as far ahead as the test says.
+/// A clock that stands as far ahead as the test says.
 pub struct Clock {
     file: PathBuf,
     ahead: u64,
     _folder: TempDir,
 }
 
+/// A service whose clock is set.
 pub async fn start() -> (Service, Clock) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ahead");
-    let mut clock = Clock { file, ahead: 0, _folder: folder };
-    clock.advance(0);
-    let environment = [
-        ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
-        ("FAKETIME_TIMESTAMP_FILE", clock.file.to_str().unwrap()),
-        ("FAKETIME_NO_CACHE", "1"),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ];
-    let service = Service::start_with(|config| config, &environment).await;
+    let clock = Clock::start();
+    let service = Service::start_with(|config| config, &clock.environment()).await;
     (service, clock)
 }
 
 impl Clock {
+    /// One that is right.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ahead");
+        let mut clock = Self { file, ahead: 0, _folder: folder };
+        clock.advance(0);
+        clock
+    }
+
+    /// What has a program go by it.
+    pub fn environment(&self) -> [(&str, &str); 4] {
+        [
+            ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
+            ("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ]
+    }
+
     /// Sets it so many seconds later than it is.
     pub fn advance(&mut self, seconds: u64) {
         self.ahead += seconds;

@@ -146,6 +146,11 @@ impl Element<'_> {
         self.ask("computedlabel").await.as_str().unwrap_or_default().to_owned()
     }
 
+    /// What a screen reader says that it is: `button`, `heading`, ….
+    pub async fn role(&self) -> String {
+        self.ask("computedrole").await.as_str().unwrap_or_default().to_owned()
+    }
+
     /// Whether it is shown; one that has gone is not.
     pub async fn is_shown(&self) -> bool {
         let path = format!("/element/{}/displayed", self.id);

@@ -179,6 +179,26 @@ async fn an_authenticator_makes_passkeys_and_uses_them() {
     authenticator.remove().await;
 }
 
+const WORKER: &str = "self.addEventListener('install', () => self.skipWaiting());\
+    self.addEventListener('push', (event) => event.waitUntil(\
+    self.registration.showNotification('Told', {body: event.data.json().said})));";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_reaches_a_pages_worker() {
+    let site = site().await;
+    site.put("/worker.js", WORKER);
+    let browser = browser(&PHONE).await;
+    browser.go(&site.named_url("/")).await;
+    browser.permit("notifications", true).await;
+    let start = "const registration = await navigator.serviceWorker.register('/worker.js');\
+                 await navigator.serviceWorker.ready; return Notification.permission;";
+    assert_eq!(browser.async_script(start, &[]).await, "granted");
+    let message = json!({"said": "something"}).to_string();
+    let shown = browser.pushed(&site.named_url(""), "/", &message).await;
+    assert_eq!((&shown[0]["title"], &shown[0]["body"]), (&json!("Told"), &json!("something")));
+    browser.must_be_quiet().await;
+}
+
 #[test]
 fn a_qr_code_is_read() {
     assert_eq!(

@@ -140,10 +140,14 @@ impl Profile {
 }
 
 impl Browser {
-    /// Whether pages are to be dark.
+    /// Whether pages are to be dark; nothing on them moves.
     pub async fn show_dark(&self, dark: bool) {
         let scheme = if dark { "dark" } else { "light" };
-        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": scheme},
+            // A picture of a colour that is changing would be of neither.
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]);
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 

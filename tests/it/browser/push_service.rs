@@ -50,7 +50,12 @@ impl PushService {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("https://localhost:{}", self.provider.port())
+        format!("https://{}", self.host())
+    }
+
+    /// Its host and port.
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.provider.port())
     }
 
     /// What it does from now on: `Manner::Answer("410 Gone", …)`, `Manner::Hang`, ….

@@ -1,0 +1,212 @@
+//! Notifications to browsers through the push services of their vendors (Web Push: RFC 8030),
+//! encrypted for the browser (RFC 8291) and signed by this server (RFC 8292).
+
+mod identity;
+mod payload;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::Client;
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout};
+use tracing::{info, warn};
+use url::{Host, Url};
+use web_push_native::p256::PublicKey;
+use web_push_native::{Auth, encrypt};
+use zeroize::Zeroizing;
+
+pub use self::identity::{Identity, KeyError};
+use super::http_client::reason;
+use super::{Notification, Notifier, NotifyError};
+use crate::domain::authenticator::Subscription;
+use crate::domain::host_pattern::HostPattern;
+use crate::telemetry::metrics;
+
+/// Longest URL of a subscription, in bytes.
+const MAX_ENDPOINT: usize = 2048;
+
+/// The push services, and as whom they are talked to.
+pub struct WebPush {
+    shared: Arc<Shared>,
+    runtime: Handle,
+}
+
+/// What [`WebPush`] is made of.
+pub struct Settings {
+    /// Who signs.
+    pub identity: Identity,
+    /// The push services that are talked to.
+    pub hosts: Vec<HostPattern>,
+    /// How long one may take.
+    pub timeout: Duration,
+    /// What requests are sent with.
+    pub client: Client,
+}
+
+struct Shared(Settings);
+
+/// Why a push service did not take a notification. Never a message or a URL.
+#[derive(Debug)]
+enum Failure {
+    /// It no longer knows the phone, or nothing can be encrypted for it.
+    Gone,
+    /// No request can be made of the notification.
+    Unmakeable,
+    /// The status of its answer is none of those that say it took it.
+    Status(u16),
+    /// It did not answer in time.
+    TimedOut(Duration),
+    /// It was not reached, or its answer broke off.
+    Unreachable(String),
+}
+
+impl Failure {
+    /// For metrics.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Unmakeable | Self::Status(_) => "refused",
+            Self::TimedOut(_) => "timed_out",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("it does not know the phone any more"),
+            Self::Unmakeable => f.write_str("no request can be made of the notification"),
+            Self::Status(status @ (401 | 403)) => {
+                write!(
+                    f,
+                    "its answer has status {status}: is push.private_key another than before?"
+                )
+            }
+            Self::Status(status) => write!(f, "its answer has status {status}"),
+            Self::TimedOut(after) => write!(f, "no answer within {} ms", after.as_millis()),
+            Self::Unreachable(reason) => write!(f, "not reached: {reason}"),
+        }
+    }
+}
+
+impl WebPush {
+    /// The push services, which are talked to on `runtime`.
+    #[must_use]
+    pub fn new(settings: Settings, runtime: Handle) -> Self {
+        Self { shared: Arc::new(Shared(settings)), runtime }
+    }
+}
+
+#[async_trait]
+impl Notifier for WebPush {
+    fn public_key(&self) -> &str {
+        self.shared.0.identity.public_key()
+    }
+
+    fn may_reach(&self, endpoint: &str) -> bool {
+        self.shared.reach(endpoint).is_some()
+    }
+
+    async fn notify(
+        &self,
+        to: &Subscription,
+        notification: &Notification,
+        deadline: Instant,
+    ) -> Result<(), NotifyError> {
+        let (shared, to) = (Arc::clone(&self.shared), to.clone());
+        let (message, lifetime) = (payload::of(notification), notification.lifetime);
+        // Spawned, so that what is under way is not broken off because nobody waits any more.
+        let sending =
+            self.runtime.spawn(async move { shared.send(&to, message, lifetime, deadline).await });
+        sending.await.unwrap_or(Err(NotifyError::NotTaken))
+    }
+}
+
+impl Shared {
+    /// A subscription's URL, and the entry of the list that allows it.
+    fn reach(&self, endpoint: &str) -> Option<(Url, &HostPattern)> {
+        if endpoint.len() > MAX_ENDPOINT || !endpoint.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let url = Url::parse(endpoint).ok()?;
+        let no_account = url.username().is_empty() && url.password().is_none();
+        if url.scheme() != "https" || !no_account || url.fragment().is_some() {
+            return None;
+        }
+        let Some(Host::Domain(host)) = url.host() else { return None };
+        let port = url.port_or_known_default()?;
+        let service = self.0.hosts.iter().find(|pattern| pattern.admits(host, port))?;
+        Some((url, service))
+    }
+
+    async fn send(
+        &self,
+        to: &Subscription,
+        message: Option<Zeroizing<Vec<u8>>>,
+        lifetime: Duration,
+        deadline: Instant,
+    ) -> Result<(), NotifyError> {
+        let Some((url, service)) = self.reach(&to.endpoint) else {
+            warn!("a phone is not notified: push.hosts does not name the host of its subscription");
+            return Err(NotifyError::NotTaken);
+        };
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let patience = self.0.timeout.min(deadline.saturating_duration_since(Instant::now()));
+        let posted = timeout(patience, self.post(url, to, message, lifetime)).await;
+        let taken = posted.unwrap_or(Err(Failure::TimedOut(patience)));
+        // By the entry, not by the host, of which a wildcard allows any number.
+        let outcome = taken.as_ref().err().map_or("taken", Failure::outcome);
+        metrics::notification(&service.to_string(), outcome);
+        match taken {
+            Ok(()) => Ok(()),
+            Err(reason @ Failure::Gone) => {
+                info!(host, %reason, "a push service did not take a notification");
+                Err(NotifyError::Gone)
+            }
+            Err(reason) => {
+                warn!(host, %reason, "a push service did not take a notification");
+                Err(NotifyError::NotTaken)
+            }
+        }
+    }
+
+    async fn post(
+        &self,
+        url: Url,
+        to: &Subscription,
+        message: Option<Zeroizing<Vec<u8>>>,
+        lifetime: Duration,
+    ) -> Result<(), Failure> {
+        let message = message.ok_or(Failure::Unmakeable)?;
+        let key = PublicKey::from_sec1_bytes(&to.key).map_err(|_| Failure::Gone)?;
+        let sealed = encrypt(message.to_vec(), &key, &Auth::from(to.auth));
+        let sealed = sealed.map_err(|_| Failure::Unmakeable)?;
+        let origin = url.origin().ascii_serialization();
+        let signed = self.0.identity.authorization(&origin).ok_or(Failure::Unmakeable)?;
+        let request = self
+            .0
+            .client
+            .post(url)
+            .header("TTL", lifetime.as_secs())
+            // What is not urgent waits until the phone is next used (RFC 8030 5.3).
+            .header("Urgency", "high")
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_ENCODING, "aes128gcm")
+            .header(AUTHORIZATION, signed)
+            .body(sealed);
+        let answer = request.send().await.map_err(|error| Failure::Unreachable(reason(error)))?;
+        match answer.status().as_u16() {
+            200..=299 => Ok(()),
+            404 | 410 => Err(Failure::Gone),
+            status => Err(Failure::Status(status)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! The pages speak the browser's language.
+
+use super::looking::look;
+use super::*;
+use crate::browser::browser;
+use crate::browser::profile::PHONE;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_speak_the_browsers_language() {
+    let company = Company::start().await;
+    for (languages, code, enroll, approve) in [
+        ("sv-SE,sv,en", "sv", "Registrera den h\u{e4}r mobilen", "Godk\u{e4}nner du det h\u{e4}r?"),
+        ("de-CH,de", "de", "Dieses Handy registrieren", "Geben Sie das frei?"),
+        ("fr-FR,fr", "en", "Register this phone", "Do you approve this?"),
+    ] {
+        let phone = browser(&PHONE.speaking(languages)).await;
+        let _passkeys = phone.authenticator().await;
+        let asked = company.enroll(&format!("anna-{code}")).await;
+        open(&phone, &asked.link, "enroll").await;
+        assert_eq!(phone.script("return document.documentElement.lang", &[]).await, code);
+        let shown = phone.text().await;
+        assert!(shown.contains(enroll), "{languages}: {shown}");
+        look(&phone, &format!("enroll-{code}")).await;
+        phone.click("#register").await;
+        view(&phone, "done").await;
+        look(&phone, &format!("enrolled-{code}")).await;
+        let asked = company.approve(&format!("anna-{code}"), "Pay CHF 100").await;
+        open(&phone, &asked.link, "approve").await;
+        let shown = phone.text().await;
+        assert!(shown.contains(approve) && shown.contains("Pay CHF 100"), "{languages}: {shown}");
+        assert!(!shown.contains(['{', '}']), "{shown}");
+        look(&phone, &format!("approve-{code}")).await;
+        phone.must_be_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_weighs_little_and_asks_nobody_else() {
+    let company = Company::start().await;
+    let phone = browser(&PHONE).await;
+    let _passkeys = phone.authenticator().await;
+    let asked = company.enroll("anna").await;
+    phone.fetched().await;
+    open(&phone, &asked.link, "enroll").await;
+    phone.click("#register").await;
+    view(&phone, "done").await;
+    let fetched = phone.fetched().await;
+    let base = asked.link.split("/open").next().expect("a base");
+    let others: Vec<_> = fetched.urls.iter().filter(|url| !url.starts_with(base)).collect();
+    assert_eq!(others, Vec::<&String>::new());
+    crate::browser::figure(
+        "enroll page: bytes transferred",
+        &format!("{} in {} requests", fetched.bytes, fetched.urls.len()),
+    );
+    assert!((1_000..50_000).contains(&fetched.bytes), "{fetched:?}");
+}
