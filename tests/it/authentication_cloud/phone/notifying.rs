@@ -39,10 +39,9 @@ impl Notified {
         std::fs::write(folder.path().join("ca.pem"), cas).unwrap();
         let hosts: Vec<_> = services().map(PushService::host).collect();
         let section = format!(
-            "[push]\ncontact = \"mailto:it@example.com\"\nprivate_key_file = {:?}\n\
-             ca_file = {:?}\nhosts = {hosts:?}\n[[tenants]]\n",
-            folder.path().join("push.pem"),
-            folder.path().join("ca.pem"),
+            "[push]\ncontact = \"mailto:it@example.com\"\nprivate_key_file = \"{at}/push.pem\"\n\
+             ca_file = \"{at}/ca.pem\"\nhosts = {hosts:?}\n[[tenants]]\n",
+            at = folder.path().display(),
         );
         let service =
             Service::start_with(|config| config.replacen("[[tenants]]\n", &section, 1), &[]).await;
