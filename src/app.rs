@@ -39,7 +39,7 @@ use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::{self, TlsGeneration, TlsState};
-use crate::http::{authentication_cloud as cloud_api, called_in_otp, pages};
+use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
 use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
@@ -203,6 +203,19 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn build(source: Source) -> Result<Self, StartError> {
+        Self::build_for(source, None).await
+    }
+
+    /// Builds the gateway with the demo's page, in a runtime. It listens where it is told, whatever
+    /// the configuration says.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn build_demo(source: Source, listener: TcpListener) -> Result<Self, StartError> {
+        Self::build_for(source, Some(listener)).await
+    }
+
+    async fn build_for(source: Source, demo: Option<TcpListener>) -> Result<Self, StartError> {
         let runtime = Handle::current();
         let config = source.load()?;
         let audit_file = match &config.audit.file {
@@ -242,7 +255,7 @@ impl App {
             metrics: metrics::start().context("metrics cannot start")?,
         });
         let farewell = Farewell::default();
-        let public = public_listener(&config, &gateway, tls.clone(), farewell.clone())?;
+        let public = public_listener(&config, &gateway, tls.clone(), farewell.clone(), demo)?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
         for trouble in authentication_cloud::trouble(&config) {
@@ -347,6 +360,11 @@ fn bind(key: &str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAd
     let listener = TcpListener::bind(address).with_context(|| {
         format!("{key} = {address} cannot be listened on: is another server there, or is the port below 1024?")
     })?;
+    bound(listener)
+}
+
+/// A listener as servers want it, and its address.
+fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     Ok((listener, address))
@@ -357,8 +375,13 @@ fn public_listener(
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
     farewell: Farewell,
+    of_demo: Option<TcpListener>,
 ) -> anyhow::Result<Listener> {
-    let (listener, address) = bind("server.listen", config.server.listen)?;
+    let is_demo = of_demo.is_some();
+    let (listener, address) = match of_demo {
+        Some(listener) => bound(listener)?,
+        None => bind("server.listen", config.server.listen)?,
+    };
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
         request_limit: config.server.request_deadline + SLACK,
@@ -371,6 +394,7 @@ fn public_listener(
     let data = web::Data::from(Arc::clone(gateway));
     let app = move || {
         let app = WebApp::new().app_data(data.clone());
+        let app = if is_demo { app.configure(demo::routes) } else { app };
         app.configure(cloud_api::routes).configure(pages::routes).configure(called_in_otp::routes)
     };
     let server = match tls {

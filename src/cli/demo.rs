@@ -1,6 +1,7 @@
-//! `demo`: the whole gateway on embedded defaults, with curl lines to try.
+//! `demo`: the whole gateway on embedded defaults, with a page that plays its story and curl lines
+//! to try.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -26,20 +27,36 @@ pub(super) fn run(listen: SocketAddr) -> Ended {
     file("demo.toml", CONFIG)?;
     file("demo-people.toml", PEOPLE)?;
     file("server-key.hex", &hex::encode(key))?;
+    // Bound before the configuration is read, which has to name the port.
+    let listener = TcpListener::bind(listen).with_context(|| {
+        format!(
+            "{listen} cannot be listened on: is another server there, or is the port below 1024?"
+        )
+    })?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let page = home(address);
     let source = Source {
         path: folder.path().join("demo.toml"),
-        environment: vec![("DIALPASS_SERVER__LISTEN".to_owned(), listen.to_string())],
+        environment: vec![
+            ("DIALPASS_SERVER__LISTEN".to_owned(), address.to_string()),
+            ("DIALPASS_SERVER__PUBLIC_URL".to_owned(), page.clone()),
+        ],
     };
     runtime()?.block_on(async {
-        let app = App::build(source).await?;
-        print!("{}", instructions(app.address()));
+        let app = App::build_demo(source, listener).await?;
+        print!("{}", instructions(&page, address));
         app.run().await?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
+/// Where the page is: passkeys need a name, and `localhost` is one without TLS.
+fn home(address: SocketAddr) -> String {
+    format!("http://localhost:{}", address.port())
+}
+
 /// What to try, each command on a line of its own.
-fn instructions(address: SocketAddr) -> String {
+fn instructions(page: &str, address: SocketAddr) -> String {
     let call = |number: &str, options: &str| {
         format!(
             "curl -sS {options}-X PUT http://{address}/api/authentication/getOTP -u pbx:demo-pbx -H 'tenant: demo' -H 'Content-Type: application/json' -d '{{\"phonenumber\":\"{number}\"}}'"
@@ -47,7 +64,10 @@ fn instructions(address: SocketAddr) -> String {
     };
     let code = call("+46701234567", "").replace("-H 'tenant", "-H 'Accept: text/plain' -H 'tenant");
     format!(
-        "\nAnna calls from her mobile; the phone system asks for her code:\n\n\
+        "\nOpen this page in a browser on this computer. It plays the whole story: a phone to call \
+         from, a login, and a phone that confirms with a fingertip:\n\n\
+         {page}/\n\n\
+         Or try it from a shell. Anna calls from her mobile; the phone system asks for her code:\n\n\
          {}\n\n\
          Anna logs in with name, password and that code (the line asks for the code once more, \
          which tells the same one while it is unused):\n\n\

@@ -69,7 +69,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Run the gateway with a few people built in, and print curl lines to try.
+    /// Run the gateway with a few people built in: a page to try it on, and curl lines.
     Demo {
         /// Where to listen.
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]

@@ -10,6 +10,7 @@ pub mod called_in_otp;
 pub mod certificate;
 pub mod client;
 pub mod client_table;
+pub mod demo;
 pub mod error;
 mod exchange;
 pub mod gateway;

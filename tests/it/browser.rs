@@ -4,6 +4,7 @@
 
 mod authenticator;
 mod axe;
+mod demo;
 mod driver;
 mod element;
 mod itself;

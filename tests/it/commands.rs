@@ -13,7 +13,7 @@ use crate::slapd::Slapd;
 mod access_key;
 mod administration;
 mod check_directory;
-mod demo;
+pub mod demo;
 
 /// Runs the program to its end.
 fn dialpass(arguments: &[&str]) -> Output {

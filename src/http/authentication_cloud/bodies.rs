@@ -18,7 +18,7 @@ use crate::service::authentication_cloud::intent::Permission;
 use crate::store::registry::Whom;
 
 /// Reads a JSON object.
-pub(super) async fn json<T: DeserializeOwned>(
+pub(in crate::http) async fn json<T: DeserializeOwned>(
     visit: &Visit,
     payload: &mut web::Payload,
 ) -> Result<T, Failure> {

@@ -16,7 +16,7 @@ const NO_AUTHENTICATOR: &str = "there is no such authenticator";
 
 /// A refusal as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(in crate::http) enum Seen {
     /// 400, with what is wrong.
     BadRequest(String),
     /// 401: no `Authorization`.
@@ -149,14 +149,14 @@ impl From<Refusal> for Seen {
 
 /// A refusal with its true reason.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(in crate::http) struct Failure {
     pub seen: Seen,
     pub reason: &'static str,
 }
 
 impl Failure {
     /// A refusal that is what it looks like.
-    pub(super) const fn plain(seen: Seen) -> Self {
+    pub(in crate::http) const fn plain(seen: Seen) -> Self {
         let reason = match seen {
             Seen::BadRequest(_) => "body_malformed",
             Seen::Unauthorized => "no_credential",
@@ -176,7 +176,7 @@ impl Failure {
     }
 
     /// 400, with what is wrong.
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+    pub(in crate::http) fn bad_request(message: impl Into<String>) -> Self {
         Self::plain(Seen::BadRequest(message.into()))
     }
 

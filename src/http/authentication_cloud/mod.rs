@@ -3,21 +3,21 @@
 
 mod approval;
 mod authenticators;
-mod bodies;
+pub(super) mod bodies;
 mod enrollment;
-mod failure;
+pub(super) mod failure;
 mod intent;
-mod introspection;
+pub(super) mod introspection;
 mod phone;
 mod ping;
 mod qr_code;
-mod resources;
+pub(super) mod resources;
 mod route;
 mod status;
 mod subscription;
 mod users;
 mod verification;
-mod visit;
+pub(super) mod visit;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -275,7 +275,7 @@ fn unknown() -> utoipa::openapi::schema::Object {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Introspection)]
-pub(super) struct IntrospectionBody {
+pub(in crate::http) struct IntrospectionBody {
     pub active: bool,
     /// Until when, in milliseconds since the Unix epoch; an access key has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -308,7 +308,7 @@ pub(super) struct IntrospectionBody {
 /// A token that allows one enrollment or approval.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IntentToken)]
-pub(super) struct IntentBody {
+pub(in crate::http) struct IntentBody {
     pub token: String,
 }
 

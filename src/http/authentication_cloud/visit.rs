@@ -29,7 +29,7 @@ use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::{Cloud, Refusal};
 
 /// What a request that was granted is answered.
-pub(super) struct Granted {
+pub(in crate::http) struct Granted {
     status: StatusCode,
     body: Answer,
     reason: &'static str,
@@ -44,7 +44,11 @@ enum Answer {
 
 impl Granted {
     /// JSON, in which HTML finds nothing to read.
-    pub(super) fn json(status: StatusCode, reason: &'static str, body: &impl Serialize) -> Self {
+    pub(in crate::http) fn json(
+        status: StatusCode,
+        reason: &'static str,
+        body: &impl Serialize,
+    ) -> Self {
         let body = serde_json::to_string(body).expect("texts and numbers always serialise");
         Self { status, body: Answer::Json(escape_html(&body)), reason, is_decision: true }
     }
@@ -66,14 +70,14 @@ impl Granted {
 }
 
 /// One request on its way.
-pub(super) struct Visit {
+pub(in crate::http) struct Visit {
     exchange: Exchange,
     is_open_to_frontends: bool,
 }
 
 impl Visit {
     /// Begins to answer `request` to the operation that the audit trail calls `name`.
-    pub(super) fn begin(
+    pub(in crate::http) fn begin(
         request: HttpRequest,
         gateway: &web::Data<CurrentGateway>,
         name: &'static str,
@@ -83,12 +87,12 @@ impl Visit {
     }
 
     /// What the handlers share; `None` where the API is not served.
-    pub(super) fn cloud(&self) -> Option<Arc<AuthenticationCloud>> {
+    pub(in crate::http) fn cloud(&self) -> Option<Arc<AuthenticationCloud>> {
         self.exchange.gateway.cloud.clone()
     }
 
     /// The request.
-    pub(super) fn request(&self) -> &HttpRequest {
+    pub(in crate::http) fn request(&self) -> &HttpRequest {
         &self.exchange.request
     }
 
@@ -119,7 +123,7 @@ impl Visit {
     }
 
     /// Waits for a decision until the deadline.
-    pub(super) async fn in_time<T>(
+    pub(in crate::http) async fn in_time<T>(
         &self,
         decision: impl Future<Output = Result<T, Refusal>>,
     ) -> Result<T, Refusal> {
@@ -141,7 +145,7 @@ impl Visit {
     }
 
     /// Notes the tenant, and finds its part.
-    pub(super) fn enter(
+    pub(in crate::http) fn enter(
         &mut self,
         cloud: &AuthenticationCloud,
         tenant: &TenantId,
@@ -227,7 +231,7 @@ impl Visit {
     }
 
     /// The answer to a request that was granted.
-    pub(super) fn grant(self, granted: Granted) -> HttpResponse {
+    pub(in crate::http) fn grant(self, granted: Granted) -> HttpResponse {
         let Granted { status, body, reason, is_decision } = granted;
         let mut answer = self.answer(status);
         let answer = match body {
@@ -244,7 +248,7 @@ impl Visit {
     }
 
     /// The answer to a refusal.
-    pub(super) fn refuse(self, failure: &Failure) -> HttpResponse {
+    pub(in crate::http) fn refuse(self, failure: &Failure) -> HttpResponse {
         let Failure { seen, reason } = failure;
         let status = seen.status();
         let mut answer = self.answer(status);

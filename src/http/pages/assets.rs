@@ -13,7 +13,7 @@ use super::texts;
 pub(super) const MODULES: [&str; 3] = ["/open/view.js", "/open/api.js", "/open/passkey.js"];
 
 /// A file.
-pub(super) struct Asset {
+pub(in crate::http) struct Asset {
     /// Where it is.
     pub path: &'static str,
     /// What it holds.
@@ -33,10 +33,14 @@ const ASK_AGAIN: &str = "no-cache";
 const A_DAY: &str = "public, max-age=86400";
 const FIVE_MINUTES: &str = "public, max-age=300";
 
-const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// The media type of a script.
+pub(in crate::http) const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// The media type of a style sheet.
+pub(in crate::http) const STYLE: &str = "text/css; charset=utf-8";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    let script = |path, body: &'static str| Asset::new(path, SCRIPT, ASK_AGAIN, body);
+    let script = |path, body: &'static str| Asset::part(path, SCRIPT, body);
     let [view, api, passkey] = MODULES;
     let png = |path, body: &'static [u8]| Asset::new(path, "image/png", A_DAY, body);
     let worker = texts::embed(include_str!("assets/worker.js"), |texts| &texts.worker);
@@ -48,13 +52,8 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         script(api, include_str!("assets/api.js")),
         script(passkey, include_str!("assets/passkey.js")),
         script("/open/notifications.js", include_str!("assets/notifications.js")),
-        Asset::new(
-            "/open/page.css",
-            "text/css; charset=utf-8",
-            ASK_AGAIN,
-            include_str!("assets/page.css"),
-        ),
-        Asset::new("/open/worker.js", SCRIPT, ASK_AGAIN, worker),
+        Asset::part("/open/page.css", STYLE, include_str!("assets/page.css")),
+        Asset::part("/open/worker.js", SCRIPT, worker),
         Asset::new("/open/icon.svg", "image/svg+xml", A_DAY, include_str!("assets/icon.svg")),
         png("/open/icon-180.png", include_bytes!("assets/icon-180.png")),
         png("/open/icon-192.png", include_bytes!("assets/icon-192.png")),
@@ -69,6 +68,15 @@ pub(super) fn all() -> &'static [Asset] {
 }
 
 impl Asset {
+    /// A part of a page, of the same release as the page.
+    pub(in crate::http) fn part(
+        path: &'static str,
+        media_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        Self::new(path, media_type, ASK_AGAIN, body)
+    }
+
     fn new(
         path: &'static str,
         media_type: &'static str,
@@ -81,7 +89,7 @@ impl Asset {
     }
 
     /// The file, or that the browser has it.
-    pub(super) fn answer(&self, request: &HttpRequest, request_id: &str) -> HttpResponse {
+    pub(in crate::http) fn answer(&self, request: &HttpRequest, request_id: &str) -> HttpResponse {
         let mut answer = HttpResponse::Ok();
         answer
             .insert_header((header::CONTENT_TYPE, self.media_type))

@@ -2,7 +2,7 @@
 //! customers embed in pages of their own. None of it asks the store, and none of it differs by who
 //! asks but for the language; what the page's scripts ask is the cloud's.
 
-mod assets;
+pub(super) mod assets;
 mod language;
 mod manifest;
 mod page;
@@ -18,6 +18,7 @@ use super::body;
 use super::error::{Refused, error_body, uniform_headers};
 use super::exchange::new_request_id;
 use super::gateway::CurrentGateway;
+use crate::domain::clock::Timestamp;
 
 /// The page that a link opens.
 pub const OPEN: &str = "/open";
@@ -57,15 +58,20 @@ async fn serve(
     } else if matches!(*request.method(), Method::GET | Method::HEAD) {
         answer(&request, &request_id)
     } else {
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        let mut answer = HttpResponse::build(status);
-        uniform_headers(&mut answer, &request_id);
-        answer
-            .insert_header((header::ALLOW, "GET, HEAD"))
-            .insert_header((header::CONTENT_TYPE, "application/json;charset=utf-8"))
-            .body(error_body(status, None, request.path(), gateway.clock.now()))
+        only_read(&request, &request_id, gateway.clock.now())
     };
     body::answer_before(payload, answer)
+}
+
+/// The answer to whoever does not only read.
+pub(super) fn only_read(request: &HttpRequest, request_id: &str, now: Timestamp) -> HttpResponse {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut answer = HttpResponse::build(status);
+    uniform_headers(&mut answer, request_id);
+    answer
+        .insert_header((header::ALLOW, "GET, HEAD"))
+        .insert_header((header::CONTENT_TYPE, "application/json;charset=utf-8"))
+        .body(error_body(status, None, request.path(), now))
 }
 
 /// The page or the part that a path names.

@@ -1,0 +1,63 @@
+// How the page asks the gateway, and how it shows what went over the wire.
+
+/** What every question and answer is. */
+const JSON_TYPE = "application/json";
+
+/** Status (0 where nobody answered), body, and seconds to wait; shows both in the element `at`. */
+export async function ask(method, path, { headers = {}, body }, at) {
+  const question = { "Content-Type": JSON_TYPE, ...headers };
+  const asked = `${method} ${path}\n${lines(question)}\n\n${pretty(body)}`;
+  let answer;
+  try {
+    const request = { method, headers: question, body: JSON.stringify(body) };
+    answer = await fetch(path, { ...request, cache: "no-store", credentials: "omit" });
+  } catch {
+    show(at, `${asked}\n\nNobody answered.`);
+    return { status: 0, body: {}, wait: 0, told: "no answer" };
+  }
+  const given = await answer.json().catch(() => ({}));
+  const told = `${answer.status} ${NAMES[answer.status] ?? ""}`.trim();
+  show(at, `${asked}\n\n${told}\n${pretty(given)}`);
+  const wait = Number(answer.headers.get("Retry-After"));
+  return { status: answer.status, body: given, wait, told };
+}
+
+const NAMES = {
+  200: "OK",
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  429: "Too Many Requests",
+  503: "Service Unavailable",
+};
+
+const lines = (headers) =>
+  Object.entries(headers).map(([name, value]) => `${name}: ${value}`).join("\n");
+
+const pretty = (json) => JSON.stringify(json, null, 2);
+
+function show(at, text) {
+  document.getElementById(at).textContent = text;
+}
+
+/** How it came out, in a sentence with a sign, and what else there is to say. */
+export function outcome(place, kind, title, ...more) {
+  place.className = `outcome ${kind}`;
+  const sign = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", kind === "good" ? "#i-good" : "#i-bad");
+  sign.setAttribute("aria-hidden", "true");
+  sign.append(use);
+  const heading = document.createElement("b");
+  heading.textContent = title;
+  const paragraphs = more.map((text) => {
+    const made = document.createElement("p");
+    made.textContent = text;
+    return made;
+  });
+  place.replaceChildren(...(kind === "waiting" ? [] : [sign]), heading, ...paragraphs);
+}
+
+/** Minutes or seconds, for people. */
+export const duration = (seconds) =>
+  seconds > 90 ? `${Math.ceil(seconds / 60)} minutes` : `${seconds} seconds`;

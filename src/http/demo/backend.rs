@@ -1,0 +1,123 @@
+//! What a customer's backend would do, on the demo's page: allow the page one enrollment or approval,
+//! and have the token introspected that it comes back with. Whoever asks here may: there is nobody to
+//! protect.
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::{TENANT, is_at};
+use crate::domain::registered_user::RegisteredName;
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::Undertaking;
+use crate::http::authentication_cloud::failure::{Failure, Seen};
+use crate::http::authentication_cloud::resources::IntentBody;
+use crate::http::authentication_cloud::visit::{Granted, Visit};
+use crate::http::authentication_cloud::{AuthenticationCloud, bodies, introspection};
+use crate::http::body;
+use crate::http::gateway::CurrentGateway;
+use crate::service::authentication_cloud::intent::IntentWish;
+
+/// Where the page gets an intent.
+pub(super) const INTENT: &str = "/demo/intent";
+/// Where the page learns what its backend would learn of a token.
+pub(super) const INTROSPECT: &str = "/demo/introspect";
+
+/// Answers one request.
+pub(super) async fn serve(
+    request: HttpRequest,
+    mut payload: web::Payload,
+    gateway: web::Data<CurrentGateway>,
+) -> HttpResponse {
+    let mut visit = Visit::begin(request, &gateway, "demo", false);
+    match answer(&mut visit, &mut payload).await {
+        Ok(granted) => visit.grant(granted),
+        Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
+    }
+}
+
+async fn answer(visit: &mut Visit, payload: &mut web::Payload) -> Result<Granted, Failure> {
+    let cloud = visit.cloud().ok_or_else(|| Failure::plain(Seen::NoSuchPath))?;
+    if *visit.request().method() != Method::POST {
+        return Err(Failure::plain(Seen::MethodNotAllowed("POST".to_owned())));
+    }
+    // A page of another site may have its name lead here, and asks under that name.
+    if !is_at(visit.request(), &cloud.public_url) {
+        return Err(Failure::plain(Seen::Forbidden));
+    }
+    if visit.request().path() == INTENT {
+        intent(visit, &cloud, payload).await
+    } else {
+        introspect(visit, &cloud, payload).await
+    }
+}
+
+/// What the page wants to be allowed.
+#[derive(Deserialize)]
+struct IntentQuestion {
+    username: String,
+    operation: String,
+    #[serde(default)]
+    about: About,
+}
+
+/// What an approval is about.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum About {
+    #[default]
+    Login,
+    Payment,
+}
+
+impl About {
+    /// What the phone shows.
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Login => "Log in to Example AG",
+            Self::Payment => "Pay CHF 250.00 to Muster AG",
+        }
+    }
+}
+
+async fn intent(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let tenant = visit.enter(cloud, &tenant()).ok_or_else(|| Failure::plain(Seen::NoSuchPath))?;
+    let body: IntentQuestion = bodies::json(visit, payload).await?;
+    let name = RegisteredName::parse(&body.username)
+        .ok_or_else(|| Failure::bad_request("the field username is no name"))?;
+    let undertaking = Undertaking::parse(&body.operation)
+        .ok_or_else(|| Failure::bad_request("the field operation is neither enroll nor approve"))?;
+    let message = match undertaking {
+        Undertaking::Enroll => None,
+        Undertaking::Approve => Some(body.about.message().to_owned()),
+    };
+    let channels = vec!["app".to_owned()];
+    let wish = IntentWish { user: None, name: Some(name), undertaking, channels, message };
+    let token = visit.in_time(tenant.make_intent(wish)).await?;
+    Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody { token }))
+}
+
+/// The token in question.
+#[derive(Deserialize)]
+struct IntrospectQuestion {
+    token: String,
+}
+
+async fn introspect(
+    visit: &mut Visit,
+    cloud: &AuthenticationCloud,
+    payload: &mut web::Payload,
+) -> Result<Granted, Failure> {
+    let tenant = visit.enter(cloud, &tenant()).ok_or_else(|| Failure::plain(Seen::NoSuchPath))?;
+    let body: IntrospectQuestion = bodies::json(visit, payload).await?;
+    let vouched = visit.in_time(tenant.introspect(&body.token)).await?;
+    Ok(introspection::told(visit, cloud, vouched))
+}
+
+fn tenant() -> TenantId {
+    TenantId::parse(TENANT).expect("the demo's tenant has an id")
+}

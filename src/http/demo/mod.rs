@@ -1,0 +1,112 @@
+//! The demo's page: a phone, a login form and a customer's web page in one, and what that customer's
+//! backend would do. It is served in demo mode only, where everybody may have an intent; the rest of
+//! what the page asks is the gateway's own API.
+
+mod backend;
+
+use std::sync::LazyLock;
+
+use actix_web::http::header;
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::authentication_cloud::AuthenticationCloud;
+use super::body;
+use super::error::{Refused, uniform_headers};
+use super::exchange::new_request_id;
+use super::gateway::CurrentGateway;
+use super::pages::assets::{Asset, SCRIPT, STYLE};
+use super::pages::only_read;
+
+/// Where the page is.
+const HOME: &str = "/";
+
+/// The demo's tenant.
+const TENANT: &str = "demo";
+
+const PAGE: &str = include_str!("assets/page.html");
+
+/// The pages' policy, and QR codes as the widget has them.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// The passkeys are made on a page of their own.
+const PERMISSIONS_POLICY: &str = "publickey-credentials-create=(), publickey-credentials-get=(), \
+    camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+
+static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+    let script = |path, body: &'static str| Asset::part(path, SCRIPT, body);
+    [
+        Asset::part("/demo/page.css", STYLE, include_str!("assets/page.css")),
+        script("/demo/page.js", include_str!("assets/page.js")),
+        script("/demo/phone.js", include_str!("assets/phone.js")),
+        script("/demo/voice.js", include_str!("assets/voice.js")),
+        script("/demo/login.js", include_str!("assets/login.js")),
+        script("/demo/confirm.js", include_str!("assets/confirm.js")),
+        script("/demo/wire.js", include_str!("assets/wire.js")),
+    ]
+});
+
+/// Adds the routes, for a gateway that serves nobody real.
+pub fn routes(app: &mut ServiceConfig) {
+    for path in [HOME].into_iter().chain(ASSETS.iter().map(|asset| asset.path)) {
+        app.route(path, web::to(serve));
+    }
+    app.route(backend::INTENT, web::to(backend::serve));
+    app.route(backend::INTROSPECT, web::to(backend::serve));
+}
+
+/// Answers one request for the page or a part of it.
+async fn serve(
+    request: HttpRequest,
+    payload: web::Payload,
+    gateway: web::Data<CurrentGateway>,
+) -> HttpResponse {
+    let gateway = gateway.load();
+    let request_id = new_request_id();
+    let answer = match &gateway.cloud {
+        None => Refused::NotFound.answer(&request, &request_id, gateway.clock.now()),
+        Some(_) if !matches!(*request.method(), Method::GET | Method::HEAD) => {
+            only_read(&request, &request_id, gateway.clock.now())
+        }
+        Some(cloud) => answer(&request, &request_id, cloud),
+    };
+    body::answer_before(payload, answer)
+}
+
+/// The page, the part that a path names, or where the page is.
+fn answer(request: &HttpRequest, request_id: &str, cloud: &AuthenticationCloud) -> HttpResponse {
+    if let Some(asset) = ASSETS.iter().find(|asset| asset.path == request.path()) {
+        return asset.answer(request, request_id);
+    }
+    let is_home = is_at(request, &cloud.public_url);
+    let status = if is_home { StatusCode::OK } else { StatusCode::TEMPORARY_REDIRECT };
+    let mut answer = HttpResponse::build(status);
+    uniform_headers(&mut answer, request_id);
+    answer.insert_header((header::REFERRER_POLICY, "no-referrer"));
+    if !is_home {
+        // Passkeys are for a name, and a browser that came by an address would make none.
+        return answer
+            .insert_header((header::LOCATION, format!("{}{HOME}", cloud.public_url)))
+            .finish();
+    }
+    answer
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::PERMISSIONS_POLICY, PERMISSIONS_POLICY))
+        .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
+        .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"))
+        .body(PAGE)
+}
+
+/// Whether a request is to the host and port of this base, and not to another name of them.
+fn is_at(request: &HttpRequest, public_url: &str) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let own = public_url.split_once("://").map(|(_, host)| host);
+    host.zip(own).is_some_and(|(host, own)| host.eq_ignore_ascii_case(own))
+}
+
+#[cfg(test)]
+mod tests;
