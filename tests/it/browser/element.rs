@@ -64,6 +64,16 @@ impl Browser {
         Ok(found.as_array().expect("elements").iter().map(element).collect())
     }
 
+    /// Whether something that a selector finds is shown now.
+    pub async fn shows(&self, selector: &str) -> bool {
+        for element in self.all(selector).await {
+            if element.is_shown().await {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Clicks on what a selector finds.
     pub async fn click(&self, selector: &str) {
         self.find(selector).await.click().await;
