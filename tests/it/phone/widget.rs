@@ -72,11 +72,9 @@ async fn result(shop: &Browser) -> Value {
 /// The link in the QR code that a desktop's screen shows.
 async fn scan(shop: &Browser, name: &str) -> String {
     let code = shop.find_in_shadow(HOST, "img.qr").await;
-    shop.until("the QR code is drawn", async || {
-        code.property("complete").await == json!(true)
-            && code.property("naturalWidth").await == json!(300)
-    })
-    .await;
+    let drawn = async |property: &str| code.property(property).await == json!(300);
+    shop.until("the QR code is drawn", async || drawn("naturalWidth").await).await;
+    assert!(drawn("clientWidth").await, "as it is: scaled, its squares would not be equal");
     qr_text(&shop.screenshot(name).await)
 }
 
