@@ -15,6 +15,7 @@ mod keys;
 mod limits;
 mod nodes;
 mod outages;
+mod phone;
 mod recovering;
 mod secrecy;
 mod status;
@@ -38,8 +39,8 @@ pub const PUBLIC_URL: &str = "https://id.example.com";
 /// A phone of the tests.
 pub const PHONE: &str = "+46701234567";
 
-/// The paths of the API, with the method that each takes; `{id}` stands for a user's id.
-pub const OPERATIONS: [(&str, &str); 10] = [
+/// The paths of the API, with the method that each takes; `{id}` stands for an id.
+pub const OPERATIONS: [(&str, &str); 12] = [
     ("GET", "/ping"),
     ("POST", "/api/v1/users/enroll"),
     ("POST", "/api/v1/approval"),
@@ -50,6 +51,8 @@ pub const OPERATIONS: [(&str, &str); 10] = [
     ("GET", "/api/v1/users?username=anna"),
     ("GET", "/api/v1/users/{id}"),
     ("DELETE", "/api/v1/users/{id}"),
+    ("PATCH", "/api/v1/authenticators/{id}"),
+    ("DELETE", "/api/v1/authenticators/{id}"),
 ];
 
 /// A tenant whose people are its registered users, who log in without a password.

@@ -39,6 +39,7 @@ mod shipped_files;
 mod slapd;
 mod slow_clients;
 mod sms;
+mod soft_phone;
 mod sqlite_store;
 mod store_contract;
 mod uniform;

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 use crate::gateway::{Answer, Gateway, folder, sections, sha256};
 use crate::sms::provider::{Manner, Provider};
+use crate::soft_phone::SoftPhone;
 
+/// Where the gateway says that it is.
+const PUBLIC_URL: &str = "https://login.example.com";
 /// The user of the description's examples.
 const NAME: &str = "anna.muster";
 /// That user's phone.
@@ -21,7 +24,7 @@ fn gateway(provider: &Provider) -> Gateway {
     let wide = "{ burst = 1000000, per = \"1s\" }";
     let often = "{ burst = 1000, per = \"1s\" }";
     let server = format!(
-        "public_url = \"https://login.example.com\"\n\
+        "public_url = \"{PUBLIC_URL}\"\n\
          [server.limits]\nrequests_per_client = {wide}\nrequests_per_address = {wide}\n\
          calls_per_caller = {wide}"
     );
@@ -68,6 +71,25 @@ async fn register(gateway: &Gateway, provider: &Provider, key: &str) {
     assert_eq!(post(gateway, key, &path, &body).await.status, 200);
 }
 
+/// Registers phones of the same user; their ids.
+async fn add_phones<const N: usize>(gateway: &Gateway, key: &str) -> [String; N] {
+    let mut ids = std::array::from_fn(|_| String::new());
+    for id in &mut ids {
+        let body = json!({ "username": NAME });
+        let enrolled = post(gateway, key, "/api/v1/users/enroll", &body).await.json();
+        let link = enrolled["enrollment"]["appLinkUri"].as_str().expect("a link");
+        let token = link.split_once('=').expect("a token").1;
+        let asked = post(gateway, key, "/open/transaction", &json!({ "token": token })).await;
+        let mut phone = SoftPhone::at(PUBLIC_URL);
+        let made = phone.make(&asked.json()["publicKey"]).await.expect("a passkey");
+        let body = json!({ "token": token, "credential": made });
+        let confirmed = post(gateway, key, "/open/confirm", &body).await;
+        assert_eq!(confirmed.status, 200, "{}", confirmed.body);
+        confirmed.json()["authenticatorId"].as_str().expect("an id").clone_into(id);
+    }
+    ids
+}
+
 /// `tests/run.sh` installs it.
 fn schemathesis() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target");
@@ -76,17 +98,26 @@ fn schemathesis() -> PathBuf {
     program
 }
 
-/// Along the links of the called-in codes, then every operation alone, which at some time deletes
-/// the user who calls, then along the other links.
-const RUNS: [&[&str]; 3] = [
+/// Along the links of the called-in codes, then the authenticators that there are, then every
+/// operation alone, which at some time deletes the user who calls, then along the other links.
+const RUNS: [&[&str]; 4] = [
     &["--phases=stateful", "--include-method=PUT", "--max-examples=50"],
+    &["--phases=fuzzing", "--include-path-regex=/authenticators/", "--max-examples=25"],
     &["--phases=examples,coverage,fuzzing", "--max-examples=25"],
     &["--phases=stateful", "--include-path-regex=^/api/v1/", "--max-examples=160"],
 ];
 
+/// How it is to try, with names for the ids of authenticators.
+const SETTINGS: &str = include_str!("../schemathesis.toml");
+
 /// Tries the server; what was said.
-fn try_it(gateway: &Gateway, key: &str, run: &[&str]) -> Output {
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis.toml");
+fn try_it(gateway: &Gateway, key: &str, phones: &[String], run: &[&str]) -> Output {
+    let mut settings = SETTINGS.to_owned();
+    for (number, id) in phones.iter().enumerate() {
+        settings = settings.replace(&format!("AUTHENTICATOR_{number}"), id);
+    }
+    let config = gateway.file("schemathesis.toml");
+    std::fs::write(&config, settings).unwrap();
     Command::new("timeout")
         .args(["--kill-after=5", "300"])
         .arg(schemathesis())
@@ -122,7 +153,7 @@ async fn metrics(gateway: &Gateway) -> String {
 }
 
 /// The operations, as the metrics call them.
-const OPERATIONS: [&str; 12] = [
+const OPERATIONS: [&str; 14] = [
     "getOTP",
     "validateOTP",
     "otp_token_auth",
@@ -135,6 +166,8 @@ const OPERATIONS: [&str; 12] = [
     "intent",
     "getUser",
     "deleteUser",
+    "renameAuthenticator",
+    "deleteAuthenticator",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,9 +176,10 @@ async fn the_server_is_as_it_is_described() {
     let gateway = gateway(&provider);
     let key = access_key(&gateway);
     register(&gateway, &provider, &key).await;
+    let phones = add_phones::<2>(&gateway, &key).await;
     let before = metrics(&gateway).await;
     for run in RUNS {
-        let output = try_it(&gateway, &key, run);
+        let output = try_it(&gateway, &key, &phones, run);
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     }

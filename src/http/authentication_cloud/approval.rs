@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
-use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of};
+use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of_or_null};
 use super::visit::{Granted, Visit};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::question::ApprovalMessage;
@@ -44,7 +44,7 @@ pub(super) struct ApprovalWish {
 }
 
 fn channels() -> utoipa::openapi::schema::Object {
-    one_of(&["sms", "push", "app", "qr-code"])
+    one_of_or_null(&["sms", "push", "app", "qr-code"])
 }
 
 /// Asks a user to confirm a login or a payment.

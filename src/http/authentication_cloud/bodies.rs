@@ -123,7 +123,7 @@ pub(super) fn allowed_message(
 /// The refusal of a channel that is known and not served, or not known.
 pub(super) fn unavailable(channel: &str) -> Failure {
     Failure::bad_request(match channel {
-        "fido2" | "recovery" => {
+        "app" | "push" | "fido2" | "recovery" => {
             format!("the channel {channel} is not available here")
         }
         _ => "the channel is unknown".to_owned(),

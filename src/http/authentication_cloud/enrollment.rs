@@ -9,7 +9,7 @@ use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
 use super::resources::{
-    AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody, one_of,
+    AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody, one_of_or_null,
 };
 use super::visit::{Granted, Visit};
 use crate::domain::stored_number::NumberingPlan;
@@ -43,7 +43,7 @@ pub(super) struct EnrollBody {
 }
 
 fn channels() -> utoipa::openapi::schema::Object {
-    one_of(&["sms", "recovery", "app", "push", "fido2"])
+    one_of_or_null(&["sms", "recovery", "app", "push", "fido2"])
 }
 
 /// Registers an authenticator, a phone or a set of recovery codes.

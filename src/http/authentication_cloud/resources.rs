@@ -49,6 +49,16 @@ pub(super) fn one_of(values: &[&'static str]) -> utoipa::openapi::schema::Object
         .build()
 }
 
+/// A text that is one of these, or `null`, which is like nothing said.
+pub(super) fn one_of_or_null(values: &[&'static str]) -> utoipa::openapi::schema::Object {
+    use utoipa::openapi::schema::{SchemaType, Type};
+    let values = values.iter().map(|value| serde_json::Value::from(*value));
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(values.chain([serde_json::Value::Null])))
+        .build()
+}
+
 /// A phone on which a passkey was made.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

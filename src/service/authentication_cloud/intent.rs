@@ -116,10 +116,12 @@ pub(super) fn for_whom(
 }
 
 impl Cloud {
-    /// Refuses a message that fits none of the channels.
-    fn check_message(&self, message: &str, channels: &[String]) -> Result<(), Refusal> {
+    /// Refuses a message that fits none of the channels. A phone shows one to approve, none to
+    /// enroll.
+    fn check_message(&self, message: &str, wish: &IntentWish) -> Result<(), Refusal> {
+        let (channels, is_approval) = (&wish.channels, wish.undertaking == Undertaking::Approve);
         let may = |channel: &str| channels.is_empty() || channels.iter().any(|one| one == channel);
-        let is_shown = may("app") || may("push");
+        let is_shown = (is_approval || !may("sms")) && (may("app") || may("push"));
         if is_shown && ApprovalMessage::parse(message).is_some() {
             return Ok(());
         }
@@ -136,7 +138,7 @@ impl Cloud {
     /// enroll may be new.
     pub async fn make_intent(&self, wish: IntentWish) -> Result<String, Refusal> {
         if let Some(message) = &wish.message {
-            self.check_message(message, &wish.channels)?;
+            self.check_message(message, &wish)?;
         }
         let whom = match (wish.user, &wish.name) {
             (Some(id), _) => Whom::Id(id),

@@ -64,10 +64,8 @@ async fn a_channel_that_is_not_served_is_400_and_push_is_the_default() {
     service.user("anna", PHONE).await;
     let sent = service.provider.count();
     for (channel, says) in [
-        (Value::Null, "the channel push is not available here"),
-        (json!("push"), "the channel push is not available here"),
-        (json!("app"), "the channel app is not available here"),
-        (json!("qr-code"), "the channel qr-code is not available here"),
+        (Value::Null, "the channel push is not available: it is not set up"),
+        (json!("push"), "the channel push is not available: it is not set up"),
         (json!("fido2"), "the channel fido2 is not available here"),
         (json!("recovery"), "the channel recovery is not available here"),
         (json!("pigeon"), "the channel is unknown"),

@@ -65,7 +65,7 @@ async fn a_page_reads_answers_and_refusals_alike() {
         (405, Answer::of(stranger.request("GET", "/api/v1/status")).await),
         (401, stranger.enroll(json!({})).await),
         (403, service.api.with("stolen").enroll(json!({})).await),
-        (400, service.api.enroll(json!({})).await),
+        (400, service.api.enroll(json!({"channel": "fido2"})).await),
         (415, Answer::of(service.api.request("POST", "/api/v1/approval").body("x")).await),
         (404, service.api.approve(json!({"username": "nobody", "channel": "sms"})).await),
     ];

@@ -235,10 +235,6 @@ async fn whoever_has_no_username_is_a_new_user_each_time() {
 async fn a_channel_that_is_not_served_is_400() {
     let service = Service::start().await;
     for (body, says) in [
-        (json!({}), "the channel app is not available here"),
-        (json!({"username": "anna"}), "the channel app is not available here"),
-        (json!({"username": "anna", "channel": "app"}), "the channel app is not available here"),
-        (json!({"username": "anna", "channel": "push"}), "the channel push is not available here"),
         (
             json!({"username": "anna", "channel": "fido2"}),
             "the channel fido2 is not available here",

@@ -199,7 +199,8 @@ async fn an_endpoint_or_method_that_there_is_not_is_405_under_the_base_and_404_e
         ("GET", "/ping"),
         ("", "/api/v1"),
         ("", "/api/v1/nothing"),
-        ("", "/api/v1/authenticators/{id}"),
+        ("PATCH, DELETE", "/api/v1/authenticators/{id}"),
+        ("", "/api/v1/authenticators"),
         ("", "/api/v1/users/{id}/nothing"),
         ("", "/api/v1/users/{id}/verification/x"),
     ] {
@@ -215,7 +216,7 @@ async fn an_endpoint_or_method_that_there_is_not_is_405_under_the_base_and_404_e
             assert_eq!(answer.header("allow"), methods, "{method} {path}");
         }
     }
-    for path in ["/", "/api", "/api/v2/users", "/open", "/pong", "/api/v1x/users"] {
+    for path in ["/", "/api", "/api/v2/users", "/open/nothing", "/pong", "/api/v1x/users"] {
         assert_eq!(service.api.get(path).await.status, 404, "{path}");
     }
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::soft_phone::SoftPhone;
 
 /// Where the examples ask, as curl's and as Python's have it.
 const HOSTS: [(&str, &str); 2] = [
@@ -312,22 +313,41 @@ async fn the_examples_of_python_do_what_they_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_examples_about_apps_and_authenticators_are_not_served_yet() {
+async fn the_examples_about_apps_and_authenticators_do_what_they_say() {
     let service = Service::start().await;
-    for example in ENROLL_APP {
-        let got = curl(&service, &[], example);
-        assert_eq!(got.status, 400, "{got:?}");
-        assert_eq!(got.json()["message"], "the channel app is not available here");
+    let (nameless, named) =
+        (curl(&service, &[], ENROLL_APP[0]), curl(&service, &[], ENROLL_APP[1]));
+    let [nameless_too, named_too] = ENROLL_APP_PYTHON.map(|example| python(&service, example));
+    for got in [&nameless, &named, &nameless_too, &named_too] {
+        assert_eq!(got.status, 201, "{got:?}");
+        let uri = text(&got.json()["enrollment"]["appLinkUri"]);
+        assert!(uri.starts_with(&format!("{PUBLIC_URL}/open?dispatchTokenResponse=")), "{uri}");
     }
-    for example in ENROLL_APP_PYTHON {
-        assert_eq!(python(&service, example).status, 400);
+    assert_eq!(nameless.json()["username"], Value::Null);
+    assert_ne!(nameless.json()["userId"], nameless_too.json()["userId"]);
+    assert_eq!(named.json()["username"], "u12345");
+    assert_eq!(named.json()["userId"], named_too.json()["userId"]);
+
+    let mut phones = [SoftPhone::at(PUBLIC_URL), SoftPhone::at(PUBLIC_URL)];
+    for phone in &mut phones {
+        service.phone_of("u12345", phone).await;
     }
-    let id = ("authenticator_id", "f3ef70fc-9231-48f8-8e81-8eef7826d594");
+    let body = service.api.user_named("u12345").await.json();
+    let ids = [0, 1].map(|at| text(&body["authenticators"][at]["authenticatorId"]));
+    let id = [("authenticator_id", ids[0].as_str())];
+    let renamed = curl(&service, &id, AUTHENTICATOR[0]);
+    assert_eq!((renamed.status, &renamed.json()["name"]), (200, &json!("Personal Phone")));
+    assert_eq!(curl(&service, &id, AUTHENTICATOR[1]).status, 204);
     for example in AUTHENTICATOR {
-        assert_eq!(curl(&service, &[id], example).status, 405);
+        assert_eq!(curl(&service, &id, example).status, 404);
     }
-    for example in AUTHENTICATOR_PYTHON {
-        assert_eq!(python(&service, example).status, 405);
+    let sample = "f3ef70fc-9231-48f8-8e81-8eef7826d594";
+    for (example, status) in AUTHENTICATOR_PYTHON.into_iter().zip([200, 204]) {
+        assert_eq!(python(&service, example).status, 404);
+        let example = example.replace(sample, &ids[1]);
+        assert_eq!(python(&service, &example).status, status);
+        let left = service.api.user_named("u12345").await.json();
+        let name = &left["authenticators"][0]["name"];
+        assert_eq!(*name, if status == 200 { json!("Personal Phone") } else { Value::Null });
     }
-    assert_eq!(service.api.user_named("u12345").await.status, 404);
 }

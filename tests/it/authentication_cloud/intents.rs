@@ -133,7 +133,13 @@ async fn what_is_refused_before_it_is_begun_leaves_the_intent_unused() {
     let service = Service::start().await;
     let intent = service.api.intent(json!({"username": "anna", "operation": "enroll"})).await;
     let frontend = service.api.with(&intent);
-    for body in ["x", "[]", r#"{"channel":"sms"}"#, r#"{"channel":"sms","phone":"070"}"#, "{}"] {
+    for body in [
+        "x",
+        "[]",
+        r#"{"channel":"sms"}"#,
+        r#"{"channel":"sms","phone":"070"}"#,
+        r#"{"channel":"fido2"}"#,
+    ] {
         assert_eq!(frontend.post_text("/api/v1/users/enroll", body).await.status, 400, "{body}");
     }
     // Somebody else's number is full.

@@ -14,7 +14,8 @@ pub struct Clock {
     _folder: TempDir,
 }
 
-async fn start() -> (Service, Clock) {
+/// A service whose clock is set.
+pub async fn start() -> (Service, Clock) {
     let clock = Clock::start();
     let service = Service::start_with(|config| config, &clock.environment()).await;
     (service, clock)
@@ -50,7 +51,7 @@ impl Clock {
 }
 
 /// A slow machine's share of a span, in seconds: how much earlier than its end is surely before it.
-const SLOW: u64 = 60;
+pub const SLOW: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_lives_for_five_minutes() {

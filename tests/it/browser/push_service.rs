@@ -39,7 +39,8 @@ impl PushService {
     /// One that takes every message.
     pub async fn start() -> Self {
         let ca = Ca::new("the push service's");
-        let provider = Provider::start_tls(taken(), &ca.server(1)).await;
+        let taken = Manner::Answer("201 Created\r\nlocation: /message/1", String::new());
+        let provider = Provider::start_tls(taken, &ca.server(1)).await;
         Self { provider, ca }
     }
 
@@ -63,11 +64,6 @@ impl PushService {
         self.provider.behave(manner);
     }
 
-    /// Takes every message again.
-    pub fn recover(&self) {
-        self.provider.behave(taken());
-    }
-
     /// The requests so far.
     pub fn taken(&self) -> Vec<Taken> {
         self.provider.taken()
@@ -85,10 +81,6 @@ impl PushService {
         let taken = self.taken().into_iter().filter(|one| one.line == line);
         taken.map(|one| subscription.read(&one).expect("a message")).collect()
     }
-}
-
-fn taken() -> Manner {
-    Manner::Answer("201 Created\r\nlocation: /message/1", String::new())
 }
 
 /// The bytes of a text in base64url.

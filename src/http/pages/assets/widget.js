@@ -27,8 +27,8 @@
         color: light-dark(#16202c, #eef2f6); }
     }
     .logo { display: block; max-width: 100%; max-height: 3rem; margin: 0 auto 1rem; }
-    .qr { display: block; width: 100%; max-width: 15rem; margin: 0.5rem auto; padding: 0.5rem;
-      box-sizing: border-box; border-radius: 0.5rem; background: #fff; image-rendering: pixelated; }
+    .qr { display: block; width: 100%; max-width: 300px; margin: 0.5rem auto;
+      border-radius: 0.5rem; background: #fff; image-rendering: pixelated; }
     p { margin: 0 0 0.75rem; }
     .state { margin: 0; font-weight: 600; }
     .state[data-state="waiting"] { margin-top: 0.75rem; font-weight: 400; font-size: 0.9375rem; }

@@ -1,0 +1,212 @@
+//! A phone's passkeys, in software: those of `passkey`, which is not the library that the server
+//! checks them with. What an honest phone never does, a test has it sign all the same.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use passkey::authenticator::{Authenticator, MemoryStore, UiHint, UserCheck, UserValidationMethod};
+use passkey::client::{Client, DefaultClientData};
+use passkey::crypto::{AvailableBackend, AvailableSecretKey, SecretKeyT};
+use passkey::types::Passkey;
+use passkey::types::ctap2::{Aaguid, Ctap2Error};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+/// Who holds the phone, and always puts the finger on it.
+struct Holder;
+
+#[async_trait]
+impl UserValidationMethod for Holder {
+    type PasskeyItem = Passkey;
+
+    async fn check_user<'a>(
+        &self,
+        hint: UiHint<'a, Passkey>,
+        _presence: bool,
+        _verification: bool,
+    ) -> Result<UserCheck, Ctap2Error> {
+        match hint {
+            UiHint::InformExcludedCredentialFound(_) => Err(Ctap2Error::CredentialExcluded),
+            _ => Ok(UserCheck { presence: true, verification: true }),
+        }
+    }
+
+    fn is_presence_enabled(&self) -> bool {
+        true
+    }
+
+    fn is_verification_enabled(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+/// A phone whose browser shows a page of some origin.
+#[derive(Clone)]
+pub struct SoftPhone {
+    origin: Url,
+    counts: bool,
+    passkeys: MemoryStore,
+}
+
+/// What a phone signs, for a test to change.
+pub struct Signed {
+    /// The client data (Web Authentication Level 3, 5.8.1).
+    pub client_data: Value,
+    /// The authenticator data (6.1): 32 bytes the RP ID's hash, one of flags, four the counter.
+    pub data: Vec<u8>,
+}
+
+impl Signed {
+    /// Where the flags are.
+    pub const FLAGS: usize = 32;
+    /// The user was there.
+    pub const PRESENT: u8 = 1;
+    /// The user was verified.
+    pub const VERIFIED: u8 = 1 << 2;
+
+    /// Sets the signature counter.
+    pub fn count(&mut self, counter: u32) {
+        self.data[33..37].copy_from_slice(&counter.to_be_bytes());
+    }
+}
+
+impl SoftPhone {
+    /// A phone that shows a page of `origin`, without signature counters, as phones are.
+    pub fn at(origin: &str) -> Self {
+        let origin = Url::parse(origin).expect("a URL");
+        Self { origin, counts: false, passkeys: MemoryStore::new() }
+    }
+
+    /// The same, whose passkeys count their signatures.
+    pub fn counting(self) -> Self {
+        Self { counts: true, ..self }
+    }
+
+    /// The same phone with a page of another origin before it.
+    pub fn moved_to(&self, origin: &str) -> Self {
+        Self { origin: Url::parse(origin).expect("a URL"), ..self.clone() }
+    }
+
+    /// How many passkeys it has.
+    pub fn passkeys(&self) -> usize {
+        self.passkeys.len()
+    }
+
+    /// Makes a passkey of these creation options, both in the form of JSON.
+    ///
+    /// # Errors
+    /// What a phone complains of.
+    pub async fn make(&mut self, options: &Value) -> Result<Value, String> {
+        let mut authenticator = self.authenticator();
+        authenticator.set_make_credentials_with_signature_counter(self.counts);
+        let mut client = Client::new(authenticator);
+        let options = serde_json::from_value(json!({"publicKey": options}));
+        let options = options.map_err(|error| error.to_string())?;
+        let made = client.register(&self.origin, options, DefaultClientData).await;
+        let made = made.map_err(|error| format!("{error:?}"))?;
+        self.passkeys = client.authenticator().store().clone();
+        Ok(json!({
+            "id": made.id,
+            "rawId": text(made.raw_id.as_slice()),
+            "type": "public-key",
+            "response": {
+                "clientDataJSON": text(made.response.client_data_json.as_slice()),
+                "attestationObject": text(made.response.attestation_object.as_slice()),
+                "authenticatorData": text(made.response.authenticator_data.as_slice()),
+                "transports": ["internal", "hybrid"],
+            },
+            "authenticatorAttachment": "platform",
+            "clientExtensionResults": {},
+        }))
+    }
+
+    /// Signs by these request options with a passkey that they name.
+    ///
+    /// # Errors
+    /// What a phone complains of.
+    pub async fn sign(&mut self, options: &Value) -> Result<Value, String> {
+        let mut client = Client::new(self.authenticator());
+        let options = serde_json::from_value(json!({"publicKey": options}));
+        let options = options.map_err(|error| error.to_string())?;
+        let signed = client.authenticate(&self.origin, options, DefaultClientData).await;
+        let signed = signed.map_err(|error| format!("{error:?}"))?;
+        self.passkeys = client.authenticator().store().clone();
+        Ok(json!({
+            "id": signed.id,
+            "rawId": text(signed.raw_id.as_slice()),
+            "type": "public-key",
+            "response": {
+                "clientDataJSON": text(signed.response.client_data_json.as_slice()),
+                "authenticatorData": text(signed.response.authenticator_data.as_slice()),
+                "signature": text(signed.response.signature.as_slice()),
+                "userHandle": signed.response.user_handle.as_ref().map(|handle| text(handle.as_slice())),
+            },
+            "authenticatorAttachment": "platform",
+            "clientExtensionResults": {},
+        }))
+    }
+
+    /// What [`sign`](Self::sign) gave, changed and signed anew by the same passkey.
+    pub fn signed_anew(&self, answer: &Value, change: impl FnOnce(&mut Signed)) -> Value {
+        let mut answer = answer.clone();
+        let response = &mut answer["response"];
+        let client_data = bytes(&response["clientDataJSON"]);
+        let mut signed = Signed {
+            client_data: serde_json::from_slice(&client_data).expect("JSON"),
+            data: bytes(&response["authenticatorData"]),
+        };
+        change(&mut signed);
+        let client_data = signed.client_data.to_string();
+        let mut message = signed.data.clone();
+        message.extend(Sha256::digest(&client_data));
+        let id = bytes(&answer["rawId"]);
+        let key = &self.passkeys.get(&id).expect("a passkey of this phone").key;
+        let mut key = AvailableSecretKey::from_cose_key(key).expect("a key");
+        let response = &mut answer["response"];
+        response["clientDataJSON"] = text(client_data.as_bytes());
+        response["authenticatorData"] = text(&signed.data);
+        response["signature"] = text(&key.sign(&message));
+        answer
+    }
+
+    /// Has one of its passkeys go by another id.
+    pub fn call_it(&mut self, id: &[u8], other: &[u8]) {
+        let mut passkey = self.passkeys.remove(id).expect("a passkey of this phone");
+        passkey.credential_id = other.into();
+        self.passkeys.insert(other.to_vec(), passkey);
+    }
+
+    fn authenticator(&self) -> Authenticator<MemoryStore, Holder, AvailableBackend> {
+        let passkeys = self.passkeys.clone();
+        Authenticator::new(Aaguid::new_empty(), passkeys, Holder, AvailableBackend)
+    }
+}
+
+/// What [`SoftPhone::make`] gave, changed. Nothing signs it, as no attestation is asked for.
+pub fn made_otherwise(answer: &Value, change: impl FnOnce(&mut Signed)) -> Value {
+    let mut answer = answer.clone();
+    let response = &mut answer["response"];
+    let (data, mut object) =
+        (bytes(&response["authenticatorData"]), bytes(&response["attestationObject"]));
+    let client_data = bytes(&response["clientDataJSON"]);
+    let client_data = serde_json::from_slice(&client_data).expect("JSON");
+    let at = object.windows(data.len()).position(|window| window == data).expect("it is in there");
+    let mut signed = Signed { client_data, data };
+    change(&mut signed);
+    object[at..at + signed.data.len()].copy_from_slice(&signed.data);
+    response["clientDataJSON"] = text(signed.client_data.to_string().as_bytes());
+    response["authenticatorData"] = text(&signed.data);
+    response["attestationObject"] = text(&object);
+    answer
+}
+
+/// Bytes as the Web Authentication API has them in JSON.
+pub fn text(bytes: impl AsRef<[u8]>) -> Value {
+    json!(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// What [`text`] stands for.
+pub fn bytes(text: &Value) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text.as_str().expect("a text")).expect("base64url")
+}
