@@ -84,6 +84,8 @@ pub(super) async fn approval(
         return Err(Failure::bad_request("the field username or userId is missing"));
     }
     let by_phone = PhoneWish { message: message.as_deref(), authenticator: body.authenticator_id };
+    let prompt = body.prompt.as_deref().filter(|_| channel != "sms");
+    let prompt = prompt.map(|text| shown("prompt", text)).transpose()?;
     let deadline = visit.deadline();
     let (begun, link) = match channel {
         "sms" => {
@@ -97,7 +99,6 @@ pub(super) async fn approval(
             (begun, Some(link))
         }
         "push" => {
-            let prompt = body.prompt.as_deref().map(|text| shown("prompt", text)).transpose()?;
             let approval = by_phone.read(visit, permission, named)?;
             let approval = tenant.approve_by_push(approval, prompt.as_ref(), deadline);
             (visit.in_time(approval).await?, None)

@@ -113,7 +113,7 @@ impl From<Refusal> for Seen {
                 Self::BadRequest("the channel push is not available: it is not set up".into())
             }
             Refusal::NoAuthenticator => {
-                Self::BadRequest("the user has no such authenticator".into())
+                Self::BadRequest("the user has no authenticator, or not this one".into())
             }
             Refusal::NoSubscription => Self::BadRequest(
                 "the user has no authenticator on which notifications are turned on".into(),
