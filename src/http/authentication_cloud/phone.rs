@@ -227,9 +227,8 @@ fn enter(
 ) -> Result<(std::sync::Arc<Cloud>, Dispatch), Failure> {
     let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Failure::nothing_there)?;
     visit.about_transaction(dispatch.transaction);
-    // A page asks as often as its user opens it, so the limit on polling is far off.
     let asker = (dispatch.transaction, visit.address());
-    let admitted = cloud.by_transaction.admit(&asker);
+    let admitted = cloud.by_link.admit(&asker);
     admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
     let tenant = visit.enter(cloud, &dispatch.tenant).ok_or_else(Failure::nothing_there)?;
     Ok((tenant, dispatch))

@@ -98,9 +98,11 @@ impl Cloud {
             Undertaking::Enroll => Checked::Made(
                 passkeys.finish_registration(&ceremony.state, answer.credential.clone())?,
             ),
-            Undertaking::Approve => Checked::Signed(Box::new(
-                passkeys.finish_assertion(&ceremony.state, answer.credential.clone())?,
-            )),
+            Undertaking::Approve => Checked::Signed(Box::new(passkeys.finish_assertion(
+                &ceremony.state,
+                answer.credential.clone(),
+                asked.user.id,
+            )?)),
         };
         let new = AuthenticatorId::from_random(self.random_bits()?);
         let settle = move |case: &mut Case, now| {
