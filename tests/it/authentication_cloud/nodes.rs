@@ -6,7 +6,7 @@ use super::*;
 use crate::cluster::{Cluster, NODES, in_database, patient};
 use crate::postgres::Postgres;
 
-struct Nodes {
+pub struct Nodes {
     cluster: Cluster,
     provider: Provider,
     key: Key,
@@ -14,7 +14,7 @@ struct Nodes {
 }
 
 impl Nodes {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::start_with([&[], &[], &[]]).await
     }
 
@@ -30,7 +30,7 @@ impl Nodes {
     }
 
     /// A backend that asks this node.
-    fn api(&self, at: usize) -> Api {
+    pub fn api(&self, at: usize) -> Api {
         Api::of(self.cluster.node(at % NODES), &self.key.text)
     }
 

@@ -4,13 +4,17 @@
 mod addresses;
 mod approving;
 mod authenticators;
+mod ending;
 mod enrolling;
 mod forging;
 mod frontends;
 mod junk;
 mod match_number;
+mod nodes;
+mod notifying;
 mod racing;
 mod replaying;
+mod secrecy;
 mod stolen;
 mod tokens;
 
