@@ -105,7 +105,7 @@ impl SoftPhone {
         let options = options.map_err(|error| error.to_string())?;
         let made = client.register(&self.origin, options, DefaultClientData).await;
         let made = made.map_err(|error| format!("{error:?}"))?;
-        self.passkeys = client.authenticator().store().clone();
+        self.passkeys.clone_from(client.authenticator().store());
         Ok(json!({
             "id": made.id,
             "rawId": text(made.raw_id.as_slice()),
@@ -131,7 +131,7 @@ impl SoftPhone {
         let options = options.map_err(|error| error.to_string())?;
         let signed = client.authenticate(&self.origin, options, DefaultClientData).await;
         let signed = signed.map_err(|error| format!("{error:?}"))?;
-        self.passkeys = client.authenticator().store().clone();
+        self.passkeys.clone_from(client.authenticator().store());
         Ok(json!({
             "id": signed.id,
             "rawId": text(signed.raw_id.as_slice()),
@@ -166,7 +166,7 @@ impl SoftPhone {
         let response = &mut answer["response"];
         response["clientDataJSON"] = text(client_data.as_bytes());
         response["authenticatorData"] = text(&signed.data);
-        response["signature"] = text(&key.sign(&message));
+        response["signature"] = text(key.sign(&message));
         answer
     }
 

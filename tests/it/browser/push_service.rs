@@ -39,8 +39,7 @@ impl PushService {
     /// One that takes every message.
     pub async fn start() -> Self {
         let ca = Ca::new("the push service's");
-        let taken = Manner::Answer("201 Created\r\nlocation: /message/1", String::new());
-        let provider = Provider::start_tls(taken, &ca.server(1)).await;
+        let provider = Provider::start_tls(taken(), &ca.server(1)).await;
         Self { provider, ca }
     }
 
@@ -64,6 +63,11 @@ impl PushService {
         self.provider.behave(manner);
     }
 
+    /// Takes every message again.
+    pub fn recover(&self) {
+        self.provider.behave(taken());
+    }
+
     /// The requests so far.
     pub fn taken(&self) -> Vec<Taken> {
         self.provider.taken()
@@ -81,6 +85,10 @@ impl PushService {
         let taken = self.taken().into_iter().filter(|one| one.line == line);
         taken.map(|one| subscription.read(&one).expect("a message")).collect()
     }
+}
+
+fn taken() -> Manner {
+    Manner::Answer("201 Created\r\nlocation: /message/1", String::new())
 }
 
 /// The bytes of a text in base64url.
