@@ -4,6 +4,7 @@
 mod authentication_cloud;
 mod clients;
 mod directories;
+mod listeners;
 mod messengers;
 mod notifier;
 mod outgoing_tls;
@@ -19,12 +20,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_server::Server;
-use actix_web::{App as WebApp, web};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
+use self::listeners::{Listener, SLACK, ops_listener, public_listener};
 pub use self::prepare::Prepared;
 use self::prepare::{Lasting, Report, tls_settings};
 use self::reload::Reload;
@@ -36,10 +36,9 @@ use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::random::SystemRandom;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
-use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
-use crate::http::ops::{self, Ops};
+use crate::http::listener::Farewell;
+use crate::http::ops::Ops;
 use crate::http::tls::{self, TlsGeneration, TlsState};
-use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
 use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
@@ -48,10 +47,6 @@ const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
 
 /// Longest that a stop waits for the listeners' threads to let go of the store.
 const LET_GO: Duration = Duration::from_secs(1);
-
-/// How much longer than its deadline a connection may take over a request before it is cut: the
-/// handler answers at the deadline, and whoever is not heard by then never is.
-const SLACK: Duration = Duration::from_secs(5);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -96,12 +91,6 @@ pub struct App {
     private: Option<Listener>,
     farewell: Farewell,
     signals: Signals,
-}
-
-/// A listener's server and its address.
-struct Listener {
-    server: Server,
-    address: SocketAddr,
 }
 
 /// Checks everything that can be checked of a configuration without touching the store or the
@@ -354,65 +343,6 @@ async fn close(store: Arc<dyn StoreHealth>) {
 fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn Directory>)> {
     let directories = prepared.directories.iter();
     directories.map(|(tenant, directory)| (tenant.to_string(), Arc::clone(directory))).collect()
-}
-
-fn bind(key: &str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address).with_context(|| {
-        format!("{key} = {address} cannot be listened on: is another server there, or is the port below 1024?")
-    })?;
-    bound(listener)
-}
-
-/// A listener as servers want it, and its address.
-fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
-
-fn public_listener(
-    config: &Config,
-    gateway: &Arc<CurrentGateway>,
-    tls: Option<Arc<TlsState>>,
-    farewell: Farewell,
-    of_demo: Option<TcpListener>,
-) -> anyhow::Result<Listener> {
-    let is_demo = of_demo.is_some();
-    let (listener, address) = match of_demo {
-        Some(listener) => bound(listener)?,
-        None => bind("server.listen", config.server.listen)?,
-    };
-    let mut settings = ListenerSettings {
-        shutdown_timeout: config.server.shutdown_timeout,
-        request_limit: config.server.request_deadline + SLACK,
-        farewell,
-        ..ListenerSettings::default()
-    };
-    if let Some(workers) = config.server.workers {
-        settings.workers = workers;
-    }
-    let data = web::Data::from(Arc::clone(gateway));
-    let app = move || {
-        let app = WebApp::new().app_data(data.clone());
-        let app = if is_demo { app.configure(demo::routes) } else { app };
-        app.configure(cloud_api::routes).configure(pages::routes).configure(called_in_otp::routes)
-    };
-    let server = match tls {
-        Some(tls) => serve_tls("api", listener, tls, &settings, app),
-        None => serve_plain("api", listener, &settings, app),
-    }
-    .context("the public listener cannot start")?;
-    Ok(Listener { server, address })
-}
-
-fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> {
-    let (listener, address) = bind("ops.listen", listen)?;
-    let settings = ListenerSettings { workers: 1, ..ListenerSettings::default() };
-    let data = web::Data::from(Arc::clone(ops));
-    let app = move || WebApp::new().app_data(data.clone()).configure(ops::routes);
-    let server = serve_plain("ops", listener, &settings, app)
-        .context("the operators' listener cannot start")?;
-    Ok(Listener { server, address })
 }
 
 /// Tells operators when the server's certificate expires, and warns if that is soon or was.

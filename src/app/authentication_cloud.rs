@@ -51,6 +51,7 @@ pub(super) fn authentication_cloud(
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
         by_transaction: FloodLimit::new(STATUS_QUESTIONS, keys(&config.server.limits)),
+        by_link: FloodLimit::new(STATUS_QUESTIONS, keys(&config.server.limits)),
     })
 }
 

@@ -50,7 +50,8 @@ impl AuthenticatorName {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let sized = (1..=Self::MAX).contains(&text.chars().count());
-        (sized && text.chars().all(is_visible)).then(|| Self(text.to_owned()))
+        let legal = text.chars().all(is_visible) && shows_something(text);
+        (sized && legal).then(|| Self(text.to_owned()))
     }
 
     /// The name as text.
@@ -66,13 +67,28 @@ impl fmt::Display for AuthenticatorName {
     }
 }
 
-/// Whether a character shows itself, and does nothing to those around it: no controls, no line
-/// separators, none of the directional controls of Unicode's bidirectional algorithm (UAX 9), with
-/// which a text can be made to read otherwise than it is.
+/// Whether a character may stand in a text that people decide by: no controls, no line separators,
+/// no noncharacters, none that browsers show as nothing (Unicode's `Default_Ignorable_Code_Point`)
+/// or that reorder others (UAX 9). Joiners and the variation selector of emoji may stand there, as
+/// scripts and pictures need them.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
-    let reorders = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') && !reorders
+    let is_needed = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0f}');
+    let is_nothing = matches!(
+        c,
+        '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{fffe}' | '\u{ffff}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    );
+    is_needed || !(c.is_control() || is_nothing)
+}
+
+/// Whether a text shows anything at all.
+#[must_use]
+pub fn shows_something(text: &str) -> bool {
+    text.chars().any(|c| !c.is_whitespace() && !matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0f}'))
 }
 
 /// The public part of a passkey (Web Authentication Level 3, 4 "Credential Record").
@@ -147,8 +163,18 @@ mod tests {
         let parse = |text| AuthenticatorName::parse(text).map(|name| name.to_string());
         assert_eq!(parse("  Pixel 9 "), Some("Pixel 9".to_owned()));
         assert_eq!(parse("Annas Åäö 📱"), Some("Annas Åäö 📱".to_owned()));
-        for wrong in ["", "  ", "a\nb", "a\u{202e}b", "a\u{2066}b", "\u{1b}[31m", &"x".repeat(101)]
-        {
+        for wrong in [
+            "",
+            "  ",
+            "a\nb",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "a\u{200b}b",
+            "\u{200d}",
+            "\u{3164}",
+            "\u{1b}[31m",
+            &"x".repeat(101),
+        ] {
             assert_eq!(parse(wrong), None, "{wrong:?}");
         }
     }

@@ -4,12 +4,12 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use super::authenticator::{AuthenticatorId, is_visible};
+use super::authenticator::{AuthenticatorId, is_visible, shows_something};
 use super::tenant::TenantId;
 use super::transaction::Transaction;
 
-/// What is to be approved, as the phone shows it: 1 to 200 characters, which may be on several lines
-/// and none of which hides or reorders others.
+/// What is to be approved, as the phone shows it: 1 to 200 characters on up to eight lines, none of
+/// which hides or reorders others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovalMessage(String);
 
@@ -17,13 +17,16 @@ impl ApprovalMessage {
     /// Longest message, in characters.
     pub const MAX: usize = 200;
 
+    /// Most lines, so that what is asked and the answers are on one screen.
+    pub const MAX_LINES: usize = 8;
+
     /// Reads a message.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let sized = (1..=Self::MAX).contains(&text.chars().count());
-        let shown = text.chars().any(|c| !c.is_whitespace());
         let legal = text.chars().all(|c| c == '\n' || is_visible(c));
-        (sized && shown && legal).then(|| Self(text.to_owned()))
+        let short = text.split('\n').count() <= Self::MAX_LINES;
+        (sized && legal && short && shows_something(text)).then(|| Self(text.to_owned()))
     }
 
     /// The message as text.
@@ -169,7 +172,9 @@ mod tests {
         assert!(ApprovalMessage::parse("Pay CHF 100\nto Anna & <b>Bertil</b>").is_some());
         let long = "x".repeat(200);
         assert!(ApprovalMessage::parse(&long).is_some());
-        for wrong in ["", " \n ", "a\u{202e}b", "a\tb", &format!("{long}x")] {
+        for wrong in
+            ["", " \n ", "a\u{202e}b", "\u{200b}", "a\tb", &"\n".repeat(8), &format!("{long}x")]
+        {
             assert_eq!(ApprovalMessage::parse(wrong), None, "{wrong:?}");
         }
     }

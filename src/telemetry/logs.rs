@@ -120,8 +120,9 @@ pub fn start(
         .with_default(LevelFilter::from_level(level.min(Level::WARN)))
         .with_target("dialpass", level)
         .with_target("ldap3", LevelFilter::OFF)
-        // It calls each stranger's malformed request an error.
+        // These call each stranger's malformed request an error.
         .with_target("actix_http", LevelFilter::OFF)
+        .with_target("webauthn_rs_core", LevelFilter::OFF)
         .with_target(audit::TARGET, Level::INFO);
     let split = audit_file.is_some();
     let main = lines(format, io::stdout)

@@ -36,13 +36,7 @@ pub struct Browser {
 }
 
 /// What the driver says no with.
-#[derive(Debug)]
-pub struct Refusal {
-    /// Its error code, such as `no such element`.
-    pub error: String,
-    /// Its own words.
-    pub message: String,
-}
+pub type Refusal = String;
 
 /// A browser of its own for a test.
 pub async fn browser(profile: &Profile) -> Browser {
@@ -55,7 +49,7 @@ impl Browser {
     async fn open(driver: Arc<Driver>, profile: &Profile) -> Self {
         let capabilities = json!({"capabilities": {"alwaysMatch": profile.capabilities()}});
         let opened = driver.ask(Method::POST, "/session", Some(capabilities)).await;
-        let opened = opened.unwrap_or_else(|refusal| panic!("a browser: {refusal:?}"));
+        let opened = opened.unwrap_or_else(|refusal| panic!("a browser: {refusal}"));
         let session = opened["sessionId"].as_str().expect("a session");
         let browser = Self { driver, session: format!("/session/{session}") };
         profile.prepare(&browser).await;
@@ -70,13 +64,13 @@ impl Browser {
     /// A command with a body that must succeed.
     async fn post(&self, path: &str, body: Value) -> Value {
         let done = self.ask(Method::POST, path, Some(body)).await;
-        done.unwrap_or_else(|refusal| panic!("{path}: {refusal:?}"))
+        done.unwrap_or_else(|refusal| panic!("{path}: {refusal}"))
     }
 
     /// A question that must be answered.
     async fn get(&self, path: &str) -> Value {
         let found = self.ask(Method::GET, path, None).await;
-        found.unwrap_or_else(|refusal| panic!("{path}: {refusal:?}"))
+        found.unwrap_or_else(|refusal| panic!("{path}: {refusal}"))
     }
 
     /// A command for developers' tools.
@@ -194,9 +188,10 @@ pub fn figure(name: &str, value: &str) {
     println!("{name}: {value}");
     let file = browser_folder().join("figures.txt");
     let known = std::fs::read_to_string(&file).unwrap_or_default();
-    let other = |line: &&str| line.split_once(": ").is_none_or(|(known, _)| known != name);
+    let this = format!("{name}: ");
+    let other = |line: &&str| !line.starts_with(&this);
     let mut lines: Vec<String> = known.lines().filter(other).map(str::to_owned).collect();
-    lines.push(format!("{name}: {value}"));
+    lines.push(format!("{this}{value}"));
     lines.sort();
     std::fs::write(file, lines.join("\n") + "\n").unwrap();
 }

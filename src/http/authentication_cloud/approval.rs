@@ -84,6 +84,11 @@ pub(super) async fn approval(
         return Err(Failure::bad_request("the field username or userId is missing"));
     }
     let by_phone = PhoneWish { message: message.as_deref(), authenticator: body.authenticator_id };
+    if body.prompt.is_some() && matches!(permission, Permission::Intent(_)) {
+        return Err(Failure::bad_request("with an intent token no prompt may be chosen"));
+    }
+    let prompt = body.prompt.as_deref().filter(|_| channel != "sms");
+    let prompt = prompt.map(|text| shown("prompt", text)).transpose()?;
     let deadline = visit.deadline();
     let (begun, link) = match channel {
         "sms" => {
@@ -97,7 +102,6 @@ pub(super) async fn approval(
             (begun, Some(link))
         }
         "push" => {
-            let prompt = body.prompt.as_deref().map(|text| shown("prompt", text)).transpose()?;
             let approval = by_phone.read(visit, permission, named)?;
             let approval = tenant.approve_by_push(approval, prompt.as_ref(), deadline);
             (visit.in_time(approval).await?, None)
@@ -146,8 +150,9 @@ impl PhoneWish<'_> {
 fn shown(field: &str, text: &str) -> Result<ApprovalMessage, Failure> {
     ApprovalMessage::parse(text).ok_or_else(|| {
         Failure::bad_request(format!(
-            "the {field} is not 1 to {} characters without controls",
-            ApprovalMessage::MAX
+            "the {field} is not 1 to {} characters on {} lines at most, without other controls",
+            ApprovalMessage::MAX,
+            ApprovalMessage::MAX_LINES
         ))
     })
 }

@@ -93,8 +93,9 @@ impl From<Refusal> for Seen {
         match refusal {
             Refusal::Message(error) => Self::BadRequest(error.to_string()),
             Refusal::MessageNotShown => Self::BadRequest(format!(
-                "the message is not 1 to {} characters without controls",
-                ApprovalMessage::MAX
+                "the message is not 1 to {} characters on {} lines at most, without other controls",
+                ApprovalMessage::MAX,
+                ApprovalMessage::MAX_LINES
             )),
             Refusal::NoMessenger => {
                 Self::BadRequest("the channel sms is not available: no provider is set up".into())
@@ -113,11 +114,14 @@ impl From<Refusal> for Seen {
                 Self::BadRequest("the channel push is not available: it is not set up".into())
             }
             Refusal::NoAuthenticator => {
-                Self::BadRequest("the user has no such authenticator".into())
+                Self::BadRequest("the user has no authenticator, or not this one".into())
             }
             Refusal::NoSubscription => Self::BadRequest(
                 "the user has no authenticator on which notifications are turned on".into(),
             ),
+            Refusal::NotByCode => {
+                Self::BadRequest("the transaction is confirmed on a phone, not by a code".into())
+            }
             Refusal::PasskeyRefused => Self::BadRequest("the passkey is refused".into()),
             Refusal::SubscriptionRefused => Self::BadRequest("the subscription is refused".into()),
             Refusal::IntentUsed

@@ -15,7 +15,7 @@ use super::visit::{Granted, Visit};
 use crate::domain::authenticator::{AuthenticatorName, Platform};
 use crate::domain::question::ApprovalMessage;
 use crate::domain::registered_user::RegisteredName;
-use crate::domain::transaction::Stage;
+use crate::domain::transaction::{Stage, Undertaking};
 use crate::http::error::rfc3339;
 use crate::http::user_agent;
 use crate::messenger::Notifier;
@@ -145,7 +145,11 @@ async fn confirm(
         push_key: push_key(&tenant),
         subscribed: authenticator.subscription.is_some(),
     };
-    Ok(Granted::json(StatusCode::OK, "confirmed", &body))
+    let reason = match confirmed.undertaking {
+        Undertaking::Enroll => "authenticator_enrolled",
+        Undertaking::Approve => "approved",
+    };
+    Ok(Granted::json(StatusCode::OK, reason, &body))
 }
 
 async fn decline(
@@ -223,9 +227,8 @@ fn enter(
 ) -> Result<(std::sync::Arc<Cloud>, Dispatch), Failure> {
     let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Failure::nothing_there)?;
     visit.about_transaction(dispatch.transaction);
-    // A page asks as often as its user opens it, so the limit on polling is far off.
     let asker = (dispatch.transaction, visit.address());
-    let admitted = cloud.by_transaction.admit(&asker);
+    let admitted = cloud.by_link.admit(&asker);
     admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
     let tenant = visit.enter(cloud, &dispatch.tenant).ok_or_else(Failure::nothing_there)?;
     Ok((tenant, dispatch))

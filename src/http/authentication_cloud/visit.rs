@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
 use crate::domain::access_key::AccessKeyHash;
-use crate::domain::authenticator::AuthenticatorId;
+use crate::domain::authenticator::{AuthenticatorId, is_visible};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
@@ -198,14 +198,18 @@ impl Visit {
         Ok((tenant, Permission::AccessKey))
     }
 
-    /// Who asks something that a phone will show: whoever holds the access key, or the page that
-    /// holds an intent, and from where.
+    /// Who asks something that a phone will show, as far as it is known: whoever holds the access
+    /// key, or the page that holds an intent, as its browser says; and from where.
     pub(super) fn asker(&mut self, permission: &Permission) -> Asker {
         let by = match permission {
             Permission::AccessKey => self.exchange.trail.client.clone(),
             Permission::Intent(_) => self.origin(),
         };
-        Asker { by, from: self.address().map(|address| address.to_canonical().to_string()) }
+        let by = by.filter(|by| by.chars().all(is_visible)).unwrap_or_else(|| "?".to_owned());
+        Asker {
+            by: Some(by),
+            from: self.address().map(|address| address.to_canonical().to_string()),
+        }
     }
 
     /// The origin of the page that asks (Fetch 3.2, RFC 6454 6.2), if it is one.

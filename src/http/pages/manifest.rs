@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::language::Language;
 use super::{OPEN, PHONE};
+use crate::domain::authenticator::is_visible;
 
 /// Longest token taken, in bytes.
 const MAX_TOKEN: usize = 2048;
@@ -56,7 +57,7 @@ fn is_token(text: &str) -> bool {
 
 fn is_name(text: &str) -> bool {
     let length = text.trim().chars().count();
-    (1..=MAX_NAME).contains(&length) && !text.chars().any(char::is_control)
+    (1..=MAX_NAME).contains(&length) && text.chars().all(is_visible)
 }
 
 #[cfg(test)]

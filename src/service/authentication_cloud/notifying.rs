@@ -1,5 +1,7 @@
 //! Telling a user's phones that they are asked.
 
+use std::collections::HashSet;
+
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -32,7 +34,10 @@ impl Cloud {
             lifetime: begun.transaction.expires_at.since(begun.now),
         };
         let deadline = before_the_last_step(deadline);
+        // One browser may stand for several authenticators, and is told once.
+        let mut told = HashSet::new();
         let subscribed = phones.iter().filter_map(|one| Some((one, one.subscription.as_ref()?)));
+        let subscribed = subscribed.filter(|(_, to)| told.insert(to.endpoint.as_str()));
         let sent = subscribed.map(async |(phone, subscription)| {
             let sent = notifier.notify(subscription, &notification, deadline).await;
             (phone, subscription, sent)

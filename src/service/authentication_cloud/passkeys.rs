@@ -17,7 +17,10 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 use super::refusal::Refusal;
 use crate::domain::authenticator::{Authenticator, Credential};
-use crate::domain::registered_user::{RegisteredName, RegisteredUser};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
+
+/// Longest id of a credential, in bytes (Web Authentication Level 3, 4 "Credential ID").
+const MAX_CREDENTIAL_ID: usize = 1023;
 
 /// One tenant's relying party.
 pub struct Passkeys {
@@ -43,6 +46,14 @@ struct Assertion {
 #[derive(Deserialize)]
 struct Told {
     options: serde_json::Value,
+}
+
+/// What a browser says of where it was asked (Web Authentication Level 3, 5.8.1).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientData {
+    #[serde(default)]
+    cross_origin: bool,
 }
 
 /// A challenge was signed.
@@ -111,6 +122,9 @@ impl Passkeys {
         let passkey = self.webauthn.finish_passkey_registration(&made, &state).map_err(refused)?;
         let record = serde_json::to_string(&passkey).map_err(refused)?;
         let LibraryCredential { cred_id, counter, .. } = passkey.into();
+        if !(1..=MAX_CREDENTIAL_ID).contains(&cred_id.len()) {
+            return Err(Refusal::PasskeyRefused);
+        }
         Ok(Credential { id: cred_id, record, counter })
     }
 
@@ -119,9 +133,18 @@ impl Passkeys {
         &self,
         kept: &str,
         signed: serde_json::Value,
+        user: RegisteredId,
     ) -> Result<Signed, Refusal> {
         let Assertion { state, .. } = serde_json::from_str(kept).map_err(refused)?;
         let signed: PublicKeyCredential = serde_json::from_value(signed).map_err(refused)?;
+        // 7.2, steps 6 and 10, which the library leaves out: the passkey is this user's, and was not
+        // asked for by a page within a page of another origin.
+        let handle = signed.get_user_unique_id().filter(|handle| !handle.is_empty());
+        let told: ClientData =
+            serde_json::from_slice(&signed.response.client_data_json).map_err(refused)?;
+        if told.cross_origin || handle.is_some_and(|handle| handle != user.as_uuid().as_bytes()) {
+            return Err(Refusal::PasskeyRefused);
+        }
         let result =
             self.webauthn.finish_passkey_authentication(&signed, &state).map_err(refused)?;
         if !result.user_verified() || is_embedded(&signed.response.client_data_json) {

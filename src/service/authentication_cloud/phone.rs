@@ -46,6 +46,8 @@ pub struct Confirmed {
     pub user: RegisteredUser,
     /// By which of their authenticators.
     pub authenticator: Authenticator,
+    /// What: to be registered, or something that was asked.
+    pub undertaking: Undertaking,
     /// When, by the store's clock.
     pub now: Timestamp,
 }
@@ -78,8 +80,8 @@ impl Cloud {
     /// approves. Of many answers at once, one does.
     ///
     /// # Errors
-    /// [`Refusal`]. A passkey that does not pass changes nothing; a wrong number ends the
-    /// transaction.
+    /// [`Refusal`]. A passkey that does not pass changes nothing; a wrong number and an
+    /// authenticator too many end the transaction.
     pub async fn confirm(&self, id: TransactionId, answer: Answer) -> Result<Confirmed, Refusal> {
         let passkeys = self.passkeys()?;
         let asked = self.asked(id).await?;
@@ -96,9 +98,11 @@ impl Cloud {
             Undertaking::Enroll => Checked::Made(
                 passkeys.finish_registration(&ceremony.state, answer.credential.clone())?,
             ),
-            Undertaking::Approve => Checked::Signed(Box::new(
-                passkeys.finish_assertion(&ceremony.state, answer.credential.clone())?,
-            )),
+            Undertaking::Approve => Checked::Signed(Box::new(passkeys.finish_assertion(
+                &ceremony.state,
+                answer.credential.clone(),
+                asked.user.id,
+            )?)),
         };
         let new = AuthenticatorId::from_random(self.random_bits()?);
         let settle = move |case: &mut Case, now| {
@@ -116,7 +120,14 @@ impl Cloud {
                 }
                 return Err(Refusal::MatchNumberWrong);
             }
-            change(case, |case| settle(case, &checked, &question, &answer, new, now))
+            let settled = change(case, |case| settle(case, &checked, &question, &answer, new, now));
+            // No other phone fits either, so whoever polls need not wait.
+            if let (Err(Refusal::TooManyAuthenticators), Some(transaction)) =
+                (&settled, &mut case.transaction)
+            {
+                transaction.end(Stage::Failed, now);
+            }
+            settled
         };
         step(&*self.registry, self.about_asked(id, asked.user.id), settle).await?
     }
@@ -178,8 +189,9 @@ fn settle(
         Checked::Signed(signed) => note(user, signed, question, now)?,
     };
     let user = user.clone();
-    case.transaction.as_mut().ok_or(Refusal::Ended)?.end(Stage::Succeeded, now);
-    Ok(Confirmed { user, authenticator, now })
+    let transaction = case.transaction.as_mut().ok_or(Refusal::Ended)?;
+    transaction.end(Stage::Succeeded, now);
+    Ok(Confirmed { user, authenticator, undertaking: transaction.undertaking, now })
 }
 
 /// Makes a passkey the user's authenticator.

@@ -36,6 +36,8 @@ pub enum Refusal {
     SubscriptionRefused,
     /// The time is up in which a phone's page may set where it is notified.
     DeviceTokenExpired,
+    /// The transaction is confirmed by a passkey, not by a code.
+    NotByCode,
     /// The code is none, by its form.
     CodeMalformed,
     /// The code is not what was sent.
@@ -102,6 +104,7 @@ impl Refusal {
             Self::MatchNumberWrong => "match_number_wrong",
             Self::SubscriptionRefused => "subscription_refused",
             Self::DeviceTokenExpired => "device_token_expired",
+            Self::NotByCode => "not_by_code",
             Self::CodeMalformed => "code_malformed",
             Self::CodeWrong => "code_wrong",
             Self::RecoveryCodeWrong => "recovery_code_wrong",

@@ -58,7 +58,10 @@ impl Cloud {
         }
         let transaction = seen.transaction.filter(|one| one.user == user);
         let transaction = transaction.ok_or(Refusal::TransactionUnknown)?;
-        // What is confirmed without a code has ended already.
+        if transaction.question.is_some() {
+            return Err(Refusal::NotByCode);
+        }
+        // Recovery codes, which are made at once, are confirmed already.
         let Some(text) = &transaction.code else { return Err(Refusal::Ended) };
         let subject = transaction.subject(&self.tenant, &text.number);
         let sent = self.keys.code(&subject, &text.grant);

@@ -90,8 +90,7 @@ impl Driver {
         if status.is_success() {
             return Ok(value);
         }
-        let part = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-        Err(Refusal { error: part("error"), message: part("message") })
+        Err(format!("{}: {}", value["error"], value["message"]))
     }
 }
 

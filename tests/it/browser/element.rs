@@ -101,8 +101,6 @@ impl Browser {
 pub mod key {
     pub const TAB: &str = "\u{e004}";
     pub const ENTER: &str = "\u{e007}";
-    pub const SPACE: &str = " ";
-    pub const ESCAPE: &str = "\u{e00c}";
 }
 
 impl Element<'_> {

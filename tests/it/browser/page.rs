@@ -57,7 +57,7 @@ impl Browser {
     /// Closes this tab and goes on in another.
     pub async fn close_tab(&self, next: &str) {
         let closed = self.ask(Method::DELETE, "/window", None).await;
-        closed.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        closed.unwrap_or_else(|refusal| panic!("{refusal}"));
         self.switch_to(next).await;
     }
 

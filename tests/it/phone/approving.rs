@@ -35,7 +35,7 @@ async fn what_is_shown_is_what_is_approved() {
     view(&phone, "done").await;
     look(&phone, "approved").await;
     let status = company.service.api.status(&asked.token).await.json();
-    let token = crate::authentication_cloud::text(&status["token"]);
+    let token = text(&status["token"]);
     let introspected = company.service.api.introspect(&token).await.json();
     assert_eq!((&introspected["active"], &introspected["sub"]), (&json!(true), &json!(asked.user)));
     assert_eq!(introspected["transactionId"], json!(asked.transaction));

@@ -20,8 +20,8 @@ async fn a_scanned_code_makes_a_phone_the_users_authenticator() {
     let begun = Instant::now();
     open(&phone, &asked.scanned(), "enroll").await;
     let shown = begun.elapsed();
-    let text = phone.text().await;
-    assert!(text.contains(COMPANY) && text.contains("anna"), "{text}");
+    let said = phone.text().await;
+    assert!(said.contains(COMPANY) && said.contains("anna"), "{said}");
     assert_eq!(company.stage(&asked).await, "pending");
     let tapped = Instant::now();
     phone.click("#register").await;
@@ -41,12 +41,8 @@ async fn a_scanned_code_makes_a_phone_the_users_authenticator() {
     let passkeys = passkeys.credentials().await;
     assert!(passkeys.len() == 1 && passkeys[0]["rpId"] == "localhost", "{passkeys:?}");
     let status = company.service.api.status(&asked.token).await.json();
-    assert!(company.service.api.is_active(&text_of(&status["token"])).await);
+    assert!(company.service.api.is_active(&text(&status["token"])).await);
     phone.must_be_quiet().await;
-}
-
-fn text_of(value: &Value) -> String {
-    crate::authentication_cloud::text(value)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +61,7 @@ async fn an_authenticator_has_the_name_that_its_phone_says() {
     let told = (&authenticators[0]["name"], &authenticators[0]["type"]);
     assert_eq!(told, (&json!("iPhone"), &json!("ios")));
     // It is renamed and removed by the backend.
-    let path = format!("/api/v1/authenticators/{}", text_of(&authenticators[0]["authenticatorId"]));
+    let path = format!("/api/v1/authenticators/{}", text(&authenticators[0]["authenticatorId"]));
     let rename = company.service.api.request("PATCH", &path).json(&json!({"name": "My phone"}));
     assert_eq!(Answer::of(rename).await.status, 200);
     assert_eq!(company.authenticators(&asked.user).await[0]["name"], "My phone");
@@ -167,4 +163,25 @@ async fn who_cancels_or_is_not_verified_registers_nothing_and_may_try_again() {
     look(&phone, "enrolled").await;
     assert_eq!(company.stage(&asked).await, "succeeded");
     phone.must_be_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_eleventh_phone_is_told_that_there_are_too_many() {
+    let company = Company::start().await;
+    let phone = browser(&PHONE).await;
+    let passkeys = phone.authenticator().await;
+    let eleventh = company.enroll("anna").await;
+    for _ in 0..10 {
+        company.register(&phone, "anna").await;
+        passkeys.forget_all().await;
+    }
+    let full = company.service.api.enroll(json!({"username": "anna", "channel": "app"})).await;
+    assert_eq!(full.status, 409, "{}", full.body);
+    open(&phone, &eleventh.link, "enroll").await;
+    phone.click("#register").await;
+    view(&phone, "failed").await;
+    phone.until_text("Too many phones").await;
+    look(&phone, "too-many-phones").await;
+    assert_eq!(company.authenticators(&eleventh.user).await.len(), 10);
+    phone.must_be_quiet_but_for(&["status of 409"]).await;
 }

@@ -80,7 +80,7 @@ async fn a_phone_turns_notifications_on_gets_one_and_turns_them_off() {
 
     let asked = company.service.api.approve(push.clone()).await;
     assert_eq!(asked.status, 201, "{}", asked.body);
-    let status = crate::authentication_cloud::text(&asked.json()["statusToken"]);
+    let status = text(&asked.json()["statusToken"]);
     phone.until("a message", async || !service.taken().is_empty()).await;
     let [message] = &service.messages(&subscription)[..] else { panic!("one message") };
     assert_eq!(message.claims["sub"], "mailto:it@example.com");

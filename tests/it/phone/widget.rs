@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::looking::look;
 use super::*;
 use crate::authentication_cloud::time::Clock;
 use crate::browser::profile::{DESKTOP, PHONE};
@@ -31,7 +32,8 @@ impl Company {
         let gateway = self.origin();
         let site = Site::start(&format!(
             "default-src 'none'; script-src 'self' {gateway}; connect-src {gateway}; \
-             img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+             img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+             require-trusted-types-for 'script'"
         ))
         .await;
         let options = options.to_string().replace('&', "&amp;").replace('"', "&quot;");
@@ -70,11 +72,9 @@ async fn result(shop: &Browser) -> Value {
 /// The link in the QR code that a desktop's screen shows.
 async fn scan(shop: &Browser, name: &str) -> String {
     let code = shop.find_in_shadow(HOST, "img.qr").await;
-    shop.until("the QR code is drawn", async || {
-        code.property("complete").await == json!(true)
-            && code.property("naturalWidth").await == json!(300)
-    })
-    .await;
+    let drawn = async |property: &str| code.property(property).await == json!(300);
+    shop.until("the QR code is drawn", async || drawn("naturalWidth").await).await;
+    assert!(drawn("clientWidth").await, "as it is: scaled, its squares would not be equal");
     qr_text(&shop.screenshot(name).await)
 }
 
@@ -109,7 +109,7 @@ async fn a_page_of_another_origin_enrolls_and_approves_with_a_phone() {
     let told = result(&shop).await;
     let took = format!("{} ms", tapped.elapsed().as_millis());
     figure("widget: button tapped to the page called back", &took);
-    let token = crate::authentication_cloud::text(&told["token"]);
+    let token = text(&told["token"]);
     let introspected = company.service.api.introspect(&token).await.json();
     assert_eq!((&introspected["active"], &introspected["sub"]), (&json!(true), &user["userId"]));
     assert_eq!(introspected["transactionId"], told["transactionId"]);
@@ -212,6 +212,34 @@ async fn the_page_is_told_that_the_time_is_up_or_that_it_may_not_ask() {
     shop.reload().await;
     assert_eq!(result(&shop).await["status"], "expired");
     shop.must_be_quiet_but_for(&["status of 403"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_widget_outlives_a_gateway_that_is_away_for_a_moment() {
+    let mut company = Company::start().await;
+    let [shop, phone] = browsers([&DESKTOP, &PHONE]).await;
+    let _passkeys = phone.authenticator().await;
+    let options =
+        json!({"token": company.intent("anna", "enroll", None).await, "operation": "enroll"});
+    let site = company.shop(&options).await;
+    shop.go(&site.url("/")).await;
+    let link = scan(&shop, "widget-before").await;
+    open(&phone, &link, "enroll").await;
+    company.service.gateway.kill();
+    let state = shop.find_in_shadow(HOST, ".state").await;
+    shop.until("it says so", async || state.text().await.contains("No connection")).await;
+    shop.must_be_accessible("the widget without a connection").await;
+    phone.click("#register").await;
+    view(&phone, "failed").await;
+    look(&phone, "away").await;
+    company.service = company.service.restart();
+    // What the passkey signed is sent again: it is not made twice.
+    phone.click("#try-again").await;
+    view(&phone, "done").await;
+    assert_eq!(result(&shop).await["status"], "succeeded");
+    for browser in [&shop, &phone] {
+        browser.must_be_quiet_but_for(&["ERR_CONNECTION_REFUSED"]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

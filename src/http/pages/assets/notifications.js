@@ -145,7 +145,8 @@ export async function phonePage(device) {
     if (canAsk() === "home-screen") return homeScreen(device, body.company);
     prepareIcon(device, body.company);
     if (!body.pushKey) return say(texts.phone_unsupported);
-    const isOn = body.subscribed && (await refresh(device, body.pushKey));
+    // Only a tap subscribes here: the link may be somebody else's.
+    const isOn = body.subscribed && (await subscription().catch(() => null)) !== null;
     return showSwitch(device, body, isOn);
   }
   if (status === 404) return say(texts.phone_gone);

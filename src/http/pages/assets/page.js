@@ -8,6 +8,7 @@ import * as view from "./view.js";
 const { button, element, facts, fill, live, paragraph, show, texts } = view;
 
 const QUERY = "dispatchTokenResponse";
+const CONFIRMED = "confirmed";
 
 let token = null;
 let transaction = { company: texts.somebody };
@@ -41,6 +42,7 @@ async function load(sent) {
   if (body.stage === "pending") return body.operation === "enroll" ? enroll() : approve();
   if (body.stage === "expired") return expired();
   if (body.stage === "succeeded" && sent) return done({});
+  if (body.stage === "succeeded" && kept()) return done(kept());
   if (body.stage === "succeeded") {
     return settle("used", texts.used_title, texts.used, { sign: "good" });
   }
@@ -131,13 +133,22 @@ function timeLeft() {
   leave();
   const clock = setInterval(tick, 1000);
   document.addEventListener("visibilitychange", tick);
+  document.addEventListener("visibilitychange", lookAgain);
   leave = () => {
     clearInterval(clock);
     document.removeEventListener("visibilitychange", tick);
+    document.removeEventListener("visibilitychange", lookAgain);
   };
   // Not at once: the view that this belongs to does not stand there yet.
   queueMicrotask(tick);
   return shown;
+}
+
+/** Looks whether the request has ended elsewhere, when somebody comes back to this page. */
+async function lookAgain() {
+  if (document.hidden || view.isBusy()) return;
+  const { status, body } = await post("/open/transaction", { token });
+  if (status === 200 && body.stage !== "pending" && !view.isBusy()) await load();
 }
 
 /** Has the passkey confirm. Nothing may be waited for before it: browsers want the tap to be fresh. */
@@ -185,7 +196,10 @@ async function send(signed) {
 async function decline() {
   view.setBusy(true);
   const { status } = await post("/open/decline", { token });
-  if (status === 204) settle("declined", texts.declined_title, texts.declined, { sign: "no" });
+  if (status === 204) settle("declined", texts.declined_title, texts.declined, {
+    sign: "no",
+    more: [paragraph(texts.close, "quiet")],
+  });
   else if (status === 412) await load();
   else refused(status, decline);
 }
@@ -206,7 +220,28 @@ function done(answer) {
     ? [texts.registered_title, texts.registered]
     : [texts.approved_title, texts.approved];
   settle("done", title, body, { sign: "good", more: [paragraph(texts.close, "quiet")] });
-  if (answer.pushKey) offerNotifications(answer);
+  if (answer.pushKey) {
+    keep(answer);
+    offerNotifications(answer);
+  }
+}
+
+/** What the gateway said when this page confirmed, so that a reload offers notifications again. */
+function kept() {
+  try {
+    const { of, answer } = JSON.parse(sessionStorage.getItem(CONFIRMED));
+    return of === token && answer;
+  } catch {
+    return null;
+  }
+}
+
+function keep(answer) {
+  try {
+    sessionStorage.setItem(CONFIRMED, JSON.stringify({ of: token, answer }));
+  } catch {
+    // Without storage a reload says that it is done, and no more.
+  }
 }
 
 /** Loaded only now: the phone has confirmed without it. */

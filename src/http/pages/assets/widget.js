@@ -27,8 +27,8 @@
         color: light-dark(#16202c, #eef2f6); }
     }
     .logo { display: block; max-width: 100%; max-height: 3rem; margin: 0 auto 1rem; }
-    .qr { display: block; width: 100%; max-width: 15rem; margin: 0.5rem auto; padding: 0.5rem;
-      box-sizing: border-box; border-radius: 0.5rem; background: #fff; image-rendering: pixelated; }
+    .qr { display: block; width: 100%; max-width: 300px; margin: 0.5rem auto;
+      border-radius: 0.5rem; background: #fff; image-rendering: pixelated; }
     p { margin: 0 0 0.75rem; }
     .state { margin: 0; font-weight: 600; }
     .state[data-state="waiting"] { margin-top: 0.75rem; font-weight: 400; font-size: 0.9375rem; }
@@ -156,11 +156,14 @@
       if (this.isStopped) return;
       const { status, body } = begun;
       if (status === 201) return this.wait(body);
-      if (status === 401 || status === 403) return this.end("expired", texts.expired);
+      if (begun.notPushed && status !== 409 && status !== 429) return this.end("error", texts.no_push);
+      if (status === 401 || status === 403) return this.end("expired", texts.used_up);
+      if (status === 0 || status === 503) return this.end("error", texts.away);
       if (status === 409) return this.end("error", texts.too_many_phones);
       if (status === 429) return this.end("error", texts.too_often);
       console.error("dialpass:", status, body.message ?? "");
-      this.end("error", texts.error);
+      const isNobodys = status === 400 && this.options.operation === "approve";
+      this.end("error", isNobodys ? texts.no_phone : texts.error);
     }
 
     /** Begins, and tries again where nobody answers or it is said to be too much. */
@@ -170,7 +173,10 @@
       for (const pause of [...PAUSES, null]) {
         const answer = await this.ask(path, { channel }, token);
         // A phone without notifications: the QR code does it too.
-        if (channel === "push" && answer.status === 400) return this.begin("app");
+        if (channel === "push" && answer.status === 400) {
+          console.warn("dialpass:", answer.body.message ?? "");
+          return { ...(await this.begin("app")), notPushed: true };
+        }
         const again = answer.status === 0 || answer.status === 429 || answer.status === 503;
         if (!again || pause === null || this.isStopped || answer.wait > 60) return answer;
         this.say("offline", this.texts.offline);
@@ -186,6 +192,8 @@
       this.say("waiting", texts.waiting);
       while (!this.isStopped) {
         await this.pause();
+        this.wasShown ||= this.host.isConnected;
+        if (this.wasShown && !this.host.isConnected) return this.stop();
         const { status, body, wait } = await this.ask("status", { statusToken });
         if (this.isStopped) return;
         if (body.status === "succeeded") return this.end("succeeded", texts.succeeded, body);

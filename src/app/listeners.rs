@@ -1,0 +1,87 @@
+//! The listeners: binding them, and what each serves.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_server::Server;
+use actix_web::{App as WebApp, web};
+use anyhow::Context;
+
+use crate::config::Config;
+use crate::http::gateway::CurrentGateway;
+use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
+use crate::http::ops::{self, Ops};
+use crate::http::tls::TlsState;
+use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
+
+/// How much longer than its deadline a connection may take over a request before it is cut: the
+/// handler answers at the deadline, and whoever is not heard by then never is.
+pub(super) const SLACK: Duration = Duration::from_secs(5);
+
+/// A listener's server and its address.
+pub(super) struct Listener {
+    pub(super) server: Server,
+    pub(super) address: SocketAddr,
+}
+
+fn bind(key: &str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("{key} = {address} cannot be listened on: is another server there, or is the port below 1024?")
+    })?;
+    bound(listener)
+}
+
+/// A listener as servers want it, and its address.
+fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Binds and makes the listener that clients and phones reach; the demo's is bound already.
+pub(super) fn public_listener(
+    config: &Config,
+    gateway: &Arc<CurrentGateway>,
+    tls: Option<Arc<TlsState>>,
+    farewell: Farewell,
+    of_demo: Option<TcpListener>,
+) -> anyhow::Result<Listener> {
+    let is_demo = of_demo.is_some();
+    let (listener, address) = match of_demo {
+        Some(listener) => bound(listener)?,
+        None => bind("server.listen", config.server.listen)?,
+    };
+    let mut settings = ListenerSettings {
+        shutdown_timeout: config.server.shutdown_timeout,
+        request_limit: config.server.request_deadline + SLACK,
+        farewell,
+        ..ListenerSettings::default()
+    };
+    if let Some(workers) = config.server.workers {
+        settings.workers = workers;
+    }
+    let data = web::Data::from(Arc::clone(gateway));
+    let app = move || {
+        let app = WebApp::new().app_data(data.clone());
+        let app = if is_demo { app.configure(demo::routes) } else { app };
+        app.configure(cloud_api::routes).configure(pages::routes).configure(called_in_otp::routes)
+    };
+    let server = match tls {
+        Some(tls) => serve_tls("api", listener, tls, &settings, app),
+        None => serve_plain("api", listener, &settings, app),
+    }
+    .context("the public listener cannot start")?;
+    Ok(Listener { server, address })
+}
+
+/// Binds and makes the listener for operators.
+pub(super) fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> {
+    let (listener, address) = bind("ops.listen", listen)?;
+    let settings = ListenerSettings { workers: 1, ..ListenerSettings::default() };
+    let data = web::Data::from(Arc::clone(ops));
+    let app = move || WebApp::new().app_data(data.clone()).configure(ops::routes);
+    let server = serve_plain("ops", listener, &settings, app)
+        .context("the operators' listener cannot start")?;
+    Ok(Listener { server, address })
+}
