@@ -147,7 +147,7 @@ impl Passkeys {
         }
         let result =
             self.webauthn.finish_passkey_authentication(&signed, &state).map_err(refused)?;
-        if !result.user_verified() || is_embedded(&signed.response.client_data_json) {
+        if !result.user_verified() {
             return Err(Refusal::PasskeyRefused);
         }
         let credential = result.cred_id().clone();
@@ -172,20 +172,6 @@ impl Signed {
 /// Web Authentication API take it.
 pub(super) fn options(kept: &str) -> Result<serde_json::Value, Refusal> {
     serde_json::from_str(kept).map(|Told { options }| options).map_err(refused)
-}
-
-/// What of the client data (Web Authentication Level 3, 5.8.1) the library reads where a passkey is
-/// made, and not where one signs.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ClientData {
-    cross_origin: Option<bool>,
-}
-
-/// Whether the page that asked was inside one of another origin, which ours never is.
-fn is_embedded(client_data: &[u8]) -> bool {
-    let read = serde_json::from_slice::<ClientData>(client_data);
-    read.map_or(true, |ClientData { cross_origin }| cross_origin == Some(true))
 }
 
 fn passkey(credential: &Credential) -> Result<Passkey, Refusal> {
