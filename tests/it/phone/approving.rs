@@ -68,10 +68,10 @@ async fn what_is_declined_has_failed_and_stays_so() {
     view(&phone, "declined").await;
     phone.must_be_quiet().await;
     phone.close_tab(&first).await;
-    phone.click("#approve").await;
+    // The page that comes to the fore looks for itself whether it is still asked.
     view(&phone, "used").await;
     company.must_have_failed(&other).await;
-    phone.must_be_quiet_but_for(&["status of 412"]).await;
+    phone.must_be_quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
