@@ -80,7 +80,8 @@ async fn a_message_is_1_to_200_characters_that_show_themselves() {
     {
         let answer = ask(json!(message)).await;
         assert_eq!(answer.status, 400, "{message:?}");
-        let says = "the message is not 1 to 200 characters without controls";
+        let says =
+            "the message is not 1 to 200 characters on 8 lines at most, without other controls";
         assert_eq!(answer.json()["message"], says);
     }
     for message in [json!(7), json!(["x"]), json!({})] {
@@ -119,7 +120,7 @@ async fn nobody_is_asked_who_is_unknown_or_has_no_such_authenticator() {
     }
     let clara = json!({"username": "clara", "channel": "app"});
     let answer = service.api.approve(clara).await;
-    assert_eq!(answer.json()["message"], "the user has no such authenticator");
+    assert_eq!(answer.json()["message"], "the user has no authenticator, or not this one");
     // Where it is not set up, nobody is notified, whoever it is.
     for body in [json!({"username": "anna"}), json!({"username": "clara", "channel": "push"})] {
         let answer = service.api.approve(body).await;

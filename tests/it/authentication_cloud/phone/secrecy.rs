@@ -106,9 +106,14 @@ async fn no_secret_of_a_phone_is_told_at_any_level() {
         }
     }
     let audit = std::fs::read_to_string(service.gateway.file("audit.log")).unwrap();
-    for reason in
-        ["enrollment_begun", "passkey_refused", "confirmed", "declined", "transaction_ended"]
-    {
+    for reason in [
+        "enrollment_begun",
+        "passkey_refused",
+        "authenticator_enrolled",
+        "approved",
+        "declined",
+        "transaction_ended",
+    ] {
         assert!(audit.contains(&format!("\"reason\":\"{reason}\"")), "{reason}");
     }
 }
