@@ -11,7 +11,7 @@ self.addEventListener("push", (event) => {
   // A browser wants something to be shown for every push, even for one that makes no sense.
   let pushed = {};
   try {
-    pushed = event.data.json();
+    pushed = event.data.json() ?? pushed;
   } catch {}
   const company = pushed.company ?? "dialpass";
   const open = address(pushed.open);
