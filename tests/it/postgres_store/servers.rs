@@ -91,7 +91,7 @@ async fn a_server_that_takes_no_more_sessions_is_used_by_those_that_there_are() 
         store
     }))
     .await;
-    // Seven sessions for two nodes of up to eight, each of which begins with four at most.
+    // Seven sessions for two nodes of up to eight.
     for round in 0..3 {
         let stores = &stores;
         let calls = (0..100).map(|n| {
