@@ -162,6 +162,13 @@ impl Survey {
                 self.owners.add(&number, person, value.rank);
                 true
             }
+            StoredValue::TwoReadings { national, international } => {
+                self.findings.add(Check::TwoReadings, || {
+                    let (national, international) = (national.key(), international.key());
+                    example(&format!("is {international} without its plus, or {national}"))
+                });
+                false
+            }
             StoredValue::ExtensionOnly => {
                 self.findings
                     .add(Check::ExtensionOnly, || example("no caller from outside has it"));

@@ -76,6 +76,7 @@ pub(super) enum Check {
     NobodyGetsACode,
     SharedNumber,
     Unreadable,
+    TwoReadings,
     NotFoundBySearch,
     SharedId,
     SharedName,
@@ -88,11 +89,12 @@ pub(super) enum Check {
 }
 
 impl Check {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Nobody,
         Self::NobodyGetsACode,
         Self::SharedNumber,
         Self::Unreadable,
+        Self::TwoReadings,
         Self::NotFoundBySearch,
         Self::SharedId,
         Self::SharedName,
@@ -131,6 +133,13 @@ impl Check {
                 Warning,
                 "values that are no telephone number",
                 "correct them, best to +country code and number, or move the text elsewhere",
+            ),
+            Self::TwoReadings => (
+                "two_readings",
+                Warning,
+                "numbers that begin with the country code, but have no plus: they could be two \
+                 numbers, and are nobody's",
+                "write them with + and the country code",
             ),
             Self::NotFoundBySearch => (
                 "not_found_by_search",

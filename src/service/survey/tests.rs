@@ -55,7 +55,7 @@ fn each_awkward_person_is_counted_once_and_shown() {
             diana,
             user("erik", &[(0, "ring Kalle")]),
             user("fia", &[]),
-            user("gun", &[(0, "070.777.88.99")]),
+            user("gun", &[(0, "070.77.78.899")]),
         ],
     );
     survey.add(Person::Unusable { locator: "cn=printer".to_owned(), why: "no id".to_owned() });
