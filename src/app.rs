@@ -2,6 +2,7 @@
 //! from a configuration, runs it, reads the configuration again on SIGHUP, and stops it.
 
 mod authentication_cloud;
+mod certificates;
 mod clients;
 mod directories;
 mod listeners;
@@ -30,7 +31,7 @@ use self::prepare::{Lasting, Report, tls_settings};
 use self::reload::Reload;
 use self::stopping::{Asked, Signals};
 pub use self::stores::AdministratorsStore;
-use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
+use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig, Warning};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SystemClock};
@@ -38,7 +39,7 @@ use crate::domain::random::SystemRandom;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::Farewell;
 use crate::http::ops::Ops;
-use crate::http::tls::{self, TlsGeneration, TlsState};
+use crate::http::tls::{self, TlsState};
 use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
@@ -102,10 +103,9 @@ pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> 
     let config = source.load()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let prepared = Prepared::new(&source.path, &config, &clock, runtime)?;
-    let tls = load_tls(&source.path, &config)?;
+    load_tls(&source.path, &config)?;
     stores::check(&source.path, &config)?;
-    let expiry = tls.and_then(|tls| tls.current().trouble(clock.now()));
-    let warnings = expiry.into_iter().chain(authentication_cloud::trouble(&config)).collect();
+    let warnings = warnings(&source.path, &config, &*clock);
     Ok(Checked { config, prepared, warnings })
 }
 
@@ -173,7 +173,24 @@ pub struct Checked {
     /// What it makes.
     pub prepared: Prepared,
     /// What an administrator should know all the same.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// What an administrator should know of a configuration that can be used: what its sections say,
+/// and what the parts say that are made of them.
+fn warnings(file: &Path, config: &Config, clock: &dyn Clock) -> Vec<Warning> {
+    let parts = authentication_cloud::trouble(config).map(|(key, text)| (key.to_owned(), text));
+    let parts = parts.into_iter().chain(certificates::trouble(config, clock.now()));
+    let file = file.display().to_string();
+    let parts = parts.map(|(key, text)| Warning { file: file.clone(), key, text });
+    config.warnings.iter().cloned().chain(parts).collect()
+}
+
+/// Writes the warnings to the log.
+fn log_warnings(file: &Path, config: &Config, clock: &dyn Clock) {
+    for warning in warnings(file, config, clock) {
+        tracing::warn!(%warning, "the configuration is in force, and should be looked at");
+    }
 }
 
 fn load_tls(file: &Path, config: &Config) -> Result<Option<TlsState>, ConfigError> {
@@ -247,9 +264,7 @@ impl App {
         let public = public_listener(&config, &gateway, tls.clone(), farewell.clone(), demo)?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
-        for trouble in authentication_cloud::trouble(&config) {
-            tracing::warn!("{trouble}");
-        }
+        log_warnings(&source.path, &config, &*lasting.clock);
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
         let signals = Signals::listen().context("signals cannot be listened for")?;
         Ok(Self {
@@ -345,17 +360,9 @@ fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn Directory>)> {
     directories.map(|(tenant, directory)| (tenant.to_string(), Arc::clone(directory))).collect()
 }
 
-/// Tells operators when the server's certificate expires, and warns if that is soon or was.
-fn report_certificate(tls: &TlsGeneration) {
-    metrics::certificate_expiry(tls.certificate_expires_at);
-    if let Some(trouble) = tls.trouble(SystemClock.now()) {
-        tracing::error!(%trouble, "clients that check certificates refuse this server, or soon will");
-    }
-}
-
 fn watch_certificates(tls: Option<&Arc<TlsState>>, prepared: &Prepared) {
     if let Some(tls) = tls {
-        report_certificate(&tls.current());
+        metrics::certificate_expiry(tls.current().certificate_expires_at);
         tokio::spawn(tls.watch(LOOK_AT_CERTIFICATES));
     }
     if let Some(forwarded_ca) = prepared.forwarded_ca() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::prepare::{Lasting, keys};
-use crate::config::{Config, DirectoryConfig, TenantConfig};
+use crate::config::{Config, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;
 use crate::http::authentication_cloud::AuthenticationCloud;
@@ -55,25 +55,16 @@ pub(super) fn authentication_cloud(
     })
 }
 
-/// What an administrator should know of tenants that are set up for an API that is not served.
-pub(super) fn trouble(config: &Config) -> Vec<String> {
-    if let Some(public_url) = &config.server.public_url {
-        let has_passkeys = Passkeys::new(public_url, "", LIFETIME).is_some();
+/// What an administrator should know of the URL that phones are sent to.
+pub(super) fn trouble(config: &Config) -> Option<(&'static str, String)> {
+    let public_url = config.server.public_url.as_ref()?;
+    let has_passkeys = Passkeys::new(public_url, "", LIFETIME).is_some();
+    let told = || {
         let told = format!(
-            "server.public_url = {public_url:?} has an IP address where passkeys need a name: the \
-             channels app and push answer 400"
+            "{public_url:?} has an IP address where passkeys need a name: the channels app and \
+             push answer 400"
         );
-        return if has_passkeys { Vec::new() } else { vec![told] };
-    }
-    let needs_it = |tenant: &&TenantConfig| {
-        tenant.sms.is_some() || matches!(tenant.directory, DirectoryConfig::Registered)
+        ("server.public_url", told)
     };
-    let tell = |tenant: &TenantConfig| {
-        format!(
-            "tenant {} has texts or registered users, and nobody can register: the authentication \
-             cloud's API is served where server.public_url is set, which it is not",
-            tenant.id
-        )
-    };
-    config.tenants.iter().filter(needs_it).map(tell).collect()
+    (!has_passkeys).then(told)
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::prepare::{Lasting, Prepared, Report, tls_settings};
-use super::{LOOK_AT_CERTIFICATES, Source, named, report_certificate};
+use super::{LOOK_AT_CERTIFICATES, Source, log_warnings, named};
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
 use crate::http::gateway::CurrentGateway;
 use crate::http::ops::Ops;
 use crate::http::tls::{self, TlsState};
-use crate::telemetry::logs;
+use crate::telemetry::{logs, metrics};
 
 /// Longest that a new reading of the configuration waits for its directories to be reached before
 /// it takes the place of the old one.
@@ -64,7 +64,7 @@ impl Reload {
                     "certificates, keys and lists in PEM that belong together",
                 )
             })?;
-            report_certificate(&tls);
+            metrics::certificate_expiry(tls.certificate_expires_at);
         }
         if let Some(forwarded_ca) = prepared.forwarded_ca() {
             runtime.spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));
@@ -72,6 +72,7 @@ impl Reload {
         let gateway = prepared.gateway(&config, &self.lasting, self.tls.clone());
         self.gateway.store(Arc::new(gateway));
         self.ops.directories.store(Arc::new(named(&prepared)));
+        log_warnings(file, &config, &*self.lasting.clock);
         self.config = config;
         Ok(())
     }

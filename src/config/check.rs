@@ -5,7 +5,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::{ConfigError, Problem};
+use super::error::{ConfigError, Problem, Warning};
 use super::values::{QuotaValue, Span};
 use crate::domain::policy::Quota;
 
@@ -14,13 +14,19 @@ pub struct Problems {
     file: PathBuf,
     directory: PathBuf,
     found: Vec<Problem>,
+    warnings: Vec<Warning>,
 }
 
 impl Problems {
     /// No problems yet in `file`, whose relative paths are relative to `directory`.
     #[must_use]
     pub fn new(file: &Path, directory: &Path) -> Self {
-        Self { file: file.to_owned(), directory: directory.to_owned(), found: Vec::new() }
+        Self {
+            file: file.to_owned(),
+            directory: directory.to_owned(),
+            found: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// Notes a problem.
@@ -31,6 +37,20 @@ impl Problems {
             found: found.to_string(),
             accepted: accepted.to_string(),
         });
+    }
+
+    /// Notes what does not keep the configuration from being used, and should be known.
+    pub fn warn(&mut self, key: &str, text: impl Display) {
+        self.warnings.push(Warning {
+            file: self.file.display().to_string(),
+            key: key.to_owned(),
+            text: text.to_string(),
+        });
+    }
+
+    /// The warnings so far, which are noted no longer.
+    pub(super) fn take_warnings(&mut self) -> Vec<Warning> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// `config` if nothing is wrong with it.

@@ -27,6 +27,28 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What an administrator should know of a configuration that can be used all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The file.
+    pub file: String,
+    /// The key it is about; empty if it is the file as a whole.
+    pub key: String,
+    /// What is to be known, and what to do. Never a secret.
+    pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, key, text } = self;
+        write!(f, "{file}: ")?;
+        if !key.is_empty() {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(text)
+    }
+}
+
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {

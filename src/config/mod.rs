@@ -17,11 +17,12 @@ mod sms;
 mod store;
 mod tenants;
 mod values;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 
 pub use check::Problems;
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Problem, Warning};
 pub use push::PushConfig;
 pub use server::{
     AuditConfig, ClientCertificates, Config, FloodConfig, KeysConfig, LogConfig, LogFormat,

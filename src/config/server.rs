@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::check::{Problems, is_loopback};
+use super::error::Warning;
 use super::push::{self, PushConfig};
 use super::raw::{
     RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps, RawServer,
@@ -38,6 +39,8 @@ pub struct Config {
     pub push: Option<PushConfig>,
     /// `[[tenants]]`, at least one.
     pub tenants: Vec<TenantConfig>,
+    /// What an administrator should know all the same.
+    pub warnings: Vec<Warning>,
 }
 
 /// `[server]`: the public listener.
@@ -180,6 +183,7 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Option<Config> {
             None => None,
         },
         tenants: tenants?,
+        warnings: problems.take_warnings(),
     })
 }
 

@@ -16,6 +16,7 @@ use super::raw::{
 };
 use super::server::ServerConfig;
 use super::sms::{self, SmsConfig};
+use super::warnings;
 use crate::domain::authenticator::is_visible;
 use crate::domain::caller_id::CallerIdPlan;
 use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy, Quota};
@@ -93,7 +94,10 @@ pub(super) fn check(
                 "an id of its own for each tenant",
             );
         }
-        tenants.extend(self::tenant(&key, tenant, server, problems));
+        if let Some(tenant) = self::tenant(&key, tenant, server, problems) {
+            warnings::of_tenant(&key, &tenant, server, problems);
+            tenants.push(tenant);
+        }
     }
     (tenants.len() == ids.len()).then_some(tenants)
 }

@@ -313,3 +313,17 @@ fn an_unreadable_file_is_named() {
     let error = load(Path::new("/nowhere/dialpass.toml"), &[]).expect_err("no such file");
     assert!(error.to_string().contains("/nowhere/dialpass.toml"), "{error}");
 }
+
+#[test]
+fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
+    let registered = "[[tenants]]\nid='t1'\ncountry='SE'\nlogin.password='not-asked'\n\
+        directory.kind='registered'\n";
+    let config = read(registered).expect("good");
+    let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("test.toml: tenants[0]: "), "{warnings:?}");
+    assert!(warnings[0].contains("nobody can register"), "{warnings:?}");
+    let served = format!("[server]\npublic_url='https://id.example.com'\n{registered}");
+    assert!(read(&served).expect("good").warnings.is_empty());
+    assert!(read(TENANT).expect("good").warnings.is_empty());
+}
