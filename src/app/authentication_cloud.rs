@@ -29,6 +29,7 @@ pub(super) fn authentication_cloud(
     lasting: &Lasting,
     messengers: &Messengers,
     notifier: Option<&Arc<dyn Notifier>>,
+    before: Option<&AuthenticationCloud>,
 ) -> Option<AuthenticationCloud> {
     let public_url = config.server.public_url.as_deref()?;
     let tokens = Arc::new(Tokens::new(public_url, &config.keys.server_keys));
@@ -45,13 +46,16 @@ pub(super) fn authentication_cloud(
         policy: Policy::default(),
     };
     let tenants = config.tenants.iter();
+    let keys = keys(&config.server.limits);
+    let (by_transaction, by_link) =
+        (before.map(|before| &before.by_transaction), before.map(|before| &before.by_link));
     Some(AuthenticationCloud {
         tenants: tenants.map(|tenant| (tenant.id.clone(), Arc::new(cloud(tenant)))).collect(),
         registry: Arc::clone(&lasting.registry),
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
-        by_transaction: FloodLimit::new(STATUS_QUESTIONS, keys(&config.server.limits)),
-        by_link: FloodLimit::new(STATUS_QUESTIONS, keys(&config.server.limits)),
+        by_transaction: FloodLimit::as_before(by_transaction, STATUS_QUESTIONS, keys),
+        by_link: FloodLimit::as_before(by_link, STATUS_QUESTIONS, keys),
     })
 }
 

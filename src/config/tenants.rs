@@ -27,6 +27,8 @@ use crate::domain::user::Ambiguity;
 /// One tenant.
 #[derive(Debug)]
 pub struct TenantConfig {
+    /// Where in the file this stands, for errors: `tenants[0]`.
+    pub key: String,
     /// Its id, as in the `tenant` header.
     pub id: TenantId,
     /// How its caller IDs and stored numbers are read.
@@ -79,7 +81,7 @@ pub(super) fn check(
     raw: Vec<RawTenant>,
     server: &ServerConfig,
     problems: &mut Problems,
-) -> Option<Vec<TenantConfig>> {
+) -> Vec<TenantConfig> {
     if raw.is_empty() {
         problems.add("tenants", "no tenant", "at least one [[tenants]] section");
     }
@@ -87,10 +89,12 @@ pub(super) fn check(
     let mut tenants = Vec::new();
     for (index, tenant) in raw.into_iter().enumerate() {
         let key = format!("tenants[{index}]");
-        if !ids.insert(tenant.id.clone()) {
+        if let Some(id) = tenant.id.clone()
+            && !ids.insert(id.clone())
+        {
             problems.add(
                 &format!("{key}.id"),
-                format!("{:?} a second time", tenant.id),
+                format!("{id:?} a second time"),
                 "an id of its own for each tenant",
             );
         }
@@ -99,7 +103,7 @@ pub(super) fn check(
             tenants.push(tenant);
         }
     }
-    (tenants.len() == ids.len()).then_some(tenants)
+    tenants
 }
 
 fn tenant(
@@ -108,18 +112,8 @@ fn tenant(
     server: &ServerConfig,
     problems: &mut Problems,
 ) -> Option<TenantConfig> {
-    let id = TenantId::parse(&raw.id);
-    if id.is_none() {
-        problems.add(&format!("{key}.id"), format!("{:?}", raw.id), "1 to 64 of a-z A-Z 0-9 . _ -");
-    }
-    let numbering = NumberingPlan::for_country(&raw.country);
-    if numbering.is_none() {
-        problems.add(
-            &format!("{key}.country"),
-            format!("{:?}", raw.country),
-            "an ISO 3166-1 country code in capitals, such as \"SE\"",
-        );
-    }
+    let id = id(key, raw.id, problems);
+    let numbering = numbering(key, raw.country, problems);
     let outside_line_prefix = raw.calls.outside_line_prefix.unwrap_or_default();
     if outside_line_prefix.len() > 4 || !outside_line_prefix.bytes().all(|b| b.is_ascii_digit()) {
         problems.add(
@@ -169,12 +163,16 @@ fn tenant(
             secs(5),
         ),
     };
-    let ambiguity = match raw.directory.ambiguous {
+    let accepted = "a [tenants.directory] section";
+    let raw_directory = problems.required(&format!("{key}.directory"), raw.directory, accepted);
+    let (kind, ambiguous) =
+        raw_directory.as_ref().map_or((None, None), |raw| (raw.kind, raw.ambiguous));
+    let ambiguity = match ambiguous {
         None | Some(RawAmbiguous::Refuse) => Ambiguity::Refuse,
         Some(RawAmbiguous::PreferAttributeOrder) => Ambiguity::PreferAttributeOrder,
         Some(RawAmbiguous::Pin) => Ambiguity::Pin,
     };
-    if matches!(raw.directory.kind, RawKind::Registered) && login.password_required {
+    if matches!(kind, Some(RawKind::Registered)) && login.password_required {
         problems.add(
             &format!("{key}.login.password"),
             "\"required\", though registered users have no passwords",
@@ -182,13 +180,15 @@ fn tenant(
         );
     }
     let limits = limits(key, &raw.limits, problems);
-    let directory = directory::check(&format!("{key}.directory"), raw.directory, server, problems);
+    let directory = raw_directory
+        .and_then(|raw| directory::check(&format!("{key}.directory"), raw, server, problems));
     let clients = clients::check(key, raw.clients, problems);
-    let app = app(&format!("{key}.app"), raw.app, &raw.id, problems);
+    let app = app(&format!("{key}.app"), raw.app, id.as_str(), problems);
     let sms = raw.sms.map(|sms| sms::check(&format!("{key}.sms"), sms, problems));
     Some(TenantConfig {
-        id: id?,
-        caller_ids: CallerIdPlan { numbering: numbering?, outside_line_prefix },
+        key: key.to_owned(),
+        id,
+        caller_ids: CallerIdPlan { numbering, outside_line_prefix },
         status_style: match raw.status_style {
             None | Some(RawStyle::Phenixid) => StatusStyle::PhenixId,
             Some(RawStyle::Http) => StatusStyle::Http,
@@ -204,6 +204,39 @@ fn tenant(
         sms,
         app,
     })
+}
+
+/// The tenant's id; one that stands for it where it is wrong, so that the rest is looked at.
+fn id(key: &str, text: Option<String>, problems: &mut Problems) -> TenantId {
+    let (key, accepted) = (format!("{key}.id"), "1 to 64 of a-z A-Z 0-9 . _ -");
+    let text = problems.required(&key, text, accepted);
+    text.and_then(|text| {
+        let id = TenantId::parse(&text);
+        if id.is_none() {
+            problems.add(&key, format!("{text:?}"), accepted);
+        }
+        id
+    })
+    .unwrap_or_else(|| TenantId::parse("wrong").expect("an id"))
+}
+
+/// How numbers are read in the tenant's country; as in some other where it is wrong, so that the
+/// rest is looked at.
+fn numbering(key: &str, country: Option<String>, problems: &mut Problems) -> NumberingPlan {
+    let key = format!("{key}.country");
+    let accepted = "an ISO 3166-1 country code in capitals, such as \"SE\"";
+    let country = problems.required(&key, country, accepted);
+    country
+        .and_then(|country| {
+            let plan = NumberingPlan::for_country(&country);
+            if plan.is_none() {
+                let capitals = country.to_uppercase();
+                let meant = NumberingPlan::for_country(&capitals).map(|_| capitals.as_str());
+                problems.add_word(&key, &country, meant, accepted);
+            }
+            plan
+        })
+        .unwrap_or_else(|| NumberingPlan::for_country("SE").expect("a country"))
 }
 
 fn app(key: &str, raw: RawApp, tenant: &str, problems: &mut Problems) -> AppConfig {

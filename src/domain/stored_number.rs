@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// How a tenant's numbers are read: its country, for numbers without a country code.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NumberingPlan {
     country: Region,
 }
