@@ -23,6 +23,7 @@ mod index;
 mod logs;
 mod lookup;
 mod password;
+mod rejected;
 mod tls;
 
 /// What a server says of a wrong password.

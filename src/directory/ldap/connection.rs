@@ -97,6 +97,10 @@ impl Connector {
         Self { url, settings }
     }
 
+    pub(super) fn settings(&self) -> &LdapSettings {
+        &self.settings
+    }
+
     /// Longest that opening takes. A little less than one operation may take, so that whoever
     /// waits for a connection learns why there is none.
     fn limit(&self) -> Duration {

@@ -20,9 +20,11 @@ mod filter;
 mod groups;
 mod index;
 mod inspection;
+mod judgement;
 mod names;
 mod pace;
 mod pages;
+mod probe;
 mod refusal;
 mod search;
 mod server;
@@ -47,6 +49,7 @@ pub use self::settings::{
 
 use self::connection::AbortOnDrop;
 use self::index::Index;
+use self::judgement::Kind;
 use self::server::Server;
 use self::servers::Servers;
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
@@ -124,7 +127,7 @@ impl Directory for LdapDirectory {
         );
         let servers = Arc::clone(&self.servers);
         self.run(deadline, async move {
-            let queries = servers.people(&servers.settings().base_dns, &filter);
+            let queries = servers.people(&servers.settings().base_dns, Kind::Number, &filter);
             let found = servers.search(&queries, deadline).await?;
             Ok(servers.candidates(&found, None))
         })
@@ -176,7 +179,8 @@ impl Directory for LdapDirectory {
     }
 
     fn states(&self) -> Vec<DependencyState> {
-        let mut states = self.servers.states();
+        let from_index = self.index.as_ref().is_some_and(Index::is_usable);
+        let mut states = self.servers.states(!from_index);
         states.extend(self.index.as_ref().map(Index::state));
         states
     }

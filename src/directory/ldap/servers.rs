@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::domains::{self, Partition};
 use super::entry;
+use super::judgement::Kind;
 use super::names::{self, NameSearch, WindowsName};
 use super::search::{Found, Query, SearchFailure};
 use super::server::{self, BindOutcome, Server};
@@ -57,8 +58,9 @@ impl Servers {
         &self.configured
     }
 
-    pub(super) fn states(&self) -> Vec<DependencyState> {
-        self.configured.iter().map(|server| server.state()).collect()
+    /// The servers' states; `searched` says whether calls are searched there now.
+    pub(super) fn states(&self, searched: bool) -> Vec<DependencyState> {
+        self.configured.iter().map(|server| server.state(searched)).collect()
     }
 
     /// The servers as they are to be asked now: as configured or by turns, the slow ones last.
@@ -73,7 +75,7 @@ impl Servers {
     }
 
     /// A search for people in each of `base_dns`.
-    pub(super) fn people(&self, base_dns: &[String], filter: &str) -> Vec<Query> {
+    pub(super) fn people(&self, base_dns: &[String], kind: Kind, filter: &str) -> Vec<Query> {
         let query = |base: &String| Query {
             base: base.clone(),
             scope: Scope::Subtree,
@@ -81,6 +83,7 @@ impl Servers {
             attributes: Arc::clone(&self.attributes),
             size_limit: self.settings.size_limit,
             time_limit: server::time_limit(&self.settings),
+            kind,
             gone_is_empty: false,
         };
         base_dns.iter().map(query).collect()
@@ -121,7 +124,8 @@ impl Servers {
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
         let searches = self.name_searches(name, deadline).await?;
-        let queries = searches.iter().flat_map(|one| self.people(&one.base_dns, &one.filter));
+        let queries =
+            searches.iter().flat_map(|one| self.people(&one.base_dns, Kind::Name, &one.filter));
         let queries: Vec<_> = queries.collect();
         if queries.is_empty() {
             return Ok(Candidates::default());

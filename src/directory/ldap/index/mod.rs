@@ -78,9 +78,14 @@ impl Index {
         Self { content, most, _keeper: AbortOnDrop(keeper.abort_handle()) }
     }
 
+    /// Whether calls are answered from it now.
+    pub(super) fn is_usable(&self) -> bool {
+        self.content.state().is_usable(self.content.how.max_age, Instant::now())
+    }
+
     /// Everybody who has `number`, if the index is fresh enough to say.
     pub(super) fn find(&self, number: &PhoneNumber) -> Option<Candidates> {
-        if !self.content.state().is_usable(self.content.how.max_age, Instant::now()) {
+        if !self.is_usable() {
             return None;
         }
         let mut found = Candidates::default();
