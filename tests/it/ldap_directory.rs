@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::slapd;
 
+mod addresses;
 mod failure;
 mod groups;
 mod index;

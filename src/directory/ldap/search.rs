@@ -142,6 +142,17 @@ impl SharedConnection {
         run(connection.handle(), query, limit, self.connector.settings()).await
     }
 
+    /// Whether there is a connection.
+    pub(super) fn is_open(&self) -> bool {
+        self.live().is_some()
+    }
+
+    /// Opens it, if the server is not marked down. Whether there is a connection then.
+    pub(super) async fn connect(self: &Arc<Self>, limit: Instant) -> bool {
+        self.is_open()
+            || timeout_at(limit, self.opened(false)).await.is_ok_and(|opened| opened.is_ok())
+    }
+
     fn live(&self) -> Option<Arc<Connection>> {
         self.current.load_full().filter(|connection| !connection.is_closed())
     }

@@ -1,6 +1,7 @@
 //! One server of a directory: its connections and its state. The watch that probes it in the
 //! background is in [`super::probe`]; which of several servers is asked is decided elsewhere.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,6 +34,9 @@ pub(super) enum BindOutcome {
 
 /// One server.
 pub(super) struct Server {
+    url: ServerUrl,
+    address: SocketAddr,
+    /// What it is called in logs and reports.
     name: String,
     pub(super) settings: Arc<LdapSettings>,
     connector: Arc<Connector>,
@@ -57,9 +61,11 @@ struct Turn {
 }
 
 impl Server {
-    pub(super) fn new(url: &ServerUrl, settings: &Arc<LdapSettings>) -> Self {
-        let connector = Arc::new(Connector::new(url.clone(), Arc::clone(settings)));
-        let breaker = Arc::new(Breaker::new(url.to_string()));
+    /// The server of this name at this address.
+    pub(super) fn new(url: &ServerUrl, address: SocketAddr, settings: &Arc<LdapSettings>) -> Self {
+        let name = server_name(url, address);
+        let connector = Arc::new(Connector::new(url.clone(), address, Arc::clone(settings)));
+        let breaker = Arc::new(Breaker::new(name.clone()));
         let shared = || {
             Arc::new(SharedConnection::new(
                 Arc::clone(&connector),
@@ -72,14 +78,16 @@ impl Server {
             .build()
             .expect("a pool without timeouts needs no runtime");
         Self {
-            name: url.to_string(),
+            url: url.clone(),
+            address,
             searches: (0..settings.search_connections.max(1)).map(|_| shared()).collect(),
             next_search: AtomicUsize::new(0),
             binds,
             probes: Probes::new(settings),
             look: Notify::new(),
             rejected: ArcSwapOption::empty(),
-            pace: Pace::new(url.to_string(), settings.timeout),
+            pace: Pace::new(name.clone(), settings.timeout),
+            name,
             settings: Arc::clone(settings),
             connector,
             breaker,
@@ -108,6 +116,29 @@ impl Server {
     /// Opens connections of somebody's own.
     pub(super) fn connector(&self) -> &Connector {
         &self.connector
+    }
+
+    /// What the configuration calls it.
+    pub(super) fn url(&self) -> &ServerUrl {
+        &self.url
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether a search need not wait for a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.searches.iter().any(|shared| shared.is_open())
+    }
+
+    /// Whether there is a connection, once that is known.
+    pub(super) async fn connect(&self, limit: Instant) -> bool {
+        self.searches[0].connect(limit).await
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.breaker.is_up()
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -249,6 +280,11 @@ impl Server {
     pub(super) fn look(&self) {
         self.look.notify_one();
     }
+}
+
+/// What a server is called: as it is configured, and where that is.
+pub(super) fn server_name(url: &ServerUrl, address: SocketAddr) -> String {
+    if url.literal().is_some() { url.to_string() } else { format!("{url} ({address})") }
 }
 
 /// After how many seconds a server should give a search up: nobody waits for it any more.

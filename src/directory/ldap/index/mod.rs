@@ -73,7 +73,7 @@ impl Index {
             tables: settings.base_dns.iter().map(|_| RwLock::default()).collect(),
             state: Mutex::new(State::new(settings.base_dns.len())),
         });
-        let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), servers.all().to_vec()));
+        let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), Arc::clone(servers.hosts())));
         let most = usize::try_from(settings.size_limit).unwrap_or(usize::MAX).max(1);
         Self { content, most, _keeper: AbortOnDrop(keeper.abort_handle()) }
     }
