@@ -159,7 +159,11 @@ impl Lookup<'_> {
 
     fn say_states(&self) {
         for state in self.directory.states() {
-            let how = if state.up { "up" } else { &state.detail };
+            let how = match (state.up, state.detail.as_str()) {
+                (true, "") => "up".to_owned(),
+                (true, detail) => format!("up; {detail}"),
+                (false, detail) => format!("of no use: {detail}"),
+            };
             say("server", &format!("{}: {how}", state.name));
         }
     }
