@@ -11,6 +11,7 @@ pub mod country;
 pub mod grant;
 pub mod host_pattern;
 pub mod otp;
+pub mod own_country;
 pub mod phone_number;
 pub mod policy;
 pub mod question;

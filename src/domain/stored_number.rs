@@ -22,7 +22,7 @@ thread_local! {
 /// How a tenant's numbers are read: its country, for numbers without a country code.
 #[derive(Debug, Clone, Copy)]
 pub struct NumberingPlan {
-    country: Region,
+    pub(super) country: Region,
 }
 
 /// The texts under which one number may be stored.
