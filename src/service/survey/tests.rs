@@ -158,14 +158,14 @@ fn who_is_told_a_number_by_rank_or_pin_is_judged_with_those_whom_the_search_miss
 #[test]
 fn advice_names_what_helps_and_nothing_that_is_set_already() {
     let index_only = "Mobil: +47 40 61 23 45";
-    let dotted = "+47:40:61:23:45";
+    let slashed = "+47/40/61/23/45";
     for (matching, values, says, never) in [
         (Matching::Exact, vec![index_only], "set lookup = \"index\", which", "number_match"),
         (Matching::Patterns, vec![index_only], "set lookup = \"index\", which", "number_match"),
-        (Matching::Exact, vec![dotted], "set number_match = \"patterns\" or lookup", "+46"),
+        (Matching::Exact, vec![slashed], "set number_match = \"patterns\" or lookup", "+46"),
         (
             Matching::Exact,
-            vec![dotted, index_only],
+            vec![slashed, index_only],
             "number_match = \"patterns\" finds 1 of 2",
             "+46",
         ),
