@@ -216,6 +216,10 @@ async fn target(source: &Source, tenant: &TenantConfig, named: Named) -> Result<
                 said: format!("{typed} is no number, as this tenant reads caller IDs"),
                 reason: Reason::NumberUnparseable.as_str(),
             }),
+            Err(NoNumber::TwoReadings) => Err(Failure {
+                said: format!("{typed} could be two numbers; write it with + and country code"),
+                reason: Reason::NumberTwoReadings.as_str(),
+            }),
         },
         Named::User(name) => {
             let directory = app::directory_of_names(source, tenant, &Handle::current());

@@ -116,18 +116,18 @@ impl Lookup<'_> {
     fn read(&self, text: &str) -> Result<PhoneNumber, (Reason, String)> {
         let explained = self.tenant.caller_ids.explain(text);
         let how = explained.notes.join("; ");
-        let outcome = explained.outcome.map_err(|no_number| match no_number {
-            NoNumber::Withheld => {
-                (Reason::NumberWithheld, "a withheld number is never looked up".to_owned())
-            }
-            NoNumber::Unparseable => (
-                Reason::NumberUnparseable,
-                "what is no telephone number is never looked up".to_owned(),
-            ),
+        let outcome = explained.outcome.map_err(|no_number| {
+            let why = match no_number {
+                NoNumber::Withheld => "a withheld number is never looked up",
+                NoNumber::Unparseable => "what is no telephone number is never looked up",
+                NoNumber::TwoReadings => "a number that could be two is nobody's",
+            };
+            (no_number.into(), why.to_owned())
         });
         match &outcome {
             Ok(number) => say("read as", &number.key()),
             Err((Reason::NumberWithheld, _)) => say("read as", "a withheld number"),
+            Err((Reason::NumberTwoReadings, _)) => say("read as", "one of two numbers"),
             Err(_) => say("read as", "no telephone number"),
         }
         if !how.is_empty() {

@@ -309,6 +309,19 @@ pub(super) enum RawAttestation {
 pub(super) struct RawCalls {
     pub minimum_attestation: Option<RawAttestation>,
     pub outside_line_prefix: Option<String>,
+    pub numbers: Option<RawNumbers>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RawNumbers {
+    #[serde(rename = "auto")]
+    Auto,
+    #[serde(rename = "e164")]
+    E164,
+    #[serde(rename = "e164-without-plus")]
+    E164WithoutPlus,
+    #[serde(rename = "national")]
+    National,
 }
 
 #[derive(Deserialize)]

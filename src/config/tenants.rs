@@ -12,12 +12,13 @@ pub use super::ldap::{
     LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig, ServerOrderConfig,
 };
 use super::raw::{
-    RawAmbiguous, RawApp, RawAttestation, RawKind, RawLimits, RawPassword, RawStyle, RawTenant,
+    RawAmbiguous, RawApp, RawAttestation, RawKind, RawLimits, RawNumbers, RawPassword, RawStyle,
+    RawTenant,
 };
 use super::server::ServerConfig;
 use super::sms::{self, SmsConfig};
 use crate::domain::authenticator::is_visible;
-use crate::domain::caller_id::CallerIdPlan;
+use crate::domain::caller_id::{BareDigits, CallerIdPlan};
 use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy, Quota};
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
@@ -108,22 +109,7 @@ fn tenant(
     if id.is_none() {
         problems.add(&format!("{key}.id"), format!("{:?}", raw.id), "1 to 64 of a-z A-Z 0-9 . _ -");
     }
-    let numbering = NumberingPlan::for_country(&raw.country);
-    if numbering.is_none() {
-        problems.add(
-            &format!("{key}.country"),
-            format!("{:?}", raw.country),
-            "an ISO 3166-1 country code in capitals, such as \"SE\"",
-        );
-    }
-    let outside_line_prefix = raw.calls.outside_line_prefix.unwrap_or_default();
-    if outside_line_prefix.len() > 4 || !outside_line_prefix.bytes().all(|b| b.is_ascii_digit()) {
-        problems.add(
-            &format!("{key}.calls.outside_line_prefix"),
-            format!("{outside_line_prefix:?}"),
-            "up to 4 digits",
-        );
-    }
+    let caller_ids = caller_ids(key, &raw, problems);
     let minimum_attestation = match raw.calls.minimum_attestation {
         None | Some(RawAttestation::None) => None,
         Some(RawAttestation::A) => Some(Attestation::A),
@@ -184,7 +170,7 @@ fn tenant(
     let sms = raw.sms.map(|sms| sms::check(&format!("{key}.sms"), sms, problems));
     Some(TenantConfig {
         id: id?,
-        caller_ids: CallerIdPlan { numbering: numbering?, outside_line_prefix },
+        caller_ids: caller_ids?,
         status_style: match raw.status_style {
             None | Some(RawStyle::Phenixid) => StatusStyle::PhenixId,
             Some(RawStyle::Http) => StatusStyle::Http,
@@ -200,6 +186,33 @@ fn tenant(
         sms,
         app,
     })
+}
+
+/// How the tenant's numbers are read: `country` and `[tenants.calls]`.
+fn caller_ids(key: &str, raw: &RawTenant, problems: &mut Problems) -> Option<CallerIdPlan> {
+    let numbering = NumberingPlan::for_country(&raw.country);
+    if numbering.is_none() {
+        problems.add(
+            &format!("{key}.country"),
+            format!("{:?}", raw.country),
+            "an ISO 3166-1 country code in capitals, such as \"SE\"",
+        );
+    }
+    let outside_line_prefix = raw.calls.outside_line_prefix.clone().unwrap_or_default();
+    if outside_line_prefix.len() > 4 || !outside_line_prefix.bytes().all(|b| b.is_ascii_digit()) {
+        problems.add(
+            &format!("{key}.calls.outside_line_prefix"),
+            format!("{outside_line_prefix:?}"),
+            "up to 4 digits",
+        );
+    }
+    let bare_digits = match raw.calls.numbers {
+        None | Some(RawNumbers::Auto) => BareDigits::Either,
+        Some(RawNumbers::E164) => BareDigits::Refused,
+        Some(RawNumbers::E164WithoutPlus) => BareDigits::International,
+        Some(RawNumbers::National) => BareDigits::National,
+    };
+    Some(CallerIdPlan { numbering: numbering?, outside_line_prefix, bare_digits })
 }
 
 fn app(key: &str, raw: RawApp, tenant: &str, problems: &mut Problems) -> AppConfig {

@@ -4,7 +4,7 @@
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 
 use super::phone_number::PhoneNumber;
-use super::stored_number::NumberingPlan;
+use super::numbering::NumberingPlan;
 
 /// A change of a numbering plan that gave subscribers longer or other numbers.
 struct Change {

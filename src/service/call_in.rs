@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::flood::FloodLimit;
 use super::{KnownUser, TenantParts};
 use crate::directory::Occasion;
-use crate::domain::caller_id::{CallerIdPlan, NoNumber};
+use crate::domain::caller_id::CallerIdPlan;
 use crate::domain::grant::{Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
@@ -91,10 +91,7 @@ impl CallIn {
         deadline: Instant,
         known: &mut CallDecision,
     ) -> Result<(Told, Reason), Reason> {
-        let number = self.caller_ids.read(call.caller_id).map_err(|no_number| match no_number {
-            NoNumber::Withheld => Reason::NumberWithheld,
-            NoNumber::Unparseable => Reason::NumberUnparseable,
-        })?;
+        let number = self.caller_ids.read(call.caller_id)?;
         known.number = Some(number.clone());
         if let Some(minimum) = self.minimum_attestation {
             let vouched = call.attestation.and_then(Attestation::parse);

@@ -21,7 +21,7 @@ use self::owners::{Owners, Verdicts};
 pub use self::report::{Report, report};
 use self::sample::EvenSample;
 use crate::directory::inspection::Person;
-use crate::domain::caller_id::CallerIdPlan;
+use crate::domain::caller_id::{CallerIdPlan, NoNumber};
 use crate::domain::own_country::FormerNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::Matching;
@@ -169,6 +169,13 @@ impl Survey {
                 }
                 found
             }
+            StoredValue::TwoReadings { national, international } => {
+                self.findings.add(Check::TwoReadings, || {
+                    let (national, international) = (national.key(), international.key());
+                    example(&format!("is {international} without its plus, or {national}"))
+                });
+                false
+            }
             StoredValue::ExtensionOnly => {
                 self.findings
                     .add(Check::ExtensionOnly, || example("no caller from outside has it"));
@@ -215,7 +222,7 @@ impl Survey {
         let callers = &self.rules.callers;
         let Some(digits) = callers.numbering.digits_at_home(number) else { return };
         let without_plus = &number.as_str()[1..];
-        let refused = |text: &&str| callers.read(text).is_err();
+        let refused = |text: &&str| callers.read(text) == Err(NoNumber::TwoReadings);
         if let Some(text) = [digits.as_str(), without_plus].into_iter().find(refused) {
             let text = text.to_owned();
             self.findings.add(Check::CallerTwoReadings, || {

@@ -19,6 +19,7 @@ impl Advice {
     pub(super) fn on(&self, check: Check) -> String {
         let Self { example, .. } = self;
         match check {
+            Check::TwoReadings => format!(", such as {example}"),
             Check::Unreadable => format!("; best is a number such as {example}"),
             Check::NotFoundBySearch => format!(", such as {example}; or {}", self.search()),
             Check::SharedNumberUnseen => {

@@ -78,6 +78,7 @@ pub(super) enum Check {
     SharedNumber,
     Unreadable,
     FormerNumber,
+    TwoReadings,
     NotFoundBySearch,
     CallerTwoReadings,
     SharedId,
@@ -91,13 +92,14 @@ pub(super) enum Check {
 }
 
 impl Check {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Nobody,
         Self::NobodyGetsACode,
         Self::SharedNumberUnseen,
         Self::SharedNumber,
         Self::Unreadable,
         Self::FormerNumber,
+        Self::TwoReadings,
         Self::NotFoundBySearch,
         Self::CallerTwoReadings,
         Self::SharedId,
@@ -150,6 +152,13 @@ impl Check {
                 Warning,
                 "numbers from before their country's numbering plan changed: nobody calls from them",
                 "store the number that these people call from today",
+            ),
+            Self::TwoReadings => (
+                "two_readings",
+                Warning,
+                "numbers that begin with the country code, but have no plus: they could be two \
+                 numbers, and are nobody's",
+                "write them with a plus",
             ),
             Self::NotFoundBySearch => (
                 "not_found_by_search",

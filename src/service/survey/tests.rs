@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::directory::inspection::{SelfWrite, ServerReport, Severity, Step, WritableAttribute};
+use crate::domain::caller_id::BareDigits;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::user::{Pin, UserId};
 
@@ -14,6 +15,7 @@ fn survey_in(country: &str, matching: Matching, ambiguity: Ambiguity, examples: 
         callers: CallerIdPlan {
             numbering: NumberingPlan::for_country(country).unwrap(),
             outside_line_prefix: String::new(),
+            bare_digits: BareDigits::Either,
         },
         matching,
         ambiguity,
@@ -63,7 +65,7 @@ fn each_awkward_person_is_counted_once_and_shown() {
             diana,
             user("erik", &[(0, "ring Kalle")]),
             user("fia", &[]),
-            user("gun", &[(0, "070.777.88.99")]),
+            user("gun", &[(0, "070.77.78.899")]),
         ],
     );
     survey.add(Person::Unusable { locator: "cn=printer".to_owned(), why: "no id".to_owned() });
