@@ -153,7 +153,7 @@ fn notes(read: Result<PeopleRead, InspectionError>) -> (bool, Vec<Step>) {
 
 fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) -> SurveyRules {
     SurveyRules {
-        plan: tenant.caller_ids.numbering,
+        callers: tenant.caller_ids.clone(),
         matching: inspection.matching(),
         ambiguity: tenant.ambiguity,
         attributes: match &tenant.directory {

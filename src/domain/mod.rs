@@ -12,6 +12,7 @@ pub mod grant;
 pub mod host_pattern;
 pub mod numbering;
 pub mod otp;
+pub mod own_country;
 pub mod phone_number;
 mod plan_changes;
 pub mod policy;
