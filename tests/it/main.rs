@@ -34,6 +34,7 @@ mod ports;
 mod postgres;
 mod postgres_store;
 mod push;
+mod right_person;
 mod samba;
 mod secrecy;
 mod shell;

@@ -43,7 +43,8 @@ pub enum Matching {
 }
 
 impl StoredForms {
-    /// Whether a search for these forms finds an entry that holds `value`.
+    /// Whether a search for these forms finds an entry that holds `value`. Capitals count, as they
+    /// do for OpenLDAP, though RFC 4517 4.2.29 would have them ignored.
     #[must_use]
     pub fn find(&self, value: &str, matching: Matching) -> bool {
         match matching {
@@ -51,11 +52,10 @@ impl StoredForms {
             // As a filter is made: what has no whole values is searched by patterns.
             Matching::Exact if !self.exact.is_empty() => {
                 let plain: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-                self.exact.iter().any(|form| form.eq_ignore_ascii_case(&plain))
+                self.exact.contains(&plain)
             }
             Matching::Exact | Matching::Patterns => {
-                let value = value.to_lowercase();
-                self.patterns.iter().any(|parts| fits(parts, &value))
+                self.patterns.iter().any(|parts| fits(parts, value))
             }
         }
     }
@@ -196,7 +196,7 @@ impl Spellings {
                 format!("(00{code}){all}"),
                 format!("+({code}){all}"),
                 format!("tel:+{code}{all}"),
-                format!("tel.+{code}{all}"),
+                format!("Tel.+{code}{all}"),
                 format!("'+{code}{all}"),
             ]);
             forms.extend(spelling.dotted().map(|dotted| format!("+{code}.{dotted}")));
@@ -224,7 +224,7 @@ impl Spellings {
         for (prefix, spelling) in &self.national {
             let all = &spelling.digits;
             forms.extend([format!("{prefix}{all}"), format!("tel:{prefix}{all}")]);
-            forms.extend([format!("tel.{prefix}{all}"), format!("'{prefix}{all}")]);
+            forms.extend([format!("Tel.{prefix}{all}"), format!("'{prefix}{all}")]);
             forms.extend(spelling.dotted().map(|dotted| format!("{prefix}{dotted}")));
             for (area, rest) in spelling.parted() {
                 forms.insert(format!("({prefix}{area}){rest}"));
@@ -281,6 +281,7 @@ impl Spellings {
             }
             add(&["00", code], all, None);
             add(&["tel", &plus], all, None);
+            add(&["Tel", &plus], all, None);
             for (begin, end) in INVISIBLE {
                 let start = format!("{begin}{plus}");
                 add(&[&start], all, None);
@@ -299,6 +300,7 @@ impl Spellings {
             add(&["("], &all, None);
             add(&[&format!("'{first}")], rest, None);
             add(&["tel"], &all, None);
+            add(&["Tel"], &all, None);
         }
         patterns.into_iter().collect()
     }
