@@ -42,7 +42,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Ended {
     let source = source(arguments.config);
-    let app::Checked { config, prepared, .. } = app::check(&source, &Handle::current())?;
+    let runtime = Handle::current();
+    let (config, prepared) = app::check(&source, &runtime)?.start(&runtime);
     let tenant = chosen(&config, arguments.tenant.as_deref(), &source.path)?;
     let pin = match &arguments.pin {
         None => None,
@@ -50,7 +51,7 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
             wrong_argument(&source.path, "--pin", "something else", "1 to 32 digits")
         })?),
     };
-    let inspection = app::inspection(&source, tenant, &Handle::current())?;
+    let inspection = app::inspection(&config, tenant, &Handle::current())?;
     let directory = prepared
         .directories
         .iter()
@@ -158,7 +159,11 @@ impl Lookup<'_> {
 
     fn say_states(&self) {
         for state in self.directory.states() {
-            let how = if state.up { "up" } else { &state.detail };
+            let how = match (state.up, state.detail.as_str()) {
+                (true, "") => "up".to_owned(),
+                (true, detail) => format!("up; {detail}"),
+                (false, detail) => format!("of no use: {detail}"),
+            };
             say("server", &format!("{}: {how}", state.name));
         }
     }

@@ -15,7 +15,7 @@ use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, Us
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
     /// No server could be reached, or each refused to serve; nothing was decided.
-    #[error("no directory server could be asked")]
+    #[error("no directory server could be reached, or each refused to answer")]
     Unavailable,
     /// A server took the question and did not answer in time. A bind may have been counted.
     #[error("the directory did not answer in time")]

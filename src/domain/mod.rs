@@ -24,6 +24,7 @@ pub mod secret;
 pub mod stored_number;
 pub mod stored_value;
 pub mod tenant;
+pub mod text_file;
 pub mod text_message;
 pub mod transaction;
 pub mod user;

@@ -66,7 +66,7 @@ pub enum Reason {
     WrongPasswordsPerUser(Duration),
     /// Too many wrong codes for this user.
     WrongCodesPerUser(Duration),
-    /// No directory server could be asked.
+    /// No directory server could be reached, or each refused to answer.
     DirectoryUnavailable,
     /// The directory did not answer in time.
     DirectoryTimedOut,

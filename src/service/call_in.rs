@@ -1,5 +1,6 @@
 //! getOTP: a caller ID becomes exactly one user, and that user a code.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -60,7 +61,7 @@ pub struct CallIn {
     /// The least attestation accepted; `None` accepts all.
     pub minimum_attestation: Option<Attestation>,
     /// The node's limit by caller, which also holds for numbers that belong to nobody.
-    pub calls_per_caller: FloodLimit<String>,
+    pub calls_per_caller: Arc<FloodLimit<String>>,
 }
 
 impl CallIn {

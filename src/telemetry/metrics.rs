@@ -1,5 +1,7 @@
 //! Prometheus metrics: what is counted, and the text that a scrape gets.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{
@@ -34,7 +36,10 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     metrics::set_global_recorder(recorder)?;
     describe_counter!(DECISIONS, "Decisions by tenant, operation, outcome and true reason.");
     describe_histogram!(SECONDS, Unit::Seconds, "Time from a request's head to its answer.");
-    describe_gauge!(UP, "1 if the dependency answers, 0 if not.");
+    describe_gauge!(
+        UP,
+        "1 if the dependency answers, 0 if not; NaN if there is none of that name any more."
+    );
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
     describe_counter!(LOST, "Audit events that could not be written to audit.file.");
     describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
@@ -84,10 +89,25 @@ pub fn answered(operation: &'static str, status: u16, took: Duration) {
     histogram!(SECONDS, "operation" => operation, "status" => status.to_string()).record(took);
 }
 
-/// Sets whether a dependency answers.
-pub fn dependency(kind: &'static str, tenant: &str, name: &str, up: bool) {
-    gauge!(UP, "kind" => kind, "tenant" => tenant.to_owned(), "name" => name.to_owned())
-        .set(if up { 1.0 } else { 0.0 });
+/// Sets which dependencies answer: kind, tenant, name, and whether it does. One that was there
+/// before and is no more (an address that a name has lost, a tenant that a reload took out) is
+/// neither up nor down from then on.
+pub fn dependencies(states: &[(&'static str, &str, &str, bool)]) {
+    static SHOWN: Mutex<BTreeSet<[String; 3]>> = Mutex::new(BTreeSet::new());
+    let set = |[kind, tenant, name]: [String; 3], value: f64| {
+        gauge!(UP, "kind" => kind, "tenant" => tenant, "name" => name).set(value);
+    };
+    let labels = |kind: &str, tenant: &str, name: &str| [kind, tenant, name].map(str::to_owned);
+    let now: BTreeSet<_> =
+        states.iter().map(|&(kind, tenant, name, _)| labels(kind, tenant, name)).collect();
+    let before =
+        std::mem::replace(&mut *SHOWN.lock().unwrap_or_else(PoisonError::into_inner), now.clone());
+    for gone in before.difference(&now) {
+        set(gone.clone(), f64::NAN);
+    }
+    for &(kind, tenant, name, up) in states {
+        set(labels(kind, tenant, name), if up { 1.0 } else { 0.0 });
+    }
 }
 
 /// Sets when the server's certificate expires, in seconds since the Unix epoch.

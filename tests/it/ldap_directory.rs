@@ -17,12 +17,14 @@ use tokio::time::Instant;
 
 use crate::slapd;
 
+mod addresses;
 mod failure;
 mod groups;
 mod index;
 mod logs;
 mod lookup;
 mod password;
+mod rejected;
 mod tls;
 
 /// What a server says of a wrong password.

@@ -1,5 +1,6 @@
 //! An OpenLDAP server of a test's own, with people in it. What is asked of it is elsewhere.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -37,7 +38,11 @@ pub struct SlapdBuilder {
     policy: bool,
     settings: String,
     before: String,
+    number_index: bool,
 }
+
+/// The line of `slapd.conf` that has the numbers be indexed.
+const NUMBER_INDEX: &str = "index mobile,telephoneNumber eq,sub\n";
 
 impl SlapdBuilder {
     /// How many people there are besides those with names: `user0001` and on, whose passwords are
@@ -70,6 +75,13 @@ impl SlapdBuilder {
     pub fn with_password_policy(mut self) -> Self {
         self.policy = true;
         self
+    }
+
+    /// Without an index of the numbers, and with a limit that each search for one hits then
+    /// (adminLimitExceeded); whoever is searched by name is found.
+    pub fn without_number_index(mut self) -> Self {
+        self.number_index = false;
+        self.setting("limits dn.exact=\"cn=gateway,dc=example,dc=com\" size.unchecked=20")
     }
 
     /// With this line of `slapd.conf` for the database, before its last access rule.
@@ -141,6 +153,7 @@ impl Slapd {
             policy: false,
             settings: String::new(),
             before: String::new(),
+            number_index: true,
         }
     }
 
@@ -171,6 +184,19 @@ impl Slapd {
     pub fn restart(&mut self) {
         self.kill();
         assert!(self.run(), "slapd does not start again:\n{}", self.log_text());
+    }
+
+    /// Makes the index of the numbers after [`SlapdBuilder::without_number_index`], as an
+    /// administrator does, and starts it again.
+    pub fn index_numbers(&mut self) {
+        self.kill();
+        let path = self.folder.path().join("slapd.conf");
+        let config = fs::read_to_string(&path).expect("it was written");
+        fs::write(&path, config.replacen("index ", &format!("{NUMBER_INDEX}index "), 1))
+            .expect("the folder can be written");
+        let status = Command::new("/usr/sbin/slapindex").arg("-q").arg("-f").arg(&path).status();
+        assert!(status.expect("slapindex is installed (slapd)").success());
+        self.restart();
     }
 
     /// Stops it (SIGSTOP): it can be connected to, and never answers.
@@ -222,9 +248,23 @@ impl Slapd {
         self.log_text().matches(&format!("BIND dn=\"{GATEWAY_DN}\" method=128")).count()
     }
 
-    /// How often a number or name was searched, since it was made.
+    /// How often a number or name was searched for a call or a login, since it was made. The
+    /// watch's own searches ask for no attributes.
     pub fn searches(&self) -> usize {
-        self.log_text().matches("SRCH base=\"ou=people,dc=example,dc=com\" scope=2").count()
+        let log = self.log_text();
+        let lines = log.lines().filter_map(|line| line[line.find("conn=")?..].split_once(" SRCH "));
+        // A search's second line, which says what it reads, is written before it is answered.
+        // Operations are numbered anew after a restart.
+        let mut asked = HashSet::new();
+        let mut count = 0;
+        for (operation, says) in lines {
+            if says.starts_with("base=\"ou=people,dc=example,dc=com\" scope=2") {
+                asked.insert(operation);
+            } else if says.starts_with("attr=") && asked.remove(operation) && says != "attr=1.1" {
+                count += 1;
+            }
+        }
+        count
     }
 
     fn log_text(&self) -> String {
@@ -313,6 +353,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
     let hidden = builder.hidden.map(|names| format!("access to attrs={names} by * none\n"));
     let hidden = hidden.unwrap_or_default();
     let (before, settings) = (&builder.before, &builder.settings);
+    let number_index = if builder.number_index { NUMBER_INDEX } else { "" };
     let (policy_module, policy) = if builder.policy {
         (
             "moduleload ppolicy\n",
@@ -342,7 +383,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          directory {at}/data\n\
          dbnosync\n\
          index objectClass,uid,entryUUID eq\n\
-         index mobile,telephoneNumber eq,sub\n\
+         {number_index}\
          access to attrs=userPassword by anonymous auth by * none\n\
          {policy}\
          {hidden}\

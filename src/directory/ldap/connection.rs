@@ -2,6 +2,7 @@
 //! over it is elsewhere.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,12 +90,18 @@ impl From<ConnectError> for Trouble {
 /// Opens connections to one server.
 pub(super) struct Connector {
     url: ServerUrl,
+    address: SocketAddr,
     settings: Arc<LdapSettings>,
 }
 
 impl Connector {
-    pub(super) fn new(url: ServerUrl, settings: Arc<LdapSettings>) -> Self {
-        Self { url, settings }
+    /// To the server of this name at this address.
+    pub(super) fn new(url: ServerUrl, address: SocketAddr, settings: Arc<LdapSettings>) -> Self {
+        Self { url, address, settings }
+    }
+
+    pub(super) fn settings(&self) -> &LdapSettings {
+        &self.settings
     }
 
     /// Longest that opening takes. A little less than one operation may take, so that whoever
@@ -147,8 +154,7 @@ impl Connector {
 
     /// A TCP connection that sends small messages at once: many searches share it.
     async fn connect(&self) -> io::Result<std::net::TcpStream> {
-        let host = self.url.host().trim_matches(['[', ']']);
-        let stream = TcpStream::connect((host, self.url.port())).await?;
+        let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         stream.into_std()
     }

@@ -3,6 +3,7 @@
 
 use ldap3::{Scope, SearchEntry};
 
+use super::judgement::Kind;
 use super::search::Query;
 use super::settings::LdapSettings;
 
@@ -50,6 +51,7 @@ pub(super) fn root_dse(settings: &LdapSettings, attributes: &[&str]) -> Query {
         attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
         size_limit: 1,
         time_limit: super::server::time_limit(settings),
+        kind: Kind::Entry,
         gone_is_empty: false,
     }
 }
@@ -63,6 +65,7 @@ pub(super) fn partitions(settings: &LdapSettings, configuration: &str) -> Query 
         attributes: ["nETBIOSName", "dnsRoot", "nCName"].map(str::to_owned).into(),
         size_limit: 1000,
         time_limit: super::server::time_limit(settings),
+        kind: Kind::Having(&["nETBIOSName"]),
         gone_is_empty: false,
     }
 }

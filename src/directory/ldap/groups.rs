@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ldap3::{Scope, ldap_escape};
 use tokio::time::Instant;
 
+use super::judgement::Kind;
 use super::search::Query;
 use super::server::time_limit;
 use super::servers::Servers;
@@ -126,6 +127,7 @@ impl Question<'_> {
             attributes: nothing(),
             size_limit: 1,
             time_limit: time_limit(self.servers.settings()),
+            kind: Kind::Entry,
             gone_is_empty: true,
         };
         Ok(!self.servers.search(&[query], self.deadline).await?.entries.is_empty())
@@ -141,6 +143,7 @@ impl Question<'_> {
             attributes: nothing(),
             size_limit: i32::try_from(MOST_GROUPS).unwrap_or(i32::MAX),
             time_limit: time_limit(settings),
+            kind: Kind::Having(&["member", "uniqueMember"]),
             gone_is_empty: false,
         };
         let found = self.servers.search(&[query], self.deadline).await?;

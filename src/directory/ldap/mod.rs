@@ -18,12 +18,16 @@ mod domains;
 mod entry;
 mod filter;
 mod groups;
+mod hosts;
 mod index;
 mod inspection;
+mod judgement;
 mod names;
 mod pace;
 mod pages;
+mod probe;
 mod refusal;
+mod resolver;
 mod search;
 mod server;
 mod servers;
@@ -39,6 +43,7 @@ use tracing::error;
 
 pub use self::filter::{FilterError, check_filter};
 pub use self::inspection::LdapInspection;
+pub use self::resolver::Resolver;
 pub use self::settings::{
     AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapSettings, Lookup,
@@ -47,7 +52,7 @@ pub use self::settings::{
 
 use self::connection::AbortOnDrop;
 use self::index::Index;
-use self::server::Server;
+use self::judgement::Kind;
 use self::servers::Servers;
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::phone_number::PhoneNumber;
@@ -74,11 +79,16 @@ impl LdapDirectory {
     /// connected to in the background, and need not be there yet.
     #[must_use]
     pub fn new(settings: LdapSettings, runtime: Handle) -> Self {
-        let servers = Arc::new(Servers::new(Arc::new(settings)));
-        let watch = |server: &Arc<Server>| {
-            AbortOnDrop(runtime.spawn(Arc::clone(server).watch()).abort_handle())
-        };
-        let watches = servers.all().iter().map(watch).collect();
+        Self::resolved_by(settings, runtime, Resolver::system())
+    }
+
+    /// The same, with the addresses of servers from elsewhere than the system.
+    #[must_use]
+    pub fn resolved_by(settings: LdapSettings, runtime: Handle, resolver: Resolver) -> Self {
+        let servers = Arc::new(Servers::new(Arc::new(settings), resolver));
+        let hosts = servers.hosts();
+        let watch = |at| AbortOnDrop(runtime.spawn(Arc::clone(hosts).keep(at)).abort_handle());
+        let watches = (0..hosts.len()).map(watch).collect();
         let index = match servers.settings().lookup {
             Lookup::Index(how) => Some(Index::new(&servers, how, &runtime)),
             Lookup::Search => None,
@@ -124,7 +134,7 @@ impl Directory for LdapDirectory {
         );
         let servers = Arc::clone(&self.servers);
         self.run(deadline, async move {
-            let queries = servers.people(&servers.settings().base_dns, &filter);
+            let queries = servers.people(&servers.settings().base_dns, Kind::Number, &filter);
             let found = servers.search(&queries, deadline).await?;
             Ok(servers.candidates(&found, None))
         })
@@ -176,7 +186,8 @@ impl Directory for LdapDirectory {
     }
 
     fn states(&self) -> Vec<DependencyState> {
-        let mut states = self.servers.states();
+        let from_index = self.index.as_ref().is_some_and(Index::is_usable);
+        let mut states = self.servers.states(!from_index);
         states.extend(self.index.as_ref().map(Index::state));
         states
     }

@@ -10,6 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::breaker::{Breaker, Trouble};
 use super::connection::{Connection, Connector};
+use super::judgement::{Judgement, Kind, Rejection, judge};
+use super::settings::LdapSettings;
 
 /// One search.
 pub(super) struct Query {
@@ -21,6 +23,8 @@ pub(super) struct Query {
     pub size_limit: i32,
     /// After how many seconds the server itself should give up.
     pub time_limit: i32,
+    /// What is looked for.
+    pub kind: Kind,
     /// Whether a base that is not there is an empty answer (an entry that has gone since it was
     /// found), and not a setting that does not fit the server.
     pub gone_is_empty: bool,
@@ -55,16 +59,15 @@ pub(super) enum SearchFailure {
     Crowded,
     /// The server answered, but cannot serve.
     Trouble(Trouble),
-    /// The server answers, but not to this search: the result code.
-    Rejected(u32),
+    /// The server answers, but not to this search.
+    Rejected(Rejection),
 }
 
 impl From<LdapError> for SearchFailure {
     fn from(error: LdapError) -> Self {
         match error {
             LdapError::Timeout { .. } => Self::TimedOut,
-            // The client's own code for a filter that cannot be sent (87, filterError).
-            LdapError::FilterParsing => Self::Rejected(87),
+            LdapError::FilterParsing => Self::Rejected(Rejection::unsendable()),
             _ => Self::Lost,
         }
     }
@@ -136,7 +139,18 @@ impl SharedConnection {
                 .await
                 .map_err(|_| SearchFailure::TimedOut)??,
         };
-        run(connection.handle(), query, limit).await
+        run(connection.handle(), query, limit, self.connector.settings()).await
+    }
+
+    /// Whether there is a connection.
+    pub(super) fn is_open(&self) -> bool {
+        self.live().is_some()
+    }
+
+    /// Opens it, if the server is not marked down. Whether there is a connection then.
+    pub(super) async fn connect(self: &Arc<Self>, limit: Instant) -> bool {
+        self.is_open()
+            || timeout_at(limit, self.opened(false)).await.is_ok_and(|opened| opened.is_ok())
     }
 
     fn live(&self) -> Option<Arc<Connection>> {
@@ -176,7 +190,12 @@ impl SharedConnection {
 }
 
 /// Sends one search and reads all it answers. Referrals are left unread.
-async fn run(mut ldap: Ldap, query: &Query, limit: Instant) -> Result<Found, SearchFailure> {
+async fn run(
+    mut ldap: Ldap,
+    query: &Query,
+    limit: Instant,
+    settings: &LdapSettings,
+) -> Result<Found, SearchFailure> {
     let options = SearchOptions::new().sizelimit(query.size_limit).timelimit(query.time_limit);
     let left = limit.saturating_duration_since(Instant::now());
     let mut stream = ldap
@@ -202,33 +221,18 @@ async fn run(mut ldap: Ldap, query: &Query, limit: Instant) -> Result<Found, Sea
     if query.gone_is_empty && result.rc == 32 {
         return Ok(Found { entries: Vec::new(), truncated: false });
     }
-    let truncated = cut_here || judge(result.rc, &query.base)?;
-    Ok(Found { entries, truncated })
+    if cut_here {
+        return Ok(Found { entries, truncated: true });
+    }
+    match judge(result.rc, entries.len(), query.kind, &query.base, settings) {
+        Judgement::Complete => Ok(Found { entries, truncated: false }),
+        Judgement::More => Ok(Found { entries, truncated: true }),
+        Judgement::Refused(trouble) => Err(SearchFailure::Trouble(trouble)),
+        Judgement::Rejected(rejection) => Err(SearchFailure::Rejected(rejection)),
+    }
 }
 
 /// Whether it is a referral or an intermediate message, not an entry.
 pub(super) fn is_aside(entry: &ResultEntry) -> bool {
     entry.is_ref() || entry.is_intermediate()
-}
-
-/// Whether the result code (RFC 4511 appendix A) says that there are more entries.
-fn judge(code: u32, base: &str) -> Result<bool, SearchFailure> {
-    let trouble = match code {
-        0 => return Ok(false),
-        4 => return Ok(true),
-        3 => return Err(SearchFailure::TimedOut),
-        1 | 51 | 52 | 80 => Trouble::passing(format!("cannot search now (result code {code})")),
-        10 => Trouble::lasting(format!(
-            "refers to other servers for {base} (result code 10); check base_dn"
-        )),
-        32 => Trouble::lasting(format!(
-            "{base} does not exist there, or the service account may not see it (result code \
-             32); check base_dn and the account's rights"
-        )),
-        8 | 13 | 49 | 50 => Trouble::lasting(format!(
-            "the service account may not search {base} (result code {code}); check its rights"
-        )),
-        other => return Err(SearchFailure::Rejected(other)),
-    };
-    Err(SearchFailure::Trouble(trouble))
 }

@@ -1,33 +1,26 @@
-//! One server of a directory: its connections, its state, and the watch that probes it in the
-//! background. Which of several servers is asked is decided elsewhere.
+//! One server of a directory: its connections and its state. The watch that probes it in the
+//! background is in [`super::probe`]; which of several servers is asked is decided elsewhere.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use deadpool::managed::PoolError;
-use ldap3::Scope;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
-use super::bind_pool::{BindAnswer, BindConnections, BindPool, LONGEST_IDLE};
+use super::bind_pool::{BindAnswer, BindConnections, BindPool};
 use super::breaker::{Breaker, Epoch, Trouble};
 use super::connection::Connector;
-use super::groups;
+use super::judgement::{Kind, Rejection};
 use super::pace::Pace;
+use super::probe::Probes;
 use super::search::{Found, Query, SearchFailure, SharedConnection};
-use super::settings::{LdapSettings, Profile, ServerUrl};
+use super::settings::{LdapSettings, ServerUrl};
 use crate::directory::{DependencyState, PasswordCheck};
 use crate::domain::secret::Password;
-
-/// How long after a failed probe the next one comes.
-const PROBE_AGAIN: Duration = Duration::from_secs(1);
-/// How often a server that works is probed, so that an idle connection that was cut is noticed
-/// before a caller needs it.
-const PROBE_WORKING: Duration = Duration::from_secs(5);
-/// Longest that a probe waits for its answer.
-const LONGEST_PROBE: Duration = Duration::from_secs(4);
 
 /// What one server says of a password.
 pub(super) enum BindOutcome {
@@ -41,19 +34,21 @@ pub(super) enum BindOutcome {
 
 /// One server.
 pub(super) struct Server {
+    url: ServerUrl,
+    address: SocketAddr,
+    /// What it is called in logs and reports.
     name: String,
-    settings: Arc<LdapSettings>,
+    pub(super) settings: Arc<LdapSettings>,
     connector: Arc<Connector>,
-    breaker: Arc<Breaker>,
-    pace: Pace,
-    searches: Vec<Arc<SharedConnection>>,
+    pub(super) breaker: Arc<Breaker>,
+    pub(super) pace: Pace,
+    pub(super) searches: Vec<Arc<SharedConnection>>,
     next_search: AtomicUsize,
-    binds: BindPool,
-    /// What has to be there: the base DNs and the groups.
-    base_reads: Vec<Query>,
-    /// Of these, one at least has to find somebody.
-    proofs: Vec<Query>,
-    look: Notify,
+    pub(super) binds: BindPool,
+    pub(super) probes: Probes,
+    pub(super) look: Notify,
+    /// Why the last search by number was rejected, if it was.
+    rejected: ArcSwapOption<Rejection>,
 }
 
 /// The part of a request's time that one server gets.
@@ -66,9 +61,11 @@ struct Turn {
 }
 
 impl Server {
-    pub(super) fn new(url: &ServerUrl, settings: &Arc<LdapSettings>) -> Self {
-        let connector = Arc::new(Connector::new(url.clone(), Arc::clone(settings)));
-        let breaker = Arc::new(Breaker::new(url.to_string()));
+    /// The server of this name at this address.
+    pub(super) fn new(url: &ServerUrl, address: SocketAddr, settings: &Arc<LdapSettings>) -> Self {
+        let name = server_name(url, address);
+        let connector = Arc::new(Connector::new(url.clone(), address, Arc::clone(settings)));
+        let breaker = Arc::new(Breaker::new(name.clone()));
         let shared = || {
             Arc::new(SharedConnection::new(
                 Arc::clone(&connector),
@@ -81,24 +78,33 @@ impl Server {
             .build()
             .expect("a pool without timeouts needs no runtime");
         Self {
-            name: url.to_string(),
+            url: url.clone(),
+            address,
             searches: (0..settings.search_connections.max(1)).map(|_| shared()).collect(),
             next_search: AtomicUsize::new(0),
             binds,
-            base_reads: base_reads(settings),
-            proofs: proofs(settings),
+            probes: Probes::new(settings),
             look: Notify::new(),
-            pace: Pace::new(url.to_string(), settings.timeout),
+            rejected: ArcSwapOption::empty(),
+            pace: Pace::new(name.clone(), settings.timeout),
+            name,
             settings: Arc::clone(settings),
             connector,
             breaker,
         }
     }
 
-    pub(super) fn state(&self) -> DependencyState {
+    /// The state as operators see it. `searched` says whether calls are searched now, so that a
+    /// server which rejects them is of no use.
+    pub(super) fn state(&self, searched: bool) -> DependencyState {
         let mut state = self.breaker.dependency_state();
-        if state.up {
-            state.detail = self.pace.detail();
+        let rejected = self.rejected.load_full().filter(|_| searched);
+        match rejected {
+            Some(rejection) if state.up => {
+                (state.up, state.detail) = (false, rejection.reason.clone());
+            }
+            None if state.up => state.detail = self.pace.detail(),
+            Some(_) | None => {}
         }
         state
     }
@@ -110,6 +116,29 @@ impl Server {
     /// Opens connections of somebody's own.
     pub(super) fn connector(&self) -> &Connector {
         &self.connector
+    }
+
+    /// What the configuration calls it.
+    pub(super) fn url(&self) -> &ServerUrl {
+        &self.url
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether a search need not wait for a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.searches.iter().any(|shared| shared.is_open())
+    }
+
+    /// Whether there is a connection, once that is known.
+    pub(super) async fn connect(&self, limit: Instant) -> bool {
+        self.searches[0].connect(limit).await
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.breaker.is_up()
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -128,7 +157,7 @@ impl Server {
         Some(Turn { begun, limit, full: limit.saturating_duration_since(now) >= timeout * 4 / 5 })
     }
 
-    fn silent(&self) -> Trouble {
+    pub(super) fn silent(&self) -> Trouble {
         Trouble::passing(format!("no answer within {:?}", self.settings.timeout))
     }
 
@@ -153,6 +182,7 @@ impl Server {
             outcome = searching => outcome,
             () = self.breaker.fell(turn.begun) => return Err(SearchFailure::Down),
         };
+        self.note(query, &outcome);
         match &outcome {
             Err(SearchFailure::TimedOut) if turn.full => {
                 self.breaker.failed(turn.begun, self.silent());
@@ -163,14 +193,25 @@ impl Server {
             Err(SearchFailure::Trouble(trouble)) => {
                 self.breaker.failed(turn.begun, trouble.clone());
             }
-            Err(SearchFailure::Rejected(code)) => error!(
-                server = self.name,
-                code, "directory server rejects a search; check user_filter and the attributes"
-            ),
+            Err(SearchFailure::Rejected(Rejection { code, reason })) => {
+                error!(server = self.name, code, reason, "directory server rejects a search");
+                self.probes.doubt();
+                self.look();
+            }
             Ok(_) | Err(SearchFailure::TimedOut | SearchFailure::Down | SearchFailure::Crowded) => {
             }
         }
         outcome
+    }
+
+    /// Notes whether searches by number are rejected.
+    pub(super) fn note(&self, query: &Query, outcome: &Result<Found, SearchFailure>) {
+        match outcome {
+            _ if query.kind != Kind::Number => {}
+            Err(SearchFailure::Rejected(why)) => self.rejected.store(Some(Arc::new(why.clone()))),
+            Ok(_) if self.rejected.load().is_some() => self.rejected.store(None),
+            Ok(_) | Err(_) => {}
+        }
     }
 
     /// Searches, and notes how fast the answer came.
@@ -235,150 +276,15 @@ impl Server {
         BindOutcome::NotSent
     }
 
-    /// Probes the server for as long as the directory exists: at once when it goes down or becomes
-    /// slow, then every second until it is well again, and now and then while it works.
-    pub(super) async fn watch(self: Arc<Self>) {
-        loop {
-            if self.breaker.is_down() {
-                self.searches.iter().for_each(|shared| shared.forget());
-                self.binds.retain(|_, _| false);
-            }
-            self.probe().await;
-            self.binds.retain(|bind, used| bind.is_usable() && used.last_used() < LONGEST_IDLE);
-            let well = self.breaker.is_up() && !self.is_slow();
-            let pause = if well { PROBE_WORKING } else { PROBE_AGAIN };
-            tokio::select! {
-                () = self.breaker.went_down() => {}
-                () = self.pace.became_slow() => {}
-                () = self.look.notified() => {}
-                () = sleep(pause) => {}
-            }
-        }
-    }
-
     /// Has the server be probed now: somebody saw a connection to it end.
     pub(super) fn look(&self) {
         self.look.notify_one();
     }
-
-    /// Connects, binds and reads what has to be there over each of the connections that searches
-    /// share.
-    async fn probe(&self) {
-        let begun = self.breaker.epoch();
-        let limit = Instant::now() + self.settings.timeout.min(LONGEST_PROBE);
-        for shared in &self.searches {
-            for read in &self.base_reads {
-                let trouble = match self.probe_once(shared, read, limit).await {
-                    Ok(true) => continue,
-                    Ok(false) => Some(Trouble::lasting(format!(
-                        "{} is not there as {}; check the groups",
-                        read.base, read.filter
-                    ))),
-                    Err(failure) => self.trouble(failure, &read.base),
-                };
-                if let Some(trouble) = trouble {
-                    self.breaker.failed(begun, trouble);
-                }
-                return;
-            }
-        }
-        if let Some(trouble) = self.without_proof(limit).await {
-            self.breaker.failed(begun, trouble);
-            return;
-        }
-        self.breaker.recovered(begun);
-    }
-
-    /// What is wrong if none of the proofs finds anybody.
-    async fn without_proof(&self, limit: Instant) -> Option<Trouble> {
-        for proof in &self.proofs {
-            match self.probe_once(&self.searches[0], proof, limit).await {
-                Ok(true) => return None,
-                Ok(false) => {}
-                Err(failure) => return self.trouble(failure, &proof.base),
-            }
-        }
-        let nobody = || {
-            Trouble::lasting(
-                "the service account sees nobody's memberOf, so that excluded_group would exclude \
-                 nobody; let it read memberOf of everybody",
-            )
-        };
-        (!self.proofs.is_empty()).then(nobody)
-    }
-
-    /// Whether a read finds anything; once more if the connection turns out to be broken.
-    async fn probe_once(
-        &self,
-        shared: &Arc<SharedConnection>,
-        read: &Query,
-        limit: Instant,
-    ) -> Result<bool, SearchFailure> {
-        let asked = Instant::now();
-        let mut outcome = shared.probe(read, limit).await;
-        if matches!(outcome, Err(SearchFailure::Lost)) {
-            outcome = shared.probe(read, limit).await;
-        }
-        outcome.map(|found| {
-            self.pace.probed(asked.elapsed());
-            !found.entries.is_empty()
-        })
-    }
-
-    /// What a failed probe says of the server; `None` if somebody said it already.
-    fn trouble(&self, failure: SearchFailure, base: &str) -> Option<Trouble> {
-        match failure {
-            // Whoever tried to connect has said why there is no connection.
-            SearchFailure::Down => None,
-            SearchFailure::TimedOut | SearchFailure::Crowded => Some(self.silent()),
-            SearchFailure::Lost => Some(Trouble::passing("connections break")),
-            SearchFailure::Trouble(trouble) => Some(trouble),
-            SearchFailure::Rejected(code) => Some(Trouble::lasting(format!(
-                "{base} cannot be read (result code {code}); check base_dn and the groups"
-            ))),
-        }
-    }
 }
 
-/// Reads of what has to be there: the base DNs, and the groups and where they are.
-fn base_reads(settings: &LdapSettings) -> Vec<Query> {
-    let anything = "(objectClass=*)";
-    let group = match settings.profile {
-        Profile::ActiveDirectory => groups::A_GROUP,
-        Profile::OpenLdap => anything,
-    };
-    let places = settings.base_dns.iter().chain(&settings.group_base_dn);
-    let groups = settings.required_group.iter().chain(&settings.excluded_group);
-    let all = places.map(|dn| (dn, anything)).chain(groups.map(|dn| (dn, group)));
-    let read = |(dn, filter): (&String, &str)| Query {
-        base: dn.clone(),
-        scope: Scope::Base,
-        filter: filter.to_owned(),
-        // No attributes (RFC 4511 4.5.1.8).
-        attributes: Arc::from(["1.1".to_owned()]),
-        size_limit: 1,
-        time_limit: time_limit(settings),
-        gone_is_empty: false,
-    };
-    all.map(read).collect()
-}
-
-/// Searches for somebody whose groups can be seen. Where memberships are hidden, Active Directory
-/// holds everybody to be outside an excluded group.
-fn proofs(settings: &LdapSettings) -> Vec<Query> {
-    let hidden_excludes_nobody =
-        settings.profile == Profile::ActiveDirectory && settings.excluded_group.is_some();
-    let bases = settings.base_dns.iter().filter(|_| hidden_excludes_nobody);
-    let proof = |base: &String| Query {
-        base: base.clone(),
-        scope: Scope::Subtree,
-        filter: format!("(&{}(memberOf=*))", settings.user_filter),
-        attributes: Arc::from(["1.1".to_owned()]),
-        size_limit: 1,
-        time_limit: time_limit(settings),
-        gone_is_empty: false,
-    };
-    bases.map(proof).collect()
+/// What a server is called: as it is configured, and where that is.
+pub(super) fn server_name(url: &ServerUrl, address: SocketAddr) -> String {
+    if url.literal().is_some() { url.to_string() } else { format!("{url} ({address})") }
 }
 
 /// After how many seconds a server should give a search up: nobody waits for it any more.

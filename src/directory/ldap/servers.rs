@@ -13,7 +13,10 @@ use tracing::warn;
 
 use super::domains::{self, Partition};
 use super::entry;
+use super::hosts::{Hosts, connected_first};
+use super::judgement::Kind;
 use super::names::{self, NameSearch, WindowsName};
+use super::resolver::Resolver;
 use super::search::{Found, Query, SearchFailure};
 use super::server::{self, BindOutcome, Server};
 use super::settings::{LdapSettings, Profile, ServerOrder};
@@ -27,7 +30,7 @@ const DOMAINS_KEPT: Duration = Duration::from_mins(10);
 /// A tenant's servers, which hold the same entries.
 pub(super) struct Servers {
     settings: Arc<LdapSettings>,
-    configured: Vec<Arc<Server>>,
+    hosts: Arc<Hosts>,
     /// Whose turn it is to be asked first, where they take turns.
     turn: AtomicUsize,
     /// What searches for people read of an entry.
@@ -36,11 +39,9 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(settings: Arc<LdapSettings>) -> Self {
-        let configured = settings.servers.iter();
-        let configured = configured.map(|url| Arc::new(Server::new(url, &settings))).collect();
+    pub(super) fn new(settings: Arc<LdapSettings>, resolver: Resolver) -> Self {
         Self {
-            configured,
+            hosts: Arc::new(Hosts::new(&settings, resolver)),
             turn: AtomicUsize::new(0),
             attributes: entry::attributes(&settings).into(),
             domains: ArcSwapOption::empty(),
@@ -52,28 +53,30 @@ impl Servers {
         &self.settings
     }
 
-    /// Each server, in the configuration's order.
-    pub(super) fn all(&self) -> &[Arc<Server>] {
-        &self.configured
+    /// Each server.
+    pub(super) fn hosts(&self) -> &Arc<Hosts> {
+        &self.hosts
     }
 
-    pub(super) fn states(&self) -> Vec<DependencyState> {
-        self.configured.iter().map(|server| server.state()).collect()
+    /// The servers' states; `searched` says whether calls are searched there now.
+    pub(super) fn states(&self, searched: bool) -> Vec<DependencyState> {
+        self.hosts.states(searched)
     }
 
     /// The servers as they are to be asked now: as configured or by turns, the slow ones last.
-    fn order(&self) -> Vec<&Arc<Server>> {
-        let mut order: Vec<_> = self.configured.iter().collect();
+    async fn order(&self, deadline: Instant) -> Vec<Arc<Server>> {
+        let mut order = self.hosts.servers(deadline).await;
         if self.settings.server_order == ServerOrder::RoundRobin {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % order.len().max(1);
             order.rotate_left(turn);
         }
         order.sort_by_key(|server| server.is_slow());
+        connected_first(&mut order, deadline).await;
         order
     }
 
     /// A search for people in each of `base_dns`.
-    pub(super) fn people(&self, base_dns: &[String], filter: &str) -> Vec<Query> {
+    pub(super) fn people(&self, base_dns: &[String], kind: Kind, filter: &str) -> Vec<Query> {
         let query = |base: &String| Query {
             base: base.clone(),
             scope: Scope::Subtree,
@@ -81,6 +84,7 @@ impl Servers {
             attributes: Arc::clone(&self.attributes),
             size_limit: self.settings.size_limit,
             time_limit: server::time_limit(&self.settings),
+            kind,
             gone_is_empty: false,
         };
         base_dns.iter().map(query).collect()
@@ -93,7 +97,7 @@ impl Servers {
         deadline: Instant,
     ) -> Result<Found, DirectoryError> {
         let mut failed = DirectoryError::Unavailable;
-        for server in self.order() {
+        for server in self.order(deadline).await {
             if Instant::now() >= deadline {
                 return Err(DirectoryError::TimedOut);
             }
@@ -121,7 +125,8 @@ impl Servers {
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
         let searches = self.name_searches(name, deadline).await?;
-        let queries = searches.iter().flat_map(|one| self.people(&one.base_dns, &one.filter));
+        let queries =
+            searches.iter().flat_map(|one| self.people(&one.base_dns, Kind::Name, &one.filter));
         let queries: Vec<_> = queries.collect();
         if queries.is_empty() {
             return Ok(Candidates::default());
@@ -219,7 +224,7 @@ impl Servers {
         password: &Password,
         deadline: Instant,
     ) -> Result<PasswordCheck, DirectoryError> {
-        for server in self.order() {
+        for server in self.order(deadline).await {
             match server.check_password(dn, password, deadline).await {
                 BindOutcome::Judged(check) => return Ok(check),
                 BindOutcome::Unknown => return Err(DirectoryError::TimedOut),

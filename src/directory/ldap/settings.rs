@@ -2,6 +2,7 @@
 //! here; reading them from the configuration file is elsewhere.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,6 +165,13 @@ impl ServerUrl {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.port().unwrap_or(if self.is_ldaps() { 636 } else { 389 })
+    }
+
+    /// Where it is, if it is named by its address.
+    #[must_use]
+    pub fn literal(&self) -> Option<SocketAddr> {
+        let address: IpAddr = self.host().trim_matches(['[', ']']).parse().ok()?;
+        Some(SocketAddr::new(address, self.port()))
     }
 
     /// Whether the connection starts with TLS.

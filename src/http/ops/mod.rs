@@ -89,9 +89,12 @@ async fn node_ready(ops: web::Data<Ops>) -> HttpResponse {
 }
 
 async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
-    for dependency in ops.readiness().await.dependencies {
-        metrics::dependency(dependency.kind, &dependency.tenant, &dependency.name, dependency.up);
-    }
+    let dependencies = ops.readiness().await.dependencies;
+    let states: Vec<_> = dependencies
+        .iter()
+        .map(|one| (one.kind, one.tenant.as_str(), one.name.as_str(), one.up))
+        .collect();
+    metrics::dependencies(&states);
     ops.metrics.run_upkeep();
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4"))

@@ -21,7 +21,7 @@ mod strange_servers;
 /// Longest until a change is seen, or a server taken up again.
 const SECONDS: Duration = Duration::from_secs(6);
 
-fn synced() -> SlapdBuilder {
+pub(super) fn synced() -> SlapdBuilder {
     Slapd::builder().without_tls().with_sync()
 }
 
@@ -45,7 +45,7 @@ fn state(directory: &LdapDirectory) -> DependencyState {
 }
 
 /// Waits until the index says that it is live, or not.
-async fn is_live(directory: &LdapDirectory, live: bool) {
+pub(super) async fn is_live(directory: &LdapDirectory, live: bool) {
     until(directory, |directory| state(directory).up == live).await;
 }
 

@@ -14,6 +14,7 @@ use super::sync::Cookie;
 use super::{Content, members, poll, sync};
 use crate::directory::ldap::breaker;
 use crate::directory::ldap::connection::{AbortOnDrop, Connection};
+use crate::directory::ldap::hosts::Hosts;
 use crate::directory::ldap::server::Server;
 use crate::directory::ldap::settings::Profile;
 
@@ -33,21 +34,21 @@ const READ_AGAIN: Duration = Duration::from_hours(6);
 #[derive(Default)]
 struct Memory {
     /// The server that the rest is of.
-    server: Option<usize>,
+    server: Option<String>,
     cookies: Vec<Cookie>,
     poll: poll::Memory,
 }
 
 /// Keeps the index for as long as the directory exists.
-pub(super) async fn keep(content: Arc<Content>, servers: Vec<Arc<Server>>) {
+pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
     let memory = Arc::new(Mutex::new(Memory::default()));
     loop {
         let mut pause = AGAIN;
-        for (at, server) in servers.iter().enumerate() {
+        for server in &hosts.now() {
             if server.is_down() {
                 continue;
             }
-            let trouble = one_connection(&content, at, server, &memory).await;
+            let trouble = one_connection(&content, server, &memory).await;
             let refused = matches!(trouble, Trouble::Refused(_));
             if matches!(trouble, Trouble::Lost(_)) {
                 server.look();
@@ -69,7 +70,6 @@ pub(super) async fn keep(content: Arc<Content>, servers: Vec<Arc<Server>>) {
 /// are not as they should be, and that is not to end more than the connection.
 async fn one_connection(
     content: &Arc<Content>,
-    at: usize,
     server: &Arc<Server>,
     memory: &Arc<Mutex<Memory>>,
 ) -> Trouble {
@@ -84,8 +84,8 @@ async fn one_connection(
             let mut memory = memory.lock().await;
             // After a panic, this is what stays.
             let mut kept = std::mem::take(&mut *memory);
-            if kept.server != Some(at) {
-                kept = Memory { server: Some(at), ..Memory::default() };
+            if kept.server.as_deref() != Some(server.name()) {
+                kept = Memory { server: Some(server.name().to_owned()), ..Memory::default() };
             }
             kept.cookies.resize(content.tables.len(), None);
             let trouble = over(&content, &server, &connection, &mut kept).await;

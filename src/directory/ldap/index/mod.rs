@@ -73,14 +73,19 @@ impl Index {
             tables: settings.base_dns.iter().map(|_| RwLock::default()).collect(),
             state: Mutex::new(State::new(settings.base_dns.len())),
         });
-        let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), servers.all().to_vec()));
+        let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), Arc::clone(servers.hosts())));
         let most = usize::try_from(settings.size_limit).unwrap_or(usize::MAX).max(1);
         Self { content, most, _keeper: AbortOnDrop(keeper.abort_handle()) }
     }
 
+    /// Whether calls are answered from it now.
+    pub(super) fn is_usable(&self) -> bool {
+        self.content.state().is_usable(self.content.how.max_age, Instant::now())
+    }
+
     /// Everybody who has `number`, if the index is fresh enough to say.
     pub(super) fn find(&self, number: &PhoneNumber) -> Option<Candidates> {
-        if !self.content.state().is_usable(self.content.how.max_age, Instant::now()) {
+        if !self.is_usable() {
             return None;
         }
         let mut found = Candidates::default();

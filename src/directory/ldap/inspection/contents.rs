@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use super::super::entry;
 use super::super::filter;
+use super::super::judgement::{Judgement, Kind, judge};
 use super::LdapInspection;
-use super::reader::{Reader, Search};
+use super::reader::{Answer, Reader, Search};
 use super::servers::{Product, millis};
 use crate::directory::inspection::{Inspection as _, Severity, Step};
 use crate::directory::ldap::settings::{Lookup, Profile};
@@ -114,15 +115,13 @@ impl LdapInspection {
                 return Step::bad("search", Severity::Error, error.to_string(), "try again");
             }
         };
-        if !matches!(answer.code, 0 | 4) {
+        let judged =
+            judge(answer.code, answer.entries.len(), Kind::Having(&[]), base, &self.settings);
+        if let Some(refusal) = refusal(judged, &answer) {
             return Step::bad(
                 "search",
                 Severity::Error,
-                format!(
-                    "people below {base} could not be searched (result code {}: {})",
-                    answer.code,
-                    answer.text.trim()
-                ),
+                format!("people below {base} could not be searched: the server {refusal}"),
                 "check user_filter and the service account's rights",
             );
         }
@@ -169,9 +168,16 @@ impl LdapInspection {
         let mut found = false;
         for base in &self.settings.base_dns {
             let search = Search::below(base, &filter, &["1.1"], settings.size_limit);
-            if let Ok(answer) = reader.ask(search).await {
-                found |= answer.code == 4 || answer.entries.iter().any(|entry| entry.dn == *dn);
+            let answer = match reader.ask(search).await {
+                Ok(answer) => answer,
+                Err(error) => return Some(unsearchable(&error.to_string())),
+            };
+            let judged = judge(answer.code, answer.entries.len(), Kind::Number, base, settings);
+            let more = matches!(judged, Judgement::More);
+            if let Some(refusal) = refusal(judged, &answer) {
+                return Some(unsearchable(&format!("the server {refusal}")));
             }
+            found |= more || answer.entries.iter().any(|entry| entry.dn == *dn);
         }
         let took = millis(begun);
         Some(if !found {
@@ -194,6 +200,27 @@ impl LdapInspection {
             Step::good("find", format!("one person was found by their number, in {took} ms"))
         })
     }
+}
+
+/// What the service would say of a search, and what the server says beside its code.
+fn refusal(judged: Judgement, answer: &Answer) -> Option<String> {
+    let why = match judged {
+        Judgement::Complete | Judgement::More => return None,
+        Judgement::Refused(trouble) => trouble.reason,
+        Judgement::Rejected(rejection) => rejection.reason,
+    };
+    let text = answer.text.trim();
+    Some(if text.is_empty() { why } else { format!("{why} (it says: {text})") })
+}
+
+/// A search as a call makes it was not served, and so no call is.
+fn unsearchable(why: &str) -> Step {
+    Step::bad(
+        "find",
+        Severity::Error,
+        format!("a person could not be searched by their number, and so no caller can: {why}"),
+        "until this is mended, every call is refused with directory_unavailable",
+    )
 }
 
 async fn base_step(reader: &mut Reader, base: &str) -> Step {

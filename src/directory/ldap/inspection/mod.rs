@@ -13,15 +13,19 @@ mod security_descriptor;
 mod servers;
 mod writers;
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
 use self::reader::Reader;
-use super::connection::{ConnectError, Connector};
+use super::connection::Connector;
 use super::entry;
 use super::filter;
+use super::resolver::Resolver;
+use super::server::server_name;
 use super::settings::{LdapSettings, Lookup, NumberMatch, ServerUrl};
 use crate::directory::inspection::{
     ExplainedSearch, Inspection, InspectionError, PeopleRead, Person, SelfWrite, ServerReport,
@@ -33,6 +37,7 @@ use crate::domain::stored_number::Matching;
 /// A tenant's LDAP directory, to be looked at.
 pub struct LdapInspection {
     settings: Arc<LdapSettings>,
+    resolver: Resolver,
     clock: Arc<dyn Clock>,
 }
 
@@ -40,11 +45,19 @@ impl LdapInspection {
     /// Connects to nothing yet. The clock is for certificates, which expire.
     #[must_use]
     pub fn new(settings: LdapSettings, clock: Arc<dyn Clock>) -> Self {
-        Self { settings: Arc::new(settings), clock }
+        Self { settings: Arc::new(settings), resolver: Resolver::system(), clock }
     }
 
-    fn connector(&self, url: &ServerUrl) -> Connector {
-        Connector::new(url.clone(), Arc::clone(&self.settings))
+    fn connector(&self, url: &ServerUrl, address: SocketAddr) -> Connector {
+        Connector::new(url.clone(), address, Arc::clone(&self.settings))
+    }
+
+    /// Where a server is: one address, or those of its name.
+    async fn addresses(&self, url: &ServerUrl) -> io::Result<Vec<SocketAddr>> {
+        match url.literal() {
+            Some(address) => Ok(vec![address]),
+            None => self.resolver.addresses(url.host(), url.port()).await,
+        }
     }
 
     /// What a search reads of an entry.
@@ -62,18 +75,24 @@ impl LdapInspection {
     async fn reader(&self) -> Result<(String, Reader), InspectionError> {
         let mut last = None;
         for url in &self.settings.servers {
-            match self.connector(url).open_as_service().await {
-                Ok(connection) => {
-                    let reader = Reader::new(connection, self.settings.timeout);
-                    return Ok((url.to_string(), reader));
+            let addresses = match self.addresses(url).await {
+                Ok(addresses) => addresses,
+                Err(error) => {
+                    last = Some(format!("{url}: {error}"));
+                    continue;
                 }
-                Err(error) => last = Some((url, error)),
+            };
+            for address in addresses {
+                let name = server_name(url, address);
+                match self.connector(url, address).open_as_service().await {
+                    Ok(connection) => {
+                        return Ok((name, Reader::new(connection, self.settings.timeout)));
+                    }
+                    Err(error) => last = Some(format!("{name}: {error}")),
+                }
             }
         }
-        let detail = last.map_or_else(
-            || "no server is configured".to_owned(),
-            |(url, error): (_, ConnectError)| format!("{url}: {error}"),
-        );
+        let detail = last.unwrap_or_else(|| "no server is configured".to_owned());
         let hint = "see what is said of each server".to_owned();
         Err(InspectionError { detail: format!("nobody could be read: {detail}"), hint })
     }
@@ -82,7 +101,7 @@ impl LdapInspection {
 #[async_trait]
 impl Inspection for LdapInspection {
     async fn check_servers(&self) -> Vec<ServerReport> {
-        join_all(self.settings.servers.iter().map(|url| self.check_server(url))).await
+        join_all(self.settings.servers.iter().map(|url| self.check_name(url))).await.concat()
     }
 
     async fn read_people(

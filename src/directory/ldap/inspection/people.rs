@@ -100,7 +100,7 @@ impl LdapInspection {
                 ),
                 format!(
                     "let the service account read more, {limits} size.prtotal=unlimited \
-                     size.pr=1000; calls are not affected"
+                     size.pr=1000; a call reads no more than a few people (see `find`)"
                 ),
             ),
             32 => (

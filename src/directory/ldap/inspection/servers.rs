@@ -1,15 +1,18 @@
 //! One server, step by step: connection, TLS, the service account's bind, what the server is.
 //! Base DNs, people and attributes are in [`super::contents`].
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::super::connection::{ConnectError, Connection, Connector};
 use super::super::pages::PAGED_RESULTS;
+use super::super::server::server_name;
 use super::LdapInspection;
 use super::reader::Reader;
 use crate::directory::inspection::{ServerReport, Severity, Step};
@@ -53,9 +56,27 @@ impl Product {
 }
 
 impl LdapInspection {
-    pub(super) async fn check_server(&self, url: &ServerUrl) -> ServerReport {
+    /// Each server that a name stands for.
+    pub(super) async fn check_name(&self, url: &ServerUrl) -> Vec<ServerReport> {
+        match self.addresses(url).await {
+            Ok(addresses) => {
+                join_all(addresses.iter().map(|address| self.check_server(url, *address))).await
+            }
+            Err(error) => {
+                let step = Step::bad(
+                    "connect",
+                    Severity::Error,
+                    format!("{} cannot be looked up: {error}", url.host()),
+                    "is the name right, and does this machine's resolver know it?",
+                );
+                vec![ServerReport { name: url.to_string(), steps: vec![step] }]
+            }
+        }
+    }
+
+    async fn check_server(&self, url: &ServerUrl, address: SocketAddr) -> ServerReport {
         let mut steps = Vec::new();
-        if let Some(connection) = self.check_connection(url, &mut steps).await {
+        if let Some(connection) = self.check_connection(url, address, &mut steps).await {
             let mut reader = Reader::new(connection, self.settings.timeout);
             let product = Product::of(&mut reader).await;
             steps.push(if product.pages {
@@ -71,12 +92,17 @@ impl LdapInspection {
             self.check_index(&mut reader, &product, &mut steps).await;
             self.check_contents(&mut reader, &product, &mut steps).await;
         }
-        ServerReport { name: url.to_string(), steps }
+        ServerReport { name: server_name(url, address), steps }
     }
 
     /// Connects and binds; `None` if that failed, and the steps say why.
-    async fn check_connection(&self, url: &ServerUrl, steps: &mut Vec<Step>) -> Option<Connection> {
-        let connector = self.connector(url);
+    async fn check_connection(
+        &self,
+        url: &ServerUrl,
+        address: SocketAddr,
+        steps: &mut Vec<Step>,
+    ) -> Option<Connection> {
+        let connector = self.connector(url, address);
         let begun = Instant::now();
         let connection = match connector.open().await {
             Ok(connection) => connection,
@@ -86,16 +112,20 @@ impl LdapInspection {
             }
         };
         steps.push(Step::good("connect", format!("connected in {} ms", millis(begun))));
-        steps.push(self.tls_step(url, &connection).await);
+        steps.push(self.tls_step(url, address, &connection).await);
         let (step, bound) = self.bind_step(&connector, &connection).await;
         steps.push(step);
         bound.then_some(connection)
     }
 
-    async fn tls_step(&self, url: &ServerUrl, connection: &Connection) -> Step {
+    async fn tls_step(
+        &self,
+        url: &ServerUrl,
+        address: SocketAddr,
+        connection: &Connection,
+    ) -> Step {
         if !url.is_ldaps() && !self.settings.start_tls {
-            let host = url.host();
-            let near = host == "localhost" || host.starts_with("127.");
+            let near = address.ip().is_loopback();
             let severity = if near { Severity::Information } else { Severity::Warning };
             return Step::bad(
                 "tls",
@@ -109,7 +139,7 @@ impl LdapInspection {
             let (_, parsed) = x509_parser::parse_x509_certificate(&der).ok()?;
             Some((parsed.validity().not_after.timestamp(), parsed.validity().not_after.to_string()))
         });
-        let protocol = if url.is_ldaps() { self.protocol(url).await } else { None };
+        let protocol = if url.is_ldaps() { self.protocol(url, address).await } else { None };
         let how = protocol.unwrap_or_else(|| "TLS".to_owned());
         match expires {
             None => Step::good("tls", how),
@@ -124,11 +154,11 @@ impl LdapInspection {
     }
 
     /// The protocol version that a handshake of its own agrees on.
-    async fn protocol(&self, url: &ServerUrl) -> Option<String> {
+    async fn protocol(&self, url: &ServerUrl, address: SocketAddr) -> Option<String> {
         let config = self.settings.tls.as_ref()?;
         let name = rustls::pki_types::ServerName::try_from(url.host().to_owned()).ok()?;
         let handshake = async {
-            let stream = TcpStream::connect((url.host(), url.port())).await.ok()?;
+            let stream = TcpStream::connect(address).await.ok()?;
             TlsConnector::from(Arc::clone(config)).connect(name, stream).await.ok()
         };
         let stream = timeout(self.settings.timeout, handshake).await.ok()??;

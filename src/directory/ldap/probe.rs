@@ -1,0 +1,300 @@
+//! The watch over one server: it reads what has to be there and searches as calls and logins do, so
+//! that a server which would refuse them is known before anybody calls, and is used again when it
+//! is mended.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ldap3::Scope;
+use tokio::time::{Instant, sleep};
+
+use super::bind_pool::LONGEST_IDLE;
+use super::breaker::Trouble;
+use super::filter;
+use super::groups;
+use super::judgement::Kind;
+use super::search::{Found, Query, SearchFailure, SharedConnection};
+use super::server::{Server, time_limit};
+use super::settings::{LdapSettings, Lookup, Profile};
+use crate::domain::stored_number::NumberingPlan;
+
+/// How long after a failed probe the next one comes.
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
+/// How often a server that works is probed, so that an idle connection that was cut is noticed
+/// before a caller needs it.
+const PROBE_WORKING: Duration = Duration::from_secs(5);
+/// Longest that a probe waits for its answer.
+const LONGEST_PROBE: Duration = Duration::from_secs(4);
+/// How often a server that works is asked for nobody.
+const SEARCH_WORKING: Duration = Duration::from_mins(1);
+/// How many times as long as such a search took the pause after it is, at least: a server that
+/// reads through everybody for it must not be kept busy by that. While it works, and while not.
+const PAUSES: [u32; 2] = [20, 5];
+
+/// A number that nobody has: it is set aside for fiction (NANPA, 555-0100 to 555-0199).
+const NOBODYS_NUMBER: &str = "+12025550199";
+/// A name that nobody has, short enough for any directory.
+const NOBODYS_NAME: &str = "dialpass-nobody";
+
+/// What a server is asked by its watch.
+pub(super) struct Probes {
+    /// What has to be there: the base DNs and the groups.
+    base_reads: Vec<Query>,
+    /// Of these, one at least has to find somebody.
+    proofs: Vec<Query>,
+    /// Searches for nobody, as calls and logins make them.
+    searches: Vec<Query>,
+    searched: Mutex<Searched>,
+}
+
+/// When nobody was searched for last.
+struct Searched {
+    ended: Instant,
+    took: Duration,
+    /// Whether a search was rejected since.
+    doubted: bool,
+}
+
+impl Probes {
+    pub(super) fn new(settings: &LdapSettings) -> Self {
+        let searched = Searched { ended: Instant::now(), took: Duration::ZERO, doubted: true };
+        Self {
+            base_reads: base_reads(settings),
+            proofs: proofs(settings),
+            searches: searches(settings),
+            searched: Mutex::new(searched),
+        }
+    }
+
+    fn searched<T>(&self, with: impl FnOnce(&mut Searched) -> T) -> T {
+        with(&mut self.searched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Somebody's search was rejected.
+    pub(super) fn doubt(&self) {
+        self.searched(|searched| searched.doubted = true);
+    }
+
+    /// Whether it is time to search for nobody again.
+    fn is_due(&self, working: bool) -> bool {
+        self.searched(|searched| {
+            let pause = match (working, searched.doubted) {
+                (true, false) => SEARCH_WORKING.max(searched.took * PAUSES[0]),
+                (true, true) | (false, _) => searched.took * PAUSES[1],
+            };
+            searched.ended.elapsed() >= pause
+        })
+    }
+}
+
+impl Server {
+    /// Probes the server for as long as the directory exists: at once when it goes down or becomes
+    /// slow, then every second until it is well again, and now and then while it works.
+    pub(super) async fn watch(self: Arc<Self>) {
+        loop {
+            if self.breaker.is_down() {
+                self.searches.iter().for_each(|shared| shared.forget());
+                self.binds.retain(|_, _| false);
+            }
+            self.probe().await;
+            self.binds.retain(|bind, used| bind.is_usable() && used.last_used() < LONGEST_IDLE);
+            let well = self.breaker.is_up() && !self.is_slow();
+            let pause = if well { PROBE_WORKING } else { PROBE_AGAIN };
+            tokio::select! {
+                () = self.breaker.went_down() => {}
+                () = self.pace.became_slow() => {}
+                () = self.look.notified() => {}
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Connects, binds and reads what has to be there over each of the connections that searches
+    /// share, then searches.
+    async fn probe(&self) {
+        let begun = self.breaker.epoch();
+        let limit = Instant::now() + self.settings.timeout.min(LONGEST_PROBE);
+        for shared in &self.searches {
+            for read in &self.probes.base_reads {
+                let trouble = match self.probe_once(shared, read, limit).await {
+                    Ok(true) => continue,
+                    Ok(false) => Some(Trouble::lasting(format!(
+                        "{} is not there as {}; check the groups",
+                        read.base, read.filter
+                    ))),
+                    Err(failure) => self.trouble(failure, &read.base),
+                };
+                if let Some(trouble) = trouble {
+                    self.breaker.failed(begun, trouble);
+                }
+                return;
+            }
+        }
+        if let Some(trouble) = self.without_proof(limit).await {
+            self.breaker.failed(begun, trouble);
+            return;
+        }
+        if self.probes.is_due(self.breaker.is_up()) {
+            match self.search_for_nobody().await {
+                Ok(()) => self.breaker.recovered(begun),
+                Err(Some(trouble)) => self.breaker.failed(begun, trouble),
+                Err(None) => {}
+            }
+        }
+    }
+
+    /// Searches as calls and logins do; else what is wrong, if that was not said already.
+    async fn search_for_nobody(&self) -> Result<(), Option<Trouble>> {
+        // A call's own time, so that the probe refuses nothing that a call would have got.
+        let (asked, limit) = (Instant::now(), Instant::now() + self.settings.timeout);
+        let outcome = self.all_searches(limit).await;
+        self.probes.searched(|searched| {
+            *searched = Searched { ended: Instant::now(), took: asked.elapsed(), doubted: false };
+        });
+        outcome
+    }
+
+    async fn all_searches(&self, limit: Instant) -> Result<(), Option<Trouble>> {
+        for search in &self.probes.searches {
+            let outcome = self.answer(&self.searches[0], search, limit).await;
+            self.note(search, &outcome);
+            match outcome {
+                Ok(_) => {}
+                Err(SearchFailure::TimedOut) => {
+                    return Err(Some(Trouble::passing(format!(
+                        "no answer within {:?} to a search as {}: have the server index {}",
+                        self.settings.timeout,
+                        if search.kind == Kind::Number {
+                            "calls make it"
+                        } else {
+                            "logins make it"
+                        },
+                        search.kind.attributes(&self.settings).join(", "),
+                    ))));
+                }
+                Err(failure) => return Err(self.trouble(failure, &search.base)),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong if none of the proofs finds anybody.
+    async fn without_proof(&self, limit: Instant) -> Option<Trouble> {
+        for proof in &self.probes.proofs {
+            match self.probe_once(&self.searches[0], proof, limit).await {
+                Ok(true) => return None,
+                Ok(false) => {}
+                Err(failure) => return self.trouble(failure, &proof.base),
+            }
+        }
+        let nobody = || {
+            Trouble::lasting(
+                "the service account sees nobody's memberOf, so that excluded_group would exclude \
+                 nobody; let it read memberOf of everybody",
+            )
+        };
+        (!self.probes.proofs.is_empty()).then(nobody)
+    }
+
+    /// Whether a read finds anything.
+    async fn probe_once(
+        &self,
+        shared: &Arc<SharedConnection>,
+        read: &Query,
+        limit: Instant,
+    ) -> Result<bool, SearchFailure> {
+        let asked = Instant::now();
+        self.answer(shared, read, limit).await.map(|found| {
+            self.pace.probed(asked.elapsed());
+            !found.entries.is_empty()
+        })
+    }
+
+    /// The answer; asked for once more if the connection turns out to be broken.
+    async fn answer(
+        &self,
+        shared: &Arc<SharedConnection>,
+        query: &Query,
+        limit: Instant,
+    ) -> Result<Found, SearchFailure> {
+        match shared.probe(query, limit).await {
+            Err(SearchFailure::Lost) => shared.probe(query, limit).await,
+            outcome => outcome,
+        }
+    }
+
+    /// What a failed probe says of the server; `None` if somebody said it already.
+    fn trouble(&self, failure: SearchFailure, base: &str) -> Option<Trouble> {
+        match failure {
+            // Whoever tried to connect has said why there is no connection.
+            SearchFailure::Down => None,
+            SearchFailure::TimedOut | SearchFailure::Crowded => Some(self.silent()),
+            SearchFailure::Lost => Some(Trouble::passing("connections break")),
+            SearchFailure::Trouble(trouble) => Some(trouble),
+            SearchFailure::Rejected(rejection) => {
+                Some(Trouble::lasting(format!("{} (searching {base})", rejection.reason)))
+            }
+        }
+    }
+}
+
+/// Reads of what has to be there: the base DNs, and the groups and where they are.
+fn base_reads(settings: &LdapSettings) -> Vec<Query> {
+    let anything = "(objectClass=*)";
+    let group = match settings.profile {
+        Profile::ActiveDirectory => groups::A_GROUP,
+        Profile::OpenLdap => anything,
+    };
+    let places = settings.base_dns.iter().chain(&settings.group_base_dn);
+    let groups = settings.required_group.iter().chain(&settings.excluded_group);
+    let all = places.map(|dn| (dn, anything)).chain(groups.map(|dn| (dn, group)));
+    all.map(|(dn, filter)| query(settings, dn, Kind::Entry, filter.to_owned())).collect()
+}
+
+/// Searches for somebody whose groups can be seen. Where memberships are hidden, Active Directory
+/// holds everybody to be outside an excluded group.
+fn proofs(settings: &LdapSettings) -> Vec<Query> {
+    let hidden_excludes_nobody =
+        settings.profile == Profile::ActiveDirectory && settings.excluded_group.is_some();
+    let filter = format!("(&{}(memberOf=*))", settings.user_filter);
+    let bases = settings.base_dns.iter().filter(|_| hidden_excludes_nobody);
+    bases.map(|base| query(settings, base, Kind::Having(&["memberOf"]), filter.clone())).collect()
+}
+
+/// The searches that calls and logins make, for nobody. Where calls are answered from the index, a
+/// server that cannot be searched by number is none the worse for it.
+fn searches(settings: &LdapSettings) -> Vec<Query> {
+    let mut filters = Vec::new();
+    if settings.lookup == Lookup::Search {
+        let number = NumberingPlan::read_e164(NOBODYS_NUMBER).expect("it is a number");
+        let filter = filter::by_number(
+            &settings.user_filter,
+            &settings.phone_attributes,
+            &number,
+            settings.plan,
+            settings.number_match,
+        );
+        filters.push((Kind::Number, filter));
+    }
+    let name = filter::by_value(&settings.user_filter, &settings.username_attribute, NOBODYS_NAME);
+    filters.push((Kind::Name, name));
+    let at = |base: &String| -> Vec<Query> {
+        let search = |(kind, filter): &(Kind, String)| query(settings, base, *kind, filter.clone());
+        filters.iter().map(search).collect()
+    };
+    settings.base_dns.iter().flat_map(at).collect()
+}
+
+/// A question whose answer holds no attributes (RFC 4511 4.5.1.8).
+fn query(settings: &LdapSettings, base: &str, kind: Kind, filter: String) -> Query {
+    Query {
+        base: base.to_owned(),
+        scope: if kind == Kind::Entry { Scope::Base } else { Scope::Subtree },
+        filter,
+        attributes: Arc::from(["1.1".to_owned()]),
+        size_limit: if matches!(kind, Kind::Number | Kind::Name) { settings.size_limit } else { 1 },
+        time_limit: time_limit(settings),
+        kind,
+        gone_is_empty: false,
+    }
+}
