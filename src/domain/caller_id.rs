@@ -164,8 +164,10 @@ impl CallerIdPlan {
         let national = self.numbering.national(digits);
         let abroad = || international(digits);
         // The national prefix tells a national number, except from a phone system of which the
-        // tenant says that it writes no such thing.
-        if let Some(national) = national.as_ref().filter(|national| national.prefixed) {
+        // tenant says that it writes no such thing. A prefix that is no 0 (Russia's 8) may as well
+        // begin a country code.
+        let telling = self.bare_digits != BareDigits::Either || digits.starts_with('0');
+        if let Some(national) = national.as_ref().filter(|national| national.prefixed && telling) {
             let instead = match self.bare_digits {
                 BareDigits::International => abroad(),
                 BareDigits::Refused | BareDigits::National | BareDigits::Either => None,

@@ -3,7 +3,9 @@
 //! directory wrote them is decided in [`caller_id`](super::caller_id) and
 //! [`stored_number`](super::stored_number).
 
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use rlibphonenumber::{
     CountryCodeSource, NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber as Parsed,
@@ -15,7 +17,19 @@ use super::plan_changes;
 
 /// National prefixes that some country's people write. Whether one is a prefix of a number's, its
 /// plan says.
-pub(super) const NATIONAL_PREFIXES: [&str; 8] = ["0", "1", "8", "80", "01", "06", "044", "045"];
+const NATIONAL_PREFIXES: [&str; 8] = ["0", "1", "8", "80", "01", "06", "044", "045"];
+
+/// By country, those of [`NATIONAL_PREFIXES`] that are read before some number of its own.
+static PREFIXES: LazyLock<HashMap<Region, Vec<&'static str>>> = LazyLock::new(|| {
+    let countries = PHONE_NUMBER_UTIL.get_supported_regions();
+    countries.map(|country| (country, NumberingPlan { country }.try_prefixes())).collect()
+});
+
+/// The countries, by their code, that dial a `0` before national numbers, which is no part of them.
+static DIAL_ZERO: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let dial = PREFIXES.iter().filter(|(_, prefixes)| prefixes.contains(&"0"));
+    dial.map(|(country, _)| NumberingPlan { country: *country }.country_code()).collect()
+});
 
 /// How a tenant's numbers are read: its country, for numbers without a country code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,14 +89,45 @@ impl NumberingPlan {
         let own = parsed
             .filter(|parsed| parsed.country_code_source() == CountryCodeSource::FromDefaultCountry);
         let parsed = match own.filter(is_possible) {
-            Some(parsed) => parsed,
-            None => possible(&format!("+{code}{digits}"))?,
+            Some(parsed) if !hides_zero(&parsed, digits) => parsed,
+            other => behind_zero(&code, digits)
+                .or(other)
+                .or_else(|| possible(&format!("+{code}{digits}")))?,
         };
         let number = comparable(&to_number(&parsed));
         let significant = parsed.get_national_significant_number();
         let prefix = digits.strip_suffix(&significant).unwrap_or_default();
         let prefixed = prefix.starts_with('0') || NATIONAL_PREFIXES.contains(&prefix);
         Some(National { number, prefixed })
+    }
+
+    /// The national prefixes that people may write before numbers of this country.
+    pub(super) fn prefixes(self) -> &'static [&'static str] {
+        PREFIXES.get(&self.country).map_or(&[], Vec::as_slice)
+    }
+
+    /// Tries all prefixes before the country's example numbers.
+    fn try_prefixes(self) -> Vec<&'static str> {
+        let kinds = PHONE_NUMBER_UTIL.get_supported_types_for_region(self.country);
+        let examples: Vec<String> = kinds
+            .into_iter()
+            .flatten()
+            .filter_map(|kind| {
+                PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(self.country, kind).ok()
+            })
+            .map(|example| example.get_national_significant_number())
+            .collect();
+        let is_read = |prefix: &&str| {
+            examples.iter().any(|example| {
+                let written = format!("{prefix}{example}");
+                plan_changes::former_national(self.country, &written)
+                    .is_some_and(|rest| rest == example)
+                    || PHONE_NUMBER_UTIL
+                        .parse(written, Some(self.country))
+                        .is_ok_and(|read| read.get_national_significant_number() == *example)
+            })
+        };
+        NATIONAL_PREFIXES.into_iter().filter(is_read).collect()
     }
 
     /// The number that `digits` are with the country's own prefix for calls abroad (`011 46 …` in
@@ -115,7 +160,40 @@ impl NumberingPlan {
 /// The number that `digits` are behind a plus.
 pub(super) fn international(digits: &str) -> Option<PhoneNumber> {
     let digits = plan_changes::modern(digits);
-    possible(&format!("+{digits}")).map(|parsed| comparable(&to_number(&parsed)))
+    let parsed = possible(&format!("+{digits}"))?;
+    let code = parsed.country_code.to_string();
+    let zero = digits.strip_prefix(&code).and_then(|behind| behind_zero(&code, behind));
+    let parsed = zero.unwrap_or(parsed);
+    Some(comparable(&to_number(&parsed)))
+}
+
+/// The national prefixes that people may write before numbers of this country code.
+pub(super) fn prefixes_of(country_code: &str) -> &'static [&'static str] {
+    let code = country_code.parse().ok();
+    let country = code.and_then(|code| PHONE_NUMBER_UTIL.get_region_for_country_code(code));
+    country.and_then(|country| PREFIXES.get(&country)).map_or(&[], Vec::as_slice)
+}
+
+/// The number behind a `0` where that is the national prefix, and no part of a number. The metadata
+/// takes a longer prefix off where it can, which chooses a carrier when dialled (`03` in Colombia,
+/// `082` in Korea); nobody writes one.
+fn behind_zero(code: &str, digits: &str) -> Option<Parsed> {
+    let significant = digits.strip_prefix('0').filter(|rest| !rest.starts_with('0'))?;
+    if !DIAL_ZERO.contains(code) {
+        return None;
+    }
+    let parsed = possible(&format!("+{code}{significant}"))?;
+    (parsed.get_national_significant_number() == significant).then_some(parsed)
+}
+
+/// Whether something else than a national prefix was made of a `0` in front: the first digit of a
+/// carrier's prefix, or of the number.
+fn hides_zero(parsed: &Parsed, digits: &str) -> bool {
+    let significant = parsed.get_national_significant_number();
+    let prefix = digits.strip_suffix(&significant);
+    significant.starts_with('0')
+        || prefix
+            .is_some_and(|prefix| prefix.starts_with('0') && !NATIONAL_PREFIXES.contains(&prefix))
 }
 
 /// Parses `+` and digits. The number must be possible (its length fits the country); it need not be

@@ -179,7 +179,6 @@ fn digits_that_could_be_two_numbers_are_nobodys_unless_the_tenant_says_which_the
     for (country, text, number) in [
         ("SE", "08123456", "+468123456"),
         ("DE", "01716783154", "+491716783154"),
-        ("RU", "84951234567", "+74951234567"),
         ("RU", "89261234567", "+79261234567"),
         ("US", "12025550143", "+12025550143"),
     ] {
@@ -188,7 +187,16 @@ fn digits_that_could_be_two_numbers_are_nobodys_unless_the_tenant_says_which_the
         }
     }
     assert_eq!(read("IT", Either, "06560010"), Ok("+3906560010".to_owned()), "its own zero");
+    // A prefix that is no zero may begin a country code: Moscow by its 8, or Hanoi.
+    assert_eq!(read("RU", Either, "84951234567"), Err(NoNumber::TwoReadings));
+    assert_eq!(read("RU", National, "84951234567"), Ok("+74951234567".to_owned()));
     assert_eq!(read("RU", International, "84951234567"), Ok("+84951234567".to_owned()));
+    assert_eq!(read("MX", Either, "12025550143"), Err(NoNumber::TwoReadings));
+    // A carrier's prefix is dialled, and not written: the zero alone is the prefix.
+    for text in ["03211234567", "+57 (0)321 1234567"] {
+        assert_eq!(read("CO", Either, text), Ok("+573211234567".to_owned()), "{text}");
+    }
+    assert_eq!(read("KR", Either, "+82 (0)82 6552 2351"), Ok("+828265522351".to_owned()));
     for (country, text) in [("SE", "46701234567"), ("GB", "447700900123"), ("CH", "41791234567")] {
         assert_eq!(read(country, Either, text), Ok(format!("+{text}")), "{country}");
         assert_eq!(read(country, International, text), Ok(format!("+{text}")), "{country}");

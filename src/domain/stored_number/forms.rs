@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
 
 use super::{NumberingPlan, StoredReading};
-use crate::domain::numbering::{NATIONAL_PREFIXES, international};
+use crate::domain::numbering::{international, prefixes_of};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::plan_changes;
 
@@ -160,8 +160,9 @@ impl NumberingPlan {
         written.extend(plan_changes::other_spelling(code, significant));
         written.extend(plan_changes::former_spelling(code, significant));
         let behind_code = |digits: &str| international(digits).is_some_and(|read| read == bare);
-        let prefixes: Vec<_> = NATIONAL_PREFIXES
-            .into_iter()
+        let prefixes: Vec<_> = prefixes_of(code)
+            .iter()
+            .copied()
             .filter(|prefix| behind_code(&format!("{code}{prefix}{significant}")))
             .collect();
         let own = self.country_code() == code;
@@ -170,7 +171,7 @@ impl NumberingPlan {
         if own {
             let local = plan_changes::local_spelling(code, significant);
             for digits in written.iter().take(1).chain(&local) {
-                let candidates = std::iter::once("").chain(NATIONAL_PREFIXES);
+                let candidates = std::iter::once("").chain(self.prefixes().iter().copied());
                 for prefix in candidates.filter(|prefix| reads(&format!("{prefix}{digits}"))) {
                     national.push((prefix, Spelling::of(code, digits)));
                 }
