@@ -329,20 +329,20 @@ fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
 }
 
 #[test]
-fn a_country_without_national_prefix_is_told_to_say_how_its_phone_system_writes() {
+fn a_country_whose_numbers_begin_with_no_zero_is_told_to_say_how_its_phone_system_writes() {
     let warned = |country: &str, calls: &str| {
         let tenant = TENANT.replace("'SE'", &format!("'{country}'"));
         let config = read(&format!("{tenant}[tenants.calls]\n{calls}")).expect("good");
         let said: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
         said.iter().any(|warning| warning.contains("tenants[0].calls.numbers"))
     };
-    for country in ["US", "CA", "IT", "ES", "NO", "DK", "PL", "CN", "BR"] {
+    for country in ["US", "CA", "IT", "ES", "NO", "DK", "PL", "CN", "BR", "RU", "MX"] {
         assert!(warned(country, ""), "{country}");
         for numbers in ["auto", "e164", "e164-without-plus", "national"] {
             assert!(!warned(country, &format!("numbers='{numbers}'")), "{country} {numbers}");
         }
     }
-    for country in ["SE", "DE", "GB", "FR", "CH", "AU", "RU"] {
+    for country in ["SE", "DE", "GB", "FR", "CH", "AU", "JP"] {
         assert!(!warned(country, ""), "{country}");
     }
     let wrong = problem(&format!("{TENANT}[tenants.calls]\nnumbers='e.164'"));

@@ -21,10 +21,10 @@ pub(super) fn of_tenant(
 /// Warns where national numbers look like international ones without their plus, and nothing says
 /// which of the two the phone system writes.
 pub(super) fn numbers_not_said(key: &str, numbering: NumberingPlan, problems: &mut Problems) {
-    if numbering.writes_numbers_bare() {
+    if numbering.writes_no_zero() {
         problems.warn(
             &format!("{key}.calls.numbers"),
-            "numbers of this country are written without a national prefix, so a caller ID \
+            "numbers of this country are written with no zero in front, so a caller ID \
              without + may be one of them or an international number without its plus; where both \
              are possible the call is refused (number_two_readings). Say which the phone system \
              writes: numbers = \"e164\" (+…), \"e164-without-plus\" or \"national\"",

@@ -141,10 +141,10 @@ impl NumberingPlan {
         (by_prefix && is_possible(&parsed)).then(|| comparable(&to_number(&parsed)))
     }
 
-    /// Whether people and equipment of this country write its numbers without any national prefix,
+    /// Whether people and equipment of this country write some of its numbers with no zero in front,
     /// so that a national number cannot be told from an international one without its plus.
     #[must_use]
-    pub fn writes_numbers_bare(self) -> bool {
+    pub fn writes_no_zero(self) -> bool {
         use rlibphonenumber::PhoneNumberType::{FixedLine, Mobile};
         let examples = [FixedLine, Mobile].into_iter().filter_map(|kind| {
             PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(self.country, kind).ok()
@@ -152,7 +152,7 @@ impl NumberingPlan {
         examples.into_iter().any(|example| {
             let written = example.format_as(PhoneNumberFormat::National);
             let digits: String = written.chars().filter(char::is_ascii_digit).collect();
-            digits == example.get_national_significant_number() && !digits.starts_with('0')
+            !digits.starts_with('0')
         })
     }
 }
