@@ -76,10 +76,9 @@ impl Problems {
         &mut self,
         key: &str,
         found: impl Display,
-        meant: Option<&str>,
+        meant: Option<String>,
         accepted: impl Display,
     ) {
-        let meant = meant.map(|meant| format!("`{meant}`"));
         let problem = Problem { meant, ..self.places.problem(key, &found, &accepted) };
         self.note(key, problem);
         self.expect_no(key);

@@ -406,24 +406,27 @@ fn lines_that_are_not_toml_are_named_beside_what_can_be_read() {
 listen = 127.0.0.1:8443
 lisen = 'x'
 workers = 0
-[store
-url = 'sqlite:a.db'
 [[tenants]]
 id = t1
 country = 'se'
+[store
+url = 'sqlite:a.db'
 ";
     let said = parse(Path::new("test.toml"), text, Path::new("/"), &[]).expect_err("bad");
     let said = said.to_string();
-    for place in ["test.toml:2:", "test.toml:5:", "test.toml:8:"] {
-        assert!(
-            said.contains(&format!("{place}")) && said.contains("a line that is not TOML"),
-            "{place}: {said}"
-        );
+    let starts = [
+        "test.toml:2:15: found a line that is not TOML: ",
+        "test.toml:3:1: server.lisen: ",
+        "test.toml:4:1: server.workers: ",
+        "test.toml:6:6: found a line that is not TOML: ",
+        "test.toml:7:1: tenants[0].country: ",
+        "test.toml:8:7: found a line that is not TOML: ",
+    ];
+    // What else is missing may stand in those lines.
+    assert_eq!(said.lines().count(), starts.len(), "{said}");
+    for (line, start) in said.lines().zip(starts) {
+        assert!(line.starts_with(start), "{start}: {line}");
     }
-    for key in ["3:1: server.lisen", "4:1: server.workers", "9:1: tenants[0].country"] {
-        assert!(said.contains(key), "{key}: {said}");
-    }
-    assert!(!said.contains("found nothing"), "what is missing may stand in those lines: {said}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod inspection;
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,11 +19,13 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::stored_number::NumberingPlan;
+use crate::domain::text_file;
 use crate::domain::user::{
     Candidates, Membership, NumberValue, PasswordRefusal, Pin, TypedName, User, UserId,
 };
@@ -42,24 +45,29 @@ pub enum FileDirectoryError {
         error: std::io::Error,
     },
     /// It is not a list of people.
-    #[error("{path}: {problem}")]
+    #[error("{path}: {}", problems.join("; "))]
     Invalid {
         /// The file.
         path: String,
-        /// Which key, what was found, what is accepted.
-        problem: String,
+        /// Each mistake: which key, what was found, what is accepted.
+        problems: Vec<String>,
     },
 }
 
-/// The file as written. See `config/people.toml` for a commented example.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PeopleFile {
-    #[serde(default)]
-    people: Vec<PersonEntry>,
+impl FileDirectoryError {
+    /// Each mistake on its own, with the file.
+    #[must_use]
+    pub fn each(&self) -> Vec<String> {
+        match self {
+            Self::Unreadable { .. } => vec![self.to_string()],
+            Self::Invalid { path, problems } => {
+                problems.iter().map(|problem| format!("{path}: {problem}")).collect()
+            }
+        }
+    }
 }
 
-/// One person as written.
+/// One person as written. See `config/people.toml` for a commented example.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PersonEntry {
@@ -80,7 +88,39 @@ const fn yes() -> bool {
     true
 }
 
+/// The people in a file as written, each at their place in it; what cannot be read is told of.
+fn people(text: &str, problems: &mut Vec<String>) -> Vec<(usize, PersonEntry)> {
+    let mut told = |message: &str, span: Option<Range<usize>>| {
+        let line = span.map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+        problems.push(format!("line {line}: {message}"));
+    };
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        errors.iter().for_each(|error| told(error.message(), error.span()));
+        return Vec::new();
+    }
+    let mut read = Vec::new();
+    for (key, value) in document.into_inner() {
+        match (key.get_ref().as_ref(), value.span(), value.into_inner()) {
+            ("people", _, DeValue::Array(all)) => {
+                for (index, person) in all.into_iter().enumerate() {
+                    match PersonEntry::deserialize(ValueDeserializer::from(person)) {
+                        Ok(person) => read.push((index, person)),
+                        Err(error) => told(error.message(), error.span()),
+                    }
+                }
+            }
+            ("people", span, _) => told("found no list; accepted: [[people]] sections", Some(span)),
+            (other, ..) => {
+                told(&format!("unknown key `{other}`; accepted: `people`"), Some(key.span()));
+            }
+        }
+    }
+    read
+}
+
 /// The people, looked up by number and by name.
+#[derive(Default)]
 struct People {
     entries: Vec<(User, Option<String>)>,
     by_number: HashMap<PhoneNumber, Vec<usize>>,
@@ -88,74 +128,98 @@ struct People {
 }
 
 impl People {
-    fn parse(text: &str, plan: NumberingPlan) -> Result<Self, String> {
-        let file: PeopleFile = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
-        })?;
-        let mut people = Self {
-            entries: Vec::with_capacity(file.people.len()),
-            by_number: HashMap::new(),
-            by_name: HashMap::new(),
-        };
-        let mut ids = HashMap::new();
-        for (index, person) in file.people.into_iter().enumerate() {
-            let username = person.username;
+    /// The people in `text`, or all that is wrong with it.
+    fn parse(text: &str, plan: NumberingPlan) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let (mut all, mut ids, mut names) = (Self::default(), HashMap::new(), HashMap::new());
+        for (index, person) in people(text, &mut problems) {
+            let username = person.username.clone();
             let at = |key: &str| format!("people[{index}] ({username:?}).{key}");
-            if TypedName::parse(&username).is_none() || username.trim() != username {
-                return Err(format!(
-                    "{}: found {username:?}; accepted: 1 to 256 characters, none of them control characters, no blanks around them",
-                    at("username")
-                ));
+            if let Some(other) = names.insert(username.to_lowercase(), index) {
+                problems.push(format!("{}: people[{other}] has the same name", at("username")));
             }
-            let id = person.id.unwrap_or_else(|| username.clone());
-            let id = UserId::parse(id).ok_or_else(|| format!("{}: empty", at("id")))?;
-            if let Some(hash) = &person.password_hash
-                && PasswordHash::new(hash).is_err()
-            {
-                return Err(format!(
-                    "{}: not an argon2 hash in PHC form ($argon2id$…); `dialpass hash-password` makes one",
-                    at("password_hash")
-                ));
+            let id = person.id.clone().unwrap_or_else(|| username.clone());
+            if let Some(other) = ids.insert(id, index) {
+                problems.push(format!("{}: people[{other}] has the same id", at("id")));
             }
-            if let Some(other) = people.by_name.insert(username.to_lowercase(), index) {
-                return Err(format!("{}: people[{other}] has the same name", at("username")));
+            let hash = person.password_hash.clone();
+            if let Some(user) = user(person, plan, at, &mut problems) {
+                all.add(user, hash, plan);
             }
-            if let Some(other) = ids.insert(id.clone(), index) {
-                return Err(format!("{}: people[{other}] has the same id", at("id")));
-            }
-            let mut numbers = Vec::new();
-            for (rank, text) in person.numbers.into_iter().enumerate() {
-                let number = plan.read_stored(&text).ok_or_else(|| {
-                    format!("{}[{rank}]: not a telephone number; accepted: +46 70 123 45 67, or national", at("numbers"))
-                })?;
-                let owners = people.by_number.entry(number).or_default();
-                if owners.last() != Some(&index) {
-                    owners.push(index);
-                }
-                numbers.push(NumberValue { rank, text });
-            }
-            let pin = person.pin.as_deref().map(Pin::parse);
-            if pin.as_ref().is_some_and(Option::is_none) {
-                return Err(format!("{}: not a PIN; accepted: 1 to 32 digits", at("pin")));
-            }
-            let user = User {
-                id,
-                locator: username.clone(),
-                enabled: person.enabled,
-                numbers,
-                pins: pin.flatten().into_iter().collect(),
-                username,
-            };
-            people.entries.push((user, person.password_hash));
         }
-        Ok(people)
+        if problems.is_empty() { Ok(all) } else { Err(problems) }
+    }
+
+    fn add(&mut self, user: User, hash: Option<String>, plan: NumberingPlan) {
+        let place = self.entries.len();
+        for number in user.numbers.iter().filter_map(|value| plan.read_stored(&value.text)) {
+            let owners = self.by_number.entry(number).or_default();
+            if owners.last() != Some(&place) {
+                owners.push(place);
+            }
+        }
+        self.by_name.insert(user.username.to_lowercase(), place);
+        self.entries.push((user, hash));
     }
 
     fn users(&self, indexes: &[usize]) -> Candidates {
         let users = indexes.iter().map(|index| self.entries[*index].0.clone()).collect();
         Candidates { users, truncated: false }
     }
+}
+
+/// The text of the file.
+fn decode(bytes: &[u8]) -> Result<&str, String> {
+    text_file::decode(bytes)
+        .map_err(|error| format!("found {error}; accepted: TOML, {}", text_file::ACCEPTED))
+}
+
+/// One person, checked; what is wrong is told of, by the name of the key `at` its place.
+fn user(
+    person: PersonEntry,
+    plan: NumberingPlan,
+    at: impl Fn(&str) -> String,
+    problems: &mut Vec<String>,
+) -> Option<User> {
+    let username = person.username;
+    if TypedName::parse(&username).is_none() || username.trim() != username {
+        problems.push(format!(
+            "{}: found {username:?}; accepted: 1 to 256 characters, none of them control \
+             characters, no blanks around them",
+            at("username")
+        ));
+    }
+    let id = UserId::parse(person.id.unwrap_or_else(|| username.clone()));
+    if id.is_none() {
+        problems.push(format!("{}: empty", at("id")));
+    }
+    if person.password_hash.is_some_and(|hash| PasswordHash::new(&hash).is_err()) {
+        problems.push(format!(
+            "{}: not an argon2 hash in PHC form ($argon2id$…); `dialpass hash-password` makes one",
+            at("password_hash")
+        ));
+    }
+    for (rank, text) in person.numbers.iter().enumerate() {
+        if plan.read_stored(text).is_none() {
+            problems.push(format!(
+                "{}[{rank}]: not a telephone number; accepted: +46 70 123 45 67, or national",
+                at("numbers")
+            ));
+        }
+    }
+    let pin = person.pin.as_deref().map(Pin::parse);
+    if pin.as_ref().is_some_and(Option::is_none) {
+        problems.push(format!("{}: not a PIN; accepted: 1 to 32 digits", at("pin")));
+    }
+    let numbers = person.numbers.into_iter().enumerate();
+    Some(User {
+        id: id?,
+        locator: username.clone(),
+        enabled: person.enabled,
+        numbers: numbers.map(|(rank, text)| NumberValue { rank, text }).collect(),
+        pins: pin.flatten().into_iter().collect(),
+        username,
+    })
 }
 
 /// What tells that a file changed.
@@ -189,9 +253,13 @@ impl FileDirectory {
     ) -> Result<Self, FileDirectoryError> {
         let name = path.display().to_string();
         let seen = fingerprint(path);
-        let text = fs::read_to_string(path)
+        let bytes = fs::read(path)
             .map_err(|error| FileDirectoryError::Unreadable { path: name.clone(), error })?;
-        let directory = Self::from_text(name, &text, plan, runtime)?;
+        let text = decode(&bytes).map_err(|problem| FileDirectoryError::Invalid {
+            path: name.clone(),
+            problems: vec![problem],
+        })?;
+        let directory = Self::from_text(name, text, plan, runtime)?;
         directory.watch(path.to_owned(), seen);
         Ok(directory)
     }
@@ -207,7 +275,7 @@ impl FileDirectory {
         runtime: Handle,
     ) -> Result<Self, FileDirectoryError> {
         let people = People::parse(text, plan)
-            .map_err(|problem| FileDirectoryError::Invalid { path: name.clone(), problem })?;
+            .map_err(|problems| FileDirectoryError::Invalid { path: name.clone(), problems })?;
         // Each password check takes a core and some 20 MiB while it runs.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
@@ -234,9 +302,11 @@ impl FileDirectory {
                     continue;
                 }
                 seen = now;
-                let read = fs::read_to_string(&path)
+                let read = fs::read(&path)
                     .map_err(|error| format!("cannot be read: {error}"))
-                    .and_then(|text| People::parse(&text, plan));
+                    .and_then(|bytes| {
+                        People::parse(decode(&bytes)?, plan).map_err(|all| all.join("; "))
+                    });
                 match read {
                     Ok(read) => {
                         tracing::info!(file = %path.display(), people = read.entries.len(), "the people file changed and was read again");
@@ -331,7 +401,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<People, String> {
-        People::parse(text, plan())
+        People::parse(text, plan()).map_err(|problems| problems.join("\n"))
     }
 
     #[test]
@@ -359,8 +429,31 @@ mod tests {
             ("people = 3", "line 1"),
         ] {
             let problem = parse(text).err().expect(text);
-            assert!(problem.contains(says), "{problem}");
+            assert!(problem.contains(says) && problem.lines().count() == 1, "{problem}");
             assert!(!problem.contains("hunter2"), "{problem}");
         }
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_are_named() {
+        let text = "[[people]]\nusername='a'\nnumbers=['x','+46701234567','y']\npin='z'\n\
+                    [[people]]\nusername='b'\nnumber=[]\n[[people]]\nusername=' c'\nid='a'\n";
+        let problems = People::parse(text, plan()).err().expect("bad");
+        let starts = [
+            "people[0] (\"a\").numbers[0]: ",
+            "people[0] (\"a\").numbers[2]: ",
+            "people[0] (\"a\").pin: ",
+            "line 7: unknown field `number`",
+            "people[2] (\" c\").id: people[0] has the same id",
+            "people[2] (\" c\").username: found",
+        ];
+        let mut found: Vec<&str> = problems.iter().map(String::as_str).collect();
+        // Lines that cannot be read come first.
+        found.sort_by_key(|problem| starts.iter().position(|start| problem.starts_with(start)));
+        assert_eq!(found.len(), starts.len(), "{problems:?}");
+        assert!(
+            found.iter().zip(starts).all(|(one, start)| one.starts_with(start)),
+            "{problems:?}"
+        );
     }
 }
