@@ -49,10 +49,10 @@ fn parse(file: &Path, text: &str, problems: &mut Problems) -> toml::Table {
     for error in errors {
         // The error's own text would show the line, which may hold a secret.
         let found = format!("a line that is not TOML: {}", one_line(error.message()));
-        problems.add_syntax(lines.position(error.span().map_or(0, |span| span.start)), found);
+        problems.add_syntax(lines.position(error.span().map_or(0, |span| span.start)), &found);
     }
     let mut outsize = |offset| {
-        let found = "a line that is not TOML: a number that is too large".to_owned();
+        let found = "a line that is not TOML: a number that is too large";
         problems.add_syntax(lines.position(offset), found);
     };
     table(document.into_inner(), &mut outsize)
