@@ -3,6 +3,7 @@
 
 mod authentication_cloud;
 mod certificates;
+mod checking;
 mod clients;
 mod directories;
 mod kept;
@@ -26,13 +27,15 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
+pub use self::checking::{Checked, check};
+use self::checking::{Usable, log_warnings, usable};
 use self::listeners::{Listener, SLACK, ops_listener, public_listener};
 pub use self::prepare::Prepared;
-use self::prepare::{Lasting, Report, Settled, tls_settings};
+use self::prepare::{Lasting, Report};
 use self::reload::Reload;
 use self::stopping::{Asked, Signals};
 pub use self::stores::AdministratorsStore;
-use crate::config::{self, Config, ConfigError, LogFormat, ServerConfig, TenantConfig, Warning};
+use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SystemClock};
@@ -40,7 +43,7 @@ use crate::domain::random::SystemRandom;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::Farewell;
 use crate::http::ops::Ops;
-use crate::http::tls::{self, TlsState};
+use crate::http::tls::TlsState;
 use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
@@ -96,50 +99,6 @@ pub struct App {
     signals: Signals,
 }
 
-/// Checks everything that can be checked of a configuration without touching the store or the
-/// network.
-///
-/// # Errors
-/// [`ConfigError`].
-pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Usable { config, settled, .. } = usable(source, None, &clock, runtime)?;
-    let warnings = warnings(&config, &*clock);
-    Ok(Checked { config, warnings, settled })
-}
-
-/// A configuration that can be used, and how the parts are made of it. Nothing is at work yet.
-struct Usable {
-    config: Config,
-    settled: Settled,
-    tls: Option<TlsState>,
-}
-
-/// Reads the configuration and settles how all parts are made of it. What is wrong with a section
-/// and what the parts say of theirs is one list.
-fn usable(
-    source: &Source,
-    before: Option<&Prepared>,
-    clock: &Arc<dyn Clock>,
-    runtime: &Handle,
-) -> Result<Usable, ConfigError> {
-    let mut reading = config::read(&source.path, &source.environment)?;
-    let (sections, report) = (reading.sections(), Report(reading.places()));
-    let store = sections.store.as_ref().map_or(Ok(()), |store| stores::check(store, &report));
-    let tls = load_tls(&sections.server, &report);
-    let (server, push, tenants) = (&sections.server, sections.push.as_ref(), &sections.tenants);
-    let settled = Settled::new(server, push, tenants, before, (clock, runtime), &report);
-    match (store, tls, settled) {
-        (Ok(()), Ok(tls), Ok(settled)) => Ok(Usable { config: reading.finish()?, settled, tls }),
-        (store, tls, settled) => {
-            for error in [store.err(), tls.err(), settled.err()].into_iter().flatten() {
-                reading.add(error);
-            }
-            Err(reading.finish().err().expect("something is wrong with it"))
-        }
-    }
-}
-
 /// Makes what an administrator looks at a tenant's directory through. Nothing is connected to, and
 /// nothing else of the configuration is made.
 ///
@@ -192,51 +151,6 @@ pub fn log_format(config: &Config) -> logs::Format {
 pub async fn migrate(source: &Source) -> Result<String, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     stores::migrate(&source.load()?, &clock).await
-}
-
-/// A configuration that can be used.
-pub struct Checked {
-    /// The configuration.
-    pub config: Config,
-    /// What an administrator should know all the same.
-    pub warnings: Vec<Warning>,
-    settled: Settled,
-}
-
-impl Checked {
-    /// Sets what is made of it to work on `runtime`.
-    #[must_use]
-    pub fn start(self, runtime: &Handle) -> (Config, Prepared) {
-        (self.config, self.settled.start(None, runtime))
-    }
-}
-
-/// What an administrator should know of a configuration that can be used: what its sections say,
-/// and what the parts say that are made of them.
-fn warnings(config: &Config, clock: &dyn Clock) -> Vec<Warning> {
-    let parts = authentication_cloud::trouble(config).map(|(key, text)| (key.to_owned(), text));
-    let parts = parts.into_iter().chain(certificates::trouble(config, clock.now()));
-    let parts = parts.map(|(key, text)| config.places.warning(&key, &text));
-    let mut all: Vec<Warning> = config.warnings.iter().cloned().chain(parts).collect();
-    all.sort_by_key(|warning| warning.position);
-    all
-}
-
-/// Writes the warnings to the log.
-fn log_warnings(config: &Config, clock: &dyn Clock) {
-    for warning in warnings(config, clock) {
-        tracing::warn!(%warning, "the configuration is in force, and should be looked at");
-    }
-}
-
-fn load_tls(server: &ServerConfig, report: &Report<'_>) -> Result<Option<TlsState>, ConfigError> {
-    tls_settings(server).map(tls::watched).transpose().map_err(|error| {
-        report.problem(
-            "server.tls",
-            &error,
-            "certificates, keys and lists in PEM that belong together",
-        )
-    })
 }
 
 impl App {

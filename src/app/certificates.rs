@@ -10,6 +10,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::config::{Config, DirectoryConfig, StorePlace};
 use crate::domain::clock::Timestamp;
+use crate::domain::text_file::BYTE_ORDER_MARK;
 
 /// How long before it expires a certificate is told of.
 const SOON: Duration = Duration::from_hours(24 * 30);
@@ -46,7 +47,8 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
 /// What is the matter with the first certificate of a chain that is not good for a while to come.
 fn trouble_of(file: &Path, now: Timestamp) -> Option<String> {
     let pem = std::fs::read(file).ok()?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().ok()?;
+    let pem = pem.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&pem);
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
     chain.iter().enumerate().find_map(|(index, der)| {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let validity = certificate.validity();

@@ -149,7 +149,9 @@ fn file_directory(
 ) -> Result<FileDirectory, ConfigError> {
     FileDirectory::open(&file.file, tenant.caller_ids.numbering, runtime.clone()).map_err(|error| {
         let key = format!("{}.directory.file", tenant.key);
-        report.problem(&key, &error, "a file like config/people.toml")
+        let problem = |found| report.problem(&key, &found, "a file like config/people.toml");
+        let problems = error.each().into_iter().flat_map(|found| problem(found).problems);
+        ConfigError { problems: problems.collect() }
     })
 }
 

@@ -27,12 +27,15 @@ pub(super) struct Origin {
     tls: Vec<outgoing_tls::Origin>,
 }
 
+/// A messenger, and what it was made from.
+pub(super) type Kept = Made<Origin, Arc<dyn Messenger>>;
+
 /// Makes a tenant's messenger; `None` if it has no provider.
 pub(super) fn messenger(
     tenant: &TenantConfig,
     runtime: &Handle,
     report: &Report<'_>,
-) -> Result<Option<Made<Origin, Arc<dyn Messenger>>>, ConfigError> {
+) -> Result<Option<Kept>, ConfigError> {
     let Some((sms, tls)) = sms_over_http(tenant, runtime, report)? else { return Ok(None) };
     let mut config = tenant.sms.clone().expect("a tenant with providers");
     // Where it stands in the file is no setting.

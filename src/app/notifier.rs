@@ -21,13 +21,16 @@ pub(super) struct Origin {
     tls: outgoing_tls::Origin,
 }
 
+/// A notifier, and what it was made from.
+pub(super) type Kept = Made<Origin, Arc<dyn Notifier>>;
+
 /// Makes what notifies phones.
 pub(super) fn notifier(
     push: &PushConfig,
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
     report: &Report<'_>,
-) -> Result<Made<Origin, Arc<dyn Notifier>>, ConfigError> {
+) -> Result<Kept, ConfigError> {
     let identity = Identity::new(&push.private_key.0, push.contact.clone(), Arc::clone(clock));
     let identity = identity.map_err(|error| {
         let accepted = "a private key on P-256 in PEM, as `dialpass new-push-key` prints it";

@@ -67,7 +67,9 @@ fn origin(proof: Proof, ca: Option<&[u8]>, pair: Option<(&[u8], &[u8])>) -> Orig
         None => {
             let mut roots = rustls_native_certs::load_native_certs().certs;
             roots.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
-            roots.iter().for_each(|root| part(root));
+            for root in &roots {
+                part(root);
+            }
         }
     }
     if let Some((chain, key)) = pair {

@@ -10,7 +10,6 @@ use tokio::runtime::Handle;
 use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::{entry, forwarded_ca, jwks};
 use super::directories::{self, directory, registered};
-use super::kept::Made;
 use super::messengers::{self, messenger};
 use super::notifier::{self, notifier};
 use crate::config::{
@@ -29,7 +28,7 @@ use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
 use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
-use crate::messenger::{Messenger, Notifier};
+use crate::messenger::Notifier;
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
@@ -70,15 +69,15 @@ pub struct Prepared {
 /// What the parts were made from that the next reading may keep.
 struct Origins {
     directories: HashMap<TenantId, directories::Working>,
-    messengers: HashMap<TenantId, Made<messengers::Origin, Arc<dyn Messenger>>>,
-    notifier: Option<Made<notifier::Origin, Arc<dyn Notifier>>>,
+    messengers: HashMap<TenantId, messengers::Kept>,
+    notifier: Option<notifier::Kept>,
 }
 
 /// How all parts are made. Nothing is at work yet.
 pub(super) struct Settled {
     directories: Vec<(TenantId, directories::Settled)>,
-    messengers: HashMap<TenantId, Made<messengers::Origin, Arc<dyn Messenger>>>,
-    notifier: Option<Made<notifier::Origin, Arc<dyn Notifier>>>,
+    messengers: HashMap<TenantId, messengers::Kept>,
+    notifier: Option<notifier::Kept>,
     clients: Arc<ClientTable>,
     jwks: Option<Jwks>,
     forwarded_ca: Option<Arc<ClientCaState>>,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::checking::{Usable, log_warnings, usable};
 use super::prepare::{Lasting, Prepared, Report, tls_settings};
-use super::{LOOK_AT_CERTIFICATES, Source, Usable, log_warnings, named, usable};
+use super::{LOOK_AT_CERTIFICATES, Source, named};
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
 use crate::http::gateway::CurrentGateway;
@@ -122,9 +123,9 @@ impl Reload {
         ];
         let (found, accepted) =
             ("a value other than the running one", "the running value, or a restart");
-        let changed = changes.iter().filter(|(_, changed)| *changed);
+        let other = changes.iter().filter(|(_, changed)| *changed);
         let problems: Vec<_> =
-            changed.flat_map(|(key, _)| report.problem(key, &found, accepted).problems).collect();
+            other.flat_map(|(key, _)| report.problem(key, &found, accepted).problems).collect();
         if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
     }
 }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::Ended;
+use crate::domain::text_file;
 
 /// Prints a secret; its SHA-256 goes to standard error, so that the secret can be redirected.
 pub(super) fn new_secret() -> Ended {
@@ -42,9 +43,13 @@ pub(super) fn new_push_key() -> Ended {
 
 /// Hashes the password on standard input, without its line end.
 pub(super) fn hash_password() -> Ended {
-    let mut text = Zeroizing::new(String::new());
-    std::io::stdin().read_to_string(&mut text).context("the password cannot be read")?;
-    let password = text.trim_end_matches(['\r', '\n']);
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::io::stdin().read_to_end(&mut bytes).context("the password cannot be read")?;
+    // A shell's pipe may put marks and line ends around what was typed.
+    let text = text_file::decode(&bytes)
+        .map_err(|error| anyhow::anyhow!("found {error}; accepted: {}", text_file::ACCEPTED))?;
+    let password = text_file::one_line(text)
+        .map_err(|error| anyhow::anyhow!("the password has {error}: give it as one line"))?;
     if password.is_empty() {
         return Err(anyhow::anyhow!("the password is empty: give it on standard input").into());
     }

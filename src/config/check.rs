@@ -64,11 +64,21 @@ impl Problems {
 
     fn note(&mut self, key: &str, problem: Problem) {
         // Where a line is not TOML, sections may be others than are meant, and keys be missing.
-        if self.was_noted(key) || (self.is_broken && !self.places.is_value(key)) {
+        if self.was_noted(key)
+            || (self.is_broken && !self.places.is_value(key))
+            || problem.position.is_some_and(|position| self.is_broken_line(position.line))
+        {
             return;
         }
         self.keys.insert(key.to_owned());
         self.found.push(problem);
+    }
+
+    /// Whether a line is known not to be TOML, so that what was read of it is not what it says.
+    fn is_broken_line(&self, line: usize) -> bool {
+        let in_that_line =
+            |problem: &Problem| problem.position.is_some_and(|position| position.line == line);
+        self.found.iter().any(|problem| problem.key.is_empty() && in_that_line(problem))
     }
 
     /// Notes a key that cannot be read, and is left out.
@@ -76,10 +86,9 @@ impl Problems {
         &mut self,
         key: &str,
         found: impl Display,
-        meant: Option<&str>,
+        meant: Option<String>,
         accepted: impl Display,
     ) {
-        let meant = meant.map(|meant| format!("`{meant}`"));
         let problem = Problem { meant, ..self.places.problem(key, &found, &accepted) };
         self.note(key, problem);
         self.expect_no(key);
@@ -91,13 +100,10 @@ impl Problems {
     }
 
     /// Notes a line that is not TOML.
-    pub(super) fn add_syntax(&mut self, position: Position, found: String) {
+    pub(super) fn add_syntax(&mut self, position: Position, found: &str) {
         self.is_broken = true;
         // What follows in the same line follows from the first.
-        let is_known = |known: &Problem| {
-            known.key.is_empty() && known.position.is_some_and(|at| at.line == position.line)
-        };
-        if !self.found.iter().any(is_known) {
+        if !self.is_broken_line(position.line) {
             let accepted = "TOML 1.0: [section], key = value, and texts in quotes";
             self.found.push(self.places.problem_at(position, found, accepted));
         }
@@ -130,12 +136,13 @@ impl Problems {
 
     /// Adds what is made of a section says of it, unless the section's own problem was noted.
     pub(super) fn add_of_a_part(&mut self, key: &str, problem: Problem) {
-        let is_below = |noted: &String| {
-            noted
-                .strip_prefix(key)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        let is_below = |noted: &str| {
+            let rest = noted.strip_prefix(key);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        if !self.keys.iter().any(is_below) {
+        // Such a key may be of all tenants: `tenants.clients`.
+        let is_known = |noted: &String| is_below(noted) || is_below(&without_indexes(noted));
+        if !self.keys.iter().any(is_known) {
             self.note(key, problem);
         }
     }
@@ -269,6 +276,13 @@ impl Problems {
         );
         Quota { burst, per }
     }
+}
+
+/// `tenants.clients` of `tenants[0].clients[1]`.
+fn without_indexes(key: &str) -> String {
+    let mut parts = key.split('[');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |key, part| key + part.split_once(']').map_or(part, |(_, rest)| rest))
 }
 
 /// Whether a host is this machine, as far as can be told without asking anybody.

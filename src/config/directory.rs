@@ -33,7 +33,9 @@ pub(super) fn check(
     problems: &mut Problems,
 ) -> Option<DirectoryConfig> {
     let accepted = "\"ldap\", \"file\" or \"registered\"";
-    match problems.required(&format!("{key}.kind"), raw.kind, accepted)? {
+    let kind = problems.required(&format!("{key}.kind"), raw.kind, accepted);
+    // Where it is wrong, the other keys tell what is meant.
+    match kind.or_else(|| raw.servers.is_some().then_some(RawKind::Ldap))? {
         RawKind::File => file(key, &raw, problems).map(DirectoryConfig::File),
         RawKind::Registered => {
             without_keys_of_ldap(key, &raw, "only kind and ambiguous", "registered", problems);

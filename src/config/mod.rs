@@ -13,6 +13,7 @@ mod places;
 mod push;
 mod raw;
 mod reading;
+mod schema;
 mod secrets;
 mod server;
 mod sms;

@@ -70,7 +70,7 @@ impl Places {
     }
 
     /// A problem with a place of the file that is no key's.
-    pub(super) fn problem_at(&self, position: Position, found: String, accepted: &str) -> Problem {
+    pub(super) fn problem_at(&self, position: Position, found: &str, accepted: &str) -> Problem {
         Problem { position: Some(position), ..self.problem("", &found, &accepted) }
     }
 

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::check::Problems;
 use super::places::{Lines, Places};
 use super::raw::RawConfig;
+use super::schema::sections_with;
 use super::words::closest;
 
 /// What an environment variable that sets a key starts with.
@@ -48,10 +49,10 @@ fn parse(file: &Path, text: &str, problems: &mut Problems) -> toml::Table {
     for error in errors {
         // The error's own text would show the line, which may hold a secret.
         let found = format!("a line that is not TOML: {}", one_line(error.message()));
-        problems.add_syntax(lines.position(error.span().map_or(0, |span| span.start)), found);
+        problems.add_syntax(lines.position(error.span().map_or(0, |span| span.start)), &found);
     }
     let mut outsize = |offset| {
-        let found = "a line that is not TOML: a number that is too large".to_owned();
+        let found = "a line that is not TOML: a number that is too large";
         problems.add_syntax(lines.position(offset), found);
     };
     table(document.into_inner(), &mut outsize)
@@ -218,7 +219,7 @@ impl Left {
 }
 
 /// What the parser says of a key.
-enum Mistake {
+pub(super) enum Mistake {
     /// There is no such key.
     UnknownKey { name: String, known: Vec<String>, accepted: String },
     /// A key that has no default is missing.
@@ -230,7 +231,7 @@ enum Mistake {
 }
 
 impl Mistake {
-    fn of(message: &str) -> Self {
+    pub(super) fn of(message: &str) -> Self {
         let (found, accepted) = message.split_once(", expected ").unwrap_or((message, ""));
         let quoted = |text: &str| -> Vec<String> {
             text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
@@ -270,7 +271,11 @@ impl Mistake {
         match self {
             Self::UnknownKey { name, known, accepted } => {
                 let meant = closest(&name, known.iter().map(String::as_str));
-                problems.unread(&key, format!("the unknown key `{name}`"), meant, accepted);
+                let shown = meant.map(|meant| format!("`{meant}`")).or_else(|| {
+                    let elsewhere = sections_with(&name);
+                    (!elsewhere.is_empty()).then(|| format!("`{name}` in {}", elsewhere.join(", ")))
+                });
+                problems.unread(&key, format!("the unknown key `{name}`"), shown, accepted);
                 if let (Some(meant), Some((_, section))) = (meant, path.split_last()) {
                     let meant = [section, &[Step::Key(meant.to_owned())]].concat();
                     problems.expect_no(&Steps(&meant).to_string());
@@ -278,6 +283,7 @@ impl Mistake {
             }
             Self::UnknownWord { word, known, accepted } => {
                 let meant = closest(&word, known.iter().map(String::as_str));
+                let meant = meant.map(|meant| format!("`{meant}`"));
                 problems.unread(&key, format!("the unknown value `{word}`"), meant, accepted);
             }
             Self::Missing { name } => {
@@ -291,6 +297,7 @@ impl Mistake {
     }
 }
 
-fn one_line(text: &str) -> String {
+/// A message of the parser in one line.
+pub(super) fn one_line(text: &str) -> String {
     text.trim().replace('\n', "; ")
 }

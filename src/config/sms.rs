@@ -136,16 +136,13 @@ fn countries(
     }
     let mut countries = BTreeSet::new();
     for (index, code) in codes.iter().enumerate() {
-        match Country::parse(code) {
-            Some(country) => {
-                countries.insert(country);
-            }
-            None => {
-                let capitals = code.to_uppercase();
-                let meant = Country::parse(&capitals).map(|_| capitals.as_str());
-                problems.add_word(&format!("{key}.{name}[{index}]"), code, meant, accepted);
-            }
+        let country = Country::parse(code);
+        if country.is_none() {
+            let capitals = code.to_uppercase();
+            let meant = Country::parse(&capitals).map(|_| capitals.as_str());
+            problems.add_word(&format!("{key}.{name}[{index}]"), code, meant, accepted);
         }
+        countries.extend(country);
     }
     Some(countries)
 }

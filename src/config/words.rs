@@ -4,12 +4,16 @@
 pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', ' ', '.'], "_");
     let word = plain(word);
+    let known: Vec<&str> = known.into_iter().collect();
+    let is_short_for = |one: &&&str| {
+        let one = plain(one);
+        one.len().min(word.len()) >= 3 && (one.starts_with(&word) || word.starts_with(&one))
+    };
     // One slip in a short word, one in each three letters of a longer one.
     let most = (word.chars().count() / 3).max(1);
-    let distances =
-        known.into_iter().map(|one| (strsim::damerau_levenshtein(&plain(one), &word), one));
+    let distances = known.iter().map(|one| (strsim::damerau_levenshtein(&plain(one), &word), one));
     let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= most).then_some(nearest)
+    if distance <= most { Some(nearest) } else { known.iter().find(is_short_for).copied() }
 }
 
 #[cfg(test)]
@@ -27,6 +31,8 @@ mod tests {
             ("drian", Some("drain")),
             ("se", Some("SE")),
             ("Active Directory", Some("active-directory")),
+            ("public", Some("public_url")),
+            ("listening", Some("listen")),
             ("nonsense", None),
             ("XX", None),
             ("", None),

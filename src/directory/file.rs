@@ -2,8 +2,8 @@
 //! password hashes. The file is read again when it changes; a bad new one changes nothing.
 
 mod inspection;
+mod people;
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -14,18 +14,16 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
 use async_trait::async_trait;
-use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
+use self::people::{People, decode};
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::stored_number::NumberingPlan;
-use crate::domain::user::{
-    Candidates, Membership, NumberValue, PasswordRefusal, Pin, TypedName, User, UserId,
-};
+use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
 
 /// How often the file is looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -42,119 +40,25 @@ pub enum FileDirectoryError {
         error: std::io::Error,
     },
     /// It is not a list of people.
-    #[error("{path}: {problem}")]
+    #[error("{path}: {}", problems.join("; "))]
     Invalid {
         /// The file.
         path: String,
-        /// Which key, what was found, what is accepted.
-        problem: String,
+        /// Each mistake: which key, what was found, what is accepted.
+        problems: Vec<String>,
     },
 }
 
-/// The file as written. See `config/people.toml` for a commented example.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PeopleFile {
-    #[serde(default)]
-    people: Vec<PersonEntry>,
-}
-
-/// One person as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PersonEntry {
-    /// Stable id; the username if left out.
-    id: Option<String>,
-    username: String,
-    #[serde(default)]
-    numbers: Vec<String>,
-    /// argon2 in PHC form; left out: no password is right.
-    password_hash: Option<String>,
-    /// Digits that tell this person from others with the same number.
-    pin: Option<String>,
-    #[serde(default = "yes")]
-    enabled: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-/// The people, looked up by number and by name.
-struct People {
-    entries: Vec<(User, Option<String>)>,
-    by_number: HashMap<PhoneNumber, Vec<usize>>,
-    by_name: HashMap<String, usize>,
-}
-
-impl People {
-    fn parse(text: &str, plan: NumberingPlan) -> Result<Self, String> {
-        let file: PeopleFile = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
-        })?;
-        let mut people = Self {
-            entries: Vec::with_capacity(file.people.len()),
-            by_number: HashMap::new(),
-            by_name: HashMap::new(),
-        };
-        let mut ids = HashMap::new();
-        for (index, person) in file.people.into_iter().enumerate() {
-            let username = person.username;
-            let at = |key: &str| format!("people[{index}] ({username:?}).{key}");
-            if TypedName::parse(&username).is_none() || username.trim() != username {
-                return Err(format!(
-                    "{}: found {username:?}; accepted: 1 to 256 characters, none of them control characters, no blanks around them",
-                    at("username")
-                ));
+impl FileDirectoryError {
+    /// Each mistake on its own, with the file.
+    #[must_use]
+    pub fn each(&self) -> Vec<String> {
+        match self {
+            Self::Unreadable { .. } => vec![self.to_string()],
+            Self::Invalid { path, problems } => {
+                problems.iter().map(|problem| format!("{path}: {problem}")).collect()
             }
-            let id = person.id.unwrap_or_else(|| username.clone());
-            let id = UserId::parse(id).ok_or_else(|| format!("{}: empty", at("id")))?;
-            if let Some(hash) = &person.password_hash
-                && PasswordHash::new(hash).is_err()
-            {
-                return Err(format!(
-                    "{}: not an argon2 hash in PHC form ($argon2id$…); `dialpass hash-password` makes one",
-                    at("password_hash")
-                ));
-            }
-            if let Some(other) = people.by_name.insert(username.to_lowercase(), index) {
-                return Err(format!("{}: people[{other}] has the same name", at("username")));
-            }
-            if let Some(other) = ids.insert(id.clone(), index) {
-                return Err(format!("{}: people[{other}] has the same id", at("id")));
-            }
-            let mut numbers = Vec::new();
-            for (rank, text) in person.numbers.into_iter().enumerate() {
-                let number = plan.read_stored(&text).ok_or_else(|| {
-                    format!("{}[{rank}]: not a telephone number; accepted: +46 70 123 45 67, or national", at("numbers"))
-                })?;
-                let owners = people.by_number.entry(number).or_default();
-                if owners.last() != Some(&index) {
-                    owners.push(index);
-                }
-                numbers.push(NumberValue { rank, text });
-            }
-            let pin = person.pin.as_deref().map(Pin::parse);
-            if pin.as_ref().is_some_and(Option::is_none) {
-                return Err(format!("{}: not a PIN; accepted: 1 to 32 digits", at("pin")));
-            }
-            let user = User {
-                id,
-                locator: username.clone(),
-                enabled: person.enabled,
-                numbers,
-                pins: pin.flatten().into_iter().collect(),
-                username,
-            };
-            people.entries.push((user, person.password_hash));
         }
-        Ok(people)
-    }
-
-    fn users(&self, indexes: &[usize]) -> Candidates {
-        let users = indexes.iter().map(|index| self.entries[*index].0.clone()).collect();
-        Candidates { users, truncated: false }
     }
 }
 
@@ -189,9 +93,13 @@ impl FileDirectory {
     ) -> Result<Self, FileDirectoryError> {
         let name = path.display().to_string();
         let seen = fingerprint(path);
-        let text = fs::read_to_string(path)
+        let bytes = fs::read(path)
             .map_err(|error| FileDirectoryError::Unreadable { path: name.clone(), error })?;
-        let directory = Self::from_text(name, &text, plan, runtime)?;
+        let text = decode(&bytes).map_err(|problem| FileDirectoryError::Invalid {
+            path: name.clone(),
+            problems: vec![problem],
+        })?;
+        let directory = Self::from_text(name, text, plan, runtime)?;
         directory.watch(path.to_owned(), seen);
         Ok(directory)
     }
@@ -207,7 +115,7 @@ impl FileDirectory {
         runtime: Handle,
     ) -> Result<Self, FileDirectoryError> {
         let people = People::parse(text, plan)
-            .map_err(|problem| FileDirectoryError::Invalid { path: name.clone(), problem })?;
+            .map_err(|problems| FileDirectoryError::Invalid { path: name.clone(), problems })?;
         // Each password check takes a core and some 20 MiB while it runs.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
@@ -234,9 +142,11 @@ impl FileDirectory {
                     continue;
                 }
                 seen = now;
-                let read = fs::read_to_string(&path)
+                let read = fs::read(&path)
                     .map_err(|error| format!("cannot be read: {error}"))
-                    .and_then(|text| People::parse(&text, plan));
+                    .and_then(|bytes| {
+                        People::parse(decode(&bytes)?, plan).map_err(|all| all.join("; "))
+                    });
                 match read {
                     Ok(read) => {
                         tracing::info!(file = %path.display(), people = read.entries.len(), "the people file changed and was read again");
@@ -319,48 +229,5 @@ impl Directory for FileDirectory {
     fn states(&self) -> Vec<DependencyState> {
         let detail = self.problem.load().as_str().to_owned();
         vec![DependencyState { name: self.name.clone(), up: true, detail, is_aid: false }]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan() -> NumberingPlan {
-        NumberingPlan::for_country("SE").expect("a country")
-    }
-
-    fn parse(text: &str) -> Result<People, String> {
-        People::parse(text, plan())
-    }
-
-    #[test]
-    fn people_are_found_by_any_form_of_their_number() {
-        let people = parse("[[people]]\nusername='anna'\nnumbers=['070-123 45 67']").expect("good");
-        let number = plan().read_stored("+46701234567").expect("a number");
-        assert_eq!(people.by_number[&number], [0]);
-    }
-
-    #[test]
-    fn a_bad_file_says_where_and_what() {
-        for (text, says) in [
-            ("[[people]]\nusername='a'\nnumber=[]", "line 3: unknown field `number`"),
-            ("[[people]]\nusername='a'\nnumbers=['x']", "people[0] (\"a\").numbers[0]"),
-            ("[[people]]\nusername='a'\n[[people]]\nusername='A'", "people[1] (\"A\").username"),
-            (
-                "[[people]]\nusername='a'\nid='1'\n[[people]]\nusername='b'\nid='1'",
-                "people[1] (\"b\").id",
-            ),
-            (
-                "[[people]]\nusername='a'\npassword_hash='hunter2'",
-                "people[0] (\"a\").password_hash",
-            ),
-            ("[[people]]\nusername='a'\npin='12x'", "people[0] (\"a\").pin"),
-            ("people = 3", "line 1"),
-        ] {
-            let problem = parse(text).err().expect(text);
-            assert!(problem.contains(says), "{problem}");
-            assert!(!problem.contains("hunter2"), "{problem}");
-        }
     }
 }

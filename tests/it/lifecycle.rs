@@ -2,6 +2,7 @@
 //! what operators see.
 
 mod draining;
+mod kept;
 mod node_readiness;
 mod ops;
 mod reloading;

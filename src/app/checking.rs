@@ -1,0 +1,101 @@
+//! Whether a configuration can be used: what its sections say and what the parts say that are made
+//! of them is one list of mistakes, and one of warnings.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::prepare::{Prepared, Report, Settled, tls_settings};
+use super::{Source, authentication_cloud, certificates, stores};
+use crate::config::{self, Config, ConfigError, ServerConfig, Warning};
+use crate::domain::clock::{Clock, SystemClock};
+use crate::http::tls::{self, TlsState};
+
+/// Checks everything that can be checked of a configuration without touching the store or the
+/// network.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let Usable { config, settled, .. } = usable(source, None, &clock, runtime)?;
+    let warnings = warnings(&config, &*clock);
+    Ok(Checked { config, warnings, settled })
+}
+
+/// A configuration that can be used, and how the parts are made of it. Nothing is at work yet.
+pub(super) struct Usable {
+    pub config: Config,
+    pub settled: Settled,
+    pub tls: Option<TlsState>,
+}
+
+/// Reads the configuration and settles how all parts are made of it. What is wrong with a section
+/// and what the parts say of theirs is one list.
+pub(super) fn usable(
+    source: &Source,
+    before: Option<&Prepared>,
+    clock: &Arc<dyn Clock>,
+    runtime: &Handle,
+) -> Result<Usable, ConfigError> {
+    let mut reading = config::read(&source.path, &source.environment)?;
+    let (sections, report) = (reading.sections(), Report(reading.places()));
+    let store = sections.store.as_ref().map_or(Ok(()), |store| stores::check(store, &report));
+    let tls = load_tls(&sections.server, &report);
+    let (server, push, tenants) = (&sections.server, sections.push.as_ref(), &sections.tenants);
+    let settled = Settled::new(server, push, tenants, before, (clock, runtime), &report);
+    match (store, tls, settled) {
+        (Ok(()), Ok(tls), Ok(settled)) => Ok(Usable { config: reading.finish()?, settled, tls }),
+        (store, tls, settled) => {
+            for error in [store.err(), tls.err(), settled.err()].into_iter().flatten() {
+                reading.add(error);
+            }
+            Err(reading.finish().expect_err("something is wrong with it"))
+        }
+    }
+}
+
+fn load_tls(server: &ServerConfig, report: &Report<'_>) -> Result<Option<TlsState>, ConfigError> {
+    tls_settings(server).map(tls::watched).transpose().map_err(|error| {
+        report.problem(
+            "server.tls",
+            &error,
+            "certificates, keys and lists in PEM that belong together",
+        )
+    })
+}
+
+/// A configuration that can be used.
+pub struct Checked {
+    /// The configuration.
+    pub config: Config,
+    /// What an administrator should know all the same.
+    pub warnings: Vec<Warning>,
+    settled: Settled,
+}
+
+impl Checked {
+    /// Sets what is made of it to work on `runtime`.
+    #[must_use]
+    pub fn start(self, runtime: &Handle) -> (Config, Prepared) {
+        (self.config, self.settled.start(None, runtime))
+    }
+}
+
+/// What an administrator should know of a configuration that can be used: what its sections say,
+/// and what the parts say that are made of them.
+fn warnings(config: &Config, clock: &dyn Clock) -> Vec<Warning> {
+    let parts = authentication_cloud::trouble(config).map(|(key, text)| (key.to_owned(), text));
+    let parts = parts.into_iter().chain(certificates::trouble(config, clock.now()));
+    let parts = parts.map(|(key, text)| config.places.warning(&key, &text));
+    let mut all: Vec<Warning> = config.warnings.iter().cloned().chain(parts).collect();
+    all.sort_by_key(|warning| warning.position);
+    all
+}
+
+/// Writes the warnings to the log.
+pub(super) fn log_warnings(config: &Config, clock: &dyn Clock) {
+    for warning in warnings(config, clock) {
+        tracing::warn!(%warning, "the configuration is in force, and should be looked at");
+    }
+}

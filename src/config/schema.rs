@@ -1,0 +1,72 @@
+//! Which sections there are and which keys each has: asked of the parser itself, by a key that no
+//! section has.
+
+use toml::{Table, Value};
+
+use super::raw::RawConfig;
+use super::reading::{Mistake, one_line};
+
+/// A key that no section has.
+const NONSENSE: &str = "no such key";
+
+/// The sections that have a key of this name, as they are written: `[tenants.otp]`. None where there
+/// are so many that it says nothing.
+pub(super) fn sections_with(name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    look_below(&[], name, &mut found);
+    if found.len() > 3 { Vec::new() } else { found }
+}
+
+/// A section's name, and whether it is one of an array.
+type Part = (String, bool);
+
+fn look_below(section: &[Part], name: &str, found: &mut Vec<String>) {
+    for key in keys_of(section).unwrap_or_default() {
+        if key == name && !section.is_empty() {
+            found.push(written(section));
+        }
+        for is_array in [false, true] {
+            let below = [section, &[(key.clone(), is_array)]].concat();
+            if keys_of(&below).is_some() {
+                look_below(&below, name, found);
+            }
+        }
+    }
+}
+
+fn written(section: &[Part]) -> String {
+    let names: Vec<&str> = section.iter().map(|(name, _)| name.as_str()).collect();
+    let is_array = section.last().is_some_and(|(_, is_array)| *is_array);
+    let (open, close) = if is_array { ("[[", "]]") } else { ("[", "]") };
+    format!("{open}{}{close}", names.join("."))
+}
+
+/// The keys of a section; `None` if that place is no section.
+fn keys_of(section: &[Part]) -> Option<Vec<String>> {
+    let one = |name: &str, value| Value::Table(Table::from_iter([(name.to_owned(), value)]));
+    let innermost = one(NONSENSE, Value::Integer(1));
+    let file = section.iter().rev().fold(innermost, |inner, (name, is_array)| {
+        one(name, if *is_array { Value::Array(vec![inner]) } else { inner })
+    });
+    let error = file.try_into::<RawConfig>().err()?;
+    match Mistake::of(&one_line(error.message())) {
+        Mistake::UnknownKey { name, known, .. } if name == NONSENSE => Some(known),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sections_with;
+
+    #[test]
+    fn a_key_is_found_in_the_sections_that_have_it() {
+        assert_eq!(sections_with("lifetime"), ["[tenants.otp]"]);
+        assert_eq!(sections_with("country"), ["[[tenants]]"]);
+        assert_eq!(sections_with("san"), ["[tenants.clients.certificate]"]);
+        assert_eq!(sections_with("client_ca"), ["[server.tls]"]);
+        assert_eq!(sections_with("allow_plain_ldap"), ["[tenants.directory]"]);
+        assert!(sections_with("ca_file").is_empty(), "too many");
+        assert!(sections_with("nonsense").is_empty());
+    }
+}

@@ -1,0 +1,148 @@
+//! That all mistakes of a file are named, each where it stands.
+
+use std::path::Path;
+
+use super::{KEY, TENANT};
+use crate::config::{load, parse};
+
+/// The start of each line of what is said.
+fn places(said: &str) -> Vec<&str> {
+    said.lines().map(|line| line.split(": found ").next().expect("a line")).collect()
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_named_at_once_each_with_its_line() {
+    let text = "[server]
+lisen = '127.0.0.1:1'
+workers = 'two'
+request_deadline = '3h'
+
+[store]
+url = 'postgres://u@h/d?sslmode=requier'
+[keys]
+server_key = '0123'
+
+[[tenants]]
+id = 't 1'
+country = 'se'
+[tenants.directory]
+kind = 'ldpa'
+[tenants.limits]
+codes_per_user = { burst = 1, pre = '1m' }
+[[tenants.clients]]
+operations = ['getotp', 'validateOTP', 'log in']
+basic = { username = 'a:b' }
+[[tenants.clients]]
+name = 'c'
+operations = ['getOTP']
+
+[[tenants]]
+id = 't2'
+[tenants.directory]
+kind = 'ldap'
+servers = ['ldap://127.0.0.1', 5]
+start_tls = 'yes'
+[tenants.otp]
+length = 9
+";
+    let said = parse(Path::new("test.toml"), text, Path::new("/"), &[]).expect_err("bad");
+    let said = said.to_string();
+    let expected = [
+        "test.toml:2:1: server.lisen",
+        "test.toml:3:1: server.workers",
+        "test.toml:4:1: server.request_deadline",
+        "test.toml:7:1: store.url (sslmode)",
+        "test.toml:9:1: keys.server_key",
+        "test.toml:12:1: tenants[0].id",
+        "test.toml:13:1: tenants[0].country",
+        "test.toml:15:1: tenants[0].directory.kind",
+        "test.toml:17:31: tenants[0].limits.codes_per_user.pre",
+        "test.toml:18:1: tenants[0].clients[0].name",
+        "test.toml:19:15: tenants[0].clients[0].operations[0]",
+        "test.toml:19:40: tenants[0].clients[0].operations[2]",
+        "test.toml:20:1: tenants[0].clients[0].basic.password_sha256",
+        "test.toml:20:11: tenants[0].clients[0].basic.username",
+        "test.toml:21:1: tenants[0].clients[1]",
+        "test.toml:25:1: tenants[1].country",
+        "test.toml:27:10: tenants[1].directory.bind_password",
+        "test.toml:27:10: tenants[1].directory.bind_dn",
+        "test.toml:27:10: tenants[1].directory.base_dn",
+        "test.toml:29:32: tenants[1].directory.servers[1]",
+        "test.toml:30:1: tenants[1].directory.start_tls",
+        "test.toml:32:1: tenants[1].otp.length",
+    ];
+    assert_eq!(places(&said), expected, "{said}");
+    for meant in ["`listen`", "\"require\"", "\"SE\"", "`ldap`", "`per`", "`getOTP`"] {
+        assert!(said.contains(&format!("(did you mean {meant}?); accepted: ")), "{meant}: {said}");
+    }
+}
+
+#[test]
+fn lines_that_are_not_toml_are_named_beside_what_can_be_read() {
+    let text = "[server]
+listen = 127.0.0.1:8443
+lisen = 'x'
+workers = 0
+[[tenants]]
+id = t1
+country = 'se'
+[store
+url = 'sqlite:a.db'
+";
+    let said = parse(Path::new("test.toml"), text, Path::new("/"), &[]).expect_err("bad");
+    let said = said.to_string();
+    let starts = [
+        "test.toml:2:15: found a line that is not TOML: ",
+        "test.toml:3:1: server.lisen: ",
+        "test.toml:4:1: server.workers: ",
+        "test.toml:6:6: found a line that is not TOML: ",
+        "test.toml:7:1: tenants[0].country: ",
+        "test.toml:8:7: found a line that is not TOML: ",
+    ];
+    // What else is missing may stand in those lines.
+    assert_eq!(said.lines().count(), starts.len(), "{said}");
+    for (line, start) in said.lines().zip(starts) {
+        assert!(line.starts_with(start), "{start}: {line}");
+    }
+}
+
+#[test]
+fn what_a_variable_sets_is_named_by_the_variable() {
+    let set = |name: &str, value: &str| {
+        let text = format!("keys.server_key='{KEY}'\n{TENANT}");
+        let environment = [(name.to_owned(), value.to_owned())];
+        let read = parse(Path::new("test.toml"), &text, Path::new("/"), &environment);
+        read.expect_err("bad").to_string()
+    };
+    for (name, value, says) in [
+        ("DIALPASS_SERVER__DRAIN", "6m", "found 6m"),
+        ("DIALPASS_SERVER__LISEN", "x", "(did you mean `listen`?)"),
+        ("DIALPASS_SERVER__LIMITS", "{ tracked_keys = 1 }", "1000 to"),
+        ("DIALPASS_KEYS__SERVER_KEY", "zz", "64 hexadecimal digits"),
+    ] {
+        let said = set(name, value);
+        assert!(said.starts_with(&format!("environment: {name}: ")), "{said}");
+        assert!(said.contains(says) && said.lines().count() == 1, "{said}");
+    }
+}
+
+#[test]
+fn a_file_with_a_mark_is_read_and_one_in_utf_16_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dialpass.toml");
+    let text = format!("keys.server_key='{KEY}'\n{TENANT}");
+    std::fs::write(&path, format!("\u{feff}{text}")).expect("a file");
+    assert!(load(&path, &[]).is_ok());
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [[b"\xff\xfe", wide.as_slice()].concat(), wide] {
+        std::fs::write(&path, bytes).expect("a file");
+        let said = load(&path, &[]).expect_err("bad").to_string();
+        assert!(
+            said.contains("UTF-16") && said.contains("accepted: TOML, text in UTF-8"),
+            "{said}"
+        );
+    }
+    std::fs::write(&path, b"# a\n# \xe4\n").expect("a file");
+    let said = load(&path, &[]).expect_err("bad").to_string();
+    assert!(said.contains("bytes in line 2 that are not UTF-8"), "{said}");
+}

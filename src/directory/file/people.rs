@@ -1,0 +1,236 @@
+//! The people in a file: as written, and as they are looked up. All that is wrong is told of.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use argon2::password_hash::phc::PasswordHash;
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::stored_number::NumberingPlan;
+use crate::domain::text_file;
+use crate::domain::user::{Candidates, NumberValue, Pin, TypedName, User, UserId};
+
+/// One person as written. See `config/people.toml` for a commented example.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PersonEntry {
+    /// Stable id; the username if left out.
+    id: Option<String>,
+    username: String,
+    #[serde(default)]
+    numbers: Vec<String>,
+    /// argon2 in PHC form; left out: no password is right.
+    password_hash: Option<String>,
+    /// Digits that tell this person from others with the same number.
+    pin: Option<String>,
+    #[serde(default = "yes")]
+    enabled: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// The people in a file as written, each at their place in it; what cannot be read is told of.
+fn people(text: &str, problems: &mut Vec<String>) -> Vec<(usize, PersonEntry)> {
+    let mut told = |message: &str, span: Option<Range<usize>>| {
+        let line = span.map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+        problems.push(format!("line {line}: {message}"));
+    };
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        for error in &errors {
+            told(error.message(), error.span());
+        }
+        return Vec::new();
+    }
+    let mut read = Vec::new();
+    for (key, value) in document.into_inner() {
+        match (key.get_ref().as_ref(), value.span(), value.into_inner()) {
+            ("people", _, DeValue::Array(all)) => {
+                for (index, person) in all.into_iter().enumerate() {
+                    match PersonEntry::deserialize(ValueDeserializer::from(person)) {
+                        Ok(person) => read.push((index, person)),
+                        Err(error) => told(error.message(), error.span()),
+                    }
+                }
+            }
+            ("people", span, _) => told("found no list; accepted: [[people]] sections", Some(span)),
+            (other, ..) => {
+                told(&format!("unknown key `{other}`; accepted: `people`"), Some(key.span()));
+            }
+        }
+    }
+    read
+}
+
+/// The people, looked up by number and by name.
+#[derive(Default)]
+pub(super) struct People {
+    pub entries: Vec<(User, Option<String>)>,
+    pub by_number: HashMap<PhoneNumber, Vec<usize>>,
+    pub by_name: HashMap<String, usize>,
+}
+
+impl People {
+    /// The people in `text`, or all that is wrong with it.
+    pub fn parse(text: &str, plan: NumberingPlan) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let (mut all, mut ids, mut names) = (Self::default(), HashMap::new(), HashMap::new());
+        for (index, person) in people(text, &mut problems) {
+            let username = person.username.clone();
+            let at = |key: &str| format!("people[{index}] ({username:?}).{key}");
+            if let Some(other) = names.insert(username.to_lowercase(), index) {
+                problems.push(format!("{}: people[{other}] has the same name", at("username")));
+            }
+            let id = person.id.clone().unwrap_or_else(|| username.clone());
+            if let Some(other) = ids.insert(id, index) {
+                problems.push(format!("{}: people[{other}] has the same id", at("id")));
+            }
+            let hash = person.password_hash.clone();
+            if let Some(user) = user(person, plan, at, &mut problems) {
+                all.add(user, hash, plan);
+            }
+        }
+        if problems.is_empty() { Ok(all) } else { Err(problems) }
+    }
+
+    fn add(&mut self, user: User, hash: Option<String>, plan: NumberingPlan) {
+        let place = self.entries.len();
+        for number in user.numbers.iter().filter_map(|value| plan.read_stored(&value.text)) {
+            let owners = self.by_number.entry(number).or_default();
+            if owners.last() != Some(&place) {
+                owners.push(place);
+            }
+        }
+        self.by_name.insert(user.username.to_lowercase(), place);
+        self.entries.push((user, hash));
+    }
+
+    pub fn users(&self, indexes: &[usize]) -> Candidates {
+        let users = indexes.iter().map(|index| self.entries[*index].0.clone()).collect();
+        Candidates { users, truncated: false }
+    }
+}
+
+/// The text of the file.
+pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
+    text_file::decode(bytes)
+        .map_err(|error| format!("found {error}; accepted: TOML, {}", text_file::ACCEPTED))
+}
+
+/// One person, checked; what is wrong is told of, by the name of the key `at` its place.
+fn user(
+    person: PersonEntry,
+    plan: NumberingPlan,
+    at: impl Fn(&str) -> String,
+    problems: &mut Vec<String>,
+) -> Option<User> {
+    let username = person.username;
+    if TypedName::parse(&username).is_none() || username.trim() != username {
+        problems.push(format!(
+            "{}: found {username:?}; accepted: 1 to 256 characters, none of them control \
+             characters, no blanks around them",
+            at("username")
+        ));
+    }
+    let id = UserId::parse(person.id.unwrap_or_else(|| username.clone()));
+    if id.is_none() {
+        problems.push(format!("{}: empty", at("id")));
+    }
+    if person.password_hash.is_some_and(|hash| PasswordHash::new(&hash).is_err()) {
+        problems.push(format!(
+            "{}: not an argon2 hash in PHC form ($argon2id$…); `dialpass hash-password` makes one",
+            at("password_hash")
+        ));
+    }
+    for (rank, text) in person.numbers.iter().enumerate() {
+        if plan.read_stored(text).is_none() {
+            problems.push(format!(
+                "{}[{rank}]: not a telephone number; accepted: +46 70 123 45 67, or national",
+                at("numbers")
+            ));
+        }
+    }
+    let pin = person.pin.as_deref().map(Pin::parse);
+    if pin.as_ref().is_some_and(Option::is_none) {
+        problems.push(format!("{}: not a PIN; accepted: 1 to 32 digits", at("pin")));
+    }
+    let numbers = person.numbers.into_iter().enumerate();
+    Some(User {
+        id: id?,
+        locator: username.clone(),
+        enabled: person.enabled,
+        numbers: numbers.map(|(rank, text)| NumberValue { rank, text }).collect(),
+        pins: pin.flatten().into_iter().collect(),
+        username,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> NumberingPlan {
+        NumberingPlan::for_country("SE").expect("a country")
+    }
+
+    fn parse(text: &str) -> Result<People, String> {
+        People::parse(text, plan()).map_err(|problems| problems.join("\n"))
+    }
+
+    #[test]
+    fn people_are_found_by_any_form_of_their_number() {
+        let people = parse("[[people]]\nusername='anna'\nnumbers=['070-123 45 67']").expect("good");
+        let number = plan().read_stored("+46701234567").expect("a number");
+        assert_eq!(people.by_number[&number], [0]);
+    }
+
+    #[test]
+    fn a_bad_file_says_where_and_what() {
+        for (text, says) in [
+            ("[[people]]\nusername='a'\nnumber=[]", "line 3: unknown field `number`"),
+            ("[[people]]\nusername='a'\nnumbers=['x']", "people[0] (\"a\").numbers[0]"),
+            ("[[people]]\nusername='a'\n[[people]]\nusername='A'", "people[1] (\"A\").username"),
+            (
+                "[[people]]\nusername='a'\nid='1'\n[[people]]\nusername='b'\nid='1'",
+                "people[1] (\"b\").id",
+            ),
+            (
+                "[[people]]\nusername='a'\npassword_hash='hunter2'",
+                "people[0] (\"a\").password_hash",
+            ),
+            ("[[people]]\nusername='a'\npin='12x'", "people[0] (\"a\").pin"),
+            ("people = 3", "line 1"),
+        ] {
+            let problem = parse(text).err().expect(text);
+            assert!(problem.contains(says) && problem.lines().count() == 1, "{problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_are_named() {
+        let text = "[[people]]\nusername='a'\nnumbers=['x','+46701234567','y']\npin='z'\n\
+                    [[people]]\nusername='b'\nnumber=[]\n[[people]]\nusername=' c'\nid='a'\n";
+        let problems = People::parse(text, plan()).err().expect("bad");
+        let starts = [
+            "people[0] (\"a\").numbers[0]: ",
+            "people[0] (\"a\").numbers[2]: ",
+            "people[0] (\"a\").pin: ",
+            "line 7: unknown field `number`",
+            "people[2] (\" c\").id: people[0] has the same id",
+            "people[2] (\" c\").username: found",
+        ];
+        let mut found: Vec<&str> = problems.iter().map(String::as_str).collect();
+        // Lines that cannot be read come first.
+        found.sort_by_key(|problem| starts.iter().position(|start| problem.starts_with(start)));
+        assert_eq!(found.len(), starts.len(), "{problems:?}");
+        assert!(
+            found.iter().zip(starts).all(|(one, start)| one.starts_with(start)),
+            "{problems:?}"
+        );
+    }
+}
