@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 
 use super::prepare::Report;
-use crate::client_tls::{Proof, tls_config_for};
+use crate::client_tls::{Proof, passed_over, tls_config_for};
 use crate::config::ConfigError;
 
 /// Reads the files and makes a TLS configuration of them.
@@ -23,6 +23,10 @@ pub(super) fn outgoing_tls(
             .map_err(|error| report.problem(&key(name), &error, "a file that this user may read"))
     };
     let ca = ca_file.map(|path| read("ca_file", path)).transpose()?;
+    for broken in ca.iter().flat_map(|pem| passed_over(pem)) {
+        let file = ca_file.map(|path| path.display().to_string());
+        tracing::warn!(file, %broken, "a part of a CA file is passed over; the rest is trusted");
+    }
     let pair = match client_certificate {
         Some((chain, private_key)) => {
             Some((read("client_certificate", chain)?, read("client_private_key", private_key)?))
