@@ -2,8 +2,10 @@
 //! from a configuration, runs it, reads the configuration again on SIGHUP, and stops it.
 
 mod authentication_cloud;
+mod certificates;
 mod clients;
 mod directories;
+mod kept;
 mod listeners;
 mod messengers;
 mod notifier;
@@ -15,7 +17,7 @@ mod stopping;
 mod stores;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,11 +28,11 @@ use tokio::runtime::Handle;
 
 use self::listeners::{Listener, SLACK, ops_listener, public_listener};
 pub use self::prepare::Prepared;
-use self::prepare::{Lasting, Report, tls_settings};
+use self::prepare::{Lasting, Report, Settled, tls_settings};
 use self::reload::Reload;
 use self::stopping::{Asked, Signals};
 pub use self::stores::AdministratorsStore;
-use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
+use crate::config::{self, Config, ConfigError, LogFormat, ServerConfig, TenantConfig, Warning};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SystemClock};
@@ -38,7 +40,7 @@ use crate::domain::random::SystemRandom;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::Farewell;
 use crate::http::ops::Ops;
-use crate::http::tls::{self, TlsGeneration, TlsState};
+use crate::http::tls::{self, TlsState};
 use crate::store::StoreHealth;
 use crate::telemetry::{logs, metrics};
 
@@ -81,6 +83,7 @@ impl Source {
 pub struct App {
     source: Source,
     config: Config,
+    prepared: Prepared,
     lasting: Lasting,
     store: Arc<dyn StoreHealth>,
     gateway: Arc<CurrentGateway>,
@@ -99,14 +102,42 @@ pub struct App {
 /// # Errors
 /// [`ConfigError`].
 pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> {
-    let config = source.load()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let prepared = Prepared::new(&source.path, &config, &clock, runtime)?;
-    let tls = load_tls(&source.path, &config)?;
-    stores::check(&source.path, &config)?;
-    let expiry = tls.and_then(|tls| tls.current().trouble(clock.now()));
-    let warnings = expiry.into_iter().chain(authentication_cloud::trouble(&config)).collect();
-    Ok(Checked { config, prepared, warnings })
+    let Usable { config, settled, .. } = usable(source, None, &clock, runtime)?;
+    let warnings = warnings(&config, &*clock);
+    Ok(Checked { config, warnings, settled })
+}
+
+/// A configuration that can be used, and how the parts are made of it. Nothing is at work yet.
+struct Usable {
+    config: Config,
+    settled: Settled,
+    tls: Option<TlsState>,
+}
+
+/// Reads the configuration and settles how all parts are made of it. What is wrong with a section
+/// and what the parts say of theirs is one list.
+fn usable(
+    source: &Source,
+    before: Option<&Prepared>,
+    clock: &Arc<dyn Clock>,
+    runtime: &Handle,
+) -> Result<Usable, ConfigError> {
+    let mut reading = config::read(&source.path, &source.environment)?;
+    let (sections, report) = (reading.sections(), Report(reading.places()));
+    let store = sections.store.as_ref().map_or(Ok(()), |store| stores::check(store, &report));
+    let tls = load_tls(&sections.server, &report);
+    let (server, push, tenants) = (&sections.server, sections.push.as_ref(), &sections.tenants);
+    let settled = Settled::new(server, push, tenants, before, (clock, runtime), &report);
+    match (store, tls, settled) {
+        (Ok(()), Ok(tls), Ok(settled)) => Ok(Usable { config: reading.finish()?, settled, tls }),
+        (store, tls, settled) => {
+            for error in [store.err(), tls.err(), settled.err()].into_iter().flatten() {
+                reading.add(error);
+            }
+            Err(reading.finish().err().expect("something is wrong with it"))
+        }
+    }
 }
 
 /// Makes what an administrator looks at a tenant's directory through. Nothing is connected to, and
@@ -115,12 +146,12 @@ pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> 
 /// # Errors
 /// [`ConfigError`].
 pub fn inspection(
-    source: &Source,
+    config: &Config,
     tenant: &TenantConfig,
     runtime: &Handle,
 ) -> Result<Arc<dyn Inspection>, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    directories::inspection(tenant, runtime, &clock, &Report(&source.path))
+    directories::inspection(tenant, runtime, &clock, &Report(&config.places))
 }
 
 /// Makes what an administrator looks up users' names in.
@@ -128,11 +159,11 @@ pub fn inspection(
 /// # Errors
 /// [`ConfigError`].
 pub fn directory_of_names(
-    source: &Source,
+    config: &Config,
     tenant: &TenantConfig,
     runtime: &Handle,
 ) -> Result<Arc<dyn Directory>, ConfigError> {
-    directories::directory_of_names(tenant, runtime, &Report(&source.path))
+    directories::directory_of_names(tenant, runtime, &Report(&config.places))
 }
 
 /// Opens the store for an administrator's command, beside gateways that may be using it. Makes no
@@ -140,12 +171,9 @@ pub fn directory_of_names(
 ///
 /// # Errors
 /// Why it cannot be opened.
-pub async fn administration(
-    source: &Source,
-    config: &Config,
-) -> Result<AdministratorsStore, StartError> {
+pub async fn administration(config: &Config) -> Result<AdministratorsStore, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    stores::administration(&source.path, config, &clock).await
+    stores::administration(config, &clock).await
 }
 
 /// How log lines and audit events look.
@@ -163,22 +191,47 @@ pub fn log_format(config: &Config) -> logs::Format {
 /// [`StartError`].
 pub async fn migrate(source: &Source) -> Result<String, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    stores::migrate(&source.path, &source.load()?, &clock).await
+    stores::migrate(&source.load()?, &clock).await
 }
 
 /// A configuration that can be used.
 pub struct Checked {
     /// The configuration.
     pub config: Config,
-    /// What it makes.
-    pub prepared: Prepared,
     /// What an administrator should know all the same.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+    settled: Settled,
 }
 
-fn load_tls(file: &Path, config: &Config) -> Result<Option<TlsState>, ConfigError> {
-    tls_settings(&config.server).map(tls::watched).transpose().map_err(|error| {
-        Report(file).problem(
+impl Checked {
+    /// Sets what is made of it to work on `runtime`.
+    #[must_use]
+    pub fn start(self, runtime: &Handle) -> (Config, Prepared) {
+        (self.config, self.settled.start(None, runtime))
+    }
+}
+
+/// What an administrator should know of a configuration that can be used: what its sections say,
+/// and what the parts say that are made of them.
+fn warnings(config: &Config, clock: &dyn Clock) -> Vec<Warning> {
+    let parts = authentication_cloud::trouble(config).map(|(key, text)| (key.to_owned(), text));
+    let parts = parts.into_iter().chain(certificates::trouble(config, clock.now()));
+    let parts = parts.map(|(key, text)| config.places.warning(&key, &text));
+    let mut all: Vec<Warning> = config.warnings.iter().cloned().chain(parts).collect();
+    all.sort_by_key(|warning| warning.position);
+    all
+}
+
+/// Writes the warnings to the log.
+fn log_warnings(config: &Config, clock: &dyn Clock) {
+    for warning in warnings(config, clock) {
+        tracing::warn!(%warning, "the configuration is in force, and should be looked at");
+    }
+}
+
+fn load_tls(server: &ServerConfig, report: &Report<'_>) -> Result<Option<TlsState>, ConfigError> {
+    tls_settings(server).map(tls::watched).transpose().map_err(|error| {
+        report.problem(
             "server.tls",
             &error,
             "certificates, keys and lists in PEM that belong together",
@@ -206,11 +259,12 @@ impl App {
 
     async fn build_for(source: Source, demo: Option<TcpListener>) -> Result<Self, StartError> {
         let runtime = Handle::current();
-        let config = source.load()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let Usable { config, settled, tls } = usable(&source, None, &clock, &runtime)?;
         let audit_file = match &config.audit.file {
             Some(path) => Some(logs::AuditFile::open(path.clone()).map_err(|error| {
                 let found = format!("{}, which cannot be opened ({error})", path.display());
-                Report(&source.path).problem(
+                Report(&config.places).problem(
                     "audit.file",
                     &found,
                     "a file that this user may append to",
@@ -221,11 +275,10 @@ impl App {
         logs::start(config.log.level, log_format(&config), audit_file.clone())
             .context("logging cannot start")?;
 
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let mut prepared = Prepared::new(&source.path, &config, &clock, &runtime)?;
-        let tls = load_tls(&source.path, &config)?.map(Arc::new);
+        let mut prepared = settled.start(None, &runtime);
+        let tls = tls.map(Arc::new);
         let stores::Store { grants, tries, registry, health: store } =
-            stores::open(&source.path, &config, &clock, &runtime).await?;
+            stores::open(&config, &clock, &runtime).await?;
         prepared.add_registered(&config, &registry);
         let lasting = Lasting {
             grants,
@@ -235,7 +288,7 @@ impl App {
             random: Arc::new(SystemRandom),
             waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
         };
-        let gateway = prepared.gateway(&config, &lasting, tls.clone());
+        let gateway = prepared.gateway(&config, &lasting, tls.clone(), None);
         let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));
         let ops = Arc::new(Ops {
             directories: ArcSwap::from_pointee(named(&prepared)),
@@ -247,14 +300,13 @@ impl App {
         let public = public_listener(&config, &gateway, tls.clone(), farewell.clone(), demo)?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
-        for trouble in authentication_cloud::trouble(&config) {
-            tracing::warn!("{trouble}");
-        }
+        log_warnings(&config, &*lasting.clock);
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
         let signals = Signals::listen().context("signals cannot be listened for")?;
         Ok(Self {
             source,
             config,
+            prepared,
             lasting,
             store,
             gateway,
@@ -279,7 +331,9 @@ impl App {
     /// # Errors
     /// If a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self { source, config, lasting, store, gateway, ops, tls, audit_file, .. } = self;
+        let Self {
+            source, config, prepared, lasting, store, gateway, ops, tls, audit_file, ..
+        } = self;
         let Self { public, private, mut signals, farewell, .. } = self;
         let public_handle = public.server.handle();
         let private_handle = private.as_ref().map(|listener| listener.server.handle());
@@ -295,7 +349,8 @@ impl App {
         service_manager::ready();
         service_manager::keep_watchdog_quiet();
 
-        let mut reloading = Reload { source, config, lasting, gateway, ops, tls, audit_file };
+        let mut reloading =
+            Reload { source, config, prepared, lasting, gateway, ops, tls, audit_file };
         loop {
             tokio::select! {
                 asked = signals.next() => match asked {
@@ -345,17 +400,9 @@ fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn Directory>)> {
     directories.map(|(tenant, directory)| (tenant.to_string(), Arc::clone(directory))).collect()
 }
 
-/// Tells operators when the server's certificate expires, and warns if that is soon or was.
-fn report_certificate(tls: &TlsGeneration) {
-    metrics::certificate_expiry(tls.certificate_expires_at);
-    if let Some(trouble) = tls.trouble(SystemClock.now()) {
-        tracing::error!(%trouble, "clients that check certificates refuse this server, or soon will");
-    }
-}
-
 fn watch_certificates(tls: Option<&Arc<TlsState>>, prepared: &Prepared) {
     if let Some(tls) = tls {
-        report_certificate(&tls.current());
+        metrics::certificate_expiry(tls.current().certificate_expires_at);
         tokio::spawn(tls.watch(LOOK_AT_CERTIFICATES));
     }
     if let Some(forwarded_ca) = prepared.forwarded_ca() {

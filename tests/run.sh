@@ -33,6 +33,9 @@ need samba samba
 need ldbadd ldb-tools
 need_file '/usr/lib/*/samba/ldb/password_hash.so' samba-ad-dc
 need_file /usr/share/samba/setup/provision.ldif samba-ad-provision
+need ns-slapd 389-ds-base
+need certutil libnss3-tools
+need openssl openssl
 need_file '/usr/lib/postgresql/*/bin/postgres' postgresql
 need faketime faketime
 need_file /usr/lib/python3/dist-packages/requests/__init__.py python3-requests

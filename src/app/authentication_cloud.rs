@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::prepare::{Lasting, keys};
-use crate::config::{Config, DirectoryConfig, TenantConfig};
+use crate::config::{Config, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;
 use crate::http::authentication_cloud::AuthenticationCloud;
@@ -29,6 +29,7 @@ pub(super) fn authentication_cloud(
     lasting: &Lasting,
     messengers: &Messengers,
     notifier: Option<&Arc<dyn Notifier>>,
+    before: Option<&AuthenticationCloud>,
 ) -> Option<AuthenticationCloud> {
     let public_url = config.server.public_url.as_deref()?;
     let tokens = Arc::new(Tokens::new(public_url, &config.keys.server_keys));
@@ -45,35 +46,29 @@ pub(super) fn authentication_cloud(
         policy: Policy::default(),
     };
     let tenants = config.tenants.iter();
+    let keys = keys(&config.server.limits);
+    let (by_transaction, by_link) =
+        (before.map(|before| &before.by_transaction), before.map(|before| &before.by_link));
     Some(AuthenticationCloud {
         tenants: tenants.map(|tenant| (tenant.id.clone(), Arc::new(cloud(tenant)))).collect(),
         registry: Arc::clone(&lasting.registry),
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
-        by_transaction: FloodLimit::new(STATUS_QUESTIONS, keys(&config.server.limits)),
-        by_link: FloodLimit::new(STATUS_QUESTIONS, keys(&config.server.limits)),
+        by_transaction: FloodLimit::as_before(by_transaction, STATUS_QUESTIONS, keys),
+        by_link: FloodLimit::as_before(by_link, STATUS_QUESTIONS, keys),
     })
 }
 
-/// What an administrator should know of tenants that are set up for an API that is not served.
-pub(super) fn trouble(config: &Config) -> Vec<String> {
-    if let Some(public_url) = &config.server.public_url {
-        let has_passkeys = Passkeys::new(public_url, "", LIFETIME).is_some();
+/// What an administrator should know of the URL that phones are sent to.
+pub(super) fn trouble(config: &Config) -> Option<(&'static str, String)> {
+    let public_url = config.server.public_url.as_ref()?;
+    let has_passkeys = Passkeys::new(public_url, "", LIFETIME).is_some();
+    let told = || {
         let told = format!(
-            "server.public_url = {public_url:?} has an IP address where passkeys need a name: the \
-             channels app and push answer 400"
+            "{public_url:?} has an IP address where passkeys need a name: the channels app and \
+             push answer 400"
         );
-        return if has_passkeys { Vec::new() } else { vec![told] };
-    }
-    let needs_it = |tenant: &&TenantConfig| {
-        tenant.sms.is_some() || matches!(tenant.directory, DirectoryConfig::Registered)
+        ("server.public_url", told)
     };
-    let tell = |tenant: &TenantConfig| {
-        format!(
-            "tenant {} has texts or registered users, and nobody can register: the authentication \
-             cloud's API is served where server.public_url is set, which it is not",
-            tenant.id
-        )
-    };
-    config.tenants.iter().filter(needs_it).map(tell).collect()
+    (!has_passkeys).then(told)
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::prepare::Report;
-use crate::config::{ClientConfig, Config, ConfigError, CredentialConfig, PinConfig, ServerConfig};
+use crate::config::{
+    ClientConfig, ConfigError, CredentialConfig, PinConfig, ServerConfig, TenantConfig,
+};
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::http::authorization::SecretHash;
@@ -82,15 +84,17 @@ pub(super) fn forwarded_ca(
     })
 }
 
-/// The keys of the clients' token issuers.
+/// What fetches the keys of the clients' token issuers, not yet at work; it begins with those that
+/// were fetched `before`.
 pub(super) fn jwks(
-    config: &Config,
+    tenants: &[TenantConfig],
+    before: Option<&Jwks>,
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
     report: &Report<'_>,
 ) -> Result<Option<Jwks>, ConfigError> {
     let mut sources = Vec::new();
-    let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
+    let clients = tenants.iter().flat_map(|tenant| &tenant.clients);
     for credential in clients.flat_map(|client| &client.credentials) {
         let CredentialConfig::OAuth2(oauth2) = credential else { continue };
         let ca_pem = match &oauth2.ca_file {
@@ -108,7 +112,7 @@ pub(super) fn jwks(
     if sources.is_empty() {
         return Ok(None);
     }
-    Jwks::start(&sources, clock, runtime).map(Some).map_err(|error| {
+    Jwks::new(&sources, before, clock, runtime).map(Some).map_err(|error| {
         report.problem("tenants.clients.oauth2", &error, "an https URL with a CA that is trusted")
     })
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::outgoing_tls::outgoing_tls;
+use super::kept::Made;
+use super::outgoing_tls::{self, outgoing_tls};
 use super::prepare::Report;
 use crate::client_tls::Proof;
 use crate::config::{
@@ -20,24 +21,69 @@ use crate::directory::ldap::{
     check_filter,
 };
 use crate::domain::clock::Clock;
+use crate::domain::stored_number::NumberingPlan;
 use crate::service::registered_directory::RegisteredDirectory;
 use crate::store::registry::Registry;
 
-/// Makes a tenant's directory; `None` where it is the store's users, which are
-/// [added](registered) once there is a store.
+/// What a directory in LDAP is made from.
+#[derive(PartialEq, Eq)]
+pub(super) struct Origin {
+    ldap: LdapConfig,
+    plan: NumberingPlan,
+    tls: Option<outgoing_tls::Origin>,
+}
+
+/// A tenant's directory, before anything is connected to.
+pub(super) enum Settled {
+    /// It is the store's users, which are [added](registered) once there is a store.
+    Registered,
+    /// It is a file, read.
+    File(Arc<dyn Directory>),
+    /// It is in LDAP.
+    Ldap(Box<Made<Origin, LdapSettings>>),
+}
+
+/// A tenant's directory at work. What is made from a file is made anew each time.
+pub(super) type Working = Made<Option<Origin>, Arc<dyn Directory>>;
+
+impl Settled {
+    /// The directory, at work: the one that was before, if it is made from the same. Its
+    /// connections, its breakers and its index of numbers then stay.
+    pub(super) fn start(self, before: Option<&Working>, runtime: &Handle) -> Option<Working> {
+        match self {
+            Self::Registered => None,
+            Self::File(part) => Some(Made { from: None, part }),
+            Self::Ldap(settled) => {
+                let Made { from, part: settings } = *settled;
+                let from = Some(from);
+                let part = match before.filter(|before| before.from == from) {
+                    Some(before) => Arc::clone(&before.part),
+                    None => Arc::new(LdapDirectory::new(settings, runtime.clone())),
+                };
+                Some(Made { from, part })
+            }
+        }
+    }
+}
+
+/// Settles how a tenant's directory is made.
 pub(super) fn directory(
     tenant: &TenantConfig,
     runtime: &Handle,
     report: &Report<'_>,
-) -> Result<Option<Arc<dyn Directory>>, ConfigError> {
+) -> Result<Settled, ConfigError> {
     match &tenant.directory {
-        DirectoryConfig::Registered => Ok(None),
+        DirectoryConfig::Registered => Ok(Settled::Registered),
         DirectoryConfig::File(file) => {
-            Ok(Some(Arc::new(file_directory(file, tenant, runtime, report)?)))
+            Ok(Settled::File(Arc::new(file_directory(file, tenant, runtime, report)?)))
         }
         DirectoryConfig::Ldap(ldap) => {
-            let settings = ldap_settings(ldap, tenant, report)?;
-            Ok(Some(Arc::new(LdapDirectory::new(settings, runtime.clone()))))
+            let plan = tenant.caller_ids.numbering;
+            let (settings, tls) = ldap_settings(ldap, plan, report)?;
+            // Where it stands in the file is no setting.
+            let ldap = LdapConfig { key: String::new(), ..LdapConfig::clone(ldap) };
+            let from = Origin { ldap, plan, tls };
+            Ok(Settled::Ldap(Box::new(Made { from, part: settings })))
         }
     }
 }
@@ -71,8 +117,8 @@ pub(super) fn directory_of_names(
         DirectoryConfig::Registered => Err(not_the_stores(report)),
         DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
         DirectoryConfig::Ldap(ldap) => {
-            let settings =
-                LdapSettings { lookup: Lookup::Search, ..ldap_settings(ldap, tenant, report)? };
+            let (settings, _) = ldap_settings(ldap, tenant.caller_ids.numbering, report)?;
+            let settings = LdapSettings { lookup: Lookup::Search, ..settings };
             Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
         }
     }
@@ -89,7 +135,7 @@ pub(super) fn inspection(
         DirectoryConfig::Registered => Err(not_the_stores(report)),
         DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
         DirectoryConfig::Ldap(ldap) => {
-            let settings = ldap_settings(ldap, tenant, report)?;
+            let (settings, _) = ldap_settings(ldap, tenant.caller_ids.numbering, report)?;
             Ok(Arc::new(LdapInspection::new(settings, Arc::clone(clock))))
         }
     }
@@ -102,15 +148,17 @@ fn file_directory(
     report: &Report<'_>,
 ) -> Result<FileDirectory, ConfigError> {
     FileDirectory::open(&file.file, tenant.caller_ids.numbering, runtime.clone()).map_err(|error| {
-        report.problem("tenants.directory.file", &error, "a file like config/people.toml")
+        let key = format!("{}.directory.file", tenant.key);
+        report.problem(&key, &error, "a file like config/people.toml")
     })
 }
 
+/// The settings of a directory in LDAP. All that they are made from stands in its [`Origin`].
 fn ldap_settings(
     ldap: &LdapConfig,
-    tenant: &TenantConfig,
+    plan: NumberingPlan,
     report: &Report<'_>,
-) -> Result<LdapSettings, ConfigError> {
+) -> Result<(LdapSettings, Option<outgoing_tls::Origin>), ConfigError> {
     let key = |name: &str| format!("{}.{name}", ldap.key);
     let mut servers = Vec::new();
     for (index, url) in ldap.servers.iter().enumerate() {
@@ -122,28 +170,22 @@ fn ldap_settings(
             )
         })?);
     }
-    check_filter(&ldap.user_filter).map_err(|error| {
+    let filter = check_filter(&ldap.user_filter).map_err(|error| {
         let found = format!("{:?}, which is {error}", ldap.user_filter);
         report.problem(&key("user_filter"), &found, "an LDAP filter (RFC 4515)")
-    })?;
+    });
     let needs_tls = ldap.start_tls || servers.iter().any(ServerUrl::is_ldaps);
-    let tls = if needs_tls {
-        Some(outgoing_tls(
-            &ldap.key,
-            Proof::Name,
-            ldap.ca_file.as_deref(),
-            ldap.client_certificate.as_ref(),
-            report,
-        )?)
-    } else {
-        None
-    };
-    Ok(LdapSettings {
+    let (ca_file, certificate) = (ldap.ca_file.as_deref(), ldap.client_certificate.as_ref());
+    let tls = || outgoing_tls(&ldap.key, Proof::Name, ca_file, certificate, report);
+    let tls = both(filter, needs_tls.then(tls).transpose())?;
+    let origin = tls.as_ref().map(|tls| tls.origin);
+    let tls = tls.map(|tls| tls.config);
+    let settings = LdapSettings {
         servers,
         start_tls: ldap.start_tls,
         tls,
         bind_dn: ldap.bind_dn.clone(),
-        bind_password: ldap.bind_password.clone(),
+        bind_password: ldap.bind_password.0.clone(),
         profile: match ldap.profile {
             ProfileConfig::OpenLdap => Profile::OpenLdap,
             ProfileConfig::ActiveDirectory => Profile::ActiveDirectory,
@@ -174,6 +216,22 @@ fn ldap_settings(
         search_connections: ldap.search_connections,
         searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
         bind_connections: ldap.bind_connections,
-        plan: tenant.caller_ids.numbering,
-    })
+        plan,
+    };
+    Ok((settings, origin))
+}
+
+/// What comes second, or what is wrong with both.
+fn both<T>(
+    first: Result<(), ConfigError>,
+    second: Result<T, ConfigError>,
+) -> Result<T, ConfigError> {
+    match (first, second) {
+        (Ok(()), second) => second,
+        (Err(error), Ok(_)) => Err(error),
+        (Err(mut error), Err(other)) => {
+            error.problems.extend(other.problems);
+            Err(error)
+        }
+    }
 }

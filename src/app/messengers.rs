@@ -7,11 +7,12 @@ use std::sync::Arc;
 use reqwest::{Client, Method};
 use tokio::runtime::Handle;
 
-use super::outgoing_tls::outgoing_tls;
+use super::kept::Made;
+use super::outgoing_tls::{self, outgoing_tls};
 use super::prepare::Report;
 use crate::client_tls::Proof;
 use crate::config::{
-    BodyConfig, ConfigError, MethodConfig, SmsProviderConfig, TenantConfig, TextConfig,
+    BodyConfig, ConfigError, MethodConfig, SmsConfig, SmsProviderConfig, TenantConfig, TextConfig,
 };
 use crate::messenger::Messenger;
 use crate::messenger::http_client::client;
@@ -19,20 +20,31 @@ use crate::messenger::sms_over_http::{
     Body, Provider, ProviderSettings, Request, RequestSettings, SettingsError, SmsOverHttp, Text,
 };
 
+/// What a messenger is made from.
+#[derive(PartialEq, Eq)]
+pub(super) struct Origin {
+    sms: SmsConfig,
+    tls: Vec<outgoing_tls::Origin>,
+}
+
 /// Makes a tenant's messenger; `None` if it has no provider.
 pub(super) fn messenger(
     tenant: &TenantConfig,
     runtime: &Handle,
     report: &Report<'_>,
-) -> Result<Option<Arc<dyn Messenger>>, ConfigError> {
-    Ok(sms_over_http(tenant, runtime, report)?.map(|sms| Arc::new(sms) as _))
+) -> Result<Option<Made<Origin, Arc<dyn Messenger>>>, ConfigError> {
+    let Some((sms, tls)) = sms_over_http(tenant, runtime, report)? else { return Ok(None) };
+    let mut config = tenant.sms.clone().expect("a tenant with providers");
+    // Where it stands in the file is no setting.
+    config.providers.iter_mut().for_each(|provider| provider.key.clear());
+    Ok(Some(Made { from: Origin { sms: config, tls }, part: Arc::new(sms) as _ }))
 }
 
 fn sms_over_http(
     tenant: &TenantConfig,
     runtime: &Handle,
     report: &Report<'_>,
-) -> Result<Option<SmsOverHttp>, ConfigError> {
+) -> Result<Option<(SmsOverHttp, Vec<outgoing_tls::Origin>)>, ConfigError> {
     let Some(sms) = tenant.sms.as_ref().filter(|sms| !sms.providers.is_empty()) else {
         return Ok(None);
     };
@@ -52,12 +64,15 @@ fn sms_over_http(
         providers.push(Provider::new(settings, request, client));
     }
     let (id, rules) = (tenant.id.clone(), sms.rules.clone());
-    Ok(Some(SmsOverHttp::new(id, rules, providers, runtime.clone())))
+    Ok(Some((SmsOverHttp::new(id, rules, providers, runtime.clone()), clients.origins)))
 }
 
 /// A tenant's HTTP clients: one for each CA that is trusted, and one for what goes in clear.
 #[derive(Default)]
-struct Clients(HashMap<(bool, Option<PathBuf>), Client>);
+struct Clients {
+    made: HashMap<(bool, Option<PathBuf>), Client>,
+    origins: Vec<outgoing_tls::Origin>,
+}
 
 impl Clients {
     fn client(
@@ -68,14 +83,15 @@ impl Clients {
     ) -> Result<Client, ConfigError> {
         let ca_file = config.ca_file.clone().filter(|_| encrypted);
         let kind = (encrypted, ca_file);
-        if let Some(known) = self.0.get(&kind) {
+        if let Some(known) = self.made.get(&kind) {
             return Ok(known.clone());
         }
         let tls = || outgoing_tls(&config.key, Proof::Name, kind.1.as_deref(), None, report);
         let tls = encrypted.then(tls).transpose()?;
-        let made = client(tls.as_ref())
+        let made = client(tls.as_ref().map(|tls| &tls.config))
             .map_err(|error| report.problem(&config.key, &error, "what an HTTP client needs"))?;
-        self.0.insert(kind, made.clone());
+        self.origins.extend(tls.map(|tls| tls.origin));
+        self.made.insert(kind, made.clone());
         Ok(made)
     }
 }
@@ -84,13 +100,16 @@ fn request_settings(config: &SmsProviderConfig) -> RequestSettings {
     let basic = config.basic.as_ref();
     RequestSettings {
         preset: config.preset.is_some(),
-        variables: config.variables.clone(),
+        variables: {
+            let all = config.variables.iter();
+            all.map(|(name, value)| (name.clone(), value.0.clone())).collect()
+        },
         method: match config.method {
             MethodConfig::Get => Method::GET,
             MethodConfig::Post => Method::POST,
             MethodConfig::Put => Method::PUT,
         },
-        url: config.url.clone(),
+        url: config.url.0.clone(),
         headers: config.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         basic: basic.map(|(username, password)| (text(username), text(password))),
         body: match &config.body {
@@ -104,8 +123,8 @@ fn request_settings(config: &SmsProviderConfig) -> RequestSettings {
 
 fn text(config: &TextConfig) -> Text {
     match config {
-        TextConfig::Pattern(text) => Text::Pattern(text.clone()),
-        TextConfig::Whole(text) => Text::Whole(text.clone()),
+        TextConfig::Pattern(text) => Text::Pattern(text.0.clone()),
+        TextConfig::Whole(text) => Text::Whole(text.0.clone()),
     }
 }
 

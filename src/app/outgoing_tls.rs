@@ -4,10 +4,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::prepare::Report;
 use crate::client_tls::{Proof, passed_over, tls_config_for};
 use crate::config::ConfigError;
+
+/// TLS towards servers.
+#[derive(Clone)]
+pub(super) struct OutgoingTls {
+    /// How it is set up.
+    pub config: Arc<ClientConfig>,
+    /// What it is made of.
+    pub origin: Origin,
+}
+
+/// What tells one set of certificates and keys from another: the files may be others than those
+/// that were read before, under the same names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin([u8; 32]);
 
 /// Reads the files and makes a TLS configuration of them.
 pub(super) fn outgoing_tls(
@@ -16,10 +32,11 @@ pub(super) fn outgoing_tls(
     ca_file: Option<&Path>,
     client_certificate: Option<&(PathBuf, PathBuf)>,
     report: &Report<'_>,
-) -> Result<Arc<ClientConfig>, ConfigError> {
+) -> Result<OutgoingTls, ConfigError> {
     let key = |name: &str| format!("{section}.{name}");
     let read = |name: &str, path: &Path| {
         std::fs::read(path)
+            .map(Zeroizing::new)
             .map_err(|error| report.problem(&key(name), &error, "a file that this user may read"))
     };
     let ca = ca_file.map(|path| read("ca_file", path)).transpose()?;
@@ -34,7 +51,32 @@ pub(super) fn outgoing_tls(
         None => None,
     };
     let pair = pair.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
-    tls_config_for(proof, ca.as_deref(), pair).map_err(|error| {
+    let ca = ca.as_ref().map(|ca| ca.as_slice());
+    let config = tls_config_for(proof, ca, pair).map_err(|error| {
         report.problem(&key("ca_file"), &error, "PEM certificates and keys that belong together")
-    })
+    })?;
+    Ok(OutgoingTls { config, origin: origin(proof, ca, pair) })
+}
+
+fn origin(proof: Proof, ca: Option<&[u8]>, pair: Option<(&[u8], &[u8])>) -> Origin {
+    let mut digest = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        digest.update(bytes.len().to_be_bytes());
+        digest.update(bytes);
+    };
+    match ca {
+        Some(ca) => part(ca),
+        None if proof == Proof::Nothing => part(b"nobody"),
+        // The system's own may have changed as well.
+        None => {
+            let mut roots = rustls_native_certs::load_native_certs().certs;
+            roots.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+            roots.iter().for_each(|root| part(root));
+        }
+    }
+    if let Some((chain, key)) = pair {
+        part(chain);
+        part(key);
+    }
+    Origin(digest.finalize().into())
 }

@@ -3,18 +3,18 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::{entry, forwarded_ca, jwks};
-use super::directories::{directory, registered};
-use super::messengers::messenger;
-use super::notifier::notifier;
+use super::directories::{self, directory, registered};
+use super::kept::Made;
+use super::messengers::{self, messenger};
+use super::notifier::{self, notifier};
 use crate::config::{
-    Config, ConfigError, DirectoryConfig, FloodConfig, Problem, ServerConfig,
+    Config, ConfigError, DirectoryConfig, FloodConfig, Places, Problem, PushConfig, ServerConfig,
     StatusStyle as ConfiguredStyle, TenantConfig,
 };
 use crate::directory::Directory;
@@ -29,7 +29,7 @@ use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
 use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
-use crate::messenger::Notifier;
+use crate::messenger::{Messenger, Notifier};
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
@@ -64,45 +64,130 @@ pub struct Prepared {
     clients: Arc<ClientTable>,
     jwks: Option<Arc<Jwks>>,
     forwarded_ca: Option<Arc<ClientCaState>>,
+    origins: Origins,
+}
+
+/// What the parts were made from that the next reading may keep.
+struct Origins {
+    directories: HashMap<TenantId, directories::Working>,
+    messengers: HashMap<TenantId, Made<messengers::Origin, Arc<dyn Messenger>>>,
+    notifier: Option<Made<notifier::Origin, Arc<dyn Notifier>>>,
+}
+
+/// How all parts are made. Nothing is at work yet.
+pub(super) struct Settled {
+    directories: Vec<(TenantId, directories::Settled)>,
+    messengers: HashMap<TenantId, Made<messengers::Origin, Arc<dyn Messenger>>>,
+    notifier: Option<Made<notifier::Origin, Arc<dyn Notifier>>>,
+    clients: Arc<ClientTable>,
+    jwks: Option<Jwks>,
+    forwarded_ca: Option<Arc<ClientCaState>>,
+}
+
+/// What went well, and all that did not.
+#[derive(Default)]
+struct Outcome(Vec<Problem>);
+
+impl Outcome {
+    fn of<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+        result.map_err(|error| self.0.extend(error.problems)).ok()
+    }
+}
+
+impl Settled {
+    /// Settles how all parts are made of sections, by which nothing is connected to. Keys of token
+    /// issuers that were known `before` stay known. `runtime` is where the parts will work.
+    ///
+    /// # Errors
+    /// All that the adapters say of their parts of the configuration.
+    pub(super) fn new(
+        server: &ServerConfig,
+        push: Option<&PushConfig>,
+        tenants: &[TenantConfig],
+        before: Option<&Prepared>,
+        (clock, runtime): (&Arc<dyn Clock>, &Handle),
+        report: &Report<'_>,
+    ) -> Result<Self, ConfigError> {
+        let (mut outcome, mut entries) = (Outcome::default(), Vec::new());
+        let (mut directories, mut messengers) = (Vec::new(), HashMap::new());
+        for tenant in tenants {
+            let directory = outcome.of(directory(tenant, runtime, report));
+            directories.extend(directory.map(|settled| (tenant.id.clone(), settled)));
+            let messenger = outcome.of(messenger(tenant, runtime, report)).flatten();
+            messengers.extend(messenger.map(|messenger| (tenant.id.clone(), messenger)));
+            entries.extend(tenant.clients.iter().map(|client| entry(&tenant.id, client)));
+        }
+        let notifier = push.map(|push| notifier(push, clock, runtime, report)).transpose();
+        let notifier = outcome.of(notifier).flatten();
+        let clients = outcome.of(ClientTable::new(entries)
+            .map_err(|error| report.problem("tenants.clients", &error, "clients that differ")));
+        let forwarded_ca = outcome.of(forwarded_ca(server, report)).flatten().map(Arc::new);
+        let known = before.and_then(|before| before.jwks.as_deref());
+        let jwks = outcome.of(jwks(tenants, known, clock, runtime, report)).flatten();
+        match clients.map(Arc::new) {
+            Some(clients) if outcome.0.is_empty() => {
+                Ok(Self { directories, messengers, notifier, clients, jwks, forwarded_ca })
+            }
+            _ => Err(ConfigError { problems: outcome.0 }),
+        }
+    }
+
+    /// Sets all parts to work on `runtime`, or leaves those at work that were made `before` from
+    /// the same.
+    pub(super) fn start(self, before: Option<&Prepared>, runtime: &Handle) -> Prepared {
+        let before = before.map(|before| &before.origins);
+        let directories = self.directories.into_iter().filter_map(|(tenant, settled)| {
+            let known = before.and_then(|before| before.directories.get(&tenant));
+            Some((tenant, settled.start(known, runtime)?))
+        });
+        let directories: Vec<_> = directories.collect();
+        let messengers = self.messengers.into_iter().map(|(tenant, messenger)| {
+            let known = before.and_then(|before| before.messengers.get(&tenant));
+            (tenant, messenger.or_as_before(known))
+        });
+        let messengers: HashMap<_, _> = messengers.collect();
+        let known = before.and_then(|before| before.notifier.as_ref());
+        let notifier = self.notifier.map(|notifier| notifier.or_as_before(known));
+        let jwks = self.jwks.map(|mut jwks| {
+            jwks.keep_fresh();
+            Arc::new(jwks)
+        });
+        let part = |(tenant, made): &(TenantId, directories::Working)| {
+            (tenant.clone(), Arc::clone(&made.part))
+        };
+        Prepared {
+            directories: directories.iter().map(part).collect(),
+            messengers: messengers
+                .iter()
+                .map(|(tenant, made)| (tenant.clone(), Arc::clone(&made.part)))
+                .collect(),
+            notifier: notifier.as_ref().map(|made| Arc::clone(&made.part)),
+            clients: self.clients,
+            jwks,
+            forwarded_ca: self.forwarded_ca,
+            origins: Origins {
+                directories: directories.into_iter().collect(),
+                messengers,
+                notifier,
+            },
+        }
+    }
 }
 
 impl Prepared {
     /// Makes the adapters, connecting to nothing yet. `runtime` is where they will work.
     ///
     /// # Errors
-    /// What an adapter says of its part of the configuration.
+    /// All that the adapters say of their parts of the configuration.
     pub fn new(
-        file: &Path,
         config: &Config,
         clock: &Arc<dyn Clock>,
         runtime: &Handle,
     ) -> Result<Self, ConfigError> {
-        let report = Report(file);
-        let mut directories: Vec<(TenantId, Arc<dyn Directory>)> = Vec::new();
-        for tenant in &config.tenants {
-            let made = directory(tenant, runtime, &report)?;
-            directories.extend(made.map(|made| (tenant.id.clone(), made)));
-        }
-        let mut messengers = Messengers::new();
-        for tenant in &config.tenants {
-            if let Some(messenger) = messenger(tenant, runtime, &report)? {
-                messengers.insert(tenant.id.clone(), messenger);
-            }
-        }
-        let push = config.push.as_ref();
-        let notifier = push.map(|push| notifier(push, clock, runtime, &report)).transpose()?;
-        let mut entries = Vec::new();
-        for tenant in &config.tenants {
-            for client in &tenant.clients {
-                entries.push(entry(&tenant.id, client));
-            }
-        }
-        let clients = ClientTable::new(entries)
-            .map_err(|error| report.problem("tenants.clients", &error, "clients that differ"))?;
-        let forwarded_ca = forwarded_ca(&config.server, &report)?.map(Arc::new);
-        let jwks = jwks(config, clock, runtime, &report)?.map(Arc::new);
-        let clients = Arc::new(clients);
-        Ok(Self { directories, messengers, notifier, clients, jwks, forwarded_ca })
+        let (push, report) = (config.push.as_ref(), Report(&config.places));
+        let (server, tenants) = (&config.server, &config.tenants);
+        let settled = Settled::new(server, push, tenants, None, (clock, runtime), &report)?;
+        Ok(settled.start(None, runtime))
     }
 
     /// Adds the directories that are the store's users.
@@ -113,21 +198,27 @@ impl Prepared {
         }
     }
 
-    /// Makes the gateway that the handlers use.
+    /// Makes the gateway that the handlers use. What was counted `before` goes on being counted
+    /// where its limit is the same.
     #[must_use]
     pub fn gateway(
         &self,
         config: &Config,
         lasting: &Lasting,
         tls: Option<Arc<TlsState>>,
+        before: Option<&Gateway>,
     ) -> Gateway {
         let flood = &config.server.limits;
         let directories: HashMap<_, _> = self.directories.iter().cloned().collect();
         let tenants = config.tenants.iter().filter_map(|tenant| {
             let directory = Arc::clone(directories.get(&tenant.id)?);
-            let tenant_of = self::tenant(tenant, config, flood, directory, lasting);
+            let tenant_of = self::tenant(tenant, config, directory, lasting, before);
             Some((tenant.id.clone(), Arc::new(tenant_of)))
         });
+        let cloud = before.and_then(|before| before.cloud.as_deref());
+        let (messengers, notifier) = (&self.messengers, self.notifier.as_ref());
+        let (by_client, by_address) =
+            (before.map(|before| &before.by_client), before.map(|before| &before.by_address));
         Gateway {
             tenants: tenants.collect(),
             gate: Gate {
@@ -138,13 +229,12 @@ impl Prepared {
                 jwks: self.jwks.clone(),
                 clock: Arc::clone(&lasting.clock),
             },
-            by_client: FloodLimit::new(flood.requests_per_client, keys(flood)),
-            by_address: FloodLimit::new(flood.requests_per_address, keys(flood)),
+            by_client: FloodLimit::as_before(by_client, flood.requests_per_client, keys(flood)),
+            by_address: FloodLimit::as_before(by_address, flood.requests_per_address, keys(flood)),
             request_deadline: config.server.request_deadline,
             clock: Arc::clone(&lasting.clock),
             waiting: Arc::clone(&lasting.waiting),
-            cloud: authentication_cloud(config, lasting, &self.messengers, self.notifier.as_ref())
-                .map(Arc::new),
+            cloud: authentication_cloud(config, lasting, messengers, notifier, cloud).map(Arc::new),
         }
     }
 
@@ -173,19 +263,12 @@ pub fn tls_settings(server: &ServerConfig) -> Option<TlsSettings> {
 }
 
 /// Reports an adapter's complaint as a problem of the configuration.
-pub struct Report<'a>(pub &'a Path);
+pub struct Report<'a>(pub &'a Places);
 
 impl Report<'_> {
     /// An error of one problem.
     pub fn problem(&self, key: &str, found: &dyn std::fmt::Display, accepted: &str) -> ConfigError {
-        ConfigError {
-            problems: vec![Problem {
-                file: self.0.display().to_string(),
-                key: key.to_owned(),
-                found: found.to_string(),
-                accepted: accepted.to_owned(),
-            }],
-        }
+        ConfigError { problems: vec![self.0.problem(key, found, &accepted)] }
     }
 }
 
@@ -196,10 +279,13 @@ pub(super) fn keys(flood: &FloodConfig) -> NonZeroUsize {
 fn tenant(
     tenant: &TenantConfig,
     config: &Config,
-    flood: &FloodConfig,
     directory: Arc<dyn Directory>,
     lasting: &Lasting,
+    before: Option<&Gateway>,
 ) -> Tenant {
+    let flood = &config.server.limits;
+    let before = before.and_then(|before| before.tenants.get(&tenant.id));
+    let counted = before.map(|before| &before.call_in.calls_per_caller);
     let timeout = match &tenant.directory {
         DirectoryConfig::Ldap(ldap) => ldap.timeout,
         DirectoryConfig::File(_) | DirectoryConfig::Registered => {
@@ -224,7 +310,7 @@ fn tenant(
             caller_ids: tenant.caller_ids.clone(),
             ambiguity: tenant.ambiguity,
             minimum_attestation: tenant.minimum_attestation,
-            calls_per_caller: FloodLimit::new(per_caller, keys(flood)),
+            calls_per_caller: FloodLimit::as_before(counted, per_caller, keys(flood)),
         },
         login: Login { parts, policy: tenant.login },
         style: match tenant.status_style {

@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::prepare::{Lasting, Prepared, Report, tls_settings};
-use super::{LOOK_AT_CERTIFICATES, Source, named, report_certificate};
+use super::{LOOK_AT_CERTIFICATES, Source, Usable, log_warnings, named, usable};
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
 use crate::http::gateway::CurrentGateway;
 use crate::http::ops::Ops;
 use crate::http::tls::{self, TlsState};
-use crate::telemetry::logs;
+use crate::telemetry::{logs, metrics};
 
 /// Longest that a new reading of the configuration waits for its directories to be reached before
 /// it takes the place of the old one.
@@ -23,6 +23,7 @@ const REACH_DIRECTORIES: Duration = Duration::from_secs(2);
 pub(super) struct Reload {
     pub(super) source: Source,
     pub(super) config: Config,
+    pub(super) prepared: Prepared,
     pub(super) lasting: Lasting,
     pub(super) gateway: Arc<CurrentGateway>,
     pub(super) ops: Arc<Ops>,
@@ -49,30 +50,34 @@ impl Reload {
     }
 
     async fn try_reload(&mut self) -> Result<(), ConfigError> {
-        let file = &self.source.path;
-        let config = self.source.load()?;
-        self.refuse_what_needs_a_restart(&config)?;
         let runtime = Handle::current();
-        let mut prepared = Prepared::new(file, &config, &self.lasting.clock, &runtime)?;
+        let before = Some(&self.prepared);
+        let Usable { config, settled, .. } =
+            usable(&self.source, before, &self.lasting.clock, &runtime)?;
+        self.refuse_what_needs_a_restart(&config)?;
+        let mut prepared = settled.start(before, &runtime);
         prepared.add_registered(&config, &self.lasting.registry);
         self.reach(&prepared).await;
         if let (Some(tls), Some(settings)) = (&self.tls, tls_settings(&config.server)) {
             let tls = tls::read_again(tls, settings).map_err(|error| {
-                Report(file).problem(
+                Report(&config.places).problem(
                     "server.tls",
                     &error,
                     "certificates, keys and lists in PEM that belong together",
                 )
             })?;
-            report_certificate(&tls);
+            metrics::certificate_expiry(tls.certificate_expires_at);
         }
         if let Some(forwarded_ca) = prepared.forwarded_ca() {
             runtime.spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));
         }
-        let gateway = prepared.gateway(&config, &self.lasting, self.tls.clone());
+        let gateway =
+            prepared.gateway(&config, &self.lasting, self.tls.clone(), Some(&self.gateway.load()));
         self.gateway.store(Arc::new(gateway));
         self.ops.directories.store(Arc::new(named(&prepared)));
+        log_warnings(&config, &*self.lasting.clock);
         self.config = config;
+        self.prepared = prepared;
         Ok(())
     }
 
@@ -97,7 +102,7 @@ impl Reload {
 
     /// Refuses changes that a running process cannot take on.
     fn refuse_what_needs_a_restart(&self, new: &Config) -> Result<(), ConfigError> {
-        let (old, report) = (&self.config, Report(&self.source.path));
+        let (old, report) = (&self.config, Report(&new.places));
         let changes = [
             ("server.listen", old.server.listen != new.server.listen),
             ("server.tls", old.server.tls.is_some() != new.server.tls.is_some()),
@@ -109,19 +114,17 @@ impl Reload {
                 old.server.limits.waiting_refusals != new.server.limits.waiting_refusals,
             ),
             ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
-            ("store.url or what belongs to it", old.store.place != new.store.place),
+            ("store.url", old.store.place != new.store.place),
             ("store.timeout", old.store.timeout != new.store.timeout),
             ("log.level", old.log.level != new.log.level),
             ("log.format", old.log.format != new.log.format),
             ("audit.file", old.audit.file != new.audit.file),
         ];
-        match changes.iter().find(|(_, changed)| *changed) {
-            Some((key, _)) => Err(report.problem(
-                key,
-                &"a value other than the running one",
-                "the running value, or a restart",
-            )),
-            None => Ok(()),
-        }
+        let (found, accepted) =
+            ("a value other than the running one", "the running value, or a restart");
+        let changed = changes.iter().filter(|(_, changed)| *changed);
+        let problems: Vec<_> =
+            changed.flat_map(|(key, _)| report.problem(key, &found, accepted).problems).collect();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
     }
 }

@@ -54,7 +54,6 @@ impl Store {
 
 /// Opens the store.
 pub(super) async fn open(
-    file: &Path,
     config: &Config,
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
@@ -62,7 +61,7 @@ pub(super) async fn open(
     match &config.store.place {
         StorePlace::Sqlite(path) => Ok(Store::new(sqlite(path, &config.store, clock)?)),
         StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &config.store, &Report(file))?;
+            let settings = settings(postgres, &config.store, &Report(&config.places))?;
             let opened = PostgresStore::open(settings, runtime).await;
             let store = opened.context("store.url names a database that cannot be used")?;
             Ok(Store::new(store))
@@ -87,7 +86,6 @@ impl AdministratorsStore {
 
 /// Opens the store for an administrator, beside gateways that may be using it.
 pub(super) async fn administration(
-    file: &Path,
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<AdministratorsStore, StartError> {
@@ -103,7 +101,7 @@ pub(super) async fn administration(
             Ok(AdministratorsStore::new(store.context("the store (store.url) cannot be opened")?))
         }
         StorePlace::Postgres(postgres) => {
-            let mut settings = settings(postgres, &config.store, &Report(file))?;
+            let mut settings = settings(postgres, &config.store, &Report(&config.places))?;
             settings.timeout = settings.timeout.max(ADMINISTRATOR_PATIENCE);
             settings.connect_timeout = settings.connect_timeout.max(ADMINISTRATOR_PATIENCE);
             let opened = PostgresAdministration::open(settings).await;
@@ -114,28 +112,22 @@ pub(super) async fn administration(
 }
 
 /// Checks what can be checked of the section without a network.
-pub(super) fn check(file: &Path, config: &Config) -> Result<(), ConfigError> {
-    match &config.store.place {
+pub(super) fn check(store: &StoreConfig, report: &Report<'_>) -> Result<(), ConfigError> {
+    match &store.place {
         StorePlace::Sqlite(_) => Ok(()),
-        StorePlace::Postgres(postgres) => {
-            settings(postgres, &config.store, &Report(file)).map(|_| ())
-        }
+        StorePlace::Postgres(postgres) => settings(postgres, store, report).map(|_| ()),
     }
 }
 
 /// Brings the store's schema up to date; what became of it, in words.
-pub(super) async fn migrate(
-    file: &Path,
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-) -> Result<String, StartError> {
+pub(super) async fn migrate(config: &Config, clock: &Arc<dyn Clock>) -> Result<String, StartError> {
     match &config.store.place {
         StorePlace::Sqlite(path) => {
             sqlite(path, &config.store, clock)?;
             Ok(format!("{}: the schema is up to date", path.display()))
         }
         StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &config.store, &Report(file))?;
+            let settings = settings(postgres, &config.store, &Report(&config.places))?;
             let migrated = PostgresStore::migrate(settings).await;
             let schema = migrated.context("store.url names a database that cannot be migrated")?;
             let (version, applied) = (schema.version, schema.applied);
@@ -170,6 +162,7 @@ fn settings(
     let tls = |proof| {
         let ca_file = postgres.ca_file.as_deref();
         outgoing_tls("store", proof, ca_file, postgres.client_certificate.as_ref(), report)
+            .map(|tls| tls.config)
     };
     let encryption = match postgres.ssl_mode {
         SslMode::Disable => Encryption::Plain,

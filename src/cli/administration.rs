@@ -22,8 +22,8 @@ pub(super) use self::counts::{Counts, run as counts};
 use self::journal::{Journal, KeyInTrail};
 use super::output::{self, plain};
 use super::{Ended, chosen, source};
-use crate::app::{self, AdministratorsStore, Source};
-use crate::config::TenantConfig;
+use crate::app::{self, AdministratorsStore};
+use crate::config::{Config, TenantConfig};
 use crate::domain::caller_id::NoNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
@@ -178,12 +178,12 @@ where
     let tenant = chosen(&config, place.tenant.as_deref(), &source.path)?;
     let mut journal = Journal::open(operation, &config, tenant, key)?;
 
-    let target = match target(&source, tenant, named).await {
+    let target = match target(&config, tenant, named).await {
         Ok(target) => target,
         Err(failure) => return journal.failed(&Target::Everybody, &failure),
     };
     journal.write(&target, ActOutcome::Attempted, "").context("nothing was done")?;
-    let store = match app::administration(&source, &config).await {
+    let store = match app::administration(&config).await {
         Ok(store) => store,
         Err(error) => {
             let (reason, said) = (Reason::StoreUnavailable.as_str(), format!("{error:#}"));
@@ -202,7 +202,7 @@ where
 }
 
 /// Whom `named` means: a name by the directory, a number as a caller ID is read.
-async fn target(source: &Source, tenant: &TenantConfig, named: Named) -> Result<Target, Failure> {
+async fn target(config: &Config, tenant: &TenantConfig, named: Named) -> Result<Target, Failure> {
     match named {
         Named::Everybody => Ok(Target::Everybody),
         Named::UserId(id) => Ok(Target::UserId(id)),
@@ -216,9 +216,13 @@ async fn target(source: &Source, tenant: &TenantConfig, named: Named) -> Result<
                 said: format!("{typed} is no number, as this tenant reads caller IDs"),
                 reason: Reason::NumberUnparseable.as_str(),
             }),
+            Err(NoNumber::TwoReadings) => Err(Failure {
+                said: format!("{typed} could be two numbers; write it with + and country code"),
+                reason: Reason::NumberTwoReadings.as_str(),
+            }),
         },
         Named::User(name) => {
-            let directory = app::directory_of_names(source, tenant, &Handle::current());
+            let directory = app::directory_of_names(config, tenant, &Handle::current());
             let directory = directory.map_err(|error| Failure {
                 said: format!("{error}; --user-id needs no directory"),
                 reason: Reason::DirectoryUnavailable.as_str(),

@@ -81,7 +81,7 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
     let source = source(arguments.config.clone());
     let config = source.load()?;
     let tenant = chosen(&config, arguments.tenant.as_deref(), &source.path)?;
-    let inspection = app::inspection(&source, tenant, &Handle::current())?;
+    let inspection = app::inspection(&config, tenant, &Handle::current())?;
     let report = gather(inspection, tenant, &arguments).await;
     let printed = match arguments.format {
         Format::Table => table::print(&report),
@@ -153,7 +153,7 @@ fn notes(read: Result<PeopleRead, InspectionError>) -> (bool, Vec<Step>) {
 
 fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) -> SurveyRules {
     SurveyRules {
-        plan: tenant.caller_ids.numbering,
+        callers: tenant.caller_ids.clone(),
         matching: inspection.matching(),
         ambiguity: tenant.ambiguity,
         attributes: match &tenant.directory {

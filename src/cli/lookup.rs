@@ -42,7 +42,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Ended {
     let source = source(arguments.config);
-    let app::Checked { config, prepared, .. } = app::check(&source, &Handle::current())?;
+    let runtime = Handle::current();
+    let (config, prepared) = app::check(&source, &runtime)?.start(&runtime);
     let tenant = chosen(&config, arguments.tenant.as_deref(), &source.path)?;
     let pin = match &arguments.pin {
         None => None,
@@ -50,7 +51,7 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
             wrong_argument(&source.path, "--pin", "something else", "1 to 32 digits")
         })?),
     };
-    let inspection = app::inspection(&source, tenant, &Handle::current())?;
+    let inspection = app::inspection(&config, tenant, &Handle::current())?;
     let directory = prepared
         .directories
         .iter()
@@ -116,18 +117,18 @@ impl Lookup<'_> {
     fn read(&self, text: &str) -> Result<PhoneNumber, (Reason, String)> {
         let explained = self.tenant.caller_ids.explain(text);
         let how = explained.notes.join("; ");
-        let outcome = explained.outcome.map_err(|no_number| match no_number {
-            NoNumber::Withheld => {
-                (Reason::NumberWithheld, "a withheld number is never looked up".to_owned())
-            }
-            NoNumber::Unparseable => (
-                Reason::NumberUnparseable,
-                "what is no telephone number is never looked up".to_owned(),
-            ),
+        let outcome = explained.outcome.map_err(|no_number| {
+            let why = match no_number {
+                NoNumber::Withheld => "a withheld number is never looked up",
+                NoNumber::Unparseable => "what is no telephone number is never looked up",
+                NoNumber::TwoReadings => "a number that could be two is nobody's",
+            };
+            (no_number.into(), why.to_owned())
         });
         match &outcome {
             Ok(number) => say("read as", &number.key()),
             Err((Reason::NumberWithheld, _)) => say("read as", "a withheld number"),
+            Err((Reason::NumberTwoReadings, _)) => say("read as", "one of two numbers"),
             Err(_) => say("read as", "no telephone number"),
         }
         if !how.is_empty() {

@@ -1,47 +1,164 @@
 //! Collecting what is wrong while values are checked, and the checks that sections share.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::{ConfigError, Problem};
+use super::error::{ConfigError, Problem, Warning};
+use super::places::{Places, Position};
 use super::values::{QuotaValue, Span};
+use super::words::closest;
 use crate::domain::policy::Quota;
 
 /// The problems found so far in one file.
 pub struct Problems {
-    file: PathBuf,
+    /// Where keys stand.
+    pub(super) places: Places,
     directory: PathBuf,
     found: Vec<Problem>,
+    /// The keys that the problems are about.
+    keys: BTreeSet<String>,
+    /// What was noted while it was read, so that the checks find nothing in its place.
+    unread: BTreeSet<String>,
+    /// Whether a part of the file is not TOML, so that keys may be missing that are written.
+    is_broken: bool,
+    warnings: Vec<Warning>,
 }
 
 impl Problems {
     /// No problems yet in `file`, whose relative paths are relative to `directory`.
     #[must_use]
     pub fn new(file: &Path, directory: &Path) -> Self {
-        Self { file: file.to_owned(), directory: directory.to_owned(), found: Vec::new() }
+        Self {
+            places: Places::unknown(file),
+            directory: directory.to_owned(),
+            found: Vec::new(),
+            keys: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            is_broken: false,
+            warnings: Vec::new(),
+        }
     }
 
     /// Notes a problem.
     pub fn add(&mut self, key: &str, found: impl Display, accepted: impl Display) {
-        self.found.push(Problem {
-            file: self.file.display().to_string(),
-            key: key.to_owned(),
-            found: found.to_string(),
-            accepted: accepted.to_string(),
-        });
+        let problem = self.places.problem(key, &found, &accepted);
+        self.note(key, problem);
     }
 
-    /// `config` if nothing is wrong with it.
-    ///
-    /// # Errors
-    /// All that is wrong.
-    pub fn into_result<T>(self, config: Option<T>) -> Result<T, ConfigError> {
-        match config {
-            Some(config) if self.found.is_empty() => Ok(config),
-            _ => Err(ConfigError { problems: self.found }),
+    /// Notes a word that is none of those that are known.
+    pub(super) fn add_word<'k>(
+        &mut self,
+        key: &str,
+        word: &str,
+        known: impl IntoIterator<Item = &'k str>,
+        accepted: impl Display,
+    ) {
+        let meant = closest(word, known).map(|meant| format!("{meant:?}"));
+        let found = format!("{word:?}");
+        let problem = Problem { meant, ..self.places.problem(key, &found, &accepted) };
+        self.note(key, problem);
+    }
+
+    fn note(&mut self, key: &str, problem: Problem) {
+        // Where a line is not TOML, sections may be others than are meant, and keys be missing.
+        if self.was_noted(key) || (self.is_broken && !self.places.is_value(key)) {
+            return;
         }
+        self.keys.insert(key.to_owned());
+        self.found.push(problem);
+    }
+
+    /// Notes a key that cannot be read, and is left out.
+    pub(super) fn unread(
+        &mut self,
+        key: &str,
+        found: impl Display,
+        meant: Option<&str>,
+        accepted: impl Display,
+    ) {
+        let meant = meant.map(|meant| format!("`{meant}`"));
+        let problem = Problem { meant, ..self.places.problem(key, &found, &accepted) };
+        self.note(key, problem);
+        self.expect_no(key);
+    }
+
+    /// Notes that a key is missing because of what was noted already.
+    pub(super) fn expect_no(&mut self, key: &str) {
+        self.unread.insert(key.to_owned());
+    }
+
+    /// Notes a line that is not TOML.
+    pub(super) fn add_syntax(&mut self, position: Position, found: String) {
+        self.is_broken = true;
+        // What follows in the same line follows from the first.
+        let is_known = |known: &Problem| {
+            known.key.is_empty() && known.position.is_some_and(|at| at.line == position.line)
+        };
+        if !self.found.iter().any(is_known) {
+            let accepted = "TOML 1.0: [section], key = value, and texts in quotes";
+            self.found.push(self.places.problem_at(position, found, accepted));
+        }
+    }
+
+    /// Whether what stands at the key, or an element of it, could not be read, and that was noted.
+    pub(super) fn was_noted(&self, key: &str) -> bool {
+        let is_it = |unread: &String| match unread.strip_prefix(key) {
+            Some(rest) => {
+                let index = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+                rest.is_empty() || index.is_some_and(|index| index.parse::<usize>().is_ok())
+            }
+            None => false,
+        };
+        self.unread.iter().any(is_it)
+    }
+
+    /// What has to be there.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &str,
+        value: Option<T>,
+        accepted: impl Display,
+    ) -> Option<T> {
+        if value.is_none() {
+            self.add(key, "nothing", accepted);
+        }
+        value
+    }
+
+    /// Adds what is made of a section says of it, unless the section's own problem was noted.
+    pub(super) fn add_of_a_part(&mut self, key: &str, problem: Problem) {
+        let is_below = |noted: &String| {
+            noted
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        if !self.keys.iter().any(is_below) {
+            self.note(key, problem);
+        }
+    }
+
+    /// Notes what does not keep the configuration from being used, and should be known.
+    pub fn warn(&mut self, key: &str, text: impl Display) {
+        self.warnings.push(self.places.warning(key, &text));
+    }
+
+    /// The warnings so far, which are noted no longer.
+    pub(super) fn take_warnings(&mut self) -> Vec<Warning> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Whether nothing is wrong so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// All that is wrong, in the order of the file; first what the environment says.
+    pub(super) fn into_error(mut self) -> ConfigError {
+        self.found.sort_by_key(|problem| problem.position);
+        ConfigError { problems: self.found }
     }
 
     /// Where `path` is, by the folder of the configuration file. `$CREDENTIALS_DIRECTORY/…` is in
@@ -89,6 +206,7 @@ impl Problems {
                 self.readable(&format!("{section}.client_private_key"), private_key),
             )),
             (None, None) => None,
+            _ if self.was_noted(&format!("{section}.client_private_key")) => None,
             _ => {
                 self.add(
                     &format!("{section}.client_certificate"),

@@ -6,11 +6,15 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::check::Problems;
-use super::raw::{RawCertificate, RawClient, RawOAuth2, RawOperation};
+use super::raw::{RawBasic, RawCertificate, RawClient, RawOAuth2, RawOperation};
 
 /// The token signatures that are accepted: asymmetric ones only.
 const ALGORITHMS: [&str; 9] =
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+/// What is accepted where the SHA-256 of a secret is missing.
+const A_DIGEST: &str = "a SHA-256 value as 64 hexadecimal digits (`dialpass new-secret` prints one \
+    with each secret)";
 
 /// One client of a tenant.
 #[derive(Debug)]
@@ -93,46 +97,51 @@ pub(super) fn check(
         .enumerate()
         .map(|(index, raw)| {
             let key = format!("{tenant}.clients[{index}]");
-            if raw.name.is_empty() || raw.name.len() > 64 || raw.name.chars().any(char::is_control)
-            {
-                problems.add(
-                    &format!("{key}.name"),
-                    format!("{:?}", raw.name),
-                    "1 to 64 characters",
-                );
+            let at = format!("{key}.name");
+            let accepted = "1 to 64 characters";
+            let name = problems.required(&at, raw.name.clone(), accepted);
+            let name = name.unwrap_or_else(|| index.to_string());
+            if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+                problems.add(&at, format!("{name:?}"), accepted);
             }
-            if !names.insert(raw.name.clone()) {
-                problems.add(
-                    &format!("{key}.name"),
-                    format!("{:?} a second time", raw.name),
-                    "a name of its own for each client",
-                );
+            if !names.insert(name.clone()) {
+                let accepted = "a name of its own for each client";
+                problems.add(&at, format!("{name:?} a second time"), accepted);
             }
-            client(&key, raw, problems)
+            client(&key, name, raw, problems)
         })
         .collect()
 }
 
-fn client(key: &str, raw: RawClient, problems: &mut Problems) -> ClientConfig {
-    if raw.operations.is_empty() {
+fn client(key: &str, name: String, raw: RawClient, problems: &mut Problems) -> ClientConfig {
+    let operations = raw.operations.unwrap_or_default();
+    if operations.is_empty() {
         problems.add(&format!("{key}.operations"), "none", "\"getOTP\", \"validateOTP\" or both");
+    }
+    let given = [
+        ("basic", raw.basic.is_some()),
+        ("bearer", raw.bearer.is_some()),
+        ("certificate", raw.certificate.is_some()),
+        ("oauth2", raw.oauth2.is_some()),
+        ("anonymous", raw.anonymous.is_some()),
+    ];
+    let has_one =
+        given.iter().any(|(name, given)| *given || problems.was_noted(&format!("{key}.{name}")));
+    if !has_one {
+        problems.add(
+            key,
+            "a client without a credential",
+            "one of basic, bearer, certificate, oauth2, anonymous",
+        );
     }
     let mut credentials = Vec::new();
     if let Some(basic) = raw.basic {
-        if basic.username.contains(':') || basic.username.is_empty() {
-            problems.add(
-                &format!("{key}.basic.username"),
-                format!("{:?}", basic.username),
-                "a name without a colon (RFC 7617 2)",
-            );
-        }
-        credentials.push(CredentialConfig::Basic {
-            username: basic.username,
-            password_sha256: basic.password_sha256.0,
-        });
+        credentials.extend(self::basic(&format!("{key}.basic"), basic, problems));
     }
     if let Some(bearer) = raw.bearer {
-        credentials.push(CredentialConfig::Bearer { token_sha256: bearer.token_sha256.0 });
+        let key = format!("{key}.bearer.token_sha256");
+        let token = problems.required(&key, bearer.token_sha256, A_DIGEST);
+        credentials.extend(token.map(|token| CredentialConfig::Bearer { token_sha256: token.0 }));
     }
     if let Some(certificate) = raw.certificate {
         credentials.extend(pin(key, certificate, problems).map(CredentialConfig::Certificate));
@@ -145,37 +154,42 @@ fn client(key: &str, raw: RawClient, problems: &mut Problems) -> ClientConfig {
         )));
     }
     if let Some(anonymous) = raw.anonymous {
-        if !credentials.is_empty() {
+        if given.iter().filter(|(_, given)| *given).count() > 1 {
             problems.add(
                 &format!("{key}.anonymous"),
                 "anonymous beside a credential",
                 "a client of its own for callers without a credential",
             );
         }
-        if anonymous.addresses.is_empty() {
+        let addresses = anonymous.addresses.unwrap_or_default();
+        if addresses.is_empty() {
             problems.add(
                 &format!("{key}.anonymous.addresses"),
                 "none",
                 "at least one address or network, such as \"10.1.2.3/32\"",
             );
         }
-        credentials.push(CredentialConfig::Anonymous(
-            anonymous.addresses.iter().map(|network| network.0).collect(),
-        ));
-    }
-    if credentials.is_empty() {
-        problems.add(
-            key,
-            "a client without a credential",
-            "one of basic, bearer, certificate, oauth2, anonymous",
-        );
+        credentials
+            .push(CredentialConfig::Anonymous(addresses.iter().map(|network| network.0).collect()));
     }
     ClientConfig {
-        name: raw.name,
-        get_otp: raw.operations.contains(&RawOperation::GetOtp),
-        validate_otp: raw.operations.contains(&RawOperation::ValidateOtp),
+        name,
+        get_otp: operations.contains(&RawOperation::GetOtp),
+        validate_otp: operations.contains(&RawOperation::ValidateOtp),
         credentials,
     }
+}
+
+fn basic(key: &str, raw: RawBasic, problems: &mut Problems) -> Option<CredentialConfig> {
+    let at = format!("{key}.username");
+    let accepted = "a name without a colon (RFC 7617 2)";
+    let username = problems.required(&at, raw.username, accepted);
+    if let Some(name) = username.as_ref().filter(|name| name.contains(':') || name.is_empty()) {
+        problems.add(&at, format!("{name:?}"), accepted);
+    }
+    let at = format!("{key}.password_sha256");
+    let password = problems.required(&at, raw.password_sha256, A_DIGEST);
+    Some(CredentialConfig::Basic { username: username?, password_sha256: password?.0 })
 }
 
 fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinConfig> {
@@ -210,35 +224,34 @@ fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinCon
 }
 
 fn oauth2(key: &str, raw: RawOAuth2, problems: &mut Problems) -> OAuth2Config {
-    for (name, value) in
-        [("issuer", &raw.issuer), ("audience", &raw.audience), ("scope", &raw.scope)]
-    {
-        if value.is_empty() {
-            problems.add(&format!("{key}.{name}"), "nothing", "the value that tokens have");
-        }
+    let mut text = |name: &str, value: Option<String>, accepted: &str| {
+        let value = value.filter(|value| !value.is_empty());
+        problems.required(&format!("{key}.{name}"), value, accepted).unwrap_or_default()
+    };
+    let issuer = text("issuer", raw.issuer, "the value that tokens have");
+    let audience = text("audience", raw.audience, "the value that tokens have");
+    let scope = text("scope", raw.scope, "the value that tokens have");
+    let jwks_url = text("jwks_url", raw.jwks_url, "the https URL of the issuer's keys");
+    if scope.contains(char::is_whitespace) {
+        problems.add(&format!("{key}.scope"), format!("{scope:?}"), "one word");
     }
-    if raw.scope.contains(char::is_whitespace) {
-        problems.add(&format!("{key}.scope"), format!("{:?}", raw.scope), "one word");
-    }
-    if raw.algorithms.is_empty() {
+    let algorithms = raw.algorithms.unwrap_or_default();
+    if algorithms.is_empty() {
         problems.add(&format!("{key}.algorithms"), "none", ALGORITHMS.join(", "));
     }
-    for (index, name) in raw.algorithms.iter().enumerate() {
+    for (index, name) in algorithms.iter().enumerate() {
         if !ALGORITHMS.contains(&name.as_str()) {
-            problems.add(
-                &format!("{key}.algorithms[{index}]"),
-                format!("{name:?}"),
-                ALGORITHMS.join(", "),
-            );
+            let at = format!("{key}.algorithms[{index}]");
+            problems.add_word(&at, name, ALGORITHMS, ALGORITHMS.join(", "));
         }
     }
     OAuth2Config {
         key: key.to_owned(),
-        issuer: raw.issuer,
-        audience: raw.audience,
-        jwks_url: raw.jwks_url,
-        scope: raw.scope,
-        algorithms: raw.algorithms,
+        issuer,
+        audience,
+        jwks_url,
+        scope,
+        algorithms,
         client_id: raw.client_id,
         sub: raw.sub,
         ca_file: raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path)),

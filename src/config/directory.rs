@@ -8,7 +8,7 @@ use super::raw::{RawDirectory, RawKind};
 use super::server::ServerConfig;
 
 /// Where a tenant's users are.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryConfig {
     /// An LDAP server or Active Directory.
     Ldap(Box<LdapConfig>),
@@ -19,7 +19,7 @@ pub enum DirectoryConfig {
 }
 
 /// A directory in a file.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileConfig {
     /// The file.
     pub file: PathBuf,
@@ -32,7 +32,8 @@ pub(super) fn check(
     server: &ServerConfig,
     problems: &mut Problems,
 ) -> Option<DirectoryConfig> {
-    match raw.kind {
+    let accepted = "\"ldap\", \"file\" or \"registered\"";
+    match problems.required(&format!("{key}.kind"), raw.kind, accepted)? {
         RawKind::File => file(key, &raw, problems).map(DirectoryConfig::File),
         RawKind::Registered => {
             without_keys_of_ldap(key, &raw, "only kind and ambiguous", "registered", problems);
@@ -45,8 +46,9 @@ pub(super) fn check(
             }
             Some(DirectoryConfig::Registered)
         }
-        RawKind::Ldap => ldap::check(key, raw, server, problems)
-            .map(|ldap| DirectoryConfig::Ldap(Box::new(ldap))),
+        RawKind::Ldap => {
+            Some(DirectoryConfig::Ldap(Box::new(ldap::check(key, raw, server, problems))))
+        }
     }
 }
 
@@ -97,13 +99,8 @@ fn without_keys_of_ldap(
 
 fn file(key: &str, raw: &RawDirectory, problems: &mut Problems) -> Option<FileConfig> {
     without_keys_of_ldap(key, raw, "only kind, file and ambiguous", "file", problems);
-    let Some(path) = &raw.file else {
-        problems.add(
-            &format!("{key}.file"),
-            "nothing",
-            "the file of people, such as \"people.toml\"",
-        );
-        return None;
-    };
-    Some(FileConfig { file: problems.readable(&format!("{key}.file"), path) })
+    let key = format!("{key}.file");
+    let accepted = "the file of people, such as \"people.toml\"";
+    let path = problems.required(&key, raw.file.as_ref(), accepted)?;
+    Some(FileConfig { file: problems.readable(&key, path) })
 }

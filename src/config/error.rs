@@ -3,34 +3,74 @@
 use std::fmt;
 use std::path::Path;
 
+use super::places::{Places, Position};
+
 /// One thing wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file.
+    /// The file; `environment` where a variable sets the key.
     pub file: String,
+    /// Where in the file; `None` if it is the file as a whole, or a variable.
+    pub position: Option<Position>,
     /// The key, such as `tenants[0].otp.length`; empty if it is the file as a whole.
     pub key: String,
     /// What was found. Never a secret.
     pub found: String,
+    /// What was meant, probably.
+    pub meant: Option<String>,
     /// What is accepted.
     pub accepted: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, key, found, accepted } = self;
-        write!(f, "{file}: ")?;
-        if !key.is_empty() {
-            write!(f, "{key}: ")?;
+        place(f, &self.file, self.position, &self.key)?;
+        write!(f, "found {}", self.found)?;
+        if let Some(meant) = &self.meant {
+            write!(f, " (did you mean {meant}?)")?;
         }
-        write!(f, "found {found}; accepted: {accepted}")
+        write!(f, "; accepted: {}", self.accepted)
     }
+}
+
+/// What an administrator should know of a configuration that can be used all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The file; `environment` where a variable sets the key.
+    pub file: String,
+    /// Where in the file.
+    pub position: Option<Position>,
+    /// The key it is about; empty if it is the file as a whole.
+    pub key: String,
+    /// What is to be known, and what to do. Never a secret.
+    pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        place(f, &self.file, self.position, &self.key)?;
+        f.write_str(&self.text)
+    }
+}
+
+fn place(
+    f: &mut fmt::Formatter<'_>,
+    file: &str,
+    position: Option<Position>,
+    key: &str,
+) -> fmt::Result {
+    f.write_str(file)?;
+    if let Some(position) = position {
+        write!(f, ":{position}")?;
+    }
+    f.write_str(": ")?;
+    if key.is_empty() { Ok(()) } else { write!(f, "{key}: ") }
 }
 
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Everything wrong with it; never empty.
+    /// Everything wrong with it, in the order of the file; never empty.
     pub problems: Vec<Problem>,
 }
 
@@ -38,14 +78,7 @@ impl ConfigError {
     /// An error of one problem.
     #[must_use]
     pub fn one(file: &Path, key: &str, found: &str, accepted: &str) -> Self {
-        Self {
-            problems: vec![Problem {
-                file: file.display().to_string(),
-                key: key.to_owned(),
-                found: found.to_owned(),
-                accepted: accepted.to_owned(),
-            }],
-        }
+        Self { problems: vec![Places::unknown(file).problem(key, &found, &accepted)] }
     }
 }
 

@@ -7,18 +7,17 @@ mod servers;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 pub use self::lookup::LookupConfig;
 pub use self::profile::{NumberMatchConfig, ProfileConfig};
 pub use self::servers::ServerOrderConfig;
 use super::check::Problems;
 use super::raw::RawDirectory;
-use super::secrets;
+use super::secrets::{self, Form};
 use super::server::ServerConfig;
+use super::values::SecretText;
 
 /// An LDAP directory.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LdapConfig {
     /// Where in the file this stands, for errors: `tenants[0].directory`.
     pub key: String,
@@ -33,7 +32,7 @@ pub struct LdapConfig {
     /// The service account.
     pub bind_dn: String,
     /// Its password.
-    pub bind_password: SecretString,
+    pub bind_password: SecretText,
     /// What kind of servers they are.
     pub profile: ProfileConfig,
     /// Which of them is asked first.
@@ -74,7 +73,7 @@ pub(super) fn check(
     raw: RawDirectory,
     server: &ServerConfig,
     problems: &mut Problems,
-) -> Option<LdapConfig> {
+) -> LdapConfig {
     if raw.file.is_some() {
         problems.add(
             &format!("{key}.file"),
@@ -88,6 +87,7 @@ pub(super) fn check(
     let bind_password = secrets::secret(
         key,
         "bind_password",
+        Form::Line,
         raw.bind_password,
         raw.bind_password_file.as_deref(),
         problems,
@@ -135,7 +135,7 @@ pub(super) fn check(
         Duration::from_millis(50),
         most,
     );
-    Some(LdapConfig {
+    LdapConfig {
         key: key.to_owned(),
         servers,
         start_tls,
@@ -145,8 +145,8 @@ pub(super) fn check(
             raw.client_certificate.as_deref(),
             raw.client_private_key.as_deref(),
         ),
-        bind_dn: bind_dn?,
-        bind_password: bind_password?,
+        bind_dn: bind_dn.unwrap_or_default(),
+        bind_password: SecretText(bind_password.unwrap_or_default()),
         profile,
         server_order: raw.server_order.into(),
         base_dns,
@@ -173,7 +173,7 @@ pub(super) fn check(
             512,
         ),
         timeout,
-    })
+    }
 }
 
 /// A DN that has to be there.

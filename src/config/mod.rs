@@ -9,23 +9,28 @@ mod clients;
 mod directory;
 mod error;
 mod ldap;
+mod places;
 mod push;
 mod raw;
+mod reading;
 mod secrets;
 mod server;
 mod sms;
 mod store;
 mod tenants;
 mod values;
+mod warnings;
+mod words;
 
 use std::path::{Path, PathBuf};
 
 pub use check::Problems;
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Problem, Warning};
+pub use places::{Places, Position};
 pub use push::PushConfig;
 pub use server::{
     AuditConfig, ClientCertificates, Config, FloodConfig, KeysConfig, LogConfig, LogFormat,
-    OpsConfig, ServerConfig, TlsConfig,
+    OpsConfig, Sections, ServerConfig, TlsConfig,
 };
 pub use sms::{BodyConfig, MethodConfig, SmsConfig, SmsProviderConfig, TextConfig};
 pub use store::{PostgresConfig, SslMode, StoreConfig, StorePlace};
@@ -34,13 +39,64 @@ pub use tenants::{
     LookupConfig, NumberMatchConfig, OAuth2Config, PinConfig, ProfileConfig, ServerOrderConfig,
     StatusStyle, TenantConfig,
 };
+pub use values::SecretText;
 
-/// Reads and checks a configuration file.
+use crate::domain::text_file;
+
+/// A configuration that was read and checked, whatever is wrong with it.
+pub struct Reading {
+    sections: Sections,
+    problems: Problems,
+}
+
+impl Reading {
+    /// What could be read of it, for those who look for more that is wrong.
+    #[must_use]
+    pub const fn sections(&self) -> &Sections {
+        &self.sections
+    }
+
+    /// Where its keys stand.
+    #[must_use]
+    pub const fn places(&self) -> &Places {
+        &self.problems.places
+    }
+
+    /// Adds what is wrong with what is made of a section, unless it follows from what is known.
+    pub fn add(&mut self, error: ConfigError) {
+        for (key, problem) in error.problems.into_iter().map(|one| (one.key.clone(), one)) {
+            self.problems.add_of_a_part(&key, problem);
+        }
+    }
+
+    /// Whether nothing is wrong so far.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// The configuration if nothing is wrong with it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem found, each with file, line, key, what was found, what is
+    /// accepted.
+    pub fn finish(mut self) -> Result<Config, ConfigError> {
+        if self.problems.is_empty() {
+            if let Some(config) = self.sections.finish(&mut self.problems) {
+                return Ok(config);
+            }
+            self.problems.add("", "a section that cannot be used", "see config/default.toml");
+        }
+        Err(self.problems.into_error())
+    }
+}
+
+/// Reads a configuration file, past every mistake.
 ///
 /// # Errors
-/// [`ConfigError`] with every problem found: file, key, what was found, what is accepted.
-pub fn load(path: &Path, environment: &[(String, String)]) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+/// [`ConfigError`] if it cannot be read or is no text.
+pub fn read(path: &Path, environment: &[(String, String)]) -> Result<Reading, ConfigError> {
+    let bytes = std::fs::read(path).map_err(|error| {
         ConfigError::one(
             path,
             "",
@@ -48,8 +104,31 @@ pub fn load(path: &Path, environment: &[(String, String)]) -> Result<Config, Con
             "a TOML file that this user may read",
         )
     })?;
+    let text = text_file::decode(&bytes).map_err(|error| {
+        ConfigError::one(path, "", &error.to_string(), &format!("TOML, {}", text_file::ACCEPTED))
+    })?;
     let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    parse(path, &text, &directory, environment)
+    Ok(read_text(path, text, &directory, environment))
+}
+
+/// Reads and checks a configuration file.
+///
+/// # Errors
+/// As [`Reading::finish`].
+pub fn load(path: &Path, environment: &[(String, String)]) -> Result<Config, ConfigError> {
+    read(path, environment)?.finish()
+}
+
+fn read_text(
+    path: &Path,
+    text: &str,
+    directory: &Path,
+    environment: &[(String, String)],
+) -> Reading {
+    let mut problems = Problems::new(path, directory);
+    let raw = reading::read(path, text, environment, &mut problems);
+    let sections = server::check(raw, &mut problems);
+    Reading { sections, problems }
 }
 
 /// Checks a configuration given as text. `path` is what errors name, and relative paths in the
@@ -63,10 +142,7 @@ pub fn parse(
     directory: &Path,
     environment: &[(String, String)],
 ) -> Result<Config, ConfigError> {
-    let raw = raw::read(path, text, environment)?;
-    let mut problems = Problems::new(path, directory);
-    let config = server::check(raw, &mut problems);
-    problems.into_result(config)
+    read_text(path, text, directory, environment).finish()
 }
 
 #[cfg(test)]

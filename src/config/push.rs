@@ -4,12 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::check::Problems;
 use super::raw::RawPush;
-use super::secrets;
+use super::secrets::{self, Form};
+use super::values::SecretText;
 use crate::domain::host_pattern::HostPattern;
 
 /// The push services of the browsers there are: of Chrome and those made of it, of Firefox, of
@@ -22,11 +22,12 @@ const WELL_KNOWN: [&str; 4] = [
 ];
 
 /// How phones are notified. `Debug` shows no key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PushConfig {
     /// Whom a push service may ask about what it is sent: `mailto:` or `https:`.
     pub contact: String,
     /// The private key, PEM.
-    pub private_key: SecretString,
+    pub private_key: SecretText,
     /// Where in the file the key stands, for errors.
     pub private_key_at: String,
     /// The push services that are talked to.
@@ -48,14 +49,15 @@ pub(super) fn check(raw: RawPush, problems: &mut Problems) -> Option<PushConfig>
     let contact = contact(raw.contact, problems);
     let file = raw.private_key_file.as_deref();
     let name = if file.is_some() { "private_key_file" } else { "private_key" };
-    let private_key = secrets::secret("push", "private_key", raw.private_key, file, problems);
+    let private_key =
+        secrets::secret("push", "private_key", Form::Lines, raw.private_key, file, problems);
     let (secs, least) = (Duration::from_secs, Duration::from_millis(100));
     let hosts = hosts(raw.hosts, problems);
     let ca_file = raw.ca_file.map(|path| problems.readable("push.ca_file", &path));
     let timeout = problems.span("push.timeout", raw.timeout, secs(2), least, secs(10));
     Some(PushConfig {
         contact: contact?,
-        private_key: private_key?,
+        private_key: SecretText(private_key?),
         private_key_at: format!("push.{name}"),
         hosts,
         ca_file,

@@ -1,17 +1,15 @@
 //! The configuration as written: every key of every section, before it is checked.
+//! A key that has no default is an option here too, so that its absence is found among all other
+//! mistakes, by the checks.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::error::ConfigError;
 use super::sms::raw::RawSms;
 use super::values::{Address, Network, OneOrMore, QuotaValue, SecretText, Sha256Hex, Span};
 
-/// What an environment variable that sets a key starts with.
-const PREFIX: &str = "DIALPASS_";
-
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
     #[serde(default)]
@@ -52,8 +50,8 @@ pub(super) struct RawServer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTls {
-    pub certificate: PathBuf,
-    pub private_key: PathBuf,
+    pub certificate: Option<PathBuf>,
+    pub private_key: Option<PathBuf>,
     pub client_ca: Option<PathBuf>,
     pub client_certificates: Option<RawClientCertificates>,
     #[serde(default)]
@@ -150,11 +148,11 @@ pub(super) struct RawPush {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTenant {
-    pub id: String,
-    pub country: String,
+    pub id: Option<String>,
+    pub country: Option<String>,
     pub status_style: Option<RawStyle>,
     pub spoken: Option<bool>,
-    pub directory: RawDirectory,
+    pub directory: Option<RawDirectory>,
     #[serde(default)]
     pub otp: RawOtp,
     #[serde(default)]
@@ -195,7 +193,7 @@ pub(super) enum RawKind {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawDirectory {
-    pub kind: RawKind,
+    pub kind: Option<RawKind>,
     pub file: Option<PathBuf>,
     pub servers: Option<Vec<String>>,
     pub start_tls: Option<bool>,
@@ -309,13 +307,26 @@ pub(super) enum RawAttestation {
 pub(super) struct RawCalls {
     pub minimum_attestation: Option<RawAttestation>,
     pub outside_line_prefix: Option<String>,
+    pub numbers: Option<RawNumbers>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RawNumbers {
+    #[serde(rename = "auto")]
+    Auto,
+    #[serde(rename = "e164")]
+    E164,
+    #[serde(rename = "e164-without-plus")]
+    E164WithoutPlus,
+    #[serde(rename = "national")]
+    National,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawClient {
-    pub name: String,
-    pub operations: Vec<RawOperation>,
+    pub name: Option<String>,
+    pub operations: Option<Vec<RawOperation>>,
     pub basic: Option<RawBasic>,
     pub bearer: Option<RawBearer>,
     pub certificate: Option<RawCertificate>,
@@ -334,14 +345,14 @@ pub(super) enum RawOperation {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawBasic {
-    pub username: String,
-    pub password_sha256: Sha256Hex,
+    pub username: Option<String>,
+    pub password_sha256: Option<Sha256Hex>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawBearer {
-    pub token_sha256: Sha256Hex,
+    pub token_sha256: Option<Sha256Hex>,
 }
 
 #[derive(Deserialize)]
@@ -354,11 +365,11 @@ pub(super) struct RawCertificate {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawOAuth2 {
-    pub issuer: String,
-    pub audience: String,
-    pub jwks_url: String,
-    pub scope: String,
-    pub algorithms: Vec<String>,
+    pub issuer: Option<String>,
+    pub audience: Option<String>,
+    pub jwks_url: Option<String>,
+    pub scope: Option<String>,
+    pub algorithms: Option<Vec<String>>,
     pub client_id: Option<String>,
     pub sub: Option<String>,
     pub ca_file: Option<PathBuf>,
@@ -367,98 +378,5 @@ pub(super) struct RawOAuth2 {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAnonymous {
-    pub addresses: Vec<Network>,
-}
-
-/// Reads `text`, lays the environment over it, and gives each key its type.
-pub(super) fn read(
-    file: &Path,
-    text: &str,
-    environment: &[(String, String)],
-) -> Result<RawConfig, ConfigError> {
-    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        // The error's own text would show the line, which may hold a secret.
-        let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-        let found = format!("a line that is not TOML: {}", one_line(error.message()));
-        ConfigError::one(file, &format!("line {line}"), &found, "TOML 1.0")
-    })?;
-    let mut overridden = Vec::new();
-    for (name, value) in environment {
-        // A name without a section, such as DIALPASS_HOME, is somebody else's.
-        if let Some(path) = name.strip_prefix(PREFIX).filter(|path| path.contains("__")) {
-            lay_over(&mut table, path, value).map_err(|found| {
-                ConfigError::one(
-                    Path::new("environment"),
-                    name,
-                    &found,
-                    "DIALPASS_SECTION__KEY for a key of a section, such as DIALPASS_SERVER__LISTEN",
-                )
-            })?;
-            overridden.push((path.replace("__", ".").to_lowercase(), name));
-        }
-    }
-    serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
-        let key = error.path().to_string();
-        let message = one_line(error.inner().message());
-        let (found, accepted) = explain(&message);
-        let mut key = if key == "." { String::new() } else { key };
-        // The path of an unknown key ends at its section.
-        if let Some((name, _)) =
-            message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'))
-            && !key.ends_with(name)
-        {
-            key = if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
-        }
-        match overridden.iter().find(|(path, _)| *path == key) {
-            Some((_, name)) => ConfigError::one(Path::new("environment"), name, &found, &accepted),
-            None => ConfigError::one(file, &key, &found, &accepted),
-        }
-    })
-}
-
-/// Sets one key by the path that follows the prefix: `SERVER__TLS__CERTIFICATE`.
-fn lay_over(table: &mut toml::Table, path: &str, value: &str) -> Result<(), String> {
-    let keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
-    let Some((last, sections)) = keys.split_last() else { return Ok(()) };
-    let mut place = table;
-    for section in sections {
-        let next =
-            place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        place = next.as_table_mut().ok_or_else(|| format!("{section:?}, which is no section"))?;
-    }
-    // Numbers, booleans, arrays and inline tables are written as in TOML; all else is text.
-    let value = format!("v = {value}")
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("v"))
-        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    place.insert(last.clone(), value);
-    Ok(())
-}
-
-/// Splits a parser's message into what was found and what is accepted.
-fn explain(message: &str) -> (String, String) {
-    if let Some(field) = message.strip_prefix("missing field ") {
-        return ("nothing".to_owned(), format!("a value for {field}, which has no default"));
-    }
-    match message.split_once(", expected ") {
-        Some((found, accepted)) => {
-            let found = found
-                .replace("unknown field", "the unknown key")
-                .replace("unknown variant", "the unknown value")
-                .replace("invalid type: ", "")
-                .replace("invalid value: ", "");
-            let accepted = match accepted {
-                "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not too large",
-                "struct QuotaValue" => "{ burst = 5, per = \"10m\" }",
-                other => other.trim_start_matches("struct "),
-            };
-            (found, accepted.to_owned())
-        }
-        None => (message.to_owned(), "see config/default.toml".to_owned()),
-    }
-}
-
-fn one_line(text: &str) -> String {
-    text.trim().replace('\n', "; ")
+    pub addresses: Option<Vec<Network>>,
 }

@@ -1,4 +1,4 @@
-//! Secrets given as `x` or `x_file`, never both.
+//! Secrets given as `x` or `x_file`, never both, and the one reader of files that hold one.
 
 use std::path::Path;
 
@@ -7,51 +7,129 @@ use zeroize::Zeroizing;
 
 use super::check::Problems;
 use super::values::SecretText;
+use crate::domain::authenticator::is_visible;
 use crate::domain::otp::{ServerKey, ServerKeys};
+use crate::domain::text_file::{self, one_line, without_controls};
+
+/// How a secret is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A password or a token: one line, each character of which counts.
+    Line,
+    /// Keys: several lines, whose blanks do not count.
+    Lines,
+}
 
 /// The secret at `section.name` or in the file at `section.name_file`, without the line end.
 pub(super) fn secret(
     section: &str,
     name: &str,
+    form: Form,
     text: Option<SecretText>,
     file: Option<&Path>,
     problems: &mut Problems,
 ) -> Option<SecretString> {
     let key = format!("{section}.{name}");
     let file_key = format!("{key}_file");
-    let secret = match (text, file) {
-        (Some(text), None) => text.0,
-        (None, Some(path)) => from_file(&file_key, path, problems)?,
+    let (key, secret) = match (text, file) {
+        (Some(text), None) => {
+            let secret = checked(&key, "", text.0.expose_secret(), form, problems)?;
+            (key, secret)
+        }
+        (None, Some(path)) => {
+            let secret = from_file(&file_key, path, form, problems)?;
+            (file_key, secret)
+        }
         (Some(_), Some(_)) => {
             problems.add(&key, format!("both {name} and {name}_file"), "one of them");
             return None;
         }
         (None, None) => {
-            problems.add(&key, "nothing", format!("{name} or {name}_file"));
+            if !problems.was_noted(&file_key) {
+                problems.add(&key, "nothing", format!("{name} or {name}_file"));
+            }
             return None;
         }
     };
     if secret.expose_secret().is_empty() {
-        let key = if file.is_some() { &file_key } else { &key };
-        problems.add(key, "an empty secret", "a secret of at least one character");
+        problems.add(&key, "an empty secret", "a secret of at least one character");
         return None;
     }
     Some(secret)
 }
 
-/// The secret in a file that stands at `key`, without the line end.
-pub(super) fn from_file(key: &str, path: &Path, problems: &mut Problems) -> Option<SecretString> {
+/// The secret in a file that stands at `key`, without a byte order mark and the line end.
+pub(super) fn from_file(
+    key: &str,
+    path: &Path,
+    form: Form,
+    problems: &mut Problems,
+) -> Option<SecretString> {
     let path = problems.resolve(key, path);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => {
-            let text = Zeroizing::new(text);
-            Some(SecretString::from(text.trim_end_matches(['\r', '\n'])))
-        }
+    let shown = path.display();
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => Zeroizing::new(bytes),
         Err(error) => {
-            let found = format!("{}, which cannot be read ({error})", path.display());
+            let found = format!("{shown}, which cannot be read ({error})");
             problems.add(key, found, "a file that this user may read");
+            return None;
+        }
+    };
+    match text_file::decode(&bytes) {
+        Ok(text) => checked(key, &format!("{shown}, with "), text, form, problems),
+        Err(error) => {
+            problems.add(key, format!("{shown}, with {error}"), text_file::ACCEPTED);
             None
         }
+    }
+}
+
+/// The secret in a text that is found `with` something, without the line end.
+fn checked(
+    key: &str,
+    with: &str,
+    text: &str,
+    form: Form,
+    problems: &mut Problems,
+) -> Option<SecretString> {
+    let secret = match form {
+        Form::Line => one_line(text),
+        Form::Lines => without_controls(text).map(|()| text.trim_end_matches(['\r', '\n'])),
+    };
+    let accepted = match form {
+        Form::Line => "one line of characters that can be seen, with or without a line end",
+        Form::Lines => "lines of characters that can be seen",
+    };
+    let secret = secret.map_err(|error| problems.add(key, format!("{with}{error}"), accepted));
+    let secret = secret.ok()?;
+    if form == Form::Line {
+        warn_of_what_is_not_seen(key, with, secret, problems);
+    }
+    Some(SecretString::from(secret))
+}
+
+/// Such characters may be meant, and mostly are not.
+fn warn_of_what_is_not_seen(key: &str, with: &str, secret: &str, problems: &mut Problems) {
+    let begins = secret.starts_with(char::is_whitespace);
+    let ends = secret.ends_with(char::is_whitespace);
+    let mut all = Vec::new();
+    if begins {
+        all.push("a blank at its beginning".to_owned());
+    }
+    if ends {
+        all.push("a blank at its end".to_owned());
+    }
+    if let Some(character) = secret.chars().find(|character| !is_visible(*character)) {
+        all.push(format!("a character that shows as nothing (U+{:04X})", u32::from(character)));
+    }
+    if !all.is_empty() && !secret.is_empty() {
+        problems.warn(
+            key,
+            format!(
+                "{with}{}: it is a part of the secret; take it out unless it is meant",
+                all.join(" and ")
+            ),
+        );
     }
 }
 

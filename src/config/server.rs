@@ -8,12 +8,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::check::{Problems, is_loopback};
+use super::error::Warning;
+use super::places::Places;
 use super::push::{self, PushConfig};
 use super::raw::{
     RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps, RawServer,
     RawTls,
 };
-use super::secrets;
+use super::secrets::{self, Form};
 use super::store::{self, StoreConfig};
 use super::tenants::{self, TenantConfig};
 use crate::domain::otp::ServerKeys;
@@ -38,6 +40,10 @@ pub struct Config {
     pub push: Option<PushConfig>,
     /// `[[tenants]]`, at least one.
     pub tenants: Vec<TenantConfig>,
+    /// What an administrator should know all the same.
+    pub warnings: Vec<Warning>,
+    /// Where its keys stand.
+    pub places: Places,
 }
 
 /// `[server]`: the public listener.
@@ -146,8 +152,44 @@ pub struct AuditConfig {
     pub file: Option<PathBuf>,
 }
 
+/// What could be read of a configuration. Where anything is wrong with it, values stand for those
+/// that are wrong, so that the rest can be looked at; it is a [`Config`] only if nothing is.
+#[derive(Debug)]
+pub struct Sections {
+    /// `[server]`.
+    pub server: ServerConfig,
+    /// `[store]`.
+    pub store: Option<StoreConfig>,
+    /// `[push]`.
+    pub push: Option<PushConfig>,
+    /// `[[tenants]]`.
+    pub tenants: Vec<TenantConfig>,
+    ops: Option<OpsConfig>,
+    keys: Option<KeysConfig>,
+    log: LogConfig,
+    audit: AuditConfig,
+}
+
+impl Sections {
+    /// The configuration, in whose sections nothing is wrong.
+    pub(super) fn finish(self, problems: &mut Problems) -> Option<Config> {
+        Some(Config {
+            server: self.server,
+            ops: self.ops,
+            store: self.store?,
+            keys: self.keys?,
+            log: self.log,
+            audit: self.audit,
+            push: self.push,
+            tenants: self.tenants,
+            warnings: problems.take_warnings(),
+            places: problems.places.clone(),
+        })
+    }
+}
+
 /// Checks the whole file.
-pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Option<Config> {
+pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     let server = server(raw.server, problems);
     let ops = ops(&raw.ops, server.listen, problems);
     let store = store::check(raw.store, problems);
@@ -166,21 +208,10 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Option<Config> {
         },
     };
     let audit_file = raw.audit.file.map(|path| problems.resolve("audit.file", &path));
-    let push = raw.push.map(|push| push::check(push, problems));
+    let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, &server, problems);
-    Some(Config {
-        server,
-        ops,
-        store: store?,
-        keys: keys?,
-        log,
-        audit: AuditConfig { file: audit_file },
-        push: match push {
-            Some(push) => Some(push?),
-            None => None,
-        },
-        tenants: tenants?,
-    })
+    let audit = AuditConfig { file: audit_file };
+    Sections { server, store, push, tenants, ops, keys, log, audit }
 }
 
 fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
@@ -271,9 +302,16 @@ fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {
             "the file of the CA that signs them, or client_certificates = \"off\"",
         );
     }
+    let mut file = |name: &str, path: Option<PathBuf>, accepted: &str| {
+        let key = format!("server.tls.{name}");
+        let path = problems.required(&key, path, accepted)?;
+        Some(problems.readable(&key, &path))
+    };
+    let certificate = file("certificate", raw.certificate, "the file of the certificate, PEM");
+    let private_key = file("private_key", raw.private_key, "the file of its key, PEM");
     TlsConfig {
-        certificate: problems.readable("server.tls.certificate", &raw.certificate),
-        private_key: problems.readable("server.tls.private_key", &raw.private_key),
+        certificate: certificate.unwrap_or_default(),
+        private_key: private_key.unwrap_or_default(),
         client_ca: raw.client_ca.map(|path| problems.readable("server.tls.client_ca", &path)),
         client_certificates,
         crl_files: raw
@@ -339,7 +377,7 @@ fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsC
 fn keys(raw: RawKeys, problems: &mut Problems) -> Option<KeysConfig> {
     let file = raw.server_key_file.as_deref();
     let key = if file.is_some() { "keys.server_key_file" } else { "keys.server_key" };
-    let text = secrets::secret("keys", "server_key", raw.server_key, file, problems)?;
+    let text = secrets::secret("keys", "server_key", Form::Lines, raw.server_key, file, problems)?;
     let server_keys = Arc::new(secrets::server_keys(&text, key, problems)?);
     Some(KeysConfig { server_keys })
 }

@@ -9,19 +9,20 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 pub use self::body::BodyConfig;
 use self::raw::{RawAccepted, RawMethod, RawPreset, RawProvider, RawSms, RawText};
 use super::check::Problems;
-use super::secrets;
+use super::secrets::{self, Form};
+use super::values::SecretText;
 use crate::domain::country::{Country, CountryRules};
 
 /// What placeholders of every provider are called, so that no variable can be.
 const RESERVED: [&str; 3] = ["phone", "phone_digits", "message"];
 
 /// How a tenant's texts are sent.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmsConfig {
     /// Which countries' numbers are sent to.
     pub rules: CountryRules,
@@ -30,6 +31,7 @@ pub struct SmsConfig {
 }
 
 /// A provider of SMS. `Debug` shows its name only: any of its texts may be a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SmsProviderConfig {
     /// Where in the file this stands, for errors: `tenants[0].sms.providers[0]`.
     pub key: String,
@@ -38,11 +40,11 @@ pub struct SmsProviderConfig {
     /// The preset that its request is of.
     pub preset: Option<String>,
     /// What placeholders stand for, beside those of every provider.
-    pub variables: BTreeMap<String, SecretString>,
+    pub variables: BTreeMap<String, SecretText>,
     /// The request's method.
     pub method: MethodConfig,
     /// Its URL, with placeholders.
-    pub url: SecretString,
+    pub url: SecretText,
     /// Its header fields.
     pub headers: Vec<(String, TextConfig)>,
     /// Name and password (RFC 7617).
@@ -91,11 +93,12 @@ impl From<RawMethod> for MethodConfig {
 }
 
 /// A text of a provider's.
+#[derive(Clone, PartialEq, Eq)]
 pub enum TextConfig {
     /// With placeholders.
-    Pattern(SecretString),
+    Pattern(SecretText),
     /// As it is: from a file.
-    Whole(SecretString),
+    Whole(SecretText),
 }
 
 /// Checks `[tenants.sms]`, which stands at `key`.
@@ -106,14 +109,16 @@ pub(super) fn check(key: &str, raw: RawSms, problems: &mut Problems) -> SmsConfi
     let (mut providers, mut names) = (Vec::new(), BTreeSet::new());
     for (index, one) in raw.providers.into_iter().enumerate() {
         let key = format!("{key}.providers[{index}]");
-        let shaped = (1..=64).contains(&one.name.len())
-            && one.name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        if !shaped || !names.insert(one.name.clone()) {
-            let found = format!("{:?}{}", one.name, if shaped { " a second time" } else { "" });
-            let accepted = "a name of its own for each provider: 1 to 64 of a-z A-Z 0-9 . _ -";
+        let accepted = "a name of its own for each provider: 1 to 64 of a-z A-Z 0-9 . _ -";
+        let name = problems.required(&format!("{key}.name"), one.name.clone(), accepted);
+        let name = name.unwrap_or_else(|| index.to_string());
+        let shaped = (1..=64).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if !shaped || !names.insert(name.clone()) {
+            let found = format!("{name:?}{}", if shaped { " a second time" } else { "" });
             problems.add(&format!("{key}.name"), found, accepted);
         }
-        providers.extend(provider(key, one, problems));
+        providers.extend(provider(key, name, one, problems));
     }
     SmsConfig { rules, providers }
 }
@@ -135,13 +140,22 @@ fn countries(
             Some(country) => {
                 countries.insert(country);
             }
-            None => problems.add(&format!("{key}.{name}[{index}]"), format!("{code:?}"), accepted),
+            None => {
+                let capitals = code.to_uppercase();
+                let meant = Country::parse(&capitals).map(|_| capitals.as_str());
+                problems.add_word(&format!("{key}.{name}[{index}]"), code, meant, accepted);
+            }
         }
     }
     Some(countries)
 }
 
-fn provider(key: String, raw: RawProvider, problems: &mut Problems) -> Option<SmsProviderConfig> {
+fn provider(
+    key: String,
+    name: String,
+    raw: RawProvider,
+    problems: &mut Problems,
+) -> Option<SmsProviderConfig> {
     let variables = variables(&key, raw.variables, problems);
     let own = RawPreset {
         method: raw.method,
@@ -166,22 +180,24 @@ fn provider(key: String, raw: RawProvider, problems: &mut Problems) -> Option<Sm
         );
     }
     let basic = request.basic.and_then(|basic| {
-        let username = text(&format!("{key}.basic.username"), basic.username, problems);
-        let password = text(&format!("{key}.basic.password"), basic.password, problems);
-        username.zip(password)
+        let mut part = |name: &str, value| {
+            let key = format!("{key}.basic.{name}");
+            let value = problems.required(&key, value, "a text or { file = \"PATH\" }");
+            value.and_then(|value| text(&key, value, problems))
+        };
+        let username = part("username", basic.username);
+        username.zip(part("password", basic.password))
     });
-    if request.url.is_none() {
-        let accepted = "the URL that texts are sent by, or a preset";
-        problems.add(&format!("{key}.url"), "nothing", accepted);
-    }
+    let accepted = "the URL that texts are sent by, or a preset";
+    let url = problems.required(&format!("{key}.url"), request.url, accepted);
     let secs = Duration::from_secs;
     let least = Duration::from_millis(100);
     Some(SmsProviderConfig {
-        name: raw.name,
+        name,
         preset: raw.preset,
         variables,
         method: method.into(),
-        url: request.url?.0,
+        url: url?,
         headers,
         basic,
         body: body?,
@@ -212,7 +228,8 @@ fn preset(key: &str, name: &str, own: &RawPreset, problems: &mut Problems) -> Op
     }
     let preset = presets::preset(name);
     if preset.is_none() {
-        problems.add(&format!("{key}.preset"), format!("{name:?}"), presets::names());
+        let names = presets::names().map(|name| format!("{name:?}")).join(", ");
+        problems.add_word(&format!("{key}.preset"), name, presets::names(), names);
     }
     preset
 }
@@ -221,7 +238,7 @@ fn variables(
     key: &str,
     raw: BTreeMap<String, RawText>,
     problems: &mut Problems,
-) -> BTreeMap<String, SecretString> {
+) -> BTreeMap<String, SecretText> {
     let mut variables = BTreeMap::new();
     for (name, value) in raw {
         let key = format!("{key}.variables.{name}");
@@ -236,7 +253,7 @@ fn variables(
         else {
             continue;
         };
-        if value.expose_secret().is_empty() {
+        if value.0.expose_secret().is_empty() {
             problems.add(&key, "an empty text", "a text of at least one character");
         }
         variables.insert(name, value);
@@ -246,13 +263,13 @@ fn variables(
 
 fn text(key: &str, raw: RawText, problems: &mut Problems) -> Option<TextConfig> {
     match raw {
-        RawText::Here(text) => Some(TextConfig::Pattern(text)),
+        RawText::Here(text) => Some(TextConfig::Pattern(SecretText(text))),
         RawText::File(path) => {
-            let text = secrets::from_file(key, &path, problems)?;
+            let text = secrets::from_file(key, &path, Form::Line, problems)?;
             if text.expose_secret().is_empty() {
                 problems.add(key, "an empty file", "a text of at least one character");
             }
-            Some(TextConfig::Whole(text))
+            Some(TextConfig::Whole(SecretText(text)))
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio_postgres::config::Host;
 
 use super::check::{Problems, is_loopback};
 use super::raw::RawStore;
-use super::secrets;
+use super::secrets::{self, Form};
 
 /// `[store]`.
 #[derive(Debug, PartialEq, Eq)]
@@ -251,7 +251,7 @@ fn password(
         problems.add("store.password", "a password beside that in store.url", "one of them");
         return None;
     }
-    secrets::secret("store", "password", text, file, problems)
+    secrets::secret("store", "password", Form::Line, text, file, problems)
 }
 
 /// One login for each host.
@@ -312,9 +312,10 @@ fn ssl_mode(
     // libpq's own default.
     let mode = SslMode::parse(text.unwrap_or("prefer"));
     let Some(mode) = mode else {
-        let found = format!("sslmode={}", text.unwrap_or_default());
         let accepted = "disable, allow, prefer, require, verify-ca or verify-full";
-        problems.add(URL, found, accepted);
+        let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+        let mode = text.unwrap_or_default();
+        problems.add_word("store.url (sslmode)", mode, modes, accepted);
         return None;
     };
     let away = servers.iter().find(|(_, login)| !login.get_hosts().iter().all(is_local));

@@ -12,12 +12,14 @@ pub use super::ldap::{
     LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig, ServerOrderConfig,
 };
 use super::raw::{
-    RawAmbiguous, RawApp, RawAttestation, RawKind, RawLimits, RawPassword, RawStyle, RawTenant,
+    RawAmbiguous, RawApp, RawAttestation, RawCalls, RawKind, RawLimits, RawNumbers, RawPassword,
+    RawStyle, RawTenant,
 };
 use super::server::ServerConfig;
 use super::sms::{self, SmsConfig};
+use super::warnings;
 use crate::domain::authenticator::is_visible;
-use crate::domain::caller_id::CallerIdPlan;
+use crate::domain::caller_id::{BareDigits, CallerIdPlan};
 use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy, Quota};
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
@@ -26,6 +28,8 @@ use crate::domain::user::Ambiguity;
 /// One tenant.
 #[derive(Debug)]
 pub struct TenantConfig {
+    /// Where in the file this stands, for errors: `tenants[0]`.
+    pub key: String,
     /// Its id, as in the `tenant` header.
     pub id: TenantId,
     /// How its caller IDs and stored numbers are read.
@@ -78,7 +82,7 @@ pub(super) fn check(
     raw: Vec<RawTenant>,
     server: &ServerConfig,
     problems: &mut Problems,
-) -> Option<Vec<TenantConfig>> {
+) -> Vec<TenantConfig> {
     if raw.is_empty() {
         problems.add("tenants", "no tenant", "at least one [[tenants]] section");
     }
@@ -86,16 +90,21 @@ pub(super) fn check(
     let mut tenants = Vec::new();
     for (index, tenant) in raw.into_iter().enumerate() {
         let key = format!("tenants[{index}]");
-        if !ids.insert(tenant.id.clone()) {
+        if let Some(id) = tenant.id.clone()
+            && !ids.insert(id.clone())
+        {
             problems.add(
                 &format!("{key}.id"),
-                format!("{:?} a second time", tenant.id),
+                format!("{id:?} a second time"),
                 "an id of its own for each tenant",
             );
         }
-        tenants.extend(self::tenant(&key, tenant, server, problems));
+        if let Some(tenant) = self::tenant(&key, tenant, server, problems) {
+            warnings::of_tenant(&key, &tenant, server, problems);
+            tenants.push(tenant);
+        }
     }
-    (tenants.len() == ids.len()).then_some(tenants)
+    tenants
 }
 
 fn tenant(
@@ -104,26 +113,8 @@ fn tenant(
     server: &ServerConfig,
     problems: &mut Problems,
 ) -> Option<TenantConfig> {
-    let id = TenantId::parse(&raw.id);
-    if id.is_none() {
-        problems.add(&format!("{key}.id"), format!("{:?}", raw.id), "1 to 64 of a-z A-Z 0-9 . _ -");
-    }
-    let numbering = NumberingPlan::for_country(&raw.country);
-    if numbering.is_none() {
-        problems.add(
-            &format!("{key}.country"),
-            format!("{:?}", raw.country),
-            "an ISO 3166-1 country code in capitals, such as \"SE\"",
-        );
-    }
-    let outside_line_prefix = raw.calls.outside_line_prefix.unwrap_or_default();
-    if outside_line_prefix.len() > 4 || !outside_line_prefix.bytes().all(|b| b.is_ascii_digit()) {
-        problems.add(
-            &format!("{key}.calls.outside_line_prefix"),
-            format!("{outside_line_prefix:?}"),
-            "up to 4 digits",
-        );
-    }
+    let id = id(key, raw.id, problems);
+    let caller_ids = caller_ids(key, raw.country, &raw.calls, problems);
     let minimum_attestation = match raw.calls.minimum_attestation {
         None | Some(RawAttestation::None) => None,
         Some(RawAttestation::A) => Some(Attestation::A),
@@ -165,12 +156,16 @@ fn tenant(
             secs(5),
         ),
     };
-    let ambiguity = match raw.directory.ambiguous {
+    let accepted = "a [tenants.directory] section";
+    let raw_directory = problems.required(&format!("{key}.directory"), raw.directory, accepted);
+    let (kind, ambiguous) =
+        raw_directory.as_ref().map_or((None, None), |raw| (raw.kind, raw.ambiguous));
+    let ambiguity = match ambiguous {
         None | Some(RawAmbiguous::Refuse) => Ambiguity::Refuse,
         Some(RawAmbiguous::PreferAttributeOrder) => Ambiguity::PreferAttributeOrder,
         Some(RawAmbiguous::Pin) => Ambiguity::Pin,
     };
-    if matches!(raw.directory.kind, RawKind::Registered) && login.password_required {
+    if matches!(kind, Some(RawKind::Registered)) && login.password_required {
         problems.add(
             &format!("{key}.login.password"),
             "\"required\", though registered users have no passwords",
@@ -178,13 +173,15 @@ fn tenant(
         );
     }
     let limits = limits(key, &raw.limits, problems);
-    let directory = directory::check(&format!("{key}.directory"), raw.directory, server, problems);
+    let directory = raw_directory
+        .and_then(|raw| directory::check(&format!("{key}.directory"), raw, server, problems));
     let clients = clients::check(key, raw.clients, problems);
-    let app = app(&format!("{key}.app"), raw.app, &raw.id, problems);
+    let app = app(&format!("{key}.app"), raw.app, id.as_str(), problems);
     let sms = raw.sms.map(|sms| sms::check(&format!("{key}.sms"), sms, problems));
     Some(TenantConfig {
-        id: id?,
-        caller_ids: CallerIdPlan { numbering: numbering?, outside_line_prefix },
+        key: key.to_owned(),
+        id,
+        caller_ids,
         status_style: match raw.status_style {
             None | Some(RawStyle::Phenixid) => StatusStyle::PhenixId,
             Some(RawStyle::Http) => StatusStyle::Http,
@@ -200,6 +197,67 @@ fn tenant(
         sms,
         app,
     })
+}
+
+/// How the tenant's numbers are read: `country` and `[tenants.calls]`.
+fn caller_ids(
+    key: &str,
+    country: Option<String>,
+    raw: &RawCalls,
+    problems: &mut Problems,
+) -> CallerIdPlan {
+    let outside_line_prefix = raw.outside_line_prefix.clone().unwrap_or_default();
+    if outside_line_prefix.len() > 4 || !outside_line_prefix.bytes().all(|b| b.is_ascii_digit()) {
+        problems.add(
+            &format!("{key}.calls.outside_line_prefix"),
+            format!("{outside_line_prefix:?}"),
+            "up to 4 digits",
+        );
+    }
+    let bare_digits = match raw.numbers {
+        None | Some(RawNumbers::Auto) => BareDigits::Either,
+        Some(RawNumbers::E164) => BareDigits::Refused,
+        Some(RawNumbers::E164WithoutPlus) => BareDigits::International,
+        Some(RawNumbers::National) => BareDigits::National,
+    };
+    let numbering = numbering(key, country, problems);
+    if raw.numbers.is_none() {
+        warnings::numbers_not_said(key, numbering, problems);
+    }
+    CallerIdPlan { numbering, outside_line_prefix, bare_digits }
+}
+
+/// The tenant's id; one that stands for it where it is wrong, so that the rest is looked at.
+fn id(key: &str, text: Option<String>, problems: &mut Problems) -> TenantId {
+    let (key, accepted) = (format!("{key}.id"), "1 to 64 of a-z A-Z 0-9 . _ -");
+    let text = problems.required(&key, text, accepted);
+    text.and_then(|text| {
+        let id = TenantId::parse(&text);
+        if id.is_none() {
+            problems.add(&key, format!("{text:?}"), accepted);
+        }
+        id
+    })
+    .unwrap_or_else(|| TenantId::parse("wrong").expect("an id"))
+}
+
+/// How numbers are read in the tenant's country; as in some other where it is wrong, so that the
+/// rest is looked at.
+fn numbering(key: &str, country: Option<String>, problems: &mut Problems) -> NumberingPlan {
+    let key = format!("{key}.country");
+    let accepted = "an ISO 3166-1 country code in capitals, such as \"SE\"";
+    let country = problems.required(&key, country, accepted);
+    country
+        .and_then(|country| {
+            let plan = NumberingPlan::for_country(&country);
+            if plan.is_none() {
+                let capitals = country.to_uppercase();
+                let meant = NumberingPlan::for_country(&capitals).map(|_| capitals.as_str());
+                problems.add_word(&key, &country, meant, accepted);
+            }
+            plan
+        })
+        .unwrap_or_else(|| NumberingPlan::for_country("SE").expect("a country"))
 }
 
 fn app(key: &str, raw: RawApp, tenant: &str, problems: &mut Problems) -> AppConfig {

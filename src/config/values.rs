@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
@@ -59,9 +59,17 @@ impl<'de> Deserialize<'de> for OneOrMore {
     }
 }
 
-/// A secret given in place. Neither `Debug` nor an error about its type shows it.
+/// A secret as it is configured. Neither `Debug` nor an error about its type shows it.
 #[derive(Clone)]
 pub struct SecretText(pub SecretString);
+
+impl PartialEq for SecretText {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+}
+
+impl Eq for SecretText {}
 
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

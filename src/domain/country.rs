@@ -41,7 +41,7 @@ impl fmt::Debug for Country {
 }
 
 /// Which countries are reached.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CountryRules {
     /// If given, these alone.
     pub allowed: Option<BTreeSet<Country>>,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::plan_changes;
+
 /// A telephone number: E.164 (`+`, country code, national number; ITU-T E.164) and, if it has
 /// one, an extension.
 ///
@@ -48,6 +50,29 @@ impl PhoneNumber {
     #[must_use]
     pub fn national_significant(&self) -> &str {
         &self.e164[1 + self.country_code_digits..]
+    }
+
+    /// The same number with this extension, or with none.
+    #[must_use]
+    pub(super) fn with_extension(self, extension: Option<String>) -> Self {
+        Self { extension: extension.filter(|digits| !digits.is_empty()), ..self }
+    }
+
+    /// The same number without its extension.
+    #[must_use]
+    pub(super) fn without_extension(&self) -> Self {
+        self.clone().with_extension(None)
+    }
+
+    /// Every number in E.164 that means this subscriber, this one first: more than one only where
+    /// a numbering plan has two forms.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<Self> {
+        let code = self.country_code();
+        let other = plan_changes::other_spelling(code, self.national_significant());
+        let other =
+            other.map(|national| Self { e164: format!("+{code}{national}"), ..self.clone() });
+        std::iter::once(self.clone()).chain(other).collect()
     }
 
     /// One text for number and extension, for use as a key: never shown.

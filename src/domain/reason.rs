@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::caller_id::NoNumber;
 use super::user::PasswordRefusal;
 
 /// The true reason of a decision. What the client sees is decided from it in one place, in HTTP.
@@ -17,6 +18,8 @@ pub enum Reason {
     NumberWithheld,
     /// The caller ID is not a telephone number.
     NumberUnparseable,
+    /// The caller ID could be two different numbers.
+    NumberTwoReadings,
     /// Nobody in the directory has the number.
     NumberUnknown,
     /// More than one user has the number.
@@ -77,6 +80,16 @@ pub enum Reason {
     DeadlinePassed,
 }
 
+impl From<NoNumber> for Reason {
+    fn from(no_number: NoNumber) -> Self {
+        match no_number {
+            NoNumber::Withheld => Self::NumberWithheld,
+            NoNumber::Unparseable => Self::NumberUnparseable,
+            NoNumber::TwoReadings => Self::NumberTwoReadings,
+        }
+    }
+}
+
 impl Reason {
     /// The reason as the audit trail and the metrics name it: stable, `snake_case`.
     #[must_use]
@@ -87,6 +100,7 @@ impl Reason {
             Self::LoggedIn => "logged_in",
             Self::NumberWithheld => "number_withheld",
             Self::NumberUnparseable => "number_unparseable",
+            Self::NumberTwoReadings => "number_two_readings",
             Self::NumberUnknown => "number_unknown",
             Self::NumberAmbiguous => "number_ambiguous",
             Self::AttestationTooLow => "attestation_too_low",
@@ -151,6 +165,7 @@ impl Reason {
             | Self::LoggedIn
             | Self::NumberWithheld
             | Self::NumberUnparseable
+            | Self::NumberTwoReadings
             | Self::AttestationTooLow
             | Self::PasswordMissing
             | Self::CodeMalformed

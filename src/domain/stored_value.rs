@@ -2,11 +2,13 @@
 //! is neither. What a number matches is elsewhere.
 
 use rlibphonenumber::{
-    CountryCodeSource, NotANumberError, NumberLengthType, ParseError, ValidationError,
+    NotANumberError, NumberLengthType, PHONE_NUMBER_UTIL, ParseError, ValidationError,
 };
 
+use super::numbering::NumberingPlan;
 use super::phone_number::PhoneNumber;
-use super::stored_number::{MAX_TEXT, NumberingPlan, has_words, is_separator};
+use super::stored_number::StoredReading;
+use super::written::{MAX_TEXT, Written, clean, has_words, is_separator};
 
 /// Longest text of digits that is taken for an extension of a private exchange.
 const LONGEST_EXTENSION: usize = 6;
@@ -25,6 +27,13 @@ pub enum StoredValue {
         /// Whether it is read only thanks to the tenant's country: written without `+` or `00`,
         /// it is another number in another country.
         by_country: bool,
+    },
+    /// Two numbers that it could be, so that it is nobody's.
+    TwoReadings {
+        /// The number if the country code is missing.
+        national: PhoneNumber,
+        /// The number if only the plus is missing.
+        international: PhoneNumber,
     },
     /// An extension alone (`4567`, `x12`): no caller from outside has it.
     ExtensionOnly,
@@ -75,36 +84,35 @@ impl NumberingPlan {
     /// [`NumberingPlan::read_stored`] reads one.
     #[must_use]
     pub fn classify(self, text: &str) -> StoredValue {
-        if let Some(number) = self.read_stored(text) {
-            return StoredValue::Number { number, by_country: self.reads_by_country(text) };
+        match self.stored_reading(text) {
+            StoredReading::Number(number) => {
+                StoredValue::Number { number, by_country: is_without_country(text) }
+            }
+            StoredReading::TwoReadings { national, international } => {
+                StoredValue::TwoReadings { national, international }
+            }
+            StoredReading::Nothing if is_extension(text) => StoredValue::ExtensionOnly,
+            StoredReading::Nothing => StoredValue::Unreadable(self.why_unreadable(text)),
         }
-        if is_extension(text) {
-            return StoredValue::ExtensionOnly;
-        }
-        StoredValue::Unreadable(self.why_unreadable(text))
-    }
-
-    /// Whether a readable `text` needs the plan's country to be read.
-    fn reads_by_country(self, text: &str) -> bool {
-        let compact: String = text.chars().filter(|c| !is_separator(*c)).collect();
-        !compact.starts_with("00")
-            && self.parse(text.trim()).is_some_and(|parsed| {
-                parsed.country_code_source() != CountryCodeSource::FromNumberWithPlusSign
-            })
     }
 
     fn why_unreadable(self, text: &str) -> Unreadable {
-        let text = text.trim();
-        if text.is_empty() {
+        let Some(clean) = clean(text) else { return Unreadable::NotText };
+        if clean.is_empty() {
             return Unreadable::Empty;
         }
-        if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+        if clean.len() > MAX_TEXT {
             return Unreadable::NotText;
         }
-        if has_words(text) {
+        if has_words(&clean) {
             return Unreadable::NotANumber;
         }
-        let parsed = match self.try_parse(text) {
+        let Some(written) = Written::parse(&clean) else { return Unreadable::NotANumber };
+        let e164 = match written.international() {
+            Some(digits) => format!("+{digits}"),
+            None => format!("+{}{}", self.country_code(), written.digits),
+        };
+        let parsed = match PHONE_NUMBER_UTIL.parse(e164, None) {
             Ok(parsed) => parsed,
             Err(ParseError::InvalidCountryCode) => return Unreadable::UnknownCountryCode,
             Err(ParseError::TooShortAfterIdd | ParseError::TooShortNsn) => {
@@ -127,9 +135,16 @@ impl NumberingPlan {
     }
 }
 
+/// Whether a readable `text` needs the plan's country to be read.
+fn is_without_country(text: &str) -> bool {
+    let written = clean(text).as_deref().and_then(Written::parse);
+    written.is_some_and(|written| written.international().is_none())
+}
+
 /// Whether `text` is a few digits, perhaps behind a word for "extension".
 fn is_extension(text: &str) -> bool {
-    let text = text.trim().to_lowercase();
+    let Some(text) = clean(text) else { return false };
+    let text = text.to_lowercase();
     let bare = LABELS
         .iter()
         .find_map(|label| text.strip_prefix(label))
@@ -150,7 +165,9 @@ mod tests {
     fn by_country(text: &str) -> Option<bool> {
         match sweden().classify(text) {
             StoredValue::Number { by_country, .. } => Some(by_country),
-            StoredValue::ExtensionOnly | StoredValue::Unreadable(_) => None,
+            StoredValue::TwoReadings { .. }
+            | StoredValue::ExtensionOnly
+            | StoredValue::Unreadable(_) => None,
         }
     }
 

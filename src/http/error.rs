@@ -70,6 +70,7 @@ impl Refused {
             | Reason::LoggedIn
             | Reason::NumberWithheld
             | Reason::NumberUnparseable
+            | Reason::NumberTwoReadings
             | Reason::NumberUnknown
             | Reason::NumberAmbiguous
             | Reason::AttestationTooLow

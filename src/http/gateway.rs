@@ -38,9 +38,9 @@ pub struct Gateway {
     /// Who may call.
     pub gate: Gate,
     /// Flood limit by tenant and client name.
-    pub by_client: FloodLimit<(TenantId, String)>,
+    pub by_client: Arc<FloodLimit<(TenantId, String)>>,
     /// Flood limit by address, an IPv6 one by its /64.
-    pub by_address: FloodLimit<IpAddr>,
+    pub by_address: Arc<FloodLimit<IpAddr>>,
     /// No request takes longer.
     pub request_deadline: Duration,
     /// The time of day.

@@ -92,6 +92,23 @@ impl Jwks {
         clock: &Arc<dyn Clock>,
         runtime: &Handle,
     ) -> Result<Self, JwksError> {
+        let mut jwks = Self::new(sources, None, clock, runtime)?;
+        jwks.keep_fresh();
+        Ok(jwks)
+    }
+
+    /// The keys of all issuers, of which nothing is fetched yet. Those that were fetched `before`
+    /// from the same address under the same CA are good until they are fetched again: an issuer
+    /// that is down must not keep its clients out because somebody else's settings changed.
+    ///
+    /// # Errors
+    /// If a source cannot be used.
+    pub fn new(
+        sources: &[JwksSource],
+        before: Option<&Self>,
+        clock: &Arc<dyn Clock>,
+        runtime: &Handle,
+    ) -> Result<Self, JwksError> {
         let mut known: HashMap<&str, &JwksSource> = HashMap::new();
         for source in sources {
             if known.insert(&source.url, source).is_some_and(|first| first.ca_pem != source.ca_pem)
@@ -101,17 +118,24 @@ impl Jwks {
         }
         let mut sets = HashMap::new();
         for (url, source) in known {
-            let set = Arc::new(KeySet::new(source, Arc::clone(clock), runtime.clone())?);
-            sets.insert(url.to_owned(), set);
+            let set = KeySet::new(source, Arc::clone(clock), runtime.clone())?;
+            if let Some(known) = before.and_then(|before| before.sets.get(url)) {
+                set.take_over(known);
+            }
+            sets.insert(url.to_owned(), Arc::new(set));
         }
+        Ok(Self { sets, refreshing: Vec::new() })
+    }
+
+    /// Begins to fetch the keys; does not wait for them.
+    pub fn keep_fresh(&mut self) {
         let refresh = |set: &Arc<KeySet>| {
             // Subscribed first, so that the end of the first fetch cannot be missed.
             let fetches = set.fetches.subscribe();
             set.begin_fetch(&mut set.lock());
-            runtime.spawn(Arc::clone(set).keep_fresh(fetches)).abort_handle()
+            set.runtime.spawn(Arc::clone(set).keep_fresh(fetches)).abort_handle()
         };
-        let refreshing = sets.values().map(refresh).collect();
-        Ok(Self { sets, refreshing })
+        self.refreshing.extend(self.sets.values().map(refresh));
     }
 
     /// Checks a token against one rule: signature, dates, and all the rule asks for.
@@ -156,6 +180,7 @@ impl Jwks {
 /// One issuer's keys.
 struct KeySet {
     url: Url,
+    ca_pem: Option<Vec<u8>>,
     client: Client,
     clock: Arc<dyn Clock>,
     runtime: Handle,
@@ -196,7 +221,20 @@ impl KeySet {
         }
         let client = client.build().map_err(failed)?;
         let (state, fetches) = (Mutex::default(), watch::Sender::new(0));
-        Ok(Self { url, client, clock, runtime, state, fetches })
+        let ca_pem = source.ca_pem.clone();
+        Ok(Self { url, ca_pem, client, clock, runtime, state, fetches })
+    }
+
+    /// Begins with the keys of another set, if they are of the same issuer.
+    fn take_over(&self, other: &Self) {
+        if self.url == other.url && self.ca_pem == other.ca_pem {
+            let (keys, last_refetch) = {
+                let state = other.lock();
+                (state.keys.clone(), state.last_refetch)
+            };
+            let mut state = self.lock();
+            (state.keys, state.last_refetch) = (keys, last_refetch);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

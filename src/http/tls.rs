@@ -13,7 +13,6 @@ use thiserror::Error;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::watched::Watched;
-use crate::domain::clock::Timestamp;
 use crate::pem::{self, PemError};
 
 /// The current TLS configuration of a listener, read again when its files change. A new
@@ -178,30 +177,6 @@ pub struct TlsGeneration {
     pub id: u64,
     /// The last second the server's certificate is valid, since the Unix epoch.
     pub certificate_expires_at: i64,
-    /// From when on the server's certificate is good, in seconds since the Unix epoch.
-    pub certificate_begins_at: i64,
-}
-
-impl TlsGeneration {
-    /// What an administrator should know of the server's certificate at `now`: clients that check
-    /// it refuse it, or soon will. `None` if all is well for the next two weeks.
-    #[must_use]
-    pub fn trouble(&self, now: Timestamp) -> Option<String> {
-        const SOON: i64 = 14 * 24 * 3600;
-        let shown = |seconds| {
-            jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".to_owned(), |t| t.to_string())
-        };
-        let (begins, expires) = (self.certificate_begins_at, self.certificate_expires_at);
-        if now.as_secs() < begins {
-            Some(format!("the server's certificate is not valid before {}", shown(begins)))
-        } else if now.as_secs() >= expires {
-            Some(format!("the server's certificate expired at {}", shown(expires)))
-        } else if now.as_secs() + SOON >= expires {
-            Some(format!("the server's certificate expires at {}", shown(expires)))
-        } else {
-            None
-        }
-    }
 }
 
 /// Reads the files.
@@ -213,7 +188,6 @@ pub fn load(settings: &TlsSettings) -> Result<TlsGeneration, TlsError> {
     let (_, own) = X509Certificate::from_der(&chain[0])
         .map_err(|error| bad_certificate(&settings.certificate, &error))?;
     let certificate_expires_at = own.validity().not_after.timestamp();
-    let certificate_begins_at = own.validity().not_before.timestamp();
     let key = read_private_key(&settings.private_key)?;
     let client_verifier = match (settings.client_certificates, &settings.client_ca) {
         (ClientCertificates::Off, _) => None,
@@ -237,7 +211,6 @@ pub fn load(settings: &TlsSettings) -> Result<TlsGeneration, TlsError> {
         client_verifier,
         id: next_id(),
         certificate_expires_at,
-        certificate_begins_at,
     })
 }
 

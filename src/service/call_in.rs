@@ -1,5 +1,6 @@
 //! getOTP: a caller ID becomes exactly one user, and that user a code.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 use super::flood::FloodLimit;
 use super::{KnownUser, TenantParts};
 use crate::directory::Occasion;
-use crate::domain::caller_id::{CallerIdPlan, NoNumber};
+use crate::domain::caller_id::CallerIdPlan;
 use crate::domain::grant::{Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
@@ -60,7 +61,7 @@ pub struct CallIn {
     /// The least attestation accepted; `None` accepts all.
     pub minimum_attestation: Option<Attestation>,
     /// The node's limit by caller, which also holds for numbers that belong to nobody.
-    pub calls_per_caller: FloodLimit<String>,
+    pub calls_per_caller: Arc<FloodLimit<String>>,
 }
 
 impl CallIn {
@@ -91,10 +92,7 @@ impl CallIn {
         deadline: Instant,
         known: &mut CallDecision,
     ) -> Result<(Told, Reason), Reason> {
-        let number = self.caller_ids.read(call.caller_id).map_err(|no_number| match no_number {
-            NoNumber::Withheld => Reason::NumberWithheld,
-            NoNumber::Unparseable => Reason::NumberUnparseable,
-        })?;
+        let number = self.caller_ids.read(call.caller_id)?;
         known.number = Some(number.clone());
         if let Some(minimum) = self.minimum_attestation {
             let vouched = call.attestation.and_then(Attestation::parse);

@@ -20,6 +20,7 @@ pub struct FloodLimit<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, CappedStore<K>, DefaultClock>,
     states: CappedStore<K>,
     clock: DefaultClock,
+    settings: (Quota, NonZeroUsize),
 }
 
 impl<K: Hash + Eq + Clone> FloodLimit<K> {
@@ -34,7 +35,18 @@ impl<K: Hash + Eq + Clone> FloodLimit<K> {
         let rate = Rate::with_period(one).expect("a span above zero").allow_burst(burst);
         let clock = DefaultClock::default();
         let states = CappedStore(Arc::new(Mutex::new(LruCache::new(keys))));
-        Self { limiter: RateLimiter::new(rate, states.clone(), clock.clone()), states, clock }
+        let limiter = RateLimiter::new(rate, states.clone(), clock.clone());
+        Self { limiter, states, clock, settings: (quota, keys) }
+    }
+
+    /// The limit that was `before`, with its counts, if it is of the same `quota` and `keys`; else
+    /// one that counts from now on.
+    #[must_use]
+    pub fn as_before(before: Option<&Arc<Self>>, quota: Quota, keys: NonZeroUsize) -> Arc<Self> {
+        match before {
+            Some(before) if before.settings == (quota, keys) => Arc::clone(before),
+            _ => Arc::new(Self::new(quota, keys)),
+        }
     }
 
     /// Lets one event of `key` through.
@@ -91,6 +103,19 @@ mod tests {
         let wait = limit.admit(&1).expect_err("the burst is used");
         assert!(wait > Duration::from_mins(1) && wait <= Duration::from_mins(20), "{wait:?}");
         assert!(limit.admit(&2).is_ok());
+    }
+
+    #[test]
+    fn counts_go_on_where_the_limit_is_the_same() {
+        let quota = |burst| Quota { burst, per: Duration::from_hours(1) };
+        let keys = |keys| NonZeroUsize::new(keys).expect("not zero");
+        let first = FloodLimit::as_before(None, quota(1), keys(10));
+        assert!(first.admit(&1).is_ok());
+        let same = FloodLimit::as_before(Some(&first), quota(1), keys(10));
+        assert!(same.admit(&1).is_err() && same.admit(&2).is_ok());
+        for other in [(quota(2), keys(10)), (quota(1), keys(11))] {
+            assert!(FloodLimit::as_before(Some(&first), other.0, other.1).admit(&1).is_ok());
+        }
     }
 
     #[test]

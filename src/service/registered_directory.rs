@@ -78,10 +78,14 @@ impl Directory for RegisteredDirectory {
         number: &PhoneNumber,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        let owners = self.registry.owners(&self.tenant, number, MOST_OWNERS);
-        let owners = in_time(owners, deadline).await?;
-        let truncated = u32::try_from(owners.len()).is_ok_and(|found| found >= MOST_OWNERS);
-        Ok(Candidates { users: owners.iter().filter_map(entry).collect(), truncated })
+        let mut found = Candidates::default();
+        for spelling in number.spellings() {
+            let owners = self.registry.owners(&self.tenant, &spelling, MOST_OWNERS);
+            let owners = in_time(owners, deadline).await?;
+            found.truncated |= u32::try_from(owners.len()).is_ok_and(|most| most >= MOST_OWNERS);
+            found.users.extend(owners.iter().filter_map(entry));
+        }
+        Ok(found)
     }
 
     async fn find_by_name(

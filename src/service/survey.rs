@@ -5,6 +5,7 @@
 //! bytes, of each kind of finding a few examples. A million people with two numbers each take
 //! about 170 MB.
 
+mod advice;
 mod finding;
 mod owners;
 mod report;
@@ -13,21 +14,25 @@ mod sample;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use self::advice::{Advice, since};
 use self::finding::{Check, Findings};
 pub use self::finding::{Counts, Example, Finding};
 use self::owners::{Owners, Verdicts};
 pub use self::report::{Report, report};
 use self::sample::EvenSample;
 use crate::directory::inspection::Person;
-use crate::domain::stored_number::{Matching, NumberingPlan};
+use crate::domain::caller_id::{CallerIdPlan, NoNumber};
+use crate::domain::own_country::FormerNumber;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::stored_number::Matching;
 use crate::domain::stored_value::StoredValue;
 use crate::domain::user::{Ambiguity, NumberValue, User};
 
 /// How a tenant's people are judged.
 #[derive(Debug, Clone)]
 pub struct SurveyRules {
-    /// How stored numbers are read.
-    pub plan: NumberingPlan,
+    /// How callers' numbers are read, and stored ones.
+    pub callers: CallerIdPlan,
     /// Which stored forms a call's search finds.
     pub matching: Matching,
     /// What becomes of a number that several people have.
@@ -46,6 +51,8 @@ pub struct Survey {
     owners: Owners,
     enabled: Vec<bool>,
     sample: EvenSample,
+    /// How many of the values that the search does not find are found by patterns.
+    by_patterns: usize,
     hasher: RandomState,
     /// By the hash of the id: the hash of the locator.
     ids: HashMap<u64, u64>,
@@ -64,6 +71,7 @@ impl Survey {
             owners: Owners::default(),
             enabled: Vec::new(),
             sample: EvenSample::new(),
+            by_patterns: 0,
             hasher: RandomState::new(),
             ids: HashMap::new(),
             names: HashMap::new(),
@@ -140,27 +148,33 @@ impl Survey {
     /// Adds one stored value, and says whether a caller can have it.
     fn add_value(&mut self, person: u32, username: &str, value: &NumberValue) -> bool {
         self.counts.values += 1;
-        let attribute = self.rules.attributes.get(value.rank).map_or("", String::as_str);
-        let example =
-            |detail: &str| Example::of(username, attribute, &value.text, detail.to_owned());
-        match self.rules.plan.classify(&value.text) {
+        let attribute = self.rules.attributes.get(value.rank).cloned().unwrap_or_default();
+        let example = |detail: &str| {
+            Example::of(username, attribute.as_str(), &value.text, detail.to_owned())
+        };
+        let plan = self.rules.callers.numbering;
+        match plan.classify(&value.text) {
             StoredValue::Number { number, by_country } => {
                 if by_country {
                     self.findings
                         .add(Check::NoCountry, || example(&format!("read as {}", number.key())));
                 }
-                let SurveyRules { plan, matching, .. } = self.rules;
-                // Working the forms out is most of the work, and needless where all are found.
-                if matching != Matching::Everything
-                    && !plan.stored_forms(&number).find(&value.text, matching)
-                {
-                    self.findings.add(Check::NotFoundBySearch, || {
-                        example(&format!("is {}, in a form that no search looks for", number.key()))
-                    });
-                    return false;
+                if let Some(former) = FormerNumber::of(&number.as_str()[1..]) {
+                    self.findings.add(Check::FormerNumber, || example(&since(&former)));
                 }
-                self.owners.add(&number, person, value.rank);
-                true
+                let found = self.is_found(&number, &value.text, &example);
+                self.owners.add(&number, person, value.rank, !found);
+                if found {
+                    self.call_home(&number, &example);
+                }
+                found
+            }
+            StoredValue::TwoReadings { national, international } => {
+                self.findings.add(Check::TwoReadings, || {
+                    let (national, international) = (national.key(), international.key());
+                    example(&format!("is {international} without its plus, or {national}"))
+                });
+                false
             }
             StoredValue::ExtensionOnly => {
                 self.findings
@@ -168,9 +182,52 @@ impl Survey {
                 false
             }
             StoredValue::Unreadable(why) => {
-                self.findings.add(Check::Unreadable, || example(why.as_str()));
+                match plan.former(&value.text) {
+                    Some(former) => {
+                        self.findings.add(Check::FormerNumber, || example(&since(&former)));
+                    }
+                    None => self.findings.add(Check::Unreadable, || example(why.as_str())),
+                }
                 false
             }
+        }
+    }
+
+    /// Whether the search of a call finds a value that is this number.
+    fn is_found(
+        &mut self,
+        number: &PhoneNumber,
+        text: &str,
+        example: &dyn Fn(&str) -> Example,
+    ) -> bool {
+        // Working the forms out is most of the work, and needless where all are found.
+        if self.rules.matching == Matching::Everything {
+            return true;
+        }
+        let forms = self.rules.callers.numbering.stored_forms(number);
+        if forms.find(text, self.rules.matching) {
+            return true;
+        }
+        let patterns = forms.find(text, Matching::Patterns);
+        self.by_patterns += usize::from(patterns);
+        let by = if patterns { "number_match = \"patterns\"" } else { "lookup = \"index\" alone" };
+        self.findings.add(Check::NotFoundBySearch, || {
+            example(&format!("is {}, in a form that {by} finds", number.key()))
+        });
+        false
+    }
+
+    /// Notes a number that is two where the country's telephone systems write it without a plus.
+    fn call_home(&mut self, number: &PhoneNumber, example: &dyn Fn(&str) -> Example) {
+        let callers = &self.rules.callers;
+        let Some(digits) = callers.numbering.digits_at_home(number) else { return };
+        let without_plus = &number.as_str()[1..];
+        let refused = |text: &&str| callers.read(text) == Err(NoNumber::TwoReadings);
+        if let Some(text) = [digits.as_str(), without_plus].into_iter().find(refused) {
+            let text = text.to_owned();
+            self.findings.add(Check::CallerTwoReadings, || {
+                example(&format!("a caller {text} could be somebody else"))
+            });
         }
     }
 
@@ -180,6 +237,11 @@ impl Survey {
         let verdicts: Verdicts = self.owners.judge(self.rules.ambiguity, self.rules.examples);
         self.findings.add_counted(Check::SharedNumber, verdicts.refused, verdicts.examples);
         self.findings.add_counted(Check::SharedNumberDecided, verdicts.decided, Vec::new());
+        self.findings.add_counted(
+            Check::SharedNumberUnseen,
+            verdicts.told_to_one,
+            verdicts.told_examples,
+        );
         let wins = verdicts.winners.iter().zip(&self.enabled);
         self.counts.would_get_a_code = wins.filter(|(wins, enabled)| **wins && **enabled).count();
         self.counts.complete = complete;
@@ -188,7 +250,12 @@ impl Survey {
         } else if self.counts.would_get_a_code == 0 {
             self.findings.add_counted(Check::NobodyGetsACode, 1, Vec::new());
         }
-        (self.counts, self.findings.into_list())
+        let advice = Advice {
+            example: self.rules.callers.numbering.example(),
+            not_found: self.findings.count(Check::NotFoundBySearch),
+            by_patterns: self.by_patterns,
+        };
+        (self.counts, self.findings.into_list(|check| advice.on(check)))
     }
 }
 

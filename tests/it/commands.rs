@@ -85,7 +85,7 @@ fn a_bad_configuration_is_named_with_file_key_found_and_accepted_and_never_serve
         ),
         ("server-key.hex", "nowhere.hex", "keys.server_key_file", "nowhere.hex"),
         ("people.toml", "nowhere.toml", "tenants[0].directory.file", "nowhere.toml"),
-        ("people.toml", "server-key.hex", "tenants.directory.file", "server-key.hex"),
+        ("people.toml", "server-key.hex", "tenants[0].directory.file", "server-key.hex"),
         ("[ops]", certificates, "server.tls", "server-key.hex"),
         ("id = \"t1\"", "id = t1", "line", "not TOML"),
     ] {

@@ -12,6 +12,8 @@ mod clients;
 mod cluster;
 mod commands;
 mod contract_coverage;
+mod dirsrv;
+mod dirsrv_directory;
 mod faults;
 mod gateway;
 mod haproxy;

@@ -40,7 +40,7 @@ fn notifier_in(folder: &Path, push: &str) -> Arc<dyn Notifier> {
     let config = dialpass::config::parse(&file, &text, folder, &[]);
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let prepared = Prepared::new(&file, &config, &clock, &Handle::current());
+    let prepared = Prepared::new(&config, &clock, &Handle::current());
     prepared.unwrap_or_else(|error| panic!("{error}")).notifier.expect("there is [push]")
 }
 

@@ -115,6 +115,7 @@ fn accepted_in(section: &[String]) -> Option<BTreeSet<String>> {
     let error = dialpass::config::parse(Path::new("test.toml"), text, Path::new("/"), &[]);
     let said = error.expect_err("it has a key of no meaning").to_string();
     let (_, accepted) = said.split_once("the unknown key `nonsense`; accepted: ")?;
+    let accepted = accepted.lines().next().unwrap_or_default();
     let names = accepted.split('`').skip(1).step_by(2).map(str::to_owned);
     Some(names.collect())
 }

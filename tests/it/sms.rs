@@ -36,7 +36,7 @@ fn messenger_in(folder: &Path, sms: &str) -> Arc<dyn Messenger> {
     let config = dialpass::config::parse(&file, &text, folder, &[]);
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let prepared = Prepared::new(&file, &config, &clock, &Handle::current());
+    let prepared = Prepared::new(&config, &clock, &Handle::current());
     let prepared = prepared.unwrap_or_else(|error| panic!("{error}"));
     Arc::clone(&prepared.messengers[&config.tenants[0].id])
 }

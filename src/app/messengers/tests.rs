@@ -26,7 +26,8 @@ fn request(keys: &str) -> Result<Request, ConfigError> {
     let config = parse(file, &text, Path::new("/"), &[]).unwrap_or_else(|error| panic!("{error}"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let handle: &Handle = runtime.handle();
-    let sms = sms_over_http(&config.tenants[0], handle, &Report(file))?.expect("a provider");
+    let report = Report(&config.places);
+    let (sms, _) = sms_over_http(&config.tenants[0], handle, &report)?.expect("a provider");
     let to = NumberingPlan::read_e164("+46701234567").expect("a number");
     let message = TextMessage { to, body: Zeroizing::new("12 & \"é\"\n+%".to_owned()) };
     Ok(sms.providers()[0].request(&message))
@@ -233,7 +234,7 @@ fn a_tenant_without_providers_has_no_messenger() {
     let file = Path::new("test.toml");
     for sms in ["", "[tenants.sms]\ndenied_countries=['SE']\n"] {
         let config = parse(file, &format!("{TENANT}{sms}"), Path::new("/"), &[]).expect("good");
-        let made = super::messenger(&config.tenants[0], runtime.handle(), &Report(file));
+        let made = super::messenger(&config.tenants[0], runtime.handle(), &Report(&config.places));
         assert!(made.is_ok_and(|messenger| messenger.is_none()), "{sms}");
     }
 }

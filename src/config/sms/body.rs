@@ -8,6 +8,7 @@ use super::raw::{RawField, RawMethod};
 use crate::config::check::Problems;
 
 /// What is sent in a request.
+#[derive(Clone, PartialEq, Eq)]
 pub enum BodyConfig {
     /// Nothing.
     None,

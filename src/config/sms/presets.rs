@@ -24,8 +24,8 @@ pub(super) fn preset(name: &str) -> Option<RawPreset> {
 }
 
 /// All names, for who named another.
-pub(super) fn names() -> String {
-    PRESETS.map(|(name, _)| format!("{name:?}")).join(", ")
+pub(super) fn names() -> [&'static str; PRESETS.len()] {
+    PRESETS.map(|(name, _)| name)
 }
 
 #[cfg(test)]

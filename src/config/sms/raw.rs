@@ -21,7 +21,7 @@ pub(in crate::config) struct RawSms {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct RawProvider {
-    pub name: String,
+    pub name: Option<String>,
     pub preset: Option<String>,
     #[serde(default)]
     pub variables: BTreeMap<String, RawText>,
@@ -63,8 +63,8 @@ pub(in crate::config) enum RawMethod {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct RawBasic {
-    pub username: RawText,
-    pub password: RawText,
+    pub username: Option<RawText>,
+    pub password: Option<RawText>,
 }
 
 #[derive(Deserialize)]

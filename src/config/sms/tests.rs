@@ -80,7 +80,10 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
         (provider(URL).replace("main", "the main one"), "providers[0].name", "a-z"),
     ] {
         let problem = read(&text).err().unwrap_or_else(|| panic!("refused: {text}")).to_string();
-        assert!(problem.starts_with("test.toml: tenants[0]."), "{problem}");
+        assert!(
+            problem.starts_with("test.toml:") && problem.contains(": tenants[0]."),
+            "{problem}"
+        );
         assert!(problem.contains(key) && problem.contains(says), "{key}, {says}: {problem}");
         assert!(problem.contains("found ") && problem.contains("accepted: "), "{problem}");
     }

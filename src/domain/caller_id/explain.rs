@@ -1,6 +1,8 @@
 //! How a caller ID was read, in words: for an administrator who asks why a caller is not found.
 
-use super::{Address, CallerIdPlan, NoNumber, inside_angle_brackets, is_separator};
+use std::fmt;
+
+use super::{CallerIdPlan, NoNumber};
 use crate::domain::phone_number::PhoneNumber;
 
 /// What was read, and what was seen on the way.
@@ -16,63 +18,122 @@ impl CallerIdPlan {
     /// Reads a caller ID, and says how.
     #[must_use]
     pub fn explain(&self, text: &str) -> Explained {
-        let outcome = self.read(text);
         let mut notes = Vec::new();
-        if !text.chars().any(char::is_control) {
-            self.note(text.trim(), outcome.is_ok(), &mut notes);
-        }
+        let outcome = self.trace(text, &mut |note| notes.push(note.to_string()));
         Explained { outcome, notes }
     }
+}
 
-    fn note(&self, text: &str, is_number: bool, notes: &mut Vec<String>) {
-        let Ok(inside) = inside_angle_brackets(text) else {
-            notes.push(if text.contains('<') {
-                "a display name before an address in angle brackets".to_owned()
-            } else {
-                "no address".to_owned()
-            });
-            return;
-        };
-        if inside.len() < text.len() {
-            notes.push("the address in angle brackets, not the display name".to_owned());
-        }
-        if let Some((scheme, _)) = inside.split_once(':') {
-            notes.push(format!("an address of the scheme {:?}", scheme.trim()));
-        }
-        let Ok(address) = Address::read(inside) else { return };
-        if !is_number {
-            return;
-        }
-        let compact: String = address.subscriber.chars().filter(|c| !is_separator(*c)).collect();
-        let prefix = self.outside_line_prefix.as_str();
-        if compact.starts_with(['+', '\u{ff0b}']) {
-            notes.push("international, by its +".to_owned());
-        } else {
-            let outside = compact.strip_prefix(prefix).filter(|_| !prefix.is_empty());
-            if outside.is_some() {
-                notes.push(format!("the outside line's prefix {prefix} taken off"));
+/// One thing seen while a caller ID is read.
+#[derive(Clone, Copy)]
+pub(super) enum Note<'a> {
+    TooLong,
+    ControlCharacter,
+    NotNameAddr,
+    HiddenName,
+    AngleBrackets,
+    Scheme(&'a str),
+    UnknownScheme,
+    NoHost,
+    BadParameter,
+    WithheldWord,
+    NotDigits,
+    JunkNumber,
+    Extension(&'a str),
+    PhoneContext(&'a str),
+    OutsidePrefix(&'a str),
+    OutsidePrefixKept(&'a str),
+    Plus,
+    DoubleZero,
+    NoSuchInternational,
+    NationalPrefix,
+    National,
+    WithoutPlus,
+    DialledAbroad,
+    PlusExpected,
+    TwoReadings { national: &'a PhoneNumber, international: &'a PhoneNumber },
+    NoSuchNumber,
+}
+
+impl fmt::Display for Note<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme(scheme) => return write!(f, "an address of the scheme {scheme:?}"),
+            Self::Extension(digits) => return write!(f, "with the extension {digits}"),
+            Self::PhoneContext(context) => {
+                return write!(f, "local, in the phone-context {context}");
             }
-            notes.push(match (address.global_context, outside.unwrap_or(&compact)) {
-                (Some(context), _) => format!("local, in the phone-context {context}"),
-                (None, rest) if rest.starts_with("00") => "international, by its 00".to_owned(),
-                (None, _) => "without country code: by the tenant's country".to_owned(),
-            });
-        }
-        if let Some(extension) = address.extension {
-            notes.push(format!("with the extension {extension}"));
-        }
+            Self::OutsidePrefix(prefix) => {
+                return write!(f, "the outside line's prefix {prefix} taken off");
+            }
+            Self::OutsidePrefixKept(prefix) => {
+                return write!(
+                    f,
+                    "begins with the outside line's prefix {prefix}, but there is no number behind it"
+                );
+            }
+            Self::TwoReadings { national, international } => {
+                return write!(
+                    f,
+                    "two readings: {} as a national number, {} as an international one without \
+                     its plus; say which the phone system writes with numbers = \"national\" or \
+                     \"e164-without-plus\" in [tenants.calls]",
+                    national.key(),
+                    international.key()
+                );
+            }
+            Self::TooLong => "longer than any caller ID",
+            Self::ControlCharacter => "it holds a control character",
+            Self::NotNameAddr => {
+                "quotes or angle brackets that are not one name, one address in angle brackets and \
+                 parameters (RFC 3261 25.1)"
+            }
+            Self::HiddenName => "the display name says that the caller is hidden",
+            Self::AngleBrackets => {
+                "the address in angle brackets, not the display name or a parameter"
+            }
+            Self::UnknownScheme => "only tel: and sip: addresses name a caller",
+            Self::NoHost => "a sip: address has a host behind an @",
+            Self::BadParameter => "a parameter behind the number that is none",
+            Self::WithheldWord => "a word that stands for a hidden number",
+            Self::NotDigits => {
+                "beside digits, a plus and separators there is something else; a phone system may \
+                 have put a prefix or a suffix on it"
+            }
+            Self::JunkNumber => "a number that networks send for a hidden caller",
+            Self::Plus => "international, by its +",
+            Self::DoubleZero => "international, by its 00",
+            Self::NoSuchInternational => {
+                "no country has this country code, or its numbers another length"
+            }
+            Self::NationalPrefix => "without country code: by the tenant's country",
+            Self::National => {
+                "without country code and national prefix: by the tenant's country"
+            }
+            Self::WithoutPlus => "international, without its +",
+            Self::DialledAbroad => "international, by the country's own prefix for calls abroad",
+            Self::PlusExpected => {
+                "without + and 00, though numbers = \"e164\" in [tenants.calls] says that the \
+                 phone system writes one"
+            }
+            Self::NoSuchNumber => {
+                "no number of the tenant's country has this length, and no international one"
+            }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::stored_number::NumberingPlan;
+    use crate::domain::caller_id::BareDigits;
+    use crate::domain::numbering::NumberingPlan;
 
     fn explain(text: &str) -> String {
         let plan = CallerIdPlan {
             numbering: NumberingPlan::for_country("SE").expect("a country"),
             outside_line_prefix: "9".to_owned(),
+            bare_digits: BareDigits::Either,
         };
         let explained = plan.explain(text);
         assert_eq!(explained.outcome, plan.read(text), "{text}");
@@ -88,15 +149,23 @@ mod tests {
             ("90701234567", "prefix 9 taken off; without country code"),
             ("900 46 70 123 45 67", "prefix 9 taken off; international, by its 00"),
             ("sip:+46701234567@pbx.example.com", "scheme \"sip\"; international, by its +"),
-            ("\"Anna\" <tel:+46701234567>", "angle brackets, not the display name; an address"),
+            ("\"Anna\" <tel:+46701234567>", "angle brackets, not the display name"),
             ("tel:701234567;phone-context=+46", "local, in the phone-context +46"),
-            ("tel:+46812345678;ext=12", "by its +; with the extension 12"),
-            ("\"Anonymous\" <sip:+46701234567@h>", "a display name before"),
-            ("http://x", "scheme \"http\""),
+            ("tel:+46812345678;ext=12", "with the extension 12; international, by its +"),
+            ("\"Anonymous\" <sip:+46701234567@h>", "the display name says"),
+            ("\"a\" <sip:+46701234567@h", "not one name, one address"),
+            ("http://x", "scheme \"http\"; only tel:"),
+            ("sip:+46701234567", "has a host"),
+            ("+46701234567; +46701234568", "a parameter"),
+            ("468123456", "two readings: +46468123456 as a national number, +468123456 as"),
+            ("46701234567", "international, without its +"),
+            ("hello", "something else"),
+            ("+999123456", "no country has this"),
+            ("12", "no number of the tenant's country"),
+            ("+266696687", "networks send for a hidden caller"),
+            ("070\u{1b}[2J", "a control character"),
         ] {
             assert!(explain(text).contains(says), "{text}: {}", explain(text));
         }
-        assert_eq!(explain("hello"), "");
-        assert_eq!(explain("070\u{1b}[2J"), "");
     }
 }

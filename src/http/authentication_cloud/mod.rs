@@ -76,9 +76,9 @@ pub struct AuthenticationCloud {
     pub tokens: Arc<Tokens>,
     /// Flood limit of questions for one transaction's status from one address, so that nobody who
     /// has seen a status token keeps the page from asking that it was made for.
-    pub by_transaction: FloodLimit<(TransactionId, Option<IpAddr>)>,
+    pub by_transaction: Arc<FloodLimit<(TransactionId, Option<IpAddr>)>>,
     /// The same of what a phone's page asks, which whoever polls must not hold back.
-    pub by_link: FloodLimit<(TransactionId, Option<IpAddr>)>,
+    pub by_link: Arc<FloodLimit<(TransactionId, Option<IpAddr>)>>,
     /// The base of links, without a slash at its end.
     pub public_url: String,
 }

@@ -74,9 +74,13 @@ pub struct Finding {
 pub(super) enum Check {
     Nobody,
     NobodyGetsACode,
+    SharedNumberUnseen,
     SharedNumber,
     Unreadable,
+    FormerNumber,
+    TwoReadings,
     NotFoundBySearch,
+    CallerTwoReadings,
     SharedId,
     SharedName,
     UnusableEntry,
@@ -88,12 +92,16 @@ pub(super) enum Check {
 }
 
 impl Check {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 17] = [
         Self::Nobody,
         Self::NobodyGetsACode,
+        Self::SharedNumberUnseen,
         Self::SharedNumber,
         Self::Unreadable,
+        Self::FormerNumber,
+        Self::TwoReadings,
         Self::NotFoundBySearch,
+        Self::CallerTwoReadings,
         Self::SharedId,
         Self::SharedName,
         Self::UnusableEntry,
@@ -120,6 +128,13 @@ impl Check {
                 "not one person would get a code",
                 "check phone_attributes, country and what the service account may read",
             ),
+            Self::SharedNumberUnseen => (
+                "shared_number_unseen",
+                Error,
+                "numbers that one person is told a code by, though somebody else has them as well, \
+                 in a form that the search of a call does not find",
+                "give each person a number of their own",
+            ),
             Self::SharedNumber => (
                 "shared_number",
                 Warning,
@@ -130,13 +145,34 @@ impl Check {
                 "unreadable_number",
                 Warning,
                 "values that are no telephone number",
-                "correct them, best to +country code and number, or move the text elsewhere",
+                "correct them, or move the text elsewhere",
+            ),
+            Self::FormerNumber => (
+                "former_number",
+                Warning,
+                "numbers from before their country's numbering plan changed: nobody calls from them",
+                "store the number that these people call from today",
+            ),
+            Self::TwoReadings => (
+                "two_readings",
+                Warning,
+                "numbers that begin with the country code, but have no plus: they could be two \
+                 numbers, and are nobody's",
+                "write them with a plus",
             ),
             Self::NotFoundBySearch => (
                 "not_found_by_search",
                 Warning,
                 "numbers stored in a form that the search of a call does not find",
-                "write them as +46 70 123 45 67, or set number_match = \"patterns\"",
+                "write them with a plus",
+            ),
+            Self::CallerTwoReadings => (
+                "caller_two_readings",
+                Warning,
+                "numbers whose callers are refused where the phone system sends them without a \
+                 plus: they could be two numbers",
+                "say in [tenants.calls] how the phone system writes numbers: numbers = \"e164\", \
+                 \"e164-without-plus\" or \"national\"",
             ),
             Self::SharedId => (
                 "shared_id",
@@ -207,23 +243,28 @@ impl Findings {
         }
     }
 
+    /// How often it was found so far.
+    pub(super) fn count(&self, check: Check) -> usize {
+        self.found[check as usize].0
+    }
+
     pub(super) fn add_counted(&mut self, check: Check, count: usize, examples: Vec<Example>) {
         self.found[check as usize] = (count, examples);
     }
 
-    /// All there are, the worst first.
-    pub(super) fn into_list(self) -> Vec<Finding> {
+    /// All there are, the worst first, each with what `advice` adds to what is to be done.
+    pub(super) fn into_list(self, advice: impl Fn(Check) -> String) -> Vec<Finding> {
         let both = Check::ALL.into_iter().zip(self.found);
         let found = both.filter(|(_, (count, _))| *count > 0);
         found
             .map(|(check, (count, examples))| {
-                let (check, severity, message, hint) = check.says();
+                let (name, severity, message, hint) = check.says();
                 Finding {
-                    check,
+                    check: name,
                     severity,
                     count,
                     message: message.to_owned(),
-                    hint: hint.to_owned(),
+                    hint: format!("{hint}{}", advice(check)),
                     examples,
                 }
             })

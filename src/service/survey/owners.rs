@@ -18,6 +18,8 @@ struct Entry {
     extension: u32,
     person: u32,
     rank: u32,
+    /// Whether the search of a call does not find it.
+    unseen: bool,
 }
 
 /// Numbers and people as they stream by.
@@ -42,6 +44,10 @@ pub(super) struct Verdicts {
     pub examples: Vec<Example>,
     /// How many are shared, and yet lead to one person.
     pub decided: usize,
+    /// How many lead to somebody only because the search does not find who else has them.
+    pub told_to_one: usize,
+    /// A few of those.
+    pub told_examples: Vec<Example>,
 }
 
 impl Owners {
@@ -62,8 +68,8 @@ impl Owners {
         }
     }
 
-    /// Adds a number of a person's.
-    pub(super) fn add(&mut self, number: &PhoneNumber, person: u32, rank: usize) {
+    /// Adds a number of a person's. It is `unseen` if the search of a call does not find it.
+    pub(super) fn add(&mut self, number: &PhoneNumber, person: u32, rank: usize, unseen: bool) {
         let next = u32::try_from(self.extensions.len() + 1).unwrap_or(u32::MAX);
         let extension = number
             .extension()
@@ -75,6 +81,7 @@ impl Owners {
             extension,
             person,
             rank: u32::try_from(rank).unwrap_or(u32::MAX),
+            unseen,
         });
     }
 
@@ -86,13 +93,16 @@ impl Owners {
             refused: 0,
             examples: Vec::new(),
             decided: 0,
+            told_to_one: 0,
+            told_examples: Vec::new(),
         };
         for group in
             self.entries.chunk_by(|a, b| (a.number, a.extension) == (b.number, b.extension))
         {
-            // Sorted by person, then by rank: the first of each person's is their best.
-            let mut owners = group.to_vec();
-            owners.dedup_by_key(|entry| entry.person);
+            let owners = best(group.iter().filter(|entry| !entry.unseen));
+            if owners.is_empty() {
+                continue;
+            }
             let winners = self.winners(&owners, ambiguity);
             for person in &winners {
                 if let Some(wins) = verdicts.winners.get_mut(*person as usize) {
@@ -109,8 +119,33 @@ impl Owners {
             } else if owners.len() > 1 {
                 verdicts.decided += 1;
             }
+            let everybody = best(group);
+            if self.is_told_to_one(&owners, &winners, &everybody, ambiguity) {
+                verdicts.told_to_one += 1;
+                if verdicts.told_examples.len() < examples {
+                    verdicts.told_examples.push(self.told_example(&owners, &everybody));
+                }
+            }
         }
         verdicts
+    }
+
+    /// Whether somebody gets a code by the number who would not if the search found everybody who
+    /// has it.
+    fn is_told_to_one(
+        &self,
+        owners: &[Entry],
+        winners: &[u32],
+        everybody: &[Entry],
+        ambiguity: Ambiguity,
+    ) -> bool {
+        if everybody.len() == owners.len() || winners.is_empty() {
+            return false;
+        }
+        // Who is alone is not asked for a PIN.
+        let unasked = ambiguity == Ambiguity::Pin && owners.len() == 1;
+        let rightful = self.winners(everybody, ambiguity);
+        unasked || winners.iter().any(|winner| !rightful.contains(winner))
     }
 
     /// Those of the owners who get a code by this number, at a call of their own.
@@ -151,12 +186,32 @@ impl Owners {
         }
     }
 
+    fn told_example(&self, owners: &[Entry], everybody: &[Entry]) -> Example {
+        let found = |entry: &&Entry| owners.iter().any(|owner| owner.person == entry.person);
+        let names = |people: Vec<&Entry>| {
+            let names = people.iter().take(MOST_NAMES).map(|entry| self.name(entry.person));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let seen = names(everybody.iter().filter(found).collect());
+        let unseen = names(everybody.iter().filter(|entry| !found(entry)).collect());
+        let mut example = self.example(everybody, &[], Ambiguity::Refuse);
+        example.detail = format!("the search finds {seen}, and not {unseen}");
+        example
+    }
+
     fn name(&self, person: u32) -> &str {
         let at = person as usize;
         let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
         let end = self.ends.get(at).copied().unwrap_or_default();
         self.names.get(start.unwrap_or(0)..end).unwrap_or_default()
     }
+}
+
+/// Of entries that are sorted by person, then by rank, the first of each person.
+fn best<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Entry> {
+    let mut owners: Vec<Entry> = entries.into_iter().copied().collect();
+    owners.dedup_by_key(|entry| entry.person);
+    owners
 }
 
 /// The one who has it in the earliest attribute.

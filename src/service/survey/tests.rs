@@ -2,12 +2,22 @@
 
 use super::*;
 use crate::directory::inspection::{SelfWrite, ServerReport, Severity, Step, WritableAttribute};
+use crate::domain::caller_id::BareDigits;
+use crate::domain::stored_number::NumberingPlan;
 use crate::domain::user::{Pin, UserId};
 
 fn survey(ambiguity: Ambiguity, examples: usize) -> Survey {
+    survey_in("SE", Matching::Exact, ambiguity, examples)
+}
+
+fn survey_in(country: &str, matching: Matching, ambiguity: Ambiguity, examples: usize) -> Survey {
     Survey::new(SurveyRules {
-        plan: NumberingPlan::for_country("SE").unwrap(),
-        matching: Matching::Exact,
+        callers: CallerIdPlan {
+            numbering: NumberingPlan::for_country(country).unwrap(),
+            outside_line_prefix: String::new(),
+            bare_digits: BareDigits::Either,
+        },
+        matching,
         ambiguity,
         attributes: vec!["mobile".to_owned(), "telephoneNumber".to_owned()],
         examples,
@@ -55,7 +65,7 @@ fn each_awkward_person_is_counted_once_and_shown() {
             diana,
             user("erik", &[(0, "ring Kalle")]),
             user("fia", &[]),
-            user("gun", &[(0, "070.777.88.99")]),
+            user("gun", &[(0, "070.77.78.899")]),
         ],
     );
     survey.add(Person::Unusable { locator: "cn=printer".to_owned(), why: "no id".to_owned() });
@@ -90,6 +100,102 @@ fn each_awkward_person_is_counted_once_and_shown() {
     let junk = &found(&findings, "unreadable_number").examples[0];
     assert_eq!((junk.usernames[0].as_str(), junk.attribute.as_str()), ("erik", "mobile"));
     assert_eq!(junk.value, "ring Kalle");
+}
+
+#[test]
+fn a_number_told_to_one_since_the_search_misses_who_shares_it_is_an_error() {
+    // A colon inside is a form that no search looks for.
+    let (one, other) = ((0, "+46 70 111 22 33"), (0, "Mobil: 070-111 22 33"));
+    for matching in [Matching::Exact, Matching::Patterns] {
+        let mut survey = survey_in("SE", matching, Ambiguity::Refuse, 20);
+        add(
+            &mut survey,
+            vec![
+                user("bo", &[one, other]),
+                user("siv", &[other]),
+                user("alone", &[(0, "Mobil: +46 70 111 22 44")]),
+                user("fia", &[(0, "+46 70 111 22 55"), (1, "Mobil: +46 70 111 22 55")]),
+            ],
+        );
+        let (counts, findings) = survey.finish(true);
+        assert_eq!(counts.would_get_a_code, 2, "bo and fia");
+        let told = found(&findings, "shared_number_unseen");
+        assert_eq!((told.severity, told.count), (Severity::Error, 1));
+        assert_eq!(told.examples[0].usernames, ["bo", "siv"]);
+        assert_eq!(told.examples[0].value, "+46701112233");
+        assert_eq!(told.examples[0].detail, "the search finds bo, and not siv");
+        assert!(told.hint.contains("lookup = \"index\""), "{}", told.hint);
+    }
+    let mut index = survey_in("SE", Matching::Everything, Ambiguity::Refuse, 20);
+    add(&mut index, vec![user("bo", &[one]), user("siv", &[other])]);
+    let (counts, findings) = index.finish(true);
+    assert_eq!(counts.would_get_a_code, 0);
+    assert_eq!(found(&findings, "shared_number").count, 1);
+    assert!(findings.iter().all(|finding| finding.check != "shared_number_unseen"));
+}
+
+#[test]
+fn who_is_told_a_number_by_rank_or_pin_is_judged_with_those_whom_the_search_misses() {
+    let unseen = |text: &str| format!("Mobil: {text}");
+    let number = "+46 70 111 22 33";
+    for (ambiguity, ranks, told) in [
+        (Ambiguity::PreferAttributeOrder, (0, 1), false),
+        (Ambiguity::PreferAttributeOrder, (1, 0), true),
+        (Ambiguity::PreferAttributeOrder, (1, 1), true),
+        // Alone in the search, nobody is asked for a PIN.
+        (Ambiguity::Pin, (0, 0), true),
+    ] {
+        let mut survey = survey_in("SE", Matching::Exact, ambiguity, 20);
+        let mut bo = user("bo", &[(ranks.0, number)]);
+        bo.pins.extend(Pin::parse("1"));
+        let mut siv = user("siv", &[(ranks.1, &unseen(number))]);
+        siv.pins.extend(Pin::parse("2"));
+        add(&mut survey, vec![bo, siv]);
+        let (_, findings) = survey.finish(true);
+        let found = findings.iter().any(|finding| finding.check == "shared_number_unseen");
+        assert_eq!(found, told, "{ambiguity:?}, {ranks:?}");
+    }
+}
+
+#[test]
+fn advice_names_what_helps_and_nothing_that_is_set_already() {
+    let index_only = "Mobil: +47 40 61 23 45";
+    let slashed = "+47/40/61/23/45";
+    for (matching, values, says, never) in [
+        (Matching::Exact, vec![index_only], "set lookup = \"index\", which", "number_match"),
+        (Matching::Patterns, vec![index_only], "set lookup = \"index\", which", "number_match"),
+        (Matching::Exact, vec![slashed], "set number_match = \"patterns\" or lookup", "+46"),
+        (
+            Matching::Exact,
+            vec![slashed, index_only],
+            "number_match = \"patterns\" finds 1 of 2",
+            "+46",
+        ),
+    ] {
+        let mut survey = survey_in("NO", matching, Ambiguity::Refuse, 20);
+        let values: Vec<_> = values.into_iter().map(|value| (0, value)).collect();
+        add(&mut survey, vec![user("ola", &values), user("kari", &[(0, "ring meg")])]);
+        let (_, findings) = survey.finish(true);
+        let hint = &found(&findings, "not_found_by_search").hint;
+        assert!(hint.contains(says) && hint.contains("+47 40 61 23 45"), "{hint}");
+        assert!(!hint.contains(never), "{hint}");
+        assert!(found(&findings, "unreadable_number").hint.contains("+47 40 61 23 45"));
+    }
+}
+
+#[test]
+fn numbers_from_before_a_change_of_plan_are_named_with_todays() {
+    let mut brazil = survey_in("BR", Matching::Everything, Ambiguity::Refuse, 20);
+    add(&mut brazil, vec![user("ana", &[(0, "(11) 6123-4567"), (0, "(11) 96123-4567")])]);
+    let (_, findings) = brazil.finish(true);
+    let former = found(&findings, "former_number");
+    assert_eq!((former.severity, former.count), (Severity::Warning, 1));
+    assert!(former.examples[0].detail.contains("+5511961234567"), "{former:?}");
+    let mut ivory_coast = survey_in("CI", Matching::Everything, Ambiguity::Refuse, 20);
+    add(&mut ivory_coast, vec![user("awa", &[(0, "07 12 34 56"), (0, "07 12 34 5")])]);
+    let (_, findings) = ivory_coast.finish(true);
+    assert_eq!(found(&findings, "former_number").count, 1);
+    assert_eq!(found(&findings, "unreadable_number").count, 1);
 }
 
 #[test]

@@ -71,7 +71,7 @@ async fn a_bad_new_configuration_is_reported_with_its_key_and_the_old_one_stays(
         (good.replace("[server]", "[server]\nlisen = 1"), "lisen"),
         (good.replace("country = \"SE\"", "country = \"Sweden\""), "tenants[0].country"),
         (good.replace("kind = \"ldap\"", "kind = \"ldap\"\nuser_filter = \"(\""), "user_filter"),
-        ("not TOML at all".to_owned(), "line 1"),
+        ("not TOML at all".to_owned(), "dialpass.toml:1:5"),
         (String::new(), "tenants"),
     ];
     for (count, (config, key)) in bad.iter().enumerate() {

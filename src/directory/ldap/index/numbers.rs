@@ -6,11 +6,15 @@ use std::hash::{BuildHasher, RandomState};
 use hashbrown::HashTable;
 
 use super::arena::Arena;
-use super::record::{self, MOST_NUMBERS, Number};
+use super::record::{self, Number};
 
 /// Most owners of one number that are kept by slot. Of a number that more have (a switchboard's)
 /// only how many they are is kept: they would all be in one place of the table, and make it slow.
 const CROWD: usize = 64;
+
+/// How many of a person's numbers have a place in the table. The few people who have more have the
+/// rest in a map beside it, which takes more room.
+const PLACES: usize = 64;
 
 /// One number of one person: the slot, and which of the numbers in its record it is. The second
 /// is what lets the table find an entry's hash again when it grows.
@@ -18,11 +22,11 @@ const CROWD: usize = 64;
 struct Owned(u32);
 
 impl Owned {
-    /// The lowest six bits are the position.
-    fn new(slot: u32, position: usize) -> Self {
-        debug_assert!(position < MOST_NUMBERS);
+    /// The lowest six bits are the position; `None` if it does not fit them.
+    fn new(slot: u32, position: usize) -> Option<Self> {
         let wide = (slot as usize) << 6 | position;
-        Self(u32::try_from(wide).expect("fewer than 67 million people"))
+        let fits = position < PLACES;
+        fits.then(|| Self(u32::try_from(wide).expect("fewer than 67 million people")))
     }
 
     fn slot(self) -> u32 {
@@ -40,6 +44,8 @@ impl Owned {
 #[derive(Default)]
 pub(super) struct Numbers {
     owned: HashTable<Owned>,
+    /// The slots of those who have a number at a position that has no place in the table.
+    beyond: HashMap<(u128, Box<[u8]>), Vec<u32>>,
     /// How many have each of the numbers that too many have.
     crowds: HashMap<(u128, Box<[u8]>), usize>,
     hasher: RandomState,
@@ -58,20 +64,23 @@ impl Numbers {
         number: Number<'a>,
         arena: &'a Arena,
     ) -> impl Iterator<Item = u32> + 'a {
+        // Almost always there are none, and a key would be an allocation.
+        let beyond = if self.beyond.is_empty() { None } else { self.beyond.get(&key(number)) };
         self.owned
             .iter_hash(self.hasher.hash_one(number))
             .filter(move |owned| owned.number(arena) == number)
             .map(|owned| owned.slot())
+            .chain(beyond.into_iter().flatten().copied())
     }
 
     /// Enters the numbers of a record that is in the arena.
     pub(super) fn add(&mut self, slot: u32, record: &[u8], arena: &Arena) {
         for (position, (_, number)) in record::numbers(record).enumerate() {
-            self.enter(Owned::new(slot, position), number, arena);
+            self.enter(slot, position, number, arena);
         }
     }
 
-    fn enter(&mut self, owned: Owned, number: Number, arena: &Arena) {
+    fn enter(&mut self, slot: u32, position: usize, number: Number, arena: &Arena) {
         if self.is_crowded(number) {
             *self.crowds.entry(key(number)).or_default() += 1;
             return;
@@ -83,15 +92,23 @@ impl Numbers {
             .filter(|other| other.number(arena) == number)
             .copied()
             .collect();
-        if others.len() < CROWD {
-            let hasher = &self.hasher;
-            self.owned.insert_unique(hash, owned, |owned| hasher.hash_one(owned.number(arena)));
+        let beyond = if self.beyond.is_empty() { None } else { self.beyond.get(&key(number)) };
+        let count = others.len() + beyond.map_or(0, Vec::len);
+        if count >= CROWD {
+            for other in &others {
+                self.forget(hash, *other);
+            }
+            self.beyond.remove(&key(number));
+            self.crowds.insert(key(number), count + 1);
             return;
         }
-        for other in &others {
-            self.forget(hash, *other);
+        match Owned::new(slot, position) {
+            Some(owned) => {
+                let hasher = &self.hasher;
+                self.owned.insert_unique(hash, owned, |owned| hasher.hash_one(owned.number(arena)));
+            }
+            None => self.beyond.entry(key(number)).or_default().push(slot),
         }
-        self.crowds.insert(key(number), others.len() + 1);
     }
 
     /// Takes the numbers of a record out. [`Self::disperse`] has to follow.
@@ -100,8 +117,11 @@ impl Numbers {
             if self.is_crowded(number) {
                 let count = self.crowds.entry(key(number)).or_default();
                 *count = count.saturating_sub(1);
-            } else {
-                self.forget(self.hasher.hash_one(number), Owned::new(slot, position));
+                continue;
+            }
+            match Owned::new(slot, position) {
+                Some(owned) => self.forget(self.hasher.hash_one(number), owned),
+                None => self.forget_beyond(slot, number),
             }
         }
     }
@@ -117,7 +137,7 @@ impl Numbers {
             for slot in (0..arena.slots()).filter(|slot| arena.holds(*slot)) {
                 let mut numbers = record::numbers(arena.get(slot));
                 if let Some(position) = numbers.position(|(_, other)| other == number) {
-                    self.enter(Owned::new(slot, position), number, arena);
+                    self.enter(slot, position, number, arena);
                 }
             }
         }
@@ -126,6 +146,16 @@ impl Numbers {
     fn forget(&mut self, hash: u64, owned: Owned) {
         if let Ok(entry) = self.owned.find_entry(hash, |other| *other == owned) {
             entry.remove();
+        }
+    }
+
+    fn forget_beyond(&mut self, slot: u32, number: Number) {
+        let key = key(number);
+        if let Some(slots) = self.beyond.get_mut(&key) {
+            slots.retain(|other| *other != slot);
+            if slots.is_empty() {
+                self.beyond.remove(&key);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One person as bytes. What can be told from the rest is left out: an id that is the entry's
 //! key, a username that ends the first part of the DN, the part of the DN that many share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -34,9 +34,6 @@ const PINS: u8 = 32;
 
 /// Most texts that are kept once for all who share them. Beyond, a DN is kept whole.
 const MOST_PARENTS: usize = 1 << 16;
-
-/// Most numbers of one person that are kept.
-pub(super) const MOST_NUMBERS: usize = 64;
 
 /// What follows the first part of a DN, kept once for all who have it.
 #[derive(Default)]
@@ -83,16 +80,13 @@ pub(super) fn write(to: &mut Vec<u8>, person: &Person, parents: &mut Parents) {
     let flags_at = to.len();
     let mut flags = 0;
     to.push(flags);
-    let mut numbers: Vec<(usize, Number)> = Vec::with_capacity(person.numbers.len());
-    for (rank, number) in &person.numbers {
-        // The first attribute that has a number is the one that counts.
-        if let Some(number) = Number::of(number)
-            && numbers.len() < MOST_NUMBERS
-            && !numbers.iter().any(|(_, other)| *other == number)
-        {
-            numbers.push((*rank, number));
-        }
-    }
+    let mut seen = HashSet::new();
+    let numbers =
+        person.numbers.iter().filter_map(|(rank, number)| Some((*rank, Number::of(number)?)));
+    // The first attribute that has a number is the one that counts. All are kept: one that is
+    // dropped would make somebody else its only owner.
+    let numbers: Vec<(usize, Number)> =
+        numbers.filter(|(_, number)| person.numbers.len() == 1 || seen.insert(*number)).collect();
     varint::put(to, numbers.len() as u128);
     for (rank, number) in numbers {
         varint::put(to, rank as u128);

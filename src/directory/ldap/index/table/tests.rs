@@ -124,6 +124,50 @@ fn a_number_that_many_share_belongs_to_nobody_until_few_have_it() {
 }
 
 #[test]
+fn of_a_person_with_thousands_of_numbers_none_is_dropped() {
+    let mut table = Table::default();
+    let own = |of: usize| format!("+4670{of:07}");
+    let numbers: Vec<String> = (0..5000).map(own).collect();
+    let all: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    table.upsert(&person(1, "switchboard", &all));
+    for of in [0, 62, 63, 64, 65, 1000, 4999] {
+        assert_eq!(names(&table, &own(of)), BTreeSet::from(["switchboard".to_owned()]), "{of}");
+        // Somebody else who has it as well is never the only one.
+        table.upsert(&person(2, "anna", &[&own(of)]));
+        let both = BTreeSet::from(["anna".to_owned(), "switchboard".to_owned()]);
+        assert_eq!(names(&table, &own(of)), both, "{of}");
+        table.remove(&key(2));
+    }
+    table.upsert(&person(1, "switchboard", &all[..100]));
+    assert_eq!(only(&table, &own(99)).username, "switchboard");
+    assert!(names(&table, &own(100)).is_empty());
+    table.remove(&key(1));
+    assert!(names(&table, &own(99)).is_empty());
+}
+
+#[test]
+fn a_number_that_many_have_as_one_of_very_many_belongs_to_nobody_until_few_have_it() {
+    let mut table = Table::default();
+    let shared = "+46812345678";
+    let put = |table: &mut Table, of: u64, also: &[&str]| {
+        let own: Vec<String> = (0..70).map(|n| format!("+4670{:07}", of * 100 + n)).collect();
+        let numbers: Vec<&str> =
+            own.iter().map(String::as_str).chain(also.iter().copied()).collect();
+        table.upsert(&person(of, &format!("user{of}"), &numbers));
+    };
+    for of in 0..100 {
+        put(&mut table, of, &[shared]);
+    }
+    assert!(table.find(&number(shared), 1000).truncated);
+    for of in 1..100 {
+        put(&mut table, of, &[]);
+    }
+    assert_eq!(only(&table, shared).username, "user0");
+    table.remove(&key(0));
+    assert!(names(&table, shared).is_empty());
+}
+
+#[test]
 fn a_sweep_removes_who_was_not_seen_and_a_begun_one_can_begin_again() {
     let mut table = Table::default();
     let numbers: Vec<String> = (0..4).map(|of| format!("+4670123456{of}")).collect();

@@ -1,0 +1,102 @@
+//! The certificates that this server shows: its own to clients, and those to directories and the
+//! database. One that is out of date or soon will be is told of, and stops nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::config::{Config, DirectoryConfig, StorePlace};
+use crate::domain::clock::Timestamp;
+
+/// How long before it expires a certificate is told of.
+const SOON: Duration = Duration::from_hours(24 * 30);
+
+/// What is to be known of the certificates of a configuration at `now`: each key, and what is the
+/// matter with the certificate there. Files that cannot be read are for others to tell of.
+pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    if let Some(tls) = &config.server.tls {
+        let what = "clients that check certificates refuse this server";
+        all.push(("server.tls.certificate".to_owned(), tls.certificate.as_path(), what));
+    }
+    for tenant in &config.tenants {
+        if let DirectoryConfig::Ldap(ldap) = &tenant.directory
+            && let Some((chain, _)) = &ldap.client_certificate
+        {
+            let what = "directory servers that check it refuse this one";
+            all.push((format!("{}.client_certificate", ldap.key), chain.as_path(), what));
+        }
+    }
+    if let StorePlace::Postgres(postgres) = &config.store.place
+        && let Some((chain, _)) = &postgres.client_certificate
+    {
+        let what = "database servers that check it refuse this one";
+        all.push(("store.client_certificate".to_owned(), chain.as_path(), what));
+    }
+    let told = |(key, file, what): (String, &Path, &str)| {
+        let told = trouble_of(file, now)?;
+        Some((key, format!("{}: {told}: {what}, or soon will", file.display())))
+    };
+    all.into_iter().filter_map(told).collect()
+}
+
+/// What is the matter with the first certificate of a chain that is not good for a while to come.
+fn trouble_of(file: &Path, now: Timestamp) -> Option<String> {
+    let pem = std::fs::read(file).ok()?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().ok()?;
+    chain.iter().enumerate().find_map(|(index, der)| {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let validity = certificate.validity();
+        let (begins, expires) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+        let which = match index {
+            0 => "the certificate".to_owned(),
+            _ => format!("the intermediate certificate of {}", certificate.subject()),
+        };
+        Some(format!("{which} {}", when(begins, expires, now.as_secs())?))
+    })
+}
+
+/// What is the matter with a certificate's time; `None` if all is well for a while to come.
+fn when(begins: i64, expires: i64, now: i64) -> Option<String> {
+    const DAY: i64 = 24 * 3600;
+    let soon = i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX);
+    let shown = |seconds| {
+        jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".to_owned(), |t| t.to_string())
+    };
+    let days = |seconds: i64| match seconds / DAY {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    if now < begins {
+        Some(format!("is not valid before {}", shown(begins)))
+    } else if now >= expires {
+        Some(format!("expired at {} ({} ago)", shown(expires), days(now - expires)))
+    } else if now.saturating_add(soon) >= expires {
+        Some(format!("expires at {} (in {})", shown(expires), days(expires - now)))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::when;
+
+    #[test]
+    fn a_certificate_is_told_of_from_thirty_days_before_its_end() {
+        const DAY: i64 = 24 * 3600;
+        let (begins, expires) = (1_000 * DAY, 2_000 * DAY);
+        let at = |now| when(begins, expires, now).unwrap_or_default();
+        assert_eq!(at(begins - 1), "is not valid before 1972-09-27T00:00:00Z");
+        assert_eq!(at(begins), "");
+        assert_eq!(at(expires - 30 * DAY - 1), "");
+        assert_eq!(at(expires - 30 * DAY), "expires at 1975-06-24T00:00:00Z (in 30 days)");
+        assert_eq!(at(expires - 1), "expires at 1975-06-24T00:00:00Z (in less than a day)");
+        assert_eq!(at(expires), "expired at 1975-06-24T00:00:00Z (less than a day ago)");
+        assert_eq!(at(expires + DAY), "expired at 1975-06-24T00:00:00Z (1 day ago)");
+    }
+}

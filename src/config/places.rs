@@ -1,0 +1,156 @@
+//! Where in the file, or in the environment, each key stands.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Problem, Warning};
+
+/// A line and a column of a file, both from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// Where the keys of one reading of the configuration stand.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    file: String,
+    keys: HashMap<String, Spot>,
+    /// Which variables set keys.
+    environment: HashMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    position: Position,
+    is_section: bool,
+}
+
+impl Places {
+    /// Of a file that nothing is known of.
+    #[must_use]
+    pub fn unknown(file: &Path) -> Self {
+        Self { file: file.display().to_string(), ..Self::default() }
+    }
+
+    pub(super) fn of(file: &Path, text: &str, document: &Spanned<DeTable<'_>>) -> Self {
+        let mut finder = Finder { lines: Lines::of(text), keys: HashMap::new() };
+        finder.table("", document.get_ref());
+        Self { keys: finder.keys, ..Self::unknown(file) }
+    }
+
+    pub(super) fn overridden(&mut self, key: String, variable: &str) {
+        self.environment.insert(key, variable.to_owned());
+    }
+
+    /// A problem with a key.
+    #[must_use]
+    pub fn problem(
+        &self,
+        key: &str,
+        found: &dyn fmt::Display,
+        accepted: &dyn fmt::Display,
+    ) -> Problem {
+        let (file, key, position) = self.place(key);
+        let (found, accepted) = (found.to_string(), accepted.to_string());
+        Problem { file, position, key, found, meant: None, accepted }
+    }
+
+    /// A problem with a place of the file that is no key's.
+    pub(super) fn problem_at(&self, position: Position, found: String, accepted: &str) -> Problem {
+        Problem { position: Some(position), ..self.problem("", &found, &accepted) }
+    }
+
+    /// What should be known of a key.
+    #[must_use]
+    pub fn warning(&self, key: &str, text: &dyn fmt::Display) -> Warning {
+        let (file, key, position) = self.place(key);
+        Warning { file, position, key, text: text.to_string() }
+    }
+
+    /// Whether the file sets this key to a value, and not to a section.
+    pub(super) fn is_value(&self, key: &str) -> bool {
+        self.keys.get(key).is_some_and(|spot| !spot.is_section)
+            || self.environment.contains_key(key)
+    }
+
+    /// File, key and position. A key that is missing stands where its section does.
+    fn place(&self, key: &str) -> (String, String, Option<Position>) {
+        let mut place = key;
+        loop {
+            if let Some(variable) = self.environment.get(place) {
+                return ("environment".to_owned(), variable.clone(), None);
+            }
+            if let Some(spot) = self.keys.get(place) {
+                return (self.file.clone(), key.to_owned(), Some(spot.position));
+            }
+            match place.rfind(['.', '[', ' ']) {
+                Some(end) => place = &place[..end],
+                None => return (self.file.clone(), key.to_owned(), None),
+            }
+        }
+    }
+}
+
+/// Where lines begin.
+pub(super) struct Lines<'t> {
+    text: &'t str,
+    begins: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+        Self { text, begins: std::iter::once(0).chain(ends).collect() }
+    }
+
+    /// The position of a byte.
+    pub(super) fn position(&self, offset: usize) -> Position {
+        let line = self.begins.partition_point(|begin| *begin <= offset).max(1);
+        let before = self.text.get(self.begins[line - 1]..offset).unwrap_or_default();
+        Position { line, column: before.chars().count() + 1 }
+    }
+}
+
+struct Finder<'t> {
+    lines: Lines<'t>,
+    keys: HashMap<String, Spot>,
+}
+
+impl Finder<'_> {
+    fn table(&mut self, at: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let dot = if at.is_empty() { "" } else { "." };
+            let key = format!("{at}{dot}{}", name.get_ref());
+            self.value(key, name.span().start, value);
+        }
+    }
+
+    fn value(&mut self, key: String, offset: usize, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Table(table) => self.table(&key, table),
+            DeValue::Array(array) => {
+                for (index, element) in array.iter().enumerate() {
+                    self.value(format!("{key}[{index}]"), element.span().start, element);
+                }
+            }
+            _ => {}
+        }
+        let position = self.lines.position(offset);
+        let is_section = matches!(value.get_ref(), DeValue::Table(_));
+        self.keys.insert(key, Spot { position, is_section });
+    }
+}

@@ -1,0 +1,296 @@
+//! From text and environment to the configuration as written, past every mistake: what cannot be
+//! read is noted and left out, and the rest is read again, until all of it has been looked at.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use serde_path_to_error::Segment;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::check::Problems;
+use super::places::{Lines, Places};
+use super::raw::RawConfig;
+use super::words::closest;
+
+/// What an environment variable that sets a key starts with.
+const PREFIX: &str = "DIALPASS_";
+
+/// Reads `text` and lays the environment over it.
+pub(super) fn read(
+    file: &Path,
+    text: &str,
+    environment: &[(String, String)],
+    problems: &mut Problems,
+) -> RawConfig {
+    let mut table = parse(file, text, problems);
+    for (name, value) in environment {
+        // A name without a section, such as DIALPASS_HOME, is somebody else's.
+        if let Some(path) = name.strip_prefix(PREFIX).filter(|path| path.contains("__")) {
+            let key = path.replace("__", ".").to_lowercase();
+            problems.places.overridden(key.clone(), name);
+            if let Err(found) = lay_over(&mut table, path, value) {
+                let accepted = "DIALPASS_SECTION__KEY for a key of a section, such as \
+                                DIALPASS_SERVER__LISTEN";
+                problems.add(&key, found, accepted);
+            }
+        }
+    }
+    typed(table, problems)
+}
+
+/// The table in `text`, without what is not TOML.
+fn parse(file: &Path, text: &str, problems: &mut Problems) -> toml::Table {
+    let (document, errors): (Spanned<DeTable<'_>>, _) = DeTable::parse_recoverable(text);
+    problems.places = Places::of(file, text, &document);
+    let lines = Lines::of(text);
+    for error in errors {
+        // The error's own text would show the line, which may hold a secret.
+        let found = format!("a line that is not TOML: {}", one_line(error.message()));
+        problems.add_syntax(lines.position(error.span().map_or(0, |span| span.start)), found);
+    }
+    let mut outsize = |offset| {
+        let found = "a line that is not TOML: a number that is too large".to_owned();
+        problems.add_syntax(lines.position(offset), found);
+    };
+    table(document.into_inner(), &mut outsize)
+}
+
+/// The values of a table, but numbers that are none; `outsize` is called with where those are.
+fn table(table: DeTable<'_>, outsize: &mut impl FnMut(usize)) -> toml::Table {
+    let mut values = toml::Table::new();
+    for (name, one) in table {
+        let read = value(one, outsize);
+        values.extend(read.map(|value| (name.into_inner().into_owned(), value)));
+    }
+    values
+}
+
+fn value(one: Spanned<DeValue<'_>>, outsize: &mut impl FnMut(usize)) -> Option<toml::Value> {
+    let offset = one.span().start;
+    let read = match one.into_inner() {
+        DeValue::String(text) => Some(toml::Value::String(text.into_owned())),
+        DeValue::Boolean(truth) => Some(toml::Value::Boolean(truth)),
+        DeValue::Datetime(time) => Some(toml::Value::Datetime(time)),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(toml::Value::Integer)
+        }
+        DeValue::Float(number) => number.as_str().parse().ok().map(toml::Value::Float),
+        DeValue::Array(array) => {
+            let values = array.into_iter().filter_map(|one| value(one, outsize));
+            Some(toml::Value::Array(values.collect()))
+        }
+        DeValue::Table(inner) => Some(toml::Value::Table(table(inner, outsize))),
+    };
+    if read.is_none() {
+        outsize(offset);
+    }
+    read
+}
+
+/// Sets one key by the path that follows the prefix: `SERVER__TLS__CERTIFICATE`.
+fn lay_over(table: &mut toml::Table, path: &str, value: &str) -> Result<(), String> {
+    let keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+    let Some((last, sections)) = keys.split_last() else { return Ok(()) };
+    let mut place = table;
+    for section in sections {
+        let next =
+            place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        place = next.as_table_mut().ok_or_else(|| format!("{section:?}, which is no section"))?;
+    }
+    // Numbers, booleans, arrays and inline tables are written as in TOML; all else is text.
+    let value = format!("v = {value}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("v"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    place.insert(last.clone(), value);
+    Ok(())
+}
+
+/// Gives each key its type. A key that cannot have it is noted and left out.
+fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
+    let mut left = Left { root: toml::Value::Table(table), gone: HashMap::new() };
+    loop {
+        let read = serde_path_to_error::deserialize::<_, RawConfig>(left.root.clone());
+        let error = match read {
+            Ok(raw) => return raw,
+            Err(error) => error,
+        };
+        let mistake = Mistake::of(&one_line(error.inner().message()));
+        let mut path = path(error.path());
+        if let Some(name) = mistake.unknown_key()
+            && path.last().is_none_or(|step| !matches!(step, Step::Key(key) if key == name))
+        {
+            // The path of an unknown key ends at its section.
+            path.push(Step::Key(name.to_owned()));
+        }
+        mistake.note(&left.written(&path), problems);
+        if !left.remove(&path) {
+            return RawConfig::default();
+        }
+    }
+}
+
+/// One step from a section to what is in it.
+#[derive(Clone)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// Steps as they are written in problems: `tenants[0].otp`.
+struct Steps<'a>(&'a [Step]);
+
+impl fmt::Display for Steps<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) if index == 0 => f.write_str(key)?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn path(path: &serde_path_to_error::Path) -> Vec<Step> {
+    let step = |segment: &Segment| match segment {
+        Segment::Seq { index } => Some(Step::Index(*index)),
+        Segment::Map { key } => Some(Step::Key(key.clone())),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    };
+    path.iter().map_while(step).collect()
+}
+
+/// What is still to be read, and which elements of arrays are gone.
+struct Left {
+    root: toml::Value,
+    /// By the path of an array as it is written, the indexes of the elements that are gone.
+    gone: HashMap<String, Vec<usize>>,
+}
+
+impl Left {
+    /// The path as it is written in the file: elements before those in it may be gone.
+    fn written(&self, path: &[Step]) -> Vec<Step> {
+        let mut written = Vec::with_capacity(path.len());
+        for step in path {
+            let gone = self.gone.get(&Steps(&written).to_string());
+            written.push(match (step, gone) {
+                (Step::Index(index), Some(gone)) => Step::Index(
+                    gone.iter().fold(*index, |index, one| index + usize::from(*one <= index)),
+                ),
+                (step, _) => step.clone(),
+            });
+        }
+        written
+    }
+
+    /// Takes out what is at the path; whether there was anything.
+    fn remove(&mut self, path: &[Step]) -> bool {
+        let written = self.written(path);
+        let Some((last, sections)) = path.split_last() else { return false };
+        let mut place = &mut self.root;
+        for step in sections {
+            let next = match step {
+                Step::Key(key) => place.get_mut(key),
+                Step::Index(index) => place.get_mut(*index),
+            };
+            let Some(next) = next else { return false };
+            place = next;
+        }
+        match (last, place) {
+            (Step::Key(key), toml::Value::Table(table)) => table.remove(key).is_some(),
+            (Step::Index(index), toml::Value::Array(array)) if *index < array.len() => {
+                array.remove(*index);
+                if let Some((Step::Index(index), array)) = written.split_last() {
+                    let gone = self.gone.entry(Steps(array).to_string()).or_default();
+                    gone.push(*index);
+                    gone.sort_unstable();
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What the parser says of a key.
+enum Mistake {
+    /// There is no such key.
+    UnknownKey { name: String, known: Vec<String>, accepted: String },
+    /// A key that has no default is missing.
+    Missing { name: String },
+    /// The value is not one of those that the key has.
+    UnknownWord { word: String, known: Vec<String>, accepted: String },
+    /// The value is of another type or form.
+    Value { found: String, accepted: String },
+}
+
+impl Mistake {
+    fn of(message: &str) -> Self {
+        let (found, accepted) = message.split_once(", expected ").unwrap_or((message, ""));
+        let quoted = |text: &str| -> Vec<String> {
+            text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let name = |text: &str| text.trim().trim_matches('`').to_owned();
+        let (known, accepted) = (quoted(accepted), accepted.to_owned());
+        if let Some(rest) = found.strip_prefix("unknown field ") {
+            return Self::UnknownKey { name: name(rest), known, accepted };
+        }
+        if let Some(rest) = found.strip_prefix("unknown variant ") {
+            return Self::UnknownWord { word: name(rest), known, accepted };
+        }
+        if let Some(rest) = found.strip_prefix("missing field ") {
+            return Self::Missing { name: name(rest) };
+        }
+        let found = found.replace("invalid type: ", "").replace("invalid value: ", "");
+        let accepted = match accepted.as_str() {
+            "" => "see config/default.toml",
+            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not too large",
+            "struct QuotaValue" => "{ burst = 5, per = \"10m\" }",
+            other if other.starts_with("struct Raw") => "a section with keys of its own",
+            other => other,
+        };
+        Self::Value { found, accepted: accepted.to_owned() }
+    }
+
+    fn unknown_key(&self) -> Option<&str> {
+        match self {
+            Self::UnknownKey { name, .. } => Some(name),
+            Self::Missing { .. } | Self::UnknownWord { .. } | Self::Value { .. } => None,
+        }
+    }
+
+    /// Notes it, of what is at `path`.
+    fn note(self, path: &[Step], problems: &mut Problems) {
+        let key = Steps(path).to_string();
+        match self {
+            Self::UnknownKey { name, known, accepted } => {
+                let meant = closest(&name, known.iter().map(String::as_str));
+                problems.unread(&key, format!("the unknown key `{name}`"), meant, accepted);
+                if let (Some(meant), Some((_, section))) = (meant, path.split_last()) {
+                    let meant = [section, &[Step::Key(meant.to_owned())]].concat();
+                    problems.expect_no(&Steps(&meant).to_string());
+                }
+            }
+            Self::UnknownWord { word, known, accepted } => {
+                let meant = closest(&word, known.iter().map(String::as_str));
+                problems.unread(&key, format!("the unknown value `{word}`"), meant, accepted);
+            }
+            Self::Missing { name } => {
+                let missing = [path, &[Step::Key(name.clone())]].concat();
+                let accepted = format!("a value for `{name}`, which has no default");
+                problems.add(&Steps(&missing).to_string(), "nothing", accepted);
+                problems.expect_no(&key);
+            }
+            Self::Value { found, accepted } => problems.unread(&key, found, None, accepted),
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.trim().replace('\n', "; ")
+}

@@ -1,0 +1,305 @@
+//! The forms that one number may be stored in, for a search that has to name them. What comes back
+//! is read and compared, so a form too many finds nobody wrong, and a form too few somebody late.
+
+use std::collections::BTreeSet;
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
+
+use super::{NumberingPlan, StoredReading};
+use crate::domain::numbering::{NATIONAL_PREFIXES, international};
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::plan_changes;
+
+/// Invisible marks that copied numbers begin with, and the mark at their end, if there is one.
+const INVISIBLE: [(&str, Option<&str>); 6] = [
+    ("\u{202a}", Some("\u{202c}")),
+    ("\u{202d}", Some("\u{202c}")),
+    ("\u{2066}", Some("\u{2069}")),
+    ("\u{2068}", Some("\u{2069}")),
+    ("\u{200e}", None),
+    ("\u{feff}", None),
+];
+
+/// The texts under which one number may be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredForms {
+    /// Whole values, with no blanks or hyphens: for servers whose matching rule ignores those
+    /// (`telephoneNumberMatch`, RFC 4517 4.2.29).
+    pub exact: Vec<String>,
+    /// Values whose parts come in this order with anything between them. The first part starts
+    /// the value and the last ends it: for servers that compare plain strings.
+    pub patterns: Vec<Vec<String>>,
+}
+
+/// Which stored forms of a number a search finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matching {
+    /// All that can be read: nothing is searched, all numbers were read beforehand.
+    Everything,
+    /// [`StoredForms::exact`].
+    Exact,
+    /// [`StoredForms::patterns`].
+    Patterns,
+}
+
+impl StoredForms {
+    /// Whether a search for these forms finds an entry that holds `value`.
+    #[must_use]
+    pub fn find(&self, value: &str, matching: Matching) -> bool {
+        match matching {
+            Matching::Everything => true,
+            // As a filter is made: what has no whole values is searched by patterns.
+            Matching::Exact if !self.exact.is_empty() => {
+                let plain: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+                self.exact.iter().any(|form| form.eq_ignore_ascii_case(&plain))
+            }
+            Matching::Exact | Matching::Patterns => {
+                let value = value.to_lowercase();
+                self.patterns.iter().any(|parts| fits(parts, &value))
+            }
+        }
+    }
+}
+
+/// Whether `value` is these parts in this order, with anything between them.
+fn fits(parts: &[String], value: &str) -> bool {
+    let [first, middle @ .., last] = parts else { return parts.iter().any(|part| part == value) };
+    let Some(mut rest) = value.strip_prefix(first.as_str()) else { return false };
+    for part in middle {
+        let Some(at) = rest.find(part.as_str()) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last.as_str())
+}
+
+/// A national significant number as it is written behind a country code or a national prefix, and
+/// how its digits are grouped.
+struct Spelling {
+    digits: String,
+    /// The digits in groups, as the country's people write them.
+    groups: Vec<String>,
+    /// How many digits may be the area code.
+    areas: BTreeSet<usize>,
+}
+
+/// Which part of a spelling is an area code that brackets or a slash may set apart: any that leaves
+/// a subscriber number.
+const AREAS: std::ops::RangeInclusive<usize> = 1..=4;
+const SHORTEST_SUBSCRIBER: usize = 4;
+
+impl Spelling {
+    fn of(code: &str, digits: &str) -> Self {
+        let parsed = PHONE_NUMBER_UTIL.parse(format!("+{code}{digits}"), None).ok();
+        let parsed = parsed.filter(|parsed| parsed.get_national_significant_number() == digits);
+        let formatted = parsed
+            .as_ref()
+            .map(|parsed| parsed.format_as(PhoneNumberFormat::International).into_owned());
+        let groups: Vec<String> = formatted
+            .as_deref()
+            .and_then(|text| text.strip_prefix('+')?.strip_prefix(code))
+            .map(|text| text.split(|c: char| !c.is_ascii_digit()))
+            .into_iter()
+            .flatten()
+            .filter(|group| !group.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let mut areas = BTreeSet::new();
+        areas.extend(groups.first().filter(|_| groups.len() > 1).map(String::len));
+        areas.extend(parsed.map(|parsed| parsed.get_length_of_national_destination_code()));
+        areas.retain(|area| AREAS.contains(area) && area + SHORTEST_SUBSCRIBER <= digits.len());
+        Self { digits: digits.to_owned(), groups, areas }
+    }
+
+    /// The digits parted behind each possible area code.
+    fn parted(&self) -> impl Iterator<Item = (&str, &str)> {
+        let most = self.digits.len().saturating_sub(SHORTEST_SUBSCRIBER);
+        AREAS.filter(move |area| *area <= most).map(|area| self.digits.split_at(area))
+    }
+
+    /// The same behind the likely ones only.
+    fn likely_parted(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.areas.iter().map(|area| self.digits.split_at(*area))
+    }
+
+    fn dotted(&self) -> Option<String> {
+        (self.groups.len() > 1).then(|| self.groups.join("."))
+    }
+}
+
+/// What is written of one number, from which all forms are made.
+struct Spellings {
+    code: String,
+    /// National prefixes that may stand between country code and number by mistake, never empty.
+    prefixes: Vec<&'static str>,
+    international: Vec<Spelling>,
+    /// A national prefix, empty if none, and what follows it; none for foreign numbers.
+    national: Vec<(&'static str, Spelling)>,
+    /// Whether the country code alone, without plus, is read as what it is.
+    without_plus: bool,
+}
+
+impl NumberingPlan {
+    /// The forms `number` may be stored in: international always, national where the number is of
+    /// this plan's country.
+    ///
+    /// An extension is written in so many ways that its form is a pattern only.
+    #[must_use]
+    pub fn stored_forms(&self, number: &PhoneNumber) -> StoredForms {
+        let spellings = self.spellings(number);
+        let exact = match number.extension() {
+            Some(_) => Vec::new(),
+            None => spellings.exact(),
+        };
+        StoredForms { exact, patterns: spellings.patterns(number.extension()) }
+    }
+
+    fn spellings(self, number: &PhoneNumber) -> Spellings {
+        let (code, significant) = (number.country_code(), number.national_significant());
+        let bare = number.without_extension();
+        let mut written = vec![significant.to_owned()];
+        written.extend(plan_changes::other_spelling(code, significant));
+        written.extend(plan_changes::former_spelling(code, significant));
+        let behind_code = |digits: &str| international(digits).is_some_and(|read| read == bare);
+        let prefixes: Vec<_> = NATIONAL_PREFIXES
+            .into_iter()
+            .filter(|prefix| behind_code(&format!("{code}{prefix}{significant}")))
+            .collect();
+        let own = self.country_code() == code;
+        let reads = |text: &str| self.stored_reading(text) == StoredReading::Number(bare.clone());
+        let mut national = Vec::new();
+        if own {
+            let local = plan_changes::local_spelling(code, significant);
+            for digits in written.iter().take(1).chain(&local) {
+                let candidates = std::iter::once("").chain(NATIONAL_PREFIXES);
+                for prefix in candidates.filter(|prefix| reads(&format!("{prefix}{digits}"))) {
+                    national.push((prefix, Spelling::of(code, digits)));
+                }
+            }
+            written.extend(local);
+        }
+        let without_plus = own && reads(&format!("{code}{significant}"));
+        let international = written.iter().map(|digits| Spelling::of(code, digits)).collect();
+        Spellings { code: code.to_owned(), prefixes, international, national, without_plus }
+    }
+}
+
+impl Spellings {
+    fn exact(&self) -> Vec<String> {
+        let code = &self.code;
+        let mut forms = BTreeSet::new();
+        for spelling in &self.international {
+            let all = &spelling.digits;
+            forms.extend([
+                format!("+{code}{all}"),
+                format!("00{code}{all}"),
+                format!("(+{code}){all}"),
+                format!("(00{code}){all}"),
+                format!("+({code}){all}"),
+                format!("tel:+{code}{all}"),
+                format!("tel.+{code}{all}"),
+                format!("'+{code}{all}"),
+            ]);
+            forms.extend(spelling.dotted().map(|dotted| format!("+{code}.{dotted}")));
+            for prefix in &self.prefixes {
+                forms.extend([
+                    format!("+{code}({prefix}){all}"),
+                    format!("00{code}({prefix}){all}"),
+                    format!("(+{code})({prefix}){all}"),
+                    format!("+{code}{prefix}{all}"),
+                    format!("00{code}{prefix}{all}"),
+                ]);
+            }
+            for (area, rest) in spelling.parted() {
+                forms.insert(format!("+{code}({area}){rest}"));
+            }
+            for (area, rest) in spelling.likely_parted() {
+                forms.insert(format!("00{code}({area}){rest}"));
+                forms.insert(format!("(+{code}{area}){rest}"));
+                for prefix in &self.prefixes {
+                    forms.insert(format!("+{code}({prefix}{area}){rest}"));
+                    forms.insert(format!("00{code}({prefix}{area}){rest}"));
+                }
+            }
+        }
+        for (prefix, spelling) in &self.national {
+            let all = &spelling.digits;
+            forms.extend([format!("{prefix}{all}"), format!("tel:{prefix}{all}")]);
+            forms.extend([format!("tel.{prefix}{all}"), format!("'{prefix}{all}")]);
+            forms.extend(spelling.dotted().map(|dotted| format!("{prefix}{dotted}")));
+            for (area, rest) in spelling.parted() {
+                forms.insert(format!("({prefix}{area}){rest}"));
+            }
+            for (area, rest) in spelling.likely_parted() {
+                forms.insert(format!("{prefix}{area}/{rest}"));
+                // Of Belarus's 80, the 8 stands outside the brackets.
+                if let Some(prefix) = prefix.strip_prefix('8').filter(|rest| !rest.is_empty()) {
+                    forms.insert(format!("8({prefix}{area}){rest}"));
+                }
+                if !prefix.is_empty() {
+                    forms.insert(format!("{prefix}({area}){rest}"));
+                    forms.insert(format!("({prefix})({area}){rest}"));
+                }
+            }
+            if !prefix.is_empty() {
+                forms.insert(format!("({prefix}){all}"));
+            }
+        }
+        if self.without_plus {
+            forms.extend(self.international.iter().map(|s| format!("{code}{}", s.digits)));
+        }
+        forms.into_iter().collect()
+    }
+
+    fn patterns(&self, extension: Option<&str>) -> Vec<Vec<String>> {
+        let code = &self.code;
+        let mut patterns = BTreeSet::new();
+        let mut add = |starts: &[&str], digits: &str, end: Option<&str>| {
+            let starts = starts.iter().filter(|start| !start.is_empty());
+            let mut parts: Vec<String> = starts.map(|start| (*start).to_owned()).collect();
+            parts.extend(digits.chars().map(String::from));
+            parts.extend(extension.map(str::to_owned));
+            parts.extend(end.map(str::to_owned));
+            // An opening bracket alone begins too much.
+            if parts[0] == "(" {
+                let first = parts.remove(1);
+                parts[0].push_str(&first);
+            }
+            patterns.insert(parts);
+        };
+        let plus = format!("+{code}");
+        for spelling in &self.international {
+            let all = spelling.digits.as_str();
+            for start in [
+                plus.as_str(),
+                &format!("(+{code}"),
+                &format!("(00{code}"),
+                &format!("+({code}"),
+                &format!("+ {code}"),
+                &format!("'+{code}"),
+            ] {
+                add(&[start], all, None);
+            }
+            add(&["00", code], all, None);
+            add(&["tel", &plus], all, None);
+            for (begin, end) in INVISIBLE {
+                let start = format!("{begin}{plus}");
+                add(&[&start], all, None);
+                if end.is_some() {
+                    add(&[&start], all, end);
+                }
+            }
+            if self.without_plus {
+                add(&[code], all, None);
+            }
+        }
+        for (prefix, spelling) in &self.national {
+            let all = format!("{prefix}{}", spelling.digits);
+            let (first, rest) = all.split_at(1);
+            add(&[], &all, None);
+            add(&["("], &all, None);
+            add(&[&format!("'{first}")], rest, None);
+            add(&["tel"], &all, None);
+        }
+        patterns.into_iter().collect()
+    }
+}
