@@ -1,16 +1,21 @@
 //! TLS towards the servers that the gateway itself connects to, directories, databases, providers of
 //! SMS and push services: who has to vouch for them, and the certificate shown to them.
 
+mod failure;
+
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
+
+pub use self::failure::{TlsFailure, explain};
+use crate::pem::{self, Broken, PemError};
 
 /// What a server's certificate has to prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,18 +31,18 @@ pub enum Proof {
 /// Why there is no TLS configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsConfigError {
-    /// The CA file cannot be read as PEM certificates, or has none.
-    #[error("the CA file holds no usable PEM certificate")]
-    Ca,
+    /// The CA file has no certificate that can be used.
+    #[error("the CA file cannot be used: {0}")]
+    Ca(#[source] PemError),
     /// No CA was given, and the system has none.
     #[error("the system has no usable root certificates; give the server's own CA")]
     NoSystemRoots,
     /// The client certificate's chain cannot be read.
-    #[error("the client certificate file holds no usable PEM certificate")]
-    ClientCertificate,
+    #[error("the client certificate file cannot be used: {0}")]
+    ClientCertificate(#[source] PemError),
     /// The client certificate's key cannot be read.
-    #[error("the client key file holds no usable PEM private key")]
-    ClientKey,
+    #[error("the client key file cannot be used: {0}")]
+    ClientKey(#[source] PemError),
     /// The client certificate and key do not belong together, or are of an unknown kind.
     #[error("the client certificate and key cannot be used: {0}")]
     ClientPair(#[source] rustls::Error),
@@ -81,13 +86,12 @@ pub fn tls_config_for(
         None => system_roots(),
     };
     let builder = match proof {
-        Proof::Name => builder.with_root_certificates(roots()?),
-        Proof::Chain => {
-            let verifier =
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots()?), provider)
-                    .build()
-                    .map_err(TlsConfigError::Verifier)?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(verifier)))
+        Proof::Name | Proof::Chain => {
+            let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots()?), provider)
+                .build()
+                .map_err(TlsConfigError::Verifier)?;
+            let verifier = Verifier { chain, any_name: proof == Proof::Chain };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
         Proof::Nothing => {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
@@ -96,19 +100,40 @@ pub fn tls_config_for(
     let config = match client_cert {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => {
-            let chain = certificates(chain).ok_or(TlsConfigError::ClientCertificate)?;
-            let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsConfigError::ClientKey)?;
+            let chain = pem::certificates(chain).map_err(TlsConfigError::ClientCertificate)?;
+            let key = pem::private_key(key).map_err(TlsConfigError::ClientKey)?;
             builder.with_client_auth_cert(chain, key).map_err(TlsConfigError::ClientPair)?
         }
     };
     Ok(Arc::new(config))
 }
 
-/// Checks a chain as ever, and passes over the name.
-#[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+/// What a host's name ends in that stands for an IPv6 address; it is no domain's (RFC 6761 6.4).
+const STAND_IN: &str = ".ipv6.invalid";
 
-impl ServerCertVerifier for AnyName {
+/// A name that stands for `address` with those libraries that take names only: what is made by
+/// [`tls_config`] has the server prove the address then. It says nothing to the server, and is not
+/// to be sent to it.
+#[must_use]
+pub fn stand_in(address: Ipv6Addr) -> String {
+    format!("{:032x}{STAND_IN}", address.to_bits())
+}
+
+/// The address that a name stands for, if it does.
+fn stood_for(name: &ServerName<'_>) -> Option<Ipv6Addr> {
+    let ServerName::DnsName(name) = name else { return None };
+    let bits = name.as_ref().strip_suffix(STAND_IN)?;
+    u128::from_str_radix(bits, 16).ok().map(Ipv6Addr::from_bits)
+}
+
+/// Checks a chain, and the name or address unless any will do.
+#[derive(Debug)]
+struct Verifier {
+    chain: Arc<WebPkiServerVerifier>,
+    any_name: bool,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -117,12 +142,13 @@ impl ServerCertVerifier for AnyName {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let name = server_name;
-        match self.0.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
+        let address = stood_for(server_name).map(|address| ServerName::from(IpAddr::V6(address)));
+        let name = address.as_ref().unwrap_or(server_name);
+        match self.chain.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
             // The name is checked last, so the chain is good.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
+            )) if self.any_name => Ok(ServerCertVerified::assertion()),
             checked => checked,
         }
     }
@@ -133,7 +159,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        self.chain.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -142,11 +168,11 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        self.chain.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.chain.supported_verify_schemes()
     }
 }
 
@@ -191,24 +217,27 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-fn own_roots(pem: &[u8]) -> Result<RootCertStore, TlsConfigError> {
+/// What of a CA file is passed over, because it cannot be used. The rest is trusted: to trust fewer
+/// CAs lets nobody in who was not.
+#[must_use]
+pub fn passed_over(ca_pem: &[u8]) -> Vec<Broken> {
+    pem::bundle(ca_pem).broken
+}
+
+/// The CAs of a file, of which at least one can be used.
+fn own_roots(ca_pem: &[u8]) -> Result<RootCertStore, TlsConfigError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem).ok_or(TlsConfigError::Ca)? {
-        roots.add(certificate).map_err(|_| TlsConfigError::Ca)?;
+    let (added, _) = roots.add_parsable_certificates(pem::bundle(ca_pem).certificates);
+    match pem::certificates(ca_pem) {
+        Err(error) if added == 0 => Err(TlsConfigError::Ca(error)),
+        Ok(_) | Err(_) => Ok(roots),
     }
-    Ok(roots)
 }
 
 fn system_roots() -> Result<RootCertStore, TlsConfigError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() { Err(TlsConfigError::NoSystemRoots) } else { Ok(roots) }
-}
-
-/// All certificates of a PEM text; `None` if one is broken or there is none.
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let all: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
-    (!all.is_empty()).then_some(all)
 }
 
 #[cfg(test)]
@@ -219,8 +248,37 @@ mod tests {
     fn a_ca_file_without_a_certificate_is_an_error_and_not_an_empty_trust() {
         for pem in ["", "no pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
         {
-            assert!(matches!(tls_config(Some(pem.as_bytes()), None), Err(TlsConfigError::Ca)));
+            assert!(matches!(tls_config(Some(pem.as_bytes()), None), Err(TlsConfigError::Ca(_))));
         }
+    }
+
+    #[test]
+    fn a_stand_in_is_a_name_and_stands_for_its_address() {
+        for address in ["::1", "2001:db8::5", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
+            let address: Ipv6Addr = address.parse().unwrap();
+            let name = ServerName::try_from(stand_in(address)).unwrap();
+            assert_eq!(stood_for(&name), Some(address));
+        }
+        for name in ["ipv6.invalid", "x.ipv6.invalid", "1.ipv6.example"] {
+            assert_eq!(stood_for(&ServerName::try_from(name).unwrap()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_broken_ca_of_a_file_leaves_the_others_trusted_and_is_named() {
+        let ca = || {
+            let key = rcgen::KeyPair::generate().unwrap();
+            rcgen::CertificateParams::new(vec!["ca".to_owned()]).unwrap().self_signed(&key).unwrap()
+        };
+        let (one, two) = (ca().pem(), ca().pem());
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let text = format!("\u{feff}{one}{broken}{two}");
+        assert_eq!(own_roots(text.as_bytes()).unwrap().len(), 2);
+        let passed_over = passed_over(text.as_bytes());
+        let [only] = &passed_over[..] else { panic!("{passed_over:?}") };
+        assert_eq!(only.line, one.lines().count() + 1, "{only}");
+        let error = tls_config(Some(broken.as_bytes()), None).unwrap_err().to_string();
+        assert!(error.contains("certificate at line 1"), "{error}");
     }
 
     #[test]
@@ -239,7 +297,7 @@ mod tests {
         ));
         assert!(matches!(
             tls_config(ca, Some((certificate.as_bytes(), b""))),
-            Err(TlsConfigError::ClientKey)
+            Err(TlsConfigError::ClientKey(_))
         ));
     }
 }

@@ -29,7 +29,8 @@
 //!   [`store::registry`], and what is decided on them in the service.
 //! - [`messenger`]: the ports by which texts and notifications reach phones, with adapters for
 //!   providers of SMS that are asked over HTTP, and for the push services of browsers.
-//! - [`client_tls`]: TLS towards directories, databases, providers of SMS and push services.
+//! - [`client_tls`]: TLS towards directories, databases, providers of SMS and push services;
+//!   [`pem`]: how all files of certificates and keys are read.
 //! - [`config`], [`telemetry`], [`cli`]: the file, what operators see, the commands.
 //! - [`app`]: the composition root, the only place that names adapters.
 //!
@@ -44,6 +45,7 @@ pub mod directory;
 pub mod domain;
 pub mod http;
 pub mod messenger;
+pub mod pem;
 pub mod service;
 pub mod store;
 pub mod telemetry;

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use super::oauth2::{Claims, JwtRefusal, OAuth2Rule, SignedToken};
 use super::signing_keys::{SigningKeys, TokenHeader};
 use crate::domain::clock::{Clock, Timestamp};
+use crate::pem;
 
 /// How often keys are fetched while all is well.
 const REFRESH: Duration = Duration::from_mins(10);
@@ -210,7 +211,9 @@ impl KeySet {
             client = client.no_proxy();
         }
         if let Some(pem) = &source.ca_pem {
-            let roots = Certificate::from_pem_bundle(pem).unwrap_or_default();
+            let roots = pem::bundle(pem).certificates;
+            let roots = roots.iter().filter_map(|der| Certificate::from_der(der).ok());
+            let roots: Vec<_> = roots.collect();
             if roots.is_empty() {
                 return Err(JwksError::Ca { url: source.url.clone() });
             }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
@@ -14,6 +13,7 @@ use thiserror::Error;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::watched::Watched;
+use crate::pem::{self, PemError};
 
 /// The current TLS configuration of a listener, read again when its files change. A new
 /// configuration has a new session cache: a resumed session is not verified again, so no session
@@ -56,15 +56,15 @@ pub struct TlsSettings {
 pub enum TlsError {
     #[error("{}: cannot be read: {source}", file.display())]
     Unreadable { file: PathBuf, source: std::io::Error },
-    #[error("{}: has no certificate; PEM with `BEGIN CERTIFICATE` is accepted", file.display())]
-    NoCertificate { file: PathBuf },
-    #[error("{}: has a certificate that is not X.509: {reason}", file.display())]
+    #[error("{}: {error}; PEM with `BEGIN CERTIFICATE` is accepted", file.display())]
+    NoCertificate { file: PathBuf, error: PemError },
+    #[error("{}: has a certificate that cannot be used: {reason}", file.display())]
     BadCertificate { file: PathBuf, reason: String },
     #[error(
-        "{}: has no private key; unencrypted PEM is accepted (PKCS#8, PKCS#1 or SEC1)",
+        "{}: {error}; unencrypted PEM is accepted (PKCS#8, PKCS#1 or SEC1)",
         file.display()
     )]
-    NoPrivateKey { file: PathBuf },
+    NoPrivateKey { file: PathBuf, error: PemError },
     #[error("{}: the key is not that of the certificate in {}", key.display(), certificate.display())]
     KeyMismatch { key: PathBuf, certificate: PathBuf },
     #[error("{}: the key cannot be used: {reason}", file.display())]
@@ -256,21 +256,18 @@ fn bad_certificate(file: &Path, error: &impl ToString) -> TlsError {
     TlsError::BadCertificate { file: file.to_owned(), reason: error.to_string() }
 }
 
-/// At least one certificate.
+/// At least one certificate. One that is broken makes the file unusable, also among client CAs: who
+/// is trusted, and whose certificates are shown, is not guessed at.
 fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read(file)?;
-    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let certificates = certificates.map_err(|error| bad_certificate(file, &error))?;
-    if certificates.is_empty() {
-        return Err(TlsError::NoCertificate { file: file.to_owned() });
-    }
-    Ok(certificates)
+    pem::certificates(&read(file)?).map_err(|error| match error {
+        PemError::None { .. } => TlsError::NoCertificate { file: file.to_owned(), error },
+        PemError::Broken(_) => bad_certificate(file, &error),
+    })
 }
 
 fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let pem = zeroize::Zeroizing::new(read(file)?);
-    PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|_| TlsError::NoPrivateKey { file: file.to_owned() })
+    pem::private_key(&pem).map_err(|error| TlsError::NoPrivateKey { file: file.to_owned(), error })
 }
 
 type Crls = (Vec<CertificateRevocationListDer<'static>>, Option<i64>);
@@ -278,16 +275,11 @@ type Crls = (Vec<CertificateRevocationListDer<'static>>, Option<i64>);
 /// The revocation lists in a file, and when the first of them is due for replacement.
 fn read_crls(file: &Path) -> Result<Crls, TlsError> {
     let bytes = read(file)?;
-    let lists = if bytes.windows(10).any(|window| window == b"-----BEGIN") {
-        CertificateRevocationListDer::pem_slice_iter(&bytes)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| bad_crl(file, &error))?
+    let lists = if pem::is_pem(&bytes) {
+        pem::revocation_lists(&bytes).map_err(|error| bad_crl(file, &error))?
     } else {
         vec![CertificateRevocationListDer::from(bytes)]
     };
-    if lists.is_empty() {
-        return Err(bad_crl(file, &"it holds none"));
-    }
     let mut due_at = None;
     for list in &lists {
         let (_, parsed) =

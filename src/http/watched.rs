@@ -156,7 +156,7 @@ mod tests {
         let path = file.clone();
         let watched = Watched::new(vec![file.clone()], move || {
             let text = std::fs::read_to_string(&path).unwrap();
-            text.parse::<u32>().map_err(|_| TlsError::NoCertificate { file: path.clone() })
+            text.parse::<u32>().map_err(|_| TlsError::NoClientCa)
         })
         .unwrap();
         assert!(!watched.changed());

@@ -255,6 +255,16 @@ fn lookup_asks_the_directory_server_and_says_what_is_wrong_with_it() {
     assert_eq!(output.status.code(), Some(1));
     let said = stdout(&output);
     assert!(said.contains(&slapd.url()) && said.contains("connect"), "{said}");
+
+    let slapd = Slapd::builder().without_log().without_number_index().start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let path = write(folder.path(), &format!("{}{tenant}{}", sections(""), clients()));
+    let output = dialpass(&["lookup", "+46701234567", "--config", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stdout(&output);
+    for word in ["result code 11", "no index for mobile, telephoneNumber", "account's limit"] {
+        assert!(said.contains(word), "{said}");
+    }
 }
 
 #[test]

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use dialpass::http::authorization::SecretHash;
 use dialpass::http::client_table::{CertificatePin, ClientEntry, Credentials};
-use dialpass::http::tls::{ClientCertificates, TlsError, TlsSettings, TlsState, load};
+use dialpass::http::tls::{
+    ClientCertificates, ClientVerifier, TlsError, TlsSettings, TlsState, load,
+};
 use rustls::HandshakeKind;
+use rustls::pki_types::UnixTime;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -181,7 +184,10 @@ fn an_error_names_the_file_and_what_is_wrong_with_it() {
             "junk.crl: is not",
         ),
         (TlsSettings { crl_files: vec![empty()], ..good.clone() }, "empty.pem: is not"),
-        (TlsSettings { crl_files: vec![files.path("ca.pem")], ..good.clone() }, "holds none"),
+        (
+            TlsSettings { crl_files: vec![files.path("ca.pem")], ..good.clone() },
+            "no revocation list",
+        ),
     ];
     for (settings, expected) in cases {
         let error = load(&settings).unwrap_err().to_string();
@@ -192,4 +198,32 @@ fn an_error_names_the_file_and_what_is_wrong_with_it() {
     let error = load(&mismatch).unwrap_err().to_string();
     assert!(error.contains("other.key: the key is not that of the certificate"), "{error}");
     assert_eq!(load(&good).unwrap().certificate_expires_at, 3_786_912_000);
+}
+
+#[test]
+fn every_client_ca_of_a_file_counts_whatever_editors_put_before_it() {
+    let (files, second) = (Files::new(), Ca::new("second CA"));
+    let verifies = |text: &str, ca: &Ca| {
+        files.write("clients.pem", text);
+        let verifier = ClientVerifier::load(&files.path("clients.pem"), &[])?;
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(NOW.unsigned_abs()));
+        Ok::<_, TlsError>(verifier.verify(&ca.client(PBX).der(), &[], now).is_ok())
+    };
+    let (one, two) = (files.ca.pem(), second.pem());
+    for text in [
+        format!("{one}{two}"),
+        format!("\u{feff}{one}{two}"),
+        format!("{one}\u{feff}{two}"),
+        format!("{}{two}", one.trim_end()),
+        format!("{one}{two}").replace('\n', "\n  "),
+    ] {
+        assert!(verifies(&text, &files.ca).unwrap(), "{text}");
+        assert!(verifies(&text, &second).unwrap(), "{text}");
+        assert!(!verifies(&text, &Ca::new("third CA")).unwrap(), "{text}");
+    }
+    // Who is trusted is not guessed at.
+    let broken = format!("{one}{}", two.replacen("MII", "!!!", 1));
+    let error = verifies(&broken, &files.ca).unwrap_err().to_string();
+    let line = one.lines().count() + 1;
+    assert!(error.contains(&format!("certificate at line {line}")), "{error}");
 }

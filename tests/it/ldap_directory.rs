@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::slapd;
 
 mod addresses;
+mod certificates;
 mod failure;
 mod groups;
 mod index;

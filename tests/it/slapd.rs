@@ -39,6 +39,7 @@ pub struct SlapdBuilder {
     settings: String,
     before: String,
     number_index: bool,
+    host: &'static str,
 }
 
 /// The line of `slapd.conf` that has the numbers be indexed.
@@ -84,6 +85,12 @@ impl SlapdBuilder {
         self.setting("limits dn.exact=\"cn=gateway,dc=example,dc=com\" size.unchecked=20")
     }
 
+    /// Listening on the loopback address of IPv6, and on no other.
+    pub fn on_ipv6(mut self) -> Self {
+        self.host = "[::1]";
+        self
+    }
+
     /// With this line of `slapd.conf` for the database, before its last access rule.
     pub fn setting(mut self, line: &'static str) -> Self {
         self.settings.extend([line, "\n"]);
@@ -113,8 +120,15 @@ impl SlapdBuilder {
         let folder = TempDir::new().expect("a temporary folder");
         write_config(folder.path(), &self);
         load(folder.path(), &self);
-        let mut slapd =
-            Slapd { folder, tls: self.tls, log: self.log, port: 0, tls_port: 0, child: None };
+        let mut slapd = Slapd {
+            folder,
+            tls: self.tls,
+            log: self.log,
+            host: self.host,
+            port: 0,
+            tls_port: 0,
+            child: None,
+        };
         // A port that was free may be taken by the time slapd wants it.
         for _ in 0..10 {
             (slapd.port, slapd.tls_port) = free_ports();
@@ -131,6 +145,7 @@ pub struct Slapd {
     folder: TempDir,
     tls: bool,
     log: bool,
+    host: &'static str,
     port: u16,
     tls_port: u16,
     child: Option<Child>,
@@ -154,17 +169,18 @@ impl Slapd {
             settings: String::new(),
             before: String::new(),
             number_index: true,
+            host: "127.0.0.1",
         }
     }
 
     /// Its address in clear, where it also offers StartTLS.
     pub fn url(&self) -> String {
-        format!("ldap://127.0.0.1:{}", self.port)
+        format!("ldap://{}:{}", self.host, self.port)
     }
 
     /// Its address with TLS.
     pub fn ldaps_url(&self) -> String {
-        format!("ldaps://127.0.0.1:{}", self.tls_port)
+        format!("ldaps://{}:{}", self.host, self.tls_port)
     }
 
     /// The CA that vouches for it.
@@ -312,7 +328,7 @@ impl Slapd {
             if child.try_wait().expect("a child can be asked").is_some() {
                 return false;
             }
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            if TcpStream::connect(format!("{}:{}", self.host, self.port)).is_ok() {
                 self.child = Some(child);
                 return true;
             }
@@ -343,7 +359,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
     let at = folder.display();
     let mut certificates = String::new();
     if builder.tls {
-        write_certificates(folder, &["127.0.0.1", "localhost"]);
+        write_certificates(folder, &["127.0.0.1", "localhost", "::1"]);
         certificates = format!(
             "TLSCACertificateFile {at}/ca.pem\n\
              TLSCertificateFile {at}/server.pem\n\

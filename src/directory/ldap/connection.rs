@@ -15,6 +15,7 @@ use tracing::debug;
 
 use super::breaker::Trouble;
 use super::settings::{LdapSettings, ServerUrl};
+use crate::client_tls::{TlsFailure, explain};
 
 /// Longest that opening a connection takes, however patient the settings are: a server that
 /// comes back is to be noticed within a few seconds.
@@ -56,8 +57,8 @@ pub(super) enum ConnectError {
     TimedOut(Duration),
     #[error("TLS is asked for, but there is no TLS configuration")]
     NoTlsConfig,
-    #[error("TLS failed: {0}; check the server's name, its certificate and the trusted CA")]
-    Tls(#[source] io::Error),
+    #[error("TLS failed: {}; {}", .0.what, .0.advice)]
+    Tls(TlsFailure, io::ErrorKind),
     #[error("StartTLS was refused (result code {0}); enable TLS there, or use ldaps://")]
     StartTls(u32),
     #[error("there is a bind_dn but no password, which servers take as anonymous")]
@@ -76,7 +77,7 @@ impl From<ConnectError> for Trouble {
         let passing = match &error {
             ConnectError::Tcp(_) | ConnectError::TimedOut(_) | ConnectError::Lost(_) => true,
             // rustls reports what is wrong with a certificate as invalid data.
-            ConnectError::Tls(io) => io.kind() != io::ErrorKind::InvalidData,
+            ConnectError::Tls(_, kind) => *kind != io::ErrorKind::InvalidData,
             // Busy, unavailable and internal errors: the account is not at fault.
             ConnectError::Bind(code, _) => matches!(code, 1 | 51 | 52 | 80),
             ConnectError::NoTlsConfig | ConnectError::StartTls(_) | ConnectError::NoPassword => {
@@ -133,14 +134,19 @@ impl Connector {
         let mut how = LdapConnSettings::new().set_starttls(self.settings.start_tls);
         if with_tls {
             let tls = self.settings.tls.as_ref().ok_or(ConnectError::NoTlsConfig)?;
-            how = how.set_config(Arc::clone(tls));
+            let mut tls = Arc::clone(tls);
+            if self.address.is_ipv6() && self.url.literal().is_some() {
+                // The name that stands for the address is nobody's.
+                Arc::make_mut(&mut tls).enable_sni = false;
+            }
+            how = how.set_config(tls);
         }
         let stream = self.connect().await.map_err(ConnectError::Tcp)?;
         let how = how.set_std_stream(StdStream::Tcp(stream));
-        let (driver, ldap) = LdapConnAsync::from_url_with_settings(how, self.url.as_url())
+        let (driver, ldap) = LdapConnAsync::from_url_with_settings(how, &self.url.for_library())
             .await
             .map_err(|error| match error {
-                LdapError::Io { source } => ConnectError::Tls(source),
+                LdapError::Io { source } => ConnectError::Tls(explain(&source), source.kind()),
                 LdapError::LdapResult { result } => ConnectError::StartTls(result.rc),
                 other => ConnectError::Lost(other),
             })?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::client_tls::stand_in;
 use crate::domain::stored_number::NumberingPlan;
 
 /// Most entries a search asks for, unless the tenant says otherwise. More than one person with
@@ -144,7 +145,7 @@ impl ServerUrl {
             return Err(ServerUrlError::Scheme);
         }
         let host = url.host_str().unwrap_or_default();
-        if host.is_empty() || host.starts_with('[') && url.scheme() == "ldaps" {
+        if host.is_empty() {
             return Err(ServerUrlError::Host);
         }
         let bare = url.username().is_empty()
@@ -180,8 +181,14 @@ impl ServerUrl {
         self.0.scheme() == "ldaps"
     }
 
-    pub(super) fn as_url(&self) -> &url::Url {
-        &self.0
+    /// What the library is given, which takes no IPv6 address where there is TLS.
+    pub(super) fn for_library(&self) -> url::Url {
+        let mut url = self.0.clone();
+        if let Some(url::Host::Ipv6(address)) = self.0.host() {
+            let set = url.set_host(Some(&stand_in(address)));
+            set.expect("a name is a host");
+        }
+        url
     }
 }
 
@@ -201,16 +208,16 @@ impl fmt::Debug for ServerUrl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ServerUrlError {
     /// It is no URL.
-    #[error("not a URL; expected ldap://host[:port] or ldaps://host[:port]")]
+    #[error("something that is no URL")]
     Unreadable,
     /// Its scheme is another.
-    #[error("the scheme must be ldap or ldaps")]
+    #[error("a URL whose scheme is neither ldap nor ldaps")]
     Scheme,
-    /// It has no host, or an IPv6 address, for which no server name can be checked.
-    #[error("a host name or an IPv4 address is needed")]
+    /// It has no host.
+    #[error("a URL without a host")]
     Host,
     /// It has a user, a path or a query.
-    #[error("only host and port may be given: base, filter and account have settings of their own")]
+    #[error("a URL with more than host and port, which have settings of their own")]
     More,
 }
 
@@ -269,12 +276,15 @@ pub(super) mod tests {
         assert_eq!((plain.host(), plain.port(), plain.is_ldaps()), ("dc1.example.com", 389, false));
         let tls = ServerUrl::parse("ldaps://127.0.0.1/").unwrap();
         assert_eq!((tls.port(), tls.to_string().as_str()), (636, "ldaps://127.0.0.1"));
+        let ipv6 = ServerUrl::parse("ldaps://[::1]").unwrap();
+        assert_eq!(ipv6.literal(), Some("[::1]:636".parse().unwrap()));
+        assert_eq!(tls.literal(), Some("127.0.0.1:636".parse().unwrap()));
+        assert_eq!(plain.literal(), None);
         for (text, error) in [
             ("dc1.example.com", ServerUrlError::Unreadable),
             ("http://dc1.example.com", ServerUrlError::Scheme),
             ("ldapi:///", ServerUrlError::Scheme),
             ("ldap://", ServerUrlError::Host),
-            ("ldaps://[::1]", ServerUrlError::Host),
             ("ldap://me:secret@dc1", ServerUrlError::More),
             ("ldap://dc1/dc=example,dc=com", ServerUrlError::More),
             ("ldap://dc1?uid", ServerUrlError::More),

@@ -10,7 +10,6 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use lru::LruCache;
 use reqwest::header::HeaderValue;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use web_push_native::p256::SecretKey;
@@ -18,6 +17,7 @@ use web_push_native::p256::elliptic_curve::sec1::ToEncodedPoint;
 use web_push_native::p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 
 use crate::domain::clock::{Clock, Timestamp};
+use crate::pem;
 
 /// How long a token is good. RFC 8292 allows a day; clocks differ.
 const LIFETIME: Duration = Duration::from_hours(2);
@@ -69,7 +69,7 @@ impl Identity {
         contact: String,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KeyError> {
-        let der = PrivateKeyDer::from_pem_slice(pem.expose_secret().as_bytes());
+        let der = pem::private_key(pem.expose_secret().as_bytes());
         let key = match der.map_err(|_| KeyError::NoPem)? {
             PrivateKeyDer::Pkcs8(der) => SecretKey::from_pkcs8_der(der.secret_pkcs8_der()).ok(),
             PrivateKeyDer::Sec1(der) => SecretKey::from_sec1_der(der.secret_sec1_der()).ok(),

@@ -92,3 +92,31 @@ async fn a_wrong_service_account_is_named_as_the_cause() {
     nowhere.base_dns = vec!["ou=nowhere,dc=example,dc=com".to_owned()];
     assert!(is_refused(nowhere).await.contains("check base_dn"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_file_counts_whole_whatever_editors_put_before_it() {
+    let (slapd, other) = (Slapd::start(), Slapd::start());
+    let (own, others) =
+        (fs::read_to_string(slapd.ca_pem()).unwrap(), fs::read_to_string(other.ca_pem()).unwrap());
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for text in [
+        format!("\u{feff}{own}{others}"),
+        format!("{others}\u{feff}{own}"),
+        format!("{}{own}", others.trim_end()),
+        format!("{broken}{own}"),
+    ] {
+        let mut settings = settings(&[slapd.ldaps_url()]);
+        settings.tls = Some(tls_config(Some(text.as_bytes()), None).expect("a CA"));
+        works(settings).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_at_an_ipv6_address_proves_that_address() {
+    let slapd = Slapd::builder().on_ipv6().start();
+    works(trusting(&slapd, slapd.url())).await;
+    works(trusting(&slapd, slapd.ldaps_url())).await;
+    let mut start_tls = trusting(&slapd, slapd.url());
+    start_tls.start_tls = true;
+    works(start_tls).await;
+}

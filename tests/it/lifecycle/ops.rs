@@ -1,10 +1,11 @@
 //! What operators see: health, readiness, metrics, and the audit file.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections, wait_until};
+use crate::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections, wait_until};
 use crate::slapd::Slapd;
 
 async fn ops(gateway: &Gateway, path: &str) -> Answer {
@@ -157,4 +158,27 @@ async fn an_audit_file_has_every_decision_and_the_log_none_before_and_after_it_i
     for secret in [code.as_str(), "anna-secret", "pbx-secret", "701234567"] {
         assert!(!written.contains(secret) && !gateway.log().contains(secret), "{secret}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_directory_rejects_calls_is_not_ready_before_the_first_one() {
+    let mut slapd = Slapd::builder().without_log().without_number_index().start();
+    let gateway = Gateway::on(&slapd);
+    let mut unready = ops(&gateway, "/readyz").await;
+    let patience = Instant::now() + PATIENCE;
+    while !unready.body.contains("result code 11") {
+        assert!(Instant::now() < patience, "{}", unready.body);
+        unready = ops(&gateway, "/readyz").await;
+    }
+    assert_eq!((unready.status, &unready.json()["ready"]), (503, &Value::Bool(false)));
+    assert!(unready.body.contains("no index for mobile, telephoneNumber"), "{}", unready.body);
+    assert_eq!(gateway.call("+46701234567").await.status, 403);
+    // It is mended there, and nothing is done here.
+    slapd.index_numbers();
+    let patience = Instant::now() + PATIENCE;
+    while ops(&gateway, "/readyz").await.status != 200 {
+        assert!(Instant::now() < patience, "{}", ops(&gateway, "/readyz").await.body);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(gateway.call("+46701234567").await.status, 200);
 }

@@ -26,6 +26,11 @@ impl Bits {
         }
     }
 
+    /// How many it has.
+    pub(super) fn count(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// Empties it.
     pub(super) fn clear(&mut self) {
         self.0.fill(0);

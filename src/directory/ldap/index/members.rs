@@ -8,12 +8,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use ldap3::{Ldap, Scope, SearchEntry};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 use tracing::warn;
 
 use super::paging::{self, Everything};
 use super::record::Key;
 use super::state::{Groups, Trouble};
+use super::table::Table;
 use super::{Content, person};
 use crate::directory::ldap::settings::Profile;
 use crate::directory::ldap::{entry, groups};
@@ -22,6 +24,9 @@ use crate::directory::ldap::{entry, groups};
 const READ_AGAIN: Duration = Duration::from_mins(5);
 /// How often it is looked whether the people have been read.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How many times a part of the people is judged with nothing locked against changes. If they change
+/// so fast that each was in vain, they wait for that part.
+const TRIES_BESIDE_CHANGES: usize = 3;
 /// The attributes that name members (RFC 4519 2.17 and 2.40).
 const MEMBERS: [&str; 2] = ["member", "uniqueMember"];
 
@@ -51,7 +56,7 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Infallible {
             Err(Trouble::Lost(_) | Trouble::Planned) => {}
             Err(trouble @ Trouble::Refused(_)) => {
                 for base in 0..content.tables.len() {
-                    content.change(base, |table| table.allow(|_, _| false));
+                    content.change(base, Table::allow_nobody);
                 }
                 content.state().groups(Groups::Unreadable);
                 if !std::mem::replace(&mut said, true) {
@@ -89,7 +94,7 @@ async fn by_chain(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
             Ok(())
         })
         .await?;
-        members += content.change(base, |table| table.allow(|key, _| allowed.contains(key)));
+        members += allow(content, base, &|key, _| allowed.contains(key)).await;
     }
     Ok(members)
 }
@@ -114,15 +119,47 @@ async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
         None => None,
     };
     for base in 0..content.tables.len() {
-        members += content.change(base, |table| {
-            table.allow(|_, dn| {
-                let has = |set: &HashSet<u64>, dn: String| set.contains(&hasher.hash_one(dn));
-                required.as_ref().is_none_or(|set| has(set, exact(dn)))
-                    && excluded.as_ref().is_none_or(|set| !has(set, loose(dn)))
-            })
-        });
+        let has = |set: &HashSet<u64>, dn: String| set.contains(&hasher.hash_one(dn));
+        let may = |_: &Key, dn: &str| {
+            required.as_ref().is_none_or(|set| has(set, exact(dn)))
+                && excluded.as_ref().is_none_or(|set| !has(set, loose(dn)))
+        };
+        members += allow(content, base, &may).await;
     }
     Ok(members)
+}
+
+/// Notes of everybody below a base whether they may, and says how many do. Calls are answered and
+/// changes are entered meanwhile: judging takes long for many people, and is done a part at a time
+/// with others reading beside it.
+async fn allow(content: &Content, base: usize, may: &(dyn Fn(&Key, &str) -> bool + Sync)) -> usize {
+    content.change(base, Table::begin_allowing);
+    let mut from = 0;
+    while let Some(next) = allow_part(content, base, from, may) {
+        from = next;
+        yield_now().await;
+    }
+    content.change(base, Table::finish_allowing)
+}
+
+/// The same of the part that begins at slot `from`. Where the next one begins, if there is one.
+fn allow_part(
+    content: &Content,
+    base: usize,
+    from: u32,
+    may: &(dyn Fn(&Key, &str) -> bool + Sync),
+) -> Option<u32> {
+    for _ in 0..TRIES_BESIDE_CHANGES {
+        let part = content.look(base, |table| table.judge(from, may))?;
+        if content.change(base, |table| table.note(&part)) {
+            return Some(part.next());
+        }
+    }
+    content.change(base, |table| {
+        let part = table.judge(from, may)?;
+        table.note(&part);
+        Some(part.next())
+    })
 }
 
 /// All members of a group, however nested, as hashes of their DNs.
@@ -179,4 +216,93 @@ async fn closure(
         }
     }
     Ok(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::directory::ldap::index::record::Person;
+    use crate::directory::ldap::settings::IndexSettings;
+    use crate::directory::ldap::settings::tests::settings;
+    use crate::domain::stored_number::NumberingPlan;
+    use crate::domain::user::{User, UserId};
+
+    /// A content of so many people, whose one base is everybody's.
+    fn content(people: u64) -> Content {
+        let how = IndexSettings { max_age: READ_AGAIN, poll: LOOK_AGAIN };
+        let content = Content::new(&Arc::new(settings()), how);
+        for of in 0..people {
+            let number = NumberingPlan::read_e164(&format!("+4676{of:07}")).expect("a number");
+            let user = User {
+                id: UserId::parse(of.to_string()).expect("not empty"),
+                username: format!("user{of}"),
+                locator: format!("uid=user{of},ou=people,dc=example,dc=com"),
+                enabled: true,
+                numbers: Vec::new(),
+                pins: Vec::new(),
+            };
+            let key = u128::from(of).to_le_bytes();
+            let person = Person { key, user: Some(user), numbers: vec![(0, number)] };
+            content.change(0, |table| table.upsert(&person));
+        }
+        content
+    }
+
+    /// The longest that a lookup and a change took while `work` was done.
+    fn longest_waits(content: &Content, work: impl FnOnce()) -> (Duration, Duration) {
+        let ended = AtomicBool::new(false);
+        let number = NumberingPlan::read_e164("+46760000001").expect("a number");
+        let longest = |ask: &dyn Fn()| {
+            let mut longest = Duration::ZERO;
+            while !ended.load(Ordering::Relaxed) {
+                let asked = Instant::now();
+                ask();
+                longest = longest.max(asked.elapsed());
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            longest
+        };
+        std::thread::scope(|scope| {
+            let looking = scope.spawn(|| {
+                longest(&|| {
+                    assert_eq!(content.look(0, |table| table.find(&number, 2)).users.len(), 1)
+                })
+            });
+            let changing =
+                scope.spawn(|| longest(&|| content.change(0, |table| table.see(&[0; 16]))));
+            work();
+            ended.store(true, Ordering::Relaxed);
+            (looking.join().expect("no panic"), changing.join().expect("no panic"))
+        })
+    }
+
+    #[test]
+    fn nobody_waits_while_it_is_noted_who_may() {
+        // A million take some minutes to put in without optimisation.
+        let people = std::env::var("DIALPASS_INDEX_PEOPLE").ok();
+        let people = people.and_then(|text| text.parse().ok()).unwrap_or(60_000);
+        let content = content(people);
+        let may = |_: &Key, dn: &str| dn.to_lowercase().ends_with("dc=com");
+        let at_once = longest_waits(&content, || {
+            content.change(0, |table| {
+                let mut from = 0;
+                while let Some(part) = table.judge(from, may) {
+                    from = part.next();
+                }
+            });
+        });
+        let in_parts = longest_waits(&content, || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let noted = runtime.expect("a runtime").block_on(allow(&content, 0, &may));
+            assert_eq!(noted as u64, people);
+        });
+        println!("{people} people, longest waits of a lookup and of a change:");
+        println!("under one lock {at_once:?}, in parts {in_parts:?}");
+        let (before, after) = (at_once.0.max(at_once.1), in_parts.0.max(in_parts.1));
+        assert!(after * 3 < before, "{after:?} in parts, {before:?} at once");
+    }
 }

@@ -63,16 +63,7 @@ impl Index {
     /// from.
     pub(super) fn new(servers: &Servers, how: IndexSettings, runtime: &Handle) -> Self {
         let settings = servers.settings();
-        let mut attributes = entry::attributes(settings);
-        attributes.push(person::key_attribute(settings).to_owned());
-        attributes.push(changes::attribute(settings.profile).to_owned());
-        let content = Arc::new(Content {
-            settings: Arc::clone(settings),
-            how,
-            attributes: attributes.into(),
-            tables: settings.base_dns.iter().map(|_| RwLock::default()).collect(),
-            state: Mutex::new(State::new(settings.base_dns.len())),
-        });
+        let content = Arc::new(Content::new(settings, how));
         let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), Arc::clone(servers.hosts())));
         let most = usize::try_from(settings.size_limit).unwrap_or(usize::MAX).max(1);
         Self { content, most, _keeper: AbortOnDrop(keeper.abort_handle()) }
@@ -125,6 +116,20 @@ impl Index {
 }
 
 impl Content {
+    /// Nobody yet.
+    fn new(settings: &Arc<LdapSettings>, how: IndexSettings) -> Self {
+        let mut attributes = entry::attributes(settings);
+        attributes.push(person::key_attribute(settings).to_owned());
+        attributes.push(changes::attribute(settings.profile).to_owned());
+        Self {
+            settings: Arc::clone(settings),
+            how,
+            attributes: attributes.into(),
+            tables: settings.base_dns.iter().map(|_| RwLock::default()).collect(),
+            state: Mutex::new(State::new(settings.base_dns.len())),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,6 +137,11 @@ impl Content {
     /// How many people there are.
     fn people(&self) -> usize {
         self.tables.iter().map(|table| table.read().map_or(0, |table| table.len())).sum()
+    }
+
+    /// Looks at the table of one base.
+    fn look<T>(&self, base: usize, look: impl FnOnce(&Table) -> T) -> T {
+        look(&self.tables[base].read().expect("no panic with the lock held"))
     }
 
     /// Does something with the table of one base.

@@ -1,6 +1,8 @@
 //! Who has which number: a table in memory, small enough for a million people. Where its rows
 //! come from, and how fresh they are, is elsewhere.
 
+mod allowing;
+
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
@@ -24,6 +26,10 @@ pub(super) struct Table {
     seen: Bits,
     /// Who may use the gateway, by slot, as far as that is known.
     allowed: Bits,
+    /// The same, while it is noted anew.
+    to_be_allowed: Bits,
+    /// How many times somebody came, went or changed.
+    changes: u64,
     /// Reused from row to row.
     scratch: Vec<u8>,
 }
@@ -101,20 +107,6 @@ impl Table {
         }
     }
 
-    /// Notes of everybody whether they may use the gateway, by their key and DN. How many may.
-    pub(super) fn allow(&mut self, may: impl Fn(&Key, &str) -> bool) -> usize {
-        self.allowed.clear();
-        let mut count = 0;
-        for slot in (0..self.arena.slots()).filter(|slot| self.arena.holds(*slot)) {
-            let record = self.arena.get(slot);
-            if record::dn(record, &self.parents).is_some_and(|dn| may(record::key(record), &dn)) {
-                self.allowed.set(slot);
-                count += 1;
-            }
-        }
-        count
-    }
-
     /// Whether the user with this number is known to be one who may use the gateway.
     pub(super) fn is_allowed(&self, number: &PhoneNumber, id: &UserId) -> bool {
         let Some(number) = Number::of(number) else { return false };
@@ -137,7 +129,8 @@ impl Table {
             hasher.hash_one(record::key(arena.get(*slot)))
         });
         self.seen.set(slot);
-        self.allowed.unset(slot);
+        self.changes += 1;
+        self.forget_allowed(slot);
         self.by_number.add(slot, record, &self.arena);
     }
 
@@ -145,8 +138,10 @@ impl Table {
         let old = self.arena.get(slot);
         // Groups may name their members by DN.
         if record::dn(old, &self.parents) != record::dn(record, &self.parents) {
-            self.allowed.unset(slot);
+            self.forget_allowed(slot);
         }
+        self.changes += 1;
+        let old = self.arena.get(slot);
         let numbers = |record| record::numbers(record).map(|(_, number)| number);
         if numbers(old).eq(numbers(record)) {
             self.arena.replace(slot, record);
@@ -160,6 +155,8 @@ impl Table {
     }
 
     fn remove_slot(&mut self, slot: u32) {
+        self.changes += 1;
+        self.forget_allowed(slot);
         let old = self.arena.get(slot).to_vec();
         self.by_number.remove(slot, &old);
         let hash = self.hasher.hash_one(record::key(&old));

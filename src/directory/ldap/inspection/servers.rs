@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -156,7 +157,10 @@ impl LdapInspection {
     /// The protocol version that a handshake of its own agrees on.
     async fn protocol(&self, url: &ServerUrl, address: SocketAddr) -> Option<String> {
         let config = self.settings.tls.as_ref()?;
-        let name = rustls::pki_types::ServerName::try_from(url.host().to_owned()).ok()?;
+        let name = match url.literal() {
+            Some(literal) => ServerName::from(literal.ip()),
+            None => ServerName::try_from(url.host().to_owned()).ok()?,
+        };
         let handshake = async {
             let stream = TcpStream::connect(address).await.ok()?;
             TlsConnector::from(Arc::clone(config)).connect(name, stream).await.ok()
@@ -228,7 +232,7 @@ fn failed_to_open(error: &ConnectError, steps: &mut Vec<Step>) {
             ("connect", "does the server run, does a firewall swallow packets, is it the TLS port?")
         }
         ConnectError::NoTlsConfig => ("tls", "set ca_file"),
-        ConnectError::Tls(io) => ("tls", tls_hint(io)),
+        ConnectError::Tls(failure, _) => ("tls", failure.advice),
         ConnectError::StartTls(_) => ("tls", "enable TLS on the server, or use ldaps://"),
         ConnectError::NoPassword => ("bind", "set bind_password_file"),
         ConnectError::Bind(code, _) => ("bind", bind_hint(*code)),
@@ -240,33 +244,11 @@ fn failed_to_open(error: &ConnectError, steps: &mut Vec<Step>) {
     if step != "connect" {
         steps.push(Step::good("connect", "connected"));
     }
-    steps.push(Step::bad(step, Severity::Error, error.to_string(), hint));
-}
-
-/// What to do about a handshake that failed.
-fn tls_hint(error: &std::io::Error) -> &'static str {
-    use rustls::CertificateError as Certificate;
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
-        Some(rustls::Error::InvalidCertificate(problem)) => match problem {
-            // A CA of the same name, but with another key, gives a bad signature.
-            Certificate::UnknownIssuer | Certificate::BadSignature => {
-                "ca_file is not the CA that issued the server's certificate: export the one that \
-                 did, with all that stand between"
-            }
-            Certificate::Expired | Certificate::ExpiredContext { .. } => {
-                "renew the server's certificate"
-            }
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
-                "name the server in `servers` as its certificate does (subjectAltName)"
-            }
-            _ => "look at the server's certificate",
-        },
-        Some(rustls::Error::AlertReceived(_)) => {
-            "the server ended the handshake: does it want a client certificate?"
-        }
-        _ => "is it the TLS port (636), and does the server speak TLS 1.2 or 1.3?",
-    }
+    let detail = match error {
+        ConnectError::Tls(failure, _) => format!("TLS failed: {}", failure.what),
+        other => other.to_string(),
+    };
+    steps.push(Step::bad(step, Severity::Error, detail, hint));
 }
 
 /// Whole milliseconds since then.

@@ -219,3 +219,18 @@ fn a_pin_attribute_that_cannot_be_read_is_told() {
     assert_eq!(step["severity"], "warning");
     assert!(step["hint"].as_str().unwrap().contains("pin_attribute"), "{step}");
 }
+
+#[test]
+fn a_server_that_rejects_the_search_of_a_call_is_an_error_and_named_as_the_service_names_it() {
+    let slapd = Slapd::builder().without_log().without_number_index().start();
+    let output = check(&ldap_tenant("t1", &[&slapd.url()], ""), &["--format", "json"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
+    let report = json(&output);
+    let find = step(&report, 0, "find");
+    assert_eq!(find["severity"], "error", "{report}");
+    let detail = find["detail"].as_str().unwrap();
+    for word in ["result code 11", "no index for mobile, telephoneNumber", "account's limit"] {
+        assert!(detail.contains(word), "{detail}");
+    }
+    assert!(!stdout(&output).contains("calls are not affected"), "{report}");
+}

@@ -308,3 +308,50 @@ proptest! {
         }
     }
 }
+
+/// Notes of everybody in the table whether they may.
+fn allow(table: &mut Table, may: impl Fn(&Key, &str) -> bool) -> usize {
+    table.begin_allowing();
+    let mut from = 0;
+    while let Some(part) = table.judge(from, &may) {
+        assert!(table.note(&part));
+        from = part.next();
+    }
+    table.finish_allowing()
+}
+
+#[test]
+fn who_may_is_in_force_all_at_once_and_never_of_somebody_who_changed_meanwhile() {
+    let mut table = Table::default();
+    let caller = |of: u64| format!("+4676{of:07}");
+    let name = |of: u64| format!("user{of}");
+    for of in 0..1000 {
+        table.upsert(&person(of, &name(of), &[&caller(of)]));
+    }
+    let is_allowed = |table: &Table, of: u64| {
+        table.is_allowed(&number(&caller(of)), &only(table, &caller(of)).id)
+    };
+    assert_eq!(allow(&mut table, |_, dn| dn.contains("uid=user1,")), 1);
+    assert!(is_allowed(&table, 1) && !is_allowed(&table, 2));
+
+    table.begin_allowing();
+    let first = table.judge(0, |_, _| true).unwrap();
+    assert!(table.note(&first));
+    assert!(is_allowed(&table, 1) && !is_allowed(&table, 2), "not yet");
+    let second = table.judge(first.next(), |_, _| true).unwrap();
+    // One who was noted has another DN, one is gone and another has the slot, one is not noted yet.
+    table.upsert(&person(2, "renamed", &[&caller(2)]));
+    table.remove(&key(3));
+    table.upsert(&person(2000, &name(2000), &[&caller(2000)]));
+    assert!(!table.note(&second), "who was judged may be somebody else");
+    let mut from = first.next();
+    while let Some(part) = table.judge(from, |_, _| true) {
+        assert!(table.note(&part));
+        from = part.next();
+    }
+    assert_eq!(table.finish_allowing(), 998);
+    assert!(is_allowed(&table, 1) && is_allowed(&table, 999));
+    assert!(!is_allowed(&table, 2) && !is_allowed(&table, 2000));
+    table.allow_nobody();
+    assert!(!is_allowed(&table, 1));
+}
