@@ -15,9 +15,9 @@ use crate::directory::Directory;
 use crate::directory::file::FileDirectory;
 use crate::directory::inspection::Inspection;
 use crate::directory::ldap::{
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapDirectory,
-    LdapInspection, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
-    check_filter,
+    AccountChecks, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings,
+    LdapDirectory, LdapInspection, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder,
+    ServerUrl, check_filter,
 };
 use crate::domain::clock::Clock;
 use crate::service::registered_directory::RegisteredDirectory;
@@ -146,6 +146,7 @@ fn ldap_settings(
         bind_password: ldap.bind_password.clone(),
         profile: match ldap.profile {
             ProfileConfig::OpenLdap => Profile::OpenLdap,
+            ProfileConfig::Dirsrv | ProfileConfig::FreeIpa => Profile::Dirsrv,
             ProfileConfig::ActiveDirectory => Profile::ActiveDirectory,
         },
         server_order: match ldap.server_order {
@@ -175,5 +176,10 @@ fn ldap_settings(
         searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
         bind_connections: ldap.bind_connections,
         plan: tenant.caller_ids.numbering,
+        account_checks: if tenant.login.password_required {
+            AccountChecks::AtTheBind
+        } else {
+            AccountChecks::FromTheEntry
+        },
     })
 }

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
+use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::stored_number::NumberingPlan;
@@ -142,7 +143,7 @@ impl People {
             let user = User {
                 id,
                 locator: username.clone(),
-                enabled: person.enabled,
+                account: AccountState::enabled(person.enabled),
                 numbers,
                 pins: pin.flatten().into_iter().collect(),
                 username,

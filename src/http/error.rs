@@ -73,7 +73,7 @@ impl Refused {
             | Reason::NumberUnknown
             | Reason::NumberAmbiguous
             | Reason::AttestationTooLow
-            | Reason::UserDisabled
+            | Reason::AccountClosed(_)
             | Reason::NotInRequiredGroup
             | Reason::InExcludedGroup
             | Reason::GroupsTooNested

@@ -40,7 +40,7 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Infallible {
         }
         let read = match settings.profile {
             Profile::ActiveDirectory => by_chain(&ldap, content).await,
-            Profile::OpenLdap => by_members(&ldap, content).await,
+            Profile::OpenLdap | Profile::Dirsrv => by_members(&ldap, content).await,
         };
         match read {
             Ok(members) => {
