@@ -130,46 +130,38 @@ fn others(entry: &SearchEntry, state: &mut AccountState) {
         state.close(LockedOut);
     }
     // Here the earliest of all times stands for never.
-    times(entry, "accountUnlockTime", LockedOut, state, |state, time| {
-        if time.as_millis() == 0 {
-            state.close(LockedOut)
-        } else {
-            state.close_when(When::Until(time), LockedOut)
-        }
+    times(entry, "accountUnlockTime", state, |time| {
+        (if time.as_millis() == 0 { When::Always } else { When::Until(time) }, LockedOut)
     });
     for name in ["pwdAccountTmpLockoutEnd", "pwdStartTime"] {
-        times(entry, name, LockedOut, state, |state, time| {
-            state.close_when(When::Until(time), LockedOut)
-        });
+        times(entry, name, state, |time| (When::Until(time), LockedOut));
     }
-    times(entry, "pwdEndTime", LockedOut, state, |state, time| {
-        state.close_when(When::From(time), LockedOut)
-    });
-    times(entry, "krbPrincipalExpiration", AccountExpired, state, |state, time| {
-        state.close_when(When::From(time), AccountExpired);
-    });
+    times(entry, "pwdEndTime", state, |time| (When::From(time), LockedOut));
+    times(entry, "krbPrincipalExpiration", state, |time| (When::From(time), AccountExpired));
     if not_false("pwdReset") {
         state.close(MustChangePassword);
     }
     // The earliest of all times is given to a password that somebody else has set.
-    times(entry, "passwordExpirationTime", PasswordExpired, state, |state, time| {
-        let why = if time.as_millis() == 0 { MustChangePassword } else { PasswordExpired };
-        state.close_when(When::From(time), why);
+    times(entry, "passwordExpirationTime", state, |time| {
+        let reset = time.as_millis() == 0;
+        (When::From(time), if reset { MustChangePassword } else { PasswordExpired })
     });
 }
 
-/// Hands each value of an attribute to `add`; one that is no time closes the account.
+/// Adds what each time of an attribute means; what is no time closes the account.
 fn times(
     entry: &SearchEntry,
     attribute: &str,
-    why: PasswordRefusal,
     state: &mut AccountState,
-    add: impl Fn(&mut AccountState, Timestamp),
+    means: impl Fn(Timestamp) -> (When, PasswordRefusal),
 ) {
     for value in values(entry, attribute) {
         match generalized_time(value) {
-            Some(time) => add(state, time),
-            None => state.close(why),
+            Some(time) => {
+                let (when, why) = means(time);
+                state.close_when(when, why);
+            }
+            None => state.close(means(Timestamp::from_millis(-1)).1),
         }
     }
 }

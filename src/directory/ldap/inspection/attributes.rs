@@ -63,18 +63,17 @@ impl LdapInspection {
             if settings.account_checks == AccountChecks::FromTheEntry {
                 let seen = account::OF_SOME.iter().filter(|name| having(people, name) > 0);
                 let seen: Vec<_> = seen.copied().collect();
-                steps.push(Step::good(
-                    "account",
-                    match seen.is_empty() {
-                        true => format!(
-                            "nobody of {} has an attribute that closes an account, as far as the \
+                let detail = if seen.is_empty() {
+                    format!(
+                        "nobody of {} has an attribute that closes an account, as far as the \
                          service account may see; it has to be able to read {}",
-                            people.len(),
-                            account::OF_SOME.join(", ")
-                        ),
-                        false => format!("what closes accounts can be read: {}", seen.join(", ")),
-                    },
-                ));
+                        people.len(),
+                        account::OF_SOME.join(", ")
+                    )
+                } else {
+                    format!("what closes accounts can be read: {}", seen.join(", "))
+                };
+                steps.push(Step::good("account", detail));
             }
             return;
         }
