@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use dialpass::directory::Directory;
 use dialpass::directory::ldap::{
-    DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS, DEFAULT_SEARCHES_PER_CONNECTION,
-    DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder,
-    ServerUrl,
+    AccountChecks, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, Lookup,
+    NumberMatch, Profile, ServerOrder, ServerUrl,
 };
 use dialpass::domain::phone_number::PhoneNumber;
 use dialpass::domain::stored_number::NumberingPlan;
@@ -229,6 +229,7 @@ pub fn settings(server: &Server, plan: NumberingPlan) -> anyhow::Result<LdapSett
         searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
         bind_connections: DEFAULT_BIND_CONNECTIONS,
         plan,
+        account_checks: AccountChecks::AtTheBind,
     })
 }
 

@@ -16,9 +16,9 @@ use crate::directory::Directory;
 use crate::directory::file::FileDirectory;
 use crate::directory::inspection::Inspection;
 use crate::directory::ldap::{
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapDirectory,
-    LdapInspection, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
-    check_filter,
+    AccountChecks, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings,
+    LdapDirectory, LdapInspection, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder,
+    ServerUrl, check_filter,
 };
 use crate::domain::clock::Clock;
 use crate::domain::stored_number::NumberingPlan;
@@ -30,6 +30,7 @@ use crate::store::registry::Registry;
 pub(super) struct Origin {
     ldap: LdapConfig,
     plan: NumberingPlan,
+    account_checks: AccountChecks,
     tls: Option<outgoing_tls::Origin>,
 }
 
@@ -78,11 +79,11 @@ pub(super) fn directory(
             Ok(Settled::File(Arc::new(file_directory(file, tenant, runtime, report)?)))
         }
         DirectoryConfig::Ldap(ldap) => {
-            let plan = tenant.caller_ids.numbering;
-            let (settings, tls) = ldap_settings(ldap, plan, report)?;
+            let (settings, tls) = ldap_settings(ldap, tenant, report)?;
+            let LdapSettings { plan, account_checks, .. } = settings;
             // Where it stands in the file is no setting.
             let ldap = LdapConfig { key: String::new(), ..LdapConfig::clone(ldap) };
-            let from = Origin { ldap, plan, tls };
+            let from = Origin { ldap, plan, account_checks, tls };
             Ok(Settled::Ldap(Box::new(Made { from, part: settings })))
         }
     }
@@ -117,7 +118,7 @@ pub(super) fn directory_of_names(
         DirectoryConfig::Registered => Err(not_the_stores(report)),
         DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
         DirectoryConfig::Ldap(ldap) => {
-            let (settings, _) = ldap_settings(ldap, tenant.caller_ids.numbering, report)?;
+            let (settings, _) = ldap_settings(ldap, tenant, report)?;
             let settings = LdapSettings { lookup: Lookup::Search, ..settings };
             Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
         }
@@ -135,7 +136,7 @@ pub(super) fn inspection(
         DirectoryConfig::Registered => Err(not_the_stores(report)),
         DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
         DirectoryConfig::Ldap(ldap) => {
-            let (settings, _) = ldap_settings(ldap, tenant.caller_ids.numbering, report)?;
+            let (settings, _) = ldap_settings(ldap, tenant, report)?;
             Ok(Arc::new(LdapInspection::new(settings, Arc::clone(clock))))
         }
     }
@@ -158,7 +159,7 @@ fn file_directory(
 /// The settings of a directory in LDAP. All that they are made from stands in its [`Origin`].
 fn ldap_settings(
     ldap: &LdapConfig,
-    plan: NumberingPlan,
+    tenant: &TenantConfig,
     report: &Report<'_>,
 ) -> Result<(LdapSettings, Option<outgoing_tls::Origin>), ConfigError> {
     let key = |name: &str| format!("{}.{name}", ldap.key);
@@ -190,6 +191,7 @@ fn ldap_settings(
         bind_password: ldap.bind_password.0.clone(),
         profile: match ldap.profile {
             ProfileConfig::OpenLdap => Profile::OpenLdap,
+            ProfileConfig::Dirsrv | ProfileConfig::FreeIpa => Profile::Dirsrv,
             ProfileConfig::ActiveDirectory => Profile::ActiveDirectory,
         },
         server_order: match ldap.server_order {
@@ -218,7 +220,12 @@ fn ldap_settings(
         search_connections: ldap.search_connections,
         searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
         bind_connections: ldap.bind_connections,
-        plan,
+        plan: tenant.caller_ids.numbering,
+        account_checks: if tenant.login.password_required {
+            AccountChecks::AtTheBind
+        } else {
+            AccountChecks::FromTheEntry
+        },
     };
     Ok((settings, origin))
 }

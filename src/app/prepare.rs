@@ -301,6 +301,7 @@ fn tenant(
         otp: tenant.otp,
         limits: tenant.limits,
         random: Arc::clone(&lasting.random),
+        clock: Arc::clone(&lasting.clock),
     };
     let per_caller = at_least(flood.calls_per_caller, tenant.limits.calls_per_number);
     Tenant {

@@ -20,6 +20,7 @@ use crate::config::{DirectoryConfig, TenantConfig};
 use crate::directory::inspection::{
     Inspection, InspectionError, PeopleRead, ServerReport, Severity, Step,
 };
+use crate::domain::clock::{Clock as _, SystemClock};
 use crate::service::survey::{Report, Survey, SurveyRules, report};
 
 /// After how many people the count on the terminal moves.
@@ -30,7 +31,8 @@ pub(super) const FORMATS: &str = "\
 JSON: one object, whose keys stay:
   { tenant, severity,
     servers: [{ name, steps: [{ step, severity, detail, hint }] }],
-    people: { people, enabled, disabled, without_number, would_get_a_code, values, complete },
+    people: { people, enabled, disabled, locked_or_expired, without_number, would_get_a_code,
+              values, complete },
     findings: [{ check, severity, count, message, hint,
                  examples: [{ usernames: [], attribute, value, detail }] }] }
   severity is good, information, warning or error; people is null if nobody could be read.
@@ -161,6 +163,7 @@ fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) ->
             DirectoryConfig::Ldap(ldap) => ldap.phone_attributes.clone(),
         },
         examples,
+        now: SystemClock.now(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::{DirectoryConfig, TenantConfig};
 use crate::directory::inspection::Inspection;
 use crate::directory::{Directory, Occasion};
 use crate::domain::caller_id::NoNumber;
+use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
 use crate::domain::user::{Ambiguity, Candidates, Membership, NotOne, Pin, User};
@@ -58,7 +59,8 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
         .find(|(id, _)| *id == tenant.id)
         .map(|(_, directory)| directory)
         .ok_or_else(|| anyhow::anyhow!("the tenant has no directory"))?;
-    let lookup = Lookup { tenant, inspection, directory: &**directory, pin };
+    let lookup =
+        Lookup { tenant, inspection, directory: &**directory, pin, now: SystemClock.now() };
     Ok(match lookup.explain(&arguments.number).await {
         Ok(user) => {
             say("verdict", &format!("{} would get a code", user.username));
@@ -83,6 +85,7 @@ struct Lookup<'a> {
     inspection: Arc<dyn Inspection>,
     directory: &'a dyn Directory,
     pin: Option<Pin>,
+    now: Timestamp,
 }
 
 impl Lookup<'_> {
@@ -106,9 +109,14 @@ impl Lookup<'_> {
             NotOne::Nobody => (Reason::NumberUnknown, "nobody has this number".to_owned()),
             NotOne::Several => (Reason::NumberAmbiguous, self.why_several(truncated)),
         })?;
-        if !user.enabled {
-            let why = format!("{} is disabled", user.username);
-            return Err((Reason::UserDisabled, why));
+        let account = self.directory.account(&user, Occasion::Call, deadline).await;
+        let account = account.map_err(|error| {
+            self.say_states();
+            (error.into(), format!("the account could not be asked for: {error}"))
+        })?;
+        if let Some(why) = account.refusal(self.now) {
+            let says = format!("{} {}", user.username, why.says());
+            return Err((Reason::AccountClosed(why), says));
         }
         self.admit(&user, deadline).await?;
         Ok(user)
@@ -176,8 +184,9 @@ impl Lookup<'_> {
         };
         say("found", &format!("{}{more}", candidates.users.len()));
         for user in &candidates.users {
-            let disabled = if user.enabled { "" } else { ", disabled" };
-            say("", &format!("{} ({}){disabled}", user.username, user.locator));
+            let closed = user.account.refusal(self.now);
+            let closed = closed.map_or(String::new(), |why| format!(", {}", why.as_str()));
+            say("", &format!("{} ({}){closed}", user.username, user.locator));
             for value in &user.numbers {
                 let says = match self.tenant.caller_ids.numbering.read_stored(&value.text) {
                     Some(read) if read == *number => "is this number".to_owned(),

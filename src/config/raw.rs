@@ -231,6 +231,10 @@ pub(super) enum RawProfile {
     #[serde(rename = "openldap")]
     OpenLdap,
     ActiveDirectory,
+    #[serde(rename = "389-ds")]
+    Dirsrv,
+    #[serde(rename = "freeipa")]
+    FreeIpa,
 }
 
 #[derive(Deserialize, Clone, Copy)]

@@ -47,7 +47,7 @@ impl fmt::Display for Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// What was tried: `connect`, `tls`, `bind`, `paging`, `index`, `profile`, `base`, `search`,
-    /// `group`, `attribute`, `find`; of a file `read`, `permissions`.
+    /// `group`, `attribute`, `account`, `find`; of a file `read`, `permissions`.
     pub step: &'static str,
     /// How it went.
     pub severity: Severity,

@@ -7,6 +7,7 @@ pub mod ldap;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
@@ -78,6 +79,20 @@ pub trait Directory: Send + Sync {
         name: &TypedName,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError>;
+
+    /// Whether the directory lets `user` log in. At a call, an adapter that keeps people in memory
+    /// asks for what it may not have heard of; everybody else was read a moment ago.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if no server answered.
+    async fn account(
+        &self,
+        user: &User,
+        _occasion: Occasion,
+        _deadline: Instant,
+    ) -> Result<AccountState, DirectoryError> {
+        Ok(user.account.clone())
+    }
 
     /// Whether `user` is in the groups that the tenant asks for. At a call, an adapter that keeps
     /// people in memory may answer from there; at a login it asks.

@@ -4,6 +4,7 @@
 //! the rest of the crate.
 
 pub mod access_key;
+pub mod account_state;
 pub mod authenticator;
 pub mod caller_id;
 pub mod clock;

@@ -26,8 +26,8 @@ pub enum Reason {
     NumberAmbiguous,
     /// The call's attestation is below the tenant's minimum, or absent.
     AttestationTooLow,
-    /// The directory says the user is disabled.
-    UserDisabled,
+    /// By what the directory says of the account, the user may not log in.
+    AccountClosed(PasswordRefusal),
     /// The user is not in the tenant's required group.
     NotInRequiredGroup,
     /// The user is in the tenant's excluded group.
@@ -104,7 +104,6 @@ impl Reason {
             Self::NumberUnknown => "number_unknown",
             Self::NumberAmbiguous => "number_ambiguous",
             Self::AttestationTooLow => "attestation_too_low",
-            Self::UserDisabled => PasswordRefusal::Disabled.as_str(),
             Self::NotInRequiredGroup => "not_in_required_group",
             Self::InExcludedGroup => "in_excluded_group",
             Self::GroupsTooNested => "groups_too_nested",
@@ -117,7 +116,7 @@ impl Reason {
             Self::CodeMalformed => "code_malformed",
             Self::CodeGone => "code_gone",
             Self::PasswordMissing => "password_missing",
-            Self::PasswordRefused(why) => why.as_str(),
+            Self::AccountClosed(why) | Self::PasswordRefused(why) => why.as_str(),
             Self::OperationNeedsPassword => "operation_needs_password",
             Self::Flood(_) => "flood",
             Self::CodesPerUser(_) => "codes_per_user",
@@ -140,7 +139,7 @@ impl Reason {
         match self {
             Self::NumberUnknown
             | Self::NumberAmbiguous
-            | Self::UserDisabled
+            | Self::AccountClosed(_)
             | Self::NotInRequiredGroup
             | Self::InExcludedGroup
             | Self::GroupsTooNested

@@ -5,6 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::account_state::AccountState;
 use super::phone_number::PhoneNumber;
 use super::stored_number::NumberingPlan;
 
@@ -104,8 +105,9 @@ pub enum Membership {
     Gone,
 }
 
-/// Why the directory refused a password. Only Active Directory says more than
-/// [`Self::WrongPassword`] as a rule, and only to who gave the right one.
+/// Why the directory refuses a user: a password that was tried, or, where none is asked for, by
+/// what it says of the account. To a wrong password few servers say more than
+/// [`Self::WrongPassword`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordRefusal {
     /// It is not the user's, or the directory does not say more.
@@ -120,6 +122,8 @@ pub enum PasswordRefusal {
     PasswordExpired,
     /// The account is disabled.
     Disabled,
+    /// The user has to log in by a smart card.
+    SmartCardRequired,
     /// The account has expired.
     AccountExpired,
     /// The user has to set a new password first.
@@ -129,6 +133,37 @@ pub enum PasswordRefusal {
 }
 
 impl PasswordRefusal {
+    /// All there are.
+    pub const ALL: [Self; 10] = [
+        Self::WrongPassword,
+        Self::NoSuchUser,
+        Self::NotNow,
+        Self::NotFromHere,
+        Self::PasswordExpired,
+        Self::Disabled,
+        Self::SmartCardRequired,
+        Self::AccountExpired,
+        Self::MustChangePassword,
+        Self::LockedOut,
+    ];
+
+    /// In words, of a user: `… is disabled`.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::WrongPassword => "gave a wrong password",
+            Self::NoSuchUser => "has gone from the directory",
+            Self::NotNow => "may not log in at this time",
+            Self::NotFromHere => "may not log in from here",
+            Self::PasswordExpired => "has a password that has expired",
+            Self::Disabled => "is disabled",
+            Self::SmartCardRequired => "has to log in by a smart card",
+            Self::AccountExpired => "has an account that has expired",
+            Self::MustChangePassword => "has to set a new password first",
+            Self::LockedOut => "is locked out",
+        }
+    }
+
     /// The name in the audit trail.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -139,6 +174,7 @@ impl PasswordRefusal {
             Self::NotFromHere => "not_from_here",
             Self::PasswordExpired => "password_expired",
             Self::Disabled => "disabled",
+            Self::SmartCardRequired => "smart_card_required",
             Self::AccountExpired => "account_expired",
             Self::MustChangePassword => "must_change_password",
             Self::LockedOut => "locked_out",
@@ -170,8 +206,8 @@ pub struct User {
     pub username: String,
     /// What the directory needs to find this entry again for a bind: the DN in LDAP.
     pub locator: String,
-    /// Whether the directory lets this user log in at all.
-    pub enabled: bool,
+    /// Whether the directory lets this user log in, as far as the entry says.
+    pub account: AccountState,
     /// The phone attributes' values.
     pub numbers: Vec<NumberValue>,
     /// The PIN attribute's values, where the tenant has one; those that are no PIN are left out.
@@ -280,7 +316,7 @@ mod tests {
             id: UserId::parse(id).expect("not empty"),
             username: id.to_owned(),
             locator: id.to_owned(),
-            enabled: true,
+            account: AccountState::open(),
             numbers: numbers
                 .iter()
                 .map(|(rank, text)| NumberValue { rank: *rank, text: (*text).to_owned() })

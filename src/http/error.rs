@@ -74,7 +74,7 @@ impl Refused {
             | Reason::NumberUnknown
             | Reason::NumberAmbiguous
             | Reason::AttestationTooLow
-            | Reason::UserDisabled
+            | Reason::AccountClosed(_)
             | Reason::NotInRequiredGroup
             | Reason::InExcludedGroup
             | Reason::GroupsTooNested

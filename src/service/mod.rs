@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::directory::{Directory, DirectoryError, Occasion};
+use crate::domain::clock::Clock;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::{Limits, OtpPolicy};
 use crate::domain::random::Random;
@@ -44,6 +45,8 @@ pub struct TenantParts {
     pub limits: Limits,
     /// Random bits.
     pub random: Arc<dyn Random>,
+    /// The time, for accounts that are closed from or until some point.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl TenantParts {
@@ -57,8 +60,9 @@ impl TenantParts {
         occasion: Occasion,
         deadline: Instant,
     ) -> Result<(), Reason> {
-        if !user.enabled {
-            return Err(Reason::UserDisabled);
+        let account = self.directory.account(user, occasion, deadline).await?;
+        if let Some(why) = account.refusal(self.clock.now()) {
+            return Err(Reason::AccountClosed(why));
         }
         match self.directory.membership(user, occasion, deadline).await? {
             Membership::Allowed => Ok(()),

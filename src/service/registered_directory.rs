@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
 use crate::directory::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
+use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
 use crate::domain::secret::Password;
@@ -65,7 +66,7 @@ fn entry(user: &RegisteredUser) -> Option<User> {
         id: UserId::parse(id.clone())?,
         username: user.name.as_ref().map_or_else(|| id.clone(), ToString::to_string),
         locator: id,
-        enabled: true,
+        account: AccountState::open(),
         numbers: user.phones.iter().map(number).collect(),
         pins: Vec::new(),
     })

@@ -22,11 +22,12 @@ pub use self::report::{Report, report};
 use self::sample::EvenSample;
 use crate::directory::inspection::Person;
 use crate::domain::caller_id::{CallerIdPlan, NoNumber};
+use crate::domain::clock::Timestamp;
 use crate::domain::own_country::FormerNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::Matching;
 use crate::domain::stored_value::StoredValue;
-use crate::domain::user::{Ambiguity, NumberValue, User};
+use crate::domain::user::{Ambiguity, NumberValue, PasswordRefusal, User};
 
 /// How a tenant's people are judged.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct SurveyRules {
     pub attributes: Vec<String>,
     /// Most examples of each kind of finding.
     pub examples: usize,
+    /// The time at which accounts are judged.
+    pub now: Timestamp,
 }
 
 /// Everybody so far.
@@ -116,16 +119,24 @@ impl Survey {
         self.counts.people += 1;
         self.sample.add(&user.locator);
         let person = self.owners.person(&user.username);
-        self.enabled.push(user.enabled);
+        let refusal = user.account.refusal(self.rules.now);
+        self.enabled.push(refusal.is_none());
         if self.rules.ambiguity == Ambiguity::Pin {
             let pins = user.pins.iter().map(|pin| self.hasher.hash_one(pin.expose()));
             self.owners.pins(person, pins.collect());
         }
-        if user.enabled {
-            self.counts.enabled += 1;
-        } else {
-            self.counts.disabled += 1;
-            self.findings.add(Check::Disabled, || Example::of(&user.username, "", "", ""));
+        match refusal {
+            None => self.counts.enabled += 1,
+            Some(PasswordRefusal::Disabled) => {
+                self.counts.disabled += 1;
+                self.findings.add(Check::Disabled, || Example::of(&user.username, "", "", ""));
+            }
+            Some(why) => {
+                self.counts.locked_or_expired += 1;
+                self.findings.add(Check::LockedOrExpired, || {
+                    Example::of(&user.username, "", "", why.as_str())
+                });
+            }
         }
         let name = self.hasher.hash_one(user.username.to_lowercase());
         if self.names.insert(name, person).is_some() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use dialpass::client_tls::tls_config;
 use dialpass::directory::ldap::{
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, Lookup,
-    NumberMatch, Profile, ServerOrder, ServerUrl,
+    AccountChecks, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory,
+    LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
 };
 use dialpass::directory::{Directory, DirectoryError, PasswordCheck};
 use dialpass::domain::secret::Password;
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::samba::{self, Samba};
 
+mod accounts;
 mod check_directory;
 mod groups;
 mod index;
@@ -60,6 +61,7 @@ fn settings(samba: &Samba) -> LdapSettings {
         searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
         bind_connections: 4,
         plan: plan(),
+        account_checks: AccountChecks::AtTheBind,
     }
 }
 

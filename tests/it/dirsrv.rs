@@ -33,6 +33,7 @@ pub struct DirsrvBuilder {
     users: usize,
     indexed: Vec<&'static str>,
     hidden: Vec<&'static str>,
+    unlimited: bool,
 }
 
 impl DirsrvBuilder {
@@ -56,13 +57,19 @@ impl DirsrvBuilder {
         self
     }
 
+    /// Lets the service account read everybody, however many there are.
+    pub fn unlimited(mut self) -> Self {
+        self.unlimited = true;
+        self
+    }
+
     /// Makes the server and waits until it answers.
     pub fn start(self) -> Dirsrv {
         let folder = TempDir::new().expect("a temporary folder");
         let (port, tls_port) = (free_port(), free_port());
         template::make(folder.path(), (port, tls_port), &self.indexed);
         let mut dirsrv = Dirsrv { folder, port, tls_port, child: None };
-        dirsrv.load(&people::ldif(self.users, &self.hidden));
+        dirsrv.load(&people::ldif(self.users, &self.hidden, self.unlimited));
         dirsrv.run();
         dirsrv
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use dialpass::client_tls::tls_config;
 use dialpass::directory::ldap::{
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, Lookup,
-    NumberMatch, Profile, ServerOrder, ServerUrl,
+    AccountChecks, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory,
+    LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
 };
 use dialpass::directory::{Directory, PasswordCheck};
 use dialpass::domain::secret::Password;
@@ -17,6 +17,9 @@ use tokio::time::Instant;
 
 use crate::dirsrv::{self, Dirsrv};
 
+mod accounts;
+mod index;
+
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 fn settings(server: &Dirsrv) -> LdapSettings {
@@ -26,7 +29,7 @@ fn settings(server: &Dirsrv) -> LdapSettings {
         tls: None,
         bind_dn: dirsrv::GATEWAY_DN.to_owned(),
         bind_password: dirsrv::GATEWAY_PASSWORD.to_owned().into(),
-        profile: Profile::OpenLdap,
+        profile: Profile::Dirsrv,
         server_order: ServerOrder::InOrder,
         base_dns: vec![dirsrv::PEOPLE.to_owned()],
         pin_attribute: None,
@@ -45,6 +48,7 @@ fn settings(server: &Dirsrv) -> LdapSettings {
         searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
         bind_connections: 4,
         plan: plan(),
+        account_checks: AccountChecks::FromTheEntry,
     }
 }
 

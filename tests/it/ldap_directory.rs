@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialpass::directory::ldap::{
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory, LdapSettings, Lookup,
-    NumberMatch, Profile, ServerOrder, ServerUrl,
+    AccountChecks, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory,
+    LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
 };
 use dialpass::directory::{Directory, DirectoryError, PasswordCheck};
 use dialpass::domain::phone_number::PhoneNumber;
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::slapd;
 
+mod accounts;
 mod addresses;
 mod certificates;
 mod failure;
@@ -60,6 +61,7 @@ fn settings(servers: &[String]) -> LdapSettings {
         searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
         bind_connections: 4,
         plan: plan(),
+        account_checks: AccountChecks::AtTheBind,
     }
 }
 

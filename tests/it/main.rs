@@ -2,6 +2,7 @@
 //! loopback ports, and fails if that is not installed.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what prepares it")]
 
+mod accounts;
 mod active_directory;
 mod architecture;
 mod authentication_cloud;

@@ -68,6 +68,7 @@ impl Page {
             ("entries", counts.people),
             ("enabled", counts.enabled),
             ("disabled", counts.disabled),
+            ("locked or expired", counts.locked_or_expired),
             ("without a usable number", counts.without_number),
             ("stored values", counts.values),
             ("would get a code", counts.would_get_a_code),

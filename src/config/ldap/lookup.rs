@@ -38,10 +38,10 @@ pub(super) fn checked(
             );
         }
     }
-    if poll.is_some() && profile != ProfileConfig::ActiveDirectory {
+    if poll.is_some() && profile == ProfileConfig::OpenLdap {
         problems.add(
             &format!("{key}.index_poll"),
-            "a value where profile is not \"active-directory\"",
+            "a value where profile is \"openldap\"",
             "nothing: such servers report changes by themselves (RFC 4533)",
         );
     }

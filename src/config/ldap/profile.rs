@@ -13,6 +13,10 @@ pub enum ProfileConfig {
     OpenLdap,
     /// Active Directory.
     ActiveDirectory,
+    /// 389 Directory Server.
+    Dirsrv,
+    /// `FreeIPA`.
+    FreeIpa,
 }
 
 /// What a profile presets.
@@ -28,6 +32,8 @@ impl From<Option<RawProfile>> for ProfileConfig {
         match raw {
             None | Some(RawProfile::OpenLdap) => Self::OpenLdap,
             Some(RawProfile::ActiveDirectory) => Self::ActiveDirectory,
+            Some(RawProfile::Dirsrv) => Self::Dirsrv,
+            Some(RawProfile::FreeIpa) => Self::FreeIpa,
         }
     }
 }
@@ -55,6 +61,18 @@ impl ProfileConfig {
                 username_attribute: "sAMAccountName",
                 id_attribute: "objectGUID",
                 number_match: NumberMatchConfig::Patterns,
+            },
+            Self::Dirsrv => Presets {
+                user_filter: "(objectClass=inetOrgPerson)",
+                username_attribute: "uid",
+                id_attribute: "nsUniqueId",
+                number_match: NumberMatchConfig::Equality,
+            },
+            Self::FreeIpa => Presets {
+                user_filter: "(objectClass=inetOrgPerson)",
+                username_attribute: "uid",
+                id_attribute: "ipaUniqueID",
+                number_match: NumberMatchConfig::Equality,
             },
         }
     }

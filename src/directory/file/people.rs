@@ -7,6 +7,7 @@ use argon2::password_hash::phc::PasswordHash;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::text_file;
@@ -162,7 +163,7 @@ fn user(
     Some(User {
         id: id?,
         locator: username.clone(),
-        enabled: person.enabled,
+        account: AccountState::enabled(person.enabled),
         numbers: numbers.map(|(rank, text)| NumberValue { rank, text }).collect(),
         pins: pin.flatten().into_iter().collect(),
         username,

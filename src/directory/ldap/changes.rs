@@ -16,6 +16,8 @@ const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 pub(super) fn attribute(profile: Profile) -> &'static str {
     match profile {
         Profile::OpenLdap => "entryCSN",
+        // It tells of none; this tells one entry from another.
+        Profile::Dirsrv => "nsUniqueId",
         Profile::ActiveDirectory => "uSNChanged",
     }
 }

@@ -3,13 +3,9 @@
 
 use ldap3::SearchEntry;
 
-use super::settings::{LdapSettings, Profile};
+use super::account;
+use super::settings::LdapSettings;
 use crate::domain::user::{NumberValue, Pin, User, UserId};
-
-/// Active Directory's account flags ([MS-ADTS] 2.2.16).
-pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";
-/// The flag of [`ACCOUNT_CONTROL`] that disables an account.
-const ACCOUNT_DISABLED: i64 = 2;
 
 /// What makes an entry unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +32,7 @@ pub(super) fn read(
         username: username(entry, &settings.username_attribute, typed)
             .ok_or(EntryError::NoUsername)?,
         locator: entry.dn.clone(),
-        enabled: enabled(entry, settings.profile),
+        account: account::read(entry, settings.profile, settings.account_checks),
         numbers: numbers(entry, &settings.phone_attributes),
         pins: settings.pin_attribute.as_deref().map(|name| pins(entry, name)).unwrap_or_default(),
     })
@@ -45,7 +41,8 @@ pub(super) fn read(
 /// What has to be read of an entry.
 pub(super) fn attributes(settings: &LdapSettings) -> Vec<String> {
     let mut attributes = vec![settings.id_attribute.clone(), settings.username_attribute.clone()];
-    attributes.push(ACCOUNT_CONTROL.to_owned());
+    let account = account::attributes(settings.profile, settings.account_checks);
+    attributes.extend(account.into_iter().map(str::to_owned));
     attributes.extend(settings.phone_attributes.iter().cloned());
     attributes.extend(settings.pin_attribute.clone());
     attributes
@@ -97,21 +94,6 @@ fn username(entry: &SearchEntry, attribute: &str, typed: Option<&str>) -> Option
     let typed = typed.map(str::to_lowercase);
     let same = names.iter().find(|name| typed.as_ref() == Some(&name.to_lowercase()));
     same.or(names.first()).map(|name| (*name).to_owned())
-}
-
-/// Whether the directory lets this user log in. Flags that cannot be read are taken as a no; in
-/// Active Directory, where everybody has them, so are flags that are not there for us to see.
-fn enabled(entry: &SearchEntry, profile: Profile) -> bool {
-    let flags = values(entry, ACCOUNT_CONTROL);
-    if flags.is_empty() {
-        return profile == Profile::OpenLdap;
-    }
-    flags.into_iter().all(|value| {
-        std::str::from_utf8(value)
-            .ok()
-            .and_then(|text| text.trim().parse::<i64>().ok())
-            .is_some_and(|flags| flags & ACCOUNT_DISABLED == 0)
-    })
 }
 
 pub(super) fn numbers(entry: &SearchEntry, attributes: &[String]) -> Vec<NumberValue> {
@@ -211,26 +193,6 @@ mod tests {
         assert_eq!(name(Some("ANNA.berg")), "Anna.Berg");
         assert_eq!(name(Some("else")), "anna");
         assert_eq!(name(None), "anna");
-    }
-
-    #[test]
-    fn flags_that_say_disabled_or_cannot_be_read_disable() {
-        let enabled = |flags: &[&[u8]]| {
-            let values = [("entryUUID", &[b"1" as &[u8]] as &[&[u8]]), ("uid", &[b"anna"])];
-            let mut values = values.to_vec();
-            values.push(("userAccountControl", flags));
-            read(&entry(&values), &settings("entryUUID"), None).unwrap().enabled
-        };
-        assert!(enabled(&[]));
-        assert!(enabled(&[b"512"]));
-        for flags in [b"514" as &[u8], b"2", b"x", b"-", &[0xff]] {
-            assert!(!enabled(&[flags]), "{flags:?}");
-        }
-        assert!(!enabled(&[b"512", b"514"]));
-        let mut settings = settings("entryUUID");
-        settings.profile = Profile::ActiveDirectory;
-        let hidden = entry(&[("entryUUID", &[b"1"]), ("uid", &[b"anna"])]);
-        assert!(!read(&hidden, &settings, None).unwrap().enabled, "everybody has them there");
     }
 
     #[test]

@@ -65,7 +65,9 @@ impl Question<'_> {
     async fn is_inside(&self) -> Result<Membership, DirectoryError> {
         let answer = match self.servers.settings().profile {
             Profile::ActiveDirectory => Some(self.matches(self.dn, &in_chain(self.group)).await?),
-            Profile::OpenLdap => self.walk(|members| format!("(|{members})"), true).await?,
+            Profile::OpenLdap | Profile::Dirsrv => {
+                self.walk(|members| format!("(|{members})"), true).await?
+            }
         };
         Ok(answer.map_or(Membership::TooNested, |inside| {
             if inside { Membership::Allowed } else { Membership::NotInRequiredGroup }
@@ -83,7 +85,9 @@ impl Question<'_> {
                 }
                 Some(self.matches(self.dn, &format!("(!{})", in_chain(self.group))).await?)
             }
-            Profile::OpenLdap => self.walk(|members| format!("(!(|{members}))"), false).await?,
+            Profile::OpenLdap | Profile::Dirsrv => {
+                self.walk(|members| format!("(!(|{members}))"), false).await?
+            }
         };
         Ok(answer.map_or(Membership::TooNested, |outside| {
             if outside { Membership::Allowed } else { Membership::InExcludedGroup }

@@ -10,6 +10,7 @@
 //! underneath logs by the `log` crate: whoever forwards that to tracing should cap `ldap3` and
 //! `lber` at `error`, because some of their warnings hold pieces of the server's answers.
 
+mod account;
 mod bind_pool;
 mod breaker;
 mod changes;
@@ -45,7 +46,7 @@ pub use self::filter::{FilterError, check_filter};
 pub use self::inspection::LdapInspection;
 pub use self::resolver::Resolver;
 pub use self::settings::{
-    AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
+    AccountChecks, AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
     DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapSettings, Lookup,
     NumberMatch, Profile, ServerOrder, ServerUrl, ServerUrlError, check_attribute,
 };
@@ -55,6 +56,7 @@ use self::index::Index;
 use self::judgement::Kind;
 use self::servers::Servers;
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
+use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
@@ -148,6 +150,24 @@ impl Directory for LdapDirectory {
     ) -> Result<Candidates, DirectoryError> {
         let (servers, name) = (Arc::clone(&self.servers), name.clone());
         self.run(deadline, async move { servers.find_by_name(&name, deadline).await }).await
+    }
+
+    async fn account(
+        &self,
+        user: &User,
+        occasion: Occasion,
+        deadline: Instant,
+    ) -> Result<AccountState, DirectoryError> {
+        // An index is told neither of everything nor at once: not of a lock that OpenLDAP's
+        // password policy sets, nor of what depends on the time or on a policy.
+        let kept = occasion == Occasion::Call && self.index.is_some();
+        if !kept || self.servers.settings().account_checks == AccountChecks::AtTheBind {
+            return Ok(user.account.clone());
+        }
+        let (servers, of) = (Arc::clone(&self.servers), user.clone());
+        let asking = async move { servers.account(&of, deadline).await };
+        // Without a server nobody can log in either, and the login will ask again.
+        Ok(self.run(deadline, asking).await.unwrap_or_else(|_| user.account.clone()))
     }
 
     async fn membership(

@@ -243,7 +243,7 @@ fn base_reads(settings: &LdapSettings) -> Vec<Query> {
     let anything = "(objectClass=*)";
     let group = match settings.profile {
         Profile::ActiveDirectory => groups::A_GROUP,
-        Profile::OpenLdap => anything,
+        Profile::OpenLdap | Profile::Dirsrv => anything,
     };
     let places = settings.base_dns.iter().chain(&settings.group_base_dn);
     let groups = settings.required_group.iter().chain(&settings.excluded_group);

@@ -21,8 +21,9 @@ use super::search::{Found, Query, SearchFailure};
 use super::server::{self, BindOutcome, Server};
 use super::settings::{LdapSettings, Profile, ServerOrder};
 use crate::directory::{DependencyState, DirectoryError, PasswordCheck};
+use crate::domain::account_state::AccountState;
 use crate::domain::secret::Password;
-use crate::domain::user::{Candidates, TypedName, User};
+use crate::domain::user::{Candidates, PasswordRefusal, TypedName, User};
 
 /// How long a forest's list of domains is believed: they hardly ever change.
 const DOMAINS_KEPT: Duration = Duration::from_mins(10);
@@ -118,6 +119,28 @@ impl Servers {
         Err(failed)
     }
 
+    /// The state of an account now, by its entry.
+    pub(super) async fn account(
+        &self,
+        user: &User,
+        deadline: Instant,
+    ) -> Result<AccountState, DirectoryError> {
+        let query = Query {
+            base: user.locator.clone(),
+            scope: Scope::Base,
+            filter: self.settings.user_filter.clone(),
+            attributes: Arc::clone(&self.attributes),
+            size_limit: 1,
+            time_limit: server::time_limit(&self.settings),
+            kind: Kind::Entry,
+            gone_is_empty: true,
+        };
+        let found = self.search(&[query], deadline).await?;
+        let now = found.entries.first().and_then(|entry| self.read(entry, None));
+        let same = now.filter(|now| now.id == user.id);
+        Ok(same.map_or(AccountState::closed(PasswordRefusal::NoSuchUser), |now| now.account))
+    }
+
     /// The users of this name.
     pub(super) async fn find_by_name(
         &self,
@@ -140,7 +163,7 @@ impl Servers {
         name: &TypedName,
         deadline: Instant,
     ) -> Result<Vec<NameSearch>, DirectoryError> {
-        if self.settings.profile == Profile::OpenLdap {
+        if self.settings.profile != Profile::ActiveDirectory {
             return Ok(names::by_attribute(&self.settings, name));
         }
         let name = WindowsName::read(name);

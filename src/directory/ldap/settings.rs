@@ -79,6 +79,18 @@ pub struct LdapSettings {
     pub bind_connections: usize,
     /// How numbers are written in the tenant's country.
     pub plan: NumberingPlan,
+    /// Who finds out whether an account is locked or has expired.
+    pub account_checks: AccountChecks,
+}
+
+/// Who finds out whether somebody's account is locked, has expired, or needs a new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountChecks {
+    /// The servers, when they check the password. Of the entry only the flag counts that disables
+    /// an account.
+    AtTheBind,
+    /// We, from what the entry says: passwords are not asked for.
+    FromTheEntry,
 }
 
 /// What kind of servers a directory has: how names, groups and changes are read there.
@@ -86,6 +98,8 @@ pub struct LdapSettings {
 pub enum Profile {
     /// OpenLDAP, and others by the standards alone.
     OpenLdap,
+    /// 389 Directory Server, and `FreeIPA`, which is built on it.
+    Dirsrv,
     /// Active Directory, and Samba as its domain controller.
     ActiveDirectory,
 }
@@ -267,6 +281,7 @@ pub(super) mod tests {
             searches_per_connection: 1,
             bind_connections: 1,
             plan: NumberingPlan::for_country("SE").unwrap(),
+            account_checks: AccountChecks::FromTheEntry,
         }
     }
 

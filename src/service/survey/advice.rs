@@ -37,7 +37,8 @@ impl Advice {
             | Check::NoCountry
             | Check::ExtensionOnly
             | Check::NoNumber
-            | Check::Disabled => String::new(),
+            | Check::Disabled
+            | Check::LockedOrExpired => String::new(),
         }
     }
 

@@ -11,8 +11,11 @@ pub struct Counts {
     pub people: usize,
     /// Those the directory lets log in.
     pub enabled: usize,
-    /// Those it does not.
+    /// Those it has disabled.
     pub disabled: usize,
+    /// Those it does not let in for another reason: they are locked out, or the account or the
+    /// password has expired, or a new password has to be set first.
+    pub locked_or_expired: usize,
     /// Those without any number that a caller can have.
     pub without_number: usize,
     /// Those who would get a code when they call: enabled, and the only one with the number.
@@ -89,10 +92,11 @@ pub(super) enum Check {
     ExtensionOnly,
     NoNumber,
     Disabled,
+    LockedOrExpired,
 }
 
 impl Check {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Nobody,
         Self::NobodyGetsACode,
         Self::SharedNumberUnseen,
@@ -110,6 +114,7 @@ impl Check {
         Self::ExtensionOnly,
         Self::NoNumber,
         Self::Disabled,
+        Self::LockedOrExpired,
     ];
 
     /// Its name, how bad it is, what it is, and what to do about it.
@@ -220,6 +225,12 @@ impl Check {
             Self::Disabled => {
                 ("disabled", Information, "people the directory has disabled: they get no code", "")
             }
+            Self::LockedOrExpired => (
+                "locked_or_expired",
+                Information,
+                "people who may not log in now, for the reason beside each: they get no code",
+                "",
+            ),
         }
     }
 }

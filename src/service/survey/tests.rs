@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::directory::inspection::{SelfWrite, ServerReport, Severity, Step, WritableAttribute};
+use crate::domain::account_state::AccountState;
 use crate::domain::caller_id::BareDigits;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::user::{Pin, UserId};
@@ -21,6 +22,7 @@ fn survey_in(country: &str, matching: Matching, ambiguity: Ambiguity, examples: 
         ambiguity,
         attributes: vec!["mobile".to_owned(), "telephoneNumber".to_owned()],
         examples,
+        now: Timestamp::from_millis(0),
     })
 }
 
@@ -29,7 +31,7 @@ fn user(name: &str, numbers: &[(usize, &str)]) -> User {
         id: UserId::parse(name).unwrap(),
         username: name.to_owned(),
         locator: format!("uid={name}"),
-        enabled: true,
+        account: AccountState::open(),
         numbers: numbers
             .iter()
             .map(|(rank, text)| NumberValue { rank: *rank, text: (*text).to_owned() })
@@ -54,7 +56,7 @@ fn found<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
 fn each_awkward_person_is_counted_once_and_shown() {
     let mut survey = survey(Ambiguity::Refuse, 20);
     let mut diana = user("diana", &[(0, "+46 70 444 55 66")]);
-    diana.enabled = false;
+    diana.account = AccountState::enabled(false);
     add(
         &mut survey,
         vec![
@@ -74,6 +76,7 @@ fn each_awkward_person_is_counted_once_and_shown() {
         people: 9,
         enabled: 7,
         disabled: 1,
+        locked_or_expired: 0,
         without_number: 3,
         would_get_a_code: 2,
         values: 8,

@@ -1,5 +1,6 @@
 //! The index against a domain controller, which is asked for changes every so often.
 
+use dialpass::domain::account_state::AccountState;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ async fn the_index_has_everybody_in_any_form_and_is_kept() {
     has(&directory, "+46703334455", &["carl", "cecilia"]).await;
     has(&directory, "+46812345678 ext. 12", &["evert"]).await;
     let disabled = by_number(&directory, "+46702000001").await.unwrap();
-    assert!(!disabled.users[0].enabled);
+    assert_eq!(disabled.users[0].account, AccountState::enabled(false));
 
     samba.set(&dn("anna"), "mobile", &["070.111/22-33"]);
     has(&directory, "+46701112233", &["anna"]).await;
@@ -95,7 +96,9 @@ async fn the_index_has_everybody_in_any_form_and_is_kept() {
 
     samba.set(&dn("anna"), "userAccountControl", &["514"]);
     let patience = Instant::now() + SECONDS;
-    while by_number(&directory, "+46701112233").await.unwrap().users[0].enabled {
+    let account =
+        async || by_number(&directory, "+46701112233").await.unwrap().users[0].account.clone();
+    while account().await == AccountState::open() {
         assert!(Instant::now() < patience, "anna is not seen as disabled");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

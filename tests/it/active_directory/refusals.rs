@@ -2,6 +2,7 @@
 
 use dialpass::directory::PasswordCheck::{Refused, Right};
 use dialpass::directory::{Directory, DirectoryError};
+use dialpass::domain::account_state::AccountState;
 use dialpass::domain::user::PasswordRefusal::{
     AccountExpired, Disabled, LockedOut, MustChangePassword, NotFromHere, NotNow, PasswordExpired,
     WrongPassword,
@@ -24,7 +25,7 @@ async fn each_reason_is_told_to_who_knows_the_password_and_to_nobody_else() {
         ("mustchange", Refused(MustChangePassword)),
     ] {
         let person = user(&directory, name).await;
-        assert_eq!(person.enabled, name != "disabled");
+        assert_eq!(person.account, AccountState::enabled(name != "disabled"));
         assert_eq!(check(&directory, &person, &password_of(name)).await, Ok(expected), "{name}");
         let wrong = check(&directory, &person, "wrong").await;
         assert_eq!(wrong, Ok(Refused(WrongPassword)), "{name}");

@@ -51,16 +51,19 @@ pub const READABLE: &[&str] = &[
     "krbPasswordExpiration",
 ];
 
-/// Everybody, and `users` more. `hidden` are attributes that the service account may not read.
-pub fn ldif(users: usize, hidden: &[&str]) -> String {
+/// Everybody, and `users` more. `hidden` are attributes that the service account may not
+/// read.
+pub fn ldif(users: usize, hidden: &[&str], unlimited: bool) -> String {
     let readable: Vec<_> = READABLE.iter().copied().filter(|name| !hidden.contains(name)).collect();
+    let limits =
+        if unlimited { "nsLookThroughLimit: -1\nnsSizeLimit: -1\nnsTimeLimit: -1\n" } else { "" };
     let mut ldif = format!(
         "dn: {SUFFIX}\nobjectClass: domain\ndc: example\n\
          aci: (targetattr = \"{}\")(version 3.0; acl \"gateway\"; \
          allow (read, search, compare) userdn = \"ldap:///{GATEWAY_DN}\";)\n\n\
          dn: ou=services,{SUFFIX}\nobjectClass: organizationalUnit\nou: services\n\n\
          dn: {GATEWAY_DN}\nobjectClass: account\nobjectClass: simpleSecurityObject\n\
-         uid: gateway\nuserPassword: {GATEWAY_PASSWORD}\n\n\
+         uid: gateway\nuserPassword: {GATEWAY_PASSWORD}\n{limits}\n\
          dn: {PEOPLE}\nobjectClass: organizationalUnit\nou: people\n\n",
         readable.join(" || ")
     );

@@ -119,7 +119,7 @@ async fn the_index_says_of_a_number_what_a_search_says() {
         for ambiguity in [Ambiguity::Refuse, Ambiguity::PreferAttributeOrder] {
             let one = |found: &Candidates| {
                 let one = found.clone().exactly_one(&number(caller), &plan(), ambiguity, None);
-                one.map(|user| (user.id, user.username, user.locator, user.enabled))
+                one.map(|user| (user.id, user.username, user.locator, user.account))
             };
             assert_eq!(one(&of_index), one(&of_search), "{caller} {ambiguity:?}");
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dialpass::directory::ldap::{LdapDirectory, NumberMatch};
+use dialpass::domain::account_state::AccountState;
 use dialpass::domain::user::{Ambiguity, NotOne};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -68,7 +69,7 @@ async fn a_name_finds_its_user_whatever_its_case() {
     let slapd = Slapd::start();
     let directory = directory(&[slapd.url()]);
     let bob = user(&directory, "BOB").await;
-    assert_eq!((bob.username.as_str(), bob.enabled), ("bob", true));
+    assert_eq!((bob.username.as_str(), bob.account == AccountState::open()), ("bob", true));
     assert_eq!(bob.id.as_str(), "00000000-0000-4000-8000-000000000001");
     assert!(by_name(&directory, "nobody").await.unwrap().users.is_empty());
 }
@@ -87,13 +88,13 @@ async fn a_name_that_holds_filter_syntax_finds_nobody() {
 async fn a_disabled_account_is_found_as_disabled_as_soon_as_it_is() {
     let slapd = Slapd::start();
     let directory = directory(&[slapd.url()]);
-    assert!(!user(&directory, "diana").await.enabled);
-    assert!(user(&directory, "erik").await.enabled);
+    assert_eq!(user(&directory, "diana").await.account, AccountState::enabled(false));
+    assert_eq!(user(&directory, "erik").await.account, AccountState::open());
     slapd.modify(
         "dn: uid=erik,ou=people,dc=example,dc=com\nchangetype: modify\n\
          replace: userAccountControl\nuserAccountControl: 66050\n",
     );
-    assert!(!user(&directory, "erik").await.enabled);
+    assert_eq!(user(&directory, "erik").await.account, AccountState::enabled(false));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -112,6 +112,7 @@ async fn over(
     let kept = async {
         match content.settings.profile {
             Profile::ActiveDirectory => poll::keep(handle(), content, &mut memory.poll).await,
+            Profile::Dirsrv => poll::keep_by_reading(handle(), content).await,
             Profile::OpenLdap => {
                 let bases =
                     memory.cookies.iter_mut().enumerate().map(|(base, cookie)| {
@@ -143,7 +144,7 @@ async fn beat(mut ldap: Ldap, content: &Content) -> Trouble {
         let question = ldap.search(base, Scope::Base, "(objectClass=*)", ["1.1"]);
         match timeout(limit, question).await {
             // Where changes are asked for, it is those answers that count.
-            Ok(Ok(_)) if content.settings.profile == Profile::ActiveDirectory => {}
+            Ok(Ok(_)) if content.settings.profile != Profile::OpenLdap => {}
             Ok(Ok(_)) => content.state().confirm(asked),
             Ok(Err(_)) => return Trouble::Lost("the connection broke".to_owned()),
             Err(_) => return Trouble::Lost(format!("no answer within {limit:?}")),

@@ -45,7 +45,7 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Infallible {
         }
         let read = match settings.profile {
             Profile::ActiveDirectory => by_chain(&ldap, content).await,
-            Profile::OpenLdap => by_members(&ldap, content).await,
+            Profile::OpenLdap | Profile::Dirsrv => by_members(&ldap, content).await,
         };
         match read {
             Ok(members) => {
@@ -228,6 +228,7 @@ mod tests {
     use crate::directory::ldap::index::record::Person;
     use crate::directory::ldap::settings::IndexSettings;
     use crate::directory::ldap::settings::tests::settings;
+    use crate::domain::account_state::AccountState;
     use crate::domain::stored_number::NumberingPlan;
     use crate::domain::user::{User, UserId};
 
@@ -241,7 +242,7 @@ mod tests {
                 id: UserId::parse(of.to_string()).expect("not empty"),
                 username: format!("user{of}"),
                 locator: format!("uid=user{of},ou=people,dc=example,dc=com"),
-                enabled: true,
+                account: AccountState::default(),
                 numbers: Vec::new(),
                 pins: Vec::new(),
             };

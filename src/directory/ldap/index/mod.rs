@@ -4,7 +4,7 @@
 //!
 //! The task ([`keeper`]) has a connection of its own to one server. It reads all people in pages
 //! ([`paging`]) and from then on hears of each change ([`sync`], RFC 4533), or asks for changes
-//! every few seconds ([`poll`], Active Directory). On another server, and wherever it may have
+//! every few seconds ([`poll`], Active Directory), or reads all again and again (389-ds). On another server, and wherever it may have
 //! missed something, it reads all again: rows are updated in place, and those that were not there
 //! any more are removed at the end ([`table`]).
 

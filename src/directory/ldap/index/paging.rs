@@ -100,7 +100,7 @@ pub(super) fn refused(code: u32, base: &str) -> Trouble {
         3 | 4 | 11 => format!(
             "the server does not let the service account read everybody (result code {code}); \
              give the account unlimited size and time there (OpenLDAP: limits … size=unlimited \
-             time=unlimited)"
+             time=unlimited; 389-ds: nsLookThroughLimit: -1 and nsSizeLimit: -1 in its entry)"
         ),
         32 => format!(
             "{base} does not exist there, or the service account may not see it (result code \

@@ -12,6 +12,7 @@ use crate::domain::user::NumberValue;
 pub(super) fn key_attribute(settings: &LdapSettings) -> &'static str {
     match settings.profile {
         Profile::OpenLdap => "entryUUID",
+        Profile::Dirsrv => "nsUniqueId",
         Profile::ActiveDirectory => "objectGUID",
     }
 }
@@ -28,6 +29,11 @@ pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Option<Key> {
     match settings.profile {
         Profile::OpenLdap => {
             Uuid::parse_str(std::str::from_utf8(value).ok()?).ok().map(Uuid::into_bytes)
+        }
+        // The bytes of a UUID in groups of its own.
+        Profile::Dirsrv => {
+            let digits: Vec<u8> = value.iter().copied().filter(|byte| *byte != b'-').collect();
+            hex::decode(digits).ok()?.try_into().ok()
         }
         Profile::ActiveDirectory => value.try_into().ok(),
     }

@@ -1,6 +1,7 @@
-//! Keeping the people of all bases by asking a domain controller for changes every few seconds.
+//! Keeping the people of all bases by asking: a domain controller for changes every few seconds,
+//! 389 Directory Server, which numbers no changes, for everybody every now and then.
 //!
-//! Each change of an entry gives it the controller's next update sequence number ([MS-ADTS]
+//! In a domain controller each change of an entry gives it the controller's next update sequence number ([MS-ADTS]
 //! 3.1.1.1.9), which is the controller's own: another one's, or those of one that was restored
 //! from a backup, say nothing. Deleted entries keep a number for a while, if the service account
 //! may see them.
@@ -19,7 +20,8 @@ use super::{Content, person};
 use crate::directory::ldap::changes::{self, show_deleted};
 use crate::directory::ldap::entry;
 
-/// Longest pause between two readings of everybody's id, where deleted entries cannot be seen.
+/// Longest pause between two readings of everybody, or of everybody's id where deleted entries
+/// cannot be seen.
 const LONGEST_PAUSE: Duration = Duration::from_mins(3);
 /// How many times as long as such a reading the pause is, while that is less.
 const PAUSES: u32 = 20;
@@ -51,6 +53,27 @@ pub(super) async fn keep(ldap: Ldap, content: &Content, memory: &mut Memory) -> 
         Ok(never) => match never {},
         Err(trouble) => trouble,
     }
+}
+
+/// Keeps everybody by reading them again and again, and says why that ended.
+pub(super) async fn keep_by_reading(ldap: Ldap, content: &Content) -> Trouble {
+    loop {
+        let asked = Instant::now();
+        if let Err(trouble) = read_all(&ldap, content).await {
+            return trouble;
+        }
+        let pause = pause_after(asked.elapsed(), content);
+        for base in 0..content.tables.len() {
+            content.completed(base, asked);
+        }
+        content.state().confirm(asked);
+        sleep(pause).await;
+    }
+}
+
+/// How long to leave a server alone after such a reading.
+fn pause_after(reading: Duration, content: &Content) -> Duration {
+    (reading * PAUSES).clamp(content.how.poll.min(LONGEST_PAUSE), LONGEST_PAUSE)
 }
 
 async fn poll(
@@ -85,7 +108,7 @@ async fn poll(
                 content.state().blind();
                 sweep(&ldap, content).await?;
             }
-            sweep_at = begun + (begun.elapsed() * PAUSES).clamp(content.how.poll, LONGEST_PAUSE);
+            sweep_at = begun + pause_after(begun.elapsed(), content);
         }
         memory.known = Some(Known { controller: present.controller, usn: present.usn });
         for base in 0..content.tables.len() {

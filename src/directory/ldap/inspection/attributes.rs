@@ -2,8 +2,9 @@
 
 use ldap3::SearchEntry;
 
-use super::super::entry::{self, ACCOUNT_CONTROL};
-use super::super::settings::Profile;
+use super::super::account::{self, ACCOUNT_CONTROL};
+use super::super::entry;
+use super::super::settings::{AccountChecks, Profile};
 use super::LdapInspection;
 use super::reader::{Reader, Search};
 use super::servers::Product;
@@ -35,18 +36,7 @@ impl LdapInspection {
                 )
             });
         }
-        if product.active_directory && having(people, ACCOUNT_CONTROL) == 0 {
-            let (severity, so) = match settings.profile {
-                Profile::ActiveDirectory => (Severity::Error, "everybody counts as disabled"),
-                Profile::OpenLdap => (Severity::Warning, "disabled people are taken for enabled"),
-            };
-            steps.push(Step::bad(
-                "attribute",
-                severity,
-                format!("{ACCOUNT_CONTROL} cannot be read: {so}"),
-                "let the service account read it",
-            ));
-        }
+        self.check_accounts(product, people, steps);
         let mut readable = 0;
         for attribute in &settings.phone_attributes {
             let step = self.value_step(reader, "phone_attributes", attribute, people).await;
@@ -63,6 +53,50 @@ impl LdapInspection {
         }
         if let Some(attribute) = &settings.pin_attribute {
             steps.push(self.value_step(reader, "pin_attribute", attribute, people).await);
+        }
+    }
+
+    /// Whether it can be seen who may not log in, as far as that is ours to know.
+    fn check_accounts(&self, product: &Product, people: &[SearchEntry], steps: &mut Vec<Step>) {
+        let settings = &self.settings;
+        if !product.active_directory {
+            if settings.account_checks == AccountChecks::FromTheEntry {
+                let seen = account::OF_SOME.iter().filter(|name| having(people, name) > 0);
+                let seen: Vec<_> = seen.copied().collect();
+                let detail = if seen.is_empty() {
+                    format!(
+                        "nobody of {} has an attribute that closes an account, as far as the \
+                         service account may see; it has to be able to read {}",
+                        people.len(),
+                        account::OF_SOME.join(", ")
+                    )
+                } else {
+                    format!("what closes accounts can be read: {}", seen.join(", "))
+                };
+                steps.push(Step::good("account", detail));
+            }
+            return;
+        }
+        let (severity, so) = match settings.profile {
+            Profile::ActiveDirectory => (Severity::Error, "count as disabled"),
+            Profile::OpenLdap | Profile::Dirsrv => {
+                (Severity::Warning, "are taken for enabled, also where they are not")
+            }
+        };
+        let needed: &[&str] = match settings.account_checks {
+            AccountChecks::AtTheBind => &[ACCOUNT_CONTROL],
+            AccountChecks::FromTheEntry => &account::OF_EVERYBODY,
+        };
+        for name in needed {
+            let lack = people.len() - having(people, name);
+            if lack > 0 {
+                steps.push(Step::bad(
+                    "attribute",
+                    severity,
+                    format!("{name} cannot be read: {lack} of {} people {so}", people.len()),
+                    "let the service account read it",
+                ));
+            }
         }
     }
 

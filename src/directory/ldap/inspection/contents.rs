@@ -60,24 +60,31 @@ impl LdapInspection {
 
     /// Active Directory set up as another server, or the other way round.
     fn profile_step(&self, product: &Product) -> Option<Step> {
-        match (product.active_directory, self.settings.profile) {
-            (true, Profile::ActiveDirectory) => {
-                Some(Step::good("profile", "the server is Active Directory, or Samba as one"))
-            }
-            (true, Profile::OpenLdap) => Some(Step::bad(
-                "profile",
-                Severity::Warning,
-                "the server is Active Directory, and profile is \"openldap\"",
-                "set profile = \"active-directory\"",
-            )),
-            (false, Profile::ActiveDirectory) => Some(Step::bad(
-                "profile",
-                Severity::Warning,
-                "the server is not Active Directory, and profile is \"active-directory\"",
-                "set profile = \"openldap\"",
-            )),
-            (false, Profile::OpenLdap) => None,
+        let is = match (product.active_directory, product.dirsrv) {
+            (true, _) => Profile::ActiveDirectory,
+            (false, true) => Profile::Dirsrv,
+            (false, false) => Profile::OpenLdap,
+        };
+        let says = |profile| match profile {
+            Profile::ActiveDirectory => ("Active Directory, or Samba as one", "active-directory"),
+            Profile::Dirsrv => ("389 Directory Server", "389-ds"),
+            Profile::OpenLdap => ("neither Active Directory nor 389 Directory Server", "openldap"),
+        };
+        let ((server, fitting), (_, set)) = (says(is), says(self.settings.profile));
+        // That it is OpenLDAP is nothing that a server says.
+        if is != self.settings.profile {
+            let detail = format!("the server is {server}, and profile is {set:?}");
+            let hint = match is {
+                Profile::Dirsrv => {
+                    "set profile = \"389-ds\", or \"freeipa\" if it is part of that".to_owned()
+                }
+                Profile::ActiveDirectory | Profile::OpenLdap => {
+                    format!("set profile = {fitting:?}")
+                }
+            };
+            return Some(Step::bad("profile", Severity::Warning, detail, hint));
         }
+        (is != Profile::OpenLdap).then(|| Step::good("profile", format!("the server is {server}")))
     }
 
     /// Whether a group that the tenant names is there: a wrong one lets nobody in, or everybody.

@@ -4,7 +4,7 @@ use super::super::pages::page;
 use super::reader::{Answer, Reader, Search};
 use super::{LdapInspection, entry};
 use crate::directory::inspection::{InspectionError, PeopleRead, Person, Severity, Step};
-use crate::directory::ldap::settings::Lookup;
+use crate::directory::ldap::settings::{Lookup, Profile};
 
 /// People in a page: what Active Directory sends at most.
 const PAGE: i32 = 1000;
@@ -76,7 +76,14 @@ impl LdapInspection {
     /// What is to be said of an answer that ended with an error.
     fn cut_off(&self, base: &str, answer: &Answer) -> Step {
         let account = &self.settings.bind_dn;
-        let limits = format!("in OpenLDAP: limits dn.exact=\"{account}\"");
+        let raise = |openldap: &str| match self.settings.profile {
+            Profile::Dirsrv => {
+                format!("in 389-ds: nsLookThroughLimit: -1 and nsSizeLimit: -1 in {account}")
+            }
+            Profile::OpenLdap | Profile::ActiveDirectory => {
+                format!("in OpenLDAP: limits dn.exact=\"{account}\" {openldap}")
+            }
+        };
         let limited = matches!(answer.code, 3 | 4 | 11);
         let indexed = matches!(self.settings.lookup, Lookup::Index(_));
         let (detail, hint) = match answer.code {
@@ -88,8 +95,8 @@ impl LdapInspection {
                     answer.code
                 ),
                 format!(
-                    "let the service account read everything, {limits} size=unlimited \
-                     time=unlimited size.pr=1000 size.prtotal=unlimited"
+                    "let the service account read everything, {}",
+                    raise("size=unlimited time=unlimited size.pr=1000 size.prtotal=unlimited")
                 ),
             ),
             3 | 4 | 11 => (
@@ -99,8 +106,9 @@ impl LdapInspection {
                     answer.code
                 ),
                 format!(
-                    "let the service account read more, {limits} size.prtotal=unlimited \
-                     size.pr=1000; a call reads no more than a few people (see `find`)"
+                    "let the service account read more, {}; a call reads no more than a few people \
+                     (see `find`)",
+                    raise("size.prtotal=unlimited size.pr=1000")
                 ),
             ),
             32 => (

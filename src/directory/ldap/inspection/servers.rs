@@ -26,6 +26,8 @@ const EXPIRES_SOON: i64 = 30 * 24 * 60 * 60;
 pub(super) struct Product {
     /// Whether it is Active Directory, or Samba as one ([MS-ADTS] 3.1.1.3.4.3.1).
     pub active_directory: bool,
+    /// Whether it is 389 Directory Server, perhaps as part of `FreeIPA`.
+    pub dirsrv: bool,
     /// Whether it sends results in pages.
     pub pages: bool,
     /// The roots of what it holds.
@@ -37,8 +39,13 @@ pub(super) struct Product {
 impl Product {
     /// Reads the root entry (RFC 4512 5.1).
     pub(super) async fn of(reader: &mut Reader) -> Self {
-        let asked =
-            ["supportedControl", "supportedCapabilities", "schemaNamingContext", "namingContexts"];
+        let asked = [
+            "supportedControl",
+            "supportedCapabilities",
+            "schemaNamingContext",
+            "namingContexts",
+            "vendorName",
+        ];
         let root = reader.entry("", &asked).await.ok().flatten();
         let values = |attribute: &str| -> Vec<String> {
             let attributes = root.iter().flat_map(|root| &root.attrs);
@@ -49,6 +56,7 @@ impl Product {
         let capabilities = values("supportedCapabilities");
         Self {
             active_directory: capabilities.iter().any(|oid| oid == "1.2.840.113556.1.4.800"),
+            dirsrv: values("vendorName").iter().any(|name| name.contains("389")),
             pages: controls.iter().any(|oid| oid == PAGED_RESULTS),
             contexts: values("namingContexts"),
             schema: values("schemaNamingContext").into_iter().next(),

@@ -1,5 +1,7 @@
 //! Changes on the server, and when the index knows of them.
 
+use dialpass::domain::account_state::AccountState;
+
 use super::{added, has, live, person, synced};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +31,8 @@ async fn whatever_changes_is_seen_within_seconds() {
     slapd.modify(&person("erik", change));
     slapd.modify(&person("newer", "changetype: delete"));
     has(&directory, "+46701234567", &[]).await;
-    assert!(!has(&directory, "+46705556677", &["erik"]).await.users[0].enabled);
+    let erik = has(&directory, "+46705556677", &["erik"]).await;
+    assert_eq!(erik.users[0].account, AccountState::enabled(false));
 
     slapd.modify(&person("bob", "changetype: modify\ndelete: telephoneNumber\n-\ndelete: mobile"));
     has(&directory, "+46702223344", &[]).await;

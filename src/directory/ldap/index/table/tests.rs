@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::account_state::{AccountState, Hours, When};
+use crate::domain::clock::Timestamp;
 use crate::domain::stored_number::NumberingPlan;
-use crate::domain::user::{Ambiguity, Pin, User, UserId};
+use crate::domain::user::{Ambiguity, PasswordRefusal, Pin, User, UserId};
 
 const MOST: usize = 10;
 
@@ -26,7 +28,7 @@ fn person(of: u64, name: &str, numbers: &[&str]) -> Person {
         id: UserId::parse(Uuid::from_bytes(key(of)).to_string()).expect("not empty"),
         username: name.to_owned(),
         locator: format!("uid={name},ou=people,dc=example,dc=com"),
-        enabled: true,
+        account: AccountState::open(),
         numbers: Vec::new(),
         pins: Vec::new(),
     };
@@ -53,21 +55,27 @@ fn a_person_is_found_by_any_of_their_numbers_as_they_were_put_in() {
     let mut anna = person(1, "anna", &["070-123 45 67", "+46 8 123 456 78 ext. 12"]);
     let pins = ["0042", "7"];
     table.upsert(&person(2, "bob", &["+46812345678", "+39 06 1234 5678"]));
-    for (id, dn, enabled) in [
-        (Uuid::from_bytes(key(1)).to_string(), "uid=anna,dc=example,dc=com", true),
-        (Uuid::from_bytes_le(key(1)).to_string(), "CN=Berg\\, Anna,OU=Sales,DC=lab", false),
-        ("4711".to_owned(), "cn=no comma", true),
-        ("ID ä".to_owned(), "uid=anna+cn=x\\\\,dc=å", true),
+    let mut locked = AccountState::closed(PasswordRefusal::LockedOut);
+    let then = Timestamp::from_millis(1_767_225_600_000);
+    locked.close_when(When::From(then), PasswordRefusal::AccountExpired);
+    locked.close_when(When::Until(then), PasswordRefusal::PasswordExpired);
+    locked.close_when(When::Outside(Hours([7; 21])), PasswordRefusal::NotNow);
+    let open = AccountState::open;
+    for (id, dn, account) in [
+        (Uuid::from_bytes(key(1)).to_string(), "uid=anna,dc=example,dc=com", open()),
+        (Uuid::from_bytes_le(key(1)).to_string(), "CN=Berg\\, Anna,OU=Sales,DC=lab", locked),
+        ("4711".to_owned(), "cn=no comma", AccountState::enabled(false)),
+        ("ID ä".to_owned(), "uid=anna+cn=x\\\\,dc=å", open()),
     ] {
         let user = anna.user.as_mut().expect("there");
         user.id = UserId::parse(id.clone()).expect("not empty");
-        (user.locator, user.enabled) = (dn.to_owned(), enabled);
+        (user.locator, user.account) = (dn.to_owned(), account.clone());
         user.pins = pins.iter().filter_map(|pin| Pin::parse(pin)).collect();
         table.upsert(&anna);
         for text in ["+46701234567", "+46 8 12345678 ext. 12"] {
             let found = only(&table, text);
             assert_eq!((found.id.as_str(), found.locator.as_str()), (id.as_str(), dn));
-            assert_eq!((found.username.as_str(), found.enabled), ("anna", enabled));
+            assert_eq!((found.username.as_str(), &found.account), ("anna", &account));
             assert_eq!(found.numbers.iter().map(|value| value.rank).collect::<Vec<_>>(), [0, 1]);
             assert_eq!(found.pins.iter().map(Pin::expose).collect::<Vec<_>>(), pins);
         }

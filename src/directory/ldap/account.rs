@@ -1,0 +1,249 @@
+//! What an entry says of whether its user may log in, which a bind would have told: flags and times
+//! of Active Directory, of OpenLDAP's password policy, of 389-ds and `FreeIPA`.
+//!
+//! What cannot be read as it should be counts as a no. So does, in Active Directory, what is not
+//! there though everybody has it; elsewhere an attribute that is not there says nothing.
+
+use ldap3::SearchEntry;
+
+use super::entry::values;
+use super::settings::{AccountChecks, Profile};
+use crate::domain::account_state::{AccountState, Hours, When};
+use crate::domain::clock::Timestamp;
+use crate::domain::user::PasswordRefusal::{
+    self, AccountExpired, Disabled, LockedOut, MustChangePassword, NotNow, PasswordExpired,
+    SmartCardRequired,
+};
+
+/// Active Directory's account flags ([MS-ADTS] 2.2.16).
+pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";
+/// More of them, which a controller works out when it is asked ([MS-ADTS] 3.1.1.4.5.17).
+const COMPUTED_CONTROL: &str = "msDS-User-Account-Control-Computed";
+const ACCOUNT_EXPIRES: &str = "accountExpires";
+const PASSWORD_LAST_SET: &str = "pwdLastSet";
+/// When the user may log in; without it, always.
+const LOGON_HOURS: &str = "logonHours";
+
+/// The account is disabled.
+const ACCOUNT_DISABLED: i64 = 0x2;
+/// Too many wrong passwords locked it.
+const LOCKOUT: i64 = 0x10;
+/// Its password never expires, nor has it to be changed.
+const DONT_EXPIRE_PASSWORD: i64 = 0x1_0000;
+/// Its user logs in by a smart card only.
+const SMARTCARD_REQUIRED: i64 = 0x4_0000;
+/// Its password has expired, or has to be changed.
+const PASSWORD_EXPIRED: i64 = 0x80_0000;
+
+/// What Active Directory has of every account.
+pub(super) const OF_EVERYBODY: [&str; 4] =
+    [ACCOUNT_CONTROL, COMPUTED_CONTROL, ACCOUNT_EXPIRES, PASSWORD_LAST_SET];
+
+/// What other servers have, of those accounts only that it concerns.
+pub(super) const OF_SOME: [&str; 9] = [
+    "pwdAccountLockedTime",
+    "pwdAccountTmpLockoutEnd",
+    "pwdReset",
+    "pwdStartTime",
+    "pwdEndTime",
+    "nsAccountLock",
+    "accountUnlockTime",
+    "passwordExpirationTime",
+    "krbPrincipalExpiration",
+];
+
+/// What has to be read of an entry.
+pub(super) fn attributes(profile: Profile, checks: AccountChecks) -> Vec<&'static str> {
+    match (checks, profile) {
+        (AccountChecks::AtTheBind, _) => vec![ACCOUNT_CONTROL],
+        (AccountChecks::FromTheEntry, Profile::ActiveDirectory) => {
+            [&OF_EVERYBODY[..], &[LOGON_HOURS]].concat()
+        }
+        (AccountChecks::FromTheEntry, Profile::OpenLdap | Profile::Dirsrv) => {
+            [&[ACCOUNT_CONTROL][..], &OF_SOME].concat()
+        }
+    }
+}
+
+/// Reads an entry.
+pub(super) fn read(entry: &SearchEntry, profile: Profile, checks: AccountChecks) -> AccountState {
+    let active_directory = profile == Profile::ActiveDirectory;
+    let mut state = AccountState::open();
+    let flags = match number(entry, ACCOUNT_CONTROL) {
+        Read::Value(flags) => flags,
+        Read::Absent if !active_directory => 0,
+        Read::Absent | Read::Unreadable => ACCOUNT_DISABLED,
+    };
+    if flags & ACCOUNT_DISABLED != 0 {
+        state.close(Disabled);
+    }
+    match (checks, active_directory) {
+        (AccountChecks::AtTheBind, _) => {}
+        (AccountChecks::FromTheEntry, true) => windows(entry, flags, &mut state),
+        (AccountChecks::FromTheEntry, false) => others(entry, &mut state),
+    }
+    state
+}
+
+fn windows(entry: &SearchEntry, flags: i64, state: &mut AccountState) {
+    let mut everybodys = |name| match number(entry, name) {
+        Read::Value(value) => Some(value),
+        Read::Absent | Read::Unreadable => {
+            state.close(Disabled);
+            None
+        }
+    };
+    let computed = everybodys(COMPUTED_CONTROL);
+    let expires = everybodys(ACCOUNT_EXPIRES);
+    let password_set = everybodys(PASSWORD_LAST_SET);
+    if flags & SMARTCARD_REQUIRED != 0 {
+        state.close(SmartCardRequired);
+    }
+    let all = flags | computed.unwrap_or_default();
+    if all & LOCKOUT != 0 {
+        state.close(LockedOut);
+    }
+    match expires {
+        None | Some(0 | i64::MAX) => {}
+        Some(expires) => state.close_when(When::From(file_time(expires)), AccountExpired),
+    }
+    for hours in values(entry, LOGON_HOURS) {
+        let when = hours.try_into().map_or(When::Always, |hours| When::Outside(Hours(hours)));
+        state.close_when(when, NotNow);
+    }
+    if password_set == Some(0) && flags & DONT_EXPIRE_PASSWORD == 0 {
+        state.close(MustChangePassword);
+    }
+    if all & PASSWORD_EXPIRED != 0 {
+        state.close(PasswordExpired);
+    }
+}
+
+fn others(entry: &SearchEntry, state: &mut AccountState) {
+    let not_false = |name| {
+        let is_false = |value: &&[u8]| value.eq_ignore_ascii_case(b"FALSE");
+        !values(entry, name).iter().all(is_false)
+    };
+    // How long a lock lasts is in a policy, and the lapse of one is seen only at a bind: so it
+    // lasts until it is gone.
+    if not_false("nsAccountLock") || !values(entry, "pwdAccountLockedTime").is_empty() {
+        state.close(LockedOut);
+    }
+    // Here the earliest of all times stands for never.
+    times(entry, "accountUnlockTime", state, |time| {
+        (if time.as_millis() == 0 { When::Always } else { When::Until(time) }, LockedOut)
+    });
+    for name in ["pwdAccountTmpLockoutEnd", "pwdStartTime"] {
+        times(entry, name, state, |time| (When::Until(time), LockedOut));
+    }
+    times(entry, "pwdEndTime", state, |time| (When::From(time), LockedOut));
+    times(entry, "krbPrincipalExpiration", state, |time| (When::From(time), AccountExpired));
+    if not_false("pwdReset") {
+        state.close(MustChangePassword);
+    }
+    // The earliest of all times is given to a password that somebody else has set.
+    times(entry, "passwordExpirationTime", state, |time| {
+        let reset = time.as_millis() == 0;
+        (When::From(time), if reset { MustChangePassword } else { PasswordExpired })
+    });
+}
+
+/// Adds what each time of an attribute means; what is no time closes the account.
+fn times(
+    entry: &SearchEntry,
+    attribute: &str,
+    state: &mut AccountState,
+    means: impl Fn(Timestamp) -> (When, PasswordRefusal),
+) {
+    for value in values(entry, attribute) {
+        match generalized_time(value) {
+            Some(time) => {
+                let (when, why) = means(time);
+                state.close_when(when, why);
+            }
+            None => state.close(means(Timestamp::from_millis(-1)).1),
+        }
+    }
+}
+
+/// What was found where a whole number should be.
+enum Read {
+    Value(i64),
+    Absent,
+    Unreadable,
+}
+
+fn number(entry: &SearchEntry, attribute: &str) -> Read {
+    match values(entry, attribute)[..] {
+        [] => Read::Absent,
+        [value] => {
+            match std::str::from_utf8(value).ok().and_then(|text| text.trim().parse().ok()) {
+                Some(value) => Read::Value(value),
+                None => Read::Unreadable,
+            }
+        }
+        [_, _, ..] => Read::Unreadable,
+    }
+}
+
+/// A time as Active Directory keeps it: tenths of microseconds since 1601 ([MS-DTYP] 2.3.3).
+fn file_time(ticks: i64) -> Timestamp {
+    const MILLIS_BEFORE_1970: i64 = 11_644_473_600_000;
+    Timestamp::from_millis(ticks.div_euclid(10_000) - MILLIS_BEFORE_1970)
+}
+
+/// Reads a `GeneralizedTime` (RFC 4517 3.3.13). A fraction is passed over.
+fn generalized_time(value: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(value).ok()?;
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (time, mut zone) = text.split_at(digits);
+    if let Some(fraction) = zone.strip_prefix(['.', ',']) {
+        zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    let part = |from: usize, length: usize| -> Option<i8> {
+        match time.get(from..from + length) {
+            Some(part) => part.parse().ok(),
+            None if time.len() == from => Some(0),
+            None => None,
+        }
+    };
+    if !matches!(time.len(), 10 | 12 | 14) {
+        return None;
+    }
+    let year = time[..4].parse().ok()?;
+    // The last second of a minute that has one more.
+    let second = part(12, 2)?.min(59);
+    let local = jiff::civil::DateTime::new(
+        year,
+        part(4, 2)?,
+        part(6, 2)?,
+        part(8, 2)?,
+        part(10, 2)?,
+        second,
+        0,
+    )
+    .ok()?;
+    let utc = jiff::tz::Offset::UTC.to_timestamp(local).ok()?;
+    Some(Timestamp::from_millis(utc.as_millisecond() - offset_millis(zone)?))
+}
+
+/// How far a zone (`Z`, `+0100`, `-08`) is ahead.
+fn offset_millis(zone: &str) -> Option<i64> {
+    if zone == "Z" {
+        return Some(0);
+    }
+    let (sign, rest) = match zone.as_bytes().first()? {
+        b'+' => (1, &zone[1..]),
+        b'-' => (-1, &zone[1..]),
+        _ => return None,
+    };
+    if !matches!(rest.len(), 2 | 4) || !rest.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let hours: i64 = rest[..2].parse().ok()?;
+    let minutes: i64 = if rest.len() == 4 { rest[2..].parse().ok()? } else { 0 };
+    Some(sign * (hours * 60 + minutes) * 60_000)
+}
+
+#[cfg(test)]
+mod tests;

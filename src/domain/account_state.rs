@@ -1,0 +1,159 @@
+//! Whether the directory lets a user log in, and from when to when: what a check of the password
+//! would say besides whether it is right.
+
+use super::clock::Timestamp;
+use super::user::PasswordRefusal;
+
+/// What stands against a user's logins, as the directory had it when the user was found. Of several
+/// reasons, the one that was added first is the one that is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountState(Vec<Closure>);
+
+/// One reason why a user may not log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closure {
+    /// The reason.
+    pub why: PasswordRefusal,
+    /// When it holds.
+    pub when: When,
+}
+
+/// When something holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Until somebody changes it.
+    Always,
+    /// From then on.
+    From(Timestamp),
+    /// Before then.
+    Until(Timestamp),
+    /// Outside these hours of the week.
+    Outside(Hours),
+}
+
+impl When {
+    fn holds(self, now: Timestamp) -> bool {
+        match self {
+            Self::Always => true,
+            Self::From(from) => from <= now,
+            Self::Until(until) => now < until,
+            Self::Outside(hours) => !hours.hold(now),
+        }
+    }
+}
+
+/// Hours of the week, a bit each, the first of Sunday (UTC) in the lowest bit of the first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours(pub [u8; 21]);
+
+impl Hours {
+    fn hold(self, now: Timestamp) -> bool {
+        /// The first day of 1970 was a Thursday.
+        const FIRST: i64 = 4 * 24;
+        let hour = (now.as_secs().div_euclid(3600) + FIRST).rem_euclid(7 * 24);
+        let byte = usize::try_from(hour / 8).ok().and_then(|at| self.0.get(at));
+        byte.is_some_and(|byte| byte >> (hour % 8) & 1 == 1)
+    }
+}
+
+impl AccountState {
+    /// Nothing stands against a login.
+    #[must_use]
+    pub const fn open() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The user may not log in.
+    #[must_use]
+    pub fn closed(why: PasswordRefusal) -> Self {
+        let mut state = Self::open();
+        state.close(why);
+        state
+    }
+
+    /// [`Self::open`], or closed because the directory has disabled the user.
+    #[must_use]
+    pub fn enabled(enabled: bool) -> Self {
+        if enabled { Self::open() } else { Self::closed(PasswordRefusal::Disabled) }
+    }
+
+    /// Adds a reason that holds until somebody changes it.
+    pub fn close(&mut self, why: PasswordRefusal) {
+        self.close_when(When::Always, why);
+    }
+
+    /// Adds a reason.
+    pub fn close_when(&mut self, when: When, why: PasswordRefusal) {
+        self.0.push(Closure { why, when });
+    }
+
+    /// Why the user may not log in now; `None` if nothing stands against it.
+    #[must_use]
+    pub fn refusal(&self, now: Timestamp) -> Option<PasswordRefusal> {
+        self.0.iter().find(|closure| closure.when.holds(now)).map(|closure| closure.why)
+    }
+
+    /// All the reasons, whether or not they hold now.
+    #[must_use]
+    pub fn closures(&self) -> &[Closure] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PasswordRefusal::{AccountExpired, Disabled, LockedOut, NotNow};
+    use super::*;
+
+    const fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn a_state_is_judged_at_the_time_of_the_question() {
+        let mut state = AccountState::open();
+        assert_eq!(state.refusal(at(0)), None);
+        state.close_when(When::Until(at(1_000)), LockedOut);
+        state.close_when(When::From(at(5_000)), AccountExpired);
+        for (now, expected) in [
+            (i64::MIN, Some(LockedOut)),
+            (999, Some(LockedOut)),
+            (1_000, None),
+            (4_999, None),
+            (5_000, Some(AccountExpired)),
+            (i64::MAX, Some(AccountExpired)),
+        ] {
+            assert_eq!(state.refusal(at(now)), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn hours_are_those_of_a_week_that_begins_on_sunday() {
+        // The second hour of Sunday, and the last of Saturday.
+        let mut hours = [0; 21];
+        (hours[0], hours[20]) = (0b10, 0b1000_0000);
+        let mut state = AccountState::open();
+        state.close_when(When::Outside(Hours(hours)), NotNow);
+        // 2025-12-27, a Saturday, 23:00.
+        let saturday = 1_766_876_400_000;
+        for (after, expected) in [
+            (-1, Some(NotNow)),
+            (0, None),
+            (3_599_999, None),
+            (3_600_000, Some(NotNow)),
+            (7_200_000, None),
+            (10_800_000, Some(NotNow)),
+        ] {
+            assert_eq!(state.refusal(at(saturday + after)), expected, "{after}");
+        }
+        assert_eq!(state.refusal(at(i64::MIN)), Some(NotNow));
+    }
+
+    #[test]
+    fn the_first_reason_that_holds_is_given() {
+        let mut state = AccountState::enabled(false);
+        state.close(LockedOut);
+        assert_eq!(state.refusal(at(0)), Some(Disabled));
+        assert_eq!(AccountState::enabled(true), AccountState::open());
+    }
+}
