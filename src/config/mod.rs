@@ -32,7 +32,7 @@ pub use store::{PostgresConfig, SslMode, StoreConfig, StorePlace};
 pub use tenants::{
     AppConfig, ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig,
     LookupConfig, NumberMatchConfig, OAuth2Config, PinConfig, ProfileConfig, ServerOrderConfig,
-    StatusStyle, TenantConfig,
+    SpokenConfig, StatusStyle, TenantConfig,
 };
 
 /// Reads and checks a configuration file.

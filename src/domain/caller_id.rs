@@ -1,10 +1,12 @@
 //! Caller IDs as phone systems send them: which number calls, or why none can be looked up.
 
 mod explain;
+mod shape;
 
 use std::borrow::Cow;
 
 pub use self::explain::Explained;
+pub use self::shape::{kind, shape};
 use super::phone_number::PhoneNumber;
 use super::stored_number::{NumberingPlan, is_separator};
 

@@ -13,6 +13,7 @@ mod cluster;
 mod commands;
 mod contract_coverage;
 mod faults;
+mod forms;
 mod gateway;
 mod haproxy;
 mod http_harness;

@@ -12,6 +12,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
+use crate::store::address_log::AddressLog;
 use crate::store::event_log_codec::{decode, encode};
 
 statements! {
@@ -22,18 +23,19 @@ statements! {
             wrong_codes_left, dialpass.now_ms() FROM dialpass.subjects \
             WHERE tenant = $1 AND purpose = $2 AND subject = $3",
         lock_account: "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-            wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
+            wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from, by_address \
             FROM dialpass.subjects \
             WHERE tenant = $1 AND purpose = $2 AND subject = $3 FOR UPDATE",
         lock_calls: "SELECT calls FROM dialpass.callers \
             WHERE tenant = $1 AND number = $2 FOR UPDATE",
         insert_account: "INSERT INTO dialpass.subjects (tenant, purpose, subject, nonce, key_id, \
             issued_at, expires_at, digits, tried, tries_left, wrong_codes_left, codes_issued, \
-            wrong_passwords, wrong_codes, idle_from) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            wrong_passwords, wrong_codes, idle_from, by_address) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         update_account: "UPDATE dialpass.subjects SET nonce = $4, key_id = $5, issued_at = $6, \
             expires_at = $7, digits = $8, tried = $9, tries_left = $10, wrong_codes_left = $11, \
-            codes_issued = $12, wrong_passwords = $13, wrong_codes = $14, idle_from = $15 \
+            codes_issued = $12, wrong_passwords = $13, wrong_codes = $14, idle_from = $15, \
+            by_address = $16 \
             WHERE tenant = $1 AND purpose = $2 AND subject = $3",
         insert_calls: "INSERT INTO dialpass.callers (tenant, number, calls, idle_from) \
             VALUES ($1, $2, $3, $4)",
@@ -86,6 +88,8 @@ pub(super) fn account(row: &Row) -> Result<Account, RowError> {
         codes_issued: event_log(row, 8)?,
         wrong_passwords: event_log(row, 9)?,
         wrong_codes: event_log(row, 10)?,
+        by_address: AddressLog::decode(row.try_get(12)?)
+            .ok_or(RowError::Senseless("failures by address"))?,
         idle_from: Timestamp::from_millis(row.try_get(11)?),
     })
 }
@@ -105,7 +109,7 @@ pub(super) async fn write_account(
     let stored = account.grant.as_ref();
     let grant = stored.map(|stored| &stored.grant);
     let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
-    let parameters: [&(dyn ToSql + Sync); 15] = [
+    let parameters: [&(dyn ToSql + Sync); 16] = [
         &subject.tenant.as_str(),
         &subject.purpose.as_str(),
         &subject.id,
@@ -121,6 +125,7 @@ pub(super) async fn write_account(
         &encode(&account.wrong_passwords),
         &encode(&account.wrong_codes),
         &account.idle_from.as_millis(),
+        &account.by_address.encode(),
     ];
     client.execute(statement, &parameters).await
 }

@@ -11,6 +11,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
+use crate::store::address_log::AddressLog;
 use crate::store::event_log_codec::{decode, encode};
 
 /// The first eight columns of a subject's row; `None` if it holds no grant.
@@ -64,19 +65,20 @@ impl<'c> Tables<'c> {
             connection,
             find_account: prepare(
                 "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-                 wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
-                 FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3",
+                 wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from, \
+                 by_address FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3",
             )?,
             insert_account: prepare(
                 "INSERT INTO subjects (tenant, purpose, subject, nonce, key_id, issued_at, \
                  expires_at, digits, tried, tries_left, wrong_codes_left, codes_issued, \
-                 wrong_passwords, wrong_codes, idle_from) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 wrong_passwords, wrong_codes, idle_from, by_address) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?,
             update_account: prepare(
                 "UPDATE subjects SET nonce = ?4, key_id = ?5, issued_at = ?6, expires_at = ?7, \
                  digits = ?8, tried = ?9, tries_left = ?10, wrong_codes_left = ?11, \
-                 codes_issued = ?12, wrong_passwords = ?13, wrong_codes = ?14, idle_from = ?15 \
+                 codes_issued = ?12, wrong_passwords = ?13, wrong_codes = ?14, idle_from = ?15, \
+                 by_address = ?16 \
                  WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3",
             )?,
             find_calls: prepare("SELECT calls FROM callers WHERE tenant = ?1 AND number = ?2")?,
@@ -103,6 +105,7 @@ impl<'c> Tables<'c> {
                 codes_issued: event_log(row, 8)?,
                 wrong_passwords: event_log(row, 9)?,
                 wrong_codes: event_log(row, 10)?,
+                by_address: address_log(row, 12)?,
                 idle_from: Timestamp::from_millis(row.get(11)?),
             })
         };
@@ -200,6 +203,7 @@ fn write_account(
         even(&account.wrong_passwords),
         even(&account.wrong_codes),
         account.idle_from.as_millis(),
+        account.by_address.encode(),
     ];
     statement.execute(row).map(|_| ())
 }
@@ -236,8 +240,14 @@ pub(super) fn event_log(row: &Row<'_>, column: usize) -> rusqlite::Result<EventL
     while let Some(rest) = bytes.strip_prefix(&[0; 8]) {
         bytes = rest;
     }
-    decode(bytes).ok_or_else(|| {
-        let cut = "a budget's times are not 8 bytes each".into();
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, cut)
-    })
+    decode(bytes).ok_or_else(|| cut(column, "a budget's times are not 8 bytes each"))
+}
+
+fn address_log(row: &Row<'_>, column: usize) -> rusqlite::Result<AddressLog> {
+    let bytes = row.get_ref(column)?.as_blob_or_null()?;
+    AddressLog::decode(bytes).ok_or_else(|| cut(column, "failures are not 16 bytes each"))
+}
+
+fn cut(column: usize, what: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, what.into())
 }
