@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long the slowest login of a span is remembered, at least; at most twice that.
-const SPAN: Duration = Duration::from_secs(60);
+const SPAN: Duration = Duration::from_mins(1);
 
 /// The longest that logins with a bind took.
 #[derive(Debug)]

@@ -1,5 +1,4 @@
-//! The failures of a subject by the address that they came from, as far as login services say,
-//! and how they are kept in a column.
+//! The failures of a subject by the address that they came from, as far as login services say.
 
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::{Timestamp, millis};
@@ -73,35 +72,25 @@ impl AddressLog {
         self.0.retain(|event| event.at > if event.from & 1 == 0 { password } else { code });
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The log as words that stand before the times of [`EventLog`](crate::domain::policy::EventLog):
+    /// of each failure its time and what stands for the address, both negative. An older release
+    /// on the same database reads them as times long past, and forgets them.
+    pub(super) fn words(&self) -> impl Iterator<Item = i64> {
+        self.0.iter().flat_map(|event| [event.at.saturating_neg(), event.from.cast_signed()])
     }
 
-    /// The log as bytes: of each failure its time and its address, 8 bytes each, big-endian. `None`
-    /// if there is none.
-    #[must_use]
-    pub fn encode(&self) -> Option<Vec<u8>> {
-        let bytes = |event: &Event| [event.at.to_be_bytes(), event.from.to_be_bytes()].concat();
-        (!self.is_empty()).then(|| self.0.iter().flat_map(bytes).collect())
-    }
-
-    /// The log that `bytes` hold; `None` if they are no whole number of failures.
-    #[must_use]
-    pub fn decode(bytes: Option<&[u8]>) -> Option<Self> {
-        let (words, rest) = bytes.unwrap_or_default().as_chunks::<8>();
-        let (events, odd) = words.as_chunks::<2>();
-        let event = |[at, from]: &[[u8; 8]; 2]| Event {
-            at: i64::from_be_bytes(*at),
-            from: u64::from_be_bytes(*from),
-        };
-        (rest.is_empty() && odd.is_empty()).then(|| Self(events.iter().map(event).collect()))
+    /// The log that these words hold; `None` if they are no pairs.
+    pub(super) fn from_words(words: &[i64]) -> Option<Self> {
+        let (pairs, odd) = words.as_chunks::<2>();
+        let event =
+            |[at, from]: &[i64; 2]| Event { at: at.saturating_neg(), from: from.cast_unsigned() };
+        odd.is_empty().then(|| Self(pairs.iter().map(event).collect()))
     }
 }
 
 fn tag(failure: Failure, from: ClientAddress) -> u64 {
-    let address = from.key() & !1;
+    // The highest bit makes it negative.
+    let address = from.key() & !1 | 1 << 63;
     match failure {
         Failure::Password => address,
         Failure::Code => address | 1,
@@ -113,16 +102,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_reads_back_as_it_was_written() {
+    fn failures_count_for_their_kind_and_address() {
         let address = |text| ClientAddress::parse(text).expect("an address");
         let mut log = AddressLog::default();
-        assert_eq!((log.encode(), AddressLog::decode(None)), (None, Some(log.clone())));
         log.push(Failure::Password, address("192.0.2.1"), Timestamp::from_millis(5));
         log.push(Failure::Code, address("192.0.2.1"), Timestamp::from_millis(6));
         log.push(Failure::Password, address("192.0.2.2"), Timestamp::from_millis(7));
-        let bytes = log.encode().expect("three failures");
-        assert_eq!(AddressLog::decode(Some(&bytes)), Some(log.clone()));
-        assert_eq!(AddressLog::decode(Some(&bytes[..24])), None);
+        let words: Vec<i64> = log.words().collect();
+        assert!(words.iter().all(|word| *word < 0), "{words:?}");
+        assert_eq!(AddressLog::from_words(&words), Some(log.clone()));
+        assert_eq!(AddressLog::from_words(&words[1..]), None);
         assert_eq!(log.count(Failure::Password, address("192.0.2.1")), 1);
         assert_eq!(log.count(Failure::Code, address("192.0.2.2")), 0);
         log.take_back(Failure::Password, address("192.0.2.1"), Timestamp::from_millis(5));

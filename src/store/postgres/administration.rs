@@ -30,7 +30,7 @@ const LIST: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, 
     WHERE tenant = $1 AND purpose = $2 AND subject > $3 ORDER BY subject LIMIT $4";
 
 const ACCOUNT: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-    wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from, by_address \
+    wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
     FROM dialpass.subjects WHERE tenant = $1 AND purpose = $2 AND subject = $3";
 
 const CALLS: &str = "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";

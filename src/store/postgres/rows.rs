@@ -12,8 +12,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
-use crate::store::address_log::AddressLog;
-use crate::store::event_log_codec::{decode, encode};
+use crate::store::event_log_codec::{decode, decode_with, encode, encode_with};
 
 statements! {
     /// The statements on accounts and callers, by what they do.
@@ -23,19 +22,18 @@ statements! {
             wrong_codes_left, dialpass.now_ms() FROM dialpass.subjects \
             WHERE tenant = $1 AND purpose = $2 AND subject = $3",
         lock_account: "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-            wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from, by_address \
+            wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
             FROM dialpass.subjects \
             WHERE tenant = $1 AND purpose = $2 AND subject = $3 FOR UPDATE",
         lock_calls: "SELECT calls FROM dialpass.callers \
             WHERE tenant = $1 AND number = $2 FOR UPDATE",
         insert_account: "INSERT INTO dialpass.subjects (tenant, purpose, subject, nonce, key_id, \
             issued_at, expires_at, digits, tried, tries_left, wrong_codes_left, codes_issued, \
-            wrong_passwords, wrong_codes, idle_from, by_address) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            wrong_passwords, wrong_codes, idle_from) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         update_account: "UPDATE dialpass.subjects SET nonce = $4, key_id = $5, issued_at = $6, \
             expires_at = $7, digits = $8, tried = $9, tries_left = $10, wrong_codes_left = $11, \
-            codes_issued = $12, wrong_passwords = $13, wrong_codes = $14, idle_from = $15, \
-            by_address = $16 \
+            codes_issued = $12, wrong_passwords = $13, wrong_codes = $14, idle_from = $15 \
             WHERE tenant = $1 AND purpose = $2 AND subject = $3",
         insert_calls: "INSERT INTO dialpass.callers (tenant, number, calls, idle_from) \
             VALUES ($1, $2, $3, $4)",
@@ -83,13 +81,14 @@ pub(super) fn live_grant(row: &Row) -> Result<Option<Grant>, RowError> {
 
 /// The row of [`Statements::lock_account`].
 pub(super) fn account(row: &Row) -> Result<Account, RowError> {
+    let (wrong_passwords, by_address) =
+        decode_with(row.try_get(9)?).ok_or(RowError::Senseless("a budget's times"))?;
     Ok(Account {
         grant: stored_grant(row)?,
         codes_issued: event_log(row, 8)?,
-        wrong_passwords: event_log(row, 9)?,
+        wrong_passwords,
         wrong_codes: event_log(row, 10)?,
-        by_address: AddressLog::decode(row.try_get(12)?)
-            .ok_or(RowError::Senseless("failures by address"))?,
+        by_address,
         idle_from: Timestamp::from_millis(row.try_get(11)?),
     })
 }
@@ -109,7 +108,7 @@ pub(super) async fn write_account(
     let stored = account.grant.as_ref();
     let grant = stored.map(|stored| &stored.grant);
     let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
-    let parameters: [&(dyn ToSql + Sync); 16] = [
+    let parameters: [&(dyn ToSql + Sync); 15] = [
         &subject.tenant.as_str(),
         &subject.purpose.as_str(),
         &subject.id,
@@ -122,10 +121,9 @@ pub(super) async fn write_account(
         &stored.map(|stored| count(stored.tries_left)),
         &stored.map(|stored| count(stored.wrong_codes_left)),
         &encode(&account.codes_issued),
-        &encode(&account.wrong_passwords),
+        &encode_with(&account.wrong_passwords, &account.by_address),
         &encode(&account.wrong_codes),
         &account.idle_from.as_millis(),
-        &account.by_address.encode(),
     ];
     client.execute(statement, &parameters).await
 }

@@ -12,7 +12,7 @@ use crate::domain::policy::{EventLog, Quota};
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
 use crate::store::address_log::AddressLog;
-use crate::store::event_log_codec::{decode, encode};
+use crate::store::event_log_codec::{decode, decode_with, encode, encode_with};
 
 /// The first eight columns of a subject's row; `None` if it holds no grant.
 fn stored_grant(row: &Row<'_>) -> rusqlite::Result<Option<StoredGrant>> {
@@ -65,20 +65,19 @@ impl<'c> Tables<'c> {
             connection,
             find_account: prepare(
                 "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-                 wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from, \
-                 by_address FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3",
+                 wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
+                 FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3",
             )?,
             insert_account: prepare(
                 "INSERT INTO subjects (tenant, purpose, subject, nonce, key_id, issued_at, \
                  expires_at, digits, tried, tries_left, wrong_codes_left, codes_issued, \
-                 wrong_passwords, wrong_codes, idle_from, by_address) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 wrong_passwords, wrong_codes, idle_from) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
             update_account: prepare(
                 "UPDATE subjects SET nonce = ?4, key_id = ?5, issued_at = ?6, expires_at = ?7, \
                  digits = ?8, tried = ?9, tries_left = ?10, wrong_codes_left = ?11, \
-                 codes_issued = ?12, wrong_passwords = ?13, wrong_codes = ?14, idle_from = ?15, \
-                 by_address = ?16 \
+                 codes_issued = ?12, wrong_passwords = ?13, wrong_codes = ?14, idle_from = ?15 \
                  WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3",
             )?,
             find_calls: prepare("SELECT calls FROM callers WHERE tenant = ?1 AND number = ?2")?,
@@ -100,12 +99,13 @@ impl<'c> Tables<'c> {
     pub(super) fn find_account(&mut self, subject: &Subject) -> rusqlite::Result<Option<Account>> {
         let key = params![subject.tenant.as_str(), subject.purpose.as_str(), subject.id];
         let read = |row: &Row<'_>| {
+            let (wrong_passwords, by_address) = passwords(row, 9)?;
             Ok(Account {
                 grant: stored_grant(row)?,
                 codes_issued: event_log(row, 8)?,
-                wrong_passwords: event_log(row, 9)?,
+                wrong_passwords,
                 wrong_codes: event_log(row, 10)?,
-                by_address: address_log(row, 12)?,
+                by_address,
                 idle_from: Timestamp::from_millis(row.get(11)?),
             })
         };
@@ -200,10 +200,9 @@ fn write_account(
         stored.map(|stored| stored.tries_left),
         stored.map(|stored| stored.wrong_codes_left),
         even(&account.codes_issued),
-        even(&account.wrong_passwords),
+        filled(&encode_with(&account.wrong_passwords, &account.by_address)),
         even(&account.wrong_codes),
         account.idle_from.as_millis(),
-        account.by_address.encode(),
     ];
     statement.execute(row).map(|_| ())
 }
@@ -215,10 +214,13 @@ const ROOM: usize = 5;
 /// The log as bytes, filled up to a multiple of [`ROOM`] with times of zero before the first: who
 /// counts them finds them expired long ago.
 pub(super) fn even(log: &EventLog) -> Vec<u8> {
-    let events = encode(log);
-    let filled = events.len().next_multiple_of(ROOM * 8);
-    let mut bytes = vec![0; filled - events.len()];
-    bytes.extend_from_slice(&events);
+    filled(&encode(log))
+}
+
+fn filled(events: &[u8]) -> Vec<u8> {
+    let length = events.len().next_multiple_of(ROOM * 8);
+    let mut bytes = vec![0; length - events.len()];
+    bytes.extend_from_slice(events);
     bytes
 }
 
@@ -236,18 +238,24 @@ pub(super) fn delete_calls(
 
 /// A log as [`even`] wrote it, or without its room.
 pub(super) fn event_log(row: &Row<'_>, column: usize) -> rusqlite::Result<EventLog> {
+    decode(events(row, column)?).ok_or_else(|| cut(column))
+}
+
+/// The log of wrong passwords with the failures by address before it.
+fn passwords(row: &Row<'_>, column: usize) -> rusqlite::Result<(EventLog, AddressLog)> {
+    decode_with(events(row, column)?).ok_or_else(|| cut(column))
+}
+
+/// A log's bytes without its room.
+fn events<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
     let mut bytes = row.get_ref(column)?.as_blob()?;
     while let Some(rest) = bytes.strip_prefix(&[0; 8]) {
         bytes = rest;
     }
-    decode(bytes).ok_or_else(|| cut(column, "a budget's times are not 8 bytes each"))
+    Ok(bytes)
 }
 
-fn address_log(row: &Row<'_>, column: usize) -> rusqlite::Result<AddressLog> {
-    let bytes = row.get_ref(column)?.as_blob_or_null()?;
-    AddressLog::decode(bytes).ok_or_else(|| cut(column, "failures are not 16 bytes each"))
-}
-
-fn cut(column: usize, what: &str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, what.into())
+fn cut(column: usize) -> rusqlite::Error {
+    let cut = "a budget's times are not 8 bytes each".into();
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, cut)
 }
