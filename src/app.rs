@@ -201,6 +201,7 @@ impl App {
             clock,
             random: Arc::new(SystemRandom),
             waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
+            guesses: Arc::default(),
         };
         let gateway = prepared.gateway(&config, &lasting, tls.clone(), None);
         let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));

@@ -23,7 +23,7 @@ use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
 use crate::http::client_table::ClientTable;
 use crate::http::error::StatusStyle;
-use crate::http::gateway::{Gateway, Tenant, WaitingRoom};
+use crate::http::gateway::{ExpiresIn, Gateway, Spoken, Tenant, WaitingRoom};
 use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
@@ -32,7 +32,9 @@ use crate::messenger::Notifier;
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
+use crate::service::guesses::Guesses;
 use crate::service::login::Login;
+use crate::service::pace::Pace;
 use crate::store::registry::Registry;
 use crate::store::{Grants, Tries};
 
@@ -50,6 +52,8 @@ pub struct Lasting {
     pub random: Arc<dyn Random>,
     /// Where refused logins wait.
     pub waiting: Arc<WaitingRoom>,
+    /// The guesses at codes.
+    pub guesses: Arc<Guesses>,
 }
 
 /// What one reading of the configuration makes, before there is a store.
@@ -312,12 +316,20 @@ fn tenant(
             minimum_attestation: tenant.minimum_attestation,
             calls_per_caller: FloodLimit::as_before(counted, per_caller, keys(flood)),
         },
-        login: Login { parts, policy: tenant.login },
+        login: Login {
+            parts,
+            policy: tenant.login,
+            guesses: Arc::clone(&lasting.guesses),
+            pace: Pace::default(),
+        },
         style: match tenant.status_style {
             ConfiguredStyle::PhenixId => StatusStyle::PhenixId,
             ConfiguredStyle::Http => StatusStyle::Http,
         },
-        spoken: tenant.spoken,
+        spoken: tenant.spoken.as_ref().map(|spoken| Spoken {
+            separator: spoken.separator.clone(),
+            expires_in: if spoken.as_strings { ExpiresIn::Text } else { ExpiresIn::Number },
+        }),
     }
 }
 

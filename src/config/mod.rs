@@ -38,7 +38,7 @@ pub use store::{PostgresConfig, SslMode, StoreConfig, StorePlace};
 pub use tenants::{
     AppConfig, ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig,
     LookupConfig, NumberMatchConfig, OAuth2Config, PinConfig, ProfileConfig, ServerOrderConfig,
-    StatusStyle, TenantConfig,
+    SpokenConfig, StatusStyle, TenantConfig,
 };
 pub use values::SecretText;
 

@@ -151,7 +151,8 @@ pub(super) struct RawTenant {
     pub id: Option<String>,
     pub country: Option<String>,
     pub status_style: Option<RawStyle>,
-    pub spoken: Option<bool>,
+    pub spoken: Option<RawSpoken>,
+    pub spoken_separator: Option<String>,
     pub directory: Option<RawDirectory>,
     #[serde(default)]
     pub otp: RawOtp,
@@ -180,6 +181,19 @@ pub(super) struct RawApp {
 pub(super) enum RawStyle {
     Phenixid,
     Http,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged, expecting = "another value, expected true, false or \"strings\"")]
+pub(super) enum RawSpoken {
+    Whether(bool),
+    As(RawSpokenAs),
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawSpokenAs {
+    Strings,
 }
 
 #[derive(Deserialize, Clone, Copy)]

@@ -12,8 +12,8 @@ pub use super::ldap::{
     LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig, ServerOrderConfig,
 };
 use super::raw::{
-    RawAmbiguous, RawApp, RawAttestation, RawCalls, RawKind, RawLimits, RawNumbers, RawPassword,
-    RawStyle, RawTenant,
+    RawAmbiguous, RawApp, RawAttestation, RawCalls, RawKind, RawLimits, RawNumbers, RawOtp,
+    RawPassword, RawSpoken, RawSpokenAs, RawStyle, RawTenant,
 };
 use super::server::ServerConfig;
 use super::sms::{self, SmsConfig};
@@ -36,8 +36,8 @@ pub struct TenantConfig {
     pub caller_ids: CallerIdPlan,
     /// Which statuses its clients see.
     pub status_style: StatusStyle,
-    /// Whether a code is also spelt out with blanks, and its remaining life told.
-    pub spoken: bool,
+    /// How a code is also spelt out, and its remaining life told; `None`: not at all.
+    pub spoken: Option<SpokenConfig>,
     /// Its directory.
     pub directory: DirectoryConfig,
     /// What to do when several users have the number.
@@ -56,6 +56,15 @@ pub struct TenantConfig {
     pub sms: Option<SmsConfig>,
     /// What phones that confirm are shown.
     pub app: AppConfig,
+}
+
+/// What the answer to a call tells for speech synthesis.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SpokenConfig {
+    /// What stands between two digits.
+    pub separator: String,
+    /// Whether the remaining life is a string, too.
+    pub as_strings: bool,
 }
 
 /// `[tenants.app]`: phones that confirm.
@@ -121,39 +130,16 @@ fn tenant(
         Some(RawAttestation::B) => Some(Attestation::B),
         Some(RawAttestation::C) => Some(Attestation::C),
     };
-    let secs = Duration::from_secs;
-    let lifetime = problems.span(
-        &format!("{key}.otp.lifetime"),
-        raw.otp.lifetime,
-        secs(180),
-        secs(10),
-        secs(600),
-    );
-    if lifetime.subsec_nanos() != 0 {
-        problems.add(
-            &format!("{key}.otp.lifetime"),
-            humantime::format_duration(lifetime),
-            "whole seconds",
-        );
-    }
-    let otp = OtpPolicy {
-        digits: problems.within(&format!("{key}.otp.length"), raw.otp.length.unwrap_or(6), 6, 8),
-        lifetime,
-        max_attempts: problems.within(
-            &format!("{key}.otp.max_attempts"),
-            raw.otp.max_attempts.unwrap_or(3),
-            1,
-            20,
-        ),
-    };
+    let password_required = !matches!(raw.login.password, Some(RawPassword::NotAsked));
+    let otp = otp(&format!("{key}.otp"), &raw.otp, password_required, problems);
     let login = LoginPolicy {
-        password_required: !matches!(raw.login.password, Some(RawPassword::NotAsked)),
+        password_required,
         refusal_floor: problems.span(
             &format!("{key}.login.refusal_floor"),
             raw.login.refusal_floor,
             Duration::from_millis(300),
             Duration::ZERO,
-            secs(5),
+            Duration::from_secs(5),
         ),
     };
     let accepted = "a [tenants.directory] section";
@@ -172,6 +158,7 @@ fn tenant(
             "\"not-asked\" where directory.kind = \"registered\"",
         );
     }
+    let spoken = spoken(key, raw.spoken, raw.spoken_separator, problems);
     let limits = limits(key, &raw.limits, problems);
     let directory = raw_directory
         .and_then(|raw| directory::check(&format!("{key}.directory"), raw, server, problems));
@@ -186,7 +173,7 @@ fn tenant(
             None | Some(RawStyle::Phenixid) => StatusStyle::PhenixId,
             Some(RawStyle::Http) => StatusStyle::Http,
         },
-        spoken: raw.spoken.unwrap_or(false),
+        spoken,
         directory: directory?,
         ambiguity,
         otp,
@@ -258,6 +245,50 @@ fn numbering(key: &str, country: Option<String>, problems: &mut Problems) -> Num
             plan
         })
         .unwrap_or_else(|| NumberingPlan::for_country("SE").expect("a country"))
+}
+
+/// How codes are made. Where the code is the only secret, it is longer, and who mistypes it has
+/// more tries.
+fn otp(key: &str, raw: &RawOtp, password_required: bool, problems: &mut Problems) -> OtpPolicy {
+    let secs = Duration::from_secs;
+    let (length, max_attempts) = if password_required { (6, 3) } else { (8, 10) };
+    let lifetime_key = format!("{key}.lifetime");
+    let lifetime = problems.span(&lifetime_key, raw.lifetime, secs(180), secs(10), secs(600));
+    if lifetime.subsec_nanos() != 0 {
+        problems.add(&lifetime_key, humantime::format_duration(lifetime), "whole seconds");
+    }
+    let length = raw.length.unwrap_or(length);
+    let max_attempts = raw.max_attempts.unwrap_or(max_attempts);
+    OtpPolicy {
+        digits: problems.within(&format!("{key}.length"), length, 6, 8),
+        lifetime,
+        max_attempts: problems.within(&format!("{key}.max_attempts"), max_attempts, 1, 20),
+    }
+}
+
+fn spoken(
+    key: &str,
+    raw: Option<RawSpoken>,
+    separator: Option<String>,
+    problems: &mut Problems,
+) -> Option<SpokenConfig> {
+    let as_strings = match raw {
+        None | Some(RawSpoken::Whether(false)) => None,
+        Some(RawSpoken::Whether(true)) => Some(false),
+        Some(RawSpoken::As(RawSpokenAs::Strings)) => Some(true),
+    };
+    let separator_key = format!("{key}.spoken_separator");
+    if separator.is_some() && as_strings.is_none() {
+        problems.add(&separator_key, "a separator without spoken", "spoken = true beside it");
+    }
+    let separator = separator.unwrap_or_else(|| ", ".to_owned());
+    let sized = (1..=16).contains(&separator.chars().count());
+    // A digit there would be heard as one of the code.
+    if !sized || separator.chars().any(|c| c.is_numeric() || c.is_control()) {
+        let accepted = "1 to 16 characters that are no digits, such as \", \"";
+        problems.add(&separator_key, format!("{separator:?}"), accepted);
+    }
+    as_strings.map(|as_strings| SpokenConfig { separator, as_strings })
 }
 
 fn app(key: &str, raw: RawApp, tenant: &str, problems: &mut Problems) -> AppConfig {

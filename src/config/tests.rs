@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{
     Config, ConfigError, DirectoryConfig, LdapConfig, LookupConfig, NumberMatchConfig,
-    ProfileConfig, load, parse,
+    ProfileConfig, SpokenConfig, load, parse,
 };
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -105,6 +105,39 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
         assert!(problem.contains(key) && problem.contains(says), "{key}, {says}: {problem}");
         assert!(problem.contains("found ") && problem.contains("accepted: "), "{problem}");
     }
+}
+
+#[test]
+fn a_tenant_chooses_how_codes_are_spelt_out() {
+    let with = |keys: &str| TENANT.replace("country", &format!("{keys}\ncountry"));
+    let spoken = |keys: &str| read(&with(keys)).expect("good").tenants.remove(0).spoken;
+    assert_eq!(spoken("spoken=false"), None);
+    let words =
+        |separator: &str, as_strings| SpokenConfig { separator: separator.to_owned(), as_strings };
+    assert_eq!(spoken("spoken=true"), Some(words(", ", false)));
+    assert_eq!(spoken("spoken='strings'\nspoken_separator=' '"), Some(words(" ", true)));
+    for (keys, key, says) in [
+        ("spoken=3", "tenants[0].spoken", "true, false or \"strings\""),
+        ("spoken='numbers'", "tenants[0].spoken", "true, false or \"strings\""),
+        ("spoken=true\nspoken_separator='1'", "tenants[0].spoken_separator", "no digits"),
+        ("spoken=true\nspoken_separator=''", "tenants[0].spoken_separator", "no digits"),
+        ("spoken_separator=' '", "tenants[0].spoken_separator", "spoken = true beside it"),
+    ] {
+        let problem = problem(&with(keys));
+        assert!(problem.contains(key) && problem.contains(says), "{keys}: {problem}");
+    }
+}
+
+#[test]
+fn without_a_password_a_code_is_longer_and_takes_more_tries() {
+    let otp = |more: &str| read(&format!("{TENANT}{more}")).expect("good").tenants[0].otp;
+    let usual = otp("");
+    assert_eq!((usual.digits, usual.max_attempts), (6, 3));
+    let alone = otp("[tenants.login]\npassword='not-asked'\n");
+    assert_eq!((alone.digits, alone.max_attempts), (8, 10));
+    let chosen =
+        otp("[tenants.login]\npassword='not-asked'\n[tenants.otp]\nlength=7\nmax_attempts=2\n");
+    assert_eq!((chosen.digits, chosen.max_attempts), (7, 2));
 }
 
 #[test]

@@ -3,10 +3,12 @@
 
 mod address;
 mod explain;
+mod shape;
 
 use self::address::{name_addr, subscriber};
 pub use self::explain::Explained;
 use self::explain::Note;
+pub use self::shape::{kind, shape};
 use super::numbering::{NumberingPlan, international};
 use super::phone_number::PhoneNumber;
 use super::written::{Written, clean};

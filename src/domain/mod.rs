@@ -7,6 +7,7 @@ pub mod access_key;
 pub mod account_state;
 pub mod authenticator;
 pub mod caller_id;
+pub mod client_address;
 pub mod clock;
 pub mod country;
 pub mod grant;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hkdf::Hkdf;
+use rlibphonenumber::PHONE_NUMBER_UTIL;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use totp_rs::{Algorithm, Builder};
@@ -16,6 +17,9 @@ const LABEL: &[u8] = b"dialpass one-time code v1";
 /// What the labels of keys for other uses start with; never the start of [`LABEL`] nor it of this.
 const SUBKEY_LABEL: &[u8] = b"dialpass subkey v1 ";
 
+/// Longest text of a typed code that is read, in bytes; an honest one has a few blanks.
+const MAX_TYPED: usize = 128;
+
 /// A one-time code: 6 to 8 digits. It has no `Display`, and `Debug` hides it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Otp(String);
@@ -26,6 +30,18 @@ impl Otp {
     pub fn parse(text: &str) -> Option<Self> {
         let digits = (6..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| Self(text.to_owned()))
+    }
+
+    /// Takes a code as people type it or paste it: with blanks and hyphens anywhere, and digits of
+    /// any script; else `None`.
+    #[must_use]
+    pub fn parse_typed(text: &str) -> Option<Self> {
+        if text.len() > MAX_TYPED {
+            return None;
+        }
+        let typed = text.chars().filter(|c| !is_gap(*c));
+        let digits = typed.map(digit).collect::<Option<String>>().map(Zeroizing::new)?;
+        Self::parse(&digits)
     }
 
     /// The digits, for the one answer that tells them.
@@ -39,6 +55,34 @@ impl Otp {
     pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
+}
+
+/// What people put between digits, and what copying leaves there unseen.
+fn is_gap(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '-' | '\u{ad}' | '\u{2010}'
+                ..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
+        )
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+}
+
+/// A decimal digit of any script as one of ASCII.
+fn digit(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return c.is_ascii_digit().then_some(c);
+    }
+    PHONE_NUMBER_UTIL.normalize_digits_only(c.encode_utf8(&mut [0; 4])).chars().next()
+}
+
+/// Parts a passcode, the password with the code glued behind it: its last `digits` characters are
+/// the code. `None` if it is shorter.
+#[must_use]
+pub fn split_passcode(passcode: &str, digits: u8) -> Option<(&str, &str)> {
+    let last = usize::from(digits).checked_sub(1)?;
+    let (at, _) = passcode.char_indices().rev().nth(last)?;
+    Some(passcode.split_at(at))
 }
 
 impl fmt::Debug for Otp {
@@ -253,6 +297,45 @@ mod tests {
     }
 
     #[test]
+    fn a_typed_code_may_be_of_any_script_and_holds_nothing_else() {
+        for typed in [
+            "449121",
+            "449 121",
+            " 449-121\n",
+            "４４９１２１",
+            "٤٤٩١٢١",
+            "४४९१२१",
+            "4\u{200e}4\u{2011}9121",
+        ] {
+            let read = Otp::parse_typed(typed).map(|otp| otp.expose().to_owned());
+            assert_eq!(read.as_deref(), Some("449121"), "{typed}");
+        }
+        let long = format!("449121{}", " ".repeat(MAX_TYPED));
+        for typed in [
+            "",
+            "44912",
+            "449121449",
+            "44912½",
+            "44912²",
+            "44912Ⅷ",
+            "44912a",
+            "449.121",
+            "+449121",
+            "4491-2",
+            &long,
+        ] {
+            assert!(Otp::parse_typed(typed).is_none(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_passcode_that_is_too_short_has_no_code() {
+        assert_eq!(split_passcode("12345", 6), None);
+        assert_eq!(split_passcode("123456", 6), Some(("", "123456")));
+        assert_eq!(split_passcode("åäö１２３４５６", 6), Some(("åäö", "１２３４５６")));
+    }
+
+    #[test]
     fn debug_shows_neither_code_nor_key() {
         let otp = Otp::parse("123456").expect("six digits");
         assert_eq!(format!("{otp:?}"), "Otp(…)");
@@ -264,6 +347,23 @@ mod tests {
         fn only_six_to_eight_ascii_digits_are_a_code(text in "\\PC{0,10}|[0-9]{0,10}") {
             let legal = (6..=8).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
             prop_assert_eq!(Otp::parse(&text).is_some(), legal);
+        }
+
+        #[test]
+        fn a_typed_code_is_its_digits_however_they_are_parted(
+            code in "[0-9]{6,8}", gap in "[ \u{a0}\u{202f}\u{2009}\u{2011}\u{2212}-]{0,2}",
+        ) {
+            let typed: String = code.chars().flat_map(|c| [c.to_string(), gap.clone()]).collect();
+            let read = Otp::parse_typed(&typed).expect("a code");
+            prop_assert_eq!(read.expose(), code);
+        }
+
+        #[test]
+        fn a_passcode_is_parted_before_its_last_characters(
+            password in "\\PC{0,20}", code in "[0-9]{6}|[٠-٩]{6}",
+        ) {
+            let passcode = format!("{password}{code}");
+            prop_assert_eq!(split_passcode(&passcode, 6), Some((password.as_str(), code.as_str())));
         }
 
         #[test]

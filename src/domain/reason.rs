@@ -48,6 +48,8 @@ pub enum Reason {
     CodeWrong,
     /// The login's text for the code is not 6 to 8 digits.
     CodeMalformed,
+    /// The code is right, but came after as many wrong ones with the same password as burn a code.
+    CodeGuessed,
     /// Another login or call used or replaced the code in between.
     CodeGone,
     /// The password was missing or empty where one is required.
@@ -114,6 +116,7 @@ impl Reason {
             Self::NoLiveCode => "no_live_code",
             Self::CodeWrong => "code_wrong",
             Self::CodeMalformed => "code_malformed",
+            Self::CodeGuessed => "code_guessed",
             Self::CodeGone => "code_gone",
             Self::PasswordMissing => "password_missing",
             Self::AccountClosed(why) | Self::PasswordRefused(why) => why.as_str(),
@@ -148,6 +151,7 @@ impl Reason {
             | Self::UserAmbiguous
             | Self::NoLiveCode
             | Self::CodeWrong
+            | Self::CodeGuessed
             | Self::CodeGone
             | Self::PasswordRefused(_)
             | Self::CodesPerUser(_)

@@ -96,10 +96,14 @@ impl MessageBody for Early {
     }
 }
 
+/// Names of UTF-8, and of what is part of it.
+const UTF_8: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
+
 /// Whether the body is declared as this, in UTF-8.
-fn is_declared_as(request: &HttpRequest, expected: &str) -> bool {
+pub(super) fn is_declared_as(request: &HttpRequest, expected: &str) -> bool {
     let Ok(Some(media_type)) = request.mime_type() else { return false };
-    let charset = media_type.get_param("charset");
+    let is_utf_8 = |charset: &str| UTF_8.iter().any(|name| charset.eq_ignore_ascii_case(name));
+    let mut charsets = media_type.params().filter(|(name, _)| *name == "charset");
     media_type.essence_str() == expected
-        && charset.is_none_or(|charset| charset.as_str().eq_ignore_ascii_case("utf-8"))
+        && charsets.all(|(_, charset)| is_utf_8(charset.as_str().trim_matches('\'')))
 }

@@ -62,6 +62,14 @@ impl PeerCertificate {
         })
     }
 
+    /// Its names as the configuration's `san` takes them, one of which names a client.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let dns = self.san_dns.iter().map(|name| format!("dns:{name}"));
+        let uri = self.san_uri.iter().map(|uri| format!("uri:{uri}"));
+        dns.chain(uri).collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether `now` is within the certificate's dates.
     ///
     /// # Errors

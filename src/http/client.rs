@@ -103,6 +103,7 @@ pub fn identify(
         reason: RefusalReason::OperationNotAllowed,
         tenant: Some(client.tenant.clone()),
         client: Some(client.name.clone()),
+        certificate: None,
     })
 }
 
@@ -218,6 +219,7 @@ fn choose<'a>(
         reason,
         tenant: one_tenant.then(|| first.tenant.clone()),
         client: (named.len() == 1).then(|| first.name.clone()),
+        certificate: None,
     };
     let tenant = match header {
         TenantHeader::Unusable => return Err(refuse(RefusalReason::TenantHeaderUnusable)),

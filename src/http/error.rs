@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Accept, Header, HeaderValue, Quality};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
+use thiserror::Error;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::reason::Reason;
@@ -23,11 +24,43 @@ pub enum StatusStyle {
     Http,
 }
 
+/// What is wrong with a body, as the client is told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum BadBody {
+    /// Its connection ended before it did.
+    #[error("the body ended early")]
+    EndedEarly,
+    /// It is in another encoding, such as Latin-1 or UTF-16.
+    #[error("the body is not in UTF-8, which is needed")]
+    NotUtf8,
+    /// It is declared as JSON.
+    #[error("the body is not a JSON object")]
+    NoObject,
+    /// It is declared as a form, and looks like JSON.
+    #[error("the body is declared as a form but is JSON: send Content-Type: application/json")]
+    JsonAsForm,
+    /// A percent sign in a form without two hexadecimal digits behind it.
+    #[error("the form has a percent sign that begins no escape: write it as %25")]
+    NoEscape,
+    /// A field has to be there.
+    #[error("the field {0} is missing")]
+    Missing(&'static str),
+    /// A field is there more than once.
+    #[error("the field {0} is there twice")]
+    Twice(&'static str),
+    /// A field's value is a number, say.
+    #[error("the field {0} is not a string")]
+    NotText(&'static str),
+    /// A passcode holds both.
+    #[error("the field passcode holds password and otp, so neither may stand beside it")]
+    PasscodeAndMore,
+}
+
 /// A refusal as it goes over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// 400, with what is wrong with the body.
-    BadRequest(&'static str),
+    BadRequest(BadBody),
     /// 401 with `WWW-Authenticate`: no credential at all.
     NoCredential,
     /// 403: no, for whatever reason.
@@ -40,7 +73,7 @@ pub enum Refused {
     BodyTooSlow,
     /// 413: the body is too large.
     TooLarge,
-    /// 415: the body is not JSON by its media type.
+    /// 415: the body is neither JSON nor a form by its media type, or not in UTF-8.
     UnsupportedMediaType,
     /// 429 with `Retry-After`.
     RateLimited(Duration),
@@ -85,6 +118,7 @@ impl Refused {
             | Reason::NoLiveCode
             | Reason::CodeWrong
             | Reason::CodeMalformed
+            | Reason::CodeGuessed
             | Reason::CodeGone
             | Reason::PasswordMissing
             | Reason::PasswordRefused(_)
@@ -93,6 +127,18 @@ impl Refused {
         match (style, seen) {
             (StatusStyle::PhenixId, Self::RateLimited(_) | Self::Unavailable) => Self::Forbidden,
             (StatusStyle::PhenixId | StatusStyle::Http, seen) => seen,
+        }
+    }
+
+    /// How a refused login looks to a client that sees `style`. A budget that is spent, or a part
+    /// that is down, is told only where any name would have met it: `every_name` says so.
+    #[must_use]
+    pub fn of_login(reason: Reason, every_name: bool, style: StatusStyle) -> Self {
+        let seen = Self::of(reason, style);
+        match (reason, seen) {
+            (Reason::Flood(_), seen) => seen,
+            (_, Self::Unavailable) if every_name => Self::Unavailable,
+            _ => Self::Forbidden,
         }
     }
 
@@ -150,9 +196,10 @@ impl Refused {
         }
         let title = status.canonical_reason().unwrap_or("Error");
         let message = match self {
-            Self::BadRequest(message) => Some(message),
+            Self::BadRequest(body) => Some(body.to_string()),
             _ => None,
         };
+        let message = message.as_deref();
         let (media_type, body) = if wants(request).problem {
             let problem = Problem {
                 kind: "about:blank",
@@ -352,6 +399,19 @@ mod tests {
         }
         assert_eq!(whole_seconds(wait), HeaderValue::from_static("2"));
         assert_eq!(whole_seconds(Duration::ZERO), HeaderValue::from_static("1"));
+    }
+
+    #[test]
+    fn a_login_is_told_no_more_than_any_name_would_be() {
+        let wait = Duration::from_secs(1);
+        let http = |reason, every_name| Refused::of_login(reason, every_name, StatusStyle::Http);
+        assert_eq!(http(Reason::Flood(wait), false), Refused::RateLimited(wait));
+        assert_eq!(http(Reason::DirectoryUnavailable, true), Refused::Unavailable);
+        assert_eq!(http(Reason::DirectoryUnavailable, false), Refused::Forbidden);
+        assert_eq!(http(Reason::WrongPasswordsPerUser(wait), false), Refused::Forbidden);
+        assert_eq!(http(Reason::WrongCodesPerUser(wait), true), Refused::Forbidden);
+        let phenixid = Refused::of_login(Reason::Flood(wait), true, StatusStyle::PhenixId);
+        assert_eq!(phenixid, Refused::Forbidden);
     }
 
     #[test]

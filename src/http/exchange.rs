@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, web};
 use tokio::time::Instant;
 
+use super::certificate::PeerCertificate;
 use super::gateway::{CurrentGateway, Gateway};
 use super::paced::RequestBegan;
 use crate::domain::authenticator::AuthenticatorId;
@@ -34,6 +35,7 @@ pub(super) struct Trail {
     pub call_id: Option<String>,
     pub client_ip: Option<String>,
     pub peer: Option<IpAddr>,
+    pub certificate: Option<Box<PeerCertificate>>,
 }
 
 /// One request on its way.
@@ -99,6 +101,11 @@ impl Exchange {
             call_id: trail.call_id.as_deref(),
             client_ip: trail.client_ip.as_deref(),
             peer: trail.peer,
+            certificate_san: trail.certificate.as_ref().map(|certificate| certificate.names()),
+            certificate_sha256: trail
+                .certificate
+                .as_ref()
+                .map(|certificate| hex::encode(certificate.sha256)),
             took,
         }
         .record();

@@ -2,7 +2,7 @@
 //! when the configuration is read again.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use super::authentication_cloud::AuthenticationCloud;
 use super::error::StatusStyle;
 use super::identify::Gate;
+use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::service::call_in::CallIn;
@@ -27,8 +28,26 @@ pub struct Tenant {
     pub login: Login,
     /// Which statuses its clients see.
     pub style: StatusStyle,
-    /// Whether a code is also spelt out, and its remaining life told.
-    pub spoken: bool,
+    /// How a code is also spelt out, and its remaining life told; `None`: not at all.
+    pub spoken: Option<Spoken>,
+}
+
+/// How a code is told to a phone system that has its speech synthesis read the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spoken {
+    /// What stands between two digits.
+    pub separator: String,
+    /// How the remaining life is written.
+    pub expires_in: ExpiresIn,
+}
+
+/// How a number of seconds is written in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpiresIn {
+    /// As a number.
+    Number,
+    /// As a string, for platforms that take nothing else.
+    Text,
 }
 
 /// One reading of the configuration, as the handlers see it.
@@ -57,15 +76,7 @@ impl Gateway {
     /// # Errors
     /// How long until the next one is let through.
     pub fn admit_address(&self, address: IpAddr) -> Result<(), Duration> {
-        let key = match address.to_canonical() {
-            // Whoever has one IPv6 address has its whole /64.
-            IpAddr::V6(v6) => {
-                let [a, b, c, d, ..] = v6.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
-            v4 @ IpAddr::V4(_) => v4,
-        };
-        self.by_address.admit(&key)
+        self.by_address.admit(&ClientAddress::of(address).ip())
     }
 }
 

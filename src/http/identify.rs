@@ -96,7 +96,12 @@ pub async fn identify_request(
         address,
         tenant: &TenantHeader::read(values(request, "tenant")),
     };
-    let client = identify(&gate.clients, &presented, operation)?;
+    let client = identify(&gate.clients, &presented, operation).map_err(|mut refusal| {
+        if refusal.reason.is_about_the_certificate() {
+            refusal.certificate = certificate.cloned().map(Box::new);
+        }
+        refusal
+    })?;
     Ok(Identified { client, address })
 }
 

@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod identify;
 pub mod jwks;
 pub mod listener;
+mod notice;
 pub mod oauth2;
 pub mod openapi;
 pub mod ops;

@@ -1,6 +1,6 @@
 //! Why a caller is refused before anything is asked of the services, for the audit trail.
 
-use super::certificate::CertificateRefusal;
+use super::certificate::{CertificateRefusal, PeerCertificate};
 use super::oauth2::JwtRefusal;
 use crate::domain::tenant::TenantId;
 
@@ -56,6 +56,12 @@ impl RefusalReason {
         }
     }
 
+    /// Whether a good certificate was brought that is not the client's.
+    #[must_use]
+    pub const fn is_about_the_certificate(self) -> bool {
+        matches!(self, Self::CertificateUnlisted | Self::CredentialsDisagree)
+    }
+
     /// Whether the caller is asked for a credential (401) rather than turned away (403).
     #[must_use]
     pub const fn asks_for_credential(self) -> bool {
@@ -87,10 +93,12 @@ pub struct Refusal {
     pub tenant: Option<TenantId>,
     /// The client that the credential names.
     pub client: Option<String>,
+    /// The good certificate that is not the client's, for an administrator to list.
+    pub certificate: Option<Box<PeerCertificate>>,
 }
 
 impl From<RefusalReason> for Refusal {
     fn from(reason: RefusalReason) -> Self {
-        Self { reason, tenant: None, client: None }
+        Self { reason, tenant: None, client: None, certificate: None }
     }
 }

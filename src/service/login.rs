@@ -3,12 +3,17 @@
 //! The order is fixed: name → one entry → live grant → reserved try → password → code → consume.
 //! Without a live code there is no bind, so a login is no password oracle and cannot lock accounts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::guesses::Guesses;
+use super::pace::Pace;
 use super::{KnownUser, TenantParts, entry};
 use crate::directory::{DirectoryError, Occasion, PasswordCheck};
+use crate::domain::client_address::ClientAddress;
+use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::policy::LoginPolicy;
@@ -27,6 +32,8 @@ pub struct LoginAttempt {
     pub otp: String,
     /// Whether the operation carries a password at all.
     pub carries_password: bool,
+    /// Where the person is, if the login service says.
+    pub from: Option<ClientAddress>,
 }
 
 /// What was decided of a login, and why.
@@ -36,9 +43,18 @@ pub struct LoginDecision {
     pub user: Result<KnownUser, Reason>,
     /// Whom it was about, as far as the directory knew.
     pub known: Option<KnownUser>,
+    /// Whether any name would have met this refusal, because it came before the names part: a
+    /// directory that finds nobody, a store that reads nothing.
+    pub every_name: bool,
 }
 
 impl LoginDecision {
+    /// A refusal of which no more is known.
+    #[must_use]
+    pub const fn refused(reason: Reason) -> Self {
+        Self { user: Err(reason), known: None, every_name: false }
+    }
+
     /// The true reason, of a login as of a refusal.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -55,21 +71,40 @@ pub struct Login {
     pub parts: TenantParts,
     /// What a login has to bring.
     pub policy: LoginPolicy,
+    /// The guesses of all tenants.
+    pub guesses: Arc<Guesses>,
+    /// How long logins lately took.
+    pub pace: Pace,
 }
 
 impl Login {
     /// Decides one login. Ends by `deadline`, give or take the store's own timeout.
     pub async fn decide(&self, attempt: LoginAttempt, deadline: Instant) -> LoginDecision {
-        let mut known = None;
-        let user = self.check(attempt, deadline, &mut known).await;
-        LoginDecision { user, known }
+        let began = Instant::now();
+        let mut decision = LoginDecision::refused(Reason::DeadlinePassed);
+        let mut bound = false;
+        let user = self.check(attempt, deadline, &mut decision, &mut bound).await;
+        decision.user = user;
+        if bound {
+            let now = Instant::now();
+            self.pace.note(now - began, now);
+        }
+        decision
+    }
+
+    /// When a refusal goes out of a login whose body was read at `read_at`.
+    #[must_use]
+    pub fn refusal_time(&self, read_at: Instant, now: Instant, deadline: Instant) -> Instant {
+        let floor = self.policy.refusal_floor;
+        refusal_time(read_at, now, floor, self.pace.lately(now), deadline)
     }
 
     async fn check(
         &self,
         attempt: LoginAttempt,
         deadline: Instant,
-        known: &mut Option<KnownUser>,
+        decision: &mut LoginDecision,
+        bound: &mut bool,
     ) -> Result<KnownUser, Reason> {
         let password = match (self.policy.password_required, attempt.password) {
             (true, _) if !attempt.carries_password => return Err(Reason::OperationNeedsPassword),
@@ -77,30 +112,59 @@ impl Login {
             (true, password) => password,
             (false, _) => None,
         };
-        let typed = Otp::parse(&attempt.otp).ok_or(Reason::CodeMalformed)?;
+        let typed = Otp::parse_typed(&attempt.otp).ok_or(Reason::CodeMalformed)?;
         let name = TypedName::parse(&attempt.username).ok_or(Reason::NameMalformed)?;
 
         let directory_deadline = deadline.min(Instant::now() + self.parts.directory_deadline);
-        let user = entry(&*self.parts.directory, &name, directory_deadline).await?;
+        let (subject, user, live) = self.look_up(&name, directory_deadline, decision).await?;
         let login = KnownUser::from(&user);
-        *known = Some(login.clone());
+        decision.known = Some(login.clone());
         self.parts.admit(&user, Occasion::Login, directory_deadline).await?;
-        let subject = Subject {
-            tenant: self.parts.tenant.clone(),
-            purpose: Purpose::Call,
-            id: user.id.as_str().to_owned(),
-        };
-        let live = self.parts.grants.live(&subject).await?;
         let grant = live.ok_or(Reason::NoLiveCode)?;
         let code = self.parts.keys.code(&subject, &grant).ok_or(Reason::NoLiveCode)?;
-        let attempt = CodeAttempt { subject, grant, code_right: code.matches(&typed) };
+        let code_right = code.matches(&typed);
+        let attempt =
+            CodeAttempt { subject, grant, code_right, guessed: false, from: attempt.from };
         match password {
             None => self.settle(&attempt, None).await?,
             Some(password) => {
-                self.with_password(&attempt, &user, &password, directory_deadline).await?;
+                let attempt = self.count_guess(attempt, &password);
+                self.with_password(&attempt, &user, &password, directory_deadline, bound).await?;
             }
         }
         Ok(login)
+    }
+
+    /// Who has the name, and what live code they have. The store is asked for nobody, too, so that
+    /// one that is down, or slow, is so for every name.
+    async fn look_up(
+        &self,
+        name: &TypedName,
+        deadline: Instant,
+        decision: &mut LoginDecision,
+    ) -> Result<(Subject, User, Option<Grant>), Reason> {
+        let found = entry(&*self.parts.directory, name, deadline).await;
+        decision.every_name = true;
+        if let Err(reason @ (Reason::DirectoryUnavailable | Reason::DirectoryTimedOut)) = found {
+            return Err(reason);
+        }
+        let id = found.as_ref().map_or(NOBODY, |user| user.id.as_str()).to_owned();
+        let subject = Subject { tenant: self.parts.tenant.clone(), purpose: Purpose::Call, id };
+        let live = self.parts.grants.live(&subject).await?;
+        decision.every_name = false;
+        Ok((subject, found?, live))
+    }
+
+    /// Counts a wrong code, and sees whether a right one came after too many of them.
+    fn count_guess(&self, mut attempt: CodeAttempt, password: &Password) -> CodeAttempt {
+        let nonce = attempt.grant.nonce;
+        if attempt.code_right {
+            let most = self.parts.otp.max_attempts;
+            attempt.guessed = self.guesses.are_spent(nonce, password, most);
+        } else {
+            self.guesses.count(nonce, password);
+        }
+        attempt
     }
 
     /// Reserves a try, asks the directory about the password, then settles the code.
@@ -110,12 +174,14 @@ impl Login {
         user: &User,
         password: &Password,
         deadline: Instant,
+        bound: &mut bool,
     ) -> Result<(), Reason> {
         let parts = &self.parts;
         let request = ReserveRequest {
             subject: attempt.subject.clone(),
             nonce: attempt.grant.nonce,
             code_right: attempt.code_right,
+            from: attempt.from,
             limits: parts.limits,
         };
         let reserved = match parts.tries.reserve(request).await? {
@@ -124,12 +190,15 @@ impl Login {
             Reservation::PasswordsSpent(wait) => return Err(Reason::WrongPasswordsPerUser(wait)),
             Reservation::CodesSpent(wait) => return Err(Reason::WrongCodesPerUser(wait)),
         };
-        match parts.directory.check_password(user, password, deadline).await {
+        let checked = parts.directory.check_password(user, password, deadline).await;
+        *bound = true;
+        match checked {
             Ok(PasswordCheck::Right) => self.settle(attempt, Some(reserved)).await,
             // The reserved try stands: it is the count of this refused password.
             Ok(PasswordCheck::Refused(why)) => Err(Reason::PasswordRefused(why)),
             Err(DirectoryError::Unavailable) => {
-                if let Err(error) = parts.tries.give_back(&attempt.subject, reserved).await {
+                let given = parts.tries.give_back(&attempt.subject, reserved, attempt.from).await;
+                if let Err(error) = given {
                     tracing::warn!(%error, "a login's reserved try could not be given back; it stays counted as a wrong password");
                 }
                 Err(Reason::DirectoryUnavailable)
@@ -143,18 +212,19 @@ impl Login {
     async fn settle(
         &self,
         attempt: &CodeAttempt,
-        reserved: Option<crate::domain::clock::Timestamp>,
+        reserved: Option<Timestamp>,
     ) -> Result<(), Reason> {
         let parts = &self.parts;
         let code_try = CodeTry {
             subject: attempt.subject.clone(),
             nonce: attempt.grant.nonce,
             reserved,
+            from: attempt.from,
             limits: parts.limits,
         };
-        if !attempt.code_right {
+        if !attempt.code_right || attempt.guessed {
             parts.tries.wrong_code(code_try).await?;
-            return Err(Reason::CodeWrong);
+            return Err(if attempt.code_right { Reason::CodeGuessed } else { Reason::CodeWrong });
         }
         match parts.tries.redeem(code_try).await? {
             Redemption::Redeemed => Ok(()),
@@ -164,24 +234,37 @@ impl Login {
     }
 }
 
+/// An id that no user has: no directory's ids are blanks.
+const NOBODY: &str = " ";
+
 /// A typed code held against the grant that was live when it was read.
 struct CodeAttempt {
     subject: Subject,
     grant: Grant,
     code_right: bool,
+    /// Whether too many wrong codes came with the same password before it.
+    guessed: bool,
+    from: Option<ClientAddress>,
 }
 
-/// When a refusal goes out: at the next multiple of `floor` after the request came, so that its
-/// time does not tell why it was refused; never later than `deadline`.
+/// When a refusal goes out: at the next multiple of `floor` after the body was read, so that its
+/// time does not tell why it was refused, and not before `lately` has passed, as long as logins with
+/// a bind took; never later than `deadline`.
 #[must_use]
-pub fn refusal_time(arrived: Instant, now: Instant, floor: Duration, deadline: Instant) -> Instant {
+pub fn refusal_time(
+    read_at: Instant,
+    now: Instant,
+    floor: Duration,
+    lately: Duration,
+    deadline: Instant,
+) -> Instant {
     if floor.is_zero() {
         return now;
     }
-    let elapsed = now.saturating_duration_since(arrived).as_nanos();
+    let elapsed = now.saturating_duration_since(read_at).max(lately).as_nanos();
     let multiples = elapsed.div_ceil(floor.as_nanos()).max(1);
     let wait = u32::try_from(multiples).ok().and_then(|n| floor.checked_mul(n));
-    wait.map_or(deadline, |wait| (arrived + wait).min(deadline)).max(now)
+    wait.map_or(deadline, |wait| (read_at + wait).min(deadline)).max(now)
 }
 
 #[cfg(test)]
@@ -190,16 +273,20 @@ mod tests {
 
     #[test]
     fn a_refusal_goes_out_at_the_next_multiple_of_the_floor() {
-        let arrived = Instant::now();
+        let read_at = Instant::now();
         let ms = Duration::from_millis;
-        let at = |elapsed, floor| {
-            refusal_time(arrived, arrived + ms(elapsed), ms(floor), arrived + ms(5000)) - arrived
+        let at = |elapsed, floor, lately| {
+            let (now, deadline) = (read_at + ms(elapsed), read_at + ms(5000));
+            refusal_time(read_at, now, ms(floor), ms(lately), deadline) - read_at
         };
-        assert_eq!(at(0, 300), ms(300));
-        assert_eq!(at(1, 300), ms(300));
-        assert_eq!(at(300, 300), ms(300));
-        assert_eq!(at(301, 300), ms(600));
-        assert_eq!(at(4999, 300), ms(5000), "never after the deadline");
-        assert_eq!(at(7, 0), ms(7), "a floor of zero holds nothing back");
+        assert_eq!(at(0, 300, 0), ms(300));
+        assert_eq!(at(1, 300, 299), ms(300));
+        assert_eq!(at(300, 300, 0), ms(300));
+        assert_eq!(at(301, 300, 0), ms(600));
+        assert_eq!(at(1, 300, 700), ms(900), "where binds lately took longer");
+        assert_eq!(at(701, 300, 700), ms(900), "as one with a bind");
+        assert_eq!(at(1, 300, 6000), ms(5000), "never after the deadline");
+        assert_eq!(at(4999, 300, 0), ms(5000), "never after the deadline");
+        assert_eq!(at(7, 0, 900), ms(7), "a floor of zero holds nothing back");
     }
 }

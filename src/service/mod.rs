@@ -5,7 +5,9 @@ pub mod administration;
 pub mod authentication_cloud;
 pub mod call_in;
 pub mod flood;
+pub mod guesses;
 pub mod login;
+pub mod pace;
 pub mod registered_directory;
 pub mod survey;
 

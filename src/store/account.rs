@@ -4,24 +4,29 @@
 
 use std::time::Duration;
 
+use super::address_log::{AddressLog, Failure};
 use super::{
-    CodeTry, Issue, IssueRequest, LiveGrant, MAX_WRONG_CODES, Redemption, Reservation,
-    ReserveRequest, SPARE_TRIES,
+    CodeTry, Issue, IssueRequest, LiveGrant, Redemption, Reservation, ReserveRequest, SPARE_TRIES,
 };
+use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Grant;
-use crate::domain::policy::{EventLog, Limits};
+use crate::domain::policy::{EventLog, Limits, Quota};
+
+/// What a new grant has as [`StoredGrant::wrong_codes_left`].
+const WRONG_CODES_LEFT: u32 = 20;
 
 /// A grant with what is left of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredGrant {
     /// The grant.
     pub grant: Grant,
-    /// Whether any login has tried it.
+    /// Whether any login has tried it whose password was right, or none asked for.
     pub tried: bool,
     /// Wrong codes with a right password that it still takes.
     pub tries_left: u32,
-    /// Wrong codes that it still takes, whatever the password.
+    /// Wrong codes that it still takes by an older release on the same database, whatever the
+    /// password. This one counts none: who has not proved the password changes nothing here.
     pub wrong_codes_left: u32,
 }
 
@@ -57,6 +62,8 @@ pub struct Account {
     pub wrong_passwords: EventLog,
     /// Wrong codes with a right password (or, where none is asked, all wrong codes).
     pub wrong_codes: EventLog,
+    /// Both by the address that they came from, as far as that is known.
+    pub by_address: AddressLog,
     /// From then on nothing in the account counts, and it may be deleted.
     pub idle_from: Timestamp,
 }
@@ -69,6 +76,7 @@ impl Default for Account {
             codes_issued: EventLog::default(),
             wrong_passwords: EventLog::default(),
             wrong_codes: EventLog::default(),
+            by_address: AddressLog::default(),
             idle_from: Timestamp::from_millis(i64::MIN),
         }
     }
@@ -140,7 +148,7 @@ impl Account {
             grant: grant.clone(),
             tried: false,
             tries_left: request.max_attempts,
-            wrong_codes_left: MAX_WRONG_CODES,
+            wrong_codes_left: WRONG_CODES_LEFT,
         });
         self.codes_issued.push(now);
         self.settle_idle_from(limits);
@@ -150,69 +158,91 @@ impl Account {
 
     /// [`Tries::reserve`](super::Tries::reserve).
     pub fn reserve(&mut self, request: &ReserveRequest, now: Timestamp) -> Decided<Reservation> {
-        let ReserveRequest { nonce, code_right, limits, .. } = request;
+        let ReserveRequest { nonce, code_right, from, limits, .. } = request;
         self.expire(limits, now);
-        let Some(stored) = self.live_with(*nonce, now) else {
+        if self.live_with(*nonce, now).is_none() {
             return Decided::unchanged(Reservation::NoGrant);
-        };
-        stored.tried = true;
-        if !code_right {
-            stored.wrong_codes_left -= 1;
         }
-        self.burn_if_spent();
-        let reservation = self.reserve_password(*code_right, limits, now);
+        if let Some(wait) = self.codes_spent(*from, limits, now) {
+            return Decided::unchanged(Reservation::CodesSpent(wait));
+        }
+        if let Some(wait) = self.passwords_spent(*from, *code_right, limits, now) {
+            return Decided::unchanged(Reservation::PasswordsSpent(wait));
+        }
+        self.wrong_passwords.push(now);
+        if let Some(from) = from {
+            self.by_address.push(Failure::Password, *from, now);
+        }
         self.settle_idle_from(limits);
-        Decided::changed(reservation)
+        Decided::changed(Reservation::Reserved(now))
     }
 
-    /// The part of a reservation that is about budgets. The wrong code that burnt the grant
-    /// reserves nothing: no grant, no bind.
-    fn reserve_password(
-        &mut self,
+    /// How long there is no try for another wrong password; `None` if there is one. The last tries
+    /// are for right codes: those of the budget, so that who knows no more than a name can't keep
+    /// its user out, and one of each address's half, so that they can't from the user's own network.
+    fn passwords_spent(
+        &self,
+        from: Option<ClientAddress>,
         code_right: bool,
         limits: &Limits,
         now: Timestamp,
-    ) -> Reservation {
-        if self.grant.is_none() {
-            return Reservation::NoGrant;
-        }
-        if self.wrong_codes.len() >= limits.wrong_codes_per_user.burst {
-            return Reservation::CodesSpent(
-                self.wrong_codes.wait(limits.wrong_codes_per_user, now),
-            );
-        }
+    ) -> Option<Duration> {
         let quota = limits.wrong_passwords_per_user;
-        let spare = if code_right { SPARE_TRIES } else { 0 };
-        if self.wrong_passwords.len() >= quota.burst.saturating_add(spare) {
-            return Reservation::PasswordsSpent(self.wrong_passwords.wait(quota, now));
+        let kept = |tries: u32| if code_right { 0 } else { tries };
+        let whole = Quota { burst: quota.burst.saturating_sub(kept(SPARE_TRIES)), ..quota };
+        if self.wrong_passwords.len() >= whole.burst {
+            return Some(self.wrong_passwords.wait(whole, now));
         }
-        self.wrong_passwords.push(now);
-        Reservation::Reserved(now)
+        let (from, failure) = (from?, Failure::Password);
+        let spent = self.by_address.count(failure, from) >= half(quota) - kept(1);
+        spent.then(|| self.by_address.wait(failure, from, quota, now))
+    }
+
+    /// How long there is no try for another wrong code; `None` if there is one.
+    fn codes_spent(
+        &self,
+        from: Option<ClientAddress>,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        let quota = limits.wrong_codes_per_user;
+        if self.wrong_codes.len() >= quota.burst {
+            return Some(self.wrong_codes.wait(quota, now));
+        }
+        let (from, failure) = (from?, Failure::Code);
+        let spent = self.by_address.count(failure, from) >= half(quota);
+        spent.then(|| self.by_address.wait(failure, from, quota, now))
     }
 
     /// [`Tries::give_back`](super::Tries::give_back).
-    pub fn give_back(&mut self, reserved: Timestamp) -> Decided<()> {
+    pub fn give_back(&mut self, reserved: Timestamp, from: Option<ClientAddress>) -> Decided<()> {
         let before = self.wrong_passwords.len();
         self.wrong_passwords.take_back(reserved);
+        if let Some(from) = from {
+            self.by_address.take_back(Failure::Password, from, reserved);
+        }
         Decided { answer: (), changed: self.wrong_passwords.len() != before }
     }
 
     /// [`Tries::redeem`](super::Tries::redeem). A refused one still gives the reserved try back,
     /// because the password was right.
+    ///
+    /// Where no password is asked for, the code is the only secret: whoever sends wrong ones spends
+    /// the budget, so a right one of a live grant is not refused for it.
     pub fn redeem(&mut self, attempt: &CodeTry, now: Timestamp) -> Decided<Redemption> {
-        let CodeTry { nonce, reserved, limits, .. } = attempt;
+        let CodeTry { nonce, reserved, from, limits, .. } = attempt;
         if let Some(reserved) = reserved {
-            self.wrong_passwords.take_back(*reserved);
+            self.give_back(*reserved, *from);
         }
         self.expire(limits, now);
+        let quota = limits.wrong_codes_per_user;
         let redemption = if self.live_with(*nonce, now).is_none() {
             Redemption::NoGrant
-        } else if self.wrong_codes.len() >= limits.wrong_codes_per_user.burst {
-            Redemption::CodesSpent(self.wrong_codes.wait(limits.wrong_codes_per_user, now))
+        } else if reserved.is_some() && self.wrong_codes.len() >= quota.burst {
+            Redemption::CodesSpent(self.wrong_codes.wait(quota, now))
         } else {
             self.grant = None;
-            self.wrong_passwords = EventLog::default();
-            self.wrong_codes = EventLog::default();
+            self.forget_failures();
             Redemption::Redeemed
         };
         self.settle_idle_from(limits);
@@ -225,21 +255,20 @@ impl Account {
     /// A try that comes when the user's budget is already spent is not added to it: it could not
     /// have been accepted, and counting it would let a stranger prolong the refusal at will.
     pub fn wrong_code(&mut self, attempt: &CodeTry, now: Timestamp) -> Decided<()> {
-        let CodeTry { nonce, reserved, limits, .. } = attempt;
+        let CodeTry { nonce, reserved, from, limits, .. } = attempt;
         if let Some(reserved) = reserved {
-            self.wrong_passwords.take_back(*reserved);
+            self.give_back(*reserved, *from);
         }
         self.expire(limits, now);
         if self.wrong_codes.len() < limits.wrong_codes_per_user.burst {
             self.wrong_codes.push(now);
+            if let Some(from) = from {
+                self.by_address.push(Failure::Code, *from, now);
+            }
         }
         if let Some(stored) = self.live_with(*nonce, now) {
             stored.tried = true;
             stored.tries_left -= 1;
-            if reserved.is_none() {
-                // Where a password is asked for, the reservation has counted this wrong code.
-                stored.wrong_codes_left -= 1;
-            }
             self.burn_if_spent();
         }
         self.settle_idle_from(limits);
@@ -257,15 +286,20 @@ impl Account {
 
     /// [`Administration::clear_counts`](super::Administration::clear_counts).
     pub fn clear_counts(&mut self) -> Decided<bool> {
-        let logs = [&mut self.codes_issued, &mut self.wrong_passwords, &mut self.wrong_codes];
+        let logs = [&self.codes_issued, &self.wrong_passwords, &self.wrong_codes];
         if logs.iter().all(|log| log.is_empty()) {
             return Decided::unchanged(false);
         }
-        for log in logs {
-            *log = EventLog::default();
-        }
+        self.codes_issued = EventLog::default();
+        self.forget_failures();
         self.idle_from = self.grant_expiry().unwrap_or(Timestamp::from_millis(i64::MIN));
         Decided::changed(true)
+    }
+
+    fn forget_failures(&mut self) {
+        self.wrong_passwords = EventLog::default();
+        self.wrong_codes = EventLog::default();
+        self.by_address = AddressLog::default();
     }
 
     /// Forgets the events that no longer count at `now`.
@@ -273,6 +307,7 @@ impl Account {
         self.codes_issued.expire(limits.codes_per_user, now);
         self.wrong_passwords.expire(limits.wrong_passwords_per_user, now);
         self.wrong_codes.expire(limits.wrong_codes_per_user, now);
+        self.by_address.expire(limits, now);
     }
 
     /// The live grant, if it is the one with this nonce.
@@ -282,7 +317,7 @@ impl Account {
 
     /// Clears the grant if it takes no more wrong codes.
     fn burn_if_spent(&mut self) {
-        self.grant = self.grant.take().filter(|g| g.tries_left > 0 && g.wrong_codes_left > 0);
+        self.grant = self.grant.take().filter(|g| g.tries_left > 0);
     }
 
     /// Works out from when on nothing counts.
@@ -301,6 +336,11 @@ impl Account {
         let expires_at = self.grant.as_ref()?.grant.expires_at;
         Some(Timestamp::from_millis(expires_at.saturating_mul(1000)))
     }
+}
+
+/// What one address has of a budget: half, and one try at least.
+fn half(quota: Quota) -> u32 {
+    (quota.burst / 2).max(1)
 }
 
 /// A grant with what it has left at `now`.

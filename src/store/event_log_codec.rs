@@ -1,5 +1,6 @@
 //! How an [`EventLog`] is kept in a column: its times as 8-byte big-endian milliseconds.
 
+use super::address_log::AddressLog;
 use crate::domain::policy::EventLog;
 
 /// The log as bytes.
@@ -16,9 +17,32 @@ pub fn decode(bytes: &[u8]) -> Option<EventLog> {
     rest.is_empty().then(|| EventLog::from_millis(times))
 }
 
+/// A log, and before it the failures of the same row by address.
+#[must_use]
+pub fn encode_with(log: &EventLog, by_address: &AddressLog) -> Vec<u8> {
+    let mut bytes: Vec<u8> = by_address.words().flat_map(i64::to_be_bytes).collect();
+    bytes.extend(encode(log));
+    bytes
+}
+
+/// What [`encode_with`] wrote.
+#[must_use]
+pub fn decode_with(bytes: &[u8]) -> Option<(EventLog, AddressLog)> {
+    let words = decode(bytes)?;
+    let words = words.as_millis();
+    let (by_address, times) = words.split_at(words.partition_point(|word| *word < 0));
+    Some((EventLog::from_millis(times.to_vec()), AddressLog::from_words(by_address)?))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::domain::client_address::ClientAddress;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::policy::{Limits, Quota};
+    use crate::store::address_log::Failure;
     use proptest::prelude::*;
 
     proptest! {
@@ -29,6 +53,33 @@ mod tests {
             let log = EventLog::from_millis(times);
             prop_assert_eq!(decode(&encode(&log)), Some(log));
         }
+    }
+
+    #[test]
+    fn failures_by_address_stand_before_the_times_and_count_for_no_older_release() {
+        let limit = Quota { burst: 5, per: Duration::from_mins(1) };
+        let limits = Limits {
+            codes_per_user: limit,
+            calls_per_number: limit,
+            wrong_passwords_per_user: limit,
+            wrong_codes_per_user: limit,
+        };
+        let (then, now) = (Timestamp::from_millis(1_000_000), Timestamp::from_millis(1_000_500));
+        let from = ClientAddress::parse("192.0.2.1").expect("an address");
+        let (mut log, mut by_address) = (EventLog::default(), AddressLog::default());
+        assert_eq!(decode_with(&[]), Some((log.clone(), by_address.clone())));
+        for failure in [Failure::Password, Failure::Code] {
+            log.push(then);
+            by_address.push(failure, from, then);
+        }
+        let bytes = encode_with(&log, &by_address);
+        assert_eq!(decode_with(&bytes), Some((log.clone(), by_address.clone())));
+        assert_eq!(decode_with(&bytes[8..]), None, "half a failure");
+        let mut older = decode(&bytes).expect("whole times");
+        older.expire(limit, now);
+        assert_eq!(older, log, "as an older release reads it");
+        by_address.expire(&limits, now.plus(limit.per));
+        assert_eq!(by_address, AddressLog::default());
     }
 
     #[test]

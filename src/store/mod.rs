@@ -8,6 +8,7 @@
 //! decides is in [`account`], the same for every adapter.
 
 pub mod account;
+pub mod address_log;
 pub mod event_log_codec;
 pub mod postgres;
 pub mod registry;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::account::{Account, StoredGrant};
+use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::otp::KeyId;
@@ -97,6 +99,8 @@ pub struct ReserveRequest {
     pub nonce: [u8; 16],
     /// Whether the typed code was right.
     pub code_right: bool,
+    /// Where the login comes from, if the login service says.
+    pub from: Option<ClientAddress>,
     /// The tenant's quotas.
     pub limits: Limits,
 }
@@ -108,9 +112,9 @@ pub enum Reservation {
     Reserved(Timestamp),
     /// The grant is used, replaced, burnt or expired.
     NoGrant,
-    /// The budget for wrong passwords is spent, for this long.
+    /// The budget for wrong passwords, or the address's half of it, is spent, for this long.
     PasswordsSpent(Duration),
-    /// The budget for wrong codes is spent, for this long.
+    /// The budget for wrong codes, or the address's half of it, is spent, for this long.
     CodesSpent(Duration),
 }
 
@@ -123,6 +127,8 @@ pub struct CodeTry {
     pub nonce: [u8; 16],
     /// The reserved password try to give back; `None` where no password is asked for.
     pub reserved: Option<Timestamp>,
+    /// Where the login comes from, as at the reservation.
+    pub from: Option<ClientAddress>,
     /// The tenant's quotas.
     pub limits: Limits,
 }
@@ -134,14 +140,11 @@ pub enum Redemption {
     Redeemed,
     /// The grant is used, replaced, burnt or expired.
     NoGrant,
-    /// The budget for wrong codes is spent, for this long.
+    /// The budget for wrong codes is spent, for this long; only where a password is asked for.
     CodesSpent(Duration),
 }
 
-/// Wrong codes that burn a live code whatever the password was.
-pub const MAX_WRONG_CODES: u32 = 20;
-
-/// Tries with the right code that are still bound when the budget for wrong passwords is spent.
+/// The last of the budget for wrong passwords, which are for tries with the right code.
 pub const SPARE_TRIES: u32 = 2;
 
 /// Codes issued to subjects.
@@ -165,10 +168,10 @@ pub trait Grants: Send + Sync {
 #[async_trait]
 pub trait Tries: Send + Sync {
     /// Counts a wrong password before it is known to be one, so that many tries at once cannot
-    /// overrun the budget; and counts a wrong code against the grant's own [`MAX_WRONG_CODES`].
+    /// overrun the budget. It changes nothing about the grant: nobody has proved anything yet.
     ///
-    /// When the budget is spent, a wrong code reserves nothing and a right one at most
-    /// [`SPARE_TRIES`] more in the span.
+    /// The last [`SPARE_TRIES`] of the budget are for right codes, and one address has at most half
+    /// of a budget.
     ///
     /// # Errors
     /// [`StoreError`]; the directory may not be asked then.
@@ -178,7 +181,12 @@ pub trait Tries: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`]; the try then stays counted.
-    async fn give_back(&self, subject: &Subject, reserved: Timestamp) -> Result<(), StoreError>;
+    async fn give_back(
+        &self,
+        subject: &Subject,
+        reserved: Timestamp,
+        from: Option<ClientAddress>,
+    ) -> Result<(), StoreError>;
 
     /// Uses the grant up, for a right code with a right password (or none asked), and clears the
     /// user's failure budgets.

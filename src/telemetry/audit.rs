@@ -44,6 +44,10 @@ pub struct Decision<'a> {
     pub call_id: Option<&'a str>,
     /// The address of the person who logs in, as the login service says.
     pub client_ip: Option<&'a str>,
+    /// The names of the certificate that no client lists, as the configuration takes them.
+    pub certificate_san: Option<String>,
+    /// The SHA-256 of its DER, in hexadecimal digits.
+    pub certificate_sha256: Option<String>,
     /// The address the request came from.
     pub peer: Option<IpAddr>,
     /// How long the decision took.
@@ -56,6 +60,7 @@ impl Decision<'_> {
         let number = self.number.map(ToString::to_string);
         let peer = self.peer.map(|peer| peer.to_string());
         let call_id = self.call_id.map(printable);
+        let certificate_san = self.certificate_san.as_deref().map(cut);
         // Only an address is kept, because what is no address may be anything.
         let client_ip = self.client_ip.map(|text| {
             text.parse::<IpAddr>().map_or_else(|_| "not an address".to_owned(), |ip| ip.to_string())
@@ -78,6 +83,8 @@ impl Decision<'_> {
             callid = call_id.as_deref(),
             clientip = client_ip.as_deref(),
             peer = peer.as_deref(),
+            certificate_san = certificate_san.as_deref(),
+            certificate_sha256 = self.certificate_sha256.as_deref(),
             took_ms,
             "decision"
         );
@@ -148,6 +155,14 @@ impl Act<'_> {
             "administration"
         );
     }
+}
+
+/// Longest list of a certificate's names that is kept.
+const MAX_NAMES: usize = 512;
+
+/// A text without control characters, cut short.
+fn cut(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_NAMES).collect()
 }
 
 /// A caller's text cut short, without control characters, with what may be a number masked but

@@ -100,7 +100,10 @@ async fn a_body_that_is_not_an_object_of_strings_is_400() {
             ("a field twice", twice.into_bytes()),
             ("more after the object", trailing.into_bytes()),
             ("a lone surrogate", surrogate.into_bytes()),
-            ("a byte order mark", [b"\xef\xbb\xbf", operation.body.as_bytes()].concat()),
+            (
+                "two byte order marks",
+                [b"\xef\xbb\xbf\xef\xbb\xbf", operation.body.as_bytes()].concat(),
+            ),
             (
                 "a bare control character",
                 operation.body.replacen(":\"", ":\"\u{1}", 1).into_bytes(),
@@ -114,22 +117,81 @@ async fn a_body_that_is_not_an_object_of_strings_is_400() {
             assert_refused(&answer, 400, path, &format!("{path}, {what}"));
         }
         for (field, required) in fields(&operation) {
-            for value in [json!(null), json!(46_701_234_567_u64), json!(true), json!([]), json!({})]
-            {
+            let odd = [
+                json!(46_701_234_567_u64),
+                json!(-1.5),
+                json!(true),
+                json!([[]]),
+                json!({"a": {}}),
+            ];
+            for value in required.then_some(json!(null)).into_iter().chain(odd) {
                 let what = format!("{path}, {field} = {value}");
+                let is_null = value.is_null();
                 let body = with(&operation, field, value);
-                assert_refused(&ask(&gateway, &operation.with_body(&body)).await, 400, path, &what);
+                let answer = ask(&gateway, &operation.with_body(&body)).await;
+                assert_refused(&answer, 400, path, &what);
+                let told = format!(
+                    "the field {field} is {}",
+                    if is_null { "missing" } else { "not a string" }
+                );
+                assert_eq!(answer.json()["message"], told, "{what}");
             }
             if *required {
                 let mut body: Value = serde_json::from_str(operation.body).unwrap();
                 body.as_object_mut().unwrap().remove(*field);
                 let answer = ask(&gateway, &operation.with_body(body.to_string())).await;
                 assert_refused(&answer, 400, path, &format!("{path}, no {field}"));
+                assert_eq!(answer.json()["message"], format!("the field {field} is missing"));
             }
         }
     }
     assert_eq!(slapd.searches(), 0, "none of it reached the directory");
     still_works(&gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_400_says_what_to_mend() {
+    let slapd = slapd();
+    let gateway = start(&slapd);
+    let utf16: Vec<u8> =
+        r#"{"phonenumber":"+46701234567"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (body, message) in [
+        (&b"{\"phonenumber\":\"+46701234567\",\"callid\":\"Malm\xf6\"}"[..], "UTF-8"),
+        (&utf16, "UTF-8"),
+        (&[b"\xff\xfe", &utf16[..]].concat(), "UTF-8"),
+        (
+            br#"{"phonenumber":"+46701234567","phonenumber":null}"#,
+            "field phonenumber is there twice",
+        ),
+        (br#"{"callid":"1","callid":"2","phonenumber":"1"}"#, "field callid is there twice"),
+        (br#"{"phonenumber":46701234567}"#, "field phonenumber is not a string"),
+        (b"{}", "field phonenumber is missing"),
+        (b"phonenumber=%2B46701234567", "not a JSON object"),
+    ] {
+        let answer = ask(&gateway, &operations()[0].with_body(body)).await;
+        let told = answer.json()["message"].as_str().expect("a message").to_owned();
+        assert!(answer.status == 400 && told.contains(message), "{message}: {told}");
+    }
+    assert_eq!(slapd.searches(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_is_like_left_out_and_a_byte_order_mark_is_passed_over() {
+    let slapd = slapd();
+    let gateway = start(&slapd);
+    for body in [
+        r#"{"phonenumber":"+46701234567","callid":null,"attestation":null,"pin":null}"#,
+        "\u{feff}{\"phonenumber\":\"+46701234567\"}",
+        "\u{feff}\r\n {\"phonenumber\":\"+46701234567\"}\r\n",
+    ] {
+        let answer = ask(&gateway, &operations()[0].with_body(body)).await;
+        assert_eq!(answer.status, 200, "{body}: {answer:?}");
+    }
+    let otp = gateway.code("+46701234567").await;
+    let body = json!({"username": "anna", "password": "anna-secret", "otp": otp,
+        "passcode": null, "clientip": null});
+    let answer = ask(&gateway, &operations()[1].with_body(body.to_string())).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,7 +298,7 @@ async fn put_and_post_are_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_is_json_by_its_media_type() {
+async fn a_body_is_json_or_a_form_by_its_media_type() {
     let slapd = slapd();
     let gateway = start(&slapd);
     for operation in operations() {
@@ -250,13 +312,18 @@ async fn a_body_is_json_by_its_media_type() {
             ("application/json; charset=utf-8", 403),
             ("application/json;charset=UTF-8", 403),
             ("application/json; charset=\"utf-8\"", 403),
+            ("application/json; charset=UTF8", 403),
+            ("application/json; charset=\"US-ASCII\"", 403),
+            ("application/json; charset='utf-8'", 403),
+            ("application/json; Charset=Utf-8; x=y", 403),
             ("application/json; charset=iso-8859-1", 415),
+            ("application/json; charset=utf-8; charset=latin1", 415),
             ("application/json; charset=utf-16", 415),
             ("application/problem+json", 415),
             ("application/jsonx", 415),
             ("text/json", 415),
             ("text/plain", 415),
-            ("application/x-www-form-urlencoded", 415),
+            ("application/x-www-form-urlencoded; charset=windows-1252", 415),
             ("multipart/form-data; boundary=x", 415),
             ("*/*", 415),
             ("", 415),
@@ -527,7 +594,8 @@ async fn what_is_not_there_is_404() {
     for path in [
         "/",
         "/api/authentication/getotp",
-        "/api/authentication/getOTP/",
+        "/api/authentication/getOTP//",
+        "/api/authentication/getOTP%2F",
         "/metrics",
         "/readyz",
         "/api/authentication/getOTP/../validateOTP",
@@ -538,7 +606,16 @@ async fn what_is_not_there_is_404() {
         assert_refused(&answer, 404, path, path);
         assert!(!answer.body.contains('<'), "{path}");
     }
-    // A query is no part of the path.
+    let event = gateway.log();
+    assert!(event.contains("/api/authentication/getotp"), "nearly an operation: {event}");
+    // Nor is a slash behind it, or a query.
+    for operation in operations() {
+        let path = format!("{}/", operation.path);
+        let authorization = ("authorization", operation.authorization.as_str());
+        let headers = [authorization, TENANT, JSON];
+        let answer = ask(&gateway, &request("POST", &path, &headers, operation.body)).await;
+        assert_refused(&answer, 403, &path, &path);
+    }
     let path = "/api/authentication/getOTP?x=y";
     let body = r#"{"phonenumber":"+46701234567"}"#;
     assert_eq!(ask(&gateway, &request("PUT", path, &headers, body)).await.status, 200);

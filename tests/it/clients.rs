@@ -135,11 +135,12 @@ async fn each_kind_of_credential_names_its_client() {
         &files,
         &files.ca.client(Leaf { dns: "pbx.example.org", uri: "", serial: 13, ends: 2080 }),
     );
-    assert_refused(
-        &outcome(&gateway, call(&gateway, &stranger)).await,
-        403,
-        "certificate_unlisted",
-    );
+    let unlisted = Answer::of(call(&gateway, &stranger)).await;
+    let event = gateway.audit_of(unlisted.header("x-request-id"));
+    assert_eq!((unlisted.status, &event["reason"]), (403, &json!("certificate_unlisted")));
+    // What the administrator copies to the configuration.
+    assert_eq!(event["certificate_san"], "dns:pbx.example.org", "{event}");
+    assert_eq!(event["certificate_sha256"].as_str().map(str::len), Some(64), "{event}");
     let both = call(&gateway, &stranger).bearer_auth("token-secret");
     assert_told(&outcome(&gateway, both).await, "t1", "by-token");
     let wrong = call(&gateway, &with(&files, &by_dns)).bearer_auth("wrong");

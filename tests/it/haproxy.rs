@@ -1,4 +1,4 @@
-//! `HAProxy`, and the README's recipe for it: it ends TLS and passes on who the client is.
+//! `HAProxy`, and the documented recipe for it: it ends TLS and passes on who the client is.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -36,9 +36,9 @@ impl Drop for Haproxy {
     }
 }
 
-/// The README's block that starts with `frontend api`.
+/// The documentation's block that starts with `frontend api`.
 fn recipe() -> String {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../docs/phone-systems.md");
     let from = &readme[readme.find("frontend api\n").expect("the recipe")..];
     from[..from.find("```").expect("its end")].to_owned()
 }

@@ -16,6 +16,7 @@ mod contract_coverage;
 mod dirsrv;
 mod dirsrv_directory;
 mod faults;
+mod forms;
 mod gateway;
 mod haproxy;
 mod http_harness;

@@ -14,6 +14,38 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(shipped(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// The lines of a document's code blocks.
+fn code(document: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in read(document).lines() {
+        if line.starts_with("```") {
+            inside = !inside;
+        } else if inside {
+            lines.push(line.replace('\\', ""));
+        }
+    }
+    lines
+}
+
+#[test]
+fn no_recipe_pastes_a_callers_text_into_json() {
+    let documents = std::fs::read_dir(shipped("docs")).unwrap();
+    let documents = documents.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let documents = documents.map(|name| format!("docs/{name}"));
+    for document in documents.chain(["README.md".to_owned()]) {
+        for line in code(&document) {
+            for field in ["phonenumber", "callid", "username", "password", "otp", "passcode"] {
+                let pasted = format!("\"{field}\":\"$");
+                assert!(!line.replace(' ', "").contains(&pasted), "{document}: {line}");
+            }
+        }
+    }
+    let recipes = code("docs/phone-systems.md").join("\n");
+    assert!(recipes.contains("FILTER(0-9+,${CALLERID(num)})"));
+    assert!(recipes.contains("phonenumber=${URIENCODE(${NUMBER})}"));
+}
+
 /// The unit, with this build as its program.
 fn unit(folder: &TempDir) -> PathBuf {
     let text = read("systemd/dialpass.service");

@@ -12,6 +12,7 @@ use crate::http::error::{Refused, StatusStyle};
 use crate::http::exchange::Exchange;
 use crate::http::gateway::Tenant;
 use crate::http::identify::identify_request;
+use crate::http::notice;
 
 /// A refusal with its true reason.
 pub(super) struct Refusal {
@@ -41,6 +42,12 @@ impl Refusal {
     pub(super) fn decided(reason: Reason, style: StatusStyle) -> Self {
         Self { refused: Refused::of(reason, style), reason: reason.as_str() }
     }
+
+    /// A refused login, as a client of `style` sees it.
+    pub(super) fn login(reason: Reason, every_name: bool, style: StatusStyle) -> Self {
+        let refused = Refused::of_login(reason, every_name, style);
+        Self { refused, reason: reason.as_str() }
+    }
 }
 
 impl Exchange {
@@ -62,6 +69,8 @@ impl Exchange {
         if !matches!(*self.request.method(), Method::PUT | Method::POST) {
             return Err(Refusal::plain(Refused::MethodNotAllowed));
         }
+        let gate = &self.gateway.gate;
+        notice::unread_headers(&self.request, &gate.proxies, self.gateway.clock.now());
         // A trusted proxy that does not say whom it speaks for is limited as itself.
         let address = self.gateway.gate.caller_address(&self.request).or(self.trail.peer);
         self.trail.peer = address;
@@ -73,6 +82,7 @@ impl Exchange {
             Err(refusal) => {
                 self.trail.tenant = refusal.tenant;
                 self.trail.client = refusal.client;
+                self.trail.certificate = refusal.certificate;
                 let unauthorized = refusal.reason.asks_for_credential();
                 let refused = if unauthorized { Refused::NoCredential } else { Refused::Forbidden };
                 return Err(Refusal { refused, reason: refusal.reason.as_str() });

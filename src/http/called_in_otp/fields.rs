@@ -1,71 +1,243 @@
-//! The fields of the two operations' bodies. All values are strings.
+//! A body of the two operations, JSON or a form, as its fields. All values are strings.
 
 use actix_web::{HttpRequest, web};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use percent_encoding::percent_decode;
+use serde::Deserializer;
+use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
 
 use crate::http::body::{self, BodyProblem};
-use crate::http::error::Refused;
+use crate::http::error::{BadBody, Refused};
 
-/// What is wrong with a body that cannot be read at all.
-const NO_OBJECT: &str = "the body is not a JSON object";
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The body of getOTP.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[schema(as = GetOtpRequest)]
-pub(super) struct GetOtpBody {
-    pub phonenumber: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable = false)]
-    pub callid: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable = false)]
-    pub attestation: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable = false)]
-    pub pin: Option<String>,
+/// The fields that an operation knows, with the texts that a body has for them.
+pub(super) struct Fields {
+    names: &'static [&'static str],
+    texts: Vec<Option<Zeroizing<String>>>,
 }
 
-/// The body of validateOTP and its alias.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[schema(as = ValidateOtpRequest)]
-pub(super) struct ValidateOtpBody {
-    pub username: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable = false)]
-    pub password: Option<String>,
-    pub otp: String,
-    #[serde(default, deserialize_with = "text")]
-    #[schema(nullable = false)]
-    pub clientip: Option<String>,
+/// What an operation makes of the fields.
+pub(super) trait Body: Sized {
+    /// The fields that it knows. What else a body holds is ignored.
+    const FIELDS: &'static [&'static str];
+
+    /// Takes them.
+    ///
+    /// # Errors
+    /// If one is missing, or does not go with another.
+    fn take(fields: Fields) -> Result<Self, BadBody>;
 }
 
-/// A field that may be left out, but is a string if it is there: `null` is none.
-fn text<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(field).map(Some)
-}
-
-/// Reads a body: media type, then size, then JSON.
-pub(super) async fn read<T: DeserializeOwned>(
+/// Reads a body: media type, then size, then what it holds.
+pub(super) async fn read<T: Body>(
     request: &HttpRequest,
     payload: &mut web::Payload,
 ) -> Result<T, Refused> {
-    let read = body::read(request, payload, "application/json").await;
+    let is_form = body::is_declared_as(request, FORM);
+    let read = body::read(request, payload, if is_form { FORM } else { JSON }).await;
     let body = read.map_err(|problem| match problem {
         BodyProblem::MediaType => Refused::UnsupportedMediaType,
         BodyProblem::TooLarge => Refused::TooLarge,
-        BodyProblem::EndedEarly => Refused::BadRequest("the body ended early"),
+        BodyProblem::EndedEarly => Refused::BadRequest(BadBody::EndedEarly),
     })?;
-    // An array of the fields' values would pass for them.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Refused::BadRequest(NO_OBJECT));
+    let read = if is_form { of_form } else { of_json };
+    read(&body, T::FIELDS).and_then(T::take).map_err(Refused::BadRequest)
+}
+
+impl Fields {
+    fn none(names: &'static [&'static str]) -> Self {
+        Self { names, texts: names.iter().map(|_| None).collect() }
     }
-    serde_json::from_slice(&body).map_err(|error| {
-        Refused::BadRequest(match error.classify() {
-            serde_json::error::Category::Data => "a field is missing, twice there, or not a string",
-            serde_json::error::Category::Io
-            | serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof => NO_OBJECT,
-        })
-    })
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| *known == name)
+    }
+
+    /// A field that may be left out.
+    pub(super) fn optional(&mut self, name: &'static str) -> Option<String> {
+        let position = self.position(name)?;
+        self.texts[position].take().map(|mut text| std::mem::take(&mut *text))
+    }
+
+    /// A field that has to be there.
+    ///
+    /// # Errors
+    /// [`BadBody::Missing`].
+    pub(super) fn required(&mut self, name: &'static str) -> Result<String, BadBody> {
+        self.optional(name).ok_or(BadBody::Missing(name))
+    }
+}
+
+/// Reads a form as browsers and phone systems send it, `a=b&c=d`.
+fn of_form(body: &[u8], names: &'static [&'static str]) -> Result<Fields, BadBody> {
+    if body.trim_ascii_start().first() == Some(&b'{') {
+        return Err(BadBody::JsonAsForm);
+    }
+    let escapes = body.split(|byte| *byte == b'%').skip(1);
+    if !escapes
+        .into_iter()
+        .all(|rest| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit))
+    {
+        return Err(BadBody::NoEscape);
+    }
+    // The parser would put U+FFFD there instead, and so make one text of many.
+    if percent_decode(body).decode_utf8().is_err() {
+        return Err(BadBody::NotUtf8);
+    }
+    let mut fields = Fields::none(names);
+    for pair in body.split(|byte| *byte == b'&') {
+        let Some((name, text)) = url::form_urlencoded::parse(pair).next() else { continue };
+        let Some(position) = fields.position(&name) else { continue };
+        let mut text = Zeroizing::new(text.into_owned());
+        if fields.names[position] == PHONE_NUMBER {
+            with_its_plus(pair, &mut text);
+        }
+        if fields.texts[position].replace(text).is_some() {
+            return Err(BadBody::Twice(fields.names[position]));
+        }
+    }
+    Ok(fields)
+}
+
+/// The field whose plus signs are meant as such.
+pub(super) const PHONE_NUMBER: &str = "phonenumber";
+
+/// Puts a plus back before a number that was sent with a bare one. In a form `+` stands for a
+/// blank, and phone systems that paste a number into one forget that. Only a plus that a digit
+/// follows, where a number begins: at the start, or behind the colon of `tel:` and `sip:`.
+fn with_its_plus(pair: &[u8], text: &mut String) {
+    let value = pair.split(|byte| *byte == b'=').skip(1).collect::<Vec<_>>().join(&b'=');
+    let escaped_colon = [&b"%3A"[..], b"%3a"].into_iter();
+    let colon = escaped_colon.chain([&b":"[..]]).find_map(|colon| {
+        let at = value.windows(colon.len()).position(|window| window == colon)?;
+        Some(at + colon.len())
+    });
+    let begins = |at: usize| {
+        value.get(at) == Some(&b'+') && value.get(at + 1).is_some_and(u8::is_ascii_digit)
+    };
+    let blank = if begins(0) {
+        Some(0)
+    } else if colon.is_some_and(begins) {
+        text.find(": ").map(|colon| colon + 1)
+    } else {
+        None
+    };
+    if let Some(at) = blank {
+        text.replace_range(at..=at, "+");
+    }
+}
+
+/// Reads a JSON object.
+fn of_json(body: &[u8], names: &'static [&'static str]) -> Result<Fields, BadBody> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let Ok(text) = std::str::from_utf8(body) else { return Err(BadBody::NotUtf8) };
+    // An array of the fields' values is no object, either.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(if text.contains('\0') { BadBody::NotUtf8 } else { BadBody::NoObject });
+    }
+    let object = Object { fields: Fields::none(names), problem: None };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read = reader.deserialize_map(object).and_then(|object| reader.end().map(|()| object));
+    let read =
+        read.map_err(|_| if text.contains('\0') { BadBody::NotUtf8 } else { BadBody::NoObject })?;
+    match read.problem {
+        Some(problem) => Err(problem),
+        None => Ok(read.fields),
+    }
+}
+
+/// An object on the way to its fields, and the first thing that is wrong with them.
+struct Object {
+    fields: Fields,
+    problem: Option<BadBody>,
+}
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        let mut seen = vec![false; self.fields.names.len()];
+        while let Some(name) = map.next_key::<String>()? {
+            let Some(position) = self.fields.position(&name) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let known = self.fields.names[position];
+            match map.next_value()? {
+                Value::Text(text) => self.fields.texts[position] = Some(text),
+                Value::Null => {}
+                Value::Other => {
+                    self.problem.get_or_insert(BadBody::NotText(known));
+                }
+            }
+            if std::mem::replace(&mut seen[position], true) {
+                self.problem.get_or_insert(BadBody::Twice(known));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// A field's value, as far as it matters.
+enum Value {
+    Text(Zeroizing<String>),
+    Null,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(Zeroizing::new(text.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Value::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Value::Other)
+    }
 }

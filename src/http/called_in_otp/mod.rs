@@ -1,18 +1,20 @@
 //! The called-in OTP API: getOTP for phone systems, validateOTP for login services.
 
 mod admission;
+mod bodies;
 mod fields;
 mod get_otp;
 mod schemas;
 mod validate_otp;
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use super::body;
 use super::error::Refused;
 use super::exchange;
 use super::gateway::CurrentGateway;
+use super::notice;
 
 /// Where a code is asked for.
 pub const GET_OTP: &str = "/api/authentication/getOTP";
@@ -22,7 +24,6 @@ pub const VALIDATE_OTP: &str = "/api/authentication/validateOTP";
 pub const OTP_TOKEN_AUTH: &str = "/api/authentication/otp_token_auth";
 
 /// All of them.
-#[cfg(test)]
 pub(super) const PATHS: [&str; 3] = [GET_OTP, VALIDATE_OTP, OTP_TOKEN_AUTH];
 
 /// The documentation of the operations.
@@ -36,10 +37,15 @@ pub(super) struct Documentation;
 
 /// Adds the routes. The handlers look at the method themselves, so that every answer has one form.
 pub fn routes(app: &mut ServiceConfig) {
-    app.route(GET_OTP, web::to(get_otp::get_otp))
-        .route(VALIDATE_OTP, web::to(validate_otp::validate_otp))
-        .route(OTP_TOKEN_AUTH, web::to(validate_otp::otp_token_auth))
+    app.service(anything(GET_OTP).to(get_otp::get_otp))
+        .service(anything(VALIDATE_OTP).to(validate_otp::validate_otp))
+        .service(anything(OTP_TOKEN_AUTH).to(validate_otp::otp_token_auth))
         .default_service(web::to(not_found));
+}
+
+/// What is at a path, with a slash behind it or without.
+fn anything(path: &str) -> Resource {
+    web::resource([path.to_owned(), format!("{path}/")])
 }
 
 /// The answer where there is nothing.
@@ -49,6 +55,8 @@ async fn not_found(
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
     let request_id = exchange::new_request_id();
-    let answer = Refused::NotFound.answer(&request, &request_id, gateway.load().clock.now());
+    let now = gateway.load().clock.now();
+    notice::near_miss(&request, now);
+    let answer = Refused::NotFound.answer(&request, &request_id, now);
     body::answer_before(payload, answer)
 }

@@ -1,8 +1,11 @@
 //! What the two operations take and answer, for the documentation alone: the answers of one tenant
 //! may have fewer statuses than are named here, see `status_style`.
 
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
+use super::get_otp::Seconds;
 use crate::http::error::ErrorSchema;
 
 /// A caller's code.
@@ -13,12 +16,87 @@ pub(super) struct OtpSchema {
     /// The digits.
     #[schema(pattern = "^[0-9]{6,8}$")]
     otp: String,
-    /// The digits with blanks between them, where the tenant has that switched on.
+    /// The digits parted for speech synthesis, where the tenant has that switched on.
     #[schema(nullable = false)]
     otp_spoken: Option<String>,
     /// How many seconds the code still lives, where the tenant has that switched on.
     #[schema(nullable = false)]
-    expires_in: Option<u64>,
+    expires_in: Option<Seconds>,
+}
+
+/// A call as a form has it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the body's form, for the documentation alone")]
+pub(super) struct GetOtpForm {
+    /// The caller's number, as the phone system has it, its plus written as `%2B`.
+    phonenumber: String,
+    /// The phone system's id of the call.
+    #[schema(nullable = false)]
+    callid: Option<String>,
+    /// How surely the carrier vouches for the number: `A`, `B` or `C`.
+    #[schema(nullable = false)]
+    attestation: Option<String>,
+    /// The digits that the caller keyed.
+    #[schema(nullable = false)]
+    pin: Option<String>,
+}
+
+/// A login as JSON has it: `otp`, with `password` where the tenant asks for one, or `passcode`,
+/// which is the password with the code glued behind it.
+pub(super) struct ValidateOtpRequest;
+
+/// The same as a form has it.
+pub(super) struct ValidateOtpForm;
+
+impl PartialSchema for ValidateOtpRequest {
+    fn schema() -> RefOr<Schema> {
+        let null = || ObjectBuilder::new().schema_type(Type::Null);
+        let optional = || {
+            ObjectBuilder::new()
+                .schema_type([Type::String, Type::Null].into_iter().collect::<SchemaType>())
+        };
+        login(&optional, &null)
+    }
+}
+
+impl PartialSchema for ValidateOtpForm {
+    fn schema() -> RefOr<Schema> {
+        let never = || text().enum_values(Some(std::iter::empty::<&str>()));
+        login(&text, &never)
+    }
+}
+
+impl ToSchema for ValidateOtpRequest {}
+impl ToSchema for ValidateOtpForm {}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// Either way to send a login, with what an optional field and one of the other way may be.
+fn login(
+    optional: &dyn Fn() -> ObjectBuilder,
+    absent: &dyn Fn() -> ObjectBuilder,
+) -> RefOr<Schema> {
+    let apart = ObjectBuilder::new()
+        .title(Some("password and otp"))
+        .property("username", text())
+        .property("password", optional())
+        .property("otp", text())
+        .property("passcode", absent())
+        .property("clientip", optional())
+        .required("username")
+        .required("otp");
+    let glued = ObjectBuilder::new()
+        .title(Some("passcode"))
+        .property("username", text())
+        .property("password", absent())
+        .property("otp", absent())
+        .property("passcode", text())
+        .property("clientip", optional())
+        .required("username")
+        .required("passcode");
+    OneOfBuilder::new().item(apart).item(glued).into()
 }
 
 /// Who logged in.

@@ -5,17 +5,20 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::admission::Refusal;
-use super::fields::{self, ValidateOtpBody};
-use super::schemas::{AnyRefusal, LoggedInSchema};
+use super::bodies::{Secrets, ValidateOtpBody};
+use super::fields;
+use super::schemas::{AnyRefusal, LoggedInSchema, ValidateOtpForm, ValidateOtpRequest};
+use crate::domain::client_address::ClientAddress;
+use crate::domain::otp::split_passcode;
 use crate::domain::reason::Reason;
 use crate::domain::secret::Password;
 use crate::http::body;
 use crate::http::client::Operation;
-use crate::http::error::Refused;
+use crate::http::error::{BadBody, Refused};
 use crate::http::exchange::Exchange;
 use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
-use crate::service::login::{LoginAttempt, LoginDecision, refusal_time};
+use crate::service::login::{LoginAttempt, LoginDecision};
 
 /// The answer that a login is right.
 #[derive(Serialize)]
@@ -30,9 +33,16 @@ struct LoginBody<'a> {
     path = "/api/authentication/validateOTP",
     operation_id = "validateOTP",
     tag = "called-in codes",
-    request_body(content = ValidateOtpBody, examples(
-        ("a login" = (value = json!({"username": "anna.muster", "password": "correct horse", "otp": "532190"})))
-    )),
+    request_body(
+        content(
+            (ValidateOtpRequest = "application/json", examples(
+                ("a login" = (value = json!({"username": "anna.muster", "password": "correct horse", "otp": "532190"})))
+            )),
+            (ValidateOtpForm = "application/x-www-form-urlencoded", examples(
+                ("a login" = (value = json!({"username": "anna.muster", "password": "correct horse", "otp": "532190"})))
+            ))
+        )
+    ),
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
     responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
 )]
@@ -50,9 +60,16 @@ pub(super) async fn validate_otp(
     path = "/api/authentication/otp_token_auth",
     operation_id = "otpTokenAuth",
     tag = "called-in codes",
-    request_body(content = ValidateOtpBody, examples(
-        ("a login" = (value = json!({"username": "anna.muster", "password": "correct horse", "otp": "532190"})))
-    )),
+    request_body(
+        content(
+            (ValidateOtpRequest = "application/json", examples(
+                ("a login" = (value = json!({"username": "anna.muster", "password": "correct horse", "otp": "532190"})))
+            )),
+            (ValidateOtpForm = "application/x-www-form-urlencoded", examples(
+                ("a login" = (value = json!({"username": "anna.muster", "password": "correct horse", "otp": "532190"})))
+            ))
+        )
+    ),
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
     responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
 )]
@@ -97,6 +114,14 @@ impl From<Refusal> for Held {
     }
 }
 
+/// The password and the code of a passcode; one that is shorter than a code is no password at all.
+fn parted(passcode: &str, digits: u8) -> (Option<String>, String) {
+    match split_passcode(passcode, digits) {
+        Some((password, otp)) => (Some(password.to_owned()), otp.to_owned()),
+        None => (None, passcode.to_owned()),
+    }
+}
+
 /// Decides a login. Nothing that it used is held when it returns: a refusal waits alone.
 async fn decide(
     exchange: &mut Exchange,
@@ -111,27 +136,33 @@ async fn decide(
             .map_err(Refusal::plain)?;
     exchange.trail.client_ip = body.clientip;
     let policy = tenant.login.policy;
-    if carries_password && policy.password_required && body.password.is_none() {
-        return Err(Refusal::plain(Refused::BadRequest("the field password is missing")).into());
-    }
+    let needs_password = carries_password && policy.password_required;
+    let (password, otp) = match body.secrets {
+        Secrets::Apart { password: None, .. } if needs_password => {
+            return Err(Refusal::plain(Refused::BadRequest(BadBody::Missing("password"))).into());
+        }
+        Secrets::Apart { password, otp } => (password, otp),
+        Secrets::Passcode(passcode) => parted(&passcode, tenant.login.parts.otp.digits),
+    };
     if !exchange.gateway.waiting.has_room() {
         return Err(Refusal::decided(Reason::Flood(policy.refusal_floor), tenant.style).into());
     }
+    let read_at = Instant::now();
     let attempt = LoginAttempt {
         username: body.username,
-        password: body.password.and_then(Password::parse),
-        otp: body.otp,
+        password: password.and_then(Password::parse),
+        otp,
         carries_password,
+        from: exchange.trail.client_ip.as_deref().and_then(ClientAddress::parse),
     };
     let decision = timeout_at(exchange.deadline, tenant.login.decide(attempt, exchange.deadline))
         .await
-        .unwrap_or(LoginDecision { user: Err(Reason::DeadlinePassed), known: None });
+        .unwrap_or_else(|_| LoginDecision::refused(Reason::DeadlinePassed));
     exchange.trail.user = decision.known;
     decision.user.map_err(|reason| Held {
-        until: reason.depended_on_a_backend().then(|| {
-            let floor = policy.refusal_floor;
-            refusal_time(exchange.arrived, Instant::now(), floor, exchange.deadline)
-        }),
-        refusal: Refusal::decided(reason, tenant.style),
+        until: reason
+            .depended_on_a_backend()
+            .then(|| tenant.login.refusal_time(read_at, Instant::now(), exchange.deadline)),
+        refusal: Refusal::login(reason, decision.every_name, tenant.style),
     })
 }

@@ -219,7 +219,10 @@ fn an_operation_that_is_not_the_clients_is_refused_with_its_name() {
     let request = Request { authorization: "Bearer own-secret", ..NOTHING };
     let refusal = ask_for(&table(), request, Operation::ValidateOtp).unwrap_err();
     let (tenant, client) = (Some(tenant("t2")), Some("own".to_owned()));
-    assert_eq!(refusal, Refusal { reason: R::OperationNotAllowed, tenant, client });
+    assert_eq!(
+        refusal,
+        Refusal { reason: R::OperationNotAllowed, tenant, client, certificate: None }
+    );
     let lab = Request { address: "192.0.2.8", ..NOTHING };
     let refusal = ask_for(&table(), lab, Operation::ValidateOtp).unwrap_err();
     assert_eq!(refusal.reason, R::OperationNotAllowed);

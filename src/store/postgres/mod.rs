@@ -51,6 +51,7 @@ use super::{
     CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
     StoreHealth, Tries,
 };
+use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
 use crate::domain::policy::EventLog;
@@ -179,8 +180,13 @@ impl Tries for PostgresStore {
         self.on_account(&subject, Reservation::NoGrant, decide).await
     }
 
-    async fn give_back(&self, subject: &Subject, reserved: Timestamp) -> Result<(), StoreError> {
-        let decide = move |account: &mut Account, _| account.give_back(reserved);
+    async fn give_back(
+        &self,
+        subject: &Subject,
+        reserved: Timestamp,
+        from: Option<ClientAddress>,
+    ) -> Result<(), StoreError> {
+        let decide = move |account: &mut Account, _| account.give_back(reserved, from);
         self.on_account(subject, (), decide).await
     }
 

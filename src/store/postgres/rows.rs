@@ -12,7 +12,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
-use crate::store::event_log_codec::{decode, encode};
+use crate::store::event_log_codec::{decode, decode_with, encode, encode_with};
 
 statements! {
     /// The statements on accounts and callers, by what they do.
@@ -81,11 +81,14 @@ pub(super) fn live_grant(row: &Row) -> Result<Option<Grant>, RowError> {
 
 /// The row of [`Statements::lock_account`].
 pub(super) fn account(row: &Row) -> Result<Account, RowError> {
+    let (wrong_passwords, by_address) =
+        decode_with(row.try_get(9)?).ok_or(RowError::Senseless("a budget's times"))?;
     Ok(Account {
         grant: stored_grant(row)?,
         codes_issued: event_log(row, 8)?,
-        wrong_passwords: event_log(row, 9)?,
+        wrong_passwords,
         wrong_codes: event_log(row, 10)?,
+        by_address,
         idle_from: Timestamp::from_millis(row.try_get(11)?),
     })
 }
@@ -118,7 +121,7 @@ pub(super) async fn write_account(
         &stored.map(|stored| count(stored.tries_left)),
         &stored.map(|stored| count(stored.wrong_codes_left)),
         &encode(&account.codes_issued),
-        &encode(&account.wrong_passwords),
+        &encode_with(&account.wrong_passwords, &account.by_address),
         &encode(&account.wrong_codes),
         &account.idle_from.as_millis(),
     ];

@@ -47,6 +47,7 @@ use super::{
     CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
     StoreHealth, Tries,
 };
+use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::grant::{Grant, Subject};
 
@@ -158,9 +159,14 @@ impl Tries for SqliteStore {
         self.step(move |tables, now| steps::reserve(tables, &request, now)).await
     }
 
-    async fn give_back(&self, subject: &Subject, reserved: Timestamp) -> Result<(), StoreError> {
+    async fn give_back(
+        &self,
+        subject: &Subject,
+        reserved: Timestamp,
+        from: Option<ClientAddress>,
+    ) -> Result<(), StoreError> {
         let subject = subject.clone();
-        self.step(move |tables, _| steps::give_back(tables, &subject, reserved)).await
+        self.step(move |tables, _| steps::give_back(tables, &subject, reserved, from)).await
     }
 
     async fn redeem(&self, attempt: CodeTry) -> Result<Redemption, StoreError> {

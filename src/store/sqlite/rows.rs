@@ -11,7 +11,8 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
-use crate::store::event_log_codec::{decode, encode};
+use crate::store::address_log::AddressLog;
+use crate::store::event_log_codec::{decode, decode_with, encode, encode_with};
 
 /// The first eight columns of a subject's row; `None` if it holds no grant.
 fn stored_grant(row: &Row<'_>) -> rusqlite::Result<Option<StoredGrant>> {
@@ -98,11 +99,13 @@ impl<'c> Tables<'c> {
     pub(super) fn find_account(&mut self, subject: &Subject) -> rusqlite::Result<Option<Account>> {
         let key = params![subject.tenant.as_str(), subject.purpose.as_str(), subject.id];
         let read = |row: &Row<'_>| {
+            let (wrong_passwords, by_address) = passwords(row, 9)?;
             Ok(Account {
                 grant: stored_grant(row)?,
                 codes_issued: event_log(row, 8)?,
-                wrong_passwords: event_log(row, 9)?,
+                wrong_passwords,
                 wrong_codes: event_log(row, 10)?,
+                by_address,
                 idle_from: Timestamp::from_millis(row.get(11)?),
             })
         };
@@ -197,7 +200,7 @@ fn write_account(
         stored.map(|stored| stored.tries_left),
         stored.map(|stored| stored.wrong_codes_left),
         even(&account.codes_issued),
-        even(&account.wrong_passwords),
+        filled(&encode_with(&account.wrong_passwords, &account.by_address)),
         even(&account.wrong_codes),
         account.idle_from.as_millis(),
     ];
@@ -211,10 +214,13 @@ const ROOM: usize = 5;
 /// The log as bytes, filled up to a multiple of [`ROOM`] with times of zero before the first: who
 /// counts them finds them expired long ago.
 pub(super) fn even(log: &EventLog) -> Vec<u8> {
-    let events = encode(log);
-    let filled = events.len().next_multiple_of(ROOM * 8);
-    let mut bytes = vec![0; filled - events.len()];
-    bytes.extend_from_slice(&events);
+    filled(&encode(log))
+}
+
+fn filled(events: &[u8]) -> Vec<u8> {
+    let length = events.len().next_multiple_of(ROOM * 8);
+    let mut bytes = vec![0; length - events.len()];
+    bytes.extend_from_slice(events);
     bytes
 }
 
@@ -232,12 +238,24 @@ pub(super) fn delete_calls(
 
 /// A log as [`even`] wrote it, or without its room.
 pub(super) fn event_log(row: &Row<'_>, column: usize) -> rusqlite::Result<EventLog> {
+    decode(events(row, column)?).ok_or_else(|| cut(column))
+}
+
+/// The log of wrong passwords with the failures by address before it.
+fn passwords(row: &Row<'_>, column: usize) -> rusqlite::Result<(EventLog, AddressLog)> {
+    decode_with(events(row, column)?).ok_or_else(|| cut(column))
+}
+
+/// A log's bytes without its room.
+fn events<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
     let mut bytes = row.get_ref(column)?.as_blob()?;
     while let Some(rest) = bytes.strip_prefix(&[0; 8]) {
         bytes = rest;
     }
-    decode(bytes).ok_or_else(|| {
-        let cut = "a budget's times are not 8 bytes each".into();
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, cut)
-    })
+    Ok(bytes)
+}
+
+fn cut(column: usize) -> rusqlite::Error {
+    let cut = "a budget's times are not 8 bytes each".into();
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, cut)
 }

@@ -3,6 +3,7 @@
 //! a step never sees another half done.
 
 use super::rows::Tables;
+use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Subject;
 use crate::domain::policy::EventLog;
@@ -51,8 +52,9 @@ pub(super) fn give_back(
     tables: &mut Tables<'_>,
     subject: &Subject,
     reserved: Timestamp,
+    from: Option<ClientAddress>,
 ) -> rusqlite::Result<()> {
-    on_account(tables, subject, |account| account.give_back(reserved)).map(|_| ())
+    on_account(tables, subject, |account| account.give_back(reserved, from)).map(|_| ())
 }
 
 /// [`Tries::redeem`](crate::store::Tries::redeem).

@@ -17,15 +17,15 @@ async fn reopening_keeps_every_code_and_budget() {
     }
     let now = after(1_000_001);
     for _ in 0..4 {
-        assert_eq!(wrong_password(&store, 5, false, now).await, Reservation::Reserved(now));
+        assert_eq!(wrong_password(&store, 5, true, now).await, Reservation::Reserved(now));
     }
     drop(store);
 
     let store = open(&path);
     assert_eq!(live(&store, now).await, Some(grant(5, after(1_000_000))));
-    let refused = wrong_password(&store, 5, false, now).await;
+    let refused = wrong_password(&store, 5, true, now).await;
     assert!(matches!(refused, Reservation::PasswordsSpent(_)));
-    let refused = store.issue(call("u", 9, after(1_000_002))).await;
+    let refused = store.issue(call("u", 9, after(1_095_000))).await;
     assert!(matches!(refused, Ok(Issue::CodesPerUser(_))));
     assert_eq!(store.redeem(code(5, None, now)).await, Ok(Redemption::Redeemed));
     drop(store);

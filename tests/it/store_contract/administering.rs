@@ -84,7 +84,7 @@ pub async fn an_account_shows_its_code_and_its_counts(store: Store, desk: Desk) 
     let account = account.held.expect("an account");
     let stored = account.grant.expect("a grant");
     assert_eq!(stored.grant, grant(1, START));
-    assert_eq!((stored.tried, stored.tries_left, stored.wrong_codes_left), (true, 2, 19));
+    assert_eq!((stored.tried, stored.tries_left, stored.wrong_codes_left), (true, 2, 20));
     assert_eq!(account.codes_issued.as_millis(), [START.as_millis()]);
     assert_eq!(account.wrong_passwords.as_millis(), [after(1).as_millis()]);
     assert_eq!(account.wrong_codes.as_millis(), [after(2).as_millis()]);
@@ -153,9 +153,9 @@ pub async fn cleared_counts_free_a_user_and_leave_the_code(store: Store, desk: D
     }
     let now = after(1_000_001);
     for _ in 0..4 {
-        assert_eq!(wrong_password(&store, 5, false, now).await, Reservation::Reserved(now));
+        assert_eq!(wrong_password(&store, 5, true, now).await, Reservation::Reserved(now));
     }
-    let refused = wrong_password(&store, 5, false, now).await;
+    let refused = wrong_password(&store, 5, true, now).await;
     assert!(matches!(refused, Reservation::PasswordsSpent(_)));
 
     assert_eq!(desk.at(now).await.clear_counts(&subject("u")).await, Ok(true));

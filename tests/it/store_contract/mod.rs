@@ -151,7 +151,7 @@ impl Store {
         subject: &Subject,
         reserved: Timestamp,
     ) -> Result<(), StoreError> {
-        self.ports.give_back(subject, reserved).await
+        self.ports.give_back(subject, reserved, None).await
     }
 
     pub async fn redeem(&self, code: At<CodeTry>) -> Result<Redemption, StoreError> {
@@ -189,14 +189,15 @@ macro_rules! store_contract {
             a_redeemed_code_clears_the_failure_budgets
             a_replaced_or_expired_code_redeems_nothing
             simultaneous_wrong_codes_reserve_no_more_passwords_than_the_budget
-            simultaneous_right_codes_reserve_the_budget_and_the_spare_tries
+            simultaneous_right_codes_reserve_the_whole_budget
             a_spent_password_budget_frees_when_its_span_has_passed
             a_try_given_back_counts_no_more
-            twenty_wrong_codes_burn_a_code_whatever_the_password
-            twenty_simultaneous_wrong_codes_burn_a_code
-            wrong_codes_count_even_when_no_password_is_reserved
+            wrong_codes_without_the_password_change_nothing_about_a_code
+            one_address_has_half_of_the_budget_for_wrong_passwords
+            one_address_has_half_of_the_budget_for_wrong_codes
             wrong_codes_with_a_right_password_burn_a_code_after_the_attempts
-            without_passwords_a_code_takes_twenty_wrong_codes_at_most
+            without_passwords_a_code_takes_as_many_wrong_codes_as_it_may
+            without_passwords_a_spent_budget_refuses_no_right_code
             a_spent_code_budget_refuses_even_the_right_code
             a_wrong_code_gives_the_reserved_password_back
             an_unknown_subject_is_refused_and_leaves_nothing
@@ -374,14 +375,15 @@ pub fn call(id: &str, mark: u64, now: Timestamp) -> At<IssueRequest> {
 /// A login's reservation for the user `u` with the grant of `mark`.
 pub fn login(mark: u64, code_right: bool, now: Timestamp) -> At<ReserveRequest> {
     let nonce = grant(mark, now).nonce;
-    let request = ReserveRequest { subject: subject("u"), nonce, code_right, limits: limits() };
+    let request =
+        ReserveRequest { subject: subject("u"), nonce, code_right, from: None, limits: limits() };
     At { request, now }
 }
 
 /// A login's code of the user `u`, after its password.
 pub fn code(mark: u64, reserved: Option<Timestamp>, now: Timestamp) -> At<CodeTry> {
     let nonce = grant(mark, now).nonce;
-    let request = CodeTry { subject: subject("u"), nonce, reserved, limits: limits() };
+    let request = CodeTry { subject: subject("u"), nonce, reserved, from: None, limits: limits() };
     At { request, now }
 }
 

@@ -1,0 +1,65 @@
+//! What the two operations take.
+
+use zeroize::Zeroizing;
+
+use super::fields::{Body, Fields, PHONE_NUMBER};
+use crate::http::error::BadBody;
+
+/// A call.
+#[derive(utoipa::ToSchema)]
+#[schema(as = GetOtpRequest)]
+pub(super) struct GetOtpBody {
+    /// The caller's number, as the phone system has it.
+    pub phonenumber: String,
+    /// The phone system's id of the call.
+    pub callid: Option<String>,
+    /// How surely the carrier vouches for the number: `A`, `B` or `C`.
+    pub attestation: Option<String>,
+    /// The digits that the caller keyed.
+    pub pin: Option<String>,
+}
+
+impl Body for GetOtpBody {
+    const FIELDS: &'static [&'static str] = &[PHONE_NUMBER, "callid", "attestation", "pin"];
+
+    fn take(mut fields: Fields) -> Result<Self, BadBody> {
+        Ok(Self {
+            phonenumber: fields.required(PHONE_NUMBER)?,
+            callid: fields.optional("callid"),
+            attestation: fields.optional("attestation"),
+            pin: fields.optional("pin"),
+        })
+    }
+}
+
+/// A login.
+pub(super) struct ValidateOtpBody {
+    pub username: String,
+    pub secrets: Secrets,
+    pub clientip: Option<String>,
+}
+
+/// What was typed beside the name.
+pub(super) enum Secrets {
+    /// Each in a field of its own.
+    Apart { password: Option<String>, otp: String },
+    /// The password with the code glued behind it.
+    Passcode(Zeroizing<String>),
+}
+
+impl Body for ValidateOtpBody {
+    const FIELDS: &'static [&'static str] =
+        &["username", "password", "otp", "passcode", "clientip"];
+
+    fn take(mut fields: Fields) -> Result<Self, BadBody> {
+        let username = fields.required("username")?;
+        let (password, otp) = (fields.optional("password"), fields.optional("otp"));
+        let secrets = match (fields.optional("passcode"), password, otp) {
+            (Some(passcode), None, None) => Secrets::Passcode(Zeroizing::new(passcode)),
+            (Some(_), ..) => return Err(BadBody::PasscodeAndMore),
+            (None, password, Some(otp)) => Secrets::Apart { password, otp },
+            (None, _, None) => return Err(BadBody::Missing("otp")),
+        };
+        Ok(Self { username, secrets, clientip: fields.optional("clientip") })
+    }
+}

@@ -1,0 +1,139 @@
+//! Lines for administrators about what a peer gets wrong, each kind at most once a minute: whoever
+//! sends such requests must not fill the log with them.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use actix_web::HttpRequest;
+
+use super::called_in_otp;
+use super::proxy::TrustedProxies;
+use crate::domain::clock::Timestamp;
+
+/// Between two lines of a kind.
+const PAUSE_SECS: i64 = 60;
+
+/// Longest path that is shown.
+const MAX_PATH: usize = 100;
+
+/// When a kind of line was last written.
+struct Seldom(AtomicI64);
+
+impl Seldom {
+    const fn new() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+
+    /// Whether it may be written now, which counts as if it were.
+    fn may(&self, now: Timestamp) -> bool {
+        let (last, now) = (self.0.load(Ordering::Relaxed), now.as_secs());
+        // A clock that was set back must not silence it.
+        let due = now < last || now.saturating_sub(last) >= PAUSE_SECS;
+        due && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// Says of a request to nothing that it nearly was one to an operation.
+pub(super) fn near_miss(request: &HttpRequest, now: Timestamp) {
+    static LAST: Seldom = Seldom::new();
+    let Some(meant) = nearest(request.path()) else { return };
+    if LAST.may(now) {
+        let path: String = request.path().chars().take(MAX_PATH).collect();
+        let peer = request.peer_addr().map(|peer| peer.ip().to_string());
+        tracing::warn!(
+            path,
+            meant,
+            peer,
+            "a request was answered 404 because its path is no operation's: upper and lower case \
+             count, and nothing stands before or behind it"
+        );
+    }
+}
+
+/// The operation whose name is in a path, however it is written.
+fn nearest(path: &str) -> Option<&'static str> {
+    let squeezed = |text: &str| -> String {
+        let letters = text.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let path = squeezed(path);
+    called_in_otp::PATHS.into_iter().find(|known| {
+        let name = known.rsplit('/').next().unwrap_or_default();
+        path.contains(&squeezed(name))
+    })
+}
+
+/// Headers by which proxies tell the caller's address, and that are not read.
+const ADDRESSES: [&str; 4] = ["x-forwarded-for", "x-real-ip", "x-client-ip", "true-client-ip"];
+
+/// Headers by which proxies tell the caller's certificate, and that are not read.
+const CERTIFICATES: [&str; 8] = [
+    "x-ssl-client-cert",
+    "ssl-client-cert",
+    "x-client-cert",
+    "x-forwarded-client-cert",
+    "x-forwarded-tls-client-cert",
+    "x-amzn-mtls-clientcert",
+    "x-amzn-mtls-clientcert-leaf",
+    "x-arr-clientcert",
+];
+
+/// Says of a proxy's headers that they are not read, and what to have it send.
+pub(super) fn unread_headers(request: &HttpRequest, proxies: &TrustedProxies, now: Timestamp) {
+    static ADDRESS: Seldom = Seldom::new();
+    static CERTIFICATE: Seldom = Seldom::new();
+    let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else { return };
+    let has = |name: &&&str| request.headers().contains_key(**name);
+    let trusted = proxies.trust(peer);
+    let unread = |names: &'static [&str], read: &str| {
+        let found = names.iter().find(has).copied();
+        found.filter(|_| !(trusted && request.headers().contains_key(read)))
+    };
+    let trust = if trusted { "" } else { " and name the proxy in server.trusted_proxies" };
+    if let Some(header) = unread(&ADDRESSES, "forwarded").filter(|_| ADDRESS.may(now)) {
+        tracing::warn!(
+            %peer,
+            header,
+            "a proxy's header with the caller's address is not read, so the caller is counted and \
+             shown as the proxy: have it send Forwarded (RFC 7239), `Forwarded: for=192.0.2.1`{trust}"
+        );
+    }
+    if let Some(header) = unread(&CERTIFICATES, "client-cert").filter(|_| CERTIFICATE.may(now)) {
+        tracing::warn!(
+            %peer,
+            header,
+            "a proxy's header with the caller's certificate is not read: have it send Client-Cert \
+             (RFC 9440), the DER in base64 between colons{trust}"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_nearly_an_operation_is_known_as_such() {
+        for (path, meant) in [
+            ("/api/authentication/getotp", Some(called_in_otp::GET_OTP)),
+            ("/api/authentication/getOTP//", Some(called_in_otp::GET_OTP)),
+            ("/getOTP", Some(called_in_otp::GET_OTP)),
+            ("/pipes/api/authentication/getOTP", Some(called_in_otp::GET_OTP)),
+            ("/api/authentication/get-otp", Some(called_in_otp::GET_OTP)),
+            ("/api/authentication/validateOtp", Some(called_in_otp::VALIDATE_OTP)),
+            ("/api/authentication/otp-token-auth", Some(called_in_otp::OTP_TOKEN_AUTH)),
+            ("/favicon.ico", None),
+            ("/", None),
+        ] {
+            assert_eq!(nearest(path), meant, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_line_comes_once_a_minute() {
+        let (seldom, at) = (Seldom::new(), |secs: i64| Timestamp::from_millis(secs * 1000));
+        assert!(seldom.may(at(1_000)));
+        assert!(!seldom.may(at(1_059)));
+        assert!(seldom.may(at(1_060)));
+        assert!(seldom.may(at(500)), "the clock was set back");
+    }
+}
