@@ -3,8 +3,8 @@
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 
-use super::phone_number::PhoneNumber;
 use super::numbering::NumberingPlan;
+use super::phone_number::PhoneNumber;
 
 /// A change of a numbering plan that gave subscribers longer or other numbers.
 struct Change {
