@@ -8,7 +8,7 @@ use std::time::Duration;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::client_tls;
-use crate::config::{Config, DirectoryConfig, StorePlace};
+use crate::config::{Config, CredentialConfig, DirectoryConfig, StorePlace};
 use crate::domain::clock::Timestamp;
 use crate::pem;
 
@@ -55,6 +55,12 @@ fn passed_over(config: &Config) -> Vec<(String, String)> {
     let sms = config.tenants.iter().filter_map(|tenant| tenant.sms.as_ref());
     for provider in sms.flat_map(|sms| &sms.providers) {
         files.extend(provider.ca_file.iter().map(|file| (provider.key.clone(), file.as_path())));
+    }
+    let credentials = config.tenants.iter().flat_map(|tenant| &tenant.clients);
+    for credential in credentials.flat_map(|client| &client.credentials) {
+        if let CredentialConfig::OAuth2(oauth2) = credential {
+            files.extend(oauth2.ca_file.iter().map(|file| (oauth2.key.clone(), file.as_path())));
+        }
     }
     if let StorePlace::Postgres(postgres) = &config.store.place {
         files.extend(postgres.ca_file.iter().map(|file| ("store".to_owned(), file.as_path())));
