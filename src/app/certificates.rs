@@ -1,16 +1,16 @@
 //! The certificates that this server shows: its own to clients, and those to directories and the
-//! database. One that is out of date or soon will be is told of, and stops nothing.
+//! database; and those of the CAs that it trusts to vouch for servers. One that is out of date or
+//! soon will be, and a CA's that cannot be used, is told of and stops nothing.
 
 use std::path::Path;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::config::{Config, DirectoryConfig, StorePlace};
+use crate::client_tls;
+use crate::config::{Config, CredentialConfig, DirectoryConfig, StorePlace};
 use crate::domain::clock::Timestamp;
-use crate::domain::text_file::BYTE_ORDER_MARK;
+use crate::pem;
 
 /// How long before it expires a certificate is told of.
 const SOON: Duration = Duration::from_hours(24 * 30);
@@ -41,14 +41,47 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
         let told = trouble_of(file, now)?;
         Some((key, format!("{}: {told}: {what}, or soon will", file.display())))
     };
-    all.into_iter().filter_map(told).collect()
+    all.into_iter().filter_map(told).chain(passed_over(config)).collect()
+}
+
+/// What of the files of trusted CAs cannot be used.
+fn passed_over(config: &Config) -> Vec<(String, String)> {
+    let mut files: Vec<(String, &Path)> = Vec::new();
+    for tenant in &config.tenants {
+        if let DirectoryConfig::Ldap(ldap) = &tenant.directory {
+            files.extend(ldap.ca_file.iter().map(|file| (ldap.key.clone(), file.as_path())));
+        }
+    }
+    let sms = config.tenants.iter().filter_map(|tenant| tenant.sms.as_ref());
+    for provider in sms.flat_map(|sms| &sms.providers) {
+        files.extend(provider.ca_file.iter().map(|file| (provider.key.clone(), file.as_path())));
+    }
+    let credentials = config.tenants.iter().flat_map(|tenant| &tenant.clients);
+    for credential in credentials.flat_map(|client| &client.credentials) {
+        if let CredentialConfig::OAuth2(oauth2) = credential {
+            files.extend(oauth2.ca_file.iter().map(|file| (oauth2.key.clone(), file.as_path())));
+        }
+    }
+    if let StorePlace::Postgres(postgres) = &config.store.place {
+        files.extend(postgres.ca_file.iter().map(|file| ("store".to_owned(), file.as_path())));
+    }
+    if let Some(push) = &config.push {
+        files.extend(push.ca_file.iter().map(|file| ("push".to_owned(), file.as_path())));
+    }
+    let told = |(key, file): (String, &Path)| {
+        let broken = std::fs::read(file).map(|pem| client_tls::passed_over(&pem));
+        let tell = move |broken| {
+            let told = format!("{}: {broken}; the other CAs are trusted", file.display());
+            (format!("{key}.ca_file"), told)
+        };
+        broken.unwrap_or_default().into_iter().map(tell).collect::<Vec<_>>()
+    };
+    files.into_iter().flat_map(told).collect()
 }
 
 /// What is the matter with the first certificate of a chain that is not good for a while to come.
 fn trouble_of(file: &Path, now: Timestamp) -> Option<String> {
-    let pem = std::fs::read(file).ok()?;
-    let pem = pem.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&pem);
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
+    let chain = pem::certificates(&std::fs::read(file).ok()?).ok()?;
     chain.iter().enumerate().find_map(|(index, der)| {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let validity = certificate.validity();

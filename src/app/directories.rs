@@ -119,7 +119,7 @@ pub(super) fn directory_of_names(
         DirectoryConfig::File(file) => Ok(Arc::new(file_directory(file, tenant, runtime, report)?)),
         DirectoryConfig::Ldap(ldap) => {
             let (settings, _) = ldap_settings(ldap, tenant, report)?;
-            let settings = LdapSettings { lookup: Lookup::Search, ..settings };
+            let settings = LdapSettings { lookup: Lookup::Never, ..settings };
             Ok(Arc::new(LdapDirectory::new(settings, runtime.clone())))
         }
     }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::prepare::Report;
-use crate::client_tls::{Proof, passed_over, tls_config_for};
+use crate::client_tls::{Proof, tls_config_for};
 use crate::config::ConfigError;
 
 /// TLS towards servers.
@@ -40,10 +40,6 @@ pub(super) fn outgoing_tls(
             .map_err(|error| report.problem(&key(name), &error, "a file that this user may read"))
     };
     let ca = ca_file.map(|path| read("ca_file", path)).transpose()?;
-    for broken in ca.iter().flat_map(|pem| passed_over(pem)) {
-        let file = ca_file.map(|path| path.display().to_string());
-        tracing::warn!(file, %broken, "a part of a CA file is passed over; the rest is trusted");
-    }
     let pair = match client_certificate {
         Some((chain, private_key)) => {
             Some((read("client_certificate", chain)?, read("client_private_key", private_key)?))

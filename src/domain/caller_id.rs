@@ -103,7 +103,7 @@ impl CallerIdPlan {
             return Err(NoNumber::Withheld);
         }
         let written = Written::digits_alone(&number).ok_or_else(|| {
-            note(Note::NotDigits);
+            note(Note::NotDigits(&number));
             NoNumber::Unparseable
         })?;
         if is_junk(&written) {

@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Number,
     /// People by a name, as a login does.
     Name,
-    /// Whatever has one of these attributes, or a value of it.
+    /// Whatever has one of these attributes, or a value of it; everybody where there are none.
     Having(&'static [&'static str]),
 }
 
@@ -73,7 +73,7 @@ pub(super) fn judge(
     let named = format!("result code {code}{}", name(code));
     let index = || {
         let attributes = kind.attributes(settings).join(", ");
-        if attributes.is_empty() { "the entry".to_owned() } else { attributes }
+        if attributes.is_empty() { "what user_filter asks for".to_owned() } else { attributes }
     };
     let reason = match code {
         0 => return Judgement::Complete,

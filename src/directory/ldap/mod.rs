@@ -93,7 +93,7 @@ impl LdapDirectory {
         let watches = (0..hosts.len()).map(watch).collect();
         let index = match servers.settings().lookup {
             Lookup::Index(how) => Some(Index::new(&servers, how, &runtime)),
-            Lookup::Search => None,
+            Lookup::Search | Lookup::Never => None,
         };
         Self { servers, index, runtime, _watches: watches }
     }

@@ -53,11 +53,24 @@ struct Searched {
     took: Duration,
     /// Whether a search was rejected since.
     doubted: bool,
+    /// How many times in a row there was no answer, though there was to what was asked before.
+    unanswered: u32,
+}
+
+/// What is wrong with a server that was searched for nobody.
+enum Unsound {
+    /// Whoever tried to connect has said it.
+    Known,
+    /// There was no answer in the time that a call has.
+    Unanswered(Trouble),
+    /// The server says it.
+    Trouble(Trouble),
 }
 
 impl Probes {
     pub(super) fn new(settings: &LdapSettings) -> Self {
-        let searched = Searched { ended: Instant::now(), took: Duration::ZERO, doubted: true };
+        let searched =
+            Searched { ended: Instant::now(), took: Duration::ZERO, doubted: true, unanswered: 0 };
         Self {
             base_reads: base_reads(settings),
             proofs: proofs(settings),
@@ -80,6 +93,8 @@ impl Probes {
         self.searched(|searched| {
             let pause = match (working, searched.doubted) {
                 (true, false) => SEARCH_WORKING.max(searched.took * PAUSES[0]),
+                // A server that was silent for once is not one that reads through everybody.
+                (true, true) | (false, _) if searched.unanswered == 1 => Duration::ZERO,
                 (true, true) | (false, _) => searched.took * PAUSES[1],
             };
             searched.ended.elapsed() >= pause
@@ -137,31 +152,40 @@ impl Server {
         if self.probes.is_due(self.breaker.is_up()) {
             match self.search_for_nobody().await {
                 Ok(()) => self.breaker.recovered(begun),
-                Err(Some(trouble)) => self.breaker.failed(begun, trouble),
-                Err(None) => {}
+                Err(Unsound::Trouble(trouble)) => self.breaker.failed(begun, trouble),
+                // A call that waits as long tells whether the server is down.
+                Err(Unsound::Unanswered(trouble)) if self.breaker.is_down() => {
+                    self.breaker.failed(begun, trouble);
+                }
+                Err(Unsound::Unanswered(_) | Unsound::Known) => {}
             }
         }
     }
 
-    /// Searches as calls and logins do; else what is wrong, if that was not said already.
-    async fn search_for_nobody(&self) -> Result<(), Option<Trouble>> {
+    /// Searches as calls and logins do.
+    async fn search_for_nobody(&self) -> Result<(), Unsound> {
         // A call's own time, so that the probe refuses nothing that a call would have got.
         let (asked, limit) = (Instant::now(), Instant::now() + self.settings.timeout);
         let outcome = self.all_searches(limit).await;
         self.probes.searched(|searched| {
-            *searched = Searched { ended: Instant::now(), took: asked.elapsed(), doubted: false };
+            let unanswered = match outcome {
+                Err(Unsound::Unanswered(_)) => searched.unanswered + 1,
+                Ok(()) | Err(Unsound::Known | Unsound::Trouble(_)) => 0,
+            };
+            let (ended, took) = (Instant::now(), asked.elapsed());
+            *searched = Searched { ended, took, doubted: false, unanswered };
         });
         outcome
     }
 
-    async fn all_searches(&self, limit: Instant) -> Result<(), Option<Trouble>> {
+    async fn all_searches(&self, limit: Instant) -> Result<(), Unsound> {
         for search in &self.probes.searches {
             let outcome = self.answer(&self.searches[0], search, limit).await;
             self.note(search, &outcome);
             match outcome {
                 Ok(_) => {}
                 Err(SearchFailure::TimedOut) => {
-                    return Err(Some(Trouble::passing(format!(
+                    return Err(Unsound::Unanswered(Trouble::passing(format!(
                         "no answer within {:?} to a search as {}: have the server index {}",
                         self.settings.timeout,
                         if search.kind == Kind::Number {
@@ -172,7 +196,10 @@ impl Server {
                         search.kind.attributes(&self.settings).join(", "),
                     ))));
                 }
-                Err(failure) => return Err(self.trouble(failure, &search.base)),
+                Err(failure) => {
+                    let trouble = self.trouble(failure, &search.base);
+                    return Err(trouble.map_or(Unsound::Known, Unsound::Trouble));
+                }
             }
         }
         Ok(())
@@ -263,7 +290,7 @@ fn proofs(settings: &LdapSettings) -> Vec<Query> {
 
 /// The searches that calls and logins make, for nobody. Where calls are answered from the index, a
 /// server that cannot be searched by number is none the worse for it.
-fn searches(settings: &LdapSettings) -> Vec<Query> {
+pub(super) fn searches(settings: &LdapSettings) -> Vec<Query> {
     let mut filters = Vec::new();
     if settings.lookup == Lookup::Search {
         let number = NumberingPlan::read_e164(NOBODYS_NUMBER).expect("it is a number");

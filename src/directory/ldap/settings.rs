@@ -118,6 +118,8 @@ pub enum ServerOrder {
 pub enum Lookup {
     /// By a search at each call.
     Search,
+    /// Not at all: this is for administrators, who look up names.
+    Never,
     /// In memory, by an index that is kept in step with the directory.
     Index(IndexSettings),
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CallerIdPlan, NoNumber};
+use super::{CallerIdPlan, NoNumber, kind};
 use crate::domain::phone_number::PhoneNumber;
 
 /// What was read, and what was seen on the way.
@@ -37,7 +37,7 @@ pub(super) enum Note<'a> {
     NoHost,
     BadParameter,
     WithheldWord,
-    NotDigits,
+    NotDigits(&'a str),
     JunkNumber,
     Extension(&'a str),
     PhoneContext(&'a str),
@@ -96,10 +96,7 @@ impl fmt::Display for Note<'_> {
             Self::NoHost => "a sip: address has a host behind an @",
             Self::BadParameter => "a parameter behind the number that is none",
             Self::WithheldWord => "a word that stands for a hidden number",
-            Self::NotDigits => {
-                "beside digits, a plus and separators there is something else; a phone system may \
-                 have put a prefix or a suffix on it"
-            }
+            Self::NotDigits(text) => kind(text),
             Self::JunkNumber => "a number that networks send for a hidden caller",
             Self::Plus => "international, by its +",
             Self::DoubleZero => "international, by its 00",
@@ -159,7 +156,7 @@ mod tests {
             ("+46701234567; +46701234568", "a parameter"),
             ("468123456", "two readings: +46468123456 as a national number, +468123456 as"),
             ("46701234567", "international, without its +"),
-            ("hello", "something else"),
+            ("hello", "no digits in it"),
             ("+999123456", "no country has this"),
             ("12", "no number of the tenant's country"),
             ("+266696687", "networks send for a hidden caller"),

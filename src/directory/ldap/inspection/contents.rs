@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::super::entry;
 use super::super::filter;
 use super::super::judgement::{Judgement, Kind, judge};
+use super::super::probe;
 use super::LdapInspection;
 use super::reader::{Answer, Reader, Search};
 use super::servers::{Product, millis};
@@ -49,6 +50,7 @@ impl LdapInspection {
         }
         let usual = millis(begun) / (2 * bases.len().max(1) as u128);
         if people.is_empty() {
+            steps.extend(self.nobody_step(reader).await);
             return;
         }
         self.check_attributes(reader, product, &people, steps).await;
@@ -144,6 +146,25 @@ impl LdapInspection {
         }
         let more = if answer.code == 4 { " or more" } else { "" };
         Step::good("search", format!("people below {base}: {found}{more}"))
+    }
+
+    /// Searches for nobody as a call does, where no person is known; nothing if that is served.
+    async fn nobody_step(&self, reader: &mut Reader) -> Option<Step> {
+        let searches = probe::searches(&self.settings);
+        for search in searches.iter().filter(|search| search.kind == Kind::Number) {
+            let (base, filter) = (&search.base, &search.filter);
+            let asked = Search::below(base, filter, &["1.1"], search.size_limit);
+            let answer = match reader.ask(asked).await {
+                Ok(answer) => answer,
+                Err(error) => return Some(unsearchable(&error.to_string())),
+            };
+            let found = answer.entries.len();
+            let judged = judge(answer.code, found, Kind::Number, base, &self.settings);
+            if let Some(refusal) = refusal(judged, &answer) {
+                return Some(unsearchable(&format!("the server {refusal}")));
+            }
+        }
+        None
     }
 
     /// Finds one of `people` by their number, as a call does; nothing if none has one.

@@ -22,7 +22,7 @@ impl LdapInspection {
         product: &Product,
         steps: &mut Vec<Step>,
     ) {
-        if self.settings.lookup == Lookup::Search {
+        if !matches!(self.settings.lookup, Lookup::Index(_)) {
             return;
         }
         let attribute = changes::attribute(self.settings.profile);

@@ -118,8 +118,8 @@ impl Inspection for LdapInspection {
     fn matching(&self) -> Matching {
         match (self.settings.lookup, self.settings.number_match) {
             (Lookup::Index(_), _) => Matching::Everything,
-            (Lookup::Search, NumberMatch::Equality) => Matching::Exact,
-            (Lookup::Search, NumberMatch::Patterns) => Matching::Patterns,
+            (Lookup::Search | Lookup::Never, NumberMatch::Equality) => Matching::Exact,
+            (Lookup::Search | Lookup::Never, NumberMatch::Patterns) => Matching::Patterns,
         }
     }
 
