@@ -203,7 +203,7 @@ fn generalized_time(value: &[u8]) -> Option<Timestamp> {
     let part = |from: usize, length: usize| -> Option<i8> {
         match time.get(from..from + length) {
             Some(part) => part.parse().ok(),
-            None if time.len() == from => Some(0),
+            None if time.len() <= from => Some(0),
             None => None,
         }
     };

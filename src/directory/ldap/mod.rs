@@ -165,9 +165,11 @@ impl Directory for LdapDirectory {
             return Ok(user.account.clone());
         }
         let (servers, of) = (Arc::clone(&self.servers), user.clone());
-        let asking = async move { servers.account(&of, deadline).await };
+        // The index serves calls also where all servers are silent, so there has to be time left.
+        let limit = deadline.min(Instant::now() + self.servers.settings().timeout);
+        let asking = async move { servers.account(&of, limit).await };
         // Without a server nobody can log in either, and the login will ask again.
-        Ok(self.run(deadline, asking).await.unwrap_or_else(|_| user.account.clone()))
+        Ok(self.run(limit, asking).await.unwrap_or_else(|_| user.account.clone()))
     }
 
     async fn membership(

@@ -10,6 +10,7 @@
 
 mod arena;
 mod bits;
+mod closures;
 mod keeper;
 mod members;
 mod numbers;

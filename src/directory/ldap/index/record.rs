@@ -5,11 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::varint;
-use crate::domain::account_state::{AccountState, Closure, Hours, When};
-use crate::domain::clock::Timestamp;
+use super::{closures, varint};
+use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::user::{NumberValue, PasswordRefusal, Pin, User, UserId};
+use crate::domain::user::{NumberValue, Pin, User, UserId};
 
 /// What tells an entry from all others, whatever it is called: its `entryUUID` or `objectGUID`.
 pub(in crate::directory::ldap) type Key = [u8; 16];
@@ -26,11 +25,6 @@ pub(in crate::directory::ldap) struct Person {
 const USABLE: u8 = 1;
 /// Something stands against the user's logins, at the end.
 const CLOSURES: u8 = 2;
-/// The kinds of closures, by when they hold.
-const ALWAYS: u8 = 0;
-const FROM: u8 = 1;
-const UNTIL: u8 = 2;
-const OUTSIDE: u8 = 3;
 /// The id is the key, as a UUID.
 const ID_IS_UUID: u8 = 4;
 /// The id is the key, as Active Directory writes a GUID.
@@ -110,63 +104,12 @@ pub(super) fn write(to: &mut Vec<u8>, person: &Person, parents: &mut Parents) {
             varint::put(to, user.pins.len() as u128);
             user.pins.iter().for_each(|pin| varint::put_bytes(to, pin.expose().as_bytes()));
         }
-        flags |= write_closures(to, user.account.closures());
-    }
-    to[flags_at] = flags;
-}
-
-fn write_closures(to: &mut Vec<u8>, closures: &[Closure]) -> u8 {
-    if closures.is_empty() {
-        return 0;
-    }
-    // Of what was over before 1970, it does not matter when.
-    let time = |time: Timestamp| u128::try_from(time.as_millis()).unwrap_or_default();
-    varint::put(to, closures.len() as u128);
-    for Closure { why, when } in closures {
-        let why = PasswordRefusal::ALL.iter().position(|one| one == why);
-        varint::put(to, why.expect("all are listed") as u128);
-        match when {
-            When::Always => to.push(ALWAYS),
-            When::From(from) => {
-                to.push(FROM);
-                varint::put(to, time(*from));
-            }
-            When::Until(until) => {
-                to.push(UNTIL);
-                varint::put(to, time(*until));
-            }
-            When::Outside(Hours(hours)) => {
-                to.push(OUTSIDE);
-                to.extend_from_slice(hours);
-            }
+        if !user.account.closures().is_empty() {
+            flags |= CLOSURES;
+            closures::put(to, &user.account);
         }
     }
-    CLOSURES
-}
-
-fn take_closures(from: &mut &[u8]) -> AccountState {
-    let mut account = AccountState::open();
-    for _ in 0..varint::take_length(from) {
-        let why = PasswordRefusal::ALL[varint::take_length(from)];
-        let (kind, rest) = from.split_first().expect("a closure has its kind");
-        *from = rest;
-        let mut time = || {
-            let time = i64::try_from(varint::take(from));
-            Timestamp::from_millis(time.expect("it was one"))
-        };
-        let when = match *kind {
-            FROM => When::From(time()),
-            UNTIL => When::Until(time()),
-            OUTSIDE => {
-                let (hours, rest) = from.split_first_chunk().expect("all hours are there");
-                *from = rest;
-                When::Outside(Hours(*hours))
-            }
-            _ => When::Always,
-        };
-        account.close_when(when, why);
-    }
-    account
+    to[flags_at] = flags;
 }
 
 fn write_id(to: &mut Vec<u8>, key: Key, id: &str) -> u8 {
@@ -252,7 +195,7 @@ pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
     let count = if flags & PINS == 0 { 0 } else { varint::take_length(&mut rest) };
     let pins = (0..count).filter_map(|_| Pin::parse(varint::take_text(&mut rest))).collect();
     let account =
-        if flags & CLOSURES == 0 { AccountState::open() } else { take_closures(&mut rest) };
+        if flags & CLOSURES == 0 { AccountState::open() } else { closures::take(&mut rest) };
     Some(User { id: UserId::parse(id)?, username, locator, account, numbers, pins })
 }
 

@@ -1,0 +1,65 @@
+//! What stands against a user's logins, as bytes of a record.
+
+use super::varint;
+use crate::domain::account_state::{AccountState, Closure, Hours, When};
+use crate::domain::clock::Timestamp;
+use crate::domain::user::PasswordRefusal;
+
+/// The kinds of [`When`].
+const ALWAYS: u8 = 0;
+const FROM: u8 = 1;
+const UNTIL: u8 = 2;
+const OUTSIDE: u8 = 3;
+
+/// Writes what stands against a user's logins.
+pub(super) fn put(to: &mut Vec<u8>, account: &AccountState) {
+    let closures = account.closures();
+    // Of what was over before 1970, it does not matter when.
+    let time = |time: Timestamp| u128::try_from(time.as_millis()).unwrap_or_default();
+    varint::put(to, closures.len() as u128);
+    for Closure { why, when } in closures {
+        let why = PasswordRefusal::ALL.iter().position(|one| one == why);
+        varint::put(to, why.expect("all are listed") as u128);
+        match when {
+            When::Always => to.push(ALWAYS),
+            When::From(from) => {
+                to.push(FROM);
+                varint::put(to, time(*from));
+            }
+            When::Until(until) => {
+                to.push(UNTIL);
+                varint::put(to, time(*until));
+            }
+            When::Outside(Hours(hours)) => {
+                to.push(OUTSIDE);
+                to.extend_from_slice(hours);
+            }
+        }
+    }
+}
+
+/// Reads it again.
+pub(super) fn take(from: &mut &[u8]) -> AccountState {
+    let mut account = AccountState::open();
+    for _ in 0..varint::take_length(from) {
+        let why = PasswordRefusal::ALL[varint::take_length(from)];
+        let (kind, rest) = from.split_first().expect("a closure has its kind");
+        *from = rest;
+        let mut time = || {
+            let time = i64::try_from(varint::take(from));
+            Timestamp::from_millis(time.expect("it was one"))
+        };
+        let when = match *kind {
+            FROM => When::From(time()),
+            UNTIL => When::Until(time()),
+            OUTSIDE => {
+                let (hours, rest) = from.split_first_chunk().expect("all hours are there");
+                *from = rest;
+                When::Outside(Hours(*hours))
+            }
+            _ => When::Always,
+        };
+        account.close_when(when, why);
+    }
+    account
+}
