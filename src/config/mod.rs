@@ -65,9 +65,7 @@ impl Reading {
 
     /// Adds what is wrong with what is made of a section, unless it follows from what is known.
     pub fn add(&mut self, error: ConfigError) {
-        for (key, problem) in error.problems.into_iter().map(|one| (one.key.clone(), one)) {
-            self.problems.add_of_a_part(&key, problem);
-        }
+        self.problems.add_of_parts(error.problems);
     }
 
     /// Whether nothing is wrong so far.
