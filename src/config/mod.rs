@@ -68,12 +68,6 @@ impl Reading {
         self.problems.add_of_parts(error.problems);
     }
 
-    /// Whether nothing is wrong so far.
-    #[must_use]
-    pub fn is_good(&self) -> bool {
-        self.problems.is_empty()
-    }
-
     /// The configuration if nothing is wrong with it.
     ///
     /// # Errors
