@@ -14,6 +14,7 @@ mod outgoing_tls;
 mod prepare;
 mod reload;
 pub mod service_manager;
+mod settled;
 mod stopping;
 mod stores;
 

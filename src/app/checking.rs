@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::prepare::{Prepared, Report, Settled, tls_settings};
+use super::prepare::{Prepared, Report, tls_settings};
+use super::settled::Settled;
 use super::{Source, authentication_cloud, certificates, stores};
 use crate::config::{self, Config, ConfigError, ServerConfig, Warning};
 use crate::domain::clock::{Clock, SystemClock};

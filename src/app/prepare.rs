@@ -8,12 +8,10 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::authentication_cloud::{Messengers, authentication_cloud};
-use super::clients::{entry, forwarded_ca, jwks};
-use super::directories::{self, directory, registered};
-use super::messengers::{self, messenger};
-use super::notifier::{self, notifier};
+use super::directories::registered;
+use super::settled::{Origins, Settled};
 use crate::config::{
-    Config, ConfigError, DirectoryConfig, FloodConfig, Places, Problem, PushConfig, ServerConfig,
+    Config, ConfigError, DirectoryConfig, FloodConfig, Places, ServerConfig,
     StatusStyle as ConfiguredStyle, TenantConfig,
 };
 use crate::directory::Directory;
@@ -64,117 +62,10 @@ pub struct Prepared {
     pub messengers: Messengers,
     /// What notifies phones, if anything does.
     pub notifier: Option<Arc<dyn Notifier>>,
-    clients: Arc<ClientTable>,
-    jwks: Option<Arc<Jwks>>,
-    forwarded_ca: Option<Arc<ClientCaState>>,
-    origins: Origins,
-}
-
-/// What the parts were made from that the next reading may keep.
-struct Origins {
-    directories: HashMap<TenantId, directories::Working>,
-    messengers: HashMap<TenantId, messengers::Kept>,
-    notifier: Option<notifier::Kept>,
-}
-
-/// How all parts are made. Nothing is at work yet.
-pub(super) struct Settled {
-    directories: Vec<(TenantId, directories::Settled)>,
-    messengers: HashMap<TenantId, messengers::Kept>,
-    notifier: Option<notifier::Kept>,
-    clients: Arc<ClientTable>,
-    jwks: Option<Jwks>,
-    forwarded_ca: Option<Arc<ClientCaState>>,
-}
-
-/// What went well, and all that did not.
-#[derive(Default)]
-struct Outcome(Vec<Problem>);
-
-impl Outcome {
-    fn of<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
-        result.map_err(|error| self.0.extend(error.problems)).ok()
-    }
-}
-
-impl Settled {
-    /// Settles how all parts are made of sections, by which nothing is connected to. Keys of token
-    /// issuers that were known `before` stay known. `runtime` is where the parts will work.
-    ///
-    /// # Errors
-    /// All that the adapters say of their parts of the configuration.
-    pub(super) fn new(
-        server: &ServerConfig,
-        push: Option<&PushConfig>,
-        tenants: &[TenantConfig],
-        before: Option<&Prepared>,
-        (clock, runtime): (&Arc<dyn Clock>, &Handle),
-        report: &Report<'_>,
-    ) -> Result<Self, ConfigError> {
-        let (mut outcome, mut entries) = (Outcome::default(), Vec::new());
-        let (mut directories, mut messengers) = (Vec::new(), HashMap::new());
-        for tenant in tenants {
-            let directory = outcome.of(directory(tenant, runtime, report));
-            directories.extend(directory.map(|settled| (tenant.id.clone(), settled)));
-            let messenger = outcome.of(messenger(tenant, runtime, report)).flatten();
-            messengers.extend(messenger.map(|messenger| (tenant.id.clone(), messenger)));
-            entries.extend(tenant.clients.iter().map(|client| entry(&tenant.id, client)));
-        }
-        let notifier = push.map(|push| notifier(push, clock, runtime, report)).transpose();
-        let notifier = outcome.of(notifier).flatten();
-        let clients = outcome.of(ClientTable::new(entries)
-            .map_err(|error| report.problem("tenants.clients", &error, "clients that differ")));
-        let forwarded_ca = outcome.of(forwarded_ca(server, report)).flatten().map(Arc::new);
-        let known = before.and_then(|before| before.jwks.as_deref());
-        let jwks = outcome.of(jwks(tenants, known, clock, runtime, report)).flatten();
-        match clients.map(Arc::new) {
-            Some(clients) if outcome.0.is_empty() => {
-                Ok(Self { directories, messengers, notifier, clients, jwks, forwarded_ca })
-            }
-            _ => Err(ConfigError { problems: outcome.0 }),
-        }
-    }
-
-    /// Sets all parts to work on `runtime`, or leaves those at work that were made `before` from
-    /// the same.
-    pub(super) fn start(self, before: Option<&Prepared>, runtime: &Handle) -> Prepared {
-        let before = before.map(|before| &before.origins);
-        let directories = self.directories.into_iter().filter_map(|(tenant, settled)| {
-            let known = before.and_then(|before| before.directories.get(&tenant));
-            Some((tenant, settled.start(known, runtime)?))
-        });
-        let directories: Vec<_> = directories.collect();
-        let messengers = self.messengers.into_iter().map(|(tenant, messenger)| {
-            let known = before.and_then(|before| before.messengers.get(&tenant));
-            (tenant, messenger.or_as_before(known))
-        });
-        let messengers: HashMap<_, _> = messengers.collect();
-        let known = before.and_then(|before| before.notifier.as_ref());
-        let notifier = self.notifier.map(|notifier| notifier.or_as_before(known));
-        let jwks = self.jwks.map(|mut jwks| {
-            jwks.keep_fresh();
-            Arc::new(jwks)
-        });
-        let part = |(tenant, made): &(TenantId, directories::Working)| {
-            (tenant.clone(), Arc::clone(&made.part))
-        };
-        Prepared {
-            directories: directories.iter().map(part).collect(),
-            messengers: messengers
-                .iter()
-                .map(|(tenant, made)| (tenant.clone(), Arc::clone(&made.part)))
-                .collect(),
-            notifier: notifier.as_ref().map(|made| Arc::clone(&made.part)),
-            clients: self.clients,
-            jwks,
-            forwarded_ca: self.forwarded_ca,
-            origins: Origins {
-                directories: directories.into_iter().collect(),
-                messengers,
-                notifier,
-            },
-        }
-    }
+    pub(super) clients: Arc<ClientTable>,
+    pub(super) jwks: Option<Arc<Jwks>>,
+    pub(super) forwarded_ca: Option<Arc<ClientCaState>>,
+    pub(super) origins: Origins,
 }
 
 impl Prepared {

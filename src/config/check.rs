@@ -134,16 +134,22 @@ impl Problems {
         value
     }
 
-    /// Adds what is made of a section says of it, unless the section's own problem was noted.
-    pub(super) fn add_of_a_part(&mut self, key: &str, problem: Problem) {
-        let is_below = |noted: &str| {
+    /// Adds what the parts say that are made of the sections, but what follows from what was noted
+    /// of a section itself.
+    pub(super) fn add_of_parts(&mut self, problems: Vec<Problem>) {
+        let known: Vec<String> = self.keys.iter().cloned().collect();
+        let is_below = |noted: &str, key: &str| {
             let rest = noted.strip_prefix(key);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        // Such a key may be of all tenants: `tenants.clients`.
-        let is_known = |noted: &String| is_below(noted) || is_below(&without_indexes(noted));
-        if !self.keys.iter().any(is_known) {
-            self.note(key, problem);
+        for problem in problems {
+            let key = problem.key.clone();
+            // Such a key may be of all tenants: `tenants.clients`.
+            let follows =
+                |noted: &String| is_below(noted, &key) || is_below(&without_indexes(noted), &key);
+            if !known.iter().any(follows) {
+                self.note(&key, problem);
+            }
         }
     }
 
@@ -182,6 +188,8 @@ impl Problems {
             format!("{} without CREDENTIALS_DIRECTORY in the environment", path.display()),
             "this form under systemd with LoadCredential=, else a path",
         );
+        // That there is no such file either is no news.
+        self.expect_no(key);
         path.to_owned()
     }
 

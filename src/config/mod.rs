@@ -65,15 +65,7 @@ impl Reading {
 
     /// Adds what is wrong with what is made of a section, unless it follows from what is known.
     pub fn add(&mut self, error: ConfigError) {
-        for (key, problem) in error.problems.into_iter().map(|one| (one.key.clone(), one)) {
-            self.problems.add_of_a_part(&key, problem);
-        }
-    }
-
-    /// Whether nothing is wrong so far.
-    #[must_use]
-    pub fn is_good(&self) -> bool {
-        self.problems.is_empty()
+        self.problems.add_of_parts(error.problems);
     }
 
     /// The configuration if nothing is wrong with it.

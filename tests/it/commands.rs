@@ -13,6 +13,7 @@ use crate::slapd::Slapd;
 mod access_key;
 mod administration;
 mod check_directory;
+mod checking;
 pub mod demo;
 
 /// Runs the program to its end.

@@ -35,9 +35,12 @@ fn is_in_the_sources(name: &str) -> bool {
     let (module, function) = name.rsplit_once("::").expect("a path");
     let function = format!("fn {function}(");
     let mut place = PathBuf::from("src");
+    let is_of_tests = |file: &Path| {
+        file.ends_with("tests.rs") || file.parent().is_some_and(|folder| folder.ends_with("tests"))
+    };
     let holds = |file: &Path| {
         std::fs::read_to_string(file)
-            .is_ok_and(|text| text.contains("#[cfg(test)]") || file.ends_with("tests.rs"))
+            .is_ok_and(|text| text.contains("#[cfg(test)]") || is_of_tests(file))
             && std::fs::read_to_string(file).is_ok_and(|text| text.contains(&function))
     };
     module.split("::").any(|part| {

@@ -146,3 +146,11 @@ fn a_file_with_a_mark_is_read_and_one_in_utf_16_is_refused() {
     let said = load(&path, &[]).expect_err("bad").to_string();
     assert!(said.contains("bytes in line 2 that are not UTF-8"), "{said}");
 }
+
+#[test]
+fn a_credential_that_systemd_did_not_pass_is_one_mistake() {
+    let text = format!("keys.server_key_file='$CREDENTIALS_DIRECTORY/key'\n{TENANT}");
+    let said = parse(Path::new("test.toml"), &text, Path::new("/"), &[]).expect_err("bad");
+    let said = said.to_string();
+    assert!(said.contains("LoadCredential=") && said.lines().count() == 1, "{said}");
+}

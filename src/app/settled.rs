@@ -1,0 +1,185 @@
+//! How all parts of the gateway are made of a configuration, before any of them is at work, and
+//! which of them stay at work from the reading before.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::clients::{entry, forwarded_ca, jwks};
+use super::directories::{self, directory};
+use super::messengers::{self, messenger};
+use super::notifier::{self, notifier};
+use super::prepare::{Prepared, Report};
+use crate::config::{ConfigError, Problem, PushConfig, ServerConfig, TenantConfig};
+use crate::domain::clock::Clock;
+use crate::domain::tenant::TenantId;
+use crate::http::client_table::ClientTable;
+use crate::http::jwks::Jwks;
+use crate::http::tls::ClientCaState;
+
+/// What the parts were made from that the next reading may keep.
+pub(super) struct Origins {
+    directories: HashMap<TenantId, directories::Working>,
+    messengers: HashMap<TenantId, messengers::Kept>,
+    notifier: Option<notifier::Kept>,
+}
+
+/// How all parts are made. Nothing is at work yet.
+pub(super) struct Settled {
+    directories: Vec<(TenantId, directories::Settled)>,
+    messengers: HashMap<TenantId, messengers::Kept>,
+    notifier: Option<notifier::Kept>,
+    clients: Arc<ClientTable>,
+    jwks: Option<Jwks>,
+    forwarded_ca: Option<Arc<ClientCaState>>,
+}
+
+/// What went well, and all that did not.
+#[derive(Default)]
+struct Outcome(Vec<Problem>);
+
+impl Outcome {
+    fn of<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+        result.map_err(|error| self.0.extend(error.problems)).ok()
+    }
+}
+
+impl Settled {
+    /// Settles how all parts are made of sections, by which nothing is connected to. Keys of token
+    /// issuers that were known `before` stay known. `runtime` is where the parts will work.
+    ///
+    /// # Errors
+    /// All that the adapters say of their parts of the configuration.
+    pub(super) fn new(
+        server: &ServerConfig,
+        push: Option<&PushConfig>,
+        tenants: &[TenantConfig],
+        before: Option<&Prepared>,
+        (clock, runtime): (&Arc<dyn Clock>, &Handle),
+        report: &Report<'_>,
+    ) -> Result<Self, ConfigError> {
+        let (mut outcome, mut entries) = (Outcome::default(), Vec::new());
+        let (mut directories, mut messengers) = (Vec::new(), HashMap::new());
+        for tenant in tenants {
+            let directory = outcome.of(directory(tenant, runtime, report));
+            directories.extend(directory.map(|settled| (tenant.id.clone(), settled)));
+            let messenger = outcome.of(messenger(tenant, runtime, report)).flatten();
+            messengers.extend(messenger.map(|messenger| (tenant.id.clone(), messenger)));
+            entries.extend(tenant.clients.iter().map(|client| entry(&tenant.id, client)));
+        }
+        let notifier = push.map(|push| notifier(push, clock, runtime, report)).transpose();
+        let notifier = outcome.of(notifier).flatten();
+        let clients = outcome.of(ClientTable::new(entries)
+            .map_err(|error| report.problem("tenants.clients", &error, "clients that differ")));
+        let forwarded_ca = outcome.of(forwarded_ca(server, report)).flatten().map(Arc::new);
+        let known = before.and_then(|before| before.jwks.as_deref());
+        let jwks = outcome.of(jwks(tenants, known, clock, runtime, report)).flatten();
+        match clients.map(Arc::new) {
+            Some(clients) if outcome.0.is_empty() => {
+                Ok(Self { directories, messengers, notifier, clients, jwks, forwarded_ca })
+            }
+            _ => Err(ConfigError { problems: outcome.0 }),
+        }
+    }
+
+    /// Sets all parts to work on `runtime`, or leaves those at work that were made `before` from
+    /// the same.
+    pub(super) fn start(self, before: Option<&Prepared>, runtime: &Handle) -> Prepared {
+        let before = before.map(|before| &before.origins);
+        let directories = self.directories.into_iter().filter_map(|(tenant, settled)| {
+            let known = before.and_then(|before| before.directories.get(&tenant));
+            Some((tenant, settled.start(known, runtime)?))
+        });
+        let directories: Vec<_> = directories.collect();
+        let messengers = self.messengers.into_iter().map(|(tenant, messenger)| {
+            let known = before.and_then(|before| before.messengers.get(&tenant));
+            (tenant, messenger.or_as_before(known))
+        });
+        let messengers: HashMap<_, _> = messengers.collect();
+        let known = before.and_then(|before| before.notifier.as_ref());
+        let notifier = self.notifier.map(|notifier| notifier.or_as_before(known));
+        let jwks = self.jwks.map(|mut jwks| {
+            jwks.keep_fresh();
+            Arc::new(jwks)
+        });
+        let part = |(tenant, made): &(TenantId, directories::Working)| {
+            (tenant.clone(), Arc::clone(&made.part))
+        };
+        Prepared {
+            directories: directories.iter().map(part).collect(),
+            messengers: messengers
+                .iter()
+                .map(|(tenant, made)| (tenant.clone(), Arc::clone(&made.part)))
+                .collect(),
+            notifier: notifier.as_ref().map(|made| Arc::clone(&made.part)),
+            clients: self.clients,
+            jwks,
+            forwarded_ca: self.forwarded_ca,
+            origins: Origins {
+                directories: directories.into_iter().collect(),
+                messengers,
+                notifier,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::parse;
+    use crate::domain::clock::SystemClock;
+
+    const KEY: &str =
+        "keys.server_key='000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'";
+    const REGISTERED: &str = "directory.kind='registered'\nlogin.password='not-asked'\n";
+
+    fn read(folder: &Path, text: &str, before: Option<&Prepared>) -> Prepared {
+        let config = parse(Path::new("test.toml"), text, folder, &[]);
+        let config = config.unwrap_or_else(|error| panic!("{error}"));
+        let (server, push, tenants) = (&config.server, config.push.as_ref(), &config.tenants);
+        let (clock, runtime): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Handle::current());
+        let at = (&clock, &runtime);
+        let settled = Settled::new(server, push, tenants, before, at, &Report(&config.places));
+        settled.unwrap_or_else(|error| panic!("{error}")).start(before, &runtime)
+    }
+
+    #[tokio::test]
+    async fn what_sends_texts_and_notifications_is_kept_where_nothing_of_it_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        };
+        let key = || rcgen::KeyPair::generate().expect("a key").serialize_pem();
+        write("push.pem", &key());
+        write("token", "one");
+        let tenant = |id: &str, sms: &str| {
+            format!("[[tenants]]\nid='{id}'\ncountry='SE'\n{REGISTERED}{sms}")
+        };
+        let sms = "[[tenants.sms.providers]]\nname='a'\nurl='https://x/?to={phone}&text={message}'\n\
+                   headers={A={file='token'}}\n";
+        let push = "[push]\ncontact='mailto:it@example.com'\nprivate_key_file='push.pem'\n";
+        let text = |tenants: &str| format!("{KEY}\n{push}{tenants}");
+        let id = TenantId::parse("t1").expect("an id");
+        let first = read(folder.path(), &text(&tenant("t1", sms)), None);
+        let kept = |now: &Prepared| {
+            let messenger = Arc::ptr_eq(&now.messengers[&id], &first.messengers[&id]);
+            let notifiers = now.notifier.as_ref().zip(first.notifier.as_ref());
+            (messenger, notifiers.is_some_and(|(one, other)| Arc::ptr_eq(one, other)))
+        };
+        let moved = text(&(tenant("t0", "") + &tenant("t1", sms)));
+        let same = read(folder.path(), &moved, Some(&first));
+        assert_eq!(kept(&same), (true, true), "another tenant before it");
+        write("token", "two");
+        let other = read(folder.path(), &moved, Some(&same));
+        assert_eq!(kept(&other), (false, true), "another secret in the same file");
+        write("push.pem", &key());
+        assert_eq!(kept(&read(folder.path(), &moved, Some(&same))), (false, false));
+        let slower = text(&tenant("t1", &format!("{sms}timeout='3s'\n")));
+        write("token", "one");
+        assert_eq!(kept(&read(folder.path(), &slower, Some(&same))), (false, false));
+    }
+}

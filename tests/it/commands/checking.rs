@@ -1,0 +1,122 @@
+//! What check-config, a start and a reload say of a configuration: all mistakes at once, and what
+//! can be used and should be looked at.
+
+use std::sync::Arc;
+
+use super::{dialpass, on_a_file, stderr, stdout, write};
+use crate::gateway::{Gateway, clients, folder, ldap_tenant, sections, wait_until};
+use crate::pki::{Ca, Leaf};
+
+/// The keys that lines speak of, where they say in which line of the file.
+fn keys<'a>(said: &'a str, path: &str) -> Vec<&'a str> {
+    let start = format!("{path}:");
+    let lines = said.lines().filter_map(|line| line.strip_prefix(&start));
+    lines.filter_map(|line| line.split(": ").nth(1)).collect()
+}
+
+#[test]
+fn mistakes_of_sections_and_of_what_is_made_of_them_are_named_at_once() {
+    let (folder, config) = on_a_file();
+    std::fs::write(folder.path().join("bad.pem"), "no certificate").unwrap();
+    std::fs::write(
+        folder.path().join("people.toml"),
+        "[[people]]\nusername = \"anna\"\nnumbers = [\"x\"]\nage = 7\n\
+         [[people]]\nusername = \"bo\"\nnumbers = [\"y\", \"z\"]\n",
+    )
+    .unwrap();
+    let other =
+        ldap_tenant("t2", &["ldaps://127.0.0.1"], "user_filter = \"(\"\nca_file = \"bad.pem\"");
+    let tls = "[server.tls]\ncertificate = \"bad.pem\"\nprivate_key = \"bad.pem\"\n[ops]";
+    let config = config.replacen("[ops]", tls, 1).replace("[\"getOTP\"]", "[\"getotp\"]");
+    let config = format!("{config}{other}[tenants.otp]\nlength = 9\n");
+    let path = write(folder.path(), &config);
+    for command in ["check-config", "serve"] {
+        let output = dialpass(&[command, "--config", &path]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        let expected = [
+            "server.tls",
+            "tenants[0].directory.file",
+            "tenants[0].directory.file",
+            "tenants[0].directory.file",
+            "tenants[0].clients[0].operations[0]",
+            "tenants[1].directory.user_filter",
+            "tenants[1].directory.ca_file",
+            "tenants[1].otp.length",
+        ];
+        assert_eq!(keys(&said, &path), expected, "{command}: {said}");
+        assert!(said.contains("people.toml: line 4: unknown field `age`"), "{said}");
+    }
+}
+
+#[test]
+fn a_people_file_may_have_a_mark_and_is_utf_8() {
+    let (folder, config) = on_a_file();
+    let path = write(folder.path(), &format!("\u{feff}{config}"));
+    let people = "\u{feff}[[people]]\r\nusername = \"anna\"\r\n";
+    std::fs::write(folder.path().join("people.toml"), people).unwrap();
+    let output = dialpass(&["check-config", "--config", &path]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let wide: Vec<u8> = people.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path().join("people.toml"), wide).unwrap();
+    let said = stderr(&dialpass(&["check-config", "--config", &path]));
+    assert!(said.contains("directory.file") && said.contains("UTF-16"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_ones_own_that_expired_is_a_warning_with_its_date() {
+    let folder = Arc::new(folder());
+    let ca = Ca::new("a CA");
+    let expired = ca.client(Leaf { dns: "localhost", uri: "", serial: 1, ends: 2021 });
+    for (name, text) in
+        [("own.pem", &expired.certificate), ("own.key", &expired.key), ("ca.pem", &ca.pem())]
+    {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let tls = "[server.tls]\ncertificate = \"own.pem\"\nprivate_key = \"own.key\"";
+    let directory = "ca_file = \"ca.pem\"\nclient_certificate = \"own.pem\"\n\
+                     client_private_key = \"own.key\"";
+    let tenant = ldap_tenant("t1", &["ldaps://127.0.0.1:1"], directory);
+    let config = format!("{}{tenant}{}", sections(tls), clients());
+    let path = write(folder.path(), &config);
+    let output = dialpass(&["check-config", "--config", &path]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = stdout(&output);
+    let warnings: Vec<&str> =
+        said.lines().filter_map(|line| line.strip_prefix("warning: ")).collect();
+    let expected = ["server.tls.certificate", "tenants[0].directory.client_certificate"];
+    assert_eq!(keys(&warnings.join("\n"), &path), expected, "{said}");
+    assert_eq!(said.matches("expired at 2021-01-01T00:00:00Z").count(), 2, "{said}");
+    assert!(said.lines().last().is_some_and(|line| line.ends_with(": good")), "{said}");
+
+    let gateway = Gateway::start_in(Arc::clone(&folder), &config);
+    let warned = |count: usize| {
+        let warnings = || {
+            let log = gateway.log();
+            let lines = log.lines().filter(|line| line.contains("\"WARN\""));
+            lines.filter(|line| line.contains("expired at 2021-01-01")).count()
+        };
+        wait_until("warnings", || warnings() >= count);
+    };
+    warned(2);
+    gateway.signal("HUP");
+    warned(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_fails_logs_every_mistake() {
+    let (folder, config) = on_a_file();
+    let gateway = Gateway::start_in(Arc::new(folder), &config);
+    let bad = config.replacen("[server]", "[server]\nlisen = 1\ndrain = \"6m\"", 1);
+    let restart = config.replacen("[server]", "[server]\nworkers = 7", 1);
+    let restart = restart.replacen("dialpass.db", "other.db", 1);
+    for (config, keys) in
+        [(bad, ["server.lisen", "server.drain"]), (restart, ["server.workers", "store.url"])]
+    {
+        std::fs::write(gateway.file("dialpass.toml"), config).unwrap();
+        gateway.signal("HUP");
+        for key in keys {
+            gateway.wait_for_line(&format!(": {key}: found "));
+        }
+    }
+}
