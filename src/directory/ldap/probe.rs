@@ -166,6 +166,8 @@ impl Server {
     async fn search_for_nobody(&self) -> Result<(), Unsound> {
         // A call's own time, so that the probe refuses nothing that a call would have got.
         let (asked, limit) = (Instant::now(), Instant::now() + self.settings.timeout);
+        // Before it is asked: a doubt that comes while the answer is on its way stays.
+        self.probes.searched(|searched| searched.doubted = false);
         let outcome = self.all_searches(limit).await;
         self.probes.searched(|searched| {
             let unanswered = match outcome {
@@ -173,7 +175,7 @@ impl Server {
                 Ok(()) | Err(Unsound::Known | Unsound::Trouble(_)) => 0,
             };
             let (ended, took) = (Instant::now(), asked.elapsed());
-            *searched = Searched { ended, took, doubted: false, unanswered };
+            *searched = Searched { ended, took, unanswered, ..*searched };
         });
         outcome
     }

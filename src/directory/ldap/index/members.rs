@@ -270,7 +270,7 @@ mod tests {
         std::thread::scope(|scope| {
             let looking = scope.spawn(|| {
                 longest(&|| {
-                    assert_eq!(content.look(0, |table| table.find(&number, 2)).users.len(), 1)
+                    assert_eq!(content.look(0, |table| table.find(&number, 2)).users.len(), 1);
                 })
             });
             let changing =
