@@ -14,6 +14,7 @@ mod access_key;
 mod administration;
 mod check_directory;
 pub mod demo;
+mod lookup;
 
 /// Runs the program to its end.
 fn dialpass(arguments: &[&str]) -> Output {

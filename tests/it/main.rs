@@ -47,3 +47,4 @@ mod store_contract;
 mod uniform;
 mod who_may;
 mod wire;
+mod world;

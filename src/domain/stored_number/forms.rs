@@ -184,6 +184,11 @@ impl NumberingPlan {
     }
 }
 
+/// The character of double width that East Asian keyboards write for this one.
+fn full_width(c: char) -> char {
+    char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c)
+}
+
 impl Spellings {
     fn exact(&self) -> Vec<String> {
         let code = &self.code;
@@ -281,6 +286,9 @@ impl Spellings {
                 add(&[start], all, None);
             }
             add(&["00", code], all, None);
+            let wide: String = plus.chars().map(full_width).collect();
+            let digits: String = all.chars().map(full_width).collect();
+            add(&[&wide], &digits, None);
             add(&["tel", &plus], all, None);
             for (begin, end) in INVISIBLE {
                 let start = format!("{begin}{plus}");
