@@ -43,7 +43,8 @@ pub enum Matching {
 }
 
 impl StoredForms {
-    /// Whether a search for these forms finds an entry that holds `value`.
+    /// Whether a search for these forms finds an entry that holds `value`. OpenLDAP tells capitals
+    /// from small letters in telephone numbers; what others find beyond that is not counted on.
     #[must_use]
     pub fn find(&self, value: &str, matching: Matching) -> bool {
         match matching {
@@ -51,11 +52,10 @@ impl StoredForms {
             // As a filter is made: what has no whole values is searched by patterns.
             Matching::Exact if !self.exact.is_empty() => {
                 let plain: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-                self.exact.iter().any(|form| form.eq_ignore_ascii_case(&plain))
+                self.exact.iter().any(|form| *form == plain)
             }
             Matching::Exact | Matching::Patterns => {
-                let value = value.to_lowercase();
-                self.patterns.iter().any(|parts| fits(parts, &value))
+                self.patterns.iter().any(|parts| fits(parts, value))
             }
         }
     }
@@ -105,7 +105,12 @@ impl Spelling {
             .collect();
         let mut areas = BTreeSet::new();
         areas.extend(groups.first().filter(|_| groups.len() > 1).map(String::len));
-        areas.extend(parsed.map(|parsed| parsed.get_length_of_national_destination_code()));
+        // A mobile's mark stands before its area code (Argentina's 9).
+        if let [mark, area, _, ..] = &groups[..]
+            && mark.len() == 1
+        {
+            areas.insert(mark.len() + area.len());
+        }
         areas.retain(|area| AREAS.contains(area) && area + SHORTEST_SUBSCRIBER <= digits.len());
         Self { digits: digits.to_owned(), groups, areas }
     }
@@ -131,9 +136,11 @@ struct Spellings {
     code: String,
     /// National prefixes that may stand between country code and number by mistake, never empty.
     prefixes: Vec<&'static str>,
+    /// What follows a country code.
     international: Vec<Spelling>,
-    /// A national prefix, empty if none, and what follows it; none for foreign numbers.
-    national: Vec<(&'static str, Spelling)>,
+    /// A national prefix, empty if none, and which of [`Self::international`] follows it; none for
+    /// foreign numbers.
+    national: Vec<(&'static str, usize)>,
     /// Whether the country code alone, without plus, is read as what it is.
     without_plus: bool,
 }
@@ -153,6 +160,19 @@ impl NumberingPlan {
         StoredForms { exact, patterns: spellings.patterns(number.extension()) }
     }
 
+    /// Those of [`Self::stored_forms`] that a search by whole values asks for: none for a number
+    /// with an extension, which is searched by patterns.
+    #[must_use]
+    pub fn whole_forms(&self, number: &PhoneNumber) -> Vec<String> {
+        if number.extension().is_some() { Vec::new() } else { self.spellings(number).exact() }
+    }
+
+    /// Those of [`Self::stored_forms`] that a search by patterns asks for.
+    #[must_use]
+    pub fn pattern_forms(&self, number: &PhoneNumber) -> Vec<Vec<String>> {
+        self.spellings(number).patterns(number.extension())
+    }
+
     fn spellings(self, number: &PhoneNumber) -> Spellings {
         let (code, significant) = (number.country_code(), number.national_significant());
         let bare = number.without_extension();
@@ -170,11 +190,13 @@ impl NumberingPlan {
         let mut national = Vec::new();
         if own {
             let local = plan_changes::local_spelling(code, significant);
-            for digits in written.iter().take(1).chain(&local) {
+            let at_home = [(0, written[0].clone())].into_iter();
+            for (at, digits) in
+                at_home.chain(local.iter().map(|local| (written.len(), local.clone())))
+            {
                 let candidates = std::iter::once("").chain(self.prefixes().iter().copied());
-                for prefix in candidates.filter(|prefix| reads(&format!("{prefix}{digits}"))) {
-                    national.push((prefix, Spelling::of(code, digits)));
-                }
+                let fitting = candidates.filter(|prefix| reads(&format!("{prefix}{digits}")));
+                national.extend(fitting.map(|prefix| (prefix, at)));
             }
             written.extend(local);
         }
@@ -202,7 +224,8 @@ impl Spellings {
                 format!("(00{code}){all}"),
                 format!("+({code}){all}"),
                 format!("tel:+{code}{all}"),
-                format!("tel.+{code}{all}"),
+                format!("Tel.+{code}{all}"),
+                format!("Tel:+{code}{all}"),
                 format!("'+{code}{all}"),
             ]);
             forms.extend(spelling.dotted().map(|dotted| format!("+{code}.{dotted}")));
@@ -227,10 +250,11 @@ impl Spellings {
                 }
             }
         }
-        for (prefix, spelling) in &self.national {
+        for (prefix, at) in &self.national {
+            let spelling = &self.international[*at];
             let all = &spelling.digits;
             forms.extend([format!("{prefix}{all}"), format!("tel:{prefix}{all}")]);
-            forms.extend([format!("tel.{prefix}{all}"), format!("'{prefix}{all}")]);
+            forms.extend([format!("Tel.{prefix}{all}"), format!("'{prefix}{all}")]);
             forms.extend(spelling.dotted().map(|dotted| format!("{prefix}{dotted}")));
             for (area, rest) in spelling.parted() {
                 forms.insert(format!("({prefix}{area}){rest}"));
@@ -290,6 +314,7 @@ impl Spellings {
             let digits: String = all.chars().map(full_width).collect();
             add(&[&wide], &digits, None);
             add(&["tel", &plus], all, None);
+            add(&["Tel", &plus], all, None);
             for (begin, end) in INVISIBLE {
                 let start = format!("{begin}{plus}");
                 add(&[&start], all, None);
@@ -301,13 +326,15 @@ impl Spellings {
                 add(&[code], all, None);
             }
         }
-        for (prefix, spelling) in &self.national {
+        for (prefix, at) in &self.national {
+            let spelling = &self.international[*at];
             let all = format!("{prefix}{}", spelling.digits);
             let (first, rest) = all.split_at(1);
             add(&[], &all, None);
             add(&["("], &all, None);
             add(&[&format!("'{first}")], rest, None);
             add(&["tel"], &all, None);
+            add(&["Tel"], &all, None);
         }
         patterns.into_iter().collect()
     }

@@ -1,6 +1,8 @@
 //! `lookup` where a caller ID or a stored value is not what it seems.
 
-use super::{dialpass, on_a_file, stdout, write};
+use super::{dialpass, folder, on_a_file, stdout, write};
+use crate::gateway::{clients, ldap_tenant, sections};
+use crate::slapd::{PEOPLE, Slapd};
 
 #[test]
 fn each_caller_id_is_explained_to_who_knows_no_rules() {
@@ -38,11 +40,14 @@ fn each_caller_id_is_explained_to_who_knows_no_rules() {
 
 #[test]
 fn each_stored_value_is_explained_beside_the_number_that_calls() {
-    let (folder, config) = on_a_file();
-    let people = "[[people]]\nusername = \"anna\"\nnumbers = [\"+46 70 123 45 67\", \"4567\", \
-                  \"468123456\", \"070 12\", \"+46 70 222 33 44\", \"ring Kalle\"]\n";
-    std::fs::write(folder.path().join("people.toml"), people).unwrap();
-    let path = write(folder.path(), &config);
+    let slapd = Slapd::builder().users(0).without_tls().without_log().start();
+    slapd.modify(&format!(
+        "dn: uid=anna,{PEOPLE}\nchangetype: modify\nreplace: mobile\nmobile: +46 70 123 45 67\n\
+         mobile: 4567\nmobile: 468123456\nmobile: +46 70 222 33 44\nmobile: ring Kalle\n"
+    ));
+    let folder = folder();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let path = write(folder.path(), &format!("{}{tenant}{}", sections(""), clients()));
     let output = dialpass(&["lookup", "+46701234567", "--config", &path]);
     let said = stdout(&output);
     for part in [
