@@ -20,6 +20,8 @@ use crate::domain::caller_id::NoNumber;
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
+use crate::domain::stored_number::Matching;
+use crate::domain::stored_value::StoredValue;
 use crate::domain::user::{Ambiguity, Candidates, Membership, NotOne, Pin, User};
 
 /// Longer than the server would wait: an administrator wants the answer.
@@ -106,7 +108,7 @@ impl Lookup<'_> {
         let truncated = candidates.truncated;
         let one = candidates.exactly_one(&number, plan, self.tenant.ambiguity, self.pin.as_ref());
         let user = one.map_err(|not_one| match not_one {
-            NotOne::Nobody => (Reason::NumberUnknown, "nobody has this number".to_owned()),
+            NotOne::Nobody => (Reason::NumberUnknown, self.why_nobody().to_owned()),
             NotOne::Several => (Reason::NumberAmbiguous, self.why_several(truncated)),
         })?;
         let account = self.directory.account(&user, Occasion::Call, deadline).await;
@@ -129,7 +131,10 @@ impl Lookup<'_> {
             let why = match no_number {
                 NoNumber::Withheld => "a withheld number is never looked up",
                 NoNumber::Unparseable => "what is no telephone number is never looked up",
-                NoNumber::TwoReadings => "a number that could be two is nobody's",
+                NoNumber::TwoReadings => {
+                    "a caller who could be either of two numbers gets no code, until `numbers` in \
+                     [tenants.calls] says how the phone system writes them"
+                }
             };
             (no_number.into(), why.to_owned())
         });
@@ -188,11 +193,7 @@ impl Lookup<'_> {
             let closed = closed.map_or(String::new(), |why| format!(", {}", why.as_str()));
             say("", &format!("{} ({}){closed}", user.username, user.locator));
             for value in &user.numbers {
-                let says = match self.tenant.caller_ids.numbering.read_stored(&value.text) {
-                    Some(read) if read == *number => "is this number".to_owned(),
-                    Some(read) => format!("is another: {}", read.key()),
-                    None => "is no number".to_owned(),
-                };
+                let says = self.what_is(&value.text, number);
                 let attribute = self.attribute(value.rank);
                 say("", &format!("  {attribute} {:?} {says}", value.text));
             }
@@ -206,6 +207,38 @@ impl Lookup<'_> {
                         false => "  has another PIN",
                     },
                 );
+            }
+        }
+    }
+
+    /// What a stored value is, beside the number that calls.
+    fn what_is(&self, text: &str, number: &PhoneNumber) -> String {
+        match self.tenant.caller_ids.numbering.classify(text) {
+            StoredValue::Number { number: read, .. } if read == *number => {
+                "is this number".to_owned()
+            }
+            StoredValue::Number { number: read, .. } => format!("is another: {}", read.key()),
+            StoredValue::TwoReadings { national, international } => format!(
+                "could be {} without its plus, or {}: nobody's, until a plus says which",
+                international.key(),
+                national.key()
+            ),
+            StoredValue::ExtensionOnly => "is an extension alone".to_owned(),
+            StoredValue::Unreadable(why) => format!("is no number: {}", why.as_str()),
+        }
+    }
+
+    /// What may hide somebody who has the number after all.
+    fn why_nobody(&self) -> &'static str {
+        match self.inspection.matching() {
+            Matching::Everything => {
+                "nobody has this number; check-directory lists values that are no number or could \
+                 be two (unreadable_number, two_readings)"
+            }
+            Matching::Exact | Matching::Patterns => {
+                "nobody has this number in a form that the filter above asks for; check-directory \
+                 lists values in other forms (not_found_by_search), and those that are no number or \
+                 could be two (unreadable_number, two_readings)"
             }
         }
     }

@@ -15,6 +15,7 @@ mod administration;
 mod check_directory;
 mod checking;
 pub mod demo;
+mod lookup;
 
 /// Runs the program to its end.
 fn dialpass(arguments: &[&str]) -> Output {

@@ -28,6 +28,7 @@ mod lookup;
 mod password;
 mod rejected;
 mod tls;
+mod written_forms;
 
 /// What a server says of a wrong password.
 const WRONG: PasswordCheck = PasswordCheck::Refused(PasswordRefusal::WrongPassword);

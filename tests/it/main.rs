@@ -50,3 +50,4 @@ mod store_contract;
 mod uniform;
 mod who_may;
 mod wire;
+mod world;

@@ -33,11 +33,14 @@ pub(super) fn by_number(
     plan: NumberingPlan,
     how: NumberMatch,
 ) -> String {
-    let forms = plan.stored_forms(number);
-    let values: Vec<String> = if how == NumberMatch::Equality && !forms.exact.is_empty() {
-        forms.exact.iter().map(|form| ldap_escape(form.as_str()).into_owned()).collect()
+    let whole = match how {
+        NumberMatch::Equality => plan.whole_forms(number),
+        NumberMatch::Patterns => Vec::new(),
+    };
+    let values: Vec<String> = if whole.is_empty() {
+        plan.pattern_forms(number).iter().map(|parts| pattern(parts)).collect()
     } else {
-        forms.patterns.iter().map(|parts| pattern(parts)).collect()
+        whole.iter().map(|form| ldap_escape(form.as_str()).into_owned()).collect()
     };
     let mut filter = format!("(&{user_filter}(|");
     for attribute in attributes {

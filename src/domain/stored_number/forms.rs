@@ -105,7 +105,12 @@ impl Spelling {
             .collect();
         let mut areas = BTreeSet::new();
         areas.extend(groups.first().filter(|_| groups.len() > 1).map(String::len));
-        areas.extend(parsed.map(|parsed| parsed.get_length_of_national_destination_code()));
+        // A mobile's mark stands before its area code (Argentina's 9).
+        if let [mark, area, _, ..] = &groups[..]
+            && mark.len() == 1
+        {
+            areas.insert(mark.len() + area.len());
+        }
         areas.retain(|area| AREAS.contains(area) && area + SHORTEST_SUBSCRIBER <= digits.len());
         Self { digits: digits.to_owned(), groups, areas }
     }
@@ -131,9 +136,11 @@ struct Spellings {
     code: String,
     /// National prefixes that may stand between country code and number by mistake, never empty.
     prefixes: Vec<&'static str>,
+    /// What follows a country code.
     international: Vec<Spelling>,
-    /// A national prefix, empty if none, and what follows it; none for foreign numbers.
-    national: Vec<(&'static str, Spelling)>,
+    /// A national prefix, empty if none, and which of [`Self::international`] follows it; none for
+    /// foreign numbers.
+    national: Vec<(&'static str, usize)>,
     /// Whether the country code alone, without plus, is read as what it is.
     without_plus: bool,
 }
@@ -153,6 +160,19 @@ impl NumberingPlan {
         StoredForms { exact, patterns: spellings.patterns(number.extension()) }
     }
 
+    /// Those of [`Self::stored_forms`] that a search by whole values asks for: none for a number
+    /// with an extension, which is searched by patterns.
+    #[must_use]
+    pub fn whole_forms(&self, number: &PhoneNumber) -> Vec<String> {
+        if number.extension().is_some() { Vec::new() } else { self.spellings(number).exact() }
+    }
+
+    /// Those of [`Self::stored_forms`] that a search by patterns asks for.
+    #[must_use]
+    pub fn pattern_forms(&self, number: &PhoneNumber) -> Vec<Vec<String>> {
+        self.spellings(number).patterns(number.extension())
+    }
+
     fn spellings(self, number: &PhoneNumber) -> Spellings {
         let (code, significant) = (number.country_code(), number.national_significant());
         let bare = number.without_extension();
@@ -170,11 +190,13 @@ impl NumberingPlan {
         let mut national = Vec::new();
         if own {
             let local = plan_changes::local_spelling(code, significant);
-            for digits in written.iter().take(1).chain(&local) {
+            let at_home = [(0, written[0].clone())].into_iter();
+            for (at, digits) in
+                at_home.chain(local.iter().map(|local| (written.len(), local.clone())))
+            {
                 let candidates = std::iter::once("").chain(self.prefixes().iter().copied());
-                for prefix in candidates.filter(|prefix| reads(&format!("{prefix}{digits}"))) {
-                    national.push((prefix, Spelling::of(code, digits)));
-                }
+                let fitting = candidates.filter(|prefix| reads(&format!("{prefix}{digits}")));
+                national.extend(fitting.map(|prefix| (prefix, at)));
             }
             written.extend(local);
         }
@@ -182,6 +204,11 @@ impl NumberingPlan {
         let international = written.iter().map(|digits| Spelling::of(code, digits)).collect();
         Spellings { code: code.to_owned(), prefixes, international, national, without_plus }
     }
+}
+
+/// The character of double width that East Asian keyboards write for this one.
+fn full_width(c: char) -> char {
+    char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c)
 }
 
 impl Spellings {
@@ -198,6 +225,7 @@ impl Spellings {
                 format!("+({code}){all}"),
                 format!("tel:+{code}{all}"),
                 format!("Tel.+{code}{all}"),
+                format!("Tel:+{code}{all}"),
                 format!("'+{code}{all}"),
             ]);
             forms.extend(spelling.dotted().map(|dotted| format!("+{code}.{dotted}")));
@@ -222,7 +250,8 @@ impl Spellings {
                 }
             }
         }
-        for (prefix, spelling) in &self.national {
+        for (prefix, at) in &self.national {
+            let spelling = &self.international[*at];
             let all = &spelling.digits;
             forms.extend([format!("{prefix}{all}"), format!("tel:{prefix}{all}")]);
             forms.extend([format!("Tel.{prefix}{all}"), format!("'{prefix}{all}")]);
@@ -281,6 +310,9 @@ impl Spellings {
                 add(&[start], all, None);
             }
             add(&["00", code], all, None);
+            let wide: String = plus.chars().map(full_width).collect();
+            let digits: String = all.chars().map(full_width).collect();
+            add(&[&wide], &digits, None);
             add(&["tel", &plus], all, None);
             add(&["Tel", &plus], all, None);
             for (begin, end) in INVISIBLE {
@@ -294,7 +326,8 @@ impl Spellings {
                 add(&[code], all, None);
             }
         }
-        for (prefix, spelling) in &self.national {
+        for (prefix, at) in &self.national {
+            let spelling = &self.international[*at];
             let all = format!("{prefix}{}", spelling.digits);
             let (first, rest) = all.split_at(1);
             add(&[], &all, None);

@@ -118,6 +118,7 @@ impl Check {
     ];
 
     /// Its name, how bad it is, what it is, and what to do about it.
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each kind")]
     const fn says(self) -> (&'static str, Severity, &'static str, &'static str) {
         use Severity::{Error, Information, Warning};
         match self {

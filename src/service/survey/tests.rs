@@ -202,6 +202,26 @@ fn numbers_from_before_a_change_of_plan_are_named_with_todays() {
 }
 
 #[test]
+fn numbers_that_could_be_two_are_named_as_stored_and_as_callers() {
+    let mut italy = survey_in("IT", Matching::Everything, Ambiguity::Refuse, 20);
+    // Stored with a plus or as at home there is one reading; calling without plus there are two.
+    let rome = [(0, "+39 06 560010"), (0, "06 560010")];
+    add(&mut italy, vec![user("bea", &[(0, "39 06 560010")]), user("ugo", &rome)]);
+    add(&mut italy, vec![user("mara", &[(0, "+39 312 345 6789")])]);
+    let (counts, findings) = italy.finish(true);
+    assert_eq!((counts.would_get_a_code, counts.without_number), (2, 1));
+    let stored = found(&findings, "two_readings");
+    assert_eq!(stored.count, 1);
+    let detail = &stored.examples[0].detail;
+    assert!(detail.contains("+3906560010") && detail.contains("+393906560010"), "{detail}");
+    assert!(stored.hint.contains("+39 312 345 6789"), "{}", stored.hint);
+    let callers = found(&findings, "caller_two_readings");
+    assert_eq!((callers.count, callers.severity), (2, Severity::Warning), "{callers:?}");
+    assert!(callers.examples[0].detail.contains("3906560010"), "{callers:?}");
+    assert!(callers.hint.contains("[tenants.calls]"), "{}", callers.hint);
+}
+
+#[test]
 fn the_attribute_order_lets_one_of_those_who_share_a_number_have_a_code() {
     let mut survey = survey(Ambiguity::PreferAttributeOrder, 20);
     add(

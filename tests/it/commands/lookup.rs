@@ -1,0 +1,62 @@
+//! `lookup` where a caller ID or a stored value is not what it seems.
+
+use super::{dialpass, folder, on_a_file, stdout, write};
+use crate::gateway::{clients, ldap_tenant, sections};
+use crate::slapd::{PEOPLE, Slapd};
+
+#[test]
+fn each_caller_id_is_explained_to_who_knows_no_rules() {
+    let (folder, config) = on_a_file();
+    let path = write(folder.path(), &config);
+    for (caller, reason, says) in [
+        (
+            "468123456",
+            "number_two_readings",
+            &["+46468123456 as a national number", "+468123456", "[tenants.calls]"] as &[&str],
+        ),
+        ("\"Anonymous\" <sip:+46701234567@h>", "number_withheld", &["display name says"]),
+        ("+266696687", "number_withheld", &["networks send for a hidden caller"]),
+        ("restricted", "number_withheld", &["word that stands for a hidden number"]),
+        ("L0#0701234567", "number_unparseable", &["there is something else"]),
+        ("+46701234567@10.0.0.1", "number_unparseable", &["there is something else"]),
+        ("sip:+46701234567", "number_unparseable", &["a host behind an @"]),
+        ("+999123456", "number_unparseable", &["no country has this country code"]),
+        ("0701", "number_unparseable", &["no number of the tenant's country has this length"]),
+        (
+            "\"a\" <sip:+46709999999@h>;x=\"<sip:+46701234567@h>\"",
+            "number_unknown",
+            &["+46709999999", "not the display name or a parameter", "check-directory"],
+        ),
+    ] {
+        let output = dialpass(&["lookup", caller, "--config", &path]);
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("refused, {reason}: ")), "{caller}: {said}");
+        for part in says {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+    }
+}
+
+#[test]
+fn each_stored_value_is_explained_beside_the_number_that_calls() {
+    let slapd = Slapd::builder().users(0).without_tls().without_log().start();
+    slapd.modify(&format!(
+        "dn: uid=anna,{PEOPLE}\nchangetype: modify\nreplace: mobile\nmobile: +46 70 123 45 67\n\
+         mobile: 4567\nmobile: 468123456\nmobile: +46 70 222 33 44\nmobile: ring Kalle\n"
+    ));
+    let folder = folder();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let path = write(folder.path(), &format!("{}{tenant}{}", sections(""), clients()));
+    let output = dialpass(&["lookup", "+46701234567", "--config", &path]);
+    let said = stdout(&output);
+    for part in [
+        "\"+46 70 123 45 67\" is this number",
+        "\"4567\" is an extension alone",
+        "\"468123456\" could be +468123456 without its plus, or +46468123456: nobody's",
+        "\"+46 70 222 33 44\" is another: +46702223344",
+        "\"ring Kalle\" is no number: not one telephone number",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
