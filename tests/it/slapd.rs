@@ -30,6 +30,7 @@ const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
 const ADMIN_PASSWORD: &str = "admin-secret";
 
 /// How a server is to be made.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a builder, each set by its name")]
 pub struct SlapdBuilder {
     users: usize,
     tls: bool,
