@@ -39,7 +39,7 @@ pub struct SlapdBuilder {
     policy: bool,
     settings: String,
     before: String,
-    number_index: bool,
+    number_index: &'static str,
     host: &'static str,
 }
 
@@ -82,7 +82,7 @@ impl SlapdBuilder {
     /// Without an index of the numbers, and with a limit that each search for one hits then
     /// (adminLimitExceeded); whoever is searched by name is found.
     pub fn without_number_index(mut self) -> Self {
-        self.number_index = false;
+        self.number_index = "";
         self.setting("limits dn.exact=\"cn=gateway,dc=example,dc=com\" size.unchecked=20")
     }
 
@@ -169,7 +169,7 @@ impl Slapd {
             policy: false,
             settings: String::new(),
             before: String::new(),
-            number_index: true,
+            number_index: NUMBER_INDEX,
             host: "127.0.0.1",
         }
     }
@@ -370,7 +370,7 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
     let hidden = builder.hidden.map(|names| format!("access to attrs={names} by * none\n"));
     let hidden = hidden.unwrap_or_default();
     let (before, settings) = (&builder.before, &builder.settings);
-    let number_index = if builder.number_index { NUMBER_INDEX } else { "" };
+    let number_index = builder.number_index;
     let (policy_module, policy) = if builder.policy {
         (
             "moduleload ppolicy\n",
