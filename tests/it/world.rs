@@ -41,7 +41,9 @@ fn countries() -> Vec<(Region, Tally)> {
 fn in_no_country_is_anybody_told_the_code_of_somebody_else() {
     let countries = countries();
     let mut world = Tally::default();
-    countries.iter().for_each(|(_, tally)| world.add(tally));
+    for (_, tally) in &countries {
+        world.add(tally);
+    }
     let few = |all: &[String]| all.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
     assert!(world.wrong.is_empty(), "{} wrong:\n{}", world.wrong.len(), few(&world.wrong));
     assert!(world.unexplained.is_empty(), "refused:\n{}", few(&world.unexplained));

@@ -52,7 +52,7 @@ impl StoredForms {
             // As a filter is made: what has no whole values is searched by patterns.
             Matching::Exact if !self.exact.is_empty() => {
                 let plain: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-                self.exact.iter().any(|form| *form == plain)
+                self.exact.contains(&plain)
             }
             Matching::Exact | Matching::Patterns => {
                 self.patterns.iter().any(|parts| fits(parts, value))
