@@ -200,8 +200,7 @@ fn patterns_are_anchored_and_never_start_with_a_wildcard() {
             .expect("possible");
         for pattern in plan.stored_forms(&number).patterns {
             assert!(
-                pattern[0].eq_ignore_ascii_case("tel")
-                    || pattern[0].chars().any(|c| c.is_ascii_digit()),
+                pattern[0].eq_ignore_ascii_case("tel") || pattern[0].chars().any(char::is_numeric),
                 "{country} {pattern:?}"
             );
             assert!(pattern.iter().all(|part| !part.is_empty()), "{country} {pattern:?}");

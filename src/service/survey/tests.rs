@@ -216,7 +216,7 @@ fn numbers_that_could_be_two_are_named_as_stored_and_as_callers() {
     assert!(detail.contains("+3906560010") && detail.contains("+393906560010"), "{detail}");
     assert!(stored.hint.contains("+39 312 345 6789"), "{}", stored.hint);
     let callers = found(&findings, "caller_two_readings");
-    assert_eq!((callers.count, callers.severity), (2, Severity::Warning), "{callers:?}");
+    assert_eq!((callers.count, callers.severity), (3, Severity::Warning), "{callers:?}");
     assert!(callers.examples[0].detail.contains("3906560010"), "{callers:?}");
     assert!(callers.hint.contains("[tenants.calls]"), "{}", callers.hint);
 }
