@@ -58,12 +58,6 @@ impl PhoneNumber {
         Self { extension: extension.filter(|digits| !digits.is_empty()), ..self }
     }
 
-    /// The same number without its extension.
-    #[must_use]
-    pub(super) fn without_extension(&self) -> Self {
-        self.clone().with_extension(None)
-    }
-
     /// Every number in E.164 that means this subscriber, this one first: more than one only where
     /// a numbering plan has two forms.
     #[must_use]

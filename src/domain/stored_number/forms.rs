@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
 
-use super::{NumberingPlan, StoredReading};
-use crate::domain::numbering::{international, prefixes_of};
+use super::NumberingPlan;
+use crate::domain::numbering::prefixes_of;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::plan_changes;
 
@@ -135,13 +135,13 @@ impl Spelling {
 struct Spellings {
     code: String,
     /// National prefixes that may stand between country code and number by mistake, never empty.
-    prefixes: Vec<&'static str>,
+    prefixes: &'static [&'static str],
     /// What follows a country code.
     international: Vec<Spelling>,
     /// A national prefix, empty if none, and which of [`Self::international`] follows it; none for
     /// foreign numbers.
     national: Vec<(&'static str, usize)>,
-    /// Whether the country code alone, without plus, is read as what it is.
+    /// Whether the country code may stand without its plus: it is the tenant's own.
     without_plus: bool,
 }
 
@@ -175,34 +175,21 @@ impl NumberingPlan {
 
     fn spellings(self, number: &PhoneNumber) -> Spellings {
         let (code, significant) = (number.country_code(), number.national_significant());
-        let bare = number.without_extension();
+        let own = self.country_code() == code;
         let mut written = vec![significant.to_owned()];
         written.extend(plan_changes::other_spelling(code, significant));
         written.extend(plan_changes::former_spelling(code, significant));
-        let behind_code = |digits: &str| international(digits).is_some_and(|read| read == bare);
-        let prefixes: Vec<_> = prefixes_of(code)
-            .iter()
-            .copied()
-            .filter(|prefix| behind_code(&format!("{code}{prefix}{significant}")))
-            .collect();
-        let own = self.country_code() == code;
-        let reads = |text: &str| self.stored_reading(text) == StoredReading::Number(bare.clone());
-        let mut national = Vec::new();
-        if own {
-            let local = plan_changes::local_spelling(code, significant);
-            let at_home = [(0, written[0].clone())].into_iter();
-            for (at, digits) in
-                at_home.chain(local.iter().map(|local| (written.len(), local.clone())))
-            {
-                let candidates = std::iter::once("").chain(self.prefixes().iter().copied());
-                let fitting = candidates.filter(|prefix| reads(&format!("{prefix}{digits}")));
-                national.extend(fitting.map(|prefix| (prefix, at)));
-            }
-            written.extend(local);
+        let local = plan_changes::local_spelling(code, significant).filter(|_| own);
+        // Which prefixes fit this very number is not asked: that costs more than to search for them.
+        let candidates = || std::iter::once("").chain(self.prefixes().iter().copied());
+        let mut national: Vec<_> = candidates().filter(|_| own).map(|prefix| (prefix, 0)).collect();
+        if local.is_some() {
+            national.extend(candidates().map(|prefix| (prefix, written.len())));
         }
-        let without_plus = own && reads(&format!("{code}{significant}"));
+        written.extend(local);
         let international = written.iter().map(|digits| Spelling::of(code, digits)).collect();
-        Spellings { code: code.to_owned(), prefixes, international, national, without_plus }
+        let prefixes = prefixes_of(code);
+        Spellings { code: code.to_owned(), prefixes, international, national, without_plus: own }
     }
 }
 
@@ -229,7 +216,7 @@ impl Spellings {
                 format!("'+{code}{all}"),
             ]);
             forms.extend(spelling.dotted().map(|dotted| format!("+{code}.{dotted}")));
-            for prefix in &self.prefixes {
+            for prefix in self.prefixes {
                 forms.extend([
                     format!("+{code}({prefix}){all}"),
                     format!("00{code}({prefix}){all}"),
@@ -244,7 +231,7 @@ impl Spellings {
             for (area, rest) in spelling.likely_parted() {
                 forms.insert(format!("00{code}({area}){rest}"));
                 forms.insert(format!("(+{code}{area}){rest}"));
-                for prefix in &self.prefixes {
+                for prefix in self.prefixes {
                     forms.insert(format!("+{code}({prefix}{area}){rest}"));
                     forms.insert(format!("00{code}({prefix}{area}){rest}"));
                 }
