@@ -13,8 +13,9 @@
 //!
 //! # Where what lives
 //! - [`domain`]: the telephony-to-directory logic, without I/O. Caller IDs are read in
-//!   [`domain::caller_id`], stored numbers in [`domain::stored_number`], codes derived in
-//!   [`domain::otp`].
+//!   [`domain::caller_id`], stored numbers in [`domain::stored_number`]; which number a row of digits
+//!   is, by the world's numbering plans, is [`domain::numbering`]. Whether an account may log in is
+//!   [`domain::account_state`], codes are derived in [`domain::otp`].
 //! - [`service`]: what the gateway does. [`service::call_in`] is getOTP, [`service::login`] is
 //!   validateOTP, [`service::authentication_cloud`] registers users and has them confirm,
 //!   [`service::flood`] protects the node.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the commands that the README shows, as it shows them: the demo with its curl lines and the API examples, then
-# each block that follows a `<!-- run -->` line, in one shell, in a folder of its own.
+# Runs the commands that the README and the documents show, as they show them: the demo with its curl lines and the
+# examples of the API, then each block that follows a `<!-- run -->` line, in one shell, in a folder of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -23,8 +23,10 @@ wait_for() { # seconds, what, command…
   done
 }
 
-blocks() { # mark: the shell blocks that follow a line `<!-- mark -->`
-  awk -v mark="<!-- $1 -->" '$0 == mark { armed = 1; next } armed && /^```sh$/ { inside = 1; armed = 0; next } /^```$/ { inside = 0 } inside' README.md
+blocks() { # mark, documents…: the shell blocks that follow a line `<!-- mark -->`
+  local mark=$1
+  shift
+  awk -v mark="<!-- $mark -->" '$0 == mark { armed = 1; next } armed && /^```sh$/ { inside = 1; armed = 0; next } /^```$/ { inside = 0 } inside' "$@"
 }
 
 demo='cargo run --release -- demo'
@@ -49,7 +51,7 @@ grep '^curl ' "$folder/demo.log" >"$folder/lines"
 answers=$(while IFS= read -r line; do bash -c "$line"; echo; done <"$folder/lines")
 grep -qE '^\{"otp":"[0-9]{6}"\}$' <<<"$answers" || fail "no code: $answers"
 grep -qF '"username":"anna"' <<<"$answers" || fail "no login: $answers"
-blocks "run against the demo" | sed "s|127.0.0.1:8080|127.0.0.1:$port|" >"$folder/examples.sh"
+blocks "run against the demo" docs/api.md | sed "s|127.0.0.1:8080|127.0.0.1:$port|" >"$folder/examples.sh"
 examples=$(bash -euo pipefail "$folder/examples.sh")
 grep -qE '"otp":"[0-9]{6}"' <<<"$examples" || fail "the getOTP example tells no code: $examples"
 grep -qF '"path":"/api/authentication/validateOTP"' <<<"$examples" || fail "the validateOTP example was not refused for its made-up code: $examples"
@@ -60,7 +62,8 @@ wait "${started[0]}" 2>/dev/null || true
 started=()
 echo "demo: its curl lines work"
 
-blocks run >"$folder/blocks.sh"
+# The second goes on where the first ends.
+blocks run README.md docs/authentication-cloud.md >"$folder/blocks.sh"
 [ -s "$folder/blocks.sh" ] || fail "no block is marked <!-- run -->"
 # The folders of the deployment are elsewhere here, and nothing is installed for the machine.
 sed -i -e "s|^DIR=.*|DIR=$folder/etc|" -e "s|^BIN=.*|BIN=$folder/bin|" -e "s|^STATE=.*|STATE=$folder/state|" "$folder/blocks.sh"
