@@ -29,7 +29,7 @@ async fn a_killed_node_costs_the_logins_it_was_busy_with_and_no_call() {
         cluster.until_up(NODES).await;
     }
     witnesses.until_served(Instant::now(), 50).await;
-    let found = witnesses.end().await;
+    let found = witnesses.end(cluster.nodes()).await;
     println!("outage: each of three nodes killed and back: {found}");
     let failed = |operation| {
         let of_it = found.seen.iter().filter(move |one| one.operation == operation);
@@ -58,7 +58,7 @@ async fn all_nodes_are_restarted_one_after_the_other_and_no_request_fails() {
     }
     witnesses.until_served(Instant::now(), 50).await;
     let took = begun.elapsed();
-    let found = witnesses.end().await;
+    let found = witnesses.end(cluster.nodes()).await;
     println!("outage: three nodes restarted in turn in {took:.2?}: {found}");
     assert_eq!(found.failed(), 0);
     assert_eq!(found.recovery(begun), Duration::ZERO);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::witness::{Found, Witnesses};
 use super::{Cluster, NODES, on_postgres};
-use crate::faults::load::{COMEBACK, summary};
+use crate::faults::load::{COMEBACK, Seen, summary};
 use crate::gateway::wait_until;
 use crate::postgres::{Postgres, ROLE};
 use crate::slapd::Slapd;
@@ -60,7 +60,7 @@ fn slapd() -> Slapd {
 /// within the store's timeout, give or take what the test's own machine takes.
 fn assert_refused_in_time(found: &Found, down: Instant, until: Instant) {
     let outage = found.between(down, until);
-    assert!(outage.iter().all(|one| one.status == 503), "{}", summary(&outage));
+    assert!(outage.iter().all(Seen::is_refused), "{}", summary(&outage));
     let longest = found.seen.iter().map(|one| one.took).max().unwrap();
     assert!(longest < Duration::from_secs(4), "{longest:?}");
     assert!(found.seen.iter().all(|one| one.status != 0), "an answer to each");
@@ -98,7 +98,7 @@ async fn a_database_that_hangs_is_a_refusal_in_time_and_nothing_piles_up() {
     witnesses.until_served(Instant::now(), 200).await;
     most = most.max(postgres.connections());
     let after = Taken::by(&cluster);
-    let found = witnesses.end().await;
+    let found = witnesses.end(cluster.nodes()).await;
     println!(
         "outage: the database hung for {:.2?}: {found}; the last failure {:.2?} after it went \
          on; at most {most} sessions; {before:?} before, {during:?} during, {after:?} after",
@@ -145,7 +145,7 @@ async fn without_a_standby(how: &str, mend: impl FnOnce(&Postgres, &mut Postgres
     let back = Instant::now();
     witnesses.until_served(back, 200).await;
     assert_eq!(primary.psql("postgres", "SELECT pg_is_in_recovery()"), "f");
-    let found = witnesses.end().await;
+    let found = witnesses.end(cluster.nodes()).await;
     println!(
         "outage: the synchronous standby lost for {:.2?} until {how}: {found}; the last failure \
          {:.2?} after that; {hung} commits waited in {sessions} sessions; {before:?} before, \

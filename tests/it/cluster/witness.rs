@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::faults::load::{Asker, DEADLINE, Operation, Seen, User, summary};
-use crate::gateway::PATIENCE;
+use crate::gateway::{Gateway, PATIENCE};
 
 /// Users who call and log in by turns: the first of all.
 const BUSY: usize = 8;
@@ -30,8 +30,8 @@ struct Memory {
     used: Vec<(User, String)>,
     /// Codes that were tried, and it was not said whether they were accepted.
     unsure: Vec<(User, String)>,
-    /// Codes that were told, and refused when they were first tried.
-    lost: Vec<(User, String)>,
+    /// Codes that were told, and refused when they were first tried, by the request's id.
+    refused: Vec<(User, String, String)>,
 }
 
 /// The users, until they are asked what they saw.
@@ -104,15 +104,21 @@ impl Witnesses {
     }
 
     /// Lets everyone finish, and has every code tried again: each that was told and not tried is
-    /// good, once; each that was accepted is not. No request took longer than one may.
-    pub async fn end(mut self) -> Found {
+    /// good, once; each that was accepted is not. No request took longer than one may. Why a code was
+    /// refused at its first try is asked of the audit trails of `nodes`.
+    pub async fn end(mut self, nodes: &[Gateway]) -> Found {
         self.ending.store(true, Ordering::Relaxed);
         while let Some(user) = self.users.join_next().await {
             user.expect("a user who only asks");
         }
         let memory = std::mem::take(&mut *self.memory.lock().unwrap());
-        let Memory { seen, held, used, unsure, lost } = memory;
-        assert_eq!(lost, [], "told, and refused at the first try");
+        let Memory { seen, held, used, mut unsure, refused } = memory;
+        for (user, code, request) in refused {
+            let reason = reason(nodes, &request);
+            let undecided = ["store_unavailable", "store_outcome_unknown", "deadline_passed"];
+            assert!(undecided.contains(&reason.as_str()), "refused at the first try: {reason}");
+            unsure.push((user, code));
+        }
         for one in &seen {
             assert!(one.took < DEADLINE, "in time: {one:?}");
         }
@@ -154,14 +160,24 @@ async fn take_turn(asker: &Asker, user: User, memory: &Mutex<Memory>) {
     let Some(code) = call(asker, user, memory).await else { return };
     sleep(PAUSE).await;
     let begun = Instant::now();
-    let status = asker.login("t1", user, &code).await;
+    let (status, request) = asker.identified_login("t1", user, &code).await;
     note(memory, Operation::Login, begun, status);
     let mut memory = memory.lock().unwrap();
     match status {
         200 => memory.used.push((user, code)),
         0 | 503 => memory.unsure.push((user, code)),
-        _ => memory.lost.push((user, code)),
+        _ => memory.refused.push((user, code, request)),
     }
+}
+
+/// The reason that one of the nodes noted for a request.
+fn reason(nodes: &[Gateway], request: &str) -> String {
+    let events = nodes.iter().flat_map(Gateway::audit);
+    let event = events.into_iter().find(|event| event["request_id"] == request);
+    event
+        .map_or_else(|| "of no event".to_owned(), |event| event["reason"].to_string())
+        .trim_matches('"')
+        .to_owned()
 }
 
 fn note(memory: &Mutex<Memory>, operation: Operation, begun: Instant, status: u16) {

@@ -81,6 +81,12 @@ impl Seen {
     pub fn ended(&self) -> Instant {
         self.begun + self.took
     }
+
+    /// Whether it is how a client of `status_style = "http"` sees that a part is down. A login that
+    /// came as far as a user's own rows is refused like any other, so that nobody learns of them.
+    pub fn is_refused(&self) -> bool {
+        self.status == 503 || (self.operation == Operation::Login && self.status == 403)
+    }
 }
 
 /// Whoever asks one gateway.
@@ -118,6 +124,11 @@ impl Asker {
 
     /// The status.
     pub async fn login(&self, tenant: &str, user: User, code: &str) -> u16 {
+        self.identified_login(tenant, user, code).await.0
+    }
+
+    /// The status, and the id of the request; empty if there was no answer.
+    pub async fn identified_login(&self, tenant: &str, user: User, code: &str) -> (u16, String) {
         let body = json!({ "username": user.name(), "password": user.password(), "otp": code });
         let request = self
             .http
@@ -125,9 +136,11 @@ impl Asker {
             .bearer_auth("vpn-secret")
             .header("tenant", tenant)
             .json(&body);
-        let Ok(response) = request.send().await else { return 0 };
+        let Ok(response) = request.send().await else { return (0, String::new()) };
         let status = response.status().as_u16();
-        if response.bytes().await.is_ok() { status } else { 0 }
+        let id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+        let id = id.unwrap_or_default().to_owned();
+        if response.bytes().await.is_ok() { (status, id) } else { (0, id) }
     }
 }
 
