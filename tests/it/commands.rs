@@ -18,7 +18,7 @@ pub mod demo;
 mod lookup;
 
 /// Runs the program to its end.
-fn dialpass(arguments: &[&str]) -> Output {
+pub fn dialpass(arguments: &[&str]) -> Output {
     program().args(arguments).output().unwrap()
 }
 
@@ -28,7 +28,7 @@ fn program() -> Command {
     command
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 

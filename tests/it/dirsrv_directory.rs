@@ -19,6 +19,7 @@ use crate::dirsrv::{self, Dirsrv};
 
 mod accounts;
 mod index;
+mod rejected;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
