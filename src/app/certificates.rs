@@ -1,6 +1,6 @@
 //! The certificates that this server shows: its own to clients, and those to directories and the
 //! database; and those of the CAs that it trusts to vouch for servers. One that is out of date or
-//! soon will be, and a CA's that cannot be used, is told of and stops nothing.
+//! soon will be, and a CA's that cannot be used, is reported and stops nothing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::{Config, CredentialConfig, DirectoryConfig, StorePlace};
 use crate::domain::clock::Timestamp;
 use crate::pem;
 
-/// How long before it expires a certificate is told of.
+/// How long before it expires a certificate is reported.
 const SOON: Duration = Duration::from_hours(24 * 30);
 
 /// What is to be known of the certificates of a configuration at `now`: each key, and what is the

@@ -130,7 +130,7 @@ impl Lookup<'_> {
         let outcome = explained.outcome.map_err(|no_number| {
             let why = match no_number {
                 NoNumber::Withheld => "a withheld number is never looked up",
-                NoNumber::Unparseable => "what is no telephone number is never looked up",
+                NoNumber::Unparseable => "only a telephone number is looked up",
                 NoNumber::TwoReadings => {
                     "a caller who could be either of two numbers gets no code, until `numbers` in \
                      [tenants.calls] says how the phone system writes them"
@@ -224,7 +224,7 @@ impl Lookup<'_> {
                 national.key()
             ),
             StoredValue::ExtensionOnly => "is an extension alone".to_owned(),
-            StoredValue::Unreadable(why) => format!("is no number: {}", why.as_str()),
+            StoredValue::Unreadable(why) => format!("is not a number: {}", why.as_str()),
         }
     }
 

@@ -40,7 +40,7 @@ pub fn explain(error: &io::Error) -> TlsFailure {
         Some(Error::AlertReceived(alert)) => alerted(*alert),
         Some(Error::PeerIncompatible(why)) => incompatible(why),
         Some(Error::InvalidMessage(_)) => TlsFailure::new(
-            "the server answers with something that is no TLS",
+            "the server's answer is not TLS",
             "is it the TLS port (636)? For the plain port, use ldap:// with start_tls = true",
         ),
         Some(other) => TlsFailure::new(
@@ -68,7 +68,7 @@ fn certificate(problem: &CertificateError) -> TlsFailure {
         }
         Problem::Expired | Problem::ExpiredContext { .. } => "renew the server's certificate",
         Problem::NotValidYet | Problem::NotValidYetContext { .. } => {
-            "is this machine's clock right, and the one of whoever made the certificate?"
+            "is this machine's clock right, and was that of the machine that made the certificate?"
         }
         Problem::NotValidForName | Problem::NotValidForNameContext { .. } => {
             "name the server in `servers` as its certificate does (subjectAltName)"
@@ -102,7 +102,7 @@ fn unusual(problem: &rustls::OtherError) -> TlsFailure {
              it is told otherwise: -addext basicConstraints=critical,CA:FALSE",
         ),
         Some(webpki::Error::EndEntityUsedAsCa) => TlsFailure::new(
-            "a certificate that is no CA's vouches for the server's (EndEntityUsedAsCa)",
+            "the certificate that signed the server's is not a CA's (EndEntityUsedAsCa)",
             "put the CA's own certificate in ca_file (basicConstraints CA:TRUE), and have the \
              server send the CAs that stand between",
         ),

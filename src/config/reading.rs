@@ -98,7 +98,8 @@ fn lay_over(table: &mut toml::Table, path: &str, value: &str) -> Result<(), Stri
     for section in sections {
         let next =
             place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        place = next.as_table_mut().ok_or_else(|| format!("{section:?}, which is no section"))?;
+        place =
+            next.as_table_mut().ok_or_else(|| format!("{section:?}, which is not a section"))?;
     }
     // Numbers, booleans, arrays and inline tables are written as in TOML; all else is text.
     let value = format!("v = {value}")

@@ -43,7 +43,7 @@ pub(super) fn near_miss(request: &HttpRequest, now: Timestamp) {
             path,
             meant,
             peer,
-            "a request was answered 404 because its path is no operation's: upper and lower case \
+            "a request was answered 404 because its path belongs to no operation: upper and lower case \
              count, and nothing stands before or behind it"
         );
     }

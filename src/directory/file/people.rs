@@ -1,4 +1,4 @@
-//! The people in a file: as written, and as they are looked up. All that is wrong is told of.
+//! The people in a file: as written, and as they are looked up. Everything wrong is reported.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -34,7 +34,7 @@ const fn yes() -> bool {
     true
 }
 
-/// The people in a file as written, each at their place in it; what cannot be read is told of.
+/// The people in a file as written, each at their place in it; what cannot be read is reported.
 fn people(text: &str, problems: &mut Vec<String>) -> Vec<(usize, PersonEntry)> {
     let mut told = |message: &str, span: Option<Range<usize>>| {
         let line = span.map_or(0, |span| text[..span.start].matches('\n').count() + 1);
@@ -122,7 +122,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
         .map_err(|error| format!("found {error}; accepted: TOML, {}", text_file::ACCEPTED))
 }
 
-/// One person, checked; what is wrong is told of, by the name of the key `at` its place.
+/// One person, checked; what is wrong is reported, by the name of the key `at` its place.
 fn user(
     person: PersonEntry,
     plan: NumberingPlan,

@@ -224,7 +224,7 @@ impl fmt::Debug for ServerUrl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ServerUrlError {
     /// It is no URL.
-    #[error("something that is no URL")]
+    #[error("not a URL")]
     Unreadable,
     /// Its scheme is another.
     #[error("a URL whose scheme is neither ldap nor ldaps")]

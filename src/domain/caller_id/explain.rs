@@ -94,7 +94,7 @@ impl fmt::Display for Note<'_> {
             }
             Self::UnknownScheme => "only tel: and sip: addresses name a caller",
             Self::NoHost => "a sip: address has a host behind an @",
-            Self::BadParameter => "a parameter behind the number that is none",
+            Self::BadParameter => "what follows the semicolon is not a parameter",
             Self::WithheldWord => "a word that stands for a hidden number",
             Self::NotDigits(text) => kind(text),
             Self::JunkNumber => "a number that networks send for a hidden caller",

@@ -50,11 +50,11 @@ pub fn kind(text: &str) -> &'static str {
     } else if text.chars().any(char::is_control) {
         "there are control characters in it"
     } else if has(&['<', '>', '"']) {
-        "it is no name with one address behind it"
+        "it is not one name with one address behind it"
     } else if has(&['*', '#']) {
         "a key or a feature code of the phone system stands before the number"
     } else if has(&['@']) {
-        "it is an address whose user is no number"
+        "it is an address whose user part is not a number"
     } else if text.chars().any(char::is_alphabetic) {
         "there are letters in it"
     } else if digits < 7 {

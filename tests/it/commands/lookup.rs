@@ -18,7 +18,11 @@ fn each_caller_id_is_explained_to_who_knows_no_rules() {
         ("+266696687", "number_withheld", &["networks send for a hidden caller"]),
         ("restricted", "number_withheld", &["word that stands for a hidden number"]),
         ("L0#0701234567", "number_unparseable", &["a feature code of the phone system"]),
-        ("+46701234567@10.0.0.1", "number_unparseable", &["an address whose user is no number"]),
+        (
+            "+46701234567@10.0.0.1",
+            "number_unparseable",
+            &["an address whose user part is not a number"],
+        ),
         ("sip:+46701234567", "number_unparseable", &["a host behind an @"]),
         ("+999123456", "number_unparseable", &["no country has this country code"]),
         ("0701", "number_unparseable", &["no number of the tenant's country has this length"]),
@@ -55,7 +59,7 @@ fn each_stored_value_is_explained_beside_the_number_that_calls() {
         "\"4567\" is an extension alone",
         "\"468123456\" could be +468123456 without its plus, or +46468123456: nobody's",
         "\"+46 70 222 33 44\" is another: +46702223344",
-        "\"ring Kalle\" is no number: not one telephone number",
+        "\"ring Kalle\" is not a number: not one telephone number",
     ] {
         assert!(said.contains(part), "{part} in {said}");
     }

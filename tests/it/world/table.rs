@@ -17,8 +17,8 @@ pub fn summary(world: &Tally) -> String {
     let mut text = format!(
         "| | equality | patterns | index |\n|---|---|---|---|\n\
          | of {} stored values, found | {} |\n\n\
-         Of {pairs} pairs of a caller and a stored number, {right} are told their own code, {refused} \
-         are refused, and {} are told somebody else's.\n",
+         Of {pairs} pairs of a caller and a stored number, {right} get their own code, {refused} \
+         are refused, and {} get somebody else's.\n",
         stored.written,
         shares(stored),
         wrong.len()
