@@ -16,6 +16,10 @@ pub(super) enum EntryError {
     /// The username attribute is absent or empty.
     #[error("has no value in its username attribute")]
     NoUsername,
+    /// Some of the numbers were left out: Active Directory returns 1,500 values of an attribute at
+    /// once ([MS-ADTS] 3.1.1.3.1.3.3).
+    #[error("has more numbers in an attribute than the server returns at once")]
+    NumbersLeftOut,
 }
 
 /// Reads an entry. Of several usernames, the one that is `typed` (ignoring case) is taken.
@@ -27,13 +31,17 @@ pub(super) fn read(
     settings: &LdapSettings,
     typed: Option<&str>,
 ) -> Result<User, EntryError> {
+    let phones = &settings.phone_attributes;
+    if phones.iter().any(|attribute| is_cut_off(entry, attribute)) {
+        return Err(EntryError::NumbersLeftOut);
+    }
     Ok(User {
         id: id(entry, &settings.id_attribute).ok_or(EntryError::NoId)?,
         username: username(entry, &settings.username_attribute, typed)
             .ok_or(EntryError::NoUsername)?,
         locator: entry.dn.clone(),
         account: account::read(entry, settings.profile, settings.account_checks),
-        numbers: numbers(entry, &settings.phone_attributes),
+        numbers: numbers(entry, phones),
         pins: settings.pin_attribute.as_deref().map(|name| pins(entry, name)).unwrap_or_default(),
     })
 }
@@ -63,6 +71,17 @@ pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8
 fn names(key: &str, attribute: &str) -> bool {
     let base = key.split_once(';').map_or(key, |(base, _)| base);
     base.eq_ignore_ascii_case(attribute)
+}
+
+/// Whether the server returned some of an attribute's values only (`mobile;range=0-1499`; the last
+/// part ends in `*`).
+fn is_cut_off(entry: &SearchEntry, attribute: &str) -> bool {
+    let is_part = |key: &String| {
+        let options = key.split(';').skip(1);
+        let mut ranges = options.filter_map(|option| option.strip_prefix("range="));
+        names(key, attribute) && ranges.any(|range| range != "0-*")
+    };
+    entry.attrs.keys().chain(entry.bin_attrs.keys()).any(is_part)
 }
 
 fn id(entry: &SearchEntry, attribute: &str) -> Option<UserId> {
@@ -184,6 +203,22 @@ mod tests {
         let twice: &[&[u8]] = &[b"1", b"2"];
         assert_eq!(read(&[("uid", &[b"anna"]), ("entryUUID", twice)]), Err(EntryError::NoId));
         assert_eq!(read(&[("entryUUID", &[b"1"])]), Err(EntryError::NoUsername));
+    }
+
+    #[test]
+    fn an_entry_whose_numbers_the_server_left_out_in_part_is_unusable() {
+        let read = |attribute: &str| {
+            let numbers: &[&[u8]] = &[b"+46701234567", b"+46701234568"];
+            let values = [("entryUUID", &[b"1" as &[u8]] as &[&[u8]]), ("uid", &[b"anna"])];
+            let entry = entry(&[values[0], values[1], (attribute, numbers)]);
+            super::read(&entry, &settings("entryUUID"), None).map(|user| user.numbers.len())
+        };
+        assert_eq!(read("mobile;range=0-1499"), Err(EntryError::NumbersLeftOut));
+        assert_eq!(read("Mobile;range=1500-*"), Err(EntryError::NumbersLeftOut));
+        for whole in ["mobile", "mobile;range=0-*", "mobile;lang-sv"] {
+            assert_eq!(read(whole), Ok(2), "{whole}");
+        }
+        assert_eq!(read("member;range=0-1499"), Ok(0), "no number");
     }
 
     #[test]
