@@ -41,6 +41,7 @@ pub struct SlapdBuilder {
     before: String,
     number_index: bool,
     host: &'static str,
+    groups_at: Option<String>,
 }
 
 /// The line of `slapd.conf` that has the numbers be indexed.
@@ -98,6 +99,12 @@ impl SlapdBuilder {
         self
     }
 
+    /// With the groups of another server in the place of its own, asked for each time.
+    pub fn groups_of(mut self, other: &Slapd) -> Self {
+        self.groups_at = Some(other.url());
+        self
+    }
+
     /// With the service account's right to read the server's configuration.
     pub fn showing_config(mut self) -> Self {
         self.before =
@@ -121,6 +128,9 @@ impl SlapdBuilder {
         let folder = TempDir::new().expect("a temporary folder");
         write_config(folder.path(), &self);
         load(folder.path(), &self);
+        if let Some(url) = &self.groups_at {
+            ask_for_groups(folder.path(), url);
+        }
         let mut slapd = Slapd {
             folder,
             tls: self.tls,
@@ -171,6 +181,7 @@ impl Slapd {
             before: String::new(),
             number_index: true,
             host: "127.0.0.1",
+            groups_at: None,
         }
     }
 
@@ -408,6 +419,17 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
     );
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
+}
+
+/// Has what is below [`GROUPS`] be asked for at another server, in a database of its own.
+fn ask_for_groups(folder: &Path, url: &str) {
+    let path = folder.join("slapd.conf");
+    let config = fs::read_to_string(&path).expect("it was written");
+    let proxy = format!(
+        "moduleload back_ldap\ndatabase ldap\nsuffix {GROUPS}\nuri {url}\n\
+         access to * by * read\ndatabase mdb\n"
+    );
+    fs::write(&path, config.replacen("database mdb\n", &proxy, 1)).expect("it can be written");
 }
 
 /// A CA of its own, and a certificate for `names` (or addresses) by it.

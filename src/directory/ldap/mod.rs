@@ -15,6 +15,8 @@ mod bind_pool;
 mod breaker;
 mod changes;
 mod connection;
+mod descent;
+mod dn;
 mod domains;
 mod entry;
 mod filter;

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::domains::{self, Partition};
 use super::entry;
+use super::groups::Readable;
 use super::hosts::{Hosts, connected_first};
 use super::judgement::Kind;
 use super::names::{self, NameSearch, WindowsName};
@@ -37,6 +38,7 @@ pub(super) struct Servers {
     /// What searches for people read of an entry.
     attributes: Arc<[String]>,
     domains: ArcSwapOption<(Instant, Vec<Partition>)>,
+    readable: Readable,
 }
 
 impl Servers {
@@ -46,6 +48,7 @@ impl Servers {
             turn: AtomicUsize::new(0),
             attributes: entry::attributes(&settings).into(),
             domains: ArcSwapOption::empty(),
+            readable: Readable::default(),
             settings,
         }
     }
@@ -57,6 +60,11 @@ impl Servers {
     /// Each server.
     pub(super) fn hosts(&self) -> &Arc<Hosts> {
         &self.hosts
+    }
+
+    /// Whether what is nested in the excluded group can be read.
+    pub(super) fn readable(&self) -> &Readable {
+        &self.readable
     }
 
     /// The servers' states; `searched` says whether calls are searched there now.

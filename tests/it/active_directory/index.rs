@@ -9,7 +9,7 @@ use dialpass::directory::{DependencyState, Directory, DirectoryError, Occasion};
 use dialpass::domain::user::Membership;
 use tokio::time::Instant;
 
-use super::{by_number, deadline, owners, with};
+use super::{by_number, deadline, is_down, owners, with};
 use crate::samba::{STAFF, Samba, USERS};
 
 /// Longest until a change is seen, or a server taken up again.
@@ -237,4 +237,87 @@ async fn where_one_persons_changes_are_hidden_there_is_no_index_and_what_is_hidd
     }
     assert!(!state(&directory).up);
     has(&directory, "+46701234567", &["anna"]).await;
+}
+
+/// Waits until the server is down for this reason, and the index has looked at the groups, or
+/// cannot; what it then says of anna at a call.
+async fn at_a_call(directory: &LdapDirectory, reason: &str) -> Result<Membership, DirectoryError> {
+    is_down(directory, reason).await;
+    let patience = Instant::now() + SECONDS;
+    let looked = |detail: &str| {
+        ["by the groups", "cannot be read", "no server"].iter().any(|one| detail.contains(one))
+    };
+    while !looked(&state(directory).detail) {
+        assert!(Instant::now() < patience, "{:?}", state(directory));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let found = by_number(directory, "+46701234567").await?;
+    directory.membership(&found.users[0], Occasion::Call, deadline()).await
+}
+
+/// An index that may not be live.
+fn indexed(samba: &Samba, change: impl FnOnce(&mut LdapSettings)) -> Arc<LdapDirectory> {
+    with(samba, |settings| {
+        settings.lookup = Lookup::Index(IndexSettings {
+            max_age: Duration::from_mins(15),
+            poll: Duration::from_millis(500),
+        });
+        change(settings);
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_not_there_lets_nobody_in_by_the_index() {
+    let samba = Samba::start();
+    let typo = format!("CN=outer-typo,{STAFF}");
+    for change in [
+        |settings: &mut LdapSettings, group: &str| settings.required_group = Some(group.to_owned()),
+        |settings: &mut LdapSettings, group: &str| settings.excluded_group = Some(group.to_owned()),
+    ] {
+        for wrong in [&typo, STAFF] {
+            let directory = indexed(&samba, |settings| change(settings, wrong));
+            let answer = at_a_call(&directory, wrong).await;
+            assert_eq!(answer, Err(DirectoryError::Unavailable), "{wrong}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_an_excluded_group_is_renamed_the_index_lets_nobody_in() {
+    let samba = Samba::start();
+    let suspended = format!("CN=suspended,{STAFF}");
+    let directory =
+        live(&samba, |settings| settings.excluded_group = Some(suspended.clone())).await;
+    let becomes = async |expected| {
+        let patience = Instant::now() + SECONDS * 2;
+        loop {
+            let anna = &by_number(&directory, "+46701234567").await.unwrap().users[0];
+            let answer = directory.membership(anna, Occasion::Call, deadline()).await;
+            let known = state(&directory).detail.contains("by the groups");
+            if answer == expected && known == answer.is_ok() {
+                return;
+            }
+            assert!(Instant::now() < patience, "{answer:?} {:?}", state(&directory));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    becomes(Ok(Membership::Allowed)).await;
+    samba.rename(&suspended, "away", STAFF);
+    becomes(Err(DirectoryError::Unavailable)).await;
+    samba.rename(&format!("CN=away,{STAFF}"), "suspended", STAFF);
+    becomes(Ok(Membership::Allowed)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobodys_memberships_can_be_seen_the_index_lets_nobody_in() {
+    let samba = Samba::start();
+    let only_anna = |settings: &mut LdapSettings| {
+        settings.base_dns = vec![dn("anna")];
+        settings.excluded_group = Some(format!("CN=suspended,{STAFF}"));
+    };
+    // memberOf, from everybody who has logged in.
+    samba.add_rights(&dn("anna"), "(OD;;RP;bf967991-0de6-11d0-a285-00aa003049e2;;AU)");
+    let directory = indexed(&samba, only_anna);
+    let answer = at_a_call(&directory, "memberOf").await;
+    assert_eq!(answer, Err(DirectoryError::Unavailable));
 }

@@ -50,7 +50,7 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
             }
             let trouble = one_connection(&content, server, &memory).await;
             let refused = matches!(trouble, Trouble::Refused(_));
-            if matches!(trouble, Trouble::Lost(_)) {
+            if !matches!(trouble, Trouble::Planned) {
                 server.look();
             }
             if content.state().lost(trouble) {
@@ -125,7 +125,7 @@ async fn over(
     let trouble = tokio::select! {
         trouble = kept => return trouble,
         trouble = beat(handle(), content) => return trouble,
-        never = members::keep(handle(), content) => match never {},
+        trouble = members::keep(handle(), content) => return trouble,
         () = sleep(READ_AGAIN) => Trouble::Planned,
     };
     memory.cookies.fill(None);

@@ -93,7 +93,12 @@ impl Index {
     /// the tenant's groups. A no is no answer.
     pub(super) fn knows_as_allowed(&self, user: &User) -> bool {
         let content = &self.content;
-        content.state().is_usable(content.how.max_age, Instant::now())
+        let (max_age, now) = (content.how.max_age, Instant::now());
+        let is_fresh = {
+            let state = content.state();
+            state.is_usable(max_age, now) && state.knows_groups(max_age, now)
+        };
+        is_fresh
             && user.numbers.iter().any(|value| {
                 let number = content.settings.plan.read_stored(&value.text);
                 number.is_some_and(|number| {

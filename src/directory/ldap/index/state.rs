@@ -33,8 +33,13 @@ pub(super) struct State {
 pub(super) enum Groups {
     /// Nothing yet, or there are none.
     Unread,
-    /// So many are let in.
-    Read(usize),
+    /// So many were let in.
+    Read {
+        /// How many.
+        members: usize,
+        /// When that began to be read.
+        as_of: Instant,
+    },
     /// They cannot be read.
     Unreadable,
 }
@@ -93,6 +98,15 @@ impl State {
     /// Whether each change is heard of.
     pub(super) fn is_live(&self) -> bool {
         self.live
+    }
+
+    /// Whether what is known of the groups may be used. It has an age of its own: the people may
+    /// be in step while the groups, which may be on another server, cannot be read.
+    pub(super) fn knows_groups(&self, max_age: Duration, now: Instant) -> bool {
+        match self.groups {
+            Groups::Read { as_of, .. } => now.saturating_duration_since(as_of) <= max_age,
+            Groups::Unread | Groups::Unreadable => false,
+        }
     }
 
     /// What is known of the groups now.
@@ -210,8 +224,14 @@ impl State {
         };
         match self.groups {
             Groups::Unread => {}
-            Groups::Read(members) => {
+            Groups::Read { members, .. } if self.knows_groups(max_age, Instant::now()) => {
                 detail = format!("{detail}; {members} are let in by the groups");
+            }
+            Groups::Read { as_of, .. } => {
+                let age = as_of.elapsed().as_secs();
+                detail = format!(
+                    "{detail}; the groups were read {age} s ago, so they are asked for at each call"
+                );
             }
             Groups::Unreadable => detail += "; the groups cannot be read",
         }
