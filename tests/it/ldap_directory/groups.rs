@@ -205,7 +205,7 @@ async fn whoever_has_gone_since_they_were_found_is_not_said_to_be_in_a_group() {
     let slapd = Slapd::start();
     let directory = with(&slapd, |settings| settings.excluded_group = Some(group("barred")));
     let mut gone = user(&directory, "anna").await;
-    gone.locator = format!("uid=gone,{}", PEOPLE);
+    gone.locator = format!("uid=gone,{PEOPLE}");
     let answer = directory.membership(&gone, Occasion::Call, deadline()).await;
     // Of the group itself nobody can tell that someone who is not there is outside.
     assert!(matches!(answer, Ok(Allowed | Gone)), "{answer:?}");
