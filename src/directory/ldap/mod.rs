@@ -46,9 +46,10 @@ pub use self::filter::{FilterError, check_filter};
 pub use self::inspection::LdapInspection;
 pub use self::resolver::Resolver;
 pub use self::settings::{
-    AccountChecks, AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapSettings, Lookup,
-    NumberMatch, Profile, ServerOrder, ServerUrl, ServerUrlError, check_attribute,
+    AccountChecks, AttributeNameError, Confirm, DEFAULT_BIND_CONNECTIONS,
+    DEFAULT_SEARCH_CONNECTIONS, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings,
+    LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl, ServerUrlError,
+    check_attribute,
 };
 
 use self::connection::AbortOnDrop;

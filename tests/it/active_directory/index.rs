@@ -20,6 +20,7 @@ async fn live(samba: &Samba, change: impl FnOnce(&mut LdapSettings)) -> Arc<Ldap
         settings.lookup = Lookup::Index(IndexSettings {
             max_age: Duration::from_mins(15),
             poll: Duration::from_millis(500),
+            ..IndexSettings::default()
         });
         change(settings);
     });
@@ -228,6 +229,7 @@ async fn where_one_persons_changes_are_hidden_there_is_no_index_and_what_is_hidd
         settings.lookup = Lookup::Index(IndexSettings {
             max_age: Duration::from_mins(15),
             poll: Duration::from_millis(500),
+            ..IndexSettings::default()
         });
     });
     let patience = Instant::now() + SECONDS;

@@ -17,8 +17,11 @@ const SECONDS: Duration = Duration::from_secs(30);
 
 fn indexed(server: &Dirsrv) -> Arc<LdapDirectory> {
     let mut settings = settings(server);
-    let index =
-        IndexSettings { max_age: Duration::from_mins(15), poll: Duration::from_millis(500) };
+    let index = IndexSettings {
+        max_age: Duration::from_mins(15),
+        poll: Duration::from_millis(500),
+        ..IndexSettings::default()
+    };
     settings.lookup = Lookup::Index(index);
     directory(settings)
 }

@@ -65,7 +65,11 @@ async fn the_entry_says_what_a_bind_would() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_person_of_the_index_the_entry_is_asked_at_the_call() {
     let mut slapd = with_policy().with_sync().start();
-    let index = IndexSettings { max_age: Duration::from_mins(15), poll: Duration::from_secs(2) };
+    let index = IndexSettings {
+        max_age: Duration::from_mins(15),
+        poll: Duration::from_secs(2),
+        ..IndexSettings::default()
+    };
     let directory = directory(&slapd, Lookup::Index(index));
     let patience = Instant::now() + Duration::from_secs(10);
     while !directory.states().pop().is_some_and(|state| state.is_aid && state.up) {

@@ -26,7 +26,11 @@ pub(super) fn synced() -> SlapdBuilder {
 }
 
 fn with_index(mut settings: LdapSettings, max_age: Duration) -> Arc<LdapDirectory> {
-    settings.lookup = Lookup::Index(IndexSettings { max_age, poll: Duration::from_secs(2) });
+    settings.lookup = Lookup::Index(IndexSettings {
+        max_age,
+        poll: Duration::from_secs(2),
+        ..IndexSettings::default()
+    });
     Arc::new(LdapDirectory::new(settings, Handle::current()))
 }
 

@@ -234,7 +234,8 @@ mod tests {
 
     /// A content of so many people, whose one base is everybody's.
     fn content(people: u64) -> Content {
-        let how = IndexSettings { max_age: READ_AGAIN, poll: LOOK_AGAIN };
+        let how =
+            IndexSettings { max_age: READ_AGAIN, poll: LOOK_AGAIN, ..IndexSettings::default() };
         let content = Content::new(&Arc::new(settings()), how);
         for of in 0..people {
             let number = NumberingPlan::read_e164(&format!("+4676{of:07}")).expect("a number");
