@@ -53,7 +53,7 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Infallible {
                 content.state().groups(Groups::Read(members));
             }
             // What is known stays for the outage, if this is one.
-            Err(Trouble::Lost(_) | Trouble::Planned) => {}
+            Err(Trouble::Lost(_) | Trouble::Missed(_) | Trouble::Planned(_)) => {}
             Err(trouble @ Trouble::Refused(_)) => {
                 for base in 0..content.tables.len() {
                     content.change(base, Table::allow_nobody);
@@ -271,7 +271,7 @@ mod tests {
         std::thread::scope(|scope| {
             let looking = scope.spawn(|| {
                 longest(&|| {
-                    assert_eq!(content.look(0, |table| table.find(&number, 2)).users.len(), 1);
+                    assert_eq!(content.look(0, |table| table.find(&number, 2)).0.len(), 1);
                 })
             });
             let changing =
