@@ -77,11 +77,12 @@ async fn has_within(
 ) -> Candidates {
     let patience = Instant::now() + patience;
     loop {
-        let found = by_number(directory, caller).await.unwrap();
-        if names(&found) == whom {
-            return found;
+        let found = by_number(directory, caller).await;
+        let seen = format!("{caller} {:?} {:?}", found.as_ref().map(names), state(directory));
+        match found {
+            Ok(found) if names(&found) == whom => return found,
+            _ => assert!(Instant::now() < patience, "{seen}"),
         }
-        assert!(Instant::now() < patience, "{caller} {:?} {:?}", names(&found), state(directory));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

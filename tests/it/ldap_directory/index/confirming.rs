@@ -1,6 +1,6 @@
 //! What a call asks of a caller's own entry, beside the index.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dialpass::directory::ldap::Confirm;
 use dialpass::directory::{Directory, Occasion};
@@ -50,7 +50,7 @@ async fn a_namesake_at_the_old_dn_is_never_taken_for_the_caller() {
     // The old DN is somebody else's at once, who is in the group by it.
     slapd.modify(
         &("dn: ou=a,ou=people,dc=example,dc=com\nchangetype: modrdn\nnewrdn: ou=b\n\
-           deleteoldrdn: 1\n\n\
+           deleteoldrdn: 1\nnewsuperior: ou=people,dc=example,dc=com\n\n\
            dn: ou=a,ou=people,dc=example,dc=com\nchangetype: add\nobjectClass: organizationalUnit\n\n"
             .to_owned()
             + &person("anna,ou=a", "changetype: add\nobjectClass: inetOrgPerson\nuid: anna\ncn: x\nsn: x")),
@@ -64,4 +64,27 @@ async fn a_namesake_at_the_old_dn_is_never_taken_for_the_caller() {
         assert_eq!(may, Ok(Membership::NotInRequiredGroup));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Prints what it costs to ask; of interest with `--nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+async fn to_ask_for_the_entry_costs_less_than_a_search() {
+    const CALLS: u32 = 500;
+    let slapd = synced().without_log().start();
+    let index = |confirm| indexed(settings(&[slapd.url()]), Duration::from_mins(15), confirm);
+    let (asking, alone) = (index(Confirm::Entry), index(Confirm::Nothing));
+    is_live(&asking, true).await;
+    is_live(&alone, true).await;
+    let searching = super::super::directory(&[slapd.url()]);
+    let mut figures = Vec::new();
+    for (what, directory) in [("index alone", &alone), ("entry", &asking), ("search", &searching)] {
+        by_number(directory, ANNA).await.unwrap();
+        let begun = Instant::now();
+        for _ in 0..CALLS {
+            assert_eq!(by_number(directory, ANNA).await.unwrap().users.len(), 1);
+        }
+        figures.push((what, begun.elapsed() / CALLS));
+    }
+    println!("one call after the other: {figures:?}");
+    assert!(figures[1].1 < figures[2].1 * 2, "{figures:?}");
 }
