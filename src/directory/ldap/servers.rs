@@ -139,7 +139,10 @@ impl Servers {
         let mut found = self.search(&[query], deadline).await?;
         if found.entries.is_empty() {
             let everywhere = self.people(&self.settings.base_dns, Kind::Entry, filter);
-            found = self.search(&everywhere, deadline).await?;
+            // A server has said that it is not where it was. One that does not say where it is
+            // leaves it nowhere.
+            let nowhere = Found { entries: Vec::new(), truncated: false };
+            found = self.search(&everywhere, deadline).await.unwrap_or(nowhere);
         }
         Ok(found.entries.first().and_then(|entry| self.read(entry, None)))
     }

@@ -14,7 +14,6 @@ use ldap3::controls::{
 use ldap3::{Ldap, ResultEntry, Scope, SearchEntry, SearchOptions};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::warn;
 
 use super::Content;
 use super::paging;
@@ -66,11 +65,7 @@ impl Above {
                 Trouble::Planned("an entry above people was renamed or moved")
             }
             Ok(false) => {
-                warn!(
-                    base = content.settings.base_dns[base],
-                    "the directory's index cannot watch the entries above people; when one is \
-                     renamed, it knows of that when everybody is read again"
-                );
+                content.state().unwatched();
                 pending().await
             }
             // Whether the connection is any good, others find out.

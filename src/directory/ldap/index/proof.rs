@@ -54,7 +54,7 @@ impl Sample {
     /// Reads some people, and whether they are as the index has them.
     pub(super) async fn read(&mut self, ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
         let people = self.next(content);
-        let in_step = content.state().is_in_step();
+        let in_step = content.state().is_live();
         let reads = people.iter().map(|(_, key, dn)| one(ldap, content, *key, dn));
         let mut doubts = HashMap::new();
         for ((base, key, _), read) in people.iter().zip(join_all(reads).await) {

@@ -28,6 +28,8 @@ pub(super) struct State {
     unusable: bool,
     /// Whether it was said that deleted entries cannot be seen.
     blind: bool,
+    /// Whether it was said that the entries above people cannot be watched.
+    unwatched: bool,
     /// The last time that everybody was read.
     read: Option<Reading>,
     /// How often everybody was read.
@@ -100,6 +102,7 @@ impl State {
             trouble: None,
             unusable: false,
             blind: false,
+            unwatched: false,
             read: None,
             full_reads: 0,
             misses: 0,
@@ -112,7 +115,7 @@ impl State {
     }
 
     /// Whether all is in that the server over there now has, and each change is heard of.
-    pub(super) fn is_in_step(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.live && self.complete.iter().all(|complete| *complete)
     }
 
@@ -142,11 +145,6 @@ impl State {
         }
     }
 
-    /// Whether each change is heard of.
-    pub(super) fn is_live(&self) -> bool {
-        self.live
-    }
-
     /// What is known of the groups now.
     pub(super) fn groups(&mut self, groups: Groups) {
         self.groups = groups;
@@ -163,7 +161,7 @@ impl State {
 
     /// All people below one base are in, as of now, and whatever changes there will be heard of.
     pub(super) fn completed(&mut self, base: usize, people: usize, now: Instant) {
-        let known = self.is_in_step();
+        let known = self.is_live();
         self.complete[base] = true;
         if known || !self.complete.iter().all(|complete| *complete) {
             return;
@@ -192,6 +190,16 @@ impl State {
         }
     }
 
+    /// The entries above people cannot be watched: said once.
+    pub(super) fn unwatched(&mut self) {
+        if !std::mem::replace(&mut self.unwatched, true) {
+            warn!(
+                "the directory's index cannot watch the entries above people; that one has another \
+                 name it knows when everybody is read again"
+            );
+        }
+    }
+
     /// Deleted entries cannot be seen, if there are any: said once.
     pub(super) fn blind(&mut self) {
         if !std::mem::replace(&mut self.blind, true) {
@@ -205,7 +213,7 @@ impl State {
 
     /// Whatever changed before `then` has been heard of.
     pub(super) fn confirm(&mut self, then: Instant) {
-        if self.is_in_step() {
+        if self.is_live() {
             self.as_of = self.as_of.max(Some(then));
         }
     }

@@ -369,3 +369,33 @@ fn who_may_is_in_force_all_at_once_and_never_of_somebody_who_changed_meanwhile()
     table.allow_nobody();
     assert!(!is_allowed(&table, 1));
 }
+
+#[test]
+fn everybody_comes_in_turn_and_who_has_changed_does_not_agree() {
+    let mut table = Table::default();
+    for of in 0..20 {
+        table.upsert(&person(of, &format!("user{of}"), &[&format!("+4670123{of:04}")]));
+    }
+    table.remove(&key(3));
+    let (mut seen, mut from) = (BTreeSet::new(), 0);
+    for _ in 0..3 {
+        let (keys, next) = table.sample(from, 8);
+        assert!(keys.len() <= 8);
+        seen.extend(keys);
+        from = next;
+    }
+    assert_eq!(seen.len(), 19);
+    assert_eq!(table.sample(from, 8).0.len(), 8, "from the start again");
+
+    let mut anna = person(1, "user1", &["+46701230001"]);
+    assert!(table.agrees(&anna));
+    if let Some(user) = &mut anna.user {
+        user.account = AccountState::closed(PasswordRefusal::LockedOut);
+    }
+    assert!(table.agrees(&anna), "servers need not tell of accounts");
+    assert!(!table.agrees(&person(1, "renamed", &["+46701230001"])));
+    assert!(!table.agrees(&person(1, "user1", &["+46701230001", "+46701239999"])));
+    assert!(!table.agrees(&person(1, "user1", &[])), "no number any more");
+    assert!(!table.agrees(&person(3, "user3", &["+46701230003"])), "not in the index");
+    assert!(table.agrees(&person(3, "user3", &[])), "rightly not in the index");
+}
