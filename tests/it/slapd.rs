@@ -26,6 +26,7 @@ pub const GATEWAY_PASSWORD: &str = "gateway-secret";
 /// A line of `slapd.conf` that lets the service account read as many entries as there are.
 const UNLIMITED: &str =
     "limits dn.exact=\"cn=gateway,dc=example,dc=com\" size=unlimited time=unlimited";
+const CONFIG_DN: &str = "cn=admin,cn=config";
 const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
 const ADMIN_PASSWORD: &str = "admin-secret";
 
@@ -112,6 +113,13 @@ impl SlapdBuilder {
         self
     }
 
+    /// With access rules that can be changed while it runs ([`Slapd::access`]).
+    pub fn configurable(mut self) -> Self {
+        self.before
+            .push_str(&format!("database config\nrootdn {CONFIG_DN}\nrootpw {ADMIN_PASSWORD}\n"));
+        self
+    }
+
     /// With content synchronization (the syncprov overlay), and an account that may read everybody.
     pub fn with_sync(self) -> Self {
         self.setting(UNLIMITED).with_limited_sync()
@@ -138,6 +146,7 @@ impl SlapdBuilder {
             host: self.host,
             port: 0,
             tls_port: 0,
+            clock: None,
             child: None,
         };
         // A port that was free may be taken by the time slapd wants it.
@@ -159,6 +168,8 @@ pub struct Slapd {
     host: &'static str,
     port: u16,
     tls_port: u16,
+    /// How far off its clock is.
+    clock: Option<&'static str>,
     child: Option<Child>,
 }
 
@@ -243,10 +254,60 @@ impl Slapd {
 
     /// Changes entries, by an LDIF of changes.
     pub fn modify(&self, ldif: &str) {
+        self.modify_as(ADMIN_DN, ldif);
+    }
+
+    /// Sets the access rules, beside the one for passwords, of a server that is
+    /// [`SlapdBuilder::configurable`].
+    pub fn access(&self, rules: &[&str]) {
+        let all = ["to attrs=userPassword by anonymous auth by * none"];
+        let mut ldif =
+            "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcAccess\n".to_owned();
+        for rule in all.iter().chain(rules) {
+            ldif.extend(["olcAccess: ", rule, "\n"]);
+        }
+        self.modify_as(CONFIG_DN, &ldif);
+    }
+
+    /// Takes the service account's right to read an attribute, of a killed server.
+    pub fn hide(&self, attribute: &str) {
+        let path = self.folder.path().join("slapd.conf");
+        let config = fs::read_to_string(&path).expect("it was written");
+        let rule = format!("access to attrs={attribute} by * none\naccess to * by dn.exact");
+        fs::write(&path, config.replacen("access to * by dn.exact", &rule, 1))
+            .expect("the folder can be written");
+    }
+
+    /// Keeps a copy of a killed server's data.
+    pub fn back_up(&self) {
+        self.copy("data", "backup");
+    }
+
+    /// Puts the copy in the place of a killed server's data.
+    pub fn restore(&self) {
+        self.copy("backup", "data");
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let (from, to) = (self.folder.path().join(from), self.folder.path().join(to));
+        fs::create_dir_all(&to).expect("the folder can be written");
+        for file in fs::read_dir(from).expect("it is there").flatten() {
+            fs::copy(file.path(), to.join(file.file_name())).expect("the folder can be written");
+        }
+    }
+
+    /// The same as [`Self::modify_unheard`] with the server's clock off by so much: `-1h`.
+    pub fn modify_unheard_at(&mut self, clock: &'static str, ldif: &str) {
+        self.clock = Some(clock);
+        self.modify_unheard(ldif);
+        self.clock = None;
+    }
+
+    fn modify_as(&self, who: &str, ldif: &str) {
         let path = self.folder.path().join("change.ldif");
         fs::write(&path, ldif).expect("the folder can be written");
         let status = Command::new("ldapmodify")
-            .args(["-x", "-H", &self.url(), "-D", ADMIN_DN, "-w", ADMIN_PASSWORD, "-f"])
+            .args(["-x", "-H", &self.url(), "-D", who, "-w", ADMIN_PASSWORD, "-f"])
             .arg(&path)
             .stdout(Stdio::null())
             .status()
@@ -327,7 +388,15 @@ impl Slapd {
             .expect("the folder can be written");
         let urls =
             if self.tls { format!("{} {}", self.url(), self.ldaps_url()) } else { self.url() };
-        let mut child = Command::new("/usr/sbin/slapd")
+        let mut command = match self.clock {
+            None => Command::new("/usr/sbin/slapd"),
+            Some(off) => {
+                let mut command = Command::new("faketime");
+                command.args(["-m", "--exclude-monotonic", "-f", off, "/usr/sbin/slapd"]);
+                command
+            }
+        };
+        let mut child = command
             .arg("-f")
             .arg(self.folder.path().join("slapd.conf"))
             .args(["-h", &urls, "-d", if self.log { "256" } else { "0" }])

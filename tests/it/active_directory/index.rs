@@ -4,7 +4,7 @@ use dialpass::domain::account_state::AccountState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialpass::directory::ldap::{IndexSettings, LdapDirectory, LdapSettings, Lookup};
+use dialpass::directory::ldap::{Confirm, IndexSettings, LdapDirectory, LdapSettings, Lookup};
 use dialpass::directory::{DependencyState, Directory, DirectoryError, Occasion};
 use dialpass::domain::user::Membership;
 use tokio::time::Instant;
@@ -20,6 +20,8 @@ async fn live(samba: &Samba, change: impl FnOnce(&mut LdapSettings)) -> Arc<Ldap
         settings.lookup = Lookup::Index(IndexSettings {
             max_age: Duration::from_mins(15),
             poll: Duration::from_millis(500),
+            confirm: Confirm::Nothing,
+            ..IndexSettings::default()
         });
         change(settings);
     });
@@ -228,6 +230,8 @@ async fn where_one_persons_changes_are_hidden_there_is_no_index_and_what_is_hidd
         settings.lookup = Lookup::Index(IndexSettings {
             max_age: Duration::from_mins(15),
             poll: Duration::from_millis(500),
+            confirm: Confirm::Nothing,
+            ..IndexSettings::default()
         });
     });
     let patience = Instant::now() + SECONDS;
@@ -261,6 +265,8 @@ fn indexed(samba: &Samba, change: impl FnOnce(&mut LdapSettings)) -> Arc<LdapDir
         settings.lookup = Lookup::Index(IndexSettings {
             max_age: Duration::from_mins(15),
             poll: Duration::from_millis(500),
+            confirm: Confirm::Nothing,
+            ..IndexSettings::default()
         });
         change(settings);
     })
@@ -320,4 +326,58 @@ async fn where_nobodys_memberships_can_be_seen_the_index_lets_nobody_in() {
     let directory = indexed(&samba, only_anna);
     let answer = at_a_call(&directory, "memberOf").await;
     assert_eq!(answer, Err(DirectoryError::Unavailable));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_deleted_after_deletions_came_to_be_hidden_is_gone_soon() {
+    let samba = Samba::builder().deletions_shown().start();
+    samba.delete(&dn("stale"));
+    let directory = live(&samba, |_| {}).await;
+    has(&directory, "+46701234567", &["anna"]).await;
+    samba.delete(&dn("bob"));
+    has(&directory, "+46702223344", &[]).await;
+    samba.hide_deletions();
+    samba.delete(&dn("anna"));
+    has(&directory, "+46701234567", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_whose_files_were_put_back_is_read_anew() {
+    let mut samba = Samba::builder().deletions_shown().start();
+    samba.kill();
+    samba.back_up();
+    samba.restart();
+    let directory = live(&samba, |_| {}).await;
+    samba.set(&dn("anna"), "mobile", &["+46 70 111 22 33"]);
+    has(&directory, "+46701112233", &["anna"]).await;
+    samba.kill();
+    is_live(&directory, false).await;
+    // More changes than there were, so that the controller's number is higher than before.
+    let change = |at: u32| {
+        let bob = dn("bob");
+        format!("dn: {bob}\nchangetype: modify\nreplace: description\ndescription: {at}\n\n")
+    };
+    samba.restore(&(0..50).map(change).collect::<String>());
+    samba.restart();
+    let patience = Instant::now() + Duration::from_secs(60);
+    while owners(&by_number(&directory, "+46701234567").await.unwrap(), "+46701234567") != ["anna"]
+    {
+        assert!(Instant::now() < patience, "{:?}", state(&directory));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_changes_come_to_be_hidden_there_is_no_index_any_more() {
+    let samba = Samba::start();
+    let directory = live(&samba, |_| {}).await;
+    for name in ["anna", "bob"] {
+        // uSNChanged, from everybody who has logged in.
+        samba.add_rights(&dn(name), "(OD;;RP;bf967a6f-0de6-11d0-a285-00aa003049e2;;AU)");
+    }
+    let patience = Instant::now() + Duration::from_secs(30);
+    while state(&directory).up || !state(&directory).detail.contains("uSNChanged") {
+        assert!(Instant::now() < patience, "{:?}", state(&directory));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

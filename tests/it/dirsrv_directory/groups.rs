@@ -17,8 +17,7 @@ const ERIK: &str = "+46705556677";
 /// looked at the groups.
 async fn said(server: &Dirsrv, caller: &str) -> Vec<Membership> {
     let mut answers = Vec::new();
-    let index =
-        IndexSettings { max_age: Duration::from_mins(15), poll: Duration::from_millis(500) };
+    let index = IndexSettings { poll: Duration::from_millis(500), ..IndexSettings::default() };
     for lookup in [Lookup::Search, Lookup::Index(index)] {
         let mut settings = settings(server);
         settings.excluded_group = Some(format!("cn=barred,{GROUPS}"));

@@ -65,7 +65,7 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
                     content.state().groups(Groups::Read { members, as_of: asked });
                 }
                 // What is known stays for the outage, if this is one, until it is too old.
-                Err(Trouble::Lost(_) | Trouble::Planned) => {}
+                Err(Trouble::Lost(_) | Trouble::Missed(_) | Trouble::Planned(_)) => {}
                 Err(trouble @ Trouble::Refused(_)) => {
                     forget(content);
                     if !std::mem::replace(&mut said, true) {
@@ -139,7 +139,8 @@ mod tests {
 
     /// A content of so many people, whose one base is everybody's.
     fn content(people: u64) -> Content {
-        let how = IndexSettings { max_age: READ_AGAIN, poll: LOOK_AGAIN };
+        let how =
+            IndexSettings { max_age: READ_AGAIN, poll: LOOK_AGAIN, ..IndexSettings::default() };
         let content = Content::new(&Arc::new(settings()), how);
         for of in 0..people {
             let number = NumberingPlan::read_e164(&format!("+4676{of:07}")).expect("a number");
@@ -175,7 +176,7 @@ mod tests {
         std::thread::scope(|scope| {
             let looking = scope.spawn(|| {
                 longest(&|| {
-                    assert_eq!(content.look(0, |table| table.find(&number, 2)).users.len(), 1);
+                    assert_eq!(content.look(0, |table| table.find(&number, 2)).0.len(), 1);
                 })
             });
             let changing =
