@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use dialpass::directory::Directory;
 use dialpass::directory::file::FileDirectory;
-use dialpass::directory::ldap::{IndexSettings, LdapDirectory, Lookup};
+use dialpass::directory::ldap::{Confirm, IndexSettings, LdapDirectory, Lookup};
 use dialpass::domain::stored_number::NumberingPlan;
 use tokio::runtime::Runtime;
 
@@ -129,7 +129,9 @@ fn lookups(
     let mut settings = ldap::settings(&slapd.server, plan)?;
     settings.lookup = Lookup::Index(IndexSettings {
         max_age: Duration::from_mins(15),
-        poll: Duration::from_secs(2),
+        // The table alone is measured.
+        confirm: Confirm::Nothing,
+        ..IndexSettings::default()
     });
     let index = Arc::new(LdapDirectory::new(settings, runtime.handle().clone()));
     runtime.block_on(async {

@@ -16,7 +16,7 @@ use crate::directory::Directory;
 use crate::directory::file::FileDirectory;
 use crate::directory::inspection::Inspection;
 use crate::directory::ldap::{
-    AccountChecks, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings,
+    AccountChecks, Confirm, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings,
     LdapDirectory, LdapInspection, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder,
     ServerUrl, check_filter,
 };
@@ -201,7 +201,10 @@ fn ldap_settings(
         base_dns: ldap.base_dns.clone(),
         lookup: match ldap.lookup {
             LookupConfig::Search => Lookup::Search,
-            LookupConfig::Index { max_age, poll } => Lookup::Index(IndexSettings { max_age, poll }),
+            LookupConfig::Index { max_age, poll, full_read, confirm } => {
+                let confirm = if confirm { Confirm::Entry } else { Confirm::Nothing };
+                Lookup::Index(IndexSettings { max_age, poll, full_read, confirm })
+            }
         },
         required_group: ldap.required_group.clone(),
         excluded_group: ldap.excluded_group.clone(),

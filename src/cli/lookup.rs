@@ -111,12 +111,7 @@ impl Lookup<'_> {
             NotOne::Nobody => (Reason::NumberUnknown, self.why_nobody().to_owned()),
             NotOne::Several => (Reason::NumberAmbiguous, self.why_several(truncated)),
         })?;
-        let account = self.directory.account(&user, Occasion::Call, deadline).await;
-        let account = account.map_err(|error| {
-            self.say_states();
-            (error.into(), format!("the account could not be asked for: {error}"))
-        })?;
-        if let Some(why) = account.refusal(self.now) {
+        if let Some(why) = user.account.refusal(self.now) {
             let says = format!("{} {}", user.username, why.says());
             return Err((Reason::AccountClosed(why), says));
         }

@@ -77,6 +77,8 @@ fn without_keys_of_ldap(
         ("lookup", raw.lookup.is_some()),
         ("index_max_age", raw.index_max_age.is_some()),
         ("index_poll", raw.index_poll.is_some()),
+        ("index_full_read", raw.index_full_read.is_some()),
+        ("index_confirm", raw.index_confirm.is_some()),
         ("required_group", raw.required_group.is_some()),
         ("excluded_group", raw.excluded_group.is_some()),
         ("group_base_dn", raw.group_base_dn.is_some()),

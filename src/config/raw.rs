@@ -224,6 +224,8 @@ pub(super) struct RawDirectory {
     pub lookup: Option<RawLookup>,
     pub index_max_age: Option<Span>,
     pub index_poll: Option<Span>,
+    pub index_full_read: Option<Span>,
+    pub index_confirm: Option<RawConfirm>,
     pub required_group: Option<String>,
     pub excluded_group: Option<String>,
     pub group_base_dn: Option<String>,
@@ -263,6 +265,13 @@ pub(super) enum RawServerOrder {
 pub(super) enum RawLookup {
     Search,
     Index,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawConfirm {
+    Entry,
+    None,
 }
 
 #[derive(Deserialize, Clone, Copy)]

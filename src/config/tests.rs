@@ -288,6 +288,10 @@ fn directory_keys_that_do_not_fit_together_are_refused() {
         ("index_max_age='1h'", "index_max_age", "lookup = \"index\""),
         ("lookup='index'\nindex_max_age='25h'", "index_max_age", "1day"),
         ("lookup='index'\nindex_poll='2s'", "index_poll", "RFC 4533"),
+        ("index_full_read='1h'", "index_full_read", "lookup = \"index\""),
+        ("lookup='index'\nindex_full_read='2s'", "index_full_read", "10s"),
+        ("index_confirm='none'", "index_confirm", "lookup = \"index\""),
+        ("lookup='index'\nindex_confirm='all'", "index_confirm", "`none`"),
         ("server_order='random'", "server_order", "`round-robin`"),
         ("phone_attributes=['mobile','Mobile']", "phone_attributes[1]", "a second time"),
     ] {

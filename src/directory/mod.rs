@@ -4,10 +4,11 @@ pub mod file;
 pub mod inspection;
 pub mod ldap;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
@@ -54,6 +55,19 @@ pub struct DependencyState {
     pub is_aid: bool,
 }
 
+/// What is measured of an index that is kept in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexFigures {
+    /// How many people with a number are in it.
+    pub people: usize,
+    /// How long ago it was last known to be in step; `None` if it is not built.
+    pub age: Option<Duration>,
+    /// How often everybody was read.
+    pub full_reads: u64,
+    /// How often the directory said something else of a person than the index did.
+    pub misses: u64,
+}
+
 /// A tenant's user directory.
 ///
 /// `deadline` bounds all that one request does here. An adapter also bounds each operation by its
@@ -61,6 +75,7 @@ pub struct DependencyState {
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// Finds everybody who may have `number`, in whatever form it is stored; the caller compares.
+    /// An adapter that keeps people in memory asks for what it may not have heard of.
     ///
     /// # Errors
     /// [`DirectoryError`] if no server answered.
@@ -79,20 +94,6 @@ pub trait Directory: Send + Sync {
         name: &TypedName,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError>;
-
-    /// Whether the directory lets `user` log in. At a call, an adapter that keeps people in memory
-    /// asks for what it may not have heard of; everybody else was read a moment ago.
-    ///
-    /// # Errors
-    /// [`DirectoryError`] if no server answered.
-    async fn account(
-        &self,
-        user: &User,
-        _occasion: Occasion,
-        _deadline: Instant,
-    ) -> Result<AccountState, DirectoryError> {
-        Ok(user.account.clone())
-    }
 
     /// Whether `user` is in the groups that the tenant asks for. At a call, an adapter that keeps
     /// people in memory may answer from there; at a login it asks.
@@ -121,4 +122,9 @@ pub trait Directory: Send + Sync {
     /// The state of each server (or file) behind this directory, without asking it now; none where
     /// it is the store.
     fn states(&self) -> Vec<DependencyState>;
+
+    /// What is measured of its index, if it has one. Its state is the one that is an aid.
+    fn index_figures(&self) -> Option<IndexFigures> {
+        None
+    }
 }

@@ -62,8 +62,7 @@ impl TenantParts {
         occasion: Occasion,
         deadline: Instant,
     ) -> Result<(), Reason> {
-        let account = self.directory.account(user, occasion, deadline).await?;
-        if let Some(why) = account.refusal(self.clock.now()) {
+        if let Some(why) = user.account.refusal(self.clock.now()) {
             return Err(Reason::AccountClosed(why));
         }
         match self.directory.membership(user, occasion, deadline).await? {

@@ -1,6 +1,6 @@
 //! Prometheus metrics: what is counted, and the text that a scrape gets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,10 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 const DECISIONS: &str = "dialpass_decisions_total";
 const SECONDS: &str = "dialpass_request_seconds";
 const UP: &str = "dialpass_dependency_up";
+const INDEX_PEOPLE: &str = "dialpass_index_people";
+const INDEX_AGE: &str = "dialpass_index_age_seconds";
+const INDEX_READS: &str = "dialpass_index_full_reads_total";
+const INDEX_MISSES: &str = "dialpass_index_misses_total";
 const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
 const TEXTS: &str = "dialpass_texts_total";
@@ -39,6 +43,17 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(
         UP,
         "1 if the dependency answers, 0 if not; NaN if there is none of that name any more."
+    );
+    describe_gauge!(INDEX_PEOPLE, "People with a number in the index of a directory.");
+    describe_gauge!(
+        INDEX_AGE,
+        Unit::Seconds,
+        "Since when it is not known whether the index is in step; NaN if it is not built."
+    );
+    describe_counter!(INDEX_READS, "How often everybody was read for the index.");
+    describe_counter!(
+        INDEX_MISSES,
+        "How often the directory said something else of a person than the index."
     );
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
     describe_counter!(LOST, "Audit events that could not be written to audit.file.");
@@ -108,6 +123,23 @@ pub fn dependencies(states: &[(&'static str, &str, &str, bool)]) {
     for &(kind, tenant, name, up) in states {
         set(labels(kind, tenant, name), if up { 1.0 } else { 0.0 });
     }
+}
+
+/// Sets what is measured of a tenant's index: people, age in seconds (none if it is not built), how
+/// often everybody was read, and how often the directory said something else than the index.
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+pub fn index(tenant: &str, people: usize, age: Option<f64>, full_reads: u64, misses: u64) {
+    static COUNTED: Mutex<BTreeMap<String, [u64; 2]>> = Mutex::new(BTreeMap::new());
+    let tenant = tenant.to_owned();
+    gauge!(INDEX_PEOPLE, "tenant" => tenant.clone()).set(people as f64);
+    gauge!(INDEX_AGE, "tenant" => tenant.clone()).set(age.unwrap_or(f64::NAN));
+    let now = [full_reads, misses];
+    let mut counted = COUNTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = counted.insert(tenant.clone(), now).unwrap_or_default();
+    // The index of a tenant whose directory has changed counts from nothing.
+    let more = |at: usize| now[at].checked_sub(before[at]).unwrap_or(now[at]);
+    counter!(INDEX_READS, "tenant" => tenant.clone()).increment(more(0));
+    counter!(INDEX_MISSES, "tenant" => tenant).increment(more(1));
 }
 
 /// Sets when the server's certificate expires, in seconds since the Unix epoch.

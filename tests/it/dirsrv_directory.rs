@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::dirsrv::{self, Dirsrv};
 
 mod accounts;
+mod groups;
 mod index;
 mod rejected;
 

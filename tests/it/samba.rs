@@ -145,6 +145,23 @@ impl Samba {
         assert!(output.status.success(), "{refusal}\n{ldif}");
     }
 
+    /// Takes back what [`SambaBuilder::deletions_shown`] gave, while it runs.
+    pub fn hide_deletions(&self) {
+        template::hide_deletions(&self.shell);
+    }
+
+    /// Keeps a copy of a killed one's data.
+    pub fn back_up(&self) {
+        self.shell.run(&format!("cp -a '{0}/dc' '{0}/backup'", self.shell.folder().display()));
+    }
+
+    /// Puts the copy in the place of a killed one's data, and changes that by an LDIF of changes.
+    pub fn restore(&self, ldif: &str) {
+        let at = self.shell.folder().display();
+        self.shell.run(&format!("rm -rf '{at}/dc' && cp -a '{at}/backup' '{at}/dc'"));
+        template::change(&self.shell, "show_deleted", ldif);
+    }
+
     /// Adds a person, as [`person`] describes them.
     pub fn add_person(&self, name: &str, parent: &str, attributes: &[&str]) {
         self.modify(&person(name, parent, attributes));

@@ -26,6 +26,7 @@ pub const GATEWAY_PASSWORD: &str = "gateway-secret";
 /// A line of `slapd.conf` that lets the service account read as many entries as there are.
 const UNLIMITED: &str =
     "limits dn.exact=\"cn=gateway,dc=example,dc=com\" size=unlimited time=unlimited";
+const CONFIG_DN: &str = "cn=admin,cn=config";
 const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
 const ADMIN_PASSWORD: &str = "admin-secret";
 
@@ -41,6 +42,7 @@ pub struct SlapdBuilder {
     before: String,
     number_index: &'static str,
     host: &'static str,
+    groups_at: Option<String>,
 }
 
 /// The line of `slapd.conf` that has the numbers be indexed.
@@ -98,10 +100,23 @@ impl SlapdBuilder {
         self
     }
 
+    /// With the groups of another server in the place of its own, asked for each time.
+    pub fn groups_of(mut self, other: &Slapd) -> Self {
+        self.groups_at = Some(other.url());
+        self
+    }
+
     /// With the service account's right to read the server's configuration.
     pub fn showing_config(mut self) -> Self {
         self.before =
             format!("database config\naccess to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n");
+        self
+    }
+
+    /// With access rules that can be changed while it runs ([`Slapd::access`]).
+    pub fn configurable(mut self) -> Self {
+        self.before
+            .push_str(&format!("database config\nrootdn {CONFIG_DN}\nrootpw {ADMIN_PASSWORD}\n"));
         self
     }
 
@@ -121,6 +136,9 @@ impl SlapdBuilder {
         let folder = TempDir::new().expect("a temporary folder");
         write_config(folder.path(), &self);
         load(folder.path(), &self);
+        if let Some(url) = &self.groups_at {
+            ask_for_groups(folder.path(), url);
+        }
         let mut slapd = Slapd {
             folder,
             tls: self.tls,
@@ -128,6 +146,7 @@ impl SlapdBuilder {
             host: self.host,
             port: 0,
             tls_port: 0,
+            clock: None,
             child: None,
         };
         // A port that was free may be taken by the time slapd wants it.
@@ -149,6 +168,8 @@ pub struct Slapd {
     host: &'static str,
     port: u16,
     tls_port: u16,
+    /// How far off its clock is.
+    clock: Option<&'static str>,
     child: Option<Child>,
 }
 
@@ -171,6 +192,7 @@ impl Slapd {
             before: String::new(),
             number_index: NUMBER_INDEX,
             host: "127.0.0.1",
+            groups_at: None,
         }
     }
 
@@ -232,10 +254,60 @@ impl Slapd {
 
     /// Changes entries, by an LDIF of changes.
     pub fn modify(&self, ldif: &str) {
+        self.modify_as(ADMIN_DN, ldif);
+    }
+
+    /// Sets the access rules, beside the one for passwords, of a server that is
+    /// [`SlapdBuilder::configurable`].
+    pub fn access(&self, rules: &[&str]) {
+        let all = ["to attrs=userPassword by anonymous auth by * none"];
+        let mut ldif =
+            "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcAccess\n".to_owned();
+        for rule in all.iter().chain(rules) {
+            ldif.extend(["olcAccess: ", rule, "\n"]);
+        }
+        self.modify_as(CONFIG_DN, &ldif);
+    }
+
+    /// Takes the service account's right to read an attribute, of a killed server.
+    pub fn hide(&self, attribute: &str) {
+        let path = self.folder.path().join("slapd.conf");
+        let config = fs::read_to_string(&path).expect("it was written");
+        let rule = format!("access to attrs={attribute} by * none\naccess to * by dn.exact");
+        fs::write(&path, config.replacen("access to * by dn.exact", &rule, 1))
+            .expect("the folder can be written");
+    }
+
+    /// Keeps a copy of a killed server's data.
+    pub fn back_up(&self) {
+        self.copy("data", "backup");
+    }
+
+    /// Puts the copy in the place of a killed server's data.
+    pub fn restore(&self) {
+        self.copy("backup", "data");
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let (from, to) = (self.folder.path().join(from), self.folder.path().join(to));
+        fs::create_dir_all(&to).expect("the folder can be written");
+        for file in fs::read_dir(from).expect("it is there").flatten() {
+            fs::copy(file.path(), to.join(file.file_name())).expect("the folder can be written");
+        }
+    }
+
+    /// The same as [`Self::modify_unheard`] with the server's clock off by so much: `-1h`.
+    pub fn modify_unheard_at(&mut self, clock: &'static str, ldif: &str) {
+        self.clock = Some(clock);
+        self.modify_unheard(ldif);
+        self.clock = None;
+    }
+
+    fn modify_as(&self, who: &str, ldif: &str) {
         let path = self.folder.path().join("change.ldif");
         fs::write(&path, ldif).expect("the folder can be written");
         let status = Command::new("ldapmodify")
-            .args(["-x", "-H", &self.url(), "-D", ADMIN_DN, "-w", ADMIN_PASSWORD, "-f"])
+            .args(["-x", "-H", &self.url(), "-D", who, "-w", ADMIN_PASSWORD, "-f"])
             .arg(&path)
             .stdout(Stdio::null())
             .status()
@@ -316,7 +388,15 @@ impl Slapd {
             .expect("the folder can be written");
         let urls =
             if self.tls { format!("{} {}", self.url(), self.ldaps_url()) } else { self.url() };
-        let mut child = Command::new("/usr/sbin/slapd")
+        let mut command = match self.clock {
+            None => Command::new("/usr/sbin/slapd"),
+            Some(off) => {
+                let mut command = Command::new("faketime");
+                command.args(["-m", "--exclude-monotonic", "-f", off, "/usr/sbin/slapd"]);
+                command
+            }
+        };
+        let mut child = command
             .arg("-f")
             .arg(self.folder.path().join("slapd.conf"))
             .args(["-h", &urls, "-d", if self.log { "256" } else { "0" }])
@@ -408,6 +488,17 @@ fn write_config(folder: &Path, builder: &SlapdBuilder) {
          access to * by dn.exact=\"{GATEWAY_DN}\" read by * none\n"
     );
     fs::write(folder.join("slapd.conf"), config).expect("the folder can be written");
+}
+
+/// Has what is below [`GROUPS`] be asked for at another server, in a database of its own.
+fn ask_for_groups(folder: &Path, url: &str) {
+    let path = folder.join("slapd.conf");
+    let config = fs::read_to_string(&path).expect("it was written");
+    let proxy = format!(
+        "moduleload back_ldap\ndatabase ldap\nsuffix {GROUPS}\nuri {url}\n\
+         access to * by * read\ndatabase mdb\n"
+    );
+    fs::write(&path, config.replacen("database mdb\n", &proxy, 1)).expect("it can be written");
 }
 
 /// A CA of its own, and a certificate for `names` (or addresses) by it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Problems, ProfileConfig};
-use crate::config::raw::RawLookup;
+use crate::config::raw::{RawConfirm, RawLookup};
 use crate::config::values::Span;
 
 /// How people are looked up by number.
@@ -17,19 +17,35 @@ pub enum LookupConfig {
         max_age: Duration,
         /// How often changes are asked for where servers do not report them.
         poll: Duration,
+        /// After how long everybody is read again.
+        full_read: Duration,
+        /// Whether the entry of a caller whom it finds is read at the call.
+        confirm: bool,
     },
+}
+
+/// What is written of the index.
+pub(super) struct RawIndex {
+    pub max_age: Option<Span>,
+    pub poll: Option<Span>,
+    pub full_read: Option<Span>,
+    pub confirm: Option<RawConfirm>,
 }
 
 pub(super) fn checked(
     key: &str,
     lookup: Option<RawLookup>,
-    max_age: Option<Span>,
-    poll: Option<Span>,
+    raw: RawIndex,
     profile: ProfileConfig,
     problems: &mut Problems,
 ) -> LookupConfig {
     let index = lookup == Some(RawLookup::Index);
-    for (name, given) in [("index_max_age", max_age.is_some()), ("index_poll", poll.is_some())] {
+    for (name, given) in [
+        ("index_max_age", raw.max_age.is_some()),
+        ("index_poll", raw.poll.is_some()),
+        ("index_full_read", raw.full_read.is_some()),
+        ("index_confirm", raw.confirm.is_some()),
+    ] {
         if given && !index {
             problems.add(
                 &format!("{key}.{name}"),
@@ -38,7 +54,7 @@ pub(super) fn checked(
             );
         }
     }
-    if poll.is_some() && profile == ProfileConfig::OpenLdap {
+    if raw.poll.is_some() && profile == ProfileConfig::OpenLdap {
         problems.add(
             &format!("{key}.index_poll"),
             "a value where profile is \"openldap\"",
@@ -47,17 +63,31 @@ pub(super) fn checked(
     }
     let max_age = problems.span(
         &format!("{key}.index_max_age"),
-        max_age,
+        raw.max_age,
         Duration::from_mins(15),
         Duration::from_secs(1),
         Duration::from_hours(24),
     );
     let poll = problems.span(
         &format!("{key}.index_poll"),
-        poll,
+        raw.poll,
         Duration::from_secs(2),
         Duration::from_millis(200),
         Duration::from_mins(5),
     );
-    if index { LookupConfig::Index { max_age, poll } } else { LookupConfig::Search }
+    let full_read = problems.span(
+        &format!("{key}.index_full_read"),
+        raw.full_read,
+        Duration::from_hours(1),
+        Duration::from_secs(10),
+        Duration::from_hours(24),
+    );
+    let confirm = match raw.confirm {
+        Some(RawConfirm::Entry) | None => true,
+        Some(RawConfirm::None) => false,
+    };
+    if !index {
+        return LookupConfig::Search;
+    }
+    LookupConfig::Index { max_age, poll, full_read, confirm }
 }

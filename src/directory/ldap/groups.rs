@@ -2,11 +2,15 @@
 //! Each question is put so that a server which may not look, or does not know the group, gives the
 //! answer that lets nobody in.
 
+mod readable;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use ldap3::{Scope, ldap_escape};
 use tokio::time::Instant;
+
+pub(super) use self::readable::Readable;
 
 use super::judgement::Kind;
 use super::search::Query;
@@ -27,7 +31,7 @@ const MOST_GROUPS: usize = 1000;
 
 /// Whether the user at `dn` may use the gateway.
 pub(super) async fn membership(
-    servers: &Servers,
+    servers: &Arc<Servers>,
     dn: &str,
     deadline: Instant,
 ) -> Result<Membership, DirectoryError> {
@@ -55,7 +59,7 @@ pub(super) fn in_chain(group: &str) -> String {
 
 /// Whether one user is in one group.
 struct Question<'a> {
-    servers: &'a Servers,
+    servers: &'a Arc<Servers>,
     dn: &'a str,
     group: &'a str,
     deadline: Instant,
@@ -86,7 +90,13 @@ impl Question<'_> {
                 Some(self.matches(self.dn, &format!("(!{})", in_chain(self.group))).await?)
             }
             Profile::OpenLdap | Profile::Dirsrv => {
-                self.walk(|members| format!("(!(|{members}))"), false).await?
+                let outside = self.walk(|members| format!("(!(|{members}))"), false).await?;
+                match outside {
+                    Some(true) => {
+                        Some(Readable::all(self.servers, self.group, self.deadline).await?)
+                    }
+                    Some(false) | None => outside,
+                }
             }
         };
         Ok(answer.map_or(Membership::TooNested, |outside| {
@@ -97,21 +107,22 @@ impl Question<'_> {
     /// Goes up from the user: the groups the user is a member of, those that these are members of,
     /// and so on. At each level the group itself is asked by `question`; an answer that is
     /// `decisive` ends the walk, else its opposite has to hold to the top. `None` if the top is
-    /// too far away.
+    /// too far away, or there are too many groups.
     async fn walk(
         &self,
         question: impl Fn(&str) -> String,
         decisive: bool,
     ) -> Result<Option<bool>, DirectoryError> {
-        let mut seen = HashSet::from([self.dn.to_lowercase()]);
+        let mut seen = HashSet::from([self.dn.to_owned()]);
         let mut level = vec![self.dn.to_owned()];
         for _ in 0..MOST_LEVELS {
             let members: String = level.iter().map(|dn| member(dn)).collect();
             if self.matches(self.group, &question(&members)).await? == decisive {
                 return Ok(Some(decisive));
             }
-            level = self.groups_with(&members).await?;
-            level.retain(|dn| seen.insert(dn.to_lowercase()));
+            let Some(groups) = self.groups_with(&members).await? else { return Ok(None) };
+            level = groups;
+            level.retain(|dn| seen.insert(dn.clone()));
             if level.is_empty() {
                 return Ok(Some(!decisive));
             }
@@ -137,8 +148,9 @@ impl Question<'_> {
         Ok(!self.servers.search(&[query], self.deadline).await?.entries.is_empty())
     }
 
-    /// The groups that have one of these members.
-    async fn groups_with(&self, members: &str) -> Result<Vec<String>, DirectoryError> {
+    /// The groups that have one of these members; `None` if there are more than we follow, or
+    /// than the server lets us see.
+    async fn groups_with(&self, members: &str) -> Result<Option<Vec<String>>, DirectoryError> {
         let settings = self.servers.settings();
         let query = Query {
             base: groups_base(settings, self.group).to_owned(),
@@ -151,10 +163,8 @@ impl Question<'_> {
             gone_is_empty: false,
         };
         let found = self.servers.search(&[query], self.deadline).await?;
-        if found.truncated {
-            return Err(DirectoryError::Unavailable);
-        }
-        Ok(found.entries.into_iter().map(|entry| entry.dn).collect())
+        let all = (!found.truncated).then_some(found.entries);
+        Ok(all.map(|groups| groups.into_iter().map(|group| group.dn).collect()))
     }
 }
 

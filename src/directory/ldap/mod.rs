@@ -15,6 +15,8 @@ mod bind_pool;
 mod breaker;
 mod changes;
 mod connection;
+mod descent;
+mod dn;
 mod domains;
 mod entry;
 mod filter;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
@@ -46,17 +49,17 @@ pub use self::filter::{FilterError, check_filter};
 pub use self::inspection::LdapInspection;
 pub use self::resolver::Resolver;
 pub use self::settings::{
-    AccountChecks, AttributeNameError, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings, LdapSettings, Lookup,
-    NumberMatch, Profile, ServerOrder, ServerUrl, ServerUrlError, check_attribute,
+    AccountChecks, AttributeNameError, Confirm, DEFAULT_BIND_CONNECTIONS,
+    DEFAULT_SEARCH_CONNECTIONS, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings,
+    LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl, ServerUrlError,
+    check_attribute,
 };
 
 use self::connection::AbortOnDrop;
-use self::index::Index;
+use self::index::{Index, Indexed, Key};
 use self::judgement::Kind;
 use self::servers::Servers;
-use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
-use crate::domain::account_state::AccountState;
+use super::{DependencyState, Directory, DirectoryError, IndexFigures, Occasion, PasswordCheck};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
@@ -98,6 +101,40 @@ impl LdapDirectory {
         Self { servers, index, runtime, _watches: watches }
     }
 
+    /// Whom the index has found, as their entries are now, which are read by their own ids: what
+    /// the index has not heard of does not count, and nobody else's entry does where theirs was.
+    async fn confirmed(
+        &self,
+        index: &Index,
+        found: Indexed,
+        deadline: Instant,
+    ) -> Result<Candidates, DirectoryError> {
+        let truncated = found.truncated;
+        if !index.confirms() {
+            let users = found.people.into_iter().map(|(_, _, user)| user).collect();
+            return Ok(Candidates { users, truncated });
+        }
+        // The index serves calls also where all servers are silent, so there has to be time left.
+        let limit = deadline.min(Instant::now() + self.servers.settings().timeout);
+        let one = async |(base, key, user): (usize, Key, User)| {
+            let (servers, dn) = (Arc::clone(&self.servers), user.locator.clone());
+            let filter = index::filter(&key, servers.settings());
+            let reading = async move { servers.again(&dn, &filter, limit).await };
+            match self.run(limit, reading).await {
+                Ok(now) => {
+                    if now.as_ref().is_none_or(|now| !index.agrees(base, key, now)) {
+                        index.doubt(base, key);
+                    }
+                    now
+                }
+                // Without a server nobody can log in either, and the login will ask again.
+                Err(_) => Some(user),
+            }
+        };
+        let users = join_all(found.people.into_iter().map(one)).await;
+        Ok(Candidates { users: users.into_iter().flatten().collect(), truncated })
+    }
+
     /// Does `work` on the directory's own runtime.
     async fn run<T: Send + 'static>(
         &self,
@@ -123,8 +160,10 @@ impl Directory for LdapDirectory {
         number: &PhoneNumber,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        if let Some(found) = self.index.as_ref().and_then(|index| index.find(number)) {
-            return Ok(found);
+        if let Some(index) = &self.index
+            && let Some(found) = index.find(number)
+        {
+            return self.confirmed(index, found, deadline).await;
         }
         let settings = self.servers.settings();
         let filter = filter::by_number(
@@ -150,26 +189,6 @@ impl Directory for LdapDirectory {
     ) -> Result<Candidates, DirectoryError> {
         let (servers, name) = (Arc::clone(&self.servers), name.clone());
         self.run(deadline, async move { servers.find_by_name(&name, deadline).await }).await
-    }
-
-    async fn account(
-        &self,
-        user: &User,
-        occasion: Occasion,
-        deadline: Instant,
-    ) -> Result<AccountState, DirectoryError> {
-        // An index is told neither of everything nor at once: not of a lock that OpenLDAP's
-        // password policy sets, nor of what depends on the time or on a policy.
-        let kept = occasion == Occasion::Call && self.index.is_some();
-        if !kept || self.servers.settings().account_checks == AccountChecks::AtTheBind {
-            return Ok(user.account.clone());
-        }
-        let (servers, of) = (Arc::clone(&self.servers), user.clone());
-        // The index serves calls also where all servers are silent, so there has to be time left.
-        let limit = deadline.min(Instant::now() + self.servers.settings().timeout);
-        let asking = async move { servers.account(&of, limit).await };
-        // Without a server nobody can log in either, and the login will ask again.
-        Ok(self.run(limit, asking).await.unwrap_or_else(|_| user.account.clone()))
     }
 
     async fn membership(
@@ -212,5 +231,9 @@ impl Directory for LdapDirectory {
         let mut states = self.servers.states(!from_index);
         states.extend(self.index.as_ref().map(Index::state));
         states
+    }
+
+    fn index_figures(&self) -> Option<IndexFigures> {
+        self.index.as_ref().map(Index::figures)
     }
 }

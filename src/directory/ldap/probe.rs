@@ -36,6 +36,10 @@ const NOBODYS_NUMBER: &str = "+12025550199";
 /// A name that nobody has, short enough for any directory.
 const NOBODYS_NAME: &str = "dialpass-nobody";
 
+/// What is wrong where none of the [`proofs`] finds anybody.
+pub(super) const NO_PROOF: &str = "the service account sees nobody's memberOf, so that \
+     excluded_group would exclude nobody; let it read memberOf of everybody";
+
 /// What a server is asked by its watch.
 pub(super) struct Probes {
     /// What has to be there: the base DNs and the groups.
@@ -133,10 +137,7 @@ impl Server {
             for read in &self.probes.base_reads {
                 let trouble = match self.probe_once(shared, read, limit).await {
                     Ok(true) => continue,
-                    Ok(false) => Some(Trouble::lasting(format!(
-                        "{} is not there as {}; check the groups",
-                        read.base, read.filter
-                    ))),
+                    Ok(false) => Some(Trouble::lasting(absence(read))),
                     Err(failure) => self.trouble(failure, &read.base),
                 };
                 if let Some(trouble) = trouble {
@@ -216,13 +217,7 @@ impl Server {
                 Err(failure) => return self.trouble(failure, &proof.base),
             }
         }
-        let nobody = || {
-            Trouble::lasting(
-                "the service account sees nobody's memberOf, so that excluded_group would exclude \
-                 nobody; let it read memberOf of everybody",
-            )
-        };
-        (!self.probes.proofs.is_empty()).then(nobody)
+        (!self.probes.proofs.is_empty()).then(|| Trouble::lasting(NO_PROOF))
     }
 
     /// Whether a read finds anything.
@@ -268,7 +263,7 @@ impl Server {
 }
 
 /// Reads of what has to be there: the base DNs, and the groups and where they are.
-fn base_reads(settings: &LdapSettings) -> Vec<Query> {
+pub(super) fn base_reads(settings: &LdapSettings) -> Vec<Query> {
     let anything = "(objectClass=*)";
     let group = match settings.profile {
         Profile::ActiveDirectory => groups::A_GROUP,
@@ -280,9 +275,14 @@ fn base_reads(settings: &LdapSettings) -> Vec<Query> {
     all.map(|(dn, filter)| query(settings, dn, Kind::Entry, filter.to_owned())).collect()
 }
 
+/// What is wrong where such a read finds nothing, for an operator.
+pub(super) fn absence(read: &Query) -> String {
+    format!("{} is not there as {}; check the groups", read.base, read.filter)
+}
+
 /// Searches for somebody whose groups can be seen. Where memberships are hidden, Active Directory
 /// holds everybody to be outside an excluded group.
-fn proofs(settings: &LdapSettings) -> Vec<Query> {
+pub(super) fn proofs(settings: &LdapSettings) -> Vec<Query> {
     let hidden_excludes_nobody =
         settings.profile == Profile::ActiveDirectory && settings.excluded_group.is_some();
     let filter = format!("(&{}(memberOf=*))", settings.user_filter);

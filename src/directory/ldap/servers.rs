@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::domains::{self, Partition};
 use super::entry;
+use super::groups::Readable;
 use super::hosts::{Hosts, connected_first};
 use super::judgement::Kind;
 use super::names::{self, NameSearch, WindowsName};
@@ -21,9 +22,8 @@ use super::search::{Found, Query, SearchFailure};
 use super::server::{self, BindOutcome, Server};
 use super::settings::{LdapSettings, Profile, ServerOrder};
 use crate::directory::{DependencyState, DirectoryError, PasswordCheck};
-use crate::domain::account_state::AccountState;
 use crate::domain::secret::Password;
-use crate::domain::user::{Candidates, PasswordRefusal, TypedName, User};
+use crate::domain::user::{Candidates, TypedName, User};
 
 /// How long a forest's list of domains is believed: they hardly ever change.
 const DOMAINS_KEPT: Duration = Duration::from_mins(10);
@@ -37,6 +37,7 @@ pub(super) struct Servers {
     /// What searches for people read of an entry.
     attributes: Arc<[String]>,
     domains: ArcSwapOption<(Instant, Vec<Partition>)>,
+    readable: Readable,
 }
 
 impl Servers {
@@ -46,6 +47,7 @@ impl Servers {
             turn: AtomicUsize::new(0),
             attributes: entry::attributes(&settings).into(),
             domains: ArcSwapOption::empty(),
+            readable: Readable::default(),
             settings,
         }
     }
@@ -57,6 +59,11 @@ impl Servers {
     /// Each server.
     pub(super) fn hosts(&self) -> &Arc<Hosts> {
         &self.hosts
+    }
+
+    /// Whether what is nested in the excluded group can be read.
+    pub(super) fn readable(&self) -> &Readable {
+        &self.readable
     }
 
     /// The servers' states; `searched` says whether calls are searched there now.
@@ -119,26 +126,33 @@ impl Servers {
         Err(failed)
     }
 
-    /// The state of an account now, by its entry.
-    pub(super) async fn account(
+    /// A person as they are now, by the filter that only their entry matches: where it was last,
+    /// or where it is else. `None` if it is there no more.
+    pub(super) async fn again(
         &self,
-        user: &User,
+        dn: &str,
+        filter: &str,
         deadline: Instant,
-    ) -> Result<AccountState, DirectoryError> {
+    ) -> Result<Option<User>, DirectoryError> {
         let query = Query {
-            base: user.locator.clone(),
+            base: dn.to_owned(),
             scope: Scope::Base,
-            filter: self.settings.user_filter.clone(),
+            filter: filter.to_owned(),
             attributes: Arc::clone(&self.attributes),
             size_limit: 1,
             time_limit: server::time_limit(&self.settings),
             kind: Kind::Entry,
             gone_is_empty: true,
         };
-        let found = self.search(&[query], deadline).await?;
-        let now = found.entries.first().and_then(|entry| self.read(entry, None));
-        let same = now.filter(|now| now.id == user.id);
-        Ok(same.map_or(AccountState::closed(PasswordRefusal::NoSuchUser), |now| now.account))
+        let mut found = self.search(&[query], deadline).await?;
+        if found.entries.is_empty() {
+            let everywhere = self.people(&self.settings.base_dns, Kind::Entry, filter);
+            // A server has said that it is not where it was. One that does not say where it is
+            // leaves it nowhere.
+            let nowhere = Found { entries: Vec::new(), truncated: false };
+            found = self.search(&everywhere, deadline).await.unwrap_or(nowhere);
+        }
+        Ok(found.entries.first().and_then(|entry| self.read(entry, None)))
     }
 
     /// The users of this name.

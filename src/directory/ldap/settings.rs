@@ -131,6 +131,30 @@ pub struct IndexSettings {
     pub max_age: Duration,
     /// How often servers are asked for changes that do not report them by themselves.
     pub poll: Duration,
+    /// After how long at most everybody is read again, whatever servers report.
+    pub full_read: Duration,
+    /// What is asked of a server about a caller whom the index finds.
+    pub confirm: Confirm,
+}
+
+impl Default for IndexSettings {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_mins(15),
+            poll: Duration::from_secs(2),
+            full_read: Duration::from_hours(1),
+            confirm: Confirm::Entry,
+        }
+    }
+}
+
+/// What is asked of a server about a caller whom the index finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirm {
+    /// The caller's own entry, which is read again.
+    Entry,
+    /// Nothing, unless passwords are not asked for.
+    Nothing,
 }
 
 /// How a directory's servers compare phone numbers.

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
-use crate::directory::{DependencyState, Directory};
+use crate::directory::{DependencyState, Directory, IndexFigures};
 use crate::http::openapi;
 use crate::store::StoreHealth;
 use crate::telemetry::metrics;
@@ -95,6 +95,13 @@ async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
         .map(|one| (one.kind, one.tenant.as_str(), one.name.as_str(), one.up))
         .collect();
     metrics::dependencies(&states);
+    for (tenant, directory) in ops.directories.load().iter() {
+        if let Some(figures) = directory.index_figures() {
+            let age = figures.age.map(|age| age.as_secs_f64());
+            let IndexFigures { people, full_reads, misses, .. } = figures;
+            metrics::index(tenant, people, age, full_reads, misses);
+        }
+    }
     ops.metrics.run_upkeep();
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4"))

@@ -4,12 +4,12 @@ use dialpass::domain::account_state::AccountState;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialpass::directory::ldap::{IndexSettings, LdapDirectory, LdapSettings, Lookup};
+use dialpass::directory::ldap::{Confirm, IndexSettings, LdapDirectory, LdapSettings, Lookup};
 use dialpass::directory::{DependencyState, Directory, DirectoryError, Occasion};
 use dialpass::domain::user::Membership;
 use tokio::time::Instant;
 
-use super::{by_number, deadline, owners, with};
+use super::{by_number, deadline, is_down, owners, with};
 use crate::samba::{STAFF, Samba, USERS};
 
 /// Longest until a change is seen, or a server taken up again.
@@ -20,6 +20,8 @@ async fn live(samba: &Samba, change: impl FnOnce(&mut LdapSettings)) -> Arc<Ldap
         settings.lookup = Lookup::Index(IndexSettings {
             max_age: Duration::from_mins(15),
             poll: Duration::from_millis(500),
+            confirm: Confirm::Nothing,
+            ..IndexSettings::default()
         });
         change(settings);
     });
@@ -228,6 +230,8 @@ async fn where_one_persons_changes_are_hidden_there_is_no_index_and_what_is_hidd
         settings.lookup = Lookup::Index(IndexSettings {
             max_age: Duration::from_mins(15),
             poll: Duration::from_millis(500),
+            confirm: Confirm::Nothing,
+            ..IndexSettings::default()
         });
     });
     let patience = Instant::now() + SECONDS;
@@ -237,4 +241,143 @@ async fn where_one_persons_changes_are_hidden_there_is_no_index_and_what_is_hidd
     }
     assert!(!state(&directory).up);
     has(&directory, "+46701234567", &["anna"]).await;
+}
+
+/// Waits until the server is down for this reason, and the index has looked at the groups, or
+/// cannot; what it then says of anna at a call.
+async fn at_a_call(directory: &LdapDirectory, reason: &str) -> Result<Membership, DirectoryError> {
+    is_down(directory, reason).await;
+    let patience = Instant::now() + SECONDS;
+    let looked = |detail: &str| {
+        ["by the groups", "cannot be read", "no server"].iter().any(|one| detail.contains(one))
+    };
+    while !looked(&state(directory).detail) {
+        assert!(Instant::now() < patience, "{:?}", state(directory));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let found = by_number(directory, "+46701234567").await?;
+    directory.membership(&found.users[0], Occasion::Call, deadline()).await
+}
+
+/// An index that may not be live.
+fn indexed(samba: &Samba, change: impl FnOnce(&mut LdapSettings)) -> Arc<LdapDirectory> {
+    with(samba, |settings| {
+        settings.lookup = Lookup::Index(IndexSettings {
+            max_age: Duration::from_mins(15),
+            poll: Duration::from_millis(500),
+            confirm: Confirm::Nothing,
+            ..IndexSettings::default()
+        });
+        change(settings);
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_not_there_lets_nobody_in_by_the_index() {
+    let samba = Samba::start();
+    let typo = format!("CN=outer-typo,{STAFF}");
+    for change in [
+        |settings: &mut LdapSettings, group: &str| settings.required_group = Some(group.to_owned()),
+        |settings: &mut LdapSettings, group: &str| settings.excluded_group = Some(group.to_owned()),
+    ] {
+        for wrong in [&typo, STAFF] {
+            let directory = indexed(&samba, |settings| change(settings, wrong));
+            let answer = at_a_call(&directory, wrong).await;
+            assert_eq!(answer, Err(DirectoryError::Unavailable), "{wrong}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_an_excluded_group_is_renamed_the_index_lets_nobody_in() {
+    let samba = Samba::start();
+    let suspended = format!("CN=suspended,{STAFF}");
+    let directory =
+        live(&samba, |settings| settings.excluded_group = Some(suspended.clone())).await;
+    let becomes = async |expected| {
+        let patience = Instant::now() + SECONDS * 2;
+        loop {
+            let anna = &by_number(&directory, "+46701234567").await.unwrap().users[0];
+            let answer = directory.membership(anna, Occasion::Call, deadline()).await;
+            let known = state(&directory).detail.contains("by the groups");
+            if answer == expected && known == answer.is_ok() {
+                return;
+            }
+            assert!(Instant::now() < patience, "{answer:?} {:?}", state(&directory));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    becomes(Ok(Membership::Allowed)).await;
+    samba.rename(&suspended, "away", STAFF);
+    becomes(Err(DirectoryError::Unavailable)).await;
+    samba.rename(&format!("CN=away,{STAFF}"), "suspended", STAFF);
+    becomes(Ok(Membership::Allowed)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobodys_memberships_can_be_seen_the_index_lets_nobody_in() {
+    let samba = Samba::start();
+    let only_anna = |settings: &mut LdapSettings| {
+        settings.base_dns = vec![dn("anna")];
+        settings.excluded_group = Some(format!("CN=suspended,{STAFF}"));
+    };
+    // memberOf, from everybody who has logged in.
+    samba.add_rights(&dn("anna"), "(OD;;RP;bf967991-0de6-11d0-a285-00aa003049e2;;AU)");
+    let directory = indexed(&samba, only_anna);
+    let answer = at_a_call(&directory, "memberOf").await;
+    assert_eq!(answer, Err(DirectoryError::Unavailable));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_deleted_after_deletions_came_to_be_hidden_is_gone_soon() {
+    let samba = Samba::builder().deletions_shown().start();
+    samba.delete(&dn("stale"));
+    let directory = live(&samba, |_| {}).await;
+    has(&directory, "+46701234567", &["anna"]).await;
+    samba.delete(&dn("bob"));
+    has(&directory, "+46702223344", &[]).await;
+    samba.hide_deletions();
+    samba.delete(&dn("anna"));
+    has(&directory, "+46701234567", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_whose_files_were_put_back_is_read_anew() {
+    let mut samba = Samba::builder().deletions_shown().start();
+    samba.kill();
+    samba.back_up();
+    samba.restart();
+    let directory = live(&samba, |_| {}).await;
+    samba.set(&dn("anna"), "mobile", &["+46 70 111 22 33"]);
+    has(&directory, "+46701112233", &["anna"]).await;
+    samba.kill();
+    is_live(&directory, false).await;
+    // More changes than there were, so that the controller's number is higher than before.
+    let change = |at: u32| {
+        let bob = dn("bob");
+        format!("dn: {bob}\nchangetype: modify\nreplace: description\ndescription: {at}\n\n")
+    };
+    samba.restore(&(0..50).map(change).collect::<String>());
+    samba.restart();
+    let patience = Instant::now() + Duration::from_secs(60);
+    while owners(&by_number(&directory, "+46701234567").await.unwrap(), "+46701234567") != ["anna"]
+    {
+        assert!(Instant::now() < patience, "{:?}", state(&directory));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_changes_come_to_be_hidden_there_is_no_index_any_more() {
+    let samba = Samba::start();
+    let directory = live(&samba, |_| {}).await;
+    for name in ["anna", "bob"] {
+        // uSNChanged, from everybody who has logged in.
+        samba.add_rights(&dn(name), "(OD;;RP;bf967a6f-0de6-11d0-a285-00aa003049e2;;AU)");
+    }
+    let patience = Instant::now() + Duration::from_secs(30);
+    while state(&directory).up || !state(&directory).detail.contains("uSNChanged") {
+        assert!(Instant::now() < patience, "{:?}", state(&directory));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialpass::directory::ldap::{IndexSettings, LdapDirectory, Lookup};
-use dialpass::directory::{DependencyState, Directory, Occasion};
+use dialpass::directory::{DependencyState, Directory};
 use dialpass::domain::clock::{Clock as _, SystemClock};
 use dialpass::domain::user::PasswordRefusal::LockedOut;
 use tokio::time::Instant;
 
-use super::{by_number, deadline, directory, names, settings};
+use super::{by_number, directory, names, settings};
 use crate::dirsrv::{Dirsrv, PEOPLE};
 
 /// Longest until a change is seen, or a server taken up again.
@@ -17,8 +17,11 @@ const SECONDS: Duration = Duration::from_secs(30);
 
 fn indexed(server: &Dirsrv) -> Arc<LdapDirectory> {
     let mut settings = settings(server);
-    let index =
-        IndexSettings { max_age: Duration::from_mins(15), poll: Duration::from_millis(500) };
+    let index = IndexSettings {
+        max_age: Duration::from_mins(15),
+        poll: Duration::from_millis(500),
+        ..IndexSettings::default()
+    };
     settings.lookup = Lookup::Index(index);
     directory(settings)
 }
@@ -111,8 +114,7 @@ async fn a_lock_is_seen_at_the_call() {
     until(&directory, |state| state.up).await;
     server.set("anna", "nsAccountLock", &["true"]);
     let found = by_number(&directory, "+46701234567").await;
-    let account = directory.account(&found.users[0], Occasion::Call, deadline()).await.unwrap();
-    assert_eq!(account.refusal(SystemClock.now()), Some(LockedOut));
+    assert_eq!(found.users[0].account.refusal(SystemClock.now()), Some(LockedOut));
 }
 
 #[tokio::test(flavor = "multi_thread")]

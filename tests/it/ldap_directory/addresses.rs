@@ -161,7 +161,8 @@ async fn the_index_is_kept_from_an_address_that_works() {
     let swallowing = Swallowing::at("127.0.0.4");
     let addresses = [swallowing.address, address(&first), address(&second)];
     let max_age = Duration::from_mins(15);
-    let lookup = Lookup::Index(IndexSettings { max_age, poll: max_age });
+    let lookup =
+        Lookup::Index(IndexSettings { max_age, poll: max_age, ..IndexSettings::default() });
     let directory = Addresses::of(&addresses).directory_with(lookup);
     is_live(&directory, true).await;
     first.kill();

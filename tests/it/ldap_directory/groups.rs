@@ -8,7 +8,7 @@ use dialpass::domain::user::Membership::{
 use tokio::runtime::Handle;
 
 use super::{deadline, is_up, settings, user};
-use crate::slapd::{GROUPS, Slapd};
+use crate::slapd::{GROUPS, PEOPLE, Slapd};
 
 fn group(name: &str) -> String {
     format!("cn={name},{GROUPS}")
@@ -113,6 +113,60 @@ async fn what_the_service_account_may_not_read_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_a_nested_groups_members_cannot_be_read_everybody_counts_as_excluded() {
+    for rule in [
+        "access to dn.exact=\"cn=leaving,ou=groups,dc=example,dc=com\" attrs=member by * none",
+        "access to dn.exact=\"cn=leaving,ou=groups,dc=example,dc=com\" by * none",
+    ] {
+        let slapd = Slapd::builder().setting(rule).start();
+        let directory = with(&slapd, |settings| settings.excluded_group = Some(group("barred")));
+        for name in ["anna", "erik"] {
+            assert_eq!(membership(&directory, name).await, Ok(InExcludedGroup), "{name} {rule}");
+        }
+        let required = with(&slapd, |settings| settings.required_group = Some(group("barred")));
+        assert_eq!(membership(&required, "carl").await, Ok(Allowed), "{rule}");
+        assert_eq!(membership(&required, "erik").await, Ok(NotInRequiredGroup), "{rule}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_among_the_members_of_an_excluded_group_are_no_groups() {
+    let slapd = Slapd::start();
+    // Groups and people in one place, one of whom has been deleted since.
+    slapd.modify(&format!(
+        "dn: cn=here,{PEOPLE}\nchangetype: add\nobjectClass: groupOfNames\ncn: here\n\
+         member: uid=fia,{PEOPLE}\nmember: uid=gone,{PEOPLE}\nmember: cn=there,{PEOPLE}\n\n\
+         dn: cn=there,{PEOPLE}\nchangetype: add\nobjectClass: groupOfNames\ncn: there\n\
+         member: uid=evert,{PEOPLE}\n"
+    ));
+    let excluded = format!("cn=here,{PEOPLE}");
+    let directory = with(&slapd, |settings| settings.excluded_group = Some(excluded));
+    for (name, expected) in
+        [("anna", Allowed), ("fia", InExcludedGroup), ("evert", InExcludedGroup)]
+    {
+        assert_eq!(membership(&directory, name).await, Ok(expected), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_in_more_groups_than_are_followed_is_not_let_in_and_told_why() {
+    for slapd in [Slapd::builder().with_sync().start(), Slapd::start()] {
+        let groups = (0..=1000).map(|at| {
+            format!(
+                "dn: cn=many{at},{GROUPS}\nchangetype: add\nobjectClass: groupOfNames\n\
+                 cn: many{at}\nmember: uid=evert,{PEOPLE}\n\n"
+            )
+        });
+        slapd.modify(&groups.collect::<String>());
+        let required = with(&slapd, |settings| settings.required_group = Some(group("otp")));
+        assert_eq!(membership(&required, "evert").await, Ok(TooNested));
+        assert_eq!(membership(&required, "anna").await, Ok(Allowed));
+        let excluded = with(&slapd, |settings| settings.excluded_group = Some(group("barred")));
+        assert_eq!(membership(&excluded, "evert").await, Ok(TooNested));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_groups_nobody_is_asked() {
     let slapd = Slapd::start();
     let directory = with(&slapd, |_| {});
@@ -151,7 +205,7 @@ async fn whoever_has_gone_since_they_were_found_is_not_said_to_be_in_a_group() {
     let slapd = Slapd::start();
     let directory = with(&slapd, |settings| settings.excluded_group = Some(group("barred")));
     let mut gone = user(&directory, "anna").await;
-    gone.locator = format!("uid=gone,{}", crate::slapd::PEOPLE);
+    gone.locator = format!("uid=gone,{PEOPLE}");
     let answer = directory.membership(&gone, Occasion::Call, deadline()).await;
     // Of the group itself nobody can tell that someone who is not there is outside.
     assert!(matches!(answer, Ok(Allowed | Gone)), "{answer:?}");

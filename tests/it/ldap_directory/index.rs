@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialpass::directory::DependencyState;
-use dialpass::directory::ldap::{IndexSettings, LdapDirectory, LdapSettings, Lookup};
+use dialpass::directory::ldap::{Confirm, IndexSettings, LdapDirectory, LdapSettings, Lookup};
 use dialpass::domain::user::{Ambiguity, Candidates};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -13,9 +13,11 @@ use tokio::time::Instant;
 use super::{by_number, names, number, plan, settings};
 use crate::slapd::{Slapd, SlapdBuilder};
 
+mod confirming;
 mod freshness;
 mod groups;
 mod outages;
+mod proof;
 mod strange_servers;
 
 /// Longest until a change is seen, or a server taken up again.
@@ -25,8 +27,13 @@ pub(super) fn synced() -> SlapdBuilder {
     Slapd::builder().without_tls().with_sync()
 }
 
-fn with_index(mut settings: LdapSettings, max_age: Duration) -> Arc<LdapDirectory> {
-    settings.lookup = Lookup::Index(IndexSettings { max_age, poll: Duration::from_secs(2) });
+/// With an index that is asked alone.
+fn with_index(settings: LdapSettings, max_age: Duration) -> Arc<LdapDirectory> {
+    indexed(settings, max_age, Confirm::Nothing)
+}
+
+fn indexed(mut settings: LdapSettings, max_age: Duration, confirm: Confirm) -> Arc<LdapDirectory> {
+    settings.lookup = Lookup::Index(IndexSettings { max_age, confirm, ..IndexSettings::default() });
     Arc::new(LdapDirectory::new(settings, Handle::current()))
 }
 
@@ -59,13 +66,23 @@ async fn until(directory: &LdapDirectory, what: impl Fn(&LdapDirectory) -> bool)
 
 /// Waits until the people with a number are these.
 async fn has(directory: &LdapDirectory, caller: &str, whom: &[&str]) -> Candidates {
-    let patience = Instant::now() + SECONDS;
+    has_within(SECONDS, directory, caller, whom).await
+}
+
+async fn has_within(
+    patience: Duration,
+    directory: &LdapDirectory,
+    caller: &str,
+    whom: &[&str],
+) -> Candidates {
+    let patience = Instant::now() + patience;
     loop {
-        let found = by_number(directory, caller).await.unwrap();
-        if names(&found) == whom {
-            return found;
+        let found = by_number(directory, caller).await;
+        let seen = format!("{caller} {:?} {:?}", found.as_ref().map(names), state(directory));
+        match found {
+            Ok(found) if names(&found) == whom => return found,
+            _ => assert!(Instant::now() < patience, "{seen}"),
         }
-        assert!(Instant::now() < patience, "{caller} {:?} {:?}", names(&found), state(directory));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

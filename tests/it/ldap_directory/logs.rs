@@ -81,7 +81,8 @@ async fn each_change_of_the_index_is_logged_once_and_nobodys_data_ever() {
     let mut slapd = Slapd::builder().without_tls().with_sync().start();
     let mut settings = settings(&[slapd.url()]);
     let max_age = Duration::from_mins(15);
-    settings.lookup = Lookup::Index(IndexSettings { max_age, poll: max_age });
+    settings.lookup =
+        Lookup::Index(IndexSettings { max_age, poll: max_age, ..IndexSettings::default() });
     let directory = LdapDirectory::new(settings, Handle::current());
     is_up(&directory, 1, true).await;
     for _ in 0..2 {

@@ -58,7 +58,8 @@ async fn a_server_is_judged_by_names_alone_while_calls_are_not_searched_there() 
     let slapd = Slapd::builder().without_tls().with_limited_sync().without_number_index().start();
     let mut settings = settings(&[slapd.url()]);
     let max_age = Duration::from_mins(15);
-    settings.lookup = Lookup::Index(IndexSettings { max_age, poll: max_age });
+    settings.lookup =
+        Lookup::Index(IndexSettings { max_age, poll: max_age, ..IndexSettings::default() });
     let directory = LdapDirectory::new(settings, Handle::current());
     is_up(&directory, 0, true).await;
     // There is no index here, so that a call is searched after all.

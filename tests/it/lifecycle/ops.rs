@@ -125,6 +125,33 @@ async fn metrics_count_each_decision_by_its_true_reason() {
     assert_eq!(ops(&gateway, "/healthz").await.status, 200, "the process itself is well");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_have_what_is_measured_of_an_index() {
+    let slapd = Slapd::builder().without_tls().with_sync().start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "lookup = \"index\"\n");
+    let gateway = Gateway::start(&format!("{}{tenant}{}", sections(""), clients()));
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let seen = loop {
+        let seen = samples(&ops(&gateway, "/metrics").await.body);
+        if value(&seen, "dialpass_dependency_up", &[("kind", "index")]) == Some(1.0) {
+            break seen;
+        }
+        assert!(std::time::Instant::now() < patience, "the index is not live");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let of = |name: &str| value(&seen, name, &[("tenant", "t1")]).expect(name);
+    assert!(of("dialpass_index_people") > 300.0);
+    assert!(of("dialpass_index_age_seconds") < 60.0);
+    assert!(of("dialpass_index_full_reads_total") >= 1.0);
+    assert!(of("dialpass_index_misses_total") < 1.0);
+    // The documentation names each.
+    let docs = include_str!("../../../docs/directory.md");
+    let names = seen.iter().map(|sample| sample.0.as_str());
+    for name in names.filter(|name| name.starts_with("dialpass_index_")) {
+        assert!(docs.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
 /// The lines of the audit file, each an event.
 fn events(gateway: &Gateway, name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(gateway.file(name)).unwrap_or_default();

@@ -90,10 +90,18 @@ fn make() -> Shell {
 
 /// Whoever is signed in may see what was deleted, which by default only administrators may.
 pub fn show_deletions(shell: &Shell) {
+    let_list_deletions(shell, "(A;;RPLC;;;AU)");
+}
+
+/// The same, not any more.
+pub fn hide_deletions(shell: &Shell) {
+    let_list_deletions(shell, "");
+}
+
+fn let_list_deletions(shell: &Shell, whom: &str) {
     let ldif = format!(
         "dn: CN=Deleted Objects,{BASE_DN}\nchangetype: modify\nreplace: nTSecurityDescriptor\n\
-         nTSecurityDescriptor: O:SYG:SYD:PAI(A;;RPWPCCDCLCRCWOWDSDSW;;;SY)(A;;RPLC;;;BA)\
-         (A;;RPLC;;;AU)\n"
+         nTSecurityDescriptor: O:SYG:SYD:PAI(A;;RPWPCCDCLCRCWOWDSDSW;;;SY)(A;;RPLC;;;BA){whom}\n"
     );
     change(shell, "show_deleted", &ldif);
 }

@@ -1,14 +1,20 @@
 //! The task that keeps the index: it chooses a server, opens a connection, has the people read
 //! and followed over it, and begins again when that ends.
 
+use std::collections::HashMap;
+use std::future::pending;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select_all;
-use ldap3::{Ldap, Scope};
+use futures_util::future::{join_all, select_all};
+use ldap3::Ldap;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::above::Above;
+use super::proof::{Bases, Sample};
 use super::state::Trouble;
 use super::sync::Cookie;
 use super::{Content, members, poll, sync};
@@ -20,15 +26,23 @@ use crate::directory::ldap::settings::Profile;
 
 /// How long after a connection was lost the next one is opened.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long after a refusal a server is asked again; somebody has to mend it first.
-const AGAIN_AFTER_REFUSAL: Duration = Duration::from_secs(20);
-/// How often the connection is asked whether it is there.
+/// How long after a refusal servers are asked again, at first and at most; somebody has to mend
+/// one first.
+const AGAIN_AFTER_REFUSAL: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
+/// How often it is proven that the index is in step.
 const BEAT: Duration = Duration::from_secs(2);
 /// Longest wait for that answer.
 const LONGEST_BEAT: Duration = Duration::from_secs(4);
-/// After how long everybody is read again in any case: OpenLDAP does not tell of people who moved
-/// because an entry above them did.
-const READ_AGAIN: Duration = Duration::from_hours(6);
+/// How many beats in a row a server that comes first has to work before it is followed again.
+const BEATS_BEFORE_RETURN: u32 = 3;
+/// How long a server that comes first is left alone after it would not let an index be kept.
+const RETURN_AFTER_REFUSAL: Duration = Duration::from_mins(10);
+/// How soon everybody is read again where a server was asked what changed since an earlier
+/// connection. What it says then it counts by its clock or its own numbers, and both may have gone
+/// back, as in a server that was restored from a backup.
+const READ_AFTER_RETURN: Duration = Duration::from_secs(30);
+/// How many times as long as such a reading took it is put off, where that is later.
+const PAUSES: u32 = 20;
 
 /// What is known beyond a connection's end.
 #[derive(Default)]
@@ -37,30 +51,51 @@ struct Memory {
     server: Option<String>,
     cookies: Vec<Cookie>,
     poll: poll::Memory,
+    bases: Bases,
+    sample: Sample,
+    above: Vec<Above>,
+}
+
+/// Which servers come before the one that is followed.
+struct Before {
+    servers: Vec<Arc<Server>>,
+    /// Those that lately refused to have an index be kept from them, until when.
+    refusing: HashMap<String, Instant>,
 }
 
 /// Keeps the index for as long as the directory exists.
 pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
     let memory = Arc::new(Mutex::new(Memory::default()));
+    let mut refusing = HashMap::new();
+    let mut after_refusal = AGAIN_AFTER_REFUSAL[0];
     loop {
         let mut pause = AGAIN;
-        for server in &hosts.now() {
+        let mut servers = Vec::new();
+        for server in hosts.now() {
+            let before = Before { servers: servers.clone(), refusing: refusing.clone() };
+            servers.push(Arc::clone(&server));
             if server.is_down() {
                 continue;
             }
-            let trouble = one_connection(&content, server, &memory).await;
+            let trouble = one_connection(&content, &server, before, &memory).await;
             let refused = matches!(trouble, Trouble::Refused(_));
-            if matches!(trouble, Trouble::Lost(_)) {
+            if !matches!(trouble, Trouble::Planned(_)) {
                 server.look();
+            }
+            if refused {
+                refusing.insert(server.name().to_owned(), Instant::now() + RETURN_AFTER_REFUSAL);
             }
             if content.state().lost(trouble) {
                 // It is probably there again at once, and need not be read from the start then.
-                pause = AGAIN;
+                (pause, after_refusal) = (AGAIN, AGAIN_AFTER_REFUSAL[0]);
                 break;
             }
             if refused {
-                pause = AGAIN_AFTER_REFUSAL;
+                pause = after_refusal;
             }
+        }
+        if pause == after_refusal {
+            after_refusal = (after_refusal * 2).min(AGAIN_AFTER_REFUSAL[1]);
         }
         sleep(pause).await;
     }
@@ -71,6 +106,7 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
 async fn one_connection(
     content: &Arc<Content>,
     server: &Arc<Server>,
+    before: Before,
     memory: &Arc<Mutex<Memory>>,
 ) -> Trouble {
     let task = {
@@ -88,7 +124,15 @@ async fn one_connection(
                 kept = Memory { server: Some(server.name().to_owned()), ..Memory::default() };
             }
             kept.cookies.resize(content.tables.len(), None);
-            let trouble = over(&content, &server, &connection, &mut kept).await;
+            kept.above.resize_with(content.tables.len(), Above::default);
+            let trouble = over(&content, &server, before, &connection, &mut kept).await;
+            match &trouble {
+                Trouble::Lost(_) => {}
+                // Whatever else ends a connection, everybody is read over the next one.
+                Trouble::Refused(_) | Trouble::Missed(_) | Trouble::Planned(_) => {
+                    kept = Memory::default();
+                }
+            }
             *memory = kept;
             trouble
         })
@@ -104,50 +148,122 @@ async fn one_connection(
 async fn over(
     content: &Content,
     server: &Server,
+    before: Before,
     connection: &Connection,
     memory: &mut Memory,
 ) -> Trouble {
-    content.state().begin(server.name());
+    let preferred = before.servers.first().map(|first| first.name().to_owned());
+    content.state().begin(server.name(), preferred);
     let handle = || connection.handle();
+    let Memory { cookies, poll, bases, sample, above, .. } = memory;
+    let follows = content.settings.profile == Profile::OpenLdap;
+    let mut all_ready = Vec::new();
+    let watches = above.iter_mut().enumerate().map(|(base, above)| {
+        if cookies[base].is_none() {
+            above.forget();
+        }
+        let (ready, when_ready) = oneshot::channel();
+        all_ready.push(when_ready);
+        Box::pin(async move {
+            if !follows {
+                return pending().await;
+            }
+            above.watch(handle(), content, base, ready).await
+        })
+    });
+    let watches: Vec<_> = watches.collect();
+    let watches = select_all(watches);
     let kept = async {
         match content.settings.profile {
-            Profile::ActiveDirectory => poll::keep(handle(), content, &mut memory.poll).await,
+            Profile::ActiveDirectory => poll::keep(handle(), content, poll).await,
             Profile::Dirsrv => poll::keep_by_reading(handle(), content).await,
             Profile::OpenLdap => {
-                let bases =
-                    memory.cookies.iter_mut().enumerate().map(|(base, cookie)| {
-                        Box::pin(sync::keep(handle(), content, base, cookie))
-                    });
+                // A new name that comes before the people are read is theirs already.
+                join_all(all_ready).await;
+                let bases = cookies
+                    .iter_mut()
+                    .enumerate()
+                    .map(|(base, cookie)| Box::pin(sync::keep(handle(), content, base, cookie)));
                 select_all(bases).await.0
             }
         }
     };
-    let trouble = tokio::select! {
-        trouble = kept => return trouble,
-        trouble = beat(handle(), content) => return trouble,
-        never = members::keep(handle(), content) => match never {},
-        () = sleep(READ_AGAIN) => Trouble::Planned,
-    };
-    memory.cookies.fill(None);
-    memory.poll = poll::Memory::default();
-    trouble
+    tokio::select! {
+        trouble = beat(handle(), content, bases, sample) => trouble,
+        trouble = kept => trouble,
+        (trouble, _, _) = watches => trouble,
+        trouble = members::keep(handle(), content) => trouble,
+        () = until_full_read(content) => {
+            Trouble::Planned("everybody is being read, as every so often")
+        }
+        () = one_is_back(&before) => {
+            Trouble::Planned("a server that comes before the one followed works again")
+        }
+    }
 }
 
-/// Asks the server now and then whether it is there. A connection that nothing comes over looks
-/// the same whether nothing changed or all is lost.
-async fn beat(mut ldap: Ldap, content: &Content) -> Trouble {
+/// Reads now and then what shows that the index is in step. A connection that nothing comes over
+/// looks the same whether nothing changed, all is lost, or the account may see nothing any more.
+async fn beat(ldap: Ldap, content: &Content, bases: &mut Bases, sample: &mut Sample) -> Trouble {
     let limit = content.settings.timeout.min(LONGEST_BEAT);
-    let base = content.settings.base_dns.first().map_or("", String::as_str);
+    // Where changes are asked for, it is those answers that count.
+    let follows = content.settings.profile == Profile::OpenLdap;
+    loop {
+        let asked = Instant::now();
+        let proof = async {
+            bases.read(&ldap, content).await?;
+            if follows { sample.read(&ldap, content).await } else { Ok(()) }
+        };
+        match timeout(limit, proof).await {
+            Ok(Ok(())) if follows => content.state().confirm(asked),
+            Ok(Ok(())) => {}
+            Ok(Err(trouble)) => return trouble,
+            Err(_) => return Trouble::Lost(format!("no answer within {limit:?}")),
+        }
+        sleep(BEAT.min(content.how.max_age / 4)).await;
+    }
+}
+
+/// Ends when everybody is to be read again in any case.
+async fn until_full_read(content: &Content) {
+    if content.settings.profile == Profile::Dirsrv {
+        return pending().await;
+    }
+    let begun = Instant::now();
+    // Nodes that were started together are not to read together for ever.
+    let most = content.how.full_read;
+    let share = u32::try_from(RandomState::new().hash_one(begun) % 20).unwrap_or_default();
+    let period = most - most / 100 * share;
+    loop {
+        let read = content.state().read();
+        let due = match read {
+            None => begun + period,
+            Some(read) if read.ended > begun => read.ended + period,
+            Some(read) => {
+                let soon = (read.took * PAUSES).max(READ_AFTER_RETURN).min(period);
+                (read.ended + soon).max(begun + AGAIN)
+            }
+        };
+        sleep_until(due).await;
+        if content.state().read().map(|read| read.ended) == read.map(|read| read.ended) {
+            return;
+        }
+    }
+}
+
+/// Ends when a server works again that comes before the one followed.
+async fn one_is_back(before: &Before) {
+    let mut beats: HashMap<&str, u32> = HashMap::new();
     loop {
         sleep(BEAT).await;
-        let asked = Instant::now();
-        let question = ldap.search(base, Scope::Base, "(objectClass=*)", ["1.1"]);
-        match timeout(limit, question).await {
-            // Where changes are asked for, it is those answers that count.
-            Ok(Ok(_)) if content.settings.profile != Profile::OpenLdap => {}
-            Ok(Ok(_)) => content.state().confirm(asked),
-            Ok(Err(_)) => return Trouble::Lost("the connection broke".to_owned()),
-            Err(_) => return Trouble::Lost(format!("no answer within {limit:?}")),
+        for server in &before.servers {
+            let refuses = before.refusing.get(server.name());
+            let fit = server.is_up() && refuses.is_none_or(|until| *until < Instant::now());
+            let beats = beats.entry(server.name()).or_default();
+            *beats = if fit { *beats + 1 } else { 0 };
+            if *beats >= BEATS_BEFORE_RETURN {
+                return;
+            }
         }
     }
 }

@@ -4,10 +4,12 @@
 //!
 //! The task ([`keeper`]) has a connection of its own to one server. It reads all people in pages
 //! ([`paging`]) and from then on hears of each change ([`sync`], RFC 4533), or asks for changes
-//! every few seconds ([`poll`], Active Directory), or reads all again and again (389-ds). On another server, and wherever it may have
-//! missed something, it reads all again: rows are updated in place, and those that were not there
-//! any more are removed at the end ([`table`]).
+//! every few seconds ([`poll`], Active Directory), or reads all again and again (389-ds). That it
+//! still reads what it is made of is proven all the time ([`proof`]). On another server, every now
+//! and then, and wherever it may have missed something, it reads all again: rows are updated in
+//! place, and those that were not there any more are removed at the end ([`table`]).
 
+mod above;
 mod arena;
 mod bits;
 mod closures;
@@ -17,28 +19,39 @@ mod numbers;
 mod paging;
 mod person;
 mod poll;
+mod proof;
 mod record;
 mod state;
 mod sync;
 mod table;
 mod varint;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ldap3::SearchEntry;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use self::record::Key;
-use self::state::State;
+pub(super) use self::person::filter;
+pub(super) use self::record::Key;
+use self::state::{Reading, State};
 use self::table::Table;
 use super::connection::AbortOnDrop;
 use super::servers::Servers;
-use super::settings::{IndexSettings, LdapSettings};
+use super::settings::{AccountChecks, Confirm, IndexSettings, LdapSettings};
 use super::{changes, entry};
-use crate::directory::DependencyState;
+use crate::directory::{DependencyState, IndexFigures};
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::user::{Candidates, User};
+use crate::domain::user::User;
+
+/// Everybody who has a number, as the index knows them.
+pub(super) struct Indexed {
+    /// By base and key.
+    pub people: Vec<(usize, Key, User)>,
+    /// Whether there are more, or others that are of no use.
+    pub truncated: bool,
+}
 
 /// A tenant's index.
 pub(super) struct Index {
@@ -57,6 +70,8 @@ struct Content {
     /// own, because each is read and swept by itself.
     tables: Vec<RwLock<Table>>,
     state: Mutex<State>,
+    /// Who was found to be somebody else at a call, by base and key.
+    doubts: Mutex<HashSet<(usize, Key)>>,
 }
 
 impl Index {
@@ -76,29 +91,64 @@ impl Index {
     }
 
     /// Everybody who has `number`, if the index is fresh enough to say.
-    pub(super) fn find(&self, number: &PhoneNumber) -> Option<Candidates> {
+    pub(super) fn find(&self, number: &PhoneNumber) -> Option<Indexed> {
         if !self.is_usable() {
             return None;
         }
-        let mut found = Candidates::default();
-        for table in &self.content.tables {
-            let table = table.read().ok()?.find(number, self.most);
-            found.truncated |= table.truncated;
-            found.users.extend(table.users);
+        let mut found = Indexed { people: Vec::new(), truncated: false };
+        for (base, table) in self.content.tables.iter().enumerate() {
+            let (people, truncated) = table.read().ok()?.find(number, self.most);
+            found.truncated |= truncated;
+            found.people.extend(people.into_iter().map(|(key, user)| (base, key, user)));
         }
         Some(found)
+    }
+
+    /// Whether the entry of a caller is read at the call.
+    pub(super) fn confirms(&self) -> bool {
+        let how = &self.content.how;
+        // An index is told neither of everything nor at once: not of a lock that OpenLDAP's
+        // password policy sets, nor of what depends on the time or on a policy.
+        how.confirm == Confirm::Entry
+            || self.content.settings.account_checks == AccountChecks::FromTheEntry
+    }
+
+    /// Whether a person is now as the index has them.
+    pub(super) fn agrees(&self, base: usize, key: Key, now: &User) -> bool {
+        let person = person::of(key, now.clone(), &self.content.settings);
+        self.content.look(base, |table| table.agrees(&person))
+    }
+
+    /// The directory says something else of a person than the index.
+    pub(super) fn doubt(&self, base: usize, key: Key) {
+        self.content.state().missed();
+        let mut doubts = self.content.doubts();
+        if doubts.len() < proof::MOST_DOUBTS {
+            doubts.insert((base, key));
+        }
+    }
+
+    /// What is measured.
+    pub(super) fn figures(&self) -> IndexFigures {
+        let people = self.content.people();
+        self.content.state().figures(people)
     }
 
     /// Whether the index is fresh enough to say that `user`, whom it found, may use the gateway by
     /// the tenant's groups. A no is no answer.
     pub(super) fn knows_as_allowed(&self, user: &User) -> bool {
         let content = &self.content;
-        content.state().is_usable(content.how.max_age, Instant::now())
+        let (max_age, now) = (content.how.max_age, Instant::now());
+        let is_fresh = {
+            let state = content.state();
+            state.is_usable(max_age, now) && state.knows_groups(max_age, now)
+        };
+        is_fresh
             && user.numbers.iter().any(|value| {
                 let number = content.settings.plan.read_stored(&value.text);
                 number.is_some_and(|number| {
                     let may = |table: &RwLock<Table>| {
-                        table.read().is_ok_and(|table| table.is_allowed(&number, &user.id))
+                        table.read().is_ok_and(|table| table.is_allowed(&number, user))
                     };
                     content.tables.iter().any(may)
                 })
@@ -128,11 +178,23 @@ impl Content {
             attributes: attributes.into(),
             tables: settings.base_dns.iter().map(|_| RwLock::default()).collect(),
             state: Mutex::new(State::new(settings.base_dns.len())),
+            doubts: Mutex::default(),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who is to be looked at, because the directory said something else of them.
+    fn doubts(&self) -> MutexGuard<'_, HashSet<(usize, Key)>> {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everybody below one base, or below all, was read.
+    fn has_read(&self, begun: Instant) {
+        let ended = Instant::now();
+        self.state().has_read(Reading { ended, took: ended - begun });
     }
 
     /// How many people there are.

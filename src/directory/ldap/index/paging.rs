@@ -22,7 +22,7 @@ use crate::directory::ldap::settings::LdapSettings;
 const PAGE: i32 = 500;
 /// Longest wait for the next entry. The first may take long, where the server has no index for
 /// the filter.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A search for all that match.
 pub(super) struct Everything<'a> {
@@ -81,7 +81,8 @@ pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Result<Key, T
     person::key(entry, settings).ok_or_else(|| refused(person::key_attribute(settings)))
 }
 
-fn silent(_: Elapsed) -> Trouble {
+/// Nothing came for too long.
+pub(super) fn silent(_: Elapsed) -> Trouble {
     Trouble::Lost(format!("no next entry within {LONGEST_WAIT:?}"))
 }
 

@@ -6,7 +6,8 @@ use uuid::Uuid;
 use super::record::{Key, Person};
 use crate::directory::ldap::settings::{LdapSettings, Profile};
 use crate::directory::ldap::{changes, entry};
-use crate::domain::user::NumberValue;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::user::{NumberValue, User};
 
 /// The attribute that tells an entry from all others, whatever it is called.
 pub(super) fn key_attribute(settings: &LdapSettings) -> &'static str {
@@ -39,13 +40,38 @@ pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Option<Key> {
     }
 }
 
+/// What the entry with this key matches if it is a person.
+pub(in crate::directory::ldap) fn filter(key: &Key, settings: &LdapSettings) -> String {
+    let value = match settings.profile {
+        Profile::OpenLdap => Uuid::from_bytes(*key).to_string(),
+        // A UUID's digits in groups of its own: `8-8-8-8`.
+        Profile::Dirsrv => {
+            let digits = hex::encode(key);
+            [&digits[..8], &digits[8..16], &digits[16..24], &digits[24..]].join("-")
+        }
+        Profile::ActiveDirectory => key.iter().map(|byte| format!("\\{byte:02x}")).collect(),
+    };
+    format!("(&{}({}={value}))", settings.user_filter, key_attribute(settings))
+}
+
 /// Reads an entry. Values that are no numbers are left out, as they cannot be anybody's.
 pub(super) fn read(key: Key, entry: &SearchEntry, settings: &LdapSettings) -> Person {
-    let mut user = entry::read(entry, settings, None).ok();
-    let texts = match &mut user {
-        Some(user) => std::mem::take(&mut user.numbers),
-        None => entry::numbers(entry, &settings.phone_attributes),
-    };
+    match entry::read(entry, settings, None) {
+        Ok(user) => of(key, user, settings),
+        Err(_) => {
+            let texts = entry::numbers(entry, &settings.phone_attributes);
+            Person { key, user: None, numbers: numbers(texts, settings) }
+        }
+    }
+}
+
+/// The same of a user whose entry was read.
+pub(super) fn of(key: Key, mut user: User, settings: &LdapSettings) -> Person {
+    let numbers = numbers(std::mem::take(&mut user.numbers), settings);
+    Person { key, user: Some(user), numbers }
+}
+
+fn numbers(texts: Vec<NumberValue>, settings: &LdapSettings) -> Vec<(usize, PhoneNumber)> {
     let number = |value: NumberValue| Some((value.rank, settings.plan.read_stored(&value.text)?));
-    Person { key, user, numbers: texts.into_iter().filter_map(number).collect() }
+    texts.into_iter().filter_map(number).collect()
 }

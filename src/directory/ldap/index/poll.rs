@@ -13,6 +13,7 @@ use ldap3::{Ldap, ResultEntry, Scope, SearchEntry, SearchOptions};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::paging::{self, Everything};
+use super::proof::Sample;
 use super::record::Key;
 use super::state::Trouble;
 use super::table::Table;
@@ -26,10 +27,14 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(3);
 /// How many times as long as such a reading the pause is, while that is less.
 const PAUSES: u32 = 20;
 
+/// How often some people are read as they are.
+const SAMPLE_AGAIN: Duration = Duration::from_secs(1);
+
 /// Up to where the content is known.
 #[derive(Default)]
 pub(super) struct Memory {
     known: Option<Known>,
+    sample: Sample,
 }
 
 struct Known {
@@ -73,7 +78,9 @@ pub(super) async fn keep_by_reading(ldap: Ldap, content: &Content) -> Trouble {
 
 /// How long to leave a server alone after such a reading.
 fn pause_after(reading: Duration, content: &Content) -> Duration {
-    (reading * PAUSES).clamp(content.how.poll.min(LONGEST_PAUSE), LONGEST_PAUSE)
+    let pause = (reading * PAUSES).clamp(content.how.poll.min(LONGEST_PAUSE), LONGEST_PAUSE);
+    // An index that keeps up is not to be too old before it is read again.
+    pause.min(content.how.max_age / 2)
 }
 
 async fn poll(
@@ -82,7 +89,7 @@ async fn poll(
     memory: &mut Memory,
 ) -> Result<std::convert::Infallible, Trouble> {
     let mut sweep_at = Instant::now();
-    let mut sees_deleted = false;
+    let mut sampled: Option<Instant> = None;
     loop {
         let asked = Instant::now();
         let present = present(&ldap, content).await?;
@@ -101,9 +108,10 @@ async fn poll(
             memory.known = None;
             read_all(&ldap, content).await?;
         }
-        if !sees_deleted && asked >= sweep_at {
+        // The right to see deleted entries may be taken back at any time.
+        if asked >= sweep_at {
             let begun = Instant::now();
-            sees_deleted = sees_all_deleted(&ldap, &present.contexts).await?;
+            let sees_deleted = sees_all_deleted(&ldap, &present.contexts).await?;
             if !sees_deleted {
                 content.state().blind();
                 sweep(&ldap, content).await?;
@@ -111,11 +119,15 @@ async fn poll(
             sweep_at = begun + pause_after(begun.elapsed(), content);
         }
         memory.known = Some(Known { controller: present.controller, usn: present.usn });
+        if sampled.is_none_or(|sampled| sampled.elapsed() >= SAMPLE_AGAIN) {
+            sampled = Some(Instant::now());
+            memory.sample.read(&ldap, content).await?;
+        }
         for base in 0..content.tables.len() {
             content.completed(base, asked);
         }
         content.state().confirm(asked);
-        sleep(content.how.poll).await;
+        sleep(content.how.poll.min(content.how.max_age / 2)).await;
     }
 }
 
@@ -153,11 +165,13 @@ fn context(base: &str, contexts: &[String]) -> String {
 
 /// Reads everybody anew.
 async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+    let begun = Instant::now();
     for base in 0..content.tables.len() {
         content.change(base, Table::begin);
         read_people(ldap, content, base, &content.settings.user_filter, |_| {}).await?;
         content.change(base, Table::sweep);
     }
+    content.has_read(begun);
     Ok(())
 }
 

@@ -5,20 +5,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::directory::DependencyState;
 use crate::directory::ldap::breaker;
 use crate::directory::ldap::settings::LdapSettings;
+use crate::directory::{DependencyState, IndexFigures};
 
 /// What is known of the content's age.
 pub(super) struct State {
     /// Until when the content is known to be complete; `None` before it was read once.
     as_of: Option<Instant>,
-    /// Whether each change is heard of.
+    /// Whether each change is heard of, or everybody is being read again as planned.
     live: bool,
     /// Which bases' people are complete since the connection was opened.
     complete: Vec<bool>,
     /// The server it is kept from, while there is one.
     server: Option<String>,
+    /// The server that comes first, while it is kept from another.
+    preferred: Option<String>,
     groups: Groups,
     /// Why it is not live.
     trouble: Option<Trouble>,
@@ -26,6 +28,21 @@ pub(super) struct State {
     unusable: bool,
     /// Whether it was said that deleted entries cannot be seen.
     blind: bool,
+    /// Whether it was said that the entries above people cannot be watched.
+    unwatched: bool,
+    /// The last time that everybody was read.
+    read: Option<Reading>,
+    /// How often everybody was read.
+    full_reads: u64,
+    /// How often the directory was found to say something else of somebody.
+    misses: u64,
+}
+
+/// One reading of everybody.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub ended: Instant,
+    pub took: Duration,
 }
 
 /// What is known of the tenant's groups.
@@ -33,8 +50,13 @@ pub(super) struct State {
 pub(super) enum Groups {
     /// Nothing yet, or there are none.
     Unread,
-    /// So many are let in.
-    Read(usize),
+    /// So many were let in.
+    Read {
+        /// How many.
+        members: usize,
+        /// When that began to be read.
+        as_of: Instant,
+    },
     /// They cannot be read.
     Unreadable,
 }
@@ -46,16 +68,18 @@ pub(super) enum Trouble {
     Lost(String),
     /// Something that stays until somebody changes a setting, here or there.
     Refused(String),
-    /// Everybody is about to be read again, as now and then.
-    Planned,
+    /// The directory says something else than the index, which has not heard of it.
+    Missed(String),
+    /// Everybody is about to be read again, for this reason.
+    Planned(&'static str),
 }
 
 impl Trouble {
     /// What is wrong, for an operator.
     pub(super) fn reason(&self) -> &str {
         match self {
-            Self::Lost(reason) | Self::Refused(reason) => reason,
-            Self::Planned => "everybody is being read again",
+            Self::Lost(reason) | Self::Refused(reason) | Self::Missed(reason) => reason,
+            Self::Planned(reason) => reason,
         }
     }
 }
@@ -78,21 +102,61 @@ impl State {
             live: false,
             complete: vec![false; bases],
             server: None,
+            preferred: None,
             groups: Groups::Unread,
             trouble: None,
             unusable: false,
             blind: false,
+            unwatched: false,
+            read: None,
+            full_reads: 0,
+            misses: 0,
         }
     }
 
-    /// Whether the content may be used: while it is live, and then until it is too old.
+    /// Whether the content may be used: until it is too old, whatever it was thought to be.
     pub(super) fn is_usable(&self, max_age: Duration, now: Instant) -> bool {
-        self.as_of.is_some_and(|as_of| self.live || now.saturating_duration_since(as_of) <= max_age)
+        self.as_of.is_some_and(|as_of| now.saturating_duration_since(as_of) <= max_age)
     }
 
-    /// Whether each change is heard of.
+    /// Whether all is in that the server over there now has, and each change is heard of.
     pub(super) fn is_live(&self) -> bool {
-        self.live
+        self.live && self.complete.iter().all(|complete| *complete)
+    }
+
+    /// The last time that everybody was read, if that was so.
+    pub(super) fn read(&self) -> Option<Reading> {
+        self.read
+    }
+
+    /// Everybody was read.
+    pub(super) fn has_read(&mut self, reading: Reading) {
+        self.read = Some(reading);
+        self.full_reads += 1;
+    }
+
+    /// The directory said something else of somebody.
+    pub(super) fn missed(&mut self) {
+        self.misses += 1;
+    }
+
+    /// What is measured.
+    pub(super) fn figures(&self, people: usize) -> IndexFigures {
+        IndexFigures {
+            people,
+            age: self.as_of.map(|as_of| as_of.elapsed()),
+            full_reads: self.full_reads,
+            misses: self.misses,
+        }
+    }
+
+    /// Whether what is known of the groups may be used. It has an age of its own: the people may
+    /// be in step while the groups, which may be on another server, cannot be read.
+    pub(super) fn knows_groups(&self, max_age: Duration, now: Instant) -> bool {
+        match self.groups {
+            Groups::Read { as_of, .. } => now.saturating_duration_since(as_of) <= max_age,
+            Groups::Unread | Groups::Unreadable => false,
+        }
     }
 
     /// What is known of the groups now.
@@ -100,17 +164,20 @@ impl State {
         self.groups = groups;
     }
 
-    /// A connection to `server` is open, and nothing was heard over it.
-    pub(super) fn begin(&mut self, server: &str) {
+    /// A connection to `server` is open, and nothing was heard over it. `preferred` comes before
+    /// it, if any does.
+    pub(super) fn begin(&mut self, server: &str, preferred: Option<String>) {
         self.complete.fill(false);
         self.unusable = false;
         self.server = Some(server.to_owned());
+        self.preferred = preferred;
     }
 
     /// All people below one base are in, as of now, and whatever changes there will be heard of.
     pub(super) fn completed(&mut self, base: usize, people: usize, now: Instant) {
+        let known = self.is_live();
         self.complete[base] = true;
-        if !self.complete.iter().all(|complete| *complete) || self.live {
+        if known || !self.complete.iter().all(|complete| *complete) {
             return;
         }
         (self.live, self.as_of, self.trouble) = (true, Some(now), None);
@@ -137,6 +204,16 @@ impl State {
         }
     }
 
+    /// The entries above people cannot be watched: said once.
+    pub(super) fn unwatched(&mut self) {
+        if !std::mem::replace(&mut self.unwatched, true) {
+            warn!(
+                "the directory's index cannot watch the entries above people; that one has another \
+                 name it knows when everybody is read again"
+            );
+        }
+    }
+
     /// Deleted entries cannot be seen, if there are any: said once.
     pub(super) fn blind(&mut self) {
         if !std::mem::replace(&mut self.blind, true) {
@@ -150,8 +227,8 @@ impl State {
 
     /// Whatever changed before `then` has been heard of.
     pub(super) fn confirm(&mut self, then: Instant) {
-        if self.live {
-            self.as_of = Some(then);
+        if self.is_live() {
+            self.as_of = self.as_of.max(Some(then));
         }
     }
 
@@ -161,12 +238,22 @@ impl State {
         let server = self.server.take().unwrap_or_default();
         let known = !self.live
             && self.trouble.as_ref().is_some_and(|old| match trouble {
-                Trouble::Lost(_) | Trouble::Planned => true,
+                Trouble::Lost(_) | Trouble::Missed(_) | Trouble::Planned(_) => true,
                 Trouble::Refused(_) => *old == trouble,
             });
+        self.complete.fill(false);
         match &trouble {
-            _ if known => {}
-            Trouble::Planned => info!(server, "the directory's index is being read again"),
+            Trouble::Planned(reason) => {
+                info!(server, reason, "the directory's index is being read again");
+                self.trouble = Some(trouble);
+                return was_live;
+            }
+            Trouble::Missed(reason) => {
+                self.misses += 1;
+                warn!(server, reason, "the directory's index has missed changes; it is read again");
+                self.as_of = None;
+            }
+            Trouble::Lost(_) | Trouble::Refused(_) if known => {}
             Trouble::Lost(reason) => {
                 warn!(server, reason, "the directory's index is not kept up to date");
             }
@@ -210,10 +297,19 @@ impl State {
         };
         match self.groups {
             Groups::Unread => {}
-            Groups::Read(members) => {
+            Groups::Read { members, .. } if self.knows_groups(max_age, Instant::now()) => {
                 detail = format!("{detail}; {members} are let in by the groups");
             }
+            Groups::Read { as_of, .. } => {
+                let age = as_of.elapsed().as_secs();
+                detail = format!(
+                    "{detail}; the groups were read {age} s ago, so they are asked for at each call"
+                );
+            }
             Groups::Unreadable => detail += "; the groups cannot be read",
+        }
+        if let Some(preferred) = &self.preferred {
+            detail = format!("{detail}; {preferred} comes first and is followed once it is fit");
         }
         if let Some(trouble) = &self.trouble {
             detail = format!("{detail}; {}", trouble.reason());

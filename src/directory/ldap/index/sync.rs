@@ -6,6 +6,8 @@
 //! and the synchronization starts from the cookie: it tells what changed meanwhile. A server that
 //! does not take that cookie is asked for everybody after all.
 
+use std::collections::HashMap;
+
 use ldap3::controls::{
     Control, ControlType, EntryState, MakeCritical, RawControl, RefreshMode, SyncDone, SyncInfo,
     SyncRequest, SyncState, parse_syncinfo,
@@ -46,7 +48,15 @@ pub(super) async fn keep(
             read = true;
         }
         let whole = cookie.is_none();
-        let mut sync = Sync { content, base, whole, present: false, refreshed: false, cookie };
+        let mut sync = Sync {
+            content,
+            base,
+            whole,
+            present: false,
+            refreshed: false,
+            unordered: false,
+            cookie,
+        };
         let result = match sync.follow(ldap.clone()).await {
             Ok(result) => result,
             Err(trouble) => return trouble,
@@ -77,6 +87,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
         attributes: &content.attributes,
         controls: Vec::new(),
     };
+    let begun = Instant::now();
     content.change(base, Table::begin);
     paging::read(ldap.clone(), &everybody, |entry| {
         let entry = SearchEntry::construct(entry);
@@ -86,6 +97,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
     })
     .await?;
     content.change(base, Table::sweep);
+    content.has_read(begun);
     Ok(cookie)
 }
 
@@ -128,6 +140,8 @@ struct Sync<'a> {
     present: bool,
     /// Whether the state is the server's, and what is told are changes.
     refreshed: bool,
+    /// Whether a cookie was older than the one before it.
+    unordered: bool,
     /// Kept up to date, because the connection may end at any time.
     cookie: &'a mut Cookie,
 }
@@ -173,7 +187,10 @@ impl Sync<'_> {
         let key = key(&state.entry_uuid)?;
         match state.state {
             EntryState::Add | EntryState::Modify => {
-                self.content.put(self.base, key, &SearchEntry::construct(message));
+                let entry = SearchEntry::construct(message);
+                // What cannot be read of one entry hides its changes after the next connection.
+                paging::key(&entry, &self.content.settings)?;
+                self.content.put(self.base, key, &entry);
             }
             EntryState::Present => self.content.change(self.base, |table| table.see(&key)),
             EntryState::Delete => self.content.change(self.base, |table| table.remove(&key)),
@@ -207,9 +224,13 @@ impl Sync<'_> {
 
     /// A cookie counts once the state is the server's: one from before would skip the rest.
     fn keep_cookie(&mut self, cookie: Cookie) {
-        if self.refreshed && cookie.is_some() {
-            *self.cookie = cookie;
+        if !self.refreshed || self.unordered || cookie.is_none() {
+            return;
         }
+        // The server's clock was set back: a later change may have an earlier number, and who
+        // goes on from this cookie would not be told of it.
+        self.unordered = goes_back(self.cookie.as_deref(), cookie.as_deref());
+        *self.cookie = cookie.filter(|_| !self.unordered);
     }
 
     fn phase_ended(&mut self, refresh_done: bool, cookie: Cookie) {
@@ -225,8 +246,55 @@ impl Sync<'_> {
     }
 }
 
-fn key(id: &[u8]) -> Result<Key, Trouble> {
+/// Whether a cookie of OpenLDAP (`rid=…,csn=…;…`) is from before another one, for any of the
+/// servers whose changes it counts.
+fn goes_back(before: Option<&[u8]>, now: Option<&[u8]>) -> bool {
+    let numbers = |cookie: Option<&[u8]>| -> HashMap<String, String> {
+        let text = String::from_utf8_lossy(cookie.unwrap_or_default()).into_owned();
+        let numbers = text.split(',').find_map(|part| part.strip_prefix("csn="));
+        let numbers = numbers.unwrap_or_default().split(';');
+        // The time, a count, the server's number and another count: `20260101…Z#000000#001#000000`.
+        let of_server = |number: &str| {
+            let server = number.split('#').nth(2)?;
+            Some((server.to_owned(), number.to_owned()))
+        };
+        numbers.filter_map(of_server).collect()
+    };
+    let now = numbers(now);
+    numbers(before).iter().any(|(server, number)| now.get(server).is_some_and(|now| now < number))
+}
+
+pub(super) fn key(id: &[u8]) -> Result<Key, Trouble> {
     Uuid::from_slice(id)
         .map(Uuid::into_bytes)
         .map_err(|_| Trouble::Lost("the server sent an id that is no UUID".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::goes_back;
+
+    #[test]
+    fn a_cookie_goes_back_where_one_servers_changes_do() {
+        let cookie = |numbers: &str| Some(format!("rid=000,csn={numbers}"));
+        let (early, late) =
+            ("20261130052328.731577Z#000000#00", "20261130062328.731577Z#000000#00");
+        for (before, now, back) in [
+            (cookie(&format!("{early}0#000000")), cookie(&format!("{late}0#000000")), false),
+            (cookie(&format!("{late}0#000000")), cookie(&format!("{late}0#000000")), false),
+            (cookie(&format!("{late}0#000000")), cookie(&format!("{early}0#000000")), true),
+            (
+                cookie(&format!("{early}1#000000;{late}2#000000")),
+                cookie(&format!("{late}1#000000;{early}2#000000")),
+                true,
+            ),
+            (cookie(&format!("{late}1#000000")), cookie(&format!("{early}2#000000")), false),
+            (None, cookie(&format!("{early}1#000000")), false),
+            (Some("of another server".to_owned()), Some(String::new()), false),
+        ] {
+            let bytes = |text: &Option<String>| text.clone().map(String::into_bytes);
+            let (before, now) = (bytes(&before), bytes(&now));
+            assert_eq!(goes_back(before.as_deref(), now.as_deref()), back, "{before:?} {now:?}");
+        }
+    }
 }

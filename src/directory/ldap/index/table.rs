@@ -3,6 +3,7 @@
 
 mod allowing;
 
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
@@ -12,7 +13,7 @@ use super::bits::Bits;
 use super::numbers::Numbers;
 use super::record::{self, Key, Number, Parents, Person};
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::user::{Candidates, UserId};
+use crate::domain::user::User;
 
 /// People by number.
 #[derive(Default)]
@@ -40,22 +41,22 @@ impl Table {
         self.by_key.len()
     }
 
-    /// Everybody who has `number`, up to `most`. The list is truncated if there are more, and if
-    /// it is the number of an entry that names no user.
-    pub(super) fn find(&self, number: &PhoneNumber, most: usize) -> Candidates {
-        let mut found = Candidates::default();
-        let Some(number) = Number::of(number) else { return found };
+    /// Everybody who has `number`, up to `most`, and whether that list is truncated: there are
+    /// more, or it is the number of an entry that names no user.
+    pub(super) fn find(&self, number: &PhoneNumber, most: usize) -> (Vec<(Key, User)>, bool) {
+        let (mut found, mut truncated) = (Vec::new(), false);
+        let Some(number) = Number::of(number) else { return (found, truncated) };
         if self.by_number.is_crowded(number) {
-            found.truncated = true;
-            return found;
+            return (found, true);
         }
         for slot in self.by_number.owners(number, &self.arena) {
-            match record::user(self.arena.get(slot), &self.parents) {
-                Some(user) if found.users.len() < most => found.users.push(user),
-                _ => found.truncated = true,
+            let record = self.arena.get(slot);
+            match record::user(record, &self.parents) {
+                Some(user) if found.len() < most => found.push((*record::key(record), user)),
+                _ => truncated = true,
             }
         }
-        found
+        (found, truncated)
     }
 
     /// Adds a person or replaces what is known of them. Whoever has no number is not kept.
@@ -107,14 +108,50 @@ impl Table {
         }
     }
 
-    /// Whether the user with this number is known to be one who may use the gateway.
-    pub(super) fn is_allowed(&self, number: &PhoneNumber, id: &UserId) -> bool {
+    /// Whether the user with this number is known to be one who may use the gateway: the entry
+    /// that groups name by this DN.
+    pub(super) fn is_allowed(&self, number: &PhoneNumber, user: &User) -> bool {
         let Some(number) = Number::of(number) else { return false };
         self.by_number.owners(number, &self.arena).any(|slot| {
             self.allowed.get(slot)
                 && record::user(self.arena.get(slot), &self.parents)
-                    .is_some_and(|user| user.id == *id)
+                    .is_some_and(|known| known.id == user.id && known.locator == user.locator)
         })
+    }
+
+    /// The keys of up to `most` people from slot `from` on, and where to go on: all come in turn.
+    pub(super) fn sample(&self, from: u32, most: usize) -> (Vec<Key>, u32) {
+        let end = self.arena.slots();
+        let mut next = if from >= end { 0 } else { from };
+        let mut keys = Vec::new();
+        while next < end && keys.len() < most {
+            if self.arena.holds(next) {
+                keys.push(*record::key(self.arena.get(next)));
+            }
+            next += 1;
+        }
+        (keys, next)
+    }
+
+    /// Where a person's entry is, as far as is known; `None` if nobody has that key, or the entry
+    /// names no user.
+    pub(super) fn dn(&self, key: &Key) -> Option<String> {
+        record::dn(self.arena.get(self.slot(key)?), &self.parents)
+    }
+
+    /// Whether what is known of a person is this, leaving out the state of the account: a server
+    /// need not tell of that.
+    pub(super) fn agrees(&self, person: &Person) -> bool {
+        let Some(slot) = self.slot(&person.key) else { return person.numbers.is_empty() };
+        let record = self.arena.get(slot);
+        let known: HashSet<Number> = record::numbers(record).map(|(_, number)| number).collect();
+        let now = person.numbers.iter().filter_map(|(_, number)| Number::of(number)).collect();
+        let names = |user: User| {
+            let pins: BTreeSet<_> = user.pins.iter().map(|pin| pin.expose().to_owned()).collect();
+            (user.id, user.username, user.locator, pins)
+        };
+        known == now
+            && record::user(record, &self.parents).map(names) == person.user.clone().map(names)
     }
 
     fn slot(&self, key: &Key) -> Option<u32> {

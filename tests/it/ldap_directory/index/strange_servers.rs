@@ -46,27 +46,50 @@ async fn a_server_that_talks_nonsense_is_left_for_the_next_one() {
     has(&directory, "+46701234567", &["anna"]).await;
 }
 
-/// Says yes to each bind, and that each search is done; but what it says of changes is no message
-/// of RFC 4533.
+/// Says yes to each bind, that there is an entry wherever one is read, and that each search is
+/// done; but what it says of changes is no message of RFC 4533.
 fn talk_nonsense(mut stream: TcpStream) {
     const PERSIST: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.1\x01\x01\xff\x04\x05\x30\x03\x0a\x01\x03";
-    let mut request = vec![0; 8192];
-    while let Ok(length @ 1..) = stream.read(&mut request) {
-        let request = &request[..length];
-        // The message's header is two to four bytes; then comes its id, and then what is asked.
-        let header = if request[1] < 0x80 { 2 } else { 2 + usize::from(request[1] & 0x7f) };
-        let after = header + 2 + usize::from(request[header + 1]);
-        let id = &request[header..after];
-        let answer: &[u8] = match request[after] {
-            0x60 => b"\x61\x07\x0a\x01\x00\x04\x00\x04\x00",
-            0x63 if request.windows(PERSIST.len()).any(|part| part == PERSIST) => b"\x79\x00",
-            0x63 => b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00",
-            _ => return,
-        };
-        let mut message = vec![0x30, u8::try_from(id.len() + answer.len()).unwrap()];
-        message.extend([id, answer].concat());
-        if stream.write_all(&message).is_err() {
-            return;
+    const ONE_ENTRY: &[u8] = b"\x0a\x01\x00\x0a\x01\x00";
+    let mut unread = Vec::new();
+    let mut some = vec![0; 8192];
+    while let Ok(length @ 1..) = stream.read(&mut some) {
+        unread.extend_from_slice(&some[..length]);
+        while let Some((header, length)) = message(&unread) {
+            let request: Vec<u8> = unread.drain(..header + length).collect();
+            let after = header + 2 + usize::from(request[header + 1]);
+            let id = &request[header..after];
+            let done: &[u8] = b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00";
+            let answers: &[&[u8]] = match request[after] {
+                0x60 => &[b"\x61\x07\x0a\x01\x00\x04\x00\x04\x00"],
+                0x63 if request.windows(PERSIST.len()).any(|part| part == PERSIST) => {
+                    &[b"\x79\x00"]
+                }
+                0x63 if request.windows(6).any(|part| part == ONE_ENTRY) => {
+                    &[b"\x64\x04\x04\x00\x30\x00", done]
+                }
+                0x63 => &[done],
+                _ => return,
+            };
+            for answer in answers {
+                let mut message = vec![0x30, u8::try_from(id.len() + answer.len()).unwrap()];
+                message.extend([id, answer].concat());
+                if stream.write_all(&message).is_err() {
+                    return;
+                }
+            }
         }
     }
+}
+
+/// How long the header of the first message is, and what follows it, if all of it is there.
+fn message(bytes: &[u8]) -> Option<(usize, usize)> {
+    let first = usize::from(*bytes.get(1)?);
+    let (header, length) = if first < 0x80 {
+        (2, first)
+    } else {
+        let digits = bytes.get(2..2 + (first & 0x7f))?;
+        (2 + digits.len(), digits.iter().fold(0, |all, digit| (all << 8) + usize::from(*digit)))
+    };
+    (bytes.len() >= header + length).then_some((header, length))
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::account_state::{AccountState, Hours, When};
 use crate::domain::clock::Timestamp;
 use crate::domain::stored_number::NumberingPlan;
-use crate::domain::user::{Ambiguity, PasswordRefusal, Pin, User, UserId};
+use crate::domain::user::{Ambiguity, Candidates, PasswordRefusal, Pin, User, UserId};
 
 const MOST: usize = 10;
 
@@ -36,15 +36,22 @@ fn person(of: u64, name: &str, numbers: &[&str]) -> Person {
     Person { key: key(of), user: Some(user), numbers }
 }
 
+impl Table {
+    fn candidates(&self, number: &PhoneNumber, most: usize) -> Candidates {
+        let (people, truncated) = self.find(number, most);
+        Candidates { users: people.into_iter().map(|(_, user)| user).collect(), truncated }
+    }
+}
+
 fn only(table: &Table, text: &str) -> User {
     table
-        .find(&number(text), MOST)
+        .candidates(&number(text), MOST)
         .exactly_one(&number(text), &plan(), Ambiguity::Refuse, None)
         .unwrap_or_else(|none| panic!("{none:?} has {text}"))
 }
 
 fn names(table: &Table, text: &str) -> BTreeSet<String> {
-    let found = table.find(&number(text), MOST);
+    let found = table.candidates(&number(text), MOST);
     assert!(!found.truncated, "{text}");
     found.users.into_iter().map(|user| user.username).collect()
 }
@@ -92,7 +99,7 @@ fn an_entry_that_names_no_user_makes_its_numbers_incomplete() {
     let mut nameless = person(2, "", &["+46701234567"]);
     nameless.user = None;
     table.upsert(&nameless);
-    let found = table.find(&number("+46701234567"), MOST);
+    let found = table.candidates(&number("+46701234567"), MOST);
     assert!(found.truncated && found.users.len() == 1);
     table.remove(&key(2));
     assert_eq!(only(&table, "+46701234567").username, "anna");
@@ -103,7 +110,7 @@ fn more_people_than_are_asked_for_make_the_list_incomplete() {
     let mut table = Table::default();
     for of in 0..12 {
         table.upsert(&person(of, "x", &["+46701234567"]));
-        let found = table.find(&number("+46701234567"), MOST);
+        let found = table.candidates(&number("+46701234567"), MOST);
         assert_eq!(found.truncated, of >= 10, "{of}");
         assert_eq!(found.users.len() as u64, (of + 1).min(10));
     }
@@ -117,7 +124,7 @@ fn a_number_that_many_share_belongs_to_nobody_until_few_have_it() {
     for of in 0..20_000 {
         table.upsert(&person(of, &format!("user{of}"), &[&own(of), shared]));
     }
-    assert!(table.find(&number(shared), MOST).truncated);
+    assert!(table.candidates(&number(shared), MOST).truncated);
     assert_eq!(only(&table, &own(777)).username, "user777");
     for of in 1..20_000 {
         if of % 2 == 0 {
@@ -166,7 +173,7 @@ fn a_number_that_many_have_as_one_of_very_many_belongs_to_nobody_until_few_have_
     for of in 0..100 {
         put(&mut table, of, &[shared]);
     }
-    assert!(table.find(&number(shared), 1000).truncated);
+    assert!(table.candidates(&number(shared), 1000).truncated);
     for of in 1..100 {
         put(&mut table, of, &[]);
     }
@@ -249,7 +256,7 @@ proptest! {
         if let Some(number) = plan().read_stored(&text).filter(stable) {
             let mut table = Table::default();
             table.upsert(&person(1, "anna", &[&text]));
-            let found = table.find(&number, MOST);
+            let found = table.candidates(&number, MOST);
             let one = found.exactly_one(&number, &plan(), Ambiguity::Refuse, None);
             prop_assert_eq!(one.map(|user| user.username), Ok("anna".to_owned()), "{}", text);
         }
@@ -299,7 +306,7 @@ proptest! {
             }
             prop_assert_eq!(table.len(), model.len());
             for (at, text) in numbers.iter().enumerate() {
-                let found = table.find(&number(text), 100);
+                let found = table.candidates(&number(text), 100);
                 let mut got: Vec<_> = found.users.iter().map(|user| user.username.clone()).collect();
                 let owners = || model.values().filter(|(which, _)| which.contains(&at));
                 let mut wanted: Vec<_> = owners().filter_map(|(_, name)| name.clone()).collect();
@@ -336,9 +343,8 @@ fn who_may_is_in_force_all_at_once_and_never_of_somebody_who_changed_meanwhile()
     for of in 0..1000 {
         table.upsert(&person(of, &name(of), &[&caller(of)]));
     }
-    let is_allowed = |table: &Table, of: u64| {
-        table.is_allowed(&number(&caller(of)), &only(table, &caller(of)).id)
-    };
+    let is_allowed =
+        |table: &Table, of: u64| table.is_allowed(&number(&caller(of)), &only(table, &caller(of)));
     assert_eq!(allow(&mut table, |_, dn| dn.contains("uid=user1,")), 1);
     assert!(is_allowed(&table, 1) && !is_allowed(&table, 2));
 
@@ -362,4 +368,34 @@ fn who_may_is_in_force_all_at_once_and_never_of_somebody_who_changed_meanwhile()
     assert!(!is_allowed(&table, 2) && !is_allowed(&table, 2000));
     table.allow_nobody();
     assert!(!is_allowed(&table, 1));
+}
+
+#[test]
+fn everybody_comes_in_turn_and_who_has_changed_does_not_agree() {
+    let mut table = Table::default();
+    for of in 0..20 {
+        table.upsert(&person(of, &format!("user{of}"), &[&format!("+4670123{of:04}")]));
+    }
+    table.remove(&key(3));
+    let (mut seen, mut from) = (BTreeSet::new(), 0);
+    for _ in 0..3 {
+        let (keys, next) = table.sample(from, 8);
+        assert!(keys.len() <= 8);
+        seen.extend(keys);
+        from = next;
+    }
+    assert_eq!(seen.len(), 19);
+    assert_eq!(table.sample(from, 8).0.len(), 8, "from the start again");
+
+    let mut anna = person(1, "user1", &["+46701230001"]);
+    assert!(table.agrees(&anna));
+    if let Some(user) = &mut anna.user {
+        user.account = AccountState::closed(PasswordRefusal::LockedOut);
+    }
+    assert!(table.agrees(&anna), "servers need not tell of accounts");
+    assert!(!table.agrees(&person(1, "renamed", &["+46701230001"])));
+    assert!(!table.agrees(&person(1, "user1", &["+46701230001", "+46701239999"])));
+    assert!(!table.agrees(&person(1, "user1", &[])), "no number any more");
+    assert!(!table.agrees(&person(3, "user3", &["+46701230003"])), "not in the index");
+    assert!(table.agrees(&person(3, "user3", &[])), "rightly not in the index");
 }

@@ -1,0 +1,129 @@
+//! Whether the groups nested in the excluded group can all be read. Going up from a user does not
+//! find a group whose members the service account may not read, and nobody in it would count as
+//! excluded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ldap3::{Scope, SearchEntry};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+
+use crate::directory::DirectoryError;
+use crate::directory::ldap::descent::{Nested, Reader, Stop, descend};
+use crate::directory::ldap::judgement::Kind;
+use crate::directory::ldap::search::Query;
+use crate::directory::ldap::server::{Server, time_limit};
+use crate::directory::ldap::servers::Servers;
+
+/// How long it is believed that all can be read; longer, if reading takes long.
+const READABLE_KEPT: Duration = Duration::from_mins(1);
+/// How long it is believed that one cannot.
+const HIDDEN_KEPT: Duration = Duration::from_secs(5);
+/// How many times as long as the reading took an answer is kept, at least.
+const PAUSES: u32 = 20;
+/// Longest that the reading may take.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// What was seen last.
+#[derive(Default)]
+pub(in crate::directory::ldap) struct Readable(Mutex<Option<Seen>>);
+
+#[derive(Clone, Copy)]
+struct Seen {
+    all: bool,
+    until: Instant,
+}
+
+impl Readable {
+    /// Whether all groups nested in `group` can be read on each server that works.
+    pub(super) async fn all(
+        servers: &Arc<Servers>,
+        group: &str,
+        deadline: Instant,
+    ) -> Result<bool, DirectoryError> {
+        // Read by a task of its own, so that a caller in a hurry does not undo what others wait
+        // for.
+        let looking = tokio::spawn({
+            let (servers, group) = (Arc::clone(servers), group.to_owned());
+            async move { servers.readable().look(&servers, &group).await }
+        });
+        match timeout_at(deadline, looking).await {
+            Ok(looked) => looked.unwrap_or(Err(DirectoryError::Unavailable)),
+            Err(_) => Err(DirectoryError::TimedOut),
+        }
+    }
+
+    async fn look(&self, servers: &Servers, group: &str) -> Result<bool, DirectoryError> {
+        let mut last = self.0.lock().await;
+        if let Some(seen) = last.filter(|seen| Instant::now() < seen.until) {
+            return Ok(seen.all);
+        }
+        let (begun, limit) = (Instant::now(), Instant::now() + LONGEST);
+        let mut all = None;
+        for server in servers.hosts().servers(limit).await {
+            if server.is_down() {
+                continue;
+            }
+            let over = Over { server: &server, limit };
+            let settings = servers.settings();
+            match descend(&over, settings, group, &Nested::Everywhere, |_| {}).await {
+                // Of what is nested too deep, each user's own groups tell.
+                Ok(()) | Err(Stop::TooDeep) => all = Some(all.unwrap_or(true)),
+                Err(Stop::Hidden(hidden)) => {
+                    if last.is_none_or(|last| last.all) {
+                        warn!(
+                            server = server.name(),
+                            group = hidden,
+                            "a member of the excluded group is not there or cannot be read, so \
+                             everybody counts as excluded; remove it, or let the service account \
+                             read it"
+                        );
+                    }
+                    all = Some(false);
+                }
+                Err(Stop::Failed(())) => {}
+            }
+        }
+        let all = all.ok_or(DirectoryError::Unavailable)?;
+        if all && last.is_some_and(|last| !last.all) {
+            info!("all members of the excluded group can be read");
+        }
+        let kept = if all { READABLE_KEPT } else { HIDDEN_KEPT };
+        *last = Some(Seen { all, until: Instant::now() + kept.max(begun.elapsed() * PAUSES) });
+        Ok(all)
+    }
+}
+
+/// Asks one server.
+struct Over<'a> {
+    server: &'a Server,
+    limit: Instant,
+}
+
+impl Reader for Over<'_> {
+    /// Whoever asked has said why.
+    type Error = ();
+
+    async fn first(
+        &self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &'static [&'static str],
+    ) -> Result<Option<SearchEntry>, ()> {
+        let query = Query {
+            base: base.to_owned(),
+            scope,
+            filter: filter.to_owned(),
+            attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
+            size_limit: 1,
+            time_limit: time_limit(&self.server.settings),
+            kind: if scope == Scope::Base { Kind::Entry } else { Kind::Having(&[]) },
+            gone_is_empty: true,
+        };
+        let found = self.server.search(&query, self.limit).await.map_err(drop)?;
+        Ok(found.entries.into_iter().next())
+    }
+}

@@ -1,0 +1,203 @@
+//! One reading of the tenant's groups over the index's own connection: who of the people certainly
+//! may use the gateway. What of that is noted, and for how long it holds, is elsewhere.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use ldap3::{Ldap, Scope, SearchEntry, SearchOptions};
+use tokio::time::timeout;
+
+use super::{Content, allow};
+use crate::directory::ldap::descent::{self, Nested, Reader, Stop};
+use crate::directory::ldap::index::paging::{self, Everything};
+use crate::directory::ldap::index::person;
+use crate::directory::ldap::index::record::Key;
+use crate::directory::ldap::index::state::Trouble;
+use crate::directory::ldap::search::{Query, is_aside};
+use crate::directory::ldap::settings::Profile;
+use crate::directory::ldap::{dn, groups, probe};
+
+/// Reads the groups, and notes of everybody whether they may. How many do.
+pub(super) async fn read(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
+    match content.settings.profile {
+        Profile::ActiveDirectory => by_chain(ldap, content).await,
+        Profile::OpenLdap | Profile::Dirsrv => by_members(ldap, content).await,
+    }
+}
+
+/// Refused if what has to be there is not: of an excluded group that is gone nobody is a member.
+pub(super) async fn present(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+    let over = Over { ldap };
+    let is_there = async |read: &Query| {
+        over.first(&read.base, read.scope, &read.filter, &["1.1"]).await.map(|one| one.is_some())
+    };
+    for read in probe::base_reads(&content.settings) {
+        if !is_there(&read).await? {
+            return Err(Trouble::Refused(probe::absence(&read)));
+        }
+    }
+    let proofs = probe::proofs(&content.settings);
+    for proof in &proofs {
+        if is_there(proof).await? {
+            return Ok(());
+        }
+    }
+    if proofs.is_empty() { Ok(()) } else { Err(Trouble::Refused(probe::NO_PROOF.to_owned())) }
+}
+
+/// Active Directory follows nested groups itself.
+async fn by_chain(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
+    let settings = &content.settings;
+    let mut members = 0;
+    let mut filter = format!("(&{}", settings.user_filter);
+    if let Some(group) = &settings.required_group {
+        filter += &groups::in_chain(group);
+    }
+    if let Some(group) = &settings.excluded_group {
+        filter.extend(["(!", &groups::in_chain(group), ")"]);
+    }
+    filter.push(')');
+    for (base, dn) in settings.base_dns.iter().enumerate() {
+        let mut allowed: HashSet<Key> = HashSet::new();
+        let attributes = [person::key_attribute(settings).to_owned()];
+        let what =
+            Everything { base: dn, filter: &filter, attributes: &attributes, controls: Vec::new() };
+        paging::read(ldap.clone(), &what, |entry| {
+            allowed.extend(person::key(&SearchEntry::construct(entry), settings));
+            Ok(())
+        })
+        .await?;
+        // The group may have been renamed while that was read.
+        present(ldap, content).await?;
+        members += allow(content, base, &|key, _| allowed.contains(key)).await;
+    }
+    Ok(members)
+}
+
+/// Elsewhere we go down from each group to its members, and theirs. The same DN can be written in
+/// several ways: who is certainly in the one group and certainly not in the other is let in, of
+/// all others the server is asked at the call.
+async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
+    let settings = &content.settings;
+    let hasher = RandomState::new();
+    let sure = |dn: &str| hasher.hash_one(dn::sure(dn));
+    let coarse = |dn: &str| dn::coarse(dn).map(|form| hasher.hash_one(form));
+    let required = match &settings.required_group {
+        Some(group) => {
+            let groups = groups_beside(ldap, content, group).await?;
+            let mut members = HashSet::new();
+            let met = |dn: &str| {
+                members.insert(sure(dn));
+            };
+            closure(ldap, content, group, &Nested::Among(&groups), met).await?;
+            Some(members)
+        }
+        None => None,
+    };
+    let excluded = match &settings.excluded_group {
+        Some(group) => {
+            let (mut members, mut unread) = (HashSet::new(), None);
+            let met = |dn: &str| match coarse(dn) {
+                Some(form) => {
+                    members.insert(form);
+                }
+                None => unread = Some(dn.to_owned()),
+            };
+            closure(ldap, content, group, &Nested::Everywhere, met).await?;
+            if let Some(dn) = unread {
+                return Err(Trouble::Refused(format!("nobody can tell who {dn} in {group} is")));
+            }
+            Some(members)
+        }
+        None => None,
+    };
+    let may = |_: &Key, dn: &str| {
+        required.as_ref().is_none_or(|set| set.contains(&sure(dn)))
+            && excluded
+                .as_ref()
+                .is_none_or(|set| coarse(dn).is_some_and(|form| !set.contains(&form)))
+    };
+    let mut members = 0;
+    for base in 0..content.tables.len() {
+        members += allow(content, base, &may).await;
+    }
+    Ok(members)
+}
+
+/// The coarse forms of all groups that `group` may have as members.
+async fn groups_beside(
+    ldap: &Ldap,
+    content: &Content,
+    group: &str,
+) -> Result<HashSet<String>, Trouble> {
+    let mut forms = HashSet::new();
+    let what = Everything {
+        base: groups::groups_base(&content.settings, group),
+        filter: "(|(member=*)(uniqueMember=*))",
+        attributes: &["1.1".to_owned()],
+        controls: Vec::new(),
+    };
+    paging::read(ldap.clone(), &what, |entry| {
+        forms.extend(dn::coarse(&SearchEntry::construct(entry).dn));
+        Ok(())
+    })
+    .await?;
+    Ok(forms)
+}
+
+/// Hands all members of a group, however nested, to `met`.
+async fn closure(
+    ldap: &Ldap,
+    content: &Content,
+    group: &str,
+    nested: &Nested<'_>,
+    met: impl FnMut(&str) + Send,
+) -> Result<(), Trouble> {
+    let over = Over { ldap };
+    descent::descend(&over, &content.settings, group, nested, met).await.map_err(
+        |stop| match stop {
+            Stop::Failed(trouble) => trouble,
+            Stop::Hidden(of) => Trouble::Refused(format!(
+                "{of} of {group} is not there, or its members cannot be read; remove it, or let \
+                 the service account read it"
+            )),
+            Stop::TooDeep => Trouble::Refused(format!(
+                "groups are nested more than {} deep in {group}",
+                groups::MOST_LEVELS
+            )),
+        },
+    )
+}
+
+/// Asks over the index's connection.
+struct Over<'a> {
+    ldap: &'a Ldap,
+}
+
+impl Reader for Over<'_> {
+    type Error = Trouble;
+
+    async fn first(
+        &self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &'static [&'static str],
+    ) -> Result<Option<SearchEntry>, Trouble> {
+        let mut ldap = self.ldap.clone();
+        let question = ldap
+            .with_search_options(SearchOptions::new().sizelimit(1))
+            .search(base, scope, filter, attributes);
+        let answer = timeout(paging::LONGEST_WAIT, question).await.map_err(paging::silent)?;
+        let answer = answer.map_err(paging::lost)?;
+        match answer.1.rc {
+            // What is there, what there is more of, and what is not there.
+            0 | 4 | 32 => {
+                let found = answer.0.into_iter().find(|entry| !is_aside(entry));
+                Ok(found.map(SearchEntry::construct))
+            }
+            code @ (1 | 51 | 52 | 80) => Err(paging::refused(code, base)),
+            code => Err(Trouble::Refused(format!("{base} cannot be read (result code {code})"))),
+        }
+    }
+}
