@@ -30,7 +30,7 @@ use self::run::Run;
 use self::tally::Tally;
 
 /// How long a run lasts unless `MODEL_SECONDS` says otherwise.
-const SECONDS: u64 = 40;
+const SECONDS: u64 = 30;
 
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

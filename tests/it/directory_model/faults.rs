@@ -16,7 +16,9 @@ impl Run {
     /// Has this fail, and mends it.
     pub async fn fail(&mut self, event: Event) {
         let server = self.rng.random_range(0..self.site.count());
-        let span = Duration::from_millis(self.rng.random_range(500..7000));
+        // Mostly shorter than what an index is served for without a server.
+        let longest = if self.rng.random_range(0..3) == 0 { 8000 } else { 3000 };
+        let span = Duration::from_millis(self.rng.random_range(300..longest));
         match event {
             Event::Killed | Event::Stopped => self.without_server(event, server, span).await,
             Event::Silent | Event::Away => {
@@ -118,7 +120,7 @@ impl Run {
     /// Many people come, or those who came go.
     async fn crowd(&mut self) {
         let crowd = if self.site.variant.is_samba() { CROWD_OF_SAMBA } else { CROWD };
-        let actions = if self.people.people.len() > crowd {
+        let actions = if self.people.all.len() > crowd {
             self.people.shrink()
         } else {
             self.people.import(crowd, &mut self.rng)
@@ -135,7 +137,7 @@ impl Run {
         self.site.restore();
         self.people = people;
         self.oracle.restore(begun, Instant::now(), &backup);
-        self.said("restored".to_owned());
+        self.said("restored");
         self.change().await;
         self.rounds(Duration::from_secs(9), false).await;
     }

@@ -1,6 +1,7 @@
 //! What the directory said, and when: the model in memory, and the judge of an answer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// A telephone number, by its place among those that are used.
@@ -257,7 +258,7 @@ impl Oracle {
             for State { from, until, value } in &self.people[id].0 {
                 let ago = |at: &Instant| format!("{:.2?} ago", at.elapsed());
                 let until = until.as_ref().map_or_else(|| "now".to_owned(), ago);
-                lines += &format!("  person {id}, {} to {until}: {value:?}\n", ago(from));
+                let _ = writeln!(lines, "  person {id}, {} to {until}: {value:?}", ago(from));
             }
         }
         lines

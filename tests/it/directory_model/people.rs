@@ -1,6 +1,7 @@
 //! The random directory: who is in it, and what is changed next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use proptest::prelude::RngExt;
 use proptest::test_runner::TestRng;
@@ -17,12 +18,43 @@ const PEOPLE: usize = 45;
 const MANY: usize = 70;
 
 /// A change of one entry, as a server takes it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Change {
     Add { dn: String, attributes: Vec<(&'static str, Vec<Vec<u8>>)> },
     Replace { dn: String, attributes: Vec<(&'static str, Vec<Vec<u8>>)> },
     Delete { dn: String },
     Rename { dn: String, rdn: String, parent: Option<String> },
+}
+
+impl Action {
+    /// A change after which people and groups are as before.
+    fn of(change: Change) -> Self {
+        Self { change, people: Vec::new(), groups: None }
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, dn, attributes) = match self {
+            Self::Add { dn, attributes } => ("add", dn, attributes),
+            Self::Replace { dn, attributes } => ("set", dn, attributes),
+            Self::Delete { dn } => return write!(f, "delete {dn}"),
+            Self::Rename { dn, rdn, parent } => {
+                return write!(f, "rename {dn} to {rdn} below {parent:?}");
+            }
+        };
+        write!(f, "{what} {dn}")?;
+        for (name, values) in attributes {
+            let values: Vec<_> =
+                values.iter().map(|value| String::from_utf8_lossy(value)).collect();
+            let told = match values.len() {
+                0..=4 => values.join(", "),
+                many => format!("{many} values"),
+            };
+            write!(f, "; {name}: {told}")?;
+        }
+        Ok(())
+    }
 }
 
 /// A change, and what is so after it.
@@ -46,7 +78,7 @@ pub struct Person {
 #[derive(Clone)]
 pub struct People {
     pub layout: Layout,
-    pub people: BTreeMap<PersonId, Person>,
+    pub all: BTreeMap<PersonId, Person>,
     pub groups: Groups,
     /// Names that somebody had once: who gets one is taken for that person by old DNs.
     freed: Vec<String>,
@@ -58,14 +90,14 @@ impl People {
     pub fn new(layout: Layout, events: &Events) -> Self {
         let groups = Groups { all: vec![Group::default(); layout.groups.len()], there: true };
         let odd_names = events.has(Event::OddPersonNames);
-        Self { layout, people: BTreeMap::new(), groups, freed: Vec::new(), next: 0, odd_names }
+        Self { layout, all: BTreeMap::new(), groups, freed: Vec::new(), next: 0, odd_names }
     }
 
     /// What begins a run: the groups, and people.
     pub fn first(&mut self, rng: &mut TestRng) -> Vec<Action> {
         let mut actions = Vec::new();
         for group in 0..self.groups.all.len() {
-            actions.push(self.only(self.layout.new_group(group)));
+            actions.push(Action::of(self.layout.new_group(group)));
         }
         for (group, inner) in [(REQUIRED, 2), (EXCLUDED, 3), (EXCLUDED, 4)] {
             self.groups.all[group].groups.insert(inner);
@@ -79,7 +111,7 @@ impl People {
 
     /// Carries a change out here, and says what a server is to do.
     pub fn change(&mut self, event: Event, rng: &mut TestRng) -> Vec<Action> {
-        let few = self.people.len() < PEOPLE;
+        let few = self.all.len() < PEOPLE;
         match event {
             Event::PersonDeleted if !few => vec![self.delete(self.somebody(rng))],
             Event::PersonAdded | Event::PersonDeleted => self.add(rng),
@@ -113,7 +145,7 @@ impl People {
 
     /// All but the usual number of people go.
     pub fn shrink(&mut self) -> Vec<Action> {
-        let ids: Vec<_> = self.people.keys().copied().skip(PEOPLE).collect();
+        let ids: Vec<_> = self.all.keys().copied().skip(PEOPLE).collect();
         ids.into_iter().map(|id| self.delete(id)).collect()
     }
 
@@ -122,11 +154,11 @@ impl People {
         let away = self.groups.there;
         self.groups.there = !away;
         let change = self.layout.rename_excluded(away);
-        Action { groups: Some(self.groups.clone()), ..self.only(change) }
+        Action { groups: Some(self.groups.clone()), ..Action::of(change) }
     }
 
     pub fn entry(&self, id: PersonId) -> Option<Entry> {
-        let person = self.people.get(&id)?;
+        let person = self.all.get(&id)?;
         (person.ou != OUTSIDE).then(|| Entry {
             dn: self.layout.dn(person),
             username: self.layout.username(person),
@@ -135,16 +167,12 @@ impl People {
         })
     }
 
-    fn only(&self, change: Change) -> Action {
-        Action { change, people: Vec::new(), groups: None }
-    }
-
     fn about(&self, id: PersonId, change: Change) -> Action {
-        Action { people: vec![(id, self.entry(id))], ..self.only(change) }
+        Action { people: vec![(id, self.entry(id))], ..Action::of(change) }
     }
 
     fn somebody(&self, rng: &mut TestRng) -> PersonId {
-        *self.people.keys().nth(rng.random_range(0..self.people.len())).expect("there are people")
+        *self.all.keys().nth(rng.random_range(0..self.all.len())).expect("there are people")
     }
 
     fn add(&mut self, rng: &mut TestRng) -> Vec<Action> {
@@ -170,7 +198,7 @@ impl People {
         let name = if self.is_taken(&name, ou, id) { self.new_name(id) } else { name };
         let person = Person { id, name, ou, numbers, enabled: true };
         let change = self.layout.new_person(&person);
-        self.people.insert(id, person);
+        self.all.insert(id, person);
         self.about(id, change)
     }
 
@@ -179,11 +207,11 @@ impl People {
     }
 
     fn is_taken(&self, name: &str, ou: usize, id: PersonId) -> bool {
-        self.people.values().any(|other| other.id != id && other.name == name && other.ou == ou)
+        self.all.values().any(|other| other.id != id && other.name == name && other.ou == ou)
     }
 
     fn delete(&mut self, id: PersonId) -> Action {
-        let person = self.people.remove(&id).expect("it is there");
+        let person = self.all.remove(&id).expect("it is there");
         self.freed.push(person.name.clone());
         // Active Directory takes it out of its groups; elsewhere they go on naming the DN.
         let mut changed = false;
@@ -196,7 +224,7 @@ impl People {
     }
 
     fn set_numbers(&mut self, id: PersonId, numbers: BTreeMap<Number, usize>) -> Action {
-        let person = self.people.get_mut(&id).expect("it is there");
+        let person = self.all.get_mut(&id).expect("it is there");
         person.numbers = numbers;
         let change = self.layout.replace_numbers(person);
         self.about(id, change)
@@ -204,9 +232,9 @@ impl People {
 
     fn move_number(&mut self, rng: &mut TestRng) -> Vec<Action> {
         let (from, to) = (self.somebody(rng), self.somebody(rng));
-        let mut numbers = self.people[&from].numbers.clone();
+        let mut numbers = self.all[&from].numbers.clone();
         let Some((number, form)) = numbers.pop_first() else { return Vec::new() };
-        let mut theirs = self.people[&to].numbers.clone();
+        let mut theirs = self.all[&to].numbers.clone();
         theirs.insert(number, form);
         if from == to {
             return Vec::new();
@@ -218,7 +246,7 @@ impl People {
         let id = self.somebody(rng);
         let new = self.new_name(self.next);
         self.next += 1;
-        let person = self.people.get_mut(&id).expect("it is there");
+        let person = self.all.get_mut(&id).expect("it is there");
         let dn = self.layout.dn(person);
         self.freed.push(std::mem::replace(&mut person.name, new));
         let rdn = self.layout.rdn(person);
@@ -228,13 +256,13 @@ impl People {
     fn move_person(&mut self, rng: &mut TestRng) -> Action {
         let id = self.somebody(rng);
         let ou = rng.random_range(0..=OUTSIDE);
-        let dn = self.layout.dn(&self.people[&id]);
-        let name = self.people[&id].name.clone();
+        let dn = self.layout.dn(&self.all[&id]);
+        let name = self.all[&id].name.clone();
         if self.is_taken(&name, ou, id) {
             return self.rename(rng);
         }
         let parent = Some(self.layout.ou_dn(ou));
-        let person = self.people.get_mut(&id).expect("it is there");
+        let person = self.all.get_mut(&id).expect("it is there");
         person.ou = ou;
         let rdn = self.layout.rdn(person);
         self.about(id, Change::Rename { dn, rdn, parent })
@@ -245,14 +273,14 @@ impl People {
         let dn = self.layout.ou_dn(ou);
         let rdn = self.layout.rename_ou(ou, self.next);
         self.next += 1;
-        let below: Vec<_> = self.people.values().filter(|person| person.ou == ou).collect();
+        let below: Vec<_> = self.all.values().filter(|person| person.ou == ou).collect();
         let people = below.iter().map(|person| (person.id, self.entry(person.id))).collect();
-        Action { people, ..self.only(Change::Rename { dn, rdn, parent: None }) }
+        Action { people, ..Action::of(Change::Rename { dn, rdn, parent: None }) }
     }
 
     fn toggle(&mut self, rng: &mut TestRng) -> Action {
         let id = self.somebody(rng);
-        let person = self.people.get_mut(&id).expect("it is there");
+        let person = self.all.get_mut(&id).expect("it is there");
         person.enabled = !person.enabled;
         let value = if person.enabled { "512" } else { "514" };
         let attributes = vec![("userAccountControl", vec![value.into()])];
@@ -264,7 +292,7 @@ impl People {
         if self.layout.variant.is_samba() {
             Member::Person(id)
         } else {
-            Member::Dn(self.layout.dn(&self.people[&id]))
+            Member::Dn(self.layout.dn(&self.all[&id]))
         }
     }
 
@@ -300,12 +328,12 @@ impl People {
         for member in members {
             values.push(match member {
                 Member::Dn(dn) => self.layout.member_value(dn).into_bytes(),
-                Member::Person(id) => self.layout.dn(&self.people[id]).into_bytes(),
+                Member::Person(id) => self.layout.dn(&self.all[id]).into_bytes(),
             });
         }
         values.extend(groups.iter().map(|inner| self.layout.group_dn(*inner).into_bytes()));
         let change = self.layout.replace_members(group, values, self.groups.there);
-        Action { groups: Some(self.groups.clone()), ..self.only(change) }
+        Action { groups: Some(self.groups.clone()), ..Action::of(change) }
     }
 }
 

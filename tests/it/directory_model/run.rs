@@ -21,7 +21,7 @@ use crate::slapd;
 /// `index_max_age` of the gateway.
 pub const MAX_AGE: Duration = Duration::from_secs(5);
 /// How long after a fault an index is in step again.
-const RECOVERY: Duration = Duration::from_secs(10);
+const RECOVERY: Duration = Duration::from_secs(5);
 /// Within what time a change is seen where nothing fails: a second, as documented, and another for
 /// a machine that has much to do.
 const QUIET: Duration = Duration::from_secs(2);
@@ -70,7 +70,7 @@ impl Run {
         let names = if events.has(Event::OddGroupNames) { layout::ODD } else { layout::PLAIN };
         let layout = Layout::new(variant, names, events.has(Event::OddPersonNames));
         let mut people = People::new(layout, &events);
-        let site = Site::start(variant, [0, 5, 100][rng.random_range(0..3)]).await;
+        let mut site = Site::start(variant, [0, 5, 100][rng.random_range(0..3)]).await;
         let mut oracle = Oracle::new(people.groups.clone());
 
         let mut ldap = site.admin().await;
@@ -111,19 +111,23 @@ impl Run {
     pub async fn until(&mut self, end: Instant) {
         while Instant::now() < end {
             self.tally.steps += 1;
-            if self.rng.random_range(0..4) > 0 {
+            if self.rng.random_range(0..5) > 0 {
                 self.change().await;
                 self.calls(12).await;
             } else {
                 let event = self.events.fault(&mut self.rng);
-                self.said(format!("-- {}", event.name()));
+                self.said(&format!("-- {}", event.name()));
                 *self.tally.events.entry(event).or_default() += 1;
                 self.calm_since = None;
                 self.fail(event).await;
                 self.calm_since = Some(Instant::now());
-                self.said("-- over".to_owned());
+                self.said("-- over");
+                if self.rng.random_range(0..3) == 0 {
+                    self.rounds(RECOVERY * 2, true).await;
+                }
             }
         }
+        self.rounds(RECOVERY * 2, true).await;
         // What the last changes did.
         self.rounds(QUIET, false).await;
     }
@@ -135,8 +139,8 @@ impl Run {
             if changes {
                 self.change().await;
             }
-            self.calls(6).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            self.calls(8).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -163,7 +167,7 @@ impl Run {
             while self.recent.len() > 30 {
                 self.recent.pop_front();
             }
-            self.said(format!("{:?}", action.change));
+            self.said(&format!("{:?}", action.change));
         }
     }
 
@@ -199,7 +203,7 @@ impl Run {
         for ((name, indexed, _), asked, answer) in join_all(calls).await {
             let decision = self.decision(&answer);
             self.judge(name, *indexed, &asked, &decision);
-            if answer.status == 200 && self.rng.random_range(0..8) == 0 {
+            if answer.status == 200 && self.rng.random_range(0..12) == 0 {
                 self.log_in(name, asked.grouped, &answer, &decision).await;
             }
         }
@@ -272,7 +276,7 @@ impl Run {
         decision.expect("waited for")
     }
 
-    pub fn said(&mut self, what: String) {
+    pub fn said(&mut self, what: &str) {
         self.history.push(format!("{:.2?} {what}", self.tally.begun.elapsed()));
     }
 
@@ -290,7 +294,7 @@ impl Run {
     /// What led here.
     fn told(&self) -> String {
         let mut text = format!("MODEL_SEED={} and before that:\n", self.seed);
-        for line in self.history.iter().rev().take(40).rev() {
+        for line in self.history.iter().rev().take(60).rev() {
             let _ = writeln!(text, "  {line}");
         }
         let log = self.gateway.log();

@@ -20,7 +20,7 @@ use crate::slapd::{self, Slapd};
 pub const READERS: &str = "cn=readers,dc=example,dc=com";
 
 /// Longest until a server is there, or has what another has.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 enum Server {
     OpenLdap(Slapd),
@@ -37,6 +37,8 @@ pub struct Site {
     pub replication: Option<Cutter>,
     /// The server that is changed.
     pub writer: usize,
+    /// Changes that only show whether one server hears of the other's.
+    beats: usize,
 }
 
 impl Site {
@@ -69,7 +71,8 @@ impl Site {
                 vec![Server::OpenLdap(first), Server::OpenLdap(second)]
             }
         };
-        let mut site = Self { variant, servers, ways: Vec::new(), replication, writer: 0 };
+        let mut site =
+            Self { variant, servers, ways: Vec::new(), replication, writer: 0, beats: 0 };
         for server in 0..site.servers.len() {
             let address = site.url(server).rsplit_once("//").expect("a URL").1.to_owned();
             let address = address.parse().unwrap_or_else(|_| SocketAddr::from((host, 636)));
@@ -144,12 +147,18 @@ impl Site {
         self.admin_of(self.writer).await
     }
 
-    /// Waits until each server has what the one that is changed has.
-    pub async fn in_step(&self) {
+    /// Waits until each server has what the other has, and hears of what comes.
+    pub async fn in_step(&mut self) {
         if !self.variant.has_two() {
             return;
         }
         let begun = Instant::now();
+        for server in 0..if self.variant == Variant::Mirror { 2 } else { 1 } {
+            self.beats += 1;
+            let attributes = vec![("description", vec![self.beats.to_string().into_bytes()])];
+            let beat = Change::Replace { dn: slapd::GROUPS.to_owned(), attributes };
+            make(&mut self.admin_of(server).await, &beat).await;
+        }
         loop {
             let (one, other) = (self.state_of(0).await, self.state_of(1).await);
             if one == other && !one.is_empty() {
@@ -194,9 +203,10 @@ impl Site {
         let search = ldap.search(slapd::SUFFIX, Scope::Base, "(objectClass=*)", ["contextCSN"]);
         let entries = search.await.map(|found| found.0).unwrap_or_default();
         let entry = entries.into_iter().next().map(SearchEntry::construct);
-        let mut state = entry.and_then(|mut entry| entry.attrs.remove("contextCSN"));
-        state.iter_mut().for_each(|state| state.sort());
-        state.unwrap_or_default()
+        let state = entry.and_then(|mut entry| entry.attrs.remove("contextCSN"));
+        let mut state = state.unwrap_or_default();
+        state.sort();
+        state
     }
 }
 

@@ -92,6 +92,7 @@ impl Tally {
         for by in 0..2 {
             assert!(self.told[by] > 50 && self.refused[by] > 50, "{self:?}");
         }
+        assert!(self.calm > 0 && self.told_in_trouble > 50, "{self:?}");
         assert!(self.changes > 50 && self.logins[0] > 0, "{self:?}");
         assert!(self.calm_outages * 20 <= self.calm, "refused where nothing failed: {self:?}");
     }
