@@ -37,7 +37,7 @@ impl Variant {
     }
 }
 
-/// Something that happens. Those down to `Setting` change entries, the others make trouble.
+/// Something that happens: changes of entries, then what makes trouble, then what is so throughout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
     PersonAdded,
@@ -66,13 +66,14 @@ pub enum Event {
     GroupRenamed,
     OddGroupNames,
     OddPersonNames,
+    Namesakes,
 }
 
 use Event::{
     Away, Cut, CutInRefresh, Disabled, GroupNested, GroupRenamed, Hup, Import, Killed, Lagging,
-    ManyNumbers, MemberChanged, NumberMoved, NumbersChanged, OddGroupNames, OddPersonNames,
-    OuRenamed, PersonAdded, PersonDeleted, PersonMoved, PersonRenamed, Restored, RightsTaken,
-    Silent, Stopped, Writer,
+    ManyNumbers, MemberChanged, Namesakes, NumberMoved, NumbersChanged, OddGroupNames,
+    OddPersonNames, OuRenamed, PersonAdded, PersonDeleted, PersonMoved, PersonRenamed, Restored,
+    RightsTaken, Silent, Stopped, Writer,
 };
 
 /// What a run needs besides `MODEL_ALSO` to have something happen.
@@ -84,7 +85,7 @@ enum When {
 }
 
 /// Each event, how often it comes among its like, and when.
-const EVENTS: [(Event, usize, &str, When); 26] = [
+const EVENTS: [(Event, usize, &str, When); 27] = [
     (PersonAdded, 3, "person added", When::Always),
     (PersonDeleted, 3, "person deleted", When::Always),
     (NumbersChanged, 5, "numbers changed", When::Always),
@@ -111,6 +112,7 @@ const EVENTS: [(Event, usize, &str, When); 26] = [
     (GroupRenamed, 2, "excluded group renamed and back", When::Asked),
     (OddGroupNames, 0, "groups' names differ in punctuation", When::Asked),
     (OddPersonNames, 0, "members named in other Unicode forms", When::Asked),
+    (Namesakes, 0, "a DN given to somebody else", When::Asked),
 ];
 
 impl Event {

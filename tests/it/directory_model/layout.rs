@@ -194,5 +194,5 @@ impl Layout {
     }
 }
 
-/// How people's ids begin in OpenLDAP.
-const UUID: &str = "00000000-0000-4000-8000-";
+/// How people's ids begin in OpenLDAP: not as those of the people who are there anyway.
+const UUID: &str = "00000000-0000-4000-9000-";

@@ -84,13 +84,23 @@ pub struct People {
     freed: Vec<String>,
     next: PersonId,
     odd_names: bool,
+    namesakes: bool,
 }
 
 impl People {
     pub fn new(layout: Layout, events: &Events) -> Self {
         let groups = Groups { all: vec![Group::default(); layout.groups.len()], there: true };
         let odd_names = events.has(Event::OddPersonNames);
-        Self { layout, all: BTreeMap::new(), groups, freed: Vec::new(), next: 0, odd_names }
+        let namesakes = events.has(Event::Namesakes);
+        Self {
+            layout,
+            all: BTreeMap::new(),
+            groups,
+            freed: Vec::new(),
+            next: 0,
+            odd_names,
+            namesakes,
+        }
     }
 
     /// What begins a run: the groups, and people.
@@ -177,7 +187,7 @@ impl People {
 
     fn add(&mut self, rng: &mut TestRng) -> Vec<Action> {
         let ou = if rng.random_range(0..10) == 0 { OUTSIDE } else { rng.random_range(0..2) };
-        let again = rng.random_range(0..3) == 0;
+        let again = rng.random_range(0..3) == 0 && self.namesakes;
         let mut actions = vec![self.add_person(random_numbers(rng), ou, again)];
         // Most people may use the gateway.
         if rng.random_range(0..4) > 0 {

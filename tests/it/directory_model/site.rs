@@ -20,7 +20,7 @@ use crate::slapd::{self, Slapd};
 pub const READERS: &str = "cn=readers,dc=example,dc=com";
 
 /// Longest until a server is there, or has what another has.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 enum Server {
     OpenLdap(Slapd),
@@ -152,19 +152,29 @@ impl Site {
         if !self.variant.has_two() {
             return;
         }
-        let begun = Instant::now();
+        self.same().await;
         for server in 0..if self.variant == Variant::Mirror { 2 } else { 1 } {
             self.beats += 1;
             let attributes = vec![("description", vec![self.beats.to_string().into_bytes()])];
             let beat = Change::Replace { dn: slapd::GROUPS.to_owned(), attributes };
             make(&mut self.admin_of(server).await, &beat).await;
+            self.same().await;
         }
+    }
+
+    /// Waits until both have had the same changes.
+    async fn same(&self) {
+        let begun = Instant::now();
         loop {
             let (one, other) = (self.state_of(0).await, self.state_of(1).await);
             if one == other && !one.is_empty() {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "out of step: {one:?} {other:?}");
+            let differ = || -> Vec<_> {
+                let all = one.iter().chain(&other);
+                all.filter(|line| one.contains(line) != other.contains(line)).collect()
+            };
+            assert!(begun.elapsed() < PATIENCE, "out of step: {:#?}", differ());
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -197,14 +207,20 @@ impl Site {
         }
     }
 
-    /// How far an OpenLDAP server is.
+    /// How far an OpenLDAP server is, and each of its entries with its last change: what it says of
+    /// itself is not always so.
     async fn state_of(&self, server: usize) -> Vec<String> {
         let mut ldap = self.admin_of(server).await;
-        let search = ldap.search(slapd::SUFFIX, Scope::Base, "(objectClass=*)", ["contextCSN"]);
-        let entries = search.await.map(|found| found.0).unwrap_or_default();
-        let entry = entries.into_iter().next().map(SearchEntry::construct);
-        let state = entry.and_then(|mut entry| entry.attrs.remove("contextCSN"));
-        let mut state = state.unwrap_or_default();
+        let attributes = ["entryCSN", "contextCSN"];
+        let search = ldap.search(slapd::SUFFIX, Scope::Subtree, "(objectClass=*)", attributes);
+        let mut state = Vec::new();
+        for entry in search.await.map(|found| found.0).unwrap_or_default() {
+            let entry = SearchEntry::construct(entry);
+            for attribute in attributes {
+                let values = entry.attrs.get(attribute).into_iter().flatten();
+                state.extend(values.map(|value| format!("{value} {}", entry.dn)));
+            }
+        }
         state.sort();
         state
     }
