@@ -10,6 +10,7 @@
 //! | `MODEL_FAULTS` | the only faults that happen |
 //! | `WRITE_DOCS` | writes the table of what was tried |
 
+mod changes;
 mod cutter;
 mod events;
 mod faults;
@@ -20,6 +21,7 @@ mod planted;
 mod run;
 mod site;
 mod tally;
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

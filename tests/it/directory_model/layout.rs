@@ -1,8 +1,9 @@
 //! How a server writes people and groups: OpenLDAP, or Active Directory.
 
+use super::changes::{Change, written};
 use super::events::Variant;
 use super::oracle::EXCLUDED;
-use super::people::{Change, Person, written};
+use super::people::Person;
 use crate::{samba, slapd};
 
 /// The place of people who are not below the base.

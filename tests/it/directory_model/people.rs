@@ -1,68 +1,21 @@
 //! The random directory: who is in it, and what is changed next.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 
 use proptest::prelude::RngExt;
 use proptest::test_runner::TestRng;
 
+use super::changes::{Action, Change, FORMS};
 use super::events::{Event, Events};
 use super::layout::{Layout, OUTSIDE};
 use super::oracle::{EXCLUDED, Entry, Group, Groups, Member, Number, PersonId, REQUIRED};
 
 /// How many numbers are in use.
-pub const NUMBERS: Number = 80;
+const NUMBERS: Number = 80;
 /// How many people there are, about.
 const PEOPLE: usize = 45;
 /// More than a person's numbers were once kept.
 const MANY: usize = 70;
-
-/// A change of one entry, as a server takes it.
-#[derive(Clone)]
-pub enum Change {
-    Add { dn: String, attributes: Vec<(&'static str, Vec<Vec<u8>>)> },
-    Replace { dn: String, attributes: Vec<(&'static str, Vec<Vec<u8>>)> },
-    Delete { dn: String },
-    Rename { dn: String, rdn: String, parent: Option<String> },
-}
-
-impl Action {
-    /// A change after which people and groups are as before.
-    fn of(change: Change) -> Self {
-        Self { change, people: Vec::new(), groups: None }
-    }
-}
-
-impl fmt::Debug for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, dn, attributes) = match self {
-            Self::Add { dn, attributes } => ("add", dn, attributes),
-            Self::Replace { dn, attributes } => ("set", dn, attributes),
-            Self::Delete { dn } => return write!(f, "delete {dn}"),
-            Self::Rename { dn, rdn, parent } => {
-                return write!(f, "rename {dn} to {rdn} below {parent:?}");
-            }
-        };
-        write!(f, "{what} {dn}")?;
-        for (name, values) in attributes {
-            let values: Vec<_> =
-                values.iter().map(|value| String::from_utf8_lossy(value)).collect();
-            let told = match values.len() {
-                0..=4 => values.join(", "),
-                many => format!("{many} values"),
-            };
-            write!(f, "; {name}: {told}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A change, and what is so after it.
-pub struct Action {
-    pub change: Change,
-    pub people: Vec<(PersonId, Option<Entry>)>,
-    pub groups: Option<Groups>,
-}
 
 /// A person. Each number is written in one of several forms.
 #[derive(Clone, Debug)]
@@ -179,6 +132,13 @@ impl People {
 
     fn about(&self, id: PersonId, change: Change) -> Action {
         Action { people: vec![(id, self.entry(id))], ..Action::of(change) }
+    }
+
+    /// A number that somebody may have, mostly one that somebody has.
+    pub fn number(&self, rng: &mut TestRng) -> Number {
+        let any = rng.random_range(0..NUMBERS);
+        let owned = self.all[&self.somebody(rng)].numbers.keys().next();
+        if rng.random_range(0..4) > 0 { owned.copied().unwrap_or(any) } else { any }
     }
 
     fn somebody(&self, rng: &mut TestRng) -> PersonId {
@@ -351,27 +311,4 @@ impl People {
 fn random_numbers(rng: &mut TestRng) -> BTreeMap<Number, usize> {
     let count = [0, 1, 1, 1, 2, 3][rng.random_range(0..6)];
     (0..count).map(|_| (rng.random_range(0..NUMBERS), rng.random_range(0..FORMS))).collect()
-}
-
-/// How many forms numbers are stored in.
-pub const FORMS: usize = 6;
-
-/// A number as it is stored in one of [`FORMS`] that every search finds, and as callers send it.
-pub fn written(number: Number, form: usize) -> String {
-    let digits = format!("{number:06}");
-    let (one, two) = digits.split_at(2);
-    match form {
-        0 => format!("+46701{digits}"),
-        1 => format!("+46 70-1{one} {two}"),
-        2 => format!("0701{digits}"),
-        3 => format!("070-1{one} {two}"),
-        4 => format!("0046701{digits}"),
-        _ => format!("+46 70 1 {digits}"),
-    }
-}
-
-/// Everybody whom this changes.
-pub fn numbers_of(action: &Action) -> BTreeSet<Number> {
-    let entries = action.people.iter().filter_map(|(_, entry)| entry.as_ref());
-    entries.flat_map(|entry| &entry.numbers).copied().collect()
 }

@@ -9,17 +9,17 @@ use proptest::prelude::RngExt;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
 
+use super::changes::{Action, Change, numbers_of, written};
 use super::events::{Event, Events, Variant};
 use super::layout::{self, Layout};
 use super::oracle::{Answer, Asked, Bounds, Number, Oracle};
-use super::people::{Action, Change, NUMBERS, People, numbers_of, written};
+use super::people::People;
 use super::site::{self, READERS, Site};
 use super::tally::Tally;
-use crate::gateway::{Answer as Http, Gateway, clients, sections, wait_until};
+use super::tenants::{MAX_AGE, TENANTS, ask, config};
+use crate::gateway::{Answer as Http, Gateway, wait_until};
 use crate::slapd;
 
-/// `index_max_age` of the gateway.
-pub const MAX_AGE: Duration = Duration::from_secs(5);
 /// How long after a fault an index is in step again.
 const RECOVERY: Duration = Duration::from_secs(5);
 /// Within what time a change is seen where nothing fails: a second, as documented, and another for
@@ -31,14 +31,6 @@ const REPLICATION: Duration = Duration::from_secs(2);
 const GROUPS: Duration = Duration::from_secs(5 * 60 + 10);
 /// Beyond a bound, for the time in which a request is on its way.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
-
-/// The tenants: how they look up, and whether they have groups.
-const TENANTS: [(&str, bool, bool); 4] = [
-    ("search", false, false),
-    ("index", true, false),
-    ("search-groups", false, true),
-    ("index-groups", true, true),
-];
 
 /// What runs.
 pub struct Run {
@@ -111,7 +103,7 @@ impl Run {
     pub async fn until(&mut self, end: Instant) {
         while Instant::now() < end {
             self.tally.steps += 1;
-            if self.rng.random_range(0..5) > 0 {
+            if self.rng.random_range(0..3) > 0 {
                 self.change().await;
                 self.calls(12).await;
             } else {
@@ -122,7 +114,7 @@ impl Run {
                 self.fail(event).await;
                 self.calm_since = Some(Instant::now());
                 self.said("-- over");
-                if self.rng.random_range(0..3) == 0 {
+                if self.rng.random_range(0..5) == 0 {
                     self.rounds(RECOVERY * 2, true).await;
                 }
             }
@@ -186,7 +178,7 @@ impl Run {
         let numbers: Vec<(Number, usize)> = (0..count)
             .map(|_| {
                 let recent = self.recent.get(self.rng.random_range(0..30));
-                let any = self.rng.random_range(0..NUMBERS);
+                let any = self.people.number(&mut self.rng);
                 (recent.copied().unwrap_or(any), [0, 2, 4][self.rng.random_range(0..3)])
             })
             .collect();
@@ -321,52 +313,4 @@ fn readers() -> Change {
         ("member", vec![slapd::GATEWAY_DN.into()]),
     ];
     Change::Add { dn: READERS.to_owned(), attributes }
-}
-
-fn config(site: &Site, layout: &Layout) -> String {
-    let mut config = sections(
-        "[server.limits]\n\
-         requests_per_client = { burst = 100000, per = \"1s\" }\n\
-         requests_per_address = { burst = 100000, per = \"1s\" }\n\
-         calls_per_caller = { burst = 100000, per = \"1s\" }\n",
-    );
-    let (urls, ca) = (site.urls(), site.ca());
-    for (id, indexed, grouped) in TENANTS {
-        let _ = write!(
-            config,
-            "[[tenants]]\nid = \"{id}\"\ncountry = \"SE\"\n\
-             [tenants.directory]\nkind = \"ldap\"\nservers = {urls:?}\n{}",
-            layout.keys(ca.as_deref())
-        );
-        if indexed {
-            let _ = writeln!(config, "lookup = \"index\"\nindex_max_age = \"{MAX_AGE:?}\"");
-            if ca.is_some() {
-                config += "index_poll = \"500ms\"\n";
-            }
-        }
-        if grouped {
-            let (required, excluded) = (layout.group_dn(0), layout.group_dn(1));
-            let _ = writeln!(
-                config,
-                "required_group = \"{required}\"\nexcluded_group = \"{excluded}\""
-            );
-        }
-        config += "[tenants.limits]\n\
-            codes_per_user = { burst = 1000, per = \"1s\" }\n\
-            calls_per_number = { burst = 1000, per = \"1s\" }\n\
-            wrong_passwords_per_user = { burst = 1000, per = \"1s\" }\n\
-            wrong_codes_per_user = { burst = 1000, per = \"1s\" }\n";
-        config += &clients();
-    }
-    config
-}
-
-async fn ask(gateway: &Gateway, operation: &str, tenant: &str, said: &Value) -> Http {
-    let request = gateway.http.put(gateway.url(&format!("/api/authentication/{operation}")));
-    let request = if operation == "getOTP" {
-        request.basic_auth("pbx", Some("pbx-secret"))
-    } else {
-        request.bearer_auth("vpn-secret")
-    };
-    Http::of(request.header("tenant", tenant).json(said)).await
 }

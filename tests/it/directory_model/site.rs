@@ -9,9 +9,9 @@ use ldap3::controls::RelaxRules;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
 use tokio::time::sleep;
 
+use super::changes::Change;
 use super::cutter::Cutter;
 use super::events::Variant;
-use super::people::Change;
 use crate::ports::free_port;
 use crate::samba::{self, Samba};
 use crate::slapd::{self, Slapd};
