@@ -69,6 +69,13 @@ impl People {
         for _ in 0..PEOPLE {
             actions.extend(self.add(rng));
         }
+        for group in [EXCLUDED, 3, 4] {
+            for _ in 0..4 {
+                let member = self.member_of(self.somebody(rng));
+                self.groups.all[group].members.insert(member);
+            }
+            actions.push(self.group_changed(group));
+        }
         actions
     }
 
