@@ -5,7 +5,8 @@
 # the commands of the README. Samba, too, is started as root or by sudo; PostgreSQL as the tests' own
 # user or, by root, as postgres.
 #   tests/run.sh           what CI runs
-#   tests/run.sh --long    also cargo-deny and the benchmark with its long series
+#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, and an hour of random
+#                          directories
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -118,6 +119,9 @@ if [ "$long" = yes ]; then
   cargo deny check licenses sources bans
   # The advisory database may be out of reach.
   cargo deny check advisories || echo "advisories: not checked, see above" >&2
+  step "random directories"
+  MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \
+    directory_model:: --nocapture --test-threads 4
   step "benchmark"
   benches/load.sh --long
 fi

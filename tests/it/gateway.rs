@@ -233,6 +233,14 @@ impl Gateway {
         events.filter(|event| event["target"] == "audit").collect()
     }
 
+    /// The audit events since the line `from`, which becomes the line after them.
+    pub fn audit_since(&self, from: &mut usize) -> Vec<Value> {
+        let lines = self.lines.lock().unwrap();
+        let new = &lines[std::mem::replace(from, lines.len())..];
+        let events = new.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.filter(|event| event["target"] == "audit").collect()
+    }
+
     /// The audit event of the request whose answer had this id; waits for it.
     pub fn audit_of(&self, request_id: &str) -> Value {
         let mut event = None;

@@ -13,6 +13,7 @@ mod clients;
 mod cluster;
 mod commands;
 mod contract_coverage;
+mod directory_model;
 mod dirsrv;
 mod dirsrv_directory;
 mod faults;

@@ -120,6 +120,27 @@ impl Samba {
         self.run();
     }
 
+    /// Its address, which it has to itself.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Keeps a copy of its data, as a backup does.
+    pub fn back_up(&mut self) {
+        self.kill();
+        let at = self.shell.folder().display();
+        self.shell.run(&format!("rm -rf {at}/backup && cp -a {at}/dc {at}/backup"));
+        self.run();
+    }
+
+    /// Puts the copy of [`Self::back_up`] in the place of its data.
+    pub fn restore(&mut self) {
+        self.kill();
+        let at = self.shell.folder().display();
+        self.shell.run(&format!("rm -rf {at}/dc && cp -a {at}/backup {at}/dc"));
+        self.run();
+    }
+
     /// Stops it (SIGSTOP): it can be connected to, and never answers.
     pub fn stop(&self) {
         self.shell.run("stop_all");

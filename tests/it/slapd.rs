@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 mod people;
 
-const SUFFIX: &str = "dc=example,dc=com";
+pub const SUFFIX: &str = "dc=example,dc=com";
 /// The entry below which the people are.
 pub const PEOPLE: &str = "ou=people,dc=example,dc=com";
 /// Where the groups are.
@@ -27,8 +27,8 @@ pub const GATEWAY_PASSWORD: &str = "gateway-secret";
 const UNLIMITED: &str =
     "limits dn.exact=\"cn=gateway,dc=example,dc=com\" size=unlimited time=unlimited";
 const CONFIG_DN: &str = "cn=admin,cn=config";
-const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
-const ADMIN_PASSWORD: &str = "admin-secret";
+pub const ADMIN_DN: &str = "cn=admin,dc=example,dc=com";
+pub const ADMIN_PASSWORD: &str = "admin-secret";
 
 /// How a server is to be made.
 #[expect(clippy::struct_excessive_bools, reason = "switches of a builder, each set by its name")]
@@ -41,7 +41,9 @@ pub struct SlapdBuilder {
     settings: String,
     before: String,
     number_index: &'static str,
+    empty: bool,
     host: &'static str,
+    port: Option<u16>,
     groups_at: Option<String>,
 }
 
@@ -95,7 +97,7 @@ impl SlapdBuilder {
     }
 
     /// With this line of `slapd.conf` for the database, before its last access rule.
-    pub fn setting(mut self, line: &'static str) -> Self {
+    pub fn setting(mut self, line: &str) -> Self {
         self.settings.extend([line, "\n"]);
         self
     }
@@ -103,6 +105,24 @@ impl SlapdBuilder {
     /// With the groups of another server in the place of its own, asked for each time.
     pub fn groups_of(mut self, other: &Slapd) -> Self {
         self.groups_at = Some(other.url());
+        self
+    }
+
+    /// With this line of `slapd.conf` for the whole server.
+    pub fn for_all(mut self, line: &str) -> Self {
+        self.before.insert_str(0, &format!("{line}\n"));
+        self
+    }
+
+    /// On this port in clear, so that another server can be told of it before there is one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// With nothing in it: another server fills it.
+    pub fn empty(mut self) -> Self {
+        self.empty = true;
         self
     }
 
@@ -135,7 +155,9 @@ impl SlapdBuilder {
     pub fn start(self) -> Slapd {
         let folder = TempDir::new().expect("a temporary folder");
         write_config(folder.path(), &self);
-        load(folder.path(), &self);
+        if !self.empty {
+            load(folder.path(), &self);
+        }
         if let Some(url) = &self.groups_at {
             ask_for_groups(folder.path(), url);
         }
@@ -152,6 +174,7 @@ impl SlapdBuilder {
         // A port that was free may be taken by the time slapd wants it.
         for _ in 0..10 {
             (slapd.port, slapd.tls_port) = free_ports();
+            slapd.port = self.port.unwrap_or(slapd.port);
             if slapd.run() {
                 return slapd;
             }
@@ -191,6 +214,8 @@ impl Slapd {
             settings: String::new(),
             before: String::new(),
             number_index: NUMBER_INDEX,
+            empty: false,
+            port: None,
             host: "127.0.0.1",
             groups_at: None,
         }
@@ -223,6 +248,27 @@ impl Slapd {
     pub fn restart(&mut self) {
         self.kill();
         assert!(self.run(), "slapd does not start again:\n{}", self.log_text());
+    }
+
+    /// Keeps a copy of its data, as a backup does.
+    pub fn back_up(&mut self) {
+        self.kill();
+        self.copy("data", "backup");
+        self.restart();
+    }
+
+    /// Puts the copy of [`Self::back_up`] in the place of its data.
+    pub fn restore(&mut self) {
+        self.kill();
+        self.copy("backup", "data");
+        self.restart();
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let (from, to) = (self.folder.path().join(from), self.folder.path().join(to));
+        let _ = fs::remove_dir_all(&to);
+        let status = Command::new("cp").arg("-r").args([&from, &to]).status();
+        assert!(status.expect("cp is everywhere").success());
     }
 
     /// Makes the index of the numbers after [`SlapdBuilder::without_number_index`], as an

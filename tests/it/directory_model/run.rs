@@ -1,0 +1,316 @@
+//! A run: random changes and calls, each answer held against the model.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use proptest::prelude::RngExt;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use serde_json::{Value, json};
+
+use super::changes::{Action, Change, numbers_of, written};
+use super::events::{Event, Events, Variant};
+use super::layout::{self, Layout};
+use super::oracle::{Answer, Asked, Bounds, Number, Oracle};
+use super::people::People;
+use super::site::{self, READERS, Site};
+use super::tally::Tally;
+use super::tenants::{MAX_AGE, TENANTS, ask, config};
+use crate::gateway::{Answer as Http, Gateway, wait_until};
+use crate::slapd;
+
+/// How long after a fault an index is in step again.
+const RECOVERY: Duration = Duration::from_secs(5);
+/// Within what time a change is seen where nothing fails: a second, as documented, and another for
+/// a machine that has much to do.
+const QUIET: Duration = Duration::from_secs(2);
+/// What a change takes from one server to the other.
+const REPLICATION: Duration = Duration::from_secs(2);
+/// How old what the index has of the groups may be: read every five minutes.
+const GROUPS: Duration = Duration::from_secs(5 * 60 + 10);
+/// Beyond a bound, for the time in which a request is on its way.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
+
+/// What runs.
+pub struct Run {
+    pub site: Site,
+    pub people: People,
+    pub oracle: Oracle,
+    pub events: Events,
+    pub rng: TestRng,
+    pub tally: Tally,
+    pub gateway: Gateway,
+    seed: u64,
+    /// The lines of the log that were read, and the decisions in them that nobody asked for yet.
+    read: usize,
+    decisions: HashMap<String, Value>,
+    /// Numbers that changed not long ago.
+    recent: VecDeque<Number>,
+    /// When the last fault ended; nothing while there is one.
+    pub calm_since: Option<Instant>,
+    history: Vec<String>,
+}
+
+impl Run {
+    pub async fn start(variant: Variant, seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        bytes[8] = variant as u8;
+        let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let events = Events::of(variant);
+        let names = if events.has(Event::OddGroupNames) { layout::ODD } else { layout::PLAIN };
+        let layout = Layout::new(variant, names, events.has(Event::OddPersonNames));
+        let mut people = People::new(layout, &events);
+        let mut site = Site::start(variant, [0, 5, 100][rng.random_range(0..3)]).await;
+        let mut oracle = Oracle::new(people.groups.clone());
+
+        let mut ldap = site.admin().await;
+        for change in people.layout.frame() {
+            site::make(&mut ldap, &change).await;
+        }
+        if !variant.is_samba() {
+            site::make(&mut ldap, &readers()).await;
+        }
+        let begun = Instant::now();
+        for action in people.first(&mut rng) {
+            site::make(&mut ldap, &action.change).await;
+            note(&mut oracle, begun, &action);
+        }
+        site.in_step().await;
+        let gateway = Gateway::start(&config(&site, &people.layout));
+        gateway.wait_for_line("the directory's index is live");
+        let mut run = Self {
+            site,
+            people,
+            oracle,
+            events,
+            rng,
+            tally: Tally::default(),
+            gateway,
+            seed,
+            read: 0,
+            decisions: HashMap::new(),
+            recent: VecDeque::new(),
+            calm_since: Some(Instant::now()),
+            history: Vec::new(),
+        };
+        run.rounds(Duration::from_secs(1), false).await;
+        run
+    }
+
+    /// Goes on until then: changes and calls, and now and then something fails.
+    pub async fn until(&mut self, end: Instant) {
+        while Instant::now() < end {
+            self.tally.steps += 1;
+            if self.rng.random_range(0..3) > 0 {
+                self.change().await;
+                self.calls(12).await;
+            } else {
+                let event = self.events.fault(&mut self.rng);
+                self.said(&format!("-- {}", event.name()));
+                *self.tally.events.entry(event).or_default() += 1;
+                self.calm_since = None;
+                self.fail(event).await;
+                self.calm_since = Some(Instant::now());
+                self.said("-- over");
+                if self.rng.random_range(0..5) == 0 {
+                    self.rounds(RECOVERY * 2, true).await;
+                }
+            }
+        }
+        self.rounds(RECOVERY * 2, true).await;
+        // What the last changes did.
+        self.rounds(QUIET, false).await;
+    }
+
+    /// Calls for so long, with changes between them.
+    pub async fn rounds(&mut self, span: Duration, changes: bool) {
+        let end = Instant::now() + span;
+        while Instant::now() < end {
+            if changes {
+                self.change().await;
+            }
+            self.calls(8).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A few random changes.
+    pub async fn change(&mut self) {
+        for _ in 0..self.rng.random_range(1..5) {
+            let event = self.events.change(&mut self.rng);
+            let actions = self.people.change(event, &mut self.rng);
+            *self.tally.events.entry(event).or_default() += 1;
+            self.make(actions).await;
+        }
+    }
+
+    /// Makes changes on a server and in the model.
+    pub async fn make(&mut self, actions: Vec<Action>) {
+        let mut ldap = self.site.admin().await;
+        for action in actions {
+            let before = self.oracle.numbers(action.people.iter().map(|(id, _)| *id));
+            let begun = Instant::now();
+            site::make(&mut ldap, &action.change).await;
+            note(&mut self.oracle, begun, &action);
+            self.tally.changes += 1;
+            self.recent.extend(before.into_iter().chain(numbers_of(&action)));
+            while self.recent.len() > 30 {
+                self.recent.pop_front();
+            }
+            self.said(&format!("{:?}", action.change));
+        }
+    }
+
+    /// Lets the service account read the people, or not.
+    pub async fn let_read(&mut self, may: bool) {
+        let mut ldap = self.site.admin().await;
+        let begun = Instant::now();
+        let who = if may { slapd::GATEWAY_DN } else { slapd::ADMIN_DN };
+        let attributes = vec![("member", vec![who.into()])];
+        site::make(&mut ldap, &Change::Replace { dn: READERS.to_owned(), attributes }).await;
+        self.oracle.readable(begun, Instant::now(), may);
+    }
+
+    /// So many numbers call each tenant at the same time, and some of those who are told log in.
+    pub async fn calls(&mut self, count: usize) {
+        let numbers: Vec<(Number, usize)> = (0..count)
+            .map(|_| {
+                let recent = self.recent.get(self.rng.random_range(0..30));
+                let any = self.people.number(&mut self.rng);
+                (recent.copied().unwrap_or(any), [0, 2, 4][self.rng.random_range(0..3)])
+            })
+            .collect();
+        let gateway = &self.gateway;
+        let calls = numbers.iter().flat_map(|(number, form)| {
+            TENANTS.iter().map(move |tenant| async move {
+                let begun = Instant::now();
+                let said = json!({ "phonenumber": written(*number, *form) });
+                let answer = ask(gateway, "getOTP", tenant.0, &said).await;
+                let (number, grouped) = (*number, tenant.2);
+                (tenant, Asked { number, begun, ended: Instant::now(), grouped }, answer)
+            })
+        });
+        for ((name, indexed, _), asked, answer) in join_all(calls).await {
+            let decision = self.decision(&answer);
+            self.judge(name, *indexed, &asked, &decision);
+            if answer.status == 200 && self.rng.random_range(0..12) == 0 {
+                self.log_in(name, asked.grouped, &answer, &decision).await;
+            }
+        }
+    }
+
+    fn judge(&mut self, tenant: &str, indexed: bool, asked: &Asked, decision: &Value) {
+        let bounds = self.bounds(indexed, asked.begun);
+        let reason = decision["reason"].as_str().expect("a reason").to_owned();
+        let told = matches!(reason.as_str(), "issued" | "repeated");
+        let answer = if told {
+            let id = Layout::id_in_audit(decision, self.site.variant);
+            Answer::Told(id.expect("it says who was told"))
+        } else {
+            Answer::Refused(reason)
+        };
+        let Some(stale) = self.oracle.staleness(asked, &answer, bounds) else {
+            self.is_wrong(tenant, asked, &answer);
+        };
+        self.tally.answered(&answer, indexed, asked.grouped, self.is_calm(asked.begun), stale);
+        // The judge is no judge if it lets a stranger be told.
+        let stranger = Answer::Told(self.oracle.stranger(asked.number));
+        assert_eq!(self.oracle.staleness(asked, &stranger, bounds), None, "{asked:?}");
+    }
+
+    fn bounds(&self, indexed: bool, at: Instant) -> Bounds {
+        let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
+        if !indexed {
+            return Bounds { people: replication, groups: replication };
+        }
+        let people = if self.is_calm(at) { QUIET } else { MAX_AGE };
+        Bounds { people: people + replication + ON_ITS_WAY, groups: GROUPS + replication }
+    }
+
+    fn is_calm(&self, at: Instant) -> bool {
+        self.calm_since.is_some_and(|since| since + RECOVERY < at)
+    }
+
+    /// A login is always as the directory is now.
+    async fn log_in(&mut self, tenant: &str, grouped: bool, told: &Http, decision: &Value) {
+        let id = Layout::id_in_audit(decision, self.site.variant).expect("judged");
+        let Some(entry) = self.oracle.entry(id).cloned() else { return };
+        let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
+        let since = Instant::now().checked_sub(replication).expect("the machine is up longer");
+        let said = json!({
+            "username": entry.username, "password": Layout::password(id), "otp": told.json()["otp"],
+        });
+        let answer = ask(&self.gateway, "validateOTP", tenant, &said).await;
+        let decision = self.decision(&answer);
+        let accepted = answer.status == 200;
+        if accepted {
+            assert_eq!(Layout::id_in_audit(&decision, self.site.variant), Some(id), "{decision}");
+            let could = self.oracle.could_log_in(id, &entry.username, since, grouped);
+            assert!(could, "{tenant}: person {id} logged in, {}", self.told());
+        }
+        self.tally.logged_in(accepted);
+    }
+
+    /// The decision that came to this answer.
+    fn decision(&mut self, answer: &Http) -> Value {
+        let id = answer.header("x-request-id").to_owned();
+        let mut decision = None;
+        wait_until("the audit event", || {
+            for event in self.gateway.audit_since(&mut self.read) {
+                let id = event["request_id"].as_str().unwrap_or_default().to_owned();
+                self.decisions.insert(id, event);
+            }
+            decision = self.decisions.remove(&id);
+            decision.is_some()
+        });
+        decision.expect("waited for")
+    }
+
+    pub fn said(&mut self, what: &str) {
+        self.history.push(format!("{:.2?} {what}", self.tally.begun.elapsed()));
+    }
+
+    fn is_wrong(&self, tenant: &str, asked: &Asked, answer: &Answer) -> ! {
+        panic!(
+            "{tenant}, number {} ({}): {answer:?} is not what the directory said, calm: {}\n{}{}",
+            asked.number,
+            written(asked.number, 0),
+            self.is_calm(asked.begun),
+            self.oracle.told_of(asked.number),
+            self.told()
+        );
+    }
+
+    /// What led here.
+    fn told(&self) -> String {
+        let mut text = format!("MODEL_SEED={} and before that:\n", self.seed);
+        for line in self.history.iter().rev().take(60).rev() {
+            let _ = writeln!(text, "  {line}");
+        }
+        let log = self.gateway.log();
+        let lines: Vec<_> = log.lines().filter(|line| !line.contains("\"audit\"")).collect();
+        text + &lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+}
+
+fn note(oracle: &mut Oracle, begun: Instant, action: &Action) {
+    let done = Instant::now();
+    for (id, entry) in &action.people {
+        oracle.person(begun, done, *id, entry.clone());
+    }
+    if let Some(groups) = &action.groups {
+        oracle.groups(begun, done, groups.clone());
+    }
+}
+
+/// Those who may read the people.
+fn readers() -> Change {
+    let attributes = vec![
+        ("objectClass", vec![b"groupOfNames".to_vec()]),
+        ("cn", vec![b"readers".to_vec()]),
+        ("member", vec![slapd::GATEWAY_DN.into()]),
+    ];
+    Change::Add { dn: READERS.to_owned(), attributes }
+}
