@@ -214,7 +214,7 @@ impl Lookup<'_> {
             }
             StoredValue::Number { number: read, .. } => format!("is another: {}", read.key()),
             StoredValue::TwoReadings { national, international } => format!(
-                "could be {} without its plus, or {}: nobody's, until a plus says which",
+                "could be {}, badly written, or {}: nobody's, until a plus says which",
                 international.key(),
                 national.key()
             ),

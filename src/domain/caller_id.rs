@@ -203,9 +203,9 @@ impl CallerIdPlan {
                 Ok(number)
             }
             (None, None) => {
-                let number = self.numbering.dialled_abroad(digits);
-                note(if number.is_some() { Note::DialledAbroad } else { Note::NoSuchNumber });
-                number.ok_or(NoNumber::Unparseable)
+                let dialled = self.numbering.dialled_abroad(digits).is_some();
+                note(if dialled { Note::DialledAbroad } else { Note::NoSuchNumber });
+                Err(NoNumber::Unparseable)
             }
         }
     }
@@ -216,9 +216,10 @@ fn is_withheld_word(text: &str) -> bool {
     text.is_empty() || WITHHELD.contains(&text.to_ascii_lowercase().as_str())
 }
 
+/// Whether the digits stand for a hidden caller, also where their plus was lost.
 fn is_junk(written: &Written) -> bool {
-    written.digits.bytes().all(|digit| digit == b'0')
-        || written.international().is_some_and(|digits| JUNK.contains(&digits))
+    let digits = written.international().unwrap_or(&written.digits);
+    JUNK.contains(&digits) || written.digits.bytes().all(|digit| digit == b'0')
 }
 
 #[cfg(test)]

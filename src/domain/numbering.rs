@@ -218,3 +218,8 @@ fn comparable(number: &PhoneNumber) -> PhoneNumber {
     let e164 = format!("+{}{national}", number.country_code());
     PhoneNumber::from_parts(e164, number.country_code().len(), None)
 }
+
+/// Whether the numbering plan gives the number out, as far as the metadata knows.
+pub(super) fn is_valid(number: &PhoneNumber) -> bool {
+    PHONE_NUMBER_UTIL.parse(number.as_str(), None).is_ok_and(|parsed| parsed.is_valid())
+}

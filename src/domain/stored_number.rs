@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 pub use self::forms::{Matching, StoredForms};
 pub use super::numbering::NumberingPlan;
-use super::numbering::international;
+use super::numbering::{international, is_valid};
 use super::phone_number::PhoneNumber;
 use super::written::{Written, clean};
 
@@ -17,11 +17,13 @@ pub enum StoredReading {
     /// One number.
     Number(PhoneNumber),
     /// Either of two: digits without a plus that begin with the tenant's own country code and are
-    /// possible with it and as a national number (`39 06 560010` in Italy). It is nobody's.
+    /// possible with it and as a national number (`39 06 560010` in Italy), or that begin as calls
+    /// abroad are dialled and are possible, but not given out, at home (`8 10 46 …` in Russia). It is
+    /// nobody's.
     TwoReadings {
         /// The number if the country code is missing.
         national: PhoneNumber,
-        /// The number if only the plus is missing.
+        /// The number if only the plus is missing or was dialled otherwise.
         international: PhoneNumber,
     },
     /// Not one number.
@@ -87,12 +89,15 @@ impl NumberingPlan {
         // Of other countries' codes, people know that a plus has to stand before them.
         let own = digits.starts_with(&self.country_code());
         let abroad = own.then(|| international(digits)).flatten();
+        // Digits that are no number at home may hold the country's own prefix for calls abroad.
+        let at_home = national.as_ref().is_some_and(is_valid);
+        let abroad = abroad.or_else(|| (!at_home).then(|| self.dialled_abroad(digits)).flatten());
         match (national, abroad) {
             (Some(national), Some(international)) if national != international => {
                 StoredReading::TwoReadings { national, international }
             }
             (Some(number), _) | (None, Some(number)) => StoredReading::Number(number),
-            (None, None) => one(self.dialled_abroad(digits)),
+            (None, None) => StoredReading::Nothing,
         }
     }
 }

@@ -183,7 +183,7 @@ impl Survey {
             StoredValue::TwoReadings { national, international } => {
                 self.findings.add(Check::TwoReadings, || {
                     let (national, international) = (national.key(), international.key());
-                    example(&format!("is {international} without its plus, or {national}"))
+                    example(&format!("is {international}, badly written, or {national}"))
                 });
                 false
             }

@@ -108,7 +108,10 @@ impl fmt::Display for Note<'_> {
                 "without country code and national prefix: by the tenant's country"
             }
             Self::WithoutPlus => "international, without its +",
-            Self::DialledAbroad => "international, by the country's own prefix for calls abroad",
+            Self::DialledAbroad => {
+                "begins with the country's own prefix for calls abroad, which means nothing in a \
+                 number that was not dialled"
+            }
             Self::PlusExpected => {
                 "without + and 00, though numbers = \"e164\" in [tenants.calls] says that the \
                  phone system writes one"

@@ -132,6 +132,11 @@ fn digits_behind_the_own_country_code_without_a_plus_are_nobodys_where_they_coul
         assert_eq!((one.as_str(), other.as_str()), (national, international));
         assert_eq!(plan.read_stored(text), None);
     }
+    for (country, text) in [("RU", "8 10 46 70 123 45 67"), ("JP", "010 45 12345678")] {
+        let plan = NumberingPlan::for_country(country).expect("a country");
+        let reading = plan.stored_reading(text);
+        assert!(matches!(reading, StoredReading::TwoReadings { .. }), "{text} {reading:?}");
+    }
     for (country, text, number) in [
         ("SE", "46 70 123 45 67", "+46701234567"),
         ("NO", "47 22 12 34 56", "+4722123456"),

@@ -23,7 +23,7 @@ impl Advice {
             Check::Unreadable => format!("; best is a number such as {example}"),
             Check::NotFoundBySearch => format!(", such as {example}; or {}", self.search()),
             Check::SharedNumberUnseen => {
-                format!("; {} and the number is nobody's until then", self.search())
+                format!("; {}, so that `ambiguous` decides of all who have it", self.search())
             }
             Check::Nobody
             | Check::NobodyGetsACode

@@ -162,7 +162,7 @@ impl Check {
             Self::TwoReadings => (
                 "two_readings",
                 Warning,
-                "numbers that begin with the country code, but have no plus: they could be two \
+                "numbers that begin with a country code, but have no plus: they could be two \
                  numbers, and are nobody's",
                 "write them with a plus",
             ),
