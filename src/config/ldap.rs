@@ -74,6 +74,7 @@ pub(super) fn check(
     server: &ServerConfig,
     problems: &mut Problems,
 ) -> LdapConfig {
+    let index = lookup::RawIndex::of(&raw);
     if raw.file.is_some() {
         problems.add(
             &format!("{key}.file"),
@@ -125,12 +126,6 @@ pub(super) fn check(
         problems,
     );
     let pin_attribute = profile::pin_attribute(key, raw.pin_attribute, raw.ambiguous, problems);
-    let index = lookup::RawIndex {
-        max_age: raw.index_max_age,
-        poll: raw.index_poll,
-        full_read: raw.index_full_read,
-        confirm: raw.index_confirm,
-    };
     let lookup = lookup::checked(key, raw.lookup, index, profile, problems);
     let most = (server.request_deadline / 2).max(Duration::from_millis(50));
     let timeout = problems.span(

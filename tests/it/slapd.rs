@@ -135,8 +135,8 @@ impl SlapdBuilder {
 
     /// With access rules that can be changed while it runs ([`Slapd::access`]).
     pub fn configurable(mut self) -> Self {
-        self.before
-            .push_str(&format!("database config\nrootdn {CONFIG_DN}\nrootpw {ADMIN_PASSWORD}\n"));
+        let root = ["database config\nrootdn ", CONFIG_DN, "\nrootpw ", ADMIN_PASSWORD, "\n"];
+        self.before.extend(root);
         self
     }
 

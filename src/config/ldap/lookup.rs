@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Problems, ProfileConfig};
-use crate::config::raw::{RawConfirm, RawLookup};
+use crate::config::raw::{RawConfirm, RawDirectory, RawLookup};
 use crate::config::values::Span;
 
 /// How people are looked up by number.
@@ -25,11 +25,23 @@ pub enum LookupConfig {
 }
 
 /// What is written of the index.
+#[derive(Clone, Copy)]
 pub(super) struct RawIndex {
-    pub max_age: Option<Span>,
-    pub poll: Option<Span>,
-    pub full_read: Option<Span>,
-    pub confirm: Option<RawConfirm>,
+    max_age: Option<Span>,
+    poll: Option<Span>,
+    full_read: Option<Span>,
+    confirm: Option<RawConfirm>,
+}
+
+impl RawIndex {
+    pub(super) fn of(raw: &RawDirectory) -> Self {
+        Self {
+            max_age: raw.index_max_age,
+            poll: raw.index_poll,
+            full_read: raw.index_full_read,
+            confirm: raw.index_confirm,
+        }
+    }
 }
 
 pub(super) fn checked(

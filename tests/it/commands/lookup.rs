@@ -57,7 +57,7 @@ fn each_stored_value_is_explained_beside_the_number_that_calls() {
     for part in [
         "\"+46 70 123 45 67\" is this number",
         "\"4567\" is an extension alone",
-        "\"468123456\" could be +468123456 without its plus, or +46468123456: nobody's",
+        "\"468123456\" could be +468123456, badly written, or +46468123456: nobody's",
         "\"+46 70 222 33 44\" is another: +46702223344",
         "\"ring Kalle\" is not a number: not one telephone number",
     ] {

@@ -233,7 +233,7 @@ async fn until_full_read(content: &Content) {
     // Nodes that were started together are not to read together for ever.
     let most = content.how.full_read;
     let share = u32::try_from(RandomState::new().hash_one(begun) % 20).unwrap_or_default();
-    let period = most - most / 100 * share;
+    let period = most.saturating_sub(most / 100 * share);
     loop {
         let read = content.state().read();
         let due = match read {

@@ -49,20 +49,20 @@ pub(in crate::directory::ldap) fn filter(key: &Key, settings: &LdapSettings) -> 
             let digits = hex::encode(key);
             [&digits[..8], &digits[8..16], &digits[16..24], &digits[24..]].join("-")
         }
-        Profile::ActiveDirectory => key.iter().map(|byte| format!("\\{byte:02x}")).collect(),
+        Profile::ActiveDirectory => {
+            key.iter().flat_map(|byte| ["\\".to_owned(), hex::encode([*byte])]).collect()
+        }
     };
     format!("(&{}({}={value}))", settings.user_filter, key_attribute(settings))
 }
 
 /// Reads an entry. Values that are no numbers are left out, as they cannot be anybody's.
 pub(super) fn read(key: Key, entry: &SearchEntry, settings: &LdapSettings) -> Person {
-    match entry::read(entry, settings, None) {
-        Ok(user) => of(key, user, settings),
-        Err(_) => {
-            let texts = entry::numbers(entry, &settings.phone_attributes);
-            Person { key, user: None, numbers: numbers(texts, settings) }
-        }
+    if let Ok(user) = entry::read(entry, settings, None) {
+        return of(key, user, settings);
     }
+    let texts = entry::numbers(entry, &settings.phone_attributes);
+    Person { key, user: None, numbers: numbers(texts, settings) }
 }
 
 /// The same of a user whose entry was read.

@@ -10,6 +10,7 @@ use crate::directory::ldap::settings::LdapSettings;
 use crate::directory::{DependencyState, IndexFigures};
 
 /// What is known of the content's age.
+#[expect(clippy::struct_excessive_bools, reason = "each says a thing of its own")]
 pub(super) struct State {
     /// Until when the content is known to be complete; `None` before it was read once.
     as_of: Option<Instant>,

@@ -131,6 +131,7 @@ fn refused(result: &LdapResult, content: &Content, base: usize) -> Trouble {
 }
 
 /// One synchronization.
+#[expect(clippy::struct_excessive_bools, reason = "each says a thing of its own")]
 struct Sync<'a> {
     content: &'a Content,
     base: usize,

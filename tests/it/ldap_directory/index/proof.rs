@@ -11,7 +11,7 @@ use crate::slapd::GATEWAY_DN;
 
 const ANNA: &str = "+46701234567";
 /// Longest until a change is known that the server has not told of.
-const UNTOLD: Duration = Duration::from_secs(60);
+const UNTOLD: Duration = Duration::from_mins(1);
 /// Longest until a server is read again where an operator has mended something, or that comes
 /// before the one followed.
 const MENDED: Duration = Duration::from_secs(30);
