@@ -172,12 +172,12 @@ impl Samba {
     }
 
     /// Keeps a copy of a killed one's data.
-    pub fn back_up(&self) {
+    pub fn keep_data(&self) {
         self.shell.run(&format!("cp -a '{0}/dc' '{0}/backup'", self.shell.folder().display()));
     }
 
     /// Puts the copy in the place of a killed one's data, and changes that by an LDIF of changes.
-    pub fn restore(&self, ldif: &str) {
+    pub fn put_data_back(&self, ldif: &str) {
         let at = self.shell.folder().display();
         self.shell.run(&format!("rm -rf '{at}/dc' && cp -a '{at}/backup' '{at}/dc'"));
         template::change(&self.shell, "show_deleted", ldif);

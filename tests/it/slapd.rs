@@ -325,21 +325,13 @@ impl Slapd {
     }
 
     /// Keeps a copy of a killed server's data.
-    pub fn back_up(&self) {
+    pub fn keep_data(&self) {
         self.copy("data", "backup");
     }
 
     /// Puts the copy in the place of a killed server's data.
-    pub fn restore(&self) {
+    pub fn put_data_back(&self) {
         self.copy("backup", "data");
-    }
-
-    fn copy(&self, from: &str, to: &str) {
-        let (from, to) = (self.folder.path().join(from), self.folder.path().join(to));
-        fs::create_dir_all(&to).expect("the folder can be written");
-        for file in fs::read_dir(from).expect("it is there").flatten() {
-            fs::copy(file.path(), to.join(file.file_name())).expect("the folder can be written");
-        }
     }
 
     /// The same as [`Self::modify_unheard`] with the server's clock off by so much: `-1h`.

@@ -345,7 +345,7 @@ async fn who_is_deleted_after_deletions_came_to_be_hidden_is_gone_soon() {
 async fn a_controller_whose_files_were_put_back_is_read_anew() {
     let mut samba = Samba::builder().deletions_shown().start();
     samba.kill();
-    samba.back_up();
+    samba.keep_data();
     samba.restart();
     let directory = live(&samba, |_| {}).await;
     samba.set(&dn("anna"), "mobile", &["+46 70 111 22 33"]);
@@ -357,7 +357,7 @@ async fn a_controller_whose_files_were_put_back_is_read_anew() {
         let bob = dn("bob");
         format!("dn: {bob}\nchangetype: modify\nreplace: description\ndescription: {at}\n\n")
     };
-    samba.restore(&(0..50).map(change).collect::<String>());
+    samba.put_data_back(&(0..50).map(change).collect::<String>());
     samba.restart();
     let patience = Instant::now() + Duration::from_mins(1);
     while owners(&by_number(&directory, "+46701234567").await.unwrap(), "+46701234567") != ["anna"]

@@ -99,14 +99,14 @@ async fn rights_that_a_connection_lost_while_it_was_away_are_missed() {
 async fn a_server_that_is_restored_from_a_backup_is_read_anew() {
     let mut slapd = synced().start();
     slapd.kill();
-    slapd.back_up();
+    slapd.keep_data();
     slapd.restart();
     let directory = live(&[slapd.url()]).await;
     slapd.modify(&given_away());
     has(&directory, ANNA, &["bob"]).await;
     slapd.kill();
     is_live(&directory, false).await;
-    slapd.restore();
+    slapd.put_data_back();
     // After this, what the server counts by is later than what the index knows.
     slapd.modify_unheard(&person(
         "erik",
