@@ -2,7 +2,7 @@
 
 use super::changes::{Change, written};
 use super::events::Variant;
-use super::oracle::EXCLUDED;
+use super::oracle::{EXCLUDED, REQUIRED};
 use super::people::Person;
 use crate::{samba, slapd};
 
@@ -14,7 +14,7 @@ pub const OUTSIDE: usize = 2;
 pub struct Layout {
     pub variant: Variant,
     pub groups: [&'static str; 5],
-    /// Whether groups write the names of their members in another form.
+    /// Whether groups that exclude write the names of their members in another form.
     pub odd_members: bool,
     ous: [String; 3],
 }
@@ -96,9 +96,11 @@ impl Layout {
     }
 
     /// A member's DN as a group has it.
-    pub fn member_value(&self, dn: &str) -> String {
-        // Decomposed, the ligature undone, in capitals: the same to a server.
-        if !self.odd_members {
+    pub fn member_value(&self, group: usize, dn: &str) -> String {
+        // Decomposed, the ligature undone, in capitals: the same to a server. Not where people are
+        // let in: a text that is not understood lets in nobody by itself.
+        let lets_in = [REQUIRED, 2].contains(&group);
+        if !self.odd_members || lets_in {
             return dn.to_owned();
         }
         dn.replace('\u{e9}', "e\u{301}").replace('\u{fb01}', "fi").replace("uid=", "UID=")

@@ -36,7 +36,7 @@ pub struct Group {
 #[derive(Clone, Debug, Default)]
 pub struct Groups {
     pub all: Vec<Group>,
-    /// Whether both can be found by their names.
+    /// Whether both can be found by their names. If not, nobody is let in, for any reason.
     pub there: bool,
 }
 
@@ -298,12 +298,12 @@ impl Oracle {
                 "number_unknown" => owners.iter().all(lacked),
                 "number_ambiguous" => owners.iter().filter(|id| had(id)).count() > 1,
                 "disabled" => any(&|_, entry| !entry.enabled),
-                "not_in_required_group" => {
-                    any(&|id, entry| said(&|groups| !groups.has(REQUIRED, id, &entry.dn)))
-                }
-                "in_excluded_group" => {
-                    any(&|id, entry| said(&|groups| groups.has(EXCLUDED, id, &entry.dn)))
-                }
+                "not_in_required_group" => any(&|id, entry| {
+                    said(&|groups| !groups.there || !groups.has(REQUIRED, id, &entry.dn))
+                }),
+                "in_excluded_group" => any(&|id, entry| {
+                    said(&|groups| !groups.there || groups.has(EXCLUDED, id, &entry.dn))
+                }),
                 // The entry was found by its number, and is not where it was.
                 "no_such_user" => any(&|id, _| asked.grouped && states(&id).count() > 1),
                 _ => false,

@@ -304,7 +304,7 @@ impl People {
         let mut values: Vec<Vec<u8>> = Vec::new();
         for member in members {
             values.push(match member {
-                Member::Dn(dn) => self.layout.member_value(dn).into_bytes(),
+                Member::Dn(dn) => self.layout.member_value(group, dn).into_bytes(),
                 Member::Person(id) => self.layout.dn(&self.all[id]).into_bytes(),
             });
         }

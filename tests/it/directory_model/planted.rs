@@ -120,6 +120,7 @@ fn the_groups_decide_by_the_dn_that_they_name_and_as_long_as_their_own_bound() {
     told.oracle.groups(at, at, Groups { there: false, ..groups });
     assert_eq!(ask(&told, 190, 0), Some(50));
     assert_eq!(ask(&told, 210, 0), None, "the group is not there");
+    assert_eq!(told.asked(210, 7, true, &reason), Some(0));
 }
 
 #[test]

@@ -63,7 +63,6 @@ impl Run {
         let layout = Layout::new(variant, names, events.has(Event::OddPersonNames));
         let mut people = People::new(layout, &events);
         let mut site = Site::start(variant, [0, 5, 100][rng.random_range(0..3)]).await;
-        let mut oracle = Oracle::new(people.groups.clone());
 
         let mut ldap = site.admin().await;
         for change in people.layout.frame() {
@@ -72,12 +71,16 @@ impl Run {
         if !variant.is_samba() {
             site::make(&mut ldap, &readers()).await;
         }
-        let begun = Instant::now();
         for action in people.first(&mut rng) {
             site::make(&mut ldap, &action.change).await;
-            note(&mut oracle, begun, &action);
         }
         site.in_step().await;
+        // What was before the gateway can be no excuse for it.
+        let mut oracle = Oracle::new(people.groups.clone());
+        let begun = Instant::now();
+        for id in people.all.keys() {
+            oracle.person(begun, begun, *id, people.entry(*id));
+        }
         let gateway = Gateway::start(&config(&site, &people.layout));
         gateway.wait_for_line("the directory's index is live");
         let mut run = Self {
