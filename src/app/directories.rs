@@ -164,14 +164,16 @@ fn ldap_settings(
 ) -> Result<(LdapSettings, Option<outgoing_tls::Origin>), ConfigError> {
     let key = |name: &str| format!("{}.{name}", ldap.key);
     let mut servers = Vec::new();
+    let mut addresses = Ok(());
     for (index, url) in ldap.servers.iter().enumerate() {
-        servers.push(ServerUrl::parse(url).map_err(|error| {
+        let server = ServerUrl::parse(url).map_err(|error| {
             report.problem(
                 &key(&format!("servers[{index}]")),
                 &error,
                 "ldap://HOST[:PORT] or ldaps://HOST[:PORT]",
             )
-        })?);
+        });
+        addresses = both(addresses, server.map(|server| servers.push(server)));
     }
     let filter = check_filter(&ldap.user_filter).map_err(|error| {
         let found = format!("{:?}, which is {error}", ldap.user_filter);
@@ -180,7 +182,7 @@ fn ldap_settings(
     let needs_tls = ldap.start_tls || servers.iter().any(ServerUrl::is_ldaps);
     let (ca_file, certificate) = (ldap.ca_file.as_deref(), ldap.client_certificate.as_ref());
     let tls = || outgoing_tls(&ldap.key, Proof::Name, ca_file, certificate, report);
-    let tls = both(filter, needs_tls.then(tls).transpose())?;
+    let tls = both(both(addresses, filter), needs_tls.then(tls).transpose())?;
     let origin = tls.as_ref().map(|tls| tls.origin);
     let tls = tls.map(|tls| tls.config);
     let settings = LdapSettings {

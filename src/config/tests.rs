@@ -389,3 +389,16 @@ fn a_country_whose_numbers_begin_with_no_zero_is_told_to_say_how_its_phone_syste
     assert!(wrong.contains("tenants[0].calls.numbers"), "{wrong}");
     assert!(wrong.contains("e164-without-plus"), "{wrong}");
 }
+
+#[test]
+fn a_client_without_credential_from_anywhere_is_warned_of() {
+    let warned = |addresses: &str| {
+        let client = format!(
+            "[[tenants.clients]]\nname='lab'\noperations=['getOTP']\nanonymous={{addresses={addresses}}}"
+        );
+        let config = read(&format!("{TENANT}{client}")).expect("good");
+        config.warnings.iter().any(|warning| warning.to_string().contains("anybody's code"))
+    };
+    assert!(warned("['0.0.0.0/0']") && warned("['10.0.0.0/8', '::/0']"));
+    assert!(!warned("['127.0.0.1']") && !warned("['10.0.0.0/8', 'fd00::/8']"));
+}

@@ -5,7 +5,7 @@
 use super::check::Problems;
 use super::directory::DirectoryConfig;
 use super::server::ServerConfig;
-use super::tenants::TenantConfig;
+use super::tenants::{CredentialConfig, TenantConfig};
 use crate::domain::stored_number::NumberingPlan;
 
 /// Warns of what concerns a tenant, which stands at `key`.
@@ -16,7 +16,32 @@ pub(super) fn of_tenant(
     problems: &mut Problems,
 ) {
     nobody_can_register(key, tenant, server, problems);
+    anybody_may_call(key, tenant, problems);
 }
+
+/// Warns of clients without credential whose addresses are more than any one network's.
+fn anybody_may_call(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
+    for (index, client) in tenant.clients.iter().enumerate() {
+        let networks = client.credentials.iter().filter_map(|credential| match credential {
+            CredentialConfig::Anonymous(networks) => Some(networks),
+            _ => None,
+        });
+        let wide = networks.flatten().find(|network| network.prefix_len() < NARROWEST_OF_MANY);
+        if let Some(network) = wide {
+            problems.warn(
+                &format!("{key}.clients[{index}].anonymous.addresses"),
+                format!(
+                    "{network} is a large part of the internet: everybody there may call as {:?} \
+                     with no credential, and so ask for anybody's code",
+                    client.name
+                ),
+            );
+        }
+    }
+}
+
+/// Networks with shorter prefixes than this are no organization's own.
+const NARROWEST_OF_MANY: u8 = 8;
 
 /// Warns where national numbers look like international ones without their plus, and nothing says
 /// which of the two the phone system writes.

@@ -303,6 +303,6 @@ async fn what_phone_systems_and_proxies_get_wrong_leaves_a_line_that_says_so() {
     for path in ["/getOTP", "/api/authentication/getotp", "/nothing"] {
         assert_eq!(ask(&gateway, &request("PUT", path, &base, body)).await.status, 404);
     }
-    let said = line(&gateway, "no operation's");
+    let said = line(&gateway, "belongs to no operation");
     assert_eq!((&said["path"], &said["meant"]), (&json!("/getOTP"), &json!(GET_OTP)));
 }

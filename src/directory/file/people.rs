@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::stored_number::NumberingPlan;
+use crate::domain::stored_number::{NumberingPlan, StoredReading};
 use crate::domain::text_file;
 use crate::domain::user::{Candidates, NumberValue, Pin, TypedName, User, UserId};
 
@@ -148,12 +148,15 @@ fn user(
         ));
     }
     for (rank, text) in person.numbers.iter().enumerate() {
-        if plan.read_stored(text).is_none() {
-            problems.push(format!(
-                "{}[{rank}]: not a telephone number; accepted: +46 70 123 45 67, or national",
-                at("numbers")
-            ));
-        }
+        let found = match plan.stored_reading(text) {
+            StoredReading::Number(_) => continue,
+            StoredReading::TwoReadings { .. } => "could be two numbers",
+            StoredReading::Nothing => "not a telephone number",
+        };
+        problems.push(format!(
+            "{}[{rank}]: {found}; accepted: +46 70 123 45 67, or national",
+            at("numbers")
+        ));
     }
     let pin = person.pin.as_deref().map(Pin::parse);
     if pin.as_ref().is_some_and(Option::is_none) {
