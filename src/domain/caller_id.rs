@@ -1,5 +1,5 @@
 //! Caller IDs as phone systems send them: which number calls, or why none can be looked up. How an
-//! address is taken apart is in [`address`].
+//! address is taken apart is in `address`.
 
 mod address;
 mod explain;

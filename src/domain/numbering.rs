@@ -1,5 +1,5 @@
 //! Which number a row of digits is, by the numbering plans of the world and of one country. What
-//! was written around the digits is taken off in [`written`](super::written); whether a caller or a
+//! was written around the digits is taken off in `written`; whether a caller or a
 //! directory wrote them is decided in [`caller_id`](super::caller_id) and
 //! [`stored_number`](super::stored_number).
 

@@ -1,5 +1,5 @@
 //! Numbers as directories hold them: what people wrote, in any form. The forms that a search has to
-//! look for are in [`forms`].
+//! look for are in `forms`.
 
 mod forms;
 
