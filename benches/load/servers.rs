@@ -360,7 +360,7 @@ fn tenant(id: &str, lifetime: u32, quotas: Quotas, password: &str, directory: &s
     let token = hex::encode(Sha256::digest(TOKEN.as_bytes()));
     format!(
         "[[tenants]]\nid = \"{id}\"\ncountry = \"SE\"\n\
-         [tenants.otp]\nlifetime = \"{lifetime}s\"\n\
+         [tenants.otp]\nlength = 6\nlifetime = \"{lifetime}s\"\n\
          [tenants.login]\npassword = \"{password}\"\n\
          [tenants.limits]\ncodes_per_user = {{ burst = 1000, per = \"{span}\" }}\n\
          calls_per_number = {{ burst = 1000, per = \"{span}\" }}\n\
