@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::output::{self, plain};
 use super::{Ended, chosen, source, wrong_argument};
 use crate::app;
 use crate::config::{DirectoryConfig, TenantConfig};
 use crate::directory::inspection::Inspection;
-use crate::directory::{Directory, Occasion};
+use crate::directory::{DependencyState, Directory, NOT_ASKED, Occasion};
 use crate::domain::caller_id::NoNumber;
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::phone_number::PhoneNumber;
@@ -26,6 +26,8 @@ use crate::domain::user::{Ambiguity, Candidates, Membership, NotOne, Pin, User};
 
 /// Longer than the server would wait: an administrator wants the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long until the servers' states are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What `lookup` is given.
 #[derive(Args)]
@@ -99,10 +101,10 @@ impl Lookup<'_> {
         self.say_search(&number);
         let deadline = Instant::now() + PATIENCE;
         let found = self.directory.find_by_number(&number, deadline).await;
-        let candidates = found.map_err(|error| {
-            self.say_states();
-            (error.into(), error.to_string())
-        })?;
+        if found.is_err() {
+            self.say_states().await;
+        }
+        let candidates = found.map_err(|error| (error.into(), error.to_string()))?;
         self.say_found(&candidates, &number);
         let plan = &self.tenant.caller_ids.numbering;
         let truncated = candidates.truncated;
@@ -165,7 +167,13 @@ impl Lookup<'_> {
         say("size limit", &search.size_limit.to_string());
     }
 
-    fn say_states(&self) {
+    /// Says how the servers are, once each has been judged.
+    async fn say_states(&self) {
+        let end = Instant::now() + PATIENCE;
+        let is_open = |state: &DependencyState| !state.up && state.detail == NOT_ASKED;
+        while Instant::now() < end && self.directory.states().iter().any(is_open) {
+            sleep(LOOK_AGAIN).await;
+        }
         for state in self.directory.states() {
             let how = match (state.up, state.detail.as_str()) {
                 (true, "") => "up".to_owned(),
@@ -272,8 +280,10 @@ impl Lookup<'_> {
             }
         }
         let membership = self.directory.membership(user, Occasion::Login, deadline).await;
+        if membership.is_err() {
+            self.say_states().await;
+        }
         let membership = membership.map_err(|error| {
-            self.say_states();
             (error.into(), format!("the groups could not be asked for: {error}"))
         })?;
         let name = &user.username;

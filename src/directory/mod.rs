@@ -55,6 +55,9 @@ pub struct DependencyState {
     pub is_aid: bool,
 }
 
+/// What [`DependencyState::detail`] says of a server that no probe has judged yet.
+pub const NOT_ASKED: &str = "not asked yet";
+
 /// What is measured of an index that is kept in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexFigures {

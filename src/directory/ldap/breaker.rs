@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
-use crate::directory::DependencyState;
+use crate::directory::{DependencyState, NOT_ASKED};
 
 /// What is wrong with a server, for operators: never a password, a number or a typed name.
 #[derive(Debug, Clone)]
@@ -137,7 +137,7 @@ impl Breaker {
     /// The state as operators see it.
     pub(super) fn dependency_state(&self) -> DependencyState {
         let (up, detail) = match &self.state().phase {
-            Phase::Untried => (false, "not asked yet".to_owned()),
+            Phase::Untried => (false, NOT_ASKED.to_owned()),
             Phase::Up => (true, String::new()),
             Phase::Down(trouble) => (false, trouble.reason.clone()),
         };
