@@ -13,10 +13,10 @@ use super::prepare::Report;
 use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace};
 use crate::domain::clock::Clock;
+use crate::store::personal_records::PersonalRecords;
 use crate::store::postgres::{
     Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
 };
-use crate::store::personal_records::PersonalRecords;
 use crate::store::registry::{AccessKeys, Registry};
 use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use crate::store::{Administration, Grants, StoreHealth, Tries};

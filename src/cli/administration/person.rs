@@ -6,8 +6,8 @@ use tokio::runtime::Handle;
 
 use super::person_json;
 use super::{
-    Failure, Named, Office, Place, Target, in_trail, number_of, print, print_json,
-    stable_id, user_of,
+    Failure, Named, Office, Place, Target, in_trail, number_of, print, print_json, stable_id,
+    user_of,
 };
 use crate::app;
 use crate::cli::Ended;

@@ -111,7 +111,8 @@ impl Step for Deletion {
     async fn write(&self, ready: &Ready, change: &DeletionChange) -> Result<(), Error> {
         let Individual { tenant, .. } = &self.0;
         let client = &ready.session.client;
-        let (tenant, purpose, ids) = (tenant.as_str(), Purpose::Call.as_str(), self.0.account_ids());
+        let (tenant, purpose, ids) =
+            (tenant.as_str(), Purpose::Call.as_str(), self.0.account_ids());
         let by_key: [&(dyn ToSql + Sync); 4] = [&tenant, &change.numbers, &purpose, &ids];
         let by_key = client.execute(&change.delete, &by_key);
         let registered = async {
@@ -151,7 +152,9 @@ async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Record
             let id: Uuid = id.try_get(0)?;
             // Swept meanwhile, if it is no longer there.
             let found = client.query_opt(statement, &[&tenant, &id]).await?;
-            records.transactions.extend(found.as_ref().map(registry_rows::transaction).transpose()?);
+            records
+                .transactions
+                .extend(found.as_ref().map(registry_rows::transaction).transpose()?);
         }
     }
     let numbers = whose.all_numbers(records.person.as_ref());
