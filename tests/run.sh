@@ -6,7 +6,7 @@
 # user or, by root, as postgres.
 #   tests/run.sh           what CI runs
 #   tests/run.sh --long    also cargo-deny, the benchmark with its long series, and an hour of random
-#                          directories
+#                          directories, ten million inputs of strangers
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -122,6 +122,12 @@ if [ "$long" = yes ]; then
   step "random directories"
   MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \
     directory_model:: --nocapture --test-threads 4
+  step "fuzzing"
+  FUZZ_SEED=$(date +%s)
+  export FUZZ_SEED FUZZ_INPUTS=10000000
+  cargo test --quiet --locked --release --lib -- fuzzing:: --nocapture
+  cargo test --quiet --locked --test it -- fuzz:: --nocapture
+  unset FUZZ_SEED FUZZ_INPUTS
   step "benchmark"
   benches/load.sh --long
 fi

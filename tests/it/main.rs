@@ -18,6 +18,7 @@ mod dirsrv;
 mod dirsrv_directory;
 mod faults;
 mod forms;
+mod fuzz;
 mod gateway;
 mod haproxy;
 mod http_harness;
