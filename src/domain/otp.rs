@@ -281,6 +281,28 @@ mod tests {
         assert_ne!(original, info(&subject("b"), &eight));
     }
 
+    /// Pearson's test over the first and the last digit, of the same codes each time. The bound is
+    /// passed by one in a thousand of evenly spread samples with 9 degrees of freedom.
+    #[test]
+    fn codes_are_spread_evenly() {
+        const CODES: u32 = 20_000;
+        let (mut first, mut last) = ([0_u32; 10], [0_u32; 10]);
+        let mut grant = grant();
+        for number in 0..CODES {
+            grant.nonce[..4].copy_from_slice(&number.to_be_bytes());
+            let code = code(&subject("u1"), &grant);
+            let digit = |at: usize| usize::from(code.as_bytes()[at] - b'0');
+            first[digit(0)] += 1;
+            last[digit(5)] += 1;
+        }
+        let expected = f64::from(CODES) / 10.0;
+        for counts in [first, last] {
+            let chi_square: f64 =
+                counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
+            assert!(chi_square < 27.88, "{counts:?}");
+        }
+    }
+
     #[test]
     fn a_grant_of_an_unknown_key_has_no_code() {
         let unknown = Grant { key_id: ServerKey::new([9; 32]).id().clone(), ..grant() };
