@@ -209,12 +209,7 @@ fn tenant(
             minimum_attestation: tenant.minimum_attestation,
             calls_per_caller: FloodLimit::as_before(counted, per_caller, keys(flood)),
         },
-        login: Login {
-            parts,
-            policy: tenant.login,
-            guesses: Arc::clone(&lasting.guesses),
-            pace,
-        },
+        login: Login { parts, policy: tenant.login, guesses: Arc::clone(&lasting.guesses), pace },
         style: match tenant.status_style {
             ConfiguredStyle::PhenixId => StatusStyle::PhenixId,
             ConfiguredStyle::Http => StatusStyle::Http,
