@@ -66,6 +66,9 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The CA of certificates that trusted proxies pass on.
     pub proxy_client_ca: Option<PathBuf>,
+    /// Revocation lists for what trusted proxies forward, of the same kind as the listener's own,
+    /// which stand in where none are given.
+    pub proxy_crl_files: Vec<PathBuf>,
     /// `[server.tls]`; `None`: plain HTTP.
     pub tls: Option<TlsConfig>,
     /// `[server.limits]`.
@@ -245,6 +248,11 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         .proxy_client_ca
         .map(|path| problems.readable("server.proxy_client_ca", &path))
         .or_else(|| tls.as_ref().and_then(|tls| tls.client_ca.clone()));
+    let proxy_crl_files = match (raw.proxy_crl_files, &tls) {
+        (Some(files), _) => readable_all("server.proxy_crl_files", &files, problems),
+        (None, Some(tls)) => tls.crl_files.clone(),
+        (None, None) => Vec::new(),
+    };
     let public_url = raw.public_url.and_then(|text| public_url(&text, problems));
     ServerConfig {
         listen,
@@ -255,6 +263,7 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         workers,
         trusted_proxies: raw.trusted_proxies.iter().map(|network| network.0).collect(),
         proxy_client_ca,
+        proxy_crl_files,
         tls,
         limits: flood(&raw.limits, problems),
     }
@@ -314,13 +323,14 @@ fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {
         private_key: private_key.unwrap_or_default(),
         client_ca: raw.client_ca.map(|path| problems.readable("server.tls.client_ca", &path)),
         client_certificates,
-        crl_files: raw
-            .crl_files
-            .iter()
-            .enumerate()
-            .map(|(index, path)| problems.readable(&format!("server.tls.crl_files[{index}]"), path))
-            .collect(),
+        crl_files: readable_all("server.tls.crl_files", &raw.crl_files, problems),
     }
+}
+
+/// The paths in a list, to files that can be read.
+fn readable_all(key: &str, paths: &[PathBuf], problems: &mut Problems) -> Vec<PathBuf> {
+    let paths = paths.iter().enumerate();
+    paths.map(|(index, path)| problems.readable(&format!("{key}[{index}]"), path)).collect()
 }
 
 fn flood(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::guesses::Guesses;
-use super::pace::Pace;
+use super::pace::{Pace, Stage};
 use super::{KnownUser, TenantParts, entry};
 use crate::directory::{DirectoryError, Occasion, PasswordCheck};
 use crate::domain::client_address::ClientAddress;
@@ -74,7 +74,7 @@ pub struct Login {
     /// The guesses of all tenants.
     pub guesses: Arc<Guesses>,
     /// How long logins lately took.
-    pub pace: Pace,
+    pub pace: Arc<Pace>,
 }
 
 impl Login {
@@ -82,12 +82,12 @@ impl Login {
     pub async fn decide(&self, attempt: LoginAttempt, deadline: Instant) -> LoginDecision {
         let began = Instant::now();
         let mut decision = LoginDecision::refused(Reason::DeadlinePassed);
-        let mut bound = false;
-        let user = self.check(attempt, deadline, &mut decision, &mut bound).await;
+        let mut stage = None;
+        let user = self.check(attempt, deadline, &mut decision, &mut stage).await;
         decision.user = user;
-        if bound {
+        if let Some(stage) = stage {
             let now = Instant::now();
-            self.pace.note(now - began, now);
+            self.pace.note(stage, now - began, now);
         }
         decision
     }
@@ -95,8 +95,12 @@ impl Login {
     /// When a refusal goes out of a login whose body was read at `read_at`.
     #[must_use]
     pub fn refusal_time(&self, read_at: Instant, now: Instant, deadline: Instant) -> Instant {
-        let floor = self.policy.refusal_floor;
-        refusal_time(read_at, now, floor, self.pace.lately(now), deadline)
+        let expected = match self.policy.password_required {
+            true => self.parts.directory.expected_check(),
+            false => Duration::ZERO,
+        };
+        let lately = self.pace.lately(now, expected);
+        refusal_time(read_at, now, self.policy.refusal_floor, lately, deadline)
     }
 
     async fn check(
@@ -104,7 +108,7 @@ impl Login {
         attempt: LoginAttempt,
         deadline: Instant,
         decision: &mut LoginDecision,
-        bound: &mut bool,
+        stage: &mut Option<Stage>,
     ) -> Result<KnownUser, Reason> {
         let password = match (self.policy.password_required, attempt.password) {
             (true, _) if !attempt.carries_password => return Err(Reason::OperationNeedsPassword),
@@ -119,6 +123,9 @@ impl Login {
         let (subject, user, live) = self.look_up(&name, directory_deadline, decision).await?;
         let login = KnownUser::from(&user);
         decision.known = Some(login.clone());
+        if user.account.refusal(self.parts.clock.now()).is_none() {
+            *stage = Some(Stage::Account);
+        }
         self.parts.admit(&user, Occasion::Login, directory_deadline).await?;
         let grant = live.ok_or(Reason::NoLiveCode)?;
         let code = self.parts.keys.code(&subject, &grant).ok_or(Reason::NoLiveCode)?;
@@ -129,7 +136,7 @@ impl Login {
             None => self.settle(&attempt, None).await?,
             Some(password) => {
                 let attempt = self.count_guess(attempt, &password);
-                self.with_password(&attempt, &user, &password, directory_deadline, bound).await?;
+                self.with_password(&attempt, &user, &password, directory_deadline, stage).await?;
             }
         }
         Ok(login)
@@ -174,7 +181,7 @@ impl Login {
         user: &User,
         password: &Password,
         deadline: Instant,
-        bound: &mut bool,
+        stage: &mut Option<Stage>,
     ) -> Result<(), Reason> {
         let parts = &self.parts;
         let request = ReserveRequest {
@@ -191,7 +198,7 @@ impl Login {
             Reservation::CodesSpent(wait) => return Err(Reason::WrongCodesPerUser(wait)),
         };
         let checked = parts.directory.check_password(user, password, deadline).await;
-        *bound = true;
+        *stage = Some(Stage::Password);
         match checked {
             Ok(PasswordCheck::Right) => self.settle(attempt, Some(reserved)).await,
             // The reserved try stands: it is the count of this refused password.

@@ -226,6 +226,11 @@ impl Directory for LdapDirectory {
             .await
     }
 
+    /// As long as the gateway's own binds take.
+    fn expected_check(&self) -> Duration {
+        self.servers.service_bind()
+    }
+
     fn states(&self) -> Vec<DependencyState> {
         let from_index = self.index.as_ref().is_some_and(Index::is_usable);
         let mut states = self.servers.states(!from_index);

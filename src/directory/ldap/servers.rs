@@ -71,6 +71,12 @@ impl Servers {
         self.hosts.states(searched)
     }
 
+    /// How long the service account's latest bind took, at the slowest of the servers.
+    pub(super) fn service_bind(&self) -> Duration {
+        let servers = self.hosts.now();
+        servers.iter().map(|server| server.connector().service_bind()).max().unwrap_or_default()
+    }
+
     /// The servers as they are to be asked now: as configured or by turns, the slow ones last.
     async fn order(&self, deadline: Instant) -> Vec<Arc<Server>> {
         let mut order = self.hosts.servers(deadline).await;
