@@ -77,6 +77,15 @@ impl AddressLog {
         self.0.retain(|event| event.at > if event.from & 1 == 0 { password } else { code });
     }
 
+    /// What failed, when, and what stands for the address (63 bits of its SHA-256), in the order of
+    /// their counting.
+    pub fn events(&self) -> impl Iterator<Item = (Failure, Timestamp, u64)> {
+        self.0.iter().map(|event| {
+            let failure = if event.from & 1 == 0 { Failure::Password } else { Failure::Code };
+            (failure, Timestamp::from_millis(event.at), event.from & !1)
+        })
+    }
+
     /// The log as words that stand before the times of [`EventLog`](crate::domain::policy::EventLog):
     /// of each failure its time and what stands for the address, both negative. An older release
     /// on the same database reads them as times long past, and forgets them.

@@ -5,6 +5,8 @@ pub mod approval;
 pub mod asking;
 pub mod authenticators;
 pub mod enrollment;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod intent;
 mod notifying;
 pub mod passkeys;

@@ -14,7 +14,7 @@ use super::account_step::AccountStep;
 use super::rows::{self, RowError};
 use super::session::{Connector, Ready, told};
 use super::settings::PostgresSettings;
-use super::step::{self, Failure, Fate};
+use super::step::{self, Failure, Fate, Look, Step};
 use super::{OpenError, schema};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Purpose, Subject};
@@ -119,8 +119,17 @@ impl PostgresAdministration {
         }
     }
 
-    /// Takes a step that changes an account.
-    async fn step(&self, step: AccountStep<bool>) -> Result<bool, StoreError> {
+    /// Takes a look.
+    pub(super) async fn see<L: Look>(&self, look: L) -> Result<L::Seen, StoreError> {
+        let mut session = self.session().await?;
+        match timeout(self.timeout, step::look(&mut session, &look)).await {
+            Ok(seen) => seen.map_err(|_| StoreError::Unavailable),
+            Err(_) => Err(not_read(&format!("no answer within {:?}", self.timeout))),
+        }
+    }
+
+    /// Takes a step.
+    pub(super) async fn take<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
         let mut session = self.session().await?;
         let fate = Fate::default();
         match timeout(self.timeout, step::take(&mut session, &step, &fate)).await {
@@ -176,12 +185,12 @@ impl Administration for PostgresAdministration {
     }
 
     async fn revoke(&self, subject: &Subject) -> Result<bool, StoreError> {
-        self.step(AccountStep::on_account(subject, false, Account::revoke)).await
+        self.take(AccountStep::on_account(subject, false, Account::revoke)).await
     }
 
     async fn clear_counts(&self, subject: &Subject) -> Result<bool, StoreError> {
         let clear = |account: &mut Account, _| account.clear_counts();
-        self.step(AccountStep::on_account(subject, false, clear)).await
+        self.take(AccountStep::on_account(subject, false, clear)).await
     }
 
     async fn calls(

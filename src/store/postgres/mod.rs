@@ -17,6 +17,7 @@ mod authenticator_rows;
 mod database;
 mod keeper;
 mod link;
+mod personal_records;
 mod pool;
 mod registry;
 mod registry_rows;
