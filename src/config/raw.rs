@@ -42,6 +42,8 @@ pub(super) struct RawServer {
     #[serde(default)]
     pub trusted_proxies: Vec<Network>,
     pub proxy_client_ca: Option<PathBuf>,
+    #[serde(default)]
+    pub proxy_protocol_from: Vec<Network>,
     pub tls: Option<RawTls>,
     #[serde(default)]
     pub limits: RawFlood,
@@ -74,6 +76,8 @@ pub(super) struct RawFlood {
     pub calls_per_caller: Option<QuotaValue>,
     pub tracked_keys: Option<usize>,
     pub waiting_refusals: Option<usize>,
+    pub connections: Option<usize>,
+    pub connections_per_address: Option<usize>,
 }
 
 #[derive(Deserialize, Default)]

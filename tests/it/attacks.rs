@@ -1,0 +1,4 @@
+//! Attacks, each against the real server: what they could exhaust stays bounded, and whom they could
+//! keep out is served meanwhile.
+
+mod connections;
