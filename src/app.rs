@@ -10,6 +10,7 @@ mod kept;
 mod listeners;
 mod messengers;
 mod notifier;
+mod open_files;
 mod outgoing_tls;
 mod prepare;
 mod reload;

@@ -43,6 +43,8 @@ pub(super) struct RawServer {
     pub trusted_proxies: Vec<Network>,
     pub proxy_client_ca: Option<PathBuf>,
     pub proxy_crl_files: Option<Vec<PathBuf>>,
+    #[serde(default)]
+    pub proxy_protocol_from: Vec<Network>,
     pub tls: Option<RawTls>,
     #[serde(default)]
     pub limits: RawFlood,
@@ -75,6 +77,8 @@ pub(super) struct RawFlood {
     pub calls_per_caller: Option<QuotaValue>,
     pub tracked_keys: Option<usize>,
     pub waiting_refusals: Option<usize>,
+    pub connections: Option<usize>,
+    pub connections_per_address: Option<usize>,
 }
 
 #[derive(Deserialize, Default)]

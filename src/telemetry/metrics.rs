@@ -23,6 +23,7 @@ const LOST: &str = "dialpass_audit_events_lost_total";
 const TEXTS: &str = "dialpass_texts_total";
 const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
+const REFUSED_CONNECTIONS: &str = "dialpass_connections_refused_total";
 
 /// How often what was recorded is summed up.
 const SUM_UP_EVERY: Duration = Duration::from_secs(5);
@@ -76,6 +77,7 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
         "Notifications by push service and what became of them there."
     );
     describe_gauge!(WAITING, "Refused logins that wait for their floor.");
+    describe_counter!(REFUSED_CONNECTIONS, "Connections that were closed at once, by reason.");
     Ok(handle)
 }
 
@@ -110,6 +112,12 @@ pub fn text(tenant: &str, provider: &str, outcome: &'static str) {
 /// `unreachable`.
 pub fn notification(service: &str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "service" => service.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts a connection that was closed at once: `address` (that holds as many as it may) or
+/// `proxy_header` (missing or broken).
+pub fn connection_refused(reason: &'static str) {
+    counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);
 }
 
 /// Counts an answer's time.

@@ -1,6 +1,7 @@
-//! What people try who mean harm, each against the real program: what they must not reach, and what
-//! must go on working meanwhile.
+//! Attacks, each against the real program: what attackers must not reach or exhaust, and what must go
+//! on working meanwhile.
 
+mod connections;
 mod credentials;
 mod keeping_out;
 mod memory;
