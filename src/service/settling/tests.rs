@@ -95,7 +95,7 @@ fn attempt() -> CodeTry {
 
 /// An account with a live code and a reserved try, at a store whose next steps fail.
 fn flaky(fails: &[Fails]) -> Arc<Flaky> {
-    let key_id = KeyId::from_stored("k");
+    let key_id = KeyId::from_stored("k".to_owned());
     let grant = Grant { key_id, nonce: NONCE, issued_at: 990, expires_at: 1600, digits: 6 };
     let stored = StoredGrant { grant, tried: false, tries_left: 3, wrong_codes_left: 20 };
     let mut account = Account { grant: Some(stored), ..Account::default() };
