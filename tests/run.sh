@@ -5,8 +5,9 @@
 # the commands of the README. Samba, too, is started as root or by sudo; PostgreSQL as the tests' own
 # user or, by root, as postgres.
 #   tests/run.sh           what CI runs
-#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, and an hour of random
-#                          directories, ten million inputs of strangers
+#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, an hour of random
+#                          directories, ten million inputs of strangers, and half an hour under
+#                          attack
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -130,6 +131,8 @@ if [ "$long" = yes ]; then
   unset FUZZ_SEED FUZZ_INPUTS
   step "benchmark"
   benches/load.sh --long
+  step "half an hour under attack"
+  benches/load.sh --soak
 fi
 
 step "all passed"

@@ -64,6 +64,11 @@ impl AddressLog {
         })
     }
 
+    /// Forgets wrong codes, and the passwords before `until`.
+    pub fn forget_before(&mut self, until: Timestamp) {
+        self.0.retain(|event| event.from & 1 == 0 && event.at >= until.as_millis());
+    }
+
     /// Forgets what no longer counts at `now`.
     pub fn expire(&mut self, limits: &Limits, now: Timestamp) {
         let since = |quota: Quota| now.as_millis().saturating_sub(millis(quota.per));

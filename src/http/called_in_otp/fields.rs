@@ -6,13 +6,12 @@ use serde::Deserializer;
 use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
+use crate::domain::text_file::BYTE_ORDER_MARK;
 use crate::http::body::{self, BodyProblem};
 use crate::http::error::{BadBody, Refused};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// The fields that an operation knows, with the texts that a body has for them.
 pub(super) struct Fields {
     names: &'static [&'static str],
