@@ -216,14 +216,22 @@ impl Run {
         });
         for (tenant, asked, answer) in join_all(calls).await {
             let decision = self.decision(&answer);
-            self.judge(tenant, &asked, &decision);
+            if let Err(wrong) = self.judge(tenant, &asked, &decision) {
+                self.is_wrong(tenant, &asked, &wrong).await;
+            }
             if answer.status == 200 && self.rng.random_range(0..12) == 0 {
                 self.log_in(tenant.0, asked.grouped, &answer, &decision).await;
             }
         }
     }
 
-    fn judge(&mut self, &(tenant, indexed, grouped): &Tenant, asked: &Asked, decision: &Value) {
+    /// Holds an answer against the model; says what was answered where it was wrong.
+    fn judge(
+        &mut self,
+        &(_, indexed, grouped): &Tenant,
+        asked: &Asked,
+        decision: &Value,
+    ) -> Result<(), Answer> {
         let confirms = self.confirming[usize::from(grouped)];
         let bounds = self.bounds(indexed, confirms, asked.begun);
         let reason = decision["reason"].as_str().expect("a reason").to_owned();
@@ -235,12 +243,13 @@ impl Run {
             Answer::Refused(reason)
         };
         let Some(stale) = self.oracle.staleness(asked, &answer, bounds) else {
-            self.is_wrong(tenant, asked, &answer);
+            return Err(answer);
         };
         self.tally.answered(&answer, indexed, asked.grouped, self.is_calm(asked.begun), stale);
         // The judge is no judge if it lets a stranger be told.
         let stranger = Answer::Told(self.oracle.stranger(asked.number));
         assert_eq!(self.oracle.staleness(asked, &stranger, bounds), None, "{asked:?}");
+        Ok(())
     }
 
     fn bounds(&self, indexed: bool, confirms: bool, at: Instant) -> Bounds {
@@ -303,15 +312,34 @@ impl Run {
         self.history.push(format!("{:.2?} {what}", self.tally.begun.elapsed()));
     }
 
-    fn is_wrong(&self, tenant: &str, asked: &Asked, answer: &Answer) -> ! {
+    async fn is_wrong(&mut self, tenant: &Tenant, asked: &Asked, answer: &Answer) -> ! {
+        let calm = self.is_calm(asked.begun);
+        let (history, past) = (self.told(), self.oracle.told_of(asked.number));
+        let now = self.until_right(tenant, asked).await;
         panic!(
-            "{tenant}, number {} ({}): {answer:?} is not what the directory said, calm: {}\n{}{}",
+            "{}, number {} ({}): {answer:?} is not what the directory said, calm: {calm}, {now}\n\
+             {past}{history}",
+            tenant.0,
             asked.number,
             written(asked.number, 0),
-            self.is_calm(asked.begun),
-            self.oracle.told_of(asked.number),
-            self.told()
         );
+    }
+
+    /// When the answer becomes right.
+    async fn until_right(&mut self, tenant: &Tenant, asked: &Asked) -> String {
+        let said = json!({ "phonenumber": written(asked.number, 0) });
+        let since = asked.begun;
+        while since.elapsed() < 2 * LEFT_OUT {
+            let begun = Instant::now();
+            let answer = ask(&self.gateway, "getOTP", tenant.0, &said).await;
+            let asked = Asked { begun, ended: Instant::now(), ..*asked };
+            let decision = self.decision(&answer);
+            if self.judge(tenant, &asked, &decision).is_ok() {
+                return format!("but {} {:.1?} later", decision["reason"], since.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        "and is not soon".to_owned()
     }
 
     /// What led here.
