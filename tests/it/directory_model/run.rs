@@ -30,6 +30,8 @@ const REPLICATION: Duration = Duration::from_secs(2);
 /// Within what time a change is known that a server has left out after a reconnection: 30 s, as
 /// documented, and what the reading takes.
 const LEFT_OUT: Duration = Duration::from_secs(32);
+/// What the log says of a server that is slow.
+const SLOW: &str = "directory server is slow";
 /// Beyond a bound, for the time in which a request is on its way.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
@@ -52,6 +54,8 @@ pub struct Run {
     pub calm_since: Option<Instant>,
     /// Until when a change may be one that the server left out after a reconnection.
     left_out_until: Option<Instant>,
+    /// Since when the second server has been given no changes, while it is not.
+    pub behind_since: Option<Instant>,
     /// Until when people may be known by the old name of an entry above them, where no entry is
     /// read at a call.
     renamed_until: Option<Instant>,
@@ -108,6 +112,7 @@ impl Run {
             recent: VecDeque::new(),
             calm_since: Some(Instant::now()),
             left_out_until: None,
+            behind_since: None,
             renamed_until: None,
             confirming,
             history: Vec::new(),
@@ -253,7 +258,7 @@ impl Run {
     }
 
     fn bounds(&self, indexed: bool, confirms: bool, at: Instant) -> Bounds {
-        let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
+        let replication = self.replication(at);
         if !indexed {
             return Bounds { people: replication, groups: replication };
         }
@@ -269,6 +274,16 @@ impl Run {
         Bounds { people: people + more, groups: MAX_AGE + more }
     }
 
+    /// How far one server may be behind the other where it is asked.
+    fn replication(&self, at: Instant) -> Duration {
+        match self.behind_since {
+            // A slow server is asked last, also where it is the one that has all changes.
+            Some(since) if self.gateway.log().contains(SLOW) => REPLICATION + (at - since),
+            _ if self.site.variant.has_two() => REPLICATION,
+            _ => Duration::ZERO,
+        }
+    }
+
     fn is_calm(&self, at: Instant) -> bool {
         self.calm_since.is_some_and(|since| since + RECOVERY < at)
     }
@@ -277,7 +292,7 @@ impl Run {
     async fn log_in(&mut self, tenant: &str, grouped: bool, told: &Http, decision: &Value) {
         let id = Layout::id_in_audit(decision, self.site.variant).expect("judged");
         let Some(entry) = self.oracle.entry(id).cloned() else { return };
-        let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
+        let replication = self.replication(Instant::now());
         let since = Instant::now().checked_sub(replication).expect("the machine is up longer");
         let said = json!({
             "username": entry.username, "password": Layout::password(id), "otp": told.json()["otp"],
