@@ -6,7 +6,8 @@
 # user or, by root, as postgres.
 #   tests/run.sh           what CI runs
 #   tests/run.sh --long    also cargo-deny, the benchmark with its long series, an hour of random
-#                          directories, and half an hour under attack
+#                          directories, ten million inputs of strangers, and half an hour under
+#                          attack
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -122,6 +123,12 @@ if [ "$long" = yes ]; then
   step "random directories"
   MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \
     directory_model:: --nocapture --test-threads 4
+  step "fuzzing"
+  FUZZ_SEED=$(date +%s)
+  export FUZZ_SEED FUZZ_INPUTS=10000000
+  cargo test --quiet --locked --release --lib -- fuzzing:: --nocapture
+  cargo test --quiet --locked --test it -- fuzz:: --nocapture
+  unset FUZZ_SEED FUZZ_INPUTS
   step "benchmark"
   benches/load.sh --long
   step "half an hour under attack"

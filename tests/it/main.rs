@@ -19,6 +19,7 @@ mod dirsrv;
 mod dirsrv_directory;
 mod faults;
 mod forms;
+mod fuzz;
 mod gateway;
 mod haproxy;
 mod http_harness;
