@@ -53,7 +53,7 @@ pub enum CredentialConfig {
 }
 
 /// Which certificate it is.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinConfig {
     /// It has this DNS name, exactly.
     SanDns(String),
@@ -192,7 +192,7 @@ fn basic(key: &str, raw: RawBasic, problems: &mut Problems) -> Option<Credential
     Some(CredentialConfig::Basic { username: username?, password_sha256: password?.0 })
 }
 
-fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinConfig> {
+pub(super) fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinConfig> {
     let key = format!("{key}.certificate");
     let accepted =
         "san = \"dns:NAME\", san = \"uri:URI\", or sha256 = the SHA-256 of the certificate's DER";
