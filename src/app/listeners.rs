@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::Server;
+use actix_web::http::header;
+use actix_web::middleware::DefaultHeaders;
 use actix_web::{App as WebApp, web};
 use anyhow::Context;
 
@@ -112,7 +114,11 @@ pub(super) fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result
         ..ListenerSettings::default()
     };
     let data = web::Data::from(Arc::clone(ops));
-    let app = move || WebApp::new().app_data(data.clone()).configure(ops::routes);
+    let app = move || {
+        // What it says is true now, and not later.
+        let now = DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store"));
+        WebApp::new().wrap(now).app_data(data.clone()).configure(ops::routes)
+    };
     let server = serve_plain("ops", listener, &settings, app)
         .context("the operators' listener cannot start")?;
     Ok(Listener { server, address })

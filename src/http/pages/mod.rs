@@ -53,7 +53,9 @@ async fn serve(
 ) -> HttpResponse {
     let gateway = gateway.load();
     let request_id = new_request_id();
-    let answer = if gateway.cloud.is_none() {
+    let answer = if let Err(wait) = gateway.admit_stranger(&request) {
+        Refused::RateLimited(wait).answer(&request, &request_id, gateway.clock.now())
+    } else if gateway.cloud.is_none() {
         Refused::NotFound.answer(&request, &request_id, gateway.clock.now())
     } else if matches!(*request.method(), Method::GET | Method::HEAD) {
         answer(&request, &request_id)
@@ -87,9 +89,11 @@ fn answer(request: &HttpRequest, request_id: &str) -> HttpResponse {
         .insert_header((header::VARY, "Accept-Language"))
         .insert_header((header::CONTENT_LANGUAGE, language.code()))
         .insert_header((header::REFERRER_POLICY, "no-referrer"));
+    answer.insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"));
     if path == MANIFEST {
         return answer
             .insert_header((header::CONTENT_TYPE, "application/manifest+json"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))
             .body(manifest::manifest(request.query_string(), language));
     }
     answer
@@ -97,7 +101,6 @@ fn answer(request: &HttpRequest, request_id: &str) -> HttpResponse {
         .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .insert_header((header::PERMISSIONS_POLICY, PERMISSIONS_POLICY))
         .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
-        .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"))
         .body(page::page(language))
 }
 
