@@ -12,7 +12,9 @@ use crate::config::Config;
 use crate::http::gateway::CurrentGateway;
 use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
+use crate::http::strangers::Strangers;
 use crate::http::tls::TlsState;
+use crate::http::workers::Workers;
 use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
 
 /// How much longer than its deadline a connection may take over a request before it is cut: the
@@ -39,12 +41,19 @@ fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
+/// What a listener's threads share with the rest of the process.
+pub(super) struct Shared {
+    pub(super) farewell: Farewell,
+    pub(super) strangers: Arc<Strangers>,
+    pub(super) workers: Arc<Workers>,
+}
+
 /// Binds and makes the listener that clients and phones reach; the demo's is bound already.
 pub(super) fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
-    farewell: Farewell,
+    Shared { farewell, strangers, workers }: Shared,
     of_demo: Option<TcpListener>,
 ) -> anyhow::Result<Listener> {
     let is_demo = of_demo.is_some();
@@ -56,6 +65,7 @@ pub(super) fn public_listener(
         shutdown_timeout: config.server.shutdown_timeout,
         request_limit: config.server.request_deadline + SLACK,
         farewell,
+        strangers,
         ..ListenerSettings::default()
     };
     if let Some(workers) = config.server.workers {
@@ -63,6 +73,7 @@ pub(super) fn public_listener(
     }
     let data = web::Data::from(Arc::clone(gateway));
     let app = move || {
+        workers.enlist();
         let app = WebApp::new().app_data(data.clone());
         let app = if is_demo { app.configure(demo::routes) } else { app };
         app.configure(cloud_api::routes).configure(pages::routes).configure(called_in_otp::routes)

@@ -25,6 +25,7 @@ use crate::http::gateway::{ExpiresIn, Gateway, Spoken, Tenant, WaitingRoom};
 use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
+use crate::http::strangers::Strangers;
 use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
 use crate::messenger::Notifier;
 use crate::service::TenantParts;
@@ -35,6 +36,7 @@ use crate::service::login::Login;
 use crate::service::pace::Pace;
 use crate::store::registry::Registry;
 use crate::store::{Grants, Tries};
+use crate::telemetry::audit::AuditTrail;
 
 /// What lives as long as the process.
 pub struct Lasting {
@@ -52,6 +54,10 @@ pub struct Lasting {
     pub waiting: Arc<WaitingRoom>,
     /// The guesses at codes.
     pub guesses: Arc<Guesses>,
+    /// Where decisions are written.
+    pub audit: Arc<AuditTrail>,
+    /// What is written of those who show no credential.
+    pub strangers: Arc<Strangers>,
 }
 
 /// What one reading of the configuration makes, before there is a store.
@@ -128,6 +134,8 @@ impl Prepared {
             request_deadline: config.server.request_deadline,
             clock: Arc::clone(&lasting.clock),
             waiting: Arc::clone(&lasting.waiting),
+            audit: Arc::clone(&lasting.audit),
+            strangers: Arc::clone(&lasting.strangers),
             cloud: authentication_cloud(config, lasting, messengers, notifier, cloud).map(Arc::new),
         }
     }

@@ -21,14 +21,16 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::certificate::ClientCertificate;
 use super::paced::Paced;
+use super::strangers::Strangers;
 use super::tls::TlsState;
+use crate::telemetry::metrics;
 
 /// What bounds a listener's work.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ListenerSettings {
     /// Threads, each with its own copy of the app; 1 to 512.
     pub workers: usize,
@@ -48,6 +50,8 @@ pub struct ListenerSettings {
     pub max_connections_per_worker: usize,
     /// Sends the clients away.
     pub farewell: Farewell,
+    /// What is written of those whose handshake fails.
+    pub strangers: Arc<Strangers>,
 }
 
 /// Sends a listener's clients away while they are still served: once said, each answer has
@@ -84,6 +88,7 @@ impl Default for ListenerSettings {
             max_handshakes: 512,
             max_connections_per_worker: 10_000,
             farewell: Farewell::default(),
+            strangers: Arc::default(),
         }
     }
 }
@@ -116,6 +121,7 @@ where
         tls,
         turns: Semaphore::new(settings.max_handshakes),
         timeout: settings.handshake_timeout,
+        strangers: Arc::clone(&settings.strangers),
     });
     let settings = settings.clone();
     let (limit, pause) = (settings.request_limit, pause(&settings));
@@ -259,6 +265,7 @@ struct Door {
     tls: Arc<TlsState>,
     turns: Semaphore,
     timeout: Duration,
+    strangers: Arc<Strangers>,
 }
 
 type Entered = (TlsStream<TcpStream>, Option<SocketAddr>);
@@ -270,14 +277,16 @@ impl Door {
         match tokio::time::timeout(self.timeout, self.handshake(stream)).await {
             Ok(Ok(stream)) => Some((stream, peer)),
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                metrics::handshake_failed("closed");
                 debug!(peer = shown, %error, "connection closed during the TLS handshake");
                 None
             }
             Ok(Err(error)) => {
-                warn!(peer = shown, %error, "TLS handshake failed");
+                self.strangers.handshake_failed(peer.map(|peer| peer.ip()), &error);
                 None
             }
             Err(_) => {
+                metrics::handshake_failed("timed_out");
                 // At debug: strangers can make any number of these.
                 debug!(peer = shown, "TLS handshake took too long");
                 None

@@ -18,6 +18,8 @@ const INDEX_READS: &str = "dialpass_index_full_reads_total";
 const INDEX_MISSES: &str = "dialpass_index_misses_total";
 const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
+const LOG_LOST: &str = "dialpass_log_lines_lost_total";
+const HANDSHAKES: &str = "dialpass_failed_handshakes_total";
 const TEXTS: &str = "dialpass_texts_total";
 const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
@@ -56,7 +58,9 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
         "How often the directory said something else of a person than the index."
     );
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
-    describe_counter!(LOST, "Audit events that could not be written to audit.file.");
+    describe_counter!(LOST, "Audit events that could not be written.");
+    describe_counter!(LOG_LOST, "Log lines that could not be written.");
+    describe_counter!(HANDSHAKES, "TLS handshakes that failed, by what became of them.");
     describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
     describe_counter!(
         NOTIFICATIONS,
@@ -85,6 +89,16 @@ pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: &'
 /// Counts an audit event that could not be written.
 pub fn audit_event_lost() {
     counter!(LOST).increment(1);
+}
+
+/// Counts a log line that could not be written.
+pub fn log_line_lost() {
+    counter!(LOG_LOST).increment(1);
+}
+
+/// Counts a TLS handshake that came to nothing: `failed`, `closed` by the client, or `timed_out`.
+pub fn handshake_failed(outcome: &'static str) {
+    counter!(HANDSHAKES, "outcome" => outcome).increment(1);
 }
 
 /// Counts a text that a provider was asked to send: `taken`, `refused`, `timed_out` or `unreachable`.
