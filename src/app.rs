@@ -39,7 +39,7 @@ pub use self::stores::AdministratorsStore;
 use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::{Clock, SKEW, SteadyClock, SystemClock};
 use crate::domain::random::SystemRandom;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::Farewell;
@@ -180,6 +180,8 @@ impl App {
         let runtime = Handle::current();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let Usable { config, settled, tls } = usable(&source, None, &clock, &runtime)?;
+        let steady = Arc::new(SteadyClock::new(clock));
+        let clock: Arc<dyn Clock> = Arc::<SteadyClock>::clone(&steady);
         let logs = Arc::new(start_logs(&config)?);
 
         let mut prepared = settled.start(None, &runtime);
@@ -226,6 +228,7 @@ impl App {
         log_warnings(&config, &*lasting.clock);
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
         tokio::spawn(Arc::clone(&lasting.strangers).tell_every_minute());
+        tokio::spawn(tell_of_a_clock_set_back(steady));
         let signals = Signals::listen().context("signals cannot be listened for")?;
         Ok(Self {
             source,
@@ -303,6 +306,25 @@ impl App {
         tracing::info!("stopped");
         drop(last_lines);
         Ok(())
+    }
+}
+
+/// How often the machine's clock is looked at.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
+
+/// Says once if the machine's clock was set back so far that an administrator should know.
+async fn tell_of_a_clock_set_back(clock: Arc<SteadyClock>) {
+    loop {
+        tokio::time::sleep(LOOK_AT_CLOCK).await;
+        let ahead = clock.ahead();
+        metrics::clock_ahead(ahead);
+        if ahead > SKEW {
+            tracing::warn!(
+                seconds = ahead.as_secs(),
+                "the machine's clock was set back: codes and counts go by the time before, until a restart"
+            );
+            return;
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::{
     StatusStyle as ConfiguredStyle, TenantConfig,
 };
 use crate::directory::Directory;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::policy::Quota;
 use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
@@ -127,7 +127,8 @@ impl Prepared {
                 tls,
                 forwarded_ca: self.forwarded_ca.clone(),
                 jwks: self.jwks.clone(),
-                clock: Arc::clone(&lasting.clock),
+                // The dates in certificates and tokens are others' to say.
+                clock: Arc::new(SystemClock),
             },
             by_client: FloodLimit::as_before(by_client, flood.requests_per_client, keys(flood)),
             by_address: FloodLimit::as_before(by_address, flood.requests_per_address, keys(flood)),

@@ -11,6 +11,7 @@ use super::prepare::{Lasting, Prepared, Report, tls_settings};
 use super::{LOOK_AT_CERTIFICATES, Source, named};
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::http::gateway::CurrentGateway;
 use crate::http::ops::Ops;
 use crate::http::tls::{self, TlsState};
@@ -52,8 +53,8 @@ impl Reload {
     async fn try_reload(&mut self) -> Result<(), ConfigError> {
         let runtime = Handle::current();
         let before = Some(&self.prepared);
-        let Usable { config, settled, .. } =
-            usable(&self.source, before, &self.lasting.clock, &runtime)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let Usable { config, settled, .. } = usable(&self.source, before, &clock, &runtime)?;
         self.refuse_what_needs_a_restart(&config)?;
         let mut prepared = settled.start(before, &runtime);
         prepared.add_registered(&config, &self.lasting.registry);

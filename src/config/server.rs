@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::check::{Problems, is_loopback};
 use super::error::Warning;
+use super::permissions;
 use super::places::Places;
 use super::push::{self, PushConfig};
 use super::raw::{
@@ -315,6 +316,9 @@ fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {
     };
     let certificate = file("certificate", raw.certificate, "the file of the certificate, PEM");
     let private_key = file("private_key", raw.private_key, "the file of its key, PEM");
+    if let Some(path) = &private_key {
+        permissions::of_secret("server.tls.private_key", path, problems);
+    }
     TlsConfig {
         certificate: certificate.unwrap_or_default(),
         private_key: private_key.unwrap_or_default(),

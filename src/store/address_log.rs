@@ -64,12 +64,15 @@ impl AddressLog {
         })
     }
 
-    /// Forgets what no longer counts at `now`.
+    /// Forgets what no longer counts at `now`, and what is in the future.
     pub fn expire(&mut self, limits: &Limits, now: Timestamp) {
         let since = |quota: Quota| now.as_millis().saturating_sub(millis(quota.per));
         let password = since(limits.wrong_passwords_per_user);
         let code = since(limits.wrong_codes_per_user);
-        self.0.retain(|event| event.at > if event.from & 1 == 0 { password } else { code });
+        self.0.retain(|event| {
+            let oldest = if event.from & 1 == 0 { password } else { code };
+            event.at > oldest && !Timestamp::from_millis(event.at).is_in_the_future(now)
+        });
     }
 
     /// The log as words that stand before the times of [`EventLog`](crate::domain::policy::EventLog):

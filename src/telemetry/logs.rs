@@ -1,12 +1,14 @@
 //! Where log lines and audit events go, and how they look.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -27,13 +29,25 @@ pub enum Format {
     Human,
 }
 
-/// Opens a file for appending; makes it if it is not there, for this user only.
+/// Opens a file for appending; makes it if it is not there, for this user only. No symbolic link is
+/// followed: who may write to the folder could have it lead anywhere.
 ///
 /// # Errors
 /// The operating system's.
-pub fn append(path: &std::path::Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+pub fn append(path: &Path) -> io::Result<File> {
+    append_in(rustix::fs::CWD, path)
+}
+
+/// As [`append`], with `path` beginning at an open folder.
+pub(super) fn append_in(folder: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW;
+    match rustix::fs::openat(folder, path, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => Ok(File::from(file)),
+        Err(Errno::LOOP) => {
+            Err(io::Error::other("it is a symbolic link: name the file that it leads to"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Longest that a stop waits for lines to be written.

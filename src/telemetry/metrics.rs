@@ -20,6 +20,7 @@ const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
 const LOG_LOST: &str = "dialpass_log_lines_lost_total";
 const HANDSHAKES: &str = "dialpass_failed_handshakes_total";
+const CLOCK: &str = "dialpass_clock_ahead_seconds";
 const TEXTS: &str = "dialpass_texts_total";
 const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
@@ -59,6 +60,7 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     );
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
     describe_counter!(LOST, "Audit events that could not be written.");
+    describe_gauge!(CLOCK, Unit::Seconds, "By how much the machine's clock was set back.");
     describe_counter!(LOG_LOST, "Log lines that could not be written.");
     describe_counter!(HANDSHAKES, "TLS handshakes that failed, by what became of them.");
     describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
@@ -89,6 +91,11 @@ pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: &'
 /// Counts an audit event that could not be written.
 pub fn audit_event_lost() {
     counter!(LOST).increment(1);
+}
+
+/// Sets by how much the machine's clock was set back since the start.
+pub fn clock_ahead(ahead: Duration) {
+    gauge!(CLOCK).set(ahead.as_secs_f64());
 }
 
 /// Counts a log line that could not be written.

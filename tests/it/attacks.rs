@@ -1,9 +1,11 @@
 //! Attacks, each by what it is after: what keeps the server from being exhausted, people from being
 //! kept out, and strangers from being let in.
 
+mod audit_file;
 mod audit_flood;
 mod audit_unwritable;
 mod stuck_worker;
+mod wrong_clocks;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -308,7 +309,9 @@ pub fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).unwrap();
-    std::fs::write(folder.path().join("server-key.hex"), hex::encode(key)).unwrap();
+    let path = folder.path().join("server-key.hex");
+    std::fs::write(&path, hex::encode(key)).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
     folder
 }
 
