@@ -64,6 +64,11 @@ impl AddressLog {
         })
     }
 
+    /// Forgets wrong codes, and the passwords before `until`.
+    pub fn forget_before(&mut self, until: Timestamp) {
+        self.0.retain(|event| event.from & 1 == 0 && event.at >= until.as_millis());
+    }
+
     /// Forgets what no longer counts at `now`, and what is in the future.
     pub fn expire(&mut self, limits: &Limits, now: Timestamp) {
         let since = |quota: Quota| now.as_millis().saturating_sub(millis(quota.per));
@@ -73,6 +78,15 @@ impl AddressLog {
             let oldest = if event.from & 1 == 0 { password } else { code };
             event.at > oldest && !Timestamp::from_millis(event.at).is_in_the_future(now)
         });
+    }
+
+    /// What failed, when, and what stands for the address (63 bits of its SHA-256), in the order of
+    /// their counting.
+    pub fn events(&self) -> impl Iterator<Item = (Failure, Timestamp, u64)> {
+        self.0.iter().map(|event| {
+            let failure = if event.from & 1 == 0 { Failure::Password } else { Failure::Code };
+            (failure, Timestamp::from_millis(event.at), event.from & !1)
+        })
     }
 
     /// The log as words that stand before the times of [`EventLog`](crate::domain::policy::EventLog):

@@ -1,9 +1,14 @@
-//! Attacks, each by what it is after: what keeps the server from being exhausted, people from being
-//! kept out, and strangers from being let in.
+//! Attacks, each against the real program: what attackers must not reach or exhaust, and what must go
+//! on working meanwhile.
 
 mod audit_file;
 mod audit_flood;
 mod audit_unwritable;
+mod connections;
+mod credentials;
+mod keeping_out;
+mod memory;
+mod oracles;
 mod stuck_worker;
 mod wrong_clocks;
 

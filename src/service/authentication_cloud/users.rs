@@ -21,7 +21,7 @@ impl Cloud {
     /// # Errors
     /// [`Refusal::UserUnknown`], or that the store cannot be asked.
     pub async fn user(&self, whom: Whom) -> Result<SeenUser, Refusal> {
-        let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
+        let seen = self.look_to_tell(About::user(&self.tenant, whom)).await?;
         let mut person = seen.held.person.ok_or(Refusal::UserUnknown)?;
         let mut shut = Vec::new();
         let sms = full(&mut person.texts, self.policy.texts, seen.now).is_some()

@@ -1,6 +1,7 @@
 //! What check-config, a start and a reload say of a configuration: all mistakes at once, and what
 //! can be used and should be looked at.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use super::{dialpass, on_a_file, stderr, stdout, write};
