@@ -143,6 +143,7 @@ fn jwt() -> Target {
         algorithms: vec![SigningAlgorithm::Es256],
         client_id: None,
         sub: None,
+        requires_typ: false,
     };
     let claims = json!({"iss": "https://issuer", "aud": ["dialpass"], "exp": 2_000_000_000, "nbf": 1,
         "scope": "openid otp.issue", "client_id": "pbx", "sub": "x"});
@@ -166,8 +167,13 @@ fn jwt() -> Target {
             let verified = TokenHeader::read(token).and_then(|header| {
                 let claims = keys.verify(token, &header)?;
                 claims.valid_at(Timestamp::from_millis(1_800_000_000_000))?;
-                let algorithm = header.algorithm;
-                rule.accepts(&SignedToken { jwks_url: rule.jwks_url.clone(), algorithm, claims })
+                let TokenHeader { algorithm, kind, .. } = header;
+                rule.accepts(&SignedToken {
+                    jwks_url: rule.jwks_url.clone(),
+                    algorithm,
+                    kind,
+                    claims,
+                })
             });
             // Its bytes may be written in more than one way, but never say anything else.
             if verified.is_ok() {

@@ -122,7 +122,7 @@ impl PostgresAdministration {
     /// Takes a look.
     pub(super) async fn see<L: Look>(&self, look: L) -> Result<L::Seen, StoreError> {
         let mut session = self.session().await?;
-        match timeout(self.timeout, step::look(&mut session, &look)).await {
+        match timeout(self.timeout, step::look(&mut session, &look, &Fate::default())).await {
             Ok(seen) => seen.map_err(|_| StoreError::Unavailable),
             Err(_) => Err(not_read(&format!("no answer within {:?}", self.timeout))),
         }

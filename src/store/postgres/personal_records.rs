@@ -10,6 +10,7 @@ use super::PostgresAdministration;
 use super::registry_rows;
 use super::rows::{self, RowError};
 use super::session::Ready;
+use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
@@ -64,9 +65,12 @@ impl Look for RecordsLook {
 
     async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
         let client = &ready.session.client;
+        let mut needed = sent(ready, Lock::No);
+        needed.push(&ready.statements.now);
+        ready.prepare(needed).await?;
         client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
         let held = records(ready, &self.0, Lock::No).await;
-        let now = client.query_one(&ready.statements.now, &[]).await;
+        let now = client.query_one(ready.statements.now.get(), &[]).await;
         // After an error this ends the transaction as well.
         client.batch_execute("COMMIT").await?;
         Ok(AsOf { held: held?, now: Timestamp::from_millis(now?.try_get(0)?) })
@@ -94,6 +98,14 @@ impl Step for Deletion {
     type Change = DeletionChange;
     type Answer = AsOf<Records>;
 
+    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
+        sent(ready, Lock::Yes)
+    }
+
+    fn writes<'a>(&self, ready: &'a Ready, _: &DeletionChange) -> Vec<&'a Prepared> {
+        vec![&ready.registry.delete_user]
+    }
+
     async fn read(&self, ready: &Ready) -> Result<Doomed, RowError> {
         // Prepared behind the transaction's beginning, whose failure is this one's.
         let records = records(ready, &self.0, Lock::Yes).await?;
@@ -119,7 +131,7 @@ impl Step for Deletion {
             // Also without a row of their own: a transaction could be left of somebody who is gone.
             let Some(id) = self.0.registered_id() else { return Ok(0) };
             let key: [&(dyn ToSql + Sync); 3] = [&tenant, id.as_uuid(), &purpose];
-            client.execute(&ready.registry.delete_user, &key).await
+            client.execute(ready.registry.delete_user.get(), &key).await
         };
         let (registered, by_key) = join(registered, by_key).await;
         registered.and(by_key).map(|_| ())
@@ -133,6 +145,17 @@ enum Lock {
     No,
 }
 
+/// The statements that [`records`] sends.
+fn sent(ready: &Ready, lock: Lock) -> Vec<&Prepared> {
+    let all = &ready.registry;
+    let mut sent = vec![&all.phones_by_id, &all.authenticators_by_id];
+    sent.extend(match lock {
+        Lock::Yes => [&all.lock_user_by_id, &all.lock_transaction, &all.lock_texted],
+        Lock::No => [&all.user_by_id, &all.transaction, &all.texted],
+    });
+    sent
+}
+
 /// Reads a person's records. Where they are locked, it is in the order of steps on a registered
 /// user: the user, then the transactions, the texts, and last what is called-in.
 async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Records, RowError> {
@@ -142,16 +165,16 @@ async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Record
     if let Some(id) = whose.registered_id() {
         let key: [&(dyn ToSql + Sync); 2] = [&tenant, id.as_uuid()];
         let user = if lock == Lock::Yes { &all.lock_user_by_id } else { &all.user_by_id };
-        if let Some(user) = client.query_opt(user, &key).await? {
-            let phones = client.query(&all.phones_by_id, &key).await?;
-            let authenticators = client.query(&all.authenticators_by_id, &key).await?;
+        if let Some(user) = client.query_opt(user.get(), &key).await? {
+            let phones = client.query(all.phones_by_id.get(), &key).await?;
+            let authenticators = client.query(all.authenticators_by_id.get(), &key).await?;
             records.person = Some(registry_rows::person(&user, &phones, &authenticators)?);
         }
         let statement = if lock == Lock::Yes { &all.lock_transaction } else { &all.transaction };
         for id in client.query(TRANSACTIONS, &key).await? {
             let id: Uuid = id.try_get(0)?;
             // Swept meanwhile, if it is no longer there.
-            let found = client.query_opt(statement, &[&tenant, &id]).await?;
+            let found = client.query_opt(statement.get(), &[&tenant, &id]).await?;
             records
                 .transactions
                 .extend(found.as_ref().map(registry_rows::transaction).transpose()?);
@@ -160,7 +183,7 @@ async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Record
     let numbers = whose.all_numbers(records.person.as_ref());
     let texted = if lock == Lock::Yes { &all.lock_texted } else { &all.texted };
     for number in &numbers {
-        if let Some(row) = client.query_opt(texted, &[&tenant, &number.key()]).await? {
+        if let Some(row) = client.query_opt(texted.get(), &[&tenant, &number.key()]).await? {
             records.texts.push((number.clone(), registry_rows::texts(&row)?));
         }
     }
