@@ -15,7 +15,9 @@ use crate::config::Config;
 use crate::http::gateway::CurrentGateway;
 use crate::http::listener::{Exempt, Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
+use crate::http::strangers::Strangers;
 use crate::http::tls::TlsState;
+use crate::http::workers::Workers;
 use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
 
 /// How much longer than its deadline a connection may take over a request before it is cut: the
@@ -42,12 +44,19 @@ fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
+/// What a listener's threads share with the rest of the process.
+pub(super) struct Shared {
+    pub(super) farewell: Farewell,
+    pub(super) strangers: Arc<Strangers>,
+    pub(super) workers: Arc<Workers>,
+}
+
 /// Binds and makes the listener that clients and phones reach; the demo's is bound already.
 pub(super) fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
-    farewell: Farewell,
+    Shared { farewell, strangers, workers }: Shared,
     of_demo: Option<TcpListener>,
 ) -> anyhow::Result<Listener> {
     let is_demo = of_demo.is_some();
@@ -65,6 +74,7 @@ pub(super) fn public_listener(
         proxy_protocol: config.server.proxy_protocol_from.clone(),
         strict_transport_security: is_over_tls(config),
         farewell,
+        strangers,
         ..ListenerSettings::default()
     };
     if let Some(workers) = config.server.workers {
@@ -72,6 +82,7 @@ pub(super) fn public_listener(
     }
     let data = web::Data::from(Arc::clone(gateway));
     let app = move || {
+        workers.enlist();
         let app = WebApp::new().app_data(data.clone());
         let app = if is_demo { app.configure(demo::routes) } else { app };
         app.configure(cloud_api::routes).configure(pages::routes).configure(called_in_otp::routes)

@@ -9,6 +9,7 @@ mod clients;
 mod directory;
 mod error;
 mod ldap;
+mod permissions;
 mod places;
 mod proxy;
 mod push;

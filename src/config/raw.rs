@@ -168,6 +168,16 @@ pub(super) enum RawFormat {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAudit {
     pub file: Option<PathBuf>,
+    pub when_unwritable: Option<RawWhenUnwritable>,
+    pub strangers_per_address: Option<QuotaValue>,
+    pub strangers: Option<QuotaValue>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawWhenUnwritable {
+    Refuse,
+    Count,
 }
 
 #[derive(Deserialize)]

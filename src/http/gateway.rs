@@ -13,12 +13,14 @@ use arc_swap::ArcSwap;
 use super::authentication_cloud::AuthenticationCloud;
 use super::error::StatusStyle;
 use super::identify::Gate;
+use super::strangers::Strangers;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
 use crate::service::login::Login;
+use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::metrics;
 
 /// One tenant as the handlers see it.
@@ -67,6 +69,10 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Where refused logins wait.
     pub waiting: Arc<WaitingRoom>,
+    /// Where decisions are written.
+    pub audit: Arc<AuditTrail>,
+    /// What is written of those who show no credential.
+    pub strangers: Arc<Strangers>,
     /// The authentication cloud's part; `None` where it is not served.
     pub cloud: Option<Arc<AuthenticationCloud>>,
 }

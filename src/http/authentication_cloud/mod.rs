@@ -31,6 +31,7 @@ use self::visit::Visit;
 use super::body;
 use super::gateway::CurrentGateway;
 use crate::domain::client_address::ClientAddress;
+use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::authentication_cloud::Cloud;
@@ -131,6 +132,10 @@ async fn serve(
         return body::answer_before(payload, visit.refuse(&Failure::plain(Seen::NoSuchPath)));
     };
     let answered = match route {
+        // Of what would be decided it would not be known. A question decides nothing.
+        Ok(route) if visit.audit_refuses() && !matches!(route, Route::Ping | Route::Status) => {
+            Err(Failure { seen: Seen::Unavailable, reason: Reason::AuditUnwritable.as_str() })
+        }
         Ok(route) => answer(route, &mut visit, &cloud, &mut payload).await,
         Err(Wrong { allow }) => match visit.admit_address() {
             Err(failure) => Err(failure),
@@ -139,7 +144,7 @@ async fn serve(
         },
     };
     match answered {
-        Ok(granted) => visit.grant(granted),
+        Ok(granted) => visit.grant(granted).await,
         Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
     }
 }
