@@ -9,6 +9,7 @@ use crate::config::{Config, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;
 use crate::http::authentication_cloud::AuthenticationCloud;
+use crate::http::pages::Widget;
 use crate::messenger::{Messenger, Notifier};
 use crate::service::authentication_cloud::asking::LIFETIME;
 use crate::service::authentication_cloud::passkeys::Passkeys;
@@ -54,6 +55,7 @@ pub(super) fn authentication_cloud(
         registry: Arc::clone(&lasting.registry),
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
+        widget: Widget::of(public_url),
         by_transaction: FloodLimit::as_before(by_transaction, STATUS_QUESTIONS, keys),
         by_link: FloodLimit::as_before(by_link, STATUS_QUESTIONS, keys),
     })

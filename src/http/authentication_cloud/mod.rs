@@ -31,6 +31,7 @@ use self::route::{Route, Wrong};
 use self::visit::Visit;
 use super::body;
 use super::gateway::CurrentGateway;
+use super::pages::Widget;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::authentication_cloud::Cloud;
@@ -81,6 +82,8 @@ pub struct AuthenticationCloud {
     pub by_link: Arc<FloodLimit<(TransactionId, Option<IpAddr>)>>,
     /// The base of links, without a slash at its end.
     pub public_url: String,
+    /// The script that customers embed.
+    pub widget: Widget,
 }
 
 /// Adds the routes. The handler looks at path and method itself, so that every answer has one form.
