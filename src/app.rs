@@ -211,6 +211,7 @@ impl App {
             store: Arc::clone(&store),
             stopping: AtomicBool::new(false),
             metrics: metrics::start().context("metrics cannot start")?,
+            gateway: Arc::clone(&gateway),
         });
         let farewell = Farewell::default();
         let public = public_listener(&config, &gateway, tls.clone(), farewell.clone(), demo)?;

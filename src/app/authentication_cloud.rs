@@ -44,6 +44,10 @@ pub(super) fn authentication_cloud(
         keys: Arc::clone(&config.keys.server_keys),
         tokens: Arc::clone(&tokens),
         random: Arc::clone(&lasting.random),
+        texted_kinds: Arc::new(
+            tenant.sms.as_ref().map(|sms| sms.number_kinds.clone()).unwrap_or_default(),
+        ),
+        one_user_per_number: tenant.sms.as_ref().is_some_and(|sms| sms.one_user_per_number),
         policy: Policy::default(),
     };
     let tenants = config.tenants.iter();

@@ -123,6 +123,7 @@ pub fn start(
         // These call each stranger's malformed request an error.
         .with_target("actix_http", LevelFilter::OFF)
         .with_target("webauthn_rs_core", LevelFilter::OFF)
+        .with_target("crypto_glue", LevelFilter::OFF)
         .with_target(audit::TARGET, Level::INFO);
     let split = audit_file.is_some();
     let main = lines(format, io::stdout)

@@ -9,6 +9,7 @@ pub(super) mod failure;
 mod intent;
 pub(super) mod introspection;
 mod phone;
+mod phones;
 mod ping;
 mod qr_code;
 pub(super) mod resources;
@@ -55,6 +56,7 @@ const PHONE: &str = "/open";
         enrollment::enroll,
         intent::intent,
         introspection::introspect,
+        phones::delete,
         ping::ping,
         status::status,
         users::by_id,
@@ -97,18 +99,20 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(web::scope(BASE).default_service(web::to(serve)).route("", web::to(serve)));
 }
 
-/// Whether there is this operation, and its path has `user` where a user's id belongs, and
-/// `authenticator` where an authenticator's does.
+/// Whether there is this operation, and its path has `user` where a user's id belongs,
+/// `authenticator` where an authenticator's does, and `phone` where a phone's does.
 #[cfg(test)]
 pub(super) fn serves(
     method: &actix_web::http::Method,
     path: &str,
     user: &str,
     authenticator: &str,
+    phone: &str,
 ) -> bool {
     Route::find(method, path).is_ok_and(|route| match route {
         Route::Verification(id) | Route::User(id) | Route::DeleteUser(id) => id == user,
         Route::RenameAuthenticator(id) | Route::DeleteAuthenticator(id) => id == authenticator,
+        Route::DeletePhone(id) => id == phone,
         Route::Ping
         | Route::Phone(_)
         | Route::Enroll
@@ -167,6 +171,7 @@ async fn answer(
         Route::DeleteUser(user) => users::delete(visit, cloud, user).await,
         Route::RenameAuthenticator(id) => authenticators::rename(visit, cloud, payload, id).await,
         Route::DeleteAuthenticator(id) => authenticators::delete(visit, cloud, id).await,
+        Route::DeletePhone(id) => phones::delete(visit, cloud, id).await,
         Route::Phone(asked) => phone::answer(asked, visit, cloud, payload).await,
     }
 }

@@ -283,7 +283,11 @@ fn clobbering(evil: &str) -> String {
             )
         })
         .collect();
+    // The browser's driver needs some of them back, once the widget has started.
+    let back = "<script>addEventListener('load', () => { for (const one of \
+        Document.prototype.querySelectorAll.call(document, 'img')) one.remove(); });</script>";
     images
+        + back
         + "<form name=\"addEventListener\"></form><form name=\"removeEventListener\"></form>\
            <a id=\"HOME\"></a><a id=\"Dialpass\"></a><a id=\"base\"></a>"
 }
