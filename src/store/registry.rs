@@ -107,7 +107,8 @@ pub struct Texts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Case {
     /// The user. One that is put where there was none is made; one that is taken away is deleted
-    /// with all that is theirs: phones, authenticators, transactions, called-in codes.
+    /// with all that is theirs: phones, authenticators, transactions, called-in codes. With a phone
+    /// that is taken away goes the user's live called-in code.
     pub person: Option<Person>,
     /// The transaction, if it is the tenant's; whoever asks looks at whose it is.
     pub transaction: Option<Transaction>,

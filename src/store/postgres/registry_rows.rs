@@ -135,8 +135,12 @@ statements! {
             FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[]) \
                 AS now (phone_id, number, created_at, updated_at) \
             WHERE phone.tenant = $1 AND phone.user_id = $2 AND phone.phone_id = now.phone_id",
-        delete_phones: "DELETE FROM dialpass.phones \
-            WHERE tenant = $1 AND user_id = $2 AND phone_id = ANY($3)",
+        delete_phones: "WITH told AS (UPDATE dialpass.subjects SET nonce = NULL, key_id = NULL, \
+                issued_at = NULL, expires_at = NULL, digits = NULL, tried = NULL, \
+                tries_left = NULL, wrong_codes_left = NULL \
+                WHERE tenant = $1 AND purpose = $4 AND subject = ($2::uuid)::text) \
+            DELETE FROM dialpass.phones \
+            WHERE tenant = $1 AND user_id = $2::uuid AND phone_id = ANY($3)",
         insert_authenticator: "INSERT INTO dialpass.authenticators (tenant, user_id, \
             authenticator_id, name, platform, credential_id, record, counter, endpoint, push_key, \
             push_auth, enrolled_at, updated_at) \

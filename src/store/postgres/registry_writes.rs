@@ -147,7 +147,9 @@ impl Writes<'_> {
         };
         if !changes.gone.is_empty() {
             let gone: Vec<Uuid> = changes.gone.iter().map(|phone| phone.id).collect();
-            self.add(|all| &all.delete_phones, parameters![id, gone]);
+            // With it goes the code that the user was told, perhaps by a call from it.
+            let call = Purpose::Call.as_str();
+            self.add(|all| &all.delete_phones, parameters![id, gone, call]);
         }
         if !changes.changed.is_empty() {
             self.add(|all| &all.update_phones, with_id(lists(&changes.changed)));

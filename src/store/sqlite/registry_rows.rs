@@ -164,7 +164,8 @@ fn write_person(
     connection.prepare_cached(sql)?.execute(row).map(|_| ())
 }
 
-/// Writes what changed of a user's phones.
+/// Writes what changed of a user's phones. With one that is gone goes the code that the user was
+/// told, perhaps by a call from it.
 pub(super) fn write_phones(
     connection: &Connection,
     tenant: &TenantId,
@@ -176,9 +177,16 @@ pub(super) fn write_phones(
     const UPDATE: &str = "UPDATE phones SET number = ?4, created_at = ?5, updated_at = ?6 \
         WHERE tenant = ?1 AND user_id = ?2 AND phone_id = ?3";
     const DELETE: &str = "DELETE FROM phones WHERE tenant = ?1 AND user_id = ?2 AND phone_id = ?3";
+    const END_CODE: &str = "UPDATE subjects SET nonce = NULL, key_id = NULL, issued_at = NULL, \
+        expires_at = NULL, digits = NULL, tried = NULL, tries_left = NULL, wrong_codes_left = NULL \
+        WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3";
     let (tenant, user) = (tenant.as_str(), user.to_string());
     for phone in &changes.gone {
         connection.prepare_cached(DELETE)?.execute(params![tenant, user, text_of(&phone.id)])?;
+    }
+    if !changes.gone.is_empty() {
+        let account = params![tenant, Purpose::Call.as_str(), user];
+        connection.prepare_cached(END_CODE)?.execute(account)?;
     }
     let written = changes.made.iter().map(|phone| (INSERT, *phone));
     for (sql, phone) in written.chain(changes.changed.iter().map(|phone| (UPDATE, *phone))) {

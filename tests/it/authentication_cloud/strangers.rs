@@ -156,7 +156,7 @@ async fn a_verified_phone_that_is_deleted_is_nobodys_at_once() {
         assert_eq!(who.delete(path).await.status, status, "{path}");
     }
     assert_eq!(service.api.get(&path).await.status, 405);
-    assert_eq!(service.gateway.call(PHONE).await.status, 200);
+    let told = service.gateway.code(PHONE).await;
     let deleted = service.api.delete(&path).await;
     assert_eq!((deleted.status, reason(&service, &deleted)), (204, json!("phone_deleted")));
     assert_eq!(service.api.delete(&path).await.status, 404, "already");
@@ -166,7 +166,8 @@ async fn a_verified_phone_that_is_deleted_is_nobodys_at_once() {
     assert_eq!(service.gateway.call(PHONE).await.status, 403);
     let approve = json!({"username": "anna", "channel": "sms"});
     assert_eq!(service.api.approve(approve).await.status, 400);
-    // Nor is what was sent to it before.
+    // Nor does what it was told or sent before.
+    assert_eq!(service.gateway.login("anna", "", &told).await.status, 403);
     assert_eq!(service.api.verify(&waiting, &waiting.code).await.status, 412);
     assert_eq!(service.api.status(&waiting.token).await.json()["status"], "failed");
     assert_eq!(service.user("anna", PHONE).await, anna, "and it may be verified anew");

@@ -149,16 +149,28 @@ async fn owners(cloud: &Cloud, of: &str, tail: u32, most: u32) -> Vec<Registered
     found.expect("it answers").iter().map(|user| user.id).collect()
 }
 
-pub async fn phones_are_made_changed_and_taken_away(_: Store, cloud: Cloud) {
+pub async fn phones_are_made_changed_and_taken_away(store: Store, cloud: Cloud) {
     make(&cloud, about_user(1), whole_person()).await;
+    for mark in [1, 2] {
+        let call = call(&user_id(mark).to_string(), u64::from(mark), START);
+        assert!(matches!(store.issue(call).await, Ok(Issue::Issued(_))));
+    }
+    let code = async |mark| store.live(&subject(&user_id(mark).to_string()), START).await;
+    let add = |case: &mut Case| {
+        case.person.as_mut().expect("a user").user.phones.push(phone(9, 9, after(4)));
+    };
+    cloud.change(about_user(1), add).await;
+    assert_eq!(code(1).await, Ok(Some(grant(1, START))), "none was taken away");
     cloud
         .change(about_user(1), |case| {
             let phones = &mut case.person.as_mut().expect("a user").user.phones;
             phones[1].updated_at = after(5);
             phones.push(phone(5, 3, after(5)));
-            phones.remove(0);
+            phones.retain(|one| one.id != phone(7, 1, START).id && one.id.as_u128() != 9);
         })
         .await;
+    assert_eq!(code(1).await, Ok(None), "it may have been told by the phone that is gone");
+    assert_eq!(code(2).await, Ok(Some(grant(2, START))));
     let person = cloud.person(about_user(1)).await.expect("a user");
     let verified_again = VerifiedPhone { updated_at: after(5), ..phone(3, 2, after(1)) };
     assert_eq!(person.user.phones, [verified_again, phone(5, 3, after(5))]);
