@@ -9,6 +9,7 @@ pub(super) mod failure;
 mod intent;
 pub(super) mod introspection;
 mod phone;
+mod phones;
 mod ping;
 mod qr_code;
 pub(super) mod resources;
@@ -30,6 +31,7 @@ use self::route::{Route, Wrong};
 use self::visit::Visit;
 use super::body;
 use super::gateway::CurrentGateway;
+use super::pages::Widget;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
@@ -55,6 +57,7 @@ const PHONE: &str = "/open";
         enrollment::enroll,
         intent::intent,
         introspection::introspect,
+        phones::delete,
         ping::ping,
         status::status,
         users::by_id,
@@ -82,6 +85,8 @@ pub struct AuthenticationCloud {
     pub by_link: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
     /// The base of links, without a slash at its end.
     pub public_url: String,
+    /// The script that customers embed.
+    pub widget: Widget,
 }
 
 /// Adds the routes. The handler looks at path and method itself, so that every answer has one form.
@@ -95,18 +100,20 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(web::scope(BASE).default_service(web::to(serve)).route("", web::to(serve)));
 }
 
-/// Whether there is this operation, and its path has `user` where a user's id belongs, and
-/// `authenticator` where an authenticator's does.
+/// Whether there is this operation, and its path has `user` where a user's id belongs,
+/// `authenticator` where an authenticator's does, and `phone` where a phone's does.
 #[cfg(test)]
 pub(super) fn serves(
     method: &actix_web::http::Method,
     path: &str,
     user: &str,
     authenticator: &str,
+    phone: &str,
 ) -> bool {
     Route::find(method, path).is_ok_and(|route| match route {
         Route::Verification(id) | Route::User(id) | Route::DeleteUser(id) => id == user,
         Route::RenameAuthenticator(id) | Route::DeleteAuthenticator(id) => id == authenticator,
+        Route::DeletePhone(id) => id == phone,
         Route::Ping
         | Route::Phone(_)
         | Route::Enroll
@@ -168,6 +175,7 @@ async fn answer(
         Route::DeleteUser(user) => users::delete(visit, cloud, user).await,
         Route::RenameAuthenticator(id) => authenticators::rename(visit, cloud, payload, id).await,
         Route::DeleteAuthenticator(id) => authenticators::delete(visit, cloud, id).await,
+        Route::DeletePhone(id) => phones::delete(visit, cloud, id).await,
         Route::Phone(asked) => phone::answer(asked, visit, cloud, payload).await,
     }
 }

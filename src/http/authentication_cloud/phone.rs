@@ -148,6 +148,7 @@ async fn confirm(
     };
     let reason = match confirmed.undertaking {
         Undertaking::Enroll => "authenticator_enrolled",
+        Undertaking::Approve if confirmed.is_now_synced => "approved_passkey_now_synced",
         Undertaking::Approve => "approved",
     };
     Ok(Granted::json(StatusCode::OK, reason, &body))

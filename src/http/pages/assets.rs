@@ -44,8 +44,6 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let [view, api, passkey] = MODULES;
     let png = |path, body: &'static [u8]| Asset::new(path, "image/png", A_DAY, body);
     let worker = texts::embed(include_str!("assets/worker.js"), |texts| &texts.worker);
-    let widget = texts::embed(include_str!("assets/widget.js"), |texts| &texts.widget);
-    let widget = Asset::new("/widget/auth.js", SCRIPT, FIVE_MINUTES, widget);
     vec![
         script("/open/page.js", include_str!("assets/page.js")),
         script(view, include_str!("assets/view.js")),
@@ -58,13 +56,31 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         png("/open/icon-180.png", include_bytes!("assets/icon-180.png")),
         png("/open/icon-192.png", include_bytes!("assets/icon-192.png")),
         png("/open/icon-512.png", include_bytes!("assets/icon-512.png")),
-        Asset { is_for_all_origins: true, ..widget },
     ]
 });
 
-/// All of them.
+/// All but the script that customers embed.
 pub(super) fn all() -> &'static [Asset] {
     &ASSETS
+}
+
+/// Where the script is that customers embed.
+pub(super) const WIDGET: &str = "/widget/auth.js";
+
+/// Where that script has its place for the gateway's own address.
+const PLACE_OF_HOME: &str = r#""/* home */""#;
+
+/// The script that customers embed, which asks the gateway at `public_url` and no other.
+///
+/// # Panics
+/// Never: texts always serialise.
+pub(super) fn widget(public_url: &str) -> Asset {
+    let home = format!("{}/", public_url.trim_end_matches('/'));
+    let home = serde_json::to_string(&home).expect("texts always serialise");
+    let script = texts::embed(include_str!("assets/widget.js"), |texts| &texts.widget);
+    let script = script.replacen(PLACE_OF_HOME, &home, 1);
+    let asset = Asset::new(WIDGET, SCRIPT, FIVE_MINUTES, script);
+    Asset { is_for_all_origins: true, ..asset }
 }
 
 impl Asset {
@@ -116,6 +132,21 @@ impl Asset {
             Ok(IfNoneMatch::Any) => request.headers().contains_key(header::IF_NONE_MATCH),
             Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&self.tag)),
             Err(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_script_knows_its_gateway() {
+        for public_url in ["https://id.example.com", "https://id.example.com/"] {
+            let script = widget(public_url).body;
+            let script = std::str::from_utf8(&script).expect("a text");
+            assert!(script.contains(r#"const HOME = "https://id.example.com/";"#), "{public_url}");
+            assert!(!script.contains(PLACE_OF_HOME));
         }
     }
 }
