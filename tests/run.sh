@@ -5,8 +5,8 @@
 # the commands of the README. Samba, too, is started as root or by sudo; PostgreSQL as the tests' own
 # user or, by root, as postgres.
 #   tests/run.sh           what CI runs
-#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, and an hour of random
-#                          directories
+#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, an hour of random
+#                          directories, and the database's faults that take long
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,6 +38,7 @@ need ns-slapd 389-ds-base
 need certutil libnss3-tools
 need openssl openssl
 need_file '/usr/lib/postgresql/*/bin/postgres' postgresql
+need pgbouncer pgbouncer
 need faketime faketime
 need_file /usr/lib/python3/dist-packages/requests/__init__.py python3-requests
 need bearerbox kannel
@@ -122,6 +123,8 @@ if [ "$long" = yes ]; then
   step "random directories"
   MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \
     directory_model:: --nocapture --test-threads 4
+  step "a database that fails in every way"
+  CHAOS_LONG=1 cargo test --quiet --locked --test it -- chaos:: --nocapture --test-threads 1
   step "benchmark"
   benches/load.sh --long
 fi
