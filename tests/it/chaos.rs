@@ -5,7 +5,7 @@
 //!
 //! | variable | |
 //! |---|---|
-//! | `CHAOS_LONG` | tries the faults that take long, too |
+//! | `CHAOS_LONG` | tries the faults that take long, too, and holds all to their times |
 //! | `WRITE_DOCS` | writes the table of what was seen |
 
 mod actors;
@@ -25,6 +25,11 @@ pub use self::pooler::Pooler;
 use std::time::Duration;
 
 use crate::postgres::{Postgres, ROLE};
+
+/// Whether these tests have the machine to themselves, and time.
+fn is_alone() -> bool {
+    std::env::var_os("CHAOS_LONG").is_some()
+}
 
 /// Seconds, for faults.
 const fn seconds(count: u64) -> Duration {

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 
 use super::actors::{Secret, World};
+use super::is_alone;
 use crate::faults::load::{COMEBACK, DEADLINE};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, PATIENCE};
 
 /// One request and its answer.
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +142,12 @@ impl Default for Found {
     }
 }
 
+/// Longest that a request may take, and that service may be away after a fault. Among other tests the
+/// machine is as busy as they make it, and takes part of that for itself.
+fn limits() -> (Duration, Duration) {
+    if is_alone() { (DEADLINE, COMEBACK) } else { (2 * DEADLINE, PATIENCE) }
+}
+
 /// Reasons of refusals that say nothing of the code.
 const UNDECIDED: [&str; 6] = [
     "store_unavailable",
@@ -213,10 +220,11 @@ impl Found {
         assert!(self.twice.is_empty(), "accepted twice: {:#?}", self.twice);
         assert!(self.lost.is_empty(), "told, and lost: {:#?}", self.lost);
         assert!(self.undone.is_empty(), "answered, and undone: {:#?}", self.undone);
+        let (longest, back_after) = limits();
         for one in &self.operations {
-            assert!(one.took < DEADLINE, "in time: {one:?}");
+            assert!(one.took < longest, "in time: {one:?}");
         }
-        assert!(self.back_after() < COMEBACK, "back after {:?}", self.back_after());
+        assert!(self.back_after() < back_after, "back after {:?}: {self}", self.back_after());
         assert!(self.held > 0 && self.used > 0, "it showed nothing: {self}");
     }
 

@@ -5,17 +5,13 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::stage::Stage;
-use super::{end_sessions, held, seconds};
+use super::{end_sessions, held, is_alone, seconds};
 use crate::cluster::NODES;
 use crate::postgres::Postgres;
 
-fn is_wanted() -> bool {
-    std::env::var_os("CHAOS_LONG").is_some()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn long_faults_of_one_server() {
-    if !is_wanted() {
+    if !is_alone() {
         return;
     }
     let mut postgres = Postgres::start();
@@ -94,7 +90,7 @@ async fn long_faults_of_one_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_faults_of_the_nodes() {
-    if !is_wanted() {
+    if !is_alone() {
         return;
     }
     let postgres = Postgres::start();
@@ -146,7 +142,7 @@ async fn long_faults_of_the_nodes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_faults_of_a_pair() {
-    if !is_wanted() {
+    if !is_alone() {
         return;
     }
     let mut primary = Postgres::start();

@@ -21,9 +21,7 @@ pub struct Proxy {
 struct State {
     /// Of each connection, whether it carries nothing any more.
     silent: Mutex<Vec<Arc<AtomicBool>>>,
-    /// How many of a thousand commits break their connection instead of arriving.
-    stopped: Share,
-    /// How many of a thousand answers to a commit do.
+    /// How many of a thousand answers to a commit break their connection instead of arriving.
     lost: Share,
 }
 
@@ -64,7 +62,7 @@ impl Proxy {
                     let (from_client, to_client) = from.into_split();
                     let (from_server, to_server) = to.into_split();
                     tokio::select! {
-                        () = pass(from_client, to_server, &silent, |bytes| state.stopped.has(bytes)) => {}
+                        () = pass(from_client, to_server, &silent, |_| false) => {}
                         () = pass(from_server, to_client, &silent, |bytes| state.lost.has(bytes)) => {}
                     }
                 });
@@ -88,11 +86,6 @@ impl Proxy {
     /// From now on, so many of a thousand answers to commits are lost.
     pub fn lose_commits(&self, of_a_thousand: u32) {
         self.state.lost.of_a_thousand.store(of_a_thousand, Ordering::SeqCst);
-    }
-
-    /// From now on, so many of a thousand commits do not arrive.
-    pub fn stop_commits(&self, of_a_thousand: u32) {
-        self.state.stopped.of_a_thousand.store(of_a_thousand, Ordering::SeqCst);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use super::actors::{Actors, World};
 use super::history::{Found, History};
 use super::table;
@@ -14,7 +16,7 @@ use crate::slapd::Slapd;
 use crate::sms::provider::Provider;
 
 /// How many may call.
-const PEOPLE: usize = 3000;
+const PEOPLE: usize = 1500;
 
 /// The nodes under load.
 pub struct Stage {
@@ -23,11 +25,16 @@ pub struct Stage {
     pub database: String,
     _slapd: Slapd,
     _provider: Arc<Provider>,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// One stage at a time, so that it is the fault that is tried and not the machine.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 impl Stage {
     /// Nodes whose database is on these servers; `wire` puts something between.
     pub async fn start(servers: &[&Postgres], wire: impl FnOnce(String) -> String) -> Self {
+        let turn = TURN.lock().await;
         let slapd = Slapd::builder().users(PEOPLE).without_tls().without_log().start();
         let provider = Arc::new(willing_provider().await);
         let database = servers[0].database();
@@ -41,7 +48,7 @@ impl Stage {
         let key = access_key(cluster.node(0).folder(), "t2").text;
         let (asker, base) = (cluster.asker(), cluster.url());
         let world = World::new(asker, base, key, Arc::clone(&provider), PEOPLE);
-        Self { cluster, world, database, _slapd: slapd, _provider: provider }
+        Self { cluster, world, database, _slapd: slapd, _provider: provider, _turn: turn }
     }
 
     /// Tries a fault under load. `strike` does harm and mends it; it returns when that was. What the
