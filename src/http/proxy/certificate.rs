@@ -57,11 +57,23 @@ impl CertificateForm {
         let values = |name: &str| -> Vec<&[u8]> {
             request.headers().get_all(name).map(HeaderValue::as_bytes).collect()
         };
-        let own = values(self.header());
+        let intermediates = match self {
+            Self::Rfc9440 => values("client-cert-chain"),
+            Self::EscapedPem(_) | Self::Base64Der(_) | Self::Xfcc(_) => Vec::new(),
+        };
+        self.parse(&values(self.header()), &intermediates)
+    }
+
+    /// As [`Self::read`], of the header's values and, with RFC 9440, those of the chain's.
+    pub(crate) fn parse(
+        &self,
+        own: &[&[u8]],
+        intermediates: &[&[u8]],
+    ) -> Result<Option<ClientCertificate>, MalformedClientCert> {
         let chain = match self {
-            Self::Rfc9440 => rfc9440(&own, &values("client-cert-chain"))?,
-            Self::EscapedPem(_) => only(&own)?.map(escaped_pem).transpose()?,
-            Self::Base64Der(_) => only(&own)?.map(base64_der).transpose()?,
+            Self::Rfc9440 => rfc9440(own, intermediates)?,
+            Self::EscapedPem(_) => only(own)?.map(escaped_pem).transpose()?,
+            Self::Base64Der(_) => only(own)?.map(base64_der).transpose()?,
             Self::Xfcc(_) => own.last().copied().map(xfcc).transpose()?,
         };
         match chain {

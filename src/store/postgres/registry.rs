@@ -295,7 +295,8 @@ impl Look for PhoneOwnerLook {
         let Self(tenant, id) = self;
         let (statement, tenant) = (&ready.registry.phone_owner, tenant.as_str());
         let client = &ready.session.client;
-        let found = client.query_opt(statement, &[&tenant, id.as_uuid()]).await?;
+        ready.prepare(vec![statement]).await?;
+        let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
         Ok(found.map(|row| row.try_get(0)).transpose()?.map(RegisteredId::from_uuid))
     }
 }
@@ -309,7 +310,8 @@ impl Look for HasAccessKeyLook {
     async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
         let Self(tenant, id) = self;
         let (statement, tenant) = (&ready.registry.has_access_key, tenant.as_str());
-        let found = ready.session.client.query_one(statement, &[&tenant, id]).await?;
+        ready.prepare(vec![statement]).await?;
+        let found = ready.session.client.query_one(statement.get(), &[&tenant, id]).await?;
         Ok(found.try_get(0)?)
     }
 }
