@@ -60,15 +60,8 @@ fn account(account: &Account, now: Timestamp) -> Value {
 }
 
 fn registered(person: &Person) -> Value {
-    let Person {
-        user,
-        texts,
-        enrolling_texts,
-        wrong_codes,
-        wrong_recovery,
-        pushes,
-        app_approvals,
-    } = person;
+    let Person { user, texts, enrolling_texts, wrong_codes, wrong_recovery, pushes, app_approvals } =
+        person;
     json!({
         "user_id": user.id.to_string(),
         "username": user.name.as_ref().map(ToString::to_string),
