@@ -2,3 +2,6 @@
 //! keep out is served meanwhile.
 
 mod connections;
+mod many;
+mod proxies;
+mod requests;
