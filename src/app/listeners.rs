@@ -24,6 +24,9 @@ use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages}
 /// handler answers at the deadline, and whoever is not heard by then never is.
 pub(super) const SLACK: Duration = Duration::from_secs(5);
 
+/// Least time in which a client takes an answer, however short the deadline for making one is.
+const LEAST_TO_TAKE_AN_ANSWER: Duration = Duration::from_secs(2);
+
 /// A listener's server and its address.
 pub(super) struct Listener {
     pub(super) server: Server,
@@ -67,7 +70,7 @@ pub(super) fn public_listener(
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
         request_limit: config.server.request_deadline + SLACK,
-        answer_limit: config.server.request_deadline,
+        answer_limit: config.server.request_deadline.max(LEAST_TO_TAKE_AN_ANSWER),
         max_connections: open_files::connections(config)?,
         connections_per_address: config.server.limits.connections_per_address,
         exempt: trusted_by(gateway),

@@ -7,8 +7,11 @@ mod audit_unwritable;
 mod connections;
 mod credentials;
 mod keeping_out;
+mod many;
 mod memory;
 mod oracles;
+mod proxies;
+mod requests;
 mod stuck_worker;
 mod wrong_clocks;
 
