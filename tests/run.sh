@@ -122,6 +122,8 @@ if [ "$long" = yes ]; then
   step "random directories"
   MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \
     directory_model:: --nocapture --test-threads 4
+  step "what refused logins tell, in 200 samples of each case"
+  DIALPASS_SAMPLES=200 cargo test --quiet --locked --test it -- attacks::oracles::
   step "benchmark"
   benches/load.sh --long
 fi
