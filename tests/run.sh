@@ -132,6 +132,8 @@ if [ "$long" = yes ]; then
   unset FUZZ_SEED FUZZ_INPUTS
   step "a database that fails in every way"
   CHAOS_LONG=1 cargo test --quiet --locked --test it -- chaos:: --nocapture --test-threads 1
+  step "what refused logins tell, in 200 samples of each case"
+  DIALPASS_SAMPLES=200 cargo test --quiet --locked --test it -- attacks::oracles::
   step "benchmark"
   benches/load.sh --long
   step "half an hour under attack"

@@ -1,5 +1,6 @@
 //! How secrets are read from files.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use secrecy::ExposeSecret as _;
