@@ -126,8 +126,8 @@ fn base64_der(value: &[u8]) -> Result<Chain, MalformedClientCert> {
     // Older releases of Traefik encode the plus signs.
     let decoded: Vec<u8> = percent_decode(value).collect();
     let one = |text: &[u8]| {
-        let der = STANDARD.decode(text.trim_ascii()).map_err(|_| MalformedClientCert)?;
-        Ok(CertificateDer::from(der))
+        let der = STANDARD.decode(text.trim_ascii()).ok().filter(|der| !der.is_empty());
+        der.map(CertificateDer::from).ok_or(MalformedClientCert)
     };
     decoded.split(|byte| *byte == b',').map(one).collect()
 }
