@@ -10,6 +10,7 @@ mod authentication_cloud;
 mod bad_input;
 mod browser;
 mod caller_forms;
+mod chaos;
 mod clients;
 mod cluster;
 mod commands;

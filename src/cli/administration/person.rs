@@ -150,7 +150,14 @@ fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
         [&account.codes_issued, &account.wrong_passwords, &account.wrong_codes]
     });
     let per_person = held.person.iter().flat_map(|person| {
-        [&person.texts, &person.wrong_codes, &person.wrong_recovery, &person.pushes]
+        [
+            &person.texts,
+            &person.enrolling_texts,
+            &person.wrong_codes,
+            &person.wrong_recovery,
+            &person.pushes,
+            &person.app_approvals,
+        ]
     });
     vec![
         ("live codes", accounts().filter(|account| account.live(now).is_some()).count()),

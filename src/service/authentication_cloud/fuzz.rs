@@ -80,6 +80,7 @@ fn tokens() -> Target {
             user: None,
             name: RegisteredName::parse("anna"),
             operation: "enroll".to_owned(),
+            key: Some(Uuid::from_u128(3)),
             channels: vec!["sms".to_owned()],
             message: Some("{{CODE}}".to_owned()),
             expires_at: now,
