@@ -5,8 +5,8 @@
 # the commands of the README. Samba, too, is started as root or by sudo; PostgreSQL as the tests' own
 # user or, by root, as postgres.
 #   tests/run.sh           what CI runs
-#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, and an hour of random
-#                          directories
+#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, an hour of random
+#                          directories, and half an hour under attack
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -124,6 +124,8 @@ if [ "$long" = yes ]; then
     directory_model:: --nocapture --test-threads 4
   step "benchmark"
   benches/load.sh --long
+  step "half an hour under attack"
+  benches/load.sh --soak
 fi
 
 step "all passed"

@@ -2,15 +2,19 @@
 //! database; and those of the CAs that it trusts to vouch for servers. One that is out of date or
 //! soon will be, and a CA's that cannot be used, is reported and stops nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::client_tls;
-use crate::config::{Config, CredentialConfig, DirectoryConfig, StorePlace};
+use crate::config::{ClientConfig, Config, CredentialConfig, DirectoryConfig, StorePlace};
 use crate::domain::clock::Timestamp;
+use crate::http::gateway::CurrentGateway;
+use crate::http::tls;
 use crate::pem;
+use crate::telemetry::metrics;
 
 /// How long before it expires a certificate is reported.
 const SOON: Duration = Duration::from_hours(24 * 30);
@@ -41,7 +45,101 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
         let told = trouble_of(file, now)?;
         Some((key, format!("{}: {told}: {what}, or soon will", file.display())))
     };
-    all.into_iter().filter_map(told).chain(passed_over(config)).collect()
+    let certificates = all.into_iter().filter_map(told).chain(passed_over(config));
+    certificates.chain(overdue_crls(config, now)).chain(ending_secrets(config, now)).collect()
+}
+
+/// Which revocation lists should have been replaced.
+fn overdue_crls(config: &Config, now: Timestamp) -> Vec<(String, String)> {
+    let server = &config.server;
+    let own = server.tls.iter().flat_map(|tls| tls.crl_files.iter().enumerate());
+    let own = own.map(|(index, file)| (format!("server.tls.crl_files[{index}]"), file));
+    let proxies = server.proxy_crl_files.iter().enumerate();
+    let proxies = proxies
+        .filter(|(_, file)| server.tls.as_ref().is_none_or(|tls| !tls.crl_files.contains(file)))
+        .map(|(index, file)| (format!("server.proxy_crl_files[{index}]"), file));
+    let told = |(key, file): (String, &PathBuf)| {
+        let told = overdue(tls::crl_due_at(file)?, now)?;
+        Some((key, format!("{}: {told}", file.display())))
+    };
+    own.chain(proxies).filter_map(told).collect()
+}
+
+/// What is to be said of revocation lists that were due at `due_at`, in seconds.
+fn overdue(due_at: i64, now: Timestamp) -> Option<String> {
+    (now.as_secs() > due_at).then(|| {
+        format!(
+            "the revocation list was due for replacement at {} ({} ago): certificates revoked since \
+             then are still accepted; fetch the CA's new list",
+            shown(due_at),
+            days(now.as_secs() - due_at)
+        )
+    })
+}
+
+/// Which clients' secrets end soon, or have.
+fn ending_secrets(config: &Config, now: Timestamp) -> Vec<(String, String)> {
+    let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
+    let ends = clients.flat_map(|client| {
+        client.credentials.iter().filter_map(move |credential| match credential {
+            CredentialConfig::Basic { valid_until, .. } => Some((client, "basic", (*valid_until)?)),
+            CredentialConfig::Bearer { valid_until, .. } => {
+                Some((client, "bearer", (*valid_until)?))
+            }
+            CredentialConfig::Certificate { .. }
+            | CredentialConfig::OAuth2(_)
+            | CredentialConfig::Anonymous(_) => None,
+        })
+    });
+    let told = |(client, kind, until): (&ClientConfig, &str, Timestamp)| {
+        let told = when(i64::MIN, until.as_secs(), now.as_secs())?;
+        let name = &client.name;
+        Some((
+            format!("{}.{kind}.valid_until", client.key),
+            format!(
+                "the secret of client {name:?} {told}: it is refused from then on; give it a new one"
+            ),
+        ))
+    };
+    ends.filter_map(told).collect()
+}
+
+/// Tells of what ends while the program runs: revocation lists that are overdue by the log, and the
+/// times of them and of clients' secrets by the metrics.
+pub(super) async fn keep_telling(gateway: Arc<CurrentGateway>, every: Duration) {
+    let mut told = Vec::new();
+    loop {
+        {
+            let gateway = gateway.load();
+            let gate = &gateway.gate;
+            let own = gate.tls.as_ref().and_then(|tls| tls.current().client_verifier.clone());
+            let forwarded = gate.forwarded_ca.as_ref().map(|state| state.current());
+            let forwarded = forwarded.as_deref();
+            let now = gate.clock.now();
+            for (of, verifier) in [("server", own.as_ref()), ("proxy", forwarded)] {
+                let Some(verifier) = verifier else { continue };
+                let Some(due_at) = verifier.crls_due_at() else { continue };
+                metrics::crl_due(of, due_at);
+                if let Some(reason) =
+                    overdue(due_at, now).filter(|_| !told.contains(&verifier.id()))
+                {
+                    told.push(verifier.id());
+                    tracing::warn!(of, %reason, "a revocation list is out of date");
+                }
+            }
+            for entry in gate.clients.entries() {
+                let known = &entry.credentials;
+                for (kind, until) in [("basic", known.basic_until), ("bearer", known.bearer_until)]
+                {
+                    if let Some(until) = until {
+                        let tenant = entry.tenant.as_str();
+                        metrics::client_secret_expiry(tenant, &entry.name, kind, until.as_secs());
+                    }
+                }
+            }
+        }
+        tokio::time::sleep(every).await;
+    }
 }
 
 /// What of the files of trusted CAs cannot be used.
@@ -96,16 +194,7 @@ fn trouble_of(file: &Path, now: Timestamp) -> Option<String> {
 
 /// What is the matter with a certificate's time; `None` if all is well for a while to come.
 fn when(begins: i64, expires: i64, now: i64) -> Option<String> {
-    const DAY: i64 = 24 * 3600;
     let soon = i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX);
-    let shown = |seconds| {
-        jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".to_owned(), |t| t.to_string())
-    };
-    let days = |seconds: i64| match seconds / DAY {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    };
     if now < begins {
         Some(format!("is not valid before {}", shown(begins)))
     } else if now >= expires {
@@ -114,6 +203,20 @@ fn when(begins: i64, expires: i64, now: i64) -> Option<String> {
         Some(format!("expires at {} (in {})", shown(expires), days(expires - now)))
     } else {
         None
+    }
+}
+
+/// A time in seconds since the Unix epoch.
+fn shown(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".to_owned(), |t| t.to_string())
+}
+
+/// Seconds in words.
+fn days(seconds: i64) -> String {
+    match seconds / (24 * 3600) {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
     }
 }
 

@@ -12,14 +12,20 @@ use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::http::authorization::SecretHash;
 use crate::http::client::Operation;
-use crate::http::client_table::{BasicCredential, CertificatePin, ClientEntry, Credentials};
+use crate::http::client_table::{
+    BasicCredential, CertificatePin, ClientEntry, Credentials, Require,
+};
 use crate::http::jwks::{Jwks, JwksSource};
 use crate::http::oauth2::OAuth2Rule;
 use crate::http::signing_keys::SigningAlgorithm;
-use crate::http::tls::{self, ClientCaState};
+use crate::http::tls::{ClientCaState, ClientVerifier};
 
 /// A client as the table of clients has it.
-pub(super) fn entry(tenant: &TenantId, client: &ClientConfig) -> ClientEntry {
+pub(super) fn entry(
+    tenant: &TenantId,
+    client: &ClientConfig,
+    report: &Report<'_>,
+) -> Result<ClientEntry, ConfigError> {
     let mut operations = Vec::new();
     if client.get_otp {
         operations.push(Operation::GetOtp);
@@ -27,19 +33,29 @@ pub(super) fn entry(tenant: &TenantId, client: &ClientConfig) -> ClientEntry {
     if client.validate_otp {
         operations.push(Operation::ValidateOtp);
     }
-    let mut credentials = Credentials::default();
+    let require = if client.requires_all { Require::All } else { Require::Any };
+    let mut credentials = Credentials { require, ..Credentials::default() };
     for credential in &client.credentials {
         match credential {
-            CredentialConfig::Basic { username, password_sha256 } => {
+            CredentialConfig::Basic { username, password_sha256, valid_until } => {
+                credentials.basic_until = *valid_until;
                 credentials.basic = Some(BasicCredential {
                     username: username.clone(),
                     password_sha256: SecretHash::new(*password_sha256),
                 });
             }
-            CredentialConfig::Bearer { token_sha256 } => {
+            CredentialConfig::Bearer { token_sha256, valid_until } => {
+                credentials.bearer_until = *valid_until;
                 credentials.bearer = Some(SecretHash::new(*token_sha256));
             }
-            CredentialConfig::Certificate(pin) => {
+            CredentialConfig::Certificate { pin, ca_file } => {
+                let load = |file| {
+                    ClientVerifier::load(file, &[]).map_err(|error| {
+                        let key = format!("{}.certificate.ca_file", client.key);
+                        report.problem(&key, &error, "a PEM file of CA certificates")
+                    })
+                };
+                credentials.certificate_ca = ca_file.as_deref().map(load).transpose()?;
                 credentials.certificate = Some(match pin {
                     PinConfig::SanDns(name) => CertificatePin::SanDns(name.clone()),
                     PinConfig::SanUri(uri) => CertificatePin::SanUri(uri.clone()),
@@ -59,6 +75,7 @@ pub(super) fn entry(tenant: &TenantId, client: &ClientConfig) -> ClientEntry {
                         .collect(),
                     client_id: oauth2.client_id.clone(),
                     sub: oauth2.sub.clone(),
+                    requires_typ: oauth2.requires_typ,
                 });
             }
             CredentialConfig::Anonymous(addresses) => {
@@ -66,7 +83,7 @@ pub(super) fn entry(tenant: &TenantId, client: &ClientConfig) -> ClientEntry {
             }
         }
     }
-    ClientEntry { tenant: tenant.clone(), name: client.name.clone(), operations, credentials }
+    Ok(ClientEntry { tenant: tenant.clone(), name: client.name.clone(), operations, credentials })
 }
 
 /// What verifies the certificates that trusted proxies pass on.
@@ -78,9 +95,9 @@ pub(super) fn forwarded_ca(
     else {
         return Ok(None);
     };
-    let crl_files = server.tls.as_ref().map(|tls| tls.crl_files.clone()).unwrap_or_default();
-    tls::ClientVerifier::watched(ca, crl_files).map(Some).map_err(|error| {
-        report.problem("server.proxy_client_ca", &error, "a PEM file of CA certificates")
+    ClientVerifier::watched(ca, server.proxy_crl_files.clone()).map(Some).map_err(|error| {
+        let accepted = "PEM files of CA certificates and of their revocation lists";
+        report.problem("server.proxy_client_ca", &error, accepted)
     })
 }
 

@@ -8,9 +8,10 @@ use actix_server::Server;
 use actix_web::{App as WebApp, web};
 use anyhow::Context;
 
+use super::open_files::{self, OPERATORS};
 use crate::config::Config;
 use crate::http::gateway::CurrentGateway;
-use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
+use crate::http::listener::{Exempt, Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::tls::TlsState;
 use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
@@ -55,6 +56,12 @@ pub(super) fn public_listener(
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
         request_limit: config.server.request_deadline + SLACK,
+        answer_limit: config.server.request_deadline,
+        max_connections: open_files::connections(config)?,
+        connections_per_address: config.server.limits.connections_per_address,
+        exempt: trusted_by(gateway),
+        proxy_protocol: config.server.proxy_protocol_from.clone(),
+        strict_transport_security: is_over_tls(config),
         farewell,
         ..ListenerSettings::default()
     };
@@ -75,10 +82,35 @@ pub(super) fn public_listener(
     Ok(Listener { server, address })
 }
 
+/// Proxies speak for others, whose connections are theirs to bound.
+fn trusted_by(gateway: &Arc<CurrentGateway>) -> Exempt {
+    let gateway = Arc::clone(gateway);
+    Exempt::new(move |address| gateway.load().gate.proxies.trust(address))
+}
+
+/// Whether browsers reach the server over TLS, its own or a proxy's. On this machine's own name,
+/// other servers would be bound by it too.
+fn is_over_tls(config: &Config) -> bool {
+    match &config.server.public_url {
+        Some(url) => url.starts_with("https://") && !is_local(url),
+        None => config.server.tls.is_some(),
+    }
+}
+
+fn is_local(url: &str) -> bool {
+    let url = url::Url::parse(url).ok();
+    url.and_then(|url| url.domain().map(|name| name == "localhost")).unwrap_or(true)
+}
+
 /// Binds and makes the listener for operators.
 pub(super) fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> {
     let (listener, address) = bind("ops.listen", listen)?;
-    let settings = ListenerSettings { workers: 1, ..ListenerSettings::default() };
+    let settings = ListenerSettings {
+        workers: 1,
+        max_connections: OPERATORS,
+        connections_per_address: OPERATORS,
+        ..ListenerSettings::default()
+    };
     let data = web::Data::from(Arc::clone(ops));
     let app = move || WebApp::new().app_data(data.clone()).configure(ops::routes);
     let server = serve_plain("ops", listener, &settings, app)

@@ -32,7 +32,6 @@ use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
 use crate::service::guesses::Guesses;
 use crate::service::login::Login;
-use crate::service::pace::Pace;
 use crate::store::registry::Registry;
 use crate::store::{Grants, Tries};
 
@@ -180,12 +179,15 @@ fn tenant(
     let flood = &config.server.limits;
     let before = before.and_then(|before| before.tenants.get(&tenant.id));
     let counted = before.map(|before| &before.call_in.calls_per_caller);
+    let pace = before.map_or_else(Arc::default, |before| Arc::clone(&before.login.pace));
     let timeout = match &tenant.directory {
         DirectoryConfig::Ldap(ldap) => ldap.timeout,
         DirectoryConfig::File(_) | DirectoryConfig::Registered => {
             config.server.request_deadline / 2
         }
     };
+    // A file's first password check takes a while to find out.
+    directory.expected_check();
     let parts = TenantParts {
         tenant: tenant.id.clone(),
         directory,
@@ -207,12 +209,7 @@ fn tenant(
             minimum_attestation: tenant.minimum_attestation,
             calls_per_caller: FloodLimit::as_before(counted, per_caller, keys(flood)),
         },
-        login: Login {
-            parts,
-            policy: tenant.login,
-            guesses: Arc::clone(&lasting.guesses),
-            pace: Pace::default(),
-        },
+        login: Login { parts, policy: tenant.login, guesses: Arc::clone(&lasting.guesses), pace },
         style: match tenant.status_style {
             ConfiguredStyle::PhenixId => StatusStyle::PhenixId,
             ConfiguredStyle::Http => StatusStyle::Http,

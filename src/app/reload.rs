@@ -114,6 +114,19 @@ impl Reload {
                 "server.limits.waiting_refusals",
                 old.server.limits.waiting_refusals != new.server.limits.waiting_refusals,
             ),
+            (
+                "server.limits.connections",
+                old.server.limits.connections != new.server.limits.connections,
+            ),
+            (
+                "server.limits.connections_per_address",
+                old.server.limits.connections_per_address
+                    != new.server.limits.connections_per_address,
+            ),
+            (
+                "server.proxy_protocol_from",
+                old.server.proxy_protocol_from != new.server.proxy_protocol_from,
+            ),
             ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
             ("store.url", old.store.place != new.store.place),
             ("store.timeout", old.store.timeout != new.store.timeout),

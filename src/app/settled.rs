@@ -66,7 +66,9 @@ impl Settled {
             directories.extend(directory.map(|settled| (tenant.id.clone(), settled)));
             let messenger = outcome.of(messenger(tenant, runtime, report)).flatten();
             messengers.extend(messenger.map(|messenger| (tenant.id.clone(), messenger)));
-            entries.extend(tenant.clients.iter().map(|client| entry(&tenant.id, client)));
+            for client in &tenant.clients {
+                entries.extend(outcome.of(entry(&tenant.id, client, report)));
+            }
         }
         let notifier = push.map(|push| notifier(push, clock, runtime, report)).transpose();
         let notifier = outcome.of(notifier).flatten();

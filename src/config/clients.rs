@@ -6,7 +6,11 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::check::Problems;
-use super::raw::{RawBasic, RawCertificate, RawClient, RawOAuth2, RawOperation};
+use super::raw::{
+    RawBasic, RawBearer, RawCertificate, RawClient, RawOAuth2, RawOperation, RawRequire, RawTyp,
+};
+use super::values::Until;
+use crate::domain::clock::Timestamp;
 
 /// The token signatures that are accepted: asymmetric ones only.
 const ALGORITHMS: [&str; 9] =
@@ -19,14 +23,18 @@ const A_DIGEST: &str = "a SHA-256 value as 64 hexadecimal digits (`dialpass new-
 /// One client of a tenant.
 #[derive(Debug)]
 pub struct ClientConfig {
+    /// Where in the file it stands, for errors.
+    pub key: String,
     /// Its name, in the audit trail.
     pub name: String,
     /// Whether it may call getOTP.
     pub get_otp: bool,
     /// Whether it may call validateOTP.
     pub validate_otp: bool,
-    /// How it proves who it is: any one of these.
+    /// How it proves who it is: by any one of these, or by all of them.
     pub credentials: Vec<CredentialConfig>,
+    /// Whether all of them are needed: the certificate, and what goes into `Authorization`.
+    pub requires_all: bool,
 }
 
 /// One way for a client to prove who it is.
@@ -38,14 +46,23 @@ pub enum CredentialConfig {
         username: String,
         /// SHA-256 of the password.
         password_sha256: [u8; 32],
+        /// From when on it is not accepted.
+        valid_until: Option<Timestamp>,
     },
     /// A bearer token (RFC 6750).
     Bearer {
         /// SHA-256 of the token.
         token_sha256: [u8; 32],
+        /// From when on it is not accepted.
+        valid_until: Option<Timestamp>,
     },
     /// A client certificate, on top of its chain.
-    Certificate(PinConfig),
+    Certificate {
+        /// Which one.
+        pin: PinConfig,
+        /// PEM: the CA that has to have issued it; `None`: any that is trusted for clients.
+        ca_file: Option<PathBuf>,
+    },
     /// A signed token of an issuer.
     OAuth2(OAuth2Config),
     /// No credential, from these addresses.
@@ -82,6 +99,8 @@ pub struct OAuth2Config {
     pub client_id: Option<String>,
     /// `sub`, if it must be one.
     pub sub: Option<String>,
+    /// Whether the token has to say that it is an access token (RFC 9068 2.1).
+    pub requires_typ: bool,
     /// The CA of the issuer's server; `None`: the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -139,12 +158,10 @@ fn client(key: &str, name: String, raw: RawClient, problems: &mut Problems) -> C
         credentials.extend(self::basic(&format!("{key}.basic"), basic, problems));
     }
     if let Some(bearer) = raw.bearer {
-        let key = format!("{key}.bearer.token_sha256");
-        let token = problems.required(&key, bearer.token_sha256, A_DIGEST);
-        credentials.extend(token.map(|token| CredentialConfig::Bearer { token_sha256: token.0 }));
+        credentials.extend(self::bearer(key, &bearer, problems));
     }
     if let Some(certificate) = raw.certificate {
-        credentials.extend(pin(key, certificate, problems).map(CredentialConfig::Certificate));
+        credentials.extend(self::certificate(key, certificate, problems));
     }
     if let Some(oauth2) = raw.oauth2 {
         credentials.push(CredentialConfig::OAuth2(self::oauth2(
@@ -172,11 +189,25 @@ fn client(key: &str, name: String, raw: RawClient, problems: &mut Problems) -> C
         credentials
             .push(CredentialConfig::Anonymous(addresses.iter().map(|network| network.0).collect()));
     }
+    let requires_all = raw.require == Some(RawRequire::All);
+    let in_authorization = given
+        .iter()
+        .filter(|(name, given)| *given && matches!(*name, "basic" | "bearer" | "oauth2"));
+    let has_certificate = given.iter().any(|(name, given)| *given && *name == "certificate");
+    if requires_all && !(has_certificate && in_authorization.count() == 1) {
+        problems.add(
+            &format!("{key}.require"),
+            "\"all\"",
+            "\"any\", or a client with a certificate and with one of basic, bearer, oauth2",
+        );
+    }
     ClientConfig {
+        key: key.to_owned(),
         name,
         get_otp: operations.contains(&RawOperation::GetOtp),
         validate_otp: operations.contains(&RawOperation::ValidateOtp),
         credentials,
+        requires_all,
     }
 }
 
@@ -189,11 +220,29 @@ fn basic(key: &str, raw: RawBasic, problems: &mut Problems) -> Option<Credential
     }
     let at = format!("{key}.password_sha256");
     let password = problems.required(&at, raw.password_sha256, A_DIGEST);
-    Some(CredentialConfig::Basic { username: username?, password_sha256: password?.0 })
+    let valid_until = raw.valid_until.map(|Until(end)| end);
+    Some(CredentialConfig::Basic { username: username?, password_sha256: password?.0, valid_until })
+}
+
+fn bearer(key: &str, raw: &RawBearer, problems: &mut Problems) -> Option<CredentialConfig> {
+    let key = format!("{key}.bearer.token_sha256");
+    let token = problems.required(&key, raw.token_sha256, A_DIGEST)?;
+    let valid_until = raw.valid_until.map(|Until(end)| end);
+    Some(CredentialConfig::Bearer { token_sha256: token.0, valid_until })
+}
+
+fn certificate(
+    key: &str,
+    raw: RawCertificate,
+    problems: &mut Problems,
+) -> Option<CredentialConfig> {
+    let key = format!("{key}.certificate");
+    let ca_file = raw.ca_file.as_ref();
+    let ca_file = ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), path));
+    Some(CredentialConfig::Certificate { pin: pin(&key, raw, problems)?, ca_file })
 }
 
 fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinConfig> {
-    let key = format!("{key}.certificate");
     let accepted =
         "san = \"dns:NAME\", san = \"uri:URI\", or sha256 = the SHA-256 of the certificate's DER";
     match (raw.san, raw.sha256) {
@@ -213,11 +262,11 @@ fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinCon
         },
         (None, Some(sha256)) => Some(PinConfig::Sha256(sha256.0)),
         (Some(_), Some(_)) => {
-            problems.add(&key, "both san and sha256", accepted);
+            problems.add(key, "both san and sha256", accepted);
             None
         }
         (None, None) => {
-            problems.add(&key, "nothing", accepted);
+            problems.add(key, "nothing", accepted);
             None
         }
     }
@@ -254,6 +303,7 @@ fn oauth2(key: &str, raw: RawOAuth2, problems: &mut Problems) -> OAuth2Config {
         algorithms,
         client_id: raw.client_id,
         sub: raw.sub,
+        requires_typ: raw.typ.is_some_and(|RawTyp::AccessToken| true),
         ca_file: raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path)),
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::sms::raw::RawSms;
-use super::values::{Address, Network, OneOrMore, QuotaValue, SecretText, Sha256Hex, Span};
+use super::values::{Address, Network, OneOrMore, QuotaValue, SecretText, Sha256Hex, Span, Until};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +42,9 @@ pub(super) struct RawServer {
     #[serde(default)]
     pub trusted_proxies: Vec<Network>,
     pub proxy_client_ca: Option<PathBuf>,
+    pub proxy_crl_files: Option<Vec<PathBuf>>,
+    #[serde(default)]
+    pub proxy_protocol_from: Vec<Network>,
     pub tls: Option<RawTls>,
     #[serde(default)]
     pub limits: RawFlood,
@@ -74,6 +77,8 @@ pub(super) struct RawFlood {
     pub calls_per_caller: Option<QuotaValue>,
     pub tracked_keys: Option<usize>,
     pub waiting_refusals: Option<usize>,
+    pub connections: Option<usize>,
+    pub connections_per_address: Option<usize>,
 }
 
 #[derive(Deserialize, Default)]
@@ -354,11 +359,19 @@ pub(super) enum RawNumbers {
 pub(super) struct RawClient {
     pub name: Option<String>,
     pub operations: Option<Vec<RawOperation>>,
+    pub require: Option<RawRequire>,
     pub basic: Option<RawBasic>,
     pub bearer: Option<RawBearer>,
     pub certificate: Option<RawCertificate>,
     pub oauth2: Option<RawOAuth2>,
     pub anonymous: Option<RawAnonymous>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawRequire {
+    Any,
+    All,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -374,12 +387,14 @@ pub(super) enum RawOperation {
 pub(super) struct RawBasic {
     pub username: Option<String>,
     pub password_sha256: Option<Sha256Hex>,
+    pub valid_until: Option<Until>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawBearer {
     pub token_sha256: Option<Sha256Hex>,
+    pub valid_until: Option<Until>,
 }
 
 #[derive(Deserialize)]
@@ -387,6 +402,7 @@ pub(super) struct RawBearer {
 pub(super) struct RawCertificate {
     pub san: Option<String>,
     pub sha256: Option<Sha256Hex>,
+    pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -399,7 +415,14 @@ pub(super) struct RawOAuth2 {
     pub algorithms: Option<Vec<String>>,
     pub client_id: Option<String>,
     pub sub: Option<String>,
+    pub typ: Option<RawTyp>,
     pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+pub(super) enum RawTyp {
+    #[serde(rename = "at+jwt")]
+    AccessToken,
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@
 use toml::{Table, Value};
 
 use super::raw::RawConfig;
-use super::reading::{Mistake, one_line};
+use super::reading::{Mistake, joined_lines};
 
 /// A key that no section has.
 const NONSENSE: &str = "no such key";
@@ -49,7 +49,7 @@ fn keys_of(section: &[Part]) -> Option<Vec<String>> {
         one(name, if *is_array { Value::Array(vec![inner]) } else { inner })
     });
     let error = file.try_into::<RawConfig>().err()?;
-    match Mistake::of(&one_line(error.message())) {
+    match Mistake::of(&joined_lines(error.message())) {
         Mistake::UnknownKey { name, known, .. } if name == NONSENSE => Some(known),
         _ => None,
     }

@@ -18,6 +18,7 @@ use super::raw::{
 use super::secrets::{self, Form};
 use super::store::{self, StoreConfig};
 use super::tenants::{self, TenantConfig};
+use super::values::Network;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
 
@@ -66,6 +67,11 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The CA of certificates that trusted proxies pass on.
     pub proxy_client_ca: Option<PathBuf>,
+    /// Revocation lists for what trusted proxies forward, of the same kind as the listener's own,
+    /// which stand in where none are given.
+    pub proxy_crl_files: Vec<PathBuf>,
+    /// The load balancers whose connections begin with a PROXY header.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// `[server.tls]`; `None`: plain HTTP.
     pub tls: Option<TlsConfig>,
     /// `[server.limits]`.
@@ -111,6 +117,11 @@ pub struct FloodConfig {
     pub tracked_keys: usize,
     /// How many refused logins may wait for their floor at once.
     pub waiting_refusals: usize,
+    /// How many connections the server holds; `None`: 10,000, or as many as the process's limit of
+    /// open files leaves.
+    pub connections: Option<usize>,
+    /// How many of them one address may hold.
+    pub connections_per_address: usize,
 }
 
 /// `[ops]`.
@@ -245,6 +256,11 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         .proxy_client_ca
         .map(|path| problems.readable("server.proxy_client_ca", &path))
         .or_else(|| tls.as_ref().and_then(|tls| tls.client_ca.clone()));
+    let proxy_crl_files = match (raw.proxy_crl_files, &tls) {
+        (Some(files), _) => readable_all("server.proxy_crl_files", &files, problems),
+        (None, Some(tls)) => tls.crl_files.clone(),
+        (None, None) => Vec::new(),
+    };
     let public_url = raw.public_url.and_then(|text| public_url(&text, problems));
     ServerConfig {
         listen,
@@ -253,11 +269,38 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         drain,
         shutdown_timeout,
         workers,
-        trusted_proxies: raw.trusted_proxies.iter().map(|network| network.0).collect(),
+        trusted_proxies: proxies("server.trusted_proxies", &raw.trusted_proxies, problems),
         proxy_client_ca,
+        proxy_crl_files,
+        proxy_protocol_from: proxies(
+            "server.proxy_protocol_from",
+            &raw.proxy_protocol_from,
+            problems,
+        ),
         tls,
         limits: flood(&raw.limits, problems),
     }
+}
+
+/// Networks of proxies. One that is most of the internet would have anybody believed.
+fn proxies(key: &str, networks: &[Network], problems: &mut Problems) -> Vec<IpNet> {
+    let networks: Vec<IpNet> = networks.iter().map(|network| network.0).collect();
+    for (index, network) in networks.iter().enumerate() {
+        let (least, is_mapped) = match network {
+            IpNet::V4(_) => (8, false),
+            // fc00::/7 has the addresses for private use.
+            IpNet::V6(v6) => (7, v6.network().to_ipv4_mapped().is_some()),
+        };
+        if network.prefix_len() < least || is_mapped {
+            problems.add(
+                &format!("{key}[{index}]"),
+                format!("{network}, whose headers anybody could send"),
+                "the proxies' own addresses, such as \"10.0.0.4\" or \"10.0.0.0/24\"; a network of \
+                 IPv4 has at least /8, one of IPv6 at least /7",
+            );
+        }
+    }
+    networks
 }
 
 /// The base of what tokens and links say: a scheme and a host, nothing else.
@@ -314,13 +357,14 @@ fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {
         private_key: private_key.unwrap_or_default(),
         client_ca: raw.client_ca.map(|path| problems.readable("server.tls.client_ca", &path)),
         client_certificates,
-        crl_files: raw
-            .crl_files
-            .iter()
-            .enumerate()
-            .map(|(index, path)| problems.readable(&format!("server.tls.crl_files[{index}]"), path))
-            .collect(),
+        crl_files: readable_all("server.tls.crl_files", &raw.crl_files, problems),
     }
+}
+
+/// The paths in a list, to files that can be read.
+fn readable_all(key: &str, paths: &[PathBuf], problems: &mut Problems) -> Vec<PathBuf> {
+    let paths = paths.iter().enumerate();
+    paths.map(|(index, path)| problems.readable(&format!("{key}[{index}]"), path)).collect()
 }
 
 fn flood(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {
@@ -357,6 +401,15 @@ fn flood(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {
         waiting_refusals: problems.within(
             "server.limits.waiting_refusals",
             raw.waiting_refusals.unwrap_or(10_000),
+            1,
+            1_000_000,
+        ),
+        connections: raw
+            .connections
+            .map(|most| problems.within("server.limits.connections", most, 100, 1_000_000)),
+        connections_per_address: problems.within(
+            "server.limits.connections_per_address",
+            raw.connections_per_address.unwrap_or(500),
             1,
             1_000_000,
         ),

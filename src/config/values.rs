@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use crate::domain::clock::Timestamp;
+
 /// A duration such as `"300ms"`, `"3m"`, `"1h 30m"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
@@ -123,6 +125,39 @@ impl<'de> Deserialize<'de> for Sha256Hex {
             return Err(refuse("the SHA-256 of an empty secret".to_owned()));
         }
         Ok(Self(digest))
+    }
+}
+
+/// A day such as `"2027-06-30"`, which counts to its end (UTC), or a time (RFC 3339).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Until(pub Timestamp);
+
+impl Until {
+    fn parse(text: &str) -> Option<Self> {
+        let time = match text.parse::<jiff::civil::Date>() {
+            Ok(day) if text.len() == "2027-06-30".len() => {
+                let next = day.tomorrow().ok()?;
+                next.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()
+            }
+            _ => text.parse::<jiff::Timestamp>().ok()?,
+        };
+        Some(Self(Timestamp::from_millis(time.as_millisecond())))
+    }
+}
+
+impl<'de> Deserialize<'de> for Until {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => text,
+            toml::Value::Datetime(time) => time.to_string(),
+            other => other.to_string(),
+        };
+        Self::parse(&text).ok_or_else(|| {
+            de::Error::custom(format!(
+                "invalid value: {text:?}, expected a day such as \"2027-06-30\" or a time such as \
+                 \"2027-06-30T12:00:00Z\""
+            ))
+        })
     }
 }
 

@@ -17,6 +17,41 @@ pub(super) fn of_tenant(
 ) {
     nobody_can_register(key, tenant, server, problems);
     anybody_may_call(key, tenant, problems);
+    any_client_of_the_issuer(tenant, problems);
+    caller_id_is_all(key, tenant, problems);
+}
+
+/// Warns of rules for tokens that any client of their issuer meets.
+fn any_client_of_the_issuer(tenant: &TenantConfig, problems: &mut Problems) {
+    for client in &tenant.clients {
+        for credential in &client.credentials {
+            if let CredentialConfig::OAuth2(oauth2) = credential
+                && oauth2.client_id.is_none()
+                && oauth2.sub.is_none()
+            {
+                problems.warn(
+                    &oauth2.key,
+                    format!(
+                        "any client of {} that is given this audience and scope may call as {:?}; \
+                         client_id or sub says which one may",
+                        oauth2.issuer, client.name
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Warns where a login takes no more than a call from somebody's number, and nobody vouches for it.
+fn caller_id_is_all(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
+    if !tenant.login.password_required && tenant.minimum_attestation.is_none() {
+        problems.warn(
+            &format!("{key}.login.password"),
+            "\"not-asked\" makes the code the only secret, and calls.minimum_attestation = \"none\" \
+             tells it to whoever shows the number, which callers can forge: set the least \
+             attestation that your carrier passes on, or ask for the password",
+        );
+    }
 }
 
 /// Warns of clients without credential whose addresses are more than any one network's.

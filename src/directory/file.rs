@@ -1,6 +1,7 @@
 //! A directory in one TOML file, for small sites and the demo: people, their numbers, and argon2
 //! password hashes. The file is read again when it changes; a bad new one changes nothing.
 
+mod hashing;
 mod inspection;
 mod people;
 
@@ -10,14 +11,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use argon2::Argon2;
-use argon2::password_hash::PasswordVerifier;
-use argon2::password_hash::phc::PasswordHash;
 use async_trait::async_trait;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use self::hashing::Hashing;
 use self::people::{People, decode};
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::phone_number::PhoneNumber;
@@ -77,7 +75,7 @@ pub struct FileDirectory {
     plan: NumberingPlan,
     people: Arc<ArcSwap<People>>,
     problem: Arc<ArcSwap<String>>,
-    checks: Arc<Semaphore>,
+    hashing: Hashing,
     runtime: Handle,
 }
 
@@ -116,14 +114,12 @@ impl FileDirectory {
     ) -> Result<Self, FileDirectoryError> {
         let people = People::parse(text, plan)
             .map_err(|problems| FileDirectoryError::Invalid { path: name.clone(), problems })?;
-        // Each password check takes a core and some 20 MiB while it runs.
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             name,
             plan,
             people: Arc::new(ArcSwap::from_pointee(people)),
             problem: Arc::new(ArcSwap::from_pointee(String::new())),
-            checks: Arc::new(Semaphore::new(cores)),
+            hashing: Hashing::new(runtime.clone()),
             runtime,
         })
     }
@@ -205,25 +201,15 @@ impl Directory for FileDirectory {
             let (entry, hash) = &people.entries[*index];
             hash.clone().filter(|_| entry.id == user.id)
         });
-        let Some(hash) = hash else {
-            return Ok(PasswordCheck::Refused(PasswordRefusal::WrongPassword));
-        };
-        let slot = timeout_at(deadline, Arc::clone(&self.checks).acquire_owned())
-            .await
-            .map_err(|_| DirectoryError::Unavailable)?
-            .map_err(|_| DirectoryError::Unavailable)?;
-        let password = password.clone();
-        let check = self.runtime.spawn_blocking(move || {
-            let _slot = slot;
-            PasswordHash::new(&hash).is_ok_and(|hash| {
-                Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
-            })
-        });
-        match timeout_at(deadline, check).await {
-            Ok(Ok(true)) => Ok(PasswordCheck::Right),
-            Ok(Ok(false)) => Ok(PasswordCheck::Refused(PasswordRefusal::WrongPassword)),
-            Ok(Err(_)) | Err(_) => Err(DirectoryError::TimedOut),
-        }
+        let wrong = PasswordCheck::Refused(PasswordRefusal::WrongPassword);
+        let Some(hash) = hash else { return Ok(wrong) };
+        let right = self.hashing.check(hash, password.clone(), deadline).await?;
+        Ok(if right { PasswordCheck::Right } else { wrong })
+    }
+
+    fn expected_check(&self) -> Duration {
+        let people = self.people.load();
+        self.hashing.measured(people.entries.iter().filter_map(|(_, hash)| hash.as_deref()))
     }
 
     fn states(&self) -> Vec<DependencyState> {

@@ -122,6 +122,12 @@ pub trait Directory: Send + Sync {
         deadline: Instant,
     ) -> Result<PasswordCheck, DirectoryError>;
 
+    /// How long a password check takes here, as far as that is known without one: zero where it is
+    /// not.
+    fn expected_check(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The state of each server (or file) behind this directory, without asking it now; none where
     /// it is the store.
     fn states(&self) -> Vec<DependencyState>;

@@ -17,8 +17,9 @@ uuid_id! {
     RegisteredId
 }
 
-/// The name by which another system knows a registered user: 1 to 300 of `a-z A-Z 0-9 _ - . @`.
-/// Names that differ in case are different.
+/// The name by which another system knows a registered user: 1 to 300 of `a-z A-Z 0-9 _ - . @`, and
+/// no UUID, because a user without a name is known by the id. Names that differ in case are
+/// different.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegisteredName(String);
 
@@ -26,9 +27,15 @@ impl RegisteredName {
     /// Longest name, in characters.
     pub const MAX: usize = 300;
 
-    /// Reads a name; `None` if it is empty, too long or has another character.
+    /// Reads a name; `None` if it is empty, too long, has another character or reads as a UUID.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        Self::from_stored(text).filter(|_| Uuid::try_parse(text).is_err())
+    }
+
+    /// From what the store holds, where a name from before may read as a UUID.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@');
         let sized = (1..=Self::MAX).contains(&text.len());
         (sized && text.chars().all(legal)).then(|| Self(text.to_owned()))
@@ -261,6 +268,19 @@ mod tests {
         assert_eq!(RegisteredId::parse(&id.to_string().to_uppercase()), Some(id));
         assert_eq!(RegisteredId::parse(&id.as_uuid().simple().to_string()), None);
         assert_eq!(RegisteredId::parse(&format!("{{{id}}}")), None);
+    }
+
+    #[test]
+    fn a_name_is_nobodys_id() {
+        let id = RegisteredId::from_random([7; 16]);
+        let (hyphens, simple) = (id.to_string(), id.as_uuid().simple().to_string());
+        for text in [&hyphens, &simple, &hyphens.to_uppercase(), &simple.to_uppercase()] {
+            assert_eq!(RegisteredName::parse(text), None, "{text}");
+            assert!(RegisteredName::from_stored(text).is_some(), "{text}");
+        }
+        for text in [format!("{hyphens}a"), format!("a{simple}"), hyphens.replace('-', "_")] {
+            assert!(RegisteredName::parse(&text).is_some(), "{text}");
+        }
     }
 
     #[test]

@@ -39,6 +39,9 @@ impl fmt::Debug for SecretHash {
     }
 }
 
+/// Secrets with fewer characters are not long: 16 of base64 have 96 bits at most.
+pub const SHORTEST_SECRET: usize = 16;
+
 /// What a request's `Authorization` header says.
 #[derive(Debug, Clone)]
 pub enum Authorization {
@@ -52,6 +55,8 @@ pub enum Authorization {
         username: String,
         /// The hash of the password: all after it.
         password: SecretHash,
+        /// Whether the password is shorter than [`SHORTEST_SECRET`].
+        short: bool,
     },
     /// A bearer token (RFC 6750).
     Bearer(BearerToken),
@@ -69,14 +74,25 @@ impl Authorization {
         }
     }
 
+    /// Whether its secret is shorter than [`SHORTEST_SECRET`].
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        match self {
+            Self::Absent | Self::Unusable => false,
+            Self::Basic { short, .. } => *short,
+            Self::Bearer(token) => token.expose().len() < SHORTEST_SECRET,
+        }
+    }
+
     fn read_one(value: &[u8]) -> Option<Self> {
         let (scheme, credentials) = std::str::from_utf8(value).ok()?.split_once(' ')?;
         let credentials = credentials.trim_matches(' ');
         if scheme.eq_ignore_ascii_case("basic") {
             let decoded = Zeroizing::new(STANDARD.decode(credentials).ok()?);
             let (username, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+            let short = password.chars().count() < SHORTEST_SECRET;
             let password = SecretHash::of(password.as_bytes());
-            Some(Self::Basic { username: username.to_owned(), password })
+            Some(Self::Basic { username: username.to_owned(), password, short })
         } else if scheme.eq_ignore_ascii_case("bearer") {
             BearerToken::parse(credentials).map(Self::Bearer)
         } else {
@@ -133,11 +149,11 @@ mod tests {
     fn basic_splits_at_the_first_colon_and_its_scheme_ignores_case() {
         for scheme in ["Basic", "basic", "BASIC"] {
             let value = format!("{scheme} {}", STANDARD.encode("pbx:a:b"));
-            let Authorization::Basic { username, password } = read(&value) else {
+            let Authorization::Basic { username, password, short } = read(&value) else {
                 panic!("{value} was not read");
             };
             assert_eq!(username, "pbx");
-            assert!(password.matches(&SecretHash::of(b"a:b")));
+            assert!(password.matches(&SecretHash::of(b"a:b")) && short);
         }
     }
 

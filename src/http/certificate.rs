@@ -162,6 +162,12 @@ impl ClientCertificate {
         Ok(peer)
     }
 
+    /// Whether the chain leads to the CA of `ca` as well.
+    #[must_use]
+    pub fn is_vouched_for_by(&self, ca: &ClientVerifier, now: Timestamp) -> bool {
+        self.verify(ca, now).is_ok()
+    }
+
     fn verify(&self, current: &ClientVerifier, now: Timestamp) -> Result<(), CertificateRefusal> {
         let (own, intermediates) =
             self.chain.split_first().ok_or(CertificateRefusal::Unreadable)?;

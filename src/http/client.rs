@@ -6,10 +6,11 @@ use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::authorization::{Authorization, SecretHash};
-use super::certificate::PeerCertificate;
-use super::client_table::{BasicCredential, ClientEntry, ClientTable};
+use super::certificate::{ClientCertificate, PeerCertificate};
+use super::client_table::{BasicCredential, ClientEntry, ClientTable, Credentials, Require};
 use super::oauth2::{JwtRefusal, SignedToken};
 use super::refusal::{Refusal, RefusalReason};
+use crate::domain::clock::Timestamp;
 use crate::domain::tenant::TenantId;
 
 /// What a client may be allowed to call.
@@ -70,6 +71,8 @@ impl TenantHeader {
 pub struct Presented<'a> {
     /// The client's certificate, verified.
     pub certificate: Option<&'a PeerCertificate>,
+    /// The certificate with its chain.
+    pub chain: Option<&'a ClientCertificate>,
     /// Its `Authorization`.
     pub authorization: &'a Authorization,
     /// The bearer token as a JWT with its signature and dates checked; `None` if it was not.
@@ -78,6 +81,18 @@ pub struct Presented<'a> {
     pub address: Option<IpAddr>,
     /// Its `tenant` header.
     pub tenant: &'a TenantHeader,
+    /// When it was sent.
+    pub now: Timestamp,
+}
+
+impl Presented<'_> {
+    /// Whether the certificate is the one of `known`, from the CA that it has to be from.
+    fn shows_certificate_of(&self, known: &Credentials) -> bool {
+        let is_it = self.certificate.zip(known.certificate.as_ref());
+        let issued = |ca| self.chain.is_some_and(|chain| chain.is_vouched_for_by(ca, self.now));
+        is_it.is_some_and(|(certificate, pin)| pin.fits(certificate))
+            && known.certificate_ca.as_ref().is_none_or(issued)
+    }
 }
 
 /// Finds the one client that is calling.
@@ -119,24 +134,25 @@ fn candidates<'a>(
     table: &'a ClientTable,
     presented: &Presented<'_>,
 ) -> Result<Candidates<'a>, Refusal> {
-    let by_certificate = presented.certificate.map(|certificate| {
-        keep(table, |entry| {
-            entry.credentials.certificate.as_ref().is_some_and(|pin| pin.fits(certificate))
-        })
-    });
+    let by_certificate = presented
+        .certificate
+        .map(|_| keep(table, |entry| presented.shows_certificate_of(&entry.credentials)));
     let by_authorization = match presented.authorization {
         Authorization::Absent => {
             return match by_certificate {
                 None => Ok(Candidates::Anonymous(anonymous_at(table, presented.address))),
                 Some(named) if named.is_empty() => Err(RefusalReason::CertificateUnlisted.into()),
-                Some(named) => Ok(Candidates::Named(named)),
+                Some(named) => one_is_enough(named),
             };
         }
         Authorization::Unusable => return Err(RefusalReason::CredentialWrong.into()),
-        Authorization::Basic { username, password } => {
-            keep(table, |entry| fits_basic(entry.credentials.basic.as_ref(), username, password))
+        Authorization::Basic { username, password, .. } => {
+            let fits = |entry: &ClientEntry| {
+                fits_basic(entry.credentials.basic.as_ref(), username, password)
+            };
+            in_force(keep(table, fits), |known| known.basic_until, presented.now)?
         }
-        Authorization::Bearer(token) => by_bearer(table, token.hash(), presented.token.as_ref())?,
+        Authorization::Bearer(token) => by_bearer(table, token.hash(), presented)?,
     };
     if by_authorization.is_empty() {
         return Err(RefusalReason::CredentialWrong.into());
@@ -150,7 +166,41 @@ fn candidates<'a>(
             }
             Ok(Candidates::Named(both))
         }
-        _ => Ok(Candidates::Named(by_authorization)),
+        _ => one_is_enough(by_authorization),
+    }
+}
+
+/// Those of the clients named by one credential that need to show no other.
+fn one_is_enough(mut named: Entries<'_>) -> Result<Candidates<'_>, Refusal> {
+    let one = named.first().copied();
+    named.retain(|entry| entry.credentials.require == Require::Any);
+    match one {
+        Some(one) if named.is_empty() => Err(refusal_of(RefusalReason::CredentialIncomplete, one)),
+        _ => Ok(Candidates::Named(named)),
+    }
+}
+
+/// Those of the clients named by a secret for whom it has not ended.
+fn in_force(
+    mut named: Entries<'_>,
+    until: impl Fn(&Credentials) -> Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Entries<'_>, Refusal> {
+    let one = named.first().copied();
+    named.retain(|entry| until(&entry.credentials).is_none_or(|end| now < end));
+    match one {
+        Some(one) if named.is_empty() => Err(refusal_of(RefusalReason::CredentialExpired, one)),
+        _ => Ok(named),
+    }
+}
+
+/// A refusal of a client that showed a right credential.
+fn refusal_of(reason: RefusalReason, client: &ClientEntry) -> Refusal {
+    Refusal {
+        reason,
+        tenant: Some(client.tenant.clone()),
+        client: Some(client.name.clone()),
+        certificate: None,
     }
 }
 
@@ -171,13 +221,15 @@ fn fits_basic(known: Option<&BasicCredential>, username: &str, password: &Secret
 fn by_bearer<'a>(
     table: &'a ClientTable,
     hash: &SecretHash,
-    token: Option<&Result<&SignedToken, JwtRefusal>>,
+    presented: &Presented<'_>,
 ) -> Result<Entries<'a>, Refusal> {
     let known = keep(table, |entry| {
         entry.credentials.bearer.as_ref().is_some_and(|known| known.matches(hash))
     });
-    let token = match token {
-        _ if !known.is_empty() => return Ok(known),
+    let token = match &presented.token {
+        _ if !known.is_empty() => {
+            return in_force(known, |known| known.bearer_until, presented.now);
+        }
         None => return Ok(known),
         Some(Err(refusal)) => return Err(RefusalReason::Token(*refusal).into()),
         Some(Ok(token)) => token,

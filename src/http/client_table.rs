@@ -9,6 +9,8 @@ use super::authorization::SecretHash;
 use super::certificate::PeerCertificate;
 use super::client::Operation;
 use super::oauth2::OAuth2Rule;
+use super::tls::ClientVerifier;
+use crate::domain::clock::Timestamp;
 use crate::domain::tenant::TenantId;
 
 /// One client of one tenant.
@@ -20,7 +22,7 @@ pub struct ClientEntry {
     pub name: String,
     /// What it may call.
     pub operations: Vec<Operation>,
-    /// What it is known by; any one of them is enough.
+    /// What it is known by.
     pub credentials: Credentials,
 }
 
@@ -29,14 +31,32 @@ pub struct ClientEntry {
 pub struct Credentials {
     /// HTTP Basic.
     pub basic: Option<BasicCredential>,
+    /// From when on the password of HTTP Basic is not accepted; `None`: no end.
+    pub basic_until: Option<Timestamp>,
     /// The hash of a static bearer token.
     pub bearer: Option<SecretHash>,
+    /// From when on it is not accepted; `None`: no end.
+    pub bearer_until: Option<Timestamp>,
     /// A certificate, on top of its chain to a trusted CA.
     pub certificate: Option<CertificatePin>,
+    /// The CA that has to have issued the certificate; `None`: any that is trusted.
+    pub certificate_ca: Option<ClientVerifier>,
     /// Tokens of an `OAuth2` issuer.
     pub oauth2: Option<OAuth2Rule>,
     /// No credential at all: callers at these addresses. It excludes all others.
     pub anonymous: Option<Vec<IpNet>>,
+    /// Whether one of them is enough.
+    pub require: Require,
+}
+
+/// How many of its credentials a client has to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Require {
+    /// One.
+    #[default]
+    Any,
+    /// The certificate, and the one in `Authorization`.
+    All,
 }
 
 /// A user name and the hash of its password.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, web};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::certificate::PeerCertificate;
 use super::gateway::{CurrentGateway, Gateway};
@@ -22,6 +22,19 @@ use crate::telemetry::metrics;
 pub(super) fn new_request_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
+
+/// Waits for `work` until `deadline`. What comes later is late, though it came at the first look at
+/// it: the whole process may have been stopped meanwhile.
+pub(super) async fn in_time<T>(
+    deadline: Instant,
+    work: impl Future<Output = T>,
+) -> Result<T, DeadlinePassed> {
+    let done = timeout_at(deadline, work).await.map_err(|_| DeadlinePassed)?;
+    if Instant::now() > deadline { Err(DeadlinePassed) } else { Ok(done) }
+}
+
+/// That a request's time is over.
+pub(super) struct DeadlinePassed;
 
 /// What the audit trail says of a request beside its outcome.
 #[derive(Default)]
@@ -117,5 +130,25 @@ impl Exchange {
         let tenant = self.trail.tenant.as_ref().map(TenantId::as_str);
         metrics::decision(tenant.unwrap_or_default(), self.name, allowed, reason);
         metrics::answered(self.name, status, self.arrived.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_after_the_deadline_is_late_though_it_is_done_at_the_first_look() {
+        let second = Duration::from_secs(1);
+        let deadline = Instant::now() + second;
+        assert!(in_time(deadline, async { 1 }).await.is_ok_and(|one| one == 1));
+        let asleep = async {
+            // As a process that is stopped: nobody looks at the time until it goes on.
+            tokio::time::advance(2 * second).await;
+        };
+        assert!(in_time(deadline, asleep).await.is_err());
+        assert!(in_time(deadline, std::future::pending::<()>()).await.is_err());
     }
 }

@@ -13,6 +13,7 @@ use super::certificate::{ClientCertificate, PeerCertificate};
 use super::client::{Operation, Presented, TenantHeader, identify};
 use super::client_table::{ClientEntry, ClientTable};
 use super::jwks::Jwks;
+use super::notice;
 use super::oauth2::{JwtRefusal, SignedToken};
 use super::proxy::{TrustedProxies, forwarded_certificate};
 use super::refusal::{Refusal, RefusalReason};
@@ -81,7 +82,8 @@ pub async fn identify_request(
         (request.conn_data::<ClientCertificate>(), gate.own_verifier())
     };
     let now = gate.clock.now();
-    let certificate = certificate.map(|found| check(found, verifier.as_ref(), now)).transpose()?;
+    let chain = certificate;
+    let certificate = chain.map(|found| check(found, verifier.as_ref(), now)).transpose()?;
 
     let authorization = Authorization::read(values(request, "authorization"));
     let token = match &authorization {
@@ -91,10 +93,12 @@ pub async fn identify_request(
     let address = gate.caller_address(request);
     let presented = Presented {
         certificate,
+        chain,
         authorization: &authorization,
         token: token.as_ref().map(|token| token.as_ref().map_err(|refusal| *refusal)),
         address,
         tenant: &TenantHeader::read(values(request, "tenant")),
+        now,
     };
     let client = identify(&gate.clients, &presented, operation).map_err(|mut refusal| {
         if refusal.reason.is_about_the_certificate() {
@@ -102,6 +106,9 @@ pub async fn identify_request(
         }
         refusal
     })?;
+    if authorization.is_short() {
+        notice::short_secret(&client, now);
+    }
     Ok(Identified { client, address })
 }
 

@@ -173,7 +173,8 @@ impl Jwks {
         }
         let claims = claims?;
         claims.valid_at(set.clock.now())?;
-        Ok(SignedToken { jwks_url: jwks_url.to_owned(), algorithm: header.algorithm, claims })
+        let TokenHeader { algorithm, kind, .. } = header;
+        Ok(SignedToken { jwks_url: jwks_url.to_owned(), algorithm, kind, claims })
     }
 }
 

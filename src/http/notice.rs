@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use actix_web::HttpRequest;
 
+use super::authorization::SHORTEST_SECRET;
 use super::called_in_otp;
+use super::client_table::ClientEntry;
 use super::proxy::TrustedProxies;
 use crate::domain::clock::Timestamp;
 
@@ -103,6 +105,20 @@ pub(super) fn unread_headers(request: &HttpRequest, proxies: &TrustedProxies, no
             header,
             "a proxy's header with the caller's certificate is not read: have it send Client-Cert \
              (RFC 9440), the DER in base64 between colons{trust}"
+        );
+    }
+}
+
+/// Says of a client that its secret is short: the configuration has its hash alone, so that only
+/// here it is seen.
+pub(super) fn short_secret(client: &ClientEntry, now: Timestamp) {
+    static LAST: Seldom = Seldom::new();
+    if LAST.may(now) {
+        tracing::warn!(
+            tenant = %client.tenant,
+            client = client.name,
+            "a client's secret is shorter than {SHORTEST_SECRET} characters and may be guessed: give it \
+             one that `dialpass new-secret` made"
         );
     }
 }

@@ -26,6 +26,8 @@ pub struct OAuth2Rule {
     pub client_id: Option<String>,
     /// Its `sub`.
     pub sub: Option<String>,
+    /// Whether it has to say that it is an access token (RFC 9068 section 2.1).
+    pub requires_typ: bool,
 }
 
 impl OAuth2Rule {
@@ -39,6 +41,8 @@ impl OAuth2Rule {
             Err(JwtRefusal::Issuer)
         } else if !self.algorithms.contains(&token.algorithm) {
             Err(JwtRefusal::Algorithm)
+        } else if !token.kind.may_be_an_access_token(self.requires_typ) {
+            Err(JwtRefusal::Kind)
         } else if !claims.aud.has(&self.audience) {
             Err(JwtRefusal::Audience)
         } else if self.client_id.is_some() && self.client_id.as_deref() != claims.client() {
@@ -60,8 +64,44 @@ pub struct SignedToken {
     pub jwks_url: String,
     /// What it is signed with.
     pub algorithm: SigningAlgorithm,
+    /// What it says it is.
+    pub kind: TokenKind,
     /// What it claims.
     pub claims: Claims,
+}
+
+/// What a token's `typ` says it is (RFC 7519 section 5.1, RFC 8725 section 3.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// A JWT of some kind: there is no `typ`, or it is `JWT`, as most issuers write it.
+    Unsaid,
+    /// An access token: `at+jwt`.
+    AccessToken,
+    /// Another kind, such as `logout+jwt`.
+    Other,
+}
+
+impl TokenKind {
+    /// Reads a `typ`: a media type whose `application/` may be left out, and whose case does not
+    /// count (RFC 7515 section 4.1.9).
+    #[must_use]
+    pub fn of(typ: Option<&str>) -> Self {
+        let Some(typ) = typ else { return Self::Unsaid };
+        let typ = typ.to_ascii_lowercase();
+        match typ.strip_prefix("application/").unwrap_or(&typ) {
+            "jwt" => Self::Unsaid,
+            "at+jwt" => Self::AccessToken,
+            _ => Self::Other,
+        }
+    }
+
+    const fn may_be_an_access_token(self, must_say_so: bool) -> bool {
+        match self {
+            Self::Unsaid => !must_say_so,
+            Self::AccessToken => true,
+            Self::Other => false,
+        }
+    }
 }
 
 /// The claims that are looked at (RFC 7519 section 4.1, RFC 9068 section 2.2).
@@ -168,6 +208,9 @@ pub enum JwtRefusal {
     /// It has not begun.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// It is no access token, or does not say that it is one where it has to.
+    #[error("the token is of another kind")]
+    Kind,
     /// It is for someone else.
     #[error("the token is for another audience")]
     Audience,
@@ -196,6 +239,7 @@ impl JwtRefusal {
             Self::Signature => "token_signature_wrong",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
+            Self::Kind => "token_kind_wrong",
             Self::Audience => "token_audience_wrong",
             Self::Client => "token_client_wrong",
             Self::Subject => "token_subject_wrong",
@@ -218,6 +262,7 @@ mod tests {
             algorithms: vec![SigningAlgorithm::Es256],
             client_id: Some("pbx".to_owned()),
             sub: None,
+            requires_typ: false,
         }
     }
 
@@ -228,6 +273,7 @@ mod tests {
         SignedToken {
             jwks_url: "https://issuer/keys".to_owned(),
             algorithm: SigningAlgorithm::Es256,
+            kind: TokenKind::Unsaid,
             claims: serde_json::from_value(claims).unwrap(),
         }
     }
@@ -257,6 +303,31 @@ mod tests {
             claims["azp"] = json!("pbx");
         });
         assert_eq!(rule().accepts(&azp), Ok(()));
+    }
+
+    #[test]
+    fn a_token_of_another_kind_is_no_access_token() {
+        for (typ, may, may_where_it_must_say_so) in [
+            (None, true, false),
+            (Some("JWT"), true, false),
+            (Some("application/jwt"), true, false),
+            (Some("at+jwt"), true, true),
+            (Some("AT+JWT"), true, true),
+            (Some("application/at+jwt"), true, true),
+            (Some("logout+jwt"), false, false),
+            (Some("secevent+jwt"), false, false),
+            (Some("dpop+jwt"), false, false),
+            (Some("id+jwt"), false, false),
+            (Some(""), false, false),
+        ] {
+            let mut token = token(|_| ());
+            token.kind = TokenKind::of(typ);
+            for (requires_typ, may) in [(false, may), (true, may_where_it_must_say_so)] {
+                let rule = OAuth2Rule { requires_typ, ..rule() };
+                let expected = if may { Ok(()) } else { Err(JwtRefusal::Kind) };
+                assert_eq!(rule.accepts(&token), expected, "{typ:?}, required: {requires_typ}");
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,10 @@ pub enum RefusalReason {
     NoCredential,
     /// The `Authorization` is malformed, or no client's.
     CredentialWrong,
+    /// The secret was the client's, and has ended.
+    CredentialExpired,
+    /// The client has to show its certificate and its other credential, and showed one.
+    CredentialIncomplete,
     /// The bearer token is a JWT that is no client's.
     Token(JwtRefusal),
     /// The certificate does not count.
@@ -42,6 +46,8 @@ impl RefusalReason {
         match self {
             Self::NoCredential => "no_credential",
             Self::CredentialWrong => "credential_wrong",
+            Self::CredentialExpired => "credential_expired",
+            Self::CredentialIncomplete => "credential_incomplete",
             Self::Token(refusal) => refusal.as_str(),
             Self::Certificate(refusal) => refusal.as_str(),
             Self::ForwardedCertificateMalformed => "forwarded_certificate_malformed",
@@ -68,6 +74,8 @@ impl RefusalReason {
         match self {
             Self::NoCredential => true,
             Self::CredentialWrong
+            | Self::CredentialExpired
+            | Self::CredentialIncomplete
             | Self::Token(_)
             | Self::Certificate(_)
             | Self::ForwardedCertificateMalformed

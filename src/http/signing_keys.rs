@@ -7,7 +7,7 @@ use jsonwebtoken::jwk::{
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 
-use super::oauth2::{Claims, JwtRefusal};
+use super::oauth2::{Claims, JwtRefusal, TokenKind};
 
 /// The algorithms a token may be signed with. None is symmetric: a public key can never be taken
 /// for a shared secret.
@@ -83,6 +83,8 @@ pub struct TokenHeader {
     pub algorithm: SigningAlgorithm,
     /// Which key, if it says.
     pub key_id: Option<String>,
+    /// What kind of token it says it is.
+    pub kind: TokenKind,
 }
 
 impl TokenHeader {
@@ -91,14 +93,15 @@ impl TokenHeader {
     /// # Errors
     /// [`JwtRefusal::Malformed`], or [`JwtRefusal::Algorithm`] if it is symmetric or none.
     pub fn read(token: &str) -> Result<Self, JwtRefusal> {
-        let Header { alg, kid, crit, .. } =
+        let Header { alg, kid, crit, typ, .. } =
             decode_header(token).map_err(|error| refusal_of(error.kind()))?;
         // An extension marked critical has to be understood (RFC 7515 section 4.1.11).
         if crit.is_some() {
             return Err(JwtRefusal::Malformed);
         }
         let known = SigningAlgorithm::ALL.into_iter().find(|known| known.for_library() == alg);
-        Ok(Self { algorithm: known.ok_or(JwtRefusal::Algorithm)?, key_id: kid })
+        let kind = TokenKind::of(typ.as_deref());
+        Ok(Self { algorithm: known.ok_or(JwtRefusal::Algorithm)?, key_id: kid, kind })
     }
 }
 

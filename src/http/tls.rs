@@ -272,6 +272,13 @@ fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 
 type Crls = (Vec<CertificateRevocationListDer<'static>>, Option<i64>);
 
+/// When the first of the revocation lists in a file is due for replacement, in seconds since the
+/// Unix epoch; `None` if that is not known.
+#[must_use]
+pub fn crl_due_at(file: &Path) -> Option<i64> {
+    read_crls(file).ok().and_then(|(_, due_at)| due_at)
+}
+
 /// The revocation lists in a file, and when the first of them is due for replacement.
 fn read_crls(file: &Path) -> Result<Crls, TlsError> {
     let bytes = read(file)?;

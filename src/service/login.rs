@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::guesses::Guesses;
-use super::pace::Pace;
+use super::pace::{Pace, Stage};
+use super::settling::{self, Typed};
 use super::{KnownUser, TenantParts, entry};
 use crate::directory::{DirectoryError, Occasion, PasswordCheck};
 use crate::domain::client_address::ClientAddress;
@@ -74,7 +75,7 @@ pub struct Login {
     /// The guesses of all tenants.
     pub guesses: Arc<Guesses>,
     /// How long logins lately took.
-    pub pace: Pace,
+    pub pace: Arc<Pace>,
 }
 
 impl Login {
@@ -82,12 +83,12 @@ impl Login {
     pub async fn decide(&self, attempt: LoginAttempt, deadline: Instant) -> LoginDecision {
         let began = Instant::now();
         let mut decision = LoginDecision::refused(Reason::DeadlinePassed);
-        let mut bound = false;
-        let user = self.check(attempt, deadline, &mut decision, &mut bound).await;
+        let mut stage = None;
+        let user = self.check(attempt, deadline, &mut decision, &mut stage).await;
         decision.user = user;
-        if bound {
+        if let Some(stage) = stage {
             let now = Instant::now();
-            self.pace.note(now - began, now);
+            self.pace.note(stage, now - began, now);
         }
         decision
     }
@@ -95,8 +96,12 @@ impl Login {
     /// When a refusal goes out of a login whose body was read at `read_at`.
     #[must_use]
     pub fn refusal_time(&self, read_at: Instant, now: Instant, deadline: Instant) -> Instant {
-        let floor = self.policy.refusal_floor;
-        refusal_time(read_at, now, floor, self.pace.lately(now), deadline)
+        let expected = match self.policy.password_required {
+            true => self.parts.directory.expected_check(),
+            false => Duration::ZERO,
+        };
+        let lately = self.pace.lately(now, expected);
+        refusal_time(read_at, now, self.policy.refusal_floor, lately, deadline)
     }
 
     async fn check(
@@ -104,7 +109,7 @@ impl Login {
         attempt: LoginAttempt,
         deadline: Instant,
         decision: &mut LoginDecision,
-        bound: &mut bool,
+        stage: &mut Option<Stage>,
     ) -> Result<KnownUser, Reason> {
         let password = match (self.policy.password_required, attempt.password) {
             (true, _) if !attempt.carries_password => return Err(Reason::OperationNeedsPassword),
@@ -119,6 +124,9 @@ impl Login {
         let (subject, user, live) = self.look_up(&name, directory_deadline, decision).await?;
         let login = KnownUser::from(&user);
         decision.known = Some(login.clone());
+        if user.account.refusal(self.parts.clock.now()).is_none() {
+            *stage = Some(Stage::Account);
+        }
         self.parts.admit(&user, Occasion::Login, directory_deadline).await?;
         let grant = live.ok_or(Reason::NoLiveCode)?;
         let code = self.parts.keys.code(&subject, &grant).ok_or(Reason::NoLiveCode)?;
@@ -129,7 +137,7 @@ impl Login {
             None => self.settle(&attempt, None).await?,
             Some(password) => {
                 let attempt = self.count_guess(attempt, &password);
-                self.with_password(&attempt, &user, &password, directory_deadline, bound).await?;
+                self.with_password(&attempt, &user, &password, directory_deadline, stage).await?;
             }
         }
         Ok(login)
@@ -174,7 +182,7 @@ impl Login {
         user: &User,
         password: &Password,
         deadline: Instant,
-        bound: &mut bool,
+        stage: &mut Option<Stage>,
     ) -> Result<(), Reason> {
         let parts = &self.parts;
         let request = ReserveRequest {
@@ -191,16 +199,15 @@ impl Login {
             Reservation::CodesSpent(wait) => return Err(Reason::WrongCodesPerUser(wait)),
         };
         let checked = parts.directory.check_password(user, password, deadline).await;
-        *bound = true;
+        *stage = Some(Stage::Password);
         match checked {
             Ok(PasswordCheck::Right) => self.settle(attempt, Some(reserved)).await,
             // The reserved try stands: it is the count of this refused password.
             Ok(PasswordCheck::Refused(why)) => Err(Reason::PasswordRefused(why)),
             Err(DirectoryError::Unavailable) => {
-                let given = parts.tries.give_back(&attempt.subject, reserved, attempt.from).await;
-                if let Err(error) = given {
-                    tracing::warn!(%error, "a login's reserved try could not be given back; it stays counted as a wrong password");
-                }
+                let counts_for = parts.limits.wrong_passwords_per_user.per;
+                let (subject, from) = (&attempt.subject, attempt.from);
+                settling::give_back(&parts.tries, subject, reserved, from, counts_for).await;
                 Err(Reason::DirectoryUnavailable)
             }
             // The server may have counted it, so it stays counted here.
@@ -222,14 +229,14 @@ impl Login {
             from: attempt.from,
             limits: parts.limits,
         };
-        if !attempt.code_right || attempt.guessed {
-            parts.tries.wrong_code(code_try).await?;
-            return Err(if attempt.code_right { Reason::CodeGuessed } else { Reason::CodeWrong });
-        }
-        match parts.tries.redeem(code_try).await? {
-            Redemption::Redeemed => Ok(()),
-            Redemption::NoGrant => Err(Reason::CodeGone),
-            Redemption::CodesSpent(wait) => Err(Reason::WrongCodesPerUser(wait)),
+        let typed =
+            if attempt.code_right && !attempt.guessed { Typed::Right } else { Typed::Wrong };
+        match settling::settle(&parts.tries, code_try, typed).await? {
+            None if attempt.code_right => Err(Reason::CodeGuessed),
+            None => Err(Reason::CodeWrong),
+            Some(Redemption::Redeemed) => Ok(()),
+            Some(Redemption::NoGrant) => Err(Reason::CodeGone),
+            Some(Redemption::CodesSpent(wait)) => Err(Reason::WrongCodesPerUser(wait)),
         }
     }
 }

@@ -242,7 +242,7 @@ impl Account {
             Redemption::CodesSpent(self.wrong_codes.wait(quota, now))
         } else {
             self.grant = None;
-            self.forget_failures();
+            self.forget_failures_before(reserved.unwrap_or(now));
             Redemption::Redeemed
         };
         self.settle_idle_from(limits);
@@ -294,6 +294,18 @@ impl Account {
         self.forget_failures();
         self.idle_from = self.grant_expiry().unwrap_or(Timestamp::from_millis(i64::MIN));
         Decided::changed(true)
+    }
+
+    /// Forgets the failures before `until`, when a try was reserved whose password was right. Those
+    /// reserved since may reach the directory after it, and so count there too.
+    fn forget_failures_before(&mut self, until: Timestamp) {
+        let after = |log: &EventLog| {
+            let times = log.as_millis().iter().copied();
+            EventLog::from_millis(times.filter(|time| *time >= until.as_millis()).collect())
+        };
+        self.wrong_passwords = after(&self.wrong_passwords);
+        self.wrong_codes = EventLog::default();
+        self.by_address.forget_before(until);
     }
 
     fn forget_failures(&mut self) {

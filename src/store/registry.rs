@@ -186,6 +186,15 @@ pub trait Registry: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError>;
 
+    /// Looks at a case whose state is told outward: what is seen cannot be undone by the loss of
+    /// one machine, where the store has several.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn look_durable(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+        self.look(about).await
+    }
+
     /// The users who have a verified phone with this number, at most `most`, in no order.
     ///
     /// # Errors

@@ -17,10 +17,13 @@ const INDEX_AGE: &str = "dialpass_index_age_seconds";
 const INDEX_READS: &str = "dialpass_index_full_reads_total";
 const INDEX_MISSES: &str = "dialpass_index_misses_total";
 const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
+const CRL_DUE: &str = "dialpass_crl_due_timestamp_seconds";
+const SECRET_EXPIRY: &str = "dialpass_client_secret_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
 const TEXTS: &str = "dialpass_texts_total";
 const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
+const REFUSED_CONNECTIONS: &str = "dialpass_connections_refused_total";
 
 /// How often what was recorded is summed up.
 const SUM_UP_EVERY: Duration = Duration::from_secs(5);
@@ -56,6 +59,17 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
         "How often the directory said something else of a person than the index."
     );
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
+    describe_gauge!(
+        CRL_DUE,
+        Unit::Seconds,
+        "When the first revocation list is due for replacement (Unix time): the listener's own, and \
+         that for proxies."
+    );
+    describe_gauge!(
+        SECRET_EXPIRY,
+        Unit::Seconds,
+        "When a client's secret ends (Unix time), if it does."
+    );
     describe_counter!(LOST, "Audit events that could not be written to audit.file.");
     describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
     describe_counter!(
@@ -63,6 +77,7 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
         "Notifications by push service and what became of them there."
     );
     describe_gauge!(WAITING, "Refused logins that wait for their floor.");
+    describe_counter!(REFUSED_CONNECTIONS, "Connections that were closed at once, by reason.");
     Ok(handle)
 }
 
@@ -97,6 +112,12 @@ pub fn text(tenant: &str, provider: &str, outcome: &'static str) {
 /// `unreachable`.
 pub fn notification(service: &str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "service" => service.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts a connection that was closed at once: `address` (that holds as many as it may) or
+/// `proxy_header` (missing or broken).
+pub fn connection_refused(reason: &'static str) {
+    counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);
 }
 
 /// Counts an answer's time.
@@ -149,6 +170,26 @@ pub fn index(tenant: &str, people: usize, age: Option<f64>, full_reads: u64, mis
 )]
 pub fn certificate_expiry(seconds: i64) {
     gauge!(EXPIRY).set(seconds as f64);
+}
+
+/// Sets when the first revocation list is due for replacement, in seconds since the Unix epoch: of
+/// those for the `server`'s own clients, or for those behind a `proxy`.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds stay exact in a double for 285 million years"
+)]
+pub fn crl_due(of: &'static str, seconds: i64) {
+    gauge!(CRL_DUE, "of" => of).set(seconds as f64);
+}
+
+/// Sets when a client's secret (`basic` or `bearer`) ends, in seconds since the Unix epoch.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds stay exact in a double for 285 million years"
+)]
+pub fn client_secret_expiry(tenant: &str, client: &str, kind: &'static str, seconds: i64) {
+    gauge!(SECRET_EXPIRY, "tenant" => tenant.to_owned(), "client" => client.to_owned(), "kind" => kind)
+        .set(seconds as f64);
 }
 
 /// Sets how many refused logins wait.

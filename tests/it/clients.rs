@@ -404,6 +404,14 @@ async fn a_token_of_a_known_issuer_names_its_client() {
     };
     let good = token(&key, &|_| ());
     assert_told(&outcome(&gateway, good).await, "t1", "ivr");
+    let of_kind = |typ: &str| {
+        let claims = json!({"iss": "https://issuer.example", "aud": "dialpass", "exp": now + 300,
+            "scope": "t1.otp"});
+        let kid = Some("1".to_owned());
+        let header = Header { typ: Some(typ.to_owned()), kid, ..Header::new(Algorithm::ES256) };
+        call(&gateway, &gateway.http).bearer_auth(encode(&header, &claims, &key).unwrap())
+    };
+    assert_told(&outcome(&gateway, of_kind("at+jwt")).await, "t1", "ivr");
     let second = token(&key, &|claims| claims["scope"] = json!("t2.otp"));
     assert_told(&outcome(&gateway, second).await, "t2", "ivr");
     let mismatch = token(&key, &|_| ()).header("tenant", "t2");
@@ -418,6 +426,7 @@ async fn a_token_of_a_known_issuer_names_its_client() {
         (token(&key, &|claims| claims["iss"] = json!("https://x")), "token_issuer_unknown"),
         (token(&key, &|claims| claims["scope"] = json!("openid")), "token_scope_missing"),
         (token(&other_key, &|_| ()), "token_signature_wrong"),
+        (of_kind("logout+jwt"), "token_kind_wrong"),
         (call(&gateway, &gateway.http).bearer_auth("a.b.c"), "token_malformed"),
         (call(&gateway, &gateway.http).bearer_auth("abc"), "credential_wrong"),
     ] {

@@ -226,6 +226,12 @@ impl Gateway {
         self.lines.lock().unwrap().join("\n")
     }
 
+    /// Whether it has warned of anything but the short secrets of tests.
+    pub fn warned(&self) -> bool {
+        let log = self.log();
+        log.lines().any(|line| line.contains("WARN") && !line.contains("secret is shorter than"))
+    }
+
     /// The audit events so far.
     pub fn audit(&self) -> Vec<Value> {
         let lines = self.lines.lock().unwrap();

@@ -110,6 +110,7 @@ impl Issuer {
             algorithms: vec![SigningAlgorithm::Es256],
             client_id: None,
             sub: None,
+            requires_typ: false,
         }
     }
 

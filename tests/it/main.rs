@@ -5,6 +5,7 @@
 mod accounts;
 mod active_directory;
 mod architecture;
+mod attacks;
 mod authentication_cloud;
 mod bad_input;
 mod browser;

@@ -101,6 +101,11 @@ impl Ca {
 
     /// A revocation list of these serial numbers.
     pub fn crl(&self, serials: &[u64]) -> String {
+        self.crl_until(serials, 2090)
+    }
+
+    /// One that is due for replacement at the start of a year.
+    pub fn crl_until(&self, serials: &[u64], due: i32) -> String {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2024, 1, 1),
@@ -109,7 +114,7 @@ impl Ca {
         };
         let params = CertificateRevocationListParams {
             this_update: date_time_ymd(2024, 1, 1),
-            next_update: date_time_ymd(2090, 1, 1),
+            next_update: date_time_ymd(due, 1, 1),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
             revoked_certs: serials.iter().map(revoked).collect(),

@@ -4,7 +4,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, StdStream};
 use secrecy::ExposeSecret;
@@ -93,12 +94,19 @@ pub(super) struct Connector {
     url: ServerUrl,
     address: SocketAddr,
     settings: Arc<LdapSettings>,
+    /// How long the latest bind as the service account took, in milliseconds.
+    service_bind_ms: AtomicU64,
 }
 
 impl Connector {
     /// To the server of this name at this address.
     pub(super) fn new(url: ServerUrl, address: SocketAddr, settings: Arc<LdapSettings>) -> Self {
-        Self { url, address, settings }
+        Self { url, address, settings, service_bind_ms: AtomicU64::new(0) }
+    }
+
+    /// How long the latest bind as the service account took; zero if there was none.
+    pub(super) fn service_bind(&self) -> Duration {
+        Duration::from_millis(self.service_bind_ms.load(Ordering::Relaxed))
     }
 
     pub(super) fn settings(&self) -> &LdapSettings {
@@ -177,11 +185,14 @@ impl Connector {
         if password.is_empty() {
             return Err(ConnectError::NoPassword);
         }
+        let asked = Instant::now();
         let result = connection
             .handle()
             .simple_bind(&self.settings.bind_dn, password)
             .await
             .map_err(ConnectError::Lost)?;
+        let took = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.service_bind_ms.store(took, Ordering::Relaxed);
         if result.rc == 0 { Ok(()) } else { Err(ConnectError::Bind(result.rc, result.text)) }
     }
 }

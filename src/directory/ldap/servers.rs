@@ -28,6 +28,16 @@ use crate::domain::user::{Candidates, TypedName, User};
 /// How long a forest's list of domains is believed: they hardly ever change.
 const DOMAINS_KEPT: Duration = Duration::from_mins(10);
 
+/// A person who was known, looked up again.
+pub(super) enum Again {
+    /// As they are now.
+    Here(User),
+    /// There no more.
+    Gone,
+    /// Not where they were, and no server says where.
+    Away(DirectoryError),
+}
+
 /// A tenant's servers, which hold the same entries.
 pub(super) struct Servers {
     settings: Arc<LdapSettings>,
@@ -69,6 +79,12 @@ impl Servers {
     /// The servers' states; `searched` says whether calls are searched there now.
     pub(super) fn states(&self, searched: bool) -> Vec<DependencyState> {
         self.hosts.states(searched)
+    }
+
+    /// How long the service account's latest bind took, at the slowest of the servers.
+    pub(super) fn service_bind(&self) -> Duration {
+        let servers = self.hosts.now();
+        servers.iter().map(|server| server.connector().service_bind()).max().unwrap_or_default()
     }
 
     /// The servers as they are to be asked now: as configured or by turns, the slow ones last.
@@ -127,13 +143,13 @@ impl Servers {
     }
 
     /// A person as they are now, by the filter that only their entry matches: where it was last,
-    /// or where it is else. `None` if it is there no more.
+    /// or where it is else.
     pub(super) async fn again(
         &self,
         dn: &str,
         filter: &str,
         deadline: Instant,
-    ) -> Result<Option<User>, DirectoryError> {
+    ) -> Result<Again, DirectoryError> {
         let query = Query {
             base: dn.to_owned(),
             scope: Scope::Base,
@@ -147,12 +163,13 @@ impl Servers {
         let mut found = self.search(&[query], deadline).await?;
         if found.entries.is_empty() {
             let everywhere = self.people(&self.settings.base_dns, Kind::Entry, filter);
-            // A server has said that it is not where it was. One that does not say where it is
-            // leaves it nowhere.
-            let nowhere = Found { entries: Vec::new(), truncated: false };
-            found = self.search(&everywhere, deadline).await.unwrap_or(nowhere);
+            match self.search(&everywhere, deadline).await {
+                Ok(now) => found = now,
+                Err(error) => return Ok(Again::Away(error)),
+            }
         }
-        Ok(found.entries.first().and_then(|entry| self.read(entry, None)))
+        let now = found.entries.first().and_then(|entry| self.read(entry, None));
+        Ok(now.map_or(Again::Gone, Again::Here))
     }
 
     /// The users of this name.

@@ -91,7 +91,7 @@ pub(super) fn whom(
         (Some(name), None) => {
             let name = RegisteredName::parse(&name).ok_or_else(|| {
                 Failure::bad_request(format!(
-                    "the username is not 1 to {} of a-z A-Z 0-9 _ - . @",
+                    "the username is not 1 to {} of a-z A-Z 0-9 _ - . @, or reads as a UUID",
                     RegisteredName::MAX
                 ))
             })?;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
-use tokio::time::timeout_at;
 use uuid::Uuid;
 
 use super::AuthenticationCloud;
@@ -22,7 +21,7 @@ use crate::http::authorization::Authorization;
 use crate::http::error::{
     RETRY_UNAVAILABLE, error_body, escape_html, uniform_headers, whole_seconds,
 };
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
 use crate::service::authentication_cloud::asking::Asker;
@@ -137,7 +136,7 @@ impl Visit {
         &self,
         decision: impl Future<Output = Result<T, Refusal>>,
     ) -> Result<T, Refusal> {
-        timeout_at(self.deadline(), decision).await.unwrap_or(Err(Refusal::DeadlinePassed))
+        in_time(self.deadline(), decision).await.unwrap_or(Err(Refusal::DeadlinePassed))
     }
 
     /// Where the request comes from, as a trusted proxy says.

@@ -16,7 +16,7 @@ use crate::domain::tenant::TenantId;
 use crate::http::body;
 use crate::http::client::Operation;
 use crate::http::error::{Refused, wants};
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::{CurrentGateway, ExpiresIn, Spoken, Tenant};
 use crate::service::call_in::{Call, Told};
 
@@ -98,7 +98,7 @@ async fn decide(
         attestation: body.attestation.as_deref(),
         pin: body.pin.as_deref(),
     };
-    let decision = timeout_at(exchange.deadline, tenant.call_in.decide(call, exchange.deadline))
+    let decision = in_time(exchange.deadline, tenant.call_in.decide(call, exchange.deadline))
         .await
         .map_err(|_| Refusal::decided(Reason::DeadlinePassed, tenant.style))?;
     if decision.outcome.as_ref().is_err_and(|reason| *reason == Reason::NumberUnparseable) {

@@ -3,6 +3,8 @@
 mod admission;
 mod bodies;
 mod fields;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod get_otp;
 mod schemas;
 mod validate_otp;

@@ -15,7 +15,7 @@ use crate::domain::secret::Password;
 use crate::http::body;
 use crate::http::client::Operation;
 use crate::http::error::{BadBody, Refused};
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
 use crate::service::login::{LoginAttempt, LoginDecision};
@@ -155,7 +155,7 @@ async fn decide(
         carries_password,
         from: exchange.trail.client_ip.as_deref().and_then(ClientAddress::parse),
     };
-    let decision = timeout_at(exchange.deadline, tenant.login.decide(attempt, exchange.deadline))
+    let decision = in_time(exchange.deadline, tenant.login.decide(attempt, exchange.deadline))
         .await
         .unwrap_or_else(|_| LoginDecision::refused(Reason::DeadlinePassed));
     exchange.trail.user = decision.known;

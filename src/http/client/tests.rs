@@ -5,9 +5,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::http::authorization::BearerToken;
 use crate::http::client_table::{BasicCredential, CertificatePin, ClientTableError, Credentials};
-use crate::http::oauth2::{Claims, OAuth2Rule};
+use crate::http::oauth2::{Claims, OAuth2Rule, TokenKind};
 use crate::http::signing_keys::SigningAlgorithm;
 use RefusalReason as R;
+
+/// When all requests here are sent.
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn tenant(id: &str) -> TenantId {
     TenantId::parse(id).unwrap()
@@ -49,6 +52,7 @@ fn rule(scope: &str) -> OAuth2Rule {
         algorithms: vec![SigningAlgorithm::Es256],
         client_id: None,
         sub: None,
+        requires_typ: false,
     }
 }
 
@@ -71,7 +75,8 @@ fn signed(scope: &str) -> SignedToken {
         "scope": scope});
     let claims: Claims = serde_json::from_value(claims).unwrap();
     let jwks_url = "https://issuer/keys".to_owned();
-    SignedToken { jwks_url, algorithm: SigningAlgorithm::Es256, claims }
+    let kind = TokenKind::Unsaid;
+    SignedToken { jwks_url, algorithm: SigningAlgorithm::Es256, kind, claims }
 }
 
 /// The clients that most tests are about.
@@ -114,10 +119,12 @@ fn ask_for(table: &ClientTable, request: Request<'_>, what: Operation) -> Result
     let tenants = given(request.tenant);
     let presented = Presented {
         certificate: certificate.as_ref(),
+        chain: None,
         authorization: &authorization,
         token: token.as_ref().map(Ok),
         address: given(request.address).map(|address| address.parse().unwrap()),
         tenant: &TenantHeader::read(tenants.iter().map(String::as_bytes)),
+        now: NOW,
     };
     identify(table, &presented, what).map(|client| format!("{}/{}", client.tenant, client.name))
 }
@@ -241,10 +248,12 @@ fn a_refused_token_says_what_came_closest() {
     ] {
         let presented = Presented {
             certificate: None,
+            chain: None,
             authorization: &authorization,
             token: Some(token),
             address: None,
             tenant: &TenantHeader::Absent,
+            now: NOW,
         };
         let refusal = identify(&table, &presented, Operation::GetOtp).unwrap_err();
         assert_eq!(refusal.reason, expected);

@@ -5,6 +5,8 @@ pub mod approval;
 pub mod asking;
 pub mod authenticators;
 pub mod enrollment;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod intent;
 mod notifying;
 pub mod passkeys;
@@ -31,8 +33,10 @@ use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
 use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
+use crate::domain::transaction::Stage;
 use crate::messenger::{Messenger, Notifier};
-use crate::store::registry::{Case, Registry};
+use crate::store::AsOf;
+use crate::store::registry::{About, Case, Registry};
 
 /// What holds of codes that are sent as text, of recovery codes and of notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +108,17 @@ pub struct Cloud {
 impl Cloud {
     fn random_bits(&self) -> Result<[u8; 16], Refusal> {
         self.random.nonce().ok_or(Refusal::NoRandomness)
+    }
+
+    /// Looks at a case to tell what it says: nothing that the loss of a machine could undo. Whoever
+    /// asks how far something is, asks again and again while it is pending, which tells nothing.
+    async fn look_to_tell(&self, about: About) -> Result<AsOf<Case>, Refusal> {
+        let seen = self.registry.look(about.clone()).await?;
+        let stage = seen.held.transaction.as_ref().map(|one| one.at(seen.now).0);
+        if stage == Some(Stage::Pending) || seen.held == Case::default() {
+            return Ok(seen);
+        }
+        Ok(self.registry.look_durable(about).await?)
     }
 }
 

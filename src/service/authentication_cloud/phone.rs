@@ -68,7 +68,7 @@ impl Cloud {
     /// [`Refusal::TransactionUnknown`], or that the store cannot be asked.
     pub async fn asked(&self, id: TransactionId) -> Result<Asked, Refusal> {
         let user = self.user_of(id).await?;
-        let seen = self.registry.look(self.about_asked(id, user)).await?;
+        let seen = self.look_to_tell(self.about_asked(id, user)).await?;
         let (now, person) = (seen.now, seen.held.person.ok_or(Refusal::TransactionUnknown)?);
         let transaction = seen.held.transaction.ok_or(Refusal::TransactionUnknown)?;
         let is_pending = transaction.at(now).0 == Stage::Pending;

@@ -122,7 +122,7 @@ impl Cloud {
             transaction: Some(pointer.transaction),
             ..About::user(&self.tenant, Whom::Id(pointer.user))
         };
-        let seen = self.registry.look(about).await?;
+        let seen = self.look_to_tell(about).await?;
         let transaction = seen.held.transaction.filter(|one| one.user == pointer.user);
         match (transaction, seen.held.person) {
             (Some(transaction), Some(person)) => Ok((transaction, person.user.name, seen.now)),

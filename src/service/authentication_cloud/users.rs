@@ -21,7 +21,7 @@ impl Cloud {
     /// # Errors
     /// [`Refusal::UserUnknown`], or that the store cannot be asked.
     pub async fn user(&self, whom: Whom) -> Result<SeenUser, Refusal> {
-        let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
+        let seen = self.look_to_tell(About::user(&self.tenant, whom)).await?;
         let mut person = seen.held.person.ok_or(Refusal::UserUnknown)?;
         let mut to_phone = self.texts_to_newest(&person.user).await?;
         let Policy { texts, wrong_codes, wrong_recovery, pushes, app_approvals, .. } = self.policy;

@@ -205,7 +205,7 @@ pub(super) fn person(
 ) -> Result<Person, RowError> {
     let id: Uuid = row.try_get(0)?;
     let name = match row.try_get::<_, Option<&str>>(1)? {
-        Some(name) => Some(sense(RegisteredName::parse(name), "a user's name")?),
+        Some(name) => Some(sense(RegisteredName::from_stored(name), "a user's name")?),
         None => None,
     };
     let (recovery, rest) = row.try_get::<_, &[u8]>(4)?.as_chunks::<32>();

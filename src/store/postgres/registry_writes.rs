@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
 use super::authenticator_rows;
 use super::registry_rows::RegistryStatements;
+use super::statements::Prepared;
 use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
@@ -37,22 +38,44 @@ pub(super) struct CaseChange {
 }
 
 /// Statements to be sent at once.
-struct Writes<'a> {
+struct Writes<'a, 'b> {
     statements: &'a RegistryStatements,
-    tenant: &'a str,
-    list: Vec<(&'a Statement, Vec<Parameter>)>,
+    tenant: &'b str,
+    list: Vec<(&'a Prepared, Vec<Parameter>)>,
 }
 
 /// Sends all that a change needs; the first error.
-///
-/// Rows are made in one order, so that no two steps wait for each other's: transaction, texts,
-/// intent, user, phones, authenticators. A user is deleted after the transaction is written, which goes too.
 pub(super) async fn write(
     client: &Client,
     statements: &RegistryStatements,
     about: &About,
     change: &CaseChange,
 ) -> Result<(), Error> {
+    let sent = writes(statements, about, change).into_iter();
+    let sent = sent.map(|(statement, parameters)| async move {
+        client.execute_raw(statement.get(), parameters).await.map(|_| ())
+    });
+    join_all(sent).await.into_iter().collect()
+}
+
+/// What [`write`] sends.
+pub(super) fn statements<'a>(
+    statements: &'a RegistryStatements,
+    about: &About,
+    change: &CaseChange,
+) -> Vec<&'a Prepared> {
+    writes(statements, about, change).into_iter().map(|(statement, _)| statement).collect()
+}
+
+/// All that a change needs.
+///
+/// Rows are made in one order, so that no two steps wait for each other's: transaction, texts,
+/// intent, user, phones, authenticators. A user is deleted after the transaction is written, which goes too.
+fn writes<'a>(
+    statements: &'a RegistryStatements,
+    about: &About,
+    change: &CaseChange,
+) -> Vec<(&'a Prepared, Vec<Parameter>)> {
     let (before, after) = (&change.before, &change.after);
     let mut writes = Writes { statements, tenant: about.tenant.as_str(), list: Vec::new() };
     writes.transaction(before.transaction.as_ref(), after.transaction.as_ref());
@@ -63,15 +86,12 @@ pub(super) async fn write(
         writes.intent(intent, before.intent_used_until, after.intent_used_until);
     }
     writes.person(before.person.as_ref(), after.person.as_ref());
-    let sent = writes.list.into_iter().map(|(statement, parameters)| async move {
-        client.execute_raw(statement, parameters).await.map(|_| ())
-    });
-    join_all(sent).await.into_iter().collect()
+    writes.list
 }
 
-impl Writes<'_> {
+impl Writes<'_, '_> {
     /// Adds a statement, whose first parameter is the tenant.
-    fn add(&mut self, statement: impl Fn(&RegistryStatements) -> &Statement, rest: Vec<Parameter>) {
+    fn add(&mut self, statement: impl Fn(&RegistryStatements) -> &Prepared, rest: Vec<Parameter>) {
         let mut all = parameters![self.tenant.to_owned()];
         all.extend(rest);
         self.list.push((statement(self.statements), all));

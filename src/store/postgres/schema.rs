@@ -98,14 +98,23 @@ pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
             ('transactions', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('texted', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('used_intents', 'SELECT,INSERT,UPDATE,DELETE'), ('access_keys', 'SELECT'), \
-            ('housekeeping', 'SELECT,UPDATE'), ('registry_housekeeping', 'SELECT,UPDATE'), \
-            ('pulse', 'SELECT,UPDATE')) AS needed(name, list), \
+            ('housekeeping', 'SELECT,UPDATE'), ('registry_housekeeping', 'SELECT,UPDATE')) \
+            AS needed(name, list), \
             unnest(string_to_array(list, ',')) AS privilege \
         WHERE NOT has_table_privilege('dialpass.' || name, privilege)";
     match client.query_one(sql, &[]).await?.try_get::<_, Option<String>>(0)? {
         None => Ok(()),
         Some(missing) => Err(SchemaError::Rights(missing)),
     }
+}
+
+/// Whether the database has had all steps, and serves this release.
+pub(super) async fn is_current(client: &Client) -> Result<bool, SchemaError> {
+    let found = find(client).await?;
+    if found.version < known() {
+        return Ok(false);
+    }
+    check(found).map(|_| true)
 }
 
 /// Takes the steps that the database has not had. Several nodes may ask at once.

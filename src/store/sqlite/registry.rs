@@ -193,7 +193,7 @@ fn texts(
     connection.prepare_cached(SQL)?.execute(row).map(|_| ())
 }
 
-fn find_texts(
+pub(super) fn find_texts(
     connection: &Connection,
     tenant: &TenantId,
     number: &PhoneNumber,

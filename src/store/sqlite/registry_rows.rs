@@ -43,8 +43,9 @@ pub(super) fn find_person(
 /// A user's row, without the phones and authenticators.
 fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
     let name = row.get_ref(1)?.as_str_or_null()?;
-    let name =
-        name.map(|text| known(1, RegisteredName::parse(text), "a user's name")).transpose()?;
+    let name = name
+        .map(|text| known(1, RegisteredName::from_stored(text), "a user's name"))
+        .transpose()?;
     let (hashes, rest) = row.get_ref(4)?.as_blob()?.as_chunks::<32>();
     let recovery = hashes.iter().copied().map(RecoveryHash::from_stored).collect();
     known(4, rest.is_empty().then_some(()), "a set of recovery codes")?;

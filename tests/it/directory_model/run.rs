@@ -9,16 +9,16 @@ use proptest::prelude::RngExt;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
 
-use super::changes::{Action, Change, numbers_of, written};
+use super::changes::{Action, numbers_of, written};
 use super::events::{Event, Events, Variant};
 use super::layout::{self, Layout};
 use super::oracle::{Answer, Asked, Bounds, Number, Oracle};
 use super::people::People;
-use super::site::{self, READERS, Site};
+use super::rights::{READERS, SEEING_CHANGES, readers};
+use super::site::{self, Site};
 use super::tally::Tally;
-use super::tenants::{MAX_AGE, TENANTS, ask, config};
+use super::tenants::{MAX_AGE, TENANTS, Tenant, ask, config};
 use crate::gateway::{Answer as Http, Gateway, wait_until};
-use crate::slapd;
 
 /// How long after a fault an index is in step again.
 const RECOVERY: Duration = Duration::from_secs(5);
@@ -27,8 +27,9 @@ const RECOVERY: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(2);
 /// What a change takes from one server to the other.
 const REPLICATION: Duration = Duration::from_secs(2);
-/// How old what the index has of the groups may be: read every five minutes.
-const GROUPS: Duration = Duration::from_secs(5 * 60 + 10);
+/// Within what time a change is known that a server has left out after a reconnection: 30 s, as
+/// documented, and what the reading takes.
+const LEFT_OUT: Duration = Duration::from_secs(32);
 /// Beyond a bound, for the time in which a request is on its way.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
@@ -49,6 +50,13 @@ pub struct Run {
     recent: VecDeque<Number>,
     /// When the last fault ended; nothing while there is one.
     pub calm_since: Option<Instant>,
+    /// Until when a change may be one that the server left out after a reconnection.
+    left_out_until: Option<Instant>,
+    /// Until when people may be known by the old name of an entry above them, where no entry is
+    /// read at a call.
+    renamed_until: Option<Instant>,
+    /// Which of the tenants with an index read the caller's entry at a call.
+    confirming: [bool; 2],
     history: Vec<String>,
 }
 
@@ -58,7 +66,8 @@ impl Run {
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
         bytes[8] = variant as u8;
         let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let events = Events::of(variant);
+        let events = Events::of(variant, &mut rng);
+        let confirming = [rng.random(), rng.random()];
         let names = if events.has(Event::OddGroupNames) { layout::ODD } else { layout::PLAIN };
         let layout = Layout::new(variant, names, events.has(Event::OddPersonNames));
         let mut people = People::new(layout, &events);
@@ -69,7 +78,9 @@ impl Run {
             site::make(&mut ldap, &change).await;
         }
         if !variant.is_samba() {
-            site::make(&mut ldap, &readers()).await;
+            for group in [READERS, SEEING_CHANGES] {
+                site::make(&mut ldap, &readers(group)).await;
+            }
         }
         for action in people.first(&mut rng) {
             site::make(&mut ldap, &action.change).await;
@@ -81,7 +92,7 @@ impl Run {
         for id in people.all.keys() {
             oracle.person(begun, begun, *id, people.entry(*id));
         }
-        let gateway = Gateway::start(&config(&site, &people.layout));
+        let gateway = Gateway::start(&config(&site, &people.layout, confirming));
         gateway.wait_for_line("the directory's index is live");
         let mut run = Self {
             site,
@@ -96,8 +107,14 @@ impl Run {
             decisions: HashMap::new(),
             recent: VecDeque::new(),
             calm_since: Some(Instant::now()),
+            left_out_until: None,
+            renamed_until: None,
+            confirming,
             history: Vec::new(),
         };
+        for event in run.events.throughout() {
+            run.tally.events.insert(event, 1);
+        }
         run.rounds(Duration::from_secs(1), false).await;
         run
     }
@@ -123,6 +140,9 @@ impl Run {
             }
         }
         self.rounds(RECOVERY * 2, true).await;
+        if let Some(until) = self.left_out_until {
+            tokio::time::sleep_until(until.into()).await;
+        }
         // What the last changes did.
         self.rounds(QUIET, false).await;
     }
@@ -146,7 +166,16 @@ impl Run {
             let actions = self.people.change(event, &mut self.rng);
             *self.tally.events.entry(event).or_default() += 1;
             self.make(actions).await;
+            if event == Event::OuRenamed {
+                self.renamed_until = Some(Instant::now() + LEFT_OUT);
+            }
         }
+    }
+
+    /// From now on the server may leave changes out, for so long after this ends.
+    pub fn leaves_out(&mut self, ended: bool) {
+        let longest = if ended { LEFT_OUT } else { Duration::from_hours(1) };
+        self.left_out_until = Some(Instant::now() + longest);
     }
 
     /// Makes changes on a server and in the model.
@@ -164,16 +193,6 @@ impl Run {
             }
             self.said(&format!("{:?}", action.change));
         }
-    }
-
-    /// Lets the service account read the people, or not.
-    pub async fn let_read(&mut self, may: bool) {
-        let mut ldap = self.site.admin().await;
-        let begun = Instant::now();
-        let who = if may { slapd::GATEWAY_DN } else { slapd::ADMIN_DN };
-        let attributes = vec![("member", vec![who.into()])];
-        site::make(&mut ldap, &Change::Replace { dn: READERS.to_owned(), attributes }).await;
-        self.oracle.readable(begun, Instant::now(), may);
     }
 
     /// So many numbers call each tenant at the same time, and some of those who are told log in.
@@ -195,17 +214,18 @@ impl Run {
                 (tenant, Asked { number, begun, ended: Instant::now(), grouped }, answer)
             })
         });
-        for ((name, indexed, _), asked, answer) in join_all(calls).await {
+        for (tenant, asked, answer) in join_all(calls).await {
             let decision = self.decision(&answer);
-            self.judge(name, *indexed, &asked, &decision);
+            self.judge(tenant, &asked, &decision);
             if answer.status == 200 && self.rng.random_range(0..12) == 0 {
-                self.log_in(name, asked.grouped, &answer, &decision).await;
+                self.log_in(tenant.0, asked.grouped, &answer, &decision).await;
             }
         }
     }
 
-    fn judge(&mut self, tenant: &str, indexed: bool, asked: &Asked, decision: &Value) {
-        let bounds = self.bounds(indexed, asked.begun);
+    fn judge(&mut self, &(tenant, indexed, grouped): &Tenant, asked: &Asked, decision: &Value) {
+        let confirms = self.confirming[usize::from(grouped)];
+        let bounds = self.bounds(indexed, confirms, asked.begun);
         let reason = decision["reason"].as_str().expect("a reason").to_owned();
         let told = matches!(reason.as_str(), "issued" | "repeated");
         let answer = if told {
@@ -223,13 +243,21 @@ impl Run {
         assert_eq!(self.oracle.staleness(asked, &stranger, bounds), None, "{asked:?}");
     }
 
-    fn bounds(&self, indexed: bool, at: Instant) -> Bounds {
+    fn bounds(&self, indexed: bool, confirms: bool, at: Instant) -> Bounds {
         let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
         if !indexed {
             return Bounds { people: replication, groups: replication };
         }
-        let people = if self.is_calm(at) { QUIET } else { MAX_AGE };
-        Bounds { people: people + replication + ON_ITS_WAY, groups: GROUPS + replication }
+        let is_before = |until: Option<Instant>| until.is_some_and(|until| at < until);
+        let may_be_left_out = is_before(self.left_out_until)
+            || (is_before(self.renamed_until) && !confirms && !self.site.variant.is_samba());
+        let people = match () {
+            () if may_be_left_out => LEFT_OUT,
+            () if self.is_calm(at) => QUIET,
+            () => MAX_AGE,
+        };
+        let more = replication + ON_ITS_WAY;
+        Bounds { people: people + more, groups: MAX_AGE + more }
     }
 
     fn is_calm(&self, at: Instant) -> bool {
@@ -306,14 +334,4 @@ fn note(oracle: &mut Oracle, begun: Instant, action: &Action) {
     if let Some(groups) = &action.groups {
         oracle.groups(begun, done, groups.clone());
     }
-}
-
-/// Those who may read the people.
-fn readers() -> Change {
-    let attributes = vec![
-        ("objectClass", vec![b"groupOfNames".to_vec()]),
-        ("cn", vec![b"readers".to_vec()]),
-        ("member", vec![slapd::GATEWAY_DN.into()]),
-    ];
-    Change::Add { dn: READERS.to_owned(), attributes }
 }

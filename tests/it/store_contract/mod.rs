@@ -5,6 +5,7 @@ mod administering;
 mod cloud;
 mod issuing;
 mod keys;
+mod personal_records;
 mod registering;
 mod transacting;
 mod trying;
@@ -34,6 +35,7 @@ pub use administering::*;
 pub use cloud::*;
 pub use issuing::*;
 pub use keys::*;
+pub use personal_records::*;
 pub use registering::*;
 pub use transacting::*;
 pub use trying::*;
@@ -269,6 +271,9 @@ macro_rules! registry_contract {
             a_tenants_keys_are_listed_oldest_first_and_no_others
             a_key_is_one_tenants_and_no_other_can_revoke_it
             a_key_that_is_already_there_is_not_made_another_tenants
+            all_that_is_held_of_a_registered_user_is_seen_and_deleted
+            a_directorys_user_is_deleted_with_the_numbers_that_are_named
+            a_code_is_redeemed_or_deleted_and_never_both
         }
     };
     ($open:expr; $($rule:ident)+) => {

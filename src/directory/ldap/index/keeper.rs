@@ -171,6 +171,7 @@ async fn over(
             above.watch(handle(), content, base, ready).await
         })
     });
+    let (proven, when_proven) = oneshot::channel();
     let watches: Vec<_> = watches.collect();
     let watches = select_all(watches);
     let kept = async {
@@ -180,6 +181,9 @@ async fn over(
             Profile::OpenLdap => {
                 // A new name that comes before the people are read is theirs already.
                 join_all(all_ready).await;
+                // To go on from a cookie proves nothing where changes are hidden. Who waits for
+                // it ends with the connection.
+                when_proven.await.unwrap_or_default();
                 let bases = cookies
                     .iter_mut()
                     .enumerate()
@@ -189,7 +193,7 @@ async fn over(
         }
     };
     tokio::select! {
-        trouble = beat(handle(), content, bases, sample) => trouble,
+        trouble = beat(handle(), content, bases, sample, proven) => trouble,
         trouble = kept => trouble,
         (trouble, _, _) = watches => trouble,
         trouble = members::keep(handle(), content) => trouble,
@@ -202,9 +206,17 @@ async fn over(
     }
 }
 
-/// Reads now and then what shows that the index is in step. A connection that nothing comes over
-/// looks the same whether nothing changed, all is lost, or the account may see nothing any more.
-async fn beat(ldap: Ldap, content: &Content, bases: &mut Bases, sample: &mut Sample) -> Trouble {
+/// Reads now and then what shows that the index is in step, and says the first time through
+/// `proven`. A connection that nothing comes over looks the same whether nothing changed, all is
+/// lost, or the account may see nothing any more.
+async fn beat(
+    ldap: Ldap,
+    content: &Content,
+    bases: &mut Bases,
+    sample: &mut Sample,
+    proven: oneshot::Sender<()>,
+) -> Trouble {
+    let mut proven = Some(proven);
     let limit = content.settings.timeout.min(LONGEST_BEAT);
     // Where changes are asked for, it is those answers that count.
     let follows = content.settings.profile == Profile::OpenLdap;
@@ -215,8 +227,13 @@ async fn beat(ldap: Ldap, content: &Content, bases: &mut Bases, sample: &mut Sam
             if follows { sample.read(&ldap, content).await } else { Ok(()) }
         };
         match timeout(limit, proof).await {
-            Ok(Ok(())) if follows => content.state().confirm(asked),
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => {
+                if follows {
+                    content.state().confirm(asked);
+                }
+                // Who waits for it may have gone.
+                proven.take().map_or(Ok(()), |proven| proven.send(())).unwrap_or_default();
+            }
             Ok(Err(trouble)) => return trouble,
             Err(_) => return Trouble::Lost(format!("no answer within {limit:?}")),
         }

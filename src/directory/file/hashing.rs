@@ -1,0 +1,232 @@
+//! Checks passwords against argon2 hashes (RFC 9106): a few at a time, in memory that is used again
+//! while there is more to check, and given back after that.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant as Wall};
+
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use crate::directory::DirectoryError;
+use crate::domain::secret::Password;
+
+/// Room for at least this many blocks is asked for at once. glibc maps what is larger than 32 MiB by
+/// itself, and unmaps it when it is freed; anything smaller could stay with the thread that had it.
+/// What is not used of it takes no memory.
+const MAPPED_BY_ITSELF: usize = 33 * 1024 * 1024 / Block::SIZE;
+
+/// What checks passwords. A check takes a core, and as much memory as its hash says.
+#[derive(Clone)]
+pub(super) struct Hashing {
+    slots: Arc<Semaphore>,
+    spare: Arc<Mutex<Spare>>,
+    measured: Arc<Measured>,
+    runtime: Handle,
+}
+
+/// Memory between two checks.
+#[derive(Default)]
+struct Spare {
+    /// Checks that run or wait for a slot.
+    wanted: usize,
+    memory: Vec<Vec<Block>>,
+}
+
+#[derive(Default)]
+struct Measured {
+    begun: AtomicBool,
+    millis: AtomicU64,
+}
+
+impl Hashing {
+    /// As many checks at once as there are cores; they run beside `runtime`.
+    pub(super) fn new(runtime: Handle) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            slots: Arc::new(Semaphore::new(cores)),
+            spare: Arc::default(),
+            measured: Arc::default(),
+            runtime,
+        }
+    }
+
+    /// Whether `password` is the one of `hash`.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Unavailable`] if there was no core for it until `deadline`,
+    /// [`DirectoryError::TimedOut`] if it was not finished.
+    pub(super) async fn check(
+        &self,
+        hash: String,
+        password: Password,
+        deadline: Instant,
+    ) -> Result<bool, DirectoryError> {
+        let wanted = Wanted::new(&self.spare);
+        let slot = timeout_at(deadline, Arc::clone(&self.slots).acquire_owned())
+            .await
+            .map_err(|_| DirectoryError::Unavailable)?
+            .map_err(|_| DirectoryError::Unavailable)?;
+        let check = self.runtime.spawn_blocking(move || {
+            let right = wanted.with_memory(|memory| {
+                PasswordHash::new(&hash)
+                    .is_ok_and(|hash| matches(&hash, password.expose().as_bytes(), memory))
+            });
+            drop((wanted, slot));
+            right
+        });
+        match timeout_at(deadline, check).await {
+            Ok(Ok(right)) => Ok(right),
+            Ok(Err(_)) | Err(_) => Err(DirectoryError::TimedOut),
+        }
+    }
+
+    /// How long a check of the costliest hash took; zero until that is known, which the first to
+    /// ask begins to find out.
+    pub(super) fn measured<'a>(&self, hashes: impl Iterator<Item = &'a str>) -> Duration {
+        if !self.measured.begun.swap(true, Ordering::Relaxed) {
+            let costliest = hashes.max_by_key(|hash| cost(hash)).map(str::to_owned);
+            let nobodys = Password::parse("measured".to_owned());
+            if let (Some(hash), Some(password)) = (costliest, nobodys) {
+                let hashing = self.clone();
+                self.runtime.spawn(async move {
+                    let begun = Wall::now();
+                    let deadline = Instant::now() + Duration::from_secs(10);
+                    // Only how long it took matters.
+                    let _ = hashing.check(hash, password, deadline).await;
+                    let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    hashing.measured.millis.store(took, Ordering::Relaxed);
+                });
+            }
+        }
+        Duration::from_millis(self.measured.millis.load(Ordering::Relaxed))
+    }
+}
+
+/// One check that runs or waits. The last one gives all memory back.
+struct Wanted(Arc<Mutex<Spare>>);
+
+impl Wanted {
+    fn new(spare: &Arc<Mutex<Spare>>) -> Self {
+        locked(spare).wanted += 1;
+        Self(Arc::clone(spare))
+    }
+
+    fn with_memory<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
+        let mut memory = locked(&self.0).memory.pop().unwrap_or_default();
+        let done = work(&mut memory);
+        locked(&self.0).memory.push(memory);
+        done
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        let mut spare = locked(&self.0);
+        spare.wanted -= 1;
+        if spare.wanted == 0 {
+            let memory = std::mem::take(&mut spare.memory);
+            drop(spare);
+            drop(memory);
+        }
+    }
+}
+
+fn locked(spare: &Mutex<Spare>) -> MutexGuard<'_, Spare> {
+    spare.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How costly a hash is to check, in blocks filled.
+fn cost(hash: &str) -> u64 {
+    let params = PasswordHash::new(hash).ok().and_then(|hash| Params::try_from(&hash).ok());
+    params.map_or(0, |params| u64::from(params.m_cost()) * u64::from(params.t_cost()))
+}
+
+/// Whether `password` is the one of `hash`; what is not known of the hash is no match.
+fn matches(hash: &PasswordHash, password: &[u8], memory: &mut Vec<Block>) -> bool {
+    let Some((salt, expected)) = hash.salt.as_ref().zip(hash.hash.as_ref()) else { return false };
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str());
+    let version = hash.version.map_or(Ok(Version::default()), Version::try_from);
+    let (Ok(algorithm), Ok(version), Ok(params)) = (algorithm, version, Params::try_from(hash))
+    else {
+        return false;
+    };
+    let blocks = params.block_count();
+    if memory.capacity() < blocks {
+        *memory = Vec::with_capacity(blocks.max(MAPPED_BY_ITSELF));
+    }
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::new());
+    }
+    let mut computed = [0; Output::MAX_LENGTH];
+    let computed = &mut computed[..expected.len()];
+    let argon2 = Argon2::new(algorithm, version, params);
+    let hashed =
+        argon2.hash_password_into_with_memory(password, salt, computed, &mut memory[..blocks]);
+    // Outputs are compared in constant time.
+    hashed.is_ok() && Output::new(computed).is_ok_and(|computed| computed == *expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+
+    fn hash(algorithm: Algorithm, version: Version, costs: [u32; 3], length: usize) -> String {
+        let [memory, passes, lanes] = costs;
+        let params = Params::new(memory, passes, lanes, Some(length)).expect("good");
+        let argon2 = Argon2::new(algorithm, version, params);
+        argon2.hash_password_with_salt(b"right", b"a salt of its own").expect("a hash").to_string()
+    }
+
+    #[test]
+    fn what_the_library_finds_right_is_right_in_memory_that_was_used_before() {
+        let mut memory = Vec::new();
+        for algorithm in [Algorithm::Argon2d, Algorithm::Argon2i, Algorithm::Argon2id] {
+            for version in [Version::V0x10, Version::V0x13] {
+                for costs in [[64, 3, 2], [16, 1, 1], [40, 2, 1]] {
+                    let text = hash(algorithm, version, costs, 16);
+                    let hash = PasswordHash::new(&text).expect("good");
+                    assert!(Argon2::default().verify_password(b"right", &hash).is_ok());
+                    assert!(matches(&hash, b"right", &mut memory), "{text}");
+                    assert!(!matches(&hash, b"wrong", &mut memory), "{text}");
+                }
+            }
+        }
+        assert_eq!(memory.len(), 64);
+    }
+
+    #[test]
+    fn a_hash_without_a_salt_or_an_output_is_nobodys() {
+        for text in ["$argon2id$v=19$m=16,t=1,p=1", "$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"]
+        {
+            let Ok(hash) = PasswordHash::new(text) else { continue };
+            assert!(!matches(&hash, b"right", &mut Vec::new()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_costliest_hash_is_known() {
+        let cheap = hash(Algorithm::Argon2id, Version::V0x13, [16, 1, 1], 32);
+        let dear = hash(Algorithm::Argon2id, Version::V0x13, [16, 3, 1], 32);
+        assert!(cost(&cheap) < cost(&dear));
+        assert_eq!(cost("no hash"), 0);
+    }
+
+    #[tokio::test]
+    async fn memory_is_used_again_and_given_back_by_the_last() {
+        let hashing = Hashing::new(Handle::current());
+        let text = hash(Algorithm::Argon2id, Version::V0x13, [64, 1, 1], 32);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let password = |text: &str| Password::parse(text.to_owned()).expect("a password");
+        let waiting = Wanted::new(&hashing.spare);
+        assert_eq!(hashing.check(text.clone(), password("right"), deadline).await, Ok(true));
+        assert_eq!(hashing.check(text, password("wrong"), deadline).await, Ok(false));
+        assert_eq!(locked(&hashing.spare).memory.len(), 1);
+        drop(waiting);
+        assert_eq!(locked(&hashing.spare).memory.len(), 0);
+    }
+}
