@@ -39,8 +39,8 @@ A first look, with people and a store of its own:
 
 A real one:
   dialpass dev-certs                               certificates to try TLS with, into certs/
-  dialpass new-secret > certs/server-key.hex       the key that codes derive from
-  dialpass new-push-key > certs/push.pem           the key that notifications are signed with
+  (umask 077; dialpass new-secret > certs/server-key.hex)   the key that codes derive from
+  (umask 077; dialpass new-push-key > certs/push.pem)       the key that notifications are signed with
   dialpass check-config --config dialpass.toml     says what is wrong with it, and where
   dialpass check-directory --config dialpass.toml  servers, people, numbers, rights
   dialpass lookup --config dialpass.toml 0701234567    who would that caller be, and why?

@@ -9,18 +9,20 @@ use ipnet::IpNet;
 
 use super::check::{Problems, is_loopback};
 use super::error::Warning;
+use super::permissions;
 use super::places::Places;
+use super::proxy::{self, ProxyConfig};
 use super::push::{self, PushConfig};
 use super::raw::{
-    RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps, RawServer,
-    RawTls,
+    RawAudit, RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps,
+    RawServer, RawTls, RawWhenUnwritable,
 };
 use super::secrets::{self, Form};
 use super::store::{self, StoreConfig};
 use super::tenants::{self, TenantConfig};
-use super::values::Network;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
+use crate::telemetry::audit::WhenUnwritable;
 
 /// A whole configuration, checked.
 #[derive(Debug)]
@@ -72,6 +74,8 @@ pub struct ServerConfig {
     pub proxy_crl_files: Vec<PathBuf>,
     /// The load balancers whose connections begin with a PROXY header.
     pub proxy_protocol_from: Vec<IpNet>,
+    /// `[server.proxy]`.
+    pub proxy: ProxyConfig,
     /// `[server.tls]`; `None`: plain HTTP.
     pub tls: Option<TlsConfig>,
     /// `[server.limits]`.
@@ -157,10 +161,16 @@ pub enum LogFormat {
 }
 
 /// `[audit]`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct AuditConfig {
     /// Where audit events go instead of standard output.
     pub file: Option<PathBuf>,
+    /// What becomes of calls and logins while the trail cannot be written.
+    pub when_unwritable: WhenUnwritable,
+    /// Lines about those who show no credential, from one address.
+    pub strangers_per_address: Quota,
+    /// The same, from all addresses.
+    pub strangers: Quota,
 }
 
 /// What could be read of a configuration. Where anything is wrong with it, values stand for those
@@ -218,10 +228,9 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
             Some(RawFormat::Human) => LogFormat::Human,
         },
     };
-    let audit_file = raw.audit.file.map(|path| problems.resolve("audit.file", &path));
+    let audit = audit(raw.audit, problems);
     let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, &server, problems);
-    let audit = AuditConfig { file: audit_file };
     Sections { server, store, push, tenants, ops, keys, log, audit }
 }
 
@@ -261,6 +270,12 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         (None, Some(tls)) => tls.crl_files.clone(),
         (None, None) => Vec::new(),
     };
+    let trusted_proxies = proxy::networks("server.trusted_proxies", &raw.trusted_proxies, problems);
+    let verifies_clients = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let proxy = raw
+        .proxy
+        .map(|raw| proxy::check(raw, !trusted_proxies.is_empty(), verifies_clients, problems));
+    let proxy = proxy.unwrap_or_default();
     let public_url = raw.public_url.and_then(|text| public_url(&text, problems));
     ServerConfig {
         listen,
@@ -269,38 +284,18 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         drain,
         shutdown_timeout,
         workers,
-        trusted_proxies: proxies("server.trusted_proxies", &raw.trusted_proxies, problems),
+        trusted_proxies,
         proxy_client_ca,
         proxy_crl_files,
-        proxy_protocol_from: proxies(
+        proxy_protocol_from: proxy::networks(
             "server.proxy_protocol_from",
             &raw.proxy_protocol_from,
             problems,
         ),
+        proxy,
         tls,
         limits: flood(&raw.limits, problems),
     }
-}
-
-/// Networks of proxies. One that is most of the internet would have anybody believed.
-fn proxies(key: &str, networks: &[Network], problems: &mut Problems) -> Vec<IpNet> {
-    let networks: Vec<IpNet> = networks.iter().map(|network| network.0).collect();
-    for (index, network) in networks.iter().enumerate() {
-        let (least, is_mapped) = match network {
-            IpNet::V4(_) => (8, false),
-            // fc00::/7 has the addresses for private use.
-            IpNet::V6(v6) => (7, v6.network().to_ipv4_mapped().is_some()),
-        };
-        if network.prefix_len() < least || is_mapped {
-            problems.add(
-                &format!("{key}[{index}]"),
-                format!("{network}, whose headers anybody could send"),
-                "the proxies' own addresses, such as \"10.0.0.4\" or \"10.0.0.0/24\"; a network of \
-                 IPv4 has at least /8, one of IPv6 at least /7",
-            );
-        }
-    }
-    networks
 }
 
 /// The base of what tokens and links say: a scheme and a host, nothing else.
@@ -352,6 +347,9 @@ fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {
     };
     let certificate = file("certificate", raw.certificate, "the file of the certificate, PEM");
     let private_key = file("private_key", raw.private_key, "the file of its key, PEM");
+    if let Some(path) = &private_key {
+        permissions::of_secret("server.tls.private_key", path, problems);
+    }
     TlsConfig {
         certificate: certificate.unwrap_or_default(),
         private_key: private_key.unwrap_or_default(),
@@ -425,6 +423,26 @@ fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsC
         problems.add("ops.listen", listen, "an address other than server.listen");
     }
     Some(OpsConfig { listen })
+}
+
+fn audit(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
+    let (minute, most) = (Duration::from_mins(1), 1_000_000);
+    // A line has some 300 bytes: 26 MB a day at most, whoever asks.
+    let (one, all) = (Quota { burst: 60, per: minute }, Quota { burst: 600, per: 10 * minute });
+    AuditConfig {
+        file: raw.file.map(|path| problems.resolve("audit.file", &path)),
+        when_unwritable: match raw.when_unwritable {
+            None | Some(RawWhenUnwritable::Refuse) => WhenUnwritable::Refuse,
+            Some(RawWhenUnwritable::Count) => WhenUnwritable::Count,
+        },
+        strangers_per_address: problems.quota(
+            "audit.strangers_per_address",
+            raw.strangers_per_address,
+            one,
+            most,
+        ),
+        strangers: problems.quota("audit.strangers", raw.strangers, all, most),
+    }
 }
 
 fn keys(raw: RawKeys, problems: &mut Problems) -> Option<KeysConfig> {

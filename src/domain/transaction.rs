@@ -153,11 +153,12 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// How far it is at `now`, and since when: one whose time is up has failed, though nobody wrote
-    /// that down.
+    /// How far it is at `now`, and since when: one whose time is up, or is yet to come because a
+    /// clock was set back, has failed, though nobody wrote that down.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> (Stage, Timestamp) {
-        if self.stage == Stage::Pending && now >= self.expires_at {
+        let is_over = now >= self.expires_at || self.created_at.is_in_the_future(now);
+        if self.stage == Stage::Pending && is_over {
             (Stage::Failed, self.expires_at)
         } else {
             (self.stage, self.updated_at)

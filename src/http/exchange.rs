@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{HttpRequest, web};
 use tokio::time::{Instant, timeout_at};
@@ -16,7 +17,7 @@ use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::KnownUser;
 use crate::telemetry::audit::Decision;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, output};
 
 /// An id for one request, as its answer and its audit event have it.
 pub(super) fn new_request_id() -> String {
@@ -49,7 +50,15 @@ pub(super) struct Trail {
     pub client_ip: Option<String>,
     pub peer: Option<IpAddr>,
     pub certificate: Option<Box<PeerCertificate>>,
+    /// Whether the address sends more than is let through.
+    pub floods: bool,
 }
+
+/// The reason of a refusal that a flood limit causes.
+const FLOOD: &str = "flood";
+
+/// Longest that an answer waits for its event to be written.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// One request on its way.
 pub(super) struct Exchange {
@@ -87,8 +96,41 @@ impl Exchange {
         }
     }
 
-    /// Writes the decision to the audit trail and counts it.
-    pub(super) fn record(&self, allowed: bool, reason: &'static str, status: u16) {
+    /// Whether calls and logins are refused because the audit trail cannot be written.
+    pub(super) fn audit_refuses(&self) -> bool {
+        self.gateway.audit.refuses()
+    }
+
+    /// Writes a refusal to the audit trail and counts it. Nobody waits for it, and of those who
+    /// showed no credential not all are written.
+    pub(super) fn record_refusal(&self, reason: &'static str, status: u16) {
+        let Trail { tenant, client, peer, floods, .. } = &self.trail;
+        let is_client = client.is_some();
+        let strangers = &self.gateway.strangers;
+        if (is_client && reason != FLOOD)
+            || strangers.may_write(*peer, tenant.is_some(), *floods && !is_client, reason)
+        {
+            self.write(false, reason, status);
+        }
+        self.count(false, reason, status);
+    }
+
+    /// Writes what is about to be granted to the audit trail, and counts it; whether it may be: not
+    /// if it would not be known of.
+    pub(super) async fn record_grant(&self, reason: &'static str, status: u16) -> bool {
+        let written = output::acknowledged(|| self.write(true, reason, status));
+        if self.gateway.audit.must_be_written() {
+            let patience = self.deadline.min(Instant::now() + WRITTEN_WITHIN);
+            if !written.came(patience).await {
+                return false;
+            }
+        }
+        self.count(true, reason, status);
+        true
+    }
+
+    /// Writes the decision to the audit trail.
+    fn write(&self, allowed: bool, reason: &'static str, status: u16) {
         let trail = &self.trail;
         let took = self.arrived.elapsed();
         let tenant = trail.tenant.as_ref().map(TenantId::as_str);
@@ -122,7 +164,6 @@ impl Exchange {
             took,
         }
         .record();
-        self.count(allowed, reason, status);
     }
 
     /// Counts the answer, and writes nothing.

@@ -27,7 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::{debug, warn};
+use tracing::debug;
 
 pub use self::entrance::Exempt;
 pub(super) use self::entrance::Place;
@@ -36,7 +36,9 @@ pub use self::served::Farewell;
 use self::served::{Manners, served};
 use super::certificate::ClientCertificate;
 use super::paced::{Pace, Paced};
+use super::strangers::Strangers;
 use super::tls::TlsState;
+use crate::telemetry::metrics;
 
 /// How much of the answers to one connection the kernel holds for it, in bytes. It doubles this for
 /// its own use, and without it would hold megabytes for whoever reads slowly.
@@ -50,7 +52,7 @@ const NOT_TAKEN: u32 = 30_000;
 const HANDSHAKES_AT_ONCE: usize = 2;
 
 /// What bounds a listener's work.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ListenerSettings {
     /// Threads, each with its own copy of the app; 1 to 512.
     pub workers: usize,
@@ -79,6 +81,8 @@ pub struct ListenerSettings {
     pub strict_transport_security: bool,
     /// Sends the clients away.
     pub farewell: Farewell,
+    /// What is written of those whose handshake fails.
+    pub strangers: Arc<Strangers>,
 }
 
 impl Default for ListenerSettings {
@@ -97,6 +101,7 @@ impl Default for ListenerSettings {
             proxy_protocol: Vec::new(),
             strict_transport_security: false,
             farewell: Farewell::default(),
+            strangers: Arc::default(),
         }
     }
 }
@@ -134,6 +139,7 @@ where
             tls: Arc::clone(&tls),
             turns: Semaphore::new(HANDSHAKES_AT_ONCE),
             timeout: settings.handshake_timeout,
+            strangers: Arc::clone(&settings.strangers),
         });
         let app = served(app(), manners(&settings));
         let http = http(&settings, address, stopping.clone())
@@ -280,6 +286,7 @@ struct Door {
     tls: Arc<TlsState>,
     turns: Semaphore,
     timeout: Duration,
+    strangers: Arc<Strangers>,
 }
 
 impl Door {
@@ -289,14 +296,17 @@ impl Door {
         match tokio::time::timeout(self.timeout, self.handshake(stream)).await {
             Ok(Ok(stream)) => Some((stream, entered)),
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                metrics::handshake_failed("closed");
                 debug!(peer = shown, %error, "connection closed during the TLS handshake");
                 None
             }
             Ok(Err(error)) => {
-                warn!(peer = shown, %error, "TLS handshake failed");
+                let peer = entered.peer.map(|peer| peer.ip());
+                self.strangers.handshake_failed(peer, &error);
                 None
             }
             Err(_) => {
+                metrics::handshake_failed("timed_out");
                 // At debug: strangers can make any number of these.
                 debug!(peer = shown, "TLS handshake took too long");
                 None

@@ -31,10 +31,15 @@ pub struct StoredGrant {
 }
 
 impl StoredGrant {
-    /// Whether it is neither burnt nor expired at `now`.
+    /// Whether it is neither burnt nor expired at `now`, nor of a time that is yet to come: a clock
+    /// that is set back gives no code a longer life.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.tries_left > 0 && self.wrong_codes_left > 0 && self.grant.expires_at > now.as_secs()
+        let issued_at = Timestamp::from_millis(self.grant.issued_at.saturating_mul(1000));
+        self.tries_left > 0
+            && self.wrong_codes_left > 0
+            && self.grant.expires_at > now.as_secs()
+            && !issued_at.is_in_the_future(now)
     }
 
     /// Whether the caller is told this code again: live, untried, made as a new one would be, and
@@ -299,11 +304,9 @@ impl Account {
     /// Forgets the failures before `until`, when a try was reserved whose password was right. Those
     /// reserved since may reach the directory after it, and so count there too.
     fn forget_failures_before(&mut self, until: Timestamp) {
-        let after = |log: &EventLog| {
-            let times = log.as_millis().iter().copied();
-            EventLog::from_millis(times.filter(|time| *time >= until.as_millis()).collect())
-        };
-        self.wrong_passwords = after(&self.wrong_passwords);
+        let times = self.wrong_passwords.as_millis().iter().copied();
+        let since = times.filter(|time| *time >= until.as_millis()).collect();
+        self.wrong_passwords = EventLog::from_millis(since);
         self.wrong_codes = EventLog::default();
         self.by_address.forget_before(until);
     }
@@ -361,3 +364,6 @@ pub fn living(grant: Grant, now: Timestamp) -> LiveGrant {
     let left = grant.expires_at.saturating_sub(now.as_secs());
     LiveGrant { grant, left: Duration::from_secs(u64::try_from(left).unwrap_or(0)) }
 }
+
+#[cfg(test)]
+mod tests;

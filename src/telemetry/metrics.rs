@@ -20,6 +20,9 @@ const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
 const CRL_DUE: &str = "dialpass_crl_due_timestamp_seconds";
 const SECRET_EXPIRY: &str = "dialpass_client_secret_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
+const LOG_LOST: &str = "dialpass_log_lines_lost_total";
+const HANDSHAKES: &str = "dialpass_failed_handshakes_total";
+const CLOCK: &str = "dialpass_clock_ahead_seconds";
 const TEXTS: &str = "dialpass_texts_total";
 const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
@@ -70,7 +73,10 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
         Unit::Seconds,
         "When a client's secret ends (Unix time), if it does."
     );
-    describe_counter!(LOST, "Audit events that could not be written to audit.file.");
+    describe_counter!(LOST, "Audit events that could not be written.");
+    describe_gauge!(CLOCK, Unit::Seconds, "By how much the machine's clock was set back.");
+    describe_counter!(LOG_LOST, "Log lines that could not be written.");
+    describe_counter!(HANDSHAKES, "TLS handshakes that failed, by what became of them.");
     describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
     describe_counter!(
         NOTIFICATIONS,
@@ -100,6 +106,21 @@ pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: &'
 /// Counts an audit event that could not be written.
 pub fn audit_event_lost() {
     counter!(LOST).increment(1);
+}
+
+/// Sets by how much the machine's clock was set back since the start.
+pub fn clock_ahead(ahead: Duration) {
+    gauge!(CLOCK).set(ahead.as_secs_f64());
+}
+
+/// Counts a log line that could not be written.
+pub fn log_line_lost() {
+    counter!(LOG_LOST).increment(1);
+}
+
+/// Counts a TLS handshake that came to nothing: `failed`, `closed` by the client, or `timed_out`.
+pub fn handshake_failed(outcome: &'static str) {
+    counter!(HANDSHAKES, "outcome" => outcome).increment(1);
 }
 
 /// Counts a text that a provider was asked to send: `taken`, `refused`, `timed_out` or `unreachable`.

@@ -28,7 +28,7 @@ pub(super) fn object(records: &Records, now: Timestamp) -> Value {
         "transactions": transactions.iter().map(|one| transaction(one, now)).collect::<Value>(),
         "calls": calls.collect::<Value>(),
         "texts": texts.collect::<Value>(),
-        "enrolling_texts": enrolling.collect::<Value>(),
+        "enrollment_texts": enrolling.collect::<Value>(),
     })
 }
 
@@ -72,11 +72,11 @@ fn registered(person: &Person) -> Value {
         "authenticators": user.authenticators.iter().map(authenticator).collect::<Value>(),
         "recovery_codes_left": user.recovery.len(),
         "texts": times(texts),
-        "enrolling_texts": times(enrolling_texts),
+        "enrollment_texts": times(enrolling_texts),
         "wrong_codes": times(wrong_codes),
         "wrong_recovery_codes": times(wrong_recovery),
         "notifications": times(pushes),
-        "link_approvals": times(app_approvals),
+        "app_approvals": times(app_approvals),
     })
 }
 

@@ -21,7 +21,6 @@ mod verification;
 pub(super) mod visit;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
@@ -33,6 +32,8 @@ use self::visit::Visit;
 use super::body;
 use super::gateway::CurrentGateway;
 use super::pages::Widget;
+use crate::domain::client_address::ClientAddress;
+use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::authentication_cloud::Cloud;
@@ -79,9 +80,9 @@ pub struct AuthenticationCloud {
     pub tokens: Arc<Tokens>,
     /// Flood limit of questions for one transaction's status from one address, so that nobody who
     /// has seen a status token keeps the page from asking that it was made for.
-    pub by_transaction: Arc<FloodLimit<(TransactionId, Option<IpAddr>)>>,
+    pub by_transaction: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
     /// The same of what a phone's page asks, which whoever polls must not hold back.
-    pub by_link: Arc<FloodLimit<(TransactionId, Option<IpAddr>)>>,
+    pub by_link: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
     /// The base of links, without a slash at its end.
     pub public_url: String,
     /// The script that customers embed.
@@ -138,16 +139,19 @@ async fn serve(
         return body::answer_before(payload, visit.refuse(&Failure::plain(Seen::NoSuchPath)));
     };
     let answered = match route {
-        Ok(route) => answer(route, &mut visit, &cloud, &mut payload).await,
-        Err(Wrong { allow }) => {
-            if visit.is_preflight() {
-                return visit.preflight();
-            }
-            Err(Failure::plain(Seen::MethodNotAllowed(allow)))
+        // Of what would be decided it would not be known. A question decides nothing.
+        Ok(route) if visit.audit_refuses() && !matches!(route, Route::Ping | Route::Status) => {
+            Err(Failure { seen: Seen::Unavailable, reason: Reason::AuditUnwritable.as_str() })
         }
+        Ok(route) => answer(route, &mut visit, &cloud, &mut payload).await,
+        Err(Wrong { allow }) => match visit.admit_address() {
+            Err(failure) => Err(failure),
+            Ok(()) if visit.is_preflight() => return visit.preflight(),
+            Ok(()) => Err(Failure::plain(Seen::MethodNotAllowed(allow))),
+        },
     };
     match answered {
-        Ok(granted) => visit.grant(granted),
+        Ok(granted) => visit.grant(granted).await,
         Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
     }
 }

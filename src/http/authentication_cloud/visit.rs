@@ -14,6 +14,7 @@ use super::failure::{Failure, Seen};
 use crate::domain::access_key::AccessKeyHash;
 use crate::domain::authenticator::{AuthenticatorId, is_visible};
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::reason::Reason;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
@@ -139,6 +140,11 @@ impl Visit {
         in_time(self.deadline(), decision).await.unwrap_or(Err(Refusal::DeadlinePassed))
     }
 
+    /// Whether nothing may be decided because the audit trail cannot be written.
+    pub(super) fn audit_refuses(&self) -> bool {
+        self.exchange.audit_refuses()
+    }
+
     /// Where the request comes from, as a trusted proxy says.
     pub(super) fn address(&mut self) -> Option<IpAddr> {
         let Exchange { gateway, request, trail, .. } = &mut self.exchange;
@@ -150,6 +156,7 @@ impl Visit {
     pub(super) fn admit_address(&mut self) -> Result<(), Failure> {
         let gateway = Arc::clone(&self.exchange.gateway);
         let admitted = self.address().map_or(Ok(()), |address| gateway.admit_address(address));
+        self.exchange.trail.floods = admitted.is_err();
         admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))
     }
 
@@ -257,21 +264,22 @@ impl Visit {
             .finish()
     }
 
-    /// The answer to a request that was granted.
-    pub(in crate::http) fn grant(self, granted: Granted) -> HttpResponse {
+    /// The answer to a request that was granted; a refusal if that cannot be written to the audit
+    /// trail.
+    pub(in crate::http) async fn grant(self, granted: Granted) -> HttpResponse {
         let Granted { status, body, reason, is_decision } = granted;
+        if !is_decision {
+            self.exchange.count(true, reason, status.as_u16());
+        } else if !self.exchange.record_grant(reason, status.as_u16()).await {
+            let reason = Reason::AuditUnwritable.as_str();
+            return self.refuse(&Failure { seen: Seen::Unavailable, reason });
+        }
         let mut answer = self.answer(status);
-        let answer = match body {
+        match body {
             Answer::Nothing => answer.finish(),
             Answer::Text(text) => answer.content_type("text/plain; charset=utf-8").body(text),
             Answer::Json(body) => answer.content_type(JSON).body(body),
-        };
-        if is_decision {
-            self.exchange.record(true, reason, status.as_u16());
-        } else {
-            self.exchange.count(true, reason, status.as_u16());
         }
-        answer
     }
 
     /// The answer to a refusal.
@@ -308,7 +316,7 @@ impl Visit {
         let Exchange { gateway, request, .. } = &self.exchange;
         let body = error_body(status, seen.message(), request.path(), gateway.clock.now());
         let answer = answer.content_type(JSON).body(body);
-        self.exchange.record(false, reason, status.as_u16());
+        self.exchange.record_refusal(reason, status.as_u16());
         answer
     }
 

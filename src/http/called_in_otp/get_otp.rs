@@ -68,7 +68,7 @@ pub(super) async fn get_otp(
             let digits = told.otp.expose();
             if wants(&exchange.request).plain_text {
                 let digits = digits.to_owned();
-                return exchange.grant(reason, "text/plain; charset=utf-8", digits);
+                return exchange.grant(reason, "text/plain; charset=utf-8", digits).await;
             }
             let spoken = tenant.spoken.as_ref();
             let body = OtpBody {
@@ -77,7 +77,7 @@ pub(super) async fn get_otp(
                 expires_in: spoken.map(|spoken| seconds(told.expires_in.as_secs(), spoken)),
             };
             let body = serde_json::to_string(&body).expect("texts and numbers always serialise");
-            exchange.grant(reason, "application/json", body)
+            exchange.grant(reason, "application/json", body).await
         }
         Err(refusal) => body::answer_before(payload, exchange.refuse(&refusal)),
     }

@@ -90,7 +90,7 @@ async fn answer(
         Ok(user) => {
             let body = LoginBody { username: &user.username, userid: &user.id };
             let body = serde_json::to_string(&body).expect("texts always serialise");
-            exchange.grant(Reason::LoggedIn, "application/json", body)
+            exchange.grant(Reason::LoggedIn, "application/json", body).await
         }
         Err(Held { refusal, until }) => {
             if let Some(until) = until {

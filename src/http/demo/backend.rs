@@ -31,7 +31,7 @@ pub(super) async fn serve(
 ) -> HttpResponse {
     let mut visit = Visit::begin(request, &gateway, "demo", false);
     match answer(&mut visit, &mut payload).await {
-        Ok(granted) => visit.grant(granted),
+        Ok(granted) => visit.grant(granted).await,
         Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
     }
 }

@@ -108,7 +108,6 @@ impl Asset {
     pub(in crate::http) fn answer(&self, request: &HttpRequest, request_id: &str) -> HttpResponse {
         let mut answer = HttpResponse::Ok();
         answer
-            .insert_header((header::CONTENT_TYPE, self.media_type))
             .insert_header((header::CACHE_CONTROL, self.caching))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
@@ -124,7 +123,7 @@ impl Asset {
         if self.is_known_to(request) {
             return answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish();
         }
-        answer.body(self.body.clone())
+        answer.insert_header((header::CONTENT_TYPE, self.media_type)).body(self.body.clone())
     }
 
     /// Whether a browser says that it has this very file (RFC 9110 13.1.2).

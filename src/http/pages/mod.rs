@@ -64,12 +64,16 @@ async fn serve(
 ) -> HttpResponse {
     let gateway = gateway.load();
     let request_id = new_request_id();
-    let answer = match &gateway.cloud {
-        None => Refused::NotFound.answer(&request, &request_id, gateway.clock.now()),
-        Some(cloud) if matches!(*request.method(), Method::GET | Method::HEAD) => {
+    let answer = if let Err(wait) = gateway.admit_stranger(&request) {
+        Refused::RateLimited(wait).answer(&request, &request_id, gateway.clock.now())
+    } else if let Some(cloud) = &gateway.cloud {
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
             answer(&request, &cloud.widget, &request_id)
+        } else {
+            only_read(&request, &request_id, gateway.clock.now())
         }
-        Some(_) => only_read(&request, &request_id, gateway.clock.now()),
+    } else {
+        Refused::NotFound.answer(&request, &request_id, gateway.clock.now())
     };
     body::answer_before(payload, answer)
 }
@@ -101,9 +105,11 @@ fn answer(request: &HttpRequest, widget: &Widget, request_id: &str) -> HttpRespo
         .insert_header((header::VARY, "Accept-Language"))
         .insert_header((header::CONTENT_LANGUAGE, language.code()))
         .insert_header((header::REFERRER_POLICY, "no-referrer"));
+    answer.insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"));
     if path == MANIFEST {
         return answer
             .insert_header((header::CONTENT_TYPE, "application/manifest+json"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))
             .body(manifest::manifest(request.query_string(), language));
     }
     answer
@@ -111,7 +117,6 @@ fn answer(request: &HttpRequest, widget: &Widget, request_id: &str) -> HttpRespo
         .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .insert_header((header::PERMISSIONS_POLICY, PERMISSIONS_POLICY))
         .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
-        .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"))
         .body(page::page(language))
 }
 

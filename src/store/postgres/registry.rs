@@ -311,8 +311,7 @@ impl Look for HasAccessKeyLook {
         let Self(tenant, id) = self;
         let (statement, tenant) = (&ready.registry.has_access_key, tenant.as_str());
         ready.prepare(vec![statement]).await?;
-        let client = &ready.session.client;
-        let found = client.query_one(statement.get(), &[&tenant, id]).await?;
+        let found = ready.session.client.query_one(statement.get(), &[&tenant, id]).await?;
         Ok(found.try_get(0)?)
     }
 }

@@ -2,6 +2,7 @@
 //! own test file opens a store and names it in [`store_contract!`].
 
 mod administering;
+mod clocks;
 mod cloud;
 mod issuing;
 mod keys;
@@ -32,6 +33,7 @@ use dialpass::store::{
 use tokio::task::JoinSet;
 
 pub use administering::*;
+pub use clocks::*;
 pub use cloud::*;
 pub use issuing::*;
 pub use keys::*;
@@ -203,6 +205,8 @@ macro_rules! store_contract {
             a_spent_code_budget_refuses_even_the_right_code
             a_wrong_code_gives_the_reserved_password_back
             an_unknown_subject_is_refused_and_leaves_nothing
+            a_code_from_the_future_is_dead
+            counts_from_the_future_lock_nobody_out
             it_says_that_it_is_ready
         }
     };
