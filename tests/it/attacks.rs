@@ -9,6 +9,7 @@ mod credentials;
 mod keeping_out;
 mod memory;
 mod oracles;
+mod secrets_in_memory;
 mod stuck_worker;
 mod wrong_clocks;
 
