@@ -216,6 +216,7 @@ impl App {
             workers: Arc::clone(&workers),
             stopping: AtomicBool::new(false),
             metrics: metrics::start().context("metrics cannot start")?,
+            gateway: Arc::clone(&gateway),
         });
         let farewell = Farewell::default();
         let shared = Shared {

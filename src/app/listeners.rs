@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::Server;
+use actix_web::http::header;
+use actix_web::middleware::DefaultHeaders;
 use actix_web::{App as WebApp, web};
 use anyhow::Context;
 
@@ -21,6 +23,9 @@ use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages}
 /// How much longer than its deadline a connection may take over a request before it is cut: the
 /// handler answers at the deadline, and whoever is not heard by then never is.
 pub(super) const SLACK: Duration = Duration::from_secs(5);
+
+/// Least time in which a client takes an answer, however short the deadline for making one is.
+const LEAST_TO_TAKE_AN_ANSWER: Duration = Duration::from_secs(2);
 
 /// A listener's server and its address.
 pub(super) struct Listener {
@@ -65,7 +70,7 @@ pub(super) fn public_listener(
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
         request_limit: config.server.request_deadline + SLACK,
-        answer_limit: config.server.request_deadline,
+        answer_limit: config.server.request_deadline.max(LEAST_TO_TAKE_AN_ANSWER),
         max_connections: open_files::connections(config)?,
         connections_per_address: config.server.limits.connections_per_address,
         exempt: trusted_by(gateway),
@@ -123,7 +128,11 @@ pub(super) fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result
         ..ListenerSettings::default()
     };
     let data = web::Data::from(Arc::clone(ops));
-    let app = move || WebApp::new().app_data(data.clone()).configure(ops::routes);
+    let app = move || {
+        // What it says is true now, and not later.
+        let now = DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store"));
+        WebApp::new().wrap(now).app_data(data.clone()).configure(ops::routes)
+    };
     let server = serve_plain("ops", listener, &settings, app)
         .context("the operators' listener cannot start")?;
     Ok(Listener { server, address })

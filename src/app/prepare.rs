@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::authentication_cloud::{Messengers, authentication_cloud};
+use super::clients::proxy_rules;
 use super::directories::registered;
 use super::settled::{Origins, Settled};
 use crate::config::{
@@ -123,6 +124,7 @@ impl Prepared {
             gate: Gate {
                 clients: Arc::clone(&self.clients),
                 proxies: TrustedProxies(config.server.trusted_proxies.clone()),
+                proxy_rules: proxy_rules(&config.server.proxy),
                 tls,
                 forwarded_ca: self.forwarded_ca.clone(),
                 jwks: self.jwks.clone(),

@@ -45,9 +45,40 @@ pub(super) struct RawServer {
     pub proxy_crl_files: Option<Vec<PathBuf>>,
     #[serde(default)]
     pub proxy_protocol_from: Vec<Network>,
+    pub proxy: Option<RawProxy>,
     pub tls: Option<RawTls>,
     #[serde(default)]
     pub limits: RawFlood,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProxy {
+    pub address_header: Option<RawAddressHeader>,
+    pub certificate_format: Option<RawCertificateForm>,
+    pub certificate_header: Option<String>,
+    pub secret_sha256: Option<Sha256Hex>,
+    pub secret_header: Option<String>,
+    pub certificate: Option<RawCertificate>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+pub(super) enum RawAddressHeader {
+    Forwarded,
+    #[serde(rename = "X-Forwarded-For")]
+    XForwardedFor,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+pub(super) enum RawCertificateForm {
+    #[serde(rename = "rfc9440")]
+    Rfc9440,
+    #[serde(rename = "escaped-pem")]
+    EscapedPem,
+    #[serde(rename = "base64-der")]
+    Base64Der,
+    #[serde(rename = "xfcc")]
+    Xfcc,
 }
 
 #[derive(Deserialize)]

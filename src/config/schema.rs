@@ -63,7 +63,10 @@ mod tests {
     fn a_key_is_found_in_the_sections_that_have_it() {
         assert_eq!(sections_with("lifetime"), ["[tenants.otp]"]);
         assert_eq!(sections_with("country"), ["[[tenants]]"]);
-        assert_eq!(sections_with("san"), ["[tenants.clients.certificate]"]);
+        assert_eq!(
+            sections_with("san"),
+            ["[server.proxy.certificate]", "[tenants.clients.certificate]"]
+        );
         assert_eq!(sections_with("client_ca"), ["[server.tls]"]);
         assert_eq!(sections_with("allow_plain_ldap"), ["[tenants.directory]"]);
         assert!(sections_with("ca_file").is_empty(), "too many");

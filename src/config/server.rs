@@ -11,6 +11,7 @@ use super::check::{Problems, is_loopback};
 use super::error::Warning;
 use super::permissions;
 use super::places::Places;
+use super::proxy::{self, ProxyConfig};
 use super::push::{self, PushConfig};
 use super::raw::{
     RawAudit, RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps,
@@ -19,7 +20,6 @@ use super::raw::{
 use super::secrets::{self, Form};
 use super::store::{self, StoreConfig};
 use super::tenants::{self, TenantConfig};
-use super::values::Network;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
 use crate::telemetry::audit::WhenUnwritable;
@@ -74,6 +74,8 @@ pub struct ServerConfig {
     pub proxy_crl_files: Vec<PathBuf>,
     /// The load balancers whose connections begin with a PROXY header.
     pub proxy_protocol_from: Vec<IpNet>,
+    /// `[server.proxy]`.
+    pub proxy: ProxyConfig,
     /// `[server.tls]`; `None`: plain HTTP.
     pub tls: Option<TlsConfig>,
     /// `[server.limits]`.
@@ -268,6 +270,12 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         (None, Some(tls)) => tls.crl_files.clone(),
         (None, None) => Vec::new(),
     };
+    let trusted_proxies = proxy::networks("server.trusted_proxies", &raw.trusted_proxies, problems);
+    let verifies_clients = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let proxy = raw
+        .proxy
+        .map(|raw| proxy::check(raw, !trusted_proxies.is_empty(), verifies_clients, problems));
+    let proxy = proxy.unwrap_or_default();
     let public_url = raw.public_url.and_then(|text| public_url(&text, problems));
     ServerConfig {
         listen,
@@ -276,38 +284,18 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         drain,
         shutdown_timeout,
         workers,
-        trusted_proxies: proxies("server.trusted_proxies", &raw.trusted_proxies, problems),
+        trusted_proxies,
         proxy_client_ca,
         proxy_crl_files,
-        proxy_protocol_from: proxies(
+        proxy_protocol_from: proxy::networks(
             "server.proxy_protocol_from",
             &raw.proxy_protocol_from,
             problems,
         ),
+        proxy,
         tls,
         limits: flood(&raw.limits, problems),
     }
-}
-
-/// Networks of proxies. One that is most of the internet would have anybody believed.
-fn proxies(key: &str, networks: &[Network], problems: &mut Problems) -> Vec<IpNet> {
-    let networks: Vec<IpNet> = networks.iter().map(|network| network.0).collect();
-    for (index, network) in networks.iter().enumerate() {
-        let (least, is_mapped) = match network {
-            IpNet::V4(_) => (8, false),
-            // fc00::/7 has the addresses for private use.
-            IpNet::V6(v6) => (7, v6.network().to_ipv4_mapped().is_some()),
-        };
-        if network.prefix_len() < least || is_mapped {
-            problems.add(
-                &format!("{key}[{index}]"),
-                format!("{network}, whose headers anybody could send"),
-                "the proxies' own addresses, such as \"10.0.0.4\" or \"10.0.0.0/24\"; a network of \
-                 IPv4 has at least /8, one of IPv6 at least /7",
-            );
-        }
-    }
-    networks
 }
 
 /// The base of what tokens and links say: a scheme and a host, nothing else.

@@ -126,7 +126,12 @@ impl Mutator {
         if numbers.below(16) == 0 {
             return self.of_words(numbers);
         }
-        let mut input = numbers.of(&self.kept).clone();
+        let input = numbers.of(&self.kept).clone();
+        self.changed(input, numbers)
+    }
+
+    /// An input with one to six changes.
+    pub fn changed(&self, mut input: Vec<u8>, numbers: &mut Numbers) -> Vec<u8> {
         for _ in 0..=numbers.below(6) {
             self.change(&mut input, numbers);
         }

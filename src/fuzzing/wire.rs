@@ -1,5 +1,6 @@
 //! What is read of a request's header: who calls, by which proxy, with what to show for it.
 
+use actix_web::http::header::HeaderName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::Jwk;
@@ -12,7 +13,7 @@ use crate::domain::clock::Timestamp;
 use crate::http::authorization::Authorization;
 use crate::http::client::TenantHeader;
 use crate::http::oauth2::{OAuth2Rule, SignedToken};
-use crate::http::proxy::{TrustedProxies, forwarded_certificate};
+use crate::http::proxy::{AddressHeader, CertificateForm, TrustedProxies};
 use crate::http::signing_keys::{SigningAlgorithm, SigningKeys, TokenHeader, unverified_issuer};
 
 pub(super) fn targets() -> Vec<Target> {
@@ -25,9 +26,12 @@ fn forwarded() -> Target {
     let proxy = "10.0.0.2".parse().expect("an address");
     let read = move |input: &[u8]| {
         let lines = || input.split(|byte| *byte == b'\n');
-        let caller = proxies.caller(proxy, lines());
-        assert!(caller.is_none_or(|caller| !proxies.trust(caller)), "never the proxy itself");
-        outcome((caller.map(|caller| caller.is_ipv4()), lines().count().min(3), input.len().min(3)))
+        let callers = [AddressHeader::Forwarded, AddressHeader::XForwardedFor].map(|header| {
+            let caller = proxies.caller(proxy, header, lines());
+            assert!(caller.is_none_or(|caller| !proxies.trust(caller)), "never the proxy itself");
+            caller.map(|caller| caller.is_ipv4())
+        });
+        outcome((callers, lines().count().min(3), input.len().min(3)))
     };
     Target {
         kind: "Forwarded",
@@ -38,6 +42,7 @@ fn forwarded() -> Target {
             "For=\"[2001:db7:1::5]:4711\";by=10.0.0.2;host=\"a.example\"",
             "for=\"192.0.2.1:8443\"\nfor=_hidden, for=unknown",
             "for=\"_SEVKISEK\";proto=http;by=203.0.113.43",
+            "198.51.100.7, 192.0.2.1, 10.0.0.3",
         ]),
         words: &[
             "for=",
@@ -70,15 +75,29 @@ fn client_cert() -> Target {
         STANDARD.encode(params.self_signed(&key).expect("a certificate").der())
     };
     let (one, other) = (certificate(&["pbx.example.com"]), certificate(&["a", "10.0.0.1"]));
+    let pem = |der: &str| {
+        let text = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
+        percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
     let read = |input: &[u8]| {
         // A line each, those of the chain behind an empty one.
         let mut lines = input.split(|byte| *byte == b'\n');
         let own: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
-        let read = forwarded_certificate(own, lines);
+        let intermediates: Vec<_> = lines.collect();
+        let name = || HeaderName::from_static("x-cert");
+        let forms = [
+            CertificateForm::Rfc9440,
+            CertificateForm::EscapedPem(name()),
+            CertificateForm::Base64Der(name()),
+            CertificateForm::Xfcc(name()),
+        ];
+        let read = forms.map(|form| {
+            form.parse(&own, &intermediates).map(|found| found.is_some()).map_err(|_| ())
+        });
         let der = STANDARD.decode(input.strip_prefix(b":").unwrap_or(input)).unwrap_or_default();
         let peer = crate::http::certificate::PeerCertificate::from_der(&der);
         let names = peer.map(|peer| peer.names().len().min(50));
-        outcome((read.map(|found| found.is_some()).map_err(|_| ()), names.map_err(|_| ())))
+        outcome((read, names.map_err(|_| ())))
     };
     Target {
         kind: "Client-Cert and its chain",
@@ -87,6 +106,9 @@ fn client_cert() -> Target {
             format!(":{one}:"),
             format!(":{one}:\n\n:{other}:, :{one}:"),
             format!(":{one}:;a=1;b=\"x\"\n\n:{other}:"),
+            format!("{one},{other}"),
+            format!("By=spiffe://a;Hash=00;Chain=\"{}\"", pem(&one)),
+            pem(&other),
         ]),
         words: &[
             ":", "::", ", ", ";q=1", "(", ")", "\n\n", "MII", "MIIB", "AAAA", "////", "=", "?1",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
 
 use super::authentication_cloud::AuthenticationCloud;
@@ -77,6 +78,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// Lets a request of one who shows nothing through: a page's, or one to nothing.
+    ///
+    /// # Errors
+    /// How long until the next one from its address is let through.
+    pub fn admit_stranger(&self, request: &HttpRequest) -> Result<(), Duration> {
+        // A trusted proxy that does not say whom it speaks for is limited as itself.
+        let peer = || request.peer_addr().map(|peer| peer.ip());
+        let address = self.gate.caller_address(request).or_else(peer);
+        address.map_or(Ok(()), |address| self.admit_address(address))
+    }
+
     /// Lets one request of `address` through.
     ///
     /// # Errors

@@ -87,7 +87,15 @@ impl Login {
         let user = self.check(attempt, deadline, &mut decision, &mut stage).await;
         decision.user = user;
         if let Some(stage) = stage {
+            let unanswered = matches!(
+                decision.user,
+                Err(Reason::DirectoryUnavailable
+                    | Reason::DirectoryTimedOut
+                    | Reason::StoreUnavailable
+                    | Reason::StoreOutcomeUnknown)
+            );
             let now = Instant::now();
+            let stage = if unanswered { Stage::Unanswered } else { stage };
             self.pace.note(stage, now - began, now);
         }
         decision
@@ -96,9 +104,10 @@ impl Login {
     /// When a refusal goes out of a login whose body was read at `read_at`.
     #[must_use]
     pub fn refusal_time(&self, read_at: Instant, now: Instant, deadline: Instant) -> Instant {
-        let expected = match self.policy.password_required {
-            true => self.parts.directory.expected_check(),
-            false => Duration::ZERO,
+        let expected = if self.policy.password_required {
+            self.parts.directory.expected_check()
+        } else {
+            Duration::ZERO
         };
         let lately = self.pace.lately(now, expected);
         refusal_time(read_at, now, self.policy.refusal_floor, lately, deadline)

@@ -23,6 +23,8 @@ pub enum Stage {
     Account,
     /// Its password was checked too.
     Password,
+    /// There was no answer to one of these: it took what silence takes, which is not usual.
+    Unanswered,
 }
 
 /// How long the logins of one tenant took.
@@ -55,11 +57,11 @@ impl Pace {
     pub(super) fn note(&self, stage: Stage, took: Duration, at: Instant) {
         self.with(at, |memory| {
             memory.slowest = memory.slowest.max(took);
-            let latest = match stage {
-                Stage::Account => &mut memory.account,
-                Stage::Password => &mut memory.password,
-            };
-            latest.push(took);
+            match stage {
+                Stage::Account => memory.account.push(took),
+                Stage::Password => memory.password.push(took),
+                Stage::Unanswered => {}
+            }
         });
     }
 
@@ -136,6 +138,10 @@ mod tests {
         assert_eq!(pace.lately(start, ms(800)), ms(1000), "as the directory expects");
         pace.note(Stage::Account, ms(400), after(1));
         pace.note(Stage::Password, ms(200), after(1));
+        for _ in 0..USUAL_OF {
+            pace.note(Stage::Unanswered, ms(4000), after(1));
+        }
+        assert_eq!(pace.lately(after(2), ms(800)), ms(4000));
         let tomorrow = after(86_400);
         assert_eq!(pace.lately(tomorrow, ms(800)), ms(500), "by what was seen, not expected");
         // Quick refusals of known users do not make password checks seem quick.

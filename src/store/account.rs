@@ -304,11 +304,9 @@ impl Account {
     /// Forgets the failures before `until`, when a try was reserved whose password was right. Those
     /// reserved since may reach the directory after it, and so count there too.
     fn forget_failures_before(&mut self, until: Timestamp) {
-        let after = |log: &EventLog| {
-            let times = log.as_millis().iter().copied();
-            EventLog::from_millis(times.filter(|time| *time >= until.as_millis()).collect())
-        };
-        self.wrong_passwords = after(&self.wrong_passwords);
+        let times = self.wrong_passwords.as_millis().iter().copied();
+        let since = times.filter(|time| *time >= until.as_millis()).collect();
+        self.wrong_passwords = EventLog::from_millis(since);
         self.wrong_codes = EventLog::default();
         self.by_address.forget_before(until);
     }
@@ -366,3 +364,6 @@ pub fn living(grant: Grant, now: Timestamp) -> LiveGrant {
     let left = grant.expires_at.saturating_sub(now.as_secs());
     LiveGrant { grant, left: Duration::from_secs(u64::try_from(left).unwrap_or(0)) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_number_with_two_spellings_is_looked_for_by_both_and_each_once() {
         let read = |text| NumberingPlan::read_e164(text).expect("a number");
-        let number = read("+5215512345678");
+        let number = read("+525512345678");
         let whose = Individual {
             tenant: TenantId::parse("t1").expect("legal"),
             user_id: "anna".to_owned(),

@@ -109,6 +109,7 @@ pub fn start(
         // These call each stranger's malformed request an error.
         .with_target("actix_http", LevelFilter::OFF)
         .with_target("webauthn_rs_core", LevelFilter::OFF)
+        .with_target("crypto_glue", LevelFilter::OFF)
         .with_target(audit::TARGET, Level::INFO);
     let losses = || -> Losses { Box::new(move |log, audit| losses(format, log, audit)) };
     let standard_output = File::from(io::stdout().as_fd().try_clone_to_owned()?);

@@ -12,7 +12,9 @@ use super::{
 use crate::app;
 use crate::cli::Ended;
 use crate::config::{Config, DirectoryConfig, TenantConfig};
+use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::EventLog;
 use crate::domain::reason::Reason;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::service::KnownUser;
@@ -140,7 +142,7 @@ async fn delete(
 }
 
 /// What was deleted, for people: what it is, and how many there were.
-fn deleted(held: &Records, now: crate::domain::clock::Timestamp) -> Vec<(&'static str, usize)> {
+fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
     let accounts = || held.accounts.iter().map(|(_, account)| account);
     let user = held.person.as_ref().map(|person| &person.user);
     let events = |logs: &mut dyn Iterator<Item = u32>| logs.map(|len| len as usize).sum::<usize>();
@@ -148,7 +150,14 @@ fn deleted(held: &Records, now: crate::domain::clock::Timestamp) -> Vec<(&'stati
         [&account.codes_issued, &account.wrong_passwords, &account.wrong_codes]
     });
     let per_person = held.person.iter().flat_map(|person| {
-        [&person.texts, &person.wrong_codes, &person.wrong_recovery, &person.pushes]
+        [
+            &person.texts,
+            &person.enrolling_texts,
+            &person.wrong_codes,
+            &person.wrong_recovery,
+            &person.pushes,
+            &person.app_approvals,
+        ]
     });
     vec![
         ("live codes", accounts().filter(|account| account.live(now).is_some()).count()),
@@ -157,7 +166,7 @@ fn deleted(held: &Records, now: crate::domain::clock::Timestamp) -> Vec<(&'stati
         ("authenticators", user.map_or(0, |user| user.authenticators.len())),
         ("recovery codes", user.map_or(0, |user| user.recovery.len())),
         ("transactions", held.transactions.len()),
-        ("events by user", events(&mut per_user.chain(per_person).map(|log| log.len()))),
+        ("events by user", events(&mut per_user.chain(per_person).map(EventLog::len))),
         ("calls by number", events(&mut held.calls.iter().map(|(_, calls)| calls.len()))),
         ("texts by number", events(&mut held.texts.iter().map(|(_, texts)| texts.sent.len()))),
     ]

@@ -60,7 +60,8 @@ fn account(account: &Account, now: Timestamp) -> Value {
 }
 
 fn registered(person: &Person) -> Value {
-    let Person { user, texts, wrong_codes, wrong_recovery, pushes } = person;
+    let Person { user, texts, enrolling_texts, wrong_codes, wrong_recovery, pushes, app_approvals } =
+        person;
     json!({
         "user_id": user.id.to_string(),
         "username": user.name.as_ref().map(ToString::to_string),
@@ -70,9 +71,11 @@ fn registered(person: &Person) -> Value {
         "authenticators": user.authenticators.iter().map(authenticator).collect::<Value>(),
         "recovery_codes_left": user.recovery.len(),
         "texts": times(texts),
+        "enrollment_texts": times(enrolling_texts),
         "wrong_codes": times(wrong_codes),
         "wrong_recovery_codes": times(wrong_recovery),
         "notifications": times(pushes),
+        "app_approvals": times(app_approvals),
     })
 }
 

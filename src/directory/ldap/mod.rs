@@ -102,6 +102,7 @@ impl LdapDirectory {
 
     /// Whom the index has found, as their entries are now, which are read by their own ids: what
     /// the index has not heard of does not count, and nobody else's entry does where theirs was.
+    /// The server that the index follows says it first: another one may lag behind.
     async fn confirmed(
         &self,
         index: &Index,
@@ -135,8 +136,8 @@ impl LdapDirectory {
         limit: Instant,
     ) -> Result<Candidates, DirectoryError> {
         let (servers, dn) = (Arc::clone(&self.servers), known.locator.clone());
-        let filter = index::filter(&key, servers.settings());
-        let reading = async move { servers.again(&dn, &filter, limit).await };
+        let (filter, first) = (index::filter(&key, servers.settings()), index.followed());
+        let reading = async move { servers.again(first.as_deref(), &dn, &filter, limit).await };
         let now = match self.run(limit, reading).await {
             Ok(Again::Here(now)) => Some(now),
             Ok(Again::Gone) => None,
@@ -158,12 +159,12 @@ impl LdapDirectory {
         people: Vec<(usize, Key, User)>,
         limit: Instant,
     ) -> Candidates {
-        let servers = Arc::clone(&self.servers);
+        let (servers, first) = (Arc::clone(&self.servers), index.followed());
         let filters = people.iter().map(|(_, key, _)| index::filter(key, servers.settings()));
         let filter = format!("(|{})", filters.collect::<String>());
         let reading = async move {
             let queries = servers.people(&servers.settings().base_dns, Kind::Entry, &filter);
-            let found = servers.search(&queries, limit).await?;
+            let found = servers.search_first(first.as_deref(), &queries, limit).await?;
             Ok(servers.candidates(&found, None))
         };
         let Ok(now) = self.run(limit, reading).await else {

@@ -120,8 +120,20 @@ impl Servers {
         queries: &[Query],
         deadline: Instant,
     ) -> Result<Found, DirectoryError> {
+        self.search_first(None, queries, deadline).await
+    }
+
+    /// The same; the server of the name `first` is asked before the others.
+    pub(super) async fn search_first(
+        &self,
+        first: Option<&str>,
+        queries: &[Query],
+        deadline: Instant,
+    ) -> Result<Found, DirectoryError> {
         let mut failed = DirectoryError::Unavailable;
-        for server in self.order(deadline).await {
+        let mut servers = self.order(deadline).await;
+        servers.sort_by_key(|server| first.is_some_and(|first| first != server.name()));
+        for server in servers {
             if Instant::now() >= deadline {
                 return Err(DirectoryError::TimedOut);
             }
@@ -143,9 +155,10 @@ impl Servers {
     }
 
     /// A person as they are now, by the filter that only their entry matches: where it was last,
-    /// or where it is else.
+    /// or where it is else. The server of the name `first` is asked first.
     pub(super) async fn again(
         &self,
+        first: Option<&str>,
         dn: &str,
         filter: &str,
         deadline: Instant,
@@ -160,10 +173,10 @@ impl Servers {
             kind: Kind::Entry,
             gone_is_empty: true,
         };
-        let mut found = self.search(&[query], deadline).await?;
+        let mut found = self.search_first(first, &[query], deadline).await?;
         if found.entries.is_empty() {
             let everywhere = self.people(&self.settings.base_dns, Kind::Entry, filter);
-            match self.search(&everywhere, deadline).await {
+            match self.search_first(first, &everywhere, deadline).await {
                 Ok(now) => found = now,
                 Err(error) => return Ok(Again::Away(error)),
             }

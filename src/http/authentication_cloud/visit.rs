@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
@@ -26,6 +27,7 @@ use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
 use crate::service::authentication_cloud::asking::Asker;
 use crate::service::authentication_cloud::intent::Permission;
+use crate::service::authentication_cloud::tokens::Intent;
 use crate::service::authentication_cloud::{Cloud, Refusal};
 
 /// What a request that was granted is answered.
@@ -72,6 +74,8 @@ impl Granted {
 /// One request on its way.
 pub(in crate::http) struct Visit {
     exchange: Exchange,
+    /// The id of the access key that was shown.
+    access_key: Option<Uuid>,
     is_open_to_frontends: bool,
 }
 
@@ -83,7 +87,8 @@ impl Visit {
         name: &'static str,
         is_open_to_frontends: bool,
     ) -> Self {
-        Self { exchange: Exchange::begin(request, gateway, name), is_open_to_frontends }
+        let exchange = Exchange::begin(request, gateway, name);
+        Self { exchange, access_key: None, is_open_to_frontends }
     }
 
     /// What the handlers share; `None` where the API is not served.
@@ -94,6 +99,11 @@ impl Visit {
     /// The request.
     pub(in crate::http) fn request(&self) -> &HttpRequest {
         &self.exchange.request
+    }
+
+    /// The id of the access key that was shown, if one was.
+    pub(super) fn access_key(&self) -> Option<Uuid> {
+        self.access_key
     }
 
     /// When the answer must be on its way.
@@ -192,16 +202,30 @@ impl Visit {
         let Some(hash) = AccessKeyHash::of(token.expose()) else {
             let intent = cloud.tokens.read_intent(token.expose()).ok_or_else(no)?;
             let tenant = self.enter(cloud, &intent.tenant).ok_or_else(no)?;
+            self.check_key_of(cloud, &intent).await?;
             return Ok((tenant, Permission::Intent(intent)));
         };
         let find = async { cloud.registry.access_key(&hash).await.map_err(Refusal::from) };
         let key = self.in_time(find).await?.ok_or_else(no)?;
         let tenant = self.enter(cloud, &key.tenant).ok_or_else(no)?;
+        self.access_key = Some(key.id);
         let client = (key.tenant, key.name);
         let admitted = self.exchange.gateway.by_client.admit(&client);
         self.exchange.trail.client = Some(client.1);
         admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
         Ok((tenant, Permission::AccessKey))
+    }
+
+    /// Refuses an intent whose access key was revoked.
+    async fn check_key_of(
+        &self,
+        cloud: &AuthenticationCloud,
+        intent: &Intent,
+    ) -> Result<(), Failure> {
+        // No key stands behind those of the demo.
+        let Some(key) = intent.key else { return Ok(()) };
+        let find = async { Ok(cloud.registry.has_access_key(&intent.tenant, key).await?) };
+        if self.in_time(find).await? { Ok(()) } else { Err(Refusal::IntentKeyRevoked.into()) }
     }
 
     /// Who asks something that a phone will show, as far as it is known: whoever holds the access

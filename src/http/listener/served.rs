@@ -22,6 +22,10 @@ use crate::http::paced::Turn;
 /// Most of an answer that the HTTP library takes at once, in bytes. It copies what it takes.
 const PIECE: usize = 16 * 1024;
 
+/// Longest list of what a client would like or has, in bytes; one that is longer is as if it were
+/// not there. Reading one costs far more than its bytes, and no browser's has half as many.
+const MAX_CHOICES: usize = 1024;
+
 /// A year (RFC 6797): whoever reached the host over TLS is to do so from then on.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -122,6 +126,12 @@ fn screen(request: &mut Request) -> Option<StatusCode> {
     let mut hosts = request.headers().get_all(header::HOST);
     if !hosts.all(|host| is_host(host.as_bytes())) {
         return Some(StatusCode::BAD_REQUEST);
+    }
+    for name in [header::ACCEPT, header::ACCEPT_LANGUAGE, header::IF_NONE_MATCH] {
+        let length: usize = request.headers().get_all(&name).map(HeaderValue::len).sum();
+        if length > MAX_CHOICES {
+            request.headers_mut().remove(&name);
+        }
     }
     if let Some(uri) = as_written(request.uri()) {
         *request.uri_mut() = uri;

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
 use crate::directory::{DependencyState, Directory, IndexFigures};
+use crate::http::gateway::CurrentGateway;
 use crate::http::openapi;
 use crate::http::workers::{STUCK, Workers};
 use crate::store::StoreHealth;
@@ -31,6 +32,8 @@ pub struct Ops {
     pub stopping: AtomicBool,
     /// The metrics' text.
     pub metrics: PrometheusHandle,
+    /// The gateway as it is now, which the description is of.
+    pub gateway: Arc<CurrentGateway>,
 }
 
 /// What is said of one dependency.
@@ -63,8 +66,10 @@ pub fn routes(app: &mut ServiceConfig) {
 }
 
 /// The description of the public listener's APIs.
-async fn description() -> impl Responder {
-    web::Json(openapi::document())
+async fn description(ops: web::Data<Ops>) -> impl Responder {
+    let gateway = ops.gateway.load();
+    let public_url = gateway.cloud.as_ref().map(|cloud| cloud.public_url.as_str());
+    web::Json(openapi::document(public_url))
 }
 
 /// The process runs, and each of the threads that serve comes to its turn; else 503.

@@ -1,5 +1,8 @@
 //! Tokens and passkeys as strangers might send them.
 
+use std::rc::Rc;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -16,13 +19,38 @@ use crate::domain::otp::{ServerKey, ServerKeys};
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
-use crate::fuzzing::{Target, outcome, seeds};
+use crate::fuzzing::{Reader, Target, outcome, seeds};
 
 #[path = "../../../tests/it/soft_phone.rs"]
 #[expect(dead_code, reason = "tests from outside use more of it")]
 mod soft_phone;
 
 use self::soft_phone::{SoftPhone, bytes};
+
+/// Words that mean something in what a phone sends.
+const WORDS: &[&str] = &[
+    "\"type\"",
+    "webauthn.create",
+    "webauthn.get",
+    "\"challenge\"",
+    "\"origin\"",
+    "\"crossOrigin\":true",
+    "https://id.example.com",
+    "https://evil.example",
+    "\"tokenBinding\"",
+    "\n--\n",
+    "fmt",
+    "none",
+    "packed",
+    "tpm",
+    "attStmt",
+    "authData",
+    "\u{a3}",
+    "x5c",
+    "{",
+    "}",
+    "null",
+];
 
 const ORIGIN: &str = "https://id.example.com";
 
@@ -31,8 +59,9 @@ const END: &[u8] = b"\n--\n";
 
 /// Targets for [`crate::fuzzing`].
 pub(crate) fn targets() -> Vec<Target> {
-    let (registering, asserting, whole) = ceremonies();
-    vec![tokens(), registering, asserting, whole]
+    let mut all = vec![tokens()];
+    all.extend(ceremonies());
+    all
 }
 
 fn tenant() -> TenantId {
@@ -51,6 +80,7 @@ fn tokens() -> Target {
             user: None,
             name: RegisteredName::parse("anna"),
             operation: "enroll".to_owned(),
+            key: Some(Uuid::from_u128(3)),
             channels: vec!["sms".to_owned()],
             message: Some("{{CODE}}".to_owned()),
             expires_at: now,
@@ -85,105 +115,82 @@ fn tokens() -> Target {
     }
 }
 
-/// A phone's registration and its assertion, each as the parts that it is checked by, and both as
-/// the JSON that a browser sends.
-fn ceremonies() -> (Target, Target, Target) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let passkeys = || {
-        let lifetime = std::time::Duration::from_mins(5);
-        Passkeys::new(ORIGIN, "Example", lifetime).expect("a relying party")
-    };
-    let user = RegisteredUser::new(
-        RegisteredId::from_random([2; 16]),
-        RegisteredName::parse("anna"),
-        Timestamp::from_millis(0),
-    );
-    let mut phone = SoftPhone::at(ORIGIN);
-    let (id, begun) = (user.id, passkeys().begin_registration(&user).expect("a challenge"));
-    let options = super::passkeys::options(&begun).expect("options");
-    let made = runtime.block_on(phone.make(&options)).expect("a passkey");
-    let credential = passkeys().finish_registration(&begun, made.clone()).expect("it is accepted");
-    let authenticator = authenticator(credential);
-    let asked = passkeys().begin_assertion(std::iter::once(&authenticator)).expect("a challenge");
-    let options = super::passkeys::options(&asked).expect("options");
-    let signed = runtime.block_on(phone.sign(&options)).expect("a signature");
-    passkeys().finish_assertion(&asked, signed.clone(), id).expect("it is accepted");
+/// A phone's registration and its assertion: what the server keeps, and what a browser sends.
+struct Ceremonies {
+    passkeys: Passkeys,
+    user: RegisteredId,
+    begun: String,
+    made: Value,
+    asked: String,
+    signed: Value,
+}
 
-    const WORDS: &[&str] = &[
-        "\"type\"",
-        "webauthn.create",
-        "webauthn.get",
-        "\"challenge\"",
-        "\"origin\"",
-        "\"crossOrigin\":true",
-        "https://id.example.com",
-        "https://evil.example",
-        "\"tokenBinding\"",
-        "\n--\n",
-        "fmt",
-        "none",
-        "packed",
-        "tpm",
-        "attStmt",
-        "authData",
-        "\u{a3}",
-        "x5c",
-        "{",
-        "}",
-        "null",
-    ];
-    let target = |kind, share, seeds: Vec<Vec<u8>>, read: Box<dyn Fn(&[u8]) -> u64>| Target {
-        kind,
-        share,
-        seeds,
-        words: WORDS,
-        read,
-    };
+/// The parts that a registration is checked by.
+const MADE: [&str; 2] = ["clientDataJSON", "attestationObject"];
+
+/// The parts that an assertion is checked by.
+const SIGNED: [&str; 3] = ["clientDataJSON", "authenticatorData", "signature"];
+
+impl Ceremonies {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let passkeys = Passkeys::new(ORIGIN, "Example", Duration::from_mins(5));
+        let passkeys = passkeys.expect("a relying party");
+        let (id, now) = (RegisteredId::from_random([2; 16]), Timestamp::from_millis(0));
+        let user = RegisteredUser::new(id, RegisteredName::parse("anna"), now);
+        let mut phone = SoftPhone::at(ORIGIN);
+        let begun = passkeys.begin_registration(&user).expect("a challenge");
+        let options = super::passkeys::options(&begun).expect("options");
+        let made = runtime.block_on(phone.make(&options)).expect("a passkey");
+        let credential = passkeys.finish_registration(&begun, made.clone());
+        let authenticator = authenticator(credential.expect("it is accepted"));
+        let asked = passkeys.begin_assertion(std::iter::once(&authenticator));
+        let asked = asked.expect("a challenge");
+        let options = super::passkeys::options(&asked).expect("options");
+        let signed = runtime.block_on(phone.sign(&options)).expect("a signature");
+        passkeys.finish_assertion(&asked, signed.clone(), id).expect("it is accepted");
+        Self { passkeys, user: id, begun, made, asked, signed }
+    }
+}
+
+/// Each ceremony by its parts, and both as the JSON that a browser sends.
+fn ceremonies() -> [Target; 3] {
+    let one = Rc::new(Ceremonies::new());
+    let target = |kind, share, seeds, read| Target { kind, share, seeds, words: WORDS, read };
     let parts = |answer: &Value, names: &[&str]| -> Vec<u8> {
         let parts: Vec<_> = names.iter().map(|name| bytes(&answer["response"][name])).collect();
         parts.join(END)
     };
-
-    const MADE: [&str; 2] = ["clientDataJSON", "attestationObject"];
-    const SIGNED: [&str; 3] = ["clientDataJSON", "authenticatorData", "signature"];
-    let registering = {
-        let (passkeys, begun, made) = (passkeys(), begun.clone(), made.clone());
-        let seeds = vec![parts(&made, &MADE)];
-        let read = move |input: &[u8]| {
-            let answer = with_parts(&made, &MADE, input);
-            outcome(
-                passkeys
-                    .finish_registration(&begun, answer)
-                    .map(|made| made.id.len())
-                    .map_err(seen),
-            )
-        };
-        target("clientDataJSON, attestation", 25, seeds, Box::new(read))
-    };
-    let asserting = {
-        let (passkeys, asked, signed) = (passkeys(), asked.clone(), signed.clone());
-        let honest = parts(&signed, &SIGNED[..2]);
-        let seeds = vec![parts(&signed, &SIGNED)];
-        let read = move |input: &[u8]| {
-            let answer = with_parts(&signed, &SIGNED, input);
-            let read = passkeys.finish_assertion(&asked, answer, id);
-            assert!(read.is_err() || input.starts_with(&honest), "nobody else signs");
-            outcome(read.map(|signed| signed.counter).map_err(seen))
-        };
-        target("clientDataJSON, signature", 25, seeds, Box::new(read))
-    };
-    let whole = {
-        let passkeys = passkeys();
-        let seeds = seeds([made.to_string(), signed.to_string()]);
-        let read = move |input: &[u8]| {
-            let Ok(answer) = serde_json::from_slice::<Value>(input) else { return 0 };
-            let made = passkeys.finish_registration(&begun, answer.clone());
-            let signed = passkeys.finish_assertion(&asked, answer, id);
-            outcome((made.map(|_| ()).map_err(seen), signed.map(|_| ()).map_err(seen)))
-        };
-        target("credentials in JSON", 20, seeds, Box::new(read))
-    };
-    (registering, asserting, whole)
+    let all = Rc::clone(&one);
+    let register: Reader = Box::new(move |input| {
+        let answer = with_parts(&all.made, &MADE, input);
+        let made = all.passkeys.finish_registration(&all.begun, answer);
+        outcome(made.map(|made| made.id.len()).map_err(seen))
+    });
+    let (all, honest) = (Rc::clone(&one), parts(&one.signed, &SIGNED[..2]));
+    let assert: Reader = Box::new(move |input| {
+        let answer = with_parts(&all.signed, &SIGNED, input);
+        let signed = all.passkeys.finish_assertion(&all.asked, answer, all.user);
+        assert!(signed.is_err() || input.starts_with(&honest), "nobody else signs");
+        outcome(signed.map(|signed| signed.counter).map_err(seen))
+    });
+    let all = Rc::clone(&one);
+    let whole: Reader = Box::new(move |input| {
+        let Ok(answer) = serde_json::from_slice::<Value>(input) else { return 0 };
+        let made = all.passkeys.finish_registration(&all.begun, answer.clone());
+        let signed = all.passkeys.finish_assertion(&all.asked, answer, all.user);
+        outcome((made.map(|_| ()).map_err(seen), signed.map(|_| ()).map_err(seen)))
+    });
+    [
+        target("clientDataJSON, attestation", 25, vec![parts(&one.made, &MADE)], register),
+        target("clientDataJSON, signature", 25, vec![parts(&one.signed, &SIGNED)], assert),
+        target(
+            "credentials in JSON",
+            20,
+            seeds([one.made.to_string(), one.signed.to_string()]),
+            whole,
+        ),
+    ]
 }
 
 fn seen(refusal: Refusal) -> String {

@@ -11,6 +11,7 @@ pub mod intent;
 mod notifying;
 pub mod passkeys;
 pub mod phone;
+pub mod phones;
 pub mod refusal;
 pub mod status;
 pub mod texting;
@@ -18,6 +19,7 @@ pub mod tokens;
 pub mod users;
 pub mod verification;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use tokio::time::Instant;
 use self::passkeys::Passkeys;
 pub use self::refusal::Refusal;
 use self::tokens::Tokens;
+use crate::domain::number_kind::NumberKind;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
 use crate::domain::random::Random;
@@ -44,7 +47,8 @@ pub struct Policy {
     pub lifetime: Duration,
     /// Wrong codes that end a transaction.
     pub tries: u32,
-    /// Texts to one user, and to one phone.
+    /// Texts to one user, and to one phone: those that register phones and those that ask for
+    /// approvals, each.
     pub texts: Quota,
     /// Wrong codes of one user, over all transactions.
     pub wrong_codes: Quota,
@@ -52,6 +56,8 @@ pub struct Policy {
     pub wrong_recovery: Quota,
     /// Notifications to one user.
     pub pushes: Quota,
+    /// Approvals that one user is asked for by a link.
+    pub app_approvals: Quota,
 }
 
 impl Default for Policy {
@@ -65,6 +71,7 @@ impl Default for Policy {
             wrong_codes: Quota { burst: 10, per: hour },
             wrong_recovery: Quota { burst: 10, per: hour },
             pushes: Quota { burst: 10, per: Duration::from_mins(10) },
+            app_approvals: Quota { burst: 60, per: Duration::from_mins(10) },
         }
     }
 }
@@ -90,6 +97,10 @@ pub struct Cloud {
     pub tokens: Arc<Tokens>,
     /// Random bits.
     pub random: Arc<dyn Random>,
+    /// The kinds of numbers that texts are sent to.
+    pub texted_kinds: Arc<BTreeSet<NumberKind>>,
+    /// Whether a number that a user verifies is taken from whoever had it.
+    pub one_user_per_number: bool,
     /// What holds.
     pub policy: Policy,
 }

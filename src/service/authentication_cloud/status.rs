@@ -44,6 +44,10 @@ pub enum Vouched {
         undertaking: Undertaking,
         /// Its user.
         user: RegisteredId,
+        /// What was approved, as whoever asked said it.
+        message: Option<String>,
+        /// The intent by which it was begun.
+        intent: Option<Uuid>,
         /// When the token was made.
         issued_at: Timestamp,
         /// Until when it vouches.
@@ -103,6 +107,8 @@ impl Cloud {
             transaction: transaction.id,
             undertaking: transaction.undertaking,
             user: transaction.user,
+            message: transaction.message().map(str::to_owned),
+            intent: transaction.intent,
             issued_at: pointer.issued_at,
             expires_at,
         }))

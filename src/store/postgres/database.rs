@@ -30,8 +30,7 @@ const FRESH: Duration = Duration::from_millis(500);
 /// The database, for the steps and the tasks beside them.
 pub(super) struct Database {
     pub(super) connector: Arc<Connector>,
-    /// Where the node works; another one whenever the database was down. What hangs on the old one
-    /// takes no place here.
+    /// Where the node works. What hangs at an older place takes none here.
     place: ArcSwapOption<Place>,
     pub(super) link: Link,
     /// What the server did for anybody, to tell a server that hangs from one that is busy.
@@ -104,13 +103,19 @@ impl Database {
         }
     }
 
-    /// Works there from here on: a probe has just committed there. All sessions are new ones, and
-    /// what is still begun on the old ones is not believed, unless they were with the same server on
-    /// the same timeline.
+    /// Works there from here on: a probe has just committed there. Where that is not certainly where
+    /// the node worked before, all sessions are new ones, and what is still begun on the old ones is
+    /// not believed.
     pub(super) fn work_at(&self, home: Home) {
-        let place = Place::new(&self.connector, &self.runtime, home, self.connections);
-        if let Some(old) = self.place.swap(Some(Arc::new(place))) {
-            old.pool.close();
+        match self.place.load_full() {
+            Some(place) if place.home.is_same_as(home) => place.doubt(Instant::now()),
+            old => {
+                let place = Place::new(&self.connector, &self.runtime, home, self.connections);
+                self.place.store(Some(Arc::new(place)));
+                if let Some(old) = old {
+                    old.pool.close();
+                }
+            }
         }
         self.link.recovered(self.connector.name(home.server));
     }
@@ -200,7 +205,7 @@ impl Database {
         let Some(place) = self.place.load_full() else { return };
         let (now, server) = (self.done.counts(), self.connector.name(place.home.server));
         if fate.was_asked() {
-            place.drop_unheard(turn.since);
+            place.doubt(turn.since);
         }
         let hangs = if fate.is_committing() {
             now.commits == before.commits

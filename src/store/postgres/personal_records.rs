@@ -14,6 +14,7 @@ use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
+use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::store::personal_records::{Individual, PersonalRecords, Records};
@@ -115,7 +116,7 @@ impl Step for Deletion {
     fn decide(&self, held: Doomed, now: Timestamp) -> Decision<AsOf<Records>, DeletionChange> {
         let Doomed { records, delete } = held;
         let numbers = self.0.all_numbers(records.person.as_ref());
-        let numbers = numbers.iter().map(|number| number.key()).collect();
+        let numbers = numbers.iter().map(PhoneNumber::key).collect();
         let change = Some(DeletionChange { numbers, delete });
         Decision { answer: AsOf { held: records, now }, change, tells: true }
     }

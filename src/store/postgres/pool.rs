@@ -6,7 +6,8 @@
 //! down by then, and a probe of it commits nothing while others' commits hang.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use tokio::runtime::Handle;
@@ -19,7 +20,12 @@ pub(super) struct Sessions {
     connector: Arc<Connector>,
     runtime: Handle,
     home: Home,
+    /// A session that has not answered since then is asked whether it is still there.
+    doubted: Mutex<Instant>,
 }
+
+/// How long a session may be idle before it is asked, too.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Why there is no new session.
 pub(super) enum NoSession {
@@ -44,15 +50,33 @@ impl Place {
         home: Home,
         connections: usize,
     ) -> Self {
-        let sessions =
-            Sessions { connector: Arc::clone(connector), runtime: runtime.clone(), home };
+        let sessions = Sessions {
+            connector: Arc::clone(connector),
+            runtime: runtime.clone(),
+            home,
+            doubted: Mutex::new(Instant::now()),
+        };
         let pool = Pool::builder(sessions).max_size(connections.max(1)).build();
         Self { home, pool: pool.expect("a pool without timeouts needs no runtime") }
     }
 
-    /// Closes the sessions that nobody uses and that have not answered since `since`.
-    pub(super) fn drop_unheard(&self, since: Instant) {
-        self.pool.retain(|ready, _| ready.session.answered >= since);
+    /// From now on, sessions that have not answered since `since` are asked whether they are still
+    /// there before they are used.
+    pub(super) fn doubt(&self, since: Instant) {
+        let mut doubted = self.doubted();
+        *doubted = since.max(*doubted);
+    }
+
+    fn doubted(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.pool.manager().doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sessions {
+    /// Whether a session may be broken, though nobody said so.
+    fn doubts(&self, ready: &Ready) -> bool {
+        let doubted = *self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.session.answered < doubted || ready.session.answered.elapsed() > IDLE
     }
 }
 
@@ -76,11 +100,16 @@ impl managed::Manager for Sessions {
     }
 
     async fn recycle(&self, ready: &mut Ready, _: &Metrics) -> RecycleResult<NoSession> {
-        if ready.session.settled && !ready.session.client.is_closed() {
-            Ok(())
-        } else {
-            Err(RecycleError::message("closed or unsettled"))
+        if !ready.session.settled || ready.session.client.is_closed() {
+            return Err(RecycleError::message("closed or unsettled"));
         }
+        if self.doubts(ready) {
+            let asked = ready.session.client.simple_query("");
+            let asked = self.connector.reached(self.home.server, asked).await;
+            asked.map_err(|error| RecycleError::Backend(NoSession::Refused(error)))?;
+            ready.session.answered = Instant::now();
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::{join, join3, join5};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row};
+use uuid::Uuid;
 
 use super::PostgresStore;
 use super::registry_rows::{self, RegistryStatements};
@@ -16,7 +17,7 @@ use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RegisteredId, RegisteredUser};
+use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
 use crate::store::registry::{About, Case, Decide, Registry, Texts, Whom};
@@ -284,6 +285,37 @@ impl Look for AuthenticatorOwnerLook {
     }
 }
 
+/// A look for whose a phone is.
+struct PhoneOwnerLook(TenantId, PhoneId);
+
+impl Look for PhoneOwnerLook {
+    type Seen = Option<RegisteredId>;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let Self(tenant, id) = self;
+        let (statement, tenant) = (&ready.registry.phone_owner, tenant.as_str());
+        let client = &ready.session.client;
+        ready.prepare(vec![statement]).await?;
+        let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
+        Ok(found.map(|row| row.try_get(0)).transpose()?.map(RegisteredId::from_uuid))
+    }
+}
+
+/// A look whether a tenant has an access key.
+struct HasAccessKeyLook(TenantId, Uuid);
+
+impl Look for HasAccessKeyLook {
+    type Seen = bool;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let Self(tenant, id) = self;
+        let (statement, tenant) = (&ready.registry.has_access_key, tenant.as_str());
+        ready.prepare(vec![statement]).await?;
+        let found = ready.session.client.query_one(statement.get(), &[&tenant, id]).await?;
+        Ok(found.try_get(0)?)
+    }
+}
+
 /// A look for whose an access key is.
 struct AccessKeyLook(AccessKeyHash);
 
@@ -329,6 +361,18 @@ impl Registry for PostgresStore {
         id: AuthenticatorId,
     ) -> Result<Option<RegisteredId>, StoreError> {
         self.database.see(AuthenticatorOwnerLook(tenant.clone(), id)).await
+    }
+
+    async fn phone_owner(
+        &self,
+        tenant: &TenantId,
+        id: PhoneId,
+    ) -> Result<Option<RegisteredId>, StoreError> {
+        self.database.see(PhoneOwnerLook(tenant.clone(), id)).await
+    }
+
+    async fn has_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError> {
+        self.database.see(HasAccessKeyLook(tenant.clone(), id)).await
     }
 
     async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError> {

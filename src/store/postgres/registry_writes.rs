@@ -116,7 +116,8 @@ impl Writes<'_, '_> {
             return;
         }
         let idle_from = after.idle_from.unwrap_or_else(|| now.plus(KEPT)).as_millis();
-        let row = parameters![number.to_owned(), encode(&after.sent), idle_from];
+        let (sent, enrolling) = (encode(&after.sent), encode(&after.enrolling));
+        let row = parameters![number.to_owned(), sent, idle_from, enrolling];
         // A row that was read says until when it counts.
         match before.idle_from {
             None => self.add(|all| &all.insert_texted, row),
@@ -166,7 +167,9 @@ impl Writes<'_, '_> {
         };
         if !changes.gone.is_empty() {
             let gone: Vec<Uuid> = changes.gone.iter().map(|phone| phone.id).collect();
-            self.add(|all| &all.delete_phones, parameters![id, gone]);
+            // With it goes the code that the user was told, perhaps by a call from it.
+            let call = Purpose::Call.as_str();
+            self.add(|all| &all.delete_phones, parameters![id, gone, call]);
         }
         if !changes.changed.is_empty() {
             self.add(|all| &all.update_phones, with_id(lists(&changes.changed)));
@@ -212,6 +215,8 @@ fn row(person: &Person) -> Vec<Parameter> {
         encode(&person.wrong_codes),
         encode(&person.wrong_recovery),
         encode(&person.pushes),
+        encode(&person.enrolling_texts),
+        encode(&person.app_approvals),
     ]
 }
 
@@ -228,7 +233,6 @@ fn columns(transaction: &Transaction) -> Vec<Parameter> {
     let grant = code.map(|code| &code.grant);
     let question = transaction.question.as_ref();
     let ceremony = question.and_then(|question| question.ceremony.as_ref());
-    let message = question.and_then(|one| one.message.as_ref());
     let number = question.and_then(|one| one.match_number);
     let only = question.and_then(|one| one.authenticator);
     parameters![
@@ -249,12 +253,13 @@ fn columns(transaction: &Transaction) -> Vec<Parameter> {
         grant.map(|grant| i16::from(grant.digits)),
         code.map(|code| i32::try_from(code.tries_left).unwrap_or(i32::MAX)),
         question.is_some(),
-        message.map(|message| message.as_str().to_owned()),
+        transaction.message().map(str::to_owned),
         question.and_then(|one| one.asked_by.clone()),
         question.and_then(|one| one.asked_from.clone()),
         number.map(|number| i16::from(number.as_u8())),
         only.map(|id| *id.as_uuid()),
         ceremony.map(|ceremony| ceremony.state.clone()),
         ceremony.map(|ceremony| ceremony.asked.to_vec()),
+        transaction.intent,
     ]
 }

@@ -17,10 +17,11 @@ struct Migration {
 }
 
 /// A database at version n has had the first n.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0002_registered_users.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0003_authenticators.sql"), serves_from: 1 },
+    Migration { sql: include_str!("migrations/0004_counts_and_intents.sql"), serves_from: 1 },
 ];
 
 /// The key of the lock that lets one node migrate at a time.

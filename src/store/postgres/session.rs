@@ -63,6 +63,11 @@ impl Home {
             || differ(self.timeline.map(u64::from), other.timeline.map(u64::from))
     }
 
+    /// Whether it is certainly the same server's, on the same timeline.
+    pub(super) fn is_same_as(self, other: Self) -> bool {
+        self == other && self.system.is_some() && self.timeline.is_some()
+    }
+
     /// Whether it was promoted later than the other, in the same cluster.
     pub(super) fn is_later_than(self, other: Self) -> bool {
         let same = self.system.is_some() && self.system == other.system;
@@ -136,6 +141,15 @@ impl Connector {
         timeout(limit, self.log_in(server))
             .await
             .unwrap_or_else(|_| Err(self.silent(server, limit)))
+    }
+
+    /// Waits no longer for an answer of this server than for a connection.
+    pub(super) async fn reached<T>(
+        &self,
+        server: usize,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, ConnectError> {
+        self.within(server, self.settings.connect_timeout, asked).await
     }
 
     /// Waits no longer than `limit` for what this server is asked.

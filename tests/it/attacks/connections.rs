@@ -1,5 +1,4 @@
-//! Connections that are there to cost something: that never read their answers, that take their
-//! time, or that are many.
+//! Connections whose client reads no answers, or sends many requests at once.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +18,7 @@ const NOTHING: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
 const SCRIPT: &[u8] = b"GET /widget/auth.js HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// Users that are registered here, and the pages for them.
-fn config(server: &str) -> String {
+pub fn config(server: &str) -> String {
     format!(
         "{}[[tenants]]\nid = \"t1\"\ncountry = \"SE\"\n\
          [tenants.directory]\nkind = \"registered\"\n\
@@ -30,10 +29,11 @@ fn config(server: &str) -> String {
 }
 
 /// Limits that no test here reaches.
-const WIDE: &str = "[server.limits]\nrequests_per_address = { burst = 1000000, per = \"1s\" }\n";
+pub const WIDE: &str =
+    "[server.limits]\nrequests_per_address = { burst = 1000000, per = \"1s\" }\n";
 
 /// The same over TLS.
-fn over_tls(server: &str) -> Gateway {
+pub fn over_tls(server: &str) -> Gateway {
     let folder = Arc::new(folder());
     let made = Command::new(env!("CARGO_BIN_EXE_dialpass"))
         .args(["dev-certs", "--dir"])
@@ -70,7 +70,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     socket
 }
 
-fn connect_tls(gateway: &Gateway) -> StreamOwned<ClientConnection, TcpStream> {
+pub fn connect_tls(gateway: &Gateway) -> StreamOwned<ClientConnection, TcpStream> {
     let ca = std::fs::read(gateway.file("certs/ca.pem")).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(rustls::pki_types::CertificateDer::from_pem_slice(&ca).unwrap()).unwrap();
@@ -145,7 +145,7 @@ async fn a_connection_that_never_reads_is_ended_within_seconds_and_costs_nothing
     }
 }
 
-async fn ask(gateway: &Gateway, path: &str) -> Answer {
+pub async fn ask(gateway: &Gateway, path: &str) -> Answer {
     Answer::of(gateway.http.request(Method::GET, gateway.url(path))).await
 }
 

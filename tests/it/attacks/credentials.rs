@@ -196,8 +196,9 @@ async fn a_tenants_ca_issues_nothing_for_the_clients_of_another() {
 async fn a_client_may_have_to_show_its_certificate_and_its_secret() {
     let files = Files::new();
     let certificate = "certificate = { san = \"dns:pbx.example\" }";
-    let both = format!("require = \"all\"\n{certificate}\n{}", bearer("a stolen secret", ""));
-    let lenient = caller("lenient", &bearer("another secret", ""));
+    let both =
+        format!("require = \"all\"\n{certificate}\n{}", bearer("a-stolen-secret-of-pbx", ""));
+    let lenient = caller("lenient", &bearer("another-secret-of-it", ""));
     let t1 = tenant("t1", &format!("{}{lenient}", caller("pbx", &both)));
     let gateway = start(&format!("{}{}{t1}", sections(""), tls(&files, "ca.pem")));
     let own = with(&files, &files.ca.client(PBX));
@@ -206,15 +207,15 @@ async fn a_client_may_have_to_show_its_certificate_and_its_secret() {
         Client::builder().tls_certs_only([ca]).build().unwrap()
     };
     let other = files.ca.client(Leaf { dns: "other.example", uri: "", serial: 14, ends: 2080 });
-    let secret = |http: &Client| call(&gateway, http).bearer_auth("a stolen secret");
+    let secret = |http: &Client| call(&gateway, http).bearer_auth("a-stolen-secret-of-pbx");
     for (request, expected) in [
         (secret(&own), (200, "pbx")),
         (secret(&bare()), (403, "credential_incomplete")),
         (call(&gateway, &own), (403, "credential_incomplete")),
         (secret(&with(&files, &other)), (403, "credential_incomplete")),
-        (call(&gateway, &own).bearer_auth("another secret"), (403, "credentials_disagree")),
-        (call(&gateway, &own).bearer_auth("nobody's"), (403, "credential_wrong")),
-        (call(&gateway, &bare()).bearer_auth("another secret"), (200, "lenient")),
+        (call(&gateway, &own).bearer_auth("another-secret-of-it"), (403, "credentials_disagree")),
+        (call(&gateway, &own).bearer_auth("nobodys-secret"), (403, "credential_wrong")),
+        (call(&gateway, &bare()).bearer_auth("another-secret-of-it"), (200, "lenient")),
     ] {
         let (status, reason) = outcome(&gateway, request).await;
         assert_eq!((status, reason.as_str()), expected);

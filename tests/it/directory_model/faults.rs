@@ -184,11 +184,13 @@ impl Run {
             cutter.set(way);
         };
         replication(Way::Away);
+        self.behind_since = Some(Instant::now());
         self.site.ways[0].set(Way::Open);
         self.rounds(RETURN, false).await;
         self.rounds(Duration::from_secs(12), true).await;
         let cutter = self.site.replication.as_ref().expect("a consumer has it");
         cutter.set(Way::Open);
         self.site.in_step().await;
+        self.behind_since = None;
     }
 }

@@ -30,6 +30,8 @@ const REPLICATION: Duration = Duration::from_secs(2);
 /// Within what time a change is known that a server has left out after a reconnection: 30 s, as
 /// documented, and what the reading takes.
 const LEFT_OUT: Duration = Duration::from_secs(32);
+/// What the log says of a server that is slow.
+const SLOW: &str = "directory server is slow";
 /// Beyond a bound, for the time in which a request is on its way.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
@@ -52,6 +54,8 @@ pub struct Run {
     pub calm_since: Option<Instant>,
     /// Until when a change may be one that the server left out after a reconnection.
     left_out_until: Option<Instant>,
+    /// Since when the second server has been given no changes, while it is not.
+    pub behind_since: Option<Instant>,
     /// Until when people may be known by the old name of an entry above them, where no entry is
     /// read at a call.
     renamed_until: Option<Instant>,
@@ -108,6 +112,7 @@ impl Run {
             recent: VecDeque::new(),
             calm_since: Some(Instant::now()),
             left_out_until: None,
+            behind_since: None,
             renamed_until: None,
             confirming,
             history: Vec::new(),
@@ -216,14 +221,22 @@ impl Run {
         });
         for (tenant, asked, answer) in join_all(calls).await {
             let decision = self.decision(&answer);
-            self.judge(tenant, &asked, &decision);
+            if let Err(wrong) = self.judge(tenant, &asked, &decision) {
+                self.is_wrong(tenant, &asked, &wrong).await;
+            }
             if answer.status == 200 && self.rng.random_range(0..12) == 0 {
                 self.log_in(tenant.0, asked.grouped, &answer, &decision).await;
             }
         }
     }
 
-    fn judge(&mut self, &(tenant, indexed, grouped): &Tenant, asked: &Asked, decision: &Value) {
+    /// Holds an answer against the model; says what was answered where it was wrong.
+    fn judge(
+        &mut self,
+        &(_, indexed, grouped): &Tenant,
+        asked: &Asked,
+        decision: &Value,
+    ) -> Result<(), Answer> {
         let confirms = self.confirming[usize::from(grouped)];
         let bounds = self.bounds(indexed, confirms, asked.begun);
         let reason = decision["reason"].as_str().expect("a reason").to_owned();
@@ -235,16 +248,17 @@ impl Run {
             Answer::Refused(reason)
         };
         let Some(stale) = self.oracle.staleness(asked, &answer, bounds) else {
-            self.is_wrong(tenant, asked, &answer);
+            return Err(answer);
         };
         self.tally.answered(&answer, indexed, asked.grouped, self.is_calm(asked.begun), stale);
         // The judge is no judge if it lets a stranger be told.
         let stranger = Answer::Told(self.oracle.stranger(asked.number));
         assert_eq!(self.oracle.staleness(asked, &stranger, bounds), None, "{asked:?}");
+        Ok(())
     }
 
     fn bounds(&self, indexed: bool, confirms: bool, at: Instant) -> Bounds {
-        let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
+        let replication = self.replication(at);
         if !indexed {
             return Bounds { people: replication, groups: replication };
         }
@@ -260,6 +274,16 @@ impl Run {
         Bounds { people: people + more, groups: MAX_AGE + more }
     }
 
+    /// How far one server may be behind the other where it is asked.
+    fn replication(&self, at: Instant) -> Duration {
+        match self.behind_since {
+            // A slow server is asked last, also where it is the one that has all changes.
+            Some(since) if self.gateway.log().contains(SLOW) => REPLICATION + (at - since),
+            _ if self.site.variant.has_two() => REPLICATION,
+            _ => Duration::ZERO,
+        }
+    }
+
     fn is_calm(&self, at: Instant) -> bool {
         self.calm_since.is_some_and(|since| since + RECOVERY < at)
     }
@@ -268,7 +292,7 @@ impl Run {
     async fn log_in(&mut self, tenant: &str, grouped: bool, told: &Http, decision: &Value) {
         let id = Layout::id_in_audit(decision, self.site.variant).expect("judged");
         let Some(entry) = self.oracle.entry(id).cloned() else { return };
-        let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
+        let replication = self.replication(Instant::now());
         let since = Instant::now().checked_sub(replication).expect("the machine is up longer");
         let said = json!({
             "username": entry.username, "password": Layout::password(id), "otp": told.json()["otp"],
@@ -303,15 +327,34 @@ impl Run {
         self.history.push(format!("{:.2?} {what}", self.tally.begun.elapsed()));
     }
 
-    fn is_wrong(&self, tenant: &str, asked: &Asked, answer: &Answer) -> ! {
+    async fn is_wrong(&mut self, tenant: &Tenant, asked: &Asked, answer: &Answer) -> ! {
+        let calm = self.is_calm(asked.begun);
+        let (history, past) = (self.told(), self.oracle.told_of(asked.number));
+        let now = self.until_right(tenant, asked).await;
         panic!(
-            "{tenant}, number {} ({}): {answer:?} is not what the directory said, calm: {}\n{}{}",
+            "{}, number {} ({}): {answer:?} is not what the directory said, calm: {calm}, {now}\n\
+             {past}{history}",
+            tenant.0,
             asked.number,
             written(asked.number, 0),
-            self.is_calm(asked.begun),
-            self.oracle.told_of(asked.number),
-            self.told()
         );
+    }
+
+    /// When the answer becomes right.
+    async fn until_right(&mut self, tenant: &Tenant, asked: &Asked) -> String {
+        let said = json!({ "phonenumber": written(asked.number, 0) });
+        let since = asked.begun;
+        while since.elapsed() < 2 * LEFT_OUT {
+            let begun = Instant::now();
+            let answer = ask(&self.gateway, "getOTP", tenant.0, &said).await;
+            let asked = Asked { begun, ended: Instant::now(), ..*asked };
+            let decision = self.decision(&answer);
+            if self.judge(tenant, &asked, &decision).is_ok() {
+                return format!("but {} {:.1?} later", decision["reason"], since.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        "and is not soon".to_owned()
     }
 
     /// What led here.

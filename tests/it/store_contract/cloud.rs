@@ -178,8 +178,14 @@ pub fn transaction(mark: u8, user: u8) -> Transaction {
         created_at: START,
         updated_at: START,
         expires_at: START.plus(LIFETIME),
-        code: Some(TextedCode { number: number(1), grant: grant(5, START), tries_left: 5 }),
+        code: Some(TextedCode {
+            number: number(1),
+            grant: grant(5, START),
+            tries_left: 5,
+            message: Some("Pay CHF 100: {{CODE}}".to_owned()),
+        }),
         question: None,
+        intent: Some(Uuid::from_u128(u128::from(mark))),
     }
 }
 

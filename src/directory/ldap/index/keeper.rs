@@ -79,7 +79,8 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
             }
             let trouble = one_connection(&content, &server, before, &memory).await;
             let refused = matches!(trouble, Trouble::Refused(_));
-            if !matches!(trouble, Trouble::Planned(_)) {
+            let planned = matches!(trouble, Trouble::Planned(_));
+            if !planned {
                 server.look();
             }
             if refused {
@@ -87,7 +88,9 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
             }
             if content.state().lost(trouble) {
                 // It is probably there again at once, and need not be read from the start then.
-                (pause, after_refusal) = (AGAIN, AGAIN_AFTER_REFUSAL[0]);
+                // Of what is planned nothing was lost, and what changes meanwhile is not heard of.
+                pause = if planned { Duration::ZERO } else { AGAIN };
+                after_refusal = AGAIN_AFTER_REFUSAL[0];
                 break;
             }
             if refused {

@@ -32,7 +32,8 @@ impl SlowBinds {
                 tokio::spawn(async move {
                     let to = TcpStream::connect(server.trim_start_matches("ldap://")).await;
                     let to = to.unwrap();
-                    (from.set_nodelay(true).unwrap(), to.set_nodelay(true).unwrap());
+                    from.set_nodelay(true).unwrap();
+                    to.set_nodelay(true).unwrap();
                     let (mut from_client, to_client) = from.into_split();
                     let (from_server, mut to_server) = to.into_split();
                     tokio::select! {
