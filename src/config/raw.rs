@@ -117,6 +117,7 @@ pub(super) struct RawFlood {
 pub(super) struct RawOps {
     pub enabled: Option<bool>,
     pub listen: Option<Address>,
+    pub allow_plain_http: Option<bool>,
 }
 
 #[derive(Deserialize, Default)]
