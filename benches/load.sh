@@ -13,6 +13,8 @@
 #   benches/load.sh --cloud         enrollments, verifications, approvals and questions for the
 #                                   status of the authentication cloud's API, on SQLite and on
 #                                   PostgreSQL, beside the bare server; about 4 minutes
+#   benches/load.sh --soak          what calls notice while strangers attack in every way at once, and
+#                                   what memory and disk the node takes; 30 minutes, or --seconds N
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
 #   --most N (1000000, for --long and --directory)   --markdown
 #   --folder DIR (/var/tmp)          where the temporary folder is made: on the kind of disk that
@@ -38,6 +40,10 @@ while [ $# -gt 0 ]; do
         --stores) arguments+=(--series stores); limit=40m; postgres=yes; shift ;;
         --cloud) arguments+=(--series cloud); postgres=yes; shift ;;
         --only-file) arguments+=(--series only-file); shift ;;
+        --soak)
+            arguments+=(--series soak --seconds 1800 --people 100000)
+            limit=40m
+            shift ;;
         --markdown) arguments+=(--markdown); bullet='- '; shift ;;
         --seconds | --rounds | --connections | --people | --client-threads | --most)
             arguments+=("$1" "${2:?$1 needs a value}"); shift 2 ;;

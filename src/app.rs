@@ -10,6 +10,7 @@ mod kept;
 mod listeners;
 mod messengers;
 mod notifier;
+mod open_files;
 mod outgoing_tls;
 mod prepare;
 mod reload;
@@ -30,7 +31,7 @@ use tokio::runtime::Handle;
 
 pub use self::checking::{Checked, check};
 use self::checking::{Usable, log_warnings, usable};
-use self::listeners::{Listener, SLACK, ops_listener, public_listener};
+use self::listeners::{Listener, SLACK, Shared, ops_listener, public_listener};
 pub use self::prepare::Prepared;
 use self::prepare::{Lasting, Report};
 use self::reload::Reload;
@@ -39,14 +40,18 @@ pub use self::stores::AdministratorsStore;
 use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::clock::{Clock, SKEW, SteadyClock, SystemClock};
 use crate::domain::random::SystemRandom;
 use crate::http::gateway::{CurrentGateway, WaitingRoom};
 use crate::http::listener::Farewell;
 use crate::http::ops::Ops;
+use crate::http::strangers::{Strangers, StrangersLines};
 use crate::http::tls::TlsState;
+use crate::http::workers::Workers;
 use crate::store::StoreHealth;
-use crate::telemetry::{logs, metrics};
+use crate::telemetry::audit::AuditTrail;
+use crate::telemetry::logs::{self, Logs};
+use crate::telemetry::metrics;
 
 /// How often certificate files are looked at for changes.
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
@@ -93,7 +98,7 @@ pub struct App {
     gateway: Arc<CurrentGateway>,
     ops: Arc<Ops>,
     tls: Option<Arc<TlsState>>,
-    audit_file: Option<logs::AuditFile>,
+    logs: Arc<Logs>,
     public: Listener,
     private: Option<Listener>,
     farewell: Farewell,
@@ -176,19 +181,9 @@ impl App {
         let runtime = Handle::current();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let Usable { config, settled, tls } = usable(&source, None, &clock, &runtime)?;
-        let audit_file = match &config.audit.file {
-            Some(path) => Some(logs::AuditFile::open(path.clone()).map_err(|error| {
-                let found = format!("{}, which cannot be opened ({error})", path.display());
-                Report(&config.places).problem(
-                    "audit.file",
-                    &found,
-                    "a file that this user may append to",
-                )
-            })?),
-            None => None,
-        };
-        logs::start(config.log.level, log_format(&config), audit_file.clone())
-            .context("logging cannot start")?;
+        let steady = Arc::new(SteadyClock::new(clock));
+        let clock: Arc<dyn Clock> = Arc::<SteadyClock>::clone(&steady);
+        let logs = Arc::new(start_logs(&config)?);
 
         let mut prepared = settled.start(None, &runtime);
         let tls = tls.map(Arc::new);
@@ -203,22 +198,40 @@ impl App {
             random: Arc::new(SystemRandom),
             waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
             guesses: Arc::default(),
+            audit: Arc::new(AuditTrail::new(logs.audit().clone(), config.audit.when_unwritable)),
+            strangers: Arc::new(Strangers::new(StrangersLines {
+                per_address: config.audit.strangers_per_address,
+                in_all: config.audit.strangers,
+            })),
         };
         let gateway = prepared.gateway(&config, &lasting, tls.clone(), None);
         let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));
+        let workers = Arc::new(
+            service_manager::turns_every().map_or_else(Workers::default, Workers::noting_every),
+        );
         let ops = Arc::new(Ops {
             directories: ArcSwap::from_pointee(named(&prepared)),
             store: Arc::clone(&store),
+            audit: Arc::clone(&lasting.audit),
+            workers: Arc::clone(&workers),
             stopping: AtomicBool::new(false),
             metrics: metrics::start().context("metrics cannot start")?,
+            gateway: Arc::clone(&gateway),
         });
         let farewell = Farewell::default();
-        let public = public_listener(&config, &gateway, tls.clone(), farewell.clone(), demo)?;
+        let shared = Shared {
+            farewell: farewell.clone(),
+            strangers: Arc::clone(&lasting.strangers),
+            workers,
+        };
+        let public = public_listener(&config, &gateway, tls.clone(), shared, demo)?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
         tokio::spawn(certificates::keep_telling(Arc::downgrade(&gateway), LOOK_AT_CERTIFICATES));
         log_warnings(&config, &*lasting.clock);
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
+        tokio::spawn(Arc::clone(&lasting.strangers).tell_every_minute());
+        tokio::spawn(tell_of_a_clock_set_back(steady));
         let signals = Signals::listen().context("signals cannot be listened for")?;
         Ok(Self {
             source,
@@ -229,7 +242,7 @@ impl App {
             gateway,
             ops,
             tls,
-            audit_file,
+            logs,
             public,
             private,
             farewell,
@@ -248,10 +261,9 @@ impl App {
     /// # Errors
     /// If a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self {
-            source, config, prepared, lasting, store, gateway, ops, tls, audit_file, ..
-        } = self;
+        let Self { source, config, prepared, lasting, store, gateway, ops, tls, logs, .. } = self;
         let Self { public, private, mut signals, farewell, .. } = self;
+        let last_lines = Arc::clone(&logs);
         let public_handle = public.server.handle();
         let private_handle = private.as_ref().map(|listener| listener.server.handle());
         tracing::info!(
@@ -264,10 +276,9 @@ impl App {
         let mut serving = tokio::spawn(public.server);
         let operating = private.map(|listener| tokio::spawn(listener.server));
         service_manager::ready();
-        service_manager::keep_watchdog_quiet();
+        service_manager::keep_watchdog_quiet(Arc::clone(&ops.workers));
 
-        let mut reloading =
-            Reload { source, config, prepared, lasting, gateway, ops, tls, audit_file };
+        let mut reloading = Reload { source, config, prepared, lasting, gateway, ops, tls, logs };
         loop {
             tokio::select! {
                 asked = signals.next() => match asked {
@@ -292,11 +303,52 @@ impl App {
         if let Some(operating) = operating {
             operating.abort();
         }
+        reloading.lasting.strangers.tell();
         drop(reloading);
         close(store).await;
         tracing::info!("stopped");
+        drop(last_lines);
         Ok(())
     }
+}
+
+/// How often the machine's clock is looked at.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
+
+/// Says once if the machine's clock was set back so far that an administrator should know.
+async fn tell_of_a_clock_set_back(clock: Arc<SteadyClock>) {
+    loop {
+        tokio::time::sleep(LOOK_AT_CLOCK).await;
+        let ahead = clock.ahead();
+        metrics::clock_ahead(ahead);
+        if ahead > SKEW {
+            tracing::warn!(
+                seconds = ahead.as_secs(),
+                "the machine's clock was set back: codes and counts go by the time before, until a restart"
+            );
+            return;
+        }
+    }
+}
+
+/// Starts logging.
+fn start_logs(config: &Config) -> Result<Logs, StartError> {
+    let file = match &config.audit.file {
+        Some(path) => Some((
+            path.clone(),
+            logs::append(path).map_err(|error| {
+                let found = format!("{}, which cannot be opened ({error})", path.display());
+                Report(&config.places).problem(
+                    "audit.file",
+                    &found,
+                    "a file that this user may append to",
+                )
+            })?,
+        )),
+        None => None,
+    };
+    let started = logs::start(config.log.level, log_format(config), file);
+    Ok(started.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))?)
 }
 
 /// Has the store finish what is queued and put its file in order, which it does when nobody holds

@@ -44,6 +44,8 @@ pub mod client_tls;
 pub mod config;
 pub mod directory;
 pub mod domain;
+#[cfg(test)]
+mod fuzzing;
 pub mod http;
 pub mod messenger;
 pub mod pem;

@@ -5,8 +5,9 @@
 # the commands of the README. Samba, too, is started as root or by sudo; PostgreSQL as the tests' own
 # user or, by root, as postgres.
 #   tests/run.sh           what CI runs
-#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, and an hour of random
-#                          directories
+#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, an hour of random
+#                          directories, ten million inputs of strangers, the database's faults
+#                          that take long, and half an hour under attack
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,6 +39,7 @@ need ns-slapd 389-ds-base
 need certutil libnss3-tools
 need openssl openssl
 need_file '/usr/lib/postgresql/*/bin/postgres' postgresql
+need pgbouncer pgbouncer
 need faketime faketime
 need_file /usr/lib/python3/dist-packages/requests/__init__.py python3-requests
 need bearerbox kannel
@@ -122,10 +124,20 @@ if [ "$long" = yes ]; then
   step "random directories"
   MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \
     directory_model:: --nocapture --test-threads 4
+  step "fuzzing"
+  FUZZ_SEED=$(date +%s)
+  export FUZZ_SEED FUZZ_INPUTS=10000000
+  cargo test --quiet --locked --release --lib -- fuzzing:: --nocapture
+  cargo test --quiet --locked --test it -- fuzz:: --nocapture
+  unset FUZZ_SEED FUZZ_INPUTS
+  step "a database that fails in every way"
+  CHAOS_LONG=1 cargo test --quiet --locked --test it -- chaos:: --nocapture --test-threads 1
   step "what refused logins tell, in 200 samples of each case"
   DIALPASS_SAMPLES=200 cargo test --quiet --locked --test it -- attacks::oracles::
   step "benchmark"
   benches/load.sh --long
+  step "half an hour under attack"
+  benches/load.sh --soak
 fi
 
 step "all passed"

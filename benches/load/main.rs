@@ -2,6 +2,7 @@
 //! starts the servers, loads them, and prints rates as ratios to what bounds them: a bare
 //! actix-web server, and the directory server's own searches and binds.
 
+mod attackers;
 mod bare;
 mod client;
 mod cloud;
@@ -14,6 +15,7 @@ mod people;
 mod postgres;
 mod ratios;
 mod servers;
+mod soak;
 mod stores;
 mod table;
 
@@ -51,6 +53,7 @@ enum Command {
 
 /// What `benches/load.sh` takes, and where it put things.
 #[derive(Args)]
+#[command(args_override_self = true)]
 pub struct Options {
     /// Where to put everything; has to be there.
     #[arg(long)]
@@ -103,6 +106,8 @@ enum Series {
     Stores,
     /// The authentication cloud's API beside the bare server, with each store.
     Cloud,
+    /// What calls notice while strangers attack, and what the node holds meanwhile.
+    Soak,
 }
 
 impl Options {
@@ -148,6 +153,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         Series::Directory => index::measure(&place, options, &mut table)?,
         Series::Stores => stores::measure(&place, options, &mut table)?,
         Series::Cloud => cloud::measure(&place, options, &mut table)?,
+        Series::Soak => soak::measure(&place, options, &mut table)?,
     }
     print!("\n{}", table.text(options.markdown));
     Ok(())

@@ -59,18 +59,27 @@ impl Place {
 
     /// Starts a program, and notes its id for the script, which kills what is left at its end.
     pub fn spawn(&self, name: &str, command: &mut Command) -> anyhow::Result<Process> {
-        let log = File::create(self.folder.join(format!("{name}.log")))?;
+        let log = OpenOptions::new().append(true).create(true).open(self.log(name))?;
+        self.spawn_as_it_is(name, command.stdout(log))
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.log"))
+    }
+
+    /// The same, with the standard output that `command` has.
+    fn spawn_as_it_is(&self, name: &str, command: &mut Command) -> anyhow::Result<Process> {
+        let log = OpenOptions::new().append(true).create(true).open(self.log(name))?;
         let begun = Instant::now();
         let child = command
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .with_context(|| format!("{name} cannot be started"))?;
         let mut ids =
             OpenOptions::new().append(true).create(true).open(self.folder.join("pids"))?;
         writeln!(ids, "{}", child.id())?;
-        Ok(Process { child, begun, log: self.folder.join(format!("{name}.log")) })
+        Ok(Process { child, begun, log: self.log(name) })
     }
 
     /// Starts the bare server.
@@ -111,6 +120,26 @@ impl Place {
              json = {{ to = \"{{phone}}\", text = \"{{message}}\" }}\n"
         );
         self.serve(name, "public_url = \"https://localhost\"", store, &[tenant])
+    }
+
+    /// Starts dialpass as a site would, with the default limits, everything in `folder`, pages, and a
+    /// standard output that nothing reads.
+    pub fn besieged(&self, folder: &Path, tenant: &str) -> anyhow::Result<Http> {
+        let (address, ops) = (free_address()?, free_address()?);
+        let config = self.folder.join("besieged.toml");
+        let folder = folder.display();
+        let text = format!(
+            "[server]\nlisten = \"{address}\"\npublic_url = \"https://localhost\"\n\
+             [server.tls]\ncertificate = \"certs/server.pem\"\n\
+             private_key = \"certs/server.key\"\nclient_ca = \"certs/ca.pem\"\n\
+             [ops]\nlisten = \"{ops}\"\n[store]\nurl = \"sqlite:{folder}/dialpass.db\"\n\
+             [audit]\nfile = \"{folder}/audit.log\"\n\
+             [keys]\nserver_key_file = \"server-key.hex\"\n\n{tenant}"
+        );
+        fs::write(&config, text)?;
+        let mut command = Command::new(&self.dialpass);
+        command.arg("serve").arg("--config").arg(&config).stdout(Stdio::piped());
+        Http::start(self.spawn_as_it_is("besieged", &mut command)?, address, ops, &self.tls)
     }
 
     fn serve(
@@ -198,17 +227,22 @@ impl Process {
 
     /// Resident memory, in MiB.
     pub fn resident(&self) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: f64 =
-            line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?.parse()?;
-        Ok(kib / 1024.0)
+        resident(self.child.id())
     }
 
     /// Processor time used so far, in seconds.
     pub fn processor(&self) -> anyhow::Result<f64> {
         processor(&self.child.id().to_string())
     }
+}
+
+/// Resident memory of a process, in MiB.
+pub fn resident(process: u32) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib: f64 =
+        line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?.parse()?;
+    Ok(kib / 1024.0)
 }
 
 /// Processor time that a process has used, in seconds.
@@ -265,6 +299,11 @@ impl Http {
         }
         let ready_after = process.begun.elapsed();
         Ok(Self { process, address, ops, tls: Arc::clone(tls), ready_after })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// As the client sees one of its tenants.

@@ -9,6 +9,7 @@ use crate::config::{Config, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;
 use crate::http::authentication_cloud::AuthenticationCloud;
+use crate::http::pages::Widget;
 use crate::messenger::{Messenger, Notifier};
 use crate::service::authentication_cloud::asking::LIFETIME;
 use crate::service::authentication_cloud::passkeys::Passkeys;
@@ -43,6 +44,10 @@ pub(super) fn authentication_cloud(
         keys: Arc::clone(&config.keys.server_keys),
         tokens: Arc::clone(&tokens),
         random: Arc::clone(&lasting.random),
+        texted_kinds: Arc::new(
+            tenant.sms.as_ref().map(|sms| sms.number_kinds.clone()).unwrap_or_default(),
+        ),
+        one_user_per_number: tenant.sms.as_ref().is_some_and(|sms| sms.one_user_per_number),
         policy: Policy::default(),
     };
     let tenants = config.tenants.iter();
@@ -54,6 +59,7 @@ pub(super) fn authentication_cloud(
         registry: Arc::clone(&lasting.registry),
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
+        widget: Widget::of(public_url),
         by_transaction: FloodLimit::as_before(by_transaction, STATUS_QUESTIONS, keys),
         by_link: FloodLimit::as_before(by_link, STATUS_QUESTIONS, keys),
     })

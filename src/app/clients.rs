@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderName;
 use tokio::runtime::Handle;
 
 use super::prepare::Report;
 use crate::config::{
-    ClientConfig, ConfigError, CredentialConfig, PinConfig, ServerConfig, TenantConfig,
+    AddressHeaderConfig, CertificateFormConfig, ClientConfig, ConfigError, CredentialConfig,
+    PinConfig, ProxyConfig, ServerConfig, TenantConfig,
 };
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
@@ -17,6 +19,7 @@ use crate::http::client_table::{
 };
 use crate::http::jwks::{Jwks, JwksSource};
 use crate::http::oauth2::OAuth2Rule;
+use crate::http::proxy::{AddressHeader, CertificateForm, ProxyRules};
 use crate::http::signing_keys::SigningAlgorithm;
 use crate::http::tls::{ClientCaState, ClientVerifier};
 
@@ -56,11 +59,7 @@ pub(super) fn entry(
                     })
                 };
                 credentials.certificate_ca = ca_file.as_deref().map(load).transpose()?;
-                credentials.certificate = Some(match pin {
-                    PinConfig::SanDns(name) => CertificatePin::SanDns(name.clone()),
-                    PinConfig::SanUri(uri) => CertificatePin::SanUri(uri.clone()),
-                    PinConfig::Sha256(sha256) => CertificatePin::Sha256(*sha256),
-                });
+                credentials.certificate = Some(certificate_pin(pin));
             }
             CredentialConfig::OAuth2(oauth2) => {
                 credentials.oauth2 = Some(OAuth2Rule {
@@ -84,6 +83,36 @@ pub(super) fn entry(
         }
     }
     Ok(ClientEntry { tenant: tenant.clone(), name: client.name.clone(), operations, credentials })
+}
+
+fn certificate_pin(pin: &PinConfig) -> CertificatePin {
+    match pin {
+        PinConfig::SanDns(name) => CertificatePin::SanDns(name.clone()),
+        PinConfig::SanUri(uri) => CertificatePin::SanUri(uri.clone()),
+        PinConfig::Sha256(sha256) => CertificatePin::Sha256(*sha256),
+    }
+}
+
+/// What trusted proxies send, and show.
+pub(super) fn proxy_rules(proxy: &ProxyConfig) -> ProxyRules {
+    let name = |name: &String| HeaderName::try_from(name).expect("checked with the configuration");
+    ProxyRules {
+        address: match proxy.address_header {
+            AddressHeaderConfig::Forwarded => AddressHeader::Forwarded,
+            AddressHeaderConfig::XForwardedFor => AddressHeader::XForwardedFor,
+        },
+        certificate: match &proxy.certificate {
+            CertificateFormConfig::Rfc9440 => CertificateForm::Rfc9440,
+            CertificateFormConfig::EscapedPem(header) => CertificateForm::EscapedPem(name(header)),
+            CertificateFormConfig::Base64Der(header) => CertificateForm::Base64Der(name(header)),
+            CertificateFormConfig::Xfcc(header) => CertificateForm::Xfcc(name(header)),
+        },
+        secret: proxy
+            .secret
+            .as_ref()
+            .map(|(header, sha256)| (name(header), SecretHash::new(*sha256))),
+        own_certificate: proxy.own_certificate.as_ref().map(certificate_pin),
+    }
 }
 
 /// What verifies the certificates that trusted proxies pass on.

@@ -5,19 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::Server;
+use actix_web::http::header;
+use actix_web::middleware::DefaultHeaders;
 use actix_web::{App as WebApp, web};
 use anyhow::Context;
 
+use super::open_files::{self, OPERATORS};
 use crate::config::Config;
 use crate::http::gateway::CurrentGateway;
-use crate::http::listener::{Farewell, ListenerSettings, serve_plain, serve_tls};
+use crate::http::listener::{Exempt, Farewell, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
+use crate::http::strangers::Strangers;
 use crate::http::tls::TlsState;
+use crate::http::workers::Workers;
 use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
 
 /// How much longer than its deadline a connection may take over a request before it is cut: the
 /// handler answers at the deadline, and whoever is not heard by then never is.
 pub(super) const SLACK: Duration = Duration::from_secs(5);
+
+/// Least time in which a client takes an answer, however short the deadline for making one is.
+const LEAST_TO_TAKE_AN_ANSWER: Duration = Duration::from_secs(2);
 
 /// A listener's server and its address.
 pub(super) struct Listener {
@@ -39,12 +47,19 @@ fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
+/// What a listener's threads share with the rest of the process.
+pub(super) struct Shared {
+    pub(super) farewell: Farewell,
+    pub(super) strangers: Arc<Strangers>,
+    pub(super) workers: Arc<Workers>,
+}
+
 /// Binds and makes the listener that clients and phones reach; the demo's is bound already.
 pub(super) fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
-    farewell: Farewell,
+    Shared { farewell, strangers, workers }: Shared,
     of_demo: Option<TcpListener>,
 ) -> anyhow::Result<Listener> {
     let is_demo = of_demo.is_some();
@@ -55,7 +70,14 @@ pub(super) fn public_listener(
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
         request_limit: config.server.request_deadline + SLACK,
+        answer_limit: config.server.request_deadline.max(LEAST_TO_TAKE_AN_ANSWER),
+        max_connections: open_files::connections(config)?,
+        connections_per_address: config.server.limits.connections_per_address,
+        exempt: trusted_by(gateway),
+        proxy_protocol: config.server.proxy_protocol_from.clone(),
+        strict_transport_security: is_over_tls(config),
         farewell,
+        strangers,
         ..ListenerSettings::default()
     };
     if let Some(workers) = config.server.workers {
@@ -63,6 +85,7 @@ pub(super) fn public_listener(
     }
     let data = web::Data::from(Arc::clone(gateway));
     let app = move || {
+        workers.enlist();
         let app = WebApp::new().app_data(data.clone());
         let app = if is_demo { app.configure(demo::routes) } else { app };
         app.configure(cloud_api::routes).configure(pages::routes).configure(called_in_otp::routes)
@@ -75,12 +98,41 @@ pub(super) fn public_listener(
     Ok(Listener { server, address })
 }
 
+/// Proxies speak for others, whose connections are theirs to bound.
+fn trusted_by(gateway: &Arc<CurrentGateway>) -> Exempt {
+    let gateway = Arc::clone(gateway);
+    Exempt::new(move |address| gateway.load().gate.proxies.trust(address))
+}
+
+/// Whether browsers reach the server over TLS, its own or a proxy's. On this machine's own name,
+/// other servers would be bound by it too.
+fn is_over_tls(config: &Config) -> bool {
+    match &config.server.public_url {
+        Some(url) => url.starts_with("https://") && !is_local(url),
+        None => config.server.tls.is_some(),
+    }
+}
+
+fn is_local(url: &str) -> bool {
+    let url = url::Url::parse(url).ok();
+    url.and_then(|url| url.domain().map(|name| name == "localhost")).unwrap_or(true)
+}
+
 /// Binds and makes the listener for operators.
 pub(super) fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> {
     let (listener, address) = bind("ops.listen", listen)?;
-    let settings = ListenerSettings { workers: 1, ..ListenerSettings::default() };
+    let settings = ListenerSettings {
+        workers: 1,
+        max_connections: OPERATORS,
+        connections_per_address: OPERATORS,
+        ..ListenerSettings::default()
+    };
     let data = web::Data::from(Arc::clone(ops));
-    let app = move || WebApp::new().app_data(data.clone()).configure(ops::routes);
+    let app = move || {
+        // What it says is true now, and not later.
+        let now = DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store"));
+        WebApp::new().wrap(now).app_data(data.clone()).configure(ops::routes)
+    };
     let server = serve_plain("ops", listener, &settings, app)
         .context("the operators' listener cannot start")?;
     Ok(Listener { server, address })

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::authentication_cloud::{Messengers, authentication_cloud};
+use super::clients::proxy_rules;
 use super::directories::registered;
 use super::settled::{Origins, Settled};
 use crate::config::{
@@ -15,7 +16,7 @@ use crate::config::{
     StatusStyle as ConfiguredStyle, TenantConfig,
 };
 use crate::directory::Directory;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::policy::Quota;
 use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
@@ -25,6 +26,7 @@ use crate::http::gateway::{ExpiresIn, Gateway, Spoken, Tenant, WaitingRoom};
 use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
+use crate::http::strangers::Strangers;
 use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
 use crate::messenger::Notifier;
 use crate::service::TenantParts;
@@ -34,6 +36,7 @@ use crate::service::guesses::Guesses;
 use crate::service::login::Login;
 use crate::store::registry::Registry;
 use crate::store::{Grants, Tries};
+use crate::telemetry::audit::AuditTrail;
 
 /// What lives as long as the process.
 pub struct Lasting {
@@ -51,6 +54,10 @@ pub struct Lasting {
     pub waiting: Arc<WaitingRoom>,
     /// The guesses at codes.
     pub guesses: Arc<Guesses>,
+    /// Where decisions are written.
+    pub audit: Arc<AuditTrail>,
+    /// What is written of those who show no credential.
+    pub strangers: Arc<Strangers>,
 }
 
 /// What one reading of the configuration makes, before there is a store.
@@ -117,16 +124,20 @@ impl Prepared {
             gate: Gate {
                 clients: Arc::clone(&self.clients),
                 proxies: TrustedProxies(config.server.trusted_proxies.clone()),
+                proxy_rules: proxy_rules(&config.server.proxy),
                 tls,
                 forwarded_ca: self.forwarded_ca.clone(),
                 jwks: self.jwks.clone(),
-                clock: Arc::clone(&lasting.clock),
+                // The dates in certificates and tokens are others' to say.
+                clock: Arc::new(SystemClock),
             },
             by_client: FloodLimit::as_before(by_client, flood.requests_per_client, keys(flood)),
             by_address: FloodLimit::as_before(by_address, flood.requests_per_address, keys(flood)),
             request_deadline: config.server.request_deadline,
             clock: Arc::clone(&lasting.clock),
             waiting: Arc::clone(&lasting.waiting),
+            audit: Arc::clone(&lasting.audit),
+            strangers: Arc::clone(&lasting.strangers),
             cloud: authentication_cloud(config, lasting, messengers, notifier, cloud).map(Arc::new),
         }
     }

@@ -11,10 +11,12 @@ use super::prepare::{Lasting, Prepared, Report, tls_settings};
 use super::{LOOK_AT_CERTIFICATES, Source, named};
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::http::gateway::CurrentGateway;
 use crate::http::ops::Ops;
 use crate::http::tls::{self, TlsState};
-use crate::telemetry::{logs, metrics};
+use crate::telemetry::logs::Logs;
+use crate::telemetry::metrics;
 
 /// Longest that a new reading of the configuration waits for its directories to be reached before
 /// it takes the place of the old one.
@@ -29,15 +31,13 @@ pub(super) struct Reload {
     pub(super) gateway: Arc<CurrentGateway>,
     pub(super) ops: Arc<Ops>,
     pub(super) tls: Option<Arc<TlsState>>,
-    pub(super) audit_file: Option<logs::AuditFile>,
+    pub(super) logs: Arc<Logs>,
 }
 
 impl Reload {
     /// Reads everything again; if anything is wrong, reports it and changes nothing.
     pub(super) async fn reload(&mut self) {
-        if let Some(audit_file) = &self.audit_file
-            && let Err(error) = audit_file.reopen()
-        {
+        if let Err(error) = self.logs.reopen() {
             tracing::error!(%error, "the audit file cannot be opened again; the one opened before stays in use");
         }
         match self.try_reload().await {
@@ -53,8 +53,8 @@ impl Reload {
     async fn try_reload(&mut self) -> Result<(), ConfigError> {
         let runtime = Handle::current();
         let before = Some(&self.prepared);
-        let Usable { config, settled, .. } =
-            usable(&self.source, before, &self.lasting.clock, &runtime)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let Usable { config, settled, .. } = usable(&self.source, before, &clock, &runtime)?;
         self.refuse_what_needs_a_restart(&config)?;
         let mut prepared = settled.start(before, &runtime);
         prepared.add_registered(&config, &self.lasting.registry);
@@ -114,12 +114,31 @@ impl Reload {
                 "server.limits.waiting_refusals",
                 old.server.limits.waiting_refusals != new.server.limits.waiting_refusals,
             ),
+            (
+                "server.limits.connections",
+                old.server.limits.connections != new.server.limits.connections,
+            ),
+            (
+                "server.limits.connections_per_address",
+                old.server.limits.connections_per_address
+                    != new.server.limits.connections_per_address,
+            ),
+            (
+                "server.proxy_protocol_from",
+                old.server.proxy_protocol_from != new.server.proxy_protocol_from,
+            ),
             ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
             ("store.url", old.store.place != new.store.place),
             ("store.timeout", old.store.timeout != new.store.timeout),
             ("log.level", old.log.level != new.log.level),
             ("log.format", old.log.format != new.log.format),
             ("audit.file", old.audit.file != new.audit.file),
+            ("audit.when_unwritable", old.audit.when_unwritable != new.audit.when_unwritable),
+            (
+                "audit.strangers_per_address",
+                old.audit.strangers_per_address != new.audit.strangers_per_address,
+            ),
+            ("audit.strangers", old.audit.strangers != new.audit.strangers),
         ];
         let (found, accepted) =
             ("a value other than the running one", "the running value, or a restart");

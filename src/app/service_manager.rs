@@ -1,9 +1,12 @@
 //! What systemd is told (`sd_notify(3)`): ready, reloading, stopping, still alive. Without a
 //! service manager nothing happens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+
+use crate::http::workers::Workers;
 
 /// The server listens, or has read its configuration again.
 pub fn ready() {
@@ -25,14 +28,23 @@ pub fn stopping(longest: Duration) {
     tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(longest)]);
 }
 
-/// If the service has a watchdog, tells it from now on that the runtime still runs.
-pub fn keep_watchdog_quiet() {
+/// How often the workers have to note their turns for the service's watchdog, if it has one.
+#[must_use]
+pub fn turns_every() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|timeout| timeout / 6)
+}
+
+/// If the service has a watchdog, tells it from now on that the workers still serve, as long as
+/// they do.
+pub fn keep_watchdog_quiet(workers: Arc<Workers>) {
     if let Some(timeout) = sd_notify::watchdog_enabled() {
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(timeout / 3);
             loop {
                 ticks.tick().await;
-                tell(&[NotifyState::Watchdog]);
+                if workers.had_turns_within(timeout / 2) {
+                    tell(&[NotifyState::Watchdog]);
+                }
             }
         });
     }

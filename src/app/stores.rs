@@ -13,6 +13,7 @@ use super::prepare::Report;
 use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace};
 use crate::domain::clock::Clock;
+use crate::store::personal_records::PersonalRecords;
 use crate::store::postgres::{
     Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
 };
@@ -75,12 +76,18 @@ pub struct AdministratorsStore {
     pub administration: Arc<dyn Administration>,
     /// Access keys.
     pub access_keys: Arc<dyn AccessKeys>,
+    /// What is held of people.
+    pub personal_records: Arc<dyn PersonalRecords>,
 }
 
 impl AdministratorsStore {
-    fn new<S: Administration + AccessKeys + 'static>(store: S) -> Self {
+    fn new<S: Administration + AccessKeys + PersonalRecords + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self { administration: Arc::clone(&store) as _, access_keys: store }
+        Self {
+            administration: Arc::clone(&store) as _,
+            access_keys: Arc::clone(&store) as _,
+            personal_records: store,
+        }
     }
 }
 

@@ -1,10 +1,12 @@
-//! `codes`, `counts` and `access-key`: what administrators look up and change in the store while the
-//! gateway runs. Each command is in the audit trail before it is done, and again when it was.
+//! `codes`, `counts`, `access-key` and `person`: what administrators look up and change in the store
+//! while the gateway runs. Each command is in the audit trail before it is done, and again when it was.
 
 mod access_key;
 mod codes;
 mod counts;
 mod journal;
+mod person;
+mod person_json;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,10 +22,12 @@ pub(super) use self::access_key::{AccessKeyCommand, run as access_key};
 pub(super) use self::codes::{Codes, run as codes};
 pub(super) use self::counts::{Counts, run as counts};
 use self::journal::{Journal, KeyInTrail};
+pub(super) use self::person::{PersonCommand, run as person};
 use super::output::{self, plain};
 use super::{Ended, chosen, source};
 use crate::app::{self, AdministratorsStore};
 use crate::config::{Config, TenantConfig};
+use crate::directory::Directory;
 use crate::domain::caller_id::NoNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
@@ -62,6 +66,8 @@ enum Named {
     User(String),
     UserId(String),
     Number(String),
+    /// A user of the directory's or a registered one, by name.
+    Person(String),
 }
 
 impl Named {
@@ -206,44 +212,54 @@ async fn target(config: &Config, tenant: &TenantConfig, named: Named) -> Result<
     match named {
         Named::Everybody => Ok(Target::Everybody),
         Named::UserId(id) => Ok(Target::UserId(id)),
-        Named::Number(typed) => match tenant.caller_ids.read(&typed) {
-            Ok(number) => Ok(Target::Number { typed, number }),
-            Err(NoNumber::Withheld) => Err(Failure {
-                said: format!("{typed} is how a caller without a number looks"),
-                reason: Reason::NumberWithheld.as_str(),
-            }),
-            Err(NoNumber::Unparseable) => Err(Failure {
-                said: format!("{typed} is no number, as this tenant reads caller IDs"),
-                reason: Reason::NumberUnparseable.as_str(),
-            }),
-            Err(NoNumber::TwoReadings) => Err(Failure {
-                said: format!("{typed} could be two numbers; write it with + and country code"),
-                reason: Reason::NumberTwoReadings.as_str(),
-            }),
-        },
+        Named::Person(name) => person::target(config, tenant, &name).await,
+        Named::Number(typed) => {
+            number_of(tenant, &typed).map(|number| Target::Number { typed, number })
+        }
         Named::User(name) => {
             let directory = app::directory_of_names(config, tenant, &Handle::current());
             let directory = directory.map_err(|error| Failure {
                 said: format!("{error}; --user-id needs no directory"),
                 reason: Reason::DirectoryUnavailable.as_str(),
             })?;
-            let found = find_user(&*directory, &name, Instant::now() + PATIENCE).await;
-            found.map(Target::User).map_err(|reason| Failure {
-                said: match reason {
-                    Reason::UserUnknown => format!(
-                        "nobody in the directory has the name {name}; by --user-id, somebody \
-                         whom it no longer has can be named"
-                    ),
-                    Reason::UserAmbiguous => {
-                        format!("more than one in the directory has the name {name}")
-                    }
-                    Reason::NameMalformed => "what --user says is no user name".to_owned(),
-                    _ => "the directory could not be asked; --user-id needs none".to_owned(),
-                },
-                reason: reason.as_str(),
-            })
+            user_of(&*directory, &name).await.map(Target::User)
         }
     }
+}
+
+/// The user whom the directory has under a name.
+async fn user_of(directory: &dyn Directory, name: &str) -> Result<KnownUser, Failure> {
+    let found = find_user(directory, name, Instant::now() + PATIENCE).await;
+    found.map_err(|reason| Failure {
+        said: match reason {
+            Reason::UserUnknown => format!(
+                "nobody in the directory has the name {name}; by --user-id, somebody whom it no \
+                 longer has can be named"
+            ),
+            Reason::UserAmbiguous => format!("more than one in the directory has the name {name}"),
+            Reason::NameMalformed => "what --user says is no user name".to_owned(),
+            _ => "the directory could not be asked; --user-id needs none".to_owned(),
+        },
+        reason: reason.as_str(),
+    })
+}
+
+/// A number as the tenant reads caller IDs.
+fn number_of(tenant: &TenantConfig, typed: &str) -> Result<PhoneNumber, Failure> {
+    tenant.caller_ids.read(typed).map_err(|error| match error {
+        NoNumber::Withheld => Failure {
+            said: format!("{typed} is how a caller without a number looks"),
+            reason: Reason::NumberWithheld.as_str(),
+        },
+        NoNumber::Unparseable => Failure {
+            said: format!("{typed} is no number, as this tenant reads caller IDs"),
+            reason: Reason::NumberUnparseable.as_str(),
+        },
+        NoNumber::TwoReadings => Failure {
+            said: format!("{typed} could be two numbers; write it with + and country code"),
+            reason: Reason::NumberTwoReadings.as_str(),
+        },
+    })
 }
 
 /// Prints a line; says whether anybody still reads.

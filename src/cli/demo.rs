@@ -1,7 +1,10 @@
 //! `demo`: the whole gateway on embedded defaults, with a page that plays its story and curl lines
 //! to try.
 
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -16,12 +19,15 @@ const PEOPLE: &str = include_str!("../../config/demo-people.toml");
 pub(super) fn run(listen: SocketAddr) -> Ended {
     let folder = tempfile::Builder::new()
         .prefix("dialpass-demo-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .context("no temporary folder can be made")?;
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random bits: {error}"))?;
     let file = |name: &str, text: &str| {
-        std::fs::write(folder.path().join(name), text)
+        let mut options = OpenOptions::new();
+        let made = options.write(true).create_new(true).mode(0o600).open(folder.path().join(name));
+        made.and_then(|mut file| file.write_all(text.as_bytes()))
             .with_context(|| format!("{name} cannot be written to the temporary folder"))
     };
     file("demo.toml", CONFIG)?;

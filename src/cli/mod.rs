@@ -1,5 +1,5 @@
 //! The commands: `serve`, `demo`, what helps to set up and to look things up, and what
-//! administrators do to codes, counts and access keys.
+//! administrators do to codes, counts, access keys and what is held of a person.
 
 mod administration;
 mod check_directory;
@@ -39,8 +39,8 @@ A first look, with people and a store of its own:
 
 A real one:
   dialpass dev-certs                               certificates to try TLS with, into certs/
-  dialpass new-secret > certs/server-key.hex       the key that codes derive from
-  dialpass new-push-key > certs/push.pem           the key that notifications are signed with
+  (umask 077; dialpass new-secret > certs/server-key.hex)   the key that codes derive from
+  (umask 077; dialpass new-push-key > certs/push.pem)       the key that notifications are signed with
   dialpass check-config --config dialpass.toml     says what is wrong with it, and where
   dialpass check-directory --config dialpass.toml  servers, people, numbers, rights
   dialpass lookup --config dialpass.toml 0701234567    who would that caller be, and why?
@@ -53,6 +53,10 @@ A user who cannot log in, while it runs:
 
 A backend that is to use the authentication cloud's API:
   dialpass access-key create --config dialpass.toml --name backend > access-key
+
+Somebody who asks what is kept of them, or wants it deleted:
+  dialpass person export --config dialpass.toml --user anna > anna.json
+  dialpass person delete --config dialpass.toml --user anna
 
 Exit status: 0 done; 1 failed (check-directory: warnings, 3 errors);
   2 wrong arguments; 78 the configuration cannot be used.";
@@ -114,6 +118,9 @@ enum Command {
     /// Make, list or revoke keys to the authentication cloud's API, while the gateway runs.
     #[command(name = "access-key", subcommand, after_help = administration::AUDITED)]
     AccessKey(administration::AccessKeyCommand),
+    /// Show or delete all that the store holds of one person, while the gateway runs.
+    #[command(subcommand, after_help = administration::AUDITED)]
+    Person(administration::PersonCommand),
     /// Print 32 random bytes as hex, and on standard error their SHA-256 as the configuration
     /// wants it for a password or a token.
     NewSecret,
@@ -164,6 +171,9 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::AccessKey(command) => {
             runtime().and_then(|runtime| runtime.block_on(administration::access_key(command)))
+        }
+        Command::Person(command) => {
+            runtime().and_then(|runtime| runtime.block_on(administration::person(command)))
         }
         Command::NewSecret => secrets::new_secret(),
         Command::NewPushKey => secrets::new_push_key(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{ConfigError, Problem, Warning};
+use super::permissions;
 use super::places::{Places, Position};
 use super::values::{QuotaValue, Span};
 use super::words::closest;
@@ -208,6 +209,13 @@ impl Problems {
         path
     }
 
+    /// A path to a file with a secret that can be read, and not by everybody.
+    pub(super) fn readable_secret(&mut self, key: &str, path: &Path) -> PathBuf {
+        let path = self.readable(key, path);
+        permissions::of_secret(key, &path, self);
+        path
+    }
+
     /// A client certificate and its key, both or neither, in a section.
     pub(super) fn client_certificate(
         &mut self,
@@ -218,7 +226,7 @@ impl Problems {
         match (certificate, private_key) {
             (Some(certificate), Some(private_key)) => Some((
                 self.readable(&format!("{section}.client_certificate"), certificate),
-                self.readable(&format!("{section}.client_private_key"), private_key),
+                self.readable_secret(&format!("{section}.client_private_key"), private_key),
             )),
             (None, None) => None,
             _ if self.was_noted(&format!("{section}.client_private_key")) => None,

@@ -70,7 +70,7 @@ pub enum CredentialConfig {
 }
 
 /// Which certificate it is.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinConfig {
     /// It has this DNS name, exactly.
     SanDns(String),
@@ -242,7 +242,7 @@ fn certificate(
     Some(CredentialConfig::Certificate { pin: pin(&key, raw, problems)?, ca_file })
 }
 
-fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinConfig> {
+pub(super) fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinConfig> {
     let accepted =
         "san = \"dns:NAME\", san = \"uri:URI\", or sha256 = the SHA-256 of the certificate's DER";
     match (raw.san, raw.sha256) {

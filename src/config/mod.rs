@@ -9,7 +9,9 @@ mod clients;
 mod directory;
 mod error;
 mod ldap;
+mod permissions;
 mod places;
+mod proxy;
 mod push;
 mod raw;
 mod reading;
@@ -28,6 +30,7 @@ use std::path::{Path, PathBuf};
 pub use check::Problems;
 pub use error::{ConfigError, Problem, Warning};
 pub use places::{Places, Position};
+pub use proxy::{AddressHeaderConfig, CertificateFormConfig, ProxyConfig};
 pub use push::PushConfig;
 pub use server::{
     AuditConfig, ClientCertificates, Config, FloodConfig, KeysConfig, LogConfig, LogFormat,

@@ -43,9 +43,42 @@ pub(super) struct RawServer {
     pub trusted_proxies: Vec<Network>,
     pub proxy_client_ca: Option<PathBuf>,
     pub proxy_crl_files: Option<Vec<PathBuf>>,
+    #[serde(default)]
+    pub proxy_protocol_from: Vec<Network>,
+    pub proxy: Option<RawProxy>,
     pub tls: Option<RawTls>,
     #[serde(default)]
     pub limits: RawFlood,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProxy {
+    pub address_header: Option<RawAddressHeader>,
+    pub certificate_format: Option<RawCertificateForm>,
+    pub certificate_header: Option<String>,
+    pub secret_sha256: Option<Sha256Hex>,
+    pub secret_header: Option<String>,
+    pub certificate: Option<RawCertificate>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+pub(super) enum RawAddressHeader {
+    Forwarded,
+    #[serde(rename = "X-Forwarded-For")]
+    XForwardedFor,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+pub(super) enum RawCertificateForm {
+    #[serde(rename = "rfc9440")]
+    Rfc9440,
+    #[serde(rename = "escaped-pem")]
+    EscapedPem,
+    #[serde(rename = "base64-der")]
+    Base64Der,
+    #[serde(rename = "xfcc")]
+    Xfcc,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +108,8 @@ pub(super) struct RawFlood {
     pub calls_per_caller: Option<QuotaValue>,
     pub tracked_keys: Option<usize>,
     pub waiting_refusals: Option<usize>,
+    pub connections: Option<usize>,
+    pub connections_per_address: Option<usize>,
 }
 
 #[derive(Deserialize, Default)]
@@ -133,6 +168,16 @@ pub(super) enum RawFormat {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAudit {
     pub file: Option<PathBuf>,
+    pub when_unwritable: Option<RawWhenUnwritable>,
+    pub strangers_per_address: Option<QuotaValue>,
+    pub strangers: Option<QuotaValue>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawWhenUnwritable {
+    Refuse,
+    Count,
 }
 
 #[derive(Deserialize)]

@@ -48,7 +48,7 @@ fn parse(file: &Path, text: &str, problems: &mut Problems) -> toml::Table {
     let lines = Lines::of(text);
     for error in errors {
         // The error's own text would show the line, which may hold a secret.
-        let found = format!("a line that is not TOML: {}", one_line(error.message()));
+        let found = format!("a line that is not TOML: {}", joined_lines(error.message()));
         problems.add_syntax(lines.position(error.span().map_or(0, |span| span.start)), &found);
     }
     let mut outsize = |offset| {
@@ -120,7 +120,7 @@ fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
             Ok(raw) => return raw,
             Err(error) => error,
         };
-        let mistake = Mistake::of(&one_line(error.inner().message()));
+        let mistake = Mistake::of(&joined_lines(error.inner().message()));
         let mut path = path(error.path());
         if let Some(name) = mistake.unknown_key()
             && path.last().is_none_or(|step| !matches!(step, Step::Key(key) if key == name))
@@ -299,6 +299,6 @@ impl Mistake {
 }
 
 /// A message of the parser in one line.
-pub(super) fn one_line(text: &str) -> String {
+pub(super) fn joined_lines(text: &str) -> String {
     text.trim().replace('\n', "; ")
 }

@@ -4,7 +4,7 @@
 use toml::{Table, Value};
 
 use super::raw::RawConfig;
-use super::reading::{Mistake, one_line};
+use super::reading::{Mistake, joined_lines};
 
 /// A key that no section has.
 const NONSENSE: &str = "no such key";
@@ -49,7 +49,7 @@ fn keys_of(section: &[Part]) -> Option<Vec<String>> {
         one(name, if *is_array { Value::Array(vec![inner]) } else { inner })
     });
     let error = file.try_into::<RawConfig>().err()?;
-    match Mistake::of(&one_line(error.message())) {
+    match Mistake::of(&joined_lines(error.message())) {
         Mistake::UnknownKey { name, known, .. } if name == NONSENSE => Some(known),
         _ => None,
     }
@@ -63,7 +63,10 @@ mod tests {
     fn a_key_is_found_in_the_sections_that_have_it() {
         assert_eq!(sections_with("lifetime"), ["[tenants.otp]"]);
         assert_eq!(sections_with("country"), ["[[tenants]]"]);
-        assert_eq!(sections_with("san"), ["[tenants.clients.certificate]"]);
+        assert_eq!(
+            sections_with("san"),
+            ["[server.proxy.certificate]", "[tenants.clients.certificate]"]
+        );
         assert_eq!(sections_with("client_ca"), ["[server.tls]"]);
         assert_eq!(sections_with("allow_plain_ldap"), ["[tenants.directory]"]);
         assert!(sections_with("ca_file").is_empty(), "too many");

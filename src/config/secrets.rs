@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::check::Problems;
+use super::permissions;
 use super::values::SecretText;
 use crate::domain::authenticator::is_visible;
 use crate::domain::otp::{ServerKey, ServerKeys};
@@ -66,6 +67,7 @@ pub(super) fn from_file(
     problems: &mut Problems,
 ) -> Option<SecretString> {
     let path = problems.resolve(key, path);
+    permissions::of_secret(key, &path, problems);
     let shown = path.display();
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => Zeroizing::new(bytes),

@@ -9,17 +9,20 @@ use ipnet::IpNet;
 
 use super::check::{Problems, is_loopback};
 use super::error::Warning;
+use super::permissions;
 use super::places::Places;
+use super::proxy::{self, ProxyConfig};
 use super::push::{self, PushConfig};
 use super::raw::{
-    RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps, RawServer,
-    RawTls,
+    RawAudit, RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps,
+    RawServer, RawTls, RawWhenUnwritable,
 };
 use super::secrets::{self, Form};
 use super::store::{self, StoreConfig};
 use super::tenants::{self, TenantConfig};
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
+use crate::telemetry::audit::WhenUnwritable;
 
 /// A whole configuration, checked.
 #[derive(Debug)]
@@ -69,6 +72,10 @@ pub struct ServerConfig {
     /// Revocation lists for what trusted proxies forward, of the same kind as the listener's own,
     /// which stand in where none are given.
     pub proxy_crl_files: Vec<PathBuf>,
+    /// The load balancers whose connections begin with a PROXY header.
+    pub proxy_protocol_from: Vec<IpNet>,
+    /// `[server.proxy]`.
+    pub proxy: ProxyConfig,
     /// `[server.tls]`; `None`: plain HTTP.
     pub tls: Option<TlsConfig>,
     /// `[server.limits]`.
@@ -114,6 +121,11 @@ pub struct FloodConfig {
     pub tracked_keys: usize,
     /// How many refused logins may wait for their floor at once.
     pub waiting_refusals: usize,
+    /// How many connections the server holds; `None`: 10,000, or as many as the process's limit of
+    /// open files leaves.
+    pub connections: Option<usize>,
+    /// How many of them one address may hold.
+    pub connections_per_address: usize,
 }
 
 /// `[ops]`.
@@ -149,10 +161,16 @@ pub enum LogFormat {
 }
 
 /// `[audit]`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct AuditConfig {
     /// Where audit events go instead of standard output.
     pub file: Option<PathBuf>,
+    /// What becomes of calls and logins while the trail cannot be written.
+    pub when_unwritable: WhenUnwritable,
+    /// Lines about those who show no credential, from one address.
+    pub strangers_per_address: Quota,
+    /// The same, from all addresses.
+    pub strangers: Quota,
 }
 
 /// What could be read of a configuration. Where anything is wrong with it, values stand for those
@@ -210,10 +228,9 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
             Some(RawFormat::Human) => LogFormat::Human,
         },
     };
-    let audit_file = raw.audit.file.map(|path| problems.resolve("audit.file", &path));
+    let audit = audit(raw.audit, problems);
     let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, &server, problems);
-    let audit = AuditConfig { file: audit_file };
     Sections { server, store, push, tenants, ops, keys, log, audit }
 }
 
@@ -253,6 +270,12 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         (None, Some(tls)) => tls.crl_files.clone(),
         (None, None) => Vec::new(),
     };
+    let trusted_proxies = proxy::networks("server.trusted_proxies", &raw.trusted_proxies, problems);
+    let verifies_clients = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let proxy = raw
+        .proxy
+        .map(|raw| proxy::check(raw, !trusted_proxies.is_empty(), verifies_clients, problems));
+    let proxy = proxy.unwrap_or_default();
     let public_url = raw.public_url.and_then(|text| public_url(&text, problems));
     ServerConfig {
         listen,
@@ -261,9 +284,15 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         drain,
         shutdown_timeout,
         workers,
-        trusted_proxies: raw.trusted_proxies.iter().map(|network| network.0).collect(),
+        trusted_proxies,
         proxy_client_ca,
         proxy_crl_files,
+        proxy_protocol_from: proxy::networks(
+            "server.proxy_protocol_from",
+            &raw.proxy_protocol_from,
+            problems,
+        ),
+        proxy,
         tls,
         limits: flood(&raw.limits, problems),
     }
@@ -318,6 +347,9 @@ fn tls(raw: RawTls, problems: &mut Problems) -> TlsConfig {
     };
     let certificate = file("certificate", raw.certificate, "the file of the certificate, PEM");
     let private_key = file("private_key", raw.private_key, "the file of its key, PEM");
+    if let Some(path) = &private_key {
+        permissions::of_secret("server.tls.private_key", path, problems);
+    }
     TlsConfig {
         certificate: certificate.unwrap_or_default(),
         private_key: private_key.unwrap_or_default(),
@@ -370,6 +402,15 @@ fn flood(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {
             1,
             1_000_000,
         ),
+        connections: raw
+            .connections
+            .map(|most| problems.within("server.limits.connections", most, 100, 1_000_000)),
+        connections_per_address: problems.within(
+            "server.limits.connections_per_address",
+            raw.connections_per_address.unwrap_or(500),
+            1,
+            1_000_000,
+        ),
     }
 }
 
@@ -382,6 +423,26 @@ fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsC
         problems.add("ops.listen", listen, "an address other than server.listen");
     }
     Some(OpsConfig { listen })
+}
+
+fn audit(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
+    let (minute, most) = (Duration::from_mins(1), 1_000_000);
+    // A line has some 300 bytes: 26 MB a day at most, whoever asks.
+    let (one, all) = (Quota { burst: 60, per: minute }, Quota { burst: 600, per: 10 * minute });
+    AuditConfig {
+        file: raw.file.map(|path| problems.resolve("audit.file", &path)),
+        when_unwritable: match raw.when_unwritable {
+            None | Some(RawWhenUnwritable::Refuse) => WhenUnwritable::Refuse,
+            Some(RawWhenUnwritable::Count) => WhenUnwritable::Count,
+        },
+        strangers_per_address: problems.quota(
+            "audit.strangers_per_address",
+            raw.strangers_per_address,
+            one,
+            most,
+        ),
+        strangers: problems.quota("audit.strangers", raw.strangers, all, most),
+    }
 }
 
 fn keys(raw: RawKeys, problems: &mut Problems) -> Option<KeysConfig> {

@@ -17,6 +17,7 @@ use super::check::Problems;
 use super::secrets::{self, Form};
 use super::values::SecretText;
 use crate::domain::country::{Country, CountryRules};
+use crate::domain::number_kind::NumberKind;
 
 /// What placeholders of every provider are called, so that no variable can be.
 const RESERVED: [&str; 3] = ["phone", "phone_digits", "message"];
@@ -26,6 +27,10 @@ const RESERVED: [&str; 3] = ["phone", "phone_digits", "message"];
 pub struct SmsConfig {
     /// Which countries' numbers are sent to.
     pub rules: CountryRules,
+    /// Which kinds of numbers are sent to.
+    pub number_kinds: BTreeSet<NumberKind>,
+    /// Whether a number that a user verifies is taken from whoever had it.
+    pub one_user_per_number: bool,
     /// The providers, in the order they are asked.
     pub providers: Vec<SmsProviderConfig>,
 }
@@ -106,6 +111,8 @@ pub(super) fn check(key: &str, raw: RawSms, problems: &mut Problems) -> SmsConfi
     let allowed = countries(key, "allowed_countries", raw.allowed_countries, problems);
     let denied = countries(key, "denied_countries", raw.denied_countries, problems);
     let rules = CountryRules { allowed, denied: denied.unwrap_or_default() };
+    let number_kinds = number_kinds(key, raw.number_kinds, problems);
+    let one_user_per_number = raw.one_user_per_number.unwrap_or(false);
     let (mut providers, mut names) = (Vec::new(), BTreeSet::new());
     for (index, one) in raw.providers.into_iter().enumerate() {
         let key = format!("{key}.providers[{index}]");
@@ -120,7 +127,30 @@ pub(super) fn check(key: &str, raw: RawSms, problems: &mut Problems) -> SmsConfi
         }
         providers.extend(provider(key, name, one, problems));
     }
-    SmsConfig { rules, providers }
+    SmsConfig { rules, number_kinds, one_user_per_number, providers }
+}
+
+fn number_kinds(
+    key: &str,
+    kinds: Option<Vec<String>>,
+    problems: &mut Problems,
+) -> BTreeSet<NumberKind> {
+    let Some(kinds) = kinds else { return BTreeSet::from([NumberKind::Mobile]) };
+    let names = || NumberKind::ALL.map(NumberKind::as_str);
+    let accepted = names().map(|name| format!("{name:?}")).join(", ");
+    if kinds.is_empty() {
+        problems.add(&format!("{key}.number_kinds"), "an empty list", accepted.as_str());
+    }
+    let mut found = BTreeSet::new();
+    for (index, kind) in kinds.iter().enumerate() {
+        let parsed = NumberKind::parse(kind);
+        if parsed.is_none() {
+            let key = format!("{key}.number_kinds[{index}]");
+            problems.add_word(&key, kind, names(), accepted.as_str());
+        }
+        found.extend(parsed);
+    }
+    found
 }
 
 fn countries(

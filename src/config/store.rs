@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use tokio_postgres::config::Host;
 
 use super::check::{Problems, is_loopback};
+use super::permissions;
 use super::raw::RawStore;
 use super::secrets::{self, Form};
 
@@ -110,6 +111,7 @@ pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfi
             if path.is_dir() {
                 problems.add(URL, format!("{}, a folder", path.display()), "the path of a file");
             }
+            permissions::of_secret(URL, &path, problems);
             StorePlace::Sqlite(path)
         }
         _ => {

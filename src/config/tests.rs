@@ -178,6 +178,41 @@ fn each_mistake_about_push_is_named_and_shows_no_key() {
 }
 
 #[test]
+fn proxies_are_not_most_of_the_internet_and_what_they_send_is_named() {
+    let all = ["0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/7", "2000::/3", "::ffff:0.0.0.0/96"];
+    for key in ["trusted_proxies", "proxy_protocol_from"] {
+        for network in all {
+            let problem = problem(&format!("[server]\n{key}=['10.0.0.1','{network}']\n{TENANT}"));
+            let at = format!("server.{key}[1]");
+            assert!(problem.contains(&at) && problem.contains("anybody"), "{network}: {problem}");
+        }
+        for network in ["10.0.0.0/8", "fc00::/7", "2001:db8::1", "192.0.2.1"] {
+            assert!(read(&format!("[server]\n{key}=['{network}']\n{TENANT}")).is_ok(), "{network}");
+        }
+    }
+    let proxy = |keys: &str| {
+        format!("[server]\ntrusted_proxies=['10.0.0.1']\n[server.proxy]\n{keys}\n{TENANT}")
+    };
+    for (keys, key) in [
+        ("certificate_format='escaped-pem'", "server.proxy.certificate_header"),
+        ("certificate_header='X-Cert'", "server.proxy.certificate_header"),
+        ("certificate_format='xfcc'\ncertificate_header='a b'", "server.proxy.certificate_header"),
+        ("secret_header=''", "server.proxy.secret_header"),
+        ("certificate={san='dns:a'}", "server.proxy.certificate"),
+        ("address_header='X-Real-IP'", "server.proxy.address_header"),
+    ] {
+        let problem = problem(&proxy(keys));
+        assert!(problem.contains(key), "{keys}: {problem}");
+    }
+    let config = read(&proxy("certificate_format='xfcc'\naddress_header='X-Forwarded-For'"));
+    let config = config.expect("good").server.proxy;
+    let form = super::CertificateFormConfig::Xfcc("x-forwarded-client-cert".to_owned());
+    assert_eq!(config.certificate, form);
+    let alone = format!("[server.proxy]\naddress_header='X-Forwarded-For'\n{TENANT}");
+    assert!(problem(&alone).contains("server.trusted_proxies"));
+}
+
+#[test]
 fn a_tenants_company_is_shown_as_it_is_or_not_at_all() {
     let app = |keys: &str| format!("{TENANT}[tenants.app]\n{keys}");
     let company = |text: &str| read(text).expect("good").tenants.remove(0).app;
@@ -360,10 +395,14 @@ fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
         directory.kind='registered'\ncalls.minimum_attestation='A'\n";
     let config = read(registered).expect("good");
     let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[0].starts_with("test.toml:2:1: tenants[0]: "), "{warnings:?}");
     assert!(warnings[0].contains("nobody can register"), "{warnings:?}");
-    let served = format!("[server]\npublic_url='https://id.example.com'\n{registered}");
+    assert!(warnings[1].contains("calls.minimum_attestation"), "{warnings:?}");
+    let served = format!(
+        "[server]\npublic_url='https://id.example.com'\n{registered}\
+         calls.minimum_attestation='C'\n"
+    );
     assert!(read(&served).expect("good").warnings.is_empty());
     assert!(read(TENANT).expect("good").warnings.is_empty());
     // Where the code is all, somebody has to vouch for the caller.

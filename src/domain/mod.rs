@@ -12,6 +12,7 @@ pub mod clock;
 pub mod country;
 pub mod grant;
 pub mod host_pattern;
+pub mod number_kind;
 pub mod numbering;
 pub mod otp;
 pub mod own_country;

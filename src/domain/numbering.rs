@@ -220,6 +220,6 @@ fn comparable(number: &PhoneNumber) -> PhoneNumber {
 }
 
 /// Whether the numbering plan gives the number out, as far as the metadata knows.
-pub(super) fn is_valid(number: &PhoneNumber) -> bool {
-    PHONE_NUMBER_UTIL.parse(number.as_str(), None).is_ok_and(|parsed| parsed.is_valid())
+pub(super) fn is_valid(e164: &str) -> bool {
+    PHONE_NUMBER_UTIL.parse(e164, None).is_ok_and(|parsed| parsed.is_valid())
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use hkdf::Hkdf;
-use rlibphonenumber::PHONE_NUMBER_UTIL;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use totp_rs::{Algorithm, Builder};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::grant::{Grant, Subject};
+use super::written::{Plain, plain_char};
 
 /// Version label in the derivation: another derivation must get another label.
 const LABEL: &[u8] = b"dialpass one-time code v1";
@@ -39,8 +39,15 @@ impl Otp {
         if text.len() > MAX_TYPED {
             return None;
         }
-        let typed = text.chars().filter(|c| !is_gap(*c));
-        let digits = typed.map(digit).collect::<Option<String>>().map(Zeroizing::new)?;
+        // With room for one too many, so that it is never moved and each copy is wiped.
+        let mut digits = Zeroizing::new(String::with_capacity(9));
+        for c in text.trim().chars() {
+            match plain_char(c) {
+                Plain::Is(' ' | '-') | Plain::Nothing => {}
+                Plain::Is(c) if c.is_ascii_digit() && digits.len() < 9 => digits.push(c),
+                Plain::Is(_) | Plain::Control => return None,
+            }
+        }
         Self::parse(&digits)
     }
 
@@ -55,25 +62,6 @@ impl Otp {
     pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
-}
-
-/// What people put between digits, and what copying leaves there unseen.
-fn is_gap(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(
-            c,
-            '-' | '\u{ad}' | '\u{2010}'
-                ..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
-        )
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
-}
-
-/// A decimal digit of any script as one of ASCII.
-fn digit(c: char) -> Option<char> {
-    if c.is_ascii() {
-        return c.is_ascii_digit().then_some(c);
-    }
-    PHONE_NUMBER_UTIL.normalize_digits_only(c.encode_utf8(&mut [0; 4])).chars().next()
 }
 
 /// Parts a passcode, the password with the code glued behind it: its last `digits` characters are
@@ -279,6 +267,28 @@ mod tests {
             assert_ne!(original, info(&subject("a"), &edited));
         }
         assert_ne!(original, info(&subject("b"), &eight));
+    }
+
+    /// Pearson's test over the first and the last digit, of the same codes each time. The bound is
+    /// passed by one in a thousand of evenly spread samples with 9 degrees of freedom.
+    #[test]
+    fn codes_are_spread_evenly() {
+        const CODES: u32 = 20_000;
+        let (mut first, mut last) = ([0_u32; 10], [0_u32; 10]);
+        let mut grant = grant();
+        for number in 0..CODES {
+            grant.nonce[..4].copy_from_slice(&number.to_be_bytes());
+            let code = code(&subject("u1"), &grant);
+            let digit = |at: usize| usize::from(code.as_bytes()[at] - b'0');
+            first[digit(0)] += 1;
+            last[digit(5)] += 1;
+        }
+        let expected = f64::from(CODES) / 10.0;
+        for counts in [first, last] {
+            let chi_square: f64 =
+                counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
+            assert!(chi_square < 27.88, "{counts:?}");
+        }
     }
 
     #[test]

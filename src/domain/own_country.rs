@@ -3,7 +3,7 @@
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 
-use super::numbering::NumberingPlan;
+use super::numbering::{NumberingPlan, is_valid};
 use super::phone_number::PhoneNumber;
 
 /// A change of a numbering plan that gave subscribers longer or other numbers.
@@ -84,21 +84,16 @@ impl FormerNumber {
     pub fn of(digits: &str) -> Option<Self> {
         CHANGES.iter().find_map(|change| {
             let old = digits.strip_prefix(change.country_code)?;
-            if old.len() != change.digits || is_valid(digits) {
+            if old.len() != change.digits || is_valid(&format!("+{digits}")) {
                 return None;
             }
             let now = (change.now)(old).map(|new| format!("{}{new}", change.country_code));
-            if now.as_ref().is_some_and(|now| !is_valid(now)) {
+            if now.as_ref().is_some_and(|now| !is_valid(&format!("+{now}"))) {
                 return None;
             }
             Some(Self { since: change.since, now: now.map(|now| format!("+{now}")) })
         })
     }
-}
-
-/// Whether the numbering plan of today has the number.
-fn is_valid(digits: &str) -> bool {
-    PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).is_ok_and(|number| number.is_valid())
 }
 
 impl NumberingPlan {

@@ -58,6 +58,19 @@ impl PhoneNumber {
         Self { extension: extension.filter(|digits| !digits.is_empty()), ..self }
     }
 
+    /// The number by which all spellings of one subscriber are compared: this one, but where a
+    /// numbering plan has two forms. No extension.
+    #[must_use]
+    pub fn subscriber(&self) -> Self {
+        let code = self.country_code();
+        let national = plan_changes::comparable(code, self.national_significant());
+        Self {
+            e164: format!("+{code}{national}"),
+            country_code_digits: self.country_code_digits,
+            extension: None,
+        }
+    }
+
     /// Every number in E.164 that means this subscriber, this one first: more than one only where
     /// a numbering plan has two forms.
     #[must_use]

@@ -38,10 +38,14 @@ impl EventLog {
         &self.0
     }
 
-    /// Forgets what no longer counts at `now`. A time in the future (a clock was set back) counts.
+    /// Forgets what no longer counts at `now`, and times in the future, which a clock wrote that was
+    /// wrong: they would count for as long as it was ahead.
     pub fn expire(&mut self, quota: Quota, now: Timestamp) {
         let oldest_that_counts = now.as_millis().saturating_sub(millis(quota.per));
-        self.0.retain(|time| *time > oldest_that_counts);
+        let counts = |time: i64| {
+            time > oldest_that_counts && !Timestamp::from_millis(time).is_in_the_future(now)
+        };
+        self.0.retain(|time| counts(*time));
     }
 
     /// How many events are in the log.

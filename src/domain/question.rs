@@ -164,6 +164,7 @@ mod tests {
             expires_at: at(2),
             code: None,
             question: None,
+            intent: None,
         }
     }
 

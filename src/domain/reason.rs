@@ -76,6 +76,8 @@ pub enum Reason {
     StoreUnavailable,
     /// The store's answer did not come, so what it did is not known.
     StoreOutcomeUnknown,
+    /// The audit trail cannot be written.
+    AuditUnwritable,
     /// The machine gave no random bits.
     NoRandomness,
     /// The request's deadline passed.
@@ -130,6 +132,7 @@ impl Reason {
             Self::DirectoryTimedOut => "directory_timed_out",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreOutcomeUnknown => "store_outcome_unknown",
+            Self::AuditUnwritable => "audit_unwritable",
             Self::NoRandomness => "no_randomness",
             Self::DeadlinePassed => "deadline_passed",
         }
@@ -173,6 +176,7 @@ impl Reason {
             | Self::PasswordMissing
             | Self::CodeMalformed
             | Self::NameMalformed
+            | Self::AuditUnwritable
             | Self::NoRandomness
             | Self::OperationNeedsPassword
             | Self::Flood(_) => false,

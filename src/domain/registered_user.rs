@@ -54,6 +54,11 @@ impl fmt::Display for RegisteredName {
     }
 }
 
+uuid_id! {
+    /// A verified phone's id: a random UUID.
+    PhoneId
+}
+
 /// A phone whose owner has proved to have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedPhone {
@@ -233,6 +238,21 @@ impl RegisteredUser {
         }
         self.updated_at = now;
         true
+    }
+
+    /// Takes away the phones of which `is_gone` says so; whether there was one.
+    pub fn remove_phones(
+        &mut self,
+        is_gone: impl Fn(&VerifiedPhone) -> bool,
+        now: Timestamp,
+    ) -> bool {
+        let before = self.phones.len();
+        self.phones.retain(|phone| !is_gone(phone));
+        let removed = self.phones.len() < before;
+        if removed {
+            self.updated_at = now;
+        }
+        removed
     }
 }
 

@@ -90,7 +90,7 @@ impl NumberingPlan {
         let own = digits.starts_with(&self.country_code());
         let abroad = own.then(|| international(digits)).flatten();
         // Digits that are no number at home may hold the country's own prefix for calls abroad.
-        let at_home = national.as_ref().is_some_and(is_valid);
+        let at_home = national.as_ref().is_some_and(|number| is_valid(number.as_str()));
         let abroad = abroad.or_else(|| (!at_home).then(|| self.dialled_abroad(digits)).flatten());
         match (national, abroad) {
             (Some(national), Some(international)) if national != international => {

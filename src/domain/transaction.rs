@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::clock::Timestamp;
 use super::grant::{Grant, Purpose, Subject};
 use super::phone_number::PhoneNumber;
-use super::question::Question;
+use super::question::{ApprovalMessage, Question};
 use super::registered_user::RegisteredId;
 use super::tenant::TenantId;
 use super::uuid_id::uuid_id;
@@ -119,6 +121,8 @@ pub struct TextedCode {
     pub grant: Grant,
     /// Wrong codes that it still takes.
     pub tries_left: u32,
+    /// The text as whoever asked chose it, with the place of the code; `None`: the default.
+    pub message: Option<String>,
 }
 
 /// A transaction.
@@ -144,14 +148,17 @@ pub struct Transaction {
     pub code: Option<TextedCode>,
     /// What the phone asks, if it is confirmed by a passkey.
     pub question: Option<Question>,
+    /// The intent by which it was begun, if it was by one.
+    pub intent: Option<Uuid>,
 }
 
 impl Transaction {
-    /// How far it is at `now`, and since when: one whose time is up has failed, though nobody wrote
-    /// that down.
+    /// How far it is at `now`, and since when: one whose time is up, or is yet to come because a
+    /// clock was set back, has failed, though nobody wrote that down.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> (Stage, Timestamp) {
-        if self.stage == Stage::Pending && now >= self.expires_at {
+        let is_over = now >= self.expires_at || self.created_at.is_in_the_future(now);
+        if self.stage == Stage::Pending && is_over {
             (Stage::Failed, self.expires_at)
         } else {
             (self.stage, self.updated_at)
@@ -168,6 +175,14 @@ impl Transaction {
                 question.ceremony = None;
             }
         }
+    }
+
+    /// What the user was asked to approve, as whoever asked said it.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        let shown = self.question.as_ref().and_then(|question| question.message.as_ref());
+        let texted = self.code.as_ref().and_then(|code| code.message.as_deref());
+        shown.map(ApprovalMessage::as_str).or(texted)
     }
 
     /// From when on it is unknown.
@@ -214,6 +229,7 @@ mod tests {
             expires_at: at(301_000),
             code: None,
             question: None,
+            intent: None,
         }
     }
 

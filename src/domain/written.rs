@@ -46,13 +46,18 @@ pub(super) fn clean(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(plain.trim().to_owned()))
 }
 
-enum Plain {
+/// What a written character is once it is plain.
+pub(super) enum Plain {
+    /// This one.
     Is(char),
+    /// It is invisible.
     Nothing,
+    /// A control character, which nobody writes on purpose.
     Control,
 }
 
-fn plain_char(c: char) -> Plain {
+/// Makes one character plain, as [`clean`] does with all of a text.
+pub(super) fn plain_char(c: char) -> Plain {
     if matches!(c, ' '..='~') {
         return Plain::Is(c);
     }

@@ -95,6 +95,7 @@ impl Refused {
             | Reason::DirectoryTimedOut
             | Reason::StoreUnavailable
             | Reason::StoreOutcomeUnknown
+            | Reason::AuditUnwritable
             | Reason::NoRandomness
             | Reason::DeadlinePassed => Self::Unavailable,
             // The first three are no refusals; whoever asks what they look like as one gets a no.

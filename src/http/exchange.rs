@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{HttpRequest, web};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::certificate::PeerCertificate;
 use super::gateway::{CurrentGateway, Gateway};
@@ -16,12 +17,25 @@ use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::KnownUser;
 use crate::telemetry::audit::Decision;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, output};
 
 /// An id for one request, as its answer and its audit event have it.
 pub(super) fn new_request_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
+
+/// Waits for `work` until `deadline`. What comes later is late, though it came at the first look at
+/// it: the whole process may have been stopped meanwhile.
+pub(super) async fn in_time<T>(
+    deadline: Instant,
+    work: impl Future<Output = T>,
+) -> Result<T, DeadlinePassed> {
+    let done = timeout_at(deadline, work).await.map_err(|_| DeadlinePassed)?;
+    if Instant::now() > deadline { Err(DeadlinePassed) } else { Ok(done) }
+}
+
+/// That a request's time is over.
+pub(super) struct DeadlinePassed;
 
 /// What the audit trail says of a request beside its outcome.
 #[derive(Default)]
@@ -36,7 +50,15 @@ pub(super) struct Trail {
     pub client_ip: Option<String>,
     pub peer: Option<IpAddr>,
     pub certificate: Option<Box<PeerCertificate>>,
+    /// Whether the address sends more than is let through.
+    pub floods: bool,
 }
+
+/// The reason of a refusal that a flood limit causes.
+const FLOOD: &str = "flood";
+
+/// Longest that an answer waits for its event to be written.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// One request on its way.
 pub(super) struct Exchange {
@@ -74,8 +96,41 @@ impl Exchange {
         }
     }
 
-    /// Writes the decision to the audit trail and counts it.
-    pub(super) fn record(&self, allowed: bool, reason: &'static str, status: u16) {
+    /// Whether calls and logins are refused because the audit trail cannot be written.
+    pub(super) fn audit_refuses(&self) -> bool {
+        self.gateway.audit.refuses()
+    }
+
+    /// Writes a refusal to the audit trail and counts it. Nobody waits for it, and of those who
+    /// showed no credential not all are written.
+    pub(super) fn record_refusal(&self, reason: &'static str, status: u16) {
+        let Trail { tenant, client, peer, floods, .. } = &self.trail;
+        let is_client = client.is_some();
+        let strangers = &self.gateway.strangers;
+        if (is_client && reason != FLOOD)
+            || strangers.may_write(*peer, tenant.is_some(), *floods && !is_client, reason)
+        {
+            self.write(false, reason, status);
+        }
+        self.count(false, reason, status);
+    }
+
+    /// Writes what is about to be granted to the audit trail, and counts it; whether it may be: not
+    /// if it would not be known of.
+    pub(super) async fn record_grant(&self, reason: &'static str, status: u16) -> bool {
+        let written = output::acknowledged(|| self.write(true, reason, status));
+        if self.gateway.audit.must_be_written() {
+            let patience = self.deadline.min(Instant::now() + WRITTEN_WITHIN);
+            if !written.came(patience).await {
+                return false;
+            }
+        }
+        self.count(true, reason, status);
+        true
+    }
+
+    /// Writes the decision to the audit trail.
+    fn write(&self, allowed: bool, reason: &'static str, status: u16) {
         let trail = &self.trail;
         let took = self.arrived.elapsed();
         let tenant = trail.tenant.as_ref().map(TenantId::as_str);
@@ -109,7 +164,6 @@ impl Exchange {
             took,
         }
         .record();
-        self.count(allowed, reason, status);
     }
 
     /// Counts the answer, and writes nothing.
@@ -117,5 +171,25 @@ impl Exchange {
         let tenant = self.trail.tenant.as_ref().map(TenantId::as_str);
         metrics::decision(tenant.unwrap_or_default(), self.name, allowed, reason);
         metrics::answered(self.name, status, self.arrived.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_after_the_deadline_is_late_though_it_is_done_at_the_first_look() {
+        let second = Duration::from_secs(1);
+        let deadline = Instant::now() + second;
+        assert!(in_time(deadline, async { 1 }).await.is_ok_and(|one| one == 1));
+        let asleep = async {
+            // As a process that is stopped: nobody looks at the time until it goes on.
+            tokio::time::advance(2 * second).await;
+        };
+        assert!(in_time(deadline, asleep).await.is_err());
+        assert!(in_time(deadline, std::future::pending::<()>()).await.is_err());
     }
 }

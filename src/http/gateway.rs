@@ -7,17 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
 
 use super::authentication_cloud::AuthenticationCloud;
 use super::error::StatusStyle;
 use super::identify::Gate;
+use super::strangers::Strangers;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
 use crate::service::login::Login;
+use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::metrics;
 
 /// One tenant as the handlers see it.
@@ -66,11 +69,26 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Where refused logins wait.
     pub waiting: Arc<WaitingRoom>,
+    /// Where decisions are written.
+    pub audit: Arc<AuditTrail>,
+    /// What is written of those who show no credential.
+    pub strangers: Arc<Strangers>,
     /// The authentication cloud's part; `None` where it is not served.
     pub cloud: Option<Arc<AuthenticationCloud>>,
 }
 
 impl Gateway {
+    /// Lets a request of one who shows nothing through: a page's, or one to nothing.
+    ///
+    /// # Errors
+    /// How long until the next one from its address is let through.
+    pub fn admit_stranger(&self, request: &HttpRequest) -> Result<(), Duration> {
+        // A trusted proxy that does not say whom it speaks for is limited as itself.
+        let peer = || request.peer_addr().map(|peer| peer.ip());
+        let address = self.gate.caller_address(request).or_else(peer);
+        address.map_or(Ok(()), |address| self.admit_address(address))
+    }
+
     /// Lets one request of `address` through.
     ///
     /// # Errors

@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use super::authorization::{Authorization, BearerToken};
 use super::certificate::{ClientCertificate, PeerCertificate};
 use super::client::{Operation, Presented, TenantHeader, identify};
-use super::client_table::{ClientEntry, ClientTable};
+use super::client_table::{CertificatePin, ClientEntry, ClientTable};
 use super::jwks::Jwks;
 use super::notice;
 use super::oauth2::{JwtRefusal, SignedToken};
-use super::proxy::{TrustedProxies, forwarded_certificate};
+use super::proxy::{ProxyRules, TrustedProxies};
 use super::refusal::{Refusal, RefusalReason};
 use super::signing_keys::unverified_issuer;
 use super::tls::{ClientCaState, ClientVerifier, TlsState};
@@ -27,6 +27,8 @@ pub struct Gate {
     pub clients: Arc<ClientTable>,
     /// The proxies that are believed.
     pub proxies: TrustedProxies,
+    /// How they pass on who the caller is, and how they are known.
+    pub proxy_rules: ProxyRules,
     /// The listener's TLS, if it has any.
     pub tls: Option<Arc<TlsState>>,
     /// What verifies certificates that proxies forward; without it, what verifies the
@@ -48,11 +50,29 @@ pub struct Identified {
 }
 
 impl Gate {
-    /// The address a request comes from; `None` if a trusted proxy does not say.
+    /// The address a request comes from; `None` if a trusted proxy does not say, or what says so
+    /// does not show that it is the proxy.
     #[must_use]
     pub fn caller_address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip();
-        self.proxies.caller(peer, values(request, "forwarded"))
+        if self.proxies.trust(peer) && !self.is_proven(request) {
+            return None;
+        }
+        let header = self.proxy_rules.address;
+        self.proxies.caller(peer, header, values(request, header.name()))
+    }
+
+    /// Whether a request from a trusted proxy's address has what the proxy is known by.
+    fn is_proven(&self, request: &HttpRequest) -> bool {
+        let has_certificate = |pin: &CertificatePin| {
+            let shown = request.conn_data::<ClientCertificate>();
+            let verifier = self.own_verifier();
+            shown.is_some_and(|shown| {
+                check(shown, verifier.as_ref(), self.clock.now()).is_ok_and(|peer| pin.fits(peer))
+            })
+        };
+        self.proxy_rules.has_secret(request)
+            && self.proxy_rules.own_certificate.as_ref().is_none_or(has_certificate)
     }
 }
 
@@ -72,11 +92,11 @@ pub async fn identify_request(
     let behind_proxy = peer.is_some_and(|peer| gate.proxies.trust(peer));
     let (certificate, verifier) = if behind_proxy {
         // The connection's own certificate is the proxy's, so it never stands for the caller.
-        forwarded = forwarded_certificate(
-            values(request, "client-cert"),
-            values(request, "client-cert-chain"),
-        )
-        .map_err(|_| RefusalReason::ForwardedCertificateMalformed)?;
+        if !gate.is_proven(request) {
+            return Err(RefusalReason::ProxyUnproven.into());
+        }
+        let read = gate.proxy_rules.certificate.read(request);
+        forwarded = read.map_err(|_| RefusalReason::ForwardedCertificateMalformed)?;
         (forwarded.as_ref(), gate.forwarded_verifier())
     } else {
         (request.conn_data::<ClientCertificate>(), gate.own_verifier())

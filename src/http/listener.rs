@@ -3,32 +3,56 @@
 //! Each connection takes the TLS configuration that is current when it is accepted, so a new
 //! one is in force for new connections and drops none that are open.
 
+mod entrance;
+mod served;
+
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_http::{ConnectionType, Extensions, HttpServiceBuilder, Protocol, Request, Response};
+use actix_http::{Extensions, HttpServiceBuilder, Protocol, Request, Response};
 use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
 };
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::MessageBody;
 use actix_web::dev::AppConfig;
+use ipnet::IpNet;
+use rustix::net::sockopt;
+use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::{debug, warn};
+use tracing::debug;
 
+pub use self::entrance::Exempt;
+pub(super) use self::entrance::Place;
+use self::entrance::{Entered, Entrance};
+pub use self::served::Farewell;
+use self::served::{Manners, served};
 use super::certificate::ClientCertificate;
-use super::paced::Paced;
+use super::paced::{Pace, Paced};
+use super::strangers::Strangers;
 use super::tls::TlsState;
+use crate::telemetry::metrics;
+
+/// How much of the answers to one connection the kernel holds for it, in bytes. It doubles this for
+/// its own use, and without it would hold megabytes for whoever reads slowly.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// After how long the kernel gives up a connection that takes nothing of what was sent, also after
+/// the server has closed it; in milliseconds.
+const NOT_TAKEN: u32 = 30_000;
+
+/// How many handshakes' cryptography a worker does before it looks at its other connections again.
+const HANDSHAKES_AT_ONCE: usize = 2;
 
 /// What bounds a listener's work.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ListenerSettings {
     /// Threads, each with its own copy of the app; 1 to 512.
     pub workers: usize,
@@ -38,38 +62,27 @@ pub struct ListenerSettings {
     pub request_head_timeout: Duration,
     /// How long a request may take from its first byte to its answer's, whatever else happens.
     pub request_limit: Duration,
+    /// How long what is written of an answer may wait to be taken.
+    pub answer_limit: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long a connection may take to finish its TLS handshake, waiting for its turn included.
+    /// How long a connection may take to finish its TLS handshake, waiting for its turn included;
+    /// and how long its PROXY header may take.
     pub handshake_timeout: Duration,
-    /// How many handshakes may be under way at once, in all workers.
-    pub max_handshakes: usize,
-    /// How many connections one worker holds; more wait to be accepted.
-    pub max_connections_per_worker: usize,
+    /// How many connections all workers hold; more wait to be accepted.
+    pub max_connections: usize,
+    /// How many connections one address may hold, an IPv6 one by its /64; more are closed.
+    pub connections_per_address: usize,
+    /// Which addresses may hold any number.
+    pub exempt: Exempt,
+    /// The load balancers whose connections begin with a PROXY header (version 2).
+    pub proxy_protocol: Vec<IpNet>,
+    /// Whether answers tell browsers to come over TLS only (RFC 6797).
+    pub strict_transport_security: bool,
     /// Sends the clients away.
     pub farewell: Farewell,
-}
-
-/// Sends a listener's clients away while they are still served: once said, each answer has
-/// `Connection: close`, and its connection is closed after it.
-///
-/// Idle connections stay open until they are used: a client may be sending on one already, and
-/// would not learn what became of its request.
-#[derive(Debug, Clone, Default)]
-pub struct Farewell(Arc<AtomicBool>);
-
-impl Farewell {
-    /// Says it from now on.
-    pub fn say(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn on<B>(&self, mut answer: Response<B>) -> Response<B> {
-        if self.0.load(Ordering::Relaxed) {
-            answer.head_mut().set_connection_type(ConnectionType::Close);
-        }
-        answer
-    }
+    /// What is written of those whose handshake fails.
+    pub strangers: Arc<Strangers>,
 }
 
 impl Default for ListenerSettings {
@@ -79,11 +92,16 @@ impl Default for ListenerSettings {
             shutdown_timeout: Duration::from_secs(10),
             request_head_timeout: Duration::from_secs(5),
             request_limit: Duration::from_secs(15),
+            answer_limit: Duration::from_secs(5),
             keep_alive: Duration::from_secs(75),
             handshake_timeout: Duration::from_secs(5),
-            max_handshakes: 512,
-            max_connections_per_worker: 10_000,
+            max_connections: 10_000,
+            connections_per_address: 500,
+            exempt: Exempt::default(),
+            proxy_protocol: Vec::new(),
+            strict_transport_security: false,
             farewell: Farewell::default(),
+            strangers: Arc::default(),
         }
     }
 }
@@ -110,30 +128,33 @@ where
     B: MessageBody + 'static,
 {
     let address = listener.local_addr()?;
-    let server = server(settings);
+    let server = server(&listener, settings)?;
     let stopping = server.graceful_shutdown_signal();
-    let door = Arc::new(Door {
-        tls,
-        turns: Semaphore::new(settings.max_handshakes),
-        timeout: settings.handshake_timeout,
-    });
+    let entrance = entrance(settings);
     let settings = settings.clone();
-    let (limit, pause) = (settings.request_limit, pause(&settings));
+    let pace = pace(&settings);
     let server = server.listen(name, listener, move || {
-        let door = Arc::clone(&door);
-        let app = parting(app(), settings.farewell.clone());
+        let door = Rc::new(Door {
+            entrance: Arc::clone(&entrance),
+            tls: Arc::clone(&tls),
+            turns: Semaphore::new(HANDSHAKES_AT_ONCE),
+            timeout: settings.handshake_timeout,
+            strangers: Arc::clone(&settings.strangers),
+        });
+        let app = served(app(), manners(&settings));
         let http = http(&settings, address, stopping.clone())
             .secure()
             .on_connect_ext(|stream: &Paced<TlsStream<TcpStream>>, data| {
                 data.insert(stream.began());
+                data.insert(stream.turn());
                 keep_certificate(stream.stream(), data);
             })
             .finish(map_config(app, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
-            let door = Arc::clone(&door);
+            let door = Rc::clone(&door);
             async move {
-                let (stream, peer) = door.enter(stream).await.ok_or(())?;
-                Ok((Paced::new(stream, limit, pause), Protocol::Http1, peer))
+                let (stream, entered) = door.enter(stream).await.ok_or(())?;
+                Ok((Paced::new(stream, pace, entered.place), Protocol::Http1, entered.peer))
             }
         })
         .and_then(http.map_err(drop))
@@ -161,65 +182,70 @@ where
     B: MessageBody + 'static,
 {
     let address = listener.local_addr()?;
-    let server = server(settings);
+    let server = server(&listener, settings)?;
     let stopping = server.graceful_shutdown_signal();
+    let entrance = entrance(settings);
     let settings = settings.clone();
-    let (limit, pause) = (settings.request_limit, pause(&settings));
+    let pace = pace(&settings);
     let server = server.listen(name, listener, move || {
-        let app = parting(app(), settings.farewell.clone());
+        let entrance = Arc::clone(&entrance);
+        let app = served(app(), manners(&settings));
         let http = http(&settings, address, stopping.clone())
             .on_connect_ext(|stream: &Paced<TcpStream>, data| {
                 data.insert(stream.began());
+                data.insert(stream.turn());
             })
             .finish(map_config(app, |()| AppConfig::default()));
-        fn_service(move |stream: TcpStream| async move {
-            let peer = stream.peer_addr().ok();
-            // Answers are small; waiting to fill a packet would only delay them.
-            stream.set_nodelay(true).map_err(drop)?;
-            Ok((Paced::new(stream, limit, pause), Protocol::Http1, peer))
+        fn_service(move |stream: TcpStream| {
+            let entrance = Arc::clone(&entrance);
+            async move {
+                let entered = entrance.enter(&stream).await.ok_or(())?;
+                // Answers are small; waiting to fill a packet would only delay them.
+                stream.set_nodelay(true).map_err(drop)?;
+                Ok((Paced::new(stream, pace, entered.place), Protocol::Http1, entered.peer))
+            }
         })
         .and_then(http.map_err(drop))
     })?;
     Ok(server.run())
 }
 
-/// The app, whose answers close their connections once its clients are sent away.
-fn parting<I, S, B>(
-    app: I,
-    farewell: Farewell,
-) -> impl ServiceFactory<
-    Request,
-    Config = AppConfig,
-    Response = Response<B>,
-    Error = Response<BoxBody>,
-    InitError = S::InitError,
-    Service = impl Service<Request, Future: 'static> + 'static,
-> + 'static
-where
-    I: IntoServiceFactory<S, Request>,
-    S: ServiceFactory<Request, Config = AppConfig> + 'static,
-    S::Error: Into<actix_web::Error> + 'static,
-    S::InitError: fmt::Debug,
-    S::Response: Into<Response<B>> + 'static,
-    B: MessageBody + 'static,
-{
-    let (to_answers, to_errors) = (farewell.clone(), farewell);
-    app.into_factory()
-        .map(move |answer: S::Response| to_answers.on(answer.into()))
-        .map_err(move |error| to_errors.on(error.into().error_response().into()))
+fn pace(settings: &ListenerSettings) -> Pace {
+    Pace {
+        request: settings.request_limit,
+        // The HTTP library ends idle connections itself; this is for those that it does not see as
+        // idle.
+        pause: settings.keep_alive + Duration::from_secs(5),
+        answer: settings.answer_limit,
+    }
 }
 
-/// The HTTP library ends idle connections itself; this is for those that it does not see as idle.
-fn pause(settings: &ListenerSettings) -> Duration {
-    settings.keep_alive + Duration::from_secs(5)
+fn manners(settings: &ListenerSettings) -> Manners {
+    Manners {
+        farewell: settings.farewell.clone(),
+        strict_transport_security: settings.strict_transport_security,
+    }
 }
 
-fn server(settings: &ListenerSettings) -> ServerBuilder {
-    Server::build()
-        .workers(settings.workers.clamp(1, 512))
+fn entrance(settings: &ListenerSettings) -> Arc<Entrance> {
+    Entrance::new(
+        settings.connections_per_address,
+        settings.exempt.clone(),
+        settings.proxy_protocol.clone(),
+        settings.handshake_timeout,
+    )
+}
+
+fn server(listener: &TcpListener, settings: &ListenerSettings) -> io::Result<ServerBuilder> {
+    // Its connections inherit both.
+    sockopt::set_socket_send_buffer_size(listener, SEND_BUFFER)?;
+    sockopt::set_tcp_user_timeout(listener, NOT_TAKEN)?;
+    let workers = settings.workers.clamp(1, 512);
+    Ok(Server::build()
+        .workers(workers)
         .disable_signals()
         .shutdown_timeout(settings.shutdown_timeout.as_secs())
-        .max_concurrent_connections(settings.max_connections_per_worker)
+        .max_concurrent_connections(settings.max_connections.div_ceil(workers)))
 }
 
 fn http<T, S>(
@@ -254,30 +280,33 @@ fn keep_certificate(stream: &TlsStream<TcpStream>, data: &mut Extensions) {
     }
 }
 
-/// Where connections come in: their handshake, bounded in time and number.
+/// Where a worker's connections come in over TLS: their handshake, bounded in time and number.
 struct Door {
+    entrance: Arc<Entrance>,
     tls: Arc<TlsState>,
     turns: Semaphore,
     timeout: Duration,
+    strangers: Arc<Strangers>,
 }
 
-type Entered = (TlsStream<TcpStream>, Option<SocketAddr>);
-
 impl Door {
-    async fn enter(&self, stream: TcpStream) -> Option<Entered> {
-        let peer = stream.peer_addr().ok();
-        let shown = peer.map(|peer| peer.to_string()).unwrap_or_default();
+    async fn enter(&self, stream: TcpStream) -> Option<(TlsStream<TcpStream>, Entered)> {
+        let entered = self.entrance.enter(&stream).await?;
+        let shown = entered.peer.map(|peer| peer.to_string()).unwrap_or_default();
         match tokio::time::timeout(self.timeout, self.handshake(stream)).await {
-            Ok(Ok(stream)) => Some((stream, peer)),
+            Ok(Ok(stream)) => Some((stream, entered)),
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                metrics::handshake_failed("closed");
                 debug!(peer = shown, %error, "connection closed during the TLS handshake");
                 None
             }
             Ok(Err(error)) => {
-                warn!(peer = shown, %error, "TLS handshake failed");
+                let peer = entered.peer.map(|peer| peer.ip());
+                self.strangers.handshake_failed(peer, &error);
                 None
             }
             Err(_) => {
+                metrics::handshake_failed("timed_out");
                 // At debug: strangers can make any number of these.
                 debug!(peer = shown, "TLS handshake took too long");
                 None
@@ -285,12 +314,15 @@ impl Door {
         }
     }
 
+    /// A turn is for cryptography: it is taken when the client has said all that the answer to it
+    /// takes, and given back once the worker has looked at its other connections.
     async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         stream.set_nodelay(true)?;
-        // A connection that sends nothing takes no turn from those that do.
-        stream.readable().await?;
-        let _turn = self.turns.acquire().await.map_err(io::Error::other)?;
-        let config = Arc::clone(&self.tls.current().server_config);
-        TlsAcceptor::from(config).accept(stream).await
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let turn = self.turns.acquire().await.map_err(io::Error::other)?;
+        let answered = hello.into_stream(Arc::clone(&self.tls.current().server_config));
+        tokio::task::yield_now().await;
+        drop(turn);
+        answered.await
     }
 }

@@ -26,6 +26,8 @@ pub mod pages;
 pub mod proxy;
 pub mod refusal;
 pub mod signing_keys;
+pub mod strangers;
 pub mod tls;
 mod user_agent;
 pub mod watched;
+pub mod workers;

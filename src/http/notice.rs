@@ -8,7 +8,7 @@ use actix_web::HttpRequest;
 use super::authorization::SHORTEST_SECRET;
 use super::called_in_otp;
 use super::client_table::ClientEntry;
-use super::proxy::TrustedProxies;
+use super::identify::Gate;
 use crate::domain::clock::Timestamp;
 
 /// Between two lines of a kind.
@@ -80,31 +80,34 @@ const CERTIFICATES: [&str; 8] = [
 ];
 
 /// Says of a proxy's headers that they are not read, and what to have it send.
-pub(super) fn unread_headers(request: &HttpRequest, proxies: &TrustedProxies, now: Timestamp) {
+pub(super) fn unread_headers(request: &HttpRequest, gate: &Gate, now: Timestamp) {
     static ADDRESS: Seldom = Seldom::new();
     static CERTIFICATE: Seldom = Seldom::new();
     let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else { return };
     let has = |name: &&&str| request.headers().contains_key(**name);
-    let trusted = proxies.trust(peer);
+    let trusted = gate.proxies.trust(peer);
+    let (address, certificate) =
+        (gate.proxy_rules.address.name(), gate.proxy_rules.certificate.header());
     let unread = |names: &'static [&str], read: &str| {
         let found = names.iter().find(has).copied();
         found.filter(|_| !(trusted && request.headers().contains_key(read)))
     };
     let trust = if trusted { "" } else { " and name the proxy in server.trusted_proxies" };
-    if let Some(header) = unread(&ADDRESSES, "forwarded").filter(|_| ADDRESS.may(now)) {
+    if let Some(header) = unread(&ADDRESSES, address).filter(|_| ADDRESS.may(now)) {
         tracing::warn!(
             %peer,
             header,
             "a proxy's header with the caller's address is not read, so the caller is counted and \
-             shown as the proxy: have it send Forwarded (RFC 7239), `Forwarded: for=192.0.2.1`{trust}"
+             shown as the proxy: have it send Forwarded (RFC 7239), `Forwarded: for=192.0.2.1`, or set \
+             server.proxy.address_header{trust}"
         );
     }
-    if let Some(header) = unread(&CERTIFICATES, "client-cert").filter(|_| CERTIFICATE.may(now)) {
+    if let Some(header) = unread(&CERTIFICATES, certificate).filter(|_| CERTIFICATE.may(now)) {
         tracing::warn!(
             %peer,
             header,
             "a proxy's header with the caller's certificate is not read: have it send Client-Cert \
-             (RFC 9440), the DER in base64 between colons{trust}"
+             (RFC 9440), the DER in base64 between colons, or set server.proxy.certificate_format{trust}"
         );
     }
 }

@@ -6,13 +6,13 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, HttpBuilder, SecurityScheme,
 };
-use utoipa::openapi::{Components, Info, OpenApi};
+use utoipa::openapi::{Components, Info, OpenApi, Server};
 
 use super::{authentication_cloud, called_in_otp};
 
-/// The whole description.
+/// The whole description, of a gateway at `public_url` if it has one.
 #[must_use]
-pub fn document() -> OpenApi {
+pub fn document(public_url: Option<&str>) -> OpenApi {
     let mut document = called_in_otp::Documentation::openapi();
     also_by_post(&mut document);
     document.merge(authentication_cloud::Documentation::openapi());
@@ -32,6 +32,8 @@ pub fn document() -> OpenApi {
     let tenant = ApiKeyValue::new("tenant");
     add("tenant", SecurityScheme::ApiKey(ApiKey::Header(tenant)));
     links::add(&mut document);
+    // It is served beside the APIs, on another listener, so its own address is not theirs.
+    document.servers = public_url.map(|url| vec![Server::new(url)]);
     document
 }
 
@@ -50,13 +52,14 @@ mod tests {
     use actix_web::http::Method;
 
     use super::*;
+    use crate::domain::authenticator::AuthenticatorName;
 
     /// Whatever two or three of these words and a user's id may lead to.
     fn paths() -> Vec<String> {
         let words = include_str!("authentication_cloud/route.rs").split('"').skip(1).step_by(2);
         let segment = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
         let mut words: Vec<&str> = words.filter(segment).collect();
-        words.extend(["{userId}", "{authenticatorId}"]);
+        words.extend(["{userId}", "{authenticatorId}", "{phoneId}"]);
         words.sort_unstable();
         words.dedup();
         let longer = |paths: &[String]| -> Vec<String> {
@@ -77,7 +80,8 @@ mod tests {
         let mut served = Vec::new();
         for path in paths() {
             let known = |method: &&Method| {
-                authentication_cloud::serves(method, &path, "{userId}", "{authenticatorId}")
+                let ids = ("{userId}", "{authenticatorId}", "{phoneId}");
+                authentication_cloud::serves(method, &path, ids.0, ids.1, ids.2)
             };
             let known = methods.iter().filter(known);
             served.extend(known.map(|method| format!("{} {path}", method.as_str().to_lowercase())));
@@ -86,7 +90,7 @@ mod tests {
             served.extend(["put", "post"].map(|method| format!("{method} {path}")));
         }
         served.sort_unstable();
-        let document = serde_json::to_value(document()).expect("JSON");
+        let document = serde_json::to_value(document(None)).expect("JSON");
         let mut described = Vec::new();
         for (path, item) in document["paths"].as_object().expect("paths") {
             let methods = item.as_object().expect("operations").keys();
@@ -97,8 +101,38 @@ mod tests {
     }
 
     #[test]
+    fn the_server_is_where_the_public_url_says() {
+        let served = serde_json::to_value(document(Some("https://id.example.com"))).expect("JSON");
+        assert_eq!(served["servers"], serde_json::json!([{"url": "https://id.example.com"}]));
+        assert_eq!(serde_json::to_value(document(None)).expect("JSON").get("servers"), None);
+    }
+
+    #[test]
+    fn an_authenticator_may_be_called_what_the_examples_say() {
+        let document = serde_json::to_value(document(None)).expect("JSON");
+        let path = "/api/v1/authenticators/{authenticatorId}";
+        let media = &document["paths"][path]["patch"]["requestBody"]["content"]["application/json"];
+        let schema = &document["components"]["schemas"]["AuthenticatorRequest"];
+        let pattern = schema["properties"]["name"]["pattern"].as_str().expect("a pattern");
+        let examples = media["examples"].as_object().expect("examples").values();
+        let names: Vec<&str> = examples.filter_map(|one| one["value"]["name"].as_str()).collect();
+        assert_eq!(names, ["Pixel 9", "Anna's phone"]);
+        // Its letters are those of the examples and more, and all that fits it is taken.
+        let printable = r"[ -~\u00a1-\u00ac\u00ae-\u024f]{0,98}";
+        assert!(pattern.contains(printable), "{pattern}");
+        let mut letters = pattern.to_owned();
+        for code in ["00a1", "00ac", "00ae", "024f"] {
+            letters = letters.replace(&format!("\\u{code}"), &format!("\\x{{{code}}}"));
+        }
+        let fitting = proptest::string::string_regex(letters.trim_matches(['^', '$']));
+        proptest::proptest!(|(name in fitting.expect("an expression"))| {
+            proptest::prop_assert!(AuthenticatorName::parse(&name).is_some(), "{:?}", name);
+        });
+    }
+
+    #[test]
     fn every_link_leads_from_an_answer_to_an_operation() {
-        let document = document();
+        let document = document(None);
         let text = document.to_json().expect("JSON");
         assert_eq!(text.matches("\"links\"").count(), 4, "enroll, approval, status, getOTP");
         let document = serde_json::to_value(&document).expect("JSON");
@@ -117,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_operation_is_described_and_every_reference_leads_somewhere() {
-        let document = document();
+        let document = document(None);
         let operations: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
         assert_eq!(
             operations,
@@ -129,6 +163,7 @@ mod tests {
                 "/api/v1/authenticators/{authenticatorId}",
                 "/api/v1/intent",
                 "/api/v1/introspect",
+                "/api/v1/phones/{phoneId}",
                 "/api/v1/status",
                 "/api/v1/users",
                 "/api/v1/users/enroll",

@@ -1,8 +1,13 @@
-//! A stream that bounds how long one request may take, from its first byte to the first byte of
-//! its answer, and how long nothing may come between two.
+//! A stream that hands on one request at a time, and bounds how long each may take: from its first
+//! byte to its answer, how long nothing may come between two, and how long an answer may lie untaken.
 //!
-//! The HTTP library bounds the head of a connection's first request only; without this, a
-//! stranger could hold any number of connections open with half a second one.
+//! The HTTP library bounds the head of a connection's first request only, and reads as many requests
+//! as come at once, whether or not their answers are taken (docs/upstream/actix-http-pipelining.md).
+//! Without this, a stranger could hold any number of connections open with half a second request,
+//! and have one connection take a whole core and megabytes.
+
+mod framing;
+mod turn;
 
 use std::cell::Cell;
 use std::io;
@@ -11,8 +16,24 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use self::framing::LineScan;
+use self::turn::Phase;
+pub(in crate::http) use self::turn::Turn;
+use super::listener::Place;
+
+/// Largest head taken, in bytes. A chain of client certificates that a proxy forwards fits in.
+const MAX_HEAD: usize = 32 * 1024;
+
+/// How many bytes an idle connection keeps for what comes next.
+const HELD_WHEN_IDLE: usize = 1024;
+
+/// What the library is given in place of a head that it is not to read. Its body is what is left of
+/// that, so that it is read for a while, and the refusal is not lost with the connection.
+const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\ncontent-length: 1048576\r\n\r\n";
 
 /// When the first byte of the request at hand came; `None` between requests. Found as
 /// `conn_data::<RequestBegan>()`.
@@ -27,24 +48,63 @@ impl RequestBegan {
     }
 }
 
-/// A stream with a time limit on each request and on each pause.
+/// How long a connection may take over what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Longest time from a request's first byte to its answer's.
+    pub request: Duration,
+    /// Longest time without a request.
+    pub pause: Duration,
+    /// Longest time that what is written may wait to be taken.
+    pub answer: Duration,
+}
+
+/// A stream with one request at a time, and time limits.
 pub(super) struct Paced<S> {
     stream: S,
-    /// Longest time from a request's first byte to its answer's.
-    request: Duration,
-    /// Longest time without a request.
-    pause: Duration,
+    pace: Pace,
+    /// By when the request has to go on.
     until: Instant,
+    /// By when what is written has to be taken, if it was not at once.
+    taken_by: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     began: RequestBegan,
+    turn: Turn,
+    /// What has been read and not handed on: a head that is not whole, or what follows the request
+    /// at hand.
+    held: Vec<u8>,
+    head: LineScan,
+    /// How many bytes of what is held were looked at for the head's end.
+    scanned: usize,
+    /// How many bytes of what is held are a whole head.
+    whole: usize,
+    /// Whether the answer at hand has been written.
+    written: bool,
+    /// Whether reading stopped though bytes are held, so that a wake is due when it may go on.
+    waiting: bool,
+    _place: Option<Place>,
 }
 
 impl<S> Paced<S> {
-    pub(super) fn new(stream: S, request: Duration, pause: Duration) -> Self {
+    pub(super) fn new(stream: S, pace: Pace, place: Option<Place>) -> Self {
         // The head of the first request is due as that of any other, from the start.
-        let until = Instant::now() + request;
-        let timer = Box::pin(sleep_until(until));
-        Self { stream, request, pause, until, timer, began: RequestBegan::default() }
+        let until = Instant::now() + pace.request;
+        Self {
+            stream,
+            pace,
+            until,
+            taken_by: None,
+            timer: Box::pin(sleep_until(until)),
+            began: RequestBegan::default(),
+            turn: Turn::new(),
+            held: Vec::new(),
+            head: LineScan::default(),
+            scanned: 0,
+            whole: 0,
+            written: false,
+            waiting: false,
+            _place: place,
+        }
     }
 
     pub(super) fn stream(&self) -> &S {
@@ -55,14 +115,122 @@ impl<S> Paced<S> {
         self.began.clone()
     }
 
-    fn due_in(&mut self, limit: Duration) {
-        self.until = Instant::now() + limit;
-        self.timer.as_mut().reset(self.until);
+    pub(super) fn turn(&self) -> Turn {
+        self.turn.clone()
     }
 
-    fn answered(&mut self, written: usize) {
-        if written > 0 && self.began.0.take().is_some() {
-            self.due_in(self.pause);
+    /// Waits for the first of the limits.
+    fn poll_limits(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        let due = self.taken_by.map_or(self.until, |taken_by| taken_by.min(self.until));
+        if self.timer.deadline() != due {
+            self.timer.as_mut().reset(due);
+        }
+        ready!(self.timer.as_mut().poll(context));
+        Poll::Ready(io::ErrorKind::TimedOut.into())
+    }
+
+    /// What was to be written cannot be, for now.
+    fn blocked<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let now = Instant::now();
+        self.taken_by.get_or_insert(now + self.pace.answer);
+        self.poll_limits(context).map(Err)
+    }
+
+    /// Bytes have been written: of the answer, or before it, such as of `100 Continue`.
+    fn wrote(&mut self, bytes: usize) {
+        let is_answer = matches!(self.turn.phase(), Phase::Answering | Phase::Answered);
+        if bytes > 0 && is_answer && self.began.0.take().is_some() {
+            self.until = Instant::now() + self.pace.pause;
+        }
+    }
+
+    /// The turn ends when the answer has been written and the request been read.
+    fn end_turn(&mut self) {
+        if !self.written || self.turn.phase() != Phase::Answered || !self.turn.body_is_over() {
+            return;
+        }
+        self.turn.set(Phase::Head);
+        self.written = false;
+        (self.head, self.scanned) = (LineScan::default(), 0);
+        let now = Instant::now();
+        if self.held.is_empty() {
+            self.held.shrink_to(HELD_WHEN_IDLE);
+            self.began.0.set(None);
+            self.until = now + self.pace.pause;
+        } else {
+            self.began.0.set(Some(now));
+            self.until = now + self.pace.request;
+        }
+    }
+
+    /// Hands on what the library may have now of what is held; how many bytes those are.
+    fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) -> usize {
+        let room = self.held.len().min(buffer.remaining());
+        let bytes = match self.turn.phase() {
+            Phase::Head => {
+                self.find_head();
+                self.whole.min(buffer.remaining())
+            }
+            Phase::Given => 0,
+            Phase::Asked | Phase::Answering | Phase::Answered => {
+                self.turn.take_of_body(&self.held[..room])
+            }
+        };
+        if bytes == 0 {
+            return 0;
+        }
+        buffer.put_slice(&self.held[..bytes]);
+        self.held.drain(..bytes);
+        if self.turn.phase() == Phase::Head {
+            self.whole -= bytes;
+            if self.whole == 0 {
+                self.turn.set(Phase::Given);
+            }
+        }
+        self.end_turn();
+        bytes
+    }
+
+    /// Looks for the end of the head among what is held. One that is too large, or whose lines end
+    /// in LF alone, which others between the client and here may read otherwise (RFC 9112 2.2), is
+    /// refused.
+    fn find_head(&mut self) {
+        if self.whole > 0 {
+            return;
+        }
+        let end = self.head.feed(&self.held[self.scanned..]);
+        let length = end.map_or(self.held.len(), |end| self.scanned + end);
+        self.scanned = length;
+        let refusal = if length > MAX_HEAD {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        } else if self.head.bare_lf {
+            StatusCode::BAD_REQUEST
+        } else {
+            self.whole = end.map_or(0, |_| length);
+            return;
+        };
+        self.turn.refuse(refusal);
+        self.held.splice(..length, REFUSED.iter().copied());
+        self.whole = REFUSED.len();
+    }
+
+    /// Whether more is to be read from the connection: not while what follows the request at hand
+    /// is held, so that no more than one reading of it ever is.
+    fn reads(&self) -> bool {
+        match self.turn.phase() {
+            Phase::Head => true,
+            Phase::Given => self.held.is_empty(),
+            Phase::Asked | Phase::Answering | Phase::Answered => {
+                self.held.is_empty() || !self.turn.body_is_over()
+            }
+        }
+    }
+
+    /// Wakes the connection's task if it stopped reading, and may go on.
+    fn wake(&mut self, context: &mut Context<'_>) {
+        if self.waiting && self.reads() {
+            self.waiting = false;
+            context.waker().wake_by_ref();
         }
     }
 }
@@ -77,18 +245,30 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         if Instant::now() >= this.until {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        let before = buffer.filled().len();
-        match Pin::new(&mut this.stream).poll_read(context, buffer) {
-            Poll::Ready(read) => {
-                if buffer.filled().len() > before && this.began.get().is_none() {
-                    this.began.0.set(Some(Instant::now()));
-                    this.due_in(this.request);
-                }
-                Poll::Ready(read)
+        this.waiting = false;
+        loop {
+            if this.hand_on(buffer) > 0 {
+                return Poll::Ready(Ok(()));
             }
-            Poll::Pending => {
-                ready!(this.timer.as_mut().poll(context));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            if !this.reads() {
+                this.waiting = true;
+                return this.poll_limits(context).map(Err);
+            }
+            let before = buffer.filled().len();
+            match Pin::new(&mut this.stream).poll_read(context, buffer) {
+                Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                    this.held.extend_from_slice(&buffer.filled()[before..]);
+                    buffer.set_filled(before);
+                    if this.turn.phase() == Phase::Head && this.began.get().is_none() {
+                        let now = Instant::now();
+                        this.began.0.set(Some(now));
+                        this.until = now + this.pace.request;
+                    }
+                }
+                Poll::Ready(end) => return Poll::Ready(end),
+                Poll::Pending => {
+                    return this.poll_limits(context).map(Err);
+                }
             }
         }
     }
@@ -101,9 +281,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
-        this.answered(written);
-        Poll::Ready(Ok(written))
+        match Pin::new(&mut this.stream).poll_write(context, bytes) {
+            Poll::Ready(written) => {
+                this.wrote(*written.as_ref().unwrap_or(&0));
+                Poll::Ready(written)
+            }
+            Poll::Pending => this.blocked(context),
+        }
     }
 
     fn poll_write_vectored(
@@ -112,59 +296,145 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, slices))?;
-        this.answered(written);
-        Poll::Ready(Ok(written))
+        match Pin::new(&mut this.stream).poll_write_vectored(context, slices) {
+            Poll::Ready(written) => {
+                this.wrote(*written.as_ref().unwrap_or(&0));
+                Poll::Ready(written)
+            }
+            Poll::Pending => this.blocked(context),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
+    /// The library flushes after each look at the app, when it has nothing left to write.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_flush(context) {
+            Poll::Ready(Ok(())) => {
+                this.taken_by = None;
+                if this.turn.phase() == Phase::Answered {
+                    this.written = true;
+                    this.end_turn();
+                }
+                this.wake(context);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(error) => Poll::Ready(error),
+            Poll::Pending => this.blocked(context),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_shutdown(context) {
+            Poll::Pending => this.blocked(context),
+            done => done,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_http::Request;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const PACE: Pace = Pace {
+        request: Duration::from_secs(10),
+        pause: Duration::from_secs(75),
+        answer: Duration::from_secs(5),
+    };
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_trickles_ends_at_its_limit_and_an_answered_one_starts_anew() {
         let (mut client, server) = tokio::io::duplex(64);
         let secs = Duration::from_secs;
-        let mut server = Paced::new(server, secs(10), secs(75));
+        let mut server = Paced::new(server, PACE, None);
         for _ in 0..3 {
-            client.write_all(b"x").await.unwrap();
-            assert_eq!(server.read_u8().await.unwrap(), b'x');
+            client.write_all(HEAD).await.unwrap();
+            server.read_exact(&mut [0; HEAD.len()]).await.unwrap();
             assert!(server.began().get().is_some());
+            server.turn().ask(&mut Request::new());
             tokio::time::advance(secs(9)).await;
+            server.turn().answering();
             server.write_all(b"y").await.unwrap();
+            server.turn().answered();
+            server.flush().await.unwrap();
             assert!(server.began().get().is_none());
             tokio::time::advance(secs(70)).await;
         }
-        client.write_all(b"x").await.unwrap();
-        assert_eq!(server.read_u8().await.unwrap(), b'x');
-        for _ in 0..9 {
-            client.write_all(b"x").await.unwrap();
-            tokio::time::advance(secs(1)).await;
-            assert_eq!(server.read_u8().await.unwrap(), b'x');
-        }
-        tokio::time::advance(secs(1)).await;
-        client.write_all(b"x").await.unwrap();
-        assert_eq!(server.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let trickling = async {
+            for byte in HEAD.iter().take(11) {
+                client.write_all(&[*byte]).await.unwrap();
+                tokio::time::sleep(secs(1)).await;
+            }
+        };
+        let (read, ()) = tokio::join!(server.read_u8(), trickling);
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_ends_at_its_limit() {
         let (_client, server) = tokio::io::duplex(64);
-        let mut server = Paced::new(server, Duration::from_secs(10), Duration::from_secs(75));
+        let mut server = Paced::new(server, PACE, None);
         assert_eq!(server.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// Reads what there is to read at once.
+    async fn read_at_once(server: &mut Paced<tokio::io::DuplexStream>) -> String {
+        let mut read = Vec::with_capacity(1 << 16);
+        loop {
+            let more = tokio::time::timeout(Duration::ZERO, server.read_buf(&mut read)).await;
+            if !matches!(more, Ok(Ok(1..))) {
+                return String::from_utf8(read).unwrap();
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_request_is_handed_on_when_the_answer_before_it_is_out() {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let mut server = Paced::new(server, PACE, None);
+        let requests: Vec<String> =
+            (0..20).map(|n| format!("GET /{n} HTTP/1.1\r\nhost: a\r\n\r\n")).collect();
+        client.write_all(requests.concat().as_bytes()).await.unwrap();
+        for request in &requests {
+            assert_eq!(read_at_once(&mut server).await, *request);
+            assert_eq!(read_at_once(&mut server).await, "");
+            server.turn().ask(&mut Request::new());
+            server.turn().answering();
+            server.write_all(b"y").await.unwrap();
+            server.turn().answered();
+            assert_eq!(read_at_once(&mut server).await, "");
+            server.flush().await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_taken_ends_the_connection() {
+        let (_client, server) = tokio::io::duplex(64);
+        let mut server = Paced::new(server, PACE, None);
+        let began = Instant::now();
+        let ended = server.write_all(&[0; 1000]).await.unwrap_err();
+        assert_eq!((ended.kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_is_too_large_or_has_bare_line_ends_is_replaced() {
+        let large = format!("GET / HTTP/1.1\r\nx: {}", "a".repeat(MAX_HEAD));
+        let bare = "GET / HTTP/1.1\nhost: a\r\n\r\n".to_owned();
+        for (head, status) in [(large, 431), (bare, 400)] {
+            let (mut client, server) = tokio::io::duplex(1 << 17);
+            let mut server = Paced::new(server, PACE, None);
+            client.write_all(head.as_bytes()).await.unwrap();
+            assert_eq!(read_at_once(&mut server).await.as_bytes(), REFUSED);
+            let refused = server.turn().ask(&mut Request::new());
+            assert_eq!(refused.map(|status| status.as_u16()), Some(status));
+        }
     }
 }

@@ -1,22 +1,79 @@
-//! What a trusted proxy in front of us says about the caller: its address and its certificate.
+//! What a trusted proxy in front of us says about the caller: its address and its certificate, and
+//! how the proxy itself is known.
 //!
 //! From any other peer these headers are ignored.
 
+mod certificate;
+mod list;
+
 use std::net::IpAddr;
 
-use forwarded_header_value::ForwardedHeaderValue;
+use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use forwarded_header_value::Identifier;
 use ipnet::IpNet;
-use rustls::pki_types::CertificateDer;
-use sfv::{BareItem, Item, List, ListEntry, Parser};
 
-use super::certificate::ClientCertificate;
-
-/// Longest chain taken from a proxy, the client's own certificate not counted.
-const MAX_INTERMEDIATES: usize = 8;
+pub use self::certificate::{CertificateForm, MalformedClientCert};
+use super::authorization::SecretHash;
+use super::client_table::CertificatePin;
 
 /// The networks whose proxies are believed.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(pub Vec<IpNet>);
+
+/// The header in which proxies tell the caller's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AddressHeader {
+    /// `Forwarded` (RFC 7239).
+    #[default]
+    Forwarded,
+    /// `X-Forwarded-For`: addresses between commas.
+    XForwardedFor,
+}
+
+impl AddressHeader {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::XForwardedFor => "x-forwarded-for",
+        }
+    }
+
+    /// The address that an element of the list tells.
+    fn address(self, element: &[u8]) -> Option<IpAddr> {
+        let node = match self {
+            Self::Forwarded => list::parameter(element, "for")?,
+            Self::XForwardedFor => std::str::from_utf8(element).ok()?.trim().to_owned(),
+        };
+        Some(node.parse::<Identifier>().ok()?.ip()?.to_canonical())
+    }
+}
+
+/// How trusted proxies pass on who the caller is, and how they are known themselves.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyRules {
+    /// Where they tell the caller's address.
+    pub address: AddressHeader,
+    /// How they pass on the caller's certificate.
+    pub certificate: CertificateForm,
+    /// The header and the secret that they show in each request.
+    pub secret: Option<(HeaderName, SecretHash)>,
+    /// The certificate that they show on their connections.
+    pub own_certificate: Option<CertificatePin>,
+}
+
+impl ProxyRules {
+    /// Whether a request has the secret that proxies show, if they are to show one.
+    #[must_use]
+    pub fn has_secret(&self, request: &HttpRequest) -> bool {
+        let Some((header, secret)) = &self.secret else { return true };
+        let mut values = request.headers().get_all(header).map(HeaderValue::as_bytes);
+        let (value, more) = (values.next(), values.next());
+        more.is_none() && value.is_some_and(|value| SecretHash::of(value).matches(secret))
+    }
+}
 
 impl TrustedProxies {
     /// Whether a proxy at `address` is believed.
@@ -27,85 +84,30 @@ impl TrustedProxies {
     }
 
     /// The address the request came from: `peer` itself, or, when that is a trusted proxy, the
-    /// rightmost `for` of its `Forwarded` (RFC 7239) that is no trusted proxy. `None` if the
-    /// proxy does not say, or says something that cannot be read as an address.
+    /// rightmost that the header tells and that is no trusted proxy. `None` if the proxy does not
+    /// say, or says something that cannot be read as an address.
+    ///
+    /// The list is read from its end, where the trusted proxy has added to it, and no further than
+    /// to the first address that is no trusted proxy's: what the caller wrote in front of it has no
+    /// bearing on it, however broken.
     #[must_use]
     pub fn caller<'a>(
         &self,
         peer: IpAddr,
-        forwarded: impl IntoIterator<Item = &'a [u8]>,
+        header: AddressHeader,
+        lines: impl IntoIterator<Item = &'a [u8]>,
     ) -> Option<IpAddr> {
         if !self.trust(peer) {
             return Some(peer.to_canonical());
         }
-        let lines: Result<Vec<_>, _> = forwarded.into_iter().map(std::str::from_utf8).collect();
-        let header = lines.ok()?.join(",");
-        if !splits_safely(&header) {
-            return None;
-        }
-        for hop in ForwardedHeaderValue::from_forwarded(&header).ok()?.iter().rev() {
-            let address = hop.forwarded_for_ip()?.to_canonical();
+        let lines: Vec<&[u8]> = lines.into_iter().collect();
+        for element in lines.into_iter().rev().flat_map(|line| list::from_the_right(line, b',')) {
+            let address = header.address(element)?;
             if !self.trust(address) {
                 return Some(address);
             }
         }
         None
-    }
-}
-
-/// Whether commas and semicolons stand only between elements. The parser splits at each one,
-/// so a quoted one (in a `host` that the caller chose) could pass for an element of its own.
-fn splits_safely(header: &str) -> bool {
-    let mut quoted = false;
-    for character in header.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            '\\' => return false,
-            ',' | ';' if quoted => return false,
-            _ => {}
-        }
-    }
-    !quoted
-}
-
-/// A trusted proxy's `Client-Cert` or `Client-Cert-Chain` that cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MalformedClientCert;
-
-/// Reads `Client-Cert` and `Client-Cert-Chain` (RFC 9440) of a request from a trusted proxy.
-/// `None` if the caller brought no certificate. What is returned is not verified yet.
-///
-/// # Errors
-/// If a header is there but cannot be read, or the chain comes without the certificate.
-pub fn forwarded_certificate<'a>(
-    client_cert: impl IntoIterator<Item = &'a [u8]>,
-    client_cert_chain: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Option<ClientCertificate>, MalformedClientCert> {
-    let mut own = client_cert.into_iter();
-    let intermediates: Vec<&[u8]> = client_cert_chain.into_iter().collect();
-    let own = match (own.next(), own.next()) {
-        (None, _) if intermediates.is_empty() => return Ok(None),
-        (Some(value), None) => value,
-        _ => return Err(MalformedClientCert),
-    };
-    let item: Item = Parser::new(own).parse().map_err(|_| MalformedClientCert)?;
-    let mut chain = vec![certificate(item.bare_item)?];
-    let list: List =
-        Parser::new(&intermediates.join(&b","[..])).parse().map_err(|_| MalformedClientCert)?;
-    if list.len() > MAX_INTERMEDIATES {
-        return Err(MalformedClientCert);
-    }
-    for entry in list {
-        let ListEntry::Item(item) = entry else { return Err(MalformedClientCert) };
-        chain.push(certificate(item.bare_item)?);
-    }
-    Ok(Some(ClientCertificate::new(chain)))
-}
-
-fn certificate(item: BareItem) -> Result<CertificateDer<'static>, MalformedClientCert> {
-    match item {
-        BareItem::ByteSequence(der) => Ok(CertificateDer::from(der)),
-        _ => Err(MalformedClientCert),
     }
 }
 
@@ -119,7 +121,9 @@ mod tests {
 
     fn caller(peer: &str, forwarded: &[&str]) -> Option<String> {
         let values = forwarded.iter().map(|value| value.as_bytes());
-        proxies().caller(peer.parse().unwrap(), values).map(|address| address.to_string())
+        let peer = peer.parse().unwrap();
+        let caller = proxies().caller(peer, AddressHeader::Forwarded, values);
+        caller.map(|address| address.to_string())
     }
 
     #[test]
@@ -152,23 +156,70 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_host_cannot_pass_for_an_address() {
-        let forged = "for=192.0.2.1;host=\"a,for=198.51.100.7;x=\"";
-        assert_eq!(caller("10.0.0.2", &[forged]), None);
-        assert_eq!(caller("10.0.0.2", &["for=198.51.100.7;host=\"a", "for=192.0.2.1"]), None);
+    fn what_stands_in_front_neither_hides_the_caller_nor_stands_for_it() {
+        let own = "for=192.0.2.1";
+        for front in [
+            "garbage",
+            "for=",
+            "for=\"",
+            "for=\"a",
+            "\"",
+            "\\",
+            "for=198.51.100.7;host=\"a",
+            "for=unknown",
+            "for=10.0.0.3",
+            ",,;=",
+            "for=198.51.100.7",
+            "\u{e5}",
+            "for=\"[::1",
+            "secret=_\"\\",
+        ] {
+            let one_line = format!("{front}, {own}");
+            assert_eq!(caller("10.0.0.2", &[&one_line]).as_deref(), Some("192.0.2.1"), "{front}");
+            assert_eq!(caller("10.0.0.2", &[front, own]).as_deref(), Some("192.0.2.1"), "{front}");
+            let two_proxies = format!("{front}, {own}, for=10.0.0.3");
+            assert_eq!(
+                caller("10.0.0.2", &[&two_proxies]).as_deref(),
+                Some("192.0.2.1"),
+                "{front}"
+            );
+        }
     }
 
     #[test]
-    fn what_is_no_byte_sequence_is_malformed() {
-        let none: [&[u8]; 0] = [];
-        assert!(forwarded_certificate(none, none).unwrap().is_none());
-        for bad in ["", "AAAA", "\"AAAA\"", ":AAAA", ":AA AA:", ":AAAA:, :AAAA:"] {
-            assert!(forwarded_certificate([bad.as_bytes()], none).is_err(), "{bad}");
+    fn a_quoted_host_cannot_pass_for_an_address() {
+        for host in ["a,for=198.51.100.7;x=", "a;for=198.51.100.7", "a\\\",for=198.51.100.7;x=\\\""]
+        {
+            let told = format!("for=192.0.2.1;host=\"{host}\"");
+            assert_eq!(caller("10.0.0.2", &[&told]).as_deref(), Some("192.0.2.1"), "{host}");
         }
-        let one = &b":AAAA:"[..];
-        assert!(forwarded_certificate([one, one], none).is_err());
-        assert!(forwarded_certificate(none, [one]).is_err());
-        assert!(forwarded_certificate([one], [&b"(:AAAA:)"[..]]).is_err());
-        assert!(forwarded_certificate([one], [&b":AAAA:, :AAAA:"[..], one]).unwrap().is_some());
+        assert_eq!(caller("10.0.0.2", &["for=192.0.2.1;for=198.51.100.7"]), None);
+    }
+
+    #[test]
+    fn a_list_of_addresses_is_read_in_the_same_way() {
+        let caller = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| line.as_bytes());
+            let peer = "10.0.0.2".parse().unwrap();
+            let caller = proxies().caller(peer, AddressHeader::XForwardedFor, lines);
+            caller.map(|address| address.to_string())
+        };
+        let v4 = Some("192.0.2.1".to_owned());
+        for told in [
+            "192.0.2.1",
+            "192.0.2.1:8443",
+            "junk,192.0.2.1",
+            "192.0.2.1, 10.0.0.3",
+            "\", 192.0.2.1",
+        ] {
+            assert_eq!(caller(&[told]), v4, "{told}");
+        }
+        assert_eq!(caller(&["198.51.100.7", "192.0.2.1"]), v4);
+        assert_eq!(caller(&["[2001:db8:1::5]:4711"]).as_deref(), Some("2001:db8:1::5"));
+        assert_eq!(caller(&["2001:db8:1::5"]).as_deref(), Some("2001:db8:1::5"));
+        for told in ["", "192.0.2.1, unknown", "192.0.2.1,", "for=192.0.2.1"] {
+            assert_eq!(caller(&[told]), None, "{told}");
+        }
+        assert_eq!(caller(&[]), None);
     }
 }

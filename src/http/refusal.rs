@@ -19,8 +19,10 @@ pub enum RefusalReason {
     Token(JwtRefusal),
     /// The certificate does not count.
     Certificate(CertificateRefusal),
-    /// A trusted proxy's `Client-Cert` cannot be read.
+    /// The certificate that a trusted proxy passes on cannot be read.
     ForwardedCertificateMalformed,
+    /// The request comes from a trusted proxy's address, without what the proxy is known by.
+    ProxyUnproven,
     /// The certificate is no client's, and nothing else was presented.
     CertificateUnlisted,
     /// The certificate and the `Authorization` are different clients'.
@@ -51,6 +53,7 @@ impl RefusalReason {
             Self::Token(refusal) => refusal.as_str(),
             Self::Certificate(refusal) => refusal.as_str(),
             Self::ForwardedCertificateMalformed => "forwarded_certificate_malformed",
+            Self::ProxyUnproven => "proxy_unproven",
             Self::CertificateUnlisted => "certificate_unlisted",
             Self::CredentialsDisagree => "credentials_disagree",
             Self::CredentialAmbiguous => "credential_ambiguous",
@@ -79,6 +82,7 @@ impl RefusalReason {
             | Self::Token(_)
             | Self::Certificate(_)
             | Self::ForwardedCertificateMalformed
+            | Self::ProxyUnproven
             | Self::CertificateUnlisted
             | Self::CredentialsDisagree
             | Self::CredentialAmbiguous

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::guesses::Guesses;
 use super::pace::{Pace, Stage};
+use super::settling::{self, Typed};
 use super::{KnownUser, TenantParts, entry};
 use crate::directory::{DirectoryError, Occasion, PasswordCheck};
 use crate::domain::client_address::ClientAddress;
@@ -213,10 +214,9 @@ impl Login {
             // The reserved try stands: it is the count of this refused password.
             Ok(PasswordCheck::Refused(why)) => Err(Reason::PasswordRefused(why)),
             Err(DirectoryError::Unavailable) => {
-                let given = parts.tries.give_back(&attempt.subject, reserved, attempt.from).await;
-                if let Err(error) = given {
-                    tracing::warn!(%error, "a login's reserved try could not be given back; it stays counted as a wrong password");
-                }
+                let counts_for = parts.limits.wrong_passwords_per_user.per;
+                let (subject, from) = (&attempt.subject, attempt.from);
+                settling::give_back(&parts.tries, subject, reserved, from, counts_for).await;
                 Err(Reason::DirectoryUnavailable)
             }
             // The server may have counted it, so it stays counted here.
@@ -238,14 +238,14 @@ impl Login {
             from: attempt.from,
             limits: parts.limits,
         };
-        if !attempt.code_right || attempt.guessed {
-            parts.tries.wrong_code(code_try).await?;
-            return Err(if attempt.code_right { Reason::CodeGuessed } else { Reason::CodeWrong });
-        }
-        match parts.tries.redeem(code_try).await? {
-            Redemption::Redeemed => Ok(()),
-            Redemption::NoGrant => Err(Reason::CodeGone),
-            Redemption::CodesSpent(wait) => Err(Reason::WrongCodesPerUser(wait)),
+        let typed =
+            if attempt.code_right && !attempt.guessed { Typed::Right } else { Typed::Wrong };
+        match settling::settle(&parts.tries, code_try, typed).await? {
+            None if attempt.code_right => Err(Reason::CodeGuessed),
+            None => Err(Reason::CodeWrong),
+            Some(Redemption::Redeemed) => Ok(()),
+            Some(Redemption::NoGrant) => Err(Reason::CodeGone),
+            Some(Redemption::CodesSpent(wait)) => Err(Reason::WrongCodesPerUser(wait)),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod guesses;
 pub mod login;
 pub mod pace;
 pub mod registered_directory;
+mod settling;
 pub mod survey;
 
 use std::sync::Arc;

@@ -31,10 +31,15 @@ pub struct StoredGrant {
 }
 
 impl StoredGrant {
-    /// Whether it is neither burnt nor expired at `now`.
+    /// Whether it is neither burnt nor expired at `now`, nor of a time that is yet to come: a clock
+    /// that is set back gives no code a longer life.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.tries_left > 0 && self.wrong_codes_left > 0 && self.grant.expires_at > now.as_secs()
+        let issued_at = Timestamp::from_millis(self.grant.issued_at.saturating_mul(1000));
+        self.tries_left > 0
+            && self.wrong_codes_left > 0
+            && self.grant.expires_at > now.as_secs()
+            && !issued_at.is_in_the_future(now)
     }
 
     /// Whether the caller is told this code again: live, untried, made as a new one would be, and

@@ -69,12 +69,24 @@ impl AddressLog {
         self.0.retain(|event| event.from & 1 == 0 && event.at >= until.as_millis());
     }
 
-    /// Forgets what no longer counts at `now`.
+    /// Forgets what no longer counts at `now`, and what is in the future.
     pub fn expire(&mut self, limits: &Limits, now: Timestamp) {
         let since = |quota: Quota| now.as_millis().saturating_sub(millis(quota.per));
         let password = since(limits.wrong_passwords_per_user);
         let code = since(limits.wrong_codes_per_user);
-        self.0.retain(|event| event.at > if event.from & 1 == 0 { password } else { code });
+        self.0.retain(|event| {
+            let oldest = if event.from & 1 == 0 { password } else { code };
+            event.at > oldest && !Timestamp::from_millis(event.at).is_in_the_future(now)
+        });
+    }
+
+    /// What failed, when, and what stands for the address (63 bits of its SHA-256), in the order of
+    /// their counting.
+    pub fn events(&self) -> impl Iterator<Item = (Failure, Timestamp, u64)> {
+        self.0.iter().map(|event| {
+            let failure = if event.from & 1 == 0 { Failure::Password } else { Failure::Code };
+            (failure, Timestamp::from_millis(event.at), event.from & !1)
+        })
     }
 
     /// The log as words that stand before the times of [`EventLog`](crate::domain::policy::EventLog):

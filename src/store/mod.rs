@@ -10,6 +10,7 @@
 pub mod account;
 pub mod address_log;
 pub mod event_log_codec;
+pub mod personal_records;
 pub mod postgres;
 pub mod registry;
 pub mod sqlite;

@@ -17,7 +17,9 @@ use crate::domain::authenticator::{Authenticator, AuthenticatorId};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
-use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone};
+use crate::domain::registered_user::{
+    PhoneId, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
+};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Transaction, TransactionId};
 
@@ -59,14 +61,18 @@ impl About {
 pub struct Person {
     /// The user.
     pub user: RegisteredUser,
-    /// Texts sent to the user.
+    /// Texts that asked the user for an approval.
     pub texts: EventLog,
+    /// Texts by which a phone of the user's is registered.
+    pub enrolling_texts: EventLog,
     /// Wrong codes that were sent as text.
     pub wrong_codes: EventLog,
     /// Wrong recovery codes.
     pub wrong_recovery: EventLog,
     /// Notifications sent to the user's phones.
     pub pushes: EventLog,
+    /// Approvals that the user was asked for by a link.
+    pub app_approvals: EventLog,
 }
 
 impl Person {
@@ -74,15 +80,25 @@ impl Person {
     #[must_use]
     pub fn new(user: RegisteredUser) -> Self {
         let none = EventLog::default;
-        Self { user, texts: none(), wrong_codes: none(), wrong_recovery: none(), pushes: none() }
+        Self {
+            user,
+            texts: none(),
+            enrolling_texts: none(),
+            wrong_codes: none(),
+            wrong_recovery: none(),
+            pushes: none(),
+            app_approvals: none(),
+        }
     }
 }
 
 /// Texts sent to one phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
-    /// When.
+    /// When those were sent that asked its verified owner for an approval.
     pub sent: EventLog,
+    /// When those were sent by which it is registered, whoever asked for them.
+    pub enrolling: EventLog,
     /// From when on none counts, and the row may be deleted. Whoever adds one says so.
     pub idle_from: Option<Timestamp>,
 }
@@ -91,7 +107,8 @@ pub struct Texts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Case {
     /// The user. One that is put where there was none is made; one that is taken away is deleted
-    /// with all that is theirs: phones, authenticators, transactions, called-in codes.
+    /// with all that is theirs: phones, authenticators, transactions, called-in codes. With a phone
+    /// that is taken away goes the user's live called-in code.
     pub person: Option<Person>,
     /// The transaction, if it is the tenant's; whoever asks looks at whose it is.
     pub transaction: Option<Transaction>,
@@ -169,6 +186,15 @@ pub trait Registry: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError>;
 
+    /// Looks at a case whose state is told outward: what is seen cannot be undone by the loss of
+    /// one machine, where the store has several.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn look_durable(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+        self.look(about).await
+    }
+
     /// The users who have a verified phone with this number, at most `most`, in no order.
     ///
     /// # Errors
@@ -189,6 +215,22 @@ pub trait Registry: Send + Sync {
         tenant: &TenantId,
         id: AuthenticatorId,
     ) -> Result<Option<RegisteredId>, StoreError>;
+
+    /// The user who has this verified phone; `None` if it is nobody's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn phone_owner(
+        &self,
+        tenant: &TenantId,
+        id: PhoneId,
+    ) -> Result<Option<RegisteredId>, StoreError>;
+
+    /// Whether the tenant has an access key with this id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn has_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError>;
 
     /// Whose access key this is; `None` if it is nobody's.
     ///

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::operator::Operator;
+use super::output::Output;
 use crate::domain::phone_number::PhoneNumber;
 
 /// The `target` of audit events among the log lines.
@@ -12,6 +13,49 @@ pub const TARGET: &str = "audit";
 
 /// Longest text of a caller's that is kept.
 const MAX_TEXT: usize = 128;
+
+/// What becomes of calls and logins while the audit trail cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenUnwritable {
+    /// They are refused: no code is told and nobody let in of whom it would not be known.
+    #[default]
+    Refuse,
+    /// They are answered, and the events that are lost are counted.
+    Count,
+}
+
+/// The running gateway's audit trail.
+pub struct AuditTrail {
+    output: Output,
+    when_unwritable: WhenUnwritable,
+}
+
+impl AuditTrail {
+    /// The trail that goes to `output`.
+    #[must_use]
+    pub const fn new(output: Output, when_unwritable: WhenUnwritable) -> Self {
+        Self { output, when_unwritable }
+    }
+
+    /// Why it cannot be written, if it cannot.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.output.trouble()
+    }
+
+    /// Whether calls and logins wait for their events to be written, and are refused if they
+    /// cannot be.
+    #[must_use]
+    pub fn must_be_written(&self) -> bool {
+        self.when_unwritable == WhenUnwritable::Refuse
+    }
+
+    /// Whether calls and logins are refused now.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.must_be_written() && self.output.is_in_trouble()
+    }
+}
 
 /// One decision.
 #[derive(Default)]
@@ -89,6 +133,45 @@ impl Decision<'_> {
             "decision"
         );
     }
+}
+
+/// Refusals of callers who showed no credential and that have no event of their own, because there
+/// were too many.
+pub struct Unwritten<'a> {
+    /// How many.
+    pub count: u64,
+    /// How many for each reason: `no_credential=812 flood=3`.
+    pub reasons: &'a str,
+    /// From how many addresses, an IPv6 one by its /64; at most a thousand are told apart.
+    pub addresses: usize,
+    /// The address that most came from.
+    pub peer: Option<IpAddr>,
+    /// How many came from it.
+    pub from_peer: u64,
+    /// In how much time.
+    pub span: Duration,
+}
+
+impl Unwritten<'_> {
+    /// Writes the event.
+    pub fn record(&self) {
+        tracing::info!(
+            target: TARGET,
+            outcome = "refused",
+            count = self.count,
+            reasons = self.reasons,
+            addresses = self.addresses,
+            peer = self.peer.map(|peer| peer.to_string()),
+            from_peer = self.from_peer,
+            seconds = self.span.as_secs(),
+            "refusals without events of their own"
+        );
+    }
+}
+
+/// Writes how many events could not be written before this one.
+pub(super) fn lost(count: u64) {
+    tracing::info!(target: TARGET, count, "events were lost");
 }
 
 /// One thing that an administrator has a command do.

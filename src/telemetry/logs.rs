@@ -1,11 +1,14 @@
 //! Where log lines and audit events go, and how they look.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -14,7 +17,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-use super::{audit, metrics};
+use super::audit;
+use super::output::{Losses, Output};
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,84 +29,66 @@ pub enum Format {
     Human,
 }
 
-/// An audit file, which can be opened again after it was moved away (`logrotate`).
-#[derive(Clone)]
-pub struct AuditFile {
-    path: PathBuf,
-    file: Arc<Mutex<File>>,
-    failing: Arc<AtomicBool>,
+/// Opens a file for appending; makes it if it is not there, for this user only. No symbolic link is
+/// followed: who may write to the folder could have it lead anywhere.
+///
+/// # Errors
+/// The operating system's.
+pub fn append(path: &Path) -> io::Result<File> {
+    append_in(rustix::fs::CWD, path)
 }
 
-impl AuditFile {
-    /// Opens `path` for appending; makes it if it is not there, for this user only.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub fn open(path: PathBuf) -> io::Result<Self> {
-        let file = Arc::new(Mutex::new(append(&path)?));
-        Ok(Self { path, file, failing: Arc::default() })
+/// As [`append`], with `path` beginning at an open folder.
+pub(super) fn append_in(folder: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW;
+    match rustix::fs::openat(folder, path, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => Ok(File::from(file)),
+        Err(Errno::LOOP) => {
+            Err(io::Error::other("it is a symbolic link: name the file that it leads to"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Longest that a stop waits for lines to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Where the running gateway's lines go. Dropped, it waits until what was put is written.
+pub struct Logs {
+    log: Output,
+    audit: Option<(PathBuf, Output)>,
+}
+
+impl Logs {
+    /// Where audit events go.
+    #[must_use]
+    pub fn audit(&self) -> &Output {
+        self.audit.as_ref().map_or(&self.log, |(_, output)| output)
     }
 
-    /// Opens the path again.
+    /// Opens the audit file again, which may have been moved away (`logrotate`).
     ///
     /// # Errors
     /// The operating system's; the file opened before stays in use.
     pub fn reopen(&self) -> io::Result<()> {
-        let file = append(&self.path)?;
-        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+        if let Some((path, output)) = &self.audit {
+            output.reopen(append(path)?);
+        }
         Ok(())
     }
 }
 
-/// Opens a file for appending; makes it if it is not there, for this user only.
-///
-/// # Errors
-/// The operating system's.
-pub(super) fn append(path: &std::path::Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
-}
-
-/// One line written to the audit file.
-pub struct AuditLine {
-    file: Arc<Mutex<File>>,
-    failing: Arc<AtomicBool>,
-}
-
-impl AuditLine {
-    /// Counts a lost event, and says so when the loss begins. On standard error, because a log
-    /// line cannot be written while one is being written.
-    fn note<T>(&self, written: io::Result<T>) -> io::Result<T> {
-        if let Err(error) = &written {
-            metrics::audit_event_lost();
-            if !self.failing.swap(true, Ordering::Relaxed) {
-                eprintln!("dialpass: audit.file cannot be written, events are lost: {error}");
-            }
-        } else {
-            self.failing.store(false, Ordering::Relaxed);
+impl Drop for Logs {
+    fn drop(&mut self) {
+        if let Some((_, output)) = &self.audit {
+            output.finish(LAST_LINES);
         }
-        written
+        self.log.finish(LAST_LINES);
     }
 }
 
-impl Write for AuditLine {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let written = self.file.lock().unwrap_or_else(PoisonError::into_inner).write(line);
-        self.note(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).flush()
-    }
-}
-
-impl<'a> MakeWriter<'a> for AuditFile {
-    type Writer = AuditLine;
-
-    fn make_writer(&'a self) -> AuditLine {
-        AuditLine { file: Arc::clone(&self.file), failing: Arc::clone(&self.failing) }
-    }
-}
+/// An audit file that is open, and its path.
+pub type AuditFile = (PathBuf, File);
 
 /// Starts logging to standard output, and audit events to `audit_file` if there is one.
 ///
@@ -110,12 +96,12 @@ impl<'a> MakeWriter<'a> for AuditFile {
 /// print what they send, which holds numbers and names.
 ///
 /// # Errors
-/// If logging was started before.
+/// If logging was started before, or standard output cannot be used.
 pub fn start(
     level: Level,
     format: Format,
     audit_file: Option<AuditFile>,
-) -> Result<(), tracing_subscriber::util::TryInitError> {
+) -> Result<Logs, Box<dyn std::error::Error + Send + Sync>> {
     let own = Targets::new()
         .with_default(LevelFilter::from_level(level.min(Level::WARN)))
         .with_target("dialpass", level)
@@ -123,14 +109,38 @@ pub fn start(
         // These call each stranger's malformed request an error.
         .with_target("actix_http", LevelFilter::OFF)
         .with_target("webauthn_rs_core", LevelFilter::OFF)
+        .with_target("crypto_glue", LevelFilter::OFF)
         .with_target(audit::TARGET, Level::INFO);
-    let split = audit_file.is_some();
-    let main = lines(format, io::stdout)
+    let losses = || -> Losses { Box::new(move |log, audit| losses(format, log, audit)) };
+    let standard_output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let log = Output::start("standard output", standard_output, losses())?;
+    let audit = match audit_file {
+        Some((path, file)) => Some((path, Output::start("audit.file", file, losses())?)),
+        None => None,
+    };
+    let split = audit.is_some();
+    let of_log = lines(format, log.clone())
         .with_filter(filter_fn(move |metadata| !split || metadata.target() != audit::TARGET));
-    let audit = audit_file.map(|file| {
-        lines(format, file).with_filter(filter_fn(|metadata| metadata.target() == audit::TARGET))
+    let of_audit = audit.as_ref().map(|(_, output)| {
+        lines(format, output.clone())
+            .with_filter(filter_fn(|metadata| metadata.target() == audit::TARGET))
     });
-    Registry::default().with(own).with(main).with(audit).try_init()
+    Registry::default().with(own).with(of_log).with(of_audit).try_init()?;
+    Ok(Logs { log, audit })
+}
+
+/// The lines that say what could not be written.
+fn losses(format: Format, log: u64, audit: u64) -> Vec<u8> {
+    let mut lines = Vec::new();
+    if audit > 0 {
+        lines = rendered(format, || audit::lost(audit));
+    }
+    if log > 0 {
+        lines.extend(rendered(format, || {
+            tracing::warn!(count = log, "log lines could not be written, and are lost");
+        }));
+    }
+    lines
 }
 
 /// Starts logging warnings and errors to standard error, for a command whose output is on standard

@@ -20,9 +20,13 @@ const EXPIRY: &str = "dialpass_certificate_expiry_timestamp_seconds";
 const CRL_DUE: &str = "dialpass_crl_due_timestamp_seconds";
 const SECRET_EXPIRY: &str = "dialpass_client_secret_expiry_timestamp_seconds";
 const LOST: &str = "dialpass_audit_events_lost_total";
+const LOG_LOST: &str = "dialpass_log_lines_lost_total";
+const HANDSHAKES: &str = "dialpass_failed_handshakes_total";
+const CLOCK: &str = "dialpass_clock_ahead_seconds";
 const TEXTS: &str = "dialpass_texts_total";
 const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
+const REFUSED_CONNECTIONS: &str = "dialpass_connections_refused_total";
 
 /// How often what was recorded is summed up.
 const SUM_UP_EVERY: Duration = Duration::from_secs(5);
@@ -69,13 +73,17 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
         Unit::Seconds,
         "When a client's secret ends (Unix time), if it does."
     );
-    describe_counter!(LOST, "Audit events that could not be written to audit.file.");
+    describe_counter!(LOST, "Audit events that could not be written.");
+    describe_gauge!(CLOCK, Unit::Seconds, "By how much the machine's clock was set back.");
+    describe_counter!(LOG_LOST, "Log lines that could not be written.");
+    describe_counter!(HANDSHAKES, "TLS handshakes that failed, by what became of them.");
     describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
     describe_counter!(
         NOTIFICATIONS,
         "Notifications by push service and what became of them there."
     );
     describe_gauge!(WAITING, "Refused logins that wait for their floor.");
+    describe_counter!(REFUSED_CONNECTIONS, "Connections that were closed at once, by reason.");
     Ok(handle)
 }
 
@@ -100,6 +108,21 @@ pub fn audit_event_lost() {
     counter!(LOST).increment(1);
 }
 
+/// Sets by how much the machine's clock was set back since the start.
+pub fn clock_ahead(ahead: Duration) {
+    gauge!(CLOCK).set(ahead.as_secs_f64());
+}
+
+/// Counts a log line that could not be written.
+pub fn log_line_lost() {
+    counter!(LOG_LOST).increment(1);
+}
+
+/// Counts a TLS handshake that came to nothing: `failed`, `closed` by the client, or `timed_out`.
+pub fn handshake_failed(outcome: &'static str) {
+    counter!(HANDSHAKES, "outcome" => outcome).increment(1);
+}
+
 /// Counts a text that a provider was asked to send: `taken`, `refused`, `timed_out` or `unreachable`.
 pub fn text(tenant: &str, provider: &str, outcome: &'static str) {
     counter!(TEXTS, "tenant" => tenant.to_owned(), "provider" => provider.to_owned(), "outcome" => outcome)
@@ -110,6 +133,12 @@ pub fn text(tenant: &str, provider: &str, outcome: &'static str) {
 /// `unreachable`.
 pub fn notification(service: &str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "service" => service.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts a connection that was closed at once: `address` (that holds as many as it may) or
+/// `proxy_header` (missing or broken).
+pub fn connection_refused(reason: &'static str) {
+    counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);
 }
 
 /// Counts an answer's time.

@@ -5,4 +5,5 @@ pub mod audit;
 pub mod logs;
 pub mod metrics;
 pub mod operator;
+pub mod output;
 pub mod trail;

@@ -3,8 +3,13 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, fchown};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Gid, Uid};
+use rustix::thread;
 
 use super::audit::Act;
 use super::logs::{self, Format};
@@ -44,14 +49,40 @@ impl Trail {
     }
 }
 
-/// Opens the file, perhaps before the gateway does: it must be able to write to it afterwards.
+/// Opens the file, perhaps before the gateway does: it must be able to write to it afterwards. Root
+/// opens it as the user whose folder it is in, so that it can be no file but one of theirs.
 fn open(path: &Path) -> io::Result<File> {
-    let is_new = !path.exists();
-    let file = logs::append(path)?;
+    let (Some(name), true) = (path.file_name(), rustix::process::geteuid().is_root()) else {
+        return logs::append(path);
+    };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if is_new && let Ok(owner) = folder.unwrap_or(Path::new(".")).metadata() {
-        // Whoever is not root made the file as the one user who can.
-        let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+    // As root: its owner alone may not get to a service's folder (systemd's DynamicUser=).
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(folder.unwrap_or(Path::new(".")), flags, Mode::empty())?;
+    let Some((user, group)) = owner(path)? else {
+        return logs::append_in(folder.as_fd(), Path::new(name));
+    };
+    let name = name.to_owned();
+    // Another user in this thread alone, which ends with it (credentials(7)).
+    let opened = std::thread::spawn(move || {
+        thread::set_thread_groups(&[group])?;
+        thread::set_thread_gid(group)?;
+        thread::set_thread_uid(user)?;
+        logs::append_in(folder.as_fd(), Path::new(&name))
+    });
+    opened.join().unwrap_or_else(|_| Err(io::Error::other("it could not be opened as its owner")))
+}
+
+/// Who but root decides which file `path` is: the owner of the innermost folder on its way that is
+/// not root's.
+fn owner(path: &Path) -> io::Result<Option<(Uid, Gid)>> {
+    for folder in std::path::absolute(path)?.ancestors().skip(1) {
+        // A link to a folder may be another's as well as the folder itself.
+        for metadata in [folder.metadata()?, folder.symlink_metadata()?] {
+            if metadata.uid() != 0 {
+                return Ok(Some((Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()))));
+            }
+        }
     }
-    Ok(file)
+    Ok(None)
 }

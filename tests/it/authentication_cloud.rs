@@ -19,6 +19,7 @@ mod phone;
 mod recovering;
 mod secrecy;
 mod status;
+mod strangers;
 pub mod time;
 mod users;
 mod verifying;
@@ -40,7 +41,7 @@ pub const PUBLIC_URL: &str = "https://id.example.com";
 pub const PHONE: &str = "+46701234567";
 
 /// The paths of the API, with the method that each takes; `{id}` stands for an id.
-pub const OPERATIONS: [(&str, &str); 12] = [
+pub const OPERATIONS: [(&str, &str); 13] = [
     ("GET", "/ping"),
     ("POST", "/api/v1/users/enroll"),
     ("POST", "/api/v1/approval"),
@@ -53,6 +54,7 @@ pub const OPERATIONS: [(&str, &str); 12] = [
     ("DELETE", "/api/v1/users/{id}"),
     ("PATCH", "/api/v1/authenticators/{id}"),
     ("DELETE", "/api/v1/authenticators/{id}"),
+    ("DELETE", "/api/v1/phones/{id}"),
 ];
 
 /// A tenant whose people are its registered users, who log in without a password.

@@ -130,7 +130,12 @@ impl Cluster {
 
     /// Whoever asks through `HAProxy`.
     pub fn asker(&self) -> Asker {
-        Asker::at(&self.http, &format!("http://127.0.0.1:{}", self.port))
+        Asker::at(&self.http, &self.url())
+    }
+
+    /// Where `HAProxy` is to be asked.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// How many nodes `HAProxy` holds to be up.
@@ -172,13 +177,13 @@ fn haproxy_config(nodes: &[Gateway], port: u16, statistics: u16) -> String {
     format!(
         "global\n    nbthread 1\n\
          defaults\n    mode http\n    timeout connect 1s\n    timeout client 10s\n    \
-         timeout server 10s\n    timeout check 1s\n    retries 3\n    option redispatch 1\n    \
+         timeout server 6s\n    timeout check 1s\n    retries 3\n    option redispatch 1\n    \
          retry-on conn-failure empty-response response-timeout\n\
          frontend api\n    bind 127.0.0.1:{port}\n    default_backend nodes\n    \
          http-request disable-l7-retry if {{ path_end /validateOTP }}\n\
          frontend statistics\n    bind 127.0.0.1:{statistics}\n    stats enable\n    stats uri /\n\
          backend nodes\n    balance roundrobin\n    option httpchk GET /readyz/node\n    \
-         default-server check inter 100ms fall 1 rise 1\n\
+         default-server check inter 100ms fall 1 rise 1 on-marked-down shutdown-sessions\n\
          {servers}"
     )
 }

@@ -16,6 +16,7 @@ mod check_directory;
 mod checking;
 pub mod demo;
 mod lookup;
+mod person;
 
 /// Runs the program to its end.
 pub fn dialpass(arguments: &[&str]) -> Output {

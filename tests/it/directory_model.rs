@@ -6,8 +6,7 @@
 //! |---|---|
 //! | `MODEL_SEED` | a number: the same changes and faults again (not at the same moments) |
 //! | `MODEL_SECONDS` | how long each directory's run lasts |
-//! | `MODEL_ALSO` | events besides the usual ones (`many-numbers,restored`), or `all` |
-//! | `MODEL_FAULTS` | the only faults that happen |
+//! | `MODEL_FAULTS` | the only faults that happen (`restored,lagging`) |
 //! | `WRITE_DOCS` | writes the table of what was tried |
 
 mod changes;
@@ -18,6 +17,7 @@ mod layout;
 mod oracle;
 mod people;
 mod planted;
+mod rights;
 mod run;
 mod site;
 mod tally;

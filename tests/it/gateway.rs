@@ -2,8 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -86,6 +88,7 @@ pub struct Gateway {
     folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
     lines: Arc<Mutex<Vec<String>>>,
+    is_read: Arc<AtomicBool>,
     address: SocketAddr,
     ops: Option<SocketAddr>,
     scheme: &'static str,
@@ -127,8 +130,9 @@ impl Gateway {
             .spawn()
             .unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
-        follow(child.stdout.take().unwrap(), &lines);
-        follow(child.stderr.take().unwrap(), &lines);
+        let is_read = Arc::new(AtomicBool::new(true));
+        follow(child.stdout.take().unwrap(), &lines, &is_read);
+        follow(child.stderr.take().unwrap(), &lines, &is_read);
         let mut ready = None;
         wait_until("the gateway is ready", || {
             if let Some(status) = child.try_wait().unwrap() {
@@ -147,6 +151,7 @@ impl Gateway {
             folder,
             environment,
             lines,
+            is_read,
             address: address("listen").expect("it says where it listens"),
             ops: address("ops"),
             scheme: if ready["tls"] == true { "https" } else { "http" },
@@ -219,6 +224,11 @@ impl Gateway {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether what it writes is read from now on; else its pipes fill.
+    pub fn read(&self, is_read: bool) {
+        self.is_read.store(is_read, Ordering::Relaxed);
     }
 
     /// All it has written so far.
@@ -305,15 +315,24 @@ pub fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).unwrap();
-    std::fs::write(folder.path().join("server-key.hex"), hex::encode(key)).unwrap();
+    let path = folder.path().join("server-key.hex");
+    std::fs::write(&path, hex::encode(key)).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
     folder
 }
 
-fn follow(output: impl std::io::Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
-    let lines = Arc::clone(lines);
+fn follow(
+    output: impl std::io::Read + Send + 'static,
+    lines: &Arc<Mutex<Vec<String>>>,
+    is_read: &Arc<AtomicBool>,
+) {
+    let (lines, is_read) = (Arc::clone(lines), Arc::clone(is_read));
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             lines.lock().unwrap().push(line);
+            while !is_read.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
     });
 }

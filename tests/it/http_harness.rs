@@ -15,7 +15,7 @@ use dialpass::http::client::Operation;
 use dialpass::http::client_table::{ClientEntry, ClientTable, Credentials};
 use dialpass::http::identify::{Gate, identify_request};
 use dialpass::http::listener::{ListenerSettings, serve_plain, serve_tls};
-use dialpass::http::proxy::TrustedProxies;
+use dialpass::http::proxy::{ProxyRules, TrustedProxies};
 use dialpass::http::tls::{self, ClientCertificates, TlsSettings, TlsState};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -62,6 +62,7 @@ pub fn gate(clients: Vec<ClientEntry>, clock: Arc<dyn Clock>) -> Gate {
     Gate {
         clients: Arc::new(ClientTable::new(clients).unwrap()),
         proxies: TrustedProxies::default(),
+        proxy_rules: ProxyRules::default(),
         tls: None,
         forwarded_ca: None,
         jwks: None,

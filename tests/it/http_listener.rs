@@ -63,11 +63,7 @@ async fn plain_http_stops_in_the_same_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_send_nothing_take_no_turn_from_others() {
     let files = Files::new();
-    let bounded = ListenerSettings {
-        max_handshakes: 1,
-        handshake_timeout: Duration::from_secs(5),
-        ..settings()
-    };
+    let bounded = ListenerSettings { handshake_timeout: Duration::from_secs(5), ..settings() };
     let (address, _server) = start(Some(&files), &bounded);
     let mut silent = Vec::new();
     for _ in 0..5 {

@@ -2,6 +2,7 @@
 //! what operators see.
 
 mod draining;
+mod indexed;
 mod kept;
 mod node_readiness;
 mod ops;

@@ -108,11 +108,21 @@ impl Postgres {
 
     /// The same, and what it says if it refuses.
     pub fn try_psql(&self, database: &str, sql: &str) -> Result<String, String> {
+        self.try_psql_each(database, &[sql])
+    }
+
+    /// Runs statements one by one in a session.
+    pub fn psql_each(&self, database: &str, statements: &[&str]) {
+        self.try_psql_each(database, statements).unwrap_or_else(|refusal| panic!("{refusal}"));
+    }
+
+    fn try_psql_each(&self, database: &str, statements: &[&str]) -> Result<String, String> {
         let output = Command::new(template::program("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres"])
             .arg("-h")
             .arg(self.shell.folder())
-            .args(["-p", &self.port.to_string(), "-d", database, "-c", sql])
+            .args(["-p", &self.port.to_string(), "-d", database])
+            .args(statements.iter().flat_map(|sql| ["-c", sql]))
             .output()
             .expect("it is in the server's own folder");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();

@@ -1,5 +1,6 @@
 //! The PostgreSQL store: the contract of every store, and what only a server can go through.
 
+mod poolers;
 mod ports;
 mod registry;
 mod registry_faults;

@@ -171,6 +171,11 @@ impl Samba {
         template::hide_deletions(&self.shell);
     }
 
+    /// Gives again what [`Self::hide_deletions`] took.
+    pub fn show_deletions(&self) {
+        template::show_deletions(&self.shell);
+    }
+
     /// Keeps a copy of a killed one's data.
     pub fn keep_data(&self) {
         self.shell.run(&format!("cp -a '{0}/dc' '{0}/backup'", self.shell.folder().display()));

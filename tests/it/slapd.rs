@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -170,6 +171,7 @@ impl SlapdBuilder {
             tls_port: 0,
             clock: None,
             child: None,
+            is_group: false,
         };
         // A port that was free may be taken by the time slapd wants it.
         for _ in 0..10 {
@@ -194,6 +196,8 @@ pub struct Slapd {
     /// How far off its clock is.
     clock: Option<&'static str>,
     child: Option<Child>,
+    /// Whether it is the child's own child, in a process group of their own.
+    is_group: bool,
 }
 
 impl Slapd {
@@ -239,6 +243,12 @@ impl Slapd {
     /// Kills it (SIGKILL).
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
+            if std::mem::take(&mut self.is_group) {
+                // What gives it another clock waits for it, and would not take it along.
+                let group = format!("-{}", child.id());
+                let status = Command::new("kill").args(["-KILL", "--", &group]).status();
+                assert!(status.expect("kill is everywhere").success());
+            }
             child.kill().expect("a child can be killed");
             child.wait().expect("a killed child ends");
         }
@@ -248,6 +258,12 @@ impl Slapd {
     pub fn restart(&mut self) {
         self.kill();
         assert!(self.run(), "slapd does not start again:\n{}", self.log_text());
+    }
+
+    /// The same with its clock off by so much: `-1h`.
+    pub fn restart_at(&mut self, clock: Option<&'static str>) {
+        self.clock = clock;
+        self.restart();
     }
 
     /// Keeps a copy of its data, as a backup does.
@@ -431,6 +447,7 @@ impl Slapd {
             Some(off) => {
                 let mut command = Command::new("faketime");
                 command.args(["-m", "--exclude-monotonic", "-f", off, "/usr/sbin/slapd"]);
+                command.process_group(0);
                 command
             }
         };
@@ -448,7 +465,7 @@ impl Slapd {
                 return false;
             }
             if TcpStream::connect(format!("{}:{}", self.host, self.port)).is_ok() {
-                self.child = Some(child);
+                (self.child, self.is_group) = (Some(child), self.clock.is_some());
                 return true;
             }
             sleep(Duration::from_millis(10));

@@ -9,6 +9,10 @@ use passkey::client::{Client, DefaultClientData};
 use passkey::crypto::{AvailableBackend, AvailableSecretKey, SecretKeyT};
 use passkey::types::Passkey;
 use passkey::types::ctap2::{Aaguid, Ctap2Error};
+use rcgen::{
+    CertificateParams, CustomExtension, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData,
+    SignatureAlgorithm,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -64,6 +68,9 @@ impl Signed {
     pub const PRESENT: u8 = 1;
     /// The user was verified.
     pub const VERIFIED: u8 = 1 << 2;
+    /// The passkey may be backed up, and is.
+    pub const ELIGIBLE: u8 = 1 << 3;
+    pub const BACKED_UP: u8 = 1 << 4;
 
     /// Sets the signature counter.
     pub fn count(&mut self, counter: u32) {
@@ -199,6 +206,60 @@ pub fn made_otherwise(answer: &Value, change: impl FnOnce(&mut Signed)) -> Value
     response["authenticatorData"] = text(&signed.data);
     response["attestationObject"] = text(&object);
     answer
+}
+
+/// What [`SoftPhone::make`] gave, with an attestation in Apple's form that nobody asked for (Web
+/// Authentication Level 3, 8.8): a certificate of the new key, padded by so many bytes.
+pub fn with_certificate(answer: &Value, padding: usize) -> Value {
+    let response = &answer["response"];
+    let (data, client_data) =
+        (bytes(&response["authenticatorData"]), bytes(&response["clientDataJSON"]));
+    let nonce = Sha256::digest([&data[..], &Sha256::digest(client_data)].concat());
+    let at = data.windows(3).rposition(|part| part == [0x22, 0x58, 0x20]).expect("a P-256 key");
+    let (x, y) = (&data[at - 32..at], &data[at + 3..at + 35]);
+    let point = Point([&[4][..], x, y].concat());
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    let nonce = [&[0x30, 0x24, 0xa1, 0x22, 0x04, 0x20][..], &nonce].concat();
+    let apple = CustomExtension::from_oid_content(&[1, 2, 840, 113_635, 100, 8, 2], nonce);
+    let long = [&[0x04, 0x82][..], &u16::try_from(padding).unwrap().to_be_bytes()].concat();
+    let padding = CustomExtension::from_oid_content(
+        &[1, 3, 6, 1, 4, 1, 99_999, 1],
+        [long, vec![b'x'; padding]].concat(),
+    );
+    params.custom_extensions = vec![apple, padding];
+    let issuer = Issuer::new(CertificateParams::default(), KeyPair::generate().unwrap());
+    let certificate = params.signed_by(&point, &issuer).unwrap();
+    with_attestation(answer, certificate.der())
+}
+
+/// What [`SoftPhone::make`] gave, with an attestation in Apple's form whose certificate is this.
+pub fn with_attestation(answer: &Value, certificate: &[u8]) -> Value {
+    let data = bytes(&answer["response"]["authenticatorData"]);
+    let bytes_of = |bytes: &[u8]| {
+        [&[0x59][..], &u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+    };
+    let object = [
+        &b"\xa3\x63fmt\x65apple\x67attStmt\xa1\x63x5c\x81"[..],
+        &bytes_of(certificate),
+        &b"\x68authData"[..],
+        &bytes_of(&data),
+    ];
+    let mut answer = answer.clone();
+    answer["response"]["attestationObject"] = text(object.concat());
+    answer
+}
+
+/// An uncompressed point on P-256, as certificates have public keys.
+struct Point(Vec<u8>);
+
+impl PublicKeyData for Point {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
 }
 
 /// Bytes as the Web Authentication API has them in JSON.

@@ -14,6 +14,8 @@ use crate::config::values::{SecretText, Span};
 pub(in crate::config) struct RawSms {
     pub denied_countries: Option<Vec<String>>,
     pub allowed_countries: Option<Vec<String>>,
+    pub number_kinds: Option<Vec<String>>,
+    pub one_user_per_number: Option<bool>,
     #[serde(default)]
     pub providers: Vec<RawProvider>,
 }

@@ -1,5 +1,6 @@
 //! How secrets are read from files.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use secrecy::ExposeSecret as _;
@@ -12,7 +13,9 @@ const AGAIN: &str = "bind_password='s3cr3t'";
 /// What is said of a secret file with these bytes: warnings if it is good, else problems.
 fn said_of(bytes: &[u8]) -> Result<(String, Vec<String>), String> {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("secret"), bytes).expect("a file");
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, bytes).expect("a file");
+    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).expect("ours");
     let text = TENANT.replace(AGAIN, "bind_password_file='secret'");
     let text = format!("keys.server_key='{KEY}'\n{text}");
     let read = parse(Path::new("test.toml"), &text, folder.path(), &[]);

@@ -84,7 +84,8 @@ fn is_cut_off(entry: &SearchEntry, attribute: &str) -> bool {
     entry.attrs.keys().chain(entry.bin_attrs.keys()).any(is_part)
 }
 
-fn id(entry: &SearchEntry, attribute: &str) -> Option<UserId> {
+/// Which user the entry is; `None` if that cannot be told.
+pub(super) fn id(entry: &SearchEntry, attribute: &str) -> Option<UserId> {
     let [value] = values(entry, attribute)[..] else { return None };
     let text = if attribute.eq_ignore_ascii_case("objectGUID") {
         guid(value.try_into().ok()?)

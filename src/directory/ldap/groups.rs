@@ -7,18 +7,19 @@ mod readable;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use ldap3::{Scope, ldap_escape};
+use ldap3::{Scope, SearchEntry, ldap_escape};
 use tokio::time::Instant;
 
 pub(super) use self::readable::Readable;
 
+use super::entry;
 use super::judgement::Kind;
 use super::search::Query;
 use super::server::time_limit;
 use super::servers::Servers;
 use super::settings::{LdapSettings, Profile};
 use crate::directory::DirectoryError;
-use crate::domain::user::Membership;
+use crate::domain::user::{Membership, User, UserId};
 
 /// The matching rule that follows memberships through nested groups ([MS-ADTS] 3.1.1.3.4.4.3).
 pub(super) const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
@@ -29,13 +30,13 @@ pub(super) const A_GROUP: &str = "(objectClass=group)";
 /// How many groups a user may be in, nested ones included, where we follow them ourselves.
 const MOST_GROUPS: usize = 1000;
 
-/// Whether the user at `dn` may use the gateway.
+/// Whether a user may use the gateway.
 pub(super) async fn membership(
     servers: &Arc<Servers>,
-    dn: &str,
+    user: &User,
     deadline: Instant,
 ) -> Result<Membership, DirectoryError> {
-    let settings = servers.settings();
+    let (settings, dn) = (servers.settings(), user.locator.as_str());
     let mut may = Membership::Allowed;
     if let Some(group) = &settings.excluded_group {
         may = (Question { servers, dn, group, deadline }).is_outside().await?;
@@ -45,8 +46,9 @@ pub(super) async fn membership(
     {
         may = (Question { servers, dn, group, deadline }).is_inside().await?;
     }
+    // The groups were asked about a DN, which may be somebody else's by now.
     let asking = Question { servers, dn, group: dn, deadline };
-    if may != Membership::Allowed && !asking.matches(dn, "(objectClass=*)").await? {
+    if !asking.is_still(&user.id).await? {
         return Ok(Membership::Gone);
     }
     Ok(may)
@@ -135,17 +137,35 @@ impl Question<'_> {
 
     /// Whether the entry matches.
     async fn matches(&self, dn: &str, filter: &str) -> Result<bool, DirectoryError> {
+        Ok(self.entry(dn, filter, nothing()).await?.is_some())
+    }
+
+    /// Whether the user's entry is the one with this id.
+    async fn is_still(&self, id: &UserId) -> Result<bool, DirectoryError> {
+        let attribute = &self.servers.settings().id_attribute;
+        let entry = self.entry(self.dn, "(objectClass=*)", Arc::from([attribute.clone()])).await?;
+        Ok(entry.and_then(|entry| entry::id(&entry, attribute)).as_ref() == Some(id))
+    }
+
+    /// The entry at a DN, if it matches.
+    async fn entry(
+        &self,
+        dn: &str,
+        filter: &str,
+        attributes: Arc<[String]>,
+    ) -> Result<Option<SearchEntry>, DirectoryError> {
         let query = Query {
             base: dn.to_owned(),
             scope: Scope::Base,
             filter: filter.to_owned(),
-            attributes: nothing(),
+            attributes,
             size_limit: 1,
             time_limit: time_limit(self.servers.settings()),
             kind: Kind::Entry,
             gone_is_empty: true,
         };
-        Ok(!self.servers.search(&[query], self.deadline).await?.entries.is_empty())
+        let found = self.servers.search(&[query], self.deadline).await?;
+        Ok(found.entries.into_iter().next())
     }
 
     /// The groups that have one of these members; `None` if there are more than we follow, or

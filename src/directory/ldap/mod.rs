@@ -40,7 +40,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
@@ -58,7 +57,7 @@ pub use self::settings::{
 use self::connection::AbortOnDrop;
 use self::index::{Index, Indexed, Key};
 use self::judgement::Kind;
-use self::servers::Servers;
+use self::servers::{Again, Servers};
 use super::{DependencyState, Directory, DirectoryError, IndexFigures, Occasion, PasswordCheck};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
@@ -103,36 +102,82 @@ impl LdapDirectory {
 
     /// Whom the index has found, as their entries are now, which are read by their own ids: what
     /// the index has not heard of does not count, and nobody else's entry does where theirs was.
+    /// The server that the index follows says it first: another one may lag behind.
     async fn confirmed(
         &self,
         index: &Index,
         found: Indexed,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        let truncated = found.truncated;
+        let Indexed { mut people, truncated } = found;
         if !index.confirms() {
-            let users = found.people.into_iter().map(|(_, _, user)| user).collect();
+            let users = people.into_iter().map(|(_, _, user)| user).collect();
             return Ok(Candidates { users, truncated });
         }
         // The index serves calls also where all servers are silent, so there has to be time left.
         let limit = deadline.min(Instant::now() + self.servers.settings().timeout);
-        let one = async |(base, key, user): (usize, Key, User)| {
-            let (servers, dn) = (Arc::clone(&self.servers), user.locator.clone());
-            let filter = index::filter(&key, servers.settings());
-            let reading = async move { servers.again(&dn, &filter, limit).await };
-            match self.run(limit, reading).await {
-                Ok(now) => {
-                    if now.as_ref().is_none_or(|now| !index.agrees(base, key, now)) {
-                        index.doubt(base, key);
-                    }
-                    now
-                }
-                // Without a server nobody can log in either, and the login will ask again.
-                Err(_) => Some(user),
+        let mut now = match people.pop() {
+            Some(one) if people.is_empty() => self.one_again(index, one, limit).await?,
+            Some(last) => {
+                people.push(last);
+                self.all_again(index, people, limit).await
             }
+            None => Candidates::default(),
         };
-        let users = join_all(found.people.into_iter().map(one)).await;
-        Ok(Candidates { users: users.into_iter().flatten().collect(), truncated })
+        now.truncated |= truncated;
+        Ok(now)
+    }
+
+    /// One person, where they were last if they are still there.
+    async fn one_again(
+        &self,
+        index: &Index,
+        (base, key, known): (usize, Key, User),
+        limit: Instant,
+    ) -> Result<Candidates, DirectoryError> {
+        let (servers, dn) = (Arc::clone(&self.servers), known.locator.clone());
+        let (filter, first) = (index::filter(&key, servers.settings()), index.followed());
+        let reading = async move { servers.again(first.as_deref(), &dn, &filter, limit).await };
+        let now = match self.run(limit, reading).await {
+            Ok(Again::Here(now)) => Some(now),
+            Ok(Again::Gone) => None,
+            Ok(Again::Away(error)) => return Err(error),
+            // Without a server nobody can log in either, and the login will ask again.
+            Err(_) => return Ok(Candidates { users: vec![known], truncated: false }),
+        };
+        if now.as_ref().is_none_or(|now| !index.agrees(base, key, now)) {
+            index.doubt(base, key);
+        }
+        Ok(Candidates { users: now.into_iter().collect(), truncated: false })
+    }
+
+    /// Several people by one search, as they are at the same moment: read one by one, a number that
+    /// all of them gained or lost between two readings might seem to be one person's alone.
+    async fn all_again(
+        &self,
+        index: &Index,
+        people: Vec<(usize, Key, User)>,
+        limit: Instant,
+    ) -> Candidates {
+        let (servers, first) = (Arc::clone(&self.servers), index.followed());
+        let filters = people.iter().map(|(_, key, _)| index::filter(key, servers.settings()));
+        let filter = format!("(|{})", filters.collect::<String>());
+        let reading = async move {
+            let queries = servers.people(&servers.settings().base_dns, Kind::Entry, &filter);
+            let found = servers.search_first(first.as_deref(), &queries, limit).await?;
+            Ok(servers.candidates(&found, None))
+        };
+        let Ok(now) = self.run(limit, reading).await else {
+            let users = people.into_iter().map(|(_, _, user)| user).collect();
+            return Candidates { users, truncated: false };
+        };
+        for (base, key, known) in people {
+            let same = now.users.iter().find(|user| user.id == known.id);
+            if same.is_none_or(|now| !index.agrees(base, key, now)) {
+                index.doubt(base, key);
+            }
+        }
+        now
     }
 
     /// Does `work` on the directory's own runtime.
@@ -205,8 +250,8 @@ impl Directory for LdapDirectory {
         if occasion == Occasion::Call && self.index.as_ref().is_some_and(known) {
             return Ok(Membership::Allowed);
         }
-        let (servers, dn) = (Arc::clone(&self.servers), user.locator.clone());
-        let asking = async move { groups::membership(&servers, &dn, deadline).await };
+        let (servers, user) = (Arc::clone(&self.servers), user.clone());
+        let asking = async move { groups::membership(&servers, &user, deadline).await };
         self.run(deadline, asking).await
     }
 

@@ -28,6 +28,16 @@ use crate::domain::user::{Candidates, TypedName, User};
 /// How long a forest's list of domains is believed: they hardly ever change.
 const DOMAINS_KEPT: Duration = Duration::from_mins(10);
 
+/// A person who was known, looked up again.
+pub(super) enum Again {
+    /// As they are now.
+    Here(User),
+    /// There no more.
+    Gone,
+    /// Not where they were, and no server says where.
+    Away(DirectoryError),
+}
+
 /// A tenant's servers, which hold the same entries.
 pub(super) struct Servers {
     settings: Arc<LdapSettings>,
@@ -110,8 +120,20 @@ impl Servers {
         queries: &[Query],
         deadline: Instant,
     ) -> Result<Found, DirectoryError> {
+        self.search_first(None, queries, deadline).await
+    }
+
+    /// The same; the server of the name `first` is asked before the others.
+    pub(super) async fn search_first(
+        &self,
+        first: Option<&str>,
+        queries: &[Query],
+        deadline: Instant,
+    ) -> Result<Found, DirectoryError> {
         let mut failed = DirectoryError::Unavailable;
-        for server in self.order(deadline).await {
+        let mut servers = self.order(deadline).await;
+        servers.sort_by_key(|server| first.is_some_and(|first| first != server.name()));
+        for server in servers {
             if Instant::now() >= deadline {
                 return Err(DirectoryError::TimedOut);
             }
@@ -133,13 +155,14 @@ impl Servers {
     }
 
     /// A person as they are now, by the filter that only their entry matches: where it was last,
-    /// or where it is else. `None` if it is there no more.
+    /// or where it is else. The server of the name `first` is asked first.
     pub(super) async fn again(
         &self,
+        first: Option<&str>,
         dn: &str,
         filter: &str,
         deadline: Instant,
-    ) -> Result<Option<User>, DirectoryError> {
+    ) -> Result<Again, DirectoryError> {
         let query = Query {
             base: dn.to_owned(),
             scope: Scope::Base,
@@ -150,15 +173,16 @@ impl Servers {
             kind: Kind::Entry,
             gone_is_empty: true,
         };
-        let mut found = self.search(&[query], deadline).await?;
+        let mut found = self.search_first(first, &[query], deadline).await?;
         if found.entries.is_empty() {
             let everywhere = self.people(&self.settings.base_dns, Kind::Entry, filter);
-            // A server has said that it is not where it was. One that does not say where it is
-            // leaves it nowhere.
-            let nowhere = Found { entries: Vec::new(), truncated: false };
-            found = self.search(&everywhere, deadline).await.unwrap_or(nowhere);
+            match self.search_first(first, &everywhere, deadline).await {
+                Ok(now) => found = now,
+                Err(error) => return Ok(Again::Away(error)),
+            }
         }
-        Ok(found.entries.first().and_then(|entry| self.read(entry, None)))
+        let now = found.entries.first().and_then(|entry| self.read(entry, None));
+        Ok(now.map_or(Again::Gone, Again::Here))
     }
 
     /// The users of this name.

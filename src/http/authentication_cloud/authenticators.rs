@@ -17,8 +17,12 @@ use crate::http::error::ErrorSchema;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = AuthenticatorRequest)]
 pub(super) struct NameBody {
-    /// The name, without controls; blanks around it are left out.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._-]{1,100}$")]
+    /// The name, without controls and without what is invisible; blanks around it are left out.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[!-~\u00a1-\u00ac\u00ae-\u024f]([ -~\u00a1-\u00ac\u00ae-\u024f]{0,98}[!-~\u00a1-\u00ac\u00ae-\u024f])?$"
+    )]
     name: String,
 }
 
@@ -29,7 +33,10 @@ pub(super) struct NameBody {
     operation_id = "renameAuthenticator",
     tag = "authentication cloud",
     params(("authenticatorId" = String, Path, format = Uuid, description = "The authenticator's id.")),
-    request_body(content = NameBody, examples(("a name" = (value = json!({"name": "Pixel 9"}))))),
+    request_body(content = NameBody, examples(
+        ("a model" = (value = json!({"name": "Pixel 9"}))),
+        ("whose it is" = (value = json!({"name": "Anna's phone"})))
+    )),
     security(("accessKey" = [])),
     responses(
         (status = 200, description = "The authenticator.", body = AuthenticatorBody),

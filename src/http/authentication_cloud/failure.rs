@@ -14,6 +14,9 @@ const NOTHING_THERE: &str = "there is no such user or transaction";
 /// What is said where an authenticator is not there.
 const NO_AUTHENTICATOR: &str = "there is no such authenticator";
 
+/// What is said where a verified phone is not there.
+const NO_PHONE: &str = "there is no such phone";
+
 /// A refusal as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) enum Seen {
@@ -103,6 +106,9 @@ impl From<Refusal> for Seen {
             Refusal::CountryRefused => {
                 Self::BadRequest("no text messages are sent to this country".into())
             }
+            Refusal::NumberKindRefused => {
+                Self::BadRequest("no text messages are sent to this kind of number".into())
+            }
             Refusal::NoPhone => Self::BadRequest("the user has no verified phone".into()),
             Refusal::CodeMalformed | Refusal::CodeWrong | Refusal::RecoveryCodeWrong => {
                 Self::BadRequest("the code is wrong".into())
@@ -127,8 +133,11 @@ impl From<Refusal> for Seen {
             Refusal::IntentUsed
             | Refusal::IntentExpired
             | Refusal::IntentForOther
+            | Refusal::IntentNameTaken
+            | Refusal::IntentKeyRevoked
             | Refusal::DeviceTokenExpired => Self::Forbidden,
             Refusal::UserUnknown | Refusal::TransactionUnknown => Self::NotFound(NOTHING_THERE),
+            Refusal::PhoneUnknown => Self::NotFound(NO_PHONE),
             Refusal::AuthenticatorUnknown => Self::NotFound(NO_AUTHENTICATOR),
             Refusal::TooManyAuthenticators => {
                 Self::Conflict("the user has as many authenticators as fit")
@@ -139,7 +148,8 @@ impl From<Refusal> for Seen {
             | Refusal::TextsPerPhone(wait)
             | Refusal::WrongCodes(wait)
             | Refusal::WrongRecoveryCodes(wait)
-            | Refusal::PushesPerUser(wait) => Self::RateLimited(wait),
+            | Refusal::PushesPerUser(wait)
+            | Refusal::AppApprovalsPerUser(wait) => Self::RateLimited(wait),
             Refusal::NotSent => Self::BadGateway("the text message could not be sent"),
             Refusal::NotNotified => Self::BadGateway("no phone could be notified"),
             Refusal::Changing
@@ -187,6 +197,11 @@ impl Failure {
     /// 404 for an authenticator that the path names.
     pub(super) const fn no_authenticator() -> Self {
         Self::plain(Seen::NotFound(NO_AUTHENTICATOR))
+    }
+
+    /// 404 for a verified phone that the path names.
+    pub(super) const fn no_phone() -> Self {
+        Self::plain(Seen::NotFound(NO_PHONE))
     }
 
     /// 404 for what the path or the query names.

@@ -33,7 +33,7 @@ pub(super) struct IntentQuestion {
     /// What is allowed.
     #[schema(schema_with = operations)]
     operation: String,
-    /// The channels that the token is good for; all if there is none.
+    /// The channels that the token is good for; all but `recovery` if there is none.
     #[schema(schema_with = channels)]
     channels: Option<Vec<String>>,
     /// The text that is sent or shown, which the token's holder may not choose.
@@ -46,10 +46,18 @@ fn operations() -> utoipa::openapi::schema::Object {
 
 fn channels() -> utoipa::openapi::schema::Array {
     let types = SchemaType::from_iter([Type::Array, Type::Null]);
-    utoipa::openapi::ArrayBuilder::new().schema_type(types).items(one_of(&CHANNELS)).build()
+    utoipa::openapi::ArrayBuilder::new()
+        .schema_type(types)
+        .items(one_of(&CHANNELS))
+        .max_items(Some(CHANNELS.len()))
+        .build()
 }
 
 /// Makes a token that allows one enrollment or approval, within ten minutes.
+///
+/// It ends with the access key that it is asked for with. One to enroll a `username` that is nobody's
+/// makes a user of that name; where somebody has the name by then, it is 403. The answer's `intentId`
+/// is what `introspect` says of the transaction that the token begins: keep it and compare.
 #[utoipa::path(
     post,
     path = "/api/v1/intent",
@@ -82,13 +90,20 @@ pub(super) async fn intent(
     for channel in channels.iter_mut().filter(|channel| *channel == "qr-code") {
         "app".clone_into(channel);
     }
+    if channels.len() > CHANNELS.len() {
+        let most = CHANNELS.len();
+        return Err(Failure::bad_request(format!(
+            "the field channels holds more than {most}, which is as many as there are"
+        )));
+    }
     if channels.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
         return Err(Failure::bad_request("the field channels holds an unknown channel"));
     }
     if let Some(id) = user {
         visit.about_user(id, None);
     }
-    let wish = IntentWish { user, name, undertaking, channels, message: body.message };
-    let token = visit.in_time(tenant.make_intent(wish)).await?;
-    Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody { token }))
+    let (message, key) = (body.message, visit.access_key());
+    let wish = IntentWish { user, name, undertaking, channels, message, key };
+    let made = visit.in_time(tenant.make_intent(wish)).await?;
+    Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody::from(made)))
 }

@@ -22,6 +22,12 @@ pub(super) struct IntrospectForm {
 }
 
 /// Says whether a token vouches for something.
+///
+/// Before a backend goes on by the token of a transaction, it compares: `active` is true, `operation`
+/// is `approve`, `sub` is the user who logs in or pays, `message` is what it asked to have approved,
+/// and the transaction is the one that was begun for this: `transactionId` is the one that `approval`
+/// answered, or, where a page began it, `intentId` is the one that `intent` answered. Each is accepted
+/// once.
 #[utoipa::path(
     post,
     path = "/api/v1/introspect",
@@ -62,12 +68,22 @@ pub(in crate::http) fn told(
     };
     match vouched {
         Vouched::AccessKey(key) => body.iat = Some(millis(key.created_at)),
-        Vouched::Transaction { transaction, undertaking, user, issued_at, expires_at } => {
+        Vouched::Transaction {
+            transaction,
+            undertaking,
+            user,
+            message,
+            intent,
+            issued_at,
+            expires_at,
+        } => {
             visit.about_user(user, None);
             body.iat = Some(millis(issued_at));
             body.exp = Some(millis(expires_at));
             body.transaction_id = Some(transaction.to_string());
             body.operation = Some(undertaking.as_str());
+            body.message = message;
+            body.intent_id = intent.map(|id| id.hyphenated().to_string());
         }
     }
     Granted::json(StatusCode::OK, "active", &body)

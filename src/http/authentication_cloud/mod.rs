@@ -9,6 +9,7 @@ pub(super) mod failure;
 mod intent;
 pub(super) mod introspection;
 mod phone;
+mod phones;
 mod ping;
 mod qr_code;
 pub(super) mod resources;
@@ -20,7 +21,6 @@ mod verification;
 pub(super) mod visit;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::web::{self, ServiceConfig};
@@ -31,6 +31,9 @@ use self::route::{Route, Wrong};
 use self::visit::Visit;
 use super::body;
 use super::gateway::CurrentGateway;
+use super::pages::Widget;
+use crate::domain::client_address::ClientAddress;
+use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::authentication_cloud::Cloud;
@@ -54,6 +57,7 @@ const PHONE: &str = "/open";
         enrollment::enroll,
         intent::intent,
         introspection::introspect,
+        phones::delete,
         ping::ping,
         status::status,
         users::by_id,
@@ -76,11 +80,13 @@ pub struct AuthenticationCloud {
     pub tokens: Arc<Tokens>,
     /// Flood limit of questions for one transaction's status from one address, so that nobody who
     /// has seen a status token keeps the page from asking that it was made for.
-    pub by_transaction: Arc<FloodLimit<(TransactionId, Option<IpAddr>)>>,
+    pub by_transaction: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
     /// The same of what a phone's page asks, which whoever polls must not hold back.
-    pub by_link: Arc<FloodLimit<(TransactionId, Option<IpAddr>)>>,
+    pub by_link: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
     /// The base of links, without a slash at its end.
     pub public_url: String,
+    /// The script that customers embed.
+    pub widget: Widget,
 }
 
 /// Adds the routes. The handler looks at path and method itself, so that every answer has one form.
@@ -94,18 +100,20 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(web::scope(BASE).default_service(web::to(serve)).route("", web::to(serve)));
 }
 
-/// Whether there is this operation, and its path has `user` where a user's id belongs, and
-/// `authenticator` where an authenticator's does.
+/// Whether there is this operation, and its path has `user` where a user's id belongs,
+/// `authenticator` where an authenticator's does, and `phone` where a phone's does.
 #[cfg(test)]
 pub(super) fn serves(
     method: &actix_web::http::Method,
     path: &str,
     user: &str,
     authenticator: &str,
+    phone: &str,
 ) -> bool {
     Route::find(method, path).is_ok_and(|route| match route {
         Route::Verification(id) | Route::User(id) | Route::DeleteUser(id) => id == user,
         Route::RenameAuthenticator(id) | Route::DeleteAuthenticator(id) => id == authenticator,
+        Route::DeletePhone(id) => id == phone,
         Route::Ping
         | Route::Phone(_)
         | Route::Enroll
@@ -131,16 +139,19 @@ async fn serve(
         return body::answer_before(payload, visit.refuse(&Failure::plain(Seen::NoSuchPath)));
     };
     let answered = match route {
-        Ok(route) => answer(route, &mut visit, &cloud, &mut payload).await,
-        Err(Wrong { allow }) => {
-            if visit.is_preflight() {
-                return visit.preflight();
-            }
-            Err(Failure::plain(Seen::MethodNotAllowed(allow)))
+        // Of what would be decided it would not be known. A question decides nothing.
+        Ok(route) if visit.audit_refuses() && !matches!(route, Route::Ping | Route::Status) => {
+            Err(Failure { seen: Seen::Unavailable, reason: Reason::AuditUnwritable.as_str() })
         }
+        Ok(route) => answer(route, &mut visit, &cloud, &mut payload).await,
+        Err(Wrong { allow }) => match visit.admit_address() {
+            Err(failure) => Err(failure),
+            Ok(()) if visit.is_preflight() => return visit.preflight(),
+            Ok(()) => Err(Failure::plain(Seen::MethodNotAllowed(allow))),
+        },
     };
     match answered {
-        Ok(granted) => visit.grant(granted),
+        Ok(granted) => visit.grant(granted).await,
         Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
     }
 }
@@ -164,6 +175,7 @@ async fn answer(
         Route::DeleteUser(user) => users::delete(visit, cloud, user).await,
         Route::RenameAuthenticator(id) => authenticators::rename(visit, cloud, payload, id).await,
         Route::DeleteAuthenticator(id) => authenticators::delete(visit, cloud, id).await,
+        Route::DeletePhone(id) => phones::delete(visit, cloud, id).await,
         Route::Phone(asked) => phone::answer(asked, visit, cloud, payload).await,
     }
 }

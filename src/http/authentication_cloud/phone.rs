@@ -13,6 +13,7 @@ use super::route::PhoneRoute;
 use super::subscription::SubscriptionBody;
 use super::visit::{Granted, Visit};
 use crate::domain::authenticator::{AuthenticatorName, Platform};
+use crate::domain::client_address::ClientAddress;
 use crate::domain::question::ApprovalMessage;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::transaction::{Stage, Undertaking};
@@ -147,6 +148,7 @@ async fn confirm(
     };
     let reason = match confirmed.undertaking {
         Undertaking::Enroll => "authenticator_enrolled",
+        Undertaking::Approve if confirmed.is_now_synced => "approved_passkey_now_synced",
         Undertaking::Approve => "approved",
     };
     Ok(Granted::json(StatusCode::OK, reason, &body))
@@ -227,7 +229,7 @@ fn enter(
 ) -> Result<(std::sync::Arc<Cloud>, Dispatch), Failure> {
     let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Failure::nothing_there)?;
     visit.about_transaction(dispatch.transaction);
-    let asker = (dispatch.transaction, visit.address());
+    let asker = (dispatch.transaction, visit.address().map(ClientAddress::of));
     let admitted = cloud.by_link.admit(&asker);
     admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
     let tenant = visit.enter(cloud, &dispatch.tenant).ok_or_else(Failure::nothing_there)?;

@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::registered_user::{RegisteredUser, VerifiedPhone};
 use crate::domain::transaction::Transaction;
 use crate::http::error::{ErrorSchema, rfc3339};
+use crate::service::authentication_cloud::intent::MadeIntent;
 
 /// A registered user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,7 +32,8 @@ pub(super) struct UserBody {
     pub authenticators: Vec<AuthenticatorBody>,
     /// The verified phones.
     pub phones: Vec<PhoneBody>,
-    /// The channels that are shut to the user for a while.
+    /// The limits that hold for the user for a while: `sms` (approvals by text), `sms-enrollment`,
+    /// `app`, `push`, `recovery`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub exceeded_rate_limits: Vec<&'static str>,
@@ -313,13 +315,33 @@ pub(in crate::http) struct IntrospectionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub operation: Option<&'static str>,
+    /// Of a transaction token: what was approved, as it was asked for; not there where nothing was
+    /// said. Compare it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub message: Option<String>,
+    /// Of a transaction that an intent token began: the intent's id. Compare it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = Uuid)]
+    pub intent_id: Option<String>,
 }
 
 /// A token that allows one enrollment or approval.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IntentToken)]
+#[serde(rename_all = "camelCase")]
 pub(in crate::http) struct IntentBody {
-    pub token: String,
+    /// For the page, which sends it as its bearer token.
+    token: String,
+    /// For the backend: what `introspect` says of the transaction that the token begins.
+    #[schema(format = Uuid)]
+    intent_id: String,
+}
+
+impl From<MadeIntent> for IntentBody {
+    fn from(made: MadeIntent) -> Self {
+        Self { token: made.token, intent_id: made.id.hyphenated().to_string() }
+    }
 }
 
 /// Milliseconds since the Unix epoch, as introspection has times.

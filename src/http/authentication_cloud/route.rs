@@ -19,6 +19,7 @@ pub(super) enum Route<'p> {
     DeleteUser(&'p str),
     RenameAuthenticator(&'p str),
     DeleteAuthenticator(&'p str),
+    DeletePhone(&'p str),
     Phone(PhoneRoute),
 }
 
@@ -63,6 +64,7 @@ impl<'p> Route<'p> {
             Self::DeleteUser(_) => "deleteUser",
             Self::RenameAuthenticator(_) => "renameAuthenticator",
             Self::DeleteAuthenticator(_) => "deleteAuthenticator",
+            Self::DeletePhone(_) => "deletePhone",
             Self::Phone(PhoneRoute::Transaction) => "phoneLook",
             Self::Phone(PhoneRoute::Confirm) => "phoneConfirm",
             Self::Phone(PhoneRoute::Decline) => "phoneDecline",
@@ -104,6 +106,7 @@ fn operations(path: &str) -> Vec<(Method, Route<'_>)> {
             (Method::PATCH, Route::RenameAuthenticator(id)),
             (Method::DELETE, Route::DeleteAuthenticator(id)),
         ],
+        ["phones", id] => vec![(Method::DELETE, Route::DeletePhone(id))],
         ["approval"] => vec![(Method::POST, Route::Approval)],
         ["status"] => vec![(Method::POST, Route::Status)],
         ["introspect"] => vec![(Method::POST, Route::Introspect)],

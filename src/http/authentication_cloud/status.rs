@@ -10,6 +10,7 @@ use super::bodies;
 use super::failure::{Failure, Seen};
 use super::resources::{AnyRefusal, StatusBody, UnknownBody};
 use super::visit::{Granted, Visit};
+use crate::domain::client_address::ClientAddress;
 use crate::domain::transaction::Stage;
 use crate::http::error::rfc3339;
 use crate::service::authentication_cloud::Refusal;
@@ -49,7 +50,7 @@ pub(super) async fn status(
         visit.admit_address()?;
         return Ok(unknown());
     };
-    let asker = (pointer.transaction, visit.address());
+    let asker = (pointer.transaction, visit.address().map(ClientAddress::of));
     let admitted = cloud.by_transaction.admit(&asker);
     admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
     let Some(tenant) = visit.enter(cloud, &pointer.tenant) else { return Ok(unknown()) };

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
-use tokio::time::timeout_at;
+use uuid::Uuid;
 
 use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
 use crate::domain::access_key::AccessKeyHash;
 use crate::domain::authenticator::{AuthenticatorId, is_visible};
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::reason::Reason;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
@@ -21,11 +22,12 @@ use crate::http::authorization::Authorization;
 use crate::http::error::{
     RETRY_UNAVAILABLE, error_body, escape_html, uniform_headers, whole_seconds,
 };
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
 use crate::service::authentication_cloud::asking::Asker;
 use crate::service::authentication_cloud::intent::Permission;
+use crate::service::authentication_cloud::tokens::Intent;
 use crate::service::authentication_cloud::{Cloud, Refusal};
 
 /// What a request that was granted is answered.
@@ -72,6 +74,8 @@ impl Granted {
 /// One request on its way.
 pub(in crate::http) struct Visit {
     exchange: Exchange,
+    /// The id of the access key that was shown.
+    access_key: Option<Uuid>,
     is_open_to_frontends: bool,
 }
 
@@ -83,7 +87,8 @@ impl Visit {
         name: &'static str,
         is_open_to_frontends: bool,
     ) -> Self {
-        Self { exchange: Exchange::begin(request, gateway, name), is_open_to_frontends }
+        let exchange = Exchange::begin(request, gateway, name);
+        Self { exchange, access_key: None, is_open_to_frontends }
     }
 
     /// What the handlers share; `None` where the API is not served.
@@ -94,6 +99,11 @@ impl Visit {
     /// The request.
     pub(in crate::http) fn request(&self) -> &HttpRequest {
         &self.exchange.request
+    }
+
+    /// The id of the access key that was shown, if one was.
+    pub(super) fn access_key(&self) -> Option<Uuid> {
+        self.access_key
     }
 
     /// When the answer must be on its way.
@@ -127,7 +137,12 @@ impl Visit {
         &self,
         decision: impl Future<Output = Result<T, Refusal>>,
     ) -> Result<T, Refusal> {
-        timeout_at(self.deadline(), decision).await.unwrap_or(Err(Refusal::DeadlinePassed))
+        in_time(self.deadline(), decision).await.unwrap_or(Err(Refusal::DeadlinePassed))
+    }
+
+    /// Whether nothing may be decided because the audit trail cannot be written.
+    pub(super) fn audit_refuses(&self) -> bool {
+        self.exchange.audit_refuses()
     }
 
     /// Where the request comes from, as a trusted proxy says.
@@ -141,6 +156,7 @@ impl Visit {
     pub(super) fn admit_address(&mut self) -> Result<(), Failure> {
         let gateway = Arc::clone(&self.exchange.gateway);
         let admitted = self.address().map_or(Ok(()), |address| gateway.admit_address(address));
+        self.exchange.trail.floods = admitted.is_err();
         admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))
     }
 
@@ -186,16 +202,30 @@ impl Visit {
         let Some(hash) = AccessKeyHash::of(token.expose()) else {
             let intent = cloud.tokens.read_intent(token.expose()).ok_or_else(no)?;
             let tenant = self.enter(cloud, &intent.tenant).ok_or_else(no)?;
+            self.check_key_of(cloud, &intent).await?;
             return Ok((tenant, Permission::Intent(intent)));
         };
         let find = async { cloud.registry.access_key(&hash).await.map_err(Refusal::from) };
         let key = self.in_time(find).await?.ok_or_else(no)?;
         let tenant = self.enter(cloud, &key.tenant).ok_or_else(no)?;
+        self.access_key = Some(key.id);
         let client = (key.tenant, key.name);
         let admitted = self.exchange.gateway.by_client.admit(&client);
         self.exchange.trail.client = Some(client.1);
         admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
         Ok((tenant, Permission::AccessKey))
+    }
+
+    /// Refuses an intent whose access key was revoked.
+    async fn check_key_of(
+        &self,
+        cloud: &AuthenticationCloud,
+        intent: &Intent,
+    ) -> Result<(), Failure> {
+        // No key stands behind those of the demo.
+        let Some(key) = intent.key else { return Ok(()) };
+        let find = async { Ok(cloud.registry.has_access_key(&intent.tenant, key).await?) };
+        if self.in_time(find).await? { Ok(()) } else { Err(Refusal::IntentKeyRevoked.into()) }
     }
 
     /// Who asks something that a phone will show, as far as it is known: whoever holds the access
@@ -234,21 +264,22 @@ impl Visit {
             .finish()
     }
 
-    /// The answer to a request that was granted.
-    pub(in crate::http) fn grant(self, granted: Granted) -> HttpResponse {
+    /// The answer to a request that was granted; a refusal if that cannot be written to the audit
+    /// trail.
+    pub(in crate::http) async fn grant(self, granted: Granted) -> HttpResponse {
         let Granted { status, body, reason, is_decision } = granted;
+        if !is_decision {
+            self.exchange.count(true, reason, status.as_u16());
+        } else if !self.exchange.record_grant(reason, status.as_u16()).await {
+            let reason = Reason::AuditUnwritable.as_str();
+            return self.refuse(&Failure { seen: Seen::Unavailable, reason });
+        }
         let mut answer = self.answer(status);
-        let answer = match body {
+        match body {
             Answer::Nothing => answer.finish(),
             Answer::Text(text) => answer.content_type("text/plain; charset=utf-8").body(text),
             Answer::Json(body) => answer.content_type(JSON).body(body),
-        };
-        if is_decision {
-            self.exchange.record(true, reason, status.as_u16());
-        } else {
-            self.exchange.count(true, reason, status.as_u16());
         }
-        answer
     }
 
     /// The answer to a refusal.
@@ -285,7 +316,7 @@ impl Visit {
         let Exchange { gateway, request, .. } = &self.exchange;
         let body = error_body(status, seen.message(), request.path(), gateway.clock.now());
         let answer = answer.content_type(JSON).body(body);
-        self.exchange.record(false, reason, status.as_u16());
+        self.exchange.record_refusal(reason, status.as_u16());
         answer
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, web};
 
 use crate::domain::reason::Reason;
@@ -70,11 +70,12 @@ impl Exchange {
             return Err(Refusal::plain(Refused::MethodNotAllowed));
         }
         let gate = &self.gateway.gate;
-        notice::unread_headers(&self.request, &gate.proxies, self.gateway.clock.now());
+        notice::unread_headers(&self.request, gate, self.gateway.clock.now());
         // A trusted proxy that does not say whom it speaks for is limited as itself.
         let address = self.gateway.gate.caller_address(&self.request).or(self.trail.peer);
         self.trail.peer = address;
         let flooding = address.and_then(|address| self.gateway.admit_address(address).err());
+        self.trail.floods = flooding.is_some();
         let identified =
             identify_request(&self.request, operation, &self.gateway.gate, self.deadline).await;
         let client = match identified {
@@ -100,6 +101,9 @@ impl Exchange {
         };
         match flooding {
             Some(wait) => Err(Refusal::decided(Reason::Flood(wait), tenant.style)),
+            None if self.audit_refuses() => {
+                Err(Refusal::decided(Reason::AuditUnwritable, tenant.style))
+            }
             None => Ok(tenant),
         }
     }
@@ -108,21 +112,27 @@ impl Exchange {
     pub(super) fn refuse(self, refusal: &Refusal) -> HttpResponse {
         let now = self.gateway.clock.now();
         let answer = refusal.refused.answer(&self.request, &self.request_id, now);
-        self.record(false, refusal.reason, answer.status().as_u16());
+        self.record_refusal(refusal.reason, answer.status().as_u16());
         answer
     }
 
-    /// The answer to a request that was granted.
-    pub(super) fn grant(
+    /// The answer to a request that was granted; a refusal if that cannot be written to the audit
+    /// trail. What the store did stands then: a code lives on untold, or is used up.
+    pub(super) async fn grant(
         self,
         reason: Reason,
         media_type: &'static str,
         body: String,
     ) -> HttpResponse {
+        let status = StatusCode::OK.as_u16();
+        if !self.record_grant(reason.as_str(), status).await {
+            // To all clients alike: it says nothing of the name, the code or the password.
+            let refusal =
+                Refusal { refused: Refused::Forbidden, reason: Reason::AuditUnwritable.as_str() };
+            return self.refuse(&refusal);
+        }
         let mut answer = HttpResponse::Ok();
         crate::http::error::uniform_headers(&mut answer, &self.request_id);
-        let answer = answer.insert_header(("Content-Type", media_type)).body(body);
-        self.record(true, reason.as_str(), answer.status().as_u16());
-        answer
+        answer.insert_header(("Content-Type", media_type)).body(body)
     }
 }

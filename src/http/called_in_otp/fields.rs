@@ -6,13 +6,12 @@ use serde::Deserializer;
 use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
+use crate::domain::text_file::BYTE_ORDER_MARK;
 use crate::http::body::{self, BodyProblem};
 use crate::http::error::{BadBody, Refused};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// The fields that an operation knows, with the texts that a body has for them.
 pub(super) struct Fields {
     names: &'static [&'static str],
@@ -72,7 +71,7 @@ impl Fields {
 }
 
 /// Reads a form as browsers and phone systems send it, `a=b&c=d`.
-fn of_form(body: &[u8], names: &'static [&'static str]) -> Result<Fields, BadBody> {
+pub(super) fn of_form(body: &[u8], names: &'static [&'static str]) -> Result<Fields, BadBody> {
     if body.trim_ascii_start().first() == Some(&b'{') {
         return Err(BadBody::JsonAsForm);
     }
@@ -131,7 +130,7 @@ fn with_its_plus(pair: &[u8], text: &mut String) {
 }
 
 /// Reads a JSON object.
-fn of_json(body: &[u8], names: &'static [&'static str]) -> Result<Fields, BadBody> {
+pub(super) fn of_json(body: &[u8], names: &'static [&'static str]) -> Result<Fields, BadBody> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let Ok(text) = std::str::from_utf8(body) else { return Err(BadBody::NotUtf8) };
     // An array of the fields' values is no object, either.

@@ -16,7 +16,7 @@ use crate::domain::tenant::TenantId;
 use crate::http::body;
 use crate::http::client::Operation;
 use crate::http::error::{Refused, wants};
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::{CurrentGateway, ExpiresIn, Spoken, Tenant};
 use crate::service::call_in::{Call, Told};
 
@@ -68,7 +68,7 @@ pub(super) async fn get_otp(
             let digits = told.otp.expose();
             if wants(&exchange.request).plain_text {
                 let digits = digits.to_owned();
-                return exchange.grant(reason, "text/plain; charset=utf-8", digits);
+                return exchange.grant(reason, "text/plain; charset=utf-8", digits).await;
             }
             let spoken = tenant.spoken.as_ref();
             let body = OtpBody {
@@ -77,7 +77,7 @@ pub(super) async fn get_otp(
                 expires_in: spoken.map(|spoken| seconds(told.expires_in.as_secs(), spoken)),
             };
             let body = serde_json::to_string(&body).expect("texts and numbers always serialise");
-            exchange.grant(reason, "application/json", body)
+            exchange.grant(reason, "application/json", body).await
         }
         Err(refusal) => body::answer_before(payload, exchange.refuse(&refusal)),
     }
@@ -98,7 +98,7 @@ async fn decide(
         attestation: body.attestation.as_deref(),
         pin: body.pin.as_deref(),
     };
-    let decision = timeout_at(exchange.deadline, tenant.call_in.decide(call, exchange.deadline))
+    let decision = in_time(exchange.deadline, tenant.call_in.decide(call, exchange.deadline))
         .await
         .map_err(|_| Refusal::decided(Reason::DeadlinePassed, tenant.style))?;
     if decision.outcome.as_ref().is_err_and(|reason| *reason == Reason::NumberUnparseable) {

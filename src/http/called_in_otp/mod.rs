@@ -3,6 +3,8 @@
 mod admission;
 mod bodies;
 mod fields;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod get_otp;
 mod schemas;
 mod validate_otp;
@@ -55,8 +57,13 @@ async fn not_found(
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
     let request_id = exchange::new_request_id();
-    let now = gateway.load().clock.now();
+    let gateway = gateway.load();
+    let now = gateway.clock.now();
     notice::near_miss(&request, now);
-    let answer = Refused::NotFound.answer(&request, &request_id, now);
+    let refused = match gateway.admit_stranger(&request) {
+        Ok(()) => Refused::NotFound,
+        Err(wait) => Refused::RateLimited(wait),
+    };
+    let answer = refused.answer(&request, &request_id, now);
     body::answer_before(payload, answer)
 }

@@ -15,7 +15,7 @@ use crate::domain::secret::Password;
 use crate::http::body;
 use crate::http::client::Operation;
 use crate::http::error::{BadBody, Refused};
-use crate::http::exchange::Exchange;
+use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
 use crate::service::login::{LoginAttempt, LoginDecision};
@@ -90,7 +90,7 @@ async fn answer(
         Ok(user) => {
             let body = LoginBody { username: &user.username, userid: &user.id };
             let body = serde_json::to_string(&body).expect("texts always serialise");
-            exchange.grant(Reason::LoggedIn, "application/json", body)
+            exchange.grant(Reason::LoggedIn, "application/json", body).await
         }
         Err(Held { refusal, until }) => {
             if let Some(until) = until {
@@ -155,7 +155,7 @@ async fn decide(
         carries_password,
         from: exchange.trail.client_ip.as_deref().and_then(ClientAddress::parse),
     };
-    let decision = timeout_at(exchange.deadline, tenant.login.decide(attempt, exchange.deadline))
+    let decision = in_time(exchange.deadline, tenant.login.decide(attempt, exchange.deadline))
         .await
         .unwrap_or_else(|_| LoginDecision::refused(Reason::DeadlinePassed));
     exchange.trail.user = decision.known;

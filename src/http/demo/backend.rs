@@ -31,7 +31,7 @@ pub(super) async fn serve(
 ) -> HttpResponse {
     let mut visit = Visit::begin(request, &gateway, "demo", false);
     match answer(&mut visit, &mut payload).await {
-        Ok(granted) => visit.grant(granted),
+        Ok(granted) => visit.grant(granted).await,
         Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
     }
 }
@@ -96,9 +96,10 @@ async fn intent(
         Undertaking::Approve => Some(body.about.message().to_owned()),
     };
     let channels = vec!["app".to_owned()];
-    let wish = IntentWish { user: None, name: Some(name), undertaking, channels, message };
-    let token = visit.in_time(tenant.make_intent(wish)).await?;
-    Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody { token }))
+    let wish =
+        IntentWish { user: None, name: Some(name), undertaking, channels, message, key: None };
+    let made = visit.in_time(tenant.make_intent(wish)).await?;
+    Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody::from(made)))
 }
 
 /// The token in question.

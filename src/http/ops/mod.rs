@@ -11,8 +11,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
 use crate::directory::{DependencyState, Directory, IndexFigures};
+use crate::http::gateway::CurrentGateway;
 use crate::http::openapi;
+use crate::http::workers::{STUCK, Workers};
 use crate::store::StoreHealth;
+use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::metrics;
 
 /// What the operators' listener asks.
@@ -21,10 +24,16 @@ pub struct Ops {
     pub directories: ArcSwap<Vec<(String, Arc<dyn Directory>)>>,
     /// The store.
     pub store: Arc<dyn StoreHealth>,
+    /// The audit trail.
+    pub audit: Arc<AuditTrail>,
+    /// The threads that serve.
+    pub workers: Arc<Workers>,
     /// Whether the gateway is stopping, and takes requests only until its clients went elsewhere.
     pub stopping: AtomicBool,
     /// The metrics' text.
     pub metrics: PrometheusHandle,
+    /// The gateway as it is now, which the description is of.
+    pub gateway: Arc<CurrentGateway>,
 }
 
 /// What is said of one dependency.
@@ -57,13 +66,19 @@ pub fn routes(app: &mut ServiceConfig) {
 }
 
 /// The description of the public listener's APIs.
-async fn description() -> impl Responder {
-    web::Json(openapi::document())
+async fn description(ops: web::Data<Ops>) -> impl Responder {
+    let gateway = ops.gateway.load();
+    let public_url = gateway.cloud.as_ref().map(|cloud| cloud.public_url.as_str());
+    web::Json(openapi::document(public_url))
 }
 
-/// The process runs and answers.
-async fn health() -> impl Responder {
-    "ok\n"
+/// The process runs, and each of the threads that serve comes to its turn; else 503.
+async fn health(ops: web::Data<Ops>) -> HttpResponse {
+    if ops.workers.had_turns_within(STUCK) {
+        HttpResponse::Ok().body("ok\n")
+    } else {
+        HttpResponse::ServiceUnavailable().body("a worker is stuck\n")
+    }
 }
 
 /// Each dependency: 200 if calls and logins of every tenant can be served, and will be for a while;
@@ -77,12 +92,17 @@ async fn ready(ops: web::Data<Ops>) -> HttpResponse {
     answer.insert_header((header::CONTENT_TYPE, "application/json")).body(body + "\n")
 }
 
-/// What a load balancer asks: 200 if this node may be given requests; 503 when it is stopping or
-/// has no store. A directory that is down is so for every node, and taking nodes away for it would
+/// What a load balancer asks: 200 if this node may be given requests; 503 when it is stopping, has
+/// no store, cannot write an audit trail that has to be written, or has a worker that is stuck. A directory that is down is so for every node, and taking nodes away for it would
 /// take them from the other tenants.
 async fn node_ready(ops: web::Data<Ops>) -> HttpResponse {
     // A node that stops says so at once, however long its store would take to answer.
-    if ops.stopping.load(Ordering::Relaxed) || ops.store.ready().await.is_err() {
+    let may_serve = || {
+        !ops.stopping.load(Ordering::Relaxed)
+            && !ops.audit.refuses()
+            && ops.workers.had_turns_within(STUCK)
+    };
+    if !may_serve() || ops.store.ready().await.is_err() {
         return HttpResponse::ServiceUnavailable().body("not ready\n");
     }
     HttpResponse::Ok().body("ready\n")
@@ -118,10 +138,15 @@ impl Ops {
             }
         };
         let (mut ready, detail) = store;
-        let tenant = String::new();
-        let store =
-            Dependency { kind: "store", tenant, name: "store".to_owned(), up: ready, detail };
-        let mut dependencies = vec![store];
+        let store = of_node("store", ready, detail);
+        let trouble = self.audit.trouble();
+        ready &= trouble.is_none() || !self.audit.must_be_written();
+        let audit = of_node("audit", trouble.is_none(), trouble.unwrap_or_default());
+        let serve = self.workers.had_turns_within(STUCK);
+        ready &= serve;
+        let detail = if serve { "" } else { "one had no turn for seconds" };
+        let workers = of_node("workers", serve, detail.to_owned());
+        let mut dependencies = vec![store, audit, workers];
         for (tenant, directory) in self.directories.load().iter() {
             let states = directory.states();
             // One without any is the store's, which has been asked.
@@ -131,6 +156,11 @@ impl Ops {
         let stopping = self.stopping.load(Ordering::Relaxed);
         Readiness { ready: ready && !stopping, stopping, dependencies }
     }
+}
+
+/// What a node has one of.
+fn of_node(kind: &'static str, up: bool, detail: String) -> Dependency {
+    Dependency { kind, tenant: String::new(), name: kind.to_owned(), up, detail }
 }
 
 fn dependency(tenant: String, state: DependencyState) -> Dependency {

@@ -44,8 +44,6 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let [view, api, passkey] = MODULES;
     let png = |path, body: &'static [u8]| Asset::new(path, "image/png", A_DAY, body);
     let worker = texts::embed(include_str!("assets/worker.js"), |texts| &texts.worker);
-    let widget = texts::embed(include_str!("assets/widget.js"), |texts| &texts.widget);
-    let widget = Asset::new("/widget/auth.js", SCRIPT, FIVE_MINUTES, widget);
     vec![
         script("/open/page.js", include_str!("assets/page.js")),
         script(view, include_str!("assets/view.js")),
@@ -58,13 +56,31 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         png("/open/icon-180.png", include_bytes!("assets/icon-180.png")),
         png("/open/icon-192.png", include_bytes!("assets/icon-192.png")),
         png("/open/icon-512.png", include_bytes!("assets/icon-512.png")),
-        Asset { is_for_all_origins: true, ..widget },
     ]
 });
 
-/// All of them.
+/// All but the script that customers embed.
 pub(super) fn all() -> &'static [Asset] {
     &ASSETS
+}
+
+/// Where the script is that customers embed.
+pub(super) const WIDGET: &str = "/widget/auth.js";
+
+/// Where that script has its place for the gateway's own address.
+const PLACE_OF_HOME: &str = r#""/* home */""#;
+
+/// The script that customers embed, which asks the gateway at `public_url` and no other.
+///
+/// # Panics
+/// Never: texts always serialise.
+pub(super) fn widget(public_url: &str) -> Asset {
+    let home = format!("{}/", public_url.trim_end_matches('/'));
+    let home = serde_json::to_string(&home).expect("texts always serialise");
+    let script = texts::embed(include_str!("assets/widget.js"), |texts| &texts.widget);
+    let script = script.replacen(PLACE_OF_HOME, &home, 1);
+    let asset = Asset::new(WIDGET, SCRIPT, FIVE_MINUTES, script);
+    Asset { is_for_all_origins: true, ..asset }
 }
 
 impl Asset {
@@ -92,7 +108,6 @@ impl Asset {
     pub(in crate::http) fn answer(&self, request: &HttpRequest, request_id: &str) -> HttpResponse {
         let mut answer = HttpResponse::Ok();
         answer
-            .insert_header((header::CONTENT_TYPE, self.media_type))
             .insert_header((header::CACHE_CONTROL, self.caching))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
@@ -108,7 +123,7 @@ impl Asset {
         if self.is_known_to(request) {
             return answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish();
         }
-        answer.body(self.body.clone())
+        answer.insert_header((header::CONTENT_TYPE, self.media_type)).body(self.body.clone())
     }
 
     /// Whether a browser says that it has this very file (RFC 9110 13.1.2).
@@ -117,6 +132,21 @@ impl Asset {
             Ok(IfNoneMatch::Any) => request.headers().contains_key(header::IF_NONE_MATCH),
             Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&self.tag)),
             Err(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_script_knows_its_gateway() {
+        for public_url in ["https://id.example.com", "https://id.example.com/"] {
+            let script = widget(public_url).body;
+            let script = std::str::from_utf8(&script).expect("a text");
+            assert!(script.contains(r#"const HOME = "https://id.example.com/";"#), "{public_url}");
+            assert!(!script.contains(PLACE_OF_HOME));
         }
     }
 }

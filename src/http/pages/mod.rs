@@ -37,10 +37,21 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 const PERMISSIONS_POLICY: &str = "publickey-credentials-create=(self), \
     publickey-credentials-get=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 
+/// The script that customers embed in pages of their own.
+pub struct Widget(assets::Asset);
+
+impl Widget {
+    /// One that asks the gateway at this URL, whatever the page that embeds it says.
+    #[must_use]
+    pub fn of(public_url: &str) -> Self {
+        Self(assets::widget(public_url))
+    }
+}
+
 /// Adds the routes: each path for itself, as others below `/open` are the cloud's.
 pub fn routes(app: &mut ServiceConfig) {
     let assets = assets::all().iter().map(|asset| asset.path);
-    for path in [OPEN, PHONE, MANIFEST].into_iter().chain(assets) {
+    for path in [OPEN, PHONE, MANIFEST, assets::WIDGET].into_iter().chain(assets) {
         app.route(path, web::to(serve));
     }
 }
@@ -53,12 +64,16 @@ async fn serve(
 ) -> HttpResponse {
     let gateway = gateway.load();
     let request_id = new_request_id();
-    let answer = if gateway.cloud.is_none() {
-        Refused::NotFound.answer(&request, &request_id, gateway.clock.now())
-    } else if matches!(*request.method(), Method::GET | Method::HEAD) {
-        answer(&request, &request_id)
+    let answer = if let Err(wait) = gateway.admit_stranger(&request) {
+        Refused::RateLimited(wait).answer(&request, &request_id, gateway.clock.now())
+    } else if let Some(cloud) = &gateway.cloud {
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            answer(&request, &cloud.widget, &request_id)
+        } else {
+            only_read(&request, &request_id, gateway.clock.now())
+        }
     } else {
-        only_read(&request, &request_id, gateway.clock.now())
+        Refused::NotFound.answer(&request, &request_id, gateway.clock.now())
     };
     body::answer_before(payload, answer)
 }
@@ -75,8 +90,11 @@ pub(super) fn only_read(request: &HttpRequest, request_id: &str, now: Timestamp)
 }
 
 /// The page or the part that a path names.
-fn answer(request: &HttpRequest, request_id: &str) -> HttpResponse {
+fn answer(request: &HttpRequest, widget: &Widget, request_id: &str) -> HttpResponse {
     let path = request.path();
+    if path == assets::WIDGET {
+        return widget.0.answer(request, request_id);
+    }
     if let Some(asset) = assets::all().iter().find(|asset| asset.path == path) {
         return asset.answer(request, request_id);
     }
@@ -87,9 +105,11 @@ fn answer(request: &HttpRequest, request_id: &str) -> HttpResponse {
         .insert_header((header::VARY, "Accept-Language"))
         .insert_header((header::CONTENT_LANGUAGE, language.code()))
         .insert_header((header::REFERRER_POLICY, "no-referrer"));
+    answer.insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"));
     if path == MANIFEST {
         return answer
             .insert_header((header::CONTENT_TYPE, "application/manifest+json"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'"))
             .body(manifest::manifest(request.query_string(), language));
     }
     answer
@@ -97,7 +117,6 @@ fn answer(request: &HttpRequest, request_id: &str) -> HttpResponse {
         .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .insert_header((header::PERMISSIONS_POLICY, PERMISSIONS_POLICY))
         .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
-        .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"))
         .body(page::page(language))
 }
 

@@ -19,8 +19,7 @@ fn weight(paths: impl Fn(&str) -> bool) -> usize {
 #[test]
 fn a_page_load_weighs_little() {
     let icons = |path: &str| path.starts_with("/open/icon-");
-    let widget = |path: &str| path.starts_with("/widget/");
-    let parts = weight(|path| !icons(path) && !widget(path));
+    let parts = weight(|path| !icons(path));
     let later = weight(|path| ["/open/notifications.js", "/open/worker.js"].contains(&path));
     for language in Language::ALL {
         let whole = parts + page::page(language).len() + manifest::manifest("", language).len();
@@ -28,7 +27,8 @@ fn a_page_load_weighs_little() {
         let first = whole - later;
         assert!(first < UNTIL_CONFIRMED, "{language:?}: {first} bytes");
     }
-    assert!(weight(widget) < WIDGET, "{} bytes", weight(widget));
+    let widget = assets::widget("https://id.example.com").body.len();
+    assert!(widget < WIDGET, "{widget} bytes");
     assert!(weight(icons) < 12_000, "{} bytes", weight(icons));
 }
 

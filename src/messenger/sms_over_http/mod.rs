@@ -1,5 +1,7 @@
 //! Texts through providers of SMS, each asked by one HTTP request that its settings describe.
 
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod pattern;
 mod provider;
 mod request;

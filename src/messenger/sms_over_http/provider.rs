@@ -126,10 +126,14 @@ impl Provider {
             return Err(Failure::Status(status));
         }
         let Some(wanted) = &self.body_contains else { return Ok(()) };
-        let body = solid(&beginning(answer).await?);
-        let found = body.windows(wanted.len()).any(|part| part == wanted);
-        if found { Ok(()) } else { Err(Failure::Answer) }
+        let body = beginning(answer).await?;
+        if holds(&body, wanted) { Ok(()) } else { Err(Failure::Answer) }
     }
+}
+
+/// Whether an answer holds what is [`solid`] and not empty, blanks and line ends aside.
+pub(super) fn holds(answer: &[u8], wanted: &[u8]) -> bool {
+    solid(answer).windows(wanted.len()).any(|part| part == wanted)
 }
 
 /// The first [`MAX_ANSWER`] bytes of an answer's body.
@@ -145,7 +149,7 @@ async fn beginning(mut answer: Response) -> Result<Vec<u8>, Failure> {
 }
 
 /// Without blanks and line ends, which answers of one meaning differ in.
-fn solid(text: &[u8]) -> Vec<u8> {
+pub(super) fn solid(text: &[u8]) -> Vec<u8> {
     text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
 }
 

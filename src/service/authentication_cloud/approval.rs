@@ -31,10 +31,10 @@ impl Cloud {
             let person = seen.held.person.ok_or(Refusal::UserUnknown)?;
             let number = person.user.newest_phone().ok_or(Refusal::NoPhone)?.number.clone();
             let (messenger, template) = self.ready_to_text(&number, message)?;
-            let text = self.new_text(Undertaking::Approve, &number)?;
+            let text = self.new_text(Undertaking::Approve, &number, message, &permission)?;
             let about = About {
                 transaction: Some(text.id),
-                number: Some(number.clone()),
+                number: Some(number.subscriber()),
                 intent: permission.intent_id(),
                 ..About::user(&self.tenant, Whom::Id(person.user.id))
             };

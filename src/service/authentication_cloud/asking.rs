@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::intent::{Permission, for_whom, use_up};
 use super::passkeys::Passkeys;
@@ -52,6 +53,7 @@ struct NewQuestion {
     undertaking: Undertaking,
     channel: Channel,
     question: Question,
+    intent: Option<Uuid>,
 }
 
 impl NewQuestion {
@@ -75,6 +77,7 @@ impl NewQuestion {
             expires_at: now.plus(LIFETIME),
             code: None,
             question: None,
+            intent: self.intent,
         };
         let asked = self.question.hash(tenant, &transaction);
         let ceremony = Some(Ceremony { state: kept, asked });
@@ -95,8 +98,10 @@ impl Cloud {
         asker: Asker,
     ) -> Result<Begun, Refusal> {
         let passkeys = self.passkeys()?;
+        let intent = permission.intent_id();
+        let question =
+            self.new_question(Undertaking::Enroll, Channel::App, None, None, asker, intent)?;
         let enrollee = self.enrollee(permission, named)?;
-        let question = self.new_question(Undertaking::Enroll, Channel::App, None, None, asker)?;
         let about = self.about_enrollee(&enrollee, question.id);
         let tenant = self.tenant.clone();
         let make = move |case: &mut Case, now| {
@@ -161,14 +166,12 @@ impl Cloud {
         let passkeys = self.passkeys()?;
         let user = permission.user(named.as_ref()).ok_or(Refusal::UserUnknown)?;
         let undertaking = Undertaking::Approve;
+        let intent = permission.intent_id();
         let new_question =
-            self.new_question(undertaking, channel, message, authenticator, asker)?;
-        let about = About {
-            transaction: Some(new_question.id),
-            intent: permission.intent_id(),
-            ..About::user(&self.tenant, user)
-        };
-        let (tenant, quota) = (self.tenant.clone(), self.policy.pushes);
+            self.new_question(undertaking, channel, message, authenticator, asker, intent)?;
+        let about =
+            About { transaction: Some(new_question.id), intent, ..About::user(&self.tenant, user) };
+        let (tenant, policy) = (self.tenant.clone(), self.policy);
         let make = move |case: &mut Case, now| {
             change(case, |case| {
                 use_up(&permission, case, now)?;
@@ -182,10 +185,16 @@ impl Cloud {
                     return Err(Refusal::NoSubscription);
                 }
                 if channel == Channel::Push {
-                    if let Some(wait) = full(&mut person.pushes, quota, now) {
+                    if let Some(wait) = full(&mut person.pushes, policy.pushes, now) {
                         return Err(Refusal::PushesPerUser(wait));
                     }
                     person.pushes.push(now);
+                } else {
+                    let asked = &mut person.app_approvals;
+                    if let Some(wait) = full(asked, policy.app_approvals, now) {
+                        return Err(Refusal::AppApprovalsPerUser(wait));
+                    }
+                    asked.push(now);
                 }
                 let kept = passkeys.begin_assertion(of(&person.user, authenticator))?;
                 let transaction = new_question.begin(&tenant, &person.user, kept, now);
@@ -215,6 +224,7 @@ impl Cloud {
         message: Option<ApprovalMessage>,
         authenticator: Option<AuthenticatorId>,
         asker: Asker,
+        intent: Option<Uuid>,
     ) -> Result<NewQuestion, Refusal> {
         let is_matched = self.match_number && undertaking == Undertaking::Approve;
         let bits = is_matched.then(|| self.random_bits()).transpose()?;
@@ -223,7 +233,7 @@ impl Cloud {
         let question =
             Question { message, asked_by, asked_from, match_number, authenticator, ceremony: None };
         let id = TransactionId::from_random(self.random_bits()?);
-        Ok(NewQuestion { id, undertaking, channel, question })
+        Ok(NewQuestion { id, undertaking, channel, question, intent })
     }
 }
 

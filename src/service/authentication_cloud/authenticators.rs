@@ -57,7 +57,7 @@ impl Cloud {
     /// be asked.
     pub async fn authenticator_of(&self, device: &Device) -> Result<Authenticator, Refusal> {
         let about = About::user(&self.tenant, Whom::Id(device.user));
-        let seen = self.registry.look(about).await?;
+        let seen = self.look_to_tell(about).await?;
         if seen.now >= device.expires_at {
             return Err(Refusal::DeviceTokenExpired);
         }

@@ -47,10 +47,10 @@ impl Cloud {
     ) -> Result<Begun, Refusal> {
         let PhoneEnrollment { permission, named, number, message } = request;
         let (messenger, template) = self.ready_to_text(&number, message)?;
+        let text = self.new_text(Undertaking::Enroll, &number, message, &permission)?;
         let enrollee = self.enrollee(permission, named)?;
-        let text = self.new_text(Undertaking::Enroll, &number)?;
         let about =
-            About { number: Some(number.clone()), ..self.about_enrollee(&enrollee, text.id) };
+            About { number: Some(number.subscriber()), ..self.about_enrollee(&enrollee, text.id) };
         let make = move |case: &mut Case, now| {
             change(case, |case| {
                 let user = &enrollee.find(case, now)?.user;
@@ -76,6 +76,7 @@ impl Cloud {
         permission: Permission,
         named: Option<Whom>,
     ) -> Result<RecoverySet, Refusal> {
+        let intent = permission.intent_id();
         let enrollee = self.enrollee(permission, named)?;
         let id = TransactionId::from_random(self.random_bits()?);
         let codes = (0..RecoveryCode::IN_A_SET)
@@ -99,6 +100,7 @@ impl Cloud {
                     expires_at: now,
                     code: None,
                     question: None,
+                    intent,
                 };
                 let user = person.user.clone();
                 case.transaction = Some(transaction.clone());
@@ -148,6 +150,11 @@ impl Enrollee {
         now: Timestamp,
     ) -> Result<&'c mut Person, Refusal> {
         use_up(&self.permission, case, now)?;
+        // An intent for a name that was nobody's is to make a user of it. Whoever has the name since
+        // is not who the backend knew.
+        if self.permission.is_for_a_new_name() && case.person.is_some() {
+            return Err(Refusal::IntentNameTaken);
+        }
         if case.person.is_none() {
             let name = match &self.user {
                 Some(Whom::Id(_)) => return Err(Refusal::UserUnknown),

@@ -35,10 +35,31 @@ pub struct IntentWish {
     pub name: Option<RegisteredName>,
     /// What it allows.
     pub undertaking: Undertaking,
-    /// The channels it is good for; all if there is none.
+    /// The channels it is good for; all but `recovery` if there is none.
     pub channels: Vec<String>,
     /// The message that is sent.
     pub message: Option<String>,
+    /// The access key that asks for it, with which it ends; `None`: no key stands behind it.
+    pub key: Option<Uuid>,
+}
+
+/// An intent that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeIntent {
+    /// Its token.
+    pub token: String,
+    /// Its id, which introspection names.
+    pub id: Uuid,
+}
+
+/// Whether a list of channels has this one. Recovery codes take the place of the old ones, so they
+/// are for whoever is allowed them by name.
+fn has_channel(channels: &[String], channel: &str) -> bool {
+    if channels.is_empty() {
+        channel != "recovery"
+    } else {
+        channels.iter().any(|one| one == channel)
+    }
 }
 
 impl Permission {
@@ -48,9 +69,7 @@ impl Permission {
         match self {
             Self::AccessKey => true,
             Self::Intent(intent) => {
-                let channels = &intent.channels;
-                intent.operation == undertaking.as_str()
-                    && (channels.is_empty() || channels.iter().any(|one| one == channel))
+                intent.operation == undertaking.as_str() && has_channel(&intent.channels, channel)
             }
         }
     }
@@ -66,6 +85,12 @@ impl Permission {
                 (None, name) => name.clone().map(Whom::Name),
             },
         }
+    }
+
+    /// Whether it is an intent to enroll under a name that was nobody's when it was made.
+    #[must_use]
+    pub const fn is_for_a_new_name(&self) -> bool {
+        matches!(self, Self::Intent(Intent { user: None, .. }))
     }
 
     /// Whether an intent's user is whom the request names, by id or by name.
@@ -120,7 +145,7 @@ impl Cloud {
     /// enroll.
     fn check_message(&self, message: &str, wish: &IntentWish) -> Result<(), Refusal> {
         let (channels, is_approval) = (&wish.channels, wish.undertaking == Undertaking::Approve);
-        let may = |channel: &str| channels.is_empty() || channels.iter().any(|one| one == channel);
+        let may = |channel: &str| has_channel(channels, channel);
         let is_shown = (is_approval || !may("sms")) && (may("app") || may("push"));
         if is_shown && ApprovalMessage::parse(message).is_some() {
             return Ok(());
@@ -136,7 +161,7 @@ impl Cloud {
     /// # Errors
     /// [`Refusal`]: a message that cannot be sent; a user who is not there, except that a name to
     /// enroll may be new.
-    pub async fn make_intent(&self, wish: IntentWish) -> Result<String, Refusal> {
+    pub async fn make_intent(&self, wish: IntentWish) -> Result<MadeIntent, Refusal> {
         if let Some(message) = &wish.message {
             self.check_message(message, &wish)?;
         }
@@ -155,8 +180,10 @@ impl Cloud {
         };
         // Whole seconds go into the token.
         let expires_at = Timestamp::from_millis(seen.now.plus(LIFETIME).as_secs() * 1000);
-        Ok(self.tokens.intent(&Intent {
-            id: uuid::Builder::from_random_bytes(self.random_bits()?).into_uuid(),
+        let id = uuid::Builder::from_random_bytes(self.random_bits()?).into_uuid();
+        let token = self.tokens.intent(&Intent {
+            id,
+            key: wish.key,
             tenant: self.tenant.clone(),
             user,
             name,
@@ -164,6 +191,7 @@ impl Cloud {
             channels: wish.channels,
             message: wish.message,
             expires_at,
-        }))
+        });
+        Ok(MadeIntent { token, id })
     }
 }

@@ -5,10 +5,13 @@ pub mod approval;
 pub mod asking;
 pub mod authenticators;
 pub mod enrollment;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod intent;
 mod notifying;
 pub mod passkeys;
 pub mod phone;
+pub mod phones;
 pub mod refusal;
 pub mod status;
 pub mod texting;
@@ -16,6 +19,7 @@ pub mod tokens;
 pub mod users;
 pub mod verification;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +28,15 @@ use tokio::time::Instant;
 use self::passkeys::Passkeys;
 pub use self::refusal::Refusal;
 use self::tokens::Tokens;
+use crate::domain::number_kind::NumberKind;
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
 use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
+use crate::domain::transaction::Stage;
 use crate::messenger::{Messenger, Notifier};
-use crate::store::registry::{Case, Registry};
+use crate::store::AsOf;
+use crate::store::registry::{About, Case, Registry};
 
 /// What holds of codes that are sent as text, of recovery codes and of notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +47,8 @@ pub struct Policy {
     pub lifetime: Duration,
     /// Wrong codes that end a transaction.
     pub tries: u32,
-    /// Texts to one user, and to one phone.
+    /// Texts to one user, and to one phone: those that register phones and those that ask for
+    /// approvals, each.
     pub texts: Quota,
     /// Wrong codes of one user, over all transactions.
     pub wrong_codes: Quota,
@@ -48,6 +56,8 @@ pub struct Policy {
     pub wrong_recovery: Quota,
     /// Notifications to one user.
     pub pushes: Quota,
+    /// Approvals that one user is asked for by a link.
+    pub app_approvals: Quota,
 }
 
 impl Default for Policy {
@@ -61,6 +71,7 @@ impl Default for Policy {
             wrong_codes: Quota { burst: 10, per: hour },
             wrong_recovery: Quota { burst: 10, per: hour },
             pushes: Quota { burst: 10, per: Duration::from_mins(10) },
+            app_approvals: Quota { burst: 60, per: Duration::from_mins(10) },
         }
     }
 }
@@ -86,6 +97,10 @@ pub struct Cloud {
     pub tokens: Arc<Tokens>,
     /// Random bits.
     pub random: Arc<dyn Random>,
+    /// The kinds of numbers that texts are sent to.
+    pub texted_kinds: Arc<BTreeSet<NumberKind>>,
+    /// Whether a number that a user verifies is taken from whoever had it.
+    pub one_user_per_number: bool,
     /// What holds.
     pub policy: Policy,
 }
@@ -93,6 +108,17 @@ pub struct Cloud {
 impl Cloud {
     fn random_bits(&self) -> Result<[u8; 16], Refusal> {
         self.random.nonce().ok_or(Refusal::NoRandomness)
+    }
+
+    /// Looks at a case to tell what it says: nothing that the loss of a machine could undo. Whoever
+    /// asks how far something is, asks again and again while it is pending, which tells nothing.
+    async fn look_to_tell(&self, about: About) -> Result<AsOf<Case>, Refusal> {
+        let seen = self.registry.look(about.clone()).await?;
+        let stage = seen.held.transaction.as_ref().map(|one| one.at(seen.now).0);
+        if stage == Some(Stage::Pending) || seen.held == Case::default() {
+            return Ok(seen);
+        }
+        Ok(self.registry.look_durable(about).await?)
     }
 }
 

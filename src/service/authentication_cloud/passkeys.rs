@@ -7,11 +7,14 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 use webauthn_rs::prelude::{
-    AuthenticationResult, Credential as LibraryCredential, Passkey, PasskeyAuthentication,
-    PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential,
+    AttestationFormat, AuthenticationResult, Credential as LibraryCredential, ParsedAttestation,
+    Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential,
+    RegisterPublicKeyCredential,
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
@@ -26,6 +29,8 @@ const MAX_CREDENTIAL_ID: usize = 1023;
 pub struct Passkeys {
     webauthn: Webauthn,
     company: String,
+    /// As browsers write it (HTML 7.1.1 "ASCII serialization").
+    origin: String,
 }
 
 /// What is kept of a registration: what its answer is checked against, and what the phone is told.
@@ -52,9 +57,15 @@ struct Told {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ClientData {
+    origin: String,
     #[serde(default)]
     cross_origin: bool,
 }
+
+/// Where an authenticator has its flags, and which of them says that the passkey may be backed up
+/// (Web Authentication Level 3, 6.1 and 6.1.3).
+const FLAGS: usize = 32;
+const BACKUP_ELIGIBLE: u8 = 1 << 3;
 
 /// A challenge was signed.
 #[derive(Debug, Clone)]
@@ -63,6 +74,8 @@ pub struct Signed {
     pub credential: Vec<u8>,
     /// The signature counter; 0 where the phone keeps none.
     pub counter: u32,
+    /// Whether the passkey may be backed up by now, and could not be when it was registered.
+    pub is_now_synced: bool,
     result: AuthenticationResult,
 }
 
@@ -76,7 +89,8 @@ impl Passkeys {
         let Some(Host::Domain(name)) = origin.host() else { return None };
         let builder = WebauthnBuilder::new(name, &origin).ok()?;
         let webauthn = builder.rp_name(company).timeout(lifetime).build().ok()?;
-        Some(Self { webauthn, company: company.to_owned() })
+        let origin = origin.origin().ascii_serialization();
+        Some(Self { webauthn, company: company.to_owned(), origin })
     }
 
     /// What the relying party is called.
@@ -119,7 +133,9 @@ impl Passkeys {
     ) -> Result<Credential, Refusal> {
         let Registration { state, .. } = serde_json::from_str(kept).map_err(refused)?;
         let made: RegisterPublicKeyCredential = serde_json::from_value(made).map_err(refused)?;
+        self.check_client_data(&made.response.client_data_json)?;
         let passkey = self.webauthn.finish_passkey_registration(&made, &state).map_err(refused)?;
+        let passkey = without_attestation(passkey);
         let record = serde_json::to_string(&passkey).map_err(refused)?;
         let LibraryCredential { cred_id, counter, .. } = passkey.into();
         if !(1..=MAX_CREDENTIAL_ID).contains(&cred_id.len()) {
@@ -135,23 +151,32 @@ impl Passkeys {
         signed: serde_json::Value,
         user: RegisteredId,
     ) -> Result<Signed, Refusal> {
-        let Assertion { state, .. } = serde_json::from_str(kept).map_err(refused)?;
+        let mut kept: serde_json::Value = serde_json::from_str(kept).map_err(refused)?;
         let signed: PublicKeyCredential = serde_json::from_value(signed).map_err(refused)?;
-        // 7.2, steps 6 and 10, which the library leaves out: the passkey is this user's, and was not
-        // asked for by a page within a page of another origin.
+        // 7.2, step 6, which the library leaves out: the passkey is this user's.
         let handle = signed.get_user_unique_id().filter(|handle| !handle.is_empty());
-        let told: ClientData =
-            serde_json::from_slice(&signed.response.client_data_json).map_err(refused)?;
-        if told.cross_origin || handle.is_some_and(|handle| handle != user.as_uuid().as_bytes()) {
+        if handle.is_some_and(|handle| handle != user.as_uuid().as_bytes()) {
             return Err(Refusal::PasskeyRefused);
         }
+        self.check_client_data(&signed.response.client_data_json)?;
+        let is_now_synced = admit_backup(&mut kept, &signed);
+        let Assertion { state, .. } = serde_json::from_value(kept).map_err(refused)?;
         let result =
             self.webauthn.finish_passkey_authentication(&signed, &state).map_err(refused)?;
         if !result.user_verified() {
             return Err(Refusal::PasskeyRefused);
         }
         let credential = result.cred_id().clone();
-        Ok(Signed { credential, counter: result.counter(), result })
+        Ok(Signed { credential, counter: result.counter(), is_now_synced, result })
+    }
+
+    /// Checks of what the browser says what the library leaves out or takes too easily: the origin is
+    /// ours to the letter, where the library reads a URL and leaves its path aside, and no page of
+    /// another origin stands around ours.
+    fn check_client_data(&self, client_data: &[u8]) -> Result<(), Refusal> {
+        let told: ClientData = serde_json::from_slice(client_data).map_err(refused)?;
+        let is_ours = told.origin == self.origin && !told.cross_origin;
+        if is_ours { Ok(()) } else { Err(Refusal::PasskeyRefused) }
     }
 }
 
@@ -175,7 +200,40 @@ pub(super) fn options(kept: &str) -> Result<serde_json::Value, Refusal> {
 }
 
 fn passkey(credential: &Credential) -> Result<Passkey, Refusal> {
-    serde_json::from_str(&credential.record).map_err(refused)
+    // Records of older releases may have an attestation.
+    serde_json::from_str(&credential.record).map(without_attestation).map_err(refused)
+}
+
+/// The passkey without the certificates that a phone may have sent along. They were not asked for and
+/// nobody looks at them, but each approval would keep a copy of what the record holds.
+fn without_attestation(passkey: Passkey) -> Passkey {
+    let credential = LibraryCredential::from(passkey);
+    let (attestation, attestation_format) = (ParsedAttestation::default(), AttestationFormat::None);
+    LibraryCredential { attestation, attestation_format, ..credential }.into()
+}
+
+/// Has the check take a signature by a passkey that may be backed up by now, though it could not be
+/// when it was registered, as passkeys of iPhones that were made before iCloud synced them. What is
+/// to be compared of that is left to whoever makes decisions by it (Web Authentication Level 3, 7.2,
+/// the step on backup eligibility), and nothing here does. The library compares a backed-up passkey
+/// with the eligibility of its registration all the same, and would refuse it for ever. A passkey
+/// that is said to be backed up and not eligible, or no longer eligible, is still refused.
+///
+/// Whether it did; the signature, which is checked afterwards, is over the flag.
+fn admit_backup(kept: &mut serde_json::Value, signed: &PublicKeyCredential) -> bool {
+    let flags = signed.response.authenticator_data.get(FLAGS);
+    if flags.is_none_or(|flags| flags & BACKUP_ELIGIBLE == 0) {
+        return false;
+    }
+    let id = URL_SAFE_NO_PAD.encode(&signed.raw_id);
+    let credentials = kept.pointer_mut("/state/ast/credentials").and_then(|all| all.as_array_mut());
+    let signing = credentials.and_then(|all| all.iter_mut().find(|one| one["cred_id"] == *id));
+    let eligible = signing.and_then(|one| one.get_mut("backup_eligible"));
+    eligible.is_some_and(|eligible| {
+        let was_not = *eligible == serde_json::Value::Bool(false);
+        *eligible = serde_json::Value::Bool(true);
+        was_not
+    })
 }
 
 fn told(options: &impl Serialize) -> serde_json::Value {

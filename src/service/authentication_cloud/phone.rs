@@ -48,6 +48,8 @@ pub struct Confirmed {
     pub authenticator: Authenticator,
     /// What: to be registered, or something that was asked.
     pub undertaking: Undertaking,
+    /// Whether the passkey may be backed up by now, and could not be when it was registered.
+    pub is_now_synced: bool,
     /// When, by the store's clock.
     pub now: Timestamp,
 }
@@ -66,7 +68,7 @@ impl Cloud {
     /// [`Refusal::TransactionUnknown`], or that the store cannot be asked.
     pub async fn asked(&self, id: TransactionId) -> Result<Asked, Refusal> {
         let user = self.user_of(id).await?;
-        let seen = self.registry.look(self.about_asked(id, user)).await?;
+        let seen = self.look_to_tell(self.about_asked(id, user)).await?;
         let (now, person) = (seen.now, seen.held.person.ok_or(Refusal::TransactionUnknown)?);
         let transaction = seen.held.transaction.ok_or(Refusal::TransactionUnknown)?;
         let is_pending = transaction.at(now).0 == Stage::Pending;
@@ -184,14 +186,15 @@ fn settle(
     now: Timestamp,
 ) -> Result<Confirmed, Refusal> {
     let user = &mut case.person.as_mut().ok_or(Refusal::UserUnknown)?.user;
-    let authenticator = match checked {
-        Checked::Made(credential) => register(user, credential, answer, new, now)?,
-        Checked::Signed(signed) => note(user, signed, question, now)?,
+    let (authenticator, is_now_synced) = match checked {
+        Checked::Made(credential) => (register(user, credential, answer, new, now)?, false),
+        Checked::Signed(signed) => (note(user, signed, question, now)?, signed.is_now_synced),
     };
     let user = user.clone();
     let transaction = case.transaction.as_mut().ok_or(Refusal::Ended)?;
     transaction.end(Stage::Succeeded, now);
-    Ok(Confirmed { user, authenticator, undertaking: transaction.undertaking, now })
+    let undertaking = transaction.undertaking;
+    Ok(Confirmed { user, authenticator, undertaking, is_now_synced, now })
 }
 
 /// Makes a passkey the user's authenticator.

@@ -16,6 +16,8 @@ pub enum Refusal {
     NoMessenger,
     /// Nothing is sent to the phone's country.
     CountryRefused,
+    /// Nothing is sent to numbers of this kind.
+    NumberKindRefused,
     /// The user has no verified phone.
     NoPhone,
     /// The public URL's host is no name, so that there can be no passkeys.
@@ -26,6 +28,8 @@ pub enum Refusal {
     NoAuthenticator,
     /// None of the user's authenticators can be notified.
     NoSubscription,
+    /// There is no such verified phone.
+    PhoneUnknown,
     /// There is no such authenticator.
     AuthenticatorUnknown,
     /// The passkey or its signature does not pass.
@@ -50,6 +54,10 @@ pub enum Refusal {
     IntentExpired,
     /// The intent is for another operation, channel or user.
     IntentForOther,
+    /// The intent is to make a user of a name that somebody has by now.
+    IntentNameTaken,
+    /// The access key that the intent was asked for with was revoked.
+    IntentKeyRevoked,
     /// There is no such user.
     UserUnknown,
     /// There is no such transaction, or it is another user's.
@@ -70,6 +78,8 @@ pub enum Refusal {
     WrongRecoveryCodes(Duration),
     /// Too many notifications to the user; the next fits after this time.
     PushesPerUser(Duration),
+    /// Too many approvals that the user was asked for by a link; the next fits after this time.
+    AppApprovalsPerUser(Duration),
     /// No provider took the text.
     NotSent,
     /// No push service took the notification.
@@ -94,6 +104,7 @@ impl Refusal {
             Self::Message(_) | Self::MessageNotShown => "message_refused",
             Self::NoMessenger => "no_sms_provider",
             Self::CountryRefused => "country_refused",
+            Self::NumberKindRefused => "number_kind_refused",
             Self::NoPhone => "no_verified_phone",
             Self::NoPasskeys => "no_passkeys",
             Self::NoNotifier => "no_push",
@@ -111,6 +122,9 @@ impl Refusal {
             Self::IntentUsed => "intent_used",
             Self::IntentExpired => "intent_expired",
             Self::IntentForOther => "intent_for_other",
+            Self::IntentNameTaken => "intent_name_taken",
+            Self::IntentKeyRevoked => "intent_key_revoked",
+            Self::PhoneUnknown => "phone_unknown",
             Self::UserUnknown => "user_unknown",
             Self::TransactionUnknown => "transaction_unknown",
             Self::TooManyPhones => "too_many_phones",
@@ -121,6 +135,7 @@ impl Refusal {
             Self::WrongCodes(_) => "wrong_codes_per_user",
             Self::WrongRecoveryCodes(_) => "wrong_recovery_codes_per_user",
             Self::PushesPerUser(_) => "pushes_per_user",
+            Self::AppApprovalsPerUser(_) => "app_approvals_per_user",
             Self::NotNotified => "not_notified",
             Self::NotSent => "text_not_sent",
             Self::Changing => "changing",

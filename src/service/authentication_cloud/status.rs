@@ -44,6 +44,10 @@ pub enum Vouched {
         undertaking: Undertaking,
         /// Its user.
         user: RegisteredId,
+        /// What was approved, as whoever asked said it.
+        message: Option<String>,
+        /// The intent by which it was begun.
+        intent: Option<Uuid>,
         /// When the token was made.
         issued_at: Timestamp,
         /// Until when it vouches.
@@ -103,6 +107,8 @@ impl Cloud {
             transaction: transaction.id,
             undertaking: transaction.undertaking,
             user: transaction.user,
+            message: transaction.message().map(str::to_owned),
+            intent: transaction.intent,
             issued_at: pointer.issued_at,
             expires_at,
         }))
@@ -116,7 +122,7 @@ impl Cloud {
             transaction: Some(pointer.transaction),
             ..About::user(&self.tenant, Whom::Id(pointer.user))
         };
-        let seen = self.registry.look(about).await?;
+        let seen = self.look_to_tell(about).await?;
         let transaction = seen.held.transaction.filter(|one| one.user == pointer.user);
         match (transaction, seen.held.person) {
             (Some(transaction), Some(person)) => Ok((transaction, person.user.name, seen.now)),

@@ -4,10 +4,12 @@
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::intent::Permission;
 use super::refusal::Refusal;
 use super::{Cloud, Policy, before_the_last_step};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Grant;
+use crate::domain::number_kind::NumberKind;
 use crate::domain::otp::KeyId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
@@ -29,6 +31,8 @@ pub(super) struct NewText {
     nonce: [u8; 16],
     key_id: KeyId,
     policy: Policy,
+    message: Option<String>,
+    intent: Option<Uuid>,
 }
 
 impl NewText {
@@ -36,15 +40,22 @@ impl NewText {
     pub(super) fn begin(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, Refusal> {
         let Policy { texts, lifetime, tries, digits, .. } = self.policy;
         let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
-        if let Some(wait) = full(&mut person.texts, texts, now) {
+        // Counted apart, so that strangers who pretend to register a phone keep no approval from
+        // its owner.
+        let (to_user, to_phone) = match self.undertaking {
+            Undertaking::Enroll => (&mut person.enrolling_texts, &mut case.texts.enrolling),
+            Undertaking::Approve => (&mut person.texts, &mut case.texts.sent),
+        };
+        if let Some(wait) = full(to_user, texts, now) {
             return Err(Refusal::TextsPerUser(wait));
         }
-        if let Some(wait) = full(&mut case.texts.sent, texts, now) {
+        if let Some(wait) = full(to_phone, texts, now) {
             return Err(Refusal::TextsPerPhone(wait));
         }
-        person.texts.push(now);
-        case.texts.sent.push(now);
-        case.texts.idle_from = case.texts.sent.idle_from(texts);
+        to_user.push(now);
+        to_phone.push(now);
+        let counted = [&case.texts.sent, &case.texts.enrolling];
+        case.texts.idle_from = counted.iter().filter_map(|log| log.idle_from(texts)).max();
         let issued_at = now.as_secs();
         let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
         let grant = Grant {
@@ -63,8 +74,14 @@ impl NewText {
             created_at: now,
             updated_at: now,
             expires_at: now.plus(lifetime),
-            code: Some(TextedCode { number: self.number.clone(), grant, tries_left: tries }),
+            code: Some(TextedCode {
+                number: self.number.clone(),
+                grant,
+                tries_left: tries,
+                message: self.message.clone(),
+            }),
             question: None,
+            intent: self.intent,
         };
         case.transaction = Some(transaction.clone());
         Ok(transaction)
@@ -93,8 +110,8 @@ pub struct Begun {
 }
 
 impl Cloud {
-    /// What a text needs before anything is counted: a way to send it, a country it may go to, a
-    /// message with a place for the code.
+    /// What a text needs before anything is counted: a way to send it, a country and a kind of line
+    /// that it may go to, a message with a place for the code.
     pub(super) fn ready_to_text(
         &self,
         number: &PhoneNumber,
@@ -103,6 +120,9 @@ impl Cloud {
         let messenger = self.messenger.as_deref().ok_or(Refusal::NoMessenger)?;
         if !messenger.reaches(number) {
             return Err(Refusal::CountryRefused);
+        }
+        if !self.texted_kinds.contains(&NumberKind::of(number)) {
+            return Err(Refusal::NumberKindRefused);
         }
         let text = message.unwrap_or(DEFAULT_TEMPLATE);
         let template = Template::parse(text, self.policy.digits).map_err(Refusal::Message)?;
@@ -114,9 +134,13 @@ impl Cloud {
         &self,
         undertaking: Undertaking,
         number: &PhoneNumber,
+        message: Option<&str>,
+        permission: &Permission,
     ) -> Result<NewText, Refusal> {
         Ok(NewText {
             undertaking,
+            message: message.map(str::to_owned),
+            intent: permission.intent_id(),
             number: number.clone(),
             id: TransactionId::from_random(self.random_bits()?),
             nonce: self.random_bits()?,

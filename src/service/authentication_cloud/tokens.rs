@@ -50,7 +50,9 @@ pub struct Intent {
     pub name: Option<RegisteredName>,
     /// `enroll` or `approve`.
     pub operation: String,
-    /// The channels it is good for; all if there is none.
+    /// The access key that it was asked for with, and ends with.
+    pub key: Option<Uuid>,
+    /// The channels it is good for; all but `recovery` if there is none.
     pub channels: Vec<String>,
     /// The message to send.
     pub message: Option<String>,
@@ -102,6 +104,8 @@ struct IntentClaims {
     channels: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Uuid>,
 }
 
 impl Tokens {
@@ -156,6 +160,7 @@ impl Tokens {
             username: intent.name.as_ref().map(ToString::to_string),
             channels: intent.channels.clone(),
             message: intent.message.clone(),
+            key: intent.key,
         })
     }
 
@@ -184,6 +189,7 @@ impl Tokens {
             operation: claims.operation,
             channels: claims.channels,
             message: claims.message,
+            key: claims.key,
             expires_at: Timestamp::from_millis(claims.exp.checked_mul(1000)?),
         })
     }

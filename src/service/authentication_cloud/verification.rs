@@ -79,8 +79,13 @@ impl Cloud {
             phone: NewIds::draw(self)?.phone,
             policy: self.policy,
         };
+        let number = compared.number.clone();
         let settle = move |case: &mut Case, now| compared.settle(case, now);
-        step(&*self.registry, about, settle).await?
+        let settled = step(&*self.registry, about, settle).await??;
+        if self.one_user_per_number && settled.undertaking == Undertaking::Enroll {
+            self.take_number(&number, user, settled.updated_at).await?;
+        }
+        Ok(settled)
     }
 
     /// Uses up a recovery code.
@@ -140,6 +145,12 @@ impl Compared {
                 transaction.end(Stage::Failed, now);
             }
             return Err(Refusal::CodeWrong);
+        }
+        // The phone may have been taken away since the text was sent to it.
+        let is_theirs = person.user.phones.iter().any(|phone| phone.number == self.number);
+        if transaction.undertaking == Undertaking::Approve && !is_theirs {
+            transaction.end(Stage::Failed, now);
+            return Err(Refusal::Ended);
         }
         if transaction.undertaking == Undertaking::Enroll
             && !person.user.verify_phone(self.phone, &self.number, now)

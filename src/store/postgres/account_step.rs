@@ -5,8 +5,9 @@ use futures_util::future::join;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
-use super::rows::{self, RowError, write_account, write_calls};
+use super::rows::{self, RowError, Statements, write_account, write_calls};
 use super::session::Ready;
+use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
@@ -64,22 +65,44 @@ pub(super) struct Rows {
     calls: Option<Row<EventLog>>,
 }
 
+impl Rows {
+    /// By what the account and the calls are written.
+    fn statements<'a>(&self, all: &'a Statements) -> (Option<&'a Prepared>, Option<&'a Prepared>) {
+        let account = self
+            .account
+            .as_ref()
+            .map(|row| if row.is_new { &all.insert_account } else { &all.update_account });
+        let calls = self
+            .calls
+            .as_ref()
+            .map(|row| if row.is_new { &all.insert_calls } else { &all.update_calls });
+        (account, calls)
+    }
+}
+
 impl<T: Send + 'static> Step for AccountStep<T> {
     type Held = (Option<Account>, Option<EventLog>);
     type Change = Rows;
     type Answer = T;
+
+    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
+        let statements = &ready.statements;
+        let calls = self.caller.as_ref().map(|_| &statements.lock_calls);
+        [&statements.lock_account].into_iter().chain(calls).collect()
+    }
 
     async fn read(&self, ready: &Ready) -> Result<Self::Held, RowError> {
         let (client, statements, subject) =
             (&ready.session.client, &ready.statements, &self.subject);
         let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
         let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
-        let account = client.query_opt(&statements.lock_account, &key);
+        let account = client.query_opt(statements.lock_account.get(), &key);
         let calls = async {
             match &self.caller {
                 None => Ok(None),
                 Some((number, _)) => {
-                    client.query_opt(&statements.lock_calls, &[&tenant, &number.key()]).await
+                    let key: [&(dyn ToSql + Sync); 2] = [&tenant, &number.key()];
+                    client.query_opt(statements.lock_calls.get(), &key).await
                 }
             }
         };
@@ -100,22 +123,28 @@ impl<T: Send + 'static> Step for AccountStep<T> {
         Decision { answer: judged.answer, change: changed.then_some(rows), tells: judged.tells }
     }
 
+    fn writes<'a>(&self, ready: &'a Ready, change: &Rows) -> Vec<&'a Prepared> {
+        let (account, calls) = change.statements(&ready.statements);
+        account.into_iter().chain(calls).collect()
+    }
+
     async fn write(&self, ready: &Ready, change: &Rows) -> Result<(), Error> {
-        let (client, statements) = (&ready.session.client, &ready.statements);
+        let client = &ready.session.client;
+        let statements = change.statements(&ready.statements);
         let account = async {
-            let Some(Row { row, is_new }) = &change.account else { return Ok(1) };
-            let statement =
-                if *is_new { &statements.insert_account } else { &statements.update_account };
-            write_account(client, statement, &self.subject, row).await
+            let (Some(account), Some(statement)) = (&change.account, statements.0) else {
+                return Ok(1);
+            };
+            write_account(client, statement, &self.subject, &account.row).await
         };
         let calls = async {
-            let (Some(Row { row, is_new }), Some((number, quota))) = (&change.calls, &self.caller)
+            let (Some(calls), Some(statement), Some((number, quota))) =
+                (&change.calls, statements.1, &self.caller)
             else {
                 return Ok(1);
             };
-            let statement =
-                if *is_new { &statements.insert_calls } else { &statements.update_calls };
-            write_calls(client, statement, (&self.subject.tenant, number), row, *quota).await
+            let number = (&self.subject.tenant, number);
+            write_calls(client, statement, number, &calls.row, *quota).await
         };
         let (account, calls) = join(account, calls).await;
         account.and(calls).map(|_| ())
@@ -132,7 +161,8 @@ impl Look for LiveGrant {
         let (client, Self(subject)) = (&ready.session.client, self);
         let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
         let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
-        match client.query_opt(&ready.statements.live, &key).await? {
+        ready.prepare(vec![&ready.statements.live]).await?;
+        match client.query_opt(ready.statements.live.get(), &key).await? {
             Some(row) => rows::live_grant(&row),
             None => Ok(None),
         }

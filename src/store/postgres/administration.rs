@@ -14,7 +14,7 @@ use super::account_step::AccountStep;
 use super::rows::{self, RowError};
 use super::session::{Connector, Ready, told};
 use super::settings::PostgresSettings;
-use super::step::{self, Failure, Fate};
+use super::step::{self, Failure, Fate, Look, Step};
 use super::{OpenError, schema};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Purpose, Subject};
@@ -54,18 +54,14 @@ impl PostgresAdministration {
         let connector = Connector::new(settings);
         let mut errors = Vec::new();
         for server in 0..connector.servers() {
-            let fit = match connector.bare(server).await {
-                Ok(session) => {
-                    let fit = schema::look(&session.client).await;
-                    fit.map_err(|error| connector.unfit(server, &error))
-                }
-                Err(error) => Err(error),
+            let fit = async {
+                let session = connector.open(server).await?;
+                connector.within(server, timeout, schema::look(&session.client)).await?;
+                Ok(session)
             };
-            match fit {
-                Ok(()) => {
-                    connector.prefer(server);
-                    let session = Mutex::new(connector.connect().await.map_err(OpenError)?);
-                    return Ok(Self { session, timeout });
+            match fit.await {
+                Ok(session) => {
+                    return Ok(Self { session: Mutex::new(Ready::new(session)), timeout });
                 }
                 Err(error) => errors.push(error),
             }
@@ -86,13 +82,17 @@ impl PostgresAdministration {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<AsOf<Vec<Row>>, StoreError> {
         let session = self.session().await?;
-        let (client, statements) = (&session.session.client, &session.statements);
-        let both = join(client.query_one(&statements.now, &[]), client.query(sql, parameters));
-        let Ok((now, held)) = timeout(self.timeout, both).await else {
+        let (client, now) = (&session.session.client, &session.statements.now);
+        let both = async {
+            session.prepare(vec![now]).await?;
+            let (now, held) =
+                join(client.query_one(now.get(), &[]), client.query(sql, parameters)).await;
+            Ok((now?.try_get(0)?, held?))
+        };
+        let Ok(both) = timeout(self.timeout, both).await else {
             return Err(not_read(&format!("no answer within {:?}", self.timeout)));
         };
-        let now = now.and_then(|row| row.try_get(0)).map_err(|error| not_read(&told(&error)))?;
-        let held = held.map_err(|error| not_read(&told(&error)))?;
+        let (now, held) = both.map_err(|error: tokio_postgres::Error| not_read(&told(&error)))?;
         Ok(AsOf { held, now: Timestamp::from_millis(now) })
     }
 
@@ -119,8 +119,17 @@ impl PostgresAdministration {
         }
     }
 
-    /// Takes a step that changes an account.
-    async fn step(&self, step: AccountStep<bool>) -> Result<bool, StoreError> {
+    /// Takes a look.
+    pub(super) async fn see<L: Look>(&self, look: L) -> Result<L::Seen, StoreError> {
+        let mut session = self.session().await?;
+        match timeout(self.timeout, step::look(&mut session, &look, &Fate::default())).await {
+            Ok(seen) => seen.map_err(|_| StoreError::Unavailable),
+            Err(_) => Err(not_read(&format!("no answer within {:?}", self.timeout))),
+        }
+    }
+
+    /// Takes a step.
+    pub(super) async fn take<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
         let mut session = self.session().await?;
         let fate = Fate::default();
         match timeout(self.timeout, step::take(&mut session, &step, &fate)).await {
@@ -176,12 +185,12 @@ impl Administration for PostgresAdministration {
     }
 
     async fn revoke(&self, subject: &Subject) -> Result<bool, StoreError> {
-        self.step(AccountStep::on_account(subject, false, Account::revoke)).await
+        self.take(AccountStep::on_account(subject, false, Account::revoke)).await
     }
 
     async fn clear_counts(&self, subject: &Subject) -> Result<bool, StoreError> {
         let clear = |account: &mut Account, _| account.clear_counts();
-        self.step(AccountStep::on_account(subject, false, clear)).await
+        self.take(AccountStep::on_account(subject, false, clear)).await
     }
 
     async fn calls(

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use deadpool::managed::PoolError;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::link::{Epoch, Link};
-use super::pool::{Lease, Pool, Sessions};
-use super::session::{Connector, each};
+use super::pool::{Lease, NoSession, Place};
+use super::session::{Connector, Home};
 use super::settings::PostgresSettings;
 use super::step::{self, Failure, Fate, Look, Step};
 use crate::store::StoreError;
@@ -24,30 +24,78 @@ const ATTEMPTS: usize = 5;
 /// Until a step that was refused a new session looks for one that is free.
 const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
+/// How long a request that was served says that the database works.
+const FRESH: Duration = Duration::from_millis(500);
+
 /// The database, for the steps and the tasks beside them.
 pub(super) struct Database {
     pub(super) connector: Arc<Connector>,
-    /// Another one whenever another server is used: what hangs on the old one takes no place here.
-    pub(super) pool: ArcSwap<Pool>,
+    /// Where the node works. What hangs at an older place takes none here.
+    place: ArcSwapOption<Place>,
     pub(super) link: Link,
-    /// How many steps were committed.
-    pub(super) commits: AtomicU64,
+    /// What the server did for anybody, to tell a server that hangs from one that is busy.
+    done: Done,
     pub(super) runtime: Handle,
-    pub(super) connections: usize,
+    connections: usize,
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
+}
+
+struct Done {
+    begun: Instant,
+    /// Steps that were committed.
+    commits: AtomicU64,
+    /// Steps and looks that were answered, with a refusal too.
+    answers: AtomicU64,
+    /// When the last commit was answered, in milliseconds after `begun`.
+    last_commit: AtomicU64,
+}
+
+impl Done {
+    fn new() -> Self {
+        let none = || AtomicU64::new(0);
+        Self { begun: Instant::now(), commits: none(), answers: none(), last_commit: none() }
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn commit(&self) {
+        self.last_commit.store(self.millis(), Ordering::Relaxed);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            commits: self.commits.load(Ordering::Relaxed),
+            answers: self.answers.load(Ordering::Relaxed),
+        }
+    }
+
+    fn commits_lately(&self) -> bool {
+        let last = self.last_commit.load(Ordering::Relaxed);
+        let ago = self.millis().saturating_sub(last);
+        self.counts().commits > 0 && u128::from(ago) < FRESH.as_millis()
+    }
+}
+
+/// How much was done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    commits: u64,
+    answers: u64,
 }
 
 impl Database {
     pub(super) fn new(settings: PostgresSettings, runtime: &Handle) -> Self {
         let (timeout, connect_timeout) = (settings.timeout, settings.connect_timeout);
         let connections = settings.connections;
-        let connector = Arc::new(Connector::new(settings));
         Self {
-            pool: ArcSwap::from_pointee(pool(&connector, runtime, connections)),
-            connector,
+            place: ArcSwapOption::empty(),
+            connector: Arc::new(Connector::new(settings)),
             link: Link::untried(),
-            commits: AtomicU64::new(0),
+            done: Done::new(),
             runtime: runtime.clone(),
             connections,
             timeout,
@@ -55,16 +103,26 @@ impl Database {
         }
     }
 
-    /// Works with this server from here on: a probe has just written to it.
-    pub(super) fn use_server(&self, server: usize) {
-        if self.connector.prefer(server) {
-            let pool = pool(&self.connector, &self.runtime, self.connections);
-            self.pool.store(Arc::new(pool));
-        } else {
-            let usable = |client: &tokio_postgres::Client| !client.is_closed();
-            self.pool.load().retain(|ready, _| usable(&ready.session.client));
+    /// Works there from here on: a probe has just committed there. Where that is not certainly where
+    /// the node worked before, all sessions are new ones, and what is still begun on the old ones is
+    /// not believed.
+    pub(super) fn work_at(&self, home: Home) {
+        match self.place.load_full() {
+            Some(place) if place.home.is_same_as(home) => place.doubt(Instant::now()),
+            old => {
+                let place = Place::new(&self.connector, &self.runtime, home, self.connections);
+                self.place.store(Some(Arc::new(place)));
+                if let Some(old) = old {
+                    old.pool.close();
+                }
+            }
         }
-        self.link.recovered(self.connector.name(server));
+        self.link.recovered(self.connector.name(home.server));
+    }
+
+    /// Where the node works, if it ever did.
+    pub(super) fn home(&self) -> Option<Home> {
+        self.place.load().as_ref().map(|place| place.home)
     }
 
     /// Runs a step, and waits for its answer.
@@ -77,11 +135,28 @@ impl Database {
     pub(super) async fn see<L: Look>(self: &Arc<Self>, look: L) -> Result<L::Seen, StoreError> {
         self.in_time(async move |database, fate, turn| database.look(&look, &fate, turn).await)
             .await
+            // A look changes nothing, whether or not its commit was answered.
+            .map_err(|_| StoreError::Unavailable)
+    }
+
+    /// Whether requests can be served: some were just now, or a commit of the gateway's own goes
+    /// through, or others' do meanwhile.
+    pub(super) async fn ready(self: &Arc<Self>) -> Result<(), StoreError> {
+        let begun = self.link.admit().ok_or(StoreError::Unavailable)?;
+        if self.done.commits_lately() {
+            return Ok(());
+        }
+        let before = self.done.counts().commits;
+        let beat =
+            async |database: Arc<Self>, fate: Arc<Fate>, turn| database.beat(&fate, turn).await;
+        let beaten = self.in_time(beat).await;
+        let others = || self.done.counts().commits != before && self.link.admit() == Some(begun);
+        if beaten.is_ok() || others() { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 
     /// Has `work` done, and waits for it no longer than the timeout. It goes on if whoever asked
-    /// goes away, and where its commit is on its way.
-    pub(super) async fn in_time<T, F>(
+    /// goes away, and ends with its time.
+    async fn in_time<T, F>(
         self: &Arc<Self>,
         work: impl FnOnce(Arc<Self>, Arc<Fate>, Turn) -> F,
     ) -> Result<T, StoreError>
@@ -90,68 +165,75 @@ impl Database {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let begun = self.link.admit().ok_or(StoreError::Unavailable)?;
-        let limit = Instant::now() + self.timeout;
+        let since = Instant::now();
         let fate = Arc::new(Fate::default());
-        let turn = Turn { begun, limit };
-        let commits = self.commits.load(Ordering::Relaxed);
+        let turn = Turn { begun, since, limit: since + self.timeout };
+        let before = self.done.counts();
         let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&fate), turn));
         // Whoever asked may go away; that the database is silent has to be learnt all the same.
-        let seen = self.runtime.spawn(Arc::clone(self).see_through(task, fate, turn, commits));
+        let seen = self.runtime.spawn(Arc::clone(self).see_through(task, fate, turn, before));
         seen.await.unwrap_or(Err(StoreError::OutcomeUnknown))
     }
 
-    /// Waits for a piece of work until its time is up, and then decides its fate.
+    /// Waits for a piece of work until its time is up, and then decides its fate. Its session is
+    /// closed then, and its place free.
     async fn see_through<T: Send + 'static>(
         self: Arc<Self>,
         task: JoinHandle<Result<T, StoreError>>,
         fate: Arc<Fate>,
         turn: Turn,
-        commits: u64,
+        before: Counts,
     ) -> Result<T, StoreError> {
         let abort = task.abort_handle();
         match timeout_at(turn.limit, task).await {
             Ok(Ok(answer)) => {
                 if fate.is_committing() && answer.is_ok() {
-                    self.commits.fetch_add(1, Ordering::Relaxed);
+                    self.done.commit();
                 }
                 return answer;
             }
-            Err(_) if fate.was_asked() => self.silent(turn, commits),
-            Ok(Err(_)) | Err(_) => {}
+            Ok(Err(_)) => {}
+            Err(_) => self.silent(&fate, turn, before),
         }
-        if fate.give_up() {
-            abort.abort();
-            Err(StoreError::Unavailable)
-        } else {
-            Err(StoreError::OutcomeUnknown)
-        }
+        abort.abort();
+        if fate.give_up() { Err(StoreError::Unavailable) } else { Err(StoreError::OutcomeUnknown) }
     }
 
-    /// A step had no answer: the server's fault, if it has done nothing for anybody else meanwhile.
-    /// Else somebody holds this row alone.
-    fn silent(&self, turn: Turn, commits: u64) {
-        if self.commits.load(Ordering::Relaxed) == commits {
-            let server = self.connector.name(self.connector.current());
+    /// A step had no answer, or not even a session: the server's fault, if it has done nothing for
+    /// anybody else meanwhile. Else somebody holds this row alone, or this session is broken.
+    fn silent(&self, fate: &Fate, turn: Turn, before: Counts) {
+        let Some(place) = self.place.load_full() else { return };
+        let (now, server) = (self.done.counts(), self.connector.name(place.home.server));
+        if fate.was_asked() {
+            place.doubt(turn.since);
+        }
+        let hangs = if fate.is_committing() {
+            now.commits == before.commits
+        } else {
+            now.answers == before.answers
+        };
+        if hangs {
+            let limit = self.timeout;
             let reason = format!(
-                "{server}: no answer within {:?}: it hangs, or its commits wait for a synchronous \
-                 standby (see pg_stat_replication there)",
-                self.timeout
+                "{server}: no answer within {limit:?}: it hangs, or its commits wait for a \
+                 synchronous standby (see pg_stat_replication there)"
             );
             self.link.failed(turn.begun, &reason);
         }
     }
 
-    /// Commits a row of the gateway's own.
-    pub(super) async fn beat(&self, fate: &Fate, turn: Turn) -> Result<(), StoreError> {
-        let commits = self.commits.load(Ordering::Relaxed);
-        let mut session = self.lease(fate, turn).await?;
-        step::beat(&mut session, fate).await.map_err(|failure| {
-            // Another's commit holds the row, and does not come to its end.
-            if failure == Failure::NotTaken {
-                self.silent(turn, commits);
+    /// Commits what says nothing.
+    async fn beat(&self, fate: &Fate, turn: Turn) -> Result<(), StoreError> {
+        for _ in 0..ATTEMPTS {
+            let mut session = self.lease(fate, turn).await?;
+            match step::beat(&mut session, fate).await {
+                Ok(()) => return Ok(()),
+                // As a step's: the session was lost, and there may be another.
+                Err(Failure::Again) if Instant::now() < turn.limit => fate.open_again(),
+                Err(_) => break,
             }
-            StoreError::Unavailable
-        })
+        }
+        Err(StoreError::Unavailable)
     }
 
     async fn take<S: Step>(
@@ -162,11 +244,14 @@ impl Database {
     ) -> Result<S::Answer, StoreError> {
         for _ in 0..ATTEMPTS {
             let mut session = self.lease(fate, turn).await?;
-            match step::take(&mut session, step, fate).await {
-                Ok(answer) => return Ok(answer),
+            let taken = step::take(&mut session, step, fate).await;
+            self.note(&session);
+            match taken {
+                Ok(answer) if self.is_here(&session) => return Ok(answer),
+                // Another server took its place meanwhile, which may not have it.
+                Ok(_) | Err(Failure::Unknown) => return Err(StoreError::OutcomeUnknown),
                 Err(Failure::Again) if Instant::now() < turn.limit => {}
                 Err(Failure::Again | Failure::NotTaken) => break,
-                Err(Failure::Unknown) => return Err(StoreError::OutcomeUnknown),
             }
         }
         Err(StoreError::Unavailable)
@@ -180,22 +265,35 @@ impl Database {
     ) -> Result<L::Seen, StoreError> {
         for _ in 0..ATTEMPTS {
             let mut session = self.lease(fate, turn).await?;
-            match step::look(&mut session, look).await {
-                Ok(seen) => return Ok(seen),
-                Err(Failure::Again) if Instant::now() < turn.limit => {}
-                Err(_) => break,
+            let seen = step::look(&mut session, look, fate).await;
+            self.note(&session);
+            match seen {
+                Ok(seen) if self.is_here(&session) => return Ok(seen),
+                Ok(_) | Err(Failure::Again) if Instant::now() < turn.limit => fate.open_again(),
+                Ok(_) | Err(_) => break,
             }
         }
         Err(StoreError::Unavailable)
     }
 
+    /// Notes that the server answered, if it did.
+    fn note(&self, session: &Lease) {
+        if session.session.settled {
+            self.done.answers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn is_here(&self, session: &Lease) -> bool {
+        self.home().is_some_and(|home| !session.session.home.is_elsewhere_than(home))
+    }
+
     /// A session of the step's own.
-    pub(super) async fn lease(&self, fate: &Fate, turn: Turn) -> Result<Lease, StoreError> {
+    async fn lease(&self, fate: &Fate, turn: Turn) -> Result<Lease, StoreError> {
         loop {
-            let pool = self.pool.load_full();
+            let place = self.place.load_full().ok_or(StoreError::Unavailable)?;
             let session = tokio::select! {
                 biased;
-                session = timeout_at(turn.limit, pool.get()) => session,
+                session = timeout_at(turn.limit, place.pool.get()) => session,
                 () = self.link.fell(turn.begun) => return Err(StoreError::Unavailable),
             };
             match session {
@@ -203,33 +301,43 @@ impl Database {
                     fate.ask();
                     return Ok(Lease::new(session));
                 }
-                // A server that takes no more sessions is no server that is down: those that there
-                // are go on, and one of them will be free.
-                Ok(Err(PoolError::Backend(errors))) if pool.status().size > 0 => {
-                    self.link.short_of_sessions(turn.begun, || each(&errors));
-                    sleep(ANOTHER_LOOK).await;
-                }
-                Ok(Err(PoolError::Backend(errors))) => {
-                    self.link.failed(turn.begun, &each(&errors));
+                Ok(Err(PoolError::Backend(NoSession::Elsewhere(error)))) => {
+                    self.link.failed(turn.begun, &error.to_string());
                     return Err(StoreError::Unavailable);
                 }
+                // A server that takes no more sessions is no server that is down: those that there
+                // are go on, and one of them will be free.
+                Ok(Err(PoolError::Backend(NoSession::Refused(error))))
+                    if place.pool.status().size > 0 =>
+                {
+                    self.link.short_of_sessions(turn.begun, || error.to_string());
+                    sleep(ANOTHER_LOOK).await;
+                }
+                Ok(Err(PoolError::Backend(NoSession::Refused(error)))) => {
+                    self.link.failed(turn.begun, &error.to_string());
+                    return Err(StoreError::Unavailable);
+                }
+                // There is another pool by now.
+                Ok(Err(PoolError::Closed)) => {}
                 Ok(Err(_)) | Err(_) => return Err(StoreError::Unavailable),
             }
         }
     }
+
+    /// A session for the work beside the steps, within the time of a step; `None` while there is
+    /// none.
+    pub(super) async fn spare(&self) -> Option<Lease> {
+        self.link.admit()?;
+        let place = self.place.load_full()?;
+        let session = timeout_at(Instant::now() + self.timeout, place.pool.get());
+        session.await.ok()?.ok().map(Lease::new)
+    }
 }
 
-/// What a request has of the database: since when it is up, and until when it may ask.
+/// What a request has of the database: since when it is up, and since and until when it may ask.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turn {
+struct Turn {
     begun: Epoch,
+    since: Instant,
     limit: Instant,
-}
-
-fn pool(connector: &Arc<Connector>, runtime: &Handle, connections: usize) -> Pool {
-    let sessions = Sessions { connector: Arc::clone(connector), runtime: runtime.clone() };
-    Pool::builder(sessions)
-        .max_size(connections.max(1))
-        .build()
-        .expect("a pool without timeouts needs no runtime")
 }

@@ -2,81 +2,131 @@
 //! one deletes idle rows.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::database::Database;
-use super::pool::Lease;
-use super::schema;
-use super::session::ConnectError;
+use super::session::{ConnectError, Home, Session, told};
 use super::sweep::Tables;
+use super::{pooler, schema, step};
 
 /// Time between two probes of a database that is down.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
 
+/// How long the other servers may still answer after the first that can be worked with.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// Longest that the schema may take to be brought up to date.
+const MIGRATION: Duration = Duration::from_mins(10);
+
+/// Longest that one step of the deletion of idle rows may take.
+const SWEEP: Duration = Duration::from_secs(30);
+
 /// Probes of the servers, one at a time for each.
 pub(super) struct Probes {
     database: Arc<Database>,
-    /// Held by a probe for as long as it goes on. One whose commit hangs, because its synchronous
-    /// standby is gone, must not be followed by another, or they would fill the server.
-    turns: Vec<Arc<Semaphore>>,
-    send: mpsc::UnboundedSender<Result<usize, ConnectError>>,
-    found: mpsc::UnboundedReceiver<Result<usize, ConnectError>>,
+    servers: Vec<Arc<Probed>>,
+}
+
+/// One server, as far as probes are concerned.
+struct Probed {
+    /// Held by a probe for as long as it goes on, which has an end.
+    turn: Arc<Semaphore>,
+    /// Whether it is known to give each session a process of its own.
+    has_own_processes: AtomicBool,
 }
 
 impl Probes {
     pub(super) fn new(database: Arc<Database>) -> Self {
-        let turns =
-            (0..database.connector.servers()).map(|_| Arc::new(Semaphore::new(1))).collect();
-        let (send, found) = mpsc::unbounded_channel();
-        Self { database, turns, send, found }
+        let probed = || Probed {
+            turn: Arc::new(Semaphore::new(1)),
+            has_own_processes: AtomicBool::new(false),
+        };
+        let servers = (0..database.connector.servers()).map(|_| Arc::new(probed())).collect();
+        Self { database, servers }
     }
 
-    /// Probes every server that is not being probed. The first that takes writes is used; else
-    /// says what they answered, within `patience`.
+    /// Probes every server that is not being probed. Of those that can be worked with, the one that
+    /// was promoted last is used, and else the first in the list. If there is none, says what they
+    /// answered within `patience`.
     pub(super) async fn look(&mut self, patience: Duration) -> Result<(), Vec<ConnectError>> {
-        for (server, turn) in self.turns.iter().enumerate() {
-            let Ok(turn) = Arc::clone(turn).try_acquire_owned() else { continue };
-            let (database, send) = (Arc::clone(&self.database), self.send.clone());
+        let (send, mut answers) = mpsc::unbounded_channel();
+        for (server, probed) in self.servers.iter().enumerate() {
+            let Ok(turn) = Arc::clone(&probed.turn).try_acquire_owned() else { continue };
+            let (database, probed, send) =
+                (Arc::clone(&self.database), Arc::clone(probed), send.clone());
             tokio::spawn(async move {
-                let outcome = probe(&database, server).await.map(|()| server);
+                let outcome = probe(&database, server, &probed).await;
                 drop(turn);
-                // Nobody listens any more once the store is closed.
+                // Nobody listens any more once the patience is over.
                 let _ = send.send(outcome);
             });
         }
-        let mut errors = Vec::new();
-        let answers = async {
-            while errors.len() < self.turns.len() {
-                match self.found.recv().await {
-                    Some(Ok(server)) => return Some(server),
-                    Some(Err(error)) => errors.push(error),
-                    None => return None,
+        // The channel ends with the last probe.
+        drop(send);
+        let (mut found, mut errors) = (Vec::new(), Vec::new());
+        let mut limit = Instant::now() + patience;
+        while let Ok(Some(outcome)) = timeout_at(limit, answers.recv()).await {
+            match outcome {
+                Ok(home) => {
+                    found.push(home);
+                    limit = limit.min(Instant::now() + GRACE);
                 }
+                Err(error) => errors.push(error),
             }
-            None
-        };
-        let server = timeout(patience, answers).await.unwrap_or(None);
-        let Some(server) = server else { return Err(errors) };
-        self.database.use_server(server);
+        }
+        let Some(home) = best(found) else { return Err(errors) };
+        self.database.work_at(home);
         Ok(())
     }
 }
 
-/// Whether a server can be worked with: it takes writes, its schema fits, and a commit goes
-/// through. The last of these is waited for without limit.
-async fn probe(database: &Database, server: usize) -> Result<(), ConnectError> {
-    let connector = &database.connector;
-    let session = connector.bare(server).await?;
-    let migrated = schema::migrate(&session.client).await;
-    migrated.map_err(|error| connector.unfit(server, &error))?;
-    let may = schema::check_rights(&session.client).await;
-    may.map_err(|error| connector.unfit(server, &error))?;
-    let beat =
-        session.client.batch_execute("UPDATE dialpass.pulse SET beat_at = dialpass.now_ms()");
-    beat.await.map_err(|error| connector.error(server, &error))
+/// Where to work, of the places where it is possible.
+fn best(mut found: Vec<Home>) -> Option<Home> {
+    found.sort_by_key(|home| home.server);
+    found.into_iter().reduce(|best, home| if home.is_later_than(best) { home } else { best })
+}
+
+/// Whether a server can be worked with: it takes writes, gives each session a process of its own,
+/// its schema fits, and a commit goes through.
+async fn probe(database: &Database, server: usize, probed: &Probed) -> Result<Home, ConnectError> {
+    let (connector, limit) = (&database.connector, database.timeout);
+    let session = connector.open(server).await?;
+    if !probed.has_own_processes.load(Ordering::Relaxed) {
+        pooler::check(connector, &session).await?;
+        probed.has_own_processes.store(true, Ordering::Relaxed);
+    }
+    let client = &session.client;
+    if !connector.within(server, limit, schema::is_current(client)).await? {
+        connector.within(server, MIGRATION, schema::migrate(client)).await?;
+    }
+    connector.within(server, limit, schema::check_rights(client)).await?;
+    if waits_for_a_standby(database, &session).await? {
+        return Err(connector.trouble(
+            server,
+            "its commits wait for a synchronous standby (see pg_stat_replication there)",
+        ));
+    }
+    connector.within(server, limit, client.batch_execute(step::BEAT)).await?;
+    Ok(session.home)
+}
+
+/// Whether a commit has waited long for its standby. The next would wait as well, and go on waiting
+/// when its session is closed: with a probe every moment, they would fill the server.
+async fn waits_for_a_standby(database: &Database, session: &Session) -> Result<bool, ConnectError> {
+    let sql = format!(
+        "SELECT count(*) > 0 FROM pg_catalog.pg_stat_activity \
+         WHERE usename = current_user AND datname = current_database() \
+             AND wait_event = 'SyncRep' \
+             AND query_start < clock_timestamp() - interval '{} ms'",
+        database.timeout.as_millis() / 2
+    );
+    let (server, asked) = (session.home.server, session.client.query_one(&sql, &[]));
+    let row = database.connector.within(server, database.timeout, asked).await?;
+    row.try_get(0).map_err(|error| database.connector.error(server, &error))
 }
 
 /// Probes whenever the database is down, until it is up.
@@ -99,11 +149,8 @@ pub(super) async fn keep_swept(database: Arc<Database>, tables: Tables) {
     loop {
         let pause = match sweep_once(&database, tables).await {
             Some(Ok(pause)) => pause,
-            Some(Err(error)) => {
-                tracing::warn!(
-                    reason = super::session::told(&error),
-                    "idle rows could not be deleted; it is tried again"
-                );
+            Some(Err(reason)) => {
+                tracing::warn!(reason, "idle rows could not be deleted; it is tried again");
                 AFTER_AN_ERROR
             }
             None => AFTER_AN_ERROR,
@@ -112,16 +159,30 @@ pub(super) async fn keep_swept(database: Arc<Database>, tables: Tables) {
     }
 }
 
-/// One step; `None` while there is no session for it.
-async fn sweep_once(
-    database: &Database,
-    tables: Tables,
-) -> Option<Result<Duration, tokio_postgres::Error>> {
-    database.link.admit()?;
-    let session = timeout(database.timeout, database.pool.load().get()).await.ok()?.ok()?;
-    let mut session = Lease::new(session);
+/// One step, or why there was none; `None` while there is no session for it.
+async fn sweep_once(database: &Database, tables: Tables) -> Option<Result<Duration, String>> {
+    let mut session = database.spare().await?;
     session.session.settled = false;
-    let taken = tables.step(&session.session.client).await;
-    session.session.settled = taken.is_ok();
-    Some(taken)
+    let taken = timeout(SWEEP, tables.step(&session.session.client)).await;
+    session.session.settled = matches!(taken, Ok(Ok(_)));
+    Some(match taken {
+        Ok(taken) => taken.map_err(|error| told(&error)),
+        Err(_) => Err(format!("no answer within {SWEEP:?}")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_promoted_last_is_best_and_else_the_first_in_the_list() {
+        let home = |server, system, timeline| Home::known(server, system, timeline);
+        let server = |found: &[Home]| best(found.to_vec()).map(|home| home.server);
+        assert_eq!(server(&[]), None);
+        assert_eq!(server(&[home(1, 7, 1), home(0, 7, 1)]), Some(0));
+        assert_eq!(server(&[home(0, 7, 1), home(1, 7, 2)]), Some(1));
+        assert_eq!(server(&[home(2, 7, 2), home(0, 7, 2), home(1, 7, 1)]), Some(0));
+        assert_eq!(server(&[home(1, 8, 3), home(0, 7, 1)]), Some(0), "another cluster");
+    }
 }

@@ -6,18 +6,22 @@
 //! they are.
 //!
 //! A commit is never cancelled and never timed out on the server; one that is not answered in time
-//! is a refusal, and keeps its session until its fate is known, see `pool`. A database that does
-//! not answer is left alone until a probe has written to one of its servers, see `keeper`: so
-//! requests are refused at once instead of piling up, and a standby that was promoted is found.
+//! is a refusal, and its session is closed, see `pool`. A database that does not answer is left alone
+//! until a probe has committed on one of its servers, see `keeper`: so requests are refused at once
+//! instead of piling up, and a standby that was promoted is found. All sessions are with one server
+//! on one timeline, see `session`; `fencing` watches the others.
 
 mod access_keys;
 mod account_step;
 mod administration;
 mod authenticator_rows;
 mod database;
+mod fencing;
 mod keeper;
 mod link;
+mod personal_records;
 mod pool;
+mod pooler;
 mod registry;
 mod registry_rows;
 mod registry_writes;
@@ -44,7 +48,6 @@ use self::account_step::{AccountStep, Judged, LiveGrant};
 use self::database::Database;
 use self::keeper::Probes;
 use self::session::{Connector, each};
-use self::step::Fate;
 use self::sweep::Tables;
 use super::account::{Account, Decided};
 use super::{
@@ -66,7 +69,7 @@ pub struct OpenError(Vec<ConnectError>);
 /// Its methods may be awaited on any Tokio runtime that has its timer enabled.
 pub struct PostgresStore {
     database: Arc<Database>,
-    beside: [AbortHandle; 3],
+    beside: [AbortHandle; 4],
 }
 
 impl PostgresStore {
@@ -101,6 +104,7 @@ impl PostgresStore {
         let swept = |tables| keeper::keep_swept(Arc::clone(&database), tables);
         let beside = [
             runtime.spawn(keeper::keep_up(probes)).abort_handle(),
+            runtime.spawn(fencing::keep_watch(Arc::clone(&database))).abort_handle(),
             runtime.spawn(swept(Tables::Accounts)).abort_handle(),
             runtime.spawn(swept(Tables::Registry)).abort_handle(),
         ];
@@ -115,14 +119,12 @@ impl PostgresStore {
         let connector = Connector::new(settings);
         let mut errors = Vec::new();
         for server in 0..connector.servers() {
-            let migrated = match connector.bare(server).await {
-                Ok(session) => {
-                    let migrated = schema::migrate(&session.client).await;
-                    migrated.map_err(|error| connector.unfit(server, &error))
-                }
-                Err(error) => Err(error),
+            let migrated = async {
+                let session = connector.open(server).await?;
+                let migrated = schema::migrate(&session.client).await;
+                migrated.map_err(|error| connector.unfit(server, &error))
             };
-            match migrated {
+            match migrated.await {
                 Ok(schema) => return Ok(schema),
                 Err(error) => errors.push(error),
             }
@@ -205,12 +207,8 @@ impl Tries for PostgresStore {
 
 #[async_trait]
 impl StoreHealth for PostgresStore {
-    /// Commits a row of its own, as every step does, so that a database that takes no writes or
-    /// waits for its standby shows.
     async fn ready(&self) -> Result<(), StoreError> {
-        let beat =
-            async |database: Arc<Database>, fate: Arc<Fate>, turn| database.beat(&fate, turn).await;
-        self.database.in_time(beat).await
+        self.database.ready().await
     }
 
     fn trouble(&self) -> String {

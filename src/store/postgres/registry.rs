@@ -3,19 +3,21 @@
 use async_trait::async_trait;
 use futures_util::future::{join, join3, join5};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row};
+use uuid::Uuid;
 
 use super::PostgresStore;
 use super::registry_rows::{self, RegistryStatements};
 use super::registry_writes::{self, CaseChange};
 use super::rows::RowError;
 use super::session::Ready;
-use super::step::{Decision, Look, Step};
+use super::statements::Prepared;
+use super::step::{self, Decision, Look, Step};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RegisteredId, RegisteredUser};
+use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
 use crate::store::registry::{About, Case, Decide, Registry, Texts, Whom};
@@ -31,6 +33,10 @@ impl Step for CaseStep {
     type Held = Case;
     type Change = CaseChange;
     type Answer = ();
+
+    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
+        case_statements(&ready.registry, &self.about, true)
+    }
 
     async fn read(&self, ready: &Ready) -> Result<Case, RowError> {
         read_case(ready, &self.about, true).await.case()
@@ -49,6 +55,10 @@ impl Step for CaseStep {
         (self.decide)(&mut after, now);
         let change = (before != after).then_some(CaseChange { before, after, now });
         Decision { answer: (), change, tells }
+    }
+
+    fn writes<'a>(&self, ready: &'a Ready, change: &CaseChange) -> Vec<&'a Prepared> {
+        registry_writes::statements(&ready.registry, &self.about, change)
     }
 
     async fn write(&self, ready: &Ready, change: &CaseChange) -> Result<(), Error> {
@@ -92,17 +102,17 @@ async fn read_case(ready: &Ready, about: &About, lock: bool) -> CaseRows {
     let tenant = about.tenant.as_str();
     let transaction = async {
         let Some(id) = about.transaction else { return Ok(None) };
-        let statement = if lock { &all.lock_transaction } else { &all.transaction };
+        let statement = if lock { &all.lock_transaction } else { &all.transaction }.get();
         client.query_opt(statement, &[&tenant, id.as_uuid()]).await
     };
     let texted = async {
         let Some(number) = &about.number else { return Ok(None) };
-        let statement = if lock { &all.lock_texted } else { &all.texted };
+        let statement = if lock { &all.lock_texted } else { &all.texted }.get();
         client.query_opt(statement, &[&tenant, &number.key()]).await
     };
     let intent = async {
         let Some(id) = about.intent else { return Ok(None) };
-        let statement = if lock { &all.lock_intent } else { &all.intent };
+        let statement = if lock { &all.lock_intent } else { &all.intent }.get();
         client.query_opt(statement, &[&tenant, &id]).await
     };
     let user = read_user(client, all, about, lock);
@@ -113,6 +123,31 @@ async fn read_case(ready: &Ready, about: &About, lock: bool) -> CaseRows {
     let (user, (phones, authenticators), transaction, texted, intent) =
         join5(user, theirs, transaction, texted, intent).await;
     CaseRows { user, phones, authenticators, transaction, texted, intent }
+}
+
+/// What [`read_case`] sends.
+fn case_statements<'a>(
+    all: &'a RegistryStatements,
+    about: &About,
+    lock: bool,
+) -> Vec<&'a Prepared> {
+    let either = |locking, looking| if lock { locking } else { looking };
+    let mut needed = Vec::new();
+    match &about.user {
+        None => {}
+        Some(Whom::Id(_)) => {
+            let user = either(&all.lock_user_by_id, &all.user_by_id);
+            needed.extend([user, &all.phones_by_id, &all.authenticators_by_id]);
+        }
+        Some(Whom::Name(_)) => {
+            let user = either(&all.lock_user_by_name, &all.user_by_name);
+            needed.extend([user, &all.phones_by_name, &all.authenticators_by_name]);
+        }
+    }
+    needed.extend(about.transaction.map(|_| either(&all.lock_transaction, &all.transaction)));
+    needed.extend(about.number.as_ref().map(|_| either(&all.lock_texted, &all.texted)));
+    needed.extend(about.intent.map(|_| either(&all.lock_intent, &all.intent)));
+    needed
 }
 
 async fn read_user(
@@ -129,8 +164,8 @@ async fn read_user(
     };
     match &about.user {
         None => Ok(None),
-        Some(Whom::Id(id)) => client.query_opt(by_id, &[&tenant, id.as_uuid()]).await,
-        Some(Whom::Name(name)) => client.query_opt(by_name, &[&tenant, &name.as_str()]).await,
+        Some(Whom::Id(id)) => client.query_opt(by_id.get(), &[&tenant, id.as_uuid()]).await,
+        Some(Whom::Name(name)) => client.query_opt(by_name.get(), &[&tenant, &name.as_str()]).await,
     }
 }
 
@@ -138,14 +173,14 @@ async fn read_user(
 async fn read_theirs(
     client: &Client,
     about: &About,
-    by_id: &Statement,
-    by_name: &Statement,
+    by_id: &Prepared,
+    by_name: &Prepared,
 ) -> Result<Vec<Row>, Error> {
     let tenant = about.tenant.as_str();
     match &about.user {
         None => Ok(Vec::new()),
-        Some(Whom::Id(id)) => client.query(by_id, &[&tenant, id.as_uuid()]).await,
-        Some(Whom::Name(name)) => client.query(by_name, &[&tenant, &name.as_str()]).await,
+        Some(Whom::Id(id)) => client.query(by_id.get(), &[&tenant, id.as_uuid()]).await,
+        Some(Whom::Name(name)) => client.query(by_name.get(), &[&tenant, &name.as_str()]).await,
     }
 }
 
@@ -156,19 +191,48 @@ async fn snapshot<T>(client: &Client, reading: impl Future<Output = T>) -> Resul
     started.and(ended).map(|()| read)
 }
 
+/// The same, and the answer waits until all that was seen is where commits go: what was written
+/// before is before this commit in the log.
+async fn durable_snapshot<T>(
+    client: &Client,
+    reading: impl Future<Output = T>,
+) -> Result<T, Error> {
+    let begin = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE");
+    let commit = async {
+        let (written, ended) =
+            join(client.batch_execute(step::BEAT), client.batch_execute("COMMIT")).await;
+        written.and(ended)
+    };
+    let (started, read, ended) = join3(begin, reading, commit).await;
+    started.and(ended).map(|()| read)
+}
+
 /// A look at a case.
-struct CaseLook(About);
+struct CaseLook {
+    about: About,
+    is_durable: bool,
+}
 
 impl Look for CaseLook {
     type Seen = AsOf<Case>;
 
-    /// What it sees may be on no standby yet, see [`CaseStep`]; what may be done on the strength of
-    /// it alone is for whoever asks to know.
+    fn commits(&self) -> bool {
+        self.is_durable
+    }
+
+    /// What it sees may be on no standby yet, see [`CaseStep`], unless it is asked to be durable.
     async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
-        let client = &ready.session.client;
-        let now = client.query_one(&ready.statements.now, &[]);
-        let reading = Box::pin(join(now, read_case(ready, &self.0, false)));
-        let (now, rows) = snapshot(client, reading).await?;
+        let (client, now) = (&ready.session.client, &ready.statements.now);
+        let mut needed = case_statements(&ready.registry, &self.about, false);
+        needed.push(now);
+        ready.prepare(needed).await?;
+        let now = client.query_one(now.get(), &[]);
+        let reading = Box::pin(join(now, read_case(ready, &self.about, false)));
+        let (now, rows) = if self.is_durable {
+            durable_snapshot(client, reading).await?
+        } else {
+            snapshot(client, reading).await?
+        };
         let case = rows.case()?;
         let now = Timestamp::from_millis(now?.try_get(0)?);
         Ok(AsOf { held: Case { transaction: known(case.transaction, now), ..case }, now })
@@ -190,10 +254,12 @@ impl Look for OwnersLook {
         let (tenant, number, most) =
             (self.tenant.as_str(), self.number.key(), i64::from(self.most));
         let key: [&(dyn ToSql + Sync); 3] = [&tenant, &number, &most];
+        let (phones, authenticators) = (&all.phones_of_owners, &all.authenticators_of_owners);
+        ready.prepare(vec![&all.owners, phones, authenticators]).await?;
         let all = join3(
-            client.query(&all.owners, &key),
-            client.query(&all.phones_of_owners, &key),
-            client.query(&all.authenticators_of_owners, &key),
+            client.query(all.owners.get(), &key),
+            client.query(phones.get(), &key),
+            client.query(authenticators.get(), &key),
         );
         let (users, phones, authenticators) = snapshot(client, all).await?;
         let (users, phones, authenticators) = (users?, phones?, authenticators?);
@@ -213,8 +279,40 @@ impl Look for AuthenticatorOwnerLook {
         let Self(tenant, id) = self;
         let (statement, tenant) = (&ready.registry.authenticator_owner, tenant.as_str());
         let client = &ready.session.client;
-        let found = client.query_opt(statement, &[&tenant, id.as_uuid()]).await?;
+        ready.prepare(vec![statement]).await?;
+        let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
         Ok(found.map(|row| row.try_get(0)).transpose()?.map(RegisteredId::from_uuid))
+    }
+}
+
+/// A look for whose a phone is.
+struct PhoneOwnerLook(TenantId, PhoneId);
+
+impl Look for PhoneOwnerLook {
+    type Seen = Option<RegisteredId>;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let Self(tenant, id) = self;
+        let (statement, tenant) = (&ready.registry.phone_owner, tenant.as_str());
+        let client = &ready.session.client;
+        ready.prepare(vec![statement]).await?;
+        let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
+        Ok(found.map(|row| row.try_get(0)).transpose()?.map(RegisteredId::from_uuid))
+    }
+}
+
+/// A look whether a tenant has an access key.
+struct HasAccessKeyLook(TenantId, Uuid);
+
+impl Look for HasAccessKeyLook {
+    type Seen = bool;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let Self(tenant, id) = self;
+        let (statement, tenant) = (&ready.registry.has_access_key, tenant.as_str());
+        ready.prepare(vec![statement]).await?;
+        let found = ready.session.client.query_one(statement.get(), &[&tenant, id]).await?;
+        Ok(found.try_get(0)?)
     }
 }
 
@@ -226,7 +324,9 @@ impl Look for AccessKeyLook {
 
     async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
         let hash: &[u8] = self.0.as_bytes();
-        let found = ready.session.client.query_opt(&ready.registry.access_key, &[&hash]).await?;
+        let (client, statement) = (&ready.session.client, &ready.registry.access_key);
+        ready.prepare(vec![statement]).await?;
+        let found = client.query_opt(statement.get(), &[&hash]).await?;
         found.as_ref().map(registry_rows::access_key).transpose()
     }
 }
@@ -238,7 +338,11 @@ impl Registry for PostgresStore {
     }
 
     async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError> {
-        self.database.see(CaseLook(about)).await
+        self.database.see(CaseLook { about, is_durable: false }).await
+    }
+
+    async fn look_durable(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+        self.database.see(CaseLook { about, is_durable: true }).await
     }
 
     async fn owners(
@@ -257,6 +361,18 @@ impl Registry for PostgresStore {
         id: AuthenticatorId,
     ) -> Result<Option<RegisteredId>, StoreError> {
         self.database.see(AuthenticatorOwnerLook(tenant.clone(), id)).await
+    }
+
+    async fn phone_owner(
+        &self,
+        tenant: &TenantId,
+        id: PhoneId,
+    ) -> Result<Option<RegisteredId>, StoreError> {
+        self.database.see(PhoneOwnerLook(tenant.clone(), id)).await
+    }
+
+    async fn has_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError> {
+        self.database.see(HasAccessKeyLook(tenant.clone(), id)).await
     }
 
     async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError> {

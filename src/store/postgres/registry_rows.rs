@@ -28,7 +28,7 @@ macro_rules! users {
     ($rest:literal) => {
         concat!(
             "SELECT user_id, name, created_at, updated_at, recovery, texts, wrong_codes, \
-             wrong_recovery, pushes FROM dialpass.users WHERE tenant = $1 AND ",
+             wrong_recovery, pushes, enrolling_texts, app_approvals FROM dialpass.users WHERE tenant = $1 AND ",
             $rest
         )
     };
@@ -66,7 +66,7 @@ macro_rules! transaction {
             "SELECT transaction_id, user_id, undertaking, channel, stage, created_at, updated_at, \
              expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left, \
              is_question, message, asked_by, asked_from, match_number, only_authenticator, \
-             ceremony, asked FROM dialpass.transactions WHERE tenant = $1 AND transaction_id = $2",
+             ceremony, asked, intent_id FROM dialpass.transactions WHERE tenant = $1 AND transaction_id = $2",
             $lock
         )
     };
@@ -79,14 +79,15 @@ statements! {
         lock_user_by_id: users!("user_id = $2 FOR UPDATE"),
         lock_user_by_name: users!("name = $2 FOR UPDATE"),
         lock_transaction: transaction!(" FOR UPDATE"),
-        lock_texted: "SELECT sent, idle_from FROM dialpass.texted \
+        lock_texted: "SELECT sent, idle_from, enrolling FROM dialpass.texted \
             WHERE tenant = $1 AND number = $2 FOR UPDATE",
         lock_intent: "SELECT idle_from FROM dialpass.used_intents \
             WHERE tenant = $1 AND intent_id = $2 FOR UPDATE",
         user_by_id: users!("user_id = $2"),
         user_by_name: users!("name = $2"),
         transaction: transaction!(""),
-        texted: "SELECT sent, idle_from FROM dialpass.texted WHERE tenant = $1 AND number = $2",
+        texted: "SELECT sent, idle_from, enrolling FROM dialpass.texted \
+            WHERE tenant = $1 AND number = $2",
         intent: "SELECT idle_from FROM dialpass.used_intents \
             WHERE tenant = $1 AND intent_id = $2",
         phones_by_id: phones!("= $2"),
@@ -98,6 +99,8 @@ statements! {
         ),
         authenticator_owner: "SELECT user_id FROM dialpass.authenticators \
             WHERE tenant = $1 AND authenticator_id = $2",
+        phone_owner: "SELECT user_id FROM dialpass.phones \
+            WHERE tenant = $1 AND phone_id = $2 LIMIT 1",
         owners: users!(
             "user_id IN (SELECT DISTINCT user_id FROM dialpass.phones \
              WHERE tenant = $1 AND number = $2 ORDER BY user_id LIMIT $3)"
@@ -111,11 +114,11 @@ statements! {
              WHERE tenant = $1 AND number = $2 ORDER BY user_id LIMIT $3)"
         ),
         insert_user: "INSERT INTO dialpass.users (tenant, user_id, name, created_at, updated_at, \
-            recovery, texts, wrong_codes, wrong_recovery, pushes) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            recovery, texts, wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         update_user: "UPDATE dialpass.users SET name = $3, created_at = $4, updated_at = $5, \
             recovery = $6, texts = $7, wrong_codes = $8, wrong_recovery = $9, \
-            pushes = $10 \
+            pushes = $10, enrolling_texts = $11, app_approvals = $12 \
             WHERE tenant = $1 AND user_id = $2",
         delete_user: "WITH phones AS (DELETE FROM dialpass.phones \
                 WHERE tenant = $1 AND user_id = $2::uuid), \
@@ -132,8 +135,12 @@ statements! {
             FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[]) \
                 AS now (phone_id, number, created_at, updated_at) \
             WHERE phone.tenant = $1 AND phone.user_id = $2 AND phone.phone_id = now.phone_id",
-        delete_phones: "DELETE FROM dialpass.phones \
-            WHERE tenant = $1 AND user_id = $2 AND phone_id = ANY($3)",
+        delete_phones: "WITH told AS (UPDATE dialpass.subjects SET nonce = NULL, key_id = NULL, \
+                issued_at = NULL, expires_at = NULL, digits = NULL, tried = NULL, \
+                tries_left = NULL, wrong_codes_left = NULL \
+                WHERE tenant = $1 AND purpose = $4 AND subject = ($2::uuid)::text) \
+            DELETE FROM dialpass.phones \
+            WHERE tenant = $1 AND user_id = $2::uuid AND phone_id = ANY($3)",
         insert_authenticator: "INSERT INTO dialpass.authenticators (tenant, user_id, \
             authenticator_id, name, platform, credential_id, record, counter, endpoint, push_key, \
             push_auth, enrolled_at, updated_at) \
@@ -147,21 +154,21 @@ statements! {
         insert_transaction: "INSERT INTO dialpass.transactions (tenant, transaction_id, user_id, \
             undertaking, channel, stage, created_at, updated_at, expires_at, idle_from, number, \
             nonce, key_id, issued_at, code_expires, digits, tries_left, is_question, message, \
-            asked_by, asked_from, match_number, only_authenticator, ceremony, asked) \
+            asked_by, asked_from, match_number, only_authenticator, ceremony, asked, intent_id) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-            $18, $19, $20, $21, $22, $23, $24, $25)",
+            $18, $19, $20, $21, $22, $23, $24, $25, $26)",
         update_transaction: "UPDATE dialpass.transactions SET user_id = $3, undertaking = $4, \
             channel = $5, stage = $6, created_at = $7, updated_at = $8, expires_at = $9, \
             idle_from = $10, number = $11, nonce = $12, key_id = $13, issued_at = $14, \
             code_expires = $15, digits = $16, tries_left = $17, is_question = $18, message = $19, \
             asked_by = $20, asked_from = $21, match_number = $22, only_authenticator = $23, \
-            ceremony = $24, asked = $25 \
+            ceremony = $24, asked = $25, intent_id = $26 \
             WHERE tenant = $1 AND transaction_id = $2",
         delete_transaction: "DELETE FROM dialpass.transactions \
             WHERE tenant = $1 AND transaction_id = $2",
-        insert_texted: "INSERT INTO dialpass.texted (tenant, number, sent, idle_from) \
-            VALUES ($1, $2, $3, $4)",
-        update_texted: "UPDATE dialpass.texted SET sent = $3, idle_from = $4 \
+        insert_texted: "INSERT INTO dialpass.texted (tenant, number, sent, idle_from, enrolling) \
+            VALUES ($1, $2, $3, $4, $5)",
+        update_texted: "UPDATE dialpass.texted SET sent = $3, idle_from = $4, enrolling = $5 \
             WHERE tenant = $1 AND number = $2",
         insert_intent: "INSERT INTO dialpass.used_intents (tenant, intent_id, idle_from) \
             VALUES ($1, $2, $3)",
@@ -170,6 +177,8 @@ statements! {
         delete_intent: "DELETE FROM dialpass.used_intents WHERE tenant = $1 AND intent_id = $2",
         access_key: "SELECT key_id, tenant, name, created_at FROM dialpass.access_keys \
             WHERE hash = $1",
+        has_access_key: "SELECT EXISTS (SELECT 1 FROM dialpass.access_keys \
+            WHERE tenant = $1 AND key_id = $2)",
     }
 }
 
@@ -224,6 +233,8 @@ pub(super) fn person(
         wrong_codes: event_log(row, 6)?,
         wrong_recovery: event_log(row, 7)?,
         pushes: event_log(row, 8)?,
+        enrolling_texts: event_log(row, 9)?,
+        app_approvals: event_log(row, 10)?,
     })
 }
 
@@ -249,6 +260,7 @@ pub(super) fn transaction(row: &Row) -> Result<Transaction, RowError> {
         expires_at: time(row, 7)?,
         code: texted_code(row)?,
         question: question(row)?,
+        intent: row.try_get(23)?,
     })
 }
 
@@ -264,7 +276,7 @@ fn texted_code(row: &Row) -> Result<Option<TextedCode>, RowError> {
         digits: sense(u8::try_from(row.try_get::<_, i16>(13)?).ok(), "a number of digits")?,
     };
     let tries_left = sense(u32::try_from(row.try_get::<_, i32>(14)?).ok(), "a negative count")?;
-    Ok(Some(TextedCode { number: number(to)?, grant, tries_left }))
+    Ok(Some(TextedCode { number: number(to)?, grant, tries_left, message: row.try_get(16)? }))
 }
 
 /// The columns of what a phone asks; `None` if it asks nothing.
@@ -298,7 +310,8 @@ fn question(row: &Row) -> Result<Option<Question>, RowError> {
 
 /// The row of a phone's texts.
 pub(super) fn texts(row: &Row) -> Result<Texts, RowError> {
-    Ok(Texts { sent: event_log(row, 0)?, idle_from: Some(time(row, 1)?) })
+    let (sent, enrolling) = (event_log(row, 0)?, event_log(row, 2)?);
+    Ok(Texts { sent, enrolling, idle_from: Some(time(row, 1)?) })
 }
 
 /// The row of an access key.

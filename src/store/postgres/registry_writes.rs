@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
 use super::authenticator_rows;
 use super::registry_rows::RegistryStatements;
+use super::statements::Prepared;
 use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
@@ -37,22 +38,44 @@ pub(super) struct CaseChange {
 }
 
 /// Statements to be sent at once.
-struct Writes<'a> {
+struct Writes<'a, 'b> {
     statements: &'a RegistryStatements,
-    tenant: &'a str,
-    list: Vec<(&'a Statement, Vec<Parameter>)>,
+    tenant: &'b str,
+    list: Vec<(&'a Prepared, Vec<Parameter>)>,
 }
 
 /// Sends all that a change needs; the first error.
-///
-/// Rows are made in one order, so that no two steps wait for each other's: transaction, texts,
-/// intent, user, phones, authenticators. A user is deleted after the transaction is written, which goes too.
 pub(super) async fn write(
     client: &Client,
     statements: &RegistryStatements,
     about: &About,
     change: &CaseChange,
 ) -> Result<(), Error> {
+    let sent = writes(statements, about, change).into_iter();
+    let sent = sent.map(|(statement, parameters)| async move {
+        client.execute_raw(statement.get(), parameters).await.map(|_| ())
+    });
+    join_all(sent).await.into_iter().collect()
+}
+
+/// What [`write`] sends.
+pub(super) fn statements<'a>(
+    statements: &'a RegistryStatements,
+    about: &About,
+    change: &CaseChange,
+) -> Vec<&'a Prepared> {
+    writes(statements, about, change).into_iter().map(|(statement, _)| statement).collect()
+}
+
+/// All that a change needs.
+///
+/// Rows are made in one order, so that no two steps wait for each other's: transaction, texts,
+/// intent, user, phones, authenticators. A user is deleted after the transaction is written, which goes too.
+fn writes<'a>(
+    statements: &'a RegistryStatements,
+    about: &About,
+    change: &CaseChange,
+) -> Vec<(&'a Prepared, Vec<Parameter>)> {
     let (before, after) = (&change.before, &change.after);
     let mut writes = Writes { statements, tenant: about.tenant.as_str(), list: Vec::new() };
     writes.transaction(before.transaction.as_ref(), after.transaction.as_ref());
@@ -63,15 +86,12 @@ pub(super) async fn write(
         writes.intent(intent, before.intent_used_until, after.intent_used_until);
     }
     writes.person(before.person.as_ref(), after.person.as_ref());
-    let sent = writes.list.into_iter().map(|(statement, parameters)| async move {
-        client.execute_raw(statement, parameters).await.map(|_| ())
-    });
-    join_all(sent).await.into_iter().collect()
+    writes.list
 }
 
-impl Writes<'_> {
+impl Writes<'_, '_> {
     /// Adds a statement, whose first parameter is the tenant.
-    fn add(&mut self, statement: impl Fn(&RegistryStatements) -> &Statement, rest: Vec<Parameter>) {
+    fn add(&mut self, statement: impl Fn(&RegistryStatements) -> &Prepared, rest: Vec<Parameter>) {
         let mut all = parameters![self.tenant.to_owned()];
         all.extend(rest);
         self.list.push((statement(self.statements), all));
@@ -96,7 +116,8 @@ impl Writes<'_> {
             return;
         }
         let idle_from = after.idle_from.unwrap_or_else(|| now.plus(KEPT)).as_millis();
-        let row = parameters![number.to_owned(), encode(&after.sent), idle_from];
+        let (sent, enrolling) = (encode(&after.sent), encode(&after.enrolling));
+        let row = parameters![number.to_owned(), sent, idle_from, enrolling];
         // A row that was read says until when it counts.
         match before.idle_from {
             None => self.add(|all| &all.insert_texted, row),
@@ -146,7 +167,9 @@ impl Writes<'_> {
         };
         if !changes.gone.is_empty() {
             let gone: Vec<Uuid> = changes.gone.iter().map(|phone| phone.id).collect();
-            self.add(|all| &all.delete_phones, parameters![id, gone]);
+            // With it goes the code that the user was told, perhaps by a call from it.
+            let call = Purpose::Call.as_str();
+            self.add(|all| &all.delete_phones, parameters![id, gone, call]);
         }
         if !changes.changed.is_empty() {
             self.add(|all| &all.update_phones, with_id(lists(&changes.changed)));
@@ -192,6 +215,8 @@ fn row(person: &Person) -> Vec<Parameter> {
         encode(&person.wrong_codes),
         encode(&person.wrong_recovery),
         encode(&person.pushes),
+        encode(&person.enrolling_texts),
+        encode(&person.app_approvals),
     ]
 }
 
@@ -208,7 +233,6 @@ fn columns(transaction: &Transaction) -> Vec<Parameter> {
     let grant = code.map(|code| &code.grant);
     let question = transaction.question.as_ref();
     let ceremony = question.and_then(|question| question.ceremony.as_ref());
-    let message = question.and_then(|one| one.message.as_ref());
     let number = question.and_then(|one| one.match_number);
     let only = question.and_then(|one| one.authenticator);
     parameters![
@@ -229,12 +253,13 @@ fn columns(transaction: &Transaction) -> Vec<Parameter> {
         grant.map(|grant| i16::from(grant.digits)),
         code.map(|code| i32::try_from(code.tries_left).unwrap_or(i32::MAX)),
         question.is_some(),
-        message.map(|message| message.as_str().to_owned()),
+        transaction.message().map(str::to_owned),
         question.and_then(|one| one.asked_by.clone()),
         question.and_then(|one| one.asked_from.clone()),
         number.map(|number| i16::from(number.as_u8())),
         only.map(|id| *id.as_uuid()),
         ceremony.map(|ceremony| ceremony.state.clone()),
         ceremony.map(|ceremony| ceremony.asked.to_vec()),
+        transaction.intent,
     ]
 }

@@ -2,9 +2,9 @@
 //! [`account`](crate::store::account).
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Row};
 
-use super::statements::statements;
+use super::statements::{Prepared, statements};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
 use crate::domain::otp::KeyId;
@@ -39,7 +39,6 @@ statements! {
             VALUES ($1, $2, $3, $4)",
         update_calls: "UPDATE dialpass.callers SET calls = $3, idle_from = $4 \
             WHERE tenant = $1 AND number = $2",
-        pulse: "UPDATE dialpass.pulse SET beat_at = dialpass.now_ms()",
     }
 }
 
@@ -101,7 +100,7 @@ pub(super) fn event_log(row: &Row, column: usize) -> Result<EventLog, RowError> 
 /// Writes an account by a statement that takes all of it.
 pub(super) async fn write_account(
     client: &Client,
-    statement: &Statement,
+    statement: &Prepared,
     subject: &Subject,
     account: &Account,
 ) -> Result<u64, Error> {
@@ -125,18 +124,18 @@ pub(super) async fn write_account(
         &encode(&account.wrong_codes),
         &account.idle_from.as_millis(),
     ];
-    client.execute(statement, &parameters).await
+    client.execute(statement.get(), &parameters).await
 }
 
 /// Writes the calls counted against a number by a statement that takes all of them.
 pub(super) async fn write_calls(
     client: &Client,
-    statement: &Statement,
+    statement: &Prepared,
     (tenant, number): (&TenantId, &PhoneNumber),
     calls: &EventLog,
     quota: Quota,
 ) -> Result<u64, Error> {
     let idle_from = calls.idle_from(quota).map_or(i64::MIN, Timestamp::as_millis);
     let (tenant, number, calls) = (tenant.as_str(), number.key(), encode(calls));
-    client.execute(statement, &[&tenant, &number, &calls, &idle_from]).await
+    client.execute(statement.get(), &[&tenant, &number, &calls, &idle_from]).await
 }

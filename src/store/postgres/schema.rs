@@ -17,10 +17,11 @@ struct Migration {
 }
 
 /// A database at version n has had the first n.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0002_registered_users.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0003_authenticators.sql"), serves_from: 1 },
+    Migration { sql: include_str!("migrations/0004_counts_and_intents.sql"), serves_from: 1 },
 ];
 
 /// The key of the lock that lets one node migrate at a time.
@@ -97,14 +98,23 @@ pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
             ('transactions', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('texted', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('used_intents', 'SELECT,INSERT,UPDATE,DELETE'), ('access_keys', 'SELECT'), \
-            ('housekeeping', 'SELECT,UPDATE'), ('registry_housekeeping', 'SELECT,UPDATE'), \
-            ('pulse', 'SELECT,UPDATE')) AS needed(name, list), \
+            ('housekeeping', 'SELECT,UPDATE'), ('registry_housekeeping', 'SELECT,UPDATE')) \
+            AS needed(name, list), \
             unnest(string_to_array(list, ',')) AS privilege \
         WHERE NOT has_table_privilege('dialpass.' || name, privilege)";
     match client.query_one(sql, &[]).await?.try_get::<_, Option<String>>(0)? {
         None => Ok(()),
         Some(missing) => Err(SchemaError::Rights(missing)),
     }
+}
+
+/// Whether the database has had all steps, and serves this release.
+pub(super) async fn is_current(client: &Client) -> Result<bool, SchemaError> {
+    let found = find(client).await?;
+    if found.version < known() {
+        return Ok(false);
+    }
+    check(found).map(|_| true)
 }
 
 /// Takes the steps that the database has not had. Several nodes may ask at once.

@@ -1,22 +1,22 @@
-//! A session with the database: opening one on the server that takes writes, its settings, and the
-//! statements it has ready.
+//! A session with one server of the database, if it takes writes: opening it, its settings, and which
+//! server it is.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::future::try_join;
+use futures_util::future::join;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, NoTls, Socket};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::registry_rows::RegistryStatements;
 use super::rows::Statements;
 use super::schema::SchemaError;
 use super::settings::{PostgresServer, PostgresSettings};
+use super::statements::{Prepared, prepare};
 
 /// Why there is no session with a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,27 +30,61 @@ pub struct ConnectError {
     pub needs_operator: bool,
 }
 
-/// What all of a list of servers said.
-pub(super) type ConnectErrors = Vec<ConnectError>;
-
 /// All of them in a line.
 pub(super) fn each(errors: &[ConnectError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Opens sessions, first where the last one worked.
+/// Opens sessions.
 pub(super) struct Connector {
     settings: PostgresSettings,
-    first: AtomicUsize,
+}
+
+/// Which server a session is with: its number in the list, and, as far as this user may know, the
+/// database cluster it serves and the timeline that it writes on, which a promotion raises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Home {
+    pub(super) server: usize,
+    system: Option<u64>,
+    timeline: Option<u32>,
+}
+
+impl Home {
+    #[cfg(test)]
+    pub(super) fn known(server: usize, system: u64, timeline: u32) -> Self {
+        Self { server, system: Some(system), timeline: Some(timeline) }
+    }
+
+    /// Whether it is certainly another server's, or another timeline's.
+    pub(super) fn is_elsewhere_than(self, other: Self) -> bool {
+        let differ = |one: Option<u64>, other| one.zip(other).is_some_and(|(a, b)| a != b);
+        self.server != other.server
+            || differ(self.system, other.system)
+            || differ(self.timeline.map(u64::from), other.timeline.map(u64::from))
+    }
+
+    /// Whether it is certainly the same server's, on the same timeline.
+    pub(super) fn is_same_as(self, other: Self) -> bool {
+        self == other && self.system.is_some() && self.timeline.is_some()
+    }
+
+    /// Whether it was promoted later than the other, in the same cluster.
+    pub(super) fn is_later_than(self, other: Self) -> bool {
+        let same = self.system.is_some() && self.system == other.system;
+        same && self.timeline.zip(other.timeline).is_some_and(|(this, that)| this > that)
+    }
 }
 
 /// A connection that is logged in, on a server that takes writes. Dropped, it is closed at once,
 /// whatever the server still works on.
 pub(super) struct Session {
     pub(super) client: Client,
+    pub(super) home: Home,
     connection: AbortHandle,
     /// Whether what was begun on it was ended: only then may something else be begun.
     pub(super) settled: bool,
+    /// When it last answered all that it was asked.
+    pub(super) answered: Instant,
 }
 
 impl Drop for Session {
@@ -66,9 +100,23 @@ pub(super) struct Ready {
     pub(super) registry: RegistryStatements,
 }
 
+impl Ready {
+    pub(super) const fn new(session: Session) -> Self {
+        Self { session, statements: Statements::new(), registry: RegistryStatements::new() }
+    }
+
+    /// Has the server prepare what it has not yet of what is about to be sent.
+    pub(super) async fn prepare(
+        &self,
+        needed: Vec<&Prepared>,
+    ) -> Result<(), tokio_postgres::Error> {
+        prepare(&self.session.client, needed).await
+    }
+}
+
 impl Connector {
     pub(super) fn new(settings: PostgresSettings) -> Self {
-        Self { settings, first: AtomicUsize::new(0) }
+        Self { settings }
     }
 
     /// How many servers there are.
@@ -76,14 +124,9 @@ impl Connector {
         self.settings.servers.len()
     }
 
-    /// From here on this server is tried first; whether that is news.
-    pub(super) fn prefer(&self, server: usize) -> bool {
-        self.first.swap(server, Ordering::Relaxed) != server
-    }
-
-    /// The server that is tried first.
-    pub(super) fn current(&self) -> usize {
-        self.first.load(Ordering::Relaxed)
+    /// Longest that a server may take over one step.
+    pub(super) fn step_timeout(&self) -> Duration {
+        self.settings.timeout
     }
 
     /// A server, as operators know it.
@@ -91,52 +134,45 @@ impl Connector {
         &self.server(server).name
     }
 
-    /// A session with the first server that takes writes, and its statements. To be called on the
-    /// runtime on which the connection is to work.
-    pub(super) async fn connect(&self) -> Result<Ready, ConnectErrors> {
-        let (first, all) = (self.first.load(Ordering::Relaxed), self.servers());
-        let mut errors = Vec::new();
-        for server in (0..all).map(|offset| (first + offset) % all) {
-            match self.ready(server).await {
-                Ok(ready) => {
-                    self.prefer(server);
-                    return Ok(ready);
-                }
-                Err(error) => errors.push(error),
-            }
-        }
-        Err(errors)
+    /// A session with one server, if it takes writes. To be called on the runtime on which the
+    /// connection is to work.
+    pub(super) async fn open(&self, server: usize) -> Result<Session, ConnectError> {
+        let limit = self.settings.connect_timeout;
+        timeout(limit, self.log_in(server))
+            .await
+            .unwrap_or_else(|_| Err(self.silent(server, limit)))
     }
 
-    async fn ready(&self, server: usize) -> Result<Ready, ConnectError> {
-        let whole = async {
-            let session = self.log_in(server).await?;
-            let client = &session.client;
-            let both = try_join(Statements::prepare(client), RegistryStatements::prepare(client));
-            let (statements, registry) = both.await.map_err(|error| self.error(server, &error))?;
-            Ok(Ready { session, statements, registry })
-        };
-        self.in_time(server, whole).await
-    }
-
-    /// A bare session with one server, if it takes writes.
-    pub(super) async fn bare(&self, server: usize) -> Result<Session, ConnectError> {
-        self.in_time(server, self.log_in(server)).await
-    }
-
-    async fn in_time<T>(
+    /// Waits no longer for an answer of this server than for a connection.
+    pub(super) async fn reached<T>(
         &self,
         server: usize,
-        connecting: impl Future<Output = Result<T, ConnectError>>,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, ConnectError> {
-        let limit = self.settings.connect_timeout;
-        timeout(limit, connecting).await.unwrap_or_else(|_| {
-            Err(ConnectError {
-                server: self.name(server).to_owned(),
-                reason: format!("no answer within {limit:?}"),
-                needs_operator: false,
-            })
-        })
+        self.within(server, self.settings.connect_timeout, asked).await
+    }
+
+    /// Waits no longer than `limit` for what this server is asked.
+    pub(super) async fn within<T, E: Into<SchemaError>>(
+        &self,
+        server: usize,
+        limit: Duration,
+        asked: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, ConnectError> {
+        match timeout(limit, asked).await {
+            Ok(answer) => answer.map_err(|error| self.unfit(server, &error.into())),
+            Err(_) => Err(self.silent(server, limit)),
+        }
+    }
+
+    fn silent(&self, server: usize, limit: Duration) -> ConnectError {
+        self.trouble(server, format!("no answer within {limit:?}"))
+    }
+
+    /// Something that is wrong with this server and may pass.
+    pub(super) fn trouble(&self, server: usize, reason: impl Into<String>) -> ConnectError {
+        let reason = reason.into();
+        ConnectError { server: self.name(server).to_owned(), reason, needs_operator: false }
     }
 
     fn server(&self, server: usize) -> &PostgresServer {
@@ -206,16 +242,27 @@ impl Connector {
         let (client, connection) = login.connect(tls).await?;
         // Its errors come to whoever asks next.
         let connection = tokio::spawn(async move { drop(connection.await) }).abort_handle();
-        let session = Session { client, connection, settled: true };
-        session.client.batch_execute(&self.session_settings()).await?;
+        let nowhere = Home { server, system: None, timeline: None };
+        let mut session =
+            Session { client, home: nowhere, connection, settled: true, answered: Instant::now() };
+        let client = &session.client;
+        // Apart, because what one of them is refused undoes what is sent with it.
+        let (set, who) =
+            join(client.batch_execute(&self.session_settings()), client.simple_query(WHO)).await;
+        set?;
+        session.home = match who {
+            Ok(rows) => read_home(server, &rows),
+            Err(error) if error.code().is_some_and(may_not_know) => nowhere,
+            Err(error) => return Err(error),
+        };
         Ok(session)
     }
 
-    /// What every session is set to.
+    /// What every session is set to, whatever the server's settings are and become.
     ///
     /// No `statement_timeout`: it would cut short the wait of a commit for its synchronous standby,
-    /// and the server then calls committed what no standby has. For the same reason a commit that
-    /// waits for none is not taken over from the server's settings.
+    /// and the server then calls committed what no standby has. For the same reason a server does
+    /// not look whether its client is still there, and `synchronous_commit` is `on` at least.
     ///
     /// A row that somebody else holds is given up before the step's own time is: the server has
     /// said then what it was, and is not taken for one that hangs.
@@ -225,10 +272,36 @@ impl Connector {
         format!(
             "SET statement_timeout = 0; SET lock_timeout = {row}; \
              SET idle_in_transaction_session_timeout = {limit}; \
-             SELECT set_config('synchronous_commit', 'on', false) \
-             WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+             SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+                 WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false); \
+             SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings \
+                 WHERE name = 'client_connection_check_interval'"
         )
     }
+}
+
+/// Which cluster a server has, and the file that it writes its log to, whose name begins with the
+/// timeline.
+const WHO: &str = "SELECT system_identifier, pg_walfile_name(pg_current_wal_lsn()) \
+    FROM pg_control_system()";
+
+fn read_home(server: usize, rows: &[SimpleQueryMessage]) -> Home {
+    let row = rows.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let column = |at| row.and_then(|row| row.get(at));
+    let timeline = column(1).and_then(|file| file.get(..8));
+    Home {
+        server,
+        system: column(0).and_then(|id| id.parse().ok()),
+        timeline: timeline.and_then(|digits| u32::from_str_radix(digits, 16).ok()),
+    }
+}
+
+/// Whether the server keeps such things from this user, or has them under no such name.
+fn may_not_know(code: &SqlState) -> bool {
+    [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::UNDEFINED_FUNCTION].contains(code)
 }
 
 /// An error as operators are told it: what the server said, without the details, which may hold

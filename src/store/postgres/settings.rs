@@ -63,7 +63,8 @@ pub struct PostgresServer {
 /// How the database is used.
 #[derive(Debug, Clone)]
 pub struct PostgresSettings {
-    /// The servers, in the order in which they are tried. The first that takes writes is used.
+    /// The servers. Of those that take writes the one that was promoted last is used, else the
+    /// first.
     pub servers: Vec<PostgresServer>,
     /// How they are talked to.
     pub encryption: Encryption,

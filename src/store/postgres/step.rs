@@ -13,6 +13,7 @@ use tracing::error;
 
 use super::rows::RowError;
 use super::session::{Ready, told};
+use super::statements::Prepared;
 use crate::domain::clock::Timestamp;
 
 /// What a step does within its transaction.
@@ -24,12 +25,18 @@ pub(super) trait Step: Send + Sync + 'static {
     /// What it answers.
     type Answer: Send + 'static;
 
+    /// The statements that [`Self::read`] sends.
+    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared>;
+
     /// Locks and reads what the step is about, all of it sent at once, and always in one order, so
     /// that no two steps wait for each other.
     fn read(&self, ready: &Ready) -> impl Future<Output = Result<Self::Held, RowError>> + Send;
 
     /// Decides at `now`, a time after the locks were had. It may be asked again.
     fn decide(&self, held: Self::Held, now: Timestamp) -> Decision<Self::Answer, Self::Change>;
+
+    /// The statements that [`Self::write`] sends.
+    fn writes<'a>(&self, ready: &'a Ready, change: &Self::Change) -> Vec<&'a Prepared>;
 
     /// Writes what was decided, all of it sent at once.
     fn write(
@@ -54,6 +61,11 @@ pub(super) trait Look: Send + Sync + 'static {
     /// What is seen.
     type Seen: Send + 'static;
 
+    /// Whether it commits, as a step does, so that its answer waits for the standby.
+    fn commits(&self) -> bool {
+        false
+    }
+
     /// Looks; whatever was sent was answered when this returns.
     fn look(&self, ready: &Ready) -> impl Future<Output = Result<Self::Seen, RowError>> + Send;
 }
@@ -75,8 +87,8 @@ impl Fate {
         self.stage.compare_exchange(OPEN, COMMITTING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// For the step, when its commit came to nothing and it is tried again.
-    fn open_again(&self) {
+    /// For the step, when its commit came to nothing and it may be tried again.
+    pub(super) fn open_again(&self) {
         self.stage.store(OPEN, Ordering::Release);
     }
 
@@ -133,33 +145,43 @@ pub(super) async fn take<S: Step>(
 }
 
 /// Takes a look on a session, which is left settled or has to be closed.
-pub(super) async fn look<L: Look>(ready: &mut Ready, look: &L) -> Result<L::Seen, Failure> {
+pub(super) async fn look<L: Look>(
+    ready: &mut Ready,
+    look: &L,
+    fate: &Fate,
+) -> Result<L::Seen, Failure> {
+    if look.commits() && !fate.commit() {
+        return Err(Failure::NotTaken);
+    }
     ready.session.settled = false;
     let seen = look.look(ready).await;
     ready.session.settled = !matches!(seen, Err(RowError::Database(_)));
     seen.map_err(|error| judge(&error))
 }
 
-/// Commits a row that says nothing.
+/// Written to find out whether commits go through: a message in the log that nobody reads. There is
+/// no row in it, so that nobody's lock holds it up.
+pub(super) const BEAT: &str = "SELECT pg_logical_emit_message(true, 'dialpass', '')";
+
+/// Commits what says nothing.
 pub(super) async fn beat(ready: &mut Ready, fate: &Fate) -> Result<(), Failure> {
     if !fate.commit() {
         return Err(Failure::NotTaken);
     }
     ready.session.settled = false;
-    let (client, statements) = (&ready.session.client, &ready.statements);
-    let beaten = client.execute(&statements.pulse, &[]).await;
+    let beaten = ready.session.client.batch_execute(BEAT).await;
     ready.session.settled = beaten.is_ok();
-    beaten.map(|_| ()).map_err(|error| {
-        let held = error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
-        if held { Failure::NotTaken } else { judge(&error.into()) }
-    })
+    beaten.map_err(|error| judge(&error.into()))
 }
 
 /// Locks and reads what the step is about; the time is that after the locks were had.
 async fn read<S: Step>(ready: &Ready, step: &S) -> Result<(S::Held, Timestamp), RowError> {
-    let (client, statements) = (&ready.session.client, &ready.statements);
+    let (client, now) = (&ready.session.client, &ready.statements.now);
+    let mut needed = step.reads(ready);
+    needed.push(now);
+    ready.prepare(needed).await?;
     let begin = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE");
-    let now = client.query_one(&statements.now, &[]);
+    let now = client.query_one(now.get(), &[]);
     let (started, held, now) = join3(begin, step.read(ready), now).await;
     started?;
     Ok((held?, Timestamp::from_millis(now?.try_get(0)?)))
@@ -175,6 +197,12 @@ async fn write<S: Step>(
     if decided.change.is_none() && !decided.tells {
         roll_back(ready).await;
         return Ok(decided.answer);
+    }
+    if let Some(change) = &decided.change
+        && let Err(error) = ready.prepare(step.writes(ready, change)).await
+    {
+        roll_back(ready).await;
+        return Err(judge(&error.into()));
     }
     if !fate.commit() {
         return Err(Failure::NotTaken);

@@ -56,15 +56,35 @@ macro_rules! delete_idle {
 const DELETE_IDLE: [&str; 3] =
     [delete_idle!("transactions"), delete_idle!("texted"), delete_idle!("used_intents")];
 
+/// The challenges of transactions whose time is up, which nobody will sign any more.
+const DROP_CEREMONIES: &str = "UPDATE dialpass.transactions SET ceremony = NULL, asked = NULL \
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM dialpass.transactions \
+        WHERE ceremony IS NOT NULL AND expires_at <= $1 \
+        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
+/// Users who were made without a name, to whom nothing has happened for a day, and whose
+/// transactions are forgotten.
+const DELETE_UNCONFIRMED: &str = "DELETE FROM dialpass.users \
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM dialpass.users AS one \
+        WHERE name IS NULL AND updated_at = created_at AND octet_length(recovery) = 0 \
+            AND created_at < $1::bigint - 86400000 \
+            AND NOT EXISTS (SELECT 1 FROM dialpass.transactions AS theirs \
+                WHERE theirs.tenant = one.tenant AND theirs.user_id = one.user_id) \
+            AND NOT EXISTS (SELECT 1 FROM dialpass.phones AS theirs \
+                WHERE theirs.tenant = one.tenant AND theirs.user_id = one.user_id) \
+            AND NOT EXISTS (SELECT 1 FROM dialpass.authenticators AS theirs \
+                WHERE theirs.tenant = one.tenant AND theirs.user_id = one.user_id) \
+        ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
 async fn sweep_registry(client: &Client) -> Result<Duration, Error> {
     let due = "SELECT dialpass.now_ms() FROM dialpass.registry_housekeeping \
         WHERE next_at <= dialpass.now_ms() FOR UPDATE SKIP LOCKED";
     let Some(row) = begin(client, due).await? else { return Ok(LOOK_AGAIN) };
     let now: i64 = row.try_get(0)?;
     let mut pause = PAUSE_MS;
-    for delete in DELETE_IDLE {
-        let deleted = client.execute(delete, &[&now, &STEP_ROWS]).await?;
-        if deleted >= STEP_ROWS.unsigned_abs() {
+    for sweep in DELETE_IDLE.into_iter().chain([DROP_CEREMONIES, DELETE_UNCONFIRMED]) {
+        let swept = client.execute(sweep, &[&now, &STEP_ROWS]).await?;
+        if swept >= STEP_ROWS.unsigned_abs() {
             pause = STEP_PAUSE_MS;
         }
     }

@@ -64,6 +64,17 @@ pub(super) fn find(
     connection.prepare_cached(SQL)?.query_row(key, access_key).optional()
 }
 
+/// Whether the tenant has a key with this id.
+pub(super) fn is_there(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: Uuid,
+) -> rusqlite::Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM access_keys WHERE tenant = ?1 AND key_id = ?2)";
+    let key = params![tenant.as_str(), text_of(&id)];
+    connection.prepare_cached(SQL)?.query_row(key, |row| row.get(0))
+}
+
 fn access_key(row: &Row<'_>) -> rusqlite::Result<AccessKey> {
     Ok(AccessKey {
         id: uuid(row, 0)?,

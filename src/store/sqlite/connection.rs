@@ -11,10 +11,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// The schema's steps. A database whose `user_version` is n has had the first n; a step that has
 /// been released is never edited.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_subjects_and_callers.sql"),
     include_str!("migrations/0002_registered_users.sql"),
     include_str!("migrations/0003_authenticators.sql"),
+    include_str!("migrations/0004_counts_and_intents.sql"),
 ];
 
 /// More than all statements of one connection.

@@ -18,6 +18,7 @@ mod authenticator_rows;
 mod checkpoint;
 mod connection;
 mod link;
+mod personal_records;
 mod reader;
 mod registry;
 mod registry_rows;

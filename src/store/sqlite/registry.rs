@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::authenticator_rows::{owner, write_authenticators};
 use super::registry_rows::{
-    delete_person, find_person, insert_person, known, owners, text_of, time, unwritable,
-    update_person, write_phones,
+    delete_person, find_person, insert_person, known, owners, phone_owner, text_of, time,
+    unwritable, update_person, write_phones,
 };
 use super::rows::{even, event_log};
 use super::transaction_rows::{delete_transaction, find_transaction, write_transaction};
@@ -19,7 +19,7 @@ use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RegisteredId, RegisteredUser};
+use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser};
 use crate::domain::tenant::TenantId;
 use crate::store::registry::{About, Case, Changes, Decide, Person, Registry, Texts, Whom};
 use crate::store::{AsOf, StoreError};
@@ -68,6 +68,21 @@ impl Registry for SqliteStore {
     ) -> Result<Option<RegisteredId>, StoreError> {
         let tenant = tenant.clone();
         self.running().readers.ask(move |connection, _| owner(connection, &tenant, id)).await
+    }
+
+    async fn phone_owner(
+        &self,
+        tenant: &TenantId,
+        id: PhoneId,
+    ) -> Result<Option<RegisteredId>, StoreError> {
+        let tenant = tenant.clone();
+        self.running().readers.ask(move |connection, _| phone_owner(connection, &tenant, id)).await
+    }
+
+    async fn has_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError> {
+        let tenant = tenant.clone();
+        let look = move |connection: &Connection, _| access_keys::is_there(connection, &tenant, id);
+        self.running().readers.ask(look).await
     }
 
     async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError> {
@@ -163,9 +178,9 @@ fn texts(
     after: &Texts,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT INTO texted (tenant, number, sent, idle_from) \
-        VALUES (?1, ?2, ?3, ?4) ON CONFLICT (tenant, number) \
-        DO UPDATE SET sent = excluded.sent, idle_from = excluded.idle_from";
+    const SQL: &str = "INSERT INTO texted (tenant, number, sent, idle_from, enrolling) \
+        VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (tenant, number) DO UPDATE SET \
+        sent = excluded.sent, idle_from = excluded.idle_from, enrolling = excluded.enrolling";
     if before == after {
         return Ok(());
     }
@@ -173,19 +188,22 @@ fn texts(
         return Err(unwritable("texts to a phone that the step is not about"));
     };
     let idle_from = after.idle_from.unwrap_or(now.plus(TEXTS_KEPT)).as_millis();
-    let row = params![about.tenant.as_str(), number.key(), even(&after.sent), idle_from];
+    let (sent, enrolling) = (even(&after.sent), even(&after.enrolling));
+    let row = params![about.tenant.as_str(), number.key(), sent, idle_from, enrolling];
     connection.prepare_cached(SQL)?.execute(row).map(|_| ())
 }
 
-fn find_texts(
+pub(super) fn find_texts(
     connection: &Connection,
     tenant: &TenantId,
     number: &PhoneNumber,
 ) -> rusqlite::Result<Texts> {
-    const SQL: &str = "SELECT sent, idle_from FROM texted WHERE tenant = ?1 AND number = ?2";
+    const SQL: &str =
+        "SELECT sent, idle_from, enrolling FROM texted WHERE tenant = ?1 AND number = ?2";
     let key = params![tenant.as_str(), number.key()];
     let found = connection.prepare_cached(SQL)?.query_row(key, |row| {
-        Ok(Texts { sent: event_log(row, 0)?, idle_from: Some(time(row, 1)?) })
+        let (sent, enrolling) = (event_log(row, 0)?, event_log(row, 2)?);
+        Ok(Texts { sent, enrolling, idle_from: Some(time(row, 1)?) })
     });
     Ok(found.optional()?.unwrap_or_default())
 }

@@ -12,7 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{
-    RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
+    PhoneId, RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
 };
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
@@ -25,9 +25,9 @@ pub(super) fn find_person(
     whom: &Whom,
 ) -> rusqlite::Result<Option<Person>> {
     const BY_ID: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
-        wrong_codes, wrong_recovery, pushes FROM users WHERE tenant = ?1 AND user_id = ?2";
+        wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals FROM users WHERE tenant = ?1 AND user_id = ?2";
     const BY_NAME: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
-        wrong_codes, wrong_recovery, pushes FROM users WHERE tenant = ?1 AND name = ?2";
+        wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals FROM users WHERE tenant = ?1 AND name = ?2";
     let (sql, key) = match whom {
         Whom::Id(id) => (BY_ID, id.to_string()),
         Whom::Name(name) => (BY_NAME, name.to_string()),
@@ -64,6 +64,8 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
         wrong_codes: event_log(row, 6)?,
         wrong_recovery: event_log(row, 7)?,
         pushes: event_log(row, 8)?,
+        enrolling_texts: event_log(row, 9)?,
+        app_approvals: event_log(row, 10)?,
     })
 }
 
@@ -101,6 +103,18 @@ pub(super) fn owners(
     statement.query_map(params![tenant.as_str(), number.key(), most], read)?.collect()
 }
 
+/// The user who has a phone.
+pub(super) fn phone_owner(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: PhoneId,
+) -> rusqlite::Result<Option<RegisteredId>> {
+    const SQL: &str = "SELECT user_id FROM phones WHERE tenant = ?1 AND phone_id = ?2 LIMIT 1";
+    let read = |row: &Row<'_>| Ok(RegisteredId::from_uuid(uuid(row, 0)?));
+    let key = params![tenant.as_str(), id.to_string()];
+    connection.prepare_cached(SQL)?.query_row(key, read).optional()
+}
+
 /// Writes a user's row anew.
 pub(super) fn insert_person(
     connection: &Connection,
@@ -108,8 +122,8 @@ pub(super) fn insert_person(
     person: &Person,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT INTO users (tenant, user_id, name, created_at, updated_at, \
-        recovery, texts, wrong_codes, wrong_recovery, pushes) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        recovery, texts, wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     write_person(connection, SQL, tenant, person)
 }
 
@@ -121,7 +135,7 @@ pub(super) fn update_person(
 ) -> rusqlite::Result<()> {
     const SQL: &str = "UPDATE users SET name = ?3, created_at = ?4, updated_at = ?5, \
         recovery = ?6, texts = ?7, wrong_codes = ?8, wrong_recovery = ?9, \
-        pushes = ?10 \
+        pushes = ?10, enrolling_texts = ?11, app_approvals = ?12 \
         WHERE tenant = ?1 AND user_id = ?2";
     write_person(connection, SQL, tenant, person)
 }
@@ -145,11 +159,14 @@ fn write_person(
         even(&person.wrong_codes),
         even(&person.wrong_recovery),
         even(&person.pushes),
+        even(&person.enrolling_texts),
+        even(&person.app_approvals),
     ];
     connection.prepare_cached(sql)?.execute(row).map(|_| ())
 }
 
-/// Writes what changed of a user's phones.
+/// Writes what changed of a user's phones. With one that is gone goes the code that the user was
+/// told, perhaps by a call from it.
 pub(super) fn write_phones(
     connection: &Connection,
     tenant: &TenantId,
@@ -161,9 +178,16 @@ pub(super) fn write_phones(
     const UPDATE: &str = "UPDATE phones SET number = ?4, created_at = ?5, updated_at = ?6 \
         WHERE tenant = ?1 AND user_id = ?2 AND phone_id = ?3";
     const DELETE: &str = "DELETE FROM phones WHERE tenant = ?1 AND user_id = ?2 AND phone_id = ?3";
+    const END_CODE: &str = "UPDATE subjects SET nonce = NULL, key_id = NULL, issued_at = NULL, \
+        expires_at = NULL, digits = NULL, tried = NULL, tries_left = NULL, wrong_codes_left = NULL \
+        WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3";
     let (tenant, user) = (tenant.as_str(), user.to_string());
     for phone in &changes.gone {
         connection.prepare_cached(DELETE)?.execute(params![tenant, user, text_of(&phone.id)])?;
+    }
+    if !changes.gone.is_empty() {
+        let account = params![tenant, Purpose::Call.as_str(), user];
+        connection.prepare_cached(END_CODE)?.execute(account)?;
     }
     let written = changes.made.iter().map(|phone| (INSERT, *phone));
     for (sql, phone) in written.chain(changes.changed.iter().map(|phone| (UPDATE, *phone))) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::writer::Queue;
 use crate::domain::clock::{Clock, Timestamp};
@@ -22,12 +22,45 @@ const STEP_PAUSE: Duration = Duration::from_millis(10);
 /// Rows looked at in a step.
 const STEP_ROWS: i64 = 100;
 
-/// The tables whose primary key is the tenant and one column more, with that column.
-const PAIRED: [(&str, &str); 4] = [
-    ("callers", "number"),
-    ("transactions", "transaction_id"),
-    ("texted", "number"),
-    ("used_intents", "intent_id"),
+/// A table whose primary key is the tenant and one column more.
+struct Paired {
+    name: &'static str,
+    column: &'static str,
+    /// Which of its rows may go; `:now` is the time.
+    idle: &'static str,
+    /// What else is done to rows of the range, by what they are found.
+    thinned: Option<(&'static str, &'static str)>,
+}
+
+impl Paired {
+    const fn new(name: &'static str, column: &'static str) -> Self {
+        Self { name, column, idle: "idle_from < :now", thinned: None }
+    }
+}
+
+const PAIRED: [Paired; 5] = [
+    Paired::new("callers", "number"),
+    Paired {
+        // The challenge of a transaction whose time is up, which nobody will sign any more.
+        thinned: Some((
+            "ceremony = NULL, asked = NULL",
+            "ceremony IS NOT NULL AND expires_at <= :now",
+        )),
+        ..Paired::new("transactions", "transaction_id")
+    },
+    Paired::new("texted", "number"),
+    Paired::new("used_intents", "intent_id"),
+    Paired {
+        idle: "name IS NULL AND updated_at = created_at AND recovery = x'' \
+            AND created_at < :now - 86400000 \
+            AND NOT EXISTS (SELECT 1 FROM transactions AS theirs \
+                WHERE theirs.tenant = users.tenant AND theirs.user_id = users.user_id) \
+            AND NOT EXISTS (SELECT 1 FROM phones AS theirs \
+                WHERE theirs.tenant = users.tenant AND theirs.user_id = users.user_id) \
+            AND NOT EXISTS (SELECT 1 FROM authenticators AS theirs \
+                WHERE theirs.tenant = users.tenant AND theirs.user_id = users.user_id)",
+        ..Paired::new("users", "user_id")
+    },
 ];
 
 /// Where a walk is: the key of the last row looked at.
@@ -123,7 +156,7 @@ fn step_paired(
     (tenant, key): (&str, &str),
     now: Timestamp,
 ) -> rusqlite::Result<Option<Cursor>> {
-    let (name, column) = PAIRED[table];
+    let Paired { name, column, idle, thinned } = &PAIRED[table];
     let last = format!(
         "SELECT tenant, {column} FROM {name} WHERE (tenant, {column}) > (?1, ?2) \
          ORDER BY tenant, {column} LIMIT 1 OFFSET ?3"
@@ -132,15 +165,24 @@ fn step_paired(
         .prepare_cached(&last)?
         .query_row(params![tenant, key, STEP_ROWS - 1], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let delete =
-        format!("DELETE FROM {name} WHERE (tenant, {column}) > (?1, ?2) AND idle_from < ?3");
-    let now = now.as_millis();
-    let Some((to_tenant, to_key)) = last else {
-        connection.prepare_cached(&delete)?.execute(params![tenant, key, now])?;
-        return Ok(None);
+    let until = if last.is_some() {
+        format!("AND (tenant, {column}) <= (:to_tenant, :to_key)")
+    } else {
+        String::new()
     };
-    let delete = format!("{delete} AND (tenant, {column}) <= (?4, ?5)");
-    let range = params![tenant, key, now, to_tenant, to_key];
-    connection.prepare_cached(&delete)?.execute(range)?;
-    Ok(Some(Cursor::Paired { table, tenant: to_tenant, key: to_key }))
+    let range = format!("(tenant, {column}) > (:tenant, :key) {until}");
+    let now = now.as_millis();
+    let thin = thinned.map(|(set, of)| format!("UPDATE {name} SET {set} WHERE {range} AND {of}"));
+    let delete = format!("DELETE FROM {name} WHERE {range} AND {idle}");
+    for sql in thin.into_iter().chain([delete]) {
+        let mut statement = connection.prepare_cached(&sql)?;
+        let from = named_params! {":tenant": tenant, ":key": key, ":now": now};
+        if let Some((to_tenant, to_key)) = &last {
+            let to = named_params! {":to_tenant": to_tenant, ":to_key": to_key};
+            statement.execute(&[from, to].concat()[..])?;
+        } else {
+            statement.execute(from)?;
+        }
+    }
+    Ok(last.map(|(tenant, key)| Cursor::Paired { table, tenant, key }))
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::registry_rows::{known, number, readable, time};
+use super::registry_rows::{known, number, readable, text_of, time, uuid};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::grant::Grant;
 use crate::domain::otp::KeyId;
@@ -22,7 +22,7 @@ pub(super) fn find_transaction(
     const SQL: &str = "SELECT user_id, undertaking, channel, stage, created_at, updated_at, \
         expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left, \
         is_question, message, asked_by, asked_from, match_number, only_authenticator, ceremony, \
-        asked FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
+        asked, intent_id FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
     let read = |row: &Row<'_>| {
         let text = |column: usize| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
         Ok(Transaction {
@@ -36,6 +36,7 @@ pub(super) fn find_transaction(
             expires_at: time(row, 6)?,
             code: texted_code(row)?,
             question: question(row)?,
+            intent: row.get_ref(22)?.as_str_or_null()?.map(|_| uuid(row, 22)).transpose()?,
         })
     };
     let key = params![tenant.as_str(), id.to_string()];
@@ -52,7 +53,8 @@ fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
         expires_at: row.get(11)?,
         digits: row.get(12)?,
     };
-    Ok(Some(TextedCode { number: number(row, 7)?, grant, tries_left: row.get(13)? }))
+    let (number, tries_left, message) = (number(row, 7)?, row.get(13)?, row.get(15)?);
+    Ok(Some(TextedCode { number, grant, tries_left, message }))
 }
 
 /// The columns of what a phone asks; `None` if it asks nothing.
@@ -87,9 +89,9 @@ pub(super) fn write_transaction(
     const SQL: &str = "INSERT OR REPLACE INTO transactions (tenant, transaction_id, user_id, \
         undertaking, channel, stage, created_at, updated_at, expires_at, idle_from, number, nonce, \
         key_id, issued_at, code_expires, digits, tries_left, is_question, message, asked_by, \
-        asked_from, match_number, only_authenticator, ceremony, asked) VALUES (?1, ?2, ?3, ?4, ?5, \
+        asked_from, match_number, only_authenticator, ceremony, asked, intent_id) VALUES (?1, ?2, ?3, ?4, ?5, \
         ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, \
-        ?25)";
+        ?25, ?26)";
     let code = transaction.code.as_ref();
     let grant = code.map(|code| &code.grant);
     let question = transaction.question.as_ref();
@@ -113,13 +115,14 @@ pub(super) fn write_transaction(
         grant.map(|grant| grant.digits),
         code.map(|code| code.tries_left),
         question.is_some(),
-        question.and_then(|one| one.message.as_ref()).map(ApprovalMessage::as_str),
+        transaction.message(),
         question.and_then(|one| one.asked_by.as_ref()),
         question.and_then(|one| one.asked_from.as_ref()),
         question.and_then(|one| one.match_number).map(MatchNumber::as_u8),
         question.and_then(|one| one.authenticator).map(|id| id.to_string()),
         ceremony.map(|ceremony| &ceremony.state),
         ceremony.map(|ceremony| ceremony.asked),
+        transaction.intent.as_ref().map(text_of),
     ];
     connection.prepare_cached(SQL)?.execute(row).map(|_| ())
 }

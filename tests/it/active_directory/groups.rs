@@ -94,6 +94,21 @@ async fn who_is_not_there_any_more_is_not_let_in_and_said_to_be_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_let_in_by_the_groups_of_somebody_else_who_took_the_dn() {
+    let samba = Samba::start();
+    let required = with(&samba, |settings| settings.required_group = Some(dn("outer")));
+    let bob = user(&required, "bob").await;
+    samba.delete(&bob.locator);
+    samba.add_person("bob", USERS, &[]);
+    samba.join("outer", &bob.locator);
+    let answer = required.membership(&bob, Occasion::Call, deadline()).await;
+    assert_eq!(answer, Ok(Gone));
+    let now = user(&required, "bob").await;
+    assert_eq!(now.locator, bob.locator);
+    assert_eq!(required.membership(&now, Occasion::Call, deadline()).await, Ok(Allowed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_excluded_group_that_is_no_group_is_named_and_nobody_is_let_in() {
     let samba = Samba::start();
     for wrong in [format!("CN=bob,{USERS}"), STAFF.to_owned()] {

@@ -329,6 +329,30 @@ async fn where_nobodys_memberships_can_be_seen_the_index_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_memberships_come_to_be_hidden_the_index_lets_nobody_in() {
+    let samba = Samba::start();
+    let directory = live(&samba, |settings| {
+        settings.base_dns = vec![dn("anna")];
+        settings.excluded_group = Some(format!("CN=suspended,{STAFF}"));
+    })
+    .await;
+    let anna = &by_number(&directory, "+46701234567").await.unwrap().users[0];
+    let may = directory.membership(anna, Occasion::Call, deadline()).await;
+    assert_eq!(may, Ok(Membership::Allowed));
+    // memberOf, from everybody who has logged in.
+    samba.add_rights(&dn("anna"), "(OD;;RP;bf967991-0de6-11d0-a285-00aa003049e2;;AU)");
+    let patience = Instant::now() + Duration::from_secs(30);
+    loop {
+        let may = directory.membership(anna, Occasion::Call, deadline()).await;
+        if may == Err(DirectoryError::Unavailable) {
+            return;
+        }
+        assert!(Instant::now() < patience, "{may:?} {:?}", directory.states());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_deleted_after_deletions_came_to_be_hidden_is_gone_soon() {
     let samba = Samba::builder().deletions_shown().start();
     samba.delete(&dn("stale"));

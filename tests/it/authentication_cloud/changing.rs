@@ -102,7 +102,9 @@ async fn whatever_was_answered_outlives_a_kill() {
     let intent = service.api.intent(json!({"username": "anna", "operation": "enroll"})).await;
     let enroll = json!({"channel": "sms", "phone": "+46702223344"});
     assert_eq!(service.api.with(&intent).enroll(enroll.clone()).await.status, 201);
-    service.approve("anna", PHONE).await;
+    for _ in 0..3 {
+        service.approve("anna", PHONE).await;
+    }
     let before = service.api.user(&user).await;
     let vouching = text(&service.api.status(&done.token).await.json()["token"]);
 

@@ -92,6 +92,38 @@ async fn no_other_token_is_ever_active() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_approved_is_told_with_the_intent_that_began_it() {
+    let service = Service::start().await;
+    service.user("anna", PHONE).await;
+    let vouched = async |texted: &Texted| {
+        assert_eq!(service.api.verify(texted, &texted.code).await.status, 200);
+        let token = text(&service.api.status(&texted.token).await.json()["token"]);
+        service.api.introspect(&token).await.json()
+    };
+    let message = "Pay CHF 100? {{CODE}}";
+    let body = json!({"username": "anna", "channel": "sms", "message": message});
+    let asked = service.api.approve(body).await;
+    let told = vouched(&Texted::approving(&asked, service.code(PHONE))).await;
+    assert_eq!((&told["message"], told.get("intentId")), (&json!(message), None));
+    let bare = service.approve("anna", PHONE).await;
+    assert_eq!(vouched(&bare).await.get("message"), None, "nothing was said");
+    // Two that a page began: neither passes for the other.
+    let mut ids = Vec::new();
+    for message in ["Pay CHF 1? {{CODE}}", "Pay CHF 900? {{CODE}}"] {
+        let wish = json!({"username": "anna", "operation": "approve", "message": message});
+        let made = service.api.post("/api/v1/intent", wish).await.json();
+        let page = service.api.with(&text(&made["token"]));
+        let asked = page.approve(json!({"channel": "sms"})).await;
+        let told = vouched(&Texted::approving(&asked, service.code(PHONE))).await;
+        assert_eq!((&told["message"], &told["intentId"]), (&json!(message), &made["intentId"]));
+        assert_eq!(told["operation"], "approve");
+        ids.push(text(&told["intentId"]));
+    }
+    assert_ne!(ids[0], ids[1]);
+    assert!(ids.iter().all(|id| uuid::Uuid::try_parse(id).is_ok()), "{ids:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_token_is_a_field_of_a_form_once() {
     let service = Service::start().await;
     let form = |body: &'static str| {

@@ -196,13 +196,11 @@ async fn nodes_whose_clocks_are_wrong_go_by_the_databases() {
     for number in 0..NODES * NODES {
         texted.push(nodes.enroll(number, &format!("user{number}"), &phone(number)).await);
     }
-    let wish = json!({"username": "anna", "operation": "enroll", "channels": ["recovery"]});
     let mut intents = Vec::new();
     for at in 0..NODES {
-        intents.push([
-            nodes.api(at).intent(wish.clone()).await,
-            nodes.api(at).intent(wish.clone()).await,
-        ]);
+        let name = format!("anna{at}");
+        let wish = json!({"username": name, "operation": "enroll", "channels": ["recovery"]});
+        intents.push([nodes.api(at).intent(wish.clone()).await, nodes.api(at).intent(wish).await]);
     }
     // Of each node's three, one is verified at each node at the last moment.
     set_later(299);

@@ -17,6 +17,7 @@ mod replaying;
 mod secrecy;
 mod stolen;
 mod tokens;
+mod unasked;
 
 use serde_json::{Value, json};
 

@@ -145,7 +145,7 @@ async fn what_the_limit_on_texts_refused_may_be_sent_ten_minutes_later() {
         service.enroll("anna", PHONE).await;
     }
     let user = service.api.user_named("anna").await.json();
-    assert_eq!(user["exceededRateLimits"], json!(["sms"]));
+    assert_eq!(user["exceededRateLimits"], json!(["sms-enrollment"]));
     clock.advance(600 - SLOW);
     let body = json!({"username": "anna", "operation": "enroll"});
     let frontend = service.api.with(&service.api.intent(body).await);

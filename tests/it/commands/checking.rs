@@ -1,6 +1,7 @@
 //! What check-config, a start and a reload say of a configuration: all mistakes at once, and what
 //! can be used and should be looked at.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use super::{dialpass, on_a_file, stderr, stdout, write};
@@ -71,7 +72,9 @@ async fn a_certificate_of_ones_own_that_expired_is_a_warning_with_its_date() {
     for (name, text) in
         [("own.pem", &expired.certificate), ("own.key", &expired.key), ("ca.pem", &ca.pem())]
     {
-        std::fs::write(folder.path().join(name), text).unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
     }
     let tls = "[server.tls]\ncertificate = \"own.pem\"\nprivate_key = \"own.key\"";
     let directory = "ca_file = \"ca.pem\"\nclient_certificate = \"own.pem\"\n\

@@ -61,7 +61,10 @@ pub enum Event {
     Import,
     Writer,
     Restored,
+    ClockBack,
     RightsTaken,
+    ChangesHidden,
+    DeletionsHidden,
     Lagging,
     GroupRenamed,
     OddGroupNames,
@@ -70,49 +73,44 @@ pub enum Event {
 }
 
 use Event::{
-    Away, Cut, CutInRefresh, Disabled, GroupNested, GroupRenamed, Hup, Import, Killed, Lagging,
-    ManyNumbers, MemberChanged, Namesakes, NumberMoved, NumbersChanged, OddGroupNames,
-    OddPersonNames, OuRenamed, PersonAdded, PersonDeleted, PersonMoved, PersonRenamed, Restored,
-    RightsTaken, Silent, Stopped, Writer,
+    Away, ChangesHidden, ClockBack, Cut, CutInRefresh, DeletionsHidden, Disabled, GroupNested,
+    GroupRenamed, Hup, Import, Killed, Lagging, ManyNumbers, MemberChanged, Namesakes, NumberMoved,
+    NumbersChanged, OddGroupNames, OddPersonNames, OuRenamed, PersonAdded, PersonDeleted,
+    PersonMoved, PersonRenamed, Restored, RightsTaken, Silent, Stopped, Writer,
 };
 
-/// What a run needs besides `MODEL_ALSO` to have something happen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum When {
-    Always,
-    /// Only where it is asked for by name.
-    Asked,
-}
-
-/// Each event, how often it comes among its like, and when.
-const EVENTS: [(Event, usize, &str, When); 27] = [
-    (PersonAdded, 3, "person added", When::Always),
-    (PersonDeleted, 3, "person deleted", When::Always),
-    (NumbersChanged, 5, "numbers changed", When::Always),
-    (NumberMoved, 5, "number given to somebody else", When::Always),
-    (PersonRenamed, 2, "person renamed", When::Always),
-    (PersonMoved, 2, "person moved, also out of the base", When::Always),
-    (OuRenamed, 1, "OU renamed", When::Always),
-    (Disabled, 2, "person disabled or enabled", When::Always),
-    (MemberChanged, 4, "member added or removed", When::Always),
-    (GroupNested, 1, "group nested or not", When::Always),
-    (ManyNumbers, 1, "seventy numbers", When::Asked),
-    (Killed, 3, "server killed and restarted", When::Always),
-    (Stopped, 3, "server stopped and continued", When::Always),
-    (Silent, 3, "server silent, and changed meanwhile", When::Always),
-    (Away, 3, "server out of reach, and changed meanwhile", When::Always),
-    (Cut, 3, "connections cut", When::Always),
-    (CutInRefresh, 3, "connections cut in a refresh", When::Always),
-    (Hup, 2, "SIGHUP", When::Always),
-    (Import, 2, "bulk import", When::Always),
-    (Writer, 2, "changes through the other provider", When::Always),
-    (Restored, 2, "restored from a backup", When::Asked),
-    (RightsTaken, 2, "rights taken away and given back", When::Asked),
-    (Lagging, 2, "preferred server back, the other lags", When::Asked),
-    (GroupRenamed, 2, "excluded group renamed and back", When::Asked),
-    (OddGroupNames, 0, "groups' names differ in punctuation", When::Asked),
-    (OddPersonNames, 0, "members named in other Unicode forms", When::Asked),
-    (Namesakes, 0, "a DN given to somebody else", When::Asked),
+/// Each event, and how often it comes among its like.
+const EVENTS: [(Event, usize, &str); 30] = [
+    (PersonAdded, 3, "person added"),
+    (PersonDeleted, 3, "person deleted"),
+    (NumbersChanged, 5, "numbers changed"),
+    (NumberMoved, 5, "number given to somebody else"),
+    (PersonRenamed, 2, "person renamed"),
+    (PersonMoved, 2, "person moved, also out of the base"),
+    (OuRenamed, 1, "OU renamed"),
+    (Disabled, 2, "person disabled or enabled"),
+    (MemberChanged, 4, "member added or removed"),
+    (GroupNested, 1, "group nested or not"),
+    (ManyNumbers, 1, "seventy numbers"),
+    (Killed, 3, "server killed and restarted"),
+    (Stopped, 3, "server stopped and continued"),
+    (Silent, 3, "server silent, and changed meanwhile"),
+    (Away, 3, "server out of reach, and changed meanwhile"),
+    (Cut, 3, "connections cut"),
+    (CutInRefresh, 3, "connections cut in a refresh"),
+    (Hup, 2, "SIGHUP"),
+    (Import, 2, "bulk import"),
+    (Writer, 2, "changes through the other provider"),
+    (Restored, 2, "restored from a backup"),
+    (ClockBack, 2, "clock set back for some changes"),
+    (RightsTaken, 2, "rights taken away and given back"),
+    (ChangesHidden, 2, "entryCSN hidden over a reconnection"),
+    (DeletionsHidden, 2, "deletions hidden and shown again"),
+    (Lagging, 2, "preferred server back, the other lags"),
+    (GroupRenamed, 2, "excluded group renamed and back"),
+    (OddGroupNames, 0, "groups' names differ in punctuation"),
+    (OddPersonNames, 0, "members named in other Unicode forms"),
+    (Namesakes, 0, "a DN given to somebody else"),
 ];
 
 impl Event {
@@ -134,13 +132,14 @@ impl Event {
             Writer => variant == Variant::Mirror,
             Lagging => variant == Variant::Consumer,
             Restored => !variant.has_two(),
-            RightsTaken => variant == Variant::One,
+            RightsTaken | ClockBack | ChangesHidden => variant == Variant::One,
+            DeletionsHidden => variant.is_samba(),
             OddPersonNames => !variant.is_samba(),
             _ => true,
         }
     }
 
-    /// As in `MODEL_ALSO`: `OuRenamed` is `ou-renamed`.
+    /// As in `MODEL_FAULTS`: `CutInRefresh` is `cut-in-refresh`.
     fn key(self) -> String {
         let mut key = String::new();
         for c in format!("{self:?}").chars() {
@@ -157,29 +156,33 @@ impl Event {
 pub struct Events(Vec<(Event, usize)>);
 
 impl Events {
-    /// For this directory. OpenLDAP's people below a renamed OU come only where they are asked for.
-    pub fn of(variant: Variant) -> Self {
-        let also = std::env::var("MODEL_ALSO").unwrap_or_default();
+    /// For this directory. What is so throughout is so in half of the runs.
+    pub fn of(variant: Variant, rng: &mut TestRng) -> Self {
         let only = std::env::var("MODEL_FAULTS").unwrap_or_default();
-        let listed = |list: &str, event: Event| {
-            list.split(',').any(|name| name == "all" || name == event.key())
-        };
-        for name in also.split(',').chain(only.split(',')).filter(|name| !name.is_empty()) {
-            let known = EVENTS.iter().any(|(event, ..)| event.key() == name);
-            assert!(known || name == "all", "{name:?} is no event");
+        for name in only.split(',').filter(|name| !name.is_empty()) {
+            let is = |event: Event| event.is_fault() && event.key() == name;
+            assert!(EVENTS.iter().any(|(event, ..)| is(*event)), "{name:?} is no fault");
         }
-        let happens = |event: Event, when: When| {
-            let asked = listed(&also, event) || listed(&only, event);
-            let comes = when == When::Always && (event != OuRenamed || variant.is_samba());
-            let wanted = only.is_empty() || !event.is_fault() || listed(&only, event);
-            event.fits(variant) && (comes || asked) && wanted
+        let mut happens = |event: Event| {
+            let wanted = only.is_empty() || only.split(',').any(|name| name == event.key());
+            let comes = event.is_change() || if event.is_fault() { wanted } else { rng.random() };
+            event.fits(variant) && comes
         };
-        let events = EVENTS.iter().filter(|(event, _, _, when)| happens(*event, *when));
-        Self(events.map(|(event, weight, ..)| (*event, *weight)).collect())
+        let events = EVENTS.iter().filter(|(event, ..)| happens(*event));
+        let events: Vec<_> = events.map(|(event, weight, _)| (*event, *weight)).collect();
+        // Of faults that do not happen to such a directory there are none.
+        assert!(events.iter().any(|(event, _)| event.is_fault()), "{only} is nothing to it");
+        Self(events)
     }
 
     pub fn has(&self, event: Event) -> bool {
         self.0.iter().any(|(other, _)| *other == event)
+    }
+
+    /// What is so throughout.
+    pub fn throughout(&self) -> impl Iterator<Item = Event> {
+        let events = self.0.iter().map(|(event, _)| *event);
+        events.filter(|event| !event.is_change() && !event.is_fault())
     }
 
     pub fn change(&self, rng: &mut TestRng) -> Event {

@@ -11,6 +11,8 @@ use super::run::Run;
 /// How many people come at once.
 const CROWD: usize = 300;
 const CROWD_OF_SAMBA: usize = 60;
+/// How long the preferred server has worked, as documented, when the index follows it again.
+const RETURN: Duration = Duration::from_secs(6);
 
 impl Run {
     /// Has this fail, and mends it.
@@ -50,11 +52,24 @@ impl Run {
                 self.site.writer = 1 - self.site.writer;
             }
             Event::Restored => self.restore().await,
+            Event::ClockBack => self.set_clock_back().await,
             Event::RightsTaken => {
                 self.let_read(false).await;
                 self.rounds(span * 2, true).await;
                 self.let_read(true).await;
                 self.rounds(span, true).await;
+            }
+            Event::ChangesHidden => {
+                self.let_see_changes(false).await;
+                self.site.ways[0].cut();
+                self.rounds(span * 2, true).await;
+                self.let_see_changes(true).await;
+                self.rounds(span, true).await;
+            }
+            Event::DeletionsHidden => {
+                self.site.let_see_deletions(false);
+                self.rounds(span * 2, true).await;
+                self.site.let_see_deletions(true);
             }
             Event::Lagging => self.lag().await,
             Event::GroupRenamed => {
@@ -133,6 +148,7 @@ impl Run {
         self.site.back_up();
         let (people, backup) = (self.people.clone(), self.oracle.backup());
         self.rounds(Duration::from_secs(3), true).await;
+        self.leaves_out(false);
         let begun = Instant::now();
         self.site.restore();
         self.people = people;
@@ -140,6 +156,22 @@ impl Run {
         self.said("restored");
         self.change().await;
         self.rounds(Duration::from_secs(9), false).await;
+        self.leaves_out(true);
+    }
+
+    /// Some changes are counted as earlier than those before them.
+    async fn set_clock_back(&mut self) {
+        let heard: bool = self.rng.random();
+        if !heard {
+            self.site.ways[0].set(Way::Away);
+        }
+        self.leaves_out(false);
+        self.site.restart_at(Some("-1h"));
+        self.rounds(Duration::from_secs(2), true).await;
+        self.site.restart_at(None);
+        self.site.ways[0].set(Way::Open);
+        self.leaves_out(true);
+        self.rounds(Duration::from_secs(3), true).await;
     }
 
     /// The preferred server was away for a moment, and the other gets no changes any more.
@@ -152,11 +184,13 @@ impl Run {
             cutter.set(way);
         };
         replication(Way::Away);
+        self.behind_since = Some(Instant::now());
         self.site.ways[0].set(Way::Open);
-        self.rounds(Duration::from_secs(4), false).await;
+        self.rounds(RETURN, false).await;
         self.rounds(Duration::from_secs(12), true).await;
         let cutter = self.site.replication.as_ref().expect("a consumer has it");
         cutter.set(Way::Open);
         self.site.in_step().await;
+        self.behind_since = None;
     }
 }

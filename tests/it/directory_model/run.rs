@@ -9,16 +9,16 @@ use proptest::prelude::RngExt;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
 
-use super::changes::{Action, Change, numbers_of, written};
+use super::changes::{Action, numbers_of, written};
 use super::events::{Event, Events, Variant};
 use super::layout::{self, Layout};
 use super::oracle::{Answer, Asked, Bounds, Number, Oracle};
 use super::people::People;
-use super::site::{self, READERS, Site};
+use super::rights::{READERS, SEEING_CHANGES, readers};
+use super::site::{self, Site};
 use super::tally::Tally;
-use super::tenants::{MAX_AGE, TENANTS, ask, config};
+use super::tenants::{MAX_AGE, TENANTS, Tenant, ask, config};
 use crate::gateway::{Answer as Http, Gateway, wait_until};
-use crate::slapd;
 
 /// How long after a fault an index is in step again.
 const RECOVERY: Duration = Duration::from_secs(5);
@@ -27,8 +27,11 @@ const RECOVERY: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(2);
 /// What a change takes from one server to the other.
 const REPLICATION: Duration = Duration::from_secs(2);
-/// How old what the index has of the groups may be: read every five minutes.
-const GROUPS: Duration = Duration::from_secs(5 * 60 + 10);
+/// Within what time a change is known that a server has left out after a reconnection: 30 s, as
+/// documented, and what the reading takes.
+const LEFT_OUT: Duration = Duration::from_secs(32);
+/// What the log says of a server that is slow.
+const SLOW: &str = "directory server is slow";
 /// Beyond a bound, for the time in which a request is on its way.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
@@ -49,6 +52,15 @@ pub struct Run {
     recent: VecDeque<Number>,
     /// When the last fault ended; nothing while there is one.
     pub calm_since: Option<Instant>,
+    /// Until when a change may be one that the server left out after a reconnection.
+    left_out_until: Option<Instant>,
+    /// Since when the second server has been given no changes, while it is not.
+    pub behind_since: Option<Instant>,
+    /// Until when people may be known by the old name of an entry above them, where no entry is
+    /// read at a call.
+    renamed_until: Option<Instant>,
+    /// Which of the tenants with an index read the caller's entry at a call.
+    confirming: [bool; 2],
     history: Vec<String>,
 }
 
@@ -58,7 +70,8 @@ impl Run {
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
         bytes[8] = variant as u8;
         let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let events = Events::of(variant);
+        let events = Events::of(variant, &mut rng);
+        let confirming = [rng.random(), rng.random()];
         let names = if events.has(Event::OddGroupNames) { layout::ODD } else { layout::PLAIN };
         let layout = Layout::new(variant, names, events.has(Event::OddPersonNames));
         let mut people = People::new(layout, &events);
@@ -69,7 +82,9 @@ impl Run {
             site::make(&mut ldap, &change).await;
         }
         if !variant.is_samba() {
-            site::make(&mut ldap, &readers()).await;
+            for group in [READERS, SEEING_CHANGES] {
+                site::make(&mut ldap, &readers(group)).await;
+            }
         }
         for action in people.first(&mut rng) {
             site::make(&mut ldap, &action.change).await;
@@ -81,7 +96,7 @@ impl Run {
         for id in people.all.keys() {
             oracle.person(begun, begun, *id, people.entry(*id));
         }
-        let gateway = Gateway::start(&config(&site, &people.layout));
+        let gateway = Gateway::start(&config(&site, &people.layout, confirming));
         gateway.wait_for_line("the directory's index is live");
         let mut run = Self {
             site,
@@ -96,8 +111,15 @@ impl Run {
             decisions: HashMap::new(),
             recent: VecDeque::new(),
             calm_since: Some(Instant::now()),
+            left_out_until: None,
+            behind_since: None,
+            renamed_until: None,
+            confirming,
             history: Vec::new(),
         };
+        for event in run.events.throughout() {
+            run.tally.events.insert(event, 1);
+        }
         run.rounds(Duration::from_secs(1), false).await;
         run
     }
@@ -123,6 +145,9 @@ impl Run {
             }
         }
         self.rounds(RECOVERY * 2, true).await;
+        if let Some(until) = self.left_out_until {
+            tokio::time::sleep_until(until.into()).await;
+        }
         // What the last changes did.
         self.rounds(QUIET, false).await;
     }
@@ -146,7 +171,16 @@ impl Run {
             let actions = self.people.change(event, &mut self.rng);
             *self.tally.events.entry(event).or_default() += 1;
             self.make(actions).await;
+            if event == Event::OuRenamed {
+                self.renamed_until = Some(Instant::now() + LEFT_OUT);
+            }
         }
+    }
+
+    /// From now on the server may leave changes out, for so long after this ends.
+    pub fn leaves_out(&mut self, ended: bool) {
+        let longest = if ended { LEFT_OUT } else { Duration::from_hours(1) };
+        self.left_out_until = Some(Instant::now() + longest);
     }
 
     /// Makes changes on a server and in the model.
@@ -164,16 +198,6 @@ impl Run {
             }
             self.said(&format!("{:?}", action.change));
         }
-    }
-
-    /// Lets the service account read the people, or not.
-    pub async fn let_read(&mut self, may: bool) {
-        let mut ldap = self.site.admin().await;
-        let begun = Instant::now();
-        let who = if may { slapd::GATEWAY_DN } else { slapd::ADMIN_DN };
-        let attributes = vec![("member", vec![who.into()])];
-        site::make(&mut ldap, &Change::Replace { dn: READERS.to_owned(), attributes }).await;
-        self.oracle.readable(begun, Instant::now(), may);
     }
 
     /// So many numbers call each tenant at the same time, and some of those who are told log in.
@@ -195,17 +219,26 @@ impl Run {
                 (tenant, Asked { number, begun, ended: Instant::now(), grouped }, answer)
             })
         });
-        for ((name, indexed, _), asked, answer) in join_all(calls).await {
+        for (tenant, asked, answer) in join_all(calls).await {
             let decision = self.decision(&answer);
-            self.judge(name, *indexed, &asked, &decision);
+            if let Err(wrong) = self.judge(tenant, &asked, &decision) {
+                self.is_wrong(tenant, &asked, &wrong).await;
+            }
             if answer.status == 200 && self.rng.random_range(0..12) == 0 {
-                self.log_in(name, asked.grouped, &answer, &decision).await;
+                self.log_in(tenant.0, asked.grouped, &answer, &decision).await;
             }
         }
     }
 
-    fn judge(&mut self, tenant: &str, indexed: bool, asked: &Asked, decision: &Value) {
-        let bounds = self.bounds(indexed, asked.begun);
+    /// Holds an answer against the model; says what was answered where it was wrong.
+    fn judge(
+        &mut self,
+        &(_, indexed, grouped): &Tenant,
+        asked: &Asked,
+        decision: &Value,
+    ) -> Result<(), Answer> {
+        let confirms = self.confirming[usize::from(grouped)];
+        let bounds = self.bounds(indexed, confirms, asked.begun);
         let reason = decision["reason"].as_str().expect("a reason").to_owned();
         let told = matches!(reason.as_str(), "issued" | "repeated");
         let answer = if told {
@@ -215,21 +248,40 @@ impl Run {
             Answer::Refused(reason)
         };
         let Some(stale) = self.oracle.staleness(asked, &answer, bounds) else {
-            self.is_wrong(tenant, asked, &answer);
+            return Err(answer);
         };
         self.tally.answered(&answer, indexed, asked.grouped, self.is_calm(asked.begun), stale);
         // The judge is no judge if it lets a stranger be told.
         let stranger = Answer::Told(self.oracle.stranger(asked.number));
         assert_eq!(self.oracle.staleness(asked, &stranger, bounds), None, "{asked:?}");
+        Ok(())
     }
 
-    fn bounds(&self, indexed: bool, at: Instant) -> Bounds {
-        let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
+    fn bounds(&self, indexed: bool, confirms: bool, at: Instant) -> Bounds {
+        let replication = self.replication(at);
         if !indexed {
             return Bounds { people: replication, groups: replication };
         }
-        let people = if self.is_calm(at) { QUIET } else { MAX_AGE };
-        Bounds { people: people + replication + ON_ITS_WAY, groups: GROUPS + replication }
+        let is_before = |until: Option<Instant>| until.is_some_and(|until| at < until);
+        let may_be_left_out = is_before(self.left_out_until)
+            || (is_before(self.renamed_until) && !confirms && !self.site.variant.is_samba());
+        let people = match () {
+            () if may_be_left_out => LEFT_OUT,
+            () if self.is_calm(at) => QUIET,
+            () => MAX_AGE,
+        };
+        let more = replication + ON_ITS_WAY;
+        Bounds { people: people + more, groups: MAX_AGE + more }
+    }
+
+    /// How far one server may be behind the other where it is asked.
+    fn replication(&self, at: Instant) -> Duration {
+        match self.behind_since {
+            // A slow server is asked last, also where it is the one that has all changes.
+            Some(since) if self.gateway.log().contains(SLOW) => REPLICATION + (at - since),
+            _ if self.site.variant.has_two() => REPLICATION,
+            _ => Duration::ZERO,
+        }
     }
 
     fn is_calm(&self, at: Instant) -> bool {
@@ -240,7 +292,7 @@ impl Run {
     async fn log_in(&mut self, tenant: &str, grouped: bool, told: &Http, decision: &Value) {
         let id = Layout::id_in_audit(decision, self.site.variant).expect("judged");
         let Some(entry) = self.oracle.entry(id).cloned() else { return };
-        let replication = if self.site.variant.has_two() { REPLICATION } else { Duration::ZERO };
+        let replication = self.replication(Instant::now());
         let since = Instant::now().checked_sub(replication).expect("the machine is up longer");
         let said = json!({
             "username": entry.username, "password": Layout::password(id), "otp": told.json()["otp"],
@@ -275,15 +327,34 @@ impl Run {
         self.history.push(format!("{:.2?} {what}", self.tally.begun.elapsed()));
     }
 
-    fn is_wrong(&self, tenant: &str, asked: &Asked, answer: &Answer) -> ! {
+    async fn is_wrong(&mut self, tenant: &Tenant, asked: &Asked, answer: &Answer) -> ! {
+        let calm = self.is_calm(asked.begun);
+        let (history, past) = (self.told(), self.oracle.told_of(asked.number));
+        let now = self.until_right(tenant, asked).await;
         panic!(
-            "{tenant}, number {} ({}): {answer:?} is not what the directory said, calm: {}\n{}{}",
+            "{}, number {} ({}): {answer:?} is not what the directory said, calm: {calm}, {now}\n\
+             {past}{history}",
+            tenant.0,
             asked.number,
             written(asked.number, 0),
-            self.is_calm(asked.begun),
-            self.oracle.told_of(asked.number),
-            self.told()
         );
+    }
+
+    /// When the answer becomes right.
+    async fn until_right(&mut self, tenant: &Tenant, asked: &Asked) -> String {
+        let said = json!({ "phonenumber": written(asked.number, 0) });
+        let since = asked.begun;
+        while since.elapsed() < 2 * LEFT_OUT {
+            let begun = Instant::now();
+            let answer = ask(&self.gateway, "getOTP", tenant.0, &said).await;
+            let asked = Asked { begun, ended: Instant::now(), ..*asked };
+            let decision = self.decision(&answer);
+            if self.judge(tenant, &asked, &decision).is_ok() {
+                return format!("but {} {:.1?} later", decision["reason"], since.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        "and is not soon".to_owned()
     }
 
     /// What led here.
@@ -306,14 +377,4 @@ fn note(oracle: &mut Oracle, begun: Instant, action: &Action) {
     if let Some(groups) = &action.groups {
         oracle.groups(begun, done, groups.clone());
     }
-}
-
-/// Those who may read the people.
-fn readers() -> Change {
-    let attributes = vec![
-        ("objectClass", vec![b"groupOfNames".to_vec()]),
-        ("cn", vec![b"readers".to_vec()]),
-        ("member", vec![slapd::GATEWAY_DN.into()]),
-    ];
-    Change::Add { dn: READERS.to_owned(), attributes }
 }

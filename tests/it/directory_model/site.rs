@@ -12,12 +12,10 @@ use tokio::time::sleep;
 use super::changes::Change;
 use super::cutter::Cutter;
 use super::events::Variant;
+use super::rights;
 use crate::ports::free_port;
 use crate::samba::{self, Samba};
 use crate::slapd::{self, Slapd};
-
-/// Who may read the model's people, where rights are taken away.
-pub const READERS: &str = "cn=readers,dc=example,dc=com";
 
 /// Longest until a server is there, or has what another has.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -139,6 +137,23 @@ impl Site {
         match &mut self.servers[0] {
             Server::OpenLdap(slapd) => slapd.restore(),
             Server::Samba(samba) => samba.restore(),
+        }
+    }
+
+    /// The OpenLDAP server starts again with its clock off by so much: `-1h`.
+    pub fn restart_at(&mut self, clock: Option<&'static str>) {
+        match &mut self.servers[0] {
+            Server::OpenLdap(slapd) => slapd.restart_at(clock),
+            Server::Samba(_) => unreachable!("its clock is what tickets go by"),
+        }
+    }
+
+    /// Lets the service account of a domain controller see what was deleted, or not.
+    pub fn let_see_deletions(&self, may: bool) {
+        match &self.servers[0] {
+            Server::OpenLdap(_) => unreachable!("it tells of deletions by themselves"),
+            Server::Samba(samba) if may => samba.show_deletions(),
+            Server::Samba(samba) => samba.hide_deletions(),
         }
     }
 
@@ -276,11 +291,10 @@ fn openldap_of(port: u16, settings: &str, session_log: usize, empty: bool) -> Sl
     if session_log > 0 {
         builder = builder.setting(&format!("syncprov-sessionlog {session_log}"));
     }
-    let rights = format!(
-        "access to dn.subtree=\"ou=model,{}\" by group.exact=\"{READERS}\" read by * none",
-        slapd::SUFFIX
-    );
-    builder.setting(&rights).start()
+    for rule in rights::rules() {
+        builder = builder.setting(&rule);
+    }
+    builder.start()
 }
 
 /// The lines of `slapd.conf` by which a server is filled from another.

@@ -11,16 +11,18 @@ use crate::gateway::{Answer, Gateway, clients, sections};
 
 /// `index_max_age` of the gateway.
 pub const MAX_AGE: Duration = Duration::from_secs(5);
-/// The tenants: how they look up, and whether they have groups.
-pub const TENANTS: [(&str, bool, bool); 4] = [
+/// A tenant: whether it has an index, and groups.
+pub type Tenant = (&'static str, bool, bool);
+pub const TENANTS: [Tenant; 4] = [
     ("search", false, false),
     ("index", true, false),
     ("search-groups", false, true),
     ("index-groups", true, true),
 ];
 
-/// Its configuration.
-pub fn config(site: &Site, layout: &Layout) -> String {
+/// Its configuration. Those with an index read the caller's entry at a call, or not: without groups,
+/// and with groups.
+pub fn config(site: &Site, layout: &Layout, confirming: [bool; 2]) -> String {
     let mut config = sections(
         "[server.limits]\n\
          requests_per_client = { burst = 100000, per = \"1s\" }\n\
@@ -36,7 +38,12 @@ pub fn config(site: &Site, layout: &Layout) -> String {
             layout.keys(ca.as_deref())
         );
         if indexed {
-            let _ = writeln!(config, "lookup = \"index\"\nindex_max_age = \"{MAX_AGE:?}\"");
+            let confirm = if confirming[usize::from(grouped)] { "entry" } else { "none" };
+            let _ = writeln!(
+                config,
+                "lookup = \"index\"\nindex_max_age = \"{MAX_AGE:?}\"\n\
+                 index_confirm = \"{confirm}\""
+            );
             if ca.is_some() {
                 config += "index_poll = \"500ms\"\n";
             }

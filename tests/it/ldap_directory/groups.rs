@@ -207,8 +207,25 @@ async fn whoever_has_gone_since_they_were_found_is_not_said_to_be_in_a_group() {
     let mut gone = user(&directory, "anna").await;
     gone.locator = format!("uid=gone,{PEOPLE}");
     let answer = directory.membership(&gone, Occasion::Call, deadline()).await;
-    // Of the group itself nobody can tell that someone who is not there is outside.
-    assert!(matches!(answer, Ok(Allowed | Gone)), "{answer:?}");
+    assert_eq!(answer, Ok(Gone));
     let directory = with(&slapd, |settings| settings.required_group = Some(group("otp")));
     assert_eq!(directory.membership(&gone, Occasion::Call, deadline()).await, Ok(Gone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_let_in_by_the_groups_of_somebody_else_who_took_the_dn() {
+    let slapd = Slapd::start();
+    let required = with(&slapd, |settings| settings.required_group = Some(group("otp")));
+    let before = user(&required, "anna").await;
+    slapd.modify(&format!(
+        "dn: uid=anna,{PEOPLE}\nchangetype: delete\n\n\
+         dn: uid=anna,{PEOPLE}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: anna\ncn: x\n\
+         sn: x\n"
+    ));
+    let now = user(&required, "anna").await;
+    assert_eq!(now.locator, before.locator);
+    for occasion in [Occasion::Call, Occasion::Login] {
+        assert_eq!(required.membership(&before, occasion, deadline()).await, Ok(Gone));
+        assert_eq!(required.membership(&now, occasion, deadline()).await, Ok(Allowed));
+    }
 }

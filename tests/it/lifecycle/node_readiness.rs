@@ -96,7 +96,7 @@ async fn a_tenant_of_registered_users_is_ready_where_the_store_is() {
         .iter()
         .map(|one| one["kind"].as_str().unwrap())
         .collect();
-    assert_eq!(kinds, ["store"]);
+    assert_eq!(kinds, ["store", "audit", "workers"]);
     drop(postgres);
     until(&gateway, "/readyz", 503).await;
 }

@@ -103,6 +103,17 @@ async fn a_change_that_needs_a_restart_is_reported_and_nothing_else_of_the_file_
         ("[server]", "[server]\nworkers = 7", "server.workers"),
         ("[server]", "[server]\nshutdown_timeout = \"77s\"", "server.shutdown_timeout"),
         ("[ops]", "[server.limits]\nwaiting_refusals = 7\n[ops]", "server.limits.waiting_refusals"),
+        ("[ops]", "[server.limits]\nconnections = 700\n[ops]", "server.limits.connections"),
+        (
+            "[ops]",
+            "[server.limits]\nconnections_per_address = 7\n[ops]",
+            "server.limits.connections_per_address",
+        ),
+        (
+            "[server]",
+            "[server]\nproxy_protocol_from = [\"10.0.0.1\"]",
+            "server.proxy_protocol_from",
+        ),
         ("[ops]\nlisten", "[ops]\nenabled = false\nlisten", "ops.listen"),
         ("dialpass.db", "other.db", "store.url"),
         ("[store]", "[store]\ntimeout = \"7s\"", "store.timeout"),

@@ -22,6 +22,13 @@ async fn a_scanned_code_makes_a_phone_the_users_authenticator() {
     let shown = begun.elapsed();
     let said = phone.text().await;
     assert!(said.contains(COMPANY) && said.contains("anna"), "{said}");
+    // Who asks, from where and when.
+    assert!(said.contains(&format!("{COMPANY} (backend)")) && said.contains("127.0.0.1"), "{said}");
+    let year = "return String(new Date().getFullYear())";
+    let year = phone.script(year, &[]).await.as_str().expect("a year").to_owned();
+    assert!(said.contains(&year), "{said}");
+    let sprite = "return document.querySelector('.sprite').getBoundingClientRect().height";
+    assert_eq!(phone.script(sprite, &[]).await, 0, "what icons are drawn from takes no room");
     assert_eq!(company.stage(&asked).await, "pending");
     let tapped = Instant::now();
     phone.click("#register").await;

@@ -98,7 +98,7 @@ async fn a_phone_turns_notifications_on_gets_one_and_turns_them_off() {
     assert_eq!(company.service.api.stage(&status).await, "succeeded");
     phone.until_text("Notifications are on").await;
 
-    phone.go(&format!("{base}/open/phone?device={device}")).await;
+    phone.go(&format!("{base}/open/phone#device={device}")).await;
     view(&phone, "phone").await;
     look(&phone, "phone-on").await;
     phone.click("#notify").await;
@@ -142,13 +142,21 @@ async fn an_iphone_is_told_of_the_home_screen() {
     let read = company.service.gateway.http.get(manifest).send().await.unwrap();
     let read: Value = read.json().await.unwrap();
     assert_eq!(read["name"], COMPANY);
-    let start = read["start_url"].as_str().expect("an address");
+    // Without a start page, the icon opens the address that stands there.
+    assert_eq!(read.get("start_url"), None, "{read}");
+    let start = phone.url().await;
+    let (page, token) = start.split_once("#device=").expect("a token behind the page's address");
+    assert_eq!((page, token.len() > 100), (&*company.service.gateway.url("/open/phone"), true));
+    let asked = phone.fetched().await.urls;
+    let tells = |url: &&String| url.split('#').next().is_some_and(|sent| sent.contains(token));
+    assert_eq!(asked.iter().find(tells), None, "no request has it in its address");
     // What the icon opens has notifications.
     phone.devtools("Page.removeScriptToEvaluateOnNewDocument", script).await;
     let subscription = service.subscribe("anna");
     subscribe_as(&phone, &subscription).await;
     phone.permit("notifications", true).await;
-    phone.go(&company.service.gateway.url(start)).await;
+    phone.go("about:blank").await;
+    phone.go(&start).await;
     view(&phone, "phone").await;
     look(&phone, "phone-iphone").await;
     phone.click("#notify").await;

@@ -93,10 +93,10 @@ async fn a_page_of_another_origin_enrolls_and_approves_with_a_phone() {
     phone.click("#register").await;
     view(&phone, "done").await;
     let told = result(&shop).await;
-    assert_eq!(told["status"], "succeeded", "{told}");
+    assert_eq!((&told["result"], &told["status"]), (&json!("success"), &json!("succeeded")));
     shop.screenshot("widget-succeeded").await;
     let user = company.service.api.user_named("anna").await.json();
-    assert_eq!((&told["userId"], &user["status"]), (&user["userId"], &json!("active")));
+    assert_eq!((&told["data"]["userId"], &user["status"]), (&user["userId"], &json!("active")));
 
     let intent = company.intent("anna", "approve", Some("Pay CHF 100")).await;
     let site = company.shop(&json!({"token": intent, "operation": "approve"})).await;
@@ -132,6 +132,8 @@ async fn the_page_is_told_that_the_person_declined() {
     view(&phone, "declined").await;
     let told = result(&shop).await;
     assert_eq!((&told["status"], told.get("token")), (&json!("failed"), None), "{told}");
+    let is_brief = told["message"].as_str().is_some_and(|text| (1..100).contains(&text.len()));
+    assert!(told["result"] == "error" && is_brief, "{told}");
     shop.must_be_accessible("the widget at its end").await;
     shop.screenshot("widget-failed-de").await;
     phone.must_be_quiet().await;
@@ -266,4 +268,62 @@ async fn the_widget_starts_by_its_own_tag_too() {
         Some("sv")
     );
     shop.must_be_quiet().await;
+}
+
+/// What somebody else wrote, and the customer's page shows: elements that take the place of the
+/// document's properties by their names.
+fn clobbering(evil: &str) -> String {
+    let named = ["currentScript", "querySelector", "querySelectorAll", "createElement", "scripts"];
+    let images: String = named
+        .iter()
+        .map(|name| {
+            format!(
+                "<img name=\"{name}\" src=\"{evil}/widget/auth.js\" alt=\"\" data-token=\"evil\" \
+                 data-operation=\"enroll\" data-base=\"{evil}\">"
+            )
+        })
+        .collect();
+    // The browser's driver needs some of them back, once the widget has started.
+    let back = "<script>addEventListener('load', () => { for (const one of \
+        Document.prototype.querySelectorAll.call(document, 'img')) one.remove(); });</script>";
+    images
+        + back
+        + "<form name=\"addEventListener\"></form><form name=\"removeEventListener\"></form>\
+           <a id=\"HOME\"></a><a id=\"Dialpass\"></a><a id=\"base\"></a>"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_shows_of_others_gets_no_intent_token() {
+    let company = Company::start().await;
+    let shop = browser(&DESKTOP).await;
+    let evil = Site::start("default-src 'none'").await;
+    let site = Site::start("default-src * 'unsafe-inline' data:").await;
+    let (evil, gateway) = (evil.url(""), company.origin());
+    let page = |before: &str, script: &str| {
+        format!(
+            "<!doctype html><html lang=\"en\"><head><title>A shop</title><link rel=\"icon\" \
+             href=\"data:,\"></head><body><main><h1>A shop</h1>{before}{script}</main></body></html>"
+        )
+    };
+    let tag = |kind: &str, token: &str| {
+        format!(
+            "<script {kind} src=\"{gateway}/widget/auth.js\" data-token=\"{token}\" \
+             data-operation=\"enroll\" data-language=\"sv\"></script>"
+        )
+    };
+    for kind in ["", "defer", "async", "type=\"module\""] {
+        let token = company.intent(&format!("anna{}", kind.len()), "enroll", None).await;
+        site.put("/", &page(&clobbering(&evil), &tag(kind, &token)));
+        shop.fetched().await;
+        shop.go(&site.url("/")).await;
+        let link = scan(&shop, "widget-clobbered").await;
+        assert!(link.starts_with(&format!("{gateway}/open?")), "{kind}: {link}");
+        let fetched = shop.fetched().await.urls;
+        let strayed = fetched.iter().filter(|url| url.contains("/api/v1/"));
+        let strayed: Vec<_> = strayed.filter(|url| !url.starts_with(&gateway)).collect();
+        assert!(strayed.is_empty(), "{kind}: {strayed:?}");
+        assert!(fetched.contains(&format!("{gateway}/api/v1/users/enroll")), "{kind}");
+        let host = shop.find_in_shadow(HOST, ".box").await;
+        assert_eq!(host.attribute("lang").await.as_deref(), Some("sv"), "its own attributes");
+    }
 }

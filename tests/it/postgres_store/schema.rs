@@ -56,7 +56,7 @@ async fn nodes_that_open_an_empty_database_at_once_make_one_schema() {
         assert!(ready(&store.unwrap()).await);
     }
     let versions = "SELECT string_agg(version::text, ' ') FROM dialpass.schema_version";
-    assert_eq!(server.psql(&database, versions), "1 2 3");
+    assert_eq!(server.psql(&database, versions), "1 2 3 4");
     assert_eq!(server.psql(&database, "SELECT count(*) FROM dialpass.pulse"), "1");
 }
 
@@ -82,10 +82,10 @@ async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights
     clerk.servers[0].login.user("clerk");
     let said = open(clerk.clone()).await.err().expect("refused");
     assert!(said.contains("run `dialpass migrate` once as the database's owner"), "{said}");
-    assert!(said.contains("permission denied") && said.contains("from version 0 to 3"), "{said}");
+    assert!(said.contains("permission denied") && said.contains("from version 0 to 4"), "{said}");
 
     let made = PostgresStore::migrate(owner.clone()).await.unwrap();
-    assert_eq!(made, Schema { version: 3, applied: 3 });
+    assert_eq!(made, Schema { version: 4, applied: 4 });
     assert_eq!(PostgresStore::migrate(owner).await.unwrap().applied, 0);
     for grant in GRANTS {
         let said = open(clerk.clone()).await.err().expect("not all rights yet");
@@ -143,13 +143,13 @@ async fn a_database_of_the_release_before_is_brought_up_to_date_while_its_nodes_
         UPDATE dialpass.subjects SET idle_from = idle_from + 1";
     older.batch_execute(work).await.unwrap();
     let migrated = PostgresStore::migrate(settings.clone()).await.unwrap();
-    assert_eq!(migrated, Schema { version: 3, applied: 2 });
+    assert_eq!(migrated, Schema { version: 4, applied: 3 });
     older
         .batch_execute("UPDATE dialpass.housekeeping SET walking = 'callers'; COMMIT")
         .await
         .unwrap();
     let oldest = "SELECT string_agg(serves_from::text, ' ') FROM dialpass.schema_version";
-    assert_eq!(server.psql(&database, oldest), "1 1 1", "it may be started again");
+    assert_eq!(server.psql(&database, oldest), "1 1 1 1", "it may be started again");
     let store = open(settings).await.unwrap();
     assert!(matches!(issue(&store, "u", 2).await, Ok(Issue::Repeat(_))));
     let (reserved, redeemed) = login_steps(&store, "u", 1).await;
@@ -186,9 +186,9 @@ fn the_command_makes_either_store_and_may_be_repeated() {
     let (server, database, _) = fresh_database();
     let keys = server.store_keys(&database);
     let said = migrate(&keys).unwrap();
-    assert!(said.contains("version 3") && said.ends_with("steps taken now: 3"), "{said}");
+    assert!(said.contains("version 4") && said.ends_with("steps taken now: 4"), "{said}");
     let said = migrate(&keys).unwrap();
-    assert!(said.contains("version 3") && said.ends_with("steps taken now: 0"), "{said}");
+    assert!(said.contains("version 4") && said.ends_with("steps taken now: 0"), "{said}");
     let folder = folder();
     let file = folder.path().join("store.db");
     for _ in 0..2 {

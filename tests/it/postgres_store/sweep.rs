@@ -114,3 +114,44 @@ async fn of_several_nodes_one_at_a_time_deletes_what_is_idle_of_registered_users
     server.psql(&database, "UPDATE dialpass.registry_housekeeping SET next_at = 0");
     until("it is deleted too", || count("SELECT count(*) FROM dialpass.texted") == 0).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_whom_nobody_confirmed_and_challenges_whose_time_is_up_are_swept() {
+    let (server, database, settings) = fresh_database();
+    PostgresStore::migrate(settings.clone()).await.unwrap();
+    // Of nine, two are to go. The others have a name, were changed since, are young, have a
+    // transaction, recovery codes, a phone or an authenticator.
+    let user = "('00000000-0000-4000-8000-00000000000' || n)::uuid";
+    server.psql(
+        &database,
+        &format!(
+            "INSERT INTO dialpass.users (tenant, user_id, name, created_at, updated_at, recovery, \
+                 texts, wrong_codes, wrong_recovery) \
+             SELECT 't1', {user}, CASE n WHEN 2 THEN 'anna' END, \
+                 CASE n WHEN 4 THEN dialpass.now_ms() ELSE 0 END, \
+                 CASE n WHEN 3 THEN 1 WHEN 4 THEN dialpass.now_ms() ELSE 0 END, \
+                 CASE n WHEN 6 THEN decode(repeat('00', 32), 'hex') ELSE '' END, '', '', '' \
+             FROM generate_series(0, 8) n; \
+             INSERT INTO dialpass.transactions (tenant, transaction_id, user_id, undertaking, \
+                 channel, stage, created_at, updated_at, expires_at, idle_from, is_question, \
+                 ceremony, asked) \
+             SELECT 't1', gen_random_uuid(), {user}, 'enroll', 'app', 'pending', 0, 0, later, \
+                 dialpass.now_ms() + 3600000, true, 'x', decode(repeat('00', 32), 'hex') \
+             FROM (VALUES (5, 0), (5, dialpass.now_ms() + 3600000)) AS two(n, later); \
+             INSERT INTO dialpass.phones (tenant, user_id, phone_id, number, created_at, updated_at) \
+             SELECT 't1', {user}, gen_random_uuid(), '+46701234567', 0, 0 FROM (VALUES (7)) one(n); \
+             INSERT INTO dialpass.authenticators (tenant, user_id, authenticator_id, name, platform, \
+                 credential_id, record, counter, enrolled_at, updated_at) \
+             SELECT 't1', {user}, gen_random_uuid(), 'a', 'ios', 'x', '{{}}', 0, 0, 0 \
+             FROM (VALUES (8)) one(n)"
+        ),
+    );
+    let _store = PostgresStore::open(settings, &Handle::current()).await.unwrap();
+    let ask = |sql: &str| server.psql(&database, sql);
+    let users = "SELECT string_agg(right(user_id::text, 1), '' ORDER BY user_id) \
+        FROM dialpass.users";
+    until("nobody's users are gone", || ask(users) == "2345678").await;
+    let challenges = "SELECT count(*) FROM dialpass.transactions WHERE ceremony IS NOT NULL";
+    until("a challenge is gone", || ask(challenges) == "1").await;
+    assert_eq!(ask("SELECT count(*) FROM dialpass.transactions"), "2");
+}

@@ -56,9 +56,9 @@ fn a_missing_folder_is_named() {
 fn a_newer_schema_is_refused_and_left_alone() {
     let (_folder, path) = folder();
     drop(open(&path));
-    intruder(&path).pragma_update(None, "user_version", 4).expect("it is set");
+    intruder(&path).pragma_update(None, "user_version", 5).expect("it is set");
     let error = open_at(&path, TIMEOUT, START).err().expect("an error");
-    assert!(matches!(error, OpenError::Newer { found: 4, known: 3, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 5, known: 4, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ fn an_administrator_makes_and_migrates_nothing() {
     assert!(!path.exists());
 
     drop(open(&path));
-    for (version, wrong) in [(0, "0"), (4, "newer"), (2, "older"), (-1, "older")] {
+    for (version, wrong) in [(0, "0"), (5, "newer"), (2, "older"), (-1, "older")] {
         intruder(&path).pragma_update(None, "user_version", version).expect("it is set");
         let error = open_desk().expect("an error");
         let named = match error {
@@ -151,7 +151,7 @@ fn an_administrator_makes_and_migrates_nothing() {
         };
         assert_eq!(named, wrong, "{error}");
     }
-    intruder(&path).pragma_update(None, "user_version", 3).expect("it is set");
+    intruder(&path).pragma_update(None, "user_version", 4).expect("it is set");
     assert!(open_desk().is_none());
 
     fs::write(&path, "not a database, and long enough to be told from one ".repeat(50))

@@ -11,6 +11,7 @@ use dialpass::domain::registered_user::{
 use dialpass::domain::transaction::{
     Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
 };
+use dialpass::store::personal_records::PersonalRecords;
 use dialpass::store::registry::{
     About, AccessKeys, Case, Person, Registry, Whom, step as take_step,
 };
@@ -21,17 +22,18 @@ use uuid::Uuid;
 pub struct Cloud {
     pub registry: Arc<dyn Registry>,
     keys: Arc<dyn AccessKeys>,
+    records: Arc<dyn PersonalRecords>,
     clock: Arc<dyn SetClock>,
 }
 
 impl Cloud {
     /// The ports of a store that goes by `clock`, and of an administrator of it.
-    pub fn new(
+    pub fn new<D: AccessKeys + PersonalRecords + 'static>(
         registry: Arc<dyn Registry>,
-        keys: Arc<dyn AccessKeys>,
+        desk: Arc<D>,
         clock: Arc<dyn SetClock>,
     ) -> Self {
-        Self { registry, keys, clock }
+        Self { registry, keys: Arc::clone(&desk) as _, records: desk, clock }
     }
 
     /// The registry, whose steps run at `now`.
@@ -44,6 +46,12 @@ impl Cloud {
     pub async fn keys_at(&self, now: Timestamp) -> &dyn AccessKeys {
         self.clock.set(now).await;
         &*self.keys
+    }
+
+    /// What is held of people, as administrators see it at `now`.
+    pub async fn records_at(&self, now: Timestamp) -> &dyn PersonalRecords {
+        self.clock.set(now).await;
+        &*self.records
     }
 
     /// Takes a step at `now`, which the store must say that it is.
@@ -170,8 +178,14 @@ pub fn transaction(mark: u8, user: u8) -> Transaction {
         created_at: START,
         updated_at: START,
         expires_at: START.plus(LIFETIME),
-        code: Some(TextedCode { number: number(1), grant: grant(5, START), tries_left: 5 }),
+        code: Some(TextedCode {
+            number: number(1),
+            grant: grant(5, START),
+            tries_left: 5,
+            message: Some("Pay CHF 100: {{CODE}}".to_owned()),
+        }),
         question: None,
+        intent: Some(Uuid::from_u128(u128::from(mark))),
     }
 }
 

@@ -49,6 +49,11 @@ pub async fn a_key_is_found_as_soon_as_it_is_made_and_no_longer_than_until_it_is
     assert_eq!(found(&cloud, 1).await, None);
     assert_eq!(found(&cloud, 2).await, Some(key("t1", 2, after(1))));
     assert_eq!(keys.revoke_access_key(&tenant("t1"), id).await, Ok(false), "already");
+    let is_there = async |of: &str, mark| {
+        let id = new_key("t1", mark).id;
+        cloud.registry.has_access_key(&tenant(of), id).await.expect("it answers")
+    };
+    assert!(is_there("t1", 2).await && !is_there("t1", 1).await && !is_there("t2", 2).await);
 }
 
 pub async fn a_tenants_keys_are_listed_oldest_first_and_no_others(_: Store, cloud: Cloud) {

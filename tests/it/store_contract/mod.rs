@@ -2,9 +2,11 @@
 //! own test file opens a store and names it in [`store_contract!`].
 
 mod administering;
+mod clocks;
 mod cloud;
 mod issuing;
 mod keys;
+mod personal_records;
 mod registering;
 mod transacting;
 mod trying;
@@ -31,9 +33,11 @@ use dialpass::store::{
 use tokio::task::JoinSet;
 
 pub use administering::*;
+pub use clocks::*;
 pub use cloud::*;
 pub use issuing::*;
 pub use keys::*;
+pub use personal_records::*;
 pub use registering::*;
 pub use transacting::*;
 pub use trying::*;
@@ -201,6 +205,8 @@ macro_rules! store_contract {
             a_spent_code_budget_refuses_even_the_right_code
             a_wrong_code_gives_the_reserved_password_back
             an_unknown_subject_is_refused_and_leaves_nothing
+            a_code_from_the_future_is_dead
+            counts_from_the_future_lock_nobody_out
             it_says_that_it_is_ready
         }
     };
@@ -269,6 +275,9 @@ macro_rules! registry_contract {
             a_tenants_keys_are_listed_oldest_first_and_no_others
             a_key_is_one_tenants_and_no_other_can_revoke_it
             a_key_that_is_already_there_is_not_made_another_tenants
+            all_that_is_held_of_a_registered_user_is_seen_and_deleted
+            a_directorys_user_is_deleted_with_the_numbers_that_are_named
+            a_code_is_redeemed_or_deleted_and_never_both
         }
     };
     ($open:expr; $($rule:ident)+) => {

@@ -4,9 +4,12 @@ use super::*;
 use dialpass::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Platform,
 };
-use dialpass::domain::registered_user::{RecoveryCode, RecoveryHash, RegisteredId, VerifiedPhone};
+use dialpass::domain::registered_user::{
+    PhoneId, RecoveryCode, RecoveryHash, RegisteredId, VerifiedPhone,
+};
 use dialpass::domain::transaction::Stage;
 use dialpass::store::registry::{About, Case, Person, Whom};
+use uuid::Uuid;
 
 fn recovery(marks: std::ops::Range<u8>) -> Vec<RecoveryHash> {
     marks.map(|mark| RecoveryCode::from_random([mark; 16]).hash()).collect()
@@ -25,6 +28,8 @@ fn whole_person() -> Person {
     person.wrong_codes.push(after(2));
     person.wrong_recovery.push(after(3));
     person.pushes.push(after(4));
+    person.enrolling_texts.push(after(5));
+    person.app_approvals.push(after(6));
     person
 }
 
@@ -49,6 +54,7 @@ pub async fn what_a_step_writes_is_read_back_as_it_was(_: Store, cloud: Cloud) {
         let mut case = Case { person: Some(whole_person()), ..Case::default() };
         case.transaction = Some(transaction(1, 1));
         case.texts.sent.push(START);
+        case.texts.enrolling.push(after(1));
         case.texts.idle_from = Some(after(600_000));
         case.intent_used_until = Some(after(700_000));
         case
@@ -143,22 +149,45 @@ async fn owners(cloud: &Cloud, of: &str, tail: u32, most: u32) -> Vec<Registered
     found.expect("it answers").iter().map(|user| user.id).collect()
 }
 
-pub async fn phones_are_made_changed_and_taken_away(_: Store, cloud: Cloud) {
+pub async fn phones_are_made_changed_and_taken_away(store: Store, cloud: Cloud) {
     make(&cloud, about_user(1), whole_person()).await;
+    for mark in [1, 2] {
+        let call = call(&user_id(mark).to_string(), u64::from(mark), START);
+        assert!(matches!(store.issue(call).await, Ok(Issue::Issued(_))));
+    }
+    let code = async |mark| store.live(&subject(&user_id(mark).to_string()), START).await;
+    let add = |case: &mut Case| {
+        case.person.as_mut().expect("a user").user.phones.push(phone(9, 9, after(4)));
+    };
+    cloud.change(about_user(1), add).await;
+    assert_eq!(code(1).await, Ok(Some(grant(1, START))), "none was taken away");
     cloud
         .change(about_user(1), |case| {
             let phones = &mut case.person.as_mut().expect("a user").user.phones;
             phones[1].updated_at = after(5);
             phones.push(phone(5, 3, after(5)));
-            phones.remove(0);
+            phones.retain(|one| one.id != phone(7, 1, START).id && one.id.as_u128() != 9);
         })
         .await;
+    assert_eq!(code(1).await, Ok(None), "it may have been told by the phone that is gone");
+    assert_eq!(code(2).await, Ok(Some(grant(2, START))));
     let person = cloud.person(about_user(1)).await.expect("a user");
     let verified_again = VerifiedPhone { updated_at: after(5), ..phone(3, 2, after(1)) };
     assert_eq!(person.user.phones, [verified_again, phone(5, 3, after(5))]);
     assert!(owners(&cloud, "t1", 1, 10).await.is_empty(), "it is gone");
     assert_eq!(owners(&cloud, "t1", 2, 10).await, [user_id(1)]);
     assert_eq!(owners(&cloud, "t1", 3, 10).await, [user_id(1)]);
+    let owner = async |of: &str, mark| {
+        let id = PhoneId::from_uuid(Uuid::from_u128(mark));
+        cloud.registry.phone_owner(&tenant(of), id).await.expect("an answer")
+    };
+    assert_eq!((owner("t1", 3).await, owner("t1", 5).await), (Some(user_id(1)), Some(user_id(1))));
+    assert_eq!(
+        (owner("t1", 7).await, owner("t1", 99).await),
+        (None, None),
+        "gone, and never there"
+    );
+    assert_eq!(owner("t2", 3).await, None, "another tenant's");
 }
 
 pub async fn authenticators_are_made_changed_and_taken_away(_: Store, cloud: Cloud) {

@@ -5,6 +5,9 @@ use super::varint;
 
 /// Unused bytes that are borne before the records are moved together, beside a quarter of all.
 const GARBAGE_BORNE: usize = 1 << 20;
+/// How many bytes are passed at each change while the records are moved together: one who changes
+/// a record, and all who wait for that, wait for no more.
+const STEP: usize = 1 << 16;
 /// How much shorter than its place a record may be.
 const SLACK: usize = 16;
 /// The place of a record that is not there.
@@ -17,6 +20,18 @@ pub(super) struct Arena {
     /// Where each slot's record begins.
     starts: Vec<u32>,
     free: Vec<u32>,
+    garbage: usize,
+    tidying: Option<Tidying>,
+}
+
+/// The records are being moved together.
+#[derive(Default)]
+struct Tidying {
+    /// Where the first record begins that was not looked at.
+    from: usize,
+    /// Where those before it end, side by side. There are no records in between.
+    to: usize,
+    /// The bytes of those that were removed since.
     garbage: usize,
 }
 
@@ -109,18 +124,24 @@ impl Arena {
 
     fn discard(&mut self, slot: u32) {
         let start = self.start(slot);
-        self.garbage += self.header(start).end - start;
+        let size = self.header(start).end - start;
+        self.garbage += size;
+        if let Some(tidying) = self.tidying.as_mut().filter(|tidying| start < tidying.to) {
+            tidying.garbage += size;
+        }
         self.starts[slot as usize] = NOWHERE;
     }
 
-    /// Moves the records together if too many bytes are unused: within the one allocation, so
-    /// that there are never two copies.
+    /// Moves the records together if too many bytes are unused, a part at each change: within the
+    /// one allocation, so that there are never two copies.
     fn tidy(&mut self) {
-        if self.garbage <= GARBAGE_BORNE + (self.bytes.len() - self.garbage) / 4 {
+        let borne = GARBAGE_BORNE + (self.bytes.len() - self.garbage) / 4;
+        let begins = (self.garbage > borne).then(Tidying::default);
+        let Some(Tidying { mut from, mut to, garbage }) = self.tidying.take().or(begins) else {
             return;
-        }
-        let (mut from, mut to) = (0, 0);
-        while from < self.bytes.len() {
+        };
+        let until = self.bytes.len().min(from + STEP);
+        while from < until {
             let Header { slot, end, .. } = self.header(from);
             if self.starts[slot as usize] as usize == from {
                 self.bytes.copy_within(from..end, to);
@@ -129,8 +150,12 @@ impl Arena {
             }
             from = end;
         }
+        if from < self.bytes.len() {
+            self.tidying = Some(Tidying { from, to, garbage });
+            return;
+        }
         self.bytes.truncate(to);
-        self.garbage = 0;
+        self.garbage = garbage;
         self.bytes.shrink_to(to + to / 4);
     }
 }

@@ -79,7 +79,8 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
             }
             let trouble = one_connection(&content, &server, before, &memory).await;
             let refused = matches!(trouble, Trouble::Refused(_));
-            if !matches!(trouble, Trouble::Planned(_)) {
+            let planned = matches!(trouble, Trouble::Planned(_));
+            if !planned {
                 server.look();
             }
             if refused {
@@ -87,7 +88,9 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
             }
             if content.state().lost(trouble) {
                 // It is probably there again at once, and need not be read from the start then.
-                (pause, after_refusal) = (AGAIN, AGAIN_AFTER_REFUSAL[0]);
+                // Of what is planned nothing was lost, and what changes meanwhile is not heard of.
+                pause = if planned { Duration::ZERO } else { AGAIN };
+                after_refusal = AGAIN_AFTER_REFUSAL[0];
                 break;
             }
             if refused {
@@ -171,6 +174,7 @@ async fn over(
             above.watch(handle(), content, base, ready).await
         })
     });
+    let (proven, when_proven) = oneshot::channel();
     let watches: Vec<_> = watches.collect();
     let watches = select_all(watches);
     let kept = async {
@@ -180,6 +184,9 @@ async fn over(
             Profile::OpenLdap => {
                 // A new name that comes before the people are read is theirs already.
                 join_all(all_ready).await;
+                // To go on from a cookie proves nothing where changes are hidden. Who waits for
+                // it ends with the connection.
+                when_proven.await.unwrap_or_default();
                 let bases = cookies
                     .iter_mut()
                     .enumerate()
@@ -189,7 +196,7 @@ async fn over(
         }
     };
     tokio::select! {
-        trouble = beat(handle(), content, bases, sample) => trouble,
+        trouble = beat(handle(), content, bases, sample, proven) => trouble,
         trouble = kept => trouble,
         (trouble, _, _) = watches => trouble,
         trouble = members::keep(handle(), content) => trouble,
@@ -202,9 +209,17 @@ async fn over(
     }
 }
 
-/// Reads now and then what shows that the index is in step. A connection that nothing comes over
-/// looks the same whether nothing changed, all is lost, or the account may see nothing any more.
-async fn beat(ldap: Ldap, content: &Content, bases: &mut Bases, sample: &mut Sample) -> Trouble {
+/// Reads now and then what shows that the index is in step, and says the first time through
+/// `proven`. A connection that nothing comes over looks the same whether nothing changed, all is
+/// lost, or the account may see nothing any more.
+async fn beat(
+    ldap: Ldap,
+    content: &Content,
+    bases: &mut Bases,
+    sample: &mut Sample,
+    proven: oneshot::Sender<()>,
+) -> Trouble {
+    let mut proven = Some(proven);
     let limit = content.settings.timeout.min(LONGEST_BEAT);
     // Where changes are asked for, it is those answers that count.
     let follows = content.settings.profile == Profile::OpenLdap;
@@ -215,8 +230,13 @@ async fn beat(ldap: Ldap, content: &Content, bases: &mut Bases, sample: &mut Sam
             if follows { sample.read(&ldap, content).await } else { Ok(()) }
         };
         match timeout(limit, proof).await {
-            Ok(Ok(())) if follows => content.state().confirm(asked),
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => {
+                if follows {
+                    content.state().confirm(asked);
+                }
+                // Who waits for it may have gone.
+                proven.take().map_or(Ok(()), |proven| proven.send(())).unwrap_or_default();
+            }
             Ok(Err(trouble)) => return trouble,
             Err(_) => return Trouble::Lost(format!("no answer within {limit:?}")),
         }

@@ -188,6 +188,32 @@ mod tests {
     }
 
     #[test]
+    fn nobody_waits_while_those_who_have_gone_are_removed() {
+        let people = 60_000;
+        let gone = || {
+            let content = content(people);
+            content.change(0, |table| {
+                table.begin();
+                table.see(&1_u128.to_le_bytes());
+            });
+            content
+        };
+        let (at_once, in_parts) = (gone(), gone());
+        let before = longest_waits(&at_once, || {
+            at_once.change(0, |table| {
+                let mut from = Some(0);
+                while let Some(at) = from {
+                    from = table.sweep(at);
+                }
+            });
+        });
+        let after = longest_waits(&in_parts, || in_parts.sweep(0));
+        assert_eq!((at_once.people(), in_parts.people()), (1, 1));
+        let (before, after) = (before.0.max(before.1), after.0.max(after.1));
+        assert!(after * 3 < before, "{after:?} in parts, {before:?} at once");
+    }
+
+    #[test]
     fn nobody_waits_while_it_is_noted_who_may() {
         // A million take some minutes to put in without optimisation.
         let people = std::env::var("DIALPASS_INDEX_PEOPLE").ok();

@@ -104,6 +104,11 @@ impl Index {
         Some(found)
     }
 
+    /// The server that it is kept from, while there is one.
+    pub(super) fn followed(&self) -> Option<String> {
+        self.content.state().followed().map(str::to_owned)
+    }
+
     /// Whether the entry of a caller is read at the call.
     pub(super) fn confirms(&self) -> bool {
         let how = &self.content.how;
@@ -220,6 +225,16 @@ impl Content {
             self.state().unusable(&self.settings);
         }
         self.change(base, |table| table.upsert(&person));
+    }
+
+    /// Removes whom the table of one base has not seen since it was begun, a part at a time: calls
+    /// and changes wait for no more than one.
+    fn sweep(&self, base: usize) {
+        let mut from = Some(0);
+        while let Some(at) = from {
+            from = self.change(base, |table| table.sweep(at));
+            std::thread::yield_now();
+        }
     }
 
     /// All people below a base are in, as of `now`, and changes will be heard of.

@@ -169,7 +169,7 @@ async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
     for base in 0..content.tables.len() {
         content.change(base, Table::begin);
         read_people(ldap, content, base, &content.settings.user_filter, |_| {}).await?;
-        content.change(base, Table::sweep);
+        content.sweep(base);
     }
     content.has_read(begun);
     Ok(())
@@ -269,7 +269,7 @@ async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
             Ok(())
         })
         .await?;
-        content.change(base, Table::sweep);
+        content.sweep(base);
     }
     Ok(())
 }

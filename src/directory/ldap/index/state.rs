@@ -125,6 +125,11 @@ impl State {
         self.live && self.complete.iter().all(|complete| *complete)
     }
 
+    /// The server that it is kept from, while there is one.
+    pub(super) fn followed(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
     /// The last time that everybody was read, if that was so.
     pub(super) fn read(&self) -> Option<Reading> {
         self.read

@@ -96,7 +96,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
         Ok(())
     })
     .await?;
-    content.change(base, Table::sweep);
+    content.sweep(base);
     content.has_read(begun);
     Ok(cookie)
 }
@@ -238,7 +238,7 @@ impl Sync<'_> {
         if refresh_done && !self.refreshed {
             // Whoever was not told of is gone, if all who are there were (RFC 4533 3.3.2).
             if self.present || self.whole {
-                self.content.change(self.base, Table::sweep);
+                self.content.sweep(self.base);
             }
             self.refreshed = true;
             self.content.completed(self.base, Instant::now());

@@ -15,6 +15,9 @@ use super::record::{self, Key, Number, Parents, Person};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::User;
 
+/// How many slots are swept at a time.
+const PART: u32 = 1024;
+
 /// People by number.
 #[derive(Default)]
 pub(super) struct Table {
@@ -99,13 +102,18 @@ impl Table {
         }
     }
 
-    /// Removes everybody who was not seen since [`Self::begin`].
-    pub(super) fn sweep(&mut self) {
-        for slot in 0..self.arena.slots() {
+    /// Removes those in the part that begins at slot `from` who were not seen since
+    /// [`Self::begin`]. Where the next part begins, if there is one: who comes or changes between
+    /// the two is seen.
+    pub(super) fn sweep(&mut self, from: u32) -> Option<u32> {
+        let end = self.arena.slots();
+        let next = end.min(from.saturating_add(PART));
+        for slot in from..next {
             if self.arena.holds(slot) && !self.seen.get(slot) {
                 self.remove_slot(slot);
             }
         }
+        (next < end).then_some(next)
     }
 
     /// Whether the user with this number is known to be one who may use the gateway: the entry

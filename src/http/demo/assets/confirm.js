@@ -31,12 +31,12 @@ async function start(operation, about) {
   const asked = isEnroll ? "Waits for the phone to be registered." : "Waits for the phone’s answer.";
   outcome(verdict, "waiting", asked, "The widget has an intent, good for this one question.");
   const done = isEnroll ? `${name()}’s phone is registered.` : `${name()} has approved the ${about}.`;
-  const onResult = (result) => mine === run && finish(mine, operation, result, done);
+  const onResult = (result) => mine === run && finish(mine, operation, body.intentId, result, done);
   widget = globalThis.Dialpass.start(place, { token: body.token, operation, onResult });
 }
 
 /** The transaction has ended; only a token that is introspected allows anything. */
-async function finish(mine, operation, result, done) {
+async function finish(mine, operation, intentId, result, done) {
   if (result.status !== "succeeded") {
     const why = result.status === "error" ? `Has ${name()} registered a phone?` : result.message;
     const title = `The widget ended with “${result.status}”.`;
@@ -45,7 +45,7 @@ async function finish(mine, operation, result, done) {
   const question = { body: { token: result.token } };
   const { body, told } = await ask("POST", "/demo/introspect", question, "introspection");
   if (mine !== run) return;
-  const isThis = body.operation === operation && body.transactionId === result.transactionId;
+  const isThis = body.operation === operation && body.intentId === intentId;
   if (body.active !== true || !isThis) {
     return outcome(verdict, "bad", "The token vouches for nothing.", `${told}.`);
   }
@@ -54,6 +54,7 @@ async function finish(mine, operation, result, done) {
     active: "true",
     operation: body.operation,
     user: body.sub,
+    message: body.message,
     transaction: body.transactionId,
     "vouched until": new Date(body.exp).toLocaleTimeString("en-GB"),
   });
@@ -67,7 +68,8 @@ function lead(isRegistered) {
 }
 
 function show(pairs) {
-  const rows = Object.entries(pairs).flatMap(([title, value]) => {
+  const there = Object.entries(pairs).filter(([, value]) => value !== undefined);
+  const rows = there.flatMap(([title, value]) => {
     const [term, what] = ["dt", "dd"].map((kind) => document.createElement(kind));
     term.textContent = title;
     what.textContent = value;

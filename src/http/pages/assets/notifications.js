@@ -122,9 +122,14 @@ function active(registration) {
   });
 }
 
-/** Has the Home Screen's icon open this phone's page. */
+/**
+ * Has the Home Screen's icon open this phone's page. The manifest names no start page, so the icon
+ * opens the address that stands here (Web Application Manifest, `start_url`): its fragment, with the
+ * phone's token, is sent to no server and stands in no log.
+ */
 function prepareIcon(device, company) {
-  const query = new URLSearchParams({ device, name: company });
+  history.replaceState(null, "", `/open/phone#${new URLSearchParams({ device })}`);
+  const query = new URLSearchParams({ name: company });
   document.querySelector("link[rel=manifest]").href = `/open/app.webmanifest?${query}`;
 }
 

@@ -54,6 +54,18 @@ function expired() {
   settle("expired", texts.expired_title, texts.expired, { sign: "late" });
 }
 
+/** Who asks, when and from where, below whom it is for. */
+function asking(first) {
+  const { company, askedBy, askedFrom, createdAt } = transaction;
+  const when = new Intl.DateTimeFormat(view.language, { dateStyle: "medium", timeStyle: "short" });
+  return facts([
+    ...first,
+    [texts.asked_by, askedBy ? `${company} (${askedBy})` : company],
+    [texts.asked_at, when.format(new Date(createdAt))],
+    [texts.asked_from, askedFrom],
+  ]);
+}
+
 function enroll() {
   const { username, company } = transaction;
   const who = username
@@ -63,6 +75,8 @@ function enroll() {
   show("enroll", texts.enroll_title, [
     paragraph(who),
     paragraph(texts.enroll_how, "quiet"),
+    asking([]),
+    paragraph(texts.enroll_care, "quiet"),
     button("register", texts.register, () => confirm(status), "main"),
     status,
     timeLeft(),
@@ -70,20 +84,14 @@ function enroll() {
 }
 
 function approve() {
-  const { message, username, company, askedBy, askedFrom, createdAt } = transaction;
-  const when = new Intl.DateTimeFormat(view.language, { dateStyle: "medium", timeStyle: "short" });
+  const { message, username, company } = transaction;
   const number = transaction.matchNumber ? numberField() : null;
   const status = live("status");
   show("approve", message ? texts.approve_title : texts.approve_title_bare, [
     message
       ? element("blockquote", { dir: "auto" }, message)
       : paragraph(fill(texts.approve_bare, { company })),
-    facts([
-      [texts.for_user, username],
-      [texts.asked_by, askedBy ? `${company} (${askedBy})` : company],
-      [texts.asked_at, when.format(new Date(createdAt))],
-      [texts.asked_from, askedFrom],
-    ]),
+    asking([[texts.for_user, username]]),
     paragraph(texts.approve_care, "quiet"),
     number?.parts,
     button("approve", texts.approve, () => number?.isMissing() || confirm(status, number), "main"),
@@ -278,7 +286,7 @@ function unsupported() {
 async function phone() {
   try {
     const { phonePage } = await import("./notifications.js");
-    await phonePage(new URLSearchParams(location.search).get("device"));
+    await phonePage(new URLSearchParams(location.hash.slice(1)).get("device"));
   } catch {
     settle("failed", texts.away_title, texts.away, { retry: () => location.reload() });
   }

@@ -37,6 +37,7 @@ fn transaction() -> Transaction {
         expires_at: now(),
         code: None,
         question: None,
+        intent: None,
     }
 }
 
@@ -46,6 +47,7 @@ fn intent() -> Intent {
         tenant: tenant(),
         user: None,
         name: RegisteredName::parse("anna"),
+        key: Some(Uuid::from_u128(3)),
         operation: "enroll".to_owned(),
         channels: vec!["sms".to_owned()],
         message: Some("{{CODE}}".to_owned()),

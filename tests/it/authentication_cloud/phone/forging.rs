@@ -12,12 +12,17 @@ use crate::soft_phone::{Signed, SoftPhone, bytes, made_otherwise, text as encode
 type Change = fn(&mut Signed);
 
 /// What makes an answer wrong, whichever of the two it is.
-const WRONG: [(&str, Change); 15] = [
+const WRONG: [(&str, Change); 20] = [
     ("another origin", |signed| signed.client_data["origin"] = json!("https://evil.example.com")),
     ("an origin below", |signed| signed.client_data["origin"] = json!("https://a.id.example.com")),
     ("an origin above", |signed| signed.client_data["origin"] = json!("https://example.com")),
     ("another scheme", |signed| signed.client_data["origin"] = json!("http://id.example.com")),
     ("another port", |signed| signed.client_data["origin"] = json!("https://id.example.com:8443")),
+    ("a path", |signed| signed.client_data["origin"] = json!("https://id.example.com/evil")),
+    ("a slash", |signed| signed.client_data["origin"] = json!("https://id.example.com/")),
+    ("a port", |signed| signed.client_data["origin"] = json!("https://id.example.com:443")),
+    ("capitals", |signed| signed.client_data["origin"] = json!("https://ID.example.com")),
+    ("a name", |signed| signed.client_data["origin"] = json!("https://a@id.example.com")),
     ("no origin", |signed| signed.client_data["origin"] = json!("null")),
     ("a page around it", |signed| signed.client_data["crossOrigin"] = json!(true)),
     ("another challenge", |signed| signed.client_data["challenge"] = encoded([7; 32])),

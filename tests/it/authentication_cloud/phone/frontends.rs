@@ -31,7 +31,8 @@ async fn a_page_enrolls_and_asks_by_intents_and_polls_until_it_is_done() {
 
     let wish = json!({"username": "anna", "operation": "approve", "channels": ["app", "push"],
         "message": "Pay CHF 100"});
-    let page = service.api.with(&service.api.intent(wish).await);
+    let made = service.api.post("/api/v1/intent", wish).await.json();
+    let page = service.api.with(&text(&made["token"]));
     let own = json!({"channel": "app", "message": "Pay CHF 1"});
     let refused = from_page(&page, "/api/v1/approval", own).await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (400, "*"));
@@ -50,6 +51,8 @@ async fn a_page_enrolls_and_asks_by_intents_and_polls_until_it_is_done() {
     let status = page.status(&linked.status).await.json();
     let vouched = service.api.introspect(&text(&status["token"])).await.json();
     assert_eq!((&vouched["active"], &vouched["sub"]), (&json!(true), &json!(linked.user)));
+    assert_eq!(vouched["message"], "Pay CHF 100");
+    assert_eq!(vouched["intentId"], made["intentId"]);
     let again = from_page(&page, "/api/v1/approval", json!({"channel": "app"})).await;
     assert_eq!((again.status, again.header("access-control-allow-origin")), (403, "*"));
     // A page is told nothing of what else the user has.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dialpass::directory::ldap::Confirm;
-use dialpass::directory::{Directory, Occasion};
+use dialpass::directory::{Directory, DirectoryError, Occasion};
 use dialpass::domain::user::{Ambiguity, Membership, NotOne};
 
 use super::super::{by_number, deadline, number, plan, settings};
@@ -65,4 +65,59 @@ async fn a_namesake_at_the_old_dn_is_never_taken_for_the_caller() {
         assert_eq!(may, Ok(Membership::NotInRequiredGroup));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_whom_no_server_says_where_they_are_now_it_is_an_outage() {
+    let slapd = synced().start();
+    let directory = indexed(settings(&[slapd.url()]), Duration::from_mins(15), Confirm::Entry);
+    is_live(&directory, true).await;
+    // The entry is not where it was, and where else it might be cannot be searched.
+    slapd.modify(
+        "dn: ou=people,dc=example,dc=com\nchangetype: modrdn\nnewrdn: ou=former\n\
+         deleteoldrdn: 1\n",
+    );
+    let found = by_number(&directory, ANNA).await;
+    assert_eq!(found.map(drop), Err(DirectoryError::Unavailable));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_a_shared_number_alone_while_rights_come_and_go() {
+    const RULE: &str = "access to dn.subtree=\"ou=people,dc=example,dc=com\" attrs=mobile \
+                        by group.exact=\"cn=readers,dc=example,dc=com\" read by * none";
+    let slapd = synced().setting(RULE).start();
+    let readers = |whom: &str| {
+        format!("changetype: modify\nreplace: member\nmember: {whom},dc=example,dc=com\n\n")
+    };
+    slapd.modify(&format!(
+        "dn: cn=readers,dc=example,dc=com\nchangetype: add\nobjectClass: groupOfNames\n\
+         cn: readers\nmember: {GATEWAY_DN}\n\n{}",
+        person("bob", "changetype: modify\nreplace: mobile\nmobile: +46701234567"),
+    ));
+    let directory = indexed(settings(&[slapd.url()]), Duration::from_mins(15), Confirm::Entry);
+    is_live(&directory, true).await;
+    // Both have it, or by what may be read nobody: at no moment one of them.
+    let (of, on) = (readers("cn=nobody"), readers("cn=gateway"));
+    let flip =
+        format!("dn: cn=readers,dc=example,dc=com\n{of}dn: cn=readers,dc=example,dc=com\n{on}");
+    let flips = flip.repeat(200);
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                slapd.modify(&flips);
+                ended.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            tokio::runtime::Handle::current().block_on(async {
+                while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                    let asked = (0..4).map(|_| by_number(&directory, ANNA));
+                    for found in futures_util::future::join_all(asked).await.into_iter().flatten() {
+                        let one =
+                            found.exactly_one(&number(ANNA), &plan(), Ambiguity::Refuse, None);
+                        assert!(one.is_err(), "{}", one.unwrap().username);
+                    }
+                }
+            });
+        });
+    });
 }

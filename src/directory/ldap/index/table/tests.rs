@@ -182,6 +182,13 @@ fn a_number_that_many_have_as_one_of_very_many_belongs_to_nobody_until_few_have_
     assert!(names(&table, shared).is_empty());
 }
 
+fn sweep(table: &mut Table) {
+    let mut from = Some(0);
+    while let Some(at) = from {
+        from = table.sweep(at);
+    }
+}
+
 #[test]
 fn a_sweep_removes_who_was_not_seen_and_a_begun_one_can_begin_again() {
     let mut table = Table::default();
@@ -195,7 +202,7 @@ fn a_sweep_removes_who_was_not_seen_and_a_begun_one_can_begin_again() {
     table.see(&key(0));
     table.upsert(&person(1, "renamed", &[&numbers[1]]));
     table.see(&key(99));
-    table.sweep();
+    sweep(&mut table);
     let left: Vec<_> = numbers.iter().map(|text| names(&table, text).pop_first()).collect();
     assert_eq!(left, [Some("user0".to_owned()), Some("renamed".to_owned()), None, None]);
 }
@@ -217,7 +224,9 @@ fn changes_however_many_leave_no_more_behind_than_a_quarter_and_a_megabyte() {
         }
     }
     let (taken, garbage) = table.arena.size();
-    assert!(garbage <= (1 << 20) + (taken - garbage) / 4, "{garbage} of {taken}");
+    // Beside what is left behind while they are moved together, which takes a few changes.
+    let moving = 256 * (taken / (1 << 16) + 1);
+    assert!(garbage <= (1 << 20) + (taken - garbage) / 4 + moving, "{garbage} of {taken}");
     // Some 40 bytes each, and a name of at most 97.
     assert!(taken - garbage < 5000 * 160, "{taken} {garbage}");
     assert!(table.arena.slots() <= 5000);
@@ -300,7 +309,7 @@ proptest! {
                     }
                 }
                 Step::Sweep => {
-                    table.sweep();
+                    sweep(&mut table);
                     model.retain(|of, _| seen.contains(of));
                 }
             }

@@ -1,0 +1,93 @@
+//! Whether the process may open as many files as its connections take.
+
+use anyhow::bail;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::config::{Config, DirectoryConfig, StorePlace};
+
+/// How many connections the operators' listener holds.
+pub(super) const OPERATORS: usize = 256;
+
+/// What is open beside connections that are counted here: files, listeners, workers' own, requests
+/// to issuers of tokens, providers of texts and push services.
+const OTHERS: usize = 256;
+
+/// How many connections clients may have if the configuration does not say.
+const CONNECTIONS: usize = 10_000;
+
+/// Fewer are no service.
+const FEWEST: usize = 100;
+
+/// How many connections clients may have. Raises the process's limit of open files as far as it may
+/// be raised.
+///
+/// # Errors
+/// If that is too low for what the configuration says.
+pub(super) fn connections(config: &Config) -> anyhow::Result<usize> {
+    fit(config.server.limits.connections, own(config), raised())
+}
+
+/// How many of `most` files are left for `wanted` connections.
+fn fit(wanted: Option<usize>, own: usize, most: usize) -> anyhow::Result<usize> {
+    let left = most.saturating_sub(own);
+    let least = wanted.unwrap_or(FEWEST);
+    if left < least {
+        bail!(
+            "the process may open {most} files, and needs {}: {least} for server.limits.connections, \
+             {own} for its own; raise LimitNOFILE in the unit (`ulimit -n` in a shell), or lower the \
+             key",
+            least + own
+        );
+    }
+    if wanted.is_none() && left < CONNECTIONS {
+        tracing::warn!(
+            connections = left,
+            open_files = most,
+            "the process may not open enough files for {CONNECTIONS} connections, so it holds fewer: \
+             raise LimitNOFILE in the unit (`ulimit -n` in a shell)"
+        );
+    }
+    Ok(wanted.unwrap_or(CONNECTIONS).min(left))
+}
+
+/// What the process opens beside its clients' connections.
+fn own(config: &Config) -> usize {
+    let directories = config.tenants.iter().map(|tenant| match &tenant.directory {
+        DirectoryConfig::Ldap(ldap) => {
+            ldap.servers.len() * (ldap.search_connections + ldap.bind_connections + 1)
+        }
+        DirectoryConfig::File(_) | DirectoryConfig::Registered => 0,
+    });
+    let store = match &config.store.place {
+        StorePlace::Postgres(postgres) => postgres.connections,
+        StorePlace::Sqlite(_) => 0,
+    };
+    OTHERS + OPERATORS + store + directories.sum::<usize>()
+}
+
+/// The limit, once it is as high as the process may have it.
+fn raised() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    let limit = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    limit.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_has_to_fit_and_the_default_makes_do() {
+        assert_eq!(fit(Some(20_000), 500, 65_536).ok(), Some(20_000));
+        assert_eq!(fit(None, 500, 65_536).ok(), Some(CONNECTIONS));
+        assert_eq!(fit(None, 500, 1_024).ok(), Some(524));
+        for (wanted, most) in [(Some(20_000), 20_000), (Some(100), 599), (None, 599)] {
+            let error = fit(wanted, 500, most).expect_err("does not fit").to_string();
+            assert!(error.contains("LimitNOFILE") && error.contains(&most.to_string()), "{error}");
+        }
+    }
+}

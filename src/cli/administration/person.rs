@@ -1,0 +1,225 @@
+//! `person export` and `person delete`: what the store holds of one person, shown or deleted whole.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use super::person_json;
+use super::{
+    Failure, Named, Office, Place, Target, in_trail, number_of, print, print_json, stable_id,
+    user_of,
+};
+use crate::app;
+use crate::cli::Ended;
+use crate::config::{Config, DirectoryConfig, TenantConfig};
+use crate::domain::clock::Timestamp;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::EventLog;
+use crate::domain::reason::Reason;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::service::KnownUser;
+use crate::store::AsOf;
+use crate::store::personal_records::{Individual, Records};
+
+/// What `person` is given.
+#[derive(Subcommand)]
+pub(in crate::cli) enum PersonCommand {
+    /// Print all that the store holds of a person, as one JSON object.
+    ///
+    /// Their own numbers are whole in it, not masked: keep the output as you keep the directory. It
+    /// has no code, no key and no hash of a recovery code. docs/privacy.md says what each field is.
+    Export(Whose),
+    /// Delete all that the store holds of a person, at once; a live code ends with it.
+    ///
+    /// The audit trail keeps what it has, and a directory is not changed: who is still in it gets a
+    /// code at the next call. Exit status 0 also if there was nothing.
+    Delete(Whose),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Whose {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    user: OnePerson,
+    /// A number of a person whom a directory has, in any form that a phone system would send: calls
+    /// and texts are counted by number. May be given several times; the verified phones of a
+    /// registered user are known.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    number: Vec<String>,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct OnePerson {
+    /// The name, of a registered user or looked up in the directory as at a login.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The stable id, of somebody whom the directory need not have.
+    #[arg(long, value_name = "ID", value_parser = stable_id)]
+    user_id: Option<String>,
+}
+
+/// Runs the command.
+pub(in crate::cli) async fn run(command: PersonCommand) -> Ended {
+    let (operation, whose) = match command {
+        PersonCommand::Export(whose) => (Operation::Export, whose),
+        PersonCommand::Delete(whose) => (Operation::Delete, whose),
+    };
+    let Whose { place, user: OnePerson { user, user_id }, number: numbers } = whose;
+    let named = match (user, user_id) {
+        (Some(name), _) => Named::Person(name),
+        (None, id) => Named::new(None, id, None),
+    };
+    let work = async |office: &Office<'_>, target: &Target| {
+        let read = |typed: &String| number_of(office.tenant, typed);
+        let whose = Individual {
+            tenant: office.tenant.id.clone(),
+            user_id: target.user_id().to_owned(),
+            numbers: numbers.iter().map(read).collect::<Result<Vec<PhoneNumber>, _>>()?,
+        };
+        match operation {
+            Operation::Export => export(office, target, &whose).await,
+            Operation::Delete => delete(office, target, &whose).await,
+        }
+    };
+    in_trail(operation.as_str(), place, named, None, work).await
+}
+
+#[derive(Clone, Copy)]
+enum Operation {
+    Export,
+    Delete,
+}
+
+impl Operation {
+    /// As the audit trail names it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Export => "person export",
+            Self::Delete => "person delete",
+        }
+    }
+}
+
+async fn export(
+    office: &Office<'_>,
+    target: &Target,
+    whose: &Individual,
+) -> Result<&'static str, Failure> {
+    let AsOf { held, now } = office.store.personal_records.records(whose).await?;
+    let mut object = person_json::object(&held, now);
+    object["tenant"] = json!(whose.tenant.as_str());
+    object["user_id"] = json!(whose.user_id);
+    if let Some(username) = target.username() {
+        object["username"] = json!(username);
+    }
+    if !print_json(&object) {
+        let said = "the output was not taken whole".to_owned();
+        return Err(Failure { reason: "not_shown", said });
+    }
+    Ok(if held.is_empty() { "nothing_held" } else { "exported" })
+}
+
+async fn delete(
+    office: &Office<'_>,
+    target: &Target,
+    whose: &Individual,
+) -> Result<&'static str, Failure> {
+    let AsOf { held, now } = office.store.personal_records.delete_records(whose).await?;
+    if held.is_empty() {
+        print(&format!("{}: the store holds nothing", target.shown()));
+        return Ok("nothing_held");
+    }
+    print(&format!("{}: deleted", target.shown()));
+    for (what, count) in deleted(&held, now) {
+        print(&format!("  {what:<22}{count}"));
+    }
+    print(
+        "The audit trail was not changed: docs/privacy.md says how to find a person's lines in it.",
+    );
+    Ok("deleted")
+}
+
+/// What was deleted, for people: what it is, and how many there were.
+fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
+    let accounts = || held.accounts.iter().map(|(_, account)| account);
+    let user = held.person.as_ref().map(|person| &person.user);
+    let events = |logs: &mut dyn Iterator<Item = u32>| logs.map(|len| len as usize).sum::<usize>();
+    let per_user = accounts().flat_map(|account| {
+        [&account.codes_issued, &account.wrong_passwords, &account.wrong_codes]
+    });
+    let per_person = held.person.iter().flat_map(|person| {
+        [
+            &person.texts,
+            &person.enrolling_texts,
+            &person.wrong_codes,
+            &person.wrong_recovery,
+            &person.pushes,
+            &person.app_approvals,
+        ]
+    });
+    vec![
+        ("live codes", accounts().filter(|account| account.live(now).is_some()).count()),
+        ("registered users", usize::from(user.is_some())),
+        ("phones", user.map_or(0, |user| user.phones.len())),
+        ("authenticators", user.map_or(0, |user| user.authenticators.len())),
+        ("recovery codes", user.map_or(0, |user| user.recovery.len())),
+        ("transactions", held.transactions.len()),
+        ("events by user", events(&mut per_user.chain(per_person).map(EventLog::len))),
+        ("calls by number", events(&mut held.calls.iter().map(|(_, calls)| calls.len()))),
+        ("texts by number", events(&mut held.texts.iter().map(|(_, texts)| texts.sent.len()))),
+    ]
+}
+
+/// Whom a name means: a registered user or somebody in the directory, and not one of each.
+pub(super) async fn target(
+    config: &Config,
+    tenant: &TenantConfig,
+    name: &str,
+) -> Result<Target, Failure> {
+    let registered = registered(config, tenant, name).await?;
+    if matches!(tenant.directory, DirectoryConfig::Registered) {
+        return registered.map(Target::User).ok_or_else(|| Failure {
+            said: format!("no registered user has the name {name}; --user-id takes an id"),
+            reason: Reason::UserUnknown.as_str(),
+        });
+    }
+    let directory = app::directory_of_names(config, tenant, &Handle::current());
+    let directory = directory.map_err(|error| Failure {
+        said: format!("{error}; --user-id needs no directory"),
+        reason: Reason::DirectoryUnavailable.as_str(),
+    })?;
+    let found = user_of(&*directory, name).await;
+    match (registered, found) {
+        (None, found) => found.map(Target::User),
+        (Some(registered), Err(failure)) if failure.reason == Reason::UserUnknown.as_str() => {
+            Ok(Target::User(registered))
+        }
+        (Some(_), Err(failure)) => Err(failure),
+        (Some(registered), Ok(found)) => Err(Failure {
+            said: format!(
+                "{name} is a registered user's name ({}) and one in the directory ({}): say which \
+                 by --user-id",
+                registered.id, found.id
+            ),
+            reason: Reason::UserAmbiguous.as_str(),
+        }),
+    }
+}
+
+/// The registered user with this name.
+async fn registered(
+    config: &Config,
+    tenant: &TenantConfig,
+    name: &str,
+) -> Result<Option<KnownUser>, Failure> {
+    let Some(name) = RegisteredName::parse(name) else { return Ok(None) };
+    let store = app::administration(config).await.map_err(|error| Failure {
+        said: format!("{error:#}"),
+        reason: Reason::StoreUnavailable.as_str(),
+    })?;
+    let found = store.personal_records.registered_id(&tenant.id, &name).await?;
+    let known = |id: RegisteredId| KnownUser { id: id.to_string(), username: name.to_string() };
+    Ok(found.map(known))
+}

@@ -1,0 +1,147 @@
+//! `[server.proxy]` and the lists of proxies, checked: who is believed, and in which headers.
+
+use ipnet::IpNet;
+
+use super::check::Problems;
+use super::clients;
+use super::raw::{RawAddressHeader, RawCertificateForm, RawProxy};
+use super::tenants::PinConfig;
+use super::values::Network;
+
+/// `[server.proxy]`: what the headers of trusted proxies say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProxyConfig {
+    /// Where they tell the caller's address.
+    pub address_header: AddressHeaderConfig,
+    /// How they pass on the caller's certificate.
+    pub certificate: CertificateFormConfig,
+    /// The header and the SHA-256 of the secret that they show.
+    pub secret: Option<(String, [u8; 32])>,
+    /// The certificate that they show.
+    pub own_certificate: Option<PinConfig>,
+}
+
+/// Where proxies tell the caller's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AddressHeaderConfig {
+    /// `Forwarded`.
+    #[default]
+    Forwarded,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+}
+
+/// How proxies pass on the caller's certificate; with the header's name where there is no one name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CertificateFormConfig {
+    /// `Client-Cert`.
+    #[default]
+    Rfc9440,
+    /// Percent-encoded PEM.
+    EscapedPem(String),
+    /// DER in base64.
+    Base64Der(String),
+    /// Envoy's list.
+    Xfcc(String),
+}
+
+/// Checks `[server.proxy]`.
+pub(super) fn check(
+    raw: RawProxy,
+    has_proxies: bool,
+    verifies_clients: bool,
+    problems: &mut Problems,
+) -> ProxyConfig {
+    if !has_proxies {
+        problems.add(
+            "server.proxy",
+            "what proxies send, though none is trusted",
+            "server.trusted_proxies with the proxies' addresses",
+        );
+    }
+    let address_header = match raw.address_header {
+        None | Some(RawAddressHeader::Forwarded) => AddressHeaderConfig::Forwarded,
+        Some(RawAddressHeader::XForwardedFor) => AddressHeaderConfig::XForwardedFor,
+    };
+    let name = raw.certificate_header.map(|name| {
+        header("server.proxy.certificate_header", &name, problems);
+        name.to_ascii_lowercase()
+    });
+    let form = raw.certificate_format.unwrap_or(RawCertificateForm::Rfc9440);
+    let certificate = certificate(form, name, problems);
+    let secret_header = raw.secret_header.unwrap_or_else(|| "X-Proxy-Secret".to_owned());
+    header("server.proxy.secret_header", &secret_header, problems);
+    let secret = raw.secret_sha256.map(|hash| (secret_header.to_ascii_lowercase(), hash.0));
+    let own_certificate = raw.certificate.and_then(|raw| {
+        if raw.ca_file.is_some() {
+            problems.add(
+                "server.proxy.certificate.ca_file",
+                "a CA of the proxy's own",
+                "no key: the proxy's certificate is signed by server.tls.client_ca",
+            );
+        }
+        clients::pin("server.proxy.certificate", raw, problems)
+    });
+    if own_certificate.is_some() && !verifies_clients {
+        problems.add(
+            "server.proxy.certificate",
+            "a certificate of the proxy's own, though none is asked for",
+            "[server.tls] with the client_ca that signed it",
+        );
+    }
+    ProxyConfig { address_header, certificate, secret, own_certificate }
+}
+
+fn certificate(
+    form: RawCertificateForm,
+    name: Option<String>,
+    problems: &mut Problems,
+) -> CertificateFormConfig {
+    let key = "server.proxy.certificate_header";
+    let named = |problems: &mut Problems| {
+        let accepted = "the name of the header in which the proxy sends it";
+        problems.required(key, name.clone(), accepted).unwrap_or_default()
+    };
+    match form {
+        RawCertificateForm::Rfc9440 => {
+            if let Some(name) = name {
+                let accepted = "no key: the header is Client-Cert; or another certificate_format";
+                problems.add(key, format!("{name:?}"), accepted);
+            }
+            CertificateFormConfig::Rfc9440
+        }
+        RawCertificateForm::EscapedPem => CertificateFormConfig::EscapedPem(named(problems)),
+        RawCertificateForm::Base64Der => CertificateFormConfig::Base64Der(named(problems)),
+        RawCertificateForm::Xfcc => CertificateFormConfig::Xfcc(
+            name.unwrap_or_else(|| "x-forwarded-client-cert".to_owned()),
+        ),
+    }
+}
+
+fn header(key: &str, name: &str, problems: &mut Problems) {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if name.is_empty() || !name.bytes().all(is_legal) {
+        problems.add(key, format!("{name:?}"), "a header's name: letters, digits, hyphens");
+    }
+}
+
+/// Networks of proxies. One that is most of the internet would have anybody believed.
+pub(super) fn networks(key: &str, networks: &[Network], problems: &mut Problems) -> Vec<IpNet> {
+    let networks: Vec<IpNet> = networks.iter().map(|network| network.0).collect();
+    for (index, network) in networks.iter().enumerate() {
+        let (least, is_mapped) = match network {
+            IpNet::V4(_) => (8, false),
+            // fc00::/7 has the addresses for private use.
+            IpNet::V6(v6) => (7, v6.network().to_ipv4_mapped().is_some()),
+        };
+        if network.prefix_len() < least || is_mapped {
+            problems.add(
+                &format!("{key}[{index}]"),
+                format!("{network}, whose headers anybody could send"),
+                "the proxies' own addresses, such as \"10.0.0.4\" or \"10.0.0.0/24\"; at least /8 of \
+                 IPv4, /7 of IPv6",
+            );
+        }
+    }
+    networks
+}

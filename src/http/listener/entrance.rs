@@ -1,0 +1,195 @@
+//! Where connections come in: from which address each one is, as a trusted load balancer tells, and
+//! how many each address may hold.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use proxy_header::{ParseConfig, Protocol, ProxyHeader};
+use tokio::net::TcpStream;
+use tracing::debug;
+
+use crate::domain::client_address::ClientAddress;
+use crate::telemetry::metrics;
+
+/// The part of a PROXY header that has one length whatever it tells, in bytes.
+const FIXED: usize = 16;
+
+/// Longest rest taken, in bytes: two addresses, and what load balancers add to them.
+const MAX_REST: usize = 4096;
+
+/// Which addresses may hold any number of connections: those of proxies, which speak for others.
+#[derive(Clone)]
+pub struct Exempt(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
+
+impl Exempt {
+    /// Those for which `is_exempt`, asked at each connection.
+    pub fn new(is_exempt: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(is_exempt))
+    }
+}
+
+impl Default for Exempt {
+    fn default() -> Self {
+        Self::new(|_| false)
+    }
+}
+
+impl fmt::Debug for Exempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exempt")
+    }
+}
+
+/// Where a listener's connections come in.
+pub(super) struct Entrance {
+    /// How many connections one address may hold.
+    pub(super) per_address: usize,
+    pub(super) exempt: Exempt,
+    /// The load balancers whose connections begin with a PROXY header.
+    pub(super) proxy_protocol: Vec<IpNet>,
+    /// How long that header may take.
+    pub(super) timeout: Duration,
+    held: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A connection that came in.
+pub(super) struct Entered {
+    /// Where it comes from, as its load balancer tells if it has one.
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) place: Option<Place>,
+}
+
+/// One of the places that an address has. It is free again when this is dropped.
+pub(in crate::http) struct Place {
+    entrance: Arc<Entrance>,
+    address: IpAddr,
+}
+
+impl Entrance {
+    pub(super) fn new(
+        per_address: usize,
+        exempt: Exempt,
+        proxy_protocol: Vec<IpNet>,
+        timeout: Duration,
+    ) -> Arc<Self> {
+        let held = Mutex::default();
+        Arc::new(Self { per_address, exempt, proxy_protocol, timeout, held })
+    }
+
+    /// Lets a connection in; `None` if it is to be closed. Strangers can make any number of those,
+    /// so they are counted, and shown at debug only.
+    pub(super) async fn enter(self: &Arc<Self>, stream: &TcpStream) -> Option<Entered> {
+        let connected = stream.peer_addr().ok()?;
+        let from = connected.ip().to_canonical();
+        let peer = if self.proxy_protocol.iter().any(|network| network.contains(&from)) {
+            match tokio::time::timeout(self.timeout, told(stream)).await {
+                Ok(Ok(told)) => told.unwrap_or(connected),
+                Ok(Err(error)) => {
+                    debug!(peer = %connected, %error, "closed: no PROXY header that can be used");
+                    return refused("proxy_header");
+                }
+                Err(_) => {
+                    debug!(peer = %connected, "closed: the PROXY header took too long");
+                    return refused("proxy_header");
+                }
+            }
+        } else {
+            connected
+        };
+        if (self.exempt.0)(peer.ip()) {
+            return Some(Entered { peer: Some(peer), place: None });
+        }
+        let Some(place) = self.take_place(peer.ip()) else {
+            debug!(%peer, "closed: its address holds as many connections as it may");
+            return refused("address");
+        };
+        Some(Entered { peer: Some(peer), place: Some(place) })
+    }
+
+    fn take_place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = ClientAddress::of(address).ip();
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = held.entry(address).or_default();
+        if *count >= self.per_address {
+            return None;
+        }
+        *count += 1;
+        Some(Place { entrance: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.entrance.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.address);
+            }
+        }
+    }
+}
+
+fn refused(reason: &'static str) -> Option<Entered> {
+    metrics::connection_refused(reason);
+    None
+}
+
+/// Reads the PROXY header, version 2, that a connection begins with: the client's address, or `None`
+/// if the load balancer speaks for itself, as to see whether the server is there.
+async fn told(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
+    let no = || io::Error::from(io::ErrorKind::InvalidData);
+    let mut header = vec![0; FIXED];
+    read_exact(stream, &mut header).await?;
+    let rest = usize::from(u16::from_be_bytes([header[FIXED - 2], header[FIXED - 1]]));
+    if !header.starts_with(b"\r\n\r\n\0\r\nQUIT\n") || rest > MAX_REST {
+        return Err(no());
+    }
+    let is_local = header[12] & 0x0f == 0;
+    header.resize(FIXED + rest, 0);
+    read_exact(stream, &mut header[FIXED..]).await?;
+    let config = ParseConfig { include_tlvs: false, allow_v1: false, allow_v2: true };
+    let (told, _) = ProxyHeader::parse(&header, config).map_err(|_| no())?;
+    match told.proxied_address() {
+        Some(address) if address.protocol == Protocol::Stream => Ok(Some(address.source)),
+        None if is_local => Ok(None),
+        Some(_) | None => Err(no()),
+    }
+}
+
+/// Reads so many bytes, and none of what follows them.
+async fn read_exact(stream: &TcpStream, mut buffer: &mut [u8]) -> io::Result<()> {
+    while !buffer.is_empty() {
+        stream.readable().await?;
+        match stream.try_read(buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => buffer = &mut buffer[read..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_its_places_and_an_ipv6_one_has_them_by_its_64() {
+        let entrance = Entrance::new(2, Exempt::default(), Vec::new(), Duration::ZERO);
+        let take = |address: &str| entrance.take_place(address.parse().expect("an address"));
+        let (_first, second) = (take("192.0.2.1"), take("::ffff:192.0.2.1"));
+        assert!(second.is_some() && take("192.0.2.1").is_none() && take("192.0.2.2").is_some());
+        drop(second);
+        assert!(take("192.0.2.1").is_some());
+        let _v6 = (take("2001:db8::1"), take("2001:db8::2:0:0:1"));
+        assert!(take("2001:db8::3").is_none() && take("2001:db8:0:1::1").is_some());
+        assert_eq!(entrance.held.lock().expect("not poisoned").len(), 2);
+    }
+}

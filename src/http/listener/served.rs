@@ -1,0 +1,257 @@
+//! What every request and every answer of a listener goes through, whichever app it has: requests
+//! that no app should see are refused, and answers are told of to the connection.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use actix_http::{ConnectionType, HttpMessage, Payload, Request, Response};
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory,
+};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::AppConfig;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{StatusCode, Uri, uri};
+use actix_web::web::Bytes;
+
+use crate::http::paced::Turn;
+
+/// Most of an answer that the HTTP library takes at once, in bytes. It copies what it takes.
+const PIECE: usize = 16 * 1024;
+
+/// Longest list of what a client would like or has, in bytes; one that is longer is as if it were
+/// not there. Reading one costs far more than its bytes, and no browser's has half as many.
+const MAX_CHOICES: usize = 1024;
+
+/// A year (RFC 6797): whoever reached the host over TLS is to do so from then on.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Sends a listener's clients away while they are still served: once said, each answer has
+/// `Connection: close`, and its connection is closed after it.
+///
+/// Idle connections stay open until they are used: a client may be sending on one already, and
+/// would not learn what became of its request.
+#[derive(Debug, Clone, Default)]
+pub struct Farewell(Arc<AtomicBool>);
+
+impl Farewell {
+    /// Says it from now on.
+    pub fn say(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_said(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What all answers of a listener have.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Manners {
+    pub farewell: Farewell,
+    /// Whether browsers are to come over TLS only.
+    pub strict_transport_security: bool,
+}
+
+impl Manners {
+    fn on<B>(&self, answer: &mut Response<B>) {
+        if self.farewell.is_said() {
+            answer.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        if self.strict_transport_security {
+            answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+        }
+    }
+}
+
+/// The app, with what a listener adds.
+pub(super) fn served<I, S, B>(
+    app: I,
+    manners: Manners,
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = Response<Sent>,
+    Error = actix_web::Error,
+    InitError = S::InitError,
+    Service = impl Service<Request, Future: 'static> + 'static,
+> + 'static
+where
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    B: MessageBody + 'static,
+{
+    let app = app.into_factory().map_err(Into::into);
+    apply_fn_factory(app, move |mut request: Request, app: &_| {
+        let turn = request.conn_data::<Turn>().cloned();
+        let unread = turn.as_ref().and_then(|turn| turn.ask(&mut request));
+        let refused = unread.or_else(|| screen(&mut request));
+        let asked = match refused {
+            None => Ok(Service::call(app, request)),
+            Some(status) => Err((status, request.take_payload())),
+        };
+        let manners = manners.clone();
+        async move {
+            let (mut answer, unread) = match asked {
+                Ok(answer) => match answer.await {
+                    Ok(answer) => (answer.into().map_into_boxed_body(), Payload::None),
+                    Err(error) => {
+                        let error: actix_web::Error = error;
+                        (error.error_response().into(), Payload::None)
+                    }
+                },
+                Err((status, unread)) => (refusal(status), unread),
+            };
+            manners.on(&mut answer);
+            Ok(answer.map_body(|_, body| Sent::new(body, turn, unread)))
+        }
+    })
+}
+
+/// What is answered in place of the app.
+fn refusal(status: StatusCode) -> Response<BoxBody> {
+    let mut answer = Response::with_body(status, BoxBody::new(()));
+    answer.head_mut().set_connection_type(ConnectionType::Close);
+    answer
+}
+
+/// Looks at what the HTTP library leaves to others.
+fn screen(request: &mut Request) -> Option<StatusCode> {
+    let mut hosts = request.headers().get_all(header::HOST);
+    if !hosts.all(|host| is_host(host.as_bytes())) {
+        return Some(StatusCode::BAD_REQUEST);
+    }
+    for name in [header::ACCEPT, header::ACCEPT_LANGUAGE, header::IF_NONE_MATCH] {
+        let length: usize = request.headers().get_all(&name).map(HeaderValue::len).sum();
+        if length > MAX_CHOICES {
+            request.headers_mut().remove(&name);
+        }
+    }
+    if let Some(uri) = as_written(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    None
+}
+
+/// Whether this is a host, with or without a port (RFC 9110 7.2). It is empty where the target has
+/// no authority.
+fn is_host(text: &[u8]) -> bool {
+    let is_authority = |text| uri::Authority::try_from(text).is_ok();
+    text.is_empty() || (!text.contains(&b'@') && is_authority(text))
+}
+
+/// A target in whose path characters are escaped that need not be (RFC 3986 2.3), such that it names
+/// none of ours: what stands in front of the server may have rules for paths, and would not know
+/// `%67etOTP` for what it is.
+fn as_written(target: &Uri) -> Option<Uri> {
+    let path = target.path();
+    if !path.split('%').skip(1).any(is_needless) {
+        return None;
+    }
+    let mut written = String::with_capacity(path.len() + 8);
+    for (index, part) in path.split('%').enumerate() {
+        if index > 0 {
+            written.push_str(if is_needless(part) { "%25" } else { "%" });
+        }
+        written.push_str(part);
+    }
+    if let Some(query) = target.query() {
+        written.push('?');
+        written.push_str(query);
+    }
+    written.parse().ok()
+}
+
+/// Whether what follows a percent sign stands for a character that needs none.
+fn is_needless(escaped: &str) -> bool {
+    let byte = escaped.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+/// The body of an answer, which the HTTP library is given in pieces, and whose end is told to the
+/// connection.
+pub struct Sent {
+    body: BoxBody,
+    size: BodySize,
+    rest: Bytes,
+    turn: Option<Turn>,
+    /// What nobody reads of the request is held until the answer is out, so that the connection is
+    /// closed after it.
+    _unread: Payload,
+}
+
+impl Sent {
+    fn new(body: BoxBody, turn: Option<Turn>, unread: Payload) -> Self {
+        let size = body.size();
+        if let Some(turn) = &turn {
+            match size {
+                // The library does not ask for it.
+                BodySize::None | BodySize::Sized(0) => turn.answered(),
+                BodySize::Sized(_) | BodySize::Stream => turn.answering(),
+            }
+        }
+        Self { body, size, rest: Bytes::new(), turn, _unread: unread }
+    }
+}
+
+impl MessageBody for Sent {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.size
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            match ready!(this.body.as_pin_mut().poll_next(context)) {
+                Some(Ok(bytes)) => this.rest = bytes,
+                end => {
+                    if let Some(turn) = this.turn.take() {
+                        turn.answered();
+                    }
+                    return Poll::Ready(end);
+                }
+            }
+        }
+        let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
+        for host in ["", "a", "id.example.com:8443", "192.0.2.1", "[2001:db8::1]:443", "a_b"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in ["a b", "a/b", "user@a", "a?b", "a#b", "http://a", "a:b:c", "å", "[::1"] {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn what_needs_no_escape_is_not_read_as_if_it_had_none() {
+        let written = |target: &str| {
+            let uri: Uri = target.parse().expect("a target");
+            as_written(&uri).map(|uri| uri.to_string())
+        };
+        assert_eq!(written("/api/%67etOTP?a=%67").as_deref(), Some("/api/%2567etOTP?a=%67"));
+        assert_eq!(written("/%2e%2e/%40%7E").as_deref(), Some("/%252e%252e/%40%257E"));
+        for target in ["/", "/api/v1/users/a%40b%20c", "/a%2Fb", "/%", "/%6", "/%zz", "/a?b=%61"] {
+            assert_eq!(written(target), None, "{target}");
+        }
+    }
+}

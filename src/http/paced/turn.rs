@@ -1,0 +1,101 @@
+//! One request at a time: what a connection's stream and the app behind the HTTP library tell each
+//! other about whose turn it is.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use actix_http::{HttpMessage, Payload, Request};
+use actix_web::http::{StatusCode, header};
+
+use super::framing::Body;
+
+/// How far the request at hand is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Its head is read, or waited for.
+    Head,
+    /// The library has its head.
+    Given,
+    /// The app has it; the library is given its body.
+    Asked,
+    /// Its answer is being written.
+    Answering,
+    /// The library has all of its answer, and may not have written it yet.
+    Answered,
+}
+
+/// The turn of the request at hand. Found as `conn_data::<Turn>()`.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Turn(Rc<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Cell<Phase>,
+    body: RefCell<Body>,
+    refusal: Cell<Option<StatusCode>>,
+}
+
+impl Turn {
+    pub(super) fn new() -> Self {
+        Self(Rc::new(State {
+            phase: Cell::new(Phase::Head),
+            body: RefCell::new(Body::Length(0)),
+            refusal: Cell::new(None),
+        }))
+    }
+
+    /// The app has the request: what of it is still to come. The status that it is to be refused
+    /// with, whatever it asks, if the stream found that it cannot be read.
+    pub(in crate::http) fn ask(&self, request: &mut Request) -> Option<StatusCode> {
+        self.0.body.replace(body(request));
+        self.0.phase.set(Phase::Asked);
+        self.0.refusal.take()
+    }
+
+    /// The app has begun to answer.
+    pub(in crate::http) fn answering(&self) {
+        self.0.phase.set(Phase::Answering);
+    }
+
+    /// The app's answer is whole.
+    pub(in crate::http) fn answered(&self) {
+        self.0.phase.set(Phase::Answered);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.0.phase.get()
+    }
+
+    pub(super) fn set(&self, phase: Phase) {
+        self.0.phase.set(phase);
+    }
+
+    /// The next request is to be refused.
+    pub(super) fn refuse(&self, status: StatusCode) {
+        self.0.refusal.set(Some(status));
+    }
+
+    pub(super) fn body_is_over(&self) -> bool {
+        self.0.body.borrow().is_over()
+    }
+
+    pub(super) fn take_of_body(&self, bytes: &[u8]) -> usize {
+        self.0.body.borrow_mut().take(bytes)
+    }
+}
+
+/// What of the request is still to come, as the library reads its head.
+fn body(request: &mut Request) -> Body {
+    if matches!(request.payload(), Payload::None) {
+        return Body::Length(0);
+    }
+    if request.chunked().unwrap_or(false) {
+        return Body::chunked();
+    }
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    match length {
+        Some(length) if !request.headers().contains_key(header::UPGRADE) => Body::Length(length),
+        Some(_) | None => Body::Endless,
+    }
+}

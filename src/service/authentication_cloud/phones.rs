@@ -1,0 +1,73 @@
+//! Verified phones that are taken from their users: by a backend, or because somebody else has the
+//! number now.
+
+use super::Cloud;
+use super::refusal::Refusal;
+use crate::domain::clock::Timestamp;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{PhoneId, RegisteredId, VerifiedPhone};
+use crate::store::registry::{About, Case, Whom, step};
+
+/// Most users from whom a number is taken at once; the others' next.
+const AT_ONCE: u32 = 16;
+
+impl Cloud {
+    /// Takes a verified phone from its user: no text and no call finds them by it any more.
+    ///
+    /// # Errors
+    /// [`Refusal::PhoneUnknown`], or that the store cannot be asked.
+    pub async fn delete_phone(&self, id: PhoneId) -> Result<RegisteredId, Refusal> {
+        let owner = self.registry.phone_owner(&self.tenant, id).await?;
+        let user = owner.ok_or(Refusal::PhoneUnknown)?;
+        let delete = move |case: &mut Case, now| {
+            let user = &mut case.person.as_mut().ok_or(Refusal::PhoneUnknown)?.user;
+            let removed = user.remove_phones(|phone| phone.id == *id.as_uuid(), now);
+            if removed { Ok(()) } else { Err(Refusal::PhoneUnknown) }
+        };
+        step(&*self.registry, About::user(&self.tenant, Whom::Id(user)), delete).await??;
+        Ok(user)
+    }
+
+    /// Takes a number from all who verified it before `keeper` did, at `verified`. Of two who verify
+    /// it at once the later one keeps it.
+    pub(super) async fn take_number(
+        &self,
+        number: &PhoneNumber,
+        keeper: RegisteredId,
+        verified: Timestamp,
+    ) -> Result<(), Refusal> {
+        loop {
+            let owners = self.registry.owners(&self.tenant, number, AT_ONCE).await?;
+            // The id decides between two of the same millisecond.
+            let is_older = move |owner: RegisteredId, phone: &VerifiedPhone| {
+                (phone.updated_at, owner) < (verified, keeper)
+            };
+            let others = owners.iter().filter(|user| {
+                let mut phones = user.phones.iter().filter(|phone| phone.number == *number);
+                phones.any(|phone| is_older(user.id, phone))
+            });
+            let older: Vec<RegisteredId> = others.map(|user| user.id).collect();
+            if older.is_empty() {
+                return Ok(());
+            }
+            for owner in older {
+                let number = number.clone();
+                let take = move |case: &mut Case, now| {
+                    let is_taken =
+                        |phone: &VerifiedPhone| phone.number == number && is_older(owner, phone);
+                    if let Some(person) = &mut case.person {
+                        person.user.remove_phones(is_taken, now);
+                    }
+                };
+                let about = About::user(&self.tenant, Whom::Id(owner));
+                step(&*self.registry, about, take).await?;
+                tracing::info!(
+                    tenant = self.tenant.as_str(),
+                    from = %owner,
+                    to = %keeper,
+                    "a phone number that another user has verified was taken from its user"
+                );
+            }
+        }
+    }
+}

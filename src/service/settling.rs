@@ -1,0 +1,115 @@
+//! The last step of a login, once its password is right: what it reserved is given back, whatever
+//! becomes of the store meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::domain::client_address::ClientAddress;
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::Subject;
+use crate::store::{CodeTry, Redemption, StoreError, Tries};
+
+/// Until a debt to a store that is down is offered again, at first and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// How a login's code was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Typed {
+    /// Right: it is used up, if it is still there.
+    Right,
+    /// Wrong, or to be counted as such.
+    Wrong,
+}
+
+/// What a login whose password was right still owes the store.
+enum Debt {
+    /// A wrong code that was certainly not counted.
+    WrongCode(CodeTry),
+    /// A reserved try that may stand in the log of wrong passwords.
+    Reserved { subject: Subject, at: Timestamp, from: Option<ClientAddress> },
+}
+
+/// Settles a code whose password is right; `Ok(None)` after a wrong code. It goes on if whoever
+/// asked goes away or runs out of time, and if the store fails, what the login reserved is given
+/// back once it works again.
+pub(super) async fn settle(
+    tries: &Arc<dyn Tries>,
+    attempt: CodeTry,
+    typed: Typed,
+) -> Result<Option<Redemption>, StoreError> {
+    let tries = Arc::clone(tries);
+    let settling = async move {
+        let settled = match typed {
+            Typed::Right => tries.redeem(attempt.clone()).await.map(Some),
+            Typed::Wrong => tries.wrong_code(attempt.clone()).await.map(|()| None),
+        };
+        if let Err(error) = settled
+            && let Some(debt) = debt(&attempt, typed, error)
+        {
+            tokio::spawn(pay(tries, debt, attempt.limits.wrong_passwords_per_user.per));
+        }
+        settled
+    };
+    tokio::spawn(settling).await.unwrap_or(Err(StoreError::OutcomeUnknown))
+}
+
+/// Gives a reserved try back whose password reached no server; once the store works again, if it
+/// does not now.
+pub(super) async fn give_back(
+    tries: &Arc<dyn Tries>,
+    subject: &Subject,
+    at: Timestamp,
+    from: Option<ClientAddress>,
+    counts_for: Duration,
+) {
+    if tries.give_back(subject, at, from).await.is_err() {
+        let debt = Debt::Reserved { subject: subject.clone(), at, from };
+        tokio::spawn(pay(Arc::clone(tries), debt, counts_for));
+    }
+}
+
+/// What is owed after a step that failed.
+///
+/// A redemption that was taken, though no answer came, has used up the grant of its nonce and
+/// emptied the log of wrong passwords. So a reserved try that is still in the log says that it was
+/// not taken; and it cannot be taken later, because whoever looks waits for the account's lock.
+fn debt(attempt: &CodeTry, typed: Typed, error: StoreError) -> Option<Debt> {
+    let at = attempt.reserved?;
+    Some(match (typed, error) {
+        (Typed::Wrong, StoreError::Unavailable) => Debt::WrongCode(attempt.clone()),
+        (Typed::Wrong, StoreError::OutcomeUnknown) | (Typed::Right, _) => {
+            Debt::Reserved { subject: attempt.subject.clone(), at, from: attempt.from }
+        }
+    })
+}
+
+/// Offers a debt to the store until it is taken, or no longer counts.
+async fn pay(tries: Arc<dyn Tries>, mut debt: Debt, counts_for: Duration) {
+    let begun = Instant::now();
+    let (mut pause, longest) = PAUSES;
+    while begun.elapsed() < counts_for {
+        sleep(pause).await;
+        pause = (pause * 2).min(longest);
+        let paid = match &debt {
+            Debt::WrongCode(attempt) => tries.wrong_code(attempt.clone()).await,
+            Debt::Reserved { subject, at, from } => tries.give_back(subject, *at, *from).await,
+        };
+        match (paid, debt) {
+            (Ok(()), _) => return,
+            // Not twice: a wrong code may have been counted.
+            (Err(StoreError::OutcomeUnknown), Debt::WrongCode(attempt)) => {
+                let Some(owed) = self::debt(&attempt, Typed::Wrong, StoreError::OutcomeUnknown)
+                else {
+                    return;
+                };
+                debt = owed;
+            }
+            (Err(_), owed) => debt = owed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! The port to what the store holds of one person, so that it can be shown to them and deleted.
+
+use async_trait::async_trait;
+
+use super::account::Account;
+use super::registry::{Person, Texts};
+use super::{AsOf, StoreError};
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::policy::EventLog;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::Transaction;
+
+/// A person, by what the store knows people by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Individual {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The stable id: a directory's, or a registered user's.
+    pub user_id: String,
+    /// Numbers beside the verified phones of a registered user.
+    pub numbers: Vec<PhoneNumber>,
+}
+
+impl Individual {
+    /// The id as a registered user's, if it is shaped as one.
+    #[must_use]
+    pub fn registered_id(&self) -> Option<RegisteredId> {
+        RegisteredId::parse(&self.user_id)
+    }
+
+    /// The ids under which there may be called-in codes: as given, and as a registered user's id is
+    /// written.
+    #[must_use]
+    pub fn account_ids(&self) -> Vec<String> {
+        let written = self.registered_id().map(|id| id.to_string());
+        let other = written.filter(|written| *written != self.user_id);
+        std::iter::once(self.user_id.clone()).chain(other).collect()
+    }
+
+    /// All numbers, in all their spellings, with those of `person`'s phones; each once, in order.
+    #[must_use]
+    pub fn all_numbers(&self, person: Option<&Person>) -> Vec<PhoneNumber> {
+        let phones = person.iter().flat_map(|person| &person.user.phones);
+        let numbers = self.numbers.iter().chain(phones.map(|phone| &phone.number));
+        let mut all: Vec<_> = numbers.flat_map(PhoneNumber::spellings).collect();
+        all.sort_by_key(PhoneNumber::key);
+        all.dedup_by_key(|number| number.key());
+        all
+    }
+}
+
+/// What the store holds of a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// The accounts of called-in codes, with their ids.
+    pub accounts: Vec<(String, Account)>,
+    /// The registered user, with phones, authenticators and recovery codes.
+    pub person: Option<Person>,
+    /// The registered user's transactions, oldest first.
+    pub transactions: Vec<Transaction>,
+    /// The calls of each number.
+    pub calls: Vec<(PhoneNumber, EventLog)>,
+    /// The texts sent to each number.
+    pub texts: Vec<(PhoneNumber, Texts)>,
+}
+
+impl Records {
+    /// Whether the store holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is held of people, as administrators see and delete it beside the gateways.
+#[async_trait]
+pub trait PersonalRecords: Send + Sync {
+    /// The registered user who has this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn registered_id(
+        &self,
+        tenant: &TenantId,
+        name: &RegisteredName,
+    ) -> Result<Option<RegisteredId>, StoreError>;
+
+    /// All that is held of a person, as it was at one moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError>;
+
+    /// Deletes all that is held of a person, all of it or nothing, and says what it was. From its
+    /// answer on, no code of theirs is accepted at any node.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::stored_number::NumberingPlan;
+
+    #[test]
+    fn an_id_is_looked_for_as_given_and_as_registered_users_ids_are_written() {
+        let whose = |user_id: &str| Individual {
+            tenant: TenantId::parse("t1").expect("legal"),
+            user_id: user_id.to_owned(),
+            numbers: Vec::new(),
+        };
+        let (small, large) =
+            ("0a0b0c0d-0000-4000-8000-00000000000e", "0A0B0C0D-0000-4000-8000-00000000000E");
+        assert_eq!(whose(small).account_ids(), [small]);
+        assert_eq!(whose(large).account_ids(), [large, small]);
+        assert_eq!(whose("anna").account_ids(), ["anna"]);
+        assert!(whose("anna").registered_id().is_none() && whose(large).registered_id().is_some());
+    }
+
+    #[test]
+    fn a_number_with_two_spellings_is_looked_for_by_both_and_each_once() {
+        let read = |text| NumberingPlan::read_e164(text).expect("a number");
+        let number = read("+525512345678");
+        let whose = Individual {
+            tenant: TenantId::parse("t1").expect("legal"),
+            user_id: "anna".to_owned(),
+            numbers: vec![number.clone(), read("+46701234567"), number.clone()],
+        };
+        let mut expected: Vec<_> = number.spellings().iter().map(PhoneNumber::key).collect();
+        expected.push("+46701234567".to_owned());
+        expected.sort();
+        let all: Vec<_> = whose.all_numbers(None).iter().map(PhoneNumber::key).collect();
+        assert_eq!(all, expected);
+    }
+}

@@ -1,0 +1,131 @@
+//! A look at the other servers of the list: one of them that takes writes beside the one that this
+//! node works with makes two databases of one. Where the other was promoted later, it is the
+//! primary, and the node moves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::database::Database;
+use super::session::{ConnectError, Home, Session};
+
+/// Time between two looks at whether the node works elsewhere than before.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Glances until the other servers are looked at again.
+const ROUND: u32 = 5;
+
+/// Warns of servers that are not fenced, at the start, on each new timeline and whenever one takes
+/// writes anew.
+pub(super) async fn keep_watch(database: Arc<Database>) {
+    if database.connector.servers() < 2 {
+        return;
+    }
+    let mut watch = Watch { database, home: None, others: Vec::new() };
+    let mut glances = 0;
+    loop {
+        let home = watch.database.home().filter(|_| watch.database.link.admit().is_some());
+        if let Some(home) = home {
+            let is_new = watch.home != Some(home);
+            if is_new {
+                watch.settle(home).await;
+            }
+            if is_new || glances % ROUND == 0 {
+                watch.look_around(home).await;
+            }
+        }
+        glances += 1;
+        sleep(GLANCE).await;
+    }
+}
+
+struct Watch {
+    database: Arc<Database>,
+    /// Where the node worked when it was last looked.
+    home: Option<Home>,
+    /// The others that were warned of.
+    others: Vec<Home>,
+}
+
+impl Watch {
+    /// The node works elsewhere than before.
+    async fn settle(&mut self, home: Home) {
+        match self.waits_for_nobody(home).await {
+            Ok(waits_for_nobody) => {
+                self.home = Some(home);
+                self.others.clear();
+                if waits_for_nobody {
+                    warn!(
+                        server = self.database.connector.name(home.server),
+                        "store.url names several servers, and synchronous_standby_names is empty \
+                         on the one that takes writes: if it is lost, so are codes that were told, \
+                         and used codes work again (docs/cluster.md)"
+                    );
+                }
+            }
+            // It is asked at the next glance.
+            Err(error) => tracing::debug!(%error, "a look at the server's settings failed"),
+        }
+    }
+
+    async fn waits_for_nobody(&self, home: Home) -> Result<bool, ConnectError> {
+        let connector = &self.database.connector;
+        let session = connector.open(home.server).await?;
+        let sql = "SELECT btrim(current_setting('synchronous_standby_names')) = ''";
+        let asked = session.client.query_one(sql, &[]);
+        let row = connector.within(home.server, self.database.timeout, asked).await?;
+        row.try_get(0).map_err(|error| connector.error(home.server, &error))
+    }
+
+    /// Whether this session is with the server where the node works, by another of its names: it
+    /// was started at the same moment.
+    async fn is_the_same(&self, home: Home, session: &Session) -> bool {
+        let started = async |session: &Session| {
+            let sql = "SELECT pg_postmaster_start_time()::text";
+            let asked = session.client.query_one(sql, &[]);
+            let connector = &self.database.connector;
+            let row = connector.within(session.home.server, self.database.timeout, asked).await;
+            row.ok()?.try_get::<_, String>(0).ok()
+        };
+        let Ok(own) = self.database.connector.open(home.server).await else { return false };
+        let own = started(&own).await;
+        own.is_some() && own == started(session).await
+    }
+
+    async fn look_around(&mut self, home: Home) {
+        let connector = Arc::clone(&self.database.connector);
+        for server in (0..connector.servers()).filter(|server| *server != home.server) {
+            // A standby says that it takes no writes, and one that is down nothing.
+            let Ok(session) = connector.open(server).await else {
+                self.others.retain(|other| other.server != server);
+                continue;
+            };
+            let other = session.home;
+            if self.is_the_same(home, &session).await {
+                continue;
+            }
+            if !self.others.contains(&other) {
+                warn!(
+                    server = connector.name(home.server),
+                    other = connector.name(server),
+                    "two servers of store.url take writes: fence the old primary, or codes are \
+                     lost, and used ones work again (docs/cluster.md)"
+                );
+                self.others.push(other);
+            }
+            if other.is_later_than(home)
+                && let Some(begun) = self.database.link.admit()
+            {
+                let reason = format!(
+                    "{} was promoted after {}, which still takes writes",
+                    connector.name(server),
+                    connector.name(home.server)
+                );
+                self.database.link.failed(begun, &reason);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What the database holds of one person: reading all of it, and deleting it.
+
+use async_trait::async_trait;
+use futures_util::future::{join, try_join_all};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Statement};
+use uuid::Uuid;
+
+use super::PostgresAdministration;
+use super::registry_rows;
+use super::rows::{self, RowError};
+use super::session::Ready;
+use super::statements::Prepared;
+use super::step::{Decision, Look, Step};
+use crate::domain::clock::Timestamp;
+use crate::domain::grant::Purpose;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::tenant::TenantId;
+use crate::store::personal_records::{Individual, PersonalRecords, Records};
+use crate::store::{AsOf, StoreError};
+
+const TRANSACTIONS: &str = "SELECT transaction_id FROM dialpass.transactions \
+    WHERE tenant = $1 AND user_id = $2 ORDER BY created_at, transaction_id";
+
+const ACCOUNT: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
+    wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
+    FROM dialpass.subjects WHERE tenant = $1 AND purpose = $2 AND subject = $3";
+
+const CALLS: &str = "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
+
+/// What is kept by a called-in user's id or by a number.
+const DELETE: &str = "WITH calls AS (DELETE FROM dialpass.callers \
+        WHERE tenant = $1 AND number = ANY($2)), \
+    texts AS (DELETE FROM dialpass.texted WHERE tenant = $1 AND number = ANY($2)) \
+    DELETE FROM dialpass.subjects WHERE tenant = $1 AND purpose = $3 AND subject = ANY($4)";
+
+#[async_trait]
+impl PersonalRecords for PostgresAdministration {
+    async fn registered_id(
+        &self,
+        tenant: &TenantId,
+        name: &RegisteredName,
+    ) -> Result<Option<RegisteredId>, StoreError> {
+        const SQL: &str = "SELECT user_id FROM dialpass.users WHERE tenant = $1 AND name = $2";
+        let found = self.rows(SQL, &[&tenant.as_str(), &name.as_str()]).await?.held;
+        let id = found.first().map(|row| row.try_get(0)).transpose();
+        let id = super::administration::read(id.map_err(RowError::from))?;
+        Ok(id.map(RegisteredId::from_uuid))
+    }
+
+    async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
+        self.see(RecordsLook(whose.clone())).await
+    }
+
+    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
+        self.take(Deletion(whose.clone())).await
+    }
+}
+
+/// A look at a person's records, all of them as they were at one moment.
+struct RecordsLook(Individual);
+
+impl Look for RecordsLook {
+    type Seen = AsOf<Records>;
+
+    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+        let client = &ready.session.client;
+        let mut needed = sent(ready, Lock::No);
+        needed.push(&ready.statements.now);
+        ready.prepare(needed).await?;
+        client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        let held = records(ready, &self.0, Lock::No).await;
+        let now = client.query_one(ready.statements.now.get(), &[]).await;
+        // After an error this ends the transaction as well.
+        client.batch_execute("COMMIT").await?;
+        Ok(AsOf { held: held?, now: Timestamp::from_millis(now?.try_get(0)?) })
+    }
+}
+
+/// A step that deletes a person's records.
+struct Deletion(Individual);
+
+/// What is to be deleted.
+struct Doomed {
+    records: Records,
+    /// Ready to run: what a step writes is sent with its commit, and leaves no time to prepare.
+    delete: Statement,
+}
+
+/// What has to be deleted of whom.
+struct DeletionChange {
+    numbers: Vec<String>,
+    delete: Statement,
+}
+
+impl Step for Deletion {
+    type Held = Doomed;
+    type Change = DeletionChange;
+    type Answer = AsOf<Records>;
+
+    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
+        sent(ready, Lock::Yes)
+    }
+
+    fn writes<'a>(&self, ready: &'a Ready, _: &DeletionChange) -> Vec<&'a Prepared> {
+        vec![&ready.registry.delete_user]
+    }
+
+    async fn read(&self, ready: &Ready) -> Result<Doomed, RowError> {
+        // Prepared behind the transaction's beginning, whose failure is this one's.
+        let records = records(ready, &self.0, Lock::Yes).await?;
+        Ok(Doomed { records, delete: ready.session.client.prepare(DELETE).await? })
+    }
+
+    fn decide(&self, held: Doomed, now: Timestamp) -> Decision<AsOf<Records>, DeletionChange> {
+        let Doomed { records, delete } = held;
+        let numbers = self.0.all_numbers(records.person.as_ref());
+        let numbers = numbers.iter().map(PhoneNumber::key).collect();
+        let change = Some(DeletionChange { numbers, delete });
+        Decision { answer: AsOf { held: records, now }, change, tells: true }
+    }
+
+    async fn write(&self, ready: &Ready, change: &DeletionChange) -> Result<(), Error> {
+        let Individual { tenant, .. } = &self.0;
+        let client = &ready.session.client;
+        let (tenant, purpose, ids) =
+            (tenant.as_str(), Purpose::Call.as_str(), self.0.account_ids());
+        let by_key: [&(dyn ToSql + Sync); 4] = [&tenant, &change.numbers, &purpose, &ids];
+        let by_key = client.execute(&change.delete, &by_key);
+        let registered = async {
+            // Also without a row of their own: a transaction could be left of somebody who is gone.
+            let Some(id) = self.0.registered_id() else { return Ok(0) };
+            let key: [&(dyn ToSql + Sync); 3] = [&tenant, id.as_uuid(), &purpose];
+            client.execute(ready.registry.delete_user.get(), &key).await
+        };
+        let (registered, by_key) = join(registered, by_key).await;
+        registered.and(by_key).map(|_| ())
+    }
+}
+
+/// Whether rows are locked as they are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    Yes,
+    No,
+}
+
+/// The statements that [`records`] sends.
+fn sent(ready: &Ready, lock: Lock) -> Vec<&Prepared> {
+    let all = &ready.registry;
+    let mut sent = vec![&all.phones_by_id, &all.authenticators_by_id];
+    sent.extend(match lock {
+        Lock::Yes => [&all.lock_user_by_id, &all.lock_transaction, &all.lock_texted],
+        Lock::No => [&all.user_by_id, &all.transaction, &all.texted],
+    });
+    sent
+}
+
+/// Reads a person's records. Where they are locked, it is in the order of steps on a registered
+/// user: the user, then the transactions, the texts, and last what is called-in.
+async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Records, RowError> {
+    let (client, all) = (&ready.session.client, &ready.registry);
+    let tenant = whose.tenant.as_str();
+    let mut records = Records::default();
+    if let Some(id) = whose.registered_id() {
+        let key: [&(dyn ToSql + Sync); 2] = [&tenant, id.as_uuid()];
+        let user = if lock == Lock::Yes { &all.lock_user_by_id } else { &all.user_by_id };
+        if let Some(user) = client.query_opt(user.get(), &key).await? {
+            let phones = client.query(all.phones_by_id.get(), &key).await?;
+            let authenticators = client.query(all.authenticators_by_id.get(), &key).await?;
+            records.person = Some(registry_rows::person(&user, &phones, &authenticators)?);
+        }
+        let statement = if lock == Lock::Yes { &all.lock_transaction } else { &all.transaction };
+        for id in client.query(TRANSACTIONS, &key).await? {
+            let id: Uuid = id.try_get(0)?;
+            // Swept meanwhile, if it is no longer there.
+            let found = client.query_opt(statement.get(), &[&tenant, &id]).await?;
+            records
+                .transactions
+                .extend(found.as_ref().map(registry_rows::transaction).transpose()?);
+        }
+    }
+    let numbers = whose.all_numbers(records.person.as_ref());
+    let texted = if lock == Lock::Yes { &all.lock_texted } else { &all.texted };
+    for number in &numbers {
+        if let Some(row) = client.query_opt(texted.get(), &[&tenant, &number.key()]).await? {
+            records.texts.push((number.clone(), registry_rows::texts(&row)?));
+        }
+    }
+    records.accounts = accounts(client, whose, lock).await?;
+    let calls = client.prepare(&locking(CALLS, lock)).await?;
+    for number in numbers {
+        if let Some(row) = client.query_opt(&calls, &[&tenant, &number.key()]).await? {
+            records.calls.push((number, rows::event_log(&row, 0)?));
+        }
+    }
+    Ok(records)
+}
+
+/// The accounts of called-in codes.
+async fn accounts(
+    client: &Client,
+    whose: &Individual,
+    lock: Lock,
+) -> Result<Vec<(String, crate::store::account::Account)>, RowError> {
+    let (tenant, purpose) = (whose.tenant.as_str(), Purpose::Call.as_str());
+    let account = client.prepare(&locking(ACCOUNT, lock)).await?;
+    let read = whose.account_ids().into_iter().map(async |id| {
+        let found = client.query_opt(&account, &[&tenant, &purpose, &id]).await?;
+        let account = found.as_ref().map(rows::account).transpose()?;
+        Ok::<_, RowError>(account.map(|account| (id, account)))
+    });
+    Ok(try_join_all(read).await?.into_iter().flatten().collect())
+}
+
+fn locking(sql: &str, lock: Lock) -> String {
+    format!("{sql}{}", if lock == Lock::Yes { " FOR UPDATE" } else { "" })
+}

@@ -1,0 +1,116 @@
+//! What the file holds of one person: reading all of it, and deleting it.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::SqliteAdministration;
+use super::registry::find_texts;
+use super::registry_rows::{delete_person, find_person, known};
+use super::rows::{Tables, delete_calls};
+use super::transaction_rows::find_transaction;
+use crate::domain::grant::{Purpose, Subject};
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::tenant::TenantId;
+use crate::domain::transaction::{Transaction, TransactionId};
+use crate::store::personal_records::{Individual, PersonalRecords, Records};
+use crate::store::registry::{Texts, Whom};
+use crate::store::{AsOf, StoreError};
+
+#[async_trait]
+impl PersonalRecords for SqliteAdministration {
+    async fn registered_id(
+        &self,
+        tenant: &TenantId,
+        name: &RegisteredName,
+    ) -> Result<Option<RegisteredId>, StoreError> {
+        let (tenant, whom) = (tenant.clone(), Whom::Name(name.clone()));
+        let found = self.read(move |connection, _| find_person(connection, &tenant, &whom));
+        Ok(found.await?.held.map(|person| person.user.id))
+    }
+
+    async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
+        let whose = whose.clone();
+        self.read(move |connection, _| records(connection, &whose)).await
+    }
+
+    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
+        let whose = whose.clone();
+        self.change(move |connection, now| {
+            let held = records(connection, &whose)?;
+            delete(connection, &whose, &held)?;
+            Ok(AsOf { held, now })
+        })
+        .await
+    }
+}
+
+fn records(connection: &Connection, whose: &Individual) -> rusqlite::Result<Records> {
+    let tenant = &whose.tenant;
+    let mut tables = Tables::new(connection)?;
+    let mut records = Records::default();
+    for id in whose.account_ids() {
+        let subject = Subject { tenant: tenant.clone(), purpose: Purpose::Call, id };
+        if let Some(account) = tables.find_account(&subject)? {
+            records.accounts.push((subject.id, account));
+        }
+    }
+    if let Some(id) = whose.registered_id() {
+        records.person = find_person(connection, tenant, &Whom::Id(id))?;
+        records.transactions = transactions(connection, tenant, id)?;
+    }
+    for number in whose.all_numbers(records.person.as_ref()) {
+        if let Some(calls) = tables.find_calls(tenant, &number.key())? {
+            records.calls.push((number.clone(), calls));
+        }
+        let texts = find_texts(connection, tenant, &number)?;
+        if texts != Texts::default() {
+            records.texts.push((number, texts));
+        }
+    }
+    Ok(records)
+}
+
+fn transactions(
+    connection: &Connection,
+    tenant: &TenantId,
+    user: RegisteredId,
+) -> rusqlite::Result<Vec<Transaction>> {
+    const SQL: &str = "SELECT transaction_id FROM transactions \
+        WHERE tenant = ?1 AND user_id = ?2 ORDER BY created_at, transaction_id";
+    let mut statement = connection.prepare_cached(SQL)?;
+    let ids = statement.query_map(params![tenant.as_str(), user.to_string()], |row| {
+        known(0, TransactionId::parse(row.get_ref(0)?.as_str()?), "a transaction's id")
+    })?;
+    let read = |id| known(0, find_transaction(connection, tenant, id?)?, "a transaction");
+    ids.map(read).collect()
+}
+
+fn delete(connection: &Connection, whose: &Individual, held: &Records) -> rusqlite::Result<()> {
+    const ACCOUNT: &str =
+        "DELETE FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3";
+    let tenant = &whose.tenant;
+    for (id, _) in &held.accounts {
+        let key = params![tenant.as_str(), Purpose::Call.as_str(), id];
+        connection.prepare_cached(ACCOUNT)?.execute(key)?;
+    }
+    // Also without a row of their own: a transaction could be left of somebody who is gone.
+    if let Some(id) = whose.registered_id() {
+        delete_person(connection, tenant, id)?;
+    }
+    for number in whose.all_numbers(held.person.as_ref()) {
+        delete_calls(connection, tenant, &number)?;
+        delete_texts(connection, tenant, &number)?;
+    }
+    Ok(())
+}
+
+fn delete_texts(
+    connection: &Connection,
+    tenant: &TenantId,
+    number: &PhoneNumber,
+) -> rusqlite::Result<()> {
+    const SQL: &str = "DELETE FROM texted WHERE tenant = ?1 AND number = ?2";
+    let key = params![tenant.as_str(), number.key()];
+    connection.prepare_cached(SQL)?.execute(key).map(|_| ())
+}

@@ -1,0 +1,167 @@
+//! Faults that take long, or that held from the beginning: tried where `CHAOS_LONG` is set.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::stage::Stage;
+use super::{end_sessions, held, is_alone, seconds};
+use crate::cluster::NODES;
+use crate::postgres::Postgres;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_faults_of_one_server() {
+    if !is_alone() {
+        return;
+    }
+    let mut postgres = Postgres::start();
+    let mut stage = Stage::start(&[&postgres], |config| config).await;
+    let database = &stage.database.clone();
+
+    stage
+        .tries("the server killed and restarted twice", async |_, _| {
+            for _ in 0..2 {
+                postgres.kill();
+                sleep(seconds(1)).await;
+                postgres.restart();
+                sleep(seconds(2)).await;
+            }
+            Instant::now()
+        })
+        .await;
+    stage
+        .tries("the server hangs for 8 s", async |_, _| {
+            postgres.stop();
+            sleep(seconds(8)).await;
+            postgres.cont();
+            Instant::now()
+        })
+        .await;
+    stage
+        .tries("all sessions ended every 200 ms for 8 s", async |_, _| {
+            let end = Instant::now() + seconds(8);
+            while Instant::now() < end {
+                postgres.psql("postgres", &end_sessions());
+                sleep(Duration::from_millis(200)).await;
+            }
+            Instant::now()
+        })
+        .await;
+    stage
+        .tries("a table that every call needs is held for 8 s", async |_, _| {
+            let lock = "LOCK dialpass.subjects IN ACCESS EXCLUSIVE MODE";
+            held(&postgres, database, lock, seconds(8));
+            Instant::now()
+        })
+        .await;
+    stage
+        .tries("all rows held for 8 s", async |_, _| {
+            let rows = "SELECT count(*) FROM (SELECT 1 FROM dialpass.subjects FOR UPDATE) AS s; \
+                SELECT count(*) FROM (SELECT 1 FROM dialpass.callers FOR UPDATE) AS c; \
+                SELECT count(*) FROM (SELECT 1 FROM dialpass.pulse FOR UPDATE) AS p";
+            held(&postgres, database, rows, seconds(8));
+            Instant::now()
+        })
+        .await;
+    let found = stage
+        .tries("VACUUM FULL twelve times", async |_, _| {
+            for _ in 0..12 {
+                postgres.psql(database, "VACUUM FULL");
+                sleep(Duration::from_millis(300)).await;
+            }
+            Instant::now()
+        })
+        .await;
+    assert_eq!(found.refused(), 0, "each takes a moment");
+    stage
+        .tries("default_transaction_read_only by a reload, for 6 s", async |_, _| {
+            let set = "ALTER SYSTEM SET default_transaction_read_only = on";
+            postgres.psql("postgres", set);
+            postgres.psql("postgres", "SELECT pg_reload_conf()");
+            sleep(seconds(6)).await;
+            let reset = "SET default_transaction_read_only = off";
+            let sql = "ALTER SYSTEM RESET default_transaction_read_only";
+            postgres.psql_each("postgres", &[reset, sql]);
+            postgres.psql("postgres", "SELECT pg_reload_conf()");
+            Instant::now()
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_faults_of_the_nodes() {
+    if !is_alone() {
+        return;
+    }
+    let postgres = Postgres::start();
+    let mut stage = Stage::start(&[&postgres], |config| config).await;
+    stage
+        .tries("each node hangs for 8 s, one after another", async |cluster, _| {
+            for at in 0..NODES {
+                cluster.node(at).signal("STOP");
+                sleep(seconds(8)).await;
+                cluster.node(at).signal("CONT");
+                cluster.until_up(NODES).await;
+            }
+            Instant::now()
+        })
+        .await;
+    let found = stage
+        .tries("SIGHUP 300 times a second for 8 s", async |cluster, _| {
+            let end = Instant::now() + seconds(8);
+            while Instant::now() < end {
+                for at in 0..NODES {
+                    cluster.node(at).signal("HUP");
+                }
+                sleep(Duration::from_millis(7)).await;
+            }
+            Instant::now()
+        })
+        .await;
+    assert_eq!(found.refused(), 0);
+    let found = stage
+        .tries("a new server key added, then moved to the top", async |cluster, _| {
+            let key = hex::encode([42; 32]);
+            for on_top in [false, true] {
+                for node in cluster.nodes() {
+                    let file = node.file("server-key.hex");
+                    let old = std::fs::read_to_string(&file).unwrap();
+                    let old = old.lines().next().unwrap();
+                    let text =
+                        if on_top { format!("{key}\n{old}\n") } else { format!("{old}\n{key}\n") };
+                    std::fs::write(file, text).unwrap();
+                    node.signal("HUP");
+                }
+                sleep(seconds(2)).await;
+            }
+            Instant::now()
+        })
+        .await;
+    assert_eq!(found.refused(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_faults_of_a_pair() {
+    if !is_alone() {
+        return;
+    }
+    let mut primary = Postgres::start();
+    let standby = primary.standby();
+    let mut stage = Stage::start(&[&primary, &standby], |config| config).await;
+    stage
+        .tries("the synchronous standby hangs for 8 s", async |_, _| {
+            standby.stop();
+            sleep(seconds(8)).await;
+            standby.cont();
+            Instant::now()
+        })
+        .await;
+    stage
+        .tries("the primary killed, the standby promoted", async |_, _| {
+            primary.kill();
+            sleep(seconds(1)).await;
+            standby.promote();
+            Instant::now()
+        })
+        .await;
+}

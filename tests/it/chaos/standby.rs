@@ -1,0 +1,86 @@
+//! Faults of a primary with a synchronous standby.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::actors::World;
+use super::history::History;
+use super::seconds;
+use super::stage::Stage;
+use crate::cluster::Cluster;
+use crate::gateway::wait_until;
+use crate::postgres::Postgres;
+
+/// Asks every node again and again, for `how_long`, how far what is not decided is.
+async fn ask_how_far(world: &World, cluster: &Cluster, history: &History, how_long: Duration) {
+    let end = Instant::now() + how_long;
+    while Instant::now() < end {
+        for node in cluster.nodes() {
+            let world = world.at(node.url(""));
+            for (mark, secret) in history.undecided() {
+                world.watch(&secret, mark, history).await;
+            }
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_said_to_have_succeeded_that_no_standby_has() {
+    let mut primary = Postgres::start();
+    let mut standby = primary.standby();
+    let mut stage = Stage::start(&[&primary, &standby], |config| config).await;
+    stage
+        .tries("the synchronous standby is away for 4 s", async |_, _| {
+            standby.kill();
+            sleep(seconds(4)).await;
+            standby.restart();
+            Instant::now()
+        })
+        .await;
+
+    let world = stage.world.clone();
+    stage
+        .tries(
+            "the standby away, the primary restarted, then lost, the standby promoted",
+            async |cluster, history| {
+                standby.kill();
+                // Commits wait, and are not answered.
+                wait_until("what is not decided", || history.undecided().len() >= 3);
+                primary.kill();
+                primary.restart();
+                ask_how_far(&world, cluster, history, seconds(3)).await;
+                primary.kill();
+                standby.restart();
+                standby.promote();
+                Instant::now()
+            },
+        )
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_promotion_no_session_stays_with_the_old_primary() {
+    let primary = Postgres::start();
+    let standby = primary.standby();
+    let mut stage = Stage::start(&[&primary, &standby], |config| config).await;
+    stage
+        .tries(
+            "the primary hangs for 1.8 s, the standby is promoted, the old one goes on",
+            async |_, _| {
+                primary.stop();
+                let stopped = Instant::now();
+                standby.promote();
+                sleep(Duration::from_millis(1800).saturating_sub(stopped.elapsed())).await;
+                primary.cont();
+                Instant::now()
+            },
+        )
+        .await;
+    // But for a look now and then at whether it still takes writes.
+    wait_until("no session is with the old primary", || primary.connections() == 0);
+    for node in stage.cluster.nodes() {
+        node.wait_for_line("two servers of store.url take writes");
+    }
+}
