@@ -82,5 +82,6 @@ async fn after_a_promotion_no_session_stays_with_the_old_primary() {
     wait_until("no session is with the old primary", || primary.connections() == 0);
     for node in stage.cluster.nodes() {
         node.wait_for_line("two servers of store.url take writes");
+        node.wait_for_line("synchronous_standby_names is empty on the one that takes writes");
     }
 }
