@@ -202,9 +202,12 @@ fn possible(text: &str) -> Option<Parsed> {
     PHONE_NUMBER_UTIL.parse(text, None).ok().filter(is_possible)
 }
 
-/// Whether the number's length fits its country: not only locally, without the area code.
+/// Whether the number's length fits its country: not only locally, without the area code. Zeros
+/// alone are no number, whatever their length, and the library writes them as they were typed.
 fn is_possible(number: &Parsed) -> bool {
-    matches!(number.is_possible_with_reason(), Ok(NumberLengthType::IsPossible))
+    let significant = number.get_national_significant_number();
+    significant.bytes().any(|digit| digit != b'0')
+        && matches!(number.is_possible_with_reason(), Ok(NumberLengthType::IsPossible))
 }
 
 fn to_number(parsed: &Parsed) -> PhoneNumber {

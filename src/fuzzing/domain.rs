@@ -11,7 +11,8 @@ use crate::domain::stored_number::NumberingPlan;
 use crate::domain::text_message::Template;
 use crate::domain::user::TypedName;
 
-const CALLERS: [&str; 24] = [
+const CALLERS: [&str; 25] = [
+    "094900000000000000000",
     "+46701234567",
     "0701234567",
     "070-123 45 67",

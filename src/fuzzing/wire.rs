@@ -5,12 +5,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde_json::json;
 
 use super::{Target, outcome, seeds};
 use crate::domain::clock::Timestamp;
 use crate::http::authorization::Authorization;
+use crate::http::certificate::PeerCertificate;
 use crate::http::client::TenantHeader;
 use crate::http::oauth2::{OAuth2Rule, SignedToken};
 use crate::http::proxy::{AddressHeader, CertificateForm, TrustedProxies};
@@ -26,15 +28,20 @@ fn forwarded() -> Target {
     let proxy = "10.0.0.2".parse().expect("an address");
     let read = move |input: &[u8]| {
         let lines = || input.split(|byte| *byte == b'\n');
-        let callers = [AddressHeader::Forwarded, AddressHeader::XForwardedFor].map(|header| {
+        let seen = [AddressHeader::Forwarded, AddressHeader::XForwardedFor].map(|header| {
             let caller = proxies.caller(proxy, header, lines());
             assert!(caller.is_none_or(|caller| !proxies.trust(caller)), "never the proxy itself");
             caller.map(|caller| caller.is_ipv4())
         });
-        outcome((callers, lines().count().min(3), input.len().min(3)))
+        // What stands in front has no bearing on who the caller is.
+        let own = [input, b", for=192.0.2.99"].concat();
+        let caller = proxies.caller(proxy, AddressHeader::Forwarded, [&own[..]]);
+        let expected = "192.0.2.99".parse().expect("an address");
+        assert!(input.contains(&b'\n') || caller == Some(expected), "{caller:?}");
+        outcome((seen, lines().count().min(3), input.len().min(3)))
     };
     Target {
-        kind: "Forwarded",
+        kind: "Forwarded, X-Forwarded-For",
         share: 120,
         seeds: seeds([
             "for=192.0.2.1",
@@ -42,7 +49,7 @@ fn forwarded() -> Target {
             "For=\"[2001:db7:1::5]:4711\";by=10.0.0.2;host=\"a.example\"",
             "for=\"192.0.2.1:8443\"\nfor=_hidden, for=unknown",
             "for=\"_SEVKISEK\";proto=http;by=203.0.113.43",
-            "198.51.100.7, 192.0.2.1, 10.0.0.3",
+            "198.51.100.7, 2001:db7::1, 192.0.2.1:443, [::1]:80, 10.0.0.3",
         ]),
         words: &[
             "for=",
@@ -72,47 +79,66 @@ fn client_cert() -> Target {
     let certificate = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let params = CertificateParams::new(names).expect("names");
-        STANDARD.encode(params.self_signed(&key).expect("a certificate").der())
+        params.self_signed(&key).expect("a certificate")
     };
     let (one, other) = (certificate(&["pbx.example.com"]), certificate(&["a", "10.0.0.1"]));
-    let pem = |der: &str| {
-        let text = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
-        percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string()
-    };
-    let read = |input: &[u8]| {
+    let (der, chain) = (STANDARD.encode(one.der()), STANDARD.encode(other.der()));
+    let pem = utf8_percent_encode(&one.pem(), NON_ALPHANUMERIC).to_string();
+    let header = |name| HeaderName::from_static(name);
+    let forms = [
+        CertificateForm::Rfc9440,
+        CertificateForm::EscapedPem(header("x-ssl-client-cert")),
+        CertificateForm::Base64Der(header("x-ssl-client-cert")),
+        CertificateForm::Xfcc(header("x-forwarded-client-cert")),
+    ];
+    let read = move |input: &[u8]| {
         // A line each, those of the chain behind an empty one.
         let mut lines = input.split(|byte| *byte == b'\n');
         let own: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
-        let intermediates: Vec<_> = lines.collect();
-        let name = || HeaderName::from_static("x-cert");
-        let forms = [
-            CertificateForm::Rfc9440,
-            CertificateForm::EscapedPem(name()),
-            CertificateForm::Base64Der(name()),
-            CertificateForm::Xfcc(name()),
-        ];
-        let read = forms.map(|form| {
-            form.parse(&own, &intermediates).map(|found| found.is_some()).map_err(|_| ())
-        });
+        let chain: Vec<_> = lines.collect();
+        let read = |form: &CertificateForm| {
+            form.parse(&own, &chain).map(|found| found.is_some()).map_err(|_| ())
+        };
         let der = STANDARD.decode(input.strip_prefix(b":").unwrap_or(input)).unwrap_or_default();
-        let peer = crate::http::certificate::PeerCertificate::from_der(&der);
-        let names = peer.map(|peer| peer.names().len().min(50));
-        outcome((read, names.map_err(|_| ())))
+        let names = PeerCertificate::from_der(&der).map(|peer| peer.names().len().min(50));
+        outcome((forms.each_ref().map(read), names.map_err(|_| ())))
     };
     Target {
-        kind: "Client-Cert and its chain",
+        kind: "certificates from a proxy",
         share: 70,
         seeds: seeds([
-            format!(":{one}:"),
-            format!(":{one}:\n\n:{other}:, :{one}:"),
-            format!(":{one}:;a=1;b=\"x\"\n\n:{other}:"),
-            format!("{one},{other}"),
-            format!("By=spiffe://a;Hash=00;Chain=\"{}\"", pem(&one)),
-            pem(&other),
+            format!(":{der}:"),
+            format!(":{der}:\n\n:{chain}:, :{der}:"),
+            format!(":{der}:;a=1;b=\"x\"\n\n:{chain}:"),
+            der.clone(),
+            format!("{der},{chain}"),
+            pem.clone(),
+            format!(
+                "By=spiffe://a;Hash=00;Cert=\"{pem}\";Chain=\"{pem}{pem}\";Subject=\"CN=\\\"a\\\"\""
+            ),
         ]),
         words: &[
-            ":", "::", ", ", ";q=1", "(", ")", "\n\n", "MII", "MIIB", "AAAA", "////", "=", "?1",
+            ":",
+            "::",
+            ", ",
+            ";q=1",
+            "(",
+            ")",
+            "\n\n",
+            "MII",
+            "MIIB",
+            "AAAA",
+            "////",
+            "=",
+            "?1",
             "\"\"",
+            "%0A",
+            "-----BEGIN%20CERTIFICATE-----",
+            "Cert=",
+            "Chain=",
+            "Hash=",
+            ";",
+            "\\\"",
         ],
         read: Box::new(read),
     }

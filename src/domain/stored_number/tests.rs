@@ -249,3 +249,23 @@ proptest! {
         let _ = sweden().read_stored(&text);
     }
 }
+
+#[test]
+fn zeros_behind_anothers_country_code_are_no_number() {
+    for (country, front) in [("MX", "09"), ("US", "011"), ("JP", "010"), ("SE", "00"), ("IT", "+")]
+    {
+        let plan = NumberingPlan::for_country(country).expect("a country");
+        for code in ["49", "46", "94", "358"] {
+            for zeros in 4..18 {
+                let text = format!("{front}{code}{}", "0".repeat(zeros));
+                // At home they may be one.
+                let read = plan
+                    .read_stored(&text)
+                    .filter(|read| read.country_code() != plan.country_code());
+                assert!(read.is_none() || plan.country_code() == code, "{country}: {text}");
+            }
+        }
+    }
+    let mexico = NumberingPlan::for_country("MX").expect("a country");
+    assert_eq!(mexico.read_stored("094900000000000000000"), None);
+}
