@@ -274,7 +274,7 @@ async fn the_widget_starts_by_its_own_tag_too() {
 /// document's properties by their names.
 fn clobbering(evil: &str) -> String {
     let named = ["currentScript", "querySelector", "querySelectorAll", "createElement", "scripts"];
-    let images: String = named
+    let images: Vec<String> = named
         .iter()
         .map(|name| {
             format!(
@@ -286,7 +286,7 @@ fn clobbering(evil: &str) -> String {
     // The browser's driver needs some of them back, once the widget has started.
     let back = "<script>addEventListener('load', () => { for (const one of \
         Document.prototype.querySelectorAll.call(document, 'img')) one.remove(); });</script>";
-    images
+    images.concat()
         + back
         + "<form name=\"addEventListener\"></form><form name=\"removeEventListener\"></form>\
            <a id=\"HOME\"></a><a id=\"Dialpass\"></a><a id=\"base\"></a>"
