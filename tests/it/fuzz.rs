@@ -134,9 +134,10 @@ impl Parts {
             parts.path = std::iter::once(b'/').chain(legal).collect();
         }
         if numbers.below(16) == 0 {
-            let methods = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "X"];
+            let methods = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "X"].as_slice();
+            let method: &&str = numbers.of(methods);
             parts.method.clear();
-            parts.method.push_str(numbers.of(&methods));
+            parts.method.push_str(method);
         }
         parts
     }
