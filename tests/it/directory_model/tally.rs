@@ -9,7 +9,7 @@ use super::events::{Event, Variant};
 use super::oracle::Answer;
 
 /// What the last fault, and what waits for its end, may take besides.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const BEGIN: &str = "<!-- model: begin -->\n";
 const END: &str = "<!-- model: end -->\n";
 
