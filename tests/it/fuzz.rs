@@ -130,19 +130,20 @@ impl Parts {
         }
         if numbers.below(8) == 0 {
             let path = mutator.changed(parts.path[1..].to_vec(), numbers);
-            let legal = path.into_iter().filter(|byte| byte.is_ascii_graphic()).take(2000);
+            let legal = path.into_iter().filter(u8::is_ascii_graphic).take(2000);
             parts.path = std::iter::once(b'/').chain(legal).collect();
         }
         if numbers.below(16) == 0 {
-            parts.method = (*numbers
-                .of(&["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "X"]))
-            .to_owned();
+            let methods = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "X"];
+            parts.method.clear();
+            parts.method.push_str(numbers.of(&methods));
         }
         parts
     }
 }
 
 /// Real requests of both interfaces, and what a phone's page asks.
+#[expect(clippy::too_many_lines, reason = "it is a list")]
 async fn real_requests(service: &Service, certificate: &str) -> Vec<Parts> {
     let json = ("content-type", "application/json");
     let form = ("content-type", "application/x-www-form-urlencoded");
@@ -361,14 +362,14 @@ async fn no_request_of_a_stranger_panics_the_server_or_makes_it_answer_5xx() {
                         String::from_utf8_lossy(&bytes)
                     )
                 };
-                let Ok(seen) = timeout(PATIENCE, answer(&mut open)).await else {
+                let Ok(answered) = timeout(PATIENCE, answer(&mut open)).await else {
                     panic!("no answer within {PATIENCE:?}; {}", shown());
                 };
                 sent.fetch_add(1, Ordering::Relaxed);
-                let status = seen.as_ref().map_or(0, |seen| seen.status);
+                let status = answered.as_ref().map_or(0, |seen| seen.status);
                 assert!(status < 500, "{status}; {}", shown());
                 *statuses.entry(status).or_default() += 1;
-                stream = seen.filter(|seen| seen.stays && !is_raw).map(|_| open);
+                stream = answered.filter(|seen| seen.stays && !is_raw).map(|_| open);
             }
             statuses
         });
@@ -376,7 +377,9 @@ async fn no_request_of_a_stranger_panics_the_server_or_makes_it_answer_5xx() {
     let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
     while let Some(done) = running.join_next().await {
         let done = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        done.into_iter().for_each(|(status, count)| *statuses.entry(status).or_default() += count);
+        for (status, count) in done {
+            *statuses.entry(status).or_default() += count;
+        }
     }
     let took = begun.elapsed();
     println!(
