@@ -227,7 +227,7 @@ impl App {
         let public = public_listener(&config, &gateway, tls.clone(), shared, demo)?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &prepared);
-        tokio::spawn(certificates::keep_telling(Arc::clone(&gateway), LOOK_AT_CERTIFICATES));
+        tokio::spawn(certificates::keep_telling(Arc::downgrade(&gateway), LOOK_AT_CERTIFICATES));
         log_warnings(&config, &*lasting.clock);
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
         tokio::spawn(Arc::clone(&lasting.strangers).tell_every_minute());

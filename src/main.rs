@@ -3,6 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes what is freed: a typed password passes through buffers of libraries that do not.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider()

@@ -3,7 +3,7 @@
 //! soon will be, and a CA's that cannot be used, is reported and stops nothing.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Duration;
 
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -106,11 +106,14 @@ fn ending_secrets(config: &Config, now: Timestamp) -> Vec<(String, String)> {
 
 /// Tells of what ends while the program runs: revocation lists that are overdue by the log, and the
 /// times of them and of clients' secrets by the metrics.
-pub(super) async fn keep_telling(gateway: Arc<CurrentGateway>, every: Duration) {
+///
+/// It ends with the gateway, whose store a stop waits for.
+pub(super) async fn keep_telling(gateway: Weak<CurrentGateway>, every: Duration) {
     let mut told = Vec::new();
     loop {
         {
-            let gateway = gateway.load();
+            let Some(current) = gateway.upgrade() else { return };
+            let gateway = current.load();
             let gate = &gateway.gate;
             let own = gate.tls.as_ref().and_then(|tls| tls.current().client_verifier.clone());
             let forwarded = gate.forwarded_ca.as_ref().map(|state| state.current());

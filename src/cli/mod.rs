@@ -209,6 +209,10 @@ fn source(path: PathBuf) -> Source {
 }
 
 fn serve(config: PathBuf) -> Ended {
+    // Memory holds keys and passwords: no core file gets it, and no other process of this user may
+    // look into it (prctl(2), PR_SET_DUMPABLE).
+    let undumpable = rustix::process::DumpableBehavior::NotDumpable;
+    rustix::process::set_dumpable_behavior(undumpable).map_err(anyhow::Error::from)?;
     runtime()?.block_on(async {
         App::build(source(config)).await?.run().await?;
         Ok(ExitCode::SUCCESS)

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 use super::check::Problems;
 use super::raw::{
-    RawBasic, RawBearer, RawCertificate, RawClient, RawOAuth2, RawOperation, RawRequire, RawTyp,
+    RawBasic, RawBearer, RawCertificate, RawClient, RawOAuth2, RawOperation, RawPin, RawRequire,
+    RawTyp,
 };
 use super::values::Until;
 use crate::domain::clock::Timestamp;
@@ -239,10 +240,11 @@ fn certificate(
     let key = format!("{key}.certificate");
     let ca_file = raw.ca_file.as_ref();
     let ca_file = ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), path));
-    Some(CredentialConfig::Certificate { pin: pin(&key, raw, problems)?, ca_file })
+    let pin = pin(&key, RawPin { san: raw.san, sha256: raw.sha256 }, problems)?;
+    Some(CredentialConfig::Certificate { pin, ca_file })
 }
 
-pub(super) fn pin(key: &str, raw: RawCertificate, problems: &mut Problems) -> Option<PinConfig> {
+pub(super) fn pin(key: &str, raw: RawPin, problems: &mut Problems) -> Option<PinConfig> {
     let accepted =
         "san = \"dns:NAME\", san = \"uri:URI\", or sha256 = the SHA-256 of the certificate's DER";
     match (raw.san, raw.sha256) {

@@ -72,16 +72,8 @@ pub(super) fn check(
     let secret_header = raw.secret_header.unwrap_or_else(|| "X-Proxy-Secret".to_owned());
     header("server.proxy.secret_header", &secret_header, problems);
     let secret = raw.secret_sha256.map(|hash| (secret_header.to_ascii_lowercase(), hash.0));
-    let own_certificate = raw.certificate.and_then(|raw| {
-        if raw.ca_file.is_some() {
-            problems.add(
-                "server.proxy.certificate.ca_file",
-                "a CA of the proxy's own",
-                "no key: the proxy's certificate is signed by server.tls.client_ca",
-            );
-        }
-        clients::pin("server.proxy.certificate", raw, problems)
-    });
+    let own_certificate =
+        raw.certificate.and_then(|raw| clients::pin("server.proxy.certificate", raw, problems));
     if own_certificate.is_some() && !verifies_clients {
         problems.add(
             "server.proxy.certificate",

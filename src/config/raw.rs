@@ -59,7 +59,7 @@ pub(super) struct RawProxy {
     pub certificate_header: Option<String>,
     pub secret_sha256: Option<Sha256Hex>,
     pub secret_header: Option<String>,
-    pub certificate: Option<RawCertificate>,
+    pub certificate: Option<RawPin>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -117,6 +117,7 @@ pub(super) struct RawFlood {
 pub(super) struct RawOps {
     pub enabled: Option<bool>,
     pub listen: Option<Address>,
+    pub allow_plain_http: Option<bool>,
 }
 
 #[derive(Deserialize, Default)]
@@ -436,6 +437,14 @@ pub(super) struct RawBasic {
 pub(super) struct RawBearer {
     pub token_sha256: Option<Sha256Hex>,
     pub valid_until: Option<Until>,
+}
+
+/// The certificate of a proxy's own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPin {
+    pub san: Option<String>,
+    pub sha256: Option<Sha256Hex>,
 }
 
 #[derive(Deserialize)]

@@ -422,6 +422,13 @@ fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsC
     if listen == public && listen.port() != 0 {
         problems.add("ops.listen", listen, "an address other than server.listen");
     }
+    if !listen.ip().is_loopback() && raw.allow_plain_http != Some(true) {
+        problems.add(
+            "ops.listen",
+            format!("{listen}, where anybody may ask, in clear and without a credential"),
+            "a loopback address, or allow_plain_http = true in a network of operators",
+        );
+    }
     Some(OpsConfig { listen })
 }
 

@@ -392,7 +392,7 @@ fn an_unreadable_file_is_named() {
 #[test]
 fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
     let registered = "[[tenants]]\nid='t1'\ncountry='SE'\nlogin.password='not-asked'\n\
-        directory.kind='registered'\n";
+        directory.kind='registered'\ncalls.minimum_attestation='A'\n";
     let config = read(registered).expect("good");
     let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -405,6 +405,11 @@ fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
     );
     assert!(read(&served).expect("good").warnings.is_empty());
     assert!(read(TENANT).expect("good").warnings.is_empty());
+    // Where the code is all, somebody has to vouch for the caller.
+    let unattested = served.replace("calls.minimum_attestation='A'\n", "");
+    let warnings = read(&unattested).expect("good").warnings;
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].to_string().contains("tenants[0].login.password: "), "{}", warnings[0]);
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(super) struct Paced<S> {
 }
 
 impl<S> Paced<S> {
-    pub(super) fn new(stream: S, pace: Pace, place: Option<Place>) -> Self {
+    pub(super) fn new(stream: S, pace: Pace, counted: Option<Place>) -> Self {
         // The head of the first request is due as that of any other, from the start.
         let until = Instant::now() + pace.request;
         Self {
@@ -103,7 +103,7 @@ impl<S> Paced<S> {
             whole: 0,
             written: false,
             waiting: false,
-            _place: place,
+            _place: counted,
         }
     }
 
@@ -331,7 +331,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_shutdown(context) {
             Poll::Pending => this.blocked(context),
-            done => done,
+            done @ Poll::Ready(_) => done,
         }
     }
 }

@@ -12,6 +12,7 @@ mod memory;
 mod oracles;
 mod proxies;
 mod requests;
+mod secrets_in_memory;
 mod stuck_worker;
 mod wrong_clocks;
 

@@ -183,6 +183,7 @@ fn haproxy_config(nodes: &[Gateway], port: u16, statistics: u16) -> String {
          http-request disable-l7-retry if {{ path_end /validateOTP }}\n\
          frontend statistics\n    bind 127.0.0.1:{statistics}\n    stats enable\n    stats uri /\n\
          backend nodes\n    balance roundrobin\n    option httpchk GET /readyz/node\n    \
+         http-check disable-on-404\n    \
          default-server check inter 100ms fall 1 rise 1 on-marked-down shutdown-sessions\n\
          {servers}"
     )

@@ -134,16 +134,17 @@ impl Parts {
             parts.path = std::iter::once(b'/').chain(legal).collect();
         }
         if numbers.below(16) == 0 {
-            let methods = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "X"];
+            let methods = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "X"].as_slice();
+            let method: &&str = numbers.of(methods);
             parts.method.clear();
-            parts.method.push_str(methods[numbers.below(methods.len())]);
+            parts.method.push_str(method);
         }
         parts
     }
 }
 
 /// Real requests of both interfaces, and what a phone's page asks.
-#[expect(clippy::too_many_lines, reason = "it is a list")]
+#[expect(clippy::too_many_lines, reason = "a list")]
 async fn real_requests(service: &Service, certificate: &str) -> Vec<Parts> {
     let json = ("content-type", "application/json");
     let form = ("content-type", "application/x-www-form-urlencoded");

@@ -270,7 +270,7 @@ impl Samba {
             "setpriv --pdeathsig KILL samba -i -M single -s {at}/smb.conf --debug-stdout -d 1 & \
              pid=$!"
         ));
-        let patience = Instant::now() + Duration::from_secs(20);
+        let patience = Instant::now() + Duration::from_mins(1);
         let connects = |port| TcpStream::connect(SocketAddr::from((self.address, port))).is_ok();
         while !PORTS.into_iter().all(connects) {
             assert!(Instant::now() < patience, "Samba does not start:\n{}", self.shell.log());

@@ -159,6 +159,7 @@ fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
             &person.app_approvals,
         ]
     });
+    let texts = held.texts.iter().map(|(_, texts)| texts);
     vec![
         ("live codes", accounts().filter(|account| account.live(now).is_some()).count()),
         ("registered users", usize::from(user.is_some())),
@@ -168,7 +169,10 @@ fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
         ("transactions", held.transactions.len()),
         ("events by user", events(&mut per_user.chain(per_person).map(EventLog::len))),
         ("calls by number", events(&mut held.calls.iter().map(|(_, calls)| calls.len()))),
-        ("texts by number", events(&mut held.texts.iter().map(|(_, texts)| texts.sent.len()))),
+        (
+            "texts by number",
+            events(&mut texts.map(|texts| texts.sent.len() + texts.enrolling.len())),
+        ),
     ]
 }
 

@@ -8,7 +8,6 @@ use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
-use crate::domain::question::ApprovalMessage;
 use crate::domain::registered_user::VerifiedPhone;
 use crate::domain::transaction::Transaction;
 use crate::store::account::Account;
@@ -20,6 +19,7 @@ use crate::store::registry::Person;
 pub(super) fn object(records: &Records, now: Timestamp) -> Value {
     let Records { accounts, person, transactions, calls, texts } = records;
     let calls = calls.iter().map(|(number, calls)| by_number(number, calls));
+    let enrolling = texts.iter().map(|(number, texts)| by_number(number, &texts.enrolling));
     let texts = texts.iter().map(|(number, texts)| by_number(number, &texts.sent));
     json!({
         "exported_at": time(now),
@@ -28,6 +28,7 @@ pub(super) fn object(records: &Records, now: Timestamp) -> Value {
         "transactions": transactions.iter().map(|one| transaction(one, now)).collect::<Value>(),
         "calls": calls.collect::<Value>(),
         "texts": texts.collect::<Value>(),
+        "enrollment_texts": enrolling.collect::<Value>(),
     })
 }
 
@@ -118,10 +119,11 @@ fn transaction(one: &Transaction, now: Timestamp) -> Value {
         "updated_at": time(updated_at),
         "expires_at": time(one.expires_at),
         "number": one.code.as_ref().map(|code| code.number.as_str()),
-        "message": question.and_then(|one| one.message.as_ref()).map(ApprovalMessage::as_str),
+        "message": one.message(),
         "asked_by": question.and_then(|one| one.asked_by.as_ref()),
         "asked_from": question.and_then(|one| one.asked_from.as_ref()),
         "authenticator_id": question.and_then(|one| one.authenticator).map(|id| id.to_string()),
+        "intent_id": one.intent.map(|id| id.to_string()),
     })
 }
 

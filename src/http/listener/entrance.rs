@@ -17,6 +17,9 @@ use crate::domain::client_address::ClientAddress;
 use crate::telemetry::metrics;
 
 /// The part of a PROXY header that has one length whatever it tells, in bytes.
+/// The command of a connection that the load balancer made for itself.
+const LOCAL: u8 = 0;
+
 const FIXED: usize = 16;
 
 /// Longest rest taken, in bytes: two addresses, and what load balancers add to them.
@@ -150,7 +153,8 @@ async fn told(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
     if !header.starts_with(b"\r\n\r\n\0\r\nQUIT\n") || rest > MAX_REST {
         return Err(no());
     }
-    let is_local = header[12] & 0x0f == 0;
+    let command = header[12] & 0x0f;
+    let is_local = command == LOCAL;
     header.resize(FIXED + rest, 0);
     read_exact(stream, &mut header[FIXED..]).await?;
     let config = ParseConfig { include_tlvs: false, allow_v1: false, allow_v2: true };

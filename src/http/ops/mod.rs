@@ -92,17 +92,18 @@ async fn ready(ops: web::Data<Ops>) -> HttpResponse {
     answer.insert_header((header::CONTENT_TYPE, "application/json")).body(body + "\n")
 }
 
-/// What a load balancer asks: 200 if this node may be given requests; 503 when it is stopping, has
-/// no store, cannot write an audit trail that has to be written, or has a worker that is stuck. A directory that is down is so for every node, and taking nodes away for it would
-/// take them from the other tenants.
+/// What a load balancer asks: 200 if this node may be given requests; 503 when it has no store, cannot
+/// write an audit trail that has to be written, or has a worker that is stuck. When it is stopping, 404:
+/// `HAProxy` then lets it finish what it has (`http-check disable-on-404`), and cuts what a node has
+/// that is down. A directory that is down is so for every node, and taking nodes away for it would take
+/// them from the other tenants.
 async fn node_ready(ops: web::Data<Ops>) -> HttpResponse {
     // A node that stops says so at once, however long its store would take to answer.
-    let may_serve = || {
-        !ops.stopping.load(Ordering::Relaxed)
-            && !ops.audit.refuses()
-            && ops.workers.had_turns_within(STUCK)
-    };
-    if !may_serve() || ops.store.ready().await.is_err() {
+    if ops.stopping.load(Ordering::Relaxed) {
+        return HttpResponse::NotFound().body("stopping\n");
+    }
+    let works = !ops.audit.refuses() && ops.workers.had_turns_within(STUCK);
+    if !works || ops.store.ready().await.is_err() {
         return HttpResponse::ServiceUnavailable().body("not ready\n");
     }
     HttpResponse::Ok().body("ready\n")

@@ -5,9 +5,9 @@
 pub(super) fn from_the_right(list: &[u8], divider: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
-        let (front, last) = split_last(rest?, divider);
+        let (front, element) = split_last(rest?, divider);
         rest = front;
-        Some(last)
+        Some(element)
     })
 }
 

@@ -109,8 +109,7 @@ async fn settled(typed: Typed, fails: &[Fails]) -> Account {
     let tries: Arc<dyn Tries> = flaky.clone();
     assert!(settle(&tries, attempt(), typed).await.is_err());
     tokio::time::sleep(Duration::from_mins(1)).await;
-    let account = flaky.account.lock().unwrap().clone();
-    account
+    flaky.account.lock().unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]

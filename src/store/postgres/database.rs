@@ -301,10 +301,6 @@ impl Database {
                     fate.ask();
                     return Ok(Lease::new(session));
                 }
-                Ok(Err(PoolError::Backend(NoSession::Elsewhere(error)))) => {
-                    self.link.failed(turn.begun, &error.to_string());
-                    return Err(StoreError::Unavailable);
-                }
                 // A server that takes no more sessions is no server that is down: those that there
                 // are go on, and one of them will be free.
                 Ok(Err(PoolError::Backend(NoSession::Refused(error))))
@@ -313,7 +309,9 @@ impl Database {
                     self.link.short_of_sessions(turn.begun, || error.to_string());
                     sleep(ANOTHER_LOOK).await;
                 }
-                Ok(Err(PoolError::Backend(NoSession::Refused(error)))) => {
+                Ok(Err(PoolError::Backend(
+                    NoSession::Elsewhere(error) | NoSession::Refused(error),
+                ))) => {
                     self.link.failed(turn.begun, &error.to_string());
                     return Err(StoreError::Unavailable);
                 }

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::database::Database;
+use super::keeper;
 use super::session::{ConnectError, Home, Session};
 
 /// Time between two looks at whether the node works elsewhere than before.
@@ -115,7 +116,9 @@ impl Watch {
                 );
                 self.others.push(other);
             }
+            // Not to one whose own standby is missing: it could not be worked with.
             if other.is_later_than(home)
+                && keeper::commits(&self.database, &session).await.is_ok()
                 && let Some(begun) = self.database.link.admit()
             {
                 let reason = format!(

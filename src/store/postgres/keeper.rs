@@ -104,14 +104,21 @@ async fn probe(database: &Database, server: usize, probed: &Probed) -> Result<Ho
         connector.within(server, MIGRATION, schema::migrate(client)).await?;
     }
     connector.within(server, limit, schema::check_rights(client)).await?;
-    if waits_for_a_standby(database, &session).await? {
+    commits(database, &session).await?;
+    Ok(session.home)
+}
+
+/// Has a server commit something.
+pub(super) async fn commits(database: &Database, session: &Session) -> Result<(), ConnectError> {
+    let (connector, server) = (&database.connector, session.home.server);
+    if waits_for_a_standby(database, session).await? {
         return Err(connector.trouble(
             server,
             "its commits wait for a synchronous standby (see pg_stat_replication there)",
         ));
     }
-    connector.within(server, limit, client.batch_execute(step::BEAT)).await?;
-    Ok(session.home)
+    let beat = session.client.batch_execute(step::BEAT);
+    connector.within(server, database.timeout, beat).await
 }
 
 /// Whether a commit has waited long for its standby. The next would wait as well, and go on waiting

@@ -6,7 +6,7 @@
 //! down by then, and a probe of it commits nothing while others' commits hang.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
@@ -20,8 +20,15 @@ pub(super) struct Sessions {
     connector: Arc<Connector>,
     runtime: Handle,
     home: Home,
-    /// A session that has not answered since then is asked whether it is still there.
-    doubted: Mutex<Instant>,
+    doubt: Mutex<Doubt>,
+}
+
+/// Which idle sessions may be broken, though nobody said so.
+struct Doubt {
+    /// Those that have not answered since then are asked whether they are still there.
+    asked: Instant,
+    /// Those that have not answered since then are broken: one of them was asked in vain.
+    broken: Instant,
 }
 
 /// How long a session may be idle before it is asked, too.
@@ -50,11 +57,12 @@ impl Place {
         home: Home,
         connections: usize,
     ) -> Self {
+        let now = Instant::now();
         let sessions = Sessions {
             connector: Arc::clone(connector),
             runtime: runtime.clone(),
             home,
-            doubted: Mutex::new(Instant::now()),
+            doubt: Mutex::new(Doubt { asked: now, broken: now }),
         };
         let pool = Pool::builder(sessions).max_size(connections.max(1)).build();
         Self { home, pool: pool.expect("a pool without timeouts needs no runtime") }
@@ -63,20 +71,39 @@ impl Place {
     /// From now on, sessions that have not answered since `since` are asked whether they are still
     /// there before they are used.
     pub(super) fn doubt(&self, since: Instant) {
-        let mut doubted = self.doubted();
-        *doubted = since.max(*doubted);
-    }
-
-    fn doubted(&self) -> std::sync::MutexGuard<'_, Instant> {
-        self.pool.manager().doubted.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut doubt = self.pool.manager().doubt();
+        doubt.asked = doubt.asked.max(since);
     }
 }
 
 impl Sessions {
-    /// Whether a session may be broken, though nobody said so.
-    fn doubts(&self, ready: &Ready) -> bool {
-        let doubted = *self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.session.answered < doubted || ready.session.answered.elapsed() > IDLE
+    fn doubt(&self) -> MutexGuard<'_, Doubt> {
+        self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks an idle session whether it is still there, if that is in doubt.
+    async fn is_there(&self, ready: &mut Ready) -> bool {
+        let answered = ready.session.answered;
+        let limit = {
+            let doubt = self.doubt();
+            if answered < doubt.broken {
+                return false;
+            }
+            let idle = Instant::now().checked_sub(IDLE).unwrap_or(doubt.asked);
+            doubt.asked.max(idle)
+        };
+        if answered >= limit {
+            return true;
+        }
+        let asked = ready.session.client.simple_query("");
+        let is_there = self.connector.reached(self.home.server, asked).await.is_ok();
+        if is_there {
+            ready.session.answered = Instant::now();
+        } else {
+            let mut doubt = self.doubt();
+            doubt.broken = doubt.broken.max(limit);
+        }
+        is_there
     }
 }
 
@@ -103,11 +130,8 @@ impl managed::Manager for Sessions {
         if !ready.session.settled || ready.session.client.is_closed() {
             return Err(RecycleError::message("closed or unsettled"));
         }
-        if self.doubts(ready) {
-            let asked = ready.session.client.simple_query("");
-            let asked = self.connector.reached(self.home.server, asked).await;
-            asked.map_err(|error| RecycleError::Backend(NoSession::Refused(error)))?;
-            ready.session.answered = Instant::now();
+        if !self.is_there(ready).await {
+            return Err(RecycleError::message("silent"));
         }
         Ok(())
     }

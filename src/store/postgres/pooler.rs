@@ -1,5 +1,5 @@
 //! Recognising a pooler that does not give each session a process of the server to itself, as
-//! PgBouncer's modes `transaction` and `statement` do not: what a session is set to, and what it has
+//! `PgBouncer`'s modes `transaction` and `statement` do not: what a session is set to, and what it has
 //! prepared, would be another's.
 
 use super::session::{ConnectError, Connector, Session};

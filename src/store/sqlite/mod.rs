@@ -32,7 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -72,8 +72,13 @@ struct Running {
     writer: Queue,
     readers: Readers,
     clock: Arc<dyn Clock>,
+    /// When it was last looked whether steps can be taken, and what came of it.
+    last_ready: tokio::sync::Mutex<Option<(Instant, Result<(), StoreError>)>>,
     _stops: [mpsc::Sender<()>; 2],
 }
+
+/// How long a store that took a step counts as ready.
+const READY_FOR: Duration = Duration::from_secs(1);
 
 impl SqliteStore {
     /// Opens the database at `path`, creating the file (not its folder) if there is none.
@@ -95,7 +100,13 @@ impl SqliteStore {
 
         // Built first, so that an error below ends the threads that were already started.
         let ends = [stop_sweep, stop_checkpoints];
-        let running = Some(Running { writer, readers, clock: Arc::clone(&clock), _stops: ends });
+        let running = Some(Running {
+            writer,
+            readers,
+            clock: Arc::clone(&clock),
+            last_ready: tokio::sync::Mutex::default(),
+            _stops: ends,
+        });
         let mut store = Self { running, threads: Vec::new() };
         store.spawn("store-write", move || writer::write(link, steps))?;
         for (slot, questions) in questions.into_iter().enumerate() {
@@ -181,8 +192,19 @@ impl Tries for SqliteStore {
 
 #[async_trait]
 impl StoreHealth for SqliteStore {
-    /// Takes the write lock as any step does, so that a locked or read-only file shows.
+    /// Takes the write lock as any step does, so that a locked or read-only file shows. However
+    /// often it is asked, no more than one such step is taken a second while they succeed.
     async fn ready(&self) -> Result<(), StoreError> {
-        self.step(|_, _| Ok(())).await
+        let asked_at = Instant::now();
+        let mut last = self.running().last_ready.lock().await;
+        match *last {
+            // Another asked at the same time.
+            Some((at, answer)) if at >= asked_at => return answer,
+            Some((at, Ok(()))) if at.elapsed() < READY_FOR => return Ok(()),
+            _ => {}
+        }
+        let answer = self.step(|_, _| Ok(())).await;
+        *last = Some((Instant::now(), answer));
+        answer
     }
 }

@@ -15,7 +15,7 @@ fn served(address: SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(ASKING).ok()?;
-    let read = stream.read(&mut [0; 1 << 16]).ok()?;
+    let read = stream.read(&mut [0; 4096]).ok()?;
     (read > 0).then_some(stream)
 }
 

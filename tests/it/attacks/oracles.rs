@@ -2,9 +2,9 @@
 //! a live code, has a password that was right or a code that was right.
 //!
 //! All cases are sampled at once, round after round and each time in another order, so that what else
-//! the machine does meets all of them alike. They are compared by their quickest time, to which
-//! nothing was added, by their median and, of many samples, by their ninth decile: a leak is as long as
-//! a floor. `DIALPASS_SAMPLES` sets how many samples are taken of each case (200 for `--long`).
+//! the machine does meets all of them alike. They are compared by their median and, of many samples,
+//! by their ninth decile: a leak is as long as a floor. `DIALPASS_SAMPLES` sets how many samples are
+//! taken of each case (200 for `--long`).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -137,7 +137,7 @@ impl Sampled {
             let at = |tenths: usize| times[(times.len() - 1) * tenths / 10];
             // Of a few samples the ninth decile is the slowest, which says more of the machine.
             let tail = if times.len() >= MANY { at(9) } else { at(5) };
-            figures.push((*what, [at(0), at(5), tail]));
+            figures.push((*what, [at(5), tail]));
         }
         // A refusal that goes out at another multiple of the floor is a leak.
         let near = |(one, other): (&Duration, &Duration)| one.abs_diff(*other) < FLOOR * 2 / 3;

@@ -8,10 +8,7 @@ use crate::gateway::Gateway;
 /// Starts a gateway whose clock is wrong by so much.
 fn with_clock(folder: &Arc<tempfile::TempDir>, wrong_by: &str) -> Gateway {
     let limits = "[tenants.limits]\ncodes_per_user = { burst = 2, per = \"1h\" }\n";
-    let config = format!(
-        "{}",
-        config("", "").replace("[tenants.login]", &format!("{limits}[tenants.login]"))
-    );
+    let config = config("", "").replace("[tenants.login]", &format!("{limits}[tenants.login]"));
     let environment = [
         ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
         ("FAKETIME", wrong_by),

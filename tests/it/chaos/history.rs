@@ -85,7 +85,7 @@ impl History {
         let seen = self.0.lock().unwrap();
         let undecided =
             |told: &&Told| told.tries.iter().any(|(status, _)| matches!(status, 0 | 500..));
-        let all = seen.told.iter().enumerate().filter(|(_, told)| undecided(&told));
+        let all = seen.told.iter().enumerate().filter(|(_, told)| undecided(told));
         let told = |secret: &Secret| !matches!(secret, Secret::Code { .. });
         let all = all.filter(|(_, one)| told(&one.secret));
         all.map(|(at, told)| (Mark(at), told.secret.clone())).collect()

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::actors::{Actors, World};
 use super::history::{Found, History};
-use super::table;
+use super::{is_alone, table};
 use crate::authentication_cloud::{PUBLIC_URL, access_key, tenant, willing_provider};
 use crate::cluster::{Cluster, NODES, on_postgres};
 use crate::gateway::PATIENCE;
@@ -42,6 +42,16 @@ impl Stage {
         let config = config
             .replacen("[server]\n", &format!("[server]\npublic_url = \"{PUBLIC_URL}\"\n"), 1)
             .replacen("[store]\n", "[store]\nconnections = 8\n", 1);
+        // Among other tests the machine takes its time.
+        let config = if is_alone() {
+            config
+        } else {
+            config.replacen("[server]\n", "[server]\nrequest_deadline = \"10s\"\n", 1).replacen(
+                "[store]\n",
+                "[store]\ntimeout = \"4s\"\n",
+                1,
+            )
+        };
         let config = format!("{config}{}", tenant("t2", &provider.section("main", "")));
         let cluster = Cluster::start(&config);
         cluster.until_up(NODES).await;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::actors::World;
@@ -10,7 +11,7 @@ use super::seconds;
 use super::stage::Stage;
 use crate::cluster::Cluster;
 use crate::gateway::wait_until;
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, ROLE};
 
 /// Asks every node again and again, for `how_long`, how far what is not decided is.
 async fn ask_how_far(world: &World, cluster: &Cluster, history: &History, how_long: Duration) {
@@ -45,9 +46,16 @@ async fn nothing_is_said_to_have_succeeded_that_no_standby_has() {
         .tries(
             "the standby away, the primary restarted, then lost, the standby promoted",
             async |cluster, history| {
+                let mut told = Vec::new();
+                while told.len() < 4 {
+                    let text = world.text(history).await.expect("a text");
+                    told.push((history.told(text.clone()), text));
+                }
                 standby.kill();
-                // Commits wait, and are not answered.
-                wait_until("what is not decided", || history.undecided().len() >= 3);
+                // Their commits wait, and are not answered.
+                let tries = told.iter().map(|(mark, text)| world.try_out(text, *mark, history));
+                join_all(tries).await;
+                assert!(!history.undecided().is_empty());
                 primary.kill();
                 primary.restart();
                 ask_how_far(&world, cluster, history, seconds(3)).await;
@@ -78,9 +86,15 @@ async fn after_a_promotion_no_session_stays_with_the_old_primary() {
             },
         )
         .await;
-    // But for a look now and then at whether it still takes writes.
-    wait_until("no session is with the old primary", || primary.connections() == 0);
+    // But for commits that wait there for a standby, whose sessions the nodes have closed, and a look
+    // now and then at whether it still takes writes.
+    let sessions = format!(
+        "SELECT count(*) FROM pg_stat_activity \
+         WHERE usename = '{ROLE}' AND wait_event IS DISTINCT FROM 'SyncRep'"
+    );
+    wait_until("no session is with the old primary", || primary.psql("postgres", &sessions) == "0");
     for node in stage.cluster.nodes() {
         node.wait_for_line("two servers of store.url take writes");
+        node.wait_for_line("synchronous_standby_names is empty on the one that takes writes");
     }
 }

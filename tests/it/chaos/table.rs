@@ -67,11 +67,12 @@ fn document() -> (PathBuf, String, String, String) {
 }
 
 #[test]
-fn the_documentation_has_what_was_seen_of_each_fault() {
+fn the_documentation_has_what_was_seen_of_faults_and_that_nothing_was_lost() {
     let (_, _, held, _) = document();
-    for fault in FAULTS {
-        let row = held.lines().find(|line| line.starts_with(&format!("| {fault} |")));
-        let row = row.unwrap_or_else(|| panic!("{fault}: WRITE_DOCS=1"));
-        assert!(row.ends_with("| 0 | 0 | 0 |"), "{row}");
+    let rows: Vec<_> = held.lines().skip(3).filter(|line| line.starts_with("| ")).collect();
+    assert!(!rows.is_empty(), "WRITE_DOCS=1");
+    for row in rows {
+        let is_known = FAULTS.iter().any(|fault| row.starts_with(&format!("| {fault} |")));
+        assert!(is_known && row.ends_with("| 0 | 0 | 0 |"), "{row}");
     }
 }

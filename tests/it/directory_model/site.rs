@@ -1,6 +1,6 @@
 //! The servers of a run, each behind something that cuts connections, and how they are changed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,7 +18,9 @@ use crate::samba::{self, Samba};
 use crate::slapd::{self, Slapd};
 
 /// Longest until a server is there, or has what another has.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
+/// After so long a change is lost between two servers.
+const LOST: Duration = Duration::from_secs(15);
 
 enum Server {
     OpenLdap(Slapd),
@@ -180,8 +182,13 @@ impl Site {
     /// Waits until both have had the same changes.
     async fn same(&self) {
         let begun = Instant::now();
+        let mut lost_at = begun + LOST;
         loop {
             let (one, other) = (self.state_of(0).await, self.state_of(1).await);
+            if Instant::now() > lost_at {
+                self.touch(&one, &other).await;
+                lost_at += LOST;
+            }
             if one == other && !one.is_empty() {
                 return;
             }
@@ -191,6 +198,23 @@ impl Site {
             };
             assert!(begun.elapsed() < PATIENCE, "out of step: {:#?}", differ());
             sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Changes each entry of which the servers have different states where it is the later one: a
+    /// change that comes while a server begins to hear of changes OpenLDAP may never tell it.
+    async fn touch(&self, one: &[String], other: &[String]) {
+        let entries = |lines: &[String]| -> BTreeMap<String, String> {
+            let entries = lines.iter().filter_map(|line| line.split_once(' '));
+            let entries = entries.filter(|(_, dn)| *dn != slapd::SUFFIX);
+            entries.map(|(number, dn)| (dn.to_owned(), number.to_owned())).collect()
+        };
+        let (one, other) = (entries(one), entries(other));
+        for (dn, number) in &one {
+            let Some(known) = other.get(dn).filter(|known| *known != number) else { continue };
+            let attributes = vec![("description", vec![b"touched".to_vec()])];
+            let touch = Change::Replace { dn: dn.clone(), attributes };
+            make(&mut self.admin_of(usize::from(known > number)).await, &touch).await;
         }
     }
 

@@ -106,7 +106,7 @@ async fn readiness_goes_off_at_once_while_requests_are_served_and_connections_to
     assert_eq!((&said["ready"], &said["stopping"]), (&Value::Bool(false), &Value::Bool(true)));
     let dependencies = said["dependencies"].as_array().expect("dependencies");
     assert!(dependencies.len() == 4 && dependencies.iter().all(|one| one["up"] == true), "{said}");
-    assert_eq!(ops(&gateway, "/readyz/node").await.status, 503);
+    assert_eq!(ops(&gateway, "/readyz/node").await.status, 404);
     assert_eq!(ops(&gateway, "/healthz").await.status, 200);
     assert_eq!(ops(&gateway, "/metrics").await.status, 200);
 

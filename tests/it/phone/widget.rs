@@ -274,19 +274,16 @@ async fn the_widget_starts_by_its_own_tag_too() {
 /// document's properties by their names.
 fn clobbering(evil: &str) -> String {
     let named = ["currentScript", "querySelector", "querySelectorAll", "createElement", "scripts"];
-    let images: String = named
-        .iter()
-        .map(|name| {
-            format!(
-                "<img name=\"{name}\" src=\"{evil}/widget/auth.js\" alt=\"\" data-token=\"evil\" \
-                 data-operation=\"enroll\" data-base=\"{evil}\">"
-            )
-        })
-        .collect();
+    let images = named.map(|name| {
+        format!(
+            "<img name=\"{name}\" src=\"{evil}/widget/auth.js\" alt=\"\" data-token=\"evil\" \
+             data-operation=\"enroll\" data-base=\"{evil}\">"
+        )
+    });
     // The browser's driver needs some of them back, once the widget has started.
     let back = "<script>addEventListener('load', () => { for (const one of \
         Document.prototype.querySelectorAll.call(document, 'img')) one.remove(); });</script>";
-    images
+    images.concat()
         + back
         + "<form name=\"addEventListener\"></form><form name=\"removeEventListener\"></form>\
            <a id=\"HOME\"></a><a id=\"Dialpass\"></a><a id=\"base\"></a>"

@@ -127,7 +127,6 @@ fn allow_part(
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Instant;
 
     use super::*;
     use crate::directory::ldap::index::record::Person;
@@ -159,58 +158,44 @@ mod tests {
         content
     }
 
-    /// The longest that a lookup and a change took while `work` was done.
-    fn longest_waits(content: &Content, work: impl FnOnce()) -> (Duration, Duration) {
+    /// Does `work`, and holds that lookups and changes are made meanwhile, one after the other: who
+    /// waited for all of it would make one.
+    fn others_go_on_during(content: &Content, work: impl FnOnce()) {
         let ended = AtomicBool::new(false);
         let number = NumberingPlan::read_e164("+46760000001").expect("a number");
-        let longest = |ask: &dyn Fn()| {
-            let mut longest = Duration::ZERO;
+        let count = |ask: &dyn Fn()| {
+            let mut count = 0;
             while !ended.load(Ordering::Relaxed) {
-                let asked = Instant::now();
                 ask();
-                longest = longest.max(asked.elapsed());
+                count += 1;
                 std::thread::sleep(Duration::from_micros(100));
             }
-            longest
+            count
         };
-        std::thread::scope(|scope| {
+        let counts = std::thread::scope(|scope| {
             let looking = scope.spawn(|| {
-                longest(&|| {
+                count(&|| {
                     assert_eq!(content.look(0, |table| table.find(&number, 2)).0.len(), 1);
                 })
             });
             let changing =
-                scope.spawn(|| longest(&|| content.change(0, |table| table.see(&[0; 16]))));
+                scope.spawn(|| count(&|| content.change(0, |table| table.see(&[0; 16]))));
             work();
             ended.store(true, Ordering::Relaxed);
             (looking.join().expect("no panic"), changing.join().expect("no panic"))
-        })
+        });
+        assert!(counts.0 >= 10 && counts.1 >= 10, "lookups and changes: {counts:?}");
     }
 
     #[test]
     fn nobody_waits_while_those_who_have_gone_are_removed() {
-        let people = 60_000;
-        let gone = || {
-            let content = content(people);
-            content.change(0, |table| {
-                table.begin();
-                table.see(&1_u128.to_le_bytes());
-            });
-            content
-        };
-        let (at_once, in_parts) = (gone(), gone());
-        let before = longest_waits(&at_once, || {
-            at_once.change(0, |table| {
-                let mut from = Some(0);
-                while let Some(at) = from {
-                    from = table.sweep(at);
-                }
-            });
+        let content = content(60_000);
+        content.change(0, |table| {
+            table.begin();
+            table.see(&1_u128.to_le_bytes());
         });
-        let after = longest_waits(&in_parts, || in_parts.sweep(0));
-        assert_eq!((at_once.people(), in_parts.people()), (1, 1));
-        let (before, after) = (before.0.max(before.1), after.0.max(after.1));
-        assert!(after * 3 < before, "{after:?} in parts, {before:?} at once");
+        others_go_on_during(&content, || content.sweep(0));
+        assert_eq!(content.people(), 1);
     }
 
     #[test]
@@ -220,22 +205,10 @@ mod tests {
         let people = people.and_then(|text| text.parse().ok()).unwrap_or(60_000);
         let content = content(people);
         let may = |_: &Key, dn: &str| dn.to_lowercase().ends_with("dc=com");
-        let at_once = longest_waits(&content, || {
-            content.change(0, |table| {
-                let mut from = 0;
-                while let Some(part) = table.judge(from, may) {
-                    from = part.next();
-                }
-            });
-        });
-        let in_parts = longest_waits(&content, || {
+        others_go_on_during(&content, || {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             let noted = runtime.expect("a runtime").block_on(allow(&content, 0, &may));
             assert_eq!(noted as u64, people);
         });
-        println!("{people} people, longest waits of a lookup and of a change:");
-        println!("under one lock {at_once:?}, in parts {in_parts:?}");
-        let (before, after) = (at_once.0.max(at_once.1), in_parts.0.max(in_parts.1));
-        assert!(after * 3 < before, "{after:?} in parts, {before:?} at once");
     }
 }

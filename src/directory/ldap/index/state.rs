@@ -290,7 +290,13 @@ impl State {
         let server = self.server.as_deref().unwrap_or("no server");
         let mut detail = match self.as_of {
             None => format!("building from {server}, {people} people so far; calls are searched"),
-            Some(_) if self.live => format!("live from {server}, {people} people"),
+            Some(_) if self.is_live() => format!("live from {server}, {people} people"),
+            // What is known may still be another server's.
+            Some(_) if self.live => {
+                format!(
+                    "being read again from {server}, {people} people; calls are served meanwhile"
+                )
+            }
             Some(as_of) => {
                 let age = as_of.elapsed().as_secs();
                 let used = if self.is_usable(max_age, Instant::now()) {
