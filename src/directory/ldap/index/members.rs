@@ -184,7 +184,7 @@ mod tests {
             ended.store(true, Ordering::Relaxed);
             (looking.join().expect("no panic"), changing.join().expect("no panic"))
         });
-        assert!(counts.0 >= 10 && counts.1 >= 10, "lookups and changes: {counts:?}");
+        assert!(counts.0 >= 3 && counts.1 >= 3, "lookups and changes: {counts:?}");
     }
 
     #[test]
