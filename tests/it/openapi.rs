@@ -104,7 +104,7 @@ const RUNS: [&[&str]; 4] = [
     &["--phases=stateful", "--include-method=PUT", "--max-examples=50"],
     &["--phases=fuzzing", "--include-path-regex=/authenticators/", "--max-examples=25"],
     &["--phases=examples,coverage,fuzzing", "--max-examples=25"],
-    &["--phases=stateful", "--include-path-regex=^/api/v1/", "--max-examples=160"],
+    &["--phases=stateful", "--include-path-regex=^/api/v1/", "--max-examples=320"],
 ];
 
 /// How it is to try, with names for the ids of authenticators.

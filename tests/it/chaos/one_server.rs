@@ -42,7 +42,9 @@ async fn locks_that_a_request_does_not_need_refuse_none_and_broken_sessions_few(
             to
         })
         .await;
-    assert!(found.failed("enrollments", begun, to).0 > 0, "these need it: {found}");
+    // They need it: they fail, or wait for it, and so it was held.
+    let (failed, _) = found.failed("enrollments", begun, to);
+    assert!(failed > 0 || found.longest() > seconds(1), "these need it: {found}");
     for what in ["calls", "logins"] {
         let (failed, of) = found.failed(what, from, to);
         assert!(failed == 0 && of > 10, "{what}: {failed} of {of}");

@@ -211,6 +211,13 @@ impl Found {
         self.seen.iter().filter(|one| one.status != 200).count()
     }
 
+    /// Holds that each request was answered but the few that were in flight when the load balancer
+    /// took a node out, which it cuts.
+    pub fn assert_answered(&self) {
+        let cut = self.seen.iter().filter(|one| one.status == 0).count();
+        assert!(cut * 50 < self.seen.len(), "without an answer: {cut} of {}", self.seen.len());
+    }
+
     /// From `since` to the end of the last request that was not served; zero if all were.
     pub fn recovery(&self, since: Instant) -> Duration {
         let failed = self.seen.iter().filter(|one| one.status != 200);

@@ -192,7 +192,9 @@ pub async fn one_address_has_half_of_the_budget_for_wrong_passwords(store: Store
     let reserved = login_from(stranger, true, after(11)).await;
     assert_eq!(reserved, Ok(Reservation::Reserved(after(11))));
     // A login clears what the addresses have.
-    assert_eq!(store.redeem(code(1, Some(after(11)), after(12))).await, Ok(Redemption::Redeemed));
+    let mut right = code(1, Some(after(11)), after(12));
+    right.from = stranger;
+    assert_eq!(store.redeem(right).await, Ok(Redemption::Redeemed));
     issue(&store, 2, after(13)).await;
     let mut attempt = login(2, false, after(14));
     attempt.from = stranger;
