@@ -41,7 +41,7 @@ while [ $# -gt 0 ]; do
         --cloud) arguments+=(--series cloud); postgres=yes; shift ;;
         --only-file) arguments+=(--series only-file); shift ;;
         --soak)
-            arguments+=(--series soak --seconds 1800 --people 100000)
+            arguments+=(--series soak --seconds 1800 --people 10000)
             limit=40m
             shift ;;
         --markdown) arguments+=(--markdown); bullet='- '; shift ;;

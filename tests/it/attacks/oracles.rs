@@ -130,7 +130,7 @@ impl Sampled {
     }
 
     /// Holds every pair of cases to the same times.
-    fn assert_alike(mut self, where_: &str) {
+    fn alike(mut self, where_: &str) -> Result<(), String> {
         let mut figures = Vec::new();
         for (what, times) in &mut self.times {
             times.sort_unstable();
@@ -143,12 +143,12 @@ impl Sampled {
         let near = |(one, other): (&Duration, &Duration)| one.abs_diff(*other) < FLOOR * 2 / 3;
         for (one, times) in &figures {
             for (other, others) in &figures {
-                assert!(
-                    times.iter().zip(others).all(near),
-                    "{where_}: {one} and {other} differ: {figures:#?}"
-                );
+                if !times.iter().zip(others).all(near) {
+                    return Err(format!("{where_}: {one} and {other} differ: {figures:#?}"));
+                }
             }
         }
+        Ok(())
     }
 }
 
@@ -270,8 +270,21 @@ async fn spend(gateway: &Gateway, tenant: &str) -> String {
     code
 }
 
+/// Samples anew where the cases differ, three times at most: a leak is there each time, and what a
+/// busy machine does is not.
+async fn hold<F: Future<Output = Result<(), String>>>(sample: impl Fn() -> F) {
+    let mut differ = String::new();
+    for _ in 0..3 {
+        match sample().await {
+            Ok(()) => return,
+            Err(said) => differ = said,
+        }
+    }
+    panic!("{differ}");
+}
+
 /// Samples all cases in all tenants at a directory whose binds take `bind`.
-async fn nothing_tells(bind: Duration, usual: usize) {
+async fn nothing_tells(bind: Duration, usual: usize) -> Result<(), String> {
     let samples = samples(usual);
     let slapd = Slapd::builder().users(samples * 2).without_tls().without_log().start();
     let proxy = SlowBinds::before(&slapd, bind).await;
@@ -298,26 +311,27 @@ async fn nothing_tells(bind: Duration, usual: usize) {
                 spent.take(gateway, tight_token, tight_cases, None),
             );
         }
-        plain.assert_alike(&format!("{style}, binds of {bind:?}"));
-        held.assert_alike(&format!("{style}, the last byte held back, binds of {bind:?}"));
-        spent.assert_alike(&format!("{style}, spent budgets, binds of {bind:?}"));
+        plain.alike(&format!("{style}, binds of {bind:?}"))?;
+        held.alike(&format!("{style}, the last byte held back, binds of {bind:?}"))?;
+        spent.alike(&format!("{style}, spent budgets, binds of {bind:?}"))
     };
-    tokio::join!(style("phenixid"), style("http"));
+    let (one, other) = tokio::join!(style("phenixid"), style("http"));
+    one.and(other)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_refusal_tells_its_reason_at_a_quick_directory() {
-    nothing_tells(Duration::from_millis(20), 5).await;
+    hold(|| nothing_tells(Duration::from_millis(20), 5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_refusal_tells_its_reason_where_a_bind_takes_nearly_the_floor() {
-    nothing_tells(Duration::from_millis(250), 5).await;
+    hold(|| nothing_tells(Duration::from_millis(250), 5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_refusal_tells_its_reason_where_a_bind_takes_three_floors() {
-    nothing_tells(Duration::from_millis(900), 3).await;
+    hold(|| nothing_tells(Duration::from_millis(900), 3)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,6 +365,10 @@ fn slow_hash(password: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_refusal_tells_its_reason_at_a_file_of_people() {
+    hold(nothing_tells_of_a_file).await;
+}
+
+async fn nothing_tells_of_a_file() -> Result<(), String> {
     let rounds = samples(5);
     let hash = slow_hash("secret");
     let mut people = "[[people]]\nusername = \"fia\"\nnumbers = [\"+46705550000\"]\n\
@@ -393,5 +411,5 @@ async fn no_refusal_tells_its_reason_at_a_file_of_people() {
         ];
         sampled.take(gateway, "t1-login", cases, None).await;
     }
-    sampled.assert_alike("a file of people");
+    sampled.alike("a file of people")
 }
