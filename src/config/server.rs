@@ -434,7 +434,7 @@ fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsC
 
 fn audit(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
     let (minute, most) = (Duration::from_mins(1), 1_000_000);
-    // A line has some 300 bytes: 26 MB a day at most, whoever asks.
+    // A line has some 300 bytes: 26 MB a day at most, however many ask.
     let (one, all) = (Quota { burst: 60, per: minute }, Quota { burst: 600, per: 10 * minute });
     AuditConfig {
         file: raw.file.map(|path| problems.resolve("audit.file", &path)),

@@ -29,7 +29,7 @@ pub struct SmsConfig {
     pub rules: CountryRules,
     /// Which kinds of numbers are sent to.
     pub number_kinds: BTreeSet<NumberKind>,
-    /// Whether a number that a user verifies is taken from whoever had it.
+    /// Whether a number that a user verifies is taken from its former user.
     pub one_user_per_number: bool,
     /// The providers, in the order they are asked.
     pub providers: Vec<SmsProviderConfig>,

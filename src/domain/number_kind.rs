@@ -1,5 +1,5 @@
 //! What kind of line a number is, by the numbering metadata: which numbers a text can reach, and
-//! which cost whoever sends one.
+//! which cost money to send a text to.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};
 
@@ -14,7 +14,7 @@ pub enum NumberKind {
     Fixed,
     /// Telephony over the Internet.
     Voip,
-    /// Free for whoever calls.
+    /// Free of charge to call.
     TollFree,
     /// Paid for by both sides.
     SharedCost,

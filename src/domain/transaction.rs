@@ -121,7 +121,7 @@ pub struct TextedCode {
     pub grant: Grant,
     /// Wrong codes that it still takes.
     pub tries_left: u32,
-    /// The text as whoever asked chose it, with the place of the code; `None`: the default.
+    /// The text as the asker chose it, with the place of the code; `None`: the default.
     pub message: Option<String>,
 }
 
@@ -177,7 +177,7 @@ impl Transaction {
         }
     }
 
-    /// What the user was asked to approve, as whoever asked said it.
+    /// What the user was asked to approve, as the asker said it.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         let shown = self.question.as_ref().and_then(|question| question.message.as_ref());

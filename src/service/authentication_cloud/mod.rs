@@ -99,7 +99,7 @@ pub struct Cloud {
     pub random: Arc<dyn Random>,
     /// The kinds of numbers that texts are sent to.
     pub texted_kinds: Arc<BTreeSet<NumberKind>>,
-    /// Whether a number that a user verifies is taken from whoever had it.
+    /// Whether a number that a user verifies is taken from its former user.
     pub one_user_per_number: bool,
     /// What holds.
     pub policy: Policy,

@@ -44,7 +44,7 @@ pub enum Vouched {
         undertaking: Undertaking,
         /// Its user.
         user: RegisteredId,
-        /// What was approved, as whoever asked said it.
+        /// What was approved, as the asker said it.
         message: Option<String>,
         /// The intent by which it was begun.
         intent: Option<Uuid>,
