@@ -158,9 +158,13 @@ mod tests {
         content
     }
 
-    /// Does `work`, and holds that lookups and changes are made meanwhile, one after the other: who
-    /// waited for all of it would make one.
-    fn others_go_on_during(content: &Content, work: impl FnOnce()) {
+    /// How often [`others_go_on_during`] is tried: on a busy machine, others may not come to their
+    /// turn while the work is done.
+    const TRIES: u32 = 8;
+
+    /// Does `work`; whether lookups and changes are made meanwhile, one after the other: who waited
+    /// for all of it would make one.
+    fn others_go_on_during(content: &Content, work: impl FnOnce()) -> bool {
         let ended = AtomicBool::new(false);
         let number = NumberingPlan::read_e164("+46760000001").expect("a number");
         let count = |ask: &dyn Fn()| {
@@ -179,23 +183,27 @@ mod tests {
                 })
             });
             let changing =
-                scope.spawn(|| count(&|| content.change(0, |table| table.see(&[0; 16]))));
+                scope.spawn(|| count(&|| content.change(0, |table| table.see(&[0xff; 16]))));
             work();
             ended.store(true, Ordering::Relaxed);
             (looking.join().expect("no panic"), changing.join().expect("no panic"))
         });
-        assert!(counts.0 >= 3 && counts.1 >= 3, "lookups and changes: {counts:?}");
+        counts.0 >= 3 && counts.1 >= 3
     }
 
     #[test]
     fn nobody_waits_while_those_who_have_gone_are_removed() {
-        let content = content(60_000);
-        content.change(0, |table| {
-            table.begin();
-            table.see(&1_u128.to_le_bytes());
+        let go_on = (0..TRIES).any(|_| {
+            let content = content(60_000);
+            content.change(0, |table| {
+                table.begin();
+                table.see(&1_u128.to_le_bytes());
+            });
+            let go_on = others_go_on_during(&content, || content.sweep(0));
+            assert_eq!(content.people(), 1);
+            go_on
         });
-        others_go_on_during(&content, || content.sweep(0));
-        assert_eq!(content.people(), 1);
+        assert!(go_on);
     }
 
     #[test]
@@ -205,10 +213,11 @@ mod tests {
         let people = people.and_then(|text| text.parse().ok()).unwrap_or(60_000);
         let content = content(people);
         let may = |_: &Key, dn: &str| dn.to_lowercase().ends_with("dc=com");
-        others_go_on_during(&content, || {
+        let noting = || {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             let noted = runtime.expect("a runtime").block_on(allow(&content, 0, &may));
             assert_eq!(noted as u64, people);
-        });
+        };
+        assert!((0..TRIES).any(|_| others_go_on_during(&content, noting)));
     }
 }
