@@ -40,9 +40,19 @@ pub fn append(path: &Path) -> io::Result<File> {
 
 /// As [`append`], with `path` beginning at an open folder.
 pub(super) fn append_in(folder: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW;
-    match rustix::fs::openat(folder, path, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR) {
-        Ok(file) => Ok(File::from(file)),
+    // To open a named pipe would wait for its reader, for ever if there is none.
+    let flags = OFlags::WRONLY
+        | OFlags::APPEND
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::CLOEXEC;
+    match rustix::fs::openat(folder, path, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => {
+            rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
+            Ok(File::from(file))
+        }
+        Err(Errno::NXIO) => Err(io::Error::other("it is a named pipe that nothing reads")),
         Err(Errno::LOOP) => {
             Err(io::Error::other("it is a symbolic link: name the file that it leads to"))
         }

@@ -20,6 +20,25 @@ fn list_codes(folder: &Path) -> Output {
 }
 
 #[test]
+fn a_named_pipe_that_nothing_reads_is_refused_and_not_waited_for() {
+    let folder = people();
+    let config = config("", "[audit]\nfile = \"audit.pipe\"\n");
+    std::fs::write(folder.path().join("dialpass.toml"), config).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        folder.path().join("audit.pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let output = list_codes(folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("it is a named pipe that nothing reads"), "{said}");
+}
+
+#[test]
 fn roots_commands_follow_no_link_of_the_services_user_and_give_nothing_away() {
     if !rustix::process::geteuid().is_root() {
         // Only root can be had to do it.
