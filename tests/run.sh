@@ -131,7 +131,7 @@ if [ "$long" = yes ]; then
   cargo test --quiet --locked --test it -- fuzz:: --nocapture
   unset FUZZ_SEED FUZZ_INPUTS
   step "a database that fails in every way"
-  CHAOS_LONG=1 cargo test --quiet --locked --test it -- chaos:: --nocapture --test-threads 1
+  CHAOS_LONG=1 cargo test --quiet --locked --test it -- chaos:: --include-ignored --nocapture --test-threads 1
   step "what refused logins tell, in 200 samples of each case"
   DIALPASS_SAMPLES=200 cargo test --quiet --locked --test it -- attacks::oracles::
   step "benchmark"

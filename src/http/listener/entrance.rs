@@ -16,10 +16,10 @@ use tracing::debug;
 use crate::domain::client_address::ClientAddress;
 use crate::telemetry::metrics;
 
-/// The part of a PROXY header that has one length whatever it tells, in bytes.
 /// The command of a connection that the load balancer made for itself.
 const LOCAL: u8 = 0;
 
+/// The part of a PROXY header that has one length whatever it tells, in bytes.
 const FIXED: usize = 16;
 
 /// Longest rest taken, in bytes: two addresses, and what load balancers add to them.

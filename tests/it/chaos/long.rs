@@ -5,15 +5,13 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::stage::Stage;
-use super::{end_sessions, held, is_alone, seconds};
+use super::{end_sessions, held, seconds};
 use crate::cluster::NODES;
 use crate::postgres::Postgres;
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]
 async fn long_faults_of_one_server() {
-    if !is_alone() {
-        return;
-    }
     let mut postgres = Postgres::start();
     let mut stage = Stage::start(&[&postgres], |config| config).await;
     let database = &stage.database.clone();
@@ -89,10 +87,8 @@ async fn long_faults_of_one_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]
 async fn long_faults_of_the_nodes() {
-    if !is_alone() {
-        return;
-    }
     let postgres = Postgres::start();
     let mut stage = Stage::start(&[&postgres], |config| config).await;
     stage
@@ -141,10 +137,8 @@ async fn long_faults_of_the_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]
 async fn long_faults_of_a_pair() {
-    if !is_alone() {
-        return;
-    }
     let mut primary = Postgres::start();
     let standby = primary.standby();
     let mut stage = Stage::start(&[&primary, &standby], |config| config).await;
