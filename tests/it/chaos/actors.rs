@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const BUSY: usize = 6;
 
 /// What works once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
     /// A code that a caller was told.
     Code { user: User, code: String },
@@ -32,7 +32,18 @@ pub enum Secret {
     Question { status: String, link: String, signature: Value },
 }
 
-/// Whoever is before the nodes, as all users see it.
+impl Secret {
+    /// Whether both are codes of one caller.
+    pub fn is_of_caller(&self, other: &Self) -> bool {
+        let caller = |secret: &Self| match secret {
+            Self::Code { user, .. } => Some(user.0),
+            Self::Text { .. } | Self::Question { .. } => None,
+        };
+        caller(self).is_some() && caller(self) == caller(other)
+    }
+}
+
+/// What is before the nodes, as all users see it.
 #[derive(Clone)]
 pub struct World {
     pub asker: Asker,

@@ -63,9 +63,14 @@ impl History {
         self.0.lock().unwrap().operations.push(one);
     }
 
-    /// Something that works once was told.
+    /// Something that works once was told. A caller whose last code is live and untried is told it
+    /// again: it is the same code, and a login that was cut off may still take it.
     pub fn told(&self, secret: Secret) -> Mark {
         let told = &mut self.0.lock().unwrap().told;
+        let last = told.iter().rposition(|one| one.secret.is_of_caller(&secret));
+        if let Some(last) = last.filter(|last| told[*last].secret == secret) {
+            return Mark(last);
+        }
         told.push(Told { secret, tries: Vec::new(), succeeded: false });
         Mark(told.len() - 1)
     }
@@ -148,13 +153,15 @@ fn limits() -> (Duration, Duration) {
     if is_alone() { (DEADLINE, COMEBACK) } else { (2 * DEADLINE, PATIENCE) }
 }
 
-/// Reasons of refusals that say nothing of the code.
-const UNDECIDED: [&str; 6] = [
-    "store_unavailable",
+/// Reasons of refusals that say nothing of the code, which was not taken.
+const NOT_TAKEN: [&str; 3] = ["store_unavailable", "directory_unavailable", "directory_timed_out"];
+
+/// What became of tries that may have been accepted.
+const UNKNOWN: [&str; 4] = [
+    "cut off",
     "store_outcome_unknown",
+    // What it had begun at the store goes on.
     "deadline_passed",
-    "directory_unavailable",
-    "directory_timed_out",
     // Its node was killed, and its audit trail is gone.
     "of no event",
 ];
@@ -177,11 +184,14 @@ impl Found {
             }
             0 => {
                 self.unknown += 1;
-                let refused = |(status, request): &&(u16, String)| {
-                    *status == 403 && !UNDECIDED.contains(&reason(nodes, request).as_str())
-                };
-                if let Some((_, request)) = told.tries.iter().find(refused) {
-                    self.lost.push(format!("{}, {}", what(), reason(nodes, request)));
+                let reasons = told.tries.iter().map(|(status, request)| match status {
+                    0 => "cut off".to_owned(),
+                    _ => reason(nodes, request),
+                });
+                // What comes after a try that may have been accepted says nothing of the code.
+                let mut certain = reasons.take_while(|reason| !UNKNOWN.contains(&reason.as_str()));
+                if let Some(reason) = certain.find(|reason| !NOT_TAKEN.contains(&reason.as_str())) {
+                    self.lost.push(format!("{}, {reason}", what()));
                 }
             }
             _ => self.used += 1,
