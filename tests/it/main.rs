@@ -47,6 +47,7 @@ mod shell;
 mod shipped_files;
 mod slapd;
 mod slow_clients;
+mod small_disk;
 mod sms;
 mod soft_phone;
 mod sqlite_store;

@@ -2,7 +2,7 @@
 //! of it is elsewhere.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -159,6 +159,31 @@ impl Postgres {
     /// Lets it go on after [`Self::stop`] (SIGCONT).
     pub fn cont(&self) {
         self.shell.run("cont_all");
+    }
+
+    /// The folder with all that it has.
+    pub fn folder(&self) -> &Path {
+        self.shell.folder()
+    }
+
+    /// Moves its log to this folder, which it may write, and starts it again.
+    pub fn move_log_to(&mut self, folder: &Path) {
+        self.kill();
+        let (at, to) = (self.shell.folder().display(), folder.display());
+        self.shell.run(&format!(
+            "cp -r {at}/data/pg_wal {to} && rm -r {at}/data/pg_wal && ln -s {to}/pg_wal {at}/data"
+        ));
+        self.restart();
+    }
+
+    /// From now on new databases are in this folder, which it may write.
+    pub fn keep_databases_in(&self, folder: &Path) {
+        let to = folder.display();
+        self.shell.run(&format!("mkdir -m 700 {to}/tables"));
+        self.psql("template1", &format!("CREATE TABLESPACE small LOCATION '{to}/tables'"));
+        self.psql("postgres", &format!("GRANT CREATE ON TABLESPACE small TO {ROLE}"));
+        self.psql("postgres", "ALTER SYSTEM SET default_tablespace = small");
+        self.psql("postgres", "SELECT pg_reload_conf()");
     }
 
     /// How many processes it has, running or stopped.

@@ -288,7 +288,7 @@ impl Actors {
             actors.add(world, history, move |world, history| {
                 let approver = Arc::clone(&approver);
                 async move {
-                    sleep(2 * PAUSE).await;
+                    sleep(25 * PAUSE).await;
                     let mut approver = approver.lock().await;
                     let told = world.question(&mut approver, &history).await;
                     let Some(told) = told else { return };

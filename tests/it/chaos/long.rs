@@ -7,7 +7,9 @@ use tokio::time::sleep;
 use super::stage::Stage;
 use super::{end_sessions, held, seconds};
 use crate::cluster::NODES;
+use crate::gateway::PATIENCE;
 use crate::postgres::Postgres;
+use crate::small_disk::SmallDisk;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]
@@ -158,4 +160,63 @@ async fn long_faults_of_a_pair() {
             Instant::now()
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]
+async fn long_faults_of_full_disks() {
+    let mut postgres =
+        Postgres::builder().setting("min_wal_size = 32MB").setting("max_wal_size = 48MB").start();
+    let tables = SmallDisk::at(&postgres.folder().join("small"), "48m");
+    postgres.keep_databases_in(tables.path());
+    let log = SmallDisk::at(&postgres.folder().join("log-disk"), "96m");
+    postgres.move_log_to(log.path());
+    let mut stage = Stage::start(&[&postgres], |config| config).await;
+    let found = stage
+        .tries("the disk of the tables is full for 4 s", async |_, _| {
+            tables.fill();
+            sleep(seconds(4)).await;
+            tables.make_room();
+            Instant::now()
+        })
+        .await;
+    assert!(found.refused() > 0, "it was full: {found}");
+    let said = postgres.log();
+    assert!(said.contains("could not extend file"), "{said}");
+
+    stage
+        .tries("the disk of the log is full, the server panics", async |_, _| {
+            log.fill();
+            let end = Instant::now() + PATIENCE;
+            while !postgres.log().contains("PANIC") {
+                assert!(Instant::now() < end, "it panics: {}", postgres.log());
+                // To need another of the files that the log is made of.
+                let _ = postgres.try_psql("postgres", "SELECT pg_switch_wal()");
+                sleep(Duration::from_millis(100)).await;
+            }
+            sleep(seconds(2)).await;
+            log.make_room();
+            postgres.restart();
+            Instant::now()
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]
+async fn long_faults_of_clocks() {
+    let postgres = Postgres::start();
+    let apart = [
+        ("the nodes' clocks are two minutes apart", ["+60s", "-60s", "+0s"]),
+        ("the nodes' clocks are two days apart", ["+1d", "-1d", "+0s"]),
+    ];
+    for (fault, offsets) in apart {
+        let mut stage = Stage::start_at(&[&postgres], |config| config, Some(offsets)).await;
+        let tried = stage.tries(fault, async |_, _| {
+            sleep(seconds(6)).await;
+            Instant::now()
+        });
+        let found = tried.await;
+        assert_eq!(found.refused(), 0, "the database's clock counts");
+    }
 }

@@ -11,7 +11,6 @@ use crate::cluster::NODES;
 use crate::postgres::Postgres;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]
 async fn locks_that_a_request_does_not_need_refuse_none_and_broken_sessions_few() {
     let postgres = Postgres::start();
     let (server, proxy) = (postgres.host_port(), Proxy::before(postgres.host_port()).await);
@@ -72,7 +71,6 @@ async fn locks_that_a_request_does_not_need_refuse_none_and_broken_sessions_few(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]
 async fn a_server_that_dies_or_hangs_and_nodes_that_do_cost_refusals_and_nothing_else() {
     let mut postgres = Postgres::start();
     let mut stage = Stage::start(&[&postgres], |config| config).await;

@@ -18,6 +18,9 @@ use crate::sms::provider::Provider;
 /// How many may call.
 const PEOPLE: usize = 1500;
 
+/// How many approve. A user is asked 60 times in ten minutes, so each is slow.
+const APPROVERS: usize = 4;
+
 /// The nodes under load.
 pub struct Stage {
     pub cluster: Cluster,
@@ -34,6 +37,15 @@ static TURN: Mutex<()> = Mutex::const_new(());
 impl Stage {
     /// Nodes whose database is on these servers; `wire` puts something between.
     pub async fn start(servers: &[&Postgres], wire: impl FnOnce(String) -> String) -> Self {
+        Self::start_at(servers, wire, None).await
+    }
+
+    /// The same, with the nodes' clocks so far from the true time.
+    pub async fn start_at(
+        servers: &[&Postgres],
+        wire: impl FnOnce(String) -> String,
+        clocks: Option<[&str; NODES]>,
+    ) -> Self {
         let turn = TURN.lock().await;
         let slapd = Slapd::builder().users(PEOPLE).without_tls().without_log().start();
         let provider = Arc::new(willing_provider().await);
@@ -53,7 +65,10 @@ impl Stage {
             )
         };
         let config = format!("{config}{}", tenant("t2", &provider.section("main", "")));
-        let cluster = Cluster::start(&config);
+        let cluster = match clocks.map(|offsets| offsets.map(faked)) {
+            Some([first, second, third]) => Cluster::start_with(&config, [&first, &second, &third]),
+            None => Cluster::start(&config),
+        };
         cluster.until_up(NODES).await;
         let key = access_key(cluster.node(0).folder(), "t2").text;
         let (asker, base) = (cluster.asker(), cluster.url());
@@ -70,7 +85,7 @@ impl Stage {
     ) -> Found {
         let history = History::default();
         let mut approvers = Vec::new();
-        for _ in 0..2 {
+        for _ in 0..APPROVERS {
             approvers.push(self.world.approver().await);
         }
         let actors = Actors::start(&self.world, approvers, &history);
@@ -85,6 +100,15 @@ impl Stage {
         table::note(fault, found.row(fault));
         found
     }
+}
+
+/// What gives a process another clock; waits stay as long as they are.
+fn faked(offset: &str) -> [(&str, &str); 3] {
+    [
+        ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
+        ("FAKETIME", offset),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ]
 }
 
 /// Waits until so many requests begun after `since` were served, of each kind some.

@@ -35,6 +35,10 @@ pub const FAULTS: &[&str] = &[
     "a new server key added, then moved to the top",
     "the synchronous standby hangs for 8 s",
     "the primary killed, the standby promoted",
+    "the disk of the tables is full for 4 s",
+    "the disk of the log is full, the server panics",
+    "the nodes' clocks are two minutes apart",
+    "the nodes' clocks are two days apart",
 ];
 
 /// Notes what was seen of a fault, and writes the table if `WRITE_DOCS` is set: other rows stay as

@@ -1,8 +1,5 @@
 //! The store's file locked, deleted, replaced, and out of room, while calls and logins go on.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +8,7 @@ use rusqlite::Connection;
 use super::load::{COMEBACK, DEADLINE, Load, Operation, Seen, config, recovery, summary};
 use crate::gateway::{Answer, Gateway, folder};
 use crate::slapd::Slapd;
+use crate::small_disk::SmallDisk;
 
 /// A gateway under load, on a directory that is well.
 async fn under_load(slapd: &Slapd) -> (Gateway, Load) {
@@ -129,47 +127,10 @@ async fn a_store_replaced_by_a_file_that_is_none_is_a_refusal_until_it_is_one_ag
     println!("replaced: {}; served again after {recovered:?}", summary(&seen));
 }
 
-/// A small file system in memory; unmounted when dropped.
-struct SmallDisk(PathBuf);
-
-/// Runs a command that takes root, through sudo where this user is not.
-fn as_root(command: &[&str], path: &Path) -> std::process::Output {
-    let uid = Command::new("id").arg("-u").output().unwrap().stdout;
-    let sudo: &[&str] = if uid.trim_ascii() == b"0" { &[] } else { &["sudo", "-n"] };
-    let words = [sudo, command].concat();
-    Command::new(words[0]).args(&words[1..]).arg(path).output().unwrap()
-}
-
-impl SmallDisk {
-    fn at(path: &Path) -> Self {
-        std::fs::create_dir(path).unwrap();
-        let options = "size=1m,mode=0777";
-        let mounted = as_root(&["mount", "-t", "tmpfs", "-o", options, "dialpass-test"], path);
-        assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
-        Self(path.to_owned())
-    }
-
-    /// Leaves no room in it.
-    fn fill(&self) {
-        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
-        while file.write_all(&[0; 512]).is_ok() {}
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        as_root(&["umount", "--lazy"], &self.0);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_a_refusal_in_time_and_loses_nothing_that_was_told() {
     let folder = Arc::new(folder());
-    let disk = SmallDisk::at(&folder.path().join("small"));
+    let disk = SmallDisk::at(&folder.path().join("small"), "1m");
     let slapd = Slapd::builder().without_log().start();
     let config = config(&[("t1", "phenixid")], &[&slapd.url()])
         .replace("sqlite:dialpass.db", "sqlite:small/dialpass.db");
