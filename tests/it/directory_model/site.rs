@@ -201,20 +201,34 @@ impl Site {
         }
     }
 
-    /// Changes each entry of which the servers have different states where it is the later one: a
-    /// change that comes while a server begins to hear of changes OpenLDAP may never tell it.
+    /// Changes each entry of which the servers have different states where it is the later one, and
+    /// each that only the server that is changed has, the highest: a change that comes while a server
+    /// begins to hear of changes, OpenLDAP may never tell it.
     async fn touch(&self, one: &[String], other: &[String]) {
         let entries = |lines: &[String]| -> BTreeMap<String, String> {
             let entries = lines.iter().filter_map(|line| line.split_once(' '));
             let entries = entries.filter(|(_, dn)| *dn != slapd::SUFFIX);
             entries.map(|(number, dn)| (dn.to_owned(), number.to_owned())).collect()
         };
-        let (one, other) = (entries(one), entries(other));
-        for (dn, number) in &one {
-            let Some(known) = other.get(dn).filter(|known| *known != number) else { continue };
+        let states = [entries(one), entries(other)];
+        let (ahead, behind) = (&states[self.writer], &states[1 - self.writer]);
+        for (dn, number) in ahead {
+            let server = match behind.get(dn) {
+                Some(known) if known == number => continue,
+                Some(known) if known > number => 1 - self.writer,
+                Some(_) => self.writer,
+                // With an OU all below it comes.
+                None if ahead.keys().any(|above| {
+                    !behind.contains_key(above) && dn.ends_with(&format!(",{above}"))
+                }) =>
+                {
+                    continue;
+                }
+                None => self.writer,
+            };
             let attributes = vec![("description", vec![b"touched".to_vec()])];
             let touch = Change::Replace { dn: dn.clone(), attributes };
-            make(&mut self.admin_of(usize::from(known > number)).await, &touch).await;
+            make(&mut self.admin_of(server).await, &touch).await;
         }
     }
 
