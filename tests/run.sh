@@ -48,6 +48,8 @@ need_file '/usr/lib/python3*/ensurepip/__init__.py' python3-venv
 need chromium chromium
 need chromedriver chromium-driver
 need zbarimg zbar-tools
+need promtool prometheus
+need shellcheck shellcheck
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
@@ -90,6 +92,9 @@ fi
 
 step "format"
 cargo fmt --check
+
+step "shell scripts"
+shellcheck --severity=style tests/*.sh benches/*.sh
 
 step "lints"
 cargo clippy --quiet --locked --all-targets -- -D warnings

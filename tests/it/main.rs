@@ -18,6 +18,7 @@ mod contract_coverage;
 mod directory_model;
 mod dirsrv;
 mod dirsrv_directory;
+mod documents;
 mod faults;
 mod forms;
 mod fuzz;

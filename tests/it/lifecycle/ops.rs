@@ -76,6 +76,21 @@ fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> Option<f64>
     first
 }
 
+/// Has Prometheus's own tool judge the names, help texts and types of a scrape.
+fn prometheus_accepts(scrape: &str) {
+    let mut promtool = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("tests/run.sh installs promtool");
+    std::io::Write::write_all(&mut promtool.stdin.take().unwrap(), scrape.as_bytes()).unwrap();
+    let judged = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&judged.stdout) + String::from_utf8_lossy(&judged.stderr);
+    assert!(judged.status.success() && said.trim().is_empty(), "{said}\n{scrape}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_count_each_decision_by_its_true_reason() {
     let mut slapd = Slapd::builder().without_log().start();
@@ -89,6 +104,7 @@ async fn metrics_count_each_decision_by_its_true_reason() {
     assert_eq!(Answer::of(unknown).await.status, 401);
     let scrape = ops(&gateway, "/metrics").await;
     assert!(scrape.header("content-type").starts_with("text/plain"));
+    prometheus_accepts(&scrape.body);
     let seen = samples(&scrape.body);
     for (tenant, operation, outcome, reason, count) in [
         ("t1", "getOTP", "allowed", "issued", 1.0),
