@@ -1,5 +1,5 @@
-//! The port through which an administrator looks at a directory before going live: does each
-//! server work, who is in it, and who may write the numbers. Nothing here is on a caller's way.
+//! The port through which an administrator examines a directory before going live: whether each
+//! server works, who is in it, and who may write the numbers. Calls and logins never use it.
 
 use std::fmt;
 
@@ -10,22 +10,22 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::Matching;
 use crate::domain::user::User;
 
-/// How bad something is, from good to worst.
+/// Severity of a finding, from good to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// As it should be.
     Good,
-    /// Worth knowing; nothing need be done.
+    /// Worth knowing; no action needed.
     Information,
     /// Some people are not served, or something could not be checked.
     Warning,
-    /// Nobody is served, or the numbers cannot be trusted.
+    /// No one is served, or the numbers cannot be trusted.
     Error,
 }
 
 impl Severity {
-    /// One word for it.
+    /// The severity as one word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,13 +43,13 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that was tried on a server.
+/// One check on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What was tried: `connect`, `tls`, `bind`, `paging`, `index`, `profile`, `base`, `search`,
-    /// `group`, `attribute`, `account`, `find`; of a file `read`, `permissions`.
+    /// What was checked: `connect`, `tls`, `bind`, `paging`, `index`, `profile`, `base`, `search`,
+    /// `group`, `attribute`, `account`, `find`; for a file `read`, `permissions`.
     pub step: &'static str,
-    /// How it went.
+    /// The result.
     pub severity: Severity,
     /// What was found.
     pub detail: String,
@@ -58,13 +58,13 @@ pub struct Step {
 }
 
 impl Step {
-    /// A step that went well.
+    /// A check that passed.
     #[must_use]
     pub fn good(step: &'static str, detail: impl Into<String>) -> Self {
         Self { step, severity: Severity::Good, detail: detail.into(), hint: String::new() }
     }
 
-    /// A step of this severity, with what to do about it.
+    /// A finding of this severity, with what to do about it.
     #[must_use]
     pub fn bad(
         step: &'static str,
@@ -76,8 +76,8 @@ impl Step {
     }
 }
 
-/// What works on one server, in the order it was tried; the first thing without which the rest
-/// makes no sense ends the list.
+/// The checks on one server, in the order they ran. The first failure that makes the rest pointless
+/// ends the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerReport {
     /// The server's URL, or the file.
@@ -87,15 +87,15 @@ pub struct ServerReport {
 }
 
 impl ServerReport {
-    /// Whether it let the service account in (or is a file that can be read), so that there is
-    /// sense in asking it more.
+    /// Whether the server let the service account in (or the file can be read), so that further
+    /// checks make sense.
     #[must_use]
     pub fn let_in(&self) -> bool {
         let way_in = |step: &&Step| matches!(step.step, "connect" | "tls" | "bind" | "read");
         self.steps.iter().filter(way_in).all(|step| step.severity < Severity::Error)
     }
 
-    /// The worst of its steps.
+    /// The highest severity of its steps.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.steps.iter().map(|step| step.severity).max().unwrap_or(Severity::Good)
@@ -107,23 +107,23 @@ impl ServerReport {
 pub enum Person {
     /// A user.
     User(User),
-    /// An entry that matches the users' filter and cannot be used.
+    /// An entry that matches the users' filter but cannot be used.
     Unusable {
-        /// Which: its DN.
+        /// The entry's DN.
         locator: String,
         /// What is wrong with it.
         why: String,
     },
 }
 
-/// How a reading of everybody went.
+/// The outcome of reading all people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeopleRead {
-    /// Where they were read.
+    /// The server they were read from.
     pub server: String,
-    /// Whether everybody was read.
+    /// Whether all of them were read.
     pub complete: bool,
-    /// What an administrator should know of it.
+    /// Notes for the administrator.
     pub notes: Vec<Step>,
 }
 
@@ -142,40 +142,40 @@ pub struct InspectionError {
 pub struct WritableAttribute {
     /// The attribute.
     pub attribute: String,
-    /// How many of those looked at may write it.
+    /// How many of the people examined may write it.
     pub people: usize,
-    /// A few of them.
+    /// Some of their locators.
     pub examples: Vec<String>,
-    /// By which rights, each once.
+    /// The rights that allow it, each listed once.
     pub by: Vec<String>,
 }
 
-/// Whether people may write their own numbers: who steals a password could then point the number
-/// to a phone of their own.
+/// Whether people may write their own numbers. If so, a thief with a stolen password could redirect
+/// the number to a phone of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SelfWrite {
-    /// Only who may change the file can.
+    /// Only someone who can change the file.
     NotPossible,
     /// The rights of some people were read.
     Checked {
-        /// Of how many.
+        /// How many people were examined.
         people: usize,
-        /// How many would not show theirs, or showed what cannot be read.
+        /// How many entries hid their rights or returned unreadable ones.
         unreadable: usize,
-        /// How many showed theirs, but not which groups they are in.
+        /// How many entries showed their rights but not their groups.
         groups_unreadable: usize,
         /// What they may write; empty if nothing.
         writable: Vec<WritableAttribute>,
-        /// How to close it, a line each.
+        /// How to close it, one line per step.
         hint: Vec<String>,
     },
     /// The rights could not be read.
     NotChecked {
         /// Why.
         why: String,
-        /// Rules that were found and may let people write, word by word.
+        /// Rules found that may let people write, verbatim.
         rules: Vec<String>,
-        /// How to check and how to close it, a line each.
+        /// How to check and how to close it, one line per step.
         hint: Vec<String>,
     },
 }
@@ -183,13 +183,13 @@ pub enum SelfWrite {
 /// A search as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedSearch {
-    /// Where it starts: each in turn, with all below.
+    /// The base DNs searched, in turn, each with its whole subtree.
     pub bases: Vec<String>,
-    /// What is asked for.
+    /// The filter.
     pub filter: String,
-    /// What is read of each entry.
+    /// The attributes read from each entry.
     pub attributes: Vec<String>,
-    /// Most entries that are read.
+    /// Maximum number of entries read.
     pub size_limit: i32,
     /// Whether calls are answered from an index, which may find more than this search.
     pub beside_index: bool,
@@ -197,30 +197,31 @@ pub struct ExplainedSearch {
 
 /// A directory as an administrator examines it.
 ///
-/// Each call connects as the service would, over connections of its own, and takes as long as it
-/// takes; nothing here logs.
+/// Each call opens its own connections, as the service would, and has no time limit. Nothing here
+/// logs.
 #[async_trait]
 pub trait Inspection: Send + Sync {
-    /// Says of each server what works.
+    /// Checks each server.
     async fn check_servers(&self) -> Vec<ServerReport>;
 
-    /// Hands everybody to `each`, from the first server that works, holding none of them.
+    /// Passes all people to `each`, from the first server that works, without keeping any in
+    /// memory.
     ///
     /// # Errors
-    /// [`InspectionError`] if nobody, or not everybody, could be read; those read before were
-    /// handed over.
+    /// [`InspectionError`] if none, or not all, could be read; those read before have already been
+    /// passed on.
     async fn read_people(
         &self,
         each: &mut (dyn FnMut(Person) + Send),
     ) -> Result<PeopleRead, InspectionError>;
 
-    /// Says whether `people` (their [`User::locator`]s) may write their own numbers, naming at
-    /// most so many examples of each attribute.
+    /// Checks whether `people` (their [`User::locator`]s) may write their own numbers, with at most
+    /// `examples` examples per attribute.
     async fn self_write(&self, people: &[String], examples: usize) -> SelfWrite;
 
-    /// Which stored forms the search of a call finds.
+    /// The stored forms that a call's search finds.
     fn matching(&self) -> Matching;
 
-    /// The search that a call from `number` makes; `None` where nothing is sent.
+    /// The search that a call from `number` makes; `None` if nothing is sent.
     fn explain_search(&self, number: &PhoneNumber) -> Option<ExplainedSearch>;
 }

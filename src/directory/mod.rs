@@ -16,69 +16,69 @@ use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, Us
 /// Why a directory gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
-    /// No server could be reached, or each refused to serve; nothing was decided.
+    /// No server could be reached, or every one refused to serve; nothing was decided.
     #[error("no directory server could be reached, or each refused to answer")]
     Unavailable,
-    /// A server took the question and did not answer in time. A bind may have been counted.
+    /// A server accepted the request but did not answer in time. A bind may have been counted.
     #[error("the directory did not answer in time")]
     TimedOut,
 }
 
-/// What the directory says of a password.
+/// The directory's verdict on a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordCheck {
-    /// It is this user's, who may log in.
+    /// The password is right, and the user may log in.
     Right,
-    /// It is not, or the directory lets this user not log in.
+    /// The password is wrong, or the directory does not let this user log in.
     Refused(PasswordRefusal),
 }
 
-/// What a user is about to get.
+/// What the user is about to receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
-    /// A code, of which a login will be judged again.
+    /// A code; the login that uses it is checked again.
     Call,
-    /// A login: what is said now is final.
+    /// A login; this check is final.
     Login,
 }
 
-/// Whether a dependency works, for readiness and metrics.
+/// The state of a dependency, for readiness and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependencyState {
-    /// What it is: a server's URL, a file's name. Never a secret.
+    /// A server's URL or a file's name. Never a secret.
     pub name: String,
     /// Whether it answers.
     pub up: bool,
-    /// What is wrong, for an operator; empty if nothing is.
+    /// What is wrong, for an operator; empty if nothing.
     pub detail: String,
-    /// Whether all is served without it too, only less well: it says nothing of readiness.
+    /// Whether it only improves service: everything works without it, so readiness ignores it.
     pub is_aid: bool,
 }
 
-/// What [`DependencyState::detail`] says of a server that no probe has judged yet.
+/// [`DependencyState::detail`] of a server that has not been probed yet.
 pub const NOT_ASKED: &str = "not asked yet";
 
-/// What is measured of an index that is kept in memory.
+/// Figures of an index kept in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexFigures {
-    /// How many people with a number are in it.
+    /// Number of people with a phone number in it.
     pub people: usize,
-    /// How long ago it was last known to be in step; `None` if it is not built.
+    /// Time since it was last known to be in step; `None` if it is not built.
     pub age: Option<Duration>,
-    /// How often everybody was read.
+    /// Number of full reads of the directory.
     pub full_reads: u64,
-    /// How often the directory said something else of a person than the index did.
+    /// Number of times the directory contradicted the index about a person.
     pub misses: u64,
 }
 
 /// A tenant's user directory.
 ///
-/// `deadline` bounds all that one request does here. An adapter also bounds each operation by its
-/// own timeout, whichever comes first.
+/// `deadline` bounds everything that one request does here. An adapter also bounds each operation
+/// by its own timeout; the earlier limit applies.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// Finds everybody who may have `number`, in whatever form it is stored; the caller compares.
-    /// An adapter that keeps people in memory asks for what it may not have heard of.
+    /// Finds all users who may have `number`, in whichever form it is stored; the caller compares.
+    /// An adapter that keeps people in memory asks the directory for changes it may have missed.
     ///
     /// # Errors
     /// [`DirectoryError`] if no server answered.
@@ -98,8 +98,8 @@ pub trait Directory: Send + Sync {
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError>;
 
-    /// Whether `user` is in the groups that the tenant asks for. At a call, an adapter that keeps
-    /// people in memory may answer from there; at a login it asks.
+    /// Whether `user` is in the groups the tenant requires. For a call, an adapter that keeps
+    /// people in memory may answer from there; for a login it asks the directory.
     ///
     /// # Errors
     /// [`DirectoryError`] if no server answered.
@@ -110,11 +110,11 @@ pub trait Directory: Send + Sync {
         deadline: Instant,
     ) -> Result<Membership, DirectoryError>;
 
-    /// Checks a user's password. Asked once: a check that may have arrived is not repeated.
+    /// Checks a user's password once: a check that may have arrived is never repeated.
     ///
     /// # Errors
     /// [`DirectoryError::Unavailable`] if the password certainly reached no server,
-    /// [`DirectoryError::TimedOut`] if it may have.
+    /// [`DirectoryError::TimedOut`] if it may have reached one.
     async fn check_password(
         &self,
         user: &User,
@@ -122,17 +122,16 @@ pub trait Directory: Send + Sync {
         deadline: Instant,
     ) -> Result<PasswordCheck, DirectoryError>;
 
-    /// How long a password check takes here, as far as that is known without one: zero where it is
-    /// not.
+    /// Estimated duration of a password check, without making one; zero if unknown.
     fn expected_check(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// The state of each server (or file) behind this directory, without asking it now; none where
-    /// it is the store.
+    /// The last known state of each server (or file) behind this directory; empty if the store is
+    /// the directory.
     fn states(&self) -> Vec<DependencyState>;
 
-    /// What is measured of its index, if it has one. Its state is the one that is an aid.
+    /// Figures of its index, if it has one. The index's state has [`DependencyState::is_aid`] set.
     fn index_figures(&self) -> Option<IndexFigures> {
         None
     }

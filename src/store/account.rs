@@ -1,6 +1,6 @@
-//! What each step decides: on a subject's account, which is its grant with the budgets beside it,
-//! and on the calls counted against a number. No I/O: an adapter reads both, lets a step decide,
-//! and writes what it changed before anyone else can read them.
+//! What each step decides about a subject's account (its grant and budgets) and about the calls
+//! counted against a number. No I/O: an adapter reads both, lets a step decide, and writes the
+//! changes before anyone else can read them.
 
 use std::time::Duration;
 
@@ -13,26 +13,26 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::Grant;
 use crate::domain::policy::{EventLog, Limits, Quota};
 
-/// What a new grant has as [`StoredGrant::wrong_codes_left`].
+/// The initial [`StoredGrant::wrong_codes_left`] of a new grant.
 const WRONG_CODES_LEFT: u32 = 20;
 
-/// A grant with what is left of it.
+/// A grant with its remaining tries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredGrant {
     /// The grant.
     pub grant: Grant,
-    /// Whether any login has tried it whose password was right, or none asked for.
+    /// Whether a login has tried it with the right password, or with no password required.
     pub tried: bool,
-    /// Wrong codes with a right password that it still takes.
+    /// Wrong codes with a right password that it still accepts.
     pub tries_left: u32,
-    /// Wrong codes that it still takes by an older release on the same database, whatever the
-    /// password. This one counts none: who has not proved the password changes nothing here.
+    /// Wrong codes that an older release on the same database still accepts, with any password.
+    /// This release counts none: without the right password nothing here changes.
     pub wrong_codes_left: u32,
 }
 
 impl StoredGrant {
-    /// Whether it is neither burnt nor expired at `now`, nor of a time that is yet to come: a clock
-    /// that is set back gives no code a longer life.
+    /// Whether it is neither burnt, nor expired, nor issued in the future at `now`: setting the
+    /// clock back must not extend a code's life.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         let issued_at = Timestamp::from_millis(self.grant.issued_at.saturating_mul(1000));
@@ -42,7 +42,7 @@ impl StoredGrant {
             && !issued_at.is_in_the_future(now)
     }
 
-    /// Whether the caller is told this code again: live, untried, made as a new one would be, and
+    /// Whether the caller hears this code again: live, untried, made as a new one would be, and
     /// with at least half its lifetime left.
     fn may_be_told_again(&self, request: &IssueRequest, now: Timestamp) -> bool {
         let Grant { key_id, issued_at, expires_at, digits, .. } = &self.grant;
@@ -56,20 +56,20 @@ impl StoredGrant {
     }
 }
 
-/// A subject's live grant, and beside it the budgets that a new code does not reset.
+/// A subject's live grant, and the budgets that a new code does not reset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The grant, if there is one; it may have expired.
+    /// The grant, if any; it may have expired.
     pub grant: Option<StoredGrant>,
-    /// New codes, against the user's quota.
+    /// New codes, counted against the user's quota.
     pub codes_issued: EventLog,
-    /// Wrong passwords, those reserved included.
+    /// Wrong passwords, including reserved ones.
     pub wrong_passwords: EventLog,
-    /// Wrong codes with a right password (or, where none is asked, all wrong codes).
+    /// Wrong codes with a right password (or all wrong codes, if no password is required).
     pub wrong_codes: EventLog,
-    /// Both by the address that they came from, as far as that is known.
+    /// Both of the above by the address they came from, where it is known.
     pub by_address: AddressLog,
-    /// From then on nothing in the account counts, and it may be deleted.
+    /// From this time nothing in the account counts, and it may be deleted.
     pub idle_from: Timestamp,
 }
 
@@ -87,10 +87,10 @@ impl Default for Account {
     }
 }
 
-/// What a step answers, and whether the account has to be written.
+/// A step's answer, and whether the account must be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided<T> {
-    /// The answer, once what has to be written is.
+    /// The answer, valid once the change is written.
     pub answer: T,
     /// Whether the account changed.
     pub changed: bool,
@@ -113,9 +113,9 @@ impl Account {
         self.grant.as_ref().filter(|stored| stored.is_live(now))
     }
 
-    /// [`Grants::issue`](super::Grants::issue). `calls` reads what is counted against the number,
-    /// and is asked only where it matters; where a code is [issued](Issue::Issued), the account
-    /// and the calls that come back have to be written, else neither.
+    /// [`Grants::issue`](super::Grants::issue). `calls` reads the calls counted against the number
+    /// and runs only if they matter. If a code is [issued](Issue::Issued), both the account and the
+    /// returned calls must be written; otherwise neither.
     ///
     /// # Errors
     /// Those of `calls`.
@@ -182,9 +182,10 @@ impl Account {
         Decided::changed(Reservation::Reserved(now))
     }
 
-    /// How long there is no try for another wrong password; `None` if there is one. The last tries
-    /// are for right codes: those of the budget, so that who knows no more than a name can't keep
-    /// its user out, and one of each address's half, so that they can't from the user's own network.
+    /// How long until another wrong password is allowed; `None` if one is allowed now. The last
+    /// tries are kept for right codes: in the user's budget, so that a stranger who knows only a
+    /// name cannot lock its user out, and in each address's half, so that they cannot do so from
+    /// the user's own network either.
     fn passwords_spent(
         &self,
         from: Option<ClientAddress>,
@@ -203,7 +204,7 @@ impl Account {
         spent.then(|| self.by_address.wait(failure, from, quota, now))
     }
 
-    /// How long there is no try for another wrong code; `None` if there is one.
+    /// How long until another wrong code is allowed; `None` if one is allowed now.
     fn codes_spent(
         &self,
         from: Option<ClientAddress>,
@@ -229,11 +230,11 @@ impl Account {
         Decided { answer: (), changed: self.wrong_passwords.len() != before }
     }
 
-    /// [`Tries::redeem`](super::Tries::redeem). A refused one still gives the reserved try back,
-    /// because the password was right.
+    /// [`Tries::redeem`](super::Tries::redeem). A refused redemption still returns the reserved
+    /// try, because the password was right.
     ///
-    /// Where no password is asked for, the code is the only secret: whoever sends wrong ones spends
-    /// the budget, so a right one of a live grant is not refused for it.
+    /// If no password is required, the code is the only secret. Anyone can then spend the budget
+    /// with wrong codes, so a spent budget does not refuse the right code of a live grant.
     pub fn redeem(&mut self, attempt: &CodeTry, now: Timestamp) -> Decided<Redemption> {
         let CodeTry { nonce, reserved, from, limits, .. } = attempt;
         if let Some(reserved) = reserved {
@@ -257,8 +258,8 @@ impl Account {
 
     /// [`Tries::wrong_code`](super::Tries::wrong_code).
     ///
-    /// A try that comes when the user's budget is already spent is not added to it: it could not
-    /// have been accepted, and counting it would let a stranger prolong the refusal at will.
+    /// A try that arrives after the user's budget is spent is not counted: it could not have been
+    /// accepted, and counting it would let a stranger prolong the refusal at will.
     pub fn wrong_code(&mut self, attempt: &CodeTry, now: Timestamp) -> Decided<()> {
         let CodeTry { nonce, reserved, from, limits, .. } = attempt;
         if let Some(reserved) = reserved {
@@ -301,8 +302,8 @@ impl Account {
         Decided::changed(true)
     }
 
-    /// Forgets the failures before `until`, when a try was reserved whose password was right. Those
-    /// reserved since may reach the directory after it, and so count there too.
+    /// Forgets the failures before `until`, when the try with the right password was reserved.
+    /// Tries reserved later may reach the directory after it, and so count there too.
     fn forget_failures_before(&mut self, until: Timestamp) {
         let times = self.wrong_passwords.as_millis().iter().copied();
         let since = times.filter(|time| *time >= until.as_millis()).collect();
@@ -335,7 +336,7 @@ impl Account {
         self.grant = self.grant.take().filter(|g| g.tries_left > 0);
     }
 
-    /// Works out from when on nothing counts.
+    /// Computes the time from which nothing counts.
     fn settle_idle_from(&mut self, limits: &Limits) {
         let ends = [
             self.grant_expiry(),
@@ -353,12 +354,12 @@ impl Account {
     }
 }
 
-/// What one address has of a budget: half, and one try at least.
+/// One address's share of a budget: half, and at least one try.
 fn half(quota: Quota) -> u32 {
     (quota.burst / 2).max(1)
 }
 
-/// A grant with what it has left at `now`.
+/// A grant with its lifetime left at `now`.
 #[must_use]
 pub fn living(grant: Grant, now: Timestamp) -> LiveGrant {
     let left = grant.expires_at.saturating_sub(now.as_secs());

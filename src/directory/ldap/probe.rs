@@ -1,6 +1,5 @@
-//! The watch over one server: it reads what has to be there and searches as calls and logins do, so
-//! that a server which would refuse them is known before anybody calls, and is used again when it
-//! is mended.
+//! Watches one server: reads the base DNs and groups, and searches as calls and logins do. A server
+//! that would refuse them is found before a caller meets it, and is used again once it is mended.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,56 +17,56 @@ use super::server::{Server, time_limit};
 use super::settings::{LdapSettings, Lookup, Profile};
 use crate::domain::stored_number::NumberingPlan;
 
-/// How long after a failed probe the next one comes.
+/// Pause between probes after a failed one.
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
-/// How often a server that works is probed, so that an idle connection that was cut is noticed
+/// Probe interval for a working server, short enough to notice an idle connection that was cut
 /// before a caller needs it.
 const PROBE_WORKING: Duration = Duration::from_secs(5);
-/// Longest that a probe waits for its answer.
+/// Longest wait for a probe's answer.
 const LONGEST_PROBE: Duration = Duration::from_secs(4);
-/// How often a server that works is asked for nobody.
+/// Interval between test searches on a working server.
 const SEARCH_WORKING: Duration = Duration::from_mins(1);
-/// How many times as long as such a search took the pause after it is, at least: a server that
-/// reads through everybody for it must not be kept busy by that. While it works, and while not.
+/// The pause after a test search is at least this many times its duration, so that a server that
+/// scans every entry for it is not kept busy. While the server works, and while it does not.
 const PAUSES: [u32; 2] = [20, 5];
 
-/// A number that nobody has: it is set aside for fiction (NANPA, 555-0100 to 555-0199).
+/// An unassigned number, reserved for fiction (NANPA, 555-0100 to 555-0199).
 const NOBODYS_NUMBER: &str = "+12025550199";
-/// A name that nobody has, short enough for any directory.
+/// A name that no user has, short enough for any directory.
 const NOBODYS_NAME: &str = "dialpass-nobody";
 
-/// What is wrong where none of the [`proofs`] finds anybody.
+/// What is wrong if none of the [`proofs`] finds an entry.
 pub(super) const NO_PROOF: &str = "the service account sees nobody's memberOf, so that \
      excluded_group would exclude nobody; let it read memberOf of everybody";
 
-/// What a server is asked by its watch.
+/// The queries that the watch sends to its server.
 pub(super) struct Probes {
-    /// What has to be there: the base DNs and the groups.
+    /// Entries that must exist: the base DNs and the groups.
     base_reads: Vec<Query>,
-    /// Of these, one at least has to find somebody.
+    /// At least one of these must find an entry.
     proofs: Vec<Query>,
-    /// Searches for nobody, as calls and logins make them.
+    /// Searches as calls and logins make them, for a user that does not exist.
     searches: Vec<Query>,
     searched: Mutex<Searched>,
 }
 
-/// When nobody was searched for last.
+/// The last test search.
 struct Searched {
     ended: Instant,
     took: Duration,
     /// Whether a search was rejected since.
     doubted: bool,
-    /// How many times in a row there was no answer, though there was to what was asked before.
+    /// Consecutive test searches without an answer, although the reads before them were answered.
     unanswered: u32,
 }
 
-/// What is wrong with a server that was searched for nobody.
+/// What a test search found wrong with a server.
 enum Unsound {
-    /// Whoever tried to connect has said it.
+    /// The connection attempt has already reported it.
     Known,
-    /// There was no answer in the time that a call has.
+    /// No answer within the time a call has.
     Unanswered(Trouble),
-    /// The server says it.
+    /// The server reported it.
     Trouble(Trouble),
 }
 
@@ -87,17 +86,17 @@ impl Probes {
         with(&mut self.searched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Somebody's search was rejected.
+    /// Notes that a caller's search was rejected.
     pub(super) fn doubt(&self) {
         self.searched(|searched| searched.doubted = true);
     }
 
-    /// Whether it is time to search for nobody again.
+    /// Whether the next test search is due.
     fn is_due(&self, working: bool) -> bool {
         self.searched(|searched| {
             let pause = match (working, searched.doubted) {
                 (true, false) => SEARCH_WORKING.max(searched.took * PAUSES[0]),
-                // A server that was silent for once is not one that reads through everybody.
+                // One silence does not mean that the server scans every entry.
                 (true, true) | (false, _) if searched.unanswered == 1 => Duration::ZERO,
                 (true, true) | (false, _) => searched.took * PAUSES[1],
             };
@@ -107,8 +106,8 @@ impl Probes {
 }
 
 impl Server {
-    /// Probes the server for as long as the directory exists: at once when it goes down or becomes
-    /// slow, then every second until it is well again, and now and then while it works.
+    /// Probes the server as long as the directory exists: at once when it goes down or becomes
+    /// slow, then every second until it recovers, and at intervals while it works.
     pub(super) async fn watch(self: Arc<Self>) {
         loop {
             if self.breaker.is_down() {
@@ -128,8 +127,8 @@ impl Server {
         }
     }
 
-    /// Connects, binds and reads what has to be there over each of the connections that searches
-    /// share, then searches.
+    /// Connects, binds and reads the required entries over each of the shared search connections,
+    /// then searches.
     async fn probe(&self) {
         let begun = self.breaker.epoch();
         let limit = Instant::now() + self.settings.timeout.min(LONGEST_PROBE);
@@ -154,7 +153,7 @@ impl Server {
             match self.search_for_nobody().await {
                 Ok(()) => self.breaker.recovered(begun),
                 Err(Unsound::Trouble(trouble)) => self.breaker.failed(begun, trouble),
-                // A call that waits as long tells whether the server is down.
+                // While the server is up, a call that waits as long decides whether it is down.
                 Err(Unsound::Unanswered(trouble)) if self.breaker.is_down() => {
                     self.breaker.failed(begun, trouble);
                 }
@@ -165,9 +164,9 @@ impl Server {
 
     /// Searches as calls and logins do.
     async fn search_for_nobody(&self) -> Result<(), Unsound> {
-        // A call's own time, so that the probe refuses nothing that a call would have got.
+        // The same time limit as a call, so that the probe fails nothing that a call would get.
         let (asked, limit) = (Instant::now(), Instant::now() + self.settings.timeout);
-        // Before it is asked: a doubt that comes while the answer is on its way stays.
+        // Cleared before the search: a doubt raised while the answer is on its way stays.
         self.probes.searched(|searched| searched.doubted = false);
         let outcome = self.all_searches(limit).await;
         self.probes.searched(|searched| {
@@ -208,7 +207,7 @@ impl Server {
         Ok(())
     }
 
-    /// What is wrong if none of the proofs finds anybody.
+    /// What is wrong if none of the proofs finds an entry.
     async fn without_proof(&self, limit: Instant) -> Option<Trouble> {
         for proof in &self.probes.proofs {
             match self.probe_once(&self.searches[0], proof, limit).await {
@@ -220,7 +219,7 @@ impl Server {
         (!self.probes.proofs.is_empty()).then(|| Trouble::lasting(NO_PROOF))
     }
 
-    /// Whether a read finds anything.
+    /// Whether a read finds any entry.
     async fn probe_once(
         &self,
         shared: &Arc<SharedConnection>,
@@ -234,7 +233,7 @@ impl Server {
         })
     }
 
-    /// The answer; asked for once more if the connection turns out to be broken.
+    /// The answer; asks once more if the connection turns out to be broken.
     async fn answer(
         &self,
         shared: &Arc<SharedConnection>,
@@ -247,10 +246,10 @@ impl Server {
         }
     }
 
-    /// What a failed probe says of the server; `None` if somebody said it already.
+    /// What a failed probe means for the server; `None` if it has been reported already.
     fn trouble(&self, failure: SearchFailure, base: &str) -> Option<Trouble> {
         match failure {
-            // Whoever tried to connect has said why there is no connection.
+            // The connection attempt has reported the cause.
             SearchFailure::Down => None,
             SearchFailure::TimedOut | SearchFailure::Crowded => Some(self.silent()),
             SearchFailure::Lost => Some(Trouble::passing("connections break")),
@@ -262,7 +261,7 @@ impl Server {
     }
 }
 
-/// Reads of what has to be there: the base DNs, and the groups and where they are.
+/// Reads of entries that must exist: the base DNs, and the groups with their base.
 pub(super) fn base_reads(settings: &LdapSettings) -> Vec<Query> {
     let anything = "(objectClass=*)";
     let group = match settings.profile {
@@ -275,13 +274,13 @@ pub(super) fn base_reads(settings: &LdapSettings) -> Vec<Query> {
     all.map(|(dn, filter)| query(settings, dn, Kind::Entry, filter.to_owned())).collect()
 }
 
-/// What is wrong where such a read finds nothing, for an operator.
+/// What is wrong if such a read finds nothing, for an operator.
 pub(super) fn absence(read: &Query) -> String {
     format!("{} is not there as {}; check the groups", read.base, read.filter)
 }
 
-/// Searches for somebody whose groups can be seen. Where memberships are hidden, Active Directory
-/// holds everybody to be outside an excluded group.
+/// Searches for any user with visible groups. If memberships are hidden, Active Directory treats
+/// every user as outside the excluded group.
 pub(super) fn proofs(settings: &LdapSettings) -> Vec<Query> {
     let hidden_excludes_nobody =
         settings.profile == Profile::ActiveDirectory && settings.excluded_group.is_some();
@@ -290,8 +289,8 @@ pub(super) fn proofs(settings: &LdapSettings) -> Vec<Query> {
     bases.map(|base| query(settings, base, Kind::Having(&["memberOf"]), filter.clone())).collect()
 }
 
-/// The searches that calls and logins make, for nobody. Where calls are answered from the index, a
-/// server that cannot be searched by number is none the worse for it.
+/// The searches of calls and logins, for a user that does not exist. If calls are answered from the
+/// index, a server that cannot be searched by number still counts as working.
 pub(super) fn searches(settings: &LdapSettings) -> Vec<Query> {
     let mut filters = Vec::new();
     if settings.lookup == Lookup::Search {
@@ -314,7 +313,7 @@ pub(super) fn searches(settings: &LdapSettings) -> Vec<Query> {
     settings.base_dns.iter().flat_map(at).collect()
 }
 
-/// A question whose answer holds no attributes (RFC 4511 4.5.1.8).
+/// A query that returns no attributes (RFC 4511 4.5.1.8).
 fn query(settings: &LdapSettings, base: &str, kind: Kind, filter: String) -> Query {
     Query {
         base: base.to_owned(),

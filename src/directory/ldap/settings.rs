@@ -1,5 +1,5 @@
-//! What the adapter must know of a tenant's LDAP servers. Values are checked before they get
-//! here; reading them from the configuration file is elsewhere.
+//! The adapter's settings for a tenant's LDAP servers. Values are validated before they get here;
+//! reading them from the configuration file is done elsewhere.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -11,45 +11,44 @@ use secrecy::SecretString;
 use crate::client_tls::stand_in;
 use crate::domain::stored_number::NumberingPlan;
 
-/// Most entries a search asks for, unless the tenant says otherwise. More than one person with
-/// the same number is refused anyway; the rest is room for searches that are too wide.
+/// Default maximum of entries per search. Several people with one number are refused anyway; the
+/// rest leaves room for searches that match too much.
 pub const DEFAULT_SIZE_LIMIT: i32 = 10;
-/// How many connections each server's searches share, unless the tenant says otherwise.
+/// Default number of connections that each server's searches share.
 pub const DEFAULT_SEARCH_CONNECTIONS: usize = 2;
-/// How many searches may wait for an answer on one connection at once, unless the tenant says
-/// otherwise. OpenLDAP's slapd drops a connection with far more.
+/// Default number of searches that may wait for an answer on one connection. OpenLDAP's slapd drops
+/// a connection with far more.
 pub const DEFAULT_SEARCHES_PER_CONNECTION: usize = 64;
-/// How many passwords may be checked at once on each server, unless the tenant says otherwise.
+/// Default number of concurrent password checks per server.
 pub const DEFAULT_BIND_CONNECTIONS: usize = 16;
 
 /// One tenant's LDAP directory.
 #[derive(Debug, Clone)]
 pub struct LdapSettings {
-    /// The servers, in the order they are preferred. They hold the same entries.
+    /// The servers, in order of preference. They hold the same entries.
     pub servers: Vec<ServerUrl>,
-    /// Whether `ldap://` servers are asked to switch to TLS before anything else is said. One that
-    /// refuses is not used.
+    /// Whether `ldap://` connections must switch to TLS first. A server that refuses is not used.
     pub start_tls: bool,
-    /// Whom to trust and what to show; from [`client_tls`](crate::client_tls). Needed for
+    /// Trusted roots and client certificate, from [`client_tls`](crate::client_tls). Required for
     /// `ldaps://` and StartTLS.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// The service account's DN. Empty: searches are anonymous.
+    /// The service account's DN. Empty means anonymous searches.
     pub bind_dn: String,
-    /// The service account's password. Must not be empty where there is a `bind_dn`.
+    /// The service account's password. Must not be empty if `bind_dn` is set.
     pub bind_password: SecretString,
-    /// What kind of server they are.
+    /// The type of the servers.
     pub profile: Profile,
-    /// Which of the servers is asked first.
+    /// Which server is tried first.
     pub server_order: ServerOrder,
-    /// The entries below which users are searched; at least one.
+    /// The base DNs of user searches; at least one.
     pub base_dns: Vec<String>,
-    /// The filter every user matches, in brackets: `(objectClass=person)`. Checked by
+    /// The filter that every user matches, in parentheses: `(objectClass=person)`. Checked by
     /// [`check_filter`](super::check_filter).
     pub user_filter: String,
-    /// The attributes that hold phone numbers, the one to prefer first. Names checked by
+    /// The attributes that hold phone numbers, in order of preference. Names checked by
     /// [`check_attribute`].
     pub phone_attributes: Vec<String>,
-    /// The attribute that holds the name a user logs in with: `uid`, `sAMAccountName`.
+    /// The attribute with the login name: `uid`, `sAMAccountName`.
     pub username_attribute: String,
     /// The attribute that holds the PINs of people who share a number.
     pub pin_attribute: Option<String>,
@@ -57,59 +56,58 @@ pub struct LdapSettings {
     pub required_group: Option<String>,
     /// The group a user must not be in, directly or nested.
     pub excluded_group: Option<String>,
-    /// Where the groups are that may be members of those two, for servers that do not follow
-    /// nested groups themselves. `None`: beside each.
+    /// The base DN of groups that may be nested in those two, for servers that do not resolve
+    /// nested groups themselves. `None`: the parent of each group.
     pub group_base_dn: Option<String>,
     /// How people are looked up by number.
     pub lookup: Lookup,
-    /// The attribute that holds an id which survives renames: `entryUUID`, `objectGUID`.
+    /// The attribute with an id that survives renames: `entryUUID`, `objectGUID`.
     pub id_attribute: String,
     /// How the servers compare phone numbers.
     pub number_match: NumberMatch,
-    /// Most entries one search may return; one that has more counts as ambiguous.
+    /// Maximum number of entries per search; a search that exceeds it counts as ambiguous.
     pub size_limit: i32,
-    /// Longest wait for one server to do one thing: connect, search, check a password.
+    /// Time limit of one operation on one server: connect, search, check a password.
     pub timeout: Duration,
-    /// How many connections each server's searches share; at least 1.
+    /// Number of connections that each server's searches share; at least 1.
     pub search_connections: usize,
-    /// How many searches may wait for an answer on one connection at once; at least 1.
+    /// Number of searches that may wait for an answer on one connection; at least 1.
     pub searches_per_connection: usize,
-    /// How many passwords may be checked at once on each server; at least 1. Connections that
-    /// have not been used for a minute are closed.
+    /// Number of concurrent password checks per server; at least 1. Connections unused for a minute
+    /// are closed.
     pub bind_connections: usize,
     /// How numbers are written in the tenant's country.
     pub plan: NumberingPlan,
-    /// Who finds out whether an account is locked or has expired.
+    /// How locked and expired accounts are detected.
     pub account_checks: AccountChecks,
 }
 
-/// Who finds out whether somebody's account is locked, has expired, or needs a new password.
+/// How a locked or expired account, or a required password change, is detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountChecks {
-    /// The servers, when they check the password. Of the entry only the flag counts that disables
-    /// an account.
+    /// By the servers, when they check the password. From the entry, only the disabled flag counts.
     AtTheBind,
-    /// We, from what the entry says: passwords are not asked for.
+    /// By dialpass, from the entry's attributes: no password is requested.
     FromTheEntry,
 }
 
-/// What kind of servers a directory has: how names, groups and changes are read there.
+/// The type of a directory's servers: how names, groups and changes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// OpenLDAP, and others by the standards alone.
+    /// OpenLDAP, and other servers that follow the standards.
     OpenLdap,
-    /// 389 Directory Server, and `FreeIPA`, which is built on it.
+    /// 389 Directory Server, and `FreeIPA`, which builds on it.
     Dirsrv,
     /// Active Directory, and Samba as its domain controller.
     ActiveDirectory,
 }
 
-/// Which of several servers is asked first.
+/// Which of several servers is tried first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerOrder {
-    /// The first in the list that works.
+    /// The first working server in the list.
     InOrder,
-    /// Each in its turn.
+    /// Each in turn.
     RoundRobin,
 }
 
@@ -118,22 +116,22 @@ pub enum ServerOrder {
 pub enum Lookup {
     /// By a search at each call.
     Search,
-    /// Not at all: this is for administrators, who look up names.
+    /// Never: administrators look people up by name.
     Never,
     /// In memory, by an index that is kept in step with the directory.
     Index(IndexSettings),
 }
 
-/// An index of the directory's numbers.
+/// Settings of the index of phone numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexSettings {
-    /// How long after it was last in step with the directory the index still serves calls.
+    /// How long the index serves calls after it was last in step with the directory.
     pub max_age: Duration,
-    /// How often servers are asked for changes that do not report them by themselves.
+    /// How often to poll servers that do not push changes.
     pub poll: Duration,
-    /// After how long at most everybody is read again, whatever servers report.
+    /// Longest interval between full reads, whatever the servers report.
     pub full_read: Duration,
-    /// What is asked of a server about a caller whom the index finds.
+    /// What to ask the server about a caller found in the index.
     pub confirm: Confirm,
 }
 
@@ -148,23 +146,23 @@ impl Default for IndexSettings {
     }
 }
 
-/// What is asked of a server about a caller whom the index finds.
+/// What to ask the server about a caller found in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirm {
-    /// The caller's own entry, which is read again.
+    /// Read the caller's own entry again.
     Entry,
-    /// Nothing, unless passwords are not asked for.
+    /// Nothing, unless passwords are not requested.
     Nothing,
 }
 
 /// How a directory's servers compare phone numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NumberMatch {
-    /// They ignore blanks and hyphens (`telephoneNumberMatch`, RFC 4517 4.2.29), as OpenLDAP
-    /// does: whole values are looked up in an index.
+    /// They ignore spaces and hyphens (`telephoneNumberMatch`, RFC 4517 4.2.29), as OpenLDAP does:
+    /// whole values are looked up in an index.
     #[default]
     Equality,
-    /// They compare plain strings, as Active Directory does: the filter has patterns, anchored at
+    /// They compare plain strings, as Active Directory does: the filter uses patterns anchored at
     /// both ends.
     Patterns,
 }
@@ -174,11 +172,11 @@ pub enum NumberMatch {
 pub struct ServerUrl(url::Url);
 
 impl ServerUrl {
-    /// Reads an address.
+    /// Parses an address.
     ///
     /// # Errors
-    /// [`ServerUrlError`] if it is not of the form above: other parts of LDAP URLs (RFC 4516)
-    /// have their own settings, and would be ignored here.
+    /// [`ServerUrlError`] if it is not of the form above. Other parts of LDAP URLs (RFC 4516) have
+    /// their own settings and would be ignored here.
     pub fn parse(text: &str) -> Result<Self, ServerUrlError> {
         let url = url::Url::parse(text).map_err(|_| ServerUrlError::Unreadable)?;
         if !matches!(url.scheme(), "ldap" | "ldaps") {
@@ -196,19 +194,19 @@ impl ServerUrl {
         if bare { Ok(Self(url)) } else { Err(ServerUrlError::More) }
     }
 
-    /// The host's name or address.
+    /// The host name or address.
     #[must_use]
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// The port: 389 and 636 unless the address says otherwise.
+    /// The port; defaults to 389, or 636 for `ldaps`.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.port().unwrap_or(if self.is_ldaps() { 636 } else { 389 })
     }
 
-    /// Where it is, if it is named by its address.
+    /// The socket address, if the host is an IP address.
     #[must_use]
     pub fn literal(&self) -> Option<SocketAddr> {
         let address: IpAddr = self.host().trim_matches(['[', ']']).parse().ok()?;
@@ -221,7 +219,7 @@ impl ServerUrl {
         self.0.scheme() == "ldaps"
     }
 
-    /// What the library is given, which takes no IPv6 address where there is TLS.
+    /// The URL for the LDAP library, which does not accept IPv6 addresses with TLS.
     pub(super) fn for_library(&self) -> url::Url {
         let mut url = self.0.clone();
         if let Some(url::Host::Ipv6(address)) = self.0.host() {
@@ -247,21 +245,21 @@ impl fmt::Debug for ServerUrl {
 /// What is wrong with a server's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ServerUrlError {
-    /// It is no URL.
+    /// Not a URL.
     #[error("not a URL")]
     Unreadable,
-    /// Its scheme is another.
+    /// The scheme is neither `ldap` nor `ldaps`.
     #[error("a URL whose scheme is neither ldap nor ldaps")]
     Scheme,
-    /// It has no host.
+    /// There is no host.
     #[error("a URL without a host")]
     Host,
-    /// It has a user, a path or a query.
+    /// It contains a user, a path or a query.
     #[error("a URL with more than host and port, which have settings of their own")]
     More,
 }
 
-/// The text is no attribute's name.
+/// The text is not an attribute name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an attribute's name: letters, digits and hyphens, starting with a letter")]
 pub struct AttributeNameError;
@@ -269,7 +267,7 @@ pub struct AttributeNameError;
 /// Checks that `name` is an attribute's short name (`keystring`, RFC 4512 1.4).
 ///
 /// # Errors
-/// [`AttributeNameError`] if it is not; in a filter it could then change the filter's meaning.
+/// [`AttributeNameError`] if it is not; inside a filter it could change the filter's meaning.
 pub fn check_attribute(name: &str) -> Result<(), AttributeNameError> {
     let shaped = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -280,7 +278,7 @@ pub fn check_attribute(name: &str) -> Result<(), AttributeNameError> {
 pub(super) mod tests {
     use super::*;
 
-    /// Settings of a directory that nobody asks.
+    /// Settings of a directory that is never contacted.
     pub(in crate::directory::ldap) fn settings() -> LdapSettings {
         LdapSettings {
             servers: vec![ServerUrl::parse("ldap://127.0.0.1").unwrap()],

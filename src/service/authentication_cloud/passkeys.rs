@@ -1,9 +1,8 @@
-//! Passkeys (Web Authentication Level 3): the challenge that a phone signs, and whether it did.
+//! Passkeys (Web Authentication Level 3): the challenge a phone signs, and checking its signature.
 //!
-//! User verification is required, the origin and the relying party's id are those of the public
-//! URL, and attestation is not asked for: phones' passkeys have none. A credential is looked for
-//! among its user's alone, never by its id in general, so that it makes no difference whether
-//! another user has one with the same id.
+//! User verification is required, the origin and the relying party id are those of the public URL,
+//! and no attestation is requested: phones' passkeys have none. A credential is looked up among its
+//! user's only, never globally by id, so another user's credential with the same id has no effect.
 
 use std::time::Duration;
 
@@ -22,38 +21,39 @@ use super::refusal::Refusal;
 use crate::domain::authenticator::{Authenticator, Credential};
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
 
-/// Longest id of a credential, in bytes (Web Authentication Level 3, 4 "Credential ID").
+/// Longest credential id, in bytes (Web Authentication Level 3, 4 "Credential ID").
 const MAX_CREDENTIAL_ID: usize = 1023;
 
 /// One tenant's relying party.
 pub struct Passkeys {
     webauthn: Webauthn,
     company: String,
-    /// As browsers write it (HTML 7.1.1 "ASCII serialization").
+    /// The origin as browsers serialize it (HTML 7.1.1 "ASCII serialization").
     origin: String,
 }
 
-/// What is kept of a registration: what its answer is checked against, and what the phone is told.
+/// The stored state of a registration: what the response is checked against, and the phone's
+/// options.
 #[derive(Serialize, Deserialize)]
 struct Registration {
     state: PasskeyRegistration,
     options: serde_json::Value,
 }
 
-/// What is kept of an assertion.
+/// The stored state of an assertion.
 #[derive(Serialize, Deserialize)]
 struct Assertion {
     state: PasskeyAuthentication,
     options: serde_json::Value,
 }
 
-/// What the phone is told, of either.
+/// The phone's options, from either state.
 #[derive(Deserialize)]
 struct Told {
     options: serde_json::Value,
 }
 
-/// What a browser says of where it was asked (Web Authentication Level 3, 5.8.1).
+/// The client data that the browser signs over (Web Authentication Level 3, 5.8.1).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ClientData {
@@ -62,27 +62,27 @@ struct ClientData {
     cross_origin: bool,
 }
 
-/// Where an authenticator has its flags, and which of them says that the passkey may be backed up
-/// (Web Authentication Level 3, 6.1 and 6.1.3).
+/// Offset of the flags in authenticator data, and the flag for a passkey that may be backed up (Web
+/// Authentication Level 3, 6.1 and 6.1.3).
 const FLAGS: usize = 32;
 const BACKUP_ELIGIBLE: u8 = 1 << 3;
 
-/// A challenge was signed.
+/// A checked signature over a challenge.
 #[derive(Debug, Clone)]
 pub struct Signed {
-    /// With which credential.
+    /// The id of the credential that signed.
     pub credential: Vec<u8>,
-    /// The signature counter; 0 where the phone keeps none.
+    /// The signature counter; 0 if the phone keeps none.
     pub counter: u32,
-    /// Whether the passkey may be backed up by now, and could not be when it was registered.
+    /// Whether the passkey may be backed up now, but could not be at registration.
     pub is_now_synced: bool,
     result: AuthenticationResult,
 }
 
 impl Passkeys {
-    /// The relying party at `public_url`, called `company`, with challenges that a phone may take
-    /// `lifetime` to sign; `None` if its host is no name, since browsers make passkeys for names
-    /// only.
+    /// The relying party at `public_url`, named `company`. A phone has `lifetime` to sign a
+    /// challenge. `None` if the URL's host is not a domain name, because browsers make passkeys for
+    /// names only.
     #[must_use]
     pub fn new(public_url: &str, company: &str, lifetime: Duration) -> Option<Self> {
         let origin = Url::parse(public_url).ok()?;
@@ -93,13 +93,13 @@ impl Passkeys {
         Some(Self { webauthn, company: company.to_owned(), origin })
     }
 
-    /// What the relying party is called.
+    /// The relying party's name.
     #[must_use]
     pub fn company(&self) -> &str {
         &self.company
     }
 
-    /// Begins to make a passkey of a user; what is kept of it.
+    /// Starts the registration of a user's passkey; returns the state to store.
     pub(super) fn begin_registration(&self, user: &RegisteredUser) -> Result<String, Refusal> {
         let name = user.name.as_ref().map_or(self.company.as_str(), RegisteredName::as_str);
         let known: Vec<_> =
@@ -110,7 +110,7 @@ impl Passkeys {
         kept(&Registration { state, options: told(&challenge.public_key) })
     }
 
-    /// Begins to have one of these authenticators sign; what is kept of it.
+    /// Starts an assertion by one of these authenticators; returns the state to store.
     pub(super) fn begin_assertion<'a>(
         &self,
         authenticators: impl Iterator<Item = &'a Authenticator>,
@@ -125,7 +125,7 @@ impl Passkeys {
         kept(&Assertion { state, options: told(&challenge.public_key) })
     }
 
-    /// Checks a new passkey against what was kept.
+    /// Checks a new passkey against the stored state.
     pub(super) fn finish_registration(
         &self,
         kept: &str,
@@ -144,7 +144,7 @@ impl Passkeys {
         Ok(Credential { id: cred_id, record, counter })
     }
 
-    /// Checks a signature against what was kept.
+    /// Checks a signature against the stored state.
     pub(super) fn finish_assertion(
         &self,
         kept: &str,
@@ -153,7 +153,7 @@ impl Passkeys {
     ) -> Result<Signed, Refusal> {
         let mut kept: serde_json::Value = serde_json::from_str(kept).map_err(refused)?;
         let signed: PublicKeyCredential = serde_json::from_value(signed).map_err(refused)?;
-        // 7.2, step 6, which the library leaves out: the passkey is this user's.
+        // 7.2, step 6, which the library omits: the user handle must be this user's.
         let handle = signed.get_user_unique_id().filter(|handle| !handle.is_empty());
         if handle.is_some_and(|handle| handle != user.as_uuid().as_bytes()) {
             return Err(Refusal::PasskeyRefused);
@@ -170,9 +170,9 @@ impl Passkeys {
         Ok(Signed { credential, counter: result.counter(), is_now_synced, result })
     }
 
-    /// Checks of what the browser says what the library leaves out or takes too easily: the origin is
-    /// ours to the letter, where the library reads a URL and leaves its path aside, and no page of
-    /// another origin stands around ours.
+    /// Checks the client data where the library is missing or lax: the origin must equal ours
+    /// exactly (the library parses a URL and ignores its path), and no page from another origin may
+    /// embed ours.
     fn check_client_data(&self, client_data: &[u8]) -> Result<(), Refusal> {
         let told: ClientData = serde_json::from_slice(client_data).map_err(refused)?;
         let is_ours = told.origin == self.origin && !told.cross_origin;
@@ -181,7 +181,7 @@ impl Passkeys {
 }
 
 impl Signed {
-    /// Notes in the credential that it signed; whether anything of it changed.
+    /// Records the signature in the credential; returns whether the credential changed.
     pub(super) fn note(&self, credential: &mut Credential) -> Result<bool, Refusal> {
         let mut passkey = passkey(credential)?;
         let changed = passkey.update_credential(&self.result).ok_or(Refusal::PasskeyRefused)?;
@@ -193,33 +193,33 @@ impl Signed {
     }
 }
 
-/// What the phone is told, as `parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON` of the
-/// Web Authentication API take it.
+/// The phone's options, in the form that `parseCreationOptionsFromJSON` and
+/// `parseRequestOptionsFromJSON` of the Web Authentication API accept.
 pub(super) fn options(kept: &str) -> Result<serde_json::Value, Refusal> {
     serde_json::from_str(kept).map(|Told { options }| options).map_err(refused)
 }
 
 fn passkey(credential: &Credential) -> Result<Passkey, Refusal> {
-    // Records of older releases may have an attestation.
+    // Records from older releases may contain an attestation.
     serde_json::from_str(&credential.record).map(without_attestation).map_err(refused)
 }
 
-/// The passkey without the certificates that a phone may have sent along. They were not asked for and
-/// nobody looks at them, but each approval would keep a copy of what the record holds.
+/// The passkey without any certificates the phone sent along. They were not requested and are never
+/// read, but each approval would keep a copy of the record.
 fn without_attestation(passkey: Passkey) -> Passkey {
     let credential = LibraryCredential::from(passkey);
     let (attestation, attestation_format) = (ParsedAttestation::default(), AttestationFormat::None);
     LibraryCredential { attestation, attestation_format, ..credential }.into()
 }
 
-/// Has the check take a signature by a passkey that may be backed up by now, though it could not be
-/// when it was registered, as passkeys of iPhones that were made before iCloud synced them. What is
-/// to be compared of that is left to whoever makes decisions by it (Web Authentication Level 3, 7.2,
-/// the step on backup eligibility), and nothing here does. The library compares a backed-up passkey
-/// with the eligibility of its registration all the same, and would refuse it for ever. A passkey
-/// that is said to be backed up and not eligible, or no longer eligible, is still refused.
+/// Lets the check accept a passkey that may be backed up now but could not be at registration, such
+/// as iPhone passkeys made before iCloud synced them. The specification leaves the comparison to
+/// relying parties that base decisions on it (Web Authentication Level 3, 7.2, the step on backup
+/// eligibility), and nothing here does. The library compares anyway and would refuse a backed-up
+/// passkey forever. A passkey that claims to be backed up but not eligible, or no longer eligible,
+/// is still refused.
 ///
-/// Whether it did; the signature, which is checked afterwards, is over the flag.
+/// Returns whether it applied; the signature, checked afterwards, covers the flag.
 fn admit_backup(kept: &mut serde_json::Value, signed: &PublicKeyCredential) -> bool {
     let flags = signed.response.authenticator_data.get(FLAGS);
     if flags.is_none_or(|flags| flags & BACKUP_ELIGIBLE == 0) {
@@ -244,7 +244,7 @@ fn kept(ceremony: &impl Serialize) -> Result<String, Refusal> {
     serde_json::to_string(ceremony).map_err(refused)
 }
 
-/// Whatever is wrong with a passkey is told to nobody: whoever has the right phone sees none of it.
+/// The client does not learn what is wrong with a passkey: the right phone never sees this error.
 fn refused(error: impl std::fmt::Display) -> Refusal {
     tracing::debug!(%error, "a passkey was refused");
     Refusal::PasskeyRefused

@@ -1,4 +1,4 @@
-//! Who has which number, compactly: for a million people with two numbers each, some 60 MB.
+//! Who has which number, stored compactly: about 60 MB for a million people with two numbers each.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use super::finding::Example;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::Ambiguity;
 
-/// Most names that are shown of those who share one number.
+/// Maximum number of names shown for a shared number.
 const MOST_NAMES: usize = 10;
 
 /// One person's number.
@@ -14,11 +14,11 @@ const MOST_NAMES: usize = 10;
 struct Entry {
     /// The E.164 digits.
     number: u64,
-    /// 0, or the extension's place in [`Owners::extensions`], counted from 1.
+    /// 0, or the 1-based index in [`Owners::extensions`].
     extension: u32,
     person: u32,
     rank: u32,
-    /// Whether the search of a call does not find it.
+    /// Whether a call's search misses it.
     unseen: bool,
 }
 
@@ -27,31 +27,31 @@ struct Entry {
 pub(super) struct Owners {
     entries: Vec<Entry>,
     extensions: HashMap<String, u32>,
-    /// All names behind each other, and where each ends.
+    /// All names concatenated; `ends` holds where each one ends.
     names: String,
     ends: Vec<usize>,
-    /// The hashes of each person's PINs, of those who have any.
+    /// PIN hashes by person; people without a PIN are absent.
     pins: HashMap<u32, Vec<u64>>,
 }
 
-/// What becomes of each number.
+/// The outcome for each number.
 pub(super) struct Verdicts {
-    /// By person: whether some number leads to them.
+    /// By person: whether any number leads to them.
     pub winners: Vec<bool>,
-    /// How many numbers are shared, so that nobody gets a code by them.
+    /// Shared numbers that give a code to no one.
     pub refused: usize,
-    /// A few of those.
+    /// Some of those.
     pub examples: Vec<Example>,
-    /// How many are shared, and yet lead to one person.
+    /// Shared numbers that still lead to one person.
     pub decided: usize,
-    /// How many lead to somebody only because the search does not find who else has them.
+    /// Numbers that lead to a person only because the search misses their other owners.
     pub told_to_one: usize,
-    /// A few of those.
+    /// Some of those.
     pub told_examples: Vec<Example>,
 }
 
 impl Owners {
-    /// Adds a person, whose place in the order they were added stands for them.
+    /// Adds a person and returns their index.
     pub(super) fn person(&mut self, name: &str) -> u32 {
         let person = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.names.push_str(name);
@@ -59,7 +59,7 @@ impl Owners {
         person
     }
 
-    /// Adds a person's PINs, by their hashes.
+    /// Adds the hashes of a person's PINs.
     pub(super) fn pins(&mut self, person: u32, mut pins: Vec<u64>) {
         pins.sort_unstable();
         pins.dedup();
@@ -68,7 +68,7 @@ impl Owners {
         }
     }
 
-    /// Adds a number of a person's. It is `unseen` if the search of a call does not find it.
+    /// Adds a person's number; `unseen` if a call's search misses it.
     pub(super) fn add(&mut self, number: &PhoneNumber, person: u32, rank: usize, unseen: bool) {
         let next = u32::try_from(self.extensions.len() + 1).unwrap_or(u32::MAX);
         let extension = number
@@ -85,7 +85,7 @@ impl Owners {
         });
     }
 
-    /// Decides for each number whom it leads to, with up to `examples` that lead to nobody.
+    /// Decides whom each number leads to, with up to `examples` numbers that lead to no one.
     pub(super) fn judge(&mut self, ambiguity: Ambiguity, examples: usize) -> Verdicts {
         self.entries.sort_unstable();
         let mut verdicts = Verdicts {
@@ -109,7 +109,7 @@ impl Owners {
                     *wins = true;
                 }
             }
-            // With PINs each of them is to be told apart, else one is to be chosen.
+            // With PINs every owner must be distinguishable; otherwise one is chosen.
             let all = if ambiguity == Ambiguity::Pin { owners.len() } else { 1 };
             if winners.len() < all {
                 verdicts.refused += 1;
@@ -130,8 +130,7 @@ impl Owners {
         verdicts
     }
 
-    /// Whether somebody gets a code by the number who would not if the search found everybody who
-    /// has it.
+    /// Whether someone gets a code by this number who would not if the search found all its owners.
     fn is_told_to_one(
         &self,
         owners: &[Entry],
@@ -142,13 +141,13 @@ impl Owners {
         if everybody.len() == owners.len() || winners.is_empty() {
             return false;
         }
-        // Who is alone is not asked for a PIN.
+        // A sole owner is not asked for a PIN.
         let unasked = ambiguity == Ambiguity::Pin && owners.len() == 1;
         let rightful = self.winners(everybody, ambiguity);
         unasked || winners.iter().any(|winner| !rightful.contains(winner))
     }
 
-    /// Those of the owners who get a code by this number, at a call of their own.
+    /// The owners who get a code when they call from this number.
     fn winners(&self, owners: &[Entry], ambiguity: Ambiguity) -> Vec<u32> {
         match (owners, ambiguity) {
             ([only], _) => vec![only.person],
@@ -207,14 +206,14 @@ impl Owners {
     }
 }
 
-/// Of entries that are sorted by person, then by rank, the first of each person.
+/// The first entry of each person, from entries sorted by person, then by rank.
 fn best<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Entry> {
     let mut owners: Vec<Entry> = entries.into_iter().copied().collect();
     owners.dedup_by_key(|entry| entry.person);
     owners
 }
 
-/// The one who has it in the earliest attribute.
+/// The only owner with the number in the earliest attribute; `None` if several share it.
 fn first_by_rank(owners: &[Entry]) -> Option<u32> {
     let best = owners.iter().map(|entry| entry.rank).min()?;
     let mut first = owners.iter().filter(|entry| entry.rank == best);

@@ -1,4 +1,4 @@
-//! The database as this node uses it: each step on a session of its own, within its time.
+//! This node's use of the database: each step runs in its own session, within its time limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,23 +17,23 @@ use super::settings::PostgresSettings;
 use super::step::{self, Failure, Fate, Look, Step};
 use crate::store::StoreError;
 
-/// Sessions that a step may need: its first may have been lost with the server that had it, and it
-/// may come second to other nodes' at each of the rows that it makes: texts, an intent, a user.
+/// Sessions a step may need: the first may be lost with its server, and another node may win the
+/// race for each row that it creates (texts, an intent, a user).
 const ATTEMPTS: usize = 5;
 
-/// Until a step that was refused a new session looks for one that is free.
+/// Delay before a step that was refused a new session tries to reuse a free one.
 const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
-/// How long a request that was served says that the database works.
+/// How long a served request counts as proof that the database works.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// The database, for the steps and the tasks beside them.
+/// The database, for the steps and the background tasks.
 pub(super) struct Database {
     pub(super) connector: Arc<Connector>,
-    /// Where the node works. What hangs at an older place takes none here.
+    /// The current server and its pool. Sessions hanging at an earlier place take no slots here.
     place: ArcSwapOption<Place>,
     pub(super) link: Link,
-    /// What the server did for anybody, to tell a server that hangs from one that is busy.
+    /// Work done for all requests, to tell a hanging server from a busy one.
     done: Done,
     pub(super) runtime: Handle,
     connections: usize,
@@ -43,11 +43,11 @@ pub(super) struct Database {
 
 struct Done {
     begun: Instant,
-    /// Steps that were committed.
+    /// Committed steps.
     commits: AtomicU64,
-    /// Steps and looks that were answered, with a refusal too.
+    /// Steps and looks that were answered, including refusals.
     answers: AtomicU64,
-    /// When the last commit was answered, in milliseconds after `begun`.
+    /// Time of the last commit's answer, in milliseconds after `begun`.
     last_commit: AtomicU64,
 }
 
@@ -80,7 +80,7 @@ impl Done {
     }
 }
 
-/// How much was done so far.
+/// Work done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Counts {
     commits: u64,
@@ -103,9 +103,9 @@ impl Database {
         }
     }
 
-    /// Works there from here on: a probe has just committed there. Where that is not certainly where
-    /// the node worked before, all sessions are new ones, and what is still begun on the old ones is
-    /// not believed.
+    /// Switches to `home`, where a probe has just committed. Unless it is certainly the same server
+    /// and timeline as before, all sessions are replaced, and answers on the old ones are not
+    /// trusted.
     pub(super) fn work_at(&self, home: Home) {
         match self.place.load_full() {
             Some(place) if place.home.is_same_as(home) => place.doubt(Instant::now()),
@@ -120,18 +120,18 @@ impl Database {
         self.link.recovered(self.connector.name(home.server));
     }
 
-    /// Where the node works, if it ever did.
+    /// The current server, if there has been one.
     pub(super) fn home(&self) -> Option<Home> {
         self.place.load().as_ref().map(|place| place.home)
     }
 
-    /// Runs a step, and waits for its answer.
+    /// Runs a step and waits for its answer.
     pub(super) async fn run<S: Step>(self: &Arc<Self>, step: S) -> Result<S::Answer, StoreError> {
         self.in_time(async move |database, fate, turn| database.take(&step, &fate, turn).await)
             .await
     }
 
-    /// Takes a look, and waits for what it sees.
+    /// Runs a look and waits for its result.
     pub(super) async fn see<L: Look>(self: &Arc<Self>, look: L) -> Result<L::Seen, StoreError> {
         self.in_time(async move |database, fate, turn| database.look(&look, &fate, turn).await)
             .await
@@ -139,8 +139,8 @@ impl Database {
             .map_err(|_| StoreError::Unavailable)
     }
 
-    /// Whether requests can be served: some were just now, or a commit of the gateway's own goes
-    /// through, or others' do meanwhile.
+    /// Whether requests can be served: some recently were, or a test commit succeeds, or other
+    /// requests' commits do meanwhile.
     pub(super) async fn ready(self: &Arc<Self>) -> Result<(), StoreError> {
         let begun = self.link.admit().ok_or(StoreError::Unavailable)?;
         if self.done.commits_lately() {
@@ -154,8 +154,8 @@ impl Database {
         if beaten.is_ok() || others() { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 
-    /// Has `work` done, and waits for it no longer than the timeout. It goes on if whoever asked
-    /// goes away, and ends with its time.
+    /// Runs `work` and waits for it up to the timeout. The work continues if the caller goes away,
+    /// and ends with its time limit.
     async fn in_time<T, F>(
         self: &Arc<Self>,
         work: impl FnOnce(Arc<Self>, Arc<Fate>, Turn) -> F,
@@ -170,13 +170,13 @@ impl Database {
         let turn = Turn { begun, since, limit: since + self.timeout };
         let before = self.done.counts();
         let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&fate), turn));
-        // Whoever asked may go away; that the database is silent has to be learnt all the same.
+        // The caller may go away, but a silent database must still be noticed.
         let seen = self.runtime.spawn(Arc::clone(self).see_through(task, fate, turn, before));
         seen.await.unwrap_or(Err(StoreError::OutcomeUnknown))
     }
 
-    /// Waits for a piece of work until its time is up, and then decides its fate. Its session is
-    /// closed then, and its place free.
+    /// Waits for the work until its time is up, then decides its fate. After that its session is
+    /// closed and its slot free.
     async fn see_through<T: Send + 'static>(
         self: Arc<Self>,
         task: JoinHandle<Result<T, StoreError>>,
@@ -199,8 +199,8 @@ impl Database {
         if fate.give_up() { Err(StoreError::Unavailable) } else { Err(StoreError::OutcomeUnknown) }
     }
 
-    /// A step had no answer, or not even a session: the server's fault, if it has done nothing for
-    /// anybody else meanwhile. Else somebody holds this row alone, or this session is broken.
+    /// A step got no answer, or not even a session. Blames the server if it has done nothing for
+    /// other requests meanwhile; otherwise the row is locked or this session is broken.
     fn silent(&self, fate: &Fate, turn: Turn, before: Counts) {
         let Some(place) = self.place.load_full() else { return };
         let (now, server) = (self.done.counts(), self.connector.name(place.home.server));
@@ -222,13 +222,13 @@ impl Database {
         }
     }
 
-    /// Commits what says nothing.
+    /// Commits an empty message.
     async fn beat(&self, fate: &Fate, turn: Turn) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
             let mut session = self.lease(fate, turn).await?;
             match step::beat(&mut session, fate).await {
                 Ok(()) => return Ok(()),
-                // As a step's: the session was lost, and there may be another.
+                // As for a step: the session was lost, and another may work.
                 Err(Failure::Again) if Instant::now() < turn.limit => fate.open_again(),
                 Err(_) => break,
             }
@@ -248,7 +248,7 @@ impl Database {
             self.note(&session);
             match taken {
                 Ok(answer) if self.is_here(&session) => return Ok(answer),
-                // Another server took its place meanwhile, which may not have it.
+                // Another server took over meanwhile, and may not have the step.
                 Ok(_) | Err(Failure::Unknown) => return Err(StoreError::OutcomeUnknown),
                 Err(Failure::Again) if Instant::now() < turn.limit => {}
                 Err(Failure::Again | Failure::NotTaken) => break,
@@ -276,7 +276,7 @@ impl Database {
         Err(StoreError::Unavailable)
     }
 
-    /// Notes that the server answered, if it did.
+    /// Counts the server's answer, if it gave one.
     fn note(&self, session: &Lease) {
         if session.session.settled {
             self.done.answers.fetch_add(1, Ordering::Relaxed);
@@ -287,7 +287,7 @@ impl Database {
         self.home().is_some_and(|home| !session.session.home.is_elsewhere_than(home))
     }
 
-    /// A session of the step's own.
+    /// A session for this step alone.
     async fn lease(&self, fate: &Fate, turn: Turn) -> Result<Lease, StoreError> {
         loop {
             let place = self.place.load_full().ok_or(StoreError::Unavailable)?;
@@ -301,8 +301,8 @@ impl Database {
                     fate.ask();
                     return Ok(Lease::new(session));
                 }
-                // A server that takes no more sessions is no server that is down: those that there
-                // are go on, and one of them will be free.
+                // A server that accepts no more sessions is not down: the existing ones continue,
+                // and one of them will be free.
                 Ok(Err(PoolError::Backend(NoSession::Refused(error))))
                     if place.pool.status().size > 0 =>
                 {
@@ -315,15 +315,14 @@ impl Database {
                     self.link.failed(turn.begun, &error.to_string());
                     return Err(StoreError::Unavailable);
                 }
-                // There is another pool by now.
+                // A new pool has replaced this one.
                 Ok(Err(PoolError::Closed)) => {}
                 Ok(Err(_)) | Err(_) => return Err(StoreError::Unavailable),
             }
         }
     }
 
-    /// A session for the work beside the steps, within the time of a step; `None` while there is
-    /// none.
+    /// A session for background work, within a step's time limit; `None` if none is available.
     pub(super) async fn spare(&self) -> Option<Lease> {
         self.link.admit()?;
         let place = self.place.load_full()?;
@@ -332,7 +331,7 @@ impl Database {
     }
 }
 
-/// What a request has of the database: since when it is up, and since and until when it may ask.
+/// A request's view of the database: since when it has been up, and the request's own time window.
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     begun: Epoch,

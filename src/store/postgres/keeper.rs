@@ -1,5 +1,5 @@
-//! The tasks beside the steps: one finds a server that takes writes whenever the database is down,
-//! one deletes idle rows.
+//! The background tasks: one finds a writable server whenever the database is down, one deletes
+//! idle rows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,29 +13,29 @@ use super::session::{ConnectError, Home, Session, told};
 use super::sweep::Tables;
 use super::{pooler, schema, step};
 
-/// Time between two probes of a database that is down.
+/// Pause between two probes of a database that is down.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long the other servers may still answer after the first that can be worked with.
+/// How long to wait for the other servers' probes after the first usable server answers.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// Longest that the schema may take to be brought up to date.
+/// Time limit for migrating the schema.
 const MIGRATION: Duration = Duration::from_mins(10);
 
-/// Longest that one step of the deletion of idle rows may take.
+/// Time limit for one step of deleting idle rows.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// Probes of the servers, one at a time for each.
+/// Probes of the servers, at most one per server at a time.
 pub(super) struct Probes {
     database: Arc<Database>,
     servers: Vec<Arc<Probed>>,
 }
 
-/// One server, as far as probes are concerned.
+/// One server's probe state.
 struct Probed {
-    /// Held by a probe for as long as it goes on, which has an end.
+    /// Held by a probe while it runs; every probe ends.
     turn: Arc<Semaphore>,
-    /// Whether it is known to give each session a process of its own.
+    /// Whether it is known to give each session its own process.
     has_own_processes: AtomicBool,
 }
 
@@ -49,9 +49,9 @@ impl Probes {
         Self { database, servers }
     }
 
-    /// Probes every server that is not being probed. Of those that can be worked with, the one that
-    /// was promoted last is used, and else the first in the list. If there is none, says what they
-    /// answered within `patience`.
+    /// Probes every server that is not already being probed. Uses the usable server that was
+    /// promoted last, otherwise the first in the list. If none is usable, returns the errors
+    /// reported within `patience`.
     pub(super) async fn look(&mut self, patience: Duration) -> Result<(), Vec<ConnectError>> {
         let (send, mut answers) = mpsc::unbounded_channel();
         for (server, probed) in self.servers.iter().enumerate() {
@@ -61,11 +61,11 @@ impl Probes {
             tokio::spawn(async move {
                 let outcome = probe(&database, server, &probed).await;
                 drop(turn);
-                // Nobody listens any more once the patience is over.
+                // The receiver is gone once the patience is over.
                 let _ = send.send(outcome);
             });
         }
-        // The channel ends with the last probe.
+        // The channel closes with the last probe.
         drop(send);
         let (mut found, mut errors) = (Vec::new(), Vec::new());
         let mut limit = Instant::now() + patience;
@@ -84,14 +84,14 @@ impl Probes {
     }
 }
 
-/// Where to work, of the places where it is possible.
+/// The best of the usable servers.
 fn best(mut found: Vec<Home>) -> Option<Home> {
     found.sort_by_key(|home| home.server);
     found.into_iter().reduce(|best, home| if home.is_later_than(best) { home } else { best })
 }
 
-/// Whether a server can be worked with: it takes writes, gives each session a process of its own,
-/// its schema fits, and a commit goes through.
+/// Whether a server is usable: it accepts writes, gives each session its own process, its schema
+/// fits, and a commit succeeds.
 async fn probe(database: &Database, server: usize, probed: &Probed) -> Result<Home, ConnectError> {
     let (connector, limit) = (&database.connector, database.timeout);
     let session = connector.open(server).await?;
@@ -108,7 +108,7 @@ async fn probe(database: &Database, server: usize, probed: &Probed) -> Result<Ho
     Ok(session.home)
 }
 
-/// Has a server commit something.
+/// Makes a test commit on a server.
 pub(super) async fn commits(database: &Database, session: &Session) -> Result<(), ConnectError> {
     let (connector, server) = (&database.connector, session.home.server);
     if waits_for_a_standby(database, session).await? {
@@ -121,8 +121,8 @@ pub(super) async fn commits(database: &Database, session: &Session) -> Result<()
     connector.within(server, database.timeout, beat).await
 }
 
-/// Whether a commit has waited long for its standby. The next would wait as well, and go on waiting
-/// when its session is closed: with a probe every moment, they would fill the server.
+/// Whether a commit has been waiting long for its standby. Another would wait too, even after its
+/// session closed, and frequent probes would fill the server with them.
 async fn waits_for_a_standby(database: &Database, session: &Session) -> Result<bool, ConnectError> {
     let sql = format!(
         "SELECT count(*) > 0 FROM pg_catalog.pg_stat_activity \
@@ -136,7 +136,7 @@ async fn waits_for_a_standby(database: &Database, session: &Session) -> Result<b
     row.try_get(0).map_err(|error| database.connector.error(server, &error))
 }
 
-/// Probes whenever the database is down, until it is up.
+/// Probes while the database is down, until it is up.
 pub(super) async fn keep_up(mut probes: Probes) {
     let database = Arc::clone(&probes.database);
     loop {
@@ -166,7 +166,7 @@ pub(super) async fn keep_swept(database: Arc<Database>, tables: Tables) {
     }
 }
 
-/// One step, or why there was none; `None` while there is no session for it.
+/// One step, or why it failed; `None` if no session is available.
 async fn sweep_once(database: &Database, tables: Tables) -> Option<Result<Duration, String>> {
     let mut session = database.spare().await?;
     session.session.settled = false;

@@ -1,13 +1,13 @@
-//! Whether the database is worth asking. It is marked down when it fails, and up when a probe has
-//! written to it; each change is logged once, and while it is down nobody waits for it.
+//! Whether the database is up. A failure marks it down and a successful test write marks it up.
+//! Each change is logged once, and while it is down no request waits for it.
 
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::session::ConnectError;
 
-/// When something was begun, counted in falls and recoveries: a failure of something begun before
-/// the last of them says nothing of the database as it is now.
+/// Generation counter, incremented on every outage and recovery. A failure from an earlier
+/// generation is stale and must not mark the database down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
@@ -20,7 +20,7 @@ enum Phase {
 struct State {
     phase: Phase,
     epoch: u64,
-    /// Whether it was logged, since the last change, that no more sessions could be opened.
+    /// Whether the lack of sessions was logged since the last change.
     short: bool,
 }
 
@@ -28,13 +28,13 @@ struct State {
 pub(super) struct Link(watch::Sender<State>);
 
 impl Link {
-    /// A database that nobody has asked yet.
+    /// A database that has not been tried yet.
     pub(super) fn untried() -> Self {
         let phase = Phase::Down { reason: "not asked yet".to_owned(), needs_operator: false };
         Self(watch::Sender::new(State { phase, epoch: 0, short: false }))
     }
 
-    /// Leave to ask it, unless it is down.
+    /// Permission to use it, unless it is down.
     pub(super) fn admit(&self) -> Option<Epoch> {
         let state = self.0.borrow();
         (state.phase == Phase::Up).then_some(Epoch(state.epoch))
@@ -48,19 +48,19 @@ impl Link {
         }
     }
 
-    /// Waits until it goes down; returns at once if it is.
+    /// Waits until it is down; returns at once if it is.
     pub(super) async fn down(&self) {
         // The sender lives as long as this.
         let _ = self.0.subscribe().wait_for(|state| state.phase != Phase::Up).await;
     }
 
-    /// Waits until it falls after `begun`. Whoever waits for a connection need not wait out a
-    /// deadline that another step has waited out already.
+    /// Waits until the generation after `begun`. A step waiting for a connection need not wait out
+    /// a deadline that another step has already waited out.
     pub(super) async fn fell(&self, begun: Epoch) {
         let _ = self.0.subscribe().wait_for(|state| Epoch(state.epoch) != begun).await;
     }
 
-    /// Marks it down, for something begun at `begun`.
+    /// Marks it down because something begun at `begun` failed.
     pub(super) fn failed(&self, begun: Epoch, reason: &str) {
         self.0.send_if_modified(|state| {
             if state.phase != Phase::Up || Epoch(state.epoch) != begun {
@@ -78,7 +78,7 @@ impl Link {
         });
     }
 
-    /// Notes, once while it is up, that it takes no more sessions than there are.
+    /// Logs once, while it is up, that it accepts no more sessions.
     pub(super) fn short_of_sessions(&self, begun: Epoch, reason: impl FnOnce() -> String) {
         self.0.send_if_modified(|state| {
             if state.phase == Phase::Up && Epoch(state.epoch) == begun && !state.short {
@@ -93,7 +93,7 @@ impl Link {
         });
     }
 
-    /// Notes why a probe failed while it is down.
+    /// Records why a probe failed while it is down.
     pub(super) fn still_down(&self, trouble: &ConnectError) {
         self.0.send_if_modified(|state| {
             let Phase::Down { reason, needs_operator } = &mut state.phase else { return false };
@@ -106,7 +106,7 @@ impl Link {
         });
     }
 
-    /// Marks it up: a probe has just written to it.
+    /// Marks it up, after a probe has written to it.
     pub(super) fn recovered(&self, server: &str) {
         self.0.send_if_modified(|state| {
             if state.phase == Phase::Up {

@@ -1,4 +1,4 @@
-//! What the database holds of one person: reading all of it, and deleting it.
+//! One person's data in the database: reading all of it, and deleting it.
 
 use async_trait::async_trait;
 use futures_util::future::{join, try_join_all};
@@ -29,7 +29,7 @@ const ACCOUNT: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, trie
 
 const CALLS: &str = "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
 
-/// What is kept by a called-in user's id or by a number.
+/// Data keyed by a called-in user's id or by a number.
 const DELETE: &str = "WITH calls AS (DELETE FROM dialpass.callers \
         WHERE tenant = $1 AND number = ANY($2)), \
     texts AS (DELETE FROM dialpass.texted WHERE tenant = $1 AND number = ANY($2)) \
@@ -58,7 +58,7 @@ impl PersonalRecords for PostgresAdministration {
     }
 }
 
-/// A look at a person's records, all of them as they were at one moment.
+/// A look at all of a person's records, as of one moment.
 struct RecordsLook(Individual);
 
 impl Look for RecordsLook {
@@ -84,11 +84,12 @@ struct Deletion(Individual);
 /// What is to be deleted.
 struct Doomed {
     records: Records,
-    /// Ready to run: what a step writes is sent with its commit, and leaves no time to prepare.
+    /// Prepared in advance: a step's writes are sent with its commit, which leaves no time to
+    /// prepare.
     delete: Statement,
 }
 
-/// What has to be deleted of whom.
+/// The numbers and the statement of a deletion.
 struct DeletionChange {
     numbers: Vec<String>,
     delete: Statement,
@@ -108,7 +109,7 @@ impl Step for Deletion {
     }
 
     async fn read(&self, ready: &Ready) -> Result<Doomed, RowError> {
-        // Prepared behind the transaction's beginning, whose failure is this one's.
+        // Sent after the transaction's BEGIN, so a failure of that surfaces here.
         let records = records(ready, &self.0, Lock::Yes).await?;
         Ok(Doomed { records, delete: ready.session.client.prepare(DELETE).await? })
     }
@@ -129,7 +130,7 @@ impl Step for Deletion {
         let by_key: [&(dyn ToSql + Sync); 4] = [&tenant, &change.numbers, &purpose, &ids];
         let by_key = client.execute(&change.delete, &by_key);
         let registered = async {
-            // Also without a row of their own: a transaction could be left of somebody who is gone.
+            // Runs even without a user row: a deleted user may have left a transaction behind.
             let Some(id) = self.0.registered_id() else { return Ok(0) };
             let key: [&(dyn ToSql + Sync); 3] = [&tenant, id.as_uuid(), &purpose];
             client.execute(ready.registry.delete_user.get(), &key).await
@@ -157,8 +158,8 @@ fn sent(ready: &Ready, lock: Lock) -> Vec<&Prepared> {
     sent
 }
 
-/// Reads a person's records. Where they are locked, it is in the order of steps on a registered
-/// user: the user, then the transactions, the texts, and last what is called-in.
+/// Reads a person's records. Locks follow the order of steps on a registered user: the user, then
+/// the transactions, the texts, and finally the called-in data.
 async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Records, RowError> {
     let (client, all) = (&ready.session.client, &ready.registry);
     let tenant = whose.tenant.as_str();
@@ -174,7 +175,7 @@ async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Record
         let statement = if lock == Lock::Yes { &all.lock_transaction } else { &all.transaction };
         for id in client.query(TRANSACTIONS, &key).await? {
             let id: Uuid = id.try_get(0)?;
-            // Swept meanwhile, if it is no longer there.
+            // Missing if it was swept meanwhile.
             let found = client.query_opt(statement.get(), &[&tenant, &id]).await?;
             records
                 .transactions

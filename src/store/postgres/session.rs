@@ -1,5 +1,5 @@
-//! A session with one server of the database, if it takes writes: opening it, its settings, and which
-//! server it is.
+//! A session with one database server that accepts writes: opening it, its settings, and the
+//! server's identity.
 
 use std::time::Duration;
 
@@ -18,19 +18,19 @@ use super::schema::SchemaError;
 use super::settings::{PostgresServer, PostgresSettings};
 use super::statements::{Prepared, prepare};
 
-/// Why there is no session with a server.
+/// Why a session with a server could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{server}: {reason}")]
 pub struct ConnectError {
-    /// The server, as operators know it.
+    /// The server's name, as operators know it.
     pub server: String,
-    /// What is wrong, with what the server said; never a password.
+    /// What is wrong, including the server's message; never a password.
     pub reason: String,
-    /// Whether it stays until somebody changes a setting, here or there.
+    /// Whether it persists until a setting is changed, here or on the server.
     pub needs_operator: bool,
 }
 
-/// All of them in a line.
+/// All errors on one line.
 pub(super) fn each(errors: &[ConnectError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -40,8 +40,8 @@ pub(super) struct Connector {
     settings: PostgresSettings,
 }
 
-/// Which server a session is with: its number in the list, and, as far as this user may know, the
-/// database cluster it serves and the timeline that it writes on, which a promotion raises.
+/// The server a session is with: its index in the list and, if this user may read them, the
+/// database cluster it serves and the timeline it writes on. A promotion raises the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Home {
     pub(super) server: usize,
@@ -55,7 +55,7 @@ impl Home {
         Self { server, system: Some(system), timeline: Some(timeline) }
     }
 
-    /// Whether it is certainly another server's, or another timeline's.
+    /// Whether it certainly differs in server, cluster or timeline.
     pub(super) fn is_elsewhere_than(self, other: Self) -> bool {
         let differ = |one: Option<u64>, other| one.zip(other).is_some_and(|(a, b)| a != b);
         self.server != other.server
@@ -63,7 +63,7 @@ impl Home {
             || differ(self.timeline.map(u64::from), other.timeline.map(u64::from))
     }
 
-    /// Whether it is certainly the same server's, on the same timeline.
+    /// Whether it is certainly the same server on the same timeline.
     pub(super) fn is_same_as(self, other: Self) -> bool {
         self == other && self.system.is_some() && self.timeline.is_some()
     }
@@ -75,15 +75,15 @@ impl Home {
     }
 }
 
-/// A connection that is logged in, on a server that takes writes. Dropped, it is closed at once,
-/// whatever the server still works on.
+/// A logged-in connection to a server that accepts writes. Dropping it closes it at once, even if
+/// the server is still working.
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) home: Home,
     connection: AbortHandle,
-    /// Whether what was begun on it was ended: only then may something else be begun.
+    /// Whether the last transaction on it has ended; only then may another begin.
     pub(super) settled: bool,
-    /// When it last answered all that it was asked.
+    /// When it last answered everything it was sent.
     pub(super) answered: Instant,
 }
 
@@ -93,7 +93,7 @@ impl Drop for Session {
     }
 }
 
-/// A session with its statements.
+/// A session with its prepared statements.
 pub(super) struct Ready {
     pub(super) session: Session,
     pub(super) statements: Statements,
@@ -105,7 +105,7 @@ impl Ready {
         Self { session, statements: Statements::new(), registry: RegistryStatements::new() }
     }
 
-    /// Has the server prepare what it has not yet of what is about to be sent.
+    /// Prepares the statements in `needed` that the server does not have yet.
     pub(super) async fn prepare(
         &self,
         needed: Vec<&Prepared>,
@@ -119,23 +119,23 @@ impl Connector {
         Self { settings }
     }
 
-    /// How many servers there are.
+    /// Number of servers.
     pub(super) fn servers(&self) -> usize {
         self.settings.servers.len()
     }
 
-    /// Longest that a server may take over one step.
+    /// Time limit for one step on a server.
     pub(super) fn step_timeout(&self) -> Duration {
         self.settings.timeout
     }
 
-    /// A server, as operators know it.
+    /// A server's name, as operators know it.
     pub(super) fn name(&self, server: usize) -> &str {
         &self.server(server).name
     }
 
-    /// A session with one server, if it takes writes. To be called on the runtime on which the
-    /// connection is to work.
+    /// Opens a session with one server, if it accepts writes. Call it on the runtime that is to
+    /// drive the connection.
     pub(super) async fn open(&self, server: usize) -> Result<Session, ConnectError> {
         let limit = self.settings.connect_timeout;
         timeout(limit, self.log_in(server))
@@ -143,7 +143,7 @@ impl Connector {
             .unwrap_or_else(|_| Err(self.silent(server, limit)))
     }
 
-    /// Waits no longer for an answer of this server than for a connection.
+    /// Waits for an answer from this server within the connect timeout.
     pub(super) async fn reached<T>(
         &self,
         server: usize,
@@ -152,7 +152,7 @@ impl Connector {
         self.within(server, self.settings.connect_timeout, asked).await
     }
 
-    /// Waits no longer than `limit` for what this server is asked.
+    /// Waits at most `limit` for this server.
     pub(super) async fn within<T, E: Into<SchemaError>>(
         &self,
         server: usize,
@@ -169,7 +169,7 @@ impl Connector {
         self.trouble(server, format!("no answer within {limit:?}"))
     }
 
-    /// Something that is wrong with this server and may pass.
+    /// A problem with this server that may pass.
     pub(super) fn trouble(&self, server: usize, reason: impl Into<String>) -> ConnectError {
         let reason = reason.into();
         ConnectError { server: self.name(server).to_owned(), reason, needs_operator: false }
@@ -179,7 +179,7 @@ impl Connector {
         &self.settings.servers[server]
     }
 
-    /// What an error of this server means.
+    /// What an error from this server means.
     pub(super) fn error(&self, server: usize, error: &tokio_postgres::Error) -> ConnectError {
         ConnectError {
             server: self.name(server).to_owned(),
@@ -190,7 +190,7 @@ impl Connector {
         }
     }
 
-    /// What it means that this server's schema cannot be used.
+    /// An error for a server whose schema cannot be used.
     pub(super) fn unfit(&self, server: usize, error: &SchemaError) -> ConnectError {
         ConnectError {
             server: self.name(server).to_owned(),
@@ -234,19 +234,19 @@ impl Connector {
             .ssl_mode(mode)
             .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .connect_timeout(self.settings.connect_timeout)
-            // A server that is gone without a word is noticed within seconds.
+            // Notices a server that vanished silently within seconds.
             .keepalives_idle(Duration::from_secs(5))
             .keepalives_interval(Duration::from_secs(2))
             .keepalives_retries(3)
             .tcp_user_timeout(Duration::from_secs(10));
         let (client, connection) = login.connect(tls).await?;
-        // Its errors come to whoever asks next.
+        // Its errors surface in the next request on the client.
         let connection = tokio::spawn(async move { drop(connection.await) }).abort_handle();
         let nowhere = Home { server, system: None, timeline: None };
         let mut session =
             Session { client, home: nowhere, connection, settled: true, answered: Instant::now() };
         let client = &session.client;
-        // Apart, because what one of them is refused undoes what is sent with it.
+        // Sent separately, because a refusal of either would undo the other.
         let (set, who) =
             join(client.batch_execute(&self.session_settings()), client.simple_query(WHO)).await;
         set?;
@@ -258,14 +258,15 @@ impl Connector {
         Ok(session)
     }
 
-    /// What every session is set to, whatever the server's settings are and become.
+    /// Settings of every session, independent of the server's own.
     ///
-    /// No `statement_timeout`: it would cut short the wait of a commit for its synchronous standby,
-    /// and the server then calls committed what no standby has. For the same reason a server does
-    /// not look whether its client is still there, and `synchronous_commit` is `on` at least.
+    /// There is no `statement_timeout`: it would cut short a commit's wait for its synchronous
+    /// standby, and the server would then report as committed what no standby has. For the same
+    /// reason the server does not check whether its client is still connected, and
+    /// `synchronous_commit` is at least `on`.
     ///
-    /// A row that somebody else holds is given up before the step's own time is: the server has
-    /// said then what it was, and is not taken for one that hangs.
+    /// The lock timeout ends before the step's own, so that a row locked by another session yields
+    /// an error from the server instead of looking like a hanging server.
     fn session_settings(&self) -> String {
         let limit = self.settings.timeout.as_millis();
         let row = (limit * 3 / 4).max(1);
@@ -280,8 +281,7 @@ impl Connector {
     }
 }
 
-/// Which cluster a server has, and the file that it writes its log to, whose name begins with the
-/// timeline.
+/// The cluster's identifier and the name of the current WAL file, which begins with the timeline.
 const WHO: &str = "SELECT system_identifier, pg_walfile_name(pg_current_wal_lsn()) \
     FROM pg_control_system()";
 
@@ -299,13 +299,12 @@ fn read_home(server: usize, rows: &[SimpleQueryMessage]) -> Home {
     }
 }
 
-/// Whether the server keeps such things from this user, or has them under no such name.
+/// Whether this user lacks the privilege, or the server lacks the function.
 fn may_not_know(code: &SqlState) -> bool {
     [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::UNDEFINED_FUNCTION].contains(code)
 }
 
-/// An error as operators are told it: what the server said, without the details, which may hold
-/// rows.
+/// An error for operators: the server's message without the details, which may hold rows.
 pub(super) fn told(error: &tokio_postgres::Error) -> String {
     if let Some(said) = error.as_db_error() {
         return format!("{} ({})", said.message(), said.code().code());
@@ -322,8 +321,8 @@ pub(super) fn told(error: &tokio_postgres::Error) -> String {
     text
 }
 
-/// Whether there can be no trust between this node and the server: its certificate is not one to be
-/// trusted, or ours is not to it, or it offers no TLS at all.
+/// Whether TLS trust failed: the server's certificate is not trusted, or it does not trust ours, or
+/// it offers no TLS.
 fn is_distrust(error: &tokio_postgres::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -340,7 +339,7 @@ fn is_distrust(error: &tokio_postgres::Error) -> bool {
     false
 }
 
-/// Whether the server will say the same until somebody changes a setting.
+/// Whether the server will refuse until a setting is changed.
 fn needs_operator(code: &SqlState) -> bool {
     [
         SqlState::INVALID_PASSWORD,

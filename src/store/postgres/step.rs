@@ -1,8 +1,8 @@
-//! A step as a transaction: what it is about is locked and read in one round trip, decided on here,
-//! written and committed in another.
+//! A step as a transaction: one round trip locks and reads the rows, the decision is made here, and
+//! another round trip writes and commits.
 //!
-//! Deciding here rather than in the database keeps one text of the decisions for both stores. It
-//! costs a second round trip, during which only steps on the same user or number wait.
+//! Deciding here instead of in the database keeps one implementation of the decisions for both
+//! stores. It costs a second round trip, during which only steps on the same user or number wait.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -22,23 +22,23 @@ pub(super) trait Step: Send + Sync + 'static {
     type Held: Send;
     /// What it may have to write.
     type Change: Send + Sync;
-    /// What it answers.
+    /// Its answer.
     type Answer: Send + 'static;
 
     /// The statements that [`Self::read`] sends.
     fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared>;
 
-    /// Locks and reads what the step is about, all of it sent at once, and always in one order, so
-    /// that no two steps wait for each other.
+    /// Locks and reads the step's rows, all sent at once and always in the same order, so that no
+    /// two steps deadlock.
     fn read(&self, ready: &Ready) -> impl Future<Output = Result<Self::Held, RowError>> + Send;
 
-    /// Decides at `now`, a time after the locks were had. It may be asked again.
+    /// Decides at `now`, a time after the locks were acquired. May be called again.
     fn decide(&self, held: Self::Held, now: Timestamp) -> Decision<Self::Answer, Self::Change>;
 
     /// The statements that [`Self::write`] sends.
     fn writes<'a>(&self, ready: &'a Ready, change: &Self::Change) -> Vec<&'a Prepared>;
 
-    /// Writes what was decided, all of it sent at once.
+    /// Writes the decision, all sent at once.
     fn write(
         &self,
         ready: &Ready,
@@ -46,31 +46,31 @@ pub(super) trait Step: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// What a step decided.
+/// A step's decision.
 pub(super) struct Decision<T, C> {
     pub(super) answer: T,
-    /// What has to be written, if anything has.
+    /// What to write, if anything.
     pub(super) change: Option<C>,
-    /// Whether the answer tells what was read. What is read may be in no synchronous standby yet,
-    /// so such a step commits too: its lock on the row is behind that in the log.
+    /// Whether the answer reveals data that was read. That data may not be on a synchronous standby
+    /// yet, so such a step commits too: its row lock is later in the log.
     pub(super) tells: bool,
 }
 
-/// What is read without a lock, in one round trip.
+/// Data read without a lock, in one round trip.
 pub(super) trait Look: Send + Sync + 'static {
-    /// What is seen.
+    /// The result.
     type Seen: Send + 'static;
 
-    /// Whether it commits, as a step does, so that its answer waits for the standby.
+    /// Whether it commits like a step, so that its answer waits for the standby.
     fn commits(&self) -> bool {
         false
     }
 
-    /// Looks; whatever was sent was answered when this returns.
+    /// Reads; everything sent has been answered when this returns.
     fn look(&self, ready: &Ready) -> impl Future<Output = Result<Self::Seen, RowError>> + Send;
 }
 
-/// Who decides a step's fate once its time is up: whoever takes it first.
+/// Who decides a step's outcome once its time is up: the first to claim it.
 #[derive(Debug, Default)]
 pub(super) struct Fate {
     stage: AtomicU8,
@@ -82,12 +82,12 @@ const COMMITTING: u8 = 1;
 const GIVEN_UP: u8 = 2;
 
 impl Fate {
-    /// For the step, before its commit is sent; refused if the asker has given it up.
+    /// Called by the step before it sends its commit; false if the caller has given up.
     fn commit(&self) -> bool {
         self.stage.compare_exchange(OPEN, COMMITTING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// For the step, when its commit came to nothing and it may be tried again.
+    /// Called by the step when its commit failed and it may be retried.
     pub(super) fn open_again(&self) {
         self.stage.store(OPEN, Ordering::Release);
     }
@@ -97,14 +97,14 @@ impl Fate {
         self.stage.load(Ordering::Acquire) == COMMITTING
     }
 
-    /// For the asker, when time is up; whether the step is certain not to be taken.
+    /// Called by the caller when time is up; true if the step will certainly not commit.
     pub(super) fn give_up(&self) -> bool {
         self.stage.compare_exchange(OPEN, GIVEN_UP, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
 impl Fate {
-    /// Notes that the step has a session, so that its silence is the server's.
+    /// Records that the step has a session, so that silence is the server's fault.
     pub(super) fn ask(&self) {
         self.asked.store(true, Ordering::Release);
     }
@@ -115,19 +115,19 @@ impl Fate {
     }
 }
 
-/// Why a step was not taken, or is not known to have been.
+/// Why a step was not committed, or may not have been.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// It was not taken, and may be on another session: this one was lost, or another step made the
-    /// same row first.
+    /// Not committed, but may succeed in another session: this one was lost, or another step
+    /// created the same row first.
     Again,
-    /// It was not taken.
+    /// Not committed.
     NotTaken,
-    /// Its commit was sent, and no answer came.
+    /// The commit was sent, but no answer came.
     Unknown,
 }
 
-/// Runs a step on a session, which is left settled or has to be closed.
+/// Runs a step in a session, which is afterwards settled or must be closed.
 pub(super) async fn take<S: Step>(
     ready: &mut Ready,
     step: &S,
@@ -144,7 +144,7 @@ pub(super) async fn take<S: Step>(
     }
 }
 
-/// Takes a look on a session, which is left settled or has to be closed.
+/// Runs a look in a session, which is afterwards settled or must be closed.
 pub(super) async fn look<L: Look>(
     ready: &mut Ready,
     look: &L,
@@ -159,11 +159,11 @@ pub(super) async fn look<L: Look>(
     seen.map_err(|error| judge(&error))
 }
 
-/// Written to find out whether commits go through: a message in the log that nobody reads. There is
-/// no row in it, so that nobody's lock holds it up.
+/// A message in the log that has no reader, written to test whether commits succeed. It touches no
+/// row, so no lock can block it.
 pub(super) const BEAT: &str = "SELECT pg_logical_emit_message(true, 'dialpass', '')";
 
-/// Commits what says nothing.
+/// Commits an empty message.
 pub(super) async fn beat(ready: &mut Ready, fate: &Fate) -> Result<(), Failure> {
     if !fate.commit() {
         return Err(Failure::NotTaken);
@@ -174,7 +174,7 @@ pub(super) async fn beat(ready: &mut Ready, fate: &Fate) -> Result<(), Failure> 
     beaten.map_err(|error| judge(&error.into()))
 }
 
-/// Locks and reads what the step is about; the time is that after the locks were had.
+/// Locks and reads the step's rows; the time is taken after the locks were acquired.
 async fn read<S: Step>(ready: &Ready, step: &S) -> Result<(S::Held, Timestamp), RowError> {
     let (client, now) = (&ready.session.client, &ready.statements.now);
     let mut needed = step.reads(ready);
@@ -187,7 +187,7 @@ async fn read<S: Step>(ready: &Ready, step: &S) -> Result<(S::Held, Timestamp), 
     Ok((held?, Timestamp::from_millis(now?.try_get(0)?)))
 }
 
-/// Writes and commits what was decided.
+/// Writes and commits the decision.
 async fn write<S: Step>(
     ready: &mut Ready,
     step: &S,
@@ -214,14 +214,14 @@ async fn write<S: Step>(
             None => Ok(()),
         }
     };
-    // An error in what comes before it makes the commit a rollback.
+    // An error in an earlier statement turns the commit into a rollback.
     let (written, committed) = join(written, shared.session.client.batch_execute("COMMIT")).await;
     match (written, committed) {
         (Ok(()), Ok(())) => {
             ready.session.settled = true;
             Ok(decided.answer)
         }
-        // What the server refuses it does not commit either, whatever becomes of the session.
+        // What the server rejects is not committed, whatever happens to the session.
         (Err(error), committed) if committed.is_ok() || error.as_db_error().is_some() => {
             ready.session.settled = committed.is_ok();
             fate.open_again();
@@ -237,7 +237,7 @@ async fn roll_back(ready: &mut Ready) {
     session.settled = session.client.batch_execute("ROLLBACK").await.is_ok();
 }
 
-/// What an error says of a step that was certainly not taken.
+/// Classifies the error of a step that certainly did not commit.
 fn judge(error: &RowError) -> Failure {
     let RowError::Database(error) = error else {
         error!(%error, "the store's database holds what this release cannot read");
@@ -245,11 +245,11 @@ fn judge(error: &RowError) -> Failure {
     };
     let Some(code) = error.code() else { return Failure::Again };
     let elsewhere = [
-        // A step of another node made the row first.
+        // A step of another node created the row first.
         SqlState::UNIQUE_VIOLATION,
-        // Two waited for each other, and this one gave way.
+        // Deadlock; this transaction was the victim.
         SqlState::T_R_DEADLOCK_DETECTED,
-        // The server stops, starts, or has become a standby.
+        // The server is stopping, starting, or has become a standby.
         SqlState::ADMIN_SHUTDOWN,
         SqlState::CRASH_SHUTDOWN,
         SqlState::CANNOT_CONNECT_NOW,

@@ -1,37 +1,37 @@
-//! Deleting rows in which nothing counts any more, a few at a time.
+//! Deletes idle rows, in which nothing counts any more, a few at a time.
 //!
-//! The tables of accounts and callers are walked by their primary keys: an index on `idle_from`
-//! would have to change with every step of every login. Where the walk is stands in the database, in
-//! one row; whoever locks it takes the next step, so that it is one node at a time, and another goes
-//! on when that one dies. The tables of the registry have such an index, and a row of their own.
+//! The tables of accounts and callers are walked by primary key: an index on `idle_from` would
+//! change with every step of every login. One database row holds the walk's position. The node that
+//! locks that row takes the next step, so only one node works at a time, and another continues if
+//! it dies. The registry's tables have such an index, and a row of their own.
 
 use std::time::Duration;
 
 use tokio_postgres::{Client, Error, Row};
 
-/// Rows looked at in a step.
+/// Rows examined per step.
 const STEP_ROWS: i64 = 500;
 
-/// Time between two steps of a walk, in milliseconds.
+/// Pause between two steps of a walk, in milliseconds.
 const STEP_PAUSE_MS: i64 = 50;
 
-/// Time between two walks, in milliseconds.
+/// Pause between two walks, in milliseconds.
 const PAUSE_MS: i64 = 10_000;
 
-/// How long a node waits after it found another at work, or nothing to do.
+/// How long a node waits after finding another at work, or nothing to do.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// Tables that are swept together.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Tables {
-    /// Of accounts and callers.
+    /// Accounts and callers.
     Accounts,
-    /// Of registered users: their transactions, texts and intents.
+    /// Registered users' transactions, texts and intents.
     Registry,
 }
 
 impl Tables {
-    /// Takes the next step if it is time and nobody else does; how long to wait for another look.
+    /// Takes the next step if it is due and no other node holds it; returns how long to wait.
     pub(super) async fn step(self, client: &Client) -> Result<Duration, Error> {
         match self {
             Self::Accounts => walk(client).await,
@@ -40,7 +40,7 @@ impl Tables {
     }
 }
 
-/// A look at a table of the registry, by its index: rows that a step holds are passed over.
+/// Deletes idle rows of a registry table by its index, skipping rows locked by a step.
 macro_rules! delete_idle {
     ($table:literal) => {
         concat!(
@@ -56,14 +56,13 @@ macro_rules! delete_idle {
 const DELETE_IDLE: [&str; 3] =
     [delete_idle!("transactions"), delete_idle!("texted"), delete_idle!("used_intents")];
 
-/// The challenges of transactions whose time is up, which nobody will sign any more.
+/// Clears the challenges of expired transactions, which can no longer be signed.
 const DROP_CEREMONIES: &str = "UPDATE dialpass.transactions SET ceremony = NULL, asked = NULL \
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM dialpass.transactions \
         WHERE ceremony IS NOT NULL AND expires_at <= $1 \
         ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
-/// Users who were made without a name, to whom nothing has happened for a day, and whose
-/// transactions are forgotten.
+/// Deletes users created without a name, untouched for a day, whose transactions are gone.
 const DELETE_UNCONFIRMED: &str = "DELETE FROM dialpass.users \
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM dialpass.users AS one \
         WHERE name IS NULL AND updated_at = created_at AND octet_length(recovery) = 0 \
@@ -93,9 +92,9 @@ async fn sweep_registry(client: &Client) -> Result<Duration, Error> {
     commit(client, pause).await
 }
 
-/// Begins a step: the row that says that it is `due`, locked; `None` if it is not.
+/// Begins a step: locks and returns the row if the step is `due`, else `None`.
 async fn begin(client: &Client, due: &str) -> Result<Option<Row>, Error> {
-    // What is deleted again after a crash was of no use either.
+    // Losing a deletion in a crash does no harm: the rows were idle.
     client.batch_execute("BEGIN; SET LOCAL synchronous_commit = off").await?;
     let row = client.query_opt(due, &[]).await?;
     if row.is_none() {
@@ -104,7 +103,7 @@ async fn begin(client: &Client, due: &str) -> Result<Option<Row>, Error> {
     Ok(row)
 }
 
-/// Ends a step; how long to wait for the next, which is due in `pause` milliseconds.
+/// Ends a step; the next is due in `pause` milliseconds. Returns how long to wait.
 async fn commit(client: &Client, pause: i64) -> Result<Duration, Error> {
     client.batch_execute("COMMIT").await?;
     Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(0)).min(LOOK_AGAIN))
@@ -137,7 +136,7 @@ async fn walk(client: &Client) -> Result<Duration, Error> {
     commit(client, pause).await
 }
 
-/// Looks at the subjects behind a key; the key of the last one, `None` at the end.
+/// Examines the subjects after a key; returns the last key, or `None` at the end.
 async fn sweep_subjects(
     client: &Client,
     (tenant, purpose, subject): (&str, &str, &str),
@@ -161,7 +160,7 @@ async fn sweep_subjects(
     Ok(Some(to))
 }
 
-/// Looks at the callers behind a key; the key of the last one, `None` at the end.
+/// Examines the callers after a key; returns the last key, or `None` at the end.
 async fn sweep_callers(
     client: &Client,
     (tenant, number): (&str, &str),

@@ -1,5 +1,5 @@
-//! The task that keeps the index: it chooses a server, opens a connection, has the people read
-//! and followed over it, and begins again when that ends.
+//! The task that keeps the index: it chooses a server, opens a connection, reads and follows the
+//! people over it, and starts again when that ends.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -24,30 +24,28 @@ use crate::directory::ldap::hosts::Hosts;
 use crate::directory::ldap::server::Server;
 use crate::directory::ldap::settings::Profile;
 
-/// How long after a connection was lost the next one is opened.
+/// Delay before reconnecting after a lost connection.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long after a refusal servers are asked again, at first and at most; somebody has to mend
-/// one first.
+/// Delay before retrying after a refusal, initially and at most; someone has to fix a server first.
 const AGAIN_AFTER_REFUSAL: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
-/// How often it is proven that the index is in step.
+/// Interval between checks that the index is in step.
 const BEAT: Duration = Duration::from_secs(2);
-/// Longest wait for that answer.
+/// Longest wait for such a check.
 const LONGEST_BEAT: Duration = Duration::from_secs(4);
-/// How many beats in a row a server that comes first has to work before it is followed again.
+/// Consecutive successful checks of a preferred server before the index returns to it.
 const BEATS_BEFORE_RETURN: u32 = 3;
-/// How long a server that comes first is left alone after it would not let an index be kept.
+/// How long a preferred server is left alone after it refused to serve an index.
 const RETURN_AFTER_REFUSAL: Duration = Duration::from_mins(10);
-/// How soon everybody is read again where a server was asked what changed since an earlier
-/// connection. What it says then it counts by its clock or its own numbers, and both may have gone
-/// back, as in a server that was restored from a backup.
+/// Time until a full read after resuming from an earlier connection's position. The server answers
+/// by its own clock or numbers, and both may have gone back, as in a server restored from a backup.
 const READ_AFTER_RETURN: Duration = Duration::from_secs(30);
-/// How many times as long as such a reading took it is put off, where that is later.
+/// That read is postponed by at least this many times its own duration.
 const PAUSES: u32 = 20;
 
-/// What is known beyond a connection's end.
+/// State that survives a connection.
 #[derive(Default)]
 struct Memory {
-    /// The server that the rest is of.
+    /// The server that the rest belongs to.
     server: Option<String>,
     cookies: Vec<Cookie>,
     poll: poll::Memory,
@@ -56,14 +54,14 @@ struct Memory {
     above: Vec<Above>,
 }
 
-/// Which servers come before the one that is followed.
+/// The servers preferred to the one followed.
 struct Before {
     servers: Vec<Arc<Server>>,
-    /// Those that lately refused to have an index be kept from them, until when.
+    /// Servers that recently refused to serve an index, and until when they are left alone.
     refusing: HashMap<String, Instant>,
 }
 
-/// Keeps the index for as long as the directory exists.
+/// Keeps the index as long as the directory exists.
 pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
     let memory = Arc::new(Mutex::new(Memory::default()));
     let mut refusing = HashMap::new();
@@ -87,8 +85,8 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
                 refusing.insert(server.name().to_owned(), Instant::now() + RETURN_AFTER_REFUSAL);
             }
             if content.state().lost(trouble) {
-                // It is probably there again at once, and need not be read from the start then.
-                // Of what is planned nothing was lost, and what changes meanwhile is not heard of.
+                // The server is probably back at once, and then no full read is needed. After a
+                // planned end reconnect immediately: no changes arrive in between.
                 pause = if planned { Duration::ZERO } else { AGAIN };
                 after_refusal = AGAIN_AFTER_REFUSAL[0];
                 break;
@@ -104,8 +102,8 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
     }
 }
 
-/// Keeps the index over one connection, in a task of its own: the library panics on messages that
-/// are not as they should be, and that is not to end more than the connection.
+/// Keeps the index over one connection in its own task: the library panics on malformed messages,
+/// and a panic must end only the connection.
 async fn one_connection(
     content: &Arc<Content>,
     server: &Arc<Server>,
@@ -121,7 +119,7 @@ async fn one_connection(
                 Err(error) => return breaker::Trouble::from(error).into(),
             };
             let mut memory = memory.lock().await;
-            // After a panic, this is what stays.
+            // What remains after a panic.
             let mut kept = std::mem::take(&mut *memory);
             if kept.server.as_deref() != Some(server.name()) {
                 kept = Memory { server: Some(server.name().to_owned()), ..Memory::default() };
@@ -131,7 +129,7 @@ async fn one_connection(
             let trouble = over(&content, &server, before, &connection, &mut kept).await;
             match &trouble {
                 Trouble::Lost(_) => {}
-                // Whatever else ends a connection, everybody is read over the next one.
+                // Any other end requires a full read over the next connection.
                 Trouble::Refused(_) | Trouble::Missed(_) | Trouble::Planned(_) => {
                     kept = Memory::default();
                 }
@@ -182,10 +180,10 @@ async fn over(
             Profile::ActiveDirectory => poll::keep(handle(), content, poll).await,
             Profile::Dirsrv => poll::keep_by_reading(handle(), content).await,
             Profile::OpenLdap => {
-                // A new name that comes before the people are read is theirs already.
+                // Watch first, then read: the read includes every rename made before it.
                 join_all(all_ready).await;
-                // To go on from a cookie proves nothing where changes are hidden. Who waits for
-                // it ends with the connection.
+                // Resuming from a cookie proves nothing if changes are hidden, so wait for the
+                // check. The wait ends with the connection.
                 when_proven.await.unwrap_or_default();
                 let bases = cookies
                     .iter_mut()
@@ -209,9 +207,9 @@ async fn over(
     }
 }
 
-/// Reads now and then what shows that the index is in step, and says the first time through
-/// `proven`. A connection that nothing comes over looks the same whether nothing changed, all is
-/// lost, or the account may see nothing any more.
+/// Checks at intervals that the index is in step, and reports the first success through `proven`. A
+/// silent connection looks the same whether nothing has changed, the connection is dead, or the
+/// account has lost its rights.
 async fn beat(
     ldap: Ldap,
     content: &Content,
@@ -221,7 +219,7 @@ async fn beat(
 ) -> Trouble {
     let mut proven = Some(proven);
     let limit = content.settings.timeout.min(LONGEST_BEAT);
-    // Where changes are asked for, it is those answers that count.
+    // When polling, the poll's own answers count.
     let follows = content.settings.profile == Profile::OpenLdap;
     loop {
         let asked = Instant::now();
@@ -234,7 +232,7 @@ async fn beat(
                 if follows {
                     content.state().confirm(asked);
                 }
-                // Who waits for it may have gone.
+                // The receiver may be gone.
                 proven.take().map_or(Ok(()), |proven| proven.send(())).unwrap_or_default();
             }
             Ok(Err(trouble)) => return trouble,
@@ -244,13 +242,13 @@ async fn beat(
     }
 }
 
-/// Ends when everybody is to be read again in any case.
+/// Ends when a full read is due.
 async fn until_full_read(content: &Content) {
     if content.settings.profile == Profile::Dirsrv {
         return pending().await;
     }
     let begun = Instant::now();
-    // Nodes that were started together are not to read together for ever.
+    // Spreads the reads, so that nodes started together do not always read together.
     let most = content.how.full_read;
     let share = u32::try_from(RandomState::new().hash_one(begun) % 20).unwrap_or_default();
     let period = most.saturating_sub(most / 100 * share);
@@ -271,7 +269,7 @@ async fn until_full_read(content: &Content) {
     }
 }
 
-/// Ends when a server works again that comes before the one followed.
+/// Ends when a preferred server works again.
 async fn one_is_back(before: &Before) {
     let mut beats: HashMap<&str, u32> = HashMap::new();
     loop {

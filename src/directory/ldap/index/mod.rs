@@ -1,13 +1,12 @@
-//! The optional index of a tenant's numbers: kept in memory, kept fresh by a task of its own, and
-//! asked instead of the servers while it is fresh enough. Where a caller is looked up if it is
-//! not, is elsewhere.
+//! The optional in-memory index of a tenant's numbers. A background task keeps it fresh, and calls
+//! use it instead of the servers while it is fresh enough. The fallback lookup lives elsewhere.
 //!
-//! The task ([`keeper`]) has a connection of its own to one server. It reads all people in pages
-//! ([`paging`]) and from then on hears of each change ([`sync`], RFC 4533), or asks for changes
-//! every few seconds ([`poll`], Active Directory), or reads all again and again (389-ds). That it
-//! still reads what it is made of is proven all the time ([`proof`]). On another server, every now
-//! and then, and wherever it may have missed something, it reads all again: rows are updated in
-//! place, and those that were not there any more are removed at the end ([`table`]).
+//! The task ([`keeper`]) has its own connection to one server. It reads all people in pages
+//! ([`paging`]), then receives each change ([`sync`], RFC 4533), or polls for changes every few
+//! seconds ([`poll`], Active Directory), or repeats the full read (389-ds). It continually checks
+//! that it can still read its source data ([`proof`]). After switching servers, at regular
+//! intervals, and whenever it may have missed a change, it reads everything again: rows are updated
+//! in place, and those no longer found are removed at the end ([`table`]).
 
 mod above;
 mod arena;
@@ -45,11 +44,11 @@ use crate::directory::{DependencyState, IndexFigures};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::User;
 
-/// Everybody who has a number, as the index knows them.
+/// The people with a number, as the index knows them.
 pub(super) struct Indexed {
     /// By base and key.
     pub people: Vec<(usize, Key, User)>,
-    /// Whether there are more, or others that are of no use.
+    /// Whether there are more matches, or matches that yield no user.
     pub truncated: bool,
 }
 
@@ -60,23 +59,22 @@ pub(super) struct Index {
     _keeper: AbortOnDrop,
 }
 
-/// What the index holds, shared by whoever asks and the task that keeps it.
+/// The index's data, shared by lookups and the task that keeps it.
 struct Content {
     settings: Arc<LdapSettings>,
     how: IndexSettings,
-    /// What is read of an entry.
+    /// The attributes read from an entry.
     attributes: Arc<[String]>,
-    /// The people below each base, in the order of the settings. Each base has a table of its
-    /// own, because each is read and swept by itself.
+    /// The people below each base, in the order of the settings. Each base has its own table
+    /// because each is read and swept separately.
     tables: Vec<RwLock<Table>>,
     state: Mutex<State>,
-    /// Who was found to be somebody else at a call, by base and key.
+    /// People found to differ from the index at a call, by base and key.
     doubts: Mutex<HashSet<(usize, Key)>>,
 }
 
 impl Index {
-    /// An index that a task on `runtime` keeps, from the first of the servers that it can be kept
-    /// from.
+    /// An index kept by a task on `runtime`, from the first server in order that supports it.
     pub(super) fn new(servers: &Servers, how: IndexSettings, runtime: &Handle) -> Self {
         let settings = servers.settings();
         let content = Arc::new(Content::new(settings, how));
@@ -90,7 +88,7 @@ impl Index {
         self.content.state().is_usable(self.content.how.max_age, Instant::now())
     }
 
-    /// Everybody who has `number`, if the index is fresh enough to say.
+    /// All people with `number`, if the index is fresh enough.
     pub(super) fn find(&self, number: &PhoneNumber) -> Option<Indexed> {
         if !self.is_usable() {
             return None;
@@ -104,27 +102,27 @@ impl Index {
         Some(found)
     }
 
-    /// The server that it is kept from, while there is one.
+    /// The server it follows, if any.
     pub(super) fn followed(&self) -> Option<String> {
         self.content.state().followed().map(str::to_owned)
     }
 
-    /// Whether the entry of a caller is read at the call.
+    /// Whether a caller's entry is read at each call.
     pub(super) fn confirms(&self) -> bool {
         let how = &self.content.how;
-        // An index is told neither of everything nor at once: not of a lock that OpenLDAP's
-        // password policy sets, nor of what depends on the time or on a policy.
+        // Change notifications are neither complete nor immediate: they omit locks set by
+        // OpenLDAP's password policy, and anything that depends on time or on a policy.
         how.confirm == Confirm::Entry
             || self.content.settings.account_checks == AccountChecks::FromTheEntry
     }
 
-    /// Whether a person is now as the index has them.
+    /// Whether a person still matches the index.
     pub(super) fn agrees(&self, base: usize, key: Key, now: &User) -> bool {
         let person = person::of(key, now.clone(), &self.content.settings);
         self.content.look(base, |table| table.agrees(&person))
     }
 
-    /// The directory says something else of a person than the index.
+    /// Records that the directory contradicts the index about a person.
     pub(super) fn doubt(&self, base: usize, key: Key) {
         self.content.state().missed();
         let mut doubts = self.content.doubts();
@@ -133,14 +131,14 @@ impl Index {
         }
     }
 
-    /// What is measured.
+    /// The figures for metrics.
     pub(super) fn figures(&self) -> IndexFigures {
         let people = self.content.people();
         self.content.state().figures(people)
     }
 
-    /// Whether the index is fresh enough to say that `user`, whom it found, may use the gateway by
-    /// the tenant's groups. A no is no answer.
+    /// Whether the index is fresh enough to confirm that `user`, found in it, may use the gateway
+    /// by the tenant's groups. False means unknown, not denied.
     pub(super) fn knows_as_allowed(&self, user: &User) -> bool {
         let content = &self.content;
         let (max_age, now) = (content.how.max_age, Instant::now());
@@ -160,7 +158,7 @@ impl Index {
             })
     }
 
-    /// The state as operators see it.
+    /// The state for operators.
     pub(super) fn state(&self) -> DependencyState {
         let name = match self.content.settings.servers.first() {
             Some(url) => format!("index of {url}"),
@@ -172,7 +170,7 @@ impl Index {
 }
 
 impl Content {
-    /// Nobody yet.
+    /// Empty content.
     fn new(settings: &Arc<LdapSettings>, how: IndexSettings) -> Self {
         let mut attributes = entry::attributes(settings);
         attributes.push(person::key_attribute(settings).to_owned());
@@ -191,34 +189,34 @@ impl Content {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who is to be looked at, because the directory said something else of them.
+    /// People to check again, because the directory contradicted the index about them.
     fn doubts(&self) -> MutexGuard<'_, HashSet<(usize, Key)>> {
         self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everybody below one base, or below all, was read.
+    /// Records a full read, below one base or all.
     fn has_read(&self, begun: Instant) {
         let ended = Instant::now();
         self.state().has_read(Reading { ended, took: ended - begun });
     }
 
-    /// How many people there are.
+    /// Number of people.
     fn people(&self) -> usize {
         self.tables.iter().map(|table| table.read().map_or(0, |table| table.len())).sum()
     }
 
-    /// Looks at the table of one base.
+    /// Reads the table of one base.
     fn look<T>(&self, base: usize, look: impl FnOnce(&Table) -> T) -> T {
         look(&self.tables[base].read().expect("no panic with the lock held"))
     }
 
-    /// Does something with the table of one base.
+    /// Changes the table of one base.
     fn change<T>(&self, base: usize, change: impl FnOnce(&mut Table) -> T) -> T {
-        // A panic is contained by the keeper, which has everything begin anew.
+        // The keeper contains a panic and rebuilds everything.
         change(&mut self.tables[base].write().expect("no panic with the lock held"))
     }
 
-    /// Enters what an entry below a base says of a person.
+    /// Stores a person's entry in a base's table.
     fn put(&self, base: usize, key: Key, entry: &SearchEntry) {
         let person = person::read(key, entry, &self.settings);
         if person.user.is_none() && !person.numbers.is_empty() {
@@ -227,8 +225,8 @@ impl Content {
         self.change(base, |table| table.upsert(&person));
     }
 
-    /// Removes whom the table of one base has not seen since it was begun, a part at a time: calls
-    /// and changes wait for no more than one.
+    /// Removes the people of one base that were not seen since the read began, a part at a time, so
+    /// that calls and changes wait for one part at most.
     fn sweep(&self, base: usize) {
         let mut from = Some(0);
         while let Some(at) = from {
@@ -237,13 +235,13 @@ impl Content {
         }
     }
 
-    /// All people below a base are in, as of `now`, and changes will be heard of.
+    /// All people below a base are in, as of `now`, and changes will be received.
     fn completed(&self, base: usize, now: Instant) {
         let people = self.people();
         self.state().completed(base, people, now);
     }
 
-    /// Throws away tables that a panic may have left in a bad state; nothing is known then.
+    /// Discards tables that a panic may have left inconsistent; nothing is known then.
     fn mend(&self) {
         let bad = self.tables.iter().filter(|table| table.is_poisoned());
         for table in bad {

@@ -1,10 +1,10 @@
-//! Keeping the people of all bases by asking: a domain controller for changes every few seconds,
-//! 389 Directory Server, which numbers no changes, for everybody every now and then.
+//! Keeps the people of all bases by polling: a domain controller for changes every few seconds; 389
+//! Directory Server, which does not number its changes, by a full read at intervals.
 //!
-//! In a domain controller each change of an entry gives it the controller's next update sequence number ([MS-ADTS]
-//! 3.1.1.1.9), which is the controller's own: another one's, or those of one that was restored
-//! from a backup, say nothing. Deleted entries keep a number for a while, if the service account
-//! may see them.
+//! A domain controller gives each changed entry its next update sequence number ([MS-ADTS]
+//! 3.1.1.1.9). The numbers are the controller's own: those of another controller, or of one
+//! restored from a backup, mean nothing. Deleted entries keep a number for a while, if the service
+//! account may see them.
 
 use std::collections::HashSet;
 
@@ -21,16 +21,16 @@ use super::{Content, person};
 use crate::directory::ldap::changes::{self, show_deleted};
 use crate::directory::ldap::entry;
 
-/// Longest pause between two readings of everybody, or of everybody's id where deleted entries
-/// cannot be seen.
+/// Longest pause between full reads, or between sweeps of all ids if deleted entries cannot be
+/// seen.
 const LONGEST_PAUSE: Duration = Duration::from_mins(3);
-/// How many times as long as such a reading the pause is, while that is less.
+/// Length of that pause in multiples of the read's duration, up to the limit above.
 const PAUSES: u32 = 20;
 
-/// How often some people are read as they are.
+/// Interval between sample checks of a few people.
 const SAMPLE_AGAIN: Duration = Duration::from_secs(1);
 
-/// Up to where the content is known.
+/// How far the content is known.
 #[derive(Default)]
 pub(super) struct Memory {
     known: Option<Known>,
@@ -38,21 +38,21 @@ pub(super) struct Memory {
 }
 
 struct Known {
-    /// Of which controller, and which life of its database.
+    /// The controller, and the incarnation of its database.
     controller: String,
-    /// Up to which of its changes.
+    /// The last of its changes that is known.
     usn: u64,
 }
 
-/// What the controller says of itself.
+/// The controller's current state.
 struct Present {
     controller: String,
     usn: u64,
-    /// The parts of the directory that hold the bases.
+    /// The naming contexts that hold the bases.
     contexts: Vec<String>,
 }
 
-/// Keeps everybody until the connection ends, which it says why.
+/// Keeps all people until the connection ends; returns the reason.
 pub(super) async fn keep(ldap: Ldap, content: &Content, memory: &mut Memory) -> Trouble {
     match poll(ldap, content, memory).await {
         Ok(never) => match never {},
@@ -60,7 +60,7 @@ pub(super) async fn keep(ldap: Ldap, content: &Content, memory: &mut Memory) -> 
     }
 }
 
-/// Keeps everybody by reading them again and again, and says why that ended.
+/// Keeps all people by repeated full reads; returns why that ended.
 pub(super) async fn keep_by_reading(ldap: Ldap, content: &Content) -> Trouble {
     loop {
         let asked = Instant::now();
@@ -76,10 +76,10 @@ pub(super) async fn keep_by_reading(ldap: Ldap, content: &Content) -> Trouble {
     }
 }
 
-/// How long to leave a server alone after such a reading.
+/// How long to leave a server alone after a full read.
 fn pause_after(reading: Duration, content: &Content) -> Duration {
     let pause = (reading * PAUSES).clamp(content.how.poll.min(LONGEST_PAUSE), LONGEST_PAUSE);
-    // An index that keeps up is not to be too old before it is read again.
+    // The next read must come before the index is too old.
     pause.min(content.how.max_age / 2)
 }
 
@@ -108,7 +108,7 @@ async fn poll(
             memory.known = None;
             read_all(&ldap, content).await?;
         }
-        // The right to see deleted entries may be taken back at any time.
+        // The right to see deleted entries may be revoked at any time.
         if asked >= sweep_at {
             let begun = Instant::now();
             let sees_deleted = sees_all_deleted(&ldap, &present.contexts).await?;
@@ -131,8 +131,7 @@ async fn poll(
     }
 }
 
-/// Reads what the controller says of itself, before anything else is asked: whatever changes
-/// later has a higher number.
+/// Reads the controller's current state before anything else: any later change has a higher number.
 async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
     let root =
         read(ldap, "", &["dsServiceName", "highestCommittedUSN", "namingContexts"], Vec::new())
@@ -147,7 +146,7 @@ async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
                 .to_owned(),
         ));
     };
-    // A restored database has another id, if it may be read.
+    // A restored database has another id, if the account may read it.
     let life = read(ldap, &service, &["invocationId"], Vec::new()).await?;
     let life = life.map(|entry| entry::values(&entry, "invocationId").concat()).unwrap_or_default();
     let all = texts(&root, "namingContexts");
@@ -158,12 +157,12 @@ async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
     Ok(Present { controller: format!("{service} {}", hex::encode(life)), usn, contexts })
 }
 
-/// The naming context that holds a base, or the base where none is listed.
+/// The naming context that holds a base, or the base itself if none is listed.
 fn context(base: &str, contexts: &[String]) -> String {
     changes::context(base, contexts).unwrap_or(base).to_owned()
 }
 
-/// Reads everybody anew.
+/// Reads all people again.
 async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
     let begun = Instant::now();
     for base in 0..content.tables.len() {
@@ -175,7 +174,7 @@ async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Reads the people below one base that match, and says who they are.
+/// Reads the matching people below one base, and returns their keys.
 async fn read_people(
     ldap: &Ldap,
     content: &Content,
@@ -199,7 +198,7 @@ async fn read_people(
     .await
 }
 
-/// Reads what changed after `since`, up to the present. Whether people may have moved unseen,
+/// Reads the changes after `since`, up to the present. Returns whether people may have moved unseen
 /// because an entry above them did.
 async fn changes(
     ldap: &Ldap,
@@ -217,8 +216,8 @@ async fn changes(
         })
         .await?;
     }
-    // Whoever changes between the two questions has a higher number, and is left for the next
-    // time: who is in the second answer only is really none of the people any more.
+    // An entry that changes between the two queries has a higher number and is left for the next
+    // poll, so an entry that only the second query returns is certainly no longer a person.
     let filter = format!("(&(uSNChanged>={from})(uSNChanged<={}))", present.usn);
     let mut moved = false;
     for base in &present.contexts {
@@ -235,7 +234,7 @@ async fn changes(
                     .iter()
                     .any(|one| class.eq_ignore_ascii_case(one))
             });
-            // What has no readable id was never in the index.
+            // An entry without a readable id was never in the index.
             if let Some(key) = person::key(&entry, settings) {
                 for (base, there) in there.iter().enumerate() {
                     if !there.contains(&key) {
@@ -250,7 +249,7 @@ async fn changes(
     Ok(moved)
 }
 
-/// Reads everybody's id, and removes who is not there.
+/// Reads all ids, and removes the people who are gone.
 async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
     for (base, dn) in content.settings.base_dns.iter().enumerate() {
         let what = Everything {
@@ -274,8 +273,8 @@ async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Whether the service account sees deleted entries everywhere: it has to see one, since those
-/// that may not be seen are left out without a word.
+/// Whether the service account sees deleted entries everywhere. It has to find one, because hidden
+/// entries are left out silently.
 async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, Trouble> {
     for context in contexts {
         let container = changes::deleted_objects(context);
@@ -293,7 +292,7 @@ async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, Trou
     Ok(true)
 }
 
-/// Reads one entry; `None` if it is not there for the service account.
+/// Reads one entry; `None` if it does not exist or the service account may not see it.
 async fn read(
     ldap: &Ldap,
     dn: &str,

@@ -1,4 +1,4 @@
-//! How fresh the index is, and what was said of it. No I/O.
+//! How fresh the index is, and which problems have been logged. No I/O.
 
 use std::time::Duration;
 
@@ -9,37 +9,37 @@ use crate::directory::ldap::breaker;
 use crate::directory::ldap::settings::LdapSettings;
 use crate::directory::{DependencyState, IndexFigures};
 
-/// What is known of the content's age.
+/// The index's age and progress.
 #[expect(clippy::struct_excessive_bools, reason = "each says a thing of its own")]
 pub(super) struct State {
-    /// Until when the content is known to be complete; `None` before it was read once.
+    /// The time as of which the content is known to be complete; `None` before the first full read.
     as_of: Option<Instant>,
-    /// Whether each change is heard of, or everybody is being read again as planned.
+    /// Whether changes are being received, or a planned full read is running.
     live: bool,
-    /// Which bases' people are complete since the connection was opened.
+    /// For each base, whether its people are complete since the connection was opened.
     complete: Vec<bool>,
-    /// The server it is kept from, while there is one.
+    /// The server the index currently follows, if any.
     server: Option<String>,
-    /// The server that comes first, while it is kept from another.
+    /// The preferred server, while another one is followed.
     preferred: Option<String>,
     groups: Groups,
     /// Why it is not live.
     trouble: Option<Trouble>,
-    /// Whether an entry was met that names no user, since the connection was opened.
+    /// Whether an entry that yields no user was found since the connection was opened.
     unusable: bool,
-    /// Whether it was said that deleted entries cannot be seen.
+    /// Whether the log already says that deleted entries are invisible.
     blind: bool,
-    /// Whether it was said that the entries above people cannot be watched.
+    /// Whether the log already says that the entries above people cannot be watched.
     unwatched: bool,
-    /// The last time that everybody was read.
+    /// The last full read.
     read: Option<Reading>,
-    /// How often everybody was read.
+    /// Number of full reads.
     full_reads: u64,
-    /// How often the directory was found to say something else of somebody.
+    /// Number of times the directory contradicted the index about a person.
     misses: u64,
 }
 
-/// One reading of everybody.
+/// One full read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
     pub ended: Instant,
@@ -49,29 +49,29 @@ pub(super) struct Reading {
 /// What is known of the tenant's groups.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Groups {
-    /// Nothing yet, or there are none.
+    /// Not read yet, or the tenant has none.
     Unread,
-    /// So many were let in.
+    /// Read successfully.
     Read {
-        /// How many.
+        /// Number of people allowed.
         members: usize,
-        /// When that began to be read.
+        /// When the reading started.
         as_of: Instant,
     },
-    /// They cannot be read.
+    /// The groups cannot be read.
     Unreadable,
 }
 
 /// Why the index is not live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// Something that passes.
+    /// A passing failure.
     Lost(String),
-    /// Something that stays until somebody changes a setting, here or there.
+    /// A failure that persists until a setting is changed, here or on the server.
     Refused(String),
-    /// The directory says something else than the index, which has not heard of it.
+    /// The directory contradicts the index, which missed the change.
     Missed(String),
-    /// Everybody is about to be read again, for this reason.
+    /// A full read is about to start, for this reason.
     Planned(&'static str),
 }
 
@@ -96,7 +96,7 @@ impl From<breaker::Trouble> for Trouble {
 }
 
 impl State {
-    /// Of an index with so many bases, of which nothing was read.
+    /// The state of an index with this many bases, none of them read.
     pub(super) fn new(bases: usize) -> Self {
         Self {
             as_of: None,
@@ -115,38 +115,38 @@ impl State {
         }
     }
 
-    /// Whether the content may be used: until it is too old, whatever it was thought to be.
+    /// Whether the content may be used: until it reaches `max_age`, live or not.
     pub(super) fn is_usable(&self, max_age: Duration, now: Instant) -> bool {
         self.as_of.is_some_and(|as_of| now.saturating_duration_since(as_of) <= max_age)
     }
 
-    /// Whether all is in that the server over there now has, and each change is heard of.
+    /// Whether the index has everything the followed server has and receives its changes.
     pub(super) fn is_live(&self) -> bool {
         self.live && self.complete.iter().all(|complete| *complete)
     }
 
-    /// The server that it is kept from, while there is one.
+    /// The server the index follows, if any.
     pub(super) fn followed(&self) -> Option<&str> {
         self.server.as_deref()
     }
 
-    /// The last time that everybody was read, if that was so.
+    /// The last full read, if there was one.
     pub(super) fn read(&self) -> Option<Reading> {
         self.read
     }
 
-    /// Everybody was read.
+    /// Records a full read.
     pub(super) fn has_read(&mut self, reading: Reading) {
         self.read = Some(reading);
         self.full_reads += 1;
     }
 
-    /// The directory said something else of somebody.
+    /// Records that the directory contradicted the index about a person.
     pub(super) fn missed(&mut self) {
         self.misses += 1;
     }
 
-    /// What is measured.
+    /// The figures for metrics.
     pub(super) fn figures(&self, people: usize) -> IndexFigures {
         IndexFigures {
             people,
@@ -156,8 +156,8 @@ impl State {
         }
     }
 
-    /// Whether what is known of the groups may be used. It has an age of its own: the people may
-    /// be in step while the groups, which may be on another server, cannot be read.
+    /// Whether the group data may be used. It ages separately: the people may be in step while the
+    /// groups, possibly on another server, cannot be read.
     pub(super) fn knows_groups(&self, max_age: Duration, now: Instant) -> bool {
         match self.groups {
             Groups::Read { as_of, .. } => now.saturating_duration_since(as_of) <= max_age,
@@ -165,13 +165,13 @@ impl State {
         }
     }
 
-    /// What is known of the groups now.
+    /// Sets what is known of the groups.
     pub(super) fn groups(&mut self, groups: Groups) {
         self.groups = groups;
     }
 
-    /// A connection to `server` is open, and nothing was heard over it. `preferred` comes before
-    /// it, if any does.
+    /// A connection to `server` is open, and nothing has arrived over it yet. `preferred` is the
+    /// server that ranks above it, if any.
     pub(super) fn begin(&mut self, server: &str, preferred: Option<String>) {
         self.complete.fill(false);
         self.unusable = false;
@@ -179,7 +179,7 @@ impl State {
         self.preferred = preferred;
     }
 
-    /// All people below one base are in, as of now, and whatever changes there will be heard of.
+    /// All people below one base are in, as of `now`, and their changes will be received.
     pub(super) fn completed(&mut self, base: usize, people: usize, now: Instant) {
         let known = self.is_live();
         self.complete[base] = true;
@@ -198,7 +198,7 @@ impl State {
         }
     }
 
-    /// An entry with a number names no user: said once for each connection.
+    /// An entry with a number yields no user; logged once per connection.
     pub(super) fn unusable(&mut self, settings: &LdapSettings) {
         if !std::mem::replace(&mut self.unusable, true) {
             warn!(
@@ -210,7 +210,7 @@ impl State {
         }
     }
 
-    /// The entries above people cannot be watched: said once.
+    /// The entries above people cannot be watched; logged once.
     pub(super) fn unwatched(&mut self) {
         if !std::mem::replace(&mut self.unwatched, true) {
             warn!(
@@ -220,7 +220,7 @@ impl State {
         }
     }
 
-    /// Deleted entries cannot be seen, if there are any: said once.
+    /// Deleted entries cannot be seen, if there are any; logged once.
     pub(super) fn blind(&mut self) {
         if !std::mem::replace(&mut self.blind, true) {
             warn!(
@@ -231,14 +231,14 @@ impl State {
         }
     }
 
-    /// Whatever changed before `then` has been heard of.
+    /// Every change before `then` has been received.
     pub(super) fn confirm(&mut self, then: Instant) {
         if self.is_live() {
             self.as_of = self.as_of.max(Some(then));
         }
     }
 
-    /// The index is not kept any more. Whether it was live until now.
+    /// The index is no longer kept. Returns whether it was live until now.
     pub(super) fn lost(&mut self, trouble: Trouble) -> bool {
         let was_live = self.live;
         let server = self.server.take().unwrap_or_default();
@@ -268,19 +268,19 @@ impl State {
             }
         }
         self.live = false;
-        // What an operator has to mend is not to be hidden by what passes.
+        // A passing failure must not hide one that an operator has to fix.
         if !(known && matches!(self.trouble, Some(Trouble::Refused(_)))) {
             self.trouble = Some(trouble);
         }
         was_live
     }
 
-    /// Nothing is known.
+    /// Discards the freshness: nothing is known.
     pub(super) fn forget(&mut self) {
         (self.as_of, self.live) = (None, false);
     }
 
-    /// As operators see it.
+    /// The state for operators.
     pub(super) fn dependency_state(
         &self,
         name: String,
@@ -291,7 +291,7 @@ impl State {
         let mut detail = match self.as_of {
             None => format!("building from {server}, {people} people so far; calls are searched"),
             Some(_) if self.is_live() => format!("live from {server}, {people} people"),
-            // What is known may still be another server's.
+            // The content may still come from another server.
             Some(_) if self.live => {
                 format!(
                     "being read again from {server}, {people} people; calls are served meanwhile"

@@ -1,10 +1,10 @@
-//! Keeping one base's people by content synchronization (RFC 4533), as OpenLDAP's syncprov
-//! overlay offers it: all are read once, and each change is heard of from then on.
+//! Keeps one base's people by content synchronization (RFC 4533), as offered by OpenLDAP's syncprov
+//! overlay: one full read, then every change as it happens.
 //!
-//! The first read is not left to the protocol, which would send everybody as fast as it can (see
-//! [`paging`] for what that costs). A cookie is asked for first, then everybody is read in pages,
-//! and the synchronization starts from the cookie: it tells what changed meanwhile. A server that
-//! does not take that cookie is asked for everybody after all.
+//! The first read does not use the protocol, which would send all entries as fast as it can (see
+//! [`paging`] for the cost). Instead the task requests a cookie, reads all people in pages, and
+//! starts the synchronization from the cookie, which delivers the changes made meanwhile. If the
+//! server rejects that cookie, the synchronization sends everything after all.
 
 use std::collections::HashMap;
 
@@ -23,15 +23,15 @@ use super::state::Trouble;
 use super::table::Table;
 use crate::directory::ldap::changes::NOBODY;
 
-/// The result code that says that a cookie is too old, or not this server's (e-syncRefreshRequired).
+/// Result code of a cookie that is too old or belongs to another server (e-syncRefreshRequired).
 const REFRESH_REQUIRED: u32 = 4096;
 const BUSY: u32 = 51;
 const UNAVAILABLE: u32 = 52;
 
-/// Up to where the content of one base is known; nothing, until it was read once.
+/// How far the content of one base is known; `None` before the first full read.
 pub(super) type Cookie = Option<Vec<u8>>;
 
-/// Keeps the people of one base until the connection ends, which it says why.
+/// Keeps the people of one base until the connection ends; returns the reason.
 pub(super) async fn keep(
     ldap: Ldap,
     content: &Content,
@@ -77,7 +77,7 @@ pub(super) async fn keep(
     }
 }
 
-/// Reads everybody in pages. The cookie is of the moment before.
+/// Reads all people in pages. The returned cookie dates from just before the read.
 async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie, Trouble> {
     let dn = &content.settings.base_dns[base];
     let cookie = present_cookie(ldap.clone(), content, base).await?;
@@ -101,7 +101,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
     Ok(cookie)
 }
 
-/// The cookie of the present, by a synchronization of nobody.
+/// The current cookie, from a synchronization that matches no entry.
 async fn present_cookie(mut ldap: Ldap, content: &Content, base: usize) -> Result<Cookie, Trouble> {
     let request = SyncRequest { mode: RefreshMode::RefreshOnly, ..SyncRequest::default() };
     let mut stream = ldap
@@ -120,7 +120,7 @@ async fn present_cookie(mut ldap: Ldap, content: &Content, base: usize) -> Resul
 
 fn refused(result: &LdapResult, content: &Content, base: usize) -> Trouble {
     match result.rc {
-        // unavailableCriticalExtension, and a plain search's end.
+        // unavailableCriticalExtension, or the end of a plain search.
         0 | 12 => Trouble::Refused(
             "the server does not offer content synchronization (RFC 4533) here; enable the \
              syncprov overlay on its database, or set lookup = \"search\""
@@ -135,20 +135,20 @@ fn refused(result: &LdapResult, content: &Content, base: usize) -> Trouble {
 struct Sync<'a> {
     content: &'a Content,
     base: usize,
-    /// Whether it began with nothing, so that everybody is told.
+    /// Whether it started without a cookie, so that the server sends all entries.
     whole: bool,
-    /// Whether those who did not change were told too.
+    /// Whether the server also listed the unchanged entries.
     present: bool,
-    /// Whether the state is the server's, and what is told are changes.
+    /// Whether the content equals the server's, and what follows are changes.
     refreshed: bool,
-    /// Whether a cookie was older than the one before it.
+    /// Whether a cookie was older than its predecessor.
     unordered: bool,
     /// Kept up to date, because the connection may end at any time.
     cookie: &'a mut Cookie,
 }
 
 impl Sync<'_> {
-    /// Follows what the server tells until it ends that, and says how.
+    /// Follows the server's messages until it ends the stream; returns how it ended.
     async fn follow(&mut self, mut ldap: Ldap) -> Result<LdapResult, Trouble> {
         let settings = &self.content.settings;
         let request = SyncRequest {
@@ -180,7 +180,7 @@ impl Sync<'_> {
 
     fn entry(&mut self, message: ResultEntry) -> Result<(), Trouble> {
         let is_state = |control: &&Control| matches!(control.0, Some(ControlType::SyncState));
-        // Without one it is a plain search, whose server knows of no synchronization.
+        // Without a state it is a plain search: the server does not support synchronization.
         let Some(state) = message.1.iter().find(is_state) else {
             return Err(Trouble::Lost("an entry came without its state".to_owned()));
         };
@@ -189,7 +189,8 @@ impl Sync<'_> {
         match state.state {
             EntryState::Add | EntryState::Modify => {
                 let entry = SearchEntry::construct(message);
-                // What cannot be read of one entry hides its changes after the next connection.
+                // An entry with an unreadable key or change attribute would hide changes on the
+                // next connection.
                 paging::key(&entry, &self.content.settings)?;
                 self.content.put(self.base, key, &entry);
             }
@@ -223,20 +224,22 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// A cookie counts once the state is the server's: one from before would skip the rest.
+    /// A cookie counts only once the content equals the server's: an earlier one would skip the
+    /// rest.
     fn keep_cookie(&mut self, cookie: Cookie) {
         if !self.refreshed || self.unordered || cookie.is_none() {
             return;
         }
-        // The server's clock was set back: a later change may have an earlier number, and who
-        // goes on from this cookie would not be told of it.
+        // The server's clock was set back. A later change may have an earlier number, and a
+        // synchronization from this cookie would miss it.
         self.unordered = goes_back(self.cookie.as_deref(), cookie.as_deref());
         *self.cookie = cookie.filter(|_| !self.unordered);
     }
 
     fn phase_ended(&mut self, refresh_done: bool, cookie: Cookie) {
         if refresh_done && !self.refreshed {
-            // Whoever was not told of is gone, if all who are there were (RFC 4533 3.3.2).
+            // If the server listed all existing entries, the unlisted ones are gone (RFC 4533
+            // 3.3.2).
             if self.present || self.whole {
                 self.content.sweep(self.base);
             }
@@ -247,14 +250,14 @@ impl Sync<'_> {
     }
 }
 
-/// Whether a cookie of OpenLDAP (`rid=…,csn=…;…`) is from before another one, for any of the
-/// servers whose changes it counts.
+/// Whether an OpenLDAP cookie (`rid=…,csn=…;…`) goes back in time relative to an earlier one, for
+/// any of the servers it covers.
 fn goes_back(before: Option<&[u8]>, now: Option<&[u8]>) -> bool {
     let numbers = |cookie: Option<&[u8]>| -> HashMap<String, String> {
         let text = String::from_utf8_lossy(cookie.unwrap_or_default()).into_owned();
         let numbers = text.split(',').find_map(|part| part.strip_prefix("csn="));
         let numbers = numbers.unwrap_or_default().split(';');
-        // The time, a count, the server's number and another count: `20260101…Z#000000#001#000000`.
+        // Time, counter, server number, counter: `20260101…Z#000000#001#000000`.
         let of_server = |number: &str| {
             let server = number.split('#').nth(2)?;
             Some((server.to_owned(), number.to_owned()))

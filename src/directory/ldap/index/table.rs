@@ -1,5 +1,5 @@
-//! Who has which number: a table in memory, small enough for a million people. Where its rows
-//! come from, and how fresh they are, is elsewhere.
+//! Who has which number: an in-memory table, small enough for a million people. Where its rows come
+//! from and how fresh they are is decided elsewhere.
 
 mod allowing;
 
@@ -15,7 +15,7 @@ use super::record::{self, Key, Number, Parents, Person};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::User;
 
-/// How many slots are swept at a time.
+/// Slots swept at a time.
 const PART: u32 = 1024;
 
 /// People by number.
@@ -26,26 +26,26 @@ pub(super) struct Table {
     by_key: HashTable<u32>,
     by_number: Numbers,
     hasher: RandomState,
-    /// Who was seen since [`Self::begin`], by slot.
+    /// People seen since [`Self::begin`], by slot.
     seen: Bits,
-    /// Who may use the gateway, by slot, as far as that is known.
+    /// People known to be allowed to use the gateway, by slot.
     allowed: Bits,
-    /// The same, while it is noted anew.
+    /// The next version of `allowed`, while it is being built.
     to_be_allowed: Bits,
-    /// How many times somebody came, went or changed.
+    /// Number of additions, removals and changes of people.
     changes: u64,
-    /// Reused from row to row.
+    /// Buffer reused for each row.
     scratch: Vec<u8>,
 }
 
 impl Table {
-    /// How many there are.
+    /// Number of people.
     pub(super) fn len(&self) -> usize {
         self.by_key.len()
     }
 
-    /// Everybody who has `number`, up to `most`, and whether that list is truncated: there are
-    /// more, or it is the number of an entry that names no user.
+    /// The people with `number`, at most `most`, and whether the list is truncated: there are more,
+    /// or an entry with this number yields no user.
     pub(super) fn find(&self, number: &PhoneNumber, most: usize) -> (Vec<(Key, User)>, bool) {
         let (mut found, mut truncated) = (Vec::new(), false);
         let Some(number) = Number::of(number) else { return (found, truncated) };
@@ -62,7 +62,7 @@ impl Table {
         (found, truncated)
     }
 
-    /// Adds a person or replaces what is known of them. Whoever has no number is not kept.
+    /// Adds or replaces a person. People without a number are not kept.
     pub(super) fn upsert(&mut self, person: &Person) {
         if person.numbers.is_empty() {
             self.remove(&person.key);
@@ -83,28 +83,28 @@ impl Table {
         self.scratch = record;
     }
 
-    /// Removes a person, if they are there.
+    /// Removes a person, if present.
     pub(super) fn remove(&mut self, key: &Key) {
         if let Some(slot) = self.slot(key) {
             self.remove_slot(slot);
         }
     }
 
-    /// Begins to note who is seen.
+    /// Starts recording who is seen.
     pub(super) fn begin(&mut self) {
         self.seen.clear();
     }
 
-    /// Notes that somebody is there, as they are.
+    /// Records that a person still exists, unchanged.
     pub(super) fn see(&mut self, key: &Key) {
         if let Some(slot) = self.slot(key) {
             self.seen.set(slot);
         }
     }
 
-    /// Removes those in the part that begins at slot `from` who were not seen since
-    /// [`Self::begin`]. Where the next part begins, if there is one: who comes or changes between
-    /// the two is seen.
+    /// Removes the people in the part starting at slot `from` who were not seen since
+    /// [`Self::begin`]. Returns the start of the next part, if any. Entries added or changed
+    /// between two parts count as seen.
     pub(super) fn sweep(&mut self, from: u32) -> Option<u32> {
         let end = self.arena.slots();
         let next = end.min(from.saturating_add(PART));
@@ -116,8 +116,8 @@ impl Table {
         (next < end).then_some(next)
     }
 
-    /// Whether the user with this number is known to be one who may use the gateway: the entry
-    /// that groups name by this DN.
+    /// Whether the user with this number and DN, by which groups name members, is known to be
+    /// allowed to use the gateway.
     pub(super) fn is_allowed(&self, number: &PhoneNumber, user: &User) -> bool {
         let Some(number) = Number::of(number) else { return false };
         self.by_number.owners(number, &self.arena).any(|slot| {
@@ -127,7 +127,8 @@ impl Table {
         })
     }
 
-    /// The keys of up to `most` people from slot `from` on, and where to go on: all come in turn.
+    /// The keys of up to `most` people from slot `from` on, and the slot to continue from, so that
+    /// every person has a turn.
     pub(super) fn sample(&self, from: u32, most: usize) -> (Vec<Key>, u32) {
         let end = self.arena.slots();
         let mut next = if from >= end { 0 } else { from };
@@ -141,14 +142,14 @@ impl Table {
         (keys, next)
     }
 
-    /// Where a person's entry is, as far as is known; `None` if nobody has that key, or the entry
-    /// names no user.
+    /// The DN of a person's entry as last known; `None` if the key is unknown or the entry yields
+    /// no user.
     pub(super) fn dn(&self, key: &Key) -> Option<String> {
         record::dn(self.arena.get(self.slot(key)?), &self.parents)
     }
 
-    /// Whether what is known of a person is this, leaving out the state of the account: a server
-    /// need not tell of that.
+    /// Whether the table's record equals `person`, ignoring the account state, which servers need
+    /// not report.
     pub(super) fn agrees(&self, person: &Person) -> bool {
         let Some(slot) = self.slot(&person.key) else { return person.numbers.is_empty() };
         let record = self.arena.get(slot);

@@ -1,14 +1,14 @@
-//! Active Directory's access rights of one entry: reading a self-relative security descriptor
-//! ([MS-DTYP] 2.4.6), and deciding by it whether somebody may write an attribute ([MS-ADTS]
-//! 5.1.3.3). Where descriptors come from is elsewhere.
+//! Access rights of one Active Directory entry: parses a self-relative security descriptor
+//! ([MS-DTYP] 2.4.6) and decides from it who may write an attribute ([MS-ADTS] 5.1.3.3). Fetching
+//! descriptors is done elsewhere.
 //!
-//! The crate there is for it (`windows-sddl`) refuses a whole descriptor for one entry of a kind
-//! it does not know and for unused room at the end of a list, both of which Windows writes. What is
-//! needed here is little: the entries of one list, each with kind, flags, mask, GUID and SID.
+//! The existing crate (`windows-sddl`) rejects a whole descriptor for one unknown entry type or for
+//! unused space at the end of a list, both of which Windows writes. Little is needed here: one
+//! list's entries, each with type, flags, mask, GUID and SID.
 
 /// The right to write one attribute, or all (`ADS_RIGHT_DS_WRITE_PROP`).
 pub(super) const WRITE_PROPERTY: u32 = 0x0000_0020;
-/// The right to change the entry's rights: whoever has it can give themselves the other.
+/// The right to change the entry's rights, and so to grant oneself the write right.
 pub(super) const WRITE_DAC: u32 = 0x0004_0000;
 /// The right to become the entry's owner, who may change its rights.
 pub(super) const WRITE_OWNER: u32 = 0x0008_0000;
@@ -17,41 +17,41 @@ const GENERIC_WRITE: u32 = 0x4000_0000;
 
 const DACL_PRESENT: u16 = 0x0004;
 const SELF_RELATIVE: u16 = 0x8000;
-/// An entry that only counts for entries below ([MS-DTYP] 2.4.4.1).
+/// An ACE that applies only to entries below ([MS-DTYP] 2.4.4.1).
 const INHERIT_ONLY: u8 = 0x08;
 const HAS_OBJECT_TYPE: u32 = 1;
 const HAS_INHERITED_OBJECT_TYPE: u32 = 2;
 
-/// A GUID as it is stored.
+/// A GUID in its stored form.
 pub(super) type Guid = [u8; 16];
 
-/// The bytes are no security descriptor.
+/// The bytes are not a security descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a security descriptor")]
 pub(super) struct DescriptorError;
 
-/// The part of a security descriptor that says who may do what.
+/// A descriptor's access control list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Dacl {
-    /// There is none, so everybody may do everything.
+    /// No list: everyone may do everything.
     Absent,
-    /// Decided by the first entry that speaks of somebody.
+    /// The first matching ACE decides.
     Entries(Vec<Ace>),
 }
 
-/// One entry of the list: lets somebody do something, or denies it.
+/// One access control entry: allows or denies something to one SID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ace {
     pub allows: bool,
     pub mask: u32,
-    /// The attribute, set of attributes or class that it is about; all if there is none.
+    /// The attribute, property set or class it applies to; all if `None`.
     pub object: Option<Guid>,
-    /// Whom it is about.
+    /// The SID it applies to.
     pub sid: Vec<u8>,
 }
 
 impl Ace {
-    /// Whether it speaks of `right`, by its own name or by a general one.
+    /// Whether it covers `right`, specifically or by a generic right.
     fn covers(&self, right: u32) -> bool {
         let general = match right {
             WRITE_PROPERTY => GENERIC_ALL | GENERIC_WRITE,
@@ -61,22 +61,22 @@ impl Ace {
     }
 }
 
-/// Why somebody may write an attribute.
+/// Why an attribute may be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Grant<'a> {
     /// The entry has no access list.
     NoList,
-    /// By this entry of the list.
+    /// This ACE allows it.
     Ace(&'a Ace),
 }
 
 impl Dacl {
-    /// Reads a descriptor, of which only this list is looked at.
+    /// Parses a descriptor; only its DACL is read.
     ///
-    /// Entries that never let anybody write here (for entries below, of other kinds) are left out.
+    /// ACEs that never allow writing this entry (inherit-only, other types) are left out.
     ///
     /// # Errors
-    /// [`DescriptorError`] if it is cut off or contradicts itself.
+    /// [`DescriptorError`] if it is truncated or inconsistent.
     pub(super) fn read(descriptor: &[u8]) -> Result<Self, DescriptorError> {
         let control = u16_at(descriptor, 2)?;
         if descriptor.first() != Some(&1) || control & SELF_RELATIVE == 0 {
@@ -100,22 +100,22 @@ impl Dacl {
         Ok(Self::Entries(entries))
     }
 
-    /// Whether it says what owners may do, which takes the place of their right to change it.
+    /// Whether it limits what owners may do, which replaces their implicit right to change the
+    /// rights.
     pub(super) fn limits_owners(&self) -> bool {
         let Self::Entries(entries) = self else { return false };
         entries.iter().any(|ace| ace.sid == owner_rights())
     }
 
-    /// Why somebody who is all of `sids` may write an attribute that is known by any of `objects`
-    /// (its own GUID, that of its property set, those of the entry's classes); `None` if they may
-    /// not.
+    /// Why a principal with all of `sids` may write an attribute known by any of `objects` (its own
+    /// GUID, its property set's, those of the entry's classes); `None` if not.
     pub(super) fn lets_write(&self, sids: &[Vec<u8>], objects: &[Guid]) -> Option<Grant<'_>> {
         let Self::Entries(entries) = self else { return Some(Grant::NoList) };
         [WRITE_PROPERTY, WRITE_DAC, WRITE_OWNER].into_iter().find_map(|right| {
             let first = entries.iter().find(|ace| {
                 let about = match ace.object {
                     None => true,
-                    // Rights over the entry itself are never given by attribute.
+                    // Rights over the entry itself are never granted per attribute.
                     Some(object) => right == WRITE_PROPERTY && objects.contains(&object),
                 };
                 ace.covers(right) && about && sids.contains(&ace.sid)
@@ -125,10 +125,10 @@ impl Dacl {
     }
 }
 
-/// Reads one entry, header included.
+/// Parses one ACE, including its header.
 fn ace(entry: &[u8]) -> Result<Option<Ace>, DescriptorError> {
     let (kind, flags) = (entry[0], entry[1]);
-    // The kinds with a condition may hold or not: one that allows counts, one that denies does not.
+    // A conditional ACE may or may not apply: count it if it allows, ignore it if it denies.
     let (allows, by_object) = match kind {
         0x00 | 0x09 => (true, false),
         0x05 | 0x0b => (true, true),
@@ -154,10 +154,10 @@ fn ace(entry: &[u8]) -> Result<Option<Ace>, DescriptorError> {
     Ok((flags & INHERIT_ONLY == 0).then_some(Ace { allows, mask, object, sid }))
 }
 
-/// The SID of the owner, if the descriptor names one.
+/// The owner's SID, if the descriptor names one.
 ///
 /// # Errors
-/// [`DescriptorError`] if it is cut off.
+/// [`DescriptorError`] if it is truncated.
 pub(super) fn owner(descriptor: &[u8]) -> Result<Option<Vec<u8>>, DescriptorError> {
     match usize::try_from(u32_at(descriptor, 4)?).map_err(|_| DescriptorError)? {
         0 => Ok(None),
@@ -165,7 +165,7 @@ pub(super) fn owner(descriptor: &[u8]) -> Result<Option<Vec<u8>>, DescriptorErro
     }
 }
 
-/// Who stands for the owner in a list (`S-1-3-4`).
+/// The SID that stands for the owner in a list (`S-1-3-4`).
 pub(super) fn owner_rights() -> Vec<u8> {
     sid(3, &[4])
 }
@@ -176,7 +176,7 @@ fn sid_at(bytes: &[u8], at: usize) -> Result<Vec<u8>, DescriptorError> {
     Ok(sid.get(..8 + 4 * parts).ok_or(DescriptorError)?.to_vec())
 }
 
-/// The bytes of a SID of the NT authority (`S-1-5-…`), or of another.
+/// The bytes of a SID with this authority; 5 is the NT authority (`S-1-5-…`).
 pub(super) fn sid(authority: u8, parts: &[u32]) -> Vec<u8> {
     let count = u8::try_from(parts.len()).expect("a SID has few parts");
     let mut bytes = vec![1, count, 0, 0, 0, 0, 0, authority];
@@ -224,7 +224,7 @@ mod tests {
 
     fn descriptor(aces: &[Vec<u8>]) -> Vec<u8> {
         let entries = aces.concat();
-        // Room that nothing uses, as Windows leaves it.
+        // Unused space, as Windows leaves it.
         let size = u16::try_from(8 + entries.len() + 4).unwrap();
         let mut bytes = vec![1, 0];
         bytes.extend((SELF_RELATIVE | DACL_PRESENT).to_le_bytes());
