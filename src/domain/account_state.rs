@@ -1,11 +1,11 @@
-//! Whether the directory lets a user log in, and from when to when: what a check of the password
-//! would say besides whether it is right.
+//! Whether the directory lets a user log in, and when: what a password check would report besides a
+//! wrong password.
 
 use super::clock::Timestamp;
 use super::user::PasswordRefusal;
 
-/// What stands against a user's logins, as the directory had it when the user was found. Of several
-/// reasons, the one that was added first is the one that is given.
+/// The reasons against a user's logins, as the directory reported them when the user was found. If
+/// several hold, the one added first is reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccountState(Vec<Closure>);
 
@@ -18,14 +18,14 @@ pub struct Closure {
     pub when: When,
 }
 
-/// When something holds.
+/// When a reason holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// Until somebody changes it.
+    /// Until it is lifted.
     Always,
-    /// From then on.
+    /// From that time on.
     From(Timestamp),
-    /// Before then.
+    /// Before that time.
     Until(Timestamp),
     /// Outside these hours of the week.
     Outside(Hours),
@@ -42,7 +42,8 @@ impl When {
     }
 }
 
-/// Hours of the week, a bit each, the first of Sunday (UTC) in the lowest bit of the first byte.
+/// Hours of the week, one bit each; the first hour of Sunday (UTC) is the lowest bit of the first
+/// byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hours(pub [u8; 21]);
 
@@ -57,7 +58,7 @@ impl Hours {
 }
 
 impl AccountState {
-    /// Nothing stands against a login.
+    /// No reason against a login.
     #[must_use]
     pub const fn open() -> Self {
         Self(Vec::new())
@@ -77,7 +78,7 @@ impl AccountState {
         if enabled { Self::open() } else { Self::closed(PasswordRefusal::Disabled) }
     }
 
-    /// Adds a reason that holds until somebody changes it.
+    /// Adds a reason that holds until it is lifted.
     pub fn close(&mut self, why: PasswordRefusal) {
         self.close_when(When::Always, why);
     }
@@ -87,13 +88,13 @@ impl AccountState {
         self.0.push(Closure { why, when });
     }
 
-    /// Why the user may not log in now; `None` if nothing stands against it.
+    /// Why the user may not log in at `now`; `None` if no reason holds.
     #[must_use]
     pub fn refusal(&self, now: Timestamp) -> Option<PasswordRefusal> {
         self.0.iter().find(|closure| closure.when.holds(now)).map(|closure| closure.why)
     }
 
-    /// All the reasons, whether or not they hold now.
+    /// All reasons, whether or not they hold now.
     #[must_use]
     pub fn closures(&self) -> &[Closure] {
         &self.0

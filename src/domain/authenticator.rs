@@ -1,4 +1,4 @@
-//! An authenticator: a phone on which a user made a passkey, and how it is told that it is asked.
+//! An authenticator: a phone on which a user made a passkey, and its push subscription.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ uuid_id! {
     AuthenticatorId
 }
 
-/// What kind of device it is, in the two words that the API has for it.
+/// The device type, in the two values of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Platform {
-    /// A device of Apple's.
+    /// An Apple device.
     Ios,
-    /// Any other.
+    /// Any other device.
     Android,
 }
 
 impl Platform {
-    /// As it is stored, and as the API has it: never change one.
+    /// The value in the store and the API; never change it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -29,23 +29,23 @@ impl Platform {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gives.
+    /// Parses the output of [`as_str`](Self::as_str).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Ios, Self::Android].into_iter().find(|one| one.as_str() == text)
     }
 }
 
-/// What an authenticator is called: 1 to 100 characters, none of which controls a terminal or the
-/// direction of the text.
+/// An authenticator's name: 1 to 100 characters, without terminal control or text direction
+/// characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthenticatorName(String);
 
 impl AuthenticatorName {
-    /// Longest name, in characters.
+    /// Maximum length in characters.
     pub const MAX: usize = 100;
 
-    /// Reads a name, without the blanks around it.
+    /// Parses a name after trimming surrounding whitespace.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -67,10 +67,10 @@ impl fmt::Display for AuthenticatorName {
     }
 }
 
-/// Whether a character may stand in a text that people decide by: no controls, no line separators,
-/// no noncharacters, none that browsers show as nothing (Unicode's `Default_Ignorable_Code_Point`)
-/// or that reorder others (UAX 9). Joiners and the variation selector of emoji may stand there, as
-/// scripts and pictures need them.
+/// Whether a character is allowed in text that people base decisions on. Refused are controls, line
+/// separators, noncharacters, characters that browsers render as nothing (Unicode's
+/// `Default_Ignorable_Code_Point`) and those that reorder others (UAX 9). Joiners and the emoji
+/// variation selector are allowed, because scripts and emoji need them.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
     let is_needed = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0f}');
@@ -85,7 +85,7 @@ pub fn is_visible(c: char) -> bool {
     is_needed || !(c.is_control() || is_nothing)
 }
 
-/// Whether a text shows anything at all.
+/// Whether a text has any visible character.
 #[must_use]
 pub fn shows_something(text: &str) -> bool {
     text.chars().any(|c| !c.is_whitespace() && !matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0f}'))
@@ -94,17 +94,17 @@ pub fn shows_something(text: &str) -> bool {
 /// The public part of a passkey (Web Authentication Level 3, 4 "Credential Record").
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
-    /// The credential's id, as the phone chose it.
+    /// The credential id, as the phone chose it.
     pub id: Vec<u8>,
-    /// The public key with its properties, in the form of the library that checks signatures.
+    /// The public key and its properties, in the signature library's format.
     pub record: String,
-    /// The signature counter as last seen; 0 where the phone keeps none.
+    /// The last signature counter; 0 if the phone keeps none.
     pub counter: u32,
 }
 
 impl Credential {
-    /// Whether a signature with this counter may be the phone's (Web Authentication Level 3, 7.2,
-    /// step 22): counters go up, unless the phone keeps none.
+    /// Whether a signature with this counter may come from the phone (Web Authentication Level 3,
+    /// 7.2, step 22): counters increase, unless the phone keeps none.
     #[must_use]
     pub const fn may_follow(&self, counter: u32) -> bool {
         (counter == 0 && self.counter == 0) || counter > self.counter
@@ -117,15 +117,15 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// Where a phone's browser is told that it is asked (Push API, RFC 8030 and 8291). Whoever has it
-/// can reach that browser, so it is shown to nobody.
+/// A browser's push subscription (Push API, RFC 8030 and 8291). It is never shown, because its
+/// holder can reach that browser.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// The push service's URL for this browser.
     pub endpoint: String,
     /// The browser's public key: a point on P-256, uncompressed.
     pub key: [u8; 65],
-    /// The secret that it shares with the sender.
+    /// The secret it shares with the sender.
     pub auth: [u8; 16],
 }
 
@@ -140,17 +140,17 @@ impl fmt::Debug for Subscription {
 pub struct Authenticator {
     /// Its id.
     pub id: AuthenticatorId,
-    /// What it is called.
+    /// Its name.
     pub name: AuthenticatorName,
-    /// What kind of device it is.
+    /// Its device type.
     pub platform: Platform,
     /// Its passkey.
     pub credential: Credential,
-    /// Where it is notified, if it is.
+    /// Its push subscription, if it has one.
     pub subscription: Option<Subscription>,
     /// When it was registered.
     pub enrolled_at: Timestamp,
-    /// When its name, its subscription or its counter last changed.
+    /// When its name, subscription or counter last changed.
     pub updated_at: Timestamp,
 }
 

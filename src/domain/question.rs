@@ -1,4 +1,4 @@
-//! What a phone asks its user: to register it, or to approve something, by a passkey.
+//! What a phone asks its user to confirm with a passkey: a registration or an approval.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use super::authenticator::{AuthenticatorId, is_visible, shows_something};
 use super::tenant::TenantId;
 use super::transaction::Transaction;
 
-/// What is to be approved, as the phone shows it: 1 to 200 characters on up to eight lines, none of
-/// which hides or reorders others.
+/// The text to approve, as the phone shows it: 1 to 200 characters on at most eight lines, with no
+/// characters that hide or reorder others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovalMessage(String);
 
 impl ApprovalMessage {
-    /// Longest message, in characters.
+    /// Maximum length in characters.
     pub const MAX: usize = 200;
 
-    /// Most lines, so that what is asked and the answers are on one screen.
+    /// Maximum number of lines, so that the question and the buttons fit on one screen.
     pub const MAX_LINES: usize = 8;
 
-    /// Reads a message.
+    /// Parses a message; `None` if it is not of this form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let sized = (1..=Self::MAX).contains(&text.chars().count());
@@ -36,31 +36,31 @@ impl ApprovalMessage {
     }
 }
 
-/// A number of two digits that the page which asks shows, and that the user types on the phone.
+/// A two-digit number that the requesting page shows and the user types on the phone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MatchNumber(u8);
 
 impl MatchNumber {
-    /// A number of these random bits: 10 to 99, each as likely but for one part in 10^17.
+    /// A number from these random bits: 10 to 99, uniform to one part in 10^17.
     #[must_use]
     pub fn from_random(bits: [u8; 16]) -> Self {
         let number = 10 + u128::from_be_bytes(bits) % 90;
         Self(u8::try_from(number).unwrap_or(10))
     }
 
-    /// From what the store holds; `None` if it has not two digits.
+    /// From the stored number; `None` if it does not have two digits.
     #[must_use]
     pub const fn from_stored(number: u8) -> Option<Self> {
         if matches!(number, 10..=99) { Some(Self(number)) } else { None }
     }
 
-    /// What the store holds.
+    /// The number to store.
     #[must_use]
     pub const fn as_u8(self) -> u8 {
         self.0
     }
 
-    /// Whether this was typed.
+    /// Whether the user typed this number.
     #[must_use]
     pub fn is(self, typed: &str) -> bool {
         typed.trim() == self.0.to_string()
@@ -76,27 +76,27 @@ impl fmt::Debug for MatchNumber {
 /// What a phone asks its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// What is to be approved, if the one who asks says so.
+    /// What is to be approved, if the requester gave a message.
     pub message: Option<ApprovalMessage>,
-    /// Who asks, as far as it is known: the name of an access key, the origin of a web page.
+    /// The requester, if known: the name of an access key, or the origin of a web page.
     pub asked_by: Option<String>,
-    /// From where: an address.
+    /// The requester's address.
     pub asked_from: Option<String>,
-    /// What has to be typed beside.
+    /// The number to type, if one is required.
     pub match_number: Option<MatchNumber>,
-    /// The one authenticator that may confirm; any of the user's if there is none.
+    /// The one authenticator that may confirm; `None` for any of the user's.
     pub authenticator: Option<AuthenticatorId>,
-    /// The challenge that the passkey signs and what else is needed to check the signature, in the
-    /// form of the library that does; `None` once the transaction has ended.
+    /// The challenge that the passkey signs and the data to check the signature, in the library's
+    /// format; `None` once the transaction has ended.
     pub ceremony: Option<Ceremony>,
 }
 
-/// A challenge, bound to what was asked when it was made.
+/// A challenge, bound to the question at the time it was made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ceremony {
-    /// The challenge and what else is needed, in the form of the library that checks signatures.
+    /// The challenge and the data to check it, in the signature library's format.
     pub state: String,
-    /// The hash of what is asked; see [`Question::hash`].
+    /// The hash of the question; see [`Question::hash`].
     pub asked: [u8; 32],
 }
 
@@ -107,8 +107,8 @@ impl fmt::Debug for Ceremony {
 }
 
 impl Question {
-    /// The SHA-256 of what is asked of whom, so that a challenge is good for that alone: a row in
-    /// which the user, the message or the number was edited is confirmed by nobody.
+    /// The SHA-256 of the question and its user. A challenge is valid for that hash only: if the
+    /// user, the message or the number in a row is edited, it can no longer be confirmed.
     #[must_use]
     pub fn hash(&self, tenant: &TenantId, transaction: &Transaction) -> [u8; 32] {
         let message = self.message.as_ref().map_or("", ApprovalMessage::as_str);

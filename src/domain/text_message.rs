@@ -1,5 +1,5 @@
-//! A text to a phone: its template, which holds the place of the code, and what a phone's alphabet
-//! can show (GSM 7 bit, 3GPP TS 23.038).
+//! A text message to a phone: its template, which has a placeholder for the code, and the alphabet
+//! that phones can show (GSM 7 bit, 3GPP TS 23.038).
 
 use std::fmt;
 
@@ -8,35 +8,35 @@ use zeroize::Zeroizing;
 use super::otp::Otp;
 use super::phone_number::PhoneNumber;
 
-/// The place of the code in a template.
+/// The placeholder for the code in a template.
 pub const PLACE_OF_CODE: &str = "{{CODE}}";
 
-/// What is sent where nobody says otherwise.
+/// The default template.
 pub const DEFAULT_TEMPLATE: &str = "Your code is {{CODE}}. Do not share it with anyone.";
 
-/// Longest text with the code in it, in septets: what fits one message.
+/// Maximum length including the code, in septets: one message.
 pub const MAX_SEPTETS: usize = 160;
 
-/// Why a text is no template.
+/// Why a text is not a valid template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// There is no place for the code.
+    /// The placeholder for the code is missing.
     #[error("the message does not hold {PLACE_OF_CODE}")]
     NoPlaceOfCode,
-    /// A character is not in the phones' alphabet.
+    /// A character is not in the GSM 7-bit alphabet.
     #[error("the message holds {0:?}, which is not in the GSM 7-bit alphabet")]
     NotGsm7(char),
-    /// It would not fit one message.
+    /// The text would not fit in one message.
     #[error("with its code the message would take {0} of {MAX_SEPTETS} characters")]
     TooLong(usize),
 }
 
-/// A text with a place for a code.
+/// A text with a placeholder for a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(String);
 
 impl Template {
-    /// Takes a text whose code will have `digits`.
+    /// Accepts a text for codes of `digits` digits.
     ///
     /// # Errors
     /// [`TemplateError`].
@@ -55,13 +55,13 @@ impl Template {
         Ok(Self(text.to_owned()))
     }
 
-    /// The text, with the place.
+    /// The text, including the placeholder.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text with the code in its place.
+    /// The text with the code filled in.
     #[must_use]
     pub fn fill(&self, to: &PhoneNumber, code: &Otp) -> TextMessage {
         let body = Zeroizing::new(self.0.replace(PLACE_OF_CODE, code.expose()));
@@ -69,7 +69,7 @@ impl Template {
     }
 }
 
-/// How many septets a character takes; `None` if it is not in the alphabet.
+/// Septets that a character takes; `None` if it is not in the alphabet.
 fn septets(c: char) -> Option<usize> {
     /// The default alphabet, 3GPP TS 23.038 6.2.1, without the escape.
     const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
@@ -85,7 +85,7 @@ fn septets(c: char) -> Option<usize> {
     }
 }
 
-/// A text on its way to a phone. `Debug` hides it: it holds a code.
+/// A text on its way to a phone. `Debug` hides it, because it contains a code.
 pub struct TextMessage {
     /// The phone.
     pub to: PhoneNumber,
@@ -123,14 +123,14 @@ mod tests {
         assert!(Template::parse(&text(154), 6).is_ok());
         assert_eq!(Template::parse(&text(155), 6), Err(TemplateError::TooLong(161)));
         assert_eq!(Template::parse(&text(153), 8), Err(TemplateError::TooLong(161)));
-        // A euro takes two.
+        // A euro sign takes two septets.
         let euros = format!("{}{{{{CODE}}}}", "€".repeat(78));
         assert_eq!(Template::parse(&euros, 6), Err(TemplateError::TooLong(162)));
     }
 
     #[test]
     fn the_alphabet_is_that_of_the_standard() {
-        // Unicode's mapping of 3GPP TS 23.038 (GSM0338.TXT) beside what is ASCII at its own place.
+        // Unicode's mapping of 3GPP TS 23.038 (GSM0338.TXT), for what is not at its ASCII position.
         let letters = [
             0x40, 0xa3, 0x24, 0xa5, 0xe8, 0xe9, 0xf9, 0xec, 0xf2, 0xc7, 0x0a, 0xd8, 0xf8, 0x0d,
             0xc5, 0xe5, 0x394, 0x5f, 0x3a6, 0x393, 0x39b, 0x3a9, 0x3a0, 0x3a8, 0x3a3, 0x398, 0x39e,

@@ -1,4 +1,4 @@
-//! A user as the directory has them, and the rule that a number belongs to exactly one.
+//! A directory user, and the rule that a number must belong to exactly one user.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use super::account_state::AccountState;
 use super::phone_number::PhoneNumber;
 use super::stored_number::NumberingPlan;
 
-/// A user's stable id in the directory (`entryUUID`, `objectGUID`, …): it survives renames.
+/// A user's stable id in the directory (`entryUUID`, `objectGUID`, …), which survives renames.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(String);
 
 impl UserId {
-    /// Takes an id; `None` if it is empty.
+    /// Accepts an id; `None` if it is empty.
     #[must_use]
     pub fn parse(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
@@ -28,15 +28,16 @@ impl UserId {
     }
 }
 
-/// A name as somebody typed it at a login: 1 to 256 characters, no control characters.
+/// A name typed at a login: 1 to 256 characters, no control characters.
 ///
-/// It is not trusted to name anybody; the directory's search decides. `Debug` hides it, because
-/// people type passwords into the name field.
+/// It identifies no one by itself; the directory's search decides. `Debug` hides it, because people
+/// type passwords into the name field.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TypedName(String);
 
 impl TypedName {
-    /// Takes a typed name; `None` if it is empty, over 256 characters, or has a control character.
+    /// Accepts a typed name; `None` if it is empty, over 256 characters, or has a control
+    /// character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let sized = !text.is_empty() && text.chars().count() <= 256;
@@ -56,22 +57,21 @@ impl fmt::Debug for TypedName {
     }
 }
 
-/// A PIN by which callers who share a number say which of them is calling: 1 to 32 digits. `Debug`
-/// hides it.
+/// A PIN that tells apart callers who share a number: 1 to 32 digits. `Debug` hides it.
 ///
-/// It chooses among the people who have the number, and opens nothing by itself.
+/// It selects among the people with the number, and grants nothing by itself.
 #[derive(Clone)]
 pub struct Pin(Zeroizing<String>);
 
 impl Pin {
-    /// Takes a PIN; `None` if it is not 1 to 32 ASCII digits.
+    /// Accepts a PIN; `None` if it is not 1 to 32 ASCII digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let shaped = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
         shaped.then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// Whether it is the same; takes the same time wherever they differ.
+    /// Compares in time that does not depend on where the PINs differ.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
@@ -90,29 +90,28 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// Whether a user may use the gateway, by the tenant's groups.
+/// Whether the tenant's groups allow a user to use the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Membership {
-    /// Yes: in the required group and not in the excluded one, as far as there are any.
+    /// In the required group and not in the excluded one, if they are configured.
     Allowed,
-    /// There is a required group, and the user is not in it.
+    /// Not in the required group.
     NotInRequiredGroup,
-    /// The user is in the excluded group, which outweighs the required one.
+    /// In the excluded group, which outweighs the required one.
     InExcludedGroup,
-    /// The user is in more groups, or in more deeply nested ones, than are followed.
+    /// In more groups, or in more deeply nested ones, than are followed.
     TooNested,
-    /// The user has gone since they were found.
+    /// The user was deleted after being found.
     Gone,
 }
 
-/// Why the directory refuses a user: a password that was tried, or, where none is asked for, by
-/// what it says of the account. To a wrong password few servers say more than
-/// [`Self::WrongPassword`].
+/// Why the directory refuses a user: at a password check or, if no password is required, from the
+/// account's attributes. For a wrong password, most servers report only [`Self::WrongPassword`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordRefusal {
-    /// It is not the user's, or the directory does not say more.
+    /// The password is wrong, or the directory gives no reason.
     WrongPassword,
-    /// The directory has no such user any more.
+    /// The user no longer exists in the directory.
     NoSuchUser,
     /// The user may not log in at this time of the week.
     NotNow,
@@ -122,18 +121,18 @@ pub enum PasswordRefusal {
     PasswordExpired,
     /// The account is disabled.
     Disabled,
-    /// The user has to log in by a smart card.
+    /// The user must log in with a smart card.
     SmartCardRequired,
     /// The account has expired.
     AccountExpired,
-    /// The user has to set a new password first.
+    /// The user must set a new password first.
     MustChangePassword,
-    /// Too many wrong passwords, or an administrator, locked the account.
+    /// The account was locked by too many wrong passwords or by an administrator.
     LockedOut,
 }
 
 impl PasswordRefusal {
-    /// All there are.
+    /// All variants.
     pub const ALL: [Self; 10] = [
         Self::WrongPassword,
         Self::NoSuchUser,
@@ -147,7 +146,7 @@ impl PasswordRefusal {
         Self::LockedOut,
     ];
 
-    /// In words, of a user: `… is disabled`.
+    /// The refusal as a predicate: `… is disabled`.
     #[must_use]
     pub const fn says(self) -> &'static str {
         match self {
@@ -185,7 +184,7 @@ impl PasswordRefusal {
 /// One value of one of the directory's phone attributes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NumberValue {
-    /// Position of the attribute in the tenant's `phone_attributes`, 0 first.
+    /// Index of the attribute in the tenant's `phone_attributes`, starting at 0.
     pub rank: usize,
     /// The value exactly as stored.
     pub text: String,
@@ -197,64 +196,65 @@ impl fmt::Debug for NumberValue {
     }
 }
 
-/// A user as one search of the directory returned them.
+/// A user as returned by one search of the directory.
 #[derive(Debug, Clone)]
 pub struct User {
     /// The stable id; codes are bound to it.
     pub id: UserId,
-    /// The name as the directory has it (its `username_attribute`).
+    /// The user's name in the directory (its `username_attribute`).
     pub username: String,
     /// What the directory needs to find this entry again for a bind: the DN in LDAP.
     pub locator: String,
-    /// Whether the directory lets this user log in, as far as the entry says.
+    /// Whether the directory lets this user log in, according to the entry.
     pub account: AccountState,
-    /// The phone attributes' values.
+    /// The values of the phone attributes.
     pub numbers: Vec<NumberValue>,
-    /// The PIN attribute's values, where the tenant has one; those that are no PIN are left out.
+    /// The values of the PIN attribute, if the tenant has one; invalid PINs are left out.
     pub pins: Vec<Pin>,
 }
 
-/// What a search by number came back with: people who may have the number, to be compared.
+/// The result of a search by number: people who may have the number, still to be compared.
 #[derive(Debug, Clone, Default)]
 pub struct Candidates {
     /// The entries found.
     pub users: Vec<User>,
-    /// True if the search hit its size limit, so that there may be more than are listed.
+    /// True if the search hit its size limit, so that there may be more entries than are listed.
     pub truncated: bool,
 }
 
 /// What to do when several users have the caller's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ambiguity {
-    /// Nobody gets a code.
+    /// Refuse: no code is issued.
     #[default]
     Refuse,
-    /// The one user who has it in the earliest phone attribute; still nobody if two share that.
+    /// The only user with the number in the earliest phone attribute; refused if several share
+    /// that.
     PreferAttributeOrder,
-    /// The one of them whose PIN the caller keyed; nobody if none or two have it.
+    /// The only user with the PIN the caller keyed; refused if none or several have it.
     Pin,
 }
 
-/// Why no single user stands for a number.
+/// Why a number does not resolve to a single user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotOne {
-    /// Nobody has it.
+    /// No user has it.
     Nobody,
-    /// More than one has it, or the search could not list all who may.
+    /// Several users have it, or the search could not list all who may.
     Several,
 }
 
 impl Candidates {
-    /// The one user who has `number`, after reading each candidate's stored values by `plan`.
-    /// `pin` is what the caller keyed, if anything; it counts only where several have the number
-    /// and `ambiguity` says so.
+    /// The one user with `number`, after parsing each candidate's stored values by `plan`. `pin` is
+    /// what the caller keyed, if anything; it matters only if several users have the number and
+    /// `ambiguity` is [`Ambiguity::Pin`].
     ///
-    /// A search may be wider than the number (wildcards between digits), so what decides is the
-    /// comparison as E.164 with extension, never the search.
+    /// The search may match more than the number (wildcards between digits), so the comparison as
+    /// E.164 with extension decides, never the search.
     ///
     /// # Errors
-    /// [`NotOne::Nobody`] if no value compares equal, [`NotOne::Several`] if more than one user
-    /// has one (by `ambiguity`) or the list is truncated.
+    /// [`NotOne::Nobody`] if no value compares equal, [`NotOne::Several`] if several users match
+    /// (subject to `ambiguity`) or the list is truncated.
     pub fn exactly_one(
         self,
         number: &PhoneNumber,

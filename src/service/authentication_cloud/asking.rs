@@ -1,5 +1,5 @@
-//! Enrollment and approval by a passkey: a transaction is made with a question that a phone asks its
-//! user, and a link to it.
+//! Enrollment and approval by a passkey: makes a transaction with a question for the user's phone,
+//! and a link to it.
 
 use std::time::Duration;
 
@@ -23,31 +23,31 @@ use crate::store::registry::{About, Case, Whom, step};
 /// How long a phone may take to confirm.
 pub const LIFETIME: Duration = Duration::from_mins(10);
 
-/// Who asks, as far as it is known.
+/// The requester, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asker {
     /// The name of an access key, or the origin of a web page.
     pub by: Option<String>,
-    /// An address.
+    /// The requester's address.
     pub from: Option<String>,
 }
 
-/// Something to be approved on a phone.
+/// An approval to be given on a phone.
 #[derive(Debug, Clone)]
 pub struct PhoneApproval {
-    /// By what it is allowed.
+    /// What permits the request.
     pub permission: Permission,
-    /// Whose phone, as far as the request says.
+    /// The user named in the request.
     pub named: Option<Whom>,
-    /// What is approved.
+    /// What is to be approved.
     pub message: Option<ApprovalMessage>,
-    /// The one authenticator that may approve; any of the user's if there is none.
+    /// The one authenticator that may approve; `None` for any of the user's.
     pub authenticator: Option<AuthenticatorId>,
-    /// Who asks.
+    /// The requester.
     pub asker: Asker,
 }
 
-/// A transaction to be that a passkey confirms.
+/// A transaction to be made, for confirmation by a passkey.
 struct NewQuestion {
     id: TransactionId,
     undertaking: Undertaking,
@@ -57,8 +57,7 @@ struct NewQuestion {
 }
 
 impl NewQuestion {
-    /// Makes the transaction of this user, at `now`; `kept` is the challenge with what else is
-    /// needed.
+    /// Makes this user's transaction at `now`; `kept` is the stored state of the challenge.
     fn begin(
         &self,
         tenant: &TenantId,
@@ -87,7 +86,7 @@ impl NewQuestion {
 }
 
 impl Cloud {
-    /// Begins to register a phone's passkey: makes the user if there is none by that name.
+    /// Starts registering a phone's passkey; creates the user if the name is new.
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was made, and the intent is unused.
@@ -120,7 +119,7 @@ impl Cloud {
         step(&*self.registry, about, make).await?
     }
 
-    /// Begins an approval by a phone that opens a link.
+    /// Starts an approval on a phone that opens a link.
     ///
     /// # Errors
     /// [`Refusal`]; then nothing was made, and the intent is unused.
@@ -129,10 +128,10 @@ impl Cloud {
         self.approve(request, Channel::App, candidates).await
     }
 
-    /// Begins an approval by a phone that is notified: counts the notification and sends it.
+    /// Starts an approval on a phone that is notified: counts the notification and sends it.
     ///
     /// # Errors
-    /// [`Refusal`]. Unless it is [`Refusal::NotNotified`] nothing was counted, and the intent is
+    /// [`Refusal`]. Except after [`Refusal::NotNotified`], nothing was counted and the intent is
     /// unused.
     pub async fn approve_by_push(
         &self,
@@ -206,7 +205,7 @@ impl Cloud {
         step(&*self.registry, about, make).await?
     }
 
-    /// The token for the link that opens a transaction's page.
+    /// The token in the link that opens a transaction's page.
     #[must_use]
     pub fn dispatch_token(&self, transaction: &Transaction) -> String {
         let (tenant, transaction) = (self.tenant.clone(), transaction.id);
@@ -237,7 +236,7 @@ impl Cloud {
     }
 }
 
-/// A user's authenticators, or the one of them that is named.
+/// A user's authenticators, or only the named one.
 fn of(
     user: &RegisteredUser,
     only: Option<AuthenticatorId>,

@@ -1,4 +1,4 @@
-//! Enrollment: a phone is registered by a text to it, a set of recovery codes is made.
+//! Enrollment: registers a phone by a text to it, and makes a set of recovery codes.
 
 use tokio::time::Instant;
 
@@ -15,17 +15,17 @@ use crate::store::registry::{About, Case, Person, Whom, step};
 /// A phone to be registered.
 #[derive(Debug)]
 pub struct PhoneEnrollment<'a> {
-    /// By what it is allowed.
+    /// What permits the request.
     pub permission: Permission,
-    /// Whose it is, as far as the request says; nobody's is a user without a name.
+    /// The owner named in the request; `None` means a user without a name.
     pub named: Option<Whom>,
-    /// Its number.
+    /// The phone's number.
     pub number: PhoneNumber,
-    /// What is sent; a default text if there is none.
+    /// The message to send; `None` for the default.
     pub message: Option<&'a str>,
 }
 
-/// A set of recovery codes that was made.
+/// A new set of recovery codes.
 pub struct RecoverySet {
     /// The user and the transaction.
     pub begun: Begun,
@@ -34,11 +34,11 @@ pub struct RecoverySet {
 }
 
 impl Cloud {
-    /// Begins to register a phone: makes the user if there is none by that name, counts the text and
-    /// sends it.
+    /// Starts registering a phone: creates the user if the name is new, counts the text and sends
+    /// it.
     ///
     /// # Errors
-    /// [`Refusal`]. Unless it is [`Refusal::NotSent`] nothing was counted, and the intent is
+    /// [`Refusal`]. Except after [`Refusal::NotSent`], nothing was counted and the intent is
     /// unused.
     pub async fn enroll_phone(
         &self,
@@ -67,7 +67,7 @@ impl Cloud {
         Ok(begun)
     }
 
-    /// Makes a set of recovery codes, which replaces the one before.
+    /// Makes a set of recovery codes that replaces the previous one.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -111,7 +111,7 @@ impl Cloud {
         Ok(RecoverySet { begun, codes })
     }
 
-    /// Who is enrolled by a request that is allowed by `permission` and names `named`.
+    /// The user to enroll, from `permission` and `named`.
     pub(super) fn enrollee(
         &self,
         permission: Permission,
@@ -121,7 +121,7 @@ impl Cloud {
         Ok(Enrollee { permission, named, user, new: NewIds::draw(self)? })
     }
 
-    /// A step about who is enrolled, and about a new transaction.
+    /// The scope of a step on the enrollee and a new transaction.
     pub(super) fn about_enrollee(&self, enrollee: &Enrollee, transaction: TransactionId) -> About {
         About {
             tenant: self.tenant.clone(),
@@ -133,7 +133,7 @@ impl Cloud {
     }
 }
 
-/// Who is enrolled, and by what that is allowed.
+/// The user to enroll, and the permission.
 pub(super) struct Enrollee {
     permission: Permission,
     named: Option<Whom>,
@@ -142,16 +142,15 @@ pub(super) struct Enrollee {
 }
 
 impl Enrollee {
-    /// The user of the case, who is made where the named one may be new and is. Uses the intent up
-    /// that allows it.
+    /// The case's user, created if the name may be new and is. Uses up the intent that permits it.
     pub(super) fn find<'c>(
         &self,
         case: &'c mut Case,
         now: Timestamp,
     ) -> Result<&'c mut Person, Refusal> {
         use_up(&self.permission, case, now)?;
-        // An intent for a name that was nobody's is to make a user of it. Whoever has the name since
-        // is not who the backend knew.
+        // An intent for a free name is meant to create its user. A user who has taken the name
+        // since is not the one the backend had in mind.
         if self.permission.is_for_a_new_name() && case.person.is_some() {
             return Err(Refusal::IntentNameTaken);
         }

@@ -1,5 +1,5 @@
-//! The authentication cloud: users who are registered here, what they are asked to confirm, and the
-//! tokens that tell of it. No HTTP, no SQL.
+//! The authentication cloud: registered users, the transactions they confirm, and the tokens for
+//! those. No HTTP, no SQL.
 
 pub mod approval;
 pub mod asking;
@@ -38,25 +38,24 @@ use crate::messenger::{Messenger, Notifier};
 use crate::store::AsOf;
 use crate::store::registry::{About, Case, Registry};
 
-/// What holds of codes that are sent as text, of recovery codes and of notifications.
+/// Limits on texted codes, recovery codes and notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Digits of a code.
+    /// Number of digits in a code.
     pub digits: u8,
-    /// How long one can be confirmed, in whole seconds.
+    /// How long a code can be confirmed, in whole seconds.
     pub lifetime: Duration,
-    /// Wrong codes that end a transaction.
+    /// Number of wrong codes that ends a transaction.
     pub tries: u32,
-    /// Texts to one user, and to one phone: those that register phones and those that ask for
-    /// approvals, each.
+    /// Texts per user and per phone, counted separately for phone registrations and for approvals.
     pub texts: Quota,
-    /// Wrong codes of one user, over all transactions.
+    /// Wrong codes per user, across all transactions.
     pub wrong_codes: Quota,
-    /// Wrong recovery codes of one user.
+    /// Wrong recovery codes per user.
     pub wrong_recovery: Quota,
-    /// Notifications to one user.
+    /// Notifications per user.
     pub pushes: Quota,
-    /// Approvals that one user is asked for by a link.
+    /// Approvals by link per user.
     pub app_approvals: Quota,
 }
 
@@ -83,11 +82,11 @@ pub struct Cloud {
     pub tenant: TenantId,
     /// Its users.
     pub registry: Arc<dyn Registry>,
-    /// How texts are sent; `None` if there is no way.
+    /// How texts are sent; `None` if they cannot be.
     pub messenger: Option<Arc<dyn Messenger>>,
     /// How phones are notified; `None` if they are not.
     pub notifier: Option<Arc<dyn Notifier>>,
-    /// How passkeys are made and checked; `None` if there can be none.
+    /// How passkeys are made and checked; `None` if there are none.
     pub passkeys: Option<Arc<Passkeys>>,
     /// Whether an approval on a phone asks for a number that the requesting page shows.
     pub match_number: bool,
@@ -95,13 +94,13 @@ pub struct Cloud {
     pub keys: Arc<ServerKeys>,
     /// The tokens of all tenants.
     pub tokens: Arc<Tokens>,
-    /// Random bits.
+    /// Source of random bits.
     pub random: Arc<dyn Random>,
-    /// The kinds of numbers that texts are sent to.
+    /// The kinds of numbers that texts may be sent to.
     pub texted_kinds: Arc<BTreeSet<NumberKind>>,
-    /// Whether a number that a user verifies is taken from its former user.
+    /// Whether verifying a number takes it away from its previous user.
     pub one_user_per_number: bool,
-    /// What holds.
+    /// The limits.
     pub policy: Policy,
 }
 
@@ -110,8 +109,9 @@ impl Cloud {
         self.random.nonce().ok_or(Refusal::NoRandomness)
     }
 
-    /// Looks at a case to tell what it says: nothing that the loss of a machine could undo. Whoever
-    /// asks how far something is, asks again and again while it is pending, which tells nothing.
+    /// Reads a case to report it, waiting until the loss of a machine cannot undo what it reports.
+    /// A pending or unknown transaction reports nothing that could be undone, so polls of it do not
+    /// wait.
     async fn look_to_tell(&self, about: About) -> Result<AsOf<Case>, Refusal> {
         let seen = self.registry.look(about.clone()).await?;
         let stage = seen.held.transaction.as_ref().map(|one| one.at(seen.now).0);
@@ -122,15 +122,15 @@ impl Cloud {
     }
 }
 
-/// What is left for the last step of a request, when a part of it may take as long as it likes.
+/// Time reserved for the last step of a request after a part of unbounded duration.
 const FOR_THE_LAST_STEP: Duration = Duration::from_millis(250);
 
-/// Until when that part may take.
+/// The time by which that part must end.
 fn before_the_last_step(deadline: Instant) -> Instant {
     deadline.checked_sub(FOR_THE_LAST_STEP).unwrap_or(deadline)
 }
 
-/// Changes the case by `decide`, or not at all where that refuses.
+/// Changes the case by `decide`, or leaves it as it was if `decide` refuses.
 fn change<T>(
     case: &mut Case,
     decide: impl FnOnce(&mut Case) -> Result<T, Refusal>,

@@ -1,4 +1,4 @@
-//! Telling a user's phones that they are asked.
+//! Notifies a user's phones of a question.
 
 use std::collections::HashSet;
 
@@ -14,8 +14,8 @@ use crate::domain::registered_user::RegisteredId;
 use crate::messenger::{Notification, NotifyError};
 
 impl Cloud {
-    /// Notifies these phones of a transaction that was begun. Where none could be, the transaction
-    /// has failed; the notification stays counted. A subscription that is no more is forgotten.
+    /// Notifies these phones of a new transaction. If none can be reached the transaction fails,
+    /// and the notification still counts. Subscriptions that no longer exist are forgotten.
     pub(super) async fn notify(
         &self,
         begun: &Begun,
@@ -34,7 +34,7 @@ impl Cloud {
             lifetime: begun.transaction.expires_at.since(begun.now),
         };
         let deadline = before_the_last_step(deadline);
-        // One browser may stand for several authenticators, and is told once.
+        // Several authenticators may share one browser, which is notified once.
         let mut told = HashSet::new();
         let subscribed = phones.iter().filter_map(|one| Some((one, one.subscription.as_ref()?)));
         let subscribed = subscribed.filter(|(_, to)| told.insert(to.endpoint.as_str()));
@@ -55,8 +55,8 @@ impl Cloud {
         Err(Refusal::NotNotified)
     }
 
-    /// Forgets a subscription, unless there is a new one already. Where that cannot be written it is
-    /// found to be gone once more next time.
+    /// Forgets a subscription, unless it has been replaced. If that cannot be written, the next
+    /// notification finds it gone again.
     async fn forget(&self, user: RegisteredId, phone: &Authenticator, gone: &Subscription) {
         let gone = gone.clone();
         let forget = move |authenticator: &mut Authenticator, now| {

@@ -1,5 +1,5 @@
-//! What a phone does that opened a link: it looks at what it is asked, confirms it with its passkey,
-//! or declines. To look changes nothing, so that whatever previews a link uses nothing up.
+//! What a phone does after opening a link: it views the question, confirms it with its passkey, or
+//! declines. Viewing changes nothing, so link previews use nothing up.
 
 use super::passkeys::{self, Signed};
 use super::refusal::Refusal;
@@ -16,41 +16,42 @@ use crate::store::registry::{About, Case, Whom, step};
 /// What a phone is asked.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// Who is asked.
+    /// The user who is asked.
     pub user: RegisteredUser,
-    /// What is asked, and how far it is.
+    /// The transaction: the question and its state.
     pub transaction: Transaction,
-    /// When, by the store's clock.
+    /// The time by the store's clock.
     pub now: Timestamp,
-    /// What the passkey signs, as the Web Authentication API takes it; `None` once it is too late.
+    /// What the passkey signs, in the form of the Web Authentication API; `None` once it is too
+    /// late.
     pub options: Option<serde_json::Value>,
 }
 
-/// What a phone answers.
+/// A phone's response.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The new passkey or the signature, as the Web Authentication API gives it.
+    /// The new passkey or the signature, in the form of the Web Authentication API.
     pub credential: serde_json::Value,
-    /// What the phone is called.
+    /// The phone's name.
     pub name: AuthenticatorName,
-    /// What kind of device it is.
+    /// The device type.
     pub platform: Platform,
-    /// The number that was typed.
+    /// The number the user typed.
     pub match_number: Option<String>,
 }
 
-/// A transaction that a phone confirmed.
+/// A transaction confirmed by a phone.
 #[derive(Debug, Clone)]
 pub struct Confirmed {
-    /// By whom.
+    /// The user who confirmed it.
     pub user: RegisteredUser,
-    /// By which of their authenticators.
+    /// The authenticator used.
     pub authenticator: Authenticator,
-    /// What: to be registered, or something that was asked.
+    /// The kind of transaction: an enrollment or an approval.
     pub undertaking: Undertaking,
-    /// Whether the passkey may be backed up by now, and could not be when it was registered.
+    /// Whether the passkey may be backed up now, but could not be at registration.
     pub is_now_synced: bool,
-    /// When, by the store's clock.
+    /// The time by the store's clock.
     pub now: Timestamp,
 }
 
@@ -65,7 +66,7 @@ impl Cloud {
     /// What a phone is asked.
     ///
     /// # Errors
-    /// [`Refusal::TransactionUnknown`], or that the store cannot be asked.
+    /// [`Refusal::TransactionUnknown`], or a failure of the store.
     pub async fn asked(&self, id: TransactionId) -> Result<Asked, Refusal> {
         let user = self.user_of(id).await?;
         let seen = self.look_to_tell(self.about_asked(id, user)).await?;
@@ -79,11 +80,11 @@ impl Cloud {
     }
 
     /// Confirms a transaction by a passkey: a new one becomes the user's authenticator, a known one
-    /// approves. Of many answers at once, one does.
+    /// approves. Of several simultaneous responses, one wins.
     ///
     /// # Errors
-    /// [`Refusal`]. A passkey that does not pass changes nothing; a wrong number and an
-    /// authenticator too many end the transaction.
+    /// [`Refusal`]. An invalid passkey changes nothing; a wrong number or one authenticator too
+    /// many ends the transaction.
     pub async fn confirm(&self, id: TransactionId, answer: Answer) -> Result<Confirmed, Refusal> {
         let passkeys = self.passkeys()?;
         let asked = self.asked(id).await?;
@@ -109,7 +110,7 @@ impl Cloud {
         let new = AuthenticatorId::from_random(self.random_bits()?);
         let settle = move |case: &mut Case, now| {
             let asked = case.transaction.as_ref().and_then(|one| one.question.as_ref());
-            // What was checked is what still stands.
+            // The question must not have changed since it was checked.
             let stands = asked == Some(&question);
             let is_pending =
                 case.transaction.as_ref().is_some_and(|one| one.at(now).0 == Stage::Pending);
@@ -123,7 +124,7 @@ impl Cloud {
                 return Err(Refusal::MatchNumberWrong);
             }
             let settled = change(case, |case| settle(case, &checked, &question, &answer, new, now));
-            // No other phone fits either, so whoever polls need not wait.
+            // No other phone would fit either, so end the transaction now for those who poll it.
             if let (Err(Refusal::TooManyAuthenticators), Some(transaction)) =
                 (&settled, &mut case.transaction)
             {
@@ -134,7 +135,7 @@ impl Cloud {
         step(&*self.registry, self.about_asked(id, asked.user.id), settle).await?
     }
 
-    /// Declines what is asked: the transaction has failed. Whoever has the link may.
+    /// Declines the question, which fails the transaction. Anyone with the link may do so.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -152,7 +153,7 @@ impl Cloud {
         step(&*self.registry, self.about_asked(id, user), decline).await?
     }
 
-    /// Whose a transaction is that a phone may confirm.
+    /// The user of a transaction that a phone may confirm.
     async fn user_of(&self, id: TransactionId) -> Result<RegisteredId, Refusal> {
         let about = About {
             tenant: self.tenant.clone(),
@@ -176,7 +177,7 @@ fn number_is_wrong(question: &Question, answer: &Answer) -> bool {
     question.match_number.is_some_and(|number| !number.is(typed))
 }
 
-/// Writes down that the user's passkey, which was checked, confirmed the transaction of the case.
+/// Records that the user's checked passkey confirmed the case's transaction.
 fn settle(
     case: &mut Case,
     checked: &Checked,
@@ -225,21 +226,21 @@ fn register(
     Ok(authenticator)
 }
 
-/// Notes that the user's authenticator signed.
+/// Records that the user's authenticator signed.
 fn note(
     user: &mut RegisteredUser,
     signed: &Signed,
     question: &Question,
     now: Timestamp,
 ) -> Result<Authenticator, Refusal> {
-    // It may have been taken away since the challenge was made.
+    // It may have been deleted since the challenge was made.
     let found = user.authenticators.iter_mut().find(|one| one.credential.id == signed.credential);
     let authenticator = found.ok_or(Refusal::PasskeyRefused)?;
     if question.authenticator.is_some_and(|only| only != authenticator.id) {
         return Err(Refusal::PasskeyRefused);
     }
-    // The library compared with the counter of when the challenge was made; another approval may
-    // have been signed since.
+    // The library compared with the counter at the time of the challenge; another approval may have
+    // been signed since.
     if !authenticator.credential.may_follow(signed.counter) {
         return Err(Refusal::PasskeyRefused);
     }

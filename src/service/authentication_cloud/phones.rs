@@ -1,5 +1,5 @@
-//! Verified phones that are taken from their users: by a backend, or because somebody else has the
-//! number now.
+//! Removes verified phones from their users: at a backend's request, or because another user has
+//! verified the number.
 
 use super::Cloud;
 use super::refusal::Refusal;
@@ -8,14 +8,14 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{PhoneId, RegisteredId, VerifiedPhone};
 use crate::store::registry::{About, Case, Whom, step};
 
-/// Most users from whom a number is taken at once; the others' next.
+/// Maximum number of users from whom a number is taken at once; the rest follow in the next round.
 const AT_ONCE: u32 = 16;
 
 impl Cloud {
-    /// Takes a verified phone from its user: no text and no call finds them by it any more.
+    /// Removes a verified phone from its user: texts and calls no longer find them by it.
     ///
     /// # Errors
-    /// [`Refusal::PhoneUnknown`], or that the store cannot be asked.
+    /// [`Refusal::PhoneUnknown`], or a failure of the store.
     pub async fn delete_phone(&self, id: PhoneId) -> Result<RegisteredId, Refusal> {
         let owner = self.registry.phone_owner(&self.tenant, id).await?;
         let user = owner.ok_or(Refusal::PhoneUnknown)?;
@@ -28,8 +28,8 @@ impl Cloud {
         Ok(user)
     }
 
-    /// Takes a number from all who verified it before `keeper` did, at `verified`. Of two who verify
-    /// it at once the later one keeps it.
+    /// Takes a number from all users who verified it before `keeper` did, at `verified`. If two
+    /// verify it at once, the later one keeps it.
     pub(super) async fn take_number(
         &self,
         number: &PhoneNumber,
@@ -38,7 +38,7 @@ impl Cloud {
     ) -> Result<(), Refusal> {
         loop {
             let owners = self.registry.owners(&self.tenant, number, AT_ONCE).await?;
-            // The id decides between two of the same millisecond.
+            // The id breaks ties within a millisecond.
             let is_older = move |owner: RegisteredId, phone: &VerifiedPhone| {
                 (phone.updated_at, owner) < (verified, keeper)
             };

@@ -1,103 +1,103 @@
-//! Why a request to the authentication cloud came to nothing.
+//! Why a request to the authentication cloud was refused.
 
 use std::time::Duration;
 
 use crate::domain::text_message::TemplateError;
 use crate::store::StoreError;
 
-/// The true reason. What a client sees of it is decided in one place, in HTTP.
+/// The true reason. The HTTP layer decides in one place how much of it the client sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The message cannot be sent.
     Message(TemplateError),
     /// The message cannot be shown.
     MessageNotShown,
-    /// The tenant has no way to send texts.
+    /// The tenant cannot send texts.
     NoMessenger,
-    /// Nothing is sent to the phone's country.
+    /// Texts to the phone's country are not allowed.
     CountryRefused,
-    /// Nothing is sent to numbers of this kind.
+    /// Texts to this kind of number are not allowed.
     NumberKindRefused,
     /// The user has no verified phone.
     NoPhone,
-    /// The public URL's host is no name, so that there can be no passkeys.
+    /// The public URL's host is not a domain name, so passkeys are impossible.
     NoPasskeys,
-    /// The tenant's phones are not notified.
+    /// The tenant has no push notifications.
     NoNotifier,
     /// The user has no authenticator, or not this one.
     NoAuthenticator,
-    /// None of the user's authenticators can be notified.
+    /// None of the user's authenticators has a push subscription.
     NoSubscription,
     /// There is no such verified phone.
     PhoneUnknown,
     /// There is no such authenticator.
     AuthenticatorUnknown,
-    /// The passkey or its signature does not pass.
+    /// The passkey or its signature is invalid.
     PasskeyRefused,
-    /// The number that was typed is not the one that the requesting page shows.
+    /// The number typed differs from the one on the requesting page.
     MatchNumberWrong,
-    /// The subscription is none that may be used.
+    /// The push subscription is not acceptable.
     SubscriptionRefused,
-    /// The time is up in which a phone's page may set where it is notified.
+    /// The phone's page may no longer set its push subscription.
     DeviceTokenExpired,
     /// The transaction is confirmed by a passkey, not by a code.
     NotByCode,
-    /// The code is none, by its form.
+    /// The code is malformed.
     CodeMalformed,
-    /// The code is not what was sent.
+    /// The code is wrong.
     CodeWrong,
-    /// The recovery code is none of those left.
+    /// The recovery code is not one of those left.
     RecoveryCodeWrong,
-    /// The intent was used before.
+    /// The intent was already used.
     IntentUsed,
-    /// The intent's time is up.
+    /// The intent has expired.
     IntentExpired,
     /// The intent is for another operation, channel or user.
     IntentForOther,
-    /// The intent is to make a user of a name that somebody has by now.
+    /// The intent is to create a user with a name that is now taken.
     IntentNameTaken,
-    /// The access key that the intent was asked for with was revoked.
+    /// The access key that requested the intent was revoked.
     IntentKeyRevoked,
     /// There is no such user.
     UserUnknown,
-    /// There is no such transaction, or it is another user's.
+    /// There is no such transaction, or it belongs to another user.
     TransactionUnknown,
-    /// The user has as many phones as fit.
+    /// The user has the maximum number of phones.
     TooManyPhones,
-    /// The user has as many authenticators as fit.
+    /// The user has the maximum number of authenticators.
     TooManyAuthenticators,
-    /// The transaction has come to its end.
+    /// The transaction has ended.
     Ended,
-    /// Too many texts to the user; the next fits after this time.
+    /// Too many texts to the user; the next is allowed after this time.
     TextsPerUser(Duration),
-    /// Too many texts to the phone; the next fits after this time.
+    /// Too many texts to the phone; the next is allowed after this time.
     TextsPerPhone(Duration),
-    /// Too many wrong codes of the user; the next may be tried after this time.
+    /// Too many wrong codes by the user; the next try is allowed after this time.
     WrongCodes(Duration),
-    /// Too many wrong recovery codes of the user; the next may be tried after this time.
+    /// Too many wrong recovery codes by the user; the next try is allowed after this time.
     WrongRecoveryCodes(Duration),
-    /// Too many notifications to the user; the next fits after this time.
+    /// Too many notifications to the user; the next is allowed after this time.
     PushesPerUser(Duration),
-    /// Too many approvals that the user was asked for by a link; the next fits after this time.
+    /// Too many approvals by link requested of the user; the next is allowed after this time.
     AppApprovalsPerUser(Duration),
-    /// No provider took the text.
+    /// No provider accepted the text.
     NotSent,
-    /// No push service took the notification.
+    /// No push service accepted the notification.
     NotNotified,
-    /// What the request is about changed again and again while it was looked at.
+    /// The records kept changing while they were being read.
     Changing,
-    /// The machine gives no random bits.
+    /// The machine provides no random bits.
     NoRandomness,
-    /// The store could not be asked.
+    /// The store is unavailable.
     StoreUnavailable,
-    /// The store's answer did not come.
+    /// The store did not answer, so the outcome is unknown.
     StoreOutcomeUnknown,
-    /// The request's time was up.
+    /// The request's deadline passed.
     DeadlinePassed,
 }
 
 impl Refusal {
-    /// The reason as the audit trail has it.
+    /// The reason's name in the audit trail.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

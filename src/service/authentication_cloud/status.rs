@@ -1,5 +1,4 @@
-//! How far a transaction is, for whoever has its status token; and whether a token vouches for
-//! something, for a backend.
+//! A transaction's state, for holders of its status token; and token introspection, for backends.
 
 use uuid::Uuid;
 
@@ -12,18 +11,18 @@ use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
 use crate::store::registry::{About, Whom};
 
-/// How far a transaction is.
+/// A transaction's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// The transaction.
     pub transaction: TransactionId,
-    /// How far it is.
+    /// Its stage.
     pub stage: Stage,
     /// Its user.
     pub user: RegisteredId,
     /// The user's name.
     pub name: Option<RegisteredName>,
-    /// A token that vouches for the transaction once it has succeeded, and for a while.
+    /// A token that vouches for the transaction for a while after it succeeds.
     pub token: String,
     /// When it was made.
     pub created_at: Timestamp,
@@ -34,29 +33,29 @@ pub struct Status {
 /// What a token vouches for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Vouched {
-    /// It is an access key of the tenant.
+    /// An access key of the tenant.
     AccessKey(AccessKey),
-    /// It is the token of a transaction that succeeded a while ago at most.
+    /// A transaction that succeeded recently.
     Transaction {
         /// The transaction.
         transaction: TransactionId,
-        /// What for.
+        /// Its kind.
         undertaking: Undertaking,
         /// Its user.
         user: RegisteredId,
-        /// What was approved, as the asker said it.
+        /// What was approved, in the requester's words.
         message: Option<String>,
-        /// The intent by which it was begun.
+        /// The intent that started it.
         intent: Option<Uuid>,
         /// When the token was made.
         issued_at: Timestamp,
-        /// Until when it vouches.
+        /// When it stops vouching.
         expires_at: Timestamp,
     },
 }
 
 impl Vouched {
-    /// The id of the access key, or of the user.
+    /// The id of the access key or the user.
     #[must_use]
     pub const fn subject(&self) -> Uuid {
         match self {
@@ -67,10 +66,10 @@ impl Vouched {
 }
 
 impl Cloud {
-    /// How far the transaction of a status token is.
+    /// The state of a status token's transaction.
     ///
     /// # Errors
-    /// [`Refusal::TransactionUnknown`], or that the store cannot be asked.
+    /// [`Refusal::TransactionUnknown`], or a failure of the store.
     pub async fn status(&self, pointer: &Pointer) -> Result<Status, Refusal> {
         let (transaction, name, now) = self.find(pointer).await?;
         let (stage, updated_at) = transaction.at(now);
@@ -85,10 +84,10 @@ impl Cloud {
         })
     }
 
-    /// What a token vouches for; `None` if for nothing.
+    /// What a token vouches for; `None` for nothing.
     ///
     /// # Errors
-    /// That the store cannot be asked.
+    /// A failure of the store.
     pub async fn introspect(&self, token: &str) -> Result<Option<Vouched>, Refusal> {
         if let Some(hash) = AccessKeyHash::of(token) {
             let key = self.registry.access_key(&hash).await?;

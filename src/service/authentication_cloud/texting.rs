@@ -1,5 +1,5 @@
-//! A transaction that is confirmed by a code sent as text: making it, which counts the text first,
-//! and sending the text.
+//! Transactions confirmed by a texted code: counts the text, makes the transaction, then sends the
+//! text.
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::domain::transaction::{
 use crate::messenger::Messenger;
 use crate::store::registry::{About, Case, step};
 
-/// A transaction to be, confirmed by a code on a phone.
+/// A transaction to be made, for confirmation by a texted code.
 #[derive(Debug, Clone)]
 pub(super) struct NewText {
     /// The transaction's id.
@@ -36,12 +36,12 @@ pub(super) struct NewText {
 }
 
 impl NewText {
-    /// Counts the text and makes the transaction of the case's user, at `now`.
+    /// Counts the text and makes the transaction of the case's user at `now`.
     pub(super) fn begin(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, Refusal> {
         let Policy { texts, lifetime, tries, digits, .. } = self.policy;
         let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
-        // Counted apart, so that strangers who pretend to register a phone keep no approval from
-        // its owner.
+        // Counted separately, so that strangers pretending to register a phone cannot block its
+        // owner's approvals.
         let (to_user, to_phone) = match self.undertaking {
             Undertaking::Enroll => (&mut person.enrolling_texts, &mut case.texts.enrolling),
             Undertaking::Approve => (&mut person.texts, &mut case.texts.sent),
@@ -88,7 +88,7 @@ impl NewText {
     }
 }
 
-/// How long until another event fits; `None` if one does.
+/// How long until another event fits; `None` if one fits now.
 pub(super) fn full(
     log: &mut EventLog,
     quota: Quota,
@@ -98,20 +98,20 @@ pub(super) fn full(
     (log.len() >= quota.burst).then(|| log.wait(quota, now))
 }
 
-/// A transaction that was begun.
+/// A transaction that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
-    /// Its user, as they were then.
+    /// Its user at that time.
     pub user: RegisteredUser,
     /// The transaction.
     pub transaction: Transaction,
-    /// When, by the store's clock.
+    /// The time by the store's clock.
     pub now: Timestamp,
 }
 
 impl Cloud {
-    /// What a text needs before anything is counted: a way to send it, a country and a kind of line
-    /// that it may go to, a message with a place for the code.
+    /// Checks what a text needs before anything is counted: a way to send it, an allowed country
+    /// and kind of number, and a message with a placeholder for the code.
     pub(super) fn ready_to_text(
         &self,
         number: &PhoneNumber,
@@ -129,7 +129,7 @@ impl Cloud {
         Ok((messenger, template))
     }
 
-    /// A transaction to be.
+    /// A transaction to be made.
     pub(super) fn new_text(
         &self,
         undertaking: Undertaking,
@@ -149,8 +149,8 @@ impl Cloud {
         })
     }
 
-    /// Sends the text of a transaction that was begun. Where no provider takes it, the transaction
-    /// has failed; the text stays counted, so that nobody has them asked again and again.
+    /// Sends the text of a new transaction. If no provider accepts it the transaction fails, and
+    /// the text still counts against the quota, so that retries cannot flood the providers.
     pub(super) async fn send(
         &self,
         messenger: &dyn Messenger,
@@ -171,7 +171,8 @@ impl Cloud {
         Ok(())
     }
 
-    /// Ends a transaction whose text or notification was not sent. Where that cannot be written it ends by itself.
+    /// Ends a transaction whose text or notification was not sent. If that cannot be written, it
+    /// expires.
     pub(super) async fn fail(&self, transaction: &Transaction) {
         let about = About {
             transaction: Some(transaction.id),
@@ -191,7 +192,7 @@ impl Cloud {
     }
 }
 
-/// The ids that a new user and a new phone would get.
+/// The ids for a new user and a new phone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NewIds {
     pub(super) user: RegisteredId,

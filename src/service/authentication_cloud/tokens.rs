@@ -1,9 +1,8 @@
-//! The tokens that tell of a transaction or allow one: JWTs (RFC 7519) signed with HS512 (RFC 7518
-//! 3.2), each kind with keys of its own and an audience of its own, so that none stands in for
-//! another.
+//! The tokens that report on a transaction or permit one: JWTs (RFC 7519) signed with HS512 (RFC
+//! 7518 3.2). Each kind has its own keys and audience, so that none can stand in for another.
 //!
-//! What a token says of time is not trusted to a node's clock: how long it counts is decided in the
-//! step that uses it, by the store's.
+//! Expiry does not depend on a node's clock: the step that uses a token decides by the store's
+//! clock how long it counts.
 
 mod phone;
 
@@ -21,10 +20,10 @@ use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Transaction, TransactionId};
 
-/// Longest text that is read as a token, in bytes.
+/// Maximum length of a token, in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
 
-/// What a status or a transaction token is about.
+/// The content of a status or transaction token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
     /// The tenant.
@@ -37,26 +36,26 @@ pub struct Pointer {
     pub issued_at: Timestamp,
 }
 
-/// What an intent token allows, once.
+/// What an intent token permits, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// Its id, which is used up.
     pub id: Uuid,
     /// The tenant.
     pub tenant: TenantId,
-    /// By id, the user.
+    /// The user, by id.
     pub user: Option<RegisteredId>,
-    /// By name, the user; there may be none yet.
+    /// The user, by name; may not exist yet.
     pub name: Option<RegisteredName>,
     /// `enroll` or `approve`.
     pub operation: String,
-    /// The access key that it was asked for with, and ends with.
+    /// The access key that requested it; revoking the key ends the intent.
     pub key: Option<Uuid>,
-    /// The channels it is good for; all but `recovery` if there is none.
+    /// The permitted channels; if empty, all but `recovery`.
     pub channels: Vec<String>,
     /// The message to send.
     pub message: Option<String>,
-    /// From when on it allows nothing.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
@@ -70,7 +69,7 @@ pub struct Tokens {
     device: Keys,
 }
 
-/// The keys of one kind.
+/// The keys of one token kind.
 struct Keys {
     audience: &'static str,
     signing: EncodingKey,
@@ -84,7 +83,7 @@ struct PointerClaims {
     tenant: String,
     sub: Uuid,
     jti: Uuid,
-    /// Whole seconds, as RFC 7519 has it.
+    /// Whole seconds, as in RFC 7519.
     iat: i64,
 }
 
@@ -109,8 +108,8 @@ struct IntentClaims {
 }
 
 impl Tokens {
-    /// Tokens of the server whose base is `public_url`, with keys from the server's: the first
-    /// signs, all are accepted.
+    /// Tokens of the server at `public_url`, with keys derived from the server's: the first signs,
+    /// all are accepted.
     #[must_use]
     pub fn new(public_url: &str, keys: &ServerKeys) -> Self {
         Self {
@@ -123,19 +122,19 @@ impl Tokens {
         }
     }
 
-    /// Who issues them, as `iss` says.
+    /// The issuer, as in `iss`.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// A token by which anybody may ask how far a transaction is.
+    /// A token with which anyone may query a transaction's state.
     #[must_use]
     pub fn status(&self, tenant: &TenantId, transaction: &Transaction, now: Timestamp) -> String {
         self.point(&self.status, tenant, transaction, now)
     }
 
-    /// A token by which a backend makes sure that a transaction succeeded.
+    /// A token with which a backend verifies that a transaction succeeded.
     #[must_use]
     pub fn transaction(
         &self,
@@ -146,7 +145,7 @@ impl Tokens {
         self.point(&self.transaction, tenant, transaction, now)
     }
 
-    /// A token that allows what `intent` says.
+    /// A token that permits `intent`.
     #[must_use]
     pub fn intent(&self, intent: &Intent) -> String {
         self.intent.sign(&IntentClaims {
@@ -164,19 +163,19 @@ impl Tokens {
         })
     }
 
-    /// Reads a status token; `None` if it is none of ours.
+    /// Reads a status token; `None` if we did not issue it.
     #[must_use]
     pub fn read_status(&self, token: &str) -> Option<Pointer> {
         self.read_pointer(&self.status, token)
     }
 
-    /// Reads a transaction token; `None` if it is none of ours.
+    /// Reads a transaction token; `None` if we did not issue it.
     #[must_use]
     pub fn read_transaction(&self, token: &str) -> Option<Pointer> {
         self.read_pointer(&self.transaction, token)
     }
 
-    /// Reads an intent token; `None` if it is none of ours. It may be used or expired.
+    /// Reads an intent token; `None` if we did not issue it. It may be used or expired.
     #[must_use]
     pub fn read_intent(&self, token: &str) -> Option<Intent> {
         let claims: IntentClaims = self.intent.read(&self.issuer, token)?;

@@ -1,4 +1,4 @@
-//! Verification: a code that was sent as text confirms its transaction, a recovery code is used up.
+//! Verification: a texted code confirms its transaction, a recovery code is used up.
 
 use uuid::Uuid;
 
@@ -12,14 +12,14 @@ use crate::domain::registered_user::{RecoveryCode, RegisteredId};
 use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
 use crate::store::registry::{About, Case, Whom, step};
 
-/// What was typed.
+/// What the user typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Typed {
     /// The code that was sent.
     Right,
     /// Another code.
     Wrong,
-    /// What is no code, by its form.
+    /// A malformed code.
     NoCode,
 }
 
@@ -35,12 +35,11 @@ struct Compared {
 }
 
 impl Cloud {
-    /// Confirms a transaction by the code that was sent for it. Of many who have the right code at
-    /// once, one does.
+    /// Confirms a transaction by its texted code. Of several simultaneous right codes, one wins.
     ///
     /// # Errors
-    /// [`Refusal`]. A wrong code is counted; too many wrong codes fail the transaction, whatever
-    /// this code is.
+    /// [`Refusal`]. A wrong code is counted; too many of them fail the transaction, even if this
+    /// code is right.
     pub async fn verify_text(
         &self,
         user: RegisteredId,
@@ -61,13 +60,13 @@ impl Cloud {
         if transaction.question.is_some() {
             return Err(Refusal::NotByCode);
         }
-        // Recovery codes, which are made at once, are confirmed already.
+        // Recovery codes are confirmed as soon as they are made.
         let Some(text) = &transaction.code else { return Err(Refusal::Ended) };
         let subject = transaction.subject(&self.tenant, &text.number);
         let sent = self.keys.code(&subject, &text.grant);
         let typed = match Otp::parse(code) {
             None => Typed::NoCode,
-            // A code of a key that is gone is never right.
+            // A code of a removed key is never right.
             Some(typed) if sent.is_some_and(|sent| sent.matches(&typed)) => Typed::Right,
             Some(_) => Typed::Wrong,
         };
@@ -91,7 +90,7 @@ impl Cloud {
     /// Uses up a recovery code.
     ///
     /// # Errors
-    /// [`Refusal`]. A wrong code is counted, apart from those sent as text.
+    /// [`Refusal`]. Wrong recovery codes are counted separately from wrong texted codes.
     pub async fn verify_recovery(&self, user: RegisteredId, code: &str) -> Result<(), Refusal> {
         let typed = RecoveryCode::parse(code).map(|code| code.hash());
         let quota = self.policy.wrong_recovery;
@@ -120,8 +119,8 @@ impl Cloud {
 }
 
 impl Compared {
-    /// Settles the transaction of the case: the user's rate first, then whether it still waits,
-    /// then the code.
+    /// Settles the case's transaction: checks the user's rate, then whether it is pending, then the
+    /// code.
     fn settle(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, Refusal> {
         let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
         let transaction = case.transaction.as_mut().filter(|one| one.user == self.user);
@@ -146,7 +145,7 @@ impl Compared {
             }
             return Err(Refusal::CodeWrong);
         }
-        // The phone may have been taken away since the text was sent to it.
+        // The phone may have been removed since the text was sent.
         let is_theirs = person.user.phones.iter().any(|phone| phone.number == self.number);
         if transaction.undertaking == Undertaking::Approve && !is_theirs {
             transaction.end(Stage::Failed, now);
