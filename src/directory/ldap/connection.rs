@@ -1,5 +1,5 @@
-//! Opening one connection to one server: TCP, TLS, and the service account's bind. What is asked
-//! over it is elsewhere.
+//! Opens one connection to one server: TCP, TLS, and the service account's bind. The requests sent
+//! over it live elsewhere.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,11 +18,11 @@ use super::breaker::Trouble;
 use super::settings::{LdapSettings, ServerUrl};
 use crate::client_tls::{TlsFailure, explain};
 
-/// Longest that opening a connection takes, however patient the settings are: a server that
-/// comes back is to be noticed within a few seconds.
+/// Upper limit for opening a connection, even with longer timeouts: a server that comes back must
+/// be noticed within a few seconds.
 const LONGEST_OPENING: Duration = Duration::from_secs(4);
 
-/// Ends a background task when the last owner goes.
+/// Aborts a background task when the last owner is dropped.
 pub(super) struct AbortOnDrop(pub AbortHandle);
 
 impl Drop for AbortOnDrop {
@@ -31,14 +31,14 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// An open connection. It closes when it is dropped.
+/// An open connection. Dropping it closes it.
 pub(super) struct Connection {
     ldap: Ldap,
     _driver: AbortOnDrop,
 }
 
 impl Connection {
-    /// A handle to ask something; any number may be in use at once.
+    /// A handle for sending requests; any number may be in use at once.
     pub(super) fn handle(&self) -> Ldap {
         self.ldap.clone()
     }
@@ -49,7 +49,7 @@ impl Connection {
     }
 }
 
-/// Why there is no connection. Nothing of a request was sent.
+/// Why a connection could not be opened. No part of a request was sent.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("cannot connect: {0}")]
@@ -77,7 +77,7 @@ impl From<ConnectError> for Trouble {
     fn from(error: ConnectError) -> Self {
         let passing = match &error {
             ConnectError::Tcp(_) | ConnectError::TimedOut(_) | ConnectError::Lost(_) => true,
-            // rustls reports what is wrong with a certificate as invalid data.
+            // rustls reports certificate errors as invalid data.
             ConnectError::Tls(_, kind) => *kind != io::ErrorKind::InvalidData,
             // Busy, unavailable and internal errors: the account is not at fault.
             ConnectError::Bind(code, _) => matches!(code, 1 | 51 | 52 | 80),
@@ -94,17 +94,17 @@ pub(super) struct Connector {
     url: ServerUrl,
     address: SocketAddr,
     settings: Arc<LdapSettings>,
-    /// How long the latest bind as the service account took, in milliseconds.
+    /// Duration of the latest service account bind, in milliseconds.
     service_bind_ms: AtomicU64,
 }
 
 impl Connector {
-    /// To the server of this name at this address.
+    /// A connector to the server with this URL at this address.
     pub(super) fn new(url: ServerUrl, address: SocketAddr, settings: Arc<LdapSettings>) -> Self {
         Self { url, address, settings, service_bind_ms: AtomicU64::new(0) }
     }
 
-    /// How long the latest bind as the service account took; zero if there was none.
+    /// Duration of the latest service account bind; zero if there was none.
     pub(super) fn service_bind(&self) -> Duration {
         Duration::from_millis(self.service_bind_ms.load(Ordering::Relaxed))
     }
@@ -113,19 +113,19 @@ impl Connector {
         &self.settings
     }
 
-    /// Longest that opening takes. A little less than one operation may take, so that whoever
-    /// waits for a connection learns why there is none.
+    /// Time limit for opening a connection. Slightly below one operation's timeout, so that a
+    /// caller waiting for a connection learns why it failed.
     fn limit(&self) -> Duration {
         (self.settings.timeout * 9 / 10).min(LONGEST_OPENING)
     }
 
-    /// A connection that is nobody's yet.
+    /// Opens an unbound connection.
     pub(super) async fn open(&self) -> Result<Connection, ConnectError> {
         let limit = self.limit();
         timeout(limit, self.secure()).await.map_err(|_| ConnectError::TimedOut(limit))?
     }
 
-    /// A connection that is the service account's.
+    /// Opens a connection bound as the service account.
     pub(super) async fn open_as_service(&self) -> Result<Connection, ConnectError> {
         let limit = self.limit();
         let opening = async {
@@ -136,7 +136,7 @@ impl Connector {
         timeout(limit, opening).await.map_err(|_| ConnectError::TimedOut(limit))?
     }
 
-    /// TCP, then TLS if that is asked for; never anything in clear where it is.
+    /// TCP, then TLS if configured; never sends anything in clear if it is.
     async fn secure(&self) -> Result<Connection, ConnectError> {
         let with_tls = self.url.is_ldaps() || self.settings.start_tls;
         let mut how = LdapConnSettings::new().set_starttls(self.settings.start_tls);
@@ -144,7 +144,7 @@ impl Connector {
             let tls = self.settings.tls.as_ref().ok_or(ConnectError::NoTlsConfig)?;
             let mut tls = Arc::clone(tls);
             if self.address.is_ipv6() && self.url.literal().is_some() {
-                // The name that stands for the address is nobody's.
+                // The stand-in name for an address does not exist, so do not send it.
                 Arc::make_mut(&mut tls).enable_sni = false;
             }
             how = how.set_config(tls);
@@ -173,7 +173,7 @@ impl Connector {
         stream.into_std()
     }
 
-    /// Has the connection be the service account's.
+    /// Binds the connection as the service account.
     pub(super) async fn bind_as_service(
         &self,
         connection: &Connection,

@@ -1,6 +1,6 @@
-//! Going down from a group to its members, and theirs, on servers that do not do that themselves.
-//! Which entries are members' and which groups', the server says: each is read by the DN that the
-//! group holds.
+//! Walks from a group down to its members and theirs, on servers that do not resolve nesting
+//! themselves. The server decides which entries are members and which are groups: each is read by
+//! the DN that the group holds.
 
 use std::collections::HashSet;
 
@@ -13,18 +13,17 @@ use super::{dn, entry};
 
 /// The attributes that name members (RFC 4519 2.17 and 2.40).
 pub(super) const MEMBERS: &[&str] = &["member", "uniqueMember"];
-/// How many entries are asked for at once.
+/// Number of entries requested at once.
 const AT_ONCE: usize = 32;
-/// An entry, whatever it is.
+/// Matches any entry.
 const ANYTHING: &str = "(objectClass=*)";
 
-/// One who asks a server.
+/// Reads from a server.
 pub(super) trait Reader: Sync {
     /// Why there is no answer.
     type Error: Send;
 
-    /// The first entry that matches; `None` if there is none, or the service account may not see
-    /// it.
+    /// The first matching entry; `None` if none exists or the service account may not see it.
     fn first(
         &self,
         base: &str,
@@ -34,26 +33,27 @@ pub(super) trait Reader: Sync {
     ) -> impl Future<Output = Result<Option<SearchEntry>, Self::Error>> + Send;
 }
 
-/// Why not all members are known.
+/// Why the members could not all be found.
 pub(super) enum Stop<E> {
     /// The server did not answer.
     Failed(E),
-    /// What this DN in a group stands for, or its members, cannot be read.
+    /// The entry at this DN in a group, or its members, cannot be read.
     Hidden(String),
     /// Groups are nested too deep.
     TooDeep,
 }
 
-/// Which members of a group may be groups that count.
+/// Which members of a group may themselves be groups that count.
 pub(super) enum Nested<'a> {
-    /// Those with one of these coarse forms. What cannot be read adds nobody.
+    /// Members with one of these normalized DNs. Unreadable entries add no one.
     Among(&'a HashSet<String>),
-    /// All where groups are. What cannot be read ends the descent, as it may add anybody.
+    /// All members below the groups' base. An unreadable entry stops the descent, because it may
+    /// add anyone.
     Everywhere,
 }
 
-/// Reads the group at `top` and those nested in it, and hands each member's DN to `met`, as it is
-/// written there and, where that was asked for, as the server writes it.
+/// Reads the group at `top` and those nested in it, and passes each member's DN to `met`: as
+/// written in the group and, if the entry was read, also as the server writes it.
 pub(super) async fn descend<R: Reader>(
     reader: &R,
     settings: &LdapSettings,
@@ -66,13 +66,13 @@ pub(super) async fn descend<R: Reader>(
     let may_be_group = |value: &str| match (dn::coarse(value), nested) {
         (Some(form), Nested::Among(forms)) => forms.contains(&form),
         (Some(form), Nested::Everywhere) => dn::may_be_within(&form, &base),
-        // Only the server knows what is meant.
+        // Only the server can tell what this DN refers to.
         (None, _) => true,
     };
     let mut asked: HashSet<String> = HashSet::from([top.to_owned()]);
     let mut read: HashSet<String> = HashSet::new();
     let mut level = vec![top.to_owned()];
-    // As deep as a call or a login would look.
+    // The same depth as for a call or a login.
     for _ in 0..MOST_LEVELS {
         let mut below = Vec::new();
         for part in level.chunks(AT_ONCE) {
@@ -106,14 +106,14 @@ pub(super) async fn descend<R: Reader>(
     Err(Stop::TooDeep)
 }
 
-/// The members of an entry; `None` if one is no text.
+/// The members of an entry; `None` if one is not text.
 fn texts(found: &SearchEntry) -> Option<Vec<&str>> {
     let values = MEMBERS.iter().flat_map(|name| entry::values(found, name));
     values.map(|value| std::str::from_utf8(value).ok()).collect()
 }
 
-/// What a member stands for is not there, or may not be seen. Where groups are kept apart from
-/// people, it may be a group; among people it is one of them who was deleted.
+/// A member's entry is missing or hidden. If groups are kept apart from people, it may be a group;
+/// among people it is taken for a deleted person.
 async fn missing<R: Reader>(
     reader: &R,
     settings: &LdapSettings,
@@ -132,8 +132,8 @@ async fn missing<R: Reader>(
     if harmless { Ok(()) } else { Err(Stop::Hidden(of.to_owned())) }
 }
 
-/// An entry without members that can be read has to be a person's, unless it is the top, or one
-/// that certainly has none: what cannot be read does not match *without members* either.
+/// An entry without readable members must be a person, unless it is the top group or certainly has
+/// no members: unreadable members do not match the filter *without members* either.
 async fn has_none<R: Reader>(
     reader: &R,
     settings: &LdapSettings,

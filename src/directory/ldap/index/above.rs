@@ -1,6 +1,6 @@
-//! Watching the entries above people in OpenLDAP, which tells of no person that another one's new
-//! name has given another DN: entries that have others below them are followed by themselves (RFC
-//! 4533), without being read.
+//! Watches the entries above people in OpenLDAP, which does not report a person whose DN changed
+//! because a parent was renamed. Entries with subordinates are therefore followed themselves (RFC
+//! 4533), without reading their attributes.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -24,30 +24,29 @@ use super::table::Table;
 
 /// Entries with others below them.
 const ABOVE_OTHERS: &str = "(hasSubordinates=TRUE)";
-/// Most such entries that are kept in mind.
+/// Maximum number of such entries to track.
 const MOST_WATCHED: usize = 1 << 16;
-/// Longest wait for them to be told.
+/// Longest wait for the initial list.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
-/// How many times as long as everybody's reading took nobody is read again because of another
-/// name.
+/// After a full read, no rename triggers another for this many times the read's duration.
 const PAUSES: u32 = 20;
 
-/// The entries above others of one base.
+/// One base's entries that have others below them.
 #[derive(Default)]
 pub(super) struct Above {
     hasher: RandomState,
-    /// What each is called, as a hash; `None` before they were told once.
+    /// A hash of each entry's DN; `None` before the first complete list.
     known: Option<HashMap<Key, u64>>,
 }
 
 impl Above {
-    /// Forgets what they were called, because everybody is read.
+    /// Forgets the DNs, because a full read follows.
     pub(super) fn forget(&mut self) {
         self.known = None;
     }
 
-    /// Watches them, and ends when one was renamed or moved. Who waits for `ready` waits until all
-    /// are known and changes will be heard of, or until they cannot be watched.
+    /// Watches the entries, and ends when one was renamed or moved. `ready` fires once all are
+    /// known and their changes will be received; it is dropped if they cannot be watched.
     pub(super) async fn watch(
         &mut self,
         ldap: Ldap,
@@ -57,7 +56,7 @@ impl Above {
     ) -> Trouble {
         match self.moved(ldap, content, base, ready).await {
             Ok(true) => {
-                // What the groups said of the old DN may be somebody else's now.
+                // The old DN in the groups' member lists may belong to someone else now.
                 content.change(base, Table::allow_nobody);
                 let read = content.state().read();
                 let due = read.map_or_else(Instant::now, |read| read.ended + read.took * PAUSES);
@@ -68,12 +67,12 @@ impl Above {
                 content.state().unwatched();
                 pending().await
             }
-            // Whether the connection is any good, others find out.
+            // Other tasks find out whether the connection still works.
             Err(_) => pending().await,
         }
     }
 
-    /// Whether one was renamed or moved; no if they cannot be watched.
+    /// Whether an entry was renamed or moved; false if the entries cannot be watched.
     async fn moved(
         &mut self,
         mut ldap: Ldap,
@@ -113,7 +112,7 @@ impl Above {
         if self.known.replace(told.clone()).is_some_and(|known| known != told) {
             return Ok(true);
         }
-        // Who waits for it may have gone.
+        // The receiver may be gone.
         ready.send(()).unwrap_or_default();
         while let Some(message) = stream.next().await.map_err(paging::lost)? {
             if message.is_intermediate() {
@@ -131,7 +130,7 @@ impl Above {
         Ok(false)
     }
 
-    /// What a message tells of which entry, and what that is called.
+    /// The state, key and hashed DN that a message reports for an entry.
     fn read(&self, message: ResultEntry) -> Option<(EntryState, Key, u64)> {
         if message.is_ref() {
             return None;
@@ -144,7 +143,7 @@ impl Above {
     }
 }
 
-/// Whether the server has told all there are.
+/// Whether the server has sent the complete list.
 fn is_end(info: &SyncInfo) -> bool {
     match info {
         SyncInfo::RefreshDelete { refresh_done, .. }

@@ -1,6 +1,6 @@
-//! Who of the index certainly may use the gateway, by the tenant's groups: read now and then, so
-//! that a call need not ask a server. Whoever is not known to may is asked for at each call, and a
-//! login always asks (see [`groups`]).
+//! The people in the index who are known to be allowed by the tenant's groups. The groups are read
+//! at intervals, so that a call need not contact a server. For anyone not known to be allowed, each
+//! call asks the server, and a login always does (see [`groups`]).
 
 mod reading;
 
@@ -16,26 +16,23 @@ use super::record::Key;
 use super::state::{Groups, Trouble};
 use super::table::Table;
 
-/// How often the groups are read, at least.
+/// Longest interval between readings of the groups.
 const READ_AGAIN: Duration = Duration::from_mins(5);
-/// How many times they are read, at least, before what was read is too old.
+/// Minimum number of readings before the data is too old.
 const READINGS: u32 = 3;
-/// How many times as long as a reading the pause after it is, while that is less than
-/// [`READ_AGAIN`].
+/// The pause after a reading is this many times the reading's duration, up to [`READ_AGAIN`].
 const PAUSES: u32 = 20;
-/// How often it is looked whether the groups are there. This long after a reading that failed comes
-/// the next, at least.
+/// Interval between checks that the groups exist; also the shortest delay after a failed reading.
 const LOOK_AT_GROUPS: Duration = Duration::from_secs(5);
-/// How often it is looked whether the people have been read.
+/// Interval between checks that the people have been read.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// How many times a part of the people is judged with nothing locked against changes. If they change
-/// so fast that each was in vain, they wait for that part.
+/// Number of attempts to judge a part of the people without blocking changes. If changes defeat
+/// every attempt, they have to wait for that part.
 const TRIES_BESIDE_CHANGES: usize = 3;
 
-/// Reads the groups every few minutes, and looks every few seconds whether they are there. Ends
-/// where they are not, for the index to be kept from another server. Whether the connection is any
-/// good is for others to find out: a server that takes long for the groups may well tell of the
-/// people.
+/// Reads the groups every few minutes, and checks every few seconds that they exist. Ends if they
+/// do not, so that another server is followed. Other tasks decide whether the connection works: a
+/// server that is slow to return the groups may still report changes.
 pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
     let settings = &content.settings;
     if settings.required_group.is_none() && settings.excluded_group.is_none() {
@@ -61,10 +58,10 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
             match read {
                 Ok(members) => {
                     said = false;
-                    // What changes while they are read may not be in it.
+                    // Dated before the reading, which may miss changes made meanwhile.
                     content.state().groups(Groups::Read { members, as_of: asked });
                 }
-                // What is known stays for the outage, if this is one, until it is too old.
+                // What is known outlasts an outage until it is too old.
                 Err(Trouble::Lost(_) | Trouble::Missed(_) | Trouble::Planned(_)) => {}
                 Err(trouble @ Trouble::Refused(_)) => {
                     forget(content);
@@ -82,7 +79,7 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
     }
 }
 
-/// Has nobody be let in without asking a server.
+/// Ensures that no one is let in without asking a server.
 fn forget(content: &Content) {
     content.state().groups(Groups::Unreadable);
     for base in 0..content.tables.len() {
@@ -90,9 +87,9 @@ fn forget(content: &Content) {
     }
 }
 
-/// Notes of everybody below a base whether they may, and says how many do. Calls are answered and
-/// changes are entered meanwhile: judging takes long for many people, and is done a part at a time
-/// with others reading beside it.
+/// Records for all people below a base whether they are allowed, and returns how many are. Judging
+/// many people takes long, so it runs in parts, under a read lock, while calls are answered and
+/// changes entered.
 async fn allow(content: &Content, base: usize, may: &(dyn Fn(&Key, &str) -> bool + Sync)) -> usize {
     content.change(base, Table::begin_allowing);
     let mut from = 0;
@@ -103,7 +100,8 @@ async fn allow(content: &Content, base: usize, may: &(dyn Fn(&Key, &str) -> bool
     content.change(base, Table::finish_allowing)
 }
 
-/// The same of the part that begins at slot `from`. Where the next one begins, if there is one.
+/// Does the same for the part that begins at slot `from`. Returns the start of the next part, if
+/// any.
 fn allow_part(
     content: &Content,
     base: usize,
@@ -136,7 +134,7 @@ mod tests {
     use crate::domain::stored_number::NumberingPlan;
     use crate::domain::user::{User, UserId};
 
-    /// A content of so many people, whose one base is everybody's.
+    /// Content with this many people in a single base.
     fn content(people: u64) -> Content {
         let how =
             IndexSettings { max_age: READ_AGAIN, poll: LOOK_AGAIN, ..IndexSettings::default() };
@@ -158,12 +156,12 @@ mod tests {
         content
     }
 
-    /// How often [`others_go_on_during`] is tried: on a busy machine, others may not come to their
-    /// turn while the work is done.
+    /// Number of attempts at [`others_go_on_during`]: on a busy machine, other threads may not get
+    /// a turn while the work runs.
     const TRIES: u32 = 8;
 
-    /// Does `work`; whether lookups and changes are made meanwhile, one after the other: who waited
-    /// for all of it would make one.
+    /// Runs `work`; returns whether lookups and changes proceed meanwhile, in alternation. A thread
+    /// that waited for all of the work would make only one.
     fn others_go_on_during(content: &Content, work: impl FnOnce()) -> bool {
         let ended = AtomicBool::new(false);
         let number = NumberingPlan::read_e164("+46760000001").expect("a number");

@@ -1,8 +1,8 @@
-//! Reading all entries of a search, page by page (RFC 2696).
+//! Reads all entries of a search, page by page (RFC 2696).
 //!
-//! The library hands what arrives to whoever reads it through a queue without a bound, so a
-//! million entries at once would all be in memory if they came faster than they are read. A page
-//! is asked for when the last one was read, so no more than a page is ever waiting.
+//! The library queues arriving entries without a bound, so a million entries that arrive faster
+//! than they are processed would all sit in memory. Each page is requested after the last one was
+//! processed, so at most one page is waiting.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use super::state::Trouble;
 use crate::directory::ldap::pages::{next_page, page};
 use crate::directory::ldap::settings::LdapSettings;
 
-/// Entries on a page: enough that asking for the next one costs little.
+/// Entries per page: enough to make the cost of a request small.
 const PAGE: i32 = 500;
-/// Longest wait for the next entry. The first may take long, where the server has no index for
-/// the filter.
+/// Longest wait for the next entry. The first may take long if the server has no index for the
+/// filter.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// A search for all that match.
+/// A search for all matching entries.
 pub(super) struct Everything<'a> {
     pub base: &'a str,
     pub filter: &'a str,
     pub attributes: &'a [String],
-    /// Sent with each page's request.
+    /// Sent with the request for each page.
     pub controls: Vec<RawControl>,
 }
 
-/// Hands each entry to `each`, and ends when there are no more.
+/// Passes each entry to `each` until there are no more.
 pub(super) async fn read(
     mut ldap: Ldap,
     what: &Everything<'_>,
@@ -81,12 +81,12 @@ pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Result<Key, T
     person::key(entry, settings).ok_or_else(|| refused(person::key_attribute(settings)))
 }
 
-/// Nothing came for too long.
+/// No entry arrived for too long.
 pub(super) fn silent(_: Elapsed) -> Trouble {
     Trouble::Lost(format!("no next entry within {LONGEST_WAIT:?}"))
 }
 
-/// A connection that broke.
+/// The connection broke.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn lost(error: LdapError) -> Trouble {
     match error {
@@ -95,7 +95,7 @@ pub(super) fn lost(error: LdapError) -> Trouble {
     }
 }
 
-/// What a result code (RFC 4511 appendix A) says of a search for everybody.
+/// What a result code (RFC 4511 appendix A) means for a full read.
 pub(super) fn refused(code: u32, base: &str) -> Trouble {
     let reason = match code {
         3 | 4 | 11 => format!(

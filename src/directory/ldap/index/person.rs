@@ -1,4 +1,4 @@
-//! What an entry says of one person in the index.
+//! Reads a person's index data from an entry.
 
 use ldap3::SearchEntry;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use crate::directory::ldap::{changes, entry};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::{NumberValue, User};
 
-/// The attribute that tells an entry from all others, whatever it is called.
+/// The attribute that identifies an entry regardless of its name.
 pub(super) fn key_attribute(settings: &LdapSettings) -> &'static str {
     match settings.profile {
         Profile::OpenLdap => "entryUUID",
@@ -18,20 +18,20 @@ pub(super) fn key_attribute(settings: &LdapSettings) -> &'static str {
     }
 }
 
-/// What an entry lacks without which it cannot be kept in step; `None` if nothing.
+/// The attribute whose absence keeps an entry from being followed; `None` if nothing is missing.
 pub(super) fn hidden(entry: &SearchEntry, settings: &LdapSettings) -> Option<&'static str> {
     let needed = [key_attribute(settings), changes::attribute(settings.profile)];
     needed.into_iter().find(|name| entry::values(entry, name).is_empty())
 }
 
-/// The entry's own key; `None` if the service account may not read it.
+/// The entry's key; `None` if the service account may not read it.
 pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Option<Key> {
     let [value] = entry::values(entry, key_attribute(settings))[..] else { return None };
     match settings.profile {
         Profile::OpenLdap => {
             Uuid::parse_str(std::str::from_utf8(value).ok()?).ok().map(Uuid::into_bytes)
         }
-        // The bytes of a UUID in groups of its own.
+        // The bytes of a UUID, grouped differently.
         Profile::Dirsrv => {
             let digits: Vec<u8> = value.iter().copied().filter(|byte| *byte != b'-').collect();
             hex::decode(digits).ok()?.try_into().ok()
@@ -40,11 +40,11 @@ pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Option<Key> {
     }
 }
 
-/// What the entry with this key matches if it is a person.
+/// A filter for the person with this key.
 pub(in crate::directory::ldap) fn filter(key: &Key, settings: &LdapSettings) -> String {
     let value = match settings.profile {
         Profile::OpenLdap => Uuid::from_bytes(*key).to_string(),
-        // A UUID's digits in groups of its own: `8-8-8-8`.
+        // A UUID's digits, grouped as `8-8-8-8`.
         Profile::Dirsrv => {
             let digits = hex::encode(key);
             [&digits[..8], &digits[8..16], &digits[16..24], &digits[24..]].join("-")
@@ -56,7 +56,7 @@ pub(in crate::directory::ldap) fn filter(key: &Key, settings: &LdapSettings) -> 
     format!("(&{}({}={value}))", settings.user_filter, key_attribute(settings))
 }
 
-/// Reads an entry. Values that are no numbers are left out, as they cannot be anybody's.
+/// Reads an entry. Values that are not phone numbers are left out: no caller can have them.
 pub(super) fn read(key: Key, entry: &SearchEntry, settings: &LdapSettings) -> Person {
     if let Ok(user) = entry::read(entry, settings, None) {
         return of(key, user, settings);
@@ -65,7 +65,7 @@ pub(super) fn read(key: Key, entry: &SearchEntry, settings: &LdapSettings) -> Pe
     Person { key, user: None, numbers: numbers(texts, settings) }
 }
 
-/// The same of a user whose entry was read.
+/// The same for a user whose entry has already been read.
 pub(super) fn of(key: Key, mut user: User, settings: &LdapSettings) -> Person {
     let numbers = numbers(std::mem::take(&mut user.numbers), settings);
     Person { key, user: Some(user), numbers }

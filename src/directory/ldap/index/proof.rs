@@ -1,6 +1,6 @@
-//! Whether the service account still reads what the index is made of. That the server answers
-//! proves nothing: rights may be gone, and changes may have been missed, without a word. So the
-//! bases are read, and a few people at a time as the index holds them.
+//! Checks that the service account can still read the index's source data. An answer from the
+//! server proves nothing: rights may be lost and changes missed silently. So the bases are read,
+//! and a few people at a time are compared with the index.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,15 +11,15 @@ use super::record::{Key, Person};
 use super::state::Trouble;
 use super::{Content, paging, person};
 
-/// How many people are read at a time.
+/// Number of people read at a time.
 const SAMPLE: usize = 8;
-/// How many times in a row the directory has to say something else of a person than the index:
-/// a change may be on its way.
+/// Consecutive contradictions about a person before the index counts as stale: a change may be on
+/// its way.
 const TIMES: u32 = 3;
-/// Most people who are looked at again because of a doubt.
+/// Maximum number of people to check again because of a doubt.
 pub(super) const MOST_DOUBTS: usize = 32;
 
-/// What is known of the bases: which entries they are.
+/// The keys of the bases' entries.
 #[derive(Default)]
 pub(super) struct Bases {
     ids: Vec<Option<Key>>,
@@ -43,7 +43,7 @@ impl Bases {
     }
 }
 
-/// Which people are read next, and of whom something else was said.
+/// Which people to read next, and whom the directory contradicted.
 #[derive(Default)]
 pub(super) struct Sample {
     from: Vec<u32>,
@@ -51,7 +51,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Reads some people, and whether they are as the index has them.
+    /// Reads some people and compares them with the index.
     pub(super) async fn read(&mut self, ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
         let people = self.next(content);
         let in_step = content.state().is_live();
@@ -73,7 +73,7 @@ impl Sample {
         Ok(())
     }
 
-    /// Who is read now: those in doubt, and the next ones of each base.
+    /// The people to read now: those in doubt, and the next ones of each base.
     fn next(&mut self, content: &Content) -> Vec<(usize, Key, String)> {
         let mut called: HashSet<(usize, Key)> = content.doubts().drain().collect();
         called.extend(self.doubts.keys().copied());
@@ -97,7 +97,7 @@ impl Sample {
 
 const NO_SUCH_OBJECT: u32 = 32;
 
-/// What the directory says of one person.
+/// Reads one person from the directory.
 async fn one(ldap: &Ldap, content: &Content, key: Key, dn: &str) -> Result<Person, Trouble> {
     let settings = &content.settings;
     let filter = person::filter(&key, settings);
@@ -110,7 +110,7 @@ async fn one(ldap: &Ldap, content: &Content, key: Key, dn: &str) -> Result<Perso
     }
 }
 
-/// The entry at a DN; `None` if it is not there, or does not match.
+/// The entry at a DN; `None` if it does not exist or does not match.
 async fn entry(
     ldap: &Ldap,
     dn: &str,

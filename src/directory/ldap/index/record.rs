@@ -1,5 +1,5 @@
-//! One person as bytes. What can be told from the rest is left out: an id that is the entry's
-//! key, a username that ends the first part of the DN, the part of the DN that many share.
+//! One person as bytes. What can be derived is left out: an id equal to the entry's key, a username
+//! that ends the first RDN, and the parent DN that many share.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,34 +10,34 @@ use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::{NumberValue, Pin, User, UserId};
 
-/// What tells an entry from all others, whatever it is called: its `entryUUID` or `objectGUID`.
+/// Identifies an entry regardless of its name: its `entryUUID` or `objectGUID`.
 pub(in crate::directory::ldap) type Key = [u8; 16];
 
-/// One entry that has a number.
+/// An entry with a phone number.
 pub(in crate::directory::ldap) struct Person {
     pub key: Key,
-    /// The user, whose own `numbers` are not looked at; `None` if the entry names none.
+    /// The user, whose own `numbers` are ignored; `None` if the entry yields no user.
     pub user: Option<User>,
-    /// Each number and the rank of its attribute.
+    /// Each number with its attribute's rank.
     pub numbers: Vec<(usize, PhoneNumber)>,
 }
 
 const USABLE: u8 = 1;
-/// Something stands against the user's logins, at the end.
+/// The record ends with reasons against the user's logins.
 const CLOSURES: u8 = 2;
 /// The id is the key, as a UUID.
 const ID_IS_UUID: u8 = 4;
 /// The id is the key, as Active Directory writes a GUID.
 const ID_IS_GUID: u8 = 8;
-/// The first part of the DN ends with the username.
+/// The first RDN ends with the username.
 const NAME_IN_DN: u8 = 16;
-/// There are PINs, at the end.
+/// The record ends with PINs.
 const PINS: u8 = 32;
 
-/// Most texts that are kept once for all who share them. Beyond, a DN is kept whole.
+/// Maximum number of shared parent DNs. Beyond that, a DN is stored whole.
 const MOST_PARENTS: usize = 1 << 16;
 
-/// What follows the first part of a DN, kept once for all who have it.
+/// The parent DNs, each stored once for all entries that share it.
 #[derive(Default)]
 pub(super) struct Parents {
     texts: Vec<Box<str>>,
@@ -45,7 +45,7 @@ pub(super) struct Parents {
 }
 
 impl Parents {
-    /// Where `parent` is, after putting it there; `None` if there are too many.
+    /// The index of `parent`, added if new; `None` if there are too many.
     fn place(&mut self, parent: &str) -> Option<usize> {
         if let Some(place) = self.places.get(parent) {
             return Some(*place);
@@ -60,7 +60,7 @@ impl Parents {
     }
 }
 
-/// A number as it is compared: its digits, and its extension's.
+/// A number as it is compared: its digits and its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Number<'a> {
     pub digits: u128,
@@ -68,9 +68,9 @@ pub(super) struct Number<'a> {
 }
 
 impl<'a> Number<'a> {
-    /// `None` if it has more digits than any number has.
+    /// `None` if it has more digits than any real number.
     pub(super) fn of(number: &'a PhoneNumber) -> Option<Self> {
-        // No country code starts with a zero, so the digits are the number.
+        // No country code starts with zero, so the digits determine the number.
         let digits = number.as_str().strip_prefix('+')?.parse().ok()?;
         Some(Self { digits, extension: number.extension().unwrap_or_default().as_bytes() })
     }
@@ -85,8 +85,8 @@ pub(super) fn write(to: &mut Vec<u8>, person: &Person, parents: &mut Parents) {
     let mut seen = HashSet::new();
     let numbers =
         person.numbers.iter().filter_map(|(rank, number)| Some((*rank, Number::of(number)?)));
-    // The first attribute that has a number is the one that counts. All are kept: one that is
-    // dropped would make somebody else its only owner.
+    // A number's first attribute counts. All numbers are kept: dropping one would make someone else
+    // its only owner.
     let numbers: Vec<(usize, Number)> =
         numbers.filter(|(_, number)| person.numbers.len() == 1 || seen.insert(*number)).collect();
     varint::put(to, numbers.len() as u128);
@@ -138,8 +138,8 @@ fn write_names(to: &mut Vec<u8>, user: &User, parents: &mut Parents) -> u8 {
     }
 }
 
-/// A DN's first part, and what follows the comma behind it (RFC 4514: a comma that is part of a
-/// value has a backslash before it).
+/// The first RDN of a DN, and what follows its comma (RFC 4514: a comma inside a value is escaped
+/// with a backslash).
 fn split_dn(dn: &str) -> (&str, Option<&str>) {
     let mut escaped = false;
     for (at, byte) in dn.bytes().enumerate() {
@@ -158,7 +158,7 @@ pub(super) fn key(record: &[u8]) -> &Key {
     record.first_chunk().expect("a record starts with its key")
 }
 
-/// The numbers in a record, with their ranks. No two are the same.
+/// The distinct numbers in a record, with their ranks.
 pub(super) fn numbers(record: &[u8]) -> impl Iterator<Item = (usize, Number<'_>)> {
     let mut rest = &record[17..];
     let count = varint::take_length(&mut rest);
@@ -171,7 +171,7 @@ fn take_number<'a>(from: &mut &'a [u8]) -> (usize, Number<'a>) {
     (rank, Number { digits, extension: varint::take_bytes(from) })
 }
 
-/// The user in a record; `None` if the entry names none.
+/// The user in a record; `None` if the entry yields no user.
 pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
     let flags = record[16];
     let mut rest = &record[17..];
@@ -199,7 +199,7 @@ pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
     Some(User { id: UserId::parse(id)?, username, locator, account, numbers, pins })
 }
 
-/// The DN of the user in a record; `None` if the entry names none.
+/// The DN of the user in a record; `None` if the entry yields no user.
 pub(super) fn dn(record: &[u8], parents: &Parents) -> Option<String> {
     let flags = record[16];
     let mut rest = &record[17..];
@@ -223,7 +223,7 @@ fn take_id(flags: u8, key: &Key, from: &mut &[u8]) -> String {
     }
 }
 
-/// A DN, and its first part.
+/// A DN and its first RDN.
 fn take_dn<'a>(from: &mut &'a [u8], parents: &Parents) -> (String, &'a str) {
     let place = varint::take_length(from);
     let first = varint::take_text(from);
@@ -234,7 +234,7 @@ fn take_dn<'a>(from: &mut &'a [u8], parents: &Parents) -> (String, &'a str) {
     (dn, first)
 }
 
-/// The number as a text that a numbering plan reads as that number.
+/// The number as text that a numbering plan parses to the same number.
 fn text(number: Number) -> String {
     let extension = String::from_utf8_lossy(number.extension);
     if extension.is_empty() {

@@ -1,5 +1,5 @@
-//! Whether an index can be kept in step with a server, where the tenant wants one: by trying what
-//! the index does, on nobody.
+//! Whether an index can be kept in step with a server, if the tenant wants one: tries the index's
+//! operations on a filter that matches nothing.
 
 use ldap3::controls::{MakeCritical, RawControl, RefreshMode, SyncRequest};
 use ldap3::{Scope, SearchEntry};
@@ -12,7 +12,7 @@ use crate::directory::inspection::{Severity, Step};
 use crate::directory::ldap::changes::{self, NOBODY};
 use crate::directory::ldap::settings::{Lookup, Profile};
 
-/// How many people of each base are looked at.
+/// Number of people examined per base.
 const SAMPLE: i32 = 200;
 
 impl LdapInspection {
@@ -37,7 +37,7 @@ impl LdapInspection {
         }
     }
 
-    /// Whether the attribute by which changes are told can be read; nothing if nobody is there.
+    /// Whether the attribute that reports changes is readable; `None` if the base has no people.
     async fn change_step(&self, reader: &mut Reader, base: &str, attribute: &str) -> Option<Step> {
         let asked = [attribute];
         let search = Search::below(base, &self.settings.user_filter, &asked, SAMPLE);
@@ -62,8 +62,8 @@ impl LdapInspection {
         })
     }
 
-    /// Whether deleted people are noticed at once: the account has to see one deleted entry, since
-    /// those that may not be seen are left out without a word.
+    /// Whether deletions are noticed at once: the account must see a deleted entry, because hidden
+    /// entries are left out silently.
     async fn deleted_step(&self, reader: &mut Reader, contexts: &[String]) -> Step {
         let mut all = true;
         for base in &self.settings.base_dns {
@@ -86,7 +86,8 @@ impl LdapInspection {
     }
 }
 
-/// Synchronizes nobody; what is wrong with the base itself is told elsewhere.
+/// Synchronizes with a filter that matches nothing; problems with the base itself are reported
+/// elsewhere.
 async fn sync_step(reader: &mut Reader, base: &str) -> Option<Step> {
     let request = SyncRequest { mode: RefreshMode::RefreshOnly, ..SyncRequest::default() };
     let mut search = Search::below(base, NOBODY, &["1.1"], 0);

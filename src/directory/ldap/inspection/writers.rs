@@ -1,5 +1,5 @@
-//! Who may write the phone attributes: in Active Directory by the security descriptors of people,
-//! in OpenLDAP by its rules, as far as they can be seen.
+//! Who may write the phone attributes: in Active Directory by people's security descriptors, in
+//! OpenLDAP by its access rules, as far as they are visible.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use super::servers::Product;
 use super::{LdapInspection, entry};
 use crate::directory::inspection::{SelfWrite, WritableAttribute};
 
-/// The control that says which parts of a security descriptor to send ([MS-ADTS] 3.1.1.3.4.1.11).
+/// The control that selects which parts of a security descriptor to send ([MS-ADTS]
+/// 3.1.1.3.4.1.11).
 const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
-/// `SEQUENCE { INTEGER 5 }`: the owner, and the list of who may do what; the rest takes more
-/// rights.
+/// `SEQUENCE { INTEGER 5 }`: the owner and the DACL; the rest requires more rights.
 const OWNER_AND_DACL: [u8; 5] = [0x30, 0x03, 0x02, 0x01, 0x05];
 
-/// The classes people are of: a right given by class is one over all attributes.
+/// The object classes of people: a right granted for a class covers all attributes.
 const CLASSES: [Guid; 2] = [
     // user, bf967aba-0de6-11d0-a285-00aa003049e2
     [0xba, 0x7a, 0x96, 0xbf, 0xe6, 0x0d, 0xd0, 0x11, 0xa2, 0x85, 0, 0xaa, 0, 0x30, 0x49, 0xe2],
@@ -29,7 +29,7 @@ const CLASSES: [Guid; 2] = [
     [0x14, 0xcc, 0x28, 0x48, 0x37, 0x14, 0xbc, 0x45, 0x9b, 7, 0xad, 0x6f, 1, 0x5e, 0x5f, 0x28],
 ];
 
-/// An attribute as access lists know it.
+/// An attribute as access lists identify it.
 pub(super) struct Protected {
     pub name: String,
     pub own: Guid,
@@ -42,8 +42,8 @@ struct Rights {
     /// The owner of the person's entry.
     owner: Option<Vec<u8>>,
     own_sid: Vec<u8>,
-    /// The groups the person is in, nested ones and the primary one too. Everybody is in one: if
-    /// there are none, they cannot be read.
+    /// The person's groups, including nested ones and the primary group. Everyone is in at least
+    /// one, so an empty list means that they cannot be read.
     groups: Vec<Vec<u8>>,
 }
 
@@ -135,7 +135,7 @@ impl LdapInspection {
     }
 }
 
-/// Somebody's rights; `None` if this account may not read them.
+/// A person's rights; `None` if this account may not read them.
 async fn rights(reader: &mut Reader, dn: &str) -> Result<Option<Rights>, ReadError> {
     let mut search = Search::of_entry(dn, &["nTSecurityDescriptor", "objectSid", "tokenGroups"]);
     let control =
@@ -167,7 +167,7 @@ fn note(
     let mut somebody = somebody(&rights.own_sid, &rights.groups);
     let dacl = &rights.dacl;
     let owns = rights.owner.as_ref().is_some_and(|owner| somebody.contains_key(owner));
-    // What is said of owners takes the place of what they may do otherwise ([MS-DTYP] 2.5.3.2).
+    // Rights given to owners replace their implicit ones ([MS-DTYP] 2.5.3.2).
     let unlimited = owns && !dacl.limits_owners();
     if owns {
         somebody.insert(owner_rights(), "the owner of the entry");
@@ -204,7 +204,7 @@ fn note(
     }
 }
 
-/// Everything that a person is when they log in, with its name ([MS-DTYP] 2.4.2.4).
+/// All SIDs that a person has when logged in, with their names ([MS-DTYP] 2.4.2.4).
 fn somebody(own_sid: &[u8], groups: &[Vec<u8>]) -> BTreeMap<Vec<u8>, &'static str> {
     let mut somebody = BTreeMap::from([
         (sid(5, &[10]), "SELF"),
@@ -218,15 +218,15 @@ fn somebody(own_sid: &[u8], groups: &[Vec<u8>]) -> BTreeMap<Vec<u8>, &'static st
         somebody.insert([domain, &513_u32.to_le_bytes()].concat(), "Domain Users");
         somebody.insert(own_sid.to_vec(), "the person");
     }
-    // What administrators may do to everybody is not what a stolen password of a person's gives.
+    // Administrators' rights over all users are not what a person's stolen password gives away.
     for group in groups.iter().filter(|group| !is_of_administrators(group)) {
         somebody.entry(group.clone()).or_insert("a group they are in");
     }
     somebody
 }
 
-/// Whether a group is one of those that administer a whole domain ([MS-DTYP] 2.4.2.4):
-/// Administrators and Account Operators, Domain, Schema and Enterprise Admins.
+/// Whether a group administers a whole domain ([MS-DTYP] 2.4.2.4): Administrators and Account
+/// Operators; Domain, Schema and Enterprise Admins.
 fn is_of_administrators(group: &[u8]) -> bool {
     let last = group.last_chunk::<4>().map(|part| u32::from_le_bytes(*part));
     let builtin = [sid(5, &[32, 544]), sid(5, &[32, 548])];
@@ -234,7 +234,7 @@ fn is_of_administrators(group: &[u8]) -> bool {
         || group.get(1) == Some(&5) && matches!(last, Some(512 | 518 | 519))
 }
 
-/// By which right the attribute can be written.
+/// The right by which the attribute can be written.
 fn right(ace: &Ace, attribute: &Protected) -> String {
     match ace.object {
         Some(object) if object == attribute.own => format!("by the attribute {}", attribute.name),
@@ -247,7 +247,7 @@ fn right(ace: &Ace, attribute: &Protected) -> String {
     }
 }
 
-/// The name of a property set, if it is one that every domain has ([MS-ADTS] 3.1.1.2.3.3).
+/// The name of a property set that every domain has ([MS-ADTS] 3.1.1.2.3.3).
 fn property_set(guid: Guid) -> String {
     let text = uuid::Uuid::from_bytes_le(guid).to_string();
     match text.as_str() {

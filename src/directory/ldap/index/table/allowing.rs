@@ -1,13 +1,13 @@
-//! Who may use the gateway, noted of a whole table in parts, so that nobody waits while a million
-//! people are judged: what is noted is in force all at once, at the end.
+//! Records who may use the gateway, in parts, so that no one waits while a million people are
+//! judged. The new record takes effect all at once, at the end.
 
 use super::Table;
 use crate::directory::ldap::index::record::{self, Key};
 
-/// How many slots one part has.
+/// Number of slots in a part.
 const PART: u32 = 256;
 
-/// Who of one part may, as the table was when that was judged.
+/// The people of one part who are allowed, as of the table's state at that time.
 pub(in crate::directory::ldap::index) struct Part {
     slots: Vec<u32>,
     changes: u64,
@@ -15,20 +15,20 @@ pub(in crate::directory::ldap::index) struct Part {
 }
 
 impl Part {
-    /// Where the next part begins.
+    /// The start of the next part.
     pub(in crate::directory::ldap::index) fn next(&self) -> u32 {
         self.next
     }
 }
 
 impl Table {
-    /// Begins to note anew who may.
+    /// Starts recording anew who is allowed.
     pub(in crate::directory::ldap::index) fn begin_allowing(&mut self) {
         self.to_be_allowed.clear();
     }
 
-    /// Judges those in the part that begins at slot `from`, by their key and DN; `None` after the
-    /// last one.
+    /// Judges the people in the part that begins at slot `from`, by key and DN; `None` after the
+    /// last part.
     pub(in crate::directory::ldap::index) fn judge(
         &self,
         from: u32,
@@ -46,8 +46,7 @@ impl Table {
         Some(Part { slots: judged.collect(), changes: self.changes, next })
     }
 
-    /// Notes what was judged of a part. Not if the table has changed since: who was judged might be
-    /// somebody else.
+    /// Records a judged part, unless the table has changed since: a slot may hold someone else now.
     pub(in crate::directory::ldap::index) fn note(&mut self, part: &Part) -> bool {
         if part.changes != self.changes {
             return false;
@@ -56,20 +55,21 @@ impl Table {
         true
     }
 
-    /// Has what was noted be in force. How many may.
+    /// Puts the new record into effect. Returns how many people are allowed.
     pub(in crate::directory::ldap::index) fn finish_allowing(&mut self) -> usize {
         std::mem::swap(&mut self.allowed, &mut self.to_be_allowed);
         self.to_be_allowed.clear();
         self.allowed.count()
     }
 
-    /// Has nobody be known as one who may.
+    /// Marks no one as known to be allowed.
     pub(in crate::directory::ldap::index) fn allow_nobody(&mut self) {
         self.allowed.clear();
         self.to_be_allowed.clear();
     }
 
-    /// Somebody came, went or changed: what is known or was noted of the slot is not theirs.
+    /// The person in the slot came, went or changed: what was recorded for the slot no longer
+    /// applies.
     pub(super) fn forget_allowed(&mut self, slot: u32) {
         self.allowed.unset(slot);
         self.to_be_allowed.unset(slot);

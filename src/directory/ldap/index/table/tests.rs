@@ -147,7 +147,7 @@ fn of_a_person_with_thousands_of_numbers_none_is_dropped() {
     table.upsert(&person(1, "switchboard", &all));
     for of in [0, 62, 63, 64, 65, 1000, 4999] {
         assert_eq!(names(&table, &own(of)), BTreeSet::from(["switchboard".to_owned()]), "{of}");
-        // Somebody else who has it as well is never the only one.
+        // A second owner is never taken for the only one.
         table.upsert(&person(2, "anna", &[&own(of)]));
         let both = BTreeSet::from(["anna".to_owned(), "switchboard".to_owned()]);
         assert_eq!(names(&table, &own(of)), both, "{of}");
@@ -214,7 +214,7 @@ fn changes_however_many_leave_no_more_behind_than_a_quarter_and_a_megabyte() {
         (0..5000).map(|of| person(of, "", &[&format!("+4670{of:07}")])).collect();
     for turn in 0..200_000_u64 {
         let of = turn.wrapping_mul(2_654_435_761) % 5000;
-        // Lengths go up and down, and now and then somebody leaves.
+        // Lengths vary, and from time to time a person leaves.
         let person = &mut people[of as usize];
         if turn % 11 == 0 {
             table.remove(&person.key);
@@ -224,10 +224,10 @@ fn changes_however_many_leave_no_more_behind_than_a_quarter_and_a_megabyte() {
         }
     }
     let (taken, garbage) = table.arena.size();
-    // Beside what is left behind while they are moved together, which takes a few changes.
+    // Plus what is left over while records are moved, which takes a few changes.
     let moving = 256 * (taken / (1 << 16) + 1);
     assert!(garbage <= (1 << 20) + (taken - garbage) / 4 + moving, "{garbage} of {taken}");
-    // Some 40 bytes each, and a name of at most 97.
+    // About 40 bytes each, and a name of at most 97.
     assert!(taken - garbage < 5000 * 160, "{taken} {garbage}");
     assert!(table.arena.slots() <= 5000);
 }
@@ -259,8 +259,8 @@ proptest! {
     fn whoever_has_a_number_is_the_one_who_has_it(
         text in "(\\+|00)?(1|39|43|44|46|49|54|55|354|358|800|0)[0-9]{3,14}( ext\\. [0-9]{1,7})?",
     ) {
-        // Of a few numbers that nobody has, such as +43 000000, zeros are lost at each reading: they
-        // find nobody.
+        // Some unassigned numbers, such as +43 000000, lose zeros each time they are read; they
+        // match no one.
         let stable = |number: &PhoneNumber| plan().read_stored(&number.key()).as_ref() == Some(number);
         if let Some(number) = plan().read_stored(&text).filter(stable) {
             let mut table = Table::default();
@@ -333,7 +333,7 @@ proptest! {
     }
 }
 
-/// Notes of everybody in the table whether they may.
+/// Records for every person in the table whether they are allowed.
 fn allow(table: &mut Table, may: impl Fn(&Key, &str) -> bool) -> usize {
     table.begin_allowing();
     let mut from = 0;
@@ -362,7 +362,8 @@ fn who_may_is_in_force_all_at_once_and_never_of_somebody_who_changed_meanwhile()
     assert!(table.note(&first));
     assert!(is_allowed(&table, 1) && !is_allowed(&table, 2), "not yet");
     let second = table.judge(first.next(), |_, _| true).unwrap();
-    // One who was noted has another DN, one is gone and another has the slot, one is not noted yet.
+    // One recorded person has a new DN, another is gone and their slot reused, a third is not
+    // recorded yet.
     table.upsert(&person(2, "renamed", &[&caller(2)]));
     table.remove(&key(3));
     table.upsert(&person(2000, &name(2000), &[&caller(2000)]));
