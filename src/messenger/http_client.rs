@@ -1,4 +1,4 @@
-//! What the adapters send HTTP requests with.
+//! The HTTP client of the adapters.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use reqwest::{Client, redirect};
 use rustls::ClientConfig;
 
-/// How long a connection that nobody uses is kept for the next request.
+/// How long an unused connection is kept for the next request.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
 
-/// Makes what requests are sent with. It follows no redirect and asks no proxy; with `tls` it sends
-/// nothing in clear.
+/// Builds an HTTP client that follows no redirects and uses no proxy. With `tls` it sends nothing
+/// in clear.
 ///
 /// # Errors
-/// What the library says.
+/// The library's error.
 pub fn client(tls: Option<&Arc<ClientConfig>>) -> Result<Client, reqwest::Error> {
     let mut client = Client::builder()
         .redirect(redirect::Policy::none())
@@ -28,14 +28,14 @@ pub fn client(tls: Option<&Arc<ClientConfig>>) -> Result<Client, reqwest::Error>
     client.build()
 }
 
-/// Why an exchange failed, without the URL: what the innermost of the error's causes says, since the
-/// outer ones only say that there is one.
+/// Why an exchange failed, without the URL: the innermost cause, since the outer ones only say that
+/// there is one.
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err passes")]
 pub(super) fn reason(error: reqwest::Error) -> String {
     let mut cause: &dyn Error = &error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    // The outermost one could hold the URL.
+    // The outermost error could contain the URL.
     if error.source().is_none() { "the exchange broke off".to_owned() } else { cause.to_string() }
 }

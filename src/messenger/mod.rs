@@ -1,4 +1,4 @@
-//! The ports by which texts and notifications reach phones, and their adapters.
+//! The ports that send texts and notifications to phones, and their adapters.
 
 pub mod http_client;
 pub mod sms_over_http;
@@ -17,10 +17,10 @@ use crate::domain::text_message::TextMessage;
 /// Why a text was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// No provider took it: each refused it, failed, or did not answer in time.
+    /// No provider accepted it: each refused, failed, or did not answer in time.
     #[error("no provider took the text")]
     NotTaken,
-    /// Nothing is sent to this country.
+    /// Texts to this country are not allowed.
     #[error("nothing is sent to this country")]
     CountryRefused,
 }
@@ -28,29 +28,27 @@ pub enum SendError {
 /// A tenant's way to send texts.
 #[async_trait]
 pub trait Messenger: Send + Sync {
-    /// Whether texts are sent to this number's country at all. Asked before anything is counted.
+    /// Whether texts may go to this number's country. Called before anything is counted.
     fn reaches(&self, number: &PhoneNumber) -> bool;
 
-    /// Sends a text: the next provider takes over where one fails or is slow, all before
-    /// `deadline`. A provider may have sent the text and not have been heard; then the user gets it
-    /// twice.
+    /// Sends a text. If a provider fails or is slow the next takes over, all before `deadline`. A
+    /// provider that sent the text may fail to confirm it; the user then gets it twice.
     ///
     /// # Errors
     /// [`SendError`].
     async fn send(&self, message: &TextMessage, deadline: Instant) -> Result<(), SendError>;
 }
 
-/// What a phone is told when its user is asked something. `Debug` shows neither what is asked nor
-/// the way to it.
+/// A push notification that asks the user something. `Debug` hides the prompt and the link.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// What a tap opens: a path of this server's, with a token in it.
+    /// The path on this server that a tap opens, including a token.
     pub open: String,
-    /// As whom the tenant asks.
+    /// The name under which the tenant asks.
     pub company: String,
-    /// What is asked; `None`: the page says it.
+    /// The prompt; if `None`, only the page shows it.
     pub prompt: Option<String>,
-    /// How long it is worth delivering.
+    /// How long delivery is still useful.
     pub lifetime: Duration,
 }
 
@@ -64,28 +62,27 @@ impl fmt::Debug for Notification {
 /// Why a phone was not notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotifyError {
-    /// The phone is not notified by this subscription any more, and never will be: it is to be
-    /// forgotten.
+    /// The subscription no longer works and never will: forget it.
     #[error("the subscription is of no use any more")]
     Gone,
-    /// The push service did not take it: it refused it, failed, or did not answer in time.
+    /// The push service did not accept it: it refused, failed, or did not answer in time.
     #[error("the push service did not take the notification")]
     NotTaken,
 }
 
-/// The way to notify phones, of all tenants.
+/// The way to notify phones, for all tenants.
 #[async_trait]
 pub trait Notifier: Send + Sync {
-    /// What a browser subscribes with, its `applicationServerKey`: the public key, a point on P-256
-    /// uncompressed, in base64url.
+    /// The `applicationServerKey` for browsers: the public key, an uncompressed point on P-256, in
+    /// base64url.
     fn public_key(&self) -> &str;
 
-    /// Whether a subscription at this URL is one that would be notified. Asked before one is kept:
-    /// the URL comes from outside, and the gateway will connect to it.
+    /// Whether a subscription at this URL would be notified. Call it before storing one: the URL
+    /// comes from outside, and the gateway will connect to it.
     fn may_reach(&self, endpoint: &str) -> bool;
 
-    /// Gives the push service a notification, before `deadline`. Whether the phone ever shows it,
-    /// nobody says.
+    /// Hands a notification to the push service before `deadline`. Nothing reports whether the
+    /// phone ever shows it.
     ///
     /// # Errors
     /// [`NotifyError`].

@@ -1,4 +1,4 @@
-//! Where log lines and audit events go, and how they look.
+//! Where log lines and audit events go, and their format.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,27 +20,27 @@ use tracing_subscriber::{Layer, Registry};
 use super::audit;
 use super::output::{Losses, Output};
 
-/// How lines look.
+/// The format of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// For people.
     Human,
 }
 
-/// Opens a file for appending; makes it if it is not there, for this user only. No symbolic link is
-/// followed: who may write to the folder could have it lead anywhere.
+/// Opens a file for appending, creating it for this user only if it does not exist. Symbolic links
+/// are not followed: a user with write access to the folder could point one anywhere.
 ///
 /// # Errors
-/// The operating system's.
+/// The operating system's error.
 pub fn append(path: &Path) -> io::Result<File> {
     append_in(rustix::fs::CWD, path)
 }
 
-/// As [`append`], with `path` beginning at an open folder.
+/// Like [`append`], with `path` relative to an open folder.
 pub(super) fn append_in(folder: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
-    // To open a named pipe would wait for its reader, for ever if there is none.
+    // Opening a named pipe would block until it has a reader, possibly forever.
     let flags = OFlags::WRONLY
         | OFlags::APPEND
         | OFlags::CREATE
@@ -60,26 +60,26 @@ pub(super) fn append_in(folder: BorrowedFd<'_>, path: &Path) -> io::Result<File>
     }
 }
 
-/// Longest that a stop waits for lines to be written.
+/// How long a stop waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// Where the running gateway's lines go. Dropped, it waits until what was put is written.
+/// The running gateway's output. Dropping it waits until all queued lines are written.
 pub struct Logs {
     log: Output,
     audit: Option<(PathBuf, Output)>,
 }
 
 impl Logs {
-    /// Where audit events go.
+    /// The output for audit events.
     #[must_use]
     pub fn audit(&self) -> &Output {
         self.audit.as_ref().map_or(&self.log, |(_, output)| output)
     }
 
-    /// Opens the audit file again, which may have been moved away (`logrotate`).
+    /// Reopens the audit file, which may have been moved away (`logrotate`).
     ///
     /// # Errors
-    /// The operating system's; the file opened before stays in use.
+    /// The operating system's error; the old file then stays in use.
     pub fn reopen(&self) -> io::Result<()> {
         if let Some((path, output)) = &self.audit {
             output.reopen(append(path)?);
@@ -97,16 +97,16 @@ impl Drop for Logs {
     }
 }
 
-/// An audit file that is open, and its path.
+/// An open audit file, and its path.
 pub type AuditFile = (PathBuf, File);
 
-/// Starts logging to standard output, and audit events to `audit_file` if there is one.
+/// Starts logging to standard output, and writes audit events to `audit_file` if given.
 ///
-/// `level` is this program's own. Libraries log warnings at most: at lower levels some of them
-/// print what they send, which holds numbers and names.
+/// `level` applies to this program. Libraries log warnings at most: at lower levels some of them
+/// print what they send, including numbers and names.
 ///
 /// # Errors
-/// If logging was started before, or standard output cannot be used.
+/// If logging was already started, or standard output cannot be used.
 pub fn start(
     level: Level,
     format: Format,
@@ -116,7 +116,7 @@ pub fn start(
         .with_default(LevelFilter::from_level(level.min(Level::WARN)))
         .with_target("dialpass", level)
         .with_target("ldap3", LevelFilter::OFF)
-        // These call each stranger's malformed request an error.
+        // These log any stranger's malformed request as an error.
         .with_target("actix_http", LevelFilter::OFF)
         .with_target("webauthn_rs_core", LevelFilter::OFF)
         .with_target("crypto_glue", LevelFilter::OFF)
@@ -139,7 +139,7 @@ pub fn start(
     Ok(Logs { log, audit })
 }
 
-/// The lines that say what could not be written.
+/// The lines that report how much could not be written.
 fn losses(format: Format, log: u64, audit: u64) -> Vec<u8> {
     let mut lines = Vec::new();
     if audit > 0 {
@@ -153,11 +153,11 @@ fn losses(format: Format, log: u64, audit: u64) -> Vec<u8> {
     lines
 }
 
-/// Starts logging warnings and errors to standard error, for a command whose output is on standard
-/// output.
+/// Starts logging warnings and errors to standard error, for a command that prints its result to
+/// standard output.
 ///
 /// # Errors
-/// If logging was started before.
+/// If logging was already started.
 pub fn start_for_command() -> Result<(), tracing_subscriber::util::TryInitError> {
     let own = Targets::new().with_default(LevelFilter::OFF).with_target("dialpass", Level::WARN);
     Registry::default().with(lines(Format::Human, io::stderr).with_filter(own)).try_init()

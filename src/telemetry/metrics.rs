@@ -1,4 +1,4 @@
-//! Prometheus metrics: what is counted, and the text that a scrape gets.
+//! Prometheus metrics: the counters, and the text of a scrape.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -28,7 +28,7 @@ const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
 const REFUSED_CONNECTIONS: &str = "dialpass_connections_refused_total";
 
-/// How often what was recorded is summed up.
+/// How often recorded values are aggregated.
 const SUM_UP_EVERY: Duration = Duration::from_secs(5);
 
 /// Bucket bounds of request times, in seconds.
@@ -37,7 +37,7 @@ const BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 /// Starts counting.
 ///
 /// # Errors
-/// [`BuildError`] if counting was started before.
+/// [`BuildError`] if counting was already started.
 pub fn start() -> Result<PrometheusHandle, BuildError> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &BOUNDS)?
@@ -87,7 +87,7 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// Sums up from time to time what was recorded, which would otherwise pile up until the next scrape.
+/// Aggregates recorded values at intervals; otherwise they pile up until the next scrape.
 pub async fn keep_small(recorded: PrometheusHandle) {
     loop {
         tokio::time::sleep(SUM_UP_EVERY).await;
@@ -95,8 +95,8 @@ pub async fn keep_small(recorded: PrometheusHandle) {
     }
 }
 
-/// Counts a decision. `tenant` is empty while the client is not known, so that strangers cannot
-/// make series.
+/// Counts a decision. `tenant` is empty until the client is identified, so that strangers cannot
+/// create series.
 pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: &'static str) {
     let outcome = if allowed { "allowed" } else { "refused" };
     counter!(DECISIONS, "tenant" => tenant.to_owned(), "operation" => operation, "outcome" => outcome, "reason" => reason)
@@ -108,7 +108,7 @@ pub fn audit_event_lost() {
     counter!(LOST).increment(1);
 }
 
-/// Sets by how much the machine's clock was set back since the start.
+/// Sets how far the machine's clock was set back since the start.
 pub fn clock_ahead(ahead: Duration) {
     gauge!(CLOCK).set(ahead.as_secs_f64());
 }
@@ -118,37 +118,37 @@ pub fn log_line_lost() {
     counter!(LOG_LOST).increment(1);
 }
 
-/// Counts a TLS handshake that came to nothing: `failed`, `closed` by the client, or `timed_out`.
+/// Counts a failed TLS handshake: `failed`, `closed` by the client, or `timed_out`.
 pub fn handshake_failed(outcome: &'static str) {
     counter!(HANDSHAKES, "outcome" => outcome).increment(1);
 }
 
-/// Counts a text that a provider was asked to send: `taken`, `refused`, `timed_out` or `unreachable`.
+/// Counts a text sent to a provider: `taken`, `refused`, `timed_out` or `unreachable`.
 pub fn text(tenant: &str, provider: &str, outcome: &'static str) {
     counter!(TEXTS, "tenant" => tenant.to_owned(), "provider" => provider.to_owned(), "outcome" => outcome)
         .increment(1);
 }
 
-/// Counts a notification that a push service was given: `taken`, `gone`, `refused`, `timed_out` or
+/// Counts a notification sent to a push service: `taken`, `gone`, `refused`, `timed_out` or
 /// `unreachable`.
 pub fn notification(service: &str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "service" => service.to_owned(), "outcome" => outcome).increment(1);
 }
 
-/// Counts a connection that was closed at once: `address` (that holds as many as it may) or
+/// Counts a connection that was closed at once: `address` (its connection limit is reached) or
 /// `proxy_header` (missing or broken).
 pub fn connection_refused(reason: &'static str) {
     counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);
 }
 
-/// Counts an answer's time.
+/// Records a response's time.
 pub fn answered(operation: &'static str, status: u16, took: Duration) {
     histogram!(SECONDS, "operation" => operation, "status" => status.to_string()).record(took);
 }
 
-/// Sets which dependencies answer: kind, tenant, name, and whether it does. One that was there
-/// before and is no more (an address that a name has lost, a tenant that a reload took out) is
-/// neither up nor down from then on.
+/// Sets which dependencies answer: kind, tenant, name, and whether it does. A dependency that has
+/// disappeared (an address that a name no longer has, a tenant removed by a reload) is neither up
+/// nor down from then on.
 pub fn dependencies(states: &[(&'static str, &str, &str, bool)]) {
     static SHOWN: Mutex<BTreeSet<[String; 3]>> = Mutex::new(BTreeSet::new());
     let set = |[kind, tenant, name]: [String; 3], value: f64| {
@@ -167,8 +167,8 @@ pub fn dependencies(states: &[(&'static str, &str, &str, bool)]) {
     }
 }
 
-/// Sets what is measured of a tenant's index: people, age in seconds (none if it is not built), how
-/// often everybody was read, and how often the directory said something else than the index.
+/// Sets a tenant's index metrics: people, age in seconds (`None` if it is not built), full reads,
+/// and contradictions by the directory.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 pub fn index(tenant: &str, people: usize, age: Option<f64>, full_reads: u64, misses: u64) {
     static COUNTED: Mutex<BTreeMap<String, [u64; 2]>> = Mutex::new(BTreeMap::new());
@@ -178,7 +178,7 @@ pub fn index(tenant: &str, people: usize, age: Option<f64>, full_reads: u64, mis
     let now = [full_reads, misses];
     let mut counted = COUNTED.lock().unwrap_or_else(PoisonError::into_inner);
     let before = counted.insert(tenant.clone(), now).unwrap_or_default();
-    // The index of a tenant whose directory has changed counts from nothing.
+    // The index of a tenant whose directory has changed starts from zero.
     let more = |at: usize| now[at].checked_sub(before[at]).unwrap_or(now[at]);
     counter!(INDEX_READS, "tenant" => tenant.clone()).increment(more(0));
     counter!(INDEX_MISSES, "tenant" => tenant).increment(more(1));
@@ -193,8 +193,8 @@ pub fn certificate_expiry(seconds: i64) {
     gauge!(EXPIRY).set(seconds as f64);
 }
 
-/// Sets when the first revocation list is due for replacement, in seconds since the Unix epoch: of
-/// those for the `server`'s own clients, or for those behind a `proxy`.
+/// Sets when the first revocation list is due for replacement, in seconds since the Unix epoch:
+/// among the lists for the `server`'s own clients, or for those behind a `proxy`.
 #[expect(
     clippy::cast_precision_loss,
     reason = "seconds stay exact in a double for 285 million years"
@@ -203,7 +203,7 @@ pub fn crl_due(of: &'static str, seconds: i64) {
     gauge!(CRL_DUE, "of" => of).set(seconds as f64);
 }
 
-/// Sets when a client's secret (`basic` or `bearer`) ends, in seconds since the Unix epoch.
+/// Sets when a client's secret (`basic` or `bearer`) expires, in seconds since the Unix epoch.
 #[expect(
     clippy::cast_precision_loss,
     reason = "seconds stay exact in a double for 285 million years"
@@ -213,7 +213,7 @@ pub fn client_secret_expiry(tenant: &str, client: &str, kind: &'static str, seco
         .set(seconds as f64);
 }
 
-/// Sets how many refused logins wait.
+/// Sets how many refused logins are waiting.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 pub fn waiting_refusals(count: usize) {
     gauge!(WAITING).set(count as f64);

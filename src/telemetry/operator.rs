@@ -1,25 +1,25 @@
-//! Who runs a command, as the operating system says.
+//! The person running a command, according to the operating system.
 
 use std::fs;
 
-/// Longest name that is kept.
+/// Maximum length of a stored name.
 const MAX_NAME: usize = 64;
 
 /// The account that a command runs as, and what is known of the person behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
-    /// The user that the process runs as.
+    /// The user id of the process.
     pub uid: u32,
     /// That user's name, if `/etc/passwd` has it.
     pub name: Option<String>,
     /// The user who logged in, which neither su nor sudo changes (`/proc/self/loginuid`).
     pub login_uid: Option<u32>,
-    /// Who asked sudo for this, as the environment says.
+    /// The user who invoked sudo, according to the environment.
     pub sudo_user: Option<String>,
 }
 
 impl Operator {
-    /// Whoever runs this process.
+    /// The operator of this process.
     #[must_use]
     pub fn of_this_process() -> Self {
         let uid = rustix::process::getuid().as_raw();
@@ -29,14 +29,14 @@ impl Operator {
         Self {
             uid,
             name: name_of(uid, &users),
-            // The largest number says that nobody did: a service, a container.
+            // The largest number means that no user logged in: a service, a container.
             login_uid: login.trim().parse().ok().filter(|uid| *uid != u32::MAX),
             sudo_user: sudo_user.map(|name| name.chars().take(MAX_NAME).collect()),
         }
     }
 }
 
-/// The name of a user by the lines of a passwd file (passwd(5)).
+/// A user's name from the lines of a passwd file (passwd(5)).
 fn name_of(uid: u32, users: &str) -> Option<String> {
     users.lines().find_map(|line| {
         let mut fields = line.split(':');

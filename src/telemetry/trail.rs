@@ -1,5 +1,5 @@
-//! The audit trail of a command: in `audit.file` among the gateway's own events, or on standard
-//! error. A line that cannot be written is an error, so that nothing is done unseen.
+//! A command's audit trail: in `audit.file` among the gateway's own events, or on standard error. A
+//! line that cannot be written is an error, so that no action goes unrecorded.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -15,7 +15,7 @@ use super::audit::Act;
 use super::logs::{self, Format};
 use super::operator::Operator;
 
-/// Where a command's audit events go.
+/// The output for a command's audit events.
 pub struct Trail {
     file: Option<File>,
     format: Format,
@@ -23,11 +23,10 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// Opens the trail, whose lines in `file` look as `format` says; those on standard error are
-    /// JSON.
+    /// Opens the trail. Lines in `file` are written in `format`, those on standard error as JSON.
     ///
     /// # Errors
-    /// The operating system's, if `file` cannot be opened.
+    /// The operating system's error, if `file` cannot be opened.
     pub fn open(file: Option<&Path>, format: Format) -> io::Result<Self> {
         let operator = Operator::of_this_process();
         Ok(match file {
@@ -39,7 +38,7 @@ impl Trail {
     /// Writes an event.
     ///
     /// # Errors
-    /// If it could not be written whole.
+    /// If it could not be written completely.
     pub fn write(&mut self, act: &Act<'_>) -> io::Result<()> {
         let line = logs::rendered(self.format, || act.record(&self.operator));
         match &mut self.file {
@@ -49,21 +48,22 @@ impl Trail {
     }
 }
 
-/// Opens the file, perhaps before the gateway does: it must be able to write to it afterwards. Root
-/// opens it as the user whose folder it is in, so that it can be no file but one of theirs.
+/// Opens the file, possibly before the gateway does, which must be able to write to it later. Root
+/// opens it as the owner of its folder, so that it can only be one of that user's files.
 fn open(path: &Path) -> io::Result<File> {
     let (Some(name), true) = (path.file_name(), rustix::process::geteuid().is_root()) else {
         return logs::append(path);
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // As root: its owner alone may not get to a service's folder (systemd's DynamicUser=).
+    // Opened as root: the owner alone may not have access to a service's folder (systemd's
+    // DynamicUser=).
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(folder.unwrap_or(Path::new(".")), flags, Mode::empty())?;
     let Some((user, group)) = owner(path)? else {
         return logs::append_in(folder.as_fd(), Path::new(name));
     };
     let name = name.to_owned();
-    // Another user in this thread alone, which ends with it (credentials(7)).
+    // Changes the user for this thread only, which ends afterwards (credentials(7)).
     let opened = std::thread::spawn(move || {
         thread::set_thread_groups(&[group])?;
         thread::set_thread_gid(group)?;
@@ -73,11 +73,11 @@ fn open(path: &Path) -> io::Result<File> {
     opened.join().unwrap_or_else(|_| Err(io::Error::other("it could not be opened as its owner")))
 }
 
-/// Who but root decides which file `path` is: the owner of the innermost folder on its way that is
-/// not root's.
+/// The user besides root who decides which file `path` is: the owner of the innermost folder on the
+/// path that root does not own.
 fn owner(path: &Path) -> io::Result<Option<(Uid, Gid)>> {
     for folder in std::path::absolute(path)?.ancestors().skip(1) {
-        // A link to a folder may be another's as well as the folder itself.
+        // A link to a folder may have another owner than the folder itself.
         for metadata in [folder.metadata()?, folder.symlink_metadata()?] {
             if metadata.uid() != 0 {
                 return Ok(Some((Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()))));

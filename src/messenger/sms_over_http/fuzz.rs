@@ -1,4 +1,5 @@
-//! Settings of providers as somebody might write them, and answers as a provider might give them.
+//! Fuzzes provider settings as an administrator might write them, and answers as a provider might
+//! send them.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +53,7 @@ pub(crate) fn targets() -> Vec<Target> {
             read: Box::new(|input| {
                 let (wanted, answer) =
                     input.split_at(input.iter().position(|b| *b == b'\n').unwrap_or(0));
-                // What is wanted is never blank: the configuration refuses that.
+                // The wanted text is never blank: the configuration refuses that.
                 let wanted = solid(wanted);
                 outcome((!wanted.is_empty() && holds(answer, &wanted), wanted.len().min(3)))
             }),
@@ -84,7 +85,7 @@ fn request(input: &[u8]) -> u64 {
         serde_json::json!({"text": body, "to": "{phone}", "list": ["{phone_digits}", 1, null]});
     let form = vec![("text".to_owned(), body.clone()), ("to".to_owned(), "{phone}".to_owned())];
     let made = [Body::Json(json), Body::Form(form), Body::None].map(|body| {
-        // Settings that are good for one message are good for every one.
+        // Settings that work for one message work for all.
         let request = Request::new(&settings(body));
         let made = request.map(|request| request.make(&message).expect("a request"));
         let host = made.map(|made| made.url().host_str().is_some());

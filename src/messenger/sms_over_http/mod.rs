@@ -1,4 +1,4 @@
-//! Texts through providers of SMS, each asked by one HTTP request that its settings describe.
+//! Sends texts through SMS providers, each by one HTTP request described in its settings.
 
 #[cfg(test)]
 pub(crate) mod fuzz;
@@ -24,7 +24,7 @@ use crate::domain::tenant::TenantId;
 use crate::domain::text_message::TextMessage;
 use crate::telemetry::metrics;
 
-/// A tenant's providers of SMS.
+/// A tenant's SMS providers.
 pub struct SmsOverHttp {
     shared: Arc<Shared>,
     runtime: Handle,
@@ -37,7 +37,7 @@ struct Shared {
 }
 
 impl SmsOverHttp {
-    /// The providers, in the order they are asked; they are talked to on `runtime`.
+    /// The providers, in the order to try them; their requests run on `runtime`.
     #[must_use]
     pub fn new(
         tenant: TenantId,
@@ -64,15 +64,15 @@ impl Messenger for SmsOverHttp {
     async fn send(&self, message: &TextMessage, deadline: Instant) -> Result<(), SendError> {
         let shared = Arc::clone(&self.shared);
         let message = TextMessage { to: message.to.clone(), body: message.body.clone() };
-        // Spawned, so that a text under way is not broken off because nobody waits any more.
+        // Spawned, so that a text under way is not aborted when the caller goes away.
         let sending = self.runtime.spawn(async move { shared.send(&message, deadline).await });
         sending.await.unwrap_or(Err(SendError::NotTaken))
     }
 }
 
 impl Shared {
-    /// Who may send to a number, whoever is to be asked first first: those that are named for its
-    /// country, then those for all; of all of them, those that failed lately last.
+    /// Providers for a number, in the order to try them: those that list its country, then those
+    /// without a list. Providers that failed recently go last.
     fn candidates(&self, number: &PhoneNumber) -> Vec<&Provider> {
         let country = Country::of(number);
         if !self.rules.reach(country) {
@@ -93,7 +93,7 @@ impl Shared {
         }
         let mut left = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
         for provider in candidates {
-            // A slow one leaves the others their share.
+            // A slow provider leaves the others their share of the time.
             let most = deadline.saturating_duration_since(Instant::now()) / left;
             left -= 1;
             if most.is_zero() {

@@ -1,4 +1,4 @@
-//! Texts with places: `{phone}`, `{phone_digits}`, `{message}`, and the variables of a provider.
+//! Texts with placeholders: `{phone}`, `{phone_digits}`, `{message}`, and a provider's variables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 use super::settings::SettingsError;
 use crate::domain::text_message::TextMessage;
 
-/// What is escaped in a URL: all but the unreserved characters (RFC 3986 2.3).
+/// Characters to escape in a URL: all but the unreserved ones (RFC 3986 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What a text is told to hold when it holds something else.
+/// The part of an error message that says what is accepted.
 const ACCEPTED: &str = "{phone}, {phone_digits}, {message} or a name of variables; \
     a brace itself is written twice, {{ or }}";
 
-/// What stands in a place.
+/// A placeholder filled from the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// The number as E.164, with its plus.
@@ -38,15 +38,15 @@ impl Place {
     }
 }
 
-/// Where a text stands in the configuration, and what may be put into it there.
+/// A text's place in the configuration, and what it may contain there.
 pub(super) struct Position<'a> {
     /// The key, below the provider.
     pub key: &'a str,
-    /// The places it may have.
+    /// The placeholders allowed here.
     pub places: &'a [Place],
-    /// Whether what is put in is percent-encoded.
+    /// Whether filled-in values are percent-encoded.
     pub encoded: bool,
-    /// Whether the text may be a secret, which no error shows a part of.
+    /// Whether the text may be a secret; errors then show no part of it.
     pub secret: bool,
 }
 
@@ -55,24 +55,24 @@ enum Part {
     Place(Place),
 }
 
-/// A text with places, its variables put in.
+/// A text with placeholders, with its variables already filled in.
 pub(super) struct Pattern {
     parts: Vec<Part>,
     encoded: bool,
 }
 
 impl Pattern {
-    /// A text without places.
+    /// A text without placeholders.
     pub(super) fn fixed(text: SecretString) -> Self {
         Self { parts: vec![Part::Text(text)], encoded: false }
     }
 
-    /// Puts a text before it, as it is.
+    /// Prepends a literal text.
     pub(super) fn put_before(&mut self, text: SecretString) {
         self.parts.insert(0, Part::Text(text));
     }
 
-    /// Its text, where it has no places.
+    /// The text, if it has no placeholders.
     pub(super) fn text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::new());
         for part in &self.parts {
@@ -106,7 +106,7 @@ impl Pattern {
     }
 }
 
-/// Reads the texts of one provider, and remembers what they use.
+/// Parses the texts of one provider, and records what they use.
 pub(super) struct Reader<'a> {
     variables: &'a BTreeMap<String, SecretString>,
     /// Whether no text is a secret.
@@ -116,13 +116,13 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader that puts in these variables. `public`: the texts are known to everybody, a
-    /// preset's, so that errors may show them.
+    /// A reader that fills in these variables. `public`: the texts come from a preset and are not
+    /// secret, so errors may show them.
     pub(super) fn new(variables: &'a BTreeMap<String, SecretString>, public: bool) -> Self {
         Self { variables, public, used: BTreeSet::new(), places: BTreeSet::new() }
     }
 
-    /// Reads a text.
+    /// Parses a text.
     pub(super) fn read(
         &mut self,
         text: &str,
@@ -182,8 +182,8 @@ impl<'a> Reader<'a> {
         Ok(value.expose_secret())
     }
 
-    /// Checks, once all texts are read, that they have what a text to a phone needs and that no
-    /// variable was given for nothing.
+    /// Checks, after all texts are parsed, that they contain the required placeholders and use
+    /// every variable.
     pub(super) fn finish(self) -> Result<(), SettingsError> {
         if let Some(name) = self.variables.keys().find(|name| !self.used.contains(*name)) {
             let key = format!("variables.{name}");

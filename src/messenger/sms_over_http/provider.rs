@@ -1,4 +1,4 @@
-//! One provider: asks it to send a text, judges its answer, and remembers when it failed.
+//! One provider: sends it requests, judges its answers, and remembers when it failed.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -13,28 +13,28 @@ use crate::domain::country::Country;
 use crate::domain::text_message::TextMessage;
 use crate::messenger::http_client::reason;
 
-/// How long a provider that failed is asked after the others.
+/// How long a failed provider is tried after the others.
 const DISTRUST: Duration = Duration::from_secs(30);
-/// How much of an answer is read, in bytes.
+/// Maximum number of bytes read from an answer.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Why a provider did not take a text. Never a number, a message or a URL.
+/// Why a provider did not accept a text. Never contains a number, a message or a URL.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// No request could be made.
+    /// No request could be built.
     Unmakeable,
     /// It did not answer in time.
     TimedOut(Duration),
-    /// It was not reached, or its answer broke off.
+    /// It could not be reached, or its answer broke off.
     Unreachable(String),
-    /// The status of its answer is none of those that say it took the text.
+    /// Its status is not one of the accepted ones.
     Status(u16),
-    /// Its answer does not hold what it has to.
+    /// Its answer lacks the required text.
     Answer,
 }
 
 impl Failure {
-    /// For metrics.
+    /// The outcome for metrics.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Unmakeable | Self::Status(_) | Self::Answer => "refused",
@@ -43,7 +43,7 @@ impl Failure {
         }
     }
 
-    /// Whether it may be the text that was wrong, not the provider: a number that does not exist.
+    /// Whether the text may be at fault instead of the provider, e.g. a number that does not exist.
     fn may_be_the_text(&self) -> bool {
         matches!(self, Self::Unmakeable | Self::Status(400 | 422))
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A provider of SMS.
+/// An SMS provider.
 pub struct Provider {
     settings: ProviderSettings,
     body_contains: Option<Vec<u8>>,
@@ -71,14 +71,14 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// A provider that is asked by `request`, through `client`.
+    /// A provider that receives `request` through `client`.
     #[must_use]
     pub fn new(settings: ProviderSettings, request: Request, client: Client) -> Self {
         let body_contains = settings.body_contains.as_deref().map(|text| solid(text.as_bytes()));
         Self { settings, body_contains, request, client, distrusted_until: Mutex::default() }
     }
 
-    /// The request that would send this message, for whoever looks at it instead.
+    /// The request for this message, for inspection.
     #[cfg(test)]
     pub(crate) fn request(&self, message: &TextMessage) -> reqwest::Request {
         self.request.make(message).expect("a request")
@@ -88,8 +88,8 @@ impl Provider {
         &self.settings.name
     }
 
-    /// Whether it is named for this country (`Some(true)`), is for all (`Some(false)`), or is not
-    /// for it.
+    /// `Some(true)` if it lists this country, `Some(false)` if it serves all countries, `None` if
+    /// it does not serve this one.
     pub(super) fn serves(&self, country: Option<Country>) -> Option<bool> {
         match (&self.settings.countries, country) {
             (None, _) => Some(false),
@@ -98,13 +98,13 @@ impl Provider {
         }
     }
 
-    /// Whether it failed lately.
+    /// Whether it failed recently.
     pub(super) fn is_distrusted(&self) -> bool {
         let until = *self.distrusted_until.lock().unwrap_or_else(PoisonError::into_inner);
         until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// Asks it to send the text, for its own timeout and no longer than `most`.
+    /// Asks it to send the text, waiting for at most its own timeout and `most`.
     pub(super) async fn send(&self, message: &TextMessage, most: Duration) -> Result<(), Failure> {
         let patience = self.settings.timeout.min(most);
         let asked = timeout(patience, self.ask(message)).await;
@@ -131,7 +131,7 @@ impl Provider {
     }
 }
 
-/// Whether an answer holds what is [`solid`] and not empty, blanks and line ends aside.
+/// Whether an answer contains `wanted`, which is [`solid`] and not empty, ignoring whitespace.
 pub(super) fn holds(answer: &[u8], wanted: &[u8]) -> bool {
     solid(answer).windows(wanted.len()).any(|part| part == wanted)
 }
@@ -148,7 +148,7 @@ async fn beginning(mut answer: Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// Without blanks and line ends, which answers of one meaning differ in.
+/// Without whitespace, in which equivalent answers differ.
 pub(super) fn solid(text: &[u8]) -> Vec<u8> {
     text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
 }

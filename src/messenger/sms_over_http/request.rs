@@ -1,4 +1,4 @@
-//! The request that sends a text: read once from its settings, made anew for each message.
+//! The request that sends a text: parsed once from its settings, filled in for each message.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,15 +15,15 @@ use crate::domain::stored_number::NumberingPlan;
 use crate::domain::text_message::TextMessage;
 
 const EVERYWHERE: &[Place] = &[Place::Phone, Place::PhoneDigits, Place::Message];
-/// Not the message: a header field has no line ends and nothing beyond ASCII.
+/// Not the message: a header field has no line breaks and only ASCII.
 const NUMBER: &[Place] = &[Place::Phone, Place::PhoneDigits];
 const NOWHERE: &[Place] = &[];
 
-/// Header fields that belong to the connection, or say how long the body is.
+/// Header fields that belong to the connection or describe the body's length.
 const NOT_TO_BE_SET: [&str; 6] =
     ["host", "content-length", "transfer-encoding", "connection", "te", "upgrade"];
 
-/// No request came of the settings and the message.
+/// The settings and the message do not make a valid request.
 #[derive(Debug)]
 pub(super) struct Unmakeable;
 
@@ -42,7 +42,7 @@ enum BodyPattern {
     Form(Vec<(String, Pattern)>),
 }
 
-/// JSON, its texts with places.
+/// JSON whose strings may have placeholders.
 enum Json {
     Text(Pattern),
     Fixed(Value),
@@ -51,7 +51,7 @@ enum Json {
 }
 
 impl Request {
-    /// Reads the settings, and tries them on an example.
+    /// Parses the settings and tries them on an example.
     ///
     /// # Errors
     /// [`SettingsError`].
@@ -77,7 +77,7 @@ impl Request {
         Ok(request)
     }
 
-    /// Whether it goes over TLS.
+    /// Whether it uses TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.encrypted
@@ -119,7 +119,7 @@ impl Request {
         Ok(headers)
     }
 
-    /// Makes a request of an example, so that what cannot be one is found out beforehand.
+    /// Builds a request for an example message, to find invalid settings in advance.
     fn try_out(&self) -> Result<(), SettingsError> {
         let to = NumberingPlan::read_e164("+46701234567").expect("a number in Sweden");
         let example = TextMessage { to, body: Zeroizing::new("Your code is 123456".to_owned()) };
@@ -138,7 +138,8 @@ fn anywhere(key: &str) -> Position<'_> {
     Position { key, places: EVERYWHERE, encoded: false, secret: false }
 }
 
-/// The URL, and whether it is https. Up to its path it takes variables only, and those as they are.
+/// The URL, and whether it is https. Before the path only variables are allowed, and they are not
+/// encoded.
 fn url(
     settings: &RequestSettings,
     reader: &mut Reader<'_>,
@@ -146,7 +147,7 @@ fn url(
     const ACCEPTED: &str = "https://HOST[:PORT]/PATH[?QUERY]";
     let wrong = |found: &str| Err(SettingsError::new("url", found, ACCEPTED));
     let text = settings.url.expose_secret();
-    // A first `{server}` may hold the scheme too.
+    // A leading `{server}` may include the scheme.
     let after_scheme =
         if text.starts_with('{') { 0 } else { text.find("://").map_or(0, |at| at + 3) };
     let path_at = text[after_scheme..].find(['/', '?', '#']);

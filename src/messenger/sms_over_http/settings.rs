@@ -1,5 +1,4 @@
-//! What a provider of SMS is asked for, as it is given to this adapter, and what can be wrong with
-//! it.
+//! The adapter's settings for an SMS provider, and what can be wrong with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,69 +9,69 @@ use serde_json::Value;
 
 use crate::domain::country::Country;
 
-/// A text of a provider's.
+/// A text in a provider's settings.
 pub enum Text {
     /// With placeholders.
     Pattern(SecretString),
-    /// As it is.
+    /// Literal.
     Whole(SecretString),
 }
 
-/// What is sent in a request.
+/// The body of a request.
 pub enum Body {
-    /// Nothing.
+    /// Empty.
     None,
-    /// JSON, its texts with placeholders.
+    /// JSON whose strings may have placeholders.
     Json(Value),
-    /// A form (`application/x-www-form-urlencoded`), its values with placeholders.
+    /// A form (`application/x-www-form-urlencoded`) whose values may have placeholders.
     Form(Vec<(String, String)>),
 }
 
 /// The request that sends a text.
 pub struct RequestSettings {
-    /// Whether the texts are a preset's, and so no secrets.
+    /// Whether the texts come from a preset, and so are not secret.
     pub preset: bool,
-    /// What placeholders stand for, beside `phone`, `phone_digits` and `message`.
+    /// Values for placeholders other than `phone`, `phone_digits` and `message`.
     pub variables: BTreeMap<String, SecretString>,
     /// GET, POST or PUT.
     pub method: Method,
-    /// The URL, with placeholders, which are percent-encoded when filled.
+    /// The URL with placeholders, whose values are percent-encoded.
     pub url: SecretString,
     /// Header fields.
     pub headers: Vec<(String, Text)>,
-    /// Name and password (RFC 7617).
+    /// Username and password (RFC 7617).
     pub basic: Option<(Text, Text)>,
     /// The body.
     pub body: Body,
-    /// Whether texts may go in clear beyond this machine.
+    /// Whether texts may leave this machine unencrypted.
     pub allow_plain_http: bool,
 }
 
-/// How a provider is dealt with.
+/// How to use a provider.
 pub struct ProviderSettings {
     /// Its name, for logs and metrics.
     pub name: String,
-    /// The statuses that say it took the text.
+    /// The statuses that mean it accepted the text.
     pub accepted: Vec<u16>,
-    /// What its answer has to hold besides, blanks and line ends aside.
+    /// Text that its answer must contain as well, ignoring whitespace.
     pub body_contains: Option<String>,
-    /// How long it may take.
+    /// Time limit for its answer.
     pub timeout: Duration,
-    /// The countries it is for; `None`: all.
+    /// The countries it serves; `None` means all.
     pub countries: Option<BTreeSet<Country>>,
 }
 
-/// What is wrong with a request's settings. Never a secret.
+/// What is wrong with a request's settings. Never contains a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{key}: found {found}; accepted: {accepted}")]
 pub struct SettingsError {
-    /// Where, below the provider; empty if it is the provider as a whole.
+    /// The key, below the provider; empty for the provider as a whole.
     pub key: String,
     /// What was found.
     pub found: String,
     /// What is accepted.
     pub accepted: String,
-    /// The placeholder that nothing fills, if that is what is wrong.
+    /// The placeholder that has no value, if that is the problem.
     pub unfilled: Option<String>,
 }
 

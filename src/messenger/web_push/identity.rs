@@ -1,4 +1,5 @@
-//! As whom push services are talked to (VAPID: RFC 8292): a key on P-256, and the tokens it signs.
+//! The server's identity towards push services (VAPID: RFC 8292): a P-256 key, and the tokens it
+//! signs.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,17 +20,18 @@ use web_push_native::p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::pem;
 
-/// How long a token is good. RFC 8292 allows a day; clocks differ.
+/// Validity of a token. RFC 8292 allows a day; clocks differ.
 const LIFETIME: Duration = Duration::from_hours(2);
-/// How long it is used: a push service need not check another one for each notification.
+/// How long a token is reused, so that push services need not verify a new one for each
+/// notification.
 const USED_FOR: Duration = Duration::from_hours(1);
-/// For how many origins tokens are kept.
+/// Maximum number of origins with a cached token.
 const MAX_ORIGINS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
-/// Why a text is no key to sign with.
+/// Why a text is not a valid signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// It has no private key in PEM.
+    /// It contains no PEM private key.
     #[error("a text without a PEM private key")]
     NoPem,
     /// The key is not on P-256.
@@ -37,7 +39,7 @@ pub enum KeyError {
     OtherKind,
 }
 
-/// Who signs what push services are sent.
+/// Signs the requests to push services.
 pub struct Identity {
     key: EncodingKey,
     public_key: String,
@@ -46,7 +48,7 @@ pub struct Identity {
     tokens: Mutex<LruCache<String, Token>>,
 }
 
-/// A token that was made for an origin.
+/// A cached token for an origin.
 struct Token {
     authorization: HeaderValue,
     made_at: Timestamp,
@@ -60,7 +62,7 @@ struct Claims<'a> {
 }
 
 impl Identity {
-    /// Who has this private key (PEM: PKCS #8 or SEC 1), and is reached at `contact`.
+    /// The identity with this private key (PEM: PKCS #8 or SEC 1), reachable at `contact`.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -87,12 +89,12 @@ impl Identity {
         })
     }
 
-    /// The public key: a point on P-256 uncompressed, in base64url.
+    /// The public key: an uncompressed point on P-256, in base64url.
     pub(super) fn public_key(&self) -> &str {
         &self.public_key
     }
 
-    /// The header field that signs requests to an origin; `None` if the key signs nothing.
+    /// The header field that authorizes requests to an origin; `None` if signing fails.
     pub(super) fn authorization(&self, origin: &str) -> Option<HeaderValue> {
         let now = self.clock.now();
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    /// The sender's key in the example of RFC 8291 (5), as OpenSSL writes it.
+    /// The sender's key from the example of RFC 8291 (5), as OpenSSL writes it.
     const SEC1: &str = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n\
         -----BEGIN EC PRIVATE KEY-----\n\
         MHcCAQEEIMn1j4mBPp+Ohy5x9CqmThdXySVNzGK3LdwBC7QEPqEcoAoGCCqGSM49\n\

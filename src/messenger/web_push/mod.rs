@@ -1,5 +1,5 @@
-//! Notifications to browsers through the push services of their vendors (Web Push: RFC 8030),
-//! encrypted for the browser (RFC 8291) and signed by this server (RFC 8292).
+//! Notifications to browsers through their vendors' push services (Web Push: RFC 8030), encrypted
+//! for the browser (RFC 8291) and signed by this server (RFC 8292).
 
 mod identity;
 mod payload;
@@ -26,46 +26,46 @@ use crate::domain::authenticator::Subscription;
 use crate::domain::host_pattern::HostPattern;
 use crate::telemetry::metrics;
 
-/// Longest URL of a subscription, in bytes.
+/// Maximum length of a subscription's URL, in bytes.
 const MAX_ENDPOINT: usize = 2048;
 
-/// The push services, and as whom they are talked to.
+/// Client of the push services.
 pub struct WebPush {
     shared: Arc<Shared>,
     runtime: Handle,
 }
 
-/// What [`WebPush`] is made of.
+/// Settings of [`WebPush`].
 pub struct Settings {
-    /// Who signs.
+    /// The signing identity.
     pub identity: Identity,
-    /// The push services that are talked to.
+    /// The allowed push services.
     pub hosts: Vec<HostPattern>,
-    /// How long one may take.
+    /// Time limit for one answer.
     pub timeout: Duration,
-    /// What requests are sent with.
+    /// The HTTP client.
     pub client: Client,
 }
 
 struct Shared(Settings);
 
-/// Why a push service did not take a notification. Never a message or a URL.
+/// Why a push service did not accept a notification. Never contains a message or a URL.
 #[derive(Debug)]
 enum Failure {
     /// It no longer knows the phone, or nothing can be encrypted for it.
     Gone,
-    /// No request can be made of the notification.
+    /// The notification does not make a valid request.
     Unmakeable,
-    /// The status of its answer is none of those that say it took it.
+    /// Its status is not one that means accepted.
     Status(u16),
     /// It did not answer in time.
     TimedOut(Duration),
-    /// It was not reached, or its answer broke off.
+    /// It could not be reached, or its answer broke off.
     Unreachable(String),
 }
 
 impl Failure {
-    /// For metrics.
+    /// The outcome for metrics.
     fn outcome(&self) -> &'static str {
         match self {
             Self::Gone => "gone",
@@ -95,7 +95,7 @@ impl fmt::Display for Failure {
 }
 
 impl WebPush {
-    /// The push services, which are talked to on `runtime`.
+    /// A client of the push services whose requests run on `runtime`.
     #[must_use]
     pub fn new(settings: Settings, runtime: Handle) -> Self {
         Self { shared: Arc::new(Shared(settings)), runtime }
@@ -120,7 +120,7 @@ impl Notifier for WebPush {
     ) -> Result<(), NotifyError> {
         let (shared, to) = (Arc::clone(&self.shared), to.clone());
         let (message, lifetime) = (payload::of(notification), notification.lifetime);
-        // Spawned, so that what is under way is not broken off because nobody waits any more.
+        // Spawned, so that a notification under way is not aborted when the caller goes away.
         let sending =
             self.runtime.spawn(async move { shared.send(&to, message, lifetime, deadline).await });
         sending.await.unwrap_or(Err(NotifyError::NotTaken))
@@ -128,7 +128,7 @@ impl Notifier for WebPush {
 }
 
 impl Shared {
-    /// A subscription's URL, and the entry of the list that allows it.
+    /// A subscription's URL, and the list entry that allows it.
     fn reach(&self, endpoint: &str) -> Option<(Url, &HostPattern)> {
         if endpoint.len() > MAX_ENDPOINT || !endpoint.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
@@ -159,7 +159,7 @@ impl Shared {
         let patience = self.0.timeout.min(deadline.saturating_duration_since(Instant::now()));
         let posted = timeout(patience, self.post(url, to, message, lifetime)).await;
         let taken = posted.unwrap_or(Err(Failure::TimedOut(patience)));
-        // By the entry, not by the host, of which a wildcard allows any number.
+        // Labelled by list entry, not by host: a wildcard allows any number of hosts.
         let outcome = taken.as_ref().err().map_or("taken", Failure::outcome);
         metrics::notification(&service.to_string(), outcome);
         match taken {
@@ -193,7 +193,7 @@ impl Shared {
             .client
             .post(url)
             .header("TTL", lifetime.as_secs())
-            // What is not urgent waits until the phone is next used (RFC 8030 5.3).
+            // Less urgent messages wait until the phone is next used (RFC 8030 5.3).
             .header("Urgency", "high")
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_ENCODING, "aes128gcm")

@@ -1,13 +1,14 @@
-//! What a notification says to the page's service worker, in JSON.
+//! A notification's JSON for the page's service worker.
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::messenger::Notification;
 
-/// Longest text, in bytes: push services take 4,096, encrypted.
+/// Maximum length in bytes; push services accept 4,096, encrypted.
 const MAX: usize = 3 * 1024;
-/// Texts are filled up with blanks to multiples of this, in bytes, so that their length says little.
+/// Payloads are padded with blanks to multiples of this, in bytes, so that their length reveals
+/// little.
 const BLOCK: usize = 512;
 
 #[derive(Serialize)]
@@ -17,8 +18,8 @@ struct Payload<'a> {
     prompt: Option<&'a str>,
 }
 
-/// The text for a notification; `None` if it would be too long even without a prompt. A prompt is
-/// cut where it is too long: the page shows all of it.
+/// The payload of a notification; `None` if it is too long even without a prompt. A long prompt is
+/// truncated: the page shows all of it.
 pub(super) fn of(notification: &Notification) -> Option<Zeroizing<Vec<u8>>> {
     let Notification { open, company, prompt, .. } = notification;
     let json = |prompt| {
@@ -29,7 +30,7 @@ pub(super) fn of(notification: &Notification) -> Option<Zeroizing<Vec<u8>>> {
     if let Some(prompt) = prompt
         && let Some(excess) = text.len().checked_sub(MAX + 1)
     {
-        // Each byte of the prompt is at least one of the text.
+        // Each byte of the prompt takes at least one byte of the payload.
         let keep = prompt.len().saturating_sub(excess + 1 + "…".len());
         let cut = format!("{}…", &prompt[..prompt.floor_char_boundary(keep)]);
         text = json(Some(&cut))?;
