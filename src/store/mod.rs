@@ -1,11 +1,11 @@
 //! The ports to the store of grants and budgets, and its adapters.
 //!
-//! Every method is one atomic step: there is no moment in which two requests, on one node or on
-//! two, both win. A step whose outcome is not known is an error, and is not repeated.
+//! Every method is one atomic step: two requests, on one node or on two, never both win. A step
+//! with an unknown outcome is an error, and is not repeated.
 //!
-//! The store tells the time as well: lifetimes and budgets are decided by one clock, wherever a
-//! code is told and wherever it is redeemed, however wrong a node's own clock is. What a step
-//! decides is in [`account`], the same for every adapter.
+//! The store also provides the time: one clock decides lifetimes and budgets on every node that
+//! issues or redeems a code, however wrong the node's own clock is. The decisions of each step are
+//! in [`account`], the same for every adapter.
 
 pub mod account;
 pub mod address_log;
@@ -28,27 +28,27 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Limits};
 use crate::domain::tenant::TenantId;
 
-/// Why the store gave no answer.
+/// Why the store did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The step was certainly not taken.
+    /// The step certainly did not take effect.
     #[error("the store could not be asked")]
     Unavailable,
-    /// The step may have been taken.
+    /// The step may have taken effect.
     #[error("the store's answer did not come")]
     OutcomeUnknown,
 }
 
-/// What a call asks of the store.
+/// A call's request to the store.
 #[derive(Debug, Clone)]
 pub struct IssueRequest {
     /// The user who called.
     pub subject: Subject,
     /// The number they called from.
     pub number: PhoneNumber,
-    /// The grant to record if a new code is made.
+    /// The grant to record if a new code is issued.
     pub grant: NewGrant,
-    /// The keys that can redeem: a live code of another key is replaced, not told again.
+    /// The keys that can redeem: a live code of another key is replaced, not repeated.
     pub usable_keys: Vec<KeyId>,
     /// Wrong codes with a right password that burn the new code.
     pub max_attempts: u32,
@@ -56,16 +56,16 @@ pub struct IssueRequest {
     pub limits: Limits,
 }
 
-/// A grant to be, whose times are the store's to say.
+/// A grant to be made; the store sets its times.
 #[derive(Debug, Clone)]
 pub struct NewGrant {
-    /// The server key it derives from.
+    /// The server key that its code derives from.
     pub key_id: KeyId,
     /// 128 random bits.
     pub nonce: [u8; 16],
     /// Number of digits, 6 to 8.
     pub digits: u8,
-    /// How long it lives; whole seconds count.
+    /// Its lifetime; only whole seconds count.
     pub lifetime: Duration,
 }
 
@@ -74,24 +74,24 @@ pub struct NewGrant {
 pub struct LiveGrant {
     /// The grant.
     pub grant: Grant,
-    /// How long it still lives, in whole seconds.
+    /// Its remaining lifetime, in whole seconds.
     pub left: Duration,
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Issue {
-    /// The new grant stands; it replaced any other.
+    /// The new grant was recorded, replacing any other.
     Issued(LiveGrant),
-    /// A live, untried code with at least half its lifetime left stands; nothing was counted.
+    /// A live, untried code with at least half its lifetime left is repeated; nothing was counted.
     Repeat(LiveGrant),
-    /// Too many new codes for the user; a new one fits after this time.
+    /// Too many new codes for the user; the next is allowed after this time.
     CodesPerUser(Duration),
-    /// Too many calls from the number; a new one fits after this time.
+    /// Too many calls from the number; the next is allowed after this time.
     CallsPerNumber(Duration),
 }
 
-/// What a login reserves before the directory is asked about the password.
+/// A login's reservation, made before the directory checks the password.
 #[derive(Debug, Clone)]
 pub struct ReserveRequest {
     /// The user.
@@ -100,35 +100,35 @@ pub struct ReserveRequest {
     pub nonce: [u8; 16],
     /// Whether the typed code was right.
     pub code_right: bool,
-    /// Where the login comes from, if the login service says.
+    /// The address the login comes from, if the login service sends it.
     pub from: Option<ClientAddress>,
     /// The tenant's quotas.
     pub limits: Limits,
 }
 
-/// Whether a login may ask the directory about the password.
+/// Whether a login may ask the directory to check the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
-    /// It may; a wrong password is already counted, at this time of the store's.
+    /// It may; a wrong password is already counted, at this time by the store's clock.
     Reserved(Timestamp),
     /// The grant is used, replaced, burnt or expired.
     NoGrant,
-    /// The budget for wrong passwords, or the address's half of it, is spent, for this long.
+    /// The budget for wrong passwords, or the address's half of it, is spent for this long.
     PasswordsSpent(Duration),
-    /// The budget for wrong codes, or the address's half of it, is spent, for this long.
+    /// The budget for wrong codes, or the address's half of it, is spent for this long.
     CodesSpent(Duration),
 }
 
-/// One try of a code whose password part is decided.
+/// A try of a code after its password has been checked.
 #[derive(Debug, Clone)]
 pub struct CodeTry {
     /// The user.
     pub subject: Subject,
     /// The nonce of the grant that the typed code was compared with.
     pub nonce: [u8; 16],
-    /// The reserved password try to give back; `None` where no password is asked for.
+    /// The reserved password try to return; `None` if no password is required.
     pub reserved: Option<Timestamp>,
-    /// Where the login comes from, as at the reservation.
+    /// The address the login comes from, as in the reservation.
     pub from: Option<ClientAddress>,
     /// The tenant's quotas.
     pub limits: Limits,
@@ -137,25 +137,25 @@ pub struct CodeTry {
 /// Whether a right code was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redemption {
-    /// It was, by this request and by no other; the user's failure budgets are cleared.
+    /// Accepted, for this request only; the user's failure budgets are cleared.
     Redeemed,
     /// The grant is used, replaced, burnt or expired.
     NoGrant,
-    /// The budget for wrong codes is spent, for this long; only where a password is asked for.
+    /// The budget for wrong codes is spent for this long; only if a password is required.
     CodesSpent(Duration),
 }
 
-/// The last of the budget for wrong passwords, which are for tries with the right code.
+/// The last part of the budget for wrong passwords, kept for tries with the right code.
 pub const SPARE_TRIES: u32 = 2;
 
 /// Codes issued to subjects.
 #[async_trait]
 pub trait Grants: Send + Sync {
-    /// Records a new grant and counts it against both quotas, or finds the live one to be told
-    /// again.
+    /// Records a new grant and counts it against both quotas, or returns the live one to be
+    /// repeated.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing may be told to the caller then.
+    /// [`StoreError`]; the caller must then hear no code.
     async fn issue(&self, request: IssueRequest) -> Result<Issue, StoreError>;
 
     /// The subject's live grant: not used, not burnt, not expired.
@@ -165,20 +165,20 @@ pub trait Grants: Send + Sync {
     async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError>;
 }
 
-/// Tries at codes and passwords.
+/// Tries of codes and passwords.
 #[async_trait]
 pub trait Tries: Send + Sync {
-    /// Counts a wrong password before it is known to be one, so that many tries at once cannot
-    /// overrun the budget. It changes nothing about the grant: nobody has proved anything yet.
+    /// Counts a wrong password before it is known to be wrong, so that many simultaneous tries
+    /// cannot overrun the budget. The grant stays unchanged: nothing has been proved yet.
     ///
-    /// The last [`SPARE_TRIES`] of the budget are for right codes, and one address has at most half
-    /// of a budget.
+    /// The last [`SPARE_TRIES`] of the budget are kept for right codes, and one address may use at
+    /// most half of a budget.
     ///
     /// # Errors
-    /// [`StoreError`]; the directory may not be asked then.
+    /// [`StoreError`]; the directory must not be asked then.
     async fn reserve(&self, request: ReserveRequest) -> Result<Reservation, StoreError>;
 
-    /// Gives a reserved try back: the password reached no server.
+    /// Returns a reserved try, because the password reached no server.
     ///
     /// # Errors
     /// [`StoreError`]; the try then stays counted.
@@ -189,60 +189,60 @@ pub trait Tries: Send + Sync {
         from: Option<ClientAddress>,
     ) -> Result<(), StoreError>;
 
-    /// Uses the grant up, for a right code with a right password (or none asked), and clears the
-    /// user's failure budgets.
+    /// Uses up the grant for a right code with a right password (or with none required), and clears
+    /// the user's failure budgets.
     ///
     /// # Errors
     /// [`StoreError`]; the login is refused then.
     async fn redeem(&self, attempt: CodeTry) -> Result<Redemption, StoreError>;
 
-    /// Counts a wrong code given with a right password (or where none is asked): against the
-    /// grant, which it may burn, and against the user's budget. Gives the reserved try back.
+    /// Counts a wrong code given with a right password (or with none required) against the grant,
+    /// which it may burn, and against the user's budget. Returns the reserved try.
     ///
     /// # Errors
-    /// [`StoreError`]; what was counted is then not known.
+    /// [`StoreError`]; it is then unknown what was counted.
     async fn wrong_code(&self, attempt: CodeTry) -> Result<(), StoreError>;
 }
 
 /// Whether the store works.
 #[async_trait]
 pub trait StoreHealth: Send + Sync {
-    /// Asks the store a trivial question.
+    /// Runs a trivial request on the store.
     ///
     /// # Errors
     /// [`StoreError`] if it does not answer.
     async fn ready(&self) -> Result<(), StoreError>;
 
-    /// What is wrong with it, for operators, as far as it is known; empty if nothing is.
+    /// What is wrong with it, for operators, as far as known; empty if nothing is.
     fn trouble(&self) -> String {
         String::new()
     }
 }
 
-/// What the store held, at a time of its own.
+/// The store's content at a time by its own clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsOf<T> {
-    /// What it held.
+    /// The content.
     pub held: T,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
 /// Some of a tenant's live codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveCodes {
-    /// The codes, in the order of their subjects' ids.
+    /// The codes, ordered by their subjects' ids.
     pub codes: Vec<(Subject, StoredGrant)>,
-    /// The id after which the next ones are; `None` at the end.
+    /// The id to continue after; `None` at the end.
     pub next: Option<String>,
 }
 
-/// What administrators look up and change. It goes on beside the requests, which wait no longer
-/// for it than for one another.
+/// What administrators look up and change. It runs alongside requests, which wait for it no longer
+/// than for one another.
 #[async_trait]
 pub trait Administration: Send + Sync {
-    /// The live codes of one purpose among the `rows` accounts whose subjects' ids come after
-    /// `after`; from the first id on if that is `None`.
+    /// The live codes of one purpose among the next `rows` accounts whose subjects' ids follow
+    /// `after`; `None` starts at the first id.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -254,27 +254,27 @@ pub trait Administration: Send + Sync {
         rows: u32,
     ) -> Result<AsOf<LiveCodes>, StoreError>;
 
-    /// A subject's account, with what no longer counts; `None` if it has none.
+    /// A subject's account, including what no longer counts; `None` if it has none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn account(&self, subject: &Subject) -> Result<AsOf<Option<Account>>, StoreError>;
 
-    /// Takes the subject's live code away, as if it had been used; counts stay. Says whether there
+    /// Removes the subject's live code, as if it had been used; counts stay. Returns whether there
     /// was one.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn revoke(&self, subject: &Subject) -> Result<bool, StoreError>;
 
-    /// Forgets the codes issued to the subject and its failures; a live code stays. Says whether
+    /// Forgets the codes issued to the subject and its failures; a live code stays. Returns whether
     /// anything was recorded.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn clear_counts(&self, subject: &Subject) -> Result<bool, StoreError>;
 
-    /// The calls recorded of a number, with those that no longer count.
+    /// The calls recorded for a number, including those that no longer count.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -284,7 +284,7 @@ pub trait Administration: Send + Sync {
         number: &PhoneNumber,
     ) -> Result<AsOf<EventLog>, StoreError>;
 
-    /// Forgets the calls of a number. Says whether any were recorded.
+    /// Forgets the calls of a number. Returns whether any were recorded.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,5 +1,5 @@
-//! Opening the database file: its creation, its settings, its migrations, and what can be wrong
-//! with it, said so that an operator knows what to do.
+//! Opens the database file: creation, settings, migrations, and errors that tell an operator what
+//! to do.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-/// The schema's steps. A database whose `user_version` is n has had the first n; a step that has
-/// been released is never edited.
+/// The schema migrations. A database whose `user_version` is n has the first n; a released
+/// migration is never edited.
 const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_subjects_and_callers.sql"),
     include_str!("migrations/0002_registered_users.sql"),
@@ -18,13 +18,13 @@ const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0004_counts_and_intents.sql"),
 ];
 
-/// More than all statements of one connection.
+/// More than the statements of one connection.
 const CACHED_STATEMENTS: usize = 64;
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder that should hold the file does not exist.
+    /// The folder of the file does not exist.
     #[error(
         "the store's folder {} does not exist: create it, owned by the user that dialpass runs as",
         .folder.display()
@@ -42,10 +42,10 @@ pub enum OpenError {
     NotWritable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
-    /// Another process holds the file.
+    /// Another process has locked the file.
     #[error(
         "the store's file {} is locked by another process: stop that process, or wait for it",
         .path.display()
@@ -54,7 +54,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is damaged, no SQLite database, or the database of another program.
+    /// The file is damaged, not an SQLite database, or another program's database.
     #[error(
         "the store's file {} is not a dialpass database ({reason}): name another file, or move \
          this one away to start with an empty store",
@@ -80,16 +80,16 @@ pub enum OpenError {
         /// The newest schema version this release knows.
         known: usize,
     },
-    /// There is no file, and whoever opens it may not make one.
+    /// The file does not exist, and this caller may not create it.
     #[error(
         "there is no store at {}: the gateway makes it when it first starts",
         .path.display()
     )]
     Missing {
-        /// Where it should be.
+        /// Its expected path.
         path: PathBuf,
     },
-    /// An older release of dialpass has used the file, and whoever opens it may not change that.
+    /// An older release of dialpass has used the file, and this caller may not migrate it.
     #[error(
         "the store's file {} has schema version {found} and this release needs {known}: start \
          the gateway's new release first",
@@ -103,7 +103,7 @@ pub enum OpenError {
         /// The schema version this release needs.
         known: usize,
     },
-    /// The system lets no thread be started.
+    /// The system refuses to start a thread.
     #[error("the store cannot start its threads: {0}")]
     Threads(io::Error),
 }
@@ -125,7 +125,7 @@ impl OpenError {
     }
 }
 
-/// Which file a path led to.
+/// The identity of the file at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileIdentity {
     device: u64,
@@ -133,7 +133,7 @@ pub(super) struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// The file that is at `path` now; `None` if there is none.
+    /// The file now at `path`; `None` if there is none.
     pub(super) fn at(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         Some(Self { device: metadata.dev(), inode: metadata.ino() })
@@ -143,21 +143,20 @@ impl FileIdentity {
 /// Page size of a new file.
 const PAGE_BYTES: i64 = 2048;
 
-/// Opens the connection that writes, having created and migrated the database where needed.
+/// Opens the writer's connection, creating and migrating the database if needed.
 pub(super) fn open_writer(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
     create_if_missing(path)?;
     let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
     let mut connection = open(path, busy, 16 * 1024).map_err(sqlite)?;
-    // Counts for a new file only. Each step writes one row at a random place, so whole pages are
-    // what goes to the log; a row with full budgets still fits a quarter of one this small.
+    // Affects new files only. Each step writes one row at a random place, so whole pages go to the
+    // log; a row with full budgets still fits in a quarter of a page this small.
     connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(sqlite)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
     migrate(&mut connection, path)?;
     Ok(connection)
 }
 
-/// Opens a connection to a database that a gateway uses, perhaps at this moment: makes and migrates
-/// nothing.
+/// Opens a connection to a database that a gateway may be using; creates and migrates nothing.
 pub(super) fn open_existing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
     let not_writable =
         |reason: &str| OpenError::NotWritable { path: path.to_owned(), reason: reason.to_owned() };
@@ -172,7 +171,7 @@ pub(super) fn open_existing(path: &Path, busy: Duration) -> Result<Connection, O
     let connection = open(path, busy, 4 * 1024).map_err(sqlite)?;
     let found: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
-    // SQLite opens a file that may not be written all the same.
+    // SQLite opens a file even if it is read-only.
     if connection.is_readonly("main").map_err(sqlite)? {
         return Err(not_writable("it is read-only"));
     }
@@ -185,7 +184,7 @@ pub(super) fn open_existing(path: &Path, busy: Duration) -> Result<Connection, O
     }
 }
 
-/// Opens a connection beside the writer's, with a page cache of `cache_kib`.
+/// Opens a connection in addition to the writer's, with a page cache of `cache_kib`.
 pub(super) fn open_beside(
     path: &Path,
     busy: Duration,
@@ -194,10 +193,10 @@ pub(super) fn open_beside(
     open(path, busy, cache_kib).map_err(|error| OpenError::from_sqlite(path, &error))
 }
 
-/// Creates the file for its owner alone: it says who called when.
+/// Creates the file readable by its owner only: it records who called when.
 ///
 /// An existing file is not opened here, because closing a file drops all POSIX locks that this
-/// process holds on it, `SQLite`'s among them.
+/// process holds on it, including `SQLite`'s.
 fn create_if_missing(path: &Path) -> Result<(), OpenError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -217,10 +216,10 @@ fn open(path: &Path, busy: Duration, cache_kib: i64) -> rusqlite::Result<Connect
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    // FULL: in WAL mode each commit waits until the disk has it, so that a power cut loses
-    // nothing that was answered.
+    // FULL: in WAL mode each commit waits until the disk has it, so that a power cut loses no
+    // answered step.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // Checkpoints have a thread of their own, see `checkpoint`.
+    // Checkpoints have their own thread, see `checkpoint`.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     Ok(connection)
@@ -229,7 +228,7 @@ fn open(path: &Path, busy: Duration, cache_kib: i64) -> rusqlite::Result<Connect
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
     let known = MIGRATIONS.len();
-    // IMMEDIATE, so that of two processes that start at once the second sees the first's work.
+    // IMMEDIATE, so that if two processes start at once the second sees the first's work.
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
     let found: i64 =

@@ -1,5 +1,5 @@
-//! The writer's hold on the database file: opening it again after an error, noticing that it was
-//! deleted or replaced, and telling the operator of each change once.
+//! The writer's hold on the database file: reopening it after an error, noticing that it was
+//! deleted or replaced, and reporting each change to the operator once.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,20 +12,20 @@ use rusqlite::{Connection, ErrorCode};
 use super::checkpoint;
 use super::connection::{FileIdentity, OpenError, open_beside, open_writer};
 
-/// Least time between two attempts to open the file.
+/// Shortest time between two attempts to open the file.
 const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 
-/// Time between two looks at whether the path still leads to the file that is open.
+/// Interval between checks that the path still leads to the open file.
 const IDENTITY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Page cache of a connection beside the writer's, in KiB.
+/// Page cache of a connection other than the writer's, in KiB.
 const BESIDE_CACHE_KIB: i64 = 4 * 1024;
 
-/// The connections of the threads beside the writer. Only the writer opens and closes them.
+/// The connections of the other threads. Only the writer opens and closes them.
 ///
-/// The `-wal` and `-shm` files are found by their paths. So when the file has been replaced, all
-/// connections to the old one must be closed before the new one is opened, or the two databases
-/// would share them.
+/// SQLite finds the `-wal` and `-shm` files by their paths. So if the file was replaced, all
+/// connections to the old one must close before the new one is opened, or the two databases would
+/// share them.
 #[derive(Debug)]
 pub(super) struct Beside {
     slots: Vec<Mutex<Option<Connection>>>,
@@ -40,12 +40,12 @@ impl Beside {
         Self { slots, suspect: AtomicBool::new(false), restart: AtomicBool::new(false) }
     }
 
-    /// The connection of one thread; `None` while the database cannot be opened.
+    /// One thread's connection; `None` while the database cannot be opened.
     pub(super) fn slot(&self, index: usize) -> MutexGuard<'_, Option<Connection>> {
         self.slots[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes all, and keeps them closed until the guards are dropped.
+    /// Closes all connections, and keeps them closed until the guards are dropped.
     fn close(&self) -> Vec<MutexGuard<'_, Option<Connection>>> {
         let mut slots: Vec<_> = (0..self.slots.len()).map(|index| self.slot(index)).collect();
         for slot in &mut slots {
@@ -54,17 +54,17 @@ impl Beside {
         slots
     }
 
-    /// Has the writer start the log over before its next transaction.
+    /// Has the writer restart the log before its next transaction.
     pub(super) fn ask_to_restart(&self) {
         self.restart.store(true, Ordering::Release);
     }
 
-    /// Whether the writer has yet to start the log over.
+    /// Whether the writer still has to restart the log.
     pub(super) fn is_asked_to_restart(&self) -> bool {
         self.restart.load(Ordering::Acquire)
     }
 
-    /// Has the writer open all connections again if `error` calls for it; tells of it once.
+    /// Has the writer reopen all connections if `error` requires it; reports that once.
     pub(super) fn report(&self, error: &rusqlite::Error) {
         let told = calls_for_reopening(error) && self.suspect.swap(true, Ordering::Relaxed);
         if !told {
@@ -73,7 +73,7 @@ impl Beside {
     }
 }
 
-/// Whether the store works, as last told to the operator.
+/// Whether the store works, as last reported to the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Works,
@@ -81,7 +81,7 @@ enum Told {
     Broken,
 }
 
-/// The writer's connection and what is needed to get it back.
+/// The writer's connection, and what is needed to reopen it.
 #[derive(Debug)]
 pub(super) struct Link {
     path: PathBuf,
@@ -96,7 +96,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Opens the file for the writer and for the threads beside it.
+    /// Opens the file for the writer and for the other threads.
     pub(super) fn open(
         path: PathBuf,
         busy: Duration,
@@ -118,7 +118,7 @@ impl Link {
         Ok(link)
     }
 
-    /// The writer's connection, opened again if it has to be; `None` if that fails.
+    /// The writer's connection, reopened if necessary; `None` if that fails.
     pub(super) fn connection(&mut self) -> Option<&Connection> {
         if self.beside.suspect.swap(false, Ordering::Relaxed) {
             self.connection = None;
@@ -142,7 +142,7 @@ impl Link {
         self.connection.as_ref()
     }
 
-    /// Notes that a transaction failed.
+    /// Records that a transaction failed.
     pub(super) fn report(&mut self, error: &rusqlite::Error) {
         if calls_for_reopening(error) {
             self.connection = None;
@@ -154,13 +154,13 @@ impl Link {
         }
     }
 
-    /// Gives the connection up, after an error that leaves its state in doubt.
+    /// Gives up the connection after an error that leaves its state in doubt.
     pub(super) fn give_up(&mut self, error: &rusqlite::Error) {
         self.connection = None;
         self.tell(Told::Broken, error);
     }
 
-    /// Notes that a transaction was committed.
+    /// Records that a transaction was committed.
     pub(super) fn works(&mut self) {
         if self.told != Told::Works {
             self.told = Told::Works;
@@ -187,8 +187,8 @@ impl Link {
         Ok(())
     }
 
-    /// `SQLite` leaves the log of a file that was replaced where it is, and would play it into the
-    /// new one.
+    /// If a file was replaced, `SQLite` leaves its log in place and would replay it into the new
+    /// file.
     fn remove_log_of_replaced_file(&self) {
         let log = self.beside_path("-wal");
         let replaced = self.identity.is_some() && FileIdentity::at(&self.path) != self.identity;
@@ -202,7 +202,7 @@ impl Link {
         }
     }
 
-    /// The path of one of the files that SQLite keeps beside the database.
+    /// The path of one of the files that SQLite keeps next to the database.
     fn beside_path(&self, suffix: &str) -> PathBuf {
         let mut path = self.path.clone().into_os_string();
         path.push(suffix);
@@ -257,8 +257,8 @@ impl Link {
 }
 
 impl Drop for Link {
-    /// Closes one connection after another: where two close at once, `SQLite` may take neither for
-    /// the last, and leave the log uncopied beside the file.
+    /// Closes the connections one after another: if two close at once, `SQLite` may treat neither
+    /// as the last, and leave the log uncopied.
     fn drop(&mut self) {
         drop(self.beside.close());
         self.connection = None;
@@ -269,7 +269,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// Whether a new connection may work where this one failed. One step's own mistake is no reason.
+/// Whether a new connection may work where this one failed. A step's own mistake does not count.
 fn calls_for_reopening(error: &rusqlite::Error) -> bool {
     let own_mistake = matches!(
         error.sqlite_error_code(),

@@ -1,16 +1,16 @@
-//! The embedded store: one SQLite file, one thread that writes, a few that read.
+//! The embedded store: one SQLite file, one writer thread, a few readers.
 //!
-//! A subject's live grant and its budgets share one row, so that a call writes two rows at most
-//! (the subject's and the number's) and every step of a login reads and writes a single one. A
-//! new code replaces the grant's columns only; the budgets beside it are the user's, and only a
-//! successful login clears those for failures.
+//! A subject's live grant and its budgets share one row, so a call writes at most two rows (the
+//! subject's and the number's) and every step of a login reads and writes one. A new code replaces
+//! only the grant's columns. The budgets in the same row belong to the user, and only a successful
+//! login clears the failure budgets.
 //!
-//! - The writer commits concurrent requests in groups and answers after the disk has them; it
-//!   also opens the file again when it has to.
-//! - The readers answer [`Grants::live`], and the questions of
-//!   [`Registry`](super::registry::Registry), from connections of their own.
-//! - Administrators' commands, in processes of their own, come in by [`SqliteAdministration`].
-//! - Beside the writer, one thread copies the log back into the file, and one deletes idle rows.
+//! - The writer commits concurrent requests in groups and answers once the disk has them; it also
+//!   reopens the file if necessary.
+//! - The readers answer [`Grants::live`] and the reads of [`Registry`](super::registry::Registry),
+//!   each over its own connection.
+//! - Administrators' commands run in their own processes and use [`SqliteAdministration`].
+//! - One more thread copies the log back into the file, and another deletes idle rows.
 
 mod access_keys;
 mod administration;
@@ -52,18 +52,18 @@ use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::grant::{Grant, Subject};
 
-/// Threads that read.
+/// Number of reader threads.
 const READERS: usize = 2;
 
-/// Longest wait for another process's lock on the file, at most a quarter of the timeout.
+/// Longest wait for another process's lock on the file, and at most a quarter of the timeout.
 const LONGEST_BUSY: Duration = Duration::from_millis(500);
 
 /// Grants, budgets and registered users in one SQLite file.
 ///
-/// Its methods may be awaited on any Tokio runtime that has its timer enabled. Dropping it
-/// finishes what is queued and joins its threads, which takes milliseconds.
+/// Its methods may be awaited on any Tokio runtime with its timer enabled. Dropping it finishes the
+/// queued steps and joins its threads, which takes milliseconds.
 pub struct SqliteStore {
-    // Gone first on drop: the threads end when the queues they take from have no sender left.
+    // Dropped first: the threads end when their queues have no sender left.
     running: Option<Running>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -72,19 +72,19 @@ struct Running {
     writer: Queue,
     readers: Readers,
     clock: Arc<dyn Clock>,
-    /// When it was last looked whether steps can be taken, and what came of it.
+    /// The last readiness check: when it was made, and its result.
     last_ready: tokio::sync::Mutex<Option<(Instant, Result<(), StoreError>)>>,
     _stops: [mpsc::Sender<()>; 2],
 }
 
-/// How long a store that took a step counts as ready.
+/// How long a successful step counts as ready.
 const READY_FOR: Duration = Duration::from_secs(1);
 
 impl SqliteStore {
-    /// Opens the database at `path`, creating the file (not its folder) if there is none.
+    /// Opens the database at `path`, creating the file (not its folder) if it does not exist.
     ///
-    /// No step takes longer than `timeout`, from when it is asked to when it is answered. `clock`
-    /// tells when a step runs, and so what has expired.
+    /// No step takes longer than `timeout`, from request to answer. `clock` gives the time at which
+    /// a step runs, and so decides what has expired.
     ///
     /// # Errors
     /// [`OpenError`], which says what to do.
@@ -98,7 +98,7 @@ impl SqliteStore {
         let (stop_checkpoints, checkpoints_stopped) = mpsc::channel();
         let sweep_queue = writer.clone();
 
-        // Built first, so that an error below ends the threads that were already started.
+        // Built first, so that an error below ends the threads already started.
         let ends = [stop_sweep, stop_checkpoints];
         let running = Some(Running {
             writer,
@@ -130,7 +130,7 @@ impl SqliteStore {
         self.running.as_ref().expect("it runs until it is dropped")
     }
 
-    /// Has the writer run `operation`, which is told the time at which it runs.
+    /// Has the writer run `operation`, which gets the time at which it runs.
     async fn step<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -192,13 +192,13 @@ impl Tries for SqliteStore {
 
 #[async_trait]
 impl StoreHealth for SqliteStore {
-    /// Takes the write lock as any step does, so that a locked or read-only file shows. However
-    /// often it is asked, no more than one such step is taken a second while they succeed.
+    /// Takes the write lock like any step, so that a locked or read-only file is noticed. While
+    /// these checks succeed, at most one runs per second.
     async fn ready(&self) -> Result<(), StoreError> {
         let asked_at = Instant::now();
         let mut last = self.running().last_ready.lock().await;
         match *last {
-            // Another asked at the same time.
+            // Another request checked at the same time.
             Some((at, answer)) if at >= asked_at => return answer,
             Some((at, Ok(()))) if at.elapsed() < READY_FOR => return Ok(()),
             _ => {}

@@ -1,5 +1,5 @@
-//! The threads that read, each with a connection of its own, so that a read waits neither for the
-//! disk to take a commit nor keeps an async worker from its other requests.
+//! The reader threads, each with its own connection, so that a read neither waits for a commit to
+//! reach the disk nor blocks an async worker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,16 +12,15 @@ use super::link::Beside;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::store::StoreError;
 
-/// Most questions that may wait at one reader.
+/// Maximum number of questions queued at one reader.
 const QUEUE: usize = 4096;
 
-/// One question, whatever its answer's type.
+/// One question, with any type of answer.
 pub(super) trait Question: Send {
-    /// Whether its asker still waits, within its deadline.
+    /// Whether its caller still waits, within its deadline.
     fn is_waited_for(&self) -> bool;
 
-    /// Reads and answers; without a connection the answer is an error. What goes wrong is told to
-    /// `report` first.
+    /// Reads and answers; without a connection the answer is an error. Errors go to `report` first.
     fn answer(
         self: Box<Self>,
         connection: Option<&Connection>,
@@ -58,14 +57,14 @@ where
                 StoreError::Unavailable
             })
         });
-        // Nobody may be waiting any more.
+        // The caller may be gone.
         let _ = reply.send(found);
     }
 }
 
 type Questions = mpsc::Receiver<Box<dyn Question>>;
 
-/// Where questions are put: each reader has its own queue, and they take turns.
+/// The readers' queues, used in turn.
 pub(super) struct Readers {
     queues: Vec<mpsc::Sender<Box<dyn Question>>>,
     next: AtomicUsize,
@@ -73,15 +72,14 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// Queues for this many readers, and the ends that they take from.
+    /// Queues for this many readers, and their receivers.
     pub(super) fn new(readers: usize, timeout: Duration) -> (Self, Vec<Questions>) {
         let (queues, receivers) = (0..readers).map(|_| mpsc::channel(QUEUE)).unzip();
         (Self { queues, next: AtomicUsize::new(0), timeout }, receivers)
     }
 
-    /// Has a reader run `read`, which is told the time at which it runs, and which writes nothing.
-    /// It sees all that was answered before: it begins after it is asked, on what was committed by
-    /// then.
+    /// Has a reader run `read`, which gets the time at which it runs and writes nothing. It sees
+    /// everything answered before it was requested, because it reads the data committed by then.
     pub(super) async fn ask<T, F>(&self, read: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

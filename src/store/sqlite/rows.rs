@@ -1,4 +1,4 @@
-//! The rows of the two tables of grants and calls: reading them and writing them back. What is decided on them is in
+//! Reads and writes the rows of the two tables of grants and calls. The decisions about them are in
 //! [`account`](crate::store::account).
 
 use rusqlite::types::Type;
@@ -14,7 +14,7 @@ use crate::store::account::{Account, StoredGrant};
 use crate::store::address_log::AddressLog;
 use crate::store::event_log_codec::{decode, decode_with, encode, encode_with};
 
-/// The first eight columns of a subject's row; `None` if it holds no grant.
+/// The first eight columns of a subject's row; `None` if it has no grant.
 fn stored_grant(row: &Row<'_>) -> rusqlite::Result<Option<StoredGrant>> {
     let Some(nonce) = row.get::<_, Option<[u8; 16]>>(0)? else { return Ok(None) };
     let grant = Grant {
@@ -32,7 +32,7 @@ fn stored_grant(row: &Row<'_>) -> rusqlite::Result<Option<StoredGrant>> {
     }))
 }
 
-/// The subject's live grant, by one read.
+/// The subject's live grant, in one read.
 pub(super) fn live_grant(
     connection: &Connection,
     subject: &Subject,
@@ -45,8 +45,8 @@ pub(super) fn live_grant(
     Ok(stored.flatten().filter(|stored| stored.is_live(now)).map(|stored| stored.grant))
 }
 
-/// The statements on both tables, ready to run: looking each up at every step would cost as much
-/// as some of them do.
+/// Prepared statements on both tables: looking each up at every step would cost as much as running
+/// some of them.
 pub(super) struct Tables<'c> {
     connection: &'c Connection,
     find_account: CachedStatement<'c>,
@@ -112,8 +112,8 @@ impl<'c> Tables<'c> {
         self.find_account.query_row(key, read).optional()
     }
 
-    /// Writes an account that [`Tables::find_account`] did not find. Only issuing a code may:
-    /// nothing else leaves a new row.
+    /// Writes an account that [`Tables::find_account`] did not find. Only for issuing a code: no
+    /// other step creates a row.
     pub(super) fn insert_account(
         &mut self,
         subject: &Subject,
@@ -158,7 +158,7 @@ impl<'c> Tables<'c> {
     }
 }
 
-/// The `rows` accounts after the subject `after`, in order, each with its grant if it has one.
+/// The `rows` accounts after the subject `after`, in order, each with its grant if any.
 pub(super) fn grants_after(
     connection: &Connection,
     tenant: &TenantId,
@@ -207,12 +207,12 @@ fn write_account(
     statement.execute(row).map(|_| ())
 }
 
-/// Events that a log takes room for at a time. As long as a row keeps its length it is overwritten
-/// where it is; one that grows at each call would have its page split again and again.
+/// A log's space grows by this many events. A row that keeps its length is overwritten in place;
+/// growing at each call would split its page again and again.
 const ROOM: usize = 5;
 
-/// The log as bytes, filled up to a multiple of [`ROOM`] with times of zero before the first: who
-/// counts them finds them expired long ago.
+/// The log as bytes, padded at the front to a multiple of [`ROOM`] with times of zero, which count
+/// as long expired.
 pub(super) fn even(log: &EventLog) -> Vec<u8> {
     filled(&encode(log))
 }
@@ -224,7 +224,7 @@ fn filled(events: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Deletes the calls counted against a number; says whether there were any.
+/// Deletes the calls counted against a number; returns whether there were any.
 pub(super) fn delete_calls(
     connection: &Connection,
     tenant: &TenantId,
@@ -236,17 +236,17 @@ pub(super) fn delete_calls(
     Ok(deleted > 0)
 }
 
-/// A log as [`even`] wrote it, or without its room.
+/// A log as written by [`even`], with or without padding.
 pub(super) fn event_log(row: &Row<'_>, column: usize) -> rusqlite::Result<EventLog> {
     decode(events(row, column)?).ok_or_else(|| cut(column))
 }
 
-/// The log of wrong passwords with the failures by address before it.
+/// The log of wrong passwords, preceded by the failures by address.
 fn passwords(row: &Row<'_>, column: usize) -> rusqlite::Result<(EventLog, AddressLog)> {
     decode_with(events(row, column)?).ok_or_else(|| cut(column))
 }
 
-/// A log's bytes without its room.
+/// A log's bytes without padding.
 fn events<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
     let mut bytes = row.get_ref(column)?.as_blob()?;
     while let Some(rest) = bytes.strip_prefix(&[0; 8]) {

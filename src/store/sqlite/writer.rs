@@ -1,6 +1,6 @@
-//! The one thread that writes. It takes what has been asked since it last looked, runs it in one
-//! transaction, and answers when the disk has it: the more is asked at once, the more requests
-//! share a wait for the disk.
+//! The single writer thread. It takes all steps queued since it last looked, runs them in one
+//! transaction, and answers when the disk has them: the more steps arrive at once, the more share
+//! one wait for the disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,20 +13,20 @@ use super::link::Link;
 use super::rows::Tables;
 use crate::store::StoreError;
 
-/// Most steps that may wait.
+/// Maximum number of queued steps.
 const QUEUE: usize = 4096;
 
-/// Most steps that share a transaction.
+/// Maximum number of steps in one transaction.
 const GROUP: usize = 256;
 
-/// Where steps for the writer are put.
+/// The queue of steps for the writer.
 #[derive(Clone)]
 pub(super) struct Queue {
     steps: mpsc::Sender<Box<dyn Step>>,
     timeout: Duration,
 }
 
-/// A step's answer, to come.
+/// A pending answer.
 struct Ticket<T> {
     answer: oneshot::Receiver<Result<T, StoreError>>,
     claimed: Arc<AtomicBool>,
@@ -34,14 +34,14 @@ struct Ticket<T> {
 }
 
 impl Queue {
-    /// The queue, and the end that the writer takes from.
+    /// The queue, and the receiver for the writer.
     pub(super) fn new(timeout: Duration) -> (Self, mpsc::Receiver<Box<dyn Step>>) {
         let (steps, receiver) = mpsc::channel(QUEUE);
         (Self { steps, timeout }, receiver)
     }
 
-    /// Has the writer run `operation`, all of it or nothing, and waits until it is committed. It may
-    /// be run twice; what the first run did is then undone before the second.
+    /// Has the writer run `operation` atomically, and waits until it is committed. It may run
+    /// twice; the first run is then undone before the second.
     pub(super) async fn run<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -54,7 +54,7 @@ impl Queue {
         }
     }
 
-    /// As [`Queue::run`], for a thread of the store's own.
+    /// Like [`Queue::run`], for one of the store's own threads.
     pub(super) fn run_blocking<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -79,8 +79,8 @@ impl Queue {
     }
 }
 
-/// Whoever claims a step first decides: the writer runs it, or the asker gives it up and it never
-/// runs. So a step that was given up in time is known not to have been taken.
+/// The first to claim a step decides: the writer runs it, or the caller gives it up and it never
+/// runs. So a step given up in time certainly did not take effect.
 fn without_answer(claimed: &AtomicBool) -> StoreError {
     if claimed.swap(true, Ordering::AcqRel) {
         StoreError::OutcomeUnknown
@@ -89,9 +89,9 @@ fn without_answer(claimed: &AtomicBool) -> StoreError {
     }
 }
 
-/// One step, whatever its answer's type.
+/// One step, with any type of answer.
 pub(super) trait Step: Send {
-    /// Whether the step is to be run: its asker still waits, within its deadline.
+    /// Whether to run the step: its caller still waits, within its deadline.
     fn claim(&self) -> bool;
 
     /// Runs it, and keeps its result.
@@ -127,12 +127,12 @@ where
 
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
         let Self { result, reply, .. } = *self;
-        // Nobody may be waiting any more; what was done stands.
+        // The caller may be gone; the step's effect stands.
         let _ = reply.send(outcome.and_then(|()| result.ok_or(StoreError::Unavailable)));
     }
 }
 
-/// Runs steps until every [`Queue`] is gone and what was queued is done.
+/// Runs steps until every [`Queue`] is dropped and all queued steps are done.
 pub(super) fn write(mut link: Link, mut steps: mpsc::Receiver<Box<dyn Step>>) {
     let mut group = Vec::with_capacity(GROUP);
     while let Some(first) = steps.blocking_recv() {
@@ -146,10 +146,10 @@ pub(super) fn write(mut link: Link, mut steps: mpsc::Receiver<Box<dyn Step>>) {
     }
 }
 
-/// Runs a group in one transaction, and answers each step when its fate is known.
+/// Runs a group in one transaction, and answers each step when its outcome is known.
 ///
-/// A step hardly ever fails, so at first none has a savepoint of its own, which would cost each
-/// more than what it writes. When one does fail all is undone, and done once more with savepoints.
+/// Steps hardly ever fail, so at first none gets its own savepoint, which would cost more than its
+/// write. If one fails, everything is undone and run again with savepoints.
 fn run_group(link: &mut Link, group: Group) {
     let Some(connection) = link.connection() else {
         return answer(group, Err(StoreError::Unavailable));
@@ -173,7 +173,7 @@ fn run_group(link: &mut Link, group: Group) {
             }
             Err(error) => {
                 // The log may hold the transaction although the commit failed, so a new connection
-                // may find it done.
+                // may find it committed.
                 link.give_up(&error);
                 answer(ran, Err(StoreError::OutcomeUnknown));
             }
@@ -186,11 +186,11 @@ fn run_group(link: &mut Link, group: Group) {
 
 type Group = Vec<Box<dyn Step>>;
 
-/// Begins a transaction and runs the group in it. Returns the steps whose answers wait for its
-/// commit, and the error of one that failed, if any did; those that failed are answered. If the
-/// transaction is gone by then, so is what the others did.
+/// Begins a transaction and runs the group in it. Returns the steps that wait for its commit, and
+/// the error of a failed step, if any; failed steps have been answered. If the transaction is gone
+/// by then, so are the effects of the other steps.
 ///
-/// Fails, with the steps that are not answered, if no transaction can be begun.
+/// Fails, returning the unanswered steps, if no transaction can be begun.
 fn in_transaction(
     connection: &Connection,
     group: Group,
@@ -227,7 +227,7 @@ fn in_transaction(
     }
 }
 
-/// Undoes what the transaction did, and begins another.
+/// Rolls the transaction back and begins another.
 fn begin_again(connection: &Connection) -> rusqlite::Result<()> {
     // Some errors (disk full, I/O) make SQLite roll the whole transaction back.
     if !connection.is_autocommit() {
@@ -236,8 +236,8 @@ fn begin_again(connection: &Connection) -> rusqlite::Result<()> {
     execute(connection, "BEGIN IMMEDIATE")
 }
 
-/// Runs the steps that are `claimed` and those of the `rest` that can be, each in a savepoint.
-/// Returns as [`in_transaction`].
+/// Runs the `claimed` steps, and those of the `rest` that can still be claimed, each in a
+/// savepoint. Returns like [`in_transaction`].
 fn one_by_one(
     tables: &mut Tables<'_>,
     claimed: Group,
@@ -266,12 +266,12 @@ fn one_by_one(
     (ran, failed)
 }
 
-/// Ends a transaction in which nothing was done.
+/// Ends a transaction that changed nothing.
 fn undo(connection: &Connection, error: rusqlite::Error) -> rusqlite::Error {
     execute(connection, "ROLLBACK").err().unwrap_or(error)
 }
 
-/// Runs a step so that its error undoes that step alone; if even that fails, undoes everything.
+/// Runs a step so that its error undoes only that step; if even that fails, undoes everything.
 fn in_savepoint(tables: &mut Tables<'_>, step: &mut dyn Step) -> rusqlite::Result<()> {
     let connection = tables.connection();
     execute(connection, "SAVEPOINT step")?;
