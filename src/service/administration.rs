@@ -1,5 +1,5 @@
-//! What administrators look up and change of a tenant's codes and counts: the port's answers held
-//! against the tenant's limits.
+//! What administrators look up and change among a tenant's codes and counts: the port's results,
+//! judged by the tenant's limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::domain::user::TypedName;
 use crate::store::account::{StoredGrant, living};
 use crate::store::{Administration, AsOf, StoreError};
 
-/// Accounts looked at in one step of a listing.
+/// Accounts read in one step of a listing.
 const PAGE: u32 = 1000;
 
 /// A live code as an administrator sees it: never the code itself.
@@ -28,9 +28,9 @@ pub struct LiveCode {
     pub user_id: String,
     /// When it was issued, in whole seconds since the Unix epoch.
     pub issued_at: i64,
-    /// How long it still lives, in whole seconds.
+    /// Its remaining lifetime, in whole seconds.
     pub expires_in: Duration,
-    /// Wrong codes that it still takes, where the password is right.
+    /// Wrong codes with a right password that it still accepts.
     pub tries_left: u32,
     /// Whether any login has tried it.
     pub tried: bool,
@@ -52,22 +52,22 @@ impl LiveCode {
 /// Some of a tenant's live codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodePage {
-    /// The codes, in the order of the users' ids.
+    /// The codes, ordered by the users' ids.
     pub codes: Vec<LiveCode>,
-    /// What to ask the next page with; `None` at the end.
+    /// The argument for the next page; `None` at the end.
     pub next: Option<String>,
 }
 
-/// What counts against a quota now.
+/// The events that count against a quota now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
     /// How many events count.
     pub counted: u32,
     /// The quota.
     pub quota: Quota,
-    /// How long until the first of them counts no more; `None` if there is none.
+    /// How long until the first of them expires; `None` if there are none.
     pub one_frees_in: Option<Duration>,
-    /// How long until none of them counts.
+    /// How long until all have expired; `None` if there are none.
     pub all_free_in: Option<Duration>,
 }
 
@@ -86,7 +86,7 @@ impl Count {
         }
     }
 
-    /// Whether nothing more fits.
+    /// Whether the quota is used up.
     #[must_use]
     pub const fn is_spent(&self) -> bool {
         self.counted >= self.quota.burst
@@ -104,10 +104,10 @@ pub struct UserCounts {
     pub wrong_codes: Count,
 }
 
-/// The user whom `directory` has under a name, found as at a login, enabled or not.
+/// The user that `directory` has under a name, found as at a login, enabled or not.
 ///
 /// # Errors
-/// The reason why there is not one.
+/// Why there is not exactly one.
 pub async fn find_user(
     directory: &dyn Directory,
     name: &str,
@@ -132,8 +132,8 @@ impl TenantDesk {
         Subject { tenant: self.tenant.clone(), purpose: Purpose::Call, id: user_id.to_owned() }
     }
 
-    /// The next live codes after `after`; the first if that is `None`. May hold none and yet not
-    /// be the last.
+    /// The next live codes after `after`; `None` starts at the first. An empty page need not be the
+    /// last.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -157,7 +157,7 @@ impl TenantDesk {
         Ok(live.map(|stored| LiveCode::new(user_id.to_owned(), stored, now)))
     }
 
-    /// Takes a user's live code away; says whether there was one.
+    /// Removes a user's live code; returns whether there was one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -184,7 +184,7 @@ impl TenantDesk {
         })
     }
 
-    /// Forgets a user's counts, and leaves a live code; says whether anything was counted.
+    /// Forgets a user's counts but keeps a live code; returns whether anything was counted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -201,7 +201,7 @@ impl TenantDesk {
         Ok(Count::new(held, self.limits.calls_per_number, now))
     }
 
-    /// Forgets a number's calls; says whether any were counted.
+    /// Forgets a number's calls; returns whether any were counted.
     ///
     /// # Errors
     /// [`StoreError`].

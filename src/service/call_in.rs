@@ -1,4 +1,4 @@
-//! getOTP: a caller ID becomes exactly one user, and that user a code.
+//! getOTP: resolves a caller ID to exactly one user, and issues that user a code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::domain::reason::Reason;
 use crate::domain::user::{Ambiguity, NotOne, Pin, User};
 use crate::store::{Issue, IssueRequest, NewGrant};
 
-/// What the phone system says of a call.
+/// The phone system's data about a call.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// The caller ID as the phone system sent it.
     pub caller_id: &'a str,
-    /// The STIR/SHAKEN attestation, if it sent one.
+    /// The STIR/SHAKEN attestation, if sent.
     pub attestation: Option<&'a str>,
-    /// What the caller keyed to say who of several is calling, if anything.
+    /// The PIN the caller keyed to identify themselves among several people, if any.
     pub pin: Option<&'a str>,
 }
 
@@ -33,39 +33,39 @@ pub struct Call<'a> {
 pub struct Told {
     /// The code.
     pub otp: Otp,
-    /// How long it still lives.
+    /// Its remaining lifetime.
     pub expires_in: Duration,
 }
 
-/// What was decided of a call, and why.
+/// The decision on a call, and the reason.
 #[derive(Debug)]
 pub struct CallDecision {
-    /// The code, or the true reason why there is none.
+    /// The code, or the true reason for the refusal.
     pub outcome: Result<Told, Reason>,
     /// [`Reason::Issued`] or [`Reason::Repeated`], or the reason of the refusal.
     pub reason: Reason,
-    /// The number that was read.
+    /// The parsed number.
     pub number: Option<PhoneNumber>,
     /// The user it belongs to.
     pub user: Option<KnownUser>,
 }
 
-/// Codes for the callers of one tenant.
+/// Issues codes to the callers of one tenant.
 pub struct CallIn {
     /// The tenant's directory, store and policies.
     pub parts: TenantParts,
-    /// How caller IDs are read.
+    /// How caller IDs are parsed.
     pub caller_ids: CallerIdPlan,
-    /// What to do when several users have the number.
+    /// What to do if several users have the number.
     pub ambiguity: Ambiguity,
-    /// The least attestation accepted; `None` accepts all.
+    /// The lowest attestation accepted; `None` accepts all.
     pub minimum_attestation: Option<Attestation>,
-    /// The node's limit by caller, which also holds for numbers that belong to nobody.
+    /// The node's limit per caller, which also applies to numbers without a user.
     pub calls_per_caller: Arc<FloodLimit<String>>,
 }
 
 impl CallIn {
-    /// Decides one call. Ends by `deadline`, give or take the store's own timeout.
+    /// Decides one call. Ends by `deadline`, plus at most the store's own timeout.
     pub async fn decide(&self, call: Call<'_>, deadline: Instant) -> CallDecision {
         let mut decision = CallDecision {
             outcome: Err(Reason::NumberUnparseable),
@@ -110,7 +110,7 @@ impl CallIn {
         self.grant(&user, number).await
     }
 
-    /// The one user who has `number`.
+    /// The one user with `number`.
     async fn owner(
         &self,
         number: &PhoneNumber,
@@ -126,7 +126,7 @@ impl CallIn {
         )
     }
 
-    /// Records a grant for `user`, or finds the live one, and works out its code.
+    /// Records a grant for `user`, or finds the live one, and derives its code.
     async fn grant(&self, user: &User, number: PhoneNumber) -> Result<(Told, Reason), Reason> {
         let parts = &self.parts;
         let subject = Subject {
@@ -153,7 +153,7 @@ impl CallIn {
             Issue::CodesPerUser(wait) => return Err(Reason::CodesPerUser(wait)),
             Issue::CallsPerNumber(wait) => return Err(Reason::CallsPerNumber(wait)),
         };
-        // A row that says what no server key vouches for is a store that cannot be trusted.
+        // If no server key can derive the row's code, the store cannot be trusted.
         let otp = parts.keys.code(&subject, &live.grant).ok_or(Reason::StoreUnavailable)?;
         Ok((Told { otp, expires_in: live.left }, reason))
     }

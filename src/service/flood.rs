@@ -1,5 +1,5 @@
-//! Flood limits of one node: by client, by address, by caller. They protect the node; the policy
-//! is the store's quotas.
+//! Flood limits of one node: per client, per address, per caller. They protect the node; policy is
+//! enforced by the store's quotas.
 
 use std::hash::Hash;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -14,8 +14,8 @@ use lru::LruCache;
 
 use crate::domain::policy::Quota;
 
-/// One keyed limit (GCRA: `burst` at once, refilled evenly over `per`), for at most a set number
-/// of keys: the key that was quiet for longest is forgotten first.
+/// A keyed limit (GCRA: `burst` at once, refilled evenly over `per`) for a bounded number of keys:
+/// the least recently used key is forgotten first.
 pub struct FloodLimit<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, CappedStore<K>, DefaultClock>,
     states: CappedStore<K>,
@@ -27,7 +27,7 @@ impl<K: Hash + Eq + Clone> FloodLimit<K> {
     /// A limit of `quota` for each of the `keys` latest keys.
     ///
     /// # Panics
-    /// Never: the span is made longer than zero.
+    /// Never: the period is made longer than zero.
     #[must_use]
     pub fn new(quota: Quota, keys: NonZeroUsize) -> Self {
         let burst = NonZeroU32::new(quota.burst).unwrap_or(NonZeroU32::MIN);
@@ -39,8 +39,8 @@ impl<K: Hash + Eq + Clone> FloodLimit<K> {
         Self { limiter, states, clock, settings: (quota, keys) }
     }
 
-    /// The limit that was `before`, with its counts, if it is of the same `quota` and `keys`; else
-    /// one that counts from now on.
+    /// Keeps the limit `before` with its counts if it has the same `quota` and `keys`; otherwise
+    /// returns a new one.
     #[must_use]
     pub fn as_before(before: Option<&Arc<Self>>, quota: Quota, keys: NonZeroUsize) -> Arc<Self> {
         match before {
@@ -49,22 +49,22 @@ impl<K: Hash + Eq + Clone> FloodLimit<K> {
         }
     }
 
-    /// Lets one event of `key` through.
+    /// Admits one event of `key`.
     ///
     /// # Errors
-    /// How long until the next one is let through.
+    /// How long until the next event is admitted.
     pub fn admit(&self, key: &K) -> Result<(), Duration> {
         self.limiter.check_key(key).map_err(|until| until.wait_time_from(self.clock.now()))
     }
 
-    /// How many keys are remembered.
+    /// Number of keys remembered.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.states.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
-/// governor's own keyed stores grow until somebody clears them; this one never exceeds its cap.
+/// governor's own keyed stores grow until they are cleared; this one never exceeds its cap.
 #[derive(Clone)]
 struct CappedStore<K: Hash + Eq>(Arc<Mutex<LruCache<K, Nanos>>>);
 

@@ -1,10 +1,9 @@
-//! How often a code was guessed with one and the same password, whether or not that is the right
-//! one.
+//! Counts how often a code was guessed with the same password, right or wrong.
 //!
-//! The directory is asked about no more wrong passwords than the budget has, and beyond it a wrong
-//! code is refused without a bind. Who knows the password could then guess codes without an end,
-//! and would be let in by the right one. Counting guesses by what they bring as the password stops
-//! them and no one else: a stranger who does not know the password never counts against it.
+//! The directory checks no more wrong passwords than the budget allows; beyond it a wrong code is
+//! refused without a bind. Someone who knows the password could then guess codes endlessly, and the
+//! right one would let them in. Counting guesses per password stops only them: a stranger who does
+//! not know the password never counts against it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
@@ -13,11 +12,11 @@ use lru::LruCache;
 
 use crate::domain::secret::Password;
 
-/// Codes and passwords remembered, the latest tried; about 50 bytes each.
+/// Maximum number of code and password pairs remembered, most recent first; about 50 bytes each.
 const REMEMBERED: usize = 100_000;
 
-/// The guesses seen by this node. What is kept of a password is 64 bits of a hash whose key is
-/// drawn at each start.
+/// The guesses seen by this node. A password is stored only as 64 bits of a hash whose key is drawn
+/// at each start.
 pub struct Guesses {
     hasher: RandomState,
     wrong: Mutex<LruCache<u64, u32>>,
@@ -40,7 +39,7 @@ impl Guesses {
         }
     }
 
-    /// Whether as many wrong codes came with `password` as burn a code.
+    /// Whether `password` has come with as many wrong codes as burn a code.
     pub(super) fn are_spent(&self, nonce: [u8; 16], password: &Password, most: u32) -> bool {
         let key = self.key(nonce, password);
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);

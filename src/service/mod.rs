@@ -1,5 +1,5 @@
-//! What the gateway does, over the domain and the ports: a call becomes a code, a code becomes a
-//! login. No HTTP, no LDAP, no SQL.
+//! The gateway's operations, built on the domain and the ports: a call becomes a code, a code
+//! becomes a login. No HTTP, no LDAP, no SQL.
 
 pub mod administration;
 pub mod authentication_cloud;
@@ -27,18 +27,18 @@ use crate::domain::tenant::TenantId;
 use crate::domain::user::{Membership, TypedName, User};
 use crate::store::{Grants, StoreError, Tries};
 
-/// What both operations of one tenant need.
+/// What both operations of a tenant need.
 #[derive(Clone)]
 pub struct TenantParts {
     /// The tenant.
     pub tenant: TenantId,
     /// Its directory.
     pub directory: Arc<dyn Directory>,
-    /// All that one request does at the directory ends within this.
+    /// Time limit for all directory work of one request.
     pub directory_deadline: Duration,
-    /// Codes in the store.
+    /// The codes in the store.
     pub grants: Arc<dyn Grants>,
-    /// Tries in the store.
+    /// The tries in the store.
     pub tries: Arc<dyn Tries>,
     /// The server's keys.
     pub keys: Arc<ServerKeys>,
@@ -46,17 +46,17 @@ pub struct TenantParts {
     pub otp: OtpPolicy,
     /// The store's quotas.
     pub limits: Limits,
-    /// Random bits.
+    /// Source of random bits.
     pub random: Arc<dyn Random>,
-    /// The time, for accounts that are closed from or until some point.
+    /// The clock, for accounts that are closed from or until some time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl TenantParts {
-    /// Refuses a user whom the directory or the tenant's groups do not let in.
+    /// Refuses a user whom the directory or the tenant's groups do not admit.
     ///
     /// # Errors
-    /// The reason of the refusal.
+    /// The reason for the refusal.
     async fn admit(
         &self,
         user: &User,
@@ -79,7 +79,7 @@ impl TenantParts {
 /// The one entry that `directory` has under `name`.
 ///
 /// # Errors
-/// The reason why there is not one.
+/// Why there is not exactly one.
 async fn entry(
     directory: &dyn Directory,
     name: &TypedName,
@@ -92,12 +92,12 @@ async fn entry(
     found.users.into_iter().next().ok_or(Reason::UserUnknown)
 }
 
-/// Whom a decision was about, as the directory has them.
+/// The user a decision was about, as the directory knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownUser {
     /// The stable id.
     pub id: String,
-    /// The directory's name for the user.
+    /// The user's name in the directory.
     pub username: String,
 }
 

@@ -1,5 +1,5 @@
-//! The last step of a login, once its password is right: what it reserved is given back, whatever
-//! becomes of the store meanwhile.
+//! The last step of a login with a right password: returns the reserved try, whatever happens to
+//! the store meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,29 +11,29 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::Subject;
 use crate::store::{CodeTry, Redemption, StoreError, Tries};
 
-/// Until a debt to a store that is down is offered again, at first and at most.
+/// Pause before retrying a settlement while the store is down, initially and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// How a login's code was.
+/// Whether a login's code was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Typed {
-    /// Right: it is used up, if it is still there.
+    /// Right: used up, if it still exists.
     Right,
-    /// Wrong, or to be counted as such.
+    /// Wrong, or to be counted as wrong.
     Wrong,
 }
 
-/// What a login whose password was right still owes the store.
+/// What a login with a right password still has to settle with the store.
 enum Debt {
     /// A wrong code that was certainly not counted.
     WrongCode(CodeTry),
-    /// A reserved try that may stand in the log of wrong passwords.
+    /// A reserved try that may still be in the log of wrong passwords.
     Reserved { subject: Subject, at: Timestamp, from: Option<ClientAddress> },
 }
 
-/// Settles a code whose password is right; `Ok(None)` after a wrong code. It goes on if whoever
-/// asked goes away or runs out of time, and if the store fails, what the login reserved is given
-/// back once it works again.
+/// Settles a code whose password is right; `Ok(None)` after a wrong code. It continues if the
+/// caller goes away or runs out of time. If the store fails, the reserved try is returned once the
+/// store works again.
 pub(super) async fn settle(
     tries: &Arc<dyn Tries>,
     attempt: CodeTry,
@@ -55,8 +55,8 @@ pub(super) async fn settle(
     tokio::spawn(settling).await.unwrap_or(Err(StoreError::OutcomeUnknown))
 }
 
-/// Gives a reserved try back whose password reached no server; once the store works again, if it
-/// does not now.
+/// Returns a reserved try whose password reached no server; if the store is down, once it works
+/// again.
 pub(super) async fn give_back(
     tries: &Arc<dyn Tries>,
     subject: &Subject,
@@ -70,11 +70,11 @@ pub(super) async fn give_back(
     }
 }
 
-/// What is owed after a step that failed.
+/// What remains to settle after a failed step.
 ///
-/// A redemption that was taken, though no answer came, has used up the grant of its nonce and
-/// emptied the log of wrong passwords. So a reserved try that is still in the log says that it was
-/// not taken; and it cannot be taken later, because whoever looks waits for the account's lock.
+/// A redemption that took effect without an answer has used up the grant with its nonce and emptied
+/// the log of wrong passwords. So a reserved try that is still in the log proves that it did not
+/// take effect, and it no longer can, because the check waits for the account's lock.
 fn debt(attempt: &CodeTry, typed: Typed, error: StoreError) -> Option<Debt> {
     let at = attempt.reserved?;
     Some(match (typed, error) {
@@ -85,7 +85,7 @@ fn debt(attempt: &CodeTry, typed: Typed, error: StoreError) -> Option<Debt> {
     })
 }
 
-/// Offers a debt to the store until it is taken, or no longer counts.
+/// Retries the settlement until the store accepts it or it no longer counts.
 async fn pay(tries: Arc<dyn Tries>, mut debt: Debt, counts_for: Duration) {
     let begun = Instant::now();
     let (mut pause, longest) = PAUSES;
@@ -98,7 +98,7 @@ async fn pay(tries: Arc<dyn Tries>, mut debt: Debt, counts_for: Duration) {
         };
         match (paid, debt) {
             (Ok(()), _) => return,
-            // Not twice: a wrong code may have been counted.
+            // Not twice: a wrong code may already have been counted.
             (Err(StoreError::OutcomeUnknown), Debt::WrongCode(attempt)) => {
                 let Some(owed) = self::debt(&attempt, Typed::Wrong, StoreError::OutcomeUnknown)
                 else {

@@ -1,9 +1,8 @@
-//! What everybody's stored numbers amount to: who would get a code, and which values stand in the
-//! way. Pure counting over people as they stream by; reading them and printing is elsewhere.
+//! Surveys all stored numbers: who would get a code, and which values prevent it. Only counts
+//! people as they stream by; reading them and printing the result live elsewhere.
 //!
-//! Memory is bounded: of each person a name, a few hashes and a flag are kept, of each number 24
-//! bytes, of each kind of finding a few examples. A million people with two numbers each take
-//! about 170 MB.
+//! Memory is bounded: a name, a few hashes and a flag per person, 24 bytes per number, and a few
+//! examples per kind of finding. A million people with two numbers each take about 170 MB.
 
 mod advice;
 mod finding;
@@ -32,21 +31,21 @@ use crate::domain::user::{Ambiguity, NumberValue, PasswordRefusal, User};
 /// How a tenant's people are judged.
 #[derive(Debug, Clone)]
 pub struct SurveyRules {
-    /// How callers' numbers are read, and stored ones.
+    /// How callers' numbers and stored numbers are parsed.
     pub callers: CallerIdPlan,
-    /// Which stored forms a call's search finds.
+    /// The stored forms that a call's search finds.
     pub matching: Matching,
-    /// What becomes of a number that several people have.
+    /// What to do about a number that several people have.
     pub ambiguity: Ambiguity,
     /// The phone attributes, by rank.
     pub attributes: Vec<String>,
-    /// Most examples of each kind of finding.
+    /// Maximum number of examples per kind of finding.
     pub examples: usize,
     /// The time at which accounts are judged.
     pub now: Timestamp,
 }
 
-/// Everybody so far.
+/// The people added so far.
 pub struct Survey {
     rules: SurveyRules,
     counts: Counts,
@@ -54,17 +53,17 @@ pub struct Survey {
     owners: Owners,
     enabled: Vec<bool>,
     sample: EvenSample,
-    /// How many of the values that the search does not find are found by patterns.
+    /// How many of the values missed by the search are found by patterns.
     by_patterns: usize,
     hasher: RandomState,
-    /// By the hash of the id: the hash of the locator.
+    /// Hash of the locator by hash of the id.
     ids: HashMap<u64, u64>,
-    /// By the hash of the name in lower case: who has it.
+    /// Person by hash of the lowercase name.
     names: HashMap<u64, u32>,
 }
 
 impl Survey {
-    /// Nobody yet.
+    /// An empty survey.
     #[must_use]
     pub fn new(rules: SurveyRules) -> Self {
         Self {
@@ -81,19 +80,19 @@ impl Survey {
         }
     }
 
-    /// How many entries were added.
+    /// Number of entries added.
     #[must_use]
     pub fn people(&self) -> usize {
         self.counts.people
     }
 
-    /// Locators of up to a thousand or so of the people added so far, evenly spread.
+    /// Locators of up to about a thousand of the people added so far, evenly spread.
     #[must_use]
     pub fn sample(&self) -> Vec<String> {
         self.sample.people()
     }
 
-    /// Adds one entry. The same one twice, found below two base DNs, counts once.
+    /// Adds one entry. An entry found below two base DNs counts once.
     pub fn add(&mut self, person: Person) {
         match person {
             Person::User(user) => self.add_user(&user),
@@ -156,7 +155,7 @@ impl Survey {
         }
     }
 
-    /// Adds one stored value, and says whether a caller can have it.
+    /// Adds one stored value; returns whether a caller can have that number.
     fn add_value(&mut self, person: u32, username: &str, value: &NumberValue) -> bool {
         self.counts.values += 1;
         let attribute = self.rules.attributes.get(value.rank).cloned().unwrap_or_default();
@@ -204,14 +203,15 @@ impl Survey {
         }
     }
 
-    /// Whether the search of a call finds a value that is this number.
+    /// Whether a call's search finds a value that is this number.
     fn is_found(
         &mut self,
         number: &PhoneNumber,
         text: &str,
         example: &dyn Fn(&str) -> Example,
     ) -> bool {
-        // Working the forms out is most of the work, and needless where all are found.
+        // Generating the forms is most of the work, and unnecessary if the search finds all of
+        // them.
         if self.rules.matching == Matching::Everything {
             return true;
         }
@@ -228,7 +228,8 @@ impl Survey {
         false
     }
 
-    /// Notes a number that is two where the country's telephone systems write it without a plus.
+    /// Records a number that has two readings as the country's telephone systems write it, without
+    /// a plus.
     fn call_home(&mut self, number: &PhoneNumber, example: &dyn Fn(&str) -> Example) {
         let callers = &self.rules.callers;
         let Some(digits) = callers.numbering.digits_at_home(number) else { return };
@@ -242,7 +243,7 @@ impl Survey {
         }
     }
 
-    /// What it all amounts to. `complete` says whether everybody was added.
+    /// The survey's result. `complete` says whether all people were added.
     #[must_use]
     pub fn finish(mut self, complete: bool) -> (Counts, Vec<Finding>) {
         let verdicts: Verdicts = self.owners.judge(self.rules.ambiguity, self.rules.examples);
