@@ -1,8 +1,8 @@
-//! What an entry says of whether its user may log in, which a bind would have told: flags and times
-//! of Active Directory, of OpenLDAP's password policy, of 389-ds and `FreeIPA`.
+//! Whether an entry's user may log in, as a bind would report: flags and times of Active Directory,
+//! OpenLDAP's password policy, 389-ds and `FreeIPA`.
 //!
-//! What cannot be read as it should be counts as a no. So does, in Active Directory, what is not
-//! there though everybody has it; elsewhere an attribute that is not there says nothing.
+//! Unreadable values count as a refusal. In Active Directory, so does a missing attribute that
+//! every account has; on other servers a missing attribute means nothing.
 
 use ldap3::SearchEntry;
 
@@ -17,29 +17,29 @@ use crate::domain::user::PasswordRefusal::{
 
 /// Active Directory's account flags ([MS-ADTS] 2.2.16).
 pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";
-/// More of them, which a controller works out when it is asked ([MS-ADTS] 3.1.1.4.5.17).
+/// More flags, computed by the controller on request ([MS-ADTS] 3.1.1.4.5.17).
 const COMPUTED_CONTROL: &str = "msDS-User-Account-Control-Computed";
 const ACCOUNT_EXPIRES: &str = "accountExpires";
 const PASSWORD_LAST_SET: &str = "pwdLastSet";
-/// When the user may log in; without it, always.
+/// When the user may log in; always, if absent.
 const LOGON_HOURS: &str = "logonHours";
 
 /// The account is disabled.
 const ACCOUNT_DISABLED: i64 = 0x2;
-/// Too many wrong passwords locked it.
+/// The account is locked after too many wrong passwords.
 const LOCKOUT: i64 = 0x10;
-/// Its password never expires, nor has it to be changed.
+/// The password never expires and need not be changed.
 const DONT_EXPIRE_PASSWORD: i64 = 0x1_0000;
-/// Its user logs in by a smart card only.
+/// The user logs in by smart card only.
 const SMARTCARD_REQUIRED: i64 = 0x4_0000;
-/// Its password has expired, or has to be changed.
+/// The password has expired or must be changed.
 const PASSWORD_EXPIRED: i64 = 0x80_0000;
 
-/// What Active Directory has of every account.
+/// Attributes that every Active Directory account has.
 pub(super) const OF_EVERYBODY: [&str; 4] =
     [ACCOUNT_CONTROL, COMPUTED_CONTROL, ACCOUNT_EXPIRES, PASSWORD_LAST_SET];
 
-/// What other servers have, of those accounts only that it concerns.
+/// Attributes of other servers, present only on accounts they concern.
 pub(super) const OF_SOME: [&str; 9] = [
     "pwdAccountLockedTime",
     "pwdAccountTmpLockoutEnd",
@@ -52,7 +52,7 @@ pub(super) const OF_SOME: [&str; 9] = [
     "krbPrincipalExpiration",
 ];
 
-/// What has to be read of an entry.
+/// The attributes to read.
 pub(super) fn attributes(profile: Profile, checks: AccountChecks) -> Vec<&'static str> {
     match (checks, profile) {
         (AccountChecks::AtTheBind, _) => vec![ACCOUNT_CONTROL],
@@ -65,7 +65,7 @@ pub(super) fn attributes(profile: Profile, checks: AccountChecks) -> Vec<&'stati
     }
 }
 
-/// Reads an entry.
+/// Reads an entry's account state.
 pub(super) fn read(entry: &SearchEntry, profile: Profile, checks: AccountChecks) -> AccountState {
     let active_directory = profile == Profile::ActiveDirectory;
     let mut state = AccountState::open();
@@ -124,12 +124,12 @@ fn others(entry: &SearchEntry, state: &mut AccountState) {
         let is_false = |value: &&[u8]| value.eq_ignore_ascii_case(b"FALSE");
         !values(entry, name).iter().all(is_false)
     };
-    // How long a lock lasts is in a policy, and the lapse of one is seen only at a bind: so it
-    // lasts until it is gone.
+    // A lock's duration is defined in a policy, and its expiry shows only at a bind: so it counts
+    // as long as the attribute is set.
     if not_false("nsAccountLock") || !values(entry, "pwdAccountLockedTime").is_empty() {
         state.close(LockedOut);
     }
-    // Here the earliest of all times stands for never.
+    // Here the epoch (time zero) means never.
     times(entry, "accountUnlockTime", state, |time| {
         (if time.as_millis() == 0 { When::Always } else { When::Until(time) }, LockedOut)
     });
@@ -141,14 +141,14 @@ fn others(entry: &SearchEntry, state: &mut AccountState) {
     if not_false("pwdReset") {
         state.close(MustChangePassword);
     }
-    // The earliest of all times is given to a password that somebody else has set.
+    // A password set by someone else expires at the epoch (time zero).
     times(entry, "passwordExpirationTime", state, |time| {
         let reset = time.as_millis() == 0;
         (When::From(time), if reset { MustChangePassword } else { PasswordExpired })
     });
 }
 
-/// Adds what each time of an attribute means; what is no time closes the account.
+/// Adds a closure for each time in an attribute; an invalid time closes the account.
 fn times(
     entry: &SearchEntry,
     attribute: &str,
@@ -166,7 +166,7 @@ fn times(
     }
 }
 
-/// What was found where a whole number should be.
+/// The result of reading an integer attribute.
 enum Read {
     Value(i64),
     Absent,
@@ -186,13 +186,13 @@ fn number(entry: &SearchEntry, attribute: &str) -> Read {
     }
 }
 
-/// A time as Active Directory keeps it: tenths of microseconds since 1601 ([MS-DTYP] 2.3.3).
+/// An Active Directory time: tenths of microseconds since 1601 ([MS-DTYP] 2.3.3).
 fn file_time(ticks: i64) -> Timestamp {
     const MILLIS_BEFORE_1970: i64 = 11_644_473_600_000;
     Timestamp::from_millis(ticks.div_euclid(10_000) - MILLIS_BEFORE_1970)
 }
 
-/// Reads a `GeneralizedTime` (RFC 4517 3.3.13). A fraction is passed over.
+/// Parses a `GeneralizedTime` (RFC 4517 3.3.13), ignoring fractions.
 fn generalized_time(value: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(value).ok()?;
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
@@ -211,7 +211,7 @@ fn generalized_time(value: &[u8]) -> Option<Timestamp> {
         return None;
     }
     let year = time[..4].parse().ok()?;
-    // The last second of a minute that has one more.
+    // Counts a leap second as the one before it.
     let second = part(12, 2)?.min(59);
     let local = jiff::civil::DateTime::new(
         year,
@@ -227,7 +227,7 @@ fn generalized_time(value: &[u8]) -> Option<Timestamp> {
     Some(Timestamp::from_millis(utc.as_millisecond() - offset_millis(zone)?))
 }
 
-/// How far a zone (`Z`, `+0100`, `-08`) is ahead.
+/// How far a time zone (`Z`, `+0100`, `-08`) is ahead.
 fn offset_millis(zone: &str) -> Option<i64> {
     if zone == "Z" {
         return Some(0);

@@ -1,5 +1,5 @@
-//! Connections that check passwords by simple binds (RFC 4511 4.2). Each is bound as one user
-//! after another and used for nothing else.
+//! Connections that check passwords by simple binds (RFC 4511 4.2). Each is bound as one user after
+//! another and used for nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,20 +13,20 @@ use super::refusal;
 use crate::directory::PasswordCheck;
 use crate::domain::secret::Password;
 
-/// After how long without use a connection is closed: whatever stands between us and the server
-/// may have forgotten it, and a bind sent into the void cannot be repeated.
+/// Idle time after which a connection is closed: a firewall on the way may have forgotten it, and a
+/// bind that gets lost cannot be repeated.
 pub(super) const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
-/// Opens connections for the pool, and judges whether one may be used again.
+/// Opens connections for the pool, and decides whether one may be reused.
 pub(super) struct BindConnections(pub Arc<Connector>);
 
 pub(super) type BindPool = managed::Pool<BindConnections>;
 
-/// A connection that is bound as somebody, or nobody.
+/// A connection bound as some user, or not yet bound.
 pub(super) struct BindConnection {
     connection: Connection,
-    /// Whether each bind so far has been answered. The answer to an earlier bind must never be
-    /// taken for that to a later one.
+    /// Whether every bind so far was answered. The answer to an earlier bind must never be mistaken
+    /// for that to a later one.
     settled: bool,
 }
 
@@ -51,17 +51,17 @@ impl managed::Manager for BindConnections {
     }
 }
 
-/// What came of a bind.
+/// The result of a bind.
 pub(super) enum BindAnswer {
     /// The server judged the password.
     Judged(PasswordCheck),
-    /// The server answered, but judged nothing: the result code.
+    /// The server answered with this result code, but gave no verdict.
     Undecided(u32),
-    /// It certainly was not sent.
+    /// The bind was certainly not sent.
     NotSent,
-    /// It may have been sent, and the connection broke.
+    /// The bind may have been sent, and the connection broke.
     Lost,
-    /// It was sent and not answered in time.
+    /// The bind was sent but not answered in time.
     TimedOut,
 }
 
@@ -97,10 +97,10 @@ impl BindConnection {
     }
 }
 
-/// What a bind's result code (RFC 4511 appendix A) says of the password.
+/// What a bind's result code (RFC 4511 appendix A) says about the password.
 ///
 /// Besides 49, servers refuse a user with 19 and 53 (password policy, locked or disabled), 48 (no
-/// password set), 50 (may not log in), 32 and 34 (the entry has gone since it was found).
+/// password set), 50 (may not log in), 32 and 34 (the entry was deleted after being found).
 fn judge(result: &LdapResult) -> BindAnswer {
     match result.rc {
         0 => BindAnswer::Judged(match refusal::policy(&result.ctrls) {

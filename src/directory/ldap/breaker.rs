@@ -1,4 +1,4 @@
-//! Whether one server is worth asking. It is marked down when it fails and up by a probe; each
+//! Whether one server is up. A failure marks it down and a successful probe marks it up; each
 //! change is logged once.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::directory::{DependencyState, NOT_ASKED};
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
     pub reason: String,
-    /// Whether it stays until somebody changes a setting, here or there.
+    /// Whether it persists until a setting is changed, here or on the server.
     pub needs_operator: bool,
 }
 
@@ -26,8 +26,8 @@ impl Trouble {
     }
 }
 
-/// When something was begun, counted in falls and recoveries: a failure of something that was
-/// begun before the last one says nothing of the server as it is now.
+/// Generation counter, incremented on every outage and recovery. A failure from an earlier
+/// generation is stale and says nothing about the server now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
@@ -56,7 +56,7 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    /// For the server `name`, which nobody has asked yet.
+    /// A breaker for the server `name`, which has not been tried yet.
     pub(super) fn new(name: String) -> Self {
         let state = Mutex::new(State { phase: Phase::Untried, epoch: watch::Sender::new(0) });
         Self { name, state, went_down: Notify::new() }
@@ -66,13 +66,13 @@ impl Breaker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leave to ask the server, unless it is down.
+    /// Permission to use the server, unless it is down.
     pub(super) fn admit(&self) -> Option<Epoch> {
         let state = self.state();
         (!matches!(state.phase, Phase::Down(_))).then(|| state.now())
     }
 
-    /// The present, for a probe.
+    /// The current generation, for a probe.
     pub(super) fn epoch(&self) -> Epoch {
         self.state().now()
     }
@@ -90,15 +90,16 @@ impl Breaker {
         self.went_down.notified().await;
     }
 
-    /// Waits until the server falls after `begun`; for ever if it does not. Whoever waits for an
-    /// answer of it need not wait out a deadline that another request has waited out already.
+    /// Waits until the generation after `begun`; forever if there is none. A request waiting for
+    /// this server's answer need not wait out a deadline that another request has already waited
+    /// out.
     pub(super) async fn fell(&self, begun: Epoch) {
         let mut epoch = self.state().epoch.subscribe();
         // The sender lives as long as this.
         let _ = epoch.wait_for(|epoch| Epoch(*epoch) != begun).await;
     }
 
-    /// Marks the server down, for something begun at `begun`.
+    /// Marks the server down because something begun at `begun` failed.
     pub(super) fn failed(&self, begun: Epoch, trouble: Trouble) {
         let mut state = self.state();
         if state.now() != begun {
@@ -120,21 +121,21 @@ impl Breaker {
         state.phase = Phase::Down(trouble);
     }
 
-    /// Marks the server up, if a probe begun at `begun` found it so and nothing changed since.
+    /// Marks the server up, if a probe begun at `begun` succeeded and nothing has changed since.
     pub(super) fn recovered(&self, begun: Epoch) {
         let mut state = self.state();
         if state.now() != begun || matches!(state.phase, Phase::Up) {
             return;
         }
         info!(server = self.name, "directory server is up");
-        // What was begun before the first probe was answered still counts.
+        // What began before the first probe's answer still counts.
         if matches!(state.phase, Phase::Down(_)) {
             state.epoch.send_modify(|epoch| *epoch += 1);
         }
         state.phase = Phase::Up;
     }
 
-    /// The state as operators see it.
+    /// The state for operators.
     pub(super) fn dependency_state(&self) -> DependencyState {
         let (up, detail) = match &self.state().phase {
             Phase::Untried => (false, NOT_ASKED.to_owned()),

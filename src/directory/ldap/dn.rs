@@ -1,16 +1,16 @@
-//! What two DNs say of each other without asking the server. Only the server knows all the ways to
-//! write one entry's DN, so there are two forms: where the sure ones are equal, the entry is the
-//! same; where the coarse ones differ, it is another. In between nothing is known.
+//! Compares two DNs without asking the server. Only the server knows all notations of one entry's
+//! DN, so there are two forms: equal sure forms mean the same entry, different coarse forms mean
+//! different entries. Anything in between is unknown.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Attributes whose values every server compares without regard to case (RFC 4519 2.2 to 2.39,
-/// RFC 4524 2.16).
+/// Attributes whose values every server compares case-insensitively (RFC 4519 2.2 to 2.39, RFC 4524
+/// 2.16).
 const CASELESS: [&str; 13] =
     ["cn", "uid", "ou", "dc", "o", "l", "st", "c", "sn", "street", "givenname", "title", "mail"];
 
-/// A form that the DNs of two entries never share. ASCII letters are in lower case where the
-/// attributes are known to allow that; else it is the text as it is.
+/// A form that the DNs of two entries never share: ASCII letters in lower case if the attributes
+/// are known to ignore case; otherwise the text unchanged.
 pub(super) fn sure(dn: &str) -> String {
     let is_caseless = |part: &str| {
         part.split_once('=').is_some_and(|(name, _)| {
@@ -21,8 +21,9 @@ pub(super) fn sure(dn: &str) -> String {
 }
 
 /// A form that all DNs of one entry share: the letters and digits of its values, after Unicode's
-/// compatibility decomposition and without case (RFC 4518 2 drops or folds what this drops).
-/// Attributes have several names, so they are left out. `None` if that cannot be told.
+/// compatibility decomposition and case folding (RFC 4518 2 drops or folds what this drops).
+/// Attribute names are left out, because attributes have several. `None` if the form cannot be
+/// determined.
 pub(super) fn coarse(dn: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii() && !matches!(byte, b'\\' | b'"' | b'#' | b'+' | b';');
     let mut form = String::with_capacity(dn.len());
@@ -42,7 +43,7 @@ pub(super) fn coarse(dn: &str) -> Option<String> {
         if at > 0 {
             form.push(',');
         }
-        // The values of one part are a set.
+        // The values of a multi-valued RDN are a set.
         let values = split(part, b"+").into_iter().map(value);
         let mut values = values.collect::<Option<Vec<String>>>()?;
         values.sort_unstable();
@@ -51,14 +52,14 @@ pub(super) fn coarse(dn: &str) -> Option<String> {
     Some(form)
 }
 
-/// Whether what has the coarse form `form` may be below what has the form `base`, or be it.
+/// Whether an entry with the coarse form `form` may be the entry with the form `base`, or below it.
 pub(super) fn may_be_within(form: &str, base: &str) -> bool {
     base.is_empty()
         || form.strip_suffix(base).is_some_and(|rest| rest.is_empty() || rest.ends_with(','))
 }
 
-/// The parts of a DN between the `separators` that are neither escaped nor quoted (RFC 4514 2.4,
-/// RFC 2253 4).
+/// The parts of a DN between `separators` that are neither escaped nor quoted (RFC 4514 2.4, RFC
+/// 2253 4).
 fn split<'a>(text: &'a str, separators: &[u8]) -> Vec<&'a str> {
     let (mut escaped, mut quoted) = (false, false);
     let (mut parts, mut from) = (Vec::new(), 0);
@@ -81,7 +82,7 @@ fn split<'a>(text: &'a str, separators: &[u8]) -> Vec<&'a str> {
 /// The coarse form of the value in `name=value`.
 fn value(part: &str) -> Option<String> {
     let text = part.split_once('=').map_or(part, |(_, value)| value).trim_start();
-    // The value's BER, in which only the server can be trusted to read what it would compare.
+    // The value's BER, which only the server can interpret for comparison.
     if text.starts_with('#') {
         return None;
     }
@@ -98,7 +99,7 @@ fn value(part: &str) -> Option<String> {
             bytes.push(*octet);
             rest = &after[2..];
         } else if let [next, after @ ..] = after {
-            // The escaped character is meant as it is.
+            // An escaped character stands for itself.
             bytes.push(*next);
             rest = after;
         }

@@ -1,5 +1,5 @@
 //! The domains of an Active Directory forest, as it lists them itself: which NetBIOS and DNS names
-//! stand for which part of the tree.
+//! belong to which part of the tree.
 
 use ldap3::{Scope, SearchEntry};
 
@@ -19,7 +19,7 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    /// Whether `dn` is this domain's, and not that of a child domain among `all`.
+    /// Whether `dn` belongs to this domain, and not to a child domain among `all`.
     pub(super) fn holds(&self, dn: &str, all: &[Self]) -> bool {
         let holding = all.iter().filter(|one| is_within(dn, &one.dn));
         holding.max_by_key(|one| one.dn.len()).is_some_and(|closest| closest == self)
@@ -32,8 +32,8 @@ pub(super) fn is_within(dn: &str, root: &str) -> bool {
     dn.len() >= root.len() && dn[dn.len() - root.len()..] == root[..]
 }
 
-/// The parts of a domain's DN, for comparison. Escaped commas do not occur in the names of
-/// domains, and elsewhere both sides are split alike.
+/// The parts of a domain's DN, for comparison. Domain names contain no escaped commas, and
+/// elsewhere both sides are split alike.
 fn parts(dn: &str) -> Vec<String> {
     let trimmed = |part: &str| match part.split_once('=') {
         Some((kind, value)) => format!("{}={}", kind.trim(), value.trim()).to_lowercase(),
@@ -42,7 +42,7 @@ fn parts(dn: &str) -> Vec<String> {
     dn.split(',').map(trimmed).collect()
 }
 
-/// Asks a server about itself (RFC 4512 5.1).
+/// A query for a server's root DSE (RFC 4512 5.1).
 pub(super) fn root_dse(settings: &LdapSettings, attributes: &[&str]) -> Query {
     Query {
         base: String::new(),
@@ -56,7 +56,7 @@ pub(super) fn root_dse(settings: &LdapSettings, attributes: &[&str]) -> Query {
     }
 }
 
-/// Asks for the forest's domains, below its configuration naming context.
+/// A query for the forest's domains, below its configuration naming context.
 pub(super) fn partitions(settings: &LdapSettings, configuration: &str) -> Query {
     Query {
         base: format!("CN=Partitions,{configuration}"),
@@ -70,7 +70,7 @@ pub(super) fn partitions(settings: &LdapSettings, configuration: &str) -> Query 
     }
 }
 
-/// Reads one of them; `None` if it lacks a name.
+/// Reads a domain's entry; `None` if it lacks a name.
 pub(super) fn read(entry: &SearchEntry) -> Option<Partition> {
     Some(Partition {
         netbios: first(entry, "nETBIOSName")?,
@@ -79,7 +79,7 @@ pub(super) fn read(entry: &SearchEntry) -> Option<Partition> {
     })
 }
 
-/// The first value of an attribute that is text.
+/// The first text value of an attribute.
 pub(super) fn first(entry: &SearchEntry, attribute: &str) -> Option<String> {
     let named = |(key, _): &(&String, &Vec<String>)| key.eq_ignore_ascii_case(attribute);
     entry.attrs.iter().find(named)?.1.first().filter(|value| !value.is_empty()).cloned()

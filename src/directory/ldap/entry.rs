@@ -1,5 +1,5 @@
-//! What a found entry says of a user. An entry that cannot be told apart from others is nobody's
-//! and yet counts, so that it never makes another entry the only one.
+//! Reads a user from an entry. An entry that cannot be identified is no one's and yet counts, so
+//! that it never makes another entry the only match.
 
 use ldap3::SearchEntry;
 
@@ -7,25 +7,25 @@ use super::account;
 use super::settings::LdapSettings;
 use crate::domain::user::{NumberValue, Pin, User, UserId};
 
-/// What makes an entry unusable.
+/// Why an entry is unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EntryError {
-    /// The id attribute is absent, empty, has several values, or is no id.
+    /// The id attribute is absent, empty, multi-valued, or not an id.
     #[error("has no single usable value in its id attribute")]
     NoId,
     /// The username attribute is absent or empty.
     #[error("has no value in its username attribute")]
     NoUsername,
-    /// Some of the numbers were left out: Active Directory returns 1,500 values of an attribute at
+    /// Some numbers are missing: Active Directory returns at most 1,500 values of an attribute at
     /// once ([MS-ADTS] 3.1.1.3.1.3.3).
     #[error("has more numbers in an attribute than the server returns at once")]
     NumbersLeftOut,
 }
 
-/// Reads an entry. Of several usernames, the one that is `typed` (ignoring case) is taken.
+/// Reads an entry. If it has several usernames, picks the one that equals `typed` (ignoring case).
 ///
 /// # Errors
-/// [`EntryError`] if the entry does not name one user.
+/// [`EntryError`] if the entry does not identify one user.
 pub(super) fn read(
     entry: &SearchEntry,
     settings: &LdapSettings,
@@ -46,7 +46,7 @@ pub(super) fn read(
     })
 }
 
-/// What has to be read of an entry.
+/// The attributes to read.
 pub(super) fn attributes(settings: &LdapSettings) -> Vec<String> {
     let mut attributes = vec![settings.id_attribute.clone(), settings.username_attribute.clone()];
     let account = account::attributes(settings.profile, settings.account_checks);
@@ -56,7 +56,7 @@ pub(super) fn attributes(settings: &LdapSettings) -> Vec<String> {
     attributes
 }
 
-/// The values of one attribute, as bytes: whether a value is also UTF-8 may be chance.
+/// The values of one attribute, as bytes: a binary value may be valid UTF-8 by chance.
 pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
     let named = |key: &str| names(key, attribute);
     let text = entry.attrs.iter().filter(|(key, _)| named(key));
@@ -67,13 +67,13 @@ pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8
         .collect()
 }
 
-/// Whether `key` is `attribute`, perhaps with options (`mobile;lang-en`, RFC 4512 2.5).
+/// Whether `key` is `attribute`, possibly with options (`mobile;lang-en`, RFC 4512 2.5).
 fn names(key: &str, attribute: &str) -> bool {
     let base = key.split_once(';').map_or(key, |(base, _)| base);
     base.eq_ignore_ascii_case(attribute)
 }
 
-/// Whether the server returned some of an attribute's values only (`mobile;range=0-1499`; the last
+/// Whether the server returned only part of an attribute's values (`mobile;range=0-1499`; the last
 /// part ends in `*`).
 fn is_cut_off(entry: &SearchEntry, attribute: &str) -> bool {
     let is_part = |key: &String| {
@@ -84,7 +84,7 @@ fn is_cut_off(entry: &SearchEntry, attribute: &str) -> bool {
     entry.attrs.keys().chain(entry.bin_attrs.keys()).any(is_part)
 }
 
-/// Which user the entry is; `None` if that cannot be told.
+/// The entry's user id; `None` if it has no usable one.
 pub(super) fn id(entry: &SearchEntry, attribute: &str) -> Option<UserId> {
     let [value] = values(entry, attribute)[..] else { return None };
     let text = if attribute.eq_ignore_ascii_case("objectGUID") {
@@ -100,7 +100,7 @@ pub(super) fn id(entry: &SearchEntry, attribute: &str) -> Option<UserId> {
     UserId::parse(text)
 }
 
-/// A GUID as Active Directory's tools write it: its first three groups are little-endian
+/// A GUID in the notation of Active Directory's tools: the first three groups are little-endian
 /// ([MS-DTYP] 2.3.4).
 fn guid(bytes: [u8; 16]) -> String {
     uuid::Uuid::from_bytes_le(bytes).to_string()
@@ -147,7 +147,7 @@ mod tests {
         settings
     }
 
-    /// An entry as ldap3 builds one: an attribute with any value that is not UTF-8 is binary.
+    /// An entry as ldap3 builds it: an attribute with any non-UTF-8 value is binary.
     fn entry(values: &[(&str, &[&[u8]])]) -> SearchEntry {
         let (mut attrs, mut bin_attrs) = (HashMap::new(), HashMap::new());
         for (name, values) in values {

@@ -1,4 +1,4 @@
-//! Search filters (RFC 4515) for a number and for a name. Whatever a value holds, it stays a
+//! Search filters (RFC 4515) for numbers and names. Every value is escaped, so that it stays a
 //! value.
 
 use ldap3::{ldap_escape, parse_filter};
@@ -7,12 +7,12 @@ use super::settings::NumberMatch;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::NumberingPlan;
 
-/// The text is not one whole search filter in brackets.
+/// The text is not a single search filter in parentheses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an LDAP search filter in brackets, such as (objectClass=person)")]
 pub struct FilterError;
 
-/// Checks that `text` is one search filter, in brackets, so that it can be part of another.
+/// Checks that `text` is a single search filter in parentheses, so that it can be part of another.
 ///
 /// # Errors
 /// [`FilterError`] if it is not.
@@ -23,9 +23,9 @@ pub fn check_filter(text: &str) -> Result<(), FilterError> {
     parse_filter(text).map(|_| ()).map_err(|()| FilterError)
 }
 
-/// The filter for everybody of `user_filter` who may have `number` in one of `attributes`.
+/// A filter for the people matching `user_filter` who may have `number` in one of `attributes`.
 ///
-/// A number with an extension has no whole values to look up, so it is searched by patterns.
+/// A number with an extension has no whole values to look up, so patterns are used.
 pub(super) fn by_number(
     user_filter: &str,
     attributes: &[String],
@@ -52,13 +52,13 @@ pub(super) fn by_number(
     filter
 }
 
-/// The filter for everybody of `user_filter` whose `attribute` is `value`.
+/// A filter for the people matching `user_filter` whose `attribute` is `value`.
 pub(super) fn by_value(user_filter: &str, attribute: &str, value: &str) -> String {
     format!("(&{user_filter}({attribute}={}))", ldap_escape(value))
 }
 
-/// A value whose parts come in this order: `a*b*c`. It is anchored at both ends, because a
-/// leading wildcard makes a server read all its entries.
+/// A value whose parts come in this order: `a*b*c`. Anchored at both ends, because a leading
+/// wildcard makes a server scan all its entries.
 fn pattern(parts: &[String]) -> String {
     let escaped: Vec<_> = parts.iter().map(|part| ldap_escape(part.as_str())).collect();
     escaped.join("*")
@@ -81,7 +81,7 @@ mod tests {
         by_number(USERS, &attributes, &number, plan(), how)
     }
 
-    /// The filter as it goes over the wire, each value replaced by `V`: its structure.
+    /// The filter's structure: as sent over the wire, with each value replaced by `V`.
     fn structure(filter: &str) -> String {
         let parsed = parse_filter(filter).expect("a filter");
         let text = format!("{parsed:?}");

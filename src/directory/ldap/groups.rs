@@ -1,6 +1,6 @@
-//! Whether a user is in the tenant's groups, directly or through groups that are members of groups.
-//! Each question is put so that a server which may not look, or does not know the group, gives the
-//! answer that lets nobody in.
+//! Whether a user is in the tenant's groups, directly or through nested groups. Each query is
+//! phrased so that a server that may not look, or does not know the group, gives the answer that
+//! lets no one in.
 
 mod readable;
 
@@ -23,11 +23,11 @@ use crate::domain::user::{Membership, User, UserId};
 
 /// The matching rule that follows memberships through nested groups ([MS-ADTS] 3.1.1.3.4.4.3).
 pub(super) const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
-/// How many groups deep a membership may be nested where we follow it ourselves.
+/// Maximum nesting depth of groups, on servers where we follow it ourselves.
 pub(super) const MOST_LEVELS: usize = 16;
-/// What an entry of Active Directory is if it is a group.
+/// A filter for groups in Active Directory.
 pub(super) const A_GROUP: &str = "(objectClass=group)";
-/// How many groups a user may be in, nested ones included, where we follow them ourselves.
+/// Maximum number of a user's groups, including nested ones, where we follow them ourselves.
 const MOST_GROUPS: usize = 1000;
 
 /// Whether a user may use the gateway.
@@ -46,7 +46,7 @@ pub(super) async fn membership(
     {
         may = (Question { servers, dn, group, deadline }).is_inside().await?;
     }
-    // The groups were asked about a DN, which may be somebody else's by now.
+    // The groups were checked for a DN, which may belong to someone else by now.
     let asking = Question { servers, dn, group: dn, deadline };
     if !asking.is_still(&user.id).await? {
         return Ok(Membership::Gone);
@@ -54,7 +54,7 @@ pub(super) async fn membership(
     Ok(may)
 }
 
-/// The filter that a user of Active Directory in `group`, however nested, matches.
+/// A filter for Active Directory users who are in `group` at any nesting depth.
 pub(super) fn in_chain(group: &str) -> String {
     format!("(memberOf:{IN_CHAIN}:={})", ldap_escape(group))
 }
@@ -80,12 +80,12 @@ impl Question<'_> {
         }))
     }
 
-    /// Asked as "does the user match *not in the group*": what cannot be read matches neither.
+    /// Asked as "does the user match *not in the group*": unreadable entries do not match.
     async fn is_outside(&self) -> Result<Membership, DirectoryError> {
         let answer = match self.servers.settings().profile {
             Profile::ActiveDirectory => {
-                // Of a group that is not there, or is none, everybody is outside; it may have been
-                // renamed a moment ago.
+                // Everyone is outside a group that does not exist or is not a group; it may just
+                // have been renamed.
                 if !self.matches(self.group, A_GROUP).await? {
                     return Err(DirectoryError::Unavailable);
                 }
@@ -106,10 +106,10 @@ impl Question<'_> {
         }))
     }
 
-    /// Goes up from the user: the groups the user is a member of, those that these are members of,
-    /// and so on. At each level the group itself is asked by `question`; an answer that is
-    /// `decisive` ends the walk, else its opposite has to hold to the top. `None` if the top is
-    /// too far away, or there are too many groups.
+    /// Walks up from the user: the user's groups, the groups of those, and so on. At each level
+    /// `question` is put to the group itself. A `decisive` answer ends the walk; otherwise the
+    /// opposite must hold up to the top. `None` if the nesting is too deep or there are too many
+    /// groups.
     async fn walk(
         &self,
         question: impl Fn(&str) -> String,
@@ -140,7 +140,7 @@ impl Question<'_> {
         Ok(self.entry(dn, filter, nothing()).await?.is_some())
     }
 
-    /// Whether the user's entry is the one with this id.
+    /// Whether the user's entry still has this id.
     async fn is_still(&self, id: &UserId) -> Result<bool, DirectoryError> {
         let attribute = &self.servers.settings().id_attribute;
         let entry = self.entry(self.dn, "(objectClass=*)", Arc::from([attribute.clone()])).await?;
@@ -168,8 +168,8 @@ impl Question<'_> {
         Ok(found.entries.into_iter().next())
     }
 
-    /// The groups that have one of these members; `None` if there are more than we follow, or
-    /// than the server lets us see.
+    /// The groups with any of these members; `None` if there are more than we follow, or than the
+    /// server returns.
     async fn groups_with(&self, members: &str) -> Result<Option<Vec<String>>, DirectoryError> {
         let settings = self.servers.settings();
         let query = Query {
@@ -188,12 +188,12 @@ impl Question<'_> {
     }
 }
 
-/// Where the groups are that `group` may have as members: as set, or beside it.
+/// The base DN of groups that may be nested in `group`: as configured, or the parent of `group`.
 pub(super) fn groups_base<'a>(settings: &'a LdapSettings, group: &'a str) -> &'a str {
     settings.group_base_dn.as_deref().unwrap_or_else(|| parent(group))
 }
 
-/// The DN above: what follows the first comma that no backslash escapes (RFC 4514 2.4).
+/// The parent DN: what follows the first unescaped comma (RFC 4514 2.4).
 fn parent(dn: &str) -> &str {
     let mut escaped = false;
     for (at, c) in dn.char_indices() {
@@ -207,7 +207,7 @@ fn parent(dn: &str) -> &str {
     ""
 }
 
-/// A group that has this member, in either of the standard's ways (RFC 4519 2.17 and 2.40).
+/// A filter for groups with this member, in either standard attribute (RFC 4519 2.17 and 2.40).
 fn member(dn: &str) -> String {
     let dn = ldap_escape(dn);
     format!("(member={dn})(uniqueMember={dn})")

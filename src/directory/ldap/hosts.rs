@@ -1,6 +1,6 @@
-//! The addresses behind the servers that a tenant names. A name may stand for several, as Active
-//! Directory's own domain name does for all its controllers: each is a server of its own, and they
-//! are looked up again and again, because they come and go.
+//! The addresses behind a tenant's server names. A name may resolve to several, as an Active
+//! Directory domain's name does to all its controllers. Each address is a server of its own, and
+//! names are resolved repeatedly, because addresses come and go.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,29 +19,28 @@ use super::server::Server;
 use super::settings::{LdapSettings, ServerUrl};
 use crate::directory::DependencyState;
 
-/// How often a name is looked up while one of its servers works.
+/// Interval between lookups of a name while one of its servers works.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(30);
-/// How often while none does.
+/// The same while none works.
 const LOOK_UP_SOON: Duration = Duration::from_secs(2);
-/// How often it is looked whether it is time for that.
+/// Interval between checks whether a lookup is due.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long a connection is waited for before the next address is tried beside it (RFC 8305
-/// section 5).
+/// How long to wait for a connection before also trying the next address (RFC 8305 section 5).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
 /// All servers of a tenant.
 pub(super) struct Hosts {
     settings: Arc<LdapSettings>,
     resolver: Resolver,
-    /// Of each configured server, in that order.
+    /// For each configured server, in that order.
     known: watch::Sender<Vec<Known>>,
 }
 
 /// What is known of one configured server.
 struct Known {
-    /// One for each address.
+    /// One server for each address.
     servers: Vec<Arc<Server>>,
-    /// Whether its name has been looked up.
+    /// Whether its name has been resolved.
     looked_up: bool,
     /// Why it has no address, if it has none.
     trouble: String,
@@ -62,17 +61,17 @@ impl Hosts {
         Self { settings: Arc::clone(settings), resolver, known }
     }
 
-    /// How many are configured.
+    /// Number of configured servers.
     pub(super) fn len(&self) -> usize {
         self.settings.servers.len()
     }
 
-    /// Each server that is known now, in the configuration's order.
+    /// Each server known now, in the configuration's order.
     pub(super) fn now(&self) -> Vec<Arc<Server>> {
         self.known.borrow().iter().flat_map(|known| known.servers.iter().cloned()).collect()
     }
 
-    /// The same, after the first is known.
+    /// The same, after waiting for the first one.
     pub(super) async fn servers(&self, deadline: Instant) -> Vec<Arc<Server>> {
         let now = self.now();
         if !now.is_empty() {
@@ -88,7 +87,7 @@ impl Hosts {
         self.now()
     }
 
-    /// The servers' states; `searched` says whether calls are searched there now.
+    /// The servers' states; `searched` says whether calls are currently searched there.
     pub(super) fn states(&self, searched: bool) -> Vec<DependencyState> {
         let mut states = Vec::new();
         for (known, url) in self.known.borrow().iter().zip(&self.settings.servers) {
@@ -105,7 +104,7 @@ impl Hosts {
         states
     }
 
-    /// Watches the servers of one configured name for as long as the directory exists.
+    /// Watches the servers of one configured name as long as the directory exists.
     pub(super) async fn keep(self: Arc<Self>, at: usize) {
         let url = &self.settings.servers[at];
         if url.literal().is_some() {
@@ -134,7 +133,7 @@ impl Hosts {
                         let reason = trouble.as_str();
                         warn!(server = %url, reason, "directory server's name has no address");
                     }
-                    // Those that are known are as good as they were.
+                    // The known servers are still valid.
                     self.known.send_modify(|all| {
                         (all[at].looked_up, all[at].trouble) = (true, trouble);
                     });
@@ -144,9 +143,8 @@ impl Hosts {
         }
     }
 
-    /// Takes up the addresses that a name has now: drops the servers at others, and returns those
-    /// that are new. The order of those that stay is kept, whatever the turns that name servers
-    /// take.
+    /// Takes over a name's current addresses: drops the servers at others and returns the new ones.
+    /// Servers that stay keep their order, even if the name server rotates its answers.
     fn found(&self, at: usize, url: &ServerUrl, addresses: &[SocketAddr]) -> Vec<Arc<Server>> {
         let old: Vec<SocketAddr> =
             self.known.borrow()[at].servers.iter().map(|server| server.address()).collect();
@@ -166,7 +164,7 @@ impl Hosts {
         new
     }
 
-    /// Waits until a name is to be looked up again.
+    /// Waits until a name's next lookup is due.
     async fn pause(&self, at: usize) {
         let begun = Instant::now();
         loop {
@@ -179,9 +177,9 @@ impl Hosts {
     }
 }
 
-/// Moves the server that is connected first to the front, where the first to be asked is not
-/// connected and has the same name as others: an address that swallows all that is sent to it
-/// costs a moment, and not all the time that opening a connection may take (RFC 8305).
+/// If the first server is not connected and shares its name with others, moves the first of them to
+/// connect to the front: an address that swallows everything sent to it then costs a moment instead
+/// of the whole connect timeout (RFC 8305).
 pub(super) async fn connected_first(order: &mut [Arc<Server>], deadline: Instant) {
     let Some(first) = order.iter().position(|server| !server.is_down()) else { return };
     let url = order[first].url();
@@ -201,8 +199,7 @@ pub(super) async fn connected_first(order: &mut [Arc<Server>], deadline: Instant
     }
 }
 
-/// The first of the servers to which there is a connection. Those begun go on, for whoever needs
-/// them next.
+/// The first server to connect. The other attempts continue, for later requests.
 async fn race(candidates: Vec<Arc<Server>>, deadline: Instant) -> Option<Arc<Server>> {
     let mut waiting = candidates.into_iter();
     let mut under_way = FuturesUnordered::new();

@@ -1,5 +1,5 @@
-//! What a server's result code to a search means: one judgement for calls and logins, for
-//! readiness, and for what `lookup` and `check-directory` tell of a server.
+//! What a search's result code means: one judgement for calls and logins, for readiness, and for
+//! the reports of `lookup` and `check-directory`.
 
 use super::breaker::Trouble;
 use super::settings::LdapSettings;
@@ -7,16 +7,16 @@ use super::settings::LdapSettings;
 /// The client's own code for a filter that cannot be sent (filterError).
 const FILTER_ERROR: u32 = 87;
 
-/// What a search looks for, and so what has to be indexed for it.
+/// What a search looks for, and so what must be indexed for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// One entry, by its DN.
     Entry,
-    /// People by a number, as a call does.
+    /// People by a number, as for a call.
     Number,
-    /// People by a name, as a login does.
+    /// People by a name, as for a login.
     Name,
-    /// Whatever has one of these attributes, or a value of it; everybody where there are none.
+    /// Entries with any of these attributes, or a value of one; all people if the list is empty.
     Having(&'static [&'static str]),
 }
 
@@ -31,26 +31,26 @@ impl Kind {
     }
 }
 
-/// What a search's result code amounts to.
+/// The meaning of a search's result code.
 #[derive(Debug)]
 pub(super) enum Judgement {
-    /// All there is was sent.
+    /// All matching entries were sent.
     Complete,
-    /// There is more than was asked for.
+    /// There are more entries than requested.
     More,
-    /// The server can serve no search there.
+    /// The server cannot serve any search there.
     Refused(Trouble),
-    /// The server would not serve this search. Whether it would serve others like it, a probe
-    /// tells: what somebody typed must not make a server look as if it were down.
+    /// The server refused this search. A probe finds out whether it refuses others like it: a
+    /// user's input must not make a server look down.
     Rejected(Rejection),
 }
 
-/// A search that the server would not serve.
+/// A search that the server refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rejection {
     /// The result code.
     pub code: u32,
-    /// What the code says and what to do about it, for an operator.
+    /// What the code means and what to do about it, for an operator.
     pub reason: String,
 }
 
@@ -62,7 +62,8 @@ impl Rejection {
     }
 }
 
-/// Judges the result code (RFC 4511 appendix A) of a search below `base` that sent `found` entries.
+/// Judges the result code (RFC 4511 appendix A) of a search below `base` that returned `found`
+/// entries.
 pub(super) fn judge(
     code: u32,
     found: usize,
@@ -134,7 +135,7 @@ pub(super) fn judge(
     Judgement::Rejected(Rejection { code, reason })
 }
 
-/// The code's name in RFC 4511 appendix A, after a comma; nothing for one that has none.
+/// The code's name in RFC 4511 appendix A, after a comma; empty for codes without one.
 fn name(code: u32) -> &'static str {
     match code {
         1 => ", operationsError",

@@ -1,14 +1,15 @@
-//! Users in LDAP directories (OpenLDAP, Active Directory, …): [`LdapDirectory`] asks the first of
-//! a tenant's servers that works. What its settings are read from is elsewhere.
+//! Users in LDAP directories (OpenLDAP, Active Directory, …): [`LdapDirectory`] asks the first
+//! working server of a tenant. Its settings are read elsewhere.
 //!
 //! Searches share a few connections to each server, bound as the service account; passwords are
-//! checked by binds over others. A server that fails is marked down, skipped, and probed in the
-//! background until it is back; one that is slow is asked last. Whoever waits for a server when it
-//! falls goes on to the next at once, so that a silent one costs its timeout once.
+//! checked by binds over other connections. A server that fails is marked down, skipped, and probed
+//! in the background until it is back; a slow one is tried last. When a server goes down, every
+//! request waiting for it moves to the next at once, so a silent server costs its timeout only
+//! once.
 //!
-//! No log line here holds a password, a whole number or a typed name, at any level. The library
-//! underneath logs by the `log` crate: whoever forwards that to tracing should cap `ldap3` and
-//! `lber` at `error`, because some of their warnings hold pieces of the server's answers.
+//! No log line here contains a password, a whole number or a typed name, at any level. The LDAP
+//! library logs through the `log` crate: if you forward that to tracing, cap `ldap3` and `lber` at
+//! `error`, because some of their warnings contain pieces of the server's answers.
 
 mod account;
 mod bind_pool;
@@ -63,14 +64,14 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
 
-/// How much longer than the deadline to wait for work that ends by itself at the deadline, since
-/// it knows best how far it came.
+/// Extra time to wait for work that ends by itself at the deadline, because it knows best how far
+/// it got.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// A tenant's users in LDAP.
 ///
-/// All its connections and background tasks live on one runtime, and so does each request's work
-/// here: a request that is dropped ends in good order, and what it used is fit for the next.
+/// All its connections, background tasks and requests run on one runtime, so a dropped request
+/// still ends cleanly and leaves its connections usable.
 pub struct LdapDirectory {
     servers: Arc<Servers>,
     index: Option<Index>,
@@ -79,14 +80,14 @@ pub struct LdapDirectory {
 }
 
 impl LdapDirectory {
-    /// A directory whose connections live on `runtime`. Nothing is waited for: servers are
-    /// connected to in the background, and need not be there yet.
+    /// A directory whose connections run on `runtime`. Returns at once: servers are connected in
+    /// the background, and need not be reachable yet.
     #[must_use]
     pub fn new(settings: LdapSettings, runtime: Handle) -> Self {
         Self::resolved_by(settings, runtime, Resolver::system())
     }
 
-    /// The same, with the addresses of servers from elsewhere than the system.
+    /// The same, with a resolver other than the system's.
     #[must_use]
     pub fn resolved_by(settings: LdapSettings, runtime: Handle, resolver: Resolver) -> Self {
         let servers = Arc::new(Servers::new(Arc::new(settings), resolver));
@@ -100,9 +101,9 @@ impl LdapDirectory {
         Self { servers, index, runtime, _watches: watches }
     }
 
-    /// Whom the index has found, as their entries are now, which are read by their own ids: what
-    /// the index has not heard of does not count, and nobody else's entry does where theirs was.
-    /// The server that the index follows says it first: another one may lag behind.
+    /// The current entries of the people found in the index, read by their own ids: a change that
+    /// the index missed takes effect, and another entry that now has a person's DN does not. Tries
+    /// the server that the index follows first, because others may lag behind.
     async fn confirmed(
         &self,
         index: &Index,
@@ -114,7 +115,7 @@ impl LdapDirectory {
             let users = people.into_iter().map(|(_, _, user)| user).collect();
             return Ok(Candidates { users, truncated });
         }
-        // The index serves calls also where all servers are silent, so there has to be time left.
+        // The index serves calls even if all servers are silent, so leave time for that.
         let limit = deadline.min(Instant::now() + self.servers.settings().timeout);
         let mut now = match people.pop() {
             Some(one) if people.is_empty() => self.one_again(index, one, limit).await?,
@@ -128,7 +129,7 @@ impl LdapDirectory {
         Ok(now)
     }
 
-    /// One person, where they were last if they are still there.
+    /// Reads one person, starting at their last DN.
     async fn one_again(
         &self,
         index: &Index,
@@ -142,7 +143,7 @@ impl LdapDirectory {
             Ok(Again::Here(now)) => Some(now),
             Ok(Again::Gone) => None,
             Ok(Again::Away(error)) => return Err(error),
-            // Without a server nobody can log in either, and the login will ask again.
+            // Without a server no login works either, and the login will check again.
             Err(_) => return Ok(Candidates { users: vec![known], truncated: false }),
         };
         if now.as_ref().is_none_or(|now| !index.agrees(base, key, now)) {
@@ -151,8 +152,9 @@ impl LdapDirectory {
         Ok(Candidates { users: now.into_iter().collect(), truncated: false })
     }
 
-    /// Several people by one search, as they are at the same moment: read one by one, a number that
-    /// all of them gained or lost between two readings might seem to be one person's alone.
+    /// Reads several people in one search, so that all are from the same moment. If they were read
+    /// one by one, a number that all of them gained or lost in between might seem to belong to one
+    /// person only.
     async fn all_again(
         &self,
         index: &Index,
@@ -180,7 +182,7 @@ impl LdapDirectory {
         now
     }
 
-    /// Does `work` on the directory's own runtime.
+    /// Runs `work` on the directory's own runtime.
     async fn run<T: Send + 'static>(
         &self,
         deadline: Instant,
@@ -188,7 +190,7 @@ impl LdapDirectory {
     ) -> Result<T, DirectoryError> {
         match timeout_at(deadline + GRACE, self.runtime.spawn(work)).await {
             Ok(Ok(answer)) => answer,
-            // What was sent before the work ended is not known, so it counts as sent.
+            // It is unknown what was sent before the work ended, so treat it as sent.
             Ok(Err(ended)) => {
                 error!(panicked = ended.is_panic(), "directory request ended early");
                 Err(DirectoryError::TimedOut)
@@ -271,7 +273,7 @@ impl Directory for LdapDirectory {
             .await
     }
 
-    /// As long as the gateway's own binds take.
+    /// The duration of the gateway's own binds.
     fn expected_check(&self) -> Duration {
         self.servers.service_bind()
     }

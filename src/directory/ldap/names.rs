@@ -1,12 +1,12 @@
-//! From a typed name to the searches that find its entry. A domain that is not the directory's own
-//! makes it nobody's name; it is never cut off.
+//! Turns a typed name into the searches that find its entry. A name with a foreign domain matches
+//! no one; the domain is never stripped.
 
 use super::domains::Partition;
 use super::filter::by_value;
 use super::settings::LdapSettings;
 use crate::domain::user::TypedName;
 
-/// One search for a name: in which of the base DNs, by which filter.
+/// One search for a name: its base DNs and its filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NameSearch {
     /// The base DNs to search.
@@ -15,15 +15,14 @@ pub(super) struct NameSearch {
     pub filter: String,
 }
 
-/// A name as it is typed at a Windows logon.
+/// A name as typed at a Windows logon.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum WindowsName<'a> {
     /// `anna`: a `sAMAccountName`.
     Plain(&'a str),
-    /// `LAB\anna`: the domain's NetBIOS name, and a `sAMAccountName`.
+    /// `LAB\anna`: the domain's NetBIOS name and a `sAMAccountName`.
     DownLevel(&'a str, &'a str),
-    /// `anna@lab.example.org`: what stands before and after the last `@` of a
-    /// `userPrincipalName`.
+    /// `anna@lab.example.org`: the parts of a `userPrincipalName` before and after the last `@`.
     Principal(&'a str, &'a str),
 }
 
@@ -39,7 +38,7 @@ impl<'a> WindowsName<'a> {
         }
     }
 
-    /// Whether the directory's own domains have to be known to search it.
+    /// Whether a search for it requires the directory's own domains.
     pub(super) fn names_a_domain(&self) -> bool {
         !matches!(self, Self::Plain(_))
     }
@@ -49,13 +48,13 @@ fn filter(settings: &LdapSettings, attribute: &str, value: &str) -> String {
     by_value(&settings.user_filter, attribute, value)
 }
 
-/// The one search for a name that is an attribute's value as it stands.
+/// The search for a name that equals an attribute's value.
 pub(super) fn by_attribute(settings: &LdapSettings, name: &TypedName) -> Vec<NameSearch> {
     let filter = filter(settings, &settings.username_attribute, name.as_str());
     vec![NameSearch { base_dns: settings.base_dns.clone(), filter }]
 }
 
-/// The searches for a Windows name, given the directory's own domains. None: it is nobody's.
+/// The searches for a Windows name, given the directory's own domains. Empty if it matches no one.
 pub(super) fn by_windows_name(
     settings: &LdapSettings,
     name: &WindowsName<'_>,
@@ -77,7 +76,7 @@ pub(super) fn by_windows_name(
             base_dns: within(&|partition| partition.netbios.eq_ignore_ascii_case(domain)),
             filter: filter(settings, account_attribute, account),
         }],
-        // A name may also be the implicit one, which no attribute holds ([MS-ADTS] 5.1.1.1.1).
+        // A name may also be the implicit UPN, which no attribute holds ([MS-ADTS] 5.1.1.1.1).
         WindowsName::Principal(account, suffix) => vec![
             NameSearch {
                 base_dns: settings.base_dns.clone(),

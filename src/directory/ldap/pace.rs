@@ -1,5 +1,5 @@
-//! Whether a server answers so slowly that others are asked first. A slow server is not down: it is
-//! asked when there is no better one, and probed until it is quick again.
+//! Whether a server is so slow that others are tried first. A slow server is not down: it is used
+//! if there is no better one, and probed until it is quick again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
-/// How many slow answers in a row make a server slow: fewer may be chance.
+/// Consecutive slow answers that make a server slow; fewer may be chance.
 const SLOW_ANSWERS: u32 = 3;
-/// How many quick probes in a row make it quick again.
+/// Consecutive quick probes that make it quick again.
 const QUICK_PROBES: u32 = 3;
 
 /// How fast one server answers searches.
@@ -24,12 +24,12 @@ pub(super) struct Pace {
 #[derive(Default)]
 struct State {
     slow: bool,
-    /// Answers in a row that speak against `slow` as it is.
+    /// Consecutive answers that contradict `slow`.
     against: u32,
 }
 
 impl Pace {
-    /// Of a server whose answers may take `timeout` at most; slow is a quarter of that.
+    /// For a server whose answers may take at most `timeout`; a quarter of that is slow.
     pub(super) fn new(server: String, timeout: Duration) -> Self {
         Self { server, limit: timeout / 4, state: Mutex::default(), became_slow: Notify::new() }
     }
@@ -47,7 +47,7 @@ impl Pace {
         self.became_slow.notified().await;
     }
 
-    /// For operators; empty if there is nothing to say.
+    /// For operators; empty if there is nothing to report.
     pub(super) fn detail(&self) -> String {
         if self.is_slow() { self.slowness() } else { String::new() }
     }
@@ -56,8 +56,8 @@ impl Pace {
         format!("answers take longer than {:?}; other servers are asked first", self.limit)
     }
 
-    /// Notes an answer to a search. Those of a slow server do not make it quick: there are few,
-    /// and perhaps only because of that.
+    /// Records an answer to a search. A slow server's answers do not make it quick: there are few
+    /// of them, which may be why they are quick.
     pub(super) fn answered(&self, took: Duration) {
         let mut state = self.state();
         if state.slow {
@@ -71,7 +71,7 @@ impl Pace {
         }
     }
 
-    /// Notes an answer to a probe.
+    /// Records an answer to a probe.
     pub(super) fn probed(&self, took: Duration) {
         let mut state = self.state();
         if !state.slow {

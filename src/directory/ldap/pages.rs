@@ -1,25 +1,25 @@
-//! The control by which results come in pages (RFC 2696).
+//! The control for paged results (RFC 2696).
 
 use ldap3::asn1::{PL, parse_tag};
 use ldap3::controls::{Control, PagedResults, RawControl};
 
-/// The control's name.
+/// The control's OID.
 pub(super) const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
-/// Asks for a page of so many entries: the first with an empty cookie, each other one with that
-/// of the page before.
+/// Requests a page of `size` entries: the first with an empty cookie, each later one with the
+/// cookie from the page before.
 pub(super) fn page(size: i32, cookie: Vec<u8>) -> RawControl {
     PagedResults { size, cookie }.into()
 }
 
-/// The cookie of the next page: empty after the last one, `None` from a server that does not page.
+/// The cookie of the next page: empty after the last page, `None` if the server does not page.
 pub(super) fn next_page(controls: &[Control]) -> Option<Vec<u8>> {
     let control = controls.iter().find(|control| control.1.ctype == PAGED_RESULTS)?;
     cookie(control.1.val.as_deref()?)
 }
 
-/// The cookie in `SEQUENCE { size INTEGER, cookie OCTET STRING }`. The library's reader of the
-/// whole panics where a server sends something else.
+/// The cookie in `SEQUENCE { size INTEGER, cookie OCTET STRING }`. The library's own parser panics
+/// if a server sends anything else.
 fn cookie(value: &[u8]) -> Option<Vec<u8>> {
     let (_, sequence) = parse_tag(value).ok()?;
     let PL::C(mut parts) = sequence.payload else { return None };

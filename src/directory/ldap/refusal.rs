@@ -1,4 +1,4 @@
-//! Why a server refused a bind, as far as it says: Active Directory in the diagnostic message,
+//! Why a server refused a bind, as far as it tells: Active Directory in the diagnostic message,
 //! others by the result code and the password policy control.
 
 use ldap3::asn1::{PL, StructureTag, TagClass, parse_tag, parse_uint};
@@ -9,25 +9,25 @@ use crate::domain::user::PasswordRefusal;
 /// The password policy control (draft-behera-ldap-password-policy-10, 6.1 and 6.2).
 const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 
-/// Asks a server that knows password policies to say what is wrong.
+/// Asks servers that support password policies for the reason.
 pub(super) fn ask_for_policy() -> RawControl {
     RawControl { ctype: PASSWORD_POLICY.to_owned(), crit: false, val: None }
 }
 
-/// Why a bind was refused that the server judged.
+/// Why a bind was refused, given that the server judged the password.
 pub(super) fn why(code: u32, diagnostic: &str, controls: &[Control]) -> PasswordRefusal {
     if let Some(refusal) = policy(controls) {
         return refusal;
     }
     match code {
-        // The entry has gone since it was found (noSuchObject, invalidDNSyntax).
+        // The entry was deleted after being found (noSuchObject, invalidDNSyntax).
         32 | 34 => PasswordRefusal::NoSuchUser,
         _ => active_directory(diagnostic).unwrap_or(PasswordRefusal::WrongPassword),
     }
 }
 
-/// Reads the sub-code of Active Directory's message: `… AcceptSecurityContext error, data 52e,
-/// v4563`. They are system error codes in hex ([MS-ERREF] 2.2).
+/// Parses the sub-code in Active Directory's message: `… AcceptSecurityContext error, data 52e,
+/// v4563`. Sub-codes are system error codes in hex ([MS-ERREF] 2.2).
 fn active_directory(diagnostic: &str) -> Option<PasswordRefusal> {
     let (_, rest) = diagnostic.split_once("AcceptSecurityContext error, data ")?;
     let code = rest.split(|c: char| !c.is_ascii_hexdigit()).next()?;
@@ -45,8 +45,8 @@ fn active_directory(diagnostic: &str) -> Option<PasswordRefusal> {
     }
 }
 
-/// What a server's password policy says against a login, also where the password was right: after
-/// a reset, some let a user in to change the password and for nothing else.
+/// What a server's password policy says against a login, even with a right password: after a reset,
+/// some servers let a user in only to change the password.
 pub(super) fn policy(controls: &[Control]) -> Option<PasswordRefusal> {
     let value = controls.iter().find(|control| control.1.ctype == PASSWORD_POLICY)?;
     let (_, response) = parse_tag(value.1.val.as_deref()?).ok()?;
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(why(49, "", &error(1)), PasswordRefusal::LockedOut);
         assert_eq!(policy(&error(2)), Some(PasswordRefusal::MustChangePassword));
         assert_eq!(policy(&error(5)), None);
-        // A warning beside it, and alone.
+        // An error together with a warning, then a warning alone.
         let both = [0x30, 8, 0xa0, 3, 0x80, 1, 60, 0x81, 1, 1];
         assert_eq!(policy(&control(&both)), Some(PasswordRefusal::LockedOut));
         assert_eq!(policy(&control(&[0x30, 5, 0xa0, 3, 0x80, 1, 60])), None);

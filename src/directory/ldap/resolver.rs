@@ -1,4 +1,4 @@
-//! From a server's name to its addresses.
+//! Resolves a server's name to its addresses.
 
 use std::fmt;
 use std::io;
@@ -9,12 +9,12 @@ use futures_util::future::BoxFuture;
 
 type Answer = io::Result<Vec<SocketAddr>>;
 
-/// Where the addresses of servers' names come from.
+/// Resolves server names to addresses.
 #[derive(Clone)]
 pub struct Resolver(Arc<dyn Fn(String, u16) -> BoxFuture<'static, Answer> + Send + Sync>);
 
 impl Resolver {
-    /// The system's own resolver, which also sorts what it finds (RFC 6724).
+    /// The system's resolver, which also sorts its results (RFC 6724).
     #[must_use]
     pub fn system() -> Self {
         Self::new(
@@ -22,8 +22,7 @@ impl Resolver {
         )
     }
 
-    /// One that answers as `resolve` does, which is given a host's name and the port to connect
-    /// to.
+    /// A resolver that calls `resolve` with the host name and the port to connect to.
     pub fn new<F>(resolve: impl Fn(String, u16) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Answer> + Send + 'static,
@@ -31,7 +30,7 @@ impl Resolver {
         Self(Arc::new(move |host, port| Box::pin(resolve(host, port))))
     }
 
-    /// The addresses, in the order in which they are to be tried; at least one.
+    /// The addresses, in the order to try them; at least one.
     pub(super) async fn addresses(&self, host: &str, port: u16) -> Answer {
         let found = interleaved((self.0)(host.to_owned(), port).await?);
         if found.is_empty() {
@@ -47,8 +46,8 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// The addresses, each once, IPv6 and IPv4 by turns, beginning with the first one's kind (RFC 8305
-/// section 4): where one of the two leads nowhere, the second that is tried is of the other.
+/// The distinct addresses, alternating between IPv6 and IPv4, starting with the first one's family
+/// (RFC 8305 section 4): if one family is unreachable, the second attempt uses the other.
 fn interleaved(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let mut distinct: Vec<SocketAddr> = Vec::new();
     for address in found {

@@ -1,5 +1,5 @@
-//! Searches over shared connections: many at once on each, with a cap. Which server is asked is
-//! decided elsewhere.
+//! Searches over shared connections, many at once on each, up to a cap. The choice of server is
+//! made elsewhere.
 
 use std::sync::Arc;
 
@@ -19,26 +19,26 @@ pub(super) struct Query {
     pub scope: Scope,
     pub filter: String,
     pub attributes: Arc<[String]>,
-    /// Most entries to return.
+    /// Maximum number of entries to return.
     pub size_limit: i32,
-    /// After how many seconds the server itself should give up.
+    /// Seconds after which the server itself should give up.
     pub time_limit: i32,
-    /// What is looked for.
+    /// What the search looks for.
     pub kind: Kind,
-    /// Whether a base that is not there is an empty answer (an entry that has gone since it was
-    /// found), and not a setting that does not fit the server.
+    /// Whether a missing base is an empty answer (the entry was deleted after being found) instead
+    /// of a wrong setting.
     pub gone_is_empty: bool,
 }
 
-/// What a search found.
+/// The result of a search.
 pub(super) struct Found {
     pub entries: Vec<SearchEntry>,
-    /// Whether there are more.
+    /// Whether there are more entries.
     pub truncated: bool,
 }
 
 impl Found {
-    /// What several searches found.
+    /// The combined results of several searches.
     pub(super) fn all_of(several: Vec<Self>) -> Self {
         let truncated = several.iter().any(|found| found.truncated);
         let entries = several.into_iter().flat_map(|found| found.entries).collect();
@@ -49,17 +49,17 @@ impl Found {
 /// Why a search has no answer.
 #[derive(Debug)]
 pub(super) enum SearchFailure {
-    /// The server is marked down, or became so while a connection was opened.
+    /// The server is marked down, or was while the connection was being opened.
     Down,
     /// The connection broke.
     Lost,
     /// There was no answer in time.
     TimedOut,
-    /// All that may be asked at once is being asked, and none of it was answered in time.
+    /// The cap is reached, and none of the searches under way was answered in time.
     Crowded,
     /// The server answered, but cannot serve.
     Trouble(Trouble),
-    /// The server answers, but not to this search.
+    /// The server works, but refused this search.
     Rejected(Rejection),
 }
 
@@ -73,18 +73,18 @@ impl From<LdapError> for SearchFailure {
     }
 }
 
-/// A connection that many searches share, opened when it is first needed and again when it broke.
+/// A connection shared by many searches, opened on first use and reopened after it breaks.
 pub(super) struct SharedConnection {
     connector: Arc<Connector>,
     breaker: Arc<Breaker>,
     current: ArcSwapOption<Connection>,
-    /// Held by the one task that opens.
+    /// Held by the one task that opens a connection.
     opening: Mutex<()>,
     permits: Semaphore,
 }
 
 impl SharedConnection {
-    /// Of which at most `in_flight` searches wait for an answer at once.
+    /// A shared connection with at most `in_flight` searches waiting for an answer.
     pub(super) fn new(connector: Arc<Connector>, breaker: Arc<Breaker>, in_flight: usize) -> Self {
         Self {
             connector,
@@ -95,12 +95,12 @@ impl SharedConnection {
         }
     }
 
-    /// Has the next search open a new connection. Searches under way keep the old one.
+    /// Makes the next search open a new connection. Searches under way keep the old one.
     pub(super) fn forget(&self) {
         self.current.store(None);
     }
 
-    /// Leave to search, within the cap; kept until the answer is read.
+    /// Permission to search, within the cap; held until the answer is read.
     pub(super) async fn permit(
         &self,
         limit: Instant,
@@ -109,7 +109,7 @@ impl SharedConnection {
         Ok(permit.map_err(|_| SearchFailure::Crowded)?.expect("the semaphore is never closed"))
     }
 
-    /// Searches; the caller holds a permit.
+    /// Searches; the caller must hold a permit.
     pub(super) async fn search(
         self: &Arc<Self>,
         query: &Query,
@@ -118,7 +118,7 @@ impl SharedConnection {
         self.search_now(query, limit, false).await
     }
 
-    /// Searches a server that may be marked down, whatever else is being asked.
+    /// Searches regardless of the cap, and even if the server is marked down.
     pub(super) async fn probe(
         self: &Arc<Self>,
         query: &Query,
@@ -147,7 +147,7 @@ impl SharedConnection {
         self.live().is_some()
     }
 
-    /// Opens it, if the server is not marked down. Whether there is a connection then.
+    /// Opens it, unless the server is marked down; returns whether there is a connection.
     pub(super) async fn connect(self: &Arc<Self>, limit: Instant) -> bool {
         self.is_open()
             || timeout_at(limit, self.opened(false)).await.is_ok_and(|opened| opened.is_ok())
@@ -157,8 +157,8 @@ impl SharedConnection {
         self.current.load_full().filter(|connection| !connection.is_closed())
     }
 
-    /// The connection, opened by a task of its own, so that a caller in a hurry does not undo
-    /// what others wait for.
+    /// The connection, opened by a separate task, so that an impatient caller does not abort what
+    /// others wait for.
     async fn opened(self: &Arc<Self>, probing: bool) -> Result<Arc<Connection>, SearchFailure> {
         let shared = Arc::clone(self);
         let task = tokio::spawn(async move { shared.open(probing).await });
@@ -189,7 +189,7 @@ impl SharedConnection {
     }
 }
 
-/// Sends one search and reads all it answers. Referrals are left unread.
+/// Sends one search and reads the whole answer. Referrals are ignored.
 async fn run(
     mut ldap: Ldap,
     query: &Query,
@@ -215,7 +215,8 @@ async fn run(
             Ok(Ok(Some(entry))) => entries.push(SearchEntry::construct(entry)),
         }
     };
-    // Also gives the message id back, which otherwise stays taken for the connection's lifetime.
+    // Also releases the message id, which would otherwise stay taken as long as the connection
+    // lives.
     let result = stream.finish().await;
     let cut_here = end?;
     if query.gone_is_empty && result.rc == 32 {

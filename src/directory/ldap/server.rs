@@ -1,5 +1,5 @@
-//! One server of a directory: its connections and its state. The watch that probes it in the
-//! background is in [`super::probe`]; which of several servers is asked is decided elsewhere.
+//! One server of a directory: its connections and its state. Background probing is in
+//! [`super::probe`]; the choice among several servers is made elsewhere.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use super::settings::{LdapSettings, ServerUrl};
 use crate::directory::{DependencyState, PasswordCheck};
 use crate::domain::secret::Password;
 
-/// What one server says of a password.
+/// One server's verdict on a password.
 pub(super) enum BindOutcome {
-    /// It judged it.
+    /// The server judged it.
     Judged(PasswordCheck),
-    /// The password certainly did not reach it.
+    /// The password certainly did not reach the server.
     NotSent,
-    /// The password may have reached it, so that no other server may be asked.
+    /// The password may have reached the server, so no other may be tried.
     Unknown,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum BindOutcome {
 pub(super) struct Server {
     url: ServerUrl,
     address: SocketAddr,
-    /// What it is called in logs and reports.
+    /// Its name in logs and reports.
     name: String,
     pub(super) settings: Arc<LdapSettings>,
     connector: Arc<Connector>,
@@ -51,17 +51,17 @@ pub(super) struct Server {
     rejected: ArcSwapOption<Rejection>,
 }
 
-/// The part of a request's time that one server gets.
+/// The share of a request's time that one server gets.
 struct Turn {
     begun: Epoch,
     limit: Instant,
-    /// Whether it is (nearly) as long as one operation may take, so that silence is the server's
-    /// fault and not that of a request with no time left.
+    /// Whether it is (nearly) as long as one operation's timeout, so that silence is the server's
+    /// fault and not that of a request without time left.
     full: bool,
 }
 
 impl Server {
-    /// The server of this name at this address.
+    /// The server with this URL at this address.
     pub(super) fn new(url: &ServerUrl, address: SocketAddr, settings: &Arc<LdapSettings>) -> Self {
         let name = server_name(url, address);
         let connector = Arc::new(Connector::new(url.clone(), address, Arc::clone(settings)));
@@ -94,8 +94,8 @@ impl Server {
         }
     }
 
-    /// The state as operators see it. `searched` says whether calls are searched now, so that a
-    /// server which rejects them is of no use.
+    /// The state for operators. `searched` says whether calls are currently searched, so that a
+    /// server that rejects such searches is useless.
     pub(super) fn state(&self, searched: bool) -> DependencyState {
         let mut state = self.breaker.dependency_state();
         let rejected = self.rejected.load_full().filter(|_| searched);
@@ -113,12 +113,12 @@ impl Server {
         &self.name
     }
 
-    /// Opens connections of somebody's own.
+    /// Opens separate connections.
     pub(super) fn connector(&self) -> &Connector {
         &self.connector
     }
 
-    /// What the configuration calls it.
+    /// Its URL in the configuration.
     pub(super) fn url(&self) -> &ServerUrl {
         &self.url
     }
@@ -127,12 +127,12 @@ impl Server {
         self.address
     }
 
-    /// Whether a search need not wait for a connection.
+    /// Whether a search can start without waiting for a connection.
     pub(super) fn is_connected(&self) -> bool {
         self.searches.iter().any(|shared| shared.is_open())
     }
 
-    /// Whether there is a connection, once that is known.
+    /// Waits until it is known whether there is a connection; returns whether there is.
     pub(super) async fn connect(&self, limit: Instant) -> bool {
         self.searches[0].connect(limit).await
     }
@@ -145,7 +145,7 @@ impl Server {
         self.breaker.is_down()
     }
 
-    /// Whether other servers are better asked first.
+    /// Whether other servers should be tried first.
     pub(super) fn is_slow(&self) -> bool {
         self.pace.is_slow()
     }
@@ -161,7 +161,7 @@ impl Server {
         Trouble::passing(format!("no answer within {:?}", self.settings.timeout))
     }
 
-    /// Searches; once more if the connection breaks, since a search changes nothing.
+    /// Searches; retries once if the connection breaks, since a search changes nothing.
     pub(super) async fn search(
         &self,
         query: &Query,
@@ -204,7 +204,7 @@ impl Server {
         outcome
     }
 
-    /// Notes whether searches by number are rejected.
+    /// Records whether searches by number are rejected.
     pub(super) fn note(&self, query: &Query, outcome: &Result<Found, SearchFailure>) {
         match outcome {
             _ if query.kind != Kind::Number => {}
@@ -214,7 +214,7 @@ impl Server {
         }
     }
 
-    /// Searches, and notes how fast the answer came.
+    /// Searches, and records how fast the answer came.
     async fn timed_search(
         &self,
         shared: &Arc<SharedConnection>,
@@ -222,7 +222,7 @@ impl Server {
         limit: Instant,
     ) -> Result<Found, SearchFailure> {
         let _permit = shared.permit(limit).await?;
-        // What is waited for our own other searches is not the server's slowness.
+        // Time spent waiting for our own other searches is not the server's slowness.
         let asked = Instant::now();
         let outcome = shared.search(query, limit).await;
         if matches!(outcome, Ok(_) | Err(SearchFailure::TimedOut)) {
@@ -231,8 +231,8 @@ impl Server {
         outcome
     }
 
-    /// Checks a password. Only a connection known to be closed before anything was sent is
-    /// replaced by another.
+    /// Checks a password. A connection is replaced only if it was known to be closed before
+    /// anything was sent.
     pub(super) async fn check_password(
         &self,
         dn: &str,
@@ -276,18 +276,18 @@ impl Server {
         BindOutcome::NotSent
     }
 
-    /// Has the server be probed now: somebody saw a connection to it end.
+    /// Requests a probe now, because a connection to the server ended.
     pub(super) fn look(&self) {
         self.look.notify_one();
     }
 }
 
-/// What a server is called: as it is configured, and where that is.
+/// A server's name: as configured, with its address if that is not part of it.
 pub(super) fn server_name(url: &ServerUrl, address: SocketAddr) -> String {
     if url.literal().is_some() { url.to_string() } else { format!("{url} ({address})") }
 }
 
-/// After how many seconds a server should give a search up: nobody waits for it any more.
+/// Seconds after which a server should abandon a search, because no caller waits any more.
 pub(super) fn time_limit(settings: &LdapSettings) -> i32 {
     i32::try_from(settings.timeout.as_secs()).unwrap_or(i32::MAX).saturating_add(1)
 }

@@ -1,5 +1,5 @@
-//! Which of a tenant's servers is asked: the preferred one that works, then the next. What one
-//! server does is elsewhere.
+//! The choice among a tenant's servers: the preferred one that works, then the next. A single
+//! server is handled elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,16 +25,16 @@ use crate::directory::{DependencyState, DirectoryError, PasswordCheck};
 use crate::domain::secret::Password;
 use crate::domain::user::{Candidates, TypedName, User};
 
-/// How long a forest's list of domains is believed: they hardly ever change.
+/// How long a forest's list of domains is cached; it hardly ever changes.
 const DOMAINS_KEPT: Duration = Duration::from_mins(10);
 
-/// A person who was known, looked up again.
+/// The result of looking up a known person again.
 pub(super) enum Again {
-    /// As they are now.
+    /// The person's current entry.
     Here(User),
-    /// There no more.
+    /// No longer in the directory.
     Gone,
-    /// Not where they were, and no server says where.
+    /// Not at the old DN, and no server could search for the new one.
     Away(DirectoryError),
 }
 
@@ -42,9 +42,9 @@ pub(super) enum Again {
 pub(super) struct Servers {
     settings: Arc<LdapSettings>,
     hosts: Arc<Hosts>,
-    /// Whose turn it is to be asked first, where they take turns.
+    /// The next server's turn, for round robin.
     turn: AtomicUsize,
-    /// What searches for people read of an entry.
+    /// The attributes that searches for people read.
     attributes: Arc<[String]>,
     domains: ArcSwapOption<(Instant, Vec<Partition>)>,
     readable: Readable,
@@ -71,23 +71,23 @@ impl Servers {
         &self.hosts
     }
 
-    /// Whether what is nested in the excluded group can be read.
+    /// Whether the groups nested in the excluded group can be read.
     pub(super) fn readable(&self) -> &Readable {
         &self.readable
     }
 
-    /// The servers' states; `searched` says whether calls are searched there now.
+    /// The servers' states; `searched` says whether calls are currently searched there.
     pub(super) fn states(&self, searched: bool) -> Vec<DependencyState> {
         self.hosts.states(searched)
     }
 
-    /// How long the service account's latest bind took, at the slowest of the servers.
+    /// Duration of the latest service account bind on the slowest server.
     pub(super) fn service_bind(&self) -> Duration {
         let servers = self.hosts.now();
         servers.iter().map(|server| server.connector().service_bind()).max().unwrap_or_default()
     }
 
-    /// The servers as they are to be asked now: as configured or by turns, the slow ones last.
+    /// The servers in the order to try them: as configured or in rotation, slow ones last.
     async fn order(&self, deadline: Instant) -> Vec<Arc<Server>> {
         let mut order = self.hosts.servers(deadline).await;
         if self.settings.server_order == ServerOrder::RoundRobin {
@@ -114,7 +114,7 @@ impl Servers {
         base_dns.iter().map(query).collect()
     }
 
-    /// Asks one server after another, until one answers all of `queries`.
+    /// Asks one server after another until one answers all `queries`.
     pub(super) async fn search(
         &self,
         queries: &[Query],
@@ -123,7 +123,7 @@ impl Servers {
         self.search_first(None, queries, deadline).await
     }
 
-    /// The same; the server of the name `first` is asked before the others.
+    /// The same, starting with the server named `first`.
     pub(super) async fn search_first(
         &self,
         first: Option<&str>,
@@ -154,8 +154,8 @@ impl Servers {
         Err(failed)
     }
 
-    /// A person as they are now, by the filter that only their entry matches: where it was last,
-    /// or where it is else. The server of the name `first` is asked first.
+    /// A person's current entry, found by a filter that matches only it: at its last DN, or else
+    /// elsewhere. Tries the server named `first` before the others.
     pub(super) async fn again(
         &self,
         first: Option<&str>,
@@ -185,7 +185,7 @@ impl Servers {
         Ok(now.map_or(Again::Gone, Again::Here))
     }
 
-    /// The users of this name.
+    /// The users with this name.
     pub(super) async fn find_by_name(
         &self,
         name: &TypedName,
@@ -253,13 +253,13 @@ impl Servers {
         Ok(known)
     }
 
-    /// The users among the entries, each once. One that cannot be told apart from others makes the
-    /// list incomplete, so that it is never overlooked.
+    /// The users among the entries, without duplicates. An entry that cannot be identified marks
+    /// the list incomplete, so that it is never overlooked.
     pub(super) fn candidates(&self, found: &Found, typed: Option<&TypedName>) -> Candidates {
         let mut candidates = Candidates { users: Vec::new(), truncated: found.truncated };
         for entry in &found.entries {
             match self.read(entry, typed) {
-                // Overlapping base DNs, and names in two forms, find the same entry twice.
+                // Overlapping base DNs, or a name in two forms, find the same entry twice.
                 Some(user) if candidates.users.iter().any(|other| other.id == user.id) => {}
                 Some(user) => candidates.users.push(user),
                 None => candidates.truncated = true,
@@ -283,8 +283,8 @@ impl Servers {
         read.ok()
     }
 
-    /// Asks the first server that takes the password. A password that may have reached one is
-    /// not sent to another, or one try would count as two towards a lockout.
+    /// Sends the password to the first server that accepts it. A password that may have reached one
+    /// server is never sent to another, or one try would count twice towards a lockout.
     pub(super) async fn check_password(
         &self,
         dn: &str,

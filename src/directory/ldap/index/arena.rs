@@ -1,19 +1,19 @@
-//! Byte records of any length side by side in one allocation, each found by a small number that
-//! stays while the record moves. What the bytes mean is elsewhere.
+//! Byte records of any length, side by side in one allocation. Each is found by a small number that
+//! stays the same when the record moves. What the bytes mean is defined elsewhere.
 
 use super::varint;
 
-/// Unused bytes that are borne before the records are moved together, beside a quarter of all.
+/// Unused bytes tolerated before compaction, in addition to a quarter of the used ones.
 const GARBAGE_BORNE: usize = 1 << 20;
-/// How many bytes are passed at each change while the records are moved together: one who changes
-/// a record, and all who wait for that, wait for no more.
+/// Bytes processed per change during compaction, which bounds how long a change, and everyone
+/// waiting for it, is delayed.
 const STEP: usize = 1 << 16;
 /// How much shorter than its place a record may be.
 const SLACK: usize = 16;
-/// The place of a record that is not there.
+/// The place of a record that does not exist.
 const NOWHERE: u32 = u32::MAX;
 
-/// The records. Each is kept as its slot (four bytes), the length of its place, and the place.
+/// The records. Each is stored as its slot (four bytes), the length of its place, and the place.
 #[derive(Default)]
 pub(super) struct Arena {
     bytes: Vec<u8>,
@@ -24,14 +24,14 @@ pub(super) struct Arena {
     tidying: Option<Tidying>,
 }
 
-/// The records are being moved together.
+/// A compaction in progress.
 #[derive(Default)]
 struct Tidying {
-    /// Where the first record begins that was not looked at.
+    /// Start of the first record not processed yet.
     from: usize,
-    /// Where those before it end, side by side. There are no records in between.
+    /// End of the compacted records. There are no records between the two.
     to: usize,
-    /// The bytes of those that were removed since.
+    /// Bytes of records removed since the compaction began.
     garbage: usize,
 }
 
@@ -45,7 +45,7 @@ struct Header {
 }
 
 impl Arena {
-    /// Adds a record and says its slot.
+    /// Adds a record and returns its slot.
     pub(super) fn insert(&mut self, record: &[u8]) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.starts.push(NOWHERE);
@@ -55,7 +55,7 @@ impl Arena {
         slot
     }
 
-    /// Gives a slot another record.
+    /// Replaces a slot's record.
     pub(super) fn replace(&mut self, slot: u32, record: &[u8]) {
         let header = self.header(self.start(slot));
         let room = header.end - header.place;
@@ -68,14 +68,14 @@ impl Arena {
         }
     }
 
-    /// Removes a record; its slot may be another's soon.
+    /// Removes a record; its slot may be reused soon.
     pub(super) fn remove(&mut self, slot: u32) {
         self.discard(slot);
         self.free.push(slot);
         self.tidy();
     }
 
-    /// The record of a slot, with what its place has left behind it.
+    /// A slot's record, followed by the unused rest of its place.
     pub(super) fn get(&self, slot: u32) -> &[u8] {
         let header = self.header(self.start(slot));
         &self.bytes[header.place..header.end]
@@ -86,12 +86,12 @@ impl Arena {
         number(self.starts.len())
     }
 
-    /// Whether there is a record in the slot.
+    /// Whether the slot has a record.
     pub(super) fn holds(&self, slot: u32) -> bool {
         self.starts[slot as usize] != NOWHERE
     }
 
-    /// The bytes taken by records and by what is left of old ones.
+    /// The total bytes, and the bytes wasted by old records.
     #[cfg(test)]
     pub(super) fn size(&self) -> (usize, usize) {
         (self.bytes.len(), self.garbage)
@@ -132,8 +132,8 @@ impl Arena {
         self.starts[slot as usize] = NOWHERE;
     }
 
-    /// Moves the records together if too many bytes are unused, a part at each change: within the
-    /// one allocation, so that there are never two copies.
+    /// Compacts the records if too many bytes are unused, a part at each change, within the one
+    /// allocation, so that there are never two copies.
     fn tidy(&mut self) {
         let borne = GARBAGE_BORNE + (self.bytes.len() - self.garbage) / 4;
         let begins = (self.garbage > borne).then(Tidying::default);
@@ -160,7 +160,7 @@ impl Arena {
     }
 }
 
-/// Slots and places are kept in four bytes.
+/// Slots and places are stored in four bytes.
 fn number(size: usize) -> u32 {
     u32::try_from(size).ok().filter(|number| *number != NOWHERE).expect("an index below 4 GiB")
 }

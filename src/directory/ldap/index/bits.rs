@@ -5,7 +5,7 @@
 pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
-    /// Whether it has `number`.
+    /// Whether `number` is in the set.
     pub(super) fn get(&self, number: u32) -> bool {
         self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
@@ -26,12 +26,12 @@ impl Bits {
         }
     }
 
-    /// How many it has.
+    /// Number of elements.
     pub(super) fn count(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Empties it.
+    /// Empties the set.
     pub(super) fn clear(&mut self) {
         self.0.fill(0);
     }

@@ -1,4 +1,4 @@
-//! What stands against a user's logins, as bytes of a record.
+//! The reasons against a user's logins, as bytes of a record.
 
 use super::varint;
 use crate::domain::account_state::{AccountState, Closure, Hours, When};
@@ -11,10 +11,10 @@ const FROM: u8 = 1;
 const UNTIL: u8 = 2;
 const OUTSIDE: u8 = 3;
 
-/// Writes what stands against a user's logins.
+/// Writes the reasons against a user's logins.
 pub(super) fn put(to: &mut Vec<u8>, account: &AccountState) {
     let closures = account.closures();
-    // Of what was over before 1970, it does not matter when.
+    // For times before 1970, the exact value does not matter.
     let time = |time: Timestamp| u128::try_from(time.as_millis()).unwrap_or_default();
     varint::put(to, closures.len() as u128);
     for Closure { why, when } in closures {
@@ -38,7 +38,7 @@ pub(super) fn put(to: &mut Vec<u8>, account: &AccountState) {
     }
 }
 
-/// Reads it again.
+/// Reads them back.
 pub(super) fn take(from: &mut &[u8]) -> AccountState {
     let mut account = AccountState::open();
     for _ in 0..varint::take_length(from) {

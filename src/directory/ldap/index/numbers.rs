@@ -1,4 +1,4 @@
-//! From a number to the slots of those who have it.
+//! Maps a number to the slots of its owners.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,21 +8,22 @@ use hashbrown::HashTable;
 use super::arena::Arena;
 use super::record::{self, Number};
 
-/// Most owners of one number that are kept by slot. Of a number that more have (a switchboard's)
-/// only how many they are is kept: they would all be in one place of the table, and make it slow.
+/// Maximum number of owners per number that are stored by slot. For a number with more owners (a
+/// switchboard's) only their count is stored: they would all collide in one place of the table and
+/// make it slow.
 const CROWD: usize = 64;
 
-/// How many of a person's numbers have a place in the table. The few people who have more have the
-/// rest in a map beside it, which takes more room.
+/// How many of a person's numbers have a place in the table. For the few people with more, the rest
+/// goes into a separate map, which takes more room.
 const PLACES: usize = 64;
 
-/// One number of one person: the slot, and which of the numbers in its record it is. The second
-/// is what lets the table find an entry's hash again when it grows.
+/// One number of one person: the slot, and the number's position in its record. With the position
+/// the table can recompute an entry's hash when it grows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Owned(u32);
 
 impl Owned {
-    /// The lowest six bits are the position; `None` if it does not fit them.
+    /// The lowest six bits hold the position; `None` if it does not fit.
     fn new(slot: u32, position: usize) -> Option<Self> {
         let wide = (slot as usize) << 6 | position;
         let fits = position < PLACES;
@@ -44,27 +45,27 @@ impl Owned {
 #[derive(Default)]
 pub(super) struct Numbers {
     owned: HashTable<Owned>,
-    /// The slots of those who have a number at a position that has no place in the table.
+    /// The slots of people with a number whose position has no place in the table.
     beyond: HashMap<(u128, Box<[u8]>), Vec<u32>>,
-    /// How many have each of the numbers that too many have.
+    /// The count of owners for each crowded number.
     crowds: HashMap<(u128, Box<[u8]>), usize>,
     hasher: RandomState,
 }
 
 impl Numbers {
-    /// Whether too many have the number.
+    /// Whether the number has too many owners.
     pub(super) fn is_crowded(&self, number: Number) -> bool {
-        // Almost always there are none, and a key would be an allocation.
+        // There are almost never any, and building a key would allocate.
         !self.crowds.is_empty() && self.crowds.contains_key(&key(number))
     }
 
-    /// The slots of those who have the number, if it is not crowded.
+    /// The slots of the number's owners, unless it is crowded.
     pub(super) fn owners<'a>(
         &'a self,
         number: Number<'a>,
         arena: &'a Arena,
     ) -> impl Iterator<Item = u32> + 'a {
-        // Almost always there are none, and a key would be an allocation.
+        // There are almost never any, and building a key would allocate.
         let beyond = if self.beyond.is_empty() { None } else { self.beyond.get(&key(number)) };
         self.owned
             .iter_hash(self.hasher.hash_one(number))
@@ -73,7 +74,7 @@ impl Numbers {
             .chain(beyond.into_iter().flatten().copied())
     }
 
-    /// Enters the numbers of a record that is in the arena.
+    /// Adds the numbers of a record that is in the arena.
     pub(super) fn add(&mut self, slot: u32, record: &[u8], arena: &Arena) {
         for (position, (_, number)) in record::numbers(record).enumerate() {
             self.enter(slot, position, number, arena);
@@ -111,7 +112,7 @@ impl Numbers {
         }
     }
 
-    /// Takes the numbers of a record out. [`Self::disperse`] has to follow.
+    /// Removes a record's numbers. Call [`Self::disperse`] afterwards.
     pub(super) fn remove(&mut self, slot: u32, record: &[u8]) {
         for (position, (_, number)) in record::numbers(record).enumerate() {
             if self.is_crowded(number) {
@@ -126,8 +127,8 @@ impl Numbers {
         }
     }
 
-    /// Enters the owners of those numbers of a record that are no longer crowded, once what was
-    /// removed is out of the arena.
+    /// Re-adds the owners of a removed record's numbers that are no longer crowded. Call it after
+    /// the record has left the arena.
     pub(super) fn disperse(&mut self, record: &[u8], arena: &Arena) {
         for (_, number) in record::numbers(record) {
             if !self.is_crowded(number) || self.crowds[&key(number)] > CROWD / 2 {

@@ -1,5 +1,5 @@
-//! Numbers and texts in as few bytes as they need: seven bits to a byte, the lowest first, the
-//! eighth bit set where more follow (LEB128).
+//! Numbers and texts in as few bytes as possible: seven bits per byte, the lowest first; the eighth
+//! bit is set if more bytes follow (LEB128).
 
 /// Appends a number.
 pub(super) fn put(to: &mut Vec<u8>, mut number: u128) {
@@ -14,7 +14,7 @@ pub(super) fn put(to: &mut Vec<u8>, mut number: u128) {
     }
 }
 
-/// Reads a number that [`put`] wrote, and goes on behind it.
+/// Reads a number written by [`put`], and advances past it.
 pub(super) fn take(from: &mut &[u8]) -> u128 {
     let (mut number, mut shift) = (0_u128, 0_u32);
     while let Some((byte, rest)) = from.split_first() {
@@ -28,18 +28,18 @@ pub(super) fn take(from: &mut &[u8]) -> u128 {
     number
 }
 
-/// Appends bytes, their number first.
+/// Appends bytes, preceded by their count.
 pub(super) fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
     put(to, bytes.len() as u128);
     to.extend_from_slice(bytes);
 }
 
-/// Reads a length or a count that [`put`] wrote.
+/// Reads a length or a count written by [`put`].
 pub(super) fn take_length(from: &mut &[u8]) -> usize {
     usize::try_from(take(from)).expect("a length was written")
 }
 
-/// Reads what [`put_bytes`] wrote.
+/// Reads bytes written by [`put_bytes`].
 pub(super) fn take_bytes<'a>(from: &mut &'a [u8]) -> &'a [u8] {
     let length = take_length(from);
     let (bytes, rest) = from.split_at(length);
@@ -47,7 +47,7 @@ pub(super) fn take_bytes<'a>(from: &mut &'a [u8]) -> &'a [u8] {
     bytes
 }
 
-/// Reads a text that [`put_bytes`] wrote.
+/// Reads a text written by [`put_bytes`].
 pub(super) fn take_text<'a>(from: &mut &'a [u8]) -> &'a str {
     std::str::from_utf8(take_bytes(from)).expect("a text was written")
 }

@@ -1,13 +1,13 @@
-//! OpenLDAP's access rules, as far as they can be seen: servers do not tell over LDAP what
-//! somebody may write, but an account that may read `cn=config` finds the rules there.
+//! OpenLDAP's access rules, as far as they are visible: servers do not reveal over LDAP who may
+//! write what, but an account that may read `cn=config` finds the rules there.
 
 use super::reader::{Reader, Search};
 
-/// The rules (`olcAccess`) by which people may write one of `attributes` in their own entries,
-/// word by word; `None` if the configuration cannot be read.
+/// The rules (`olcAccess`) that let people write one of `attributes` in their own entries,
+/// verbatim; `None` if the configuration cannot be read.
 ///
-/// Rules are tried in order and stop at the first that fits, so one of these may be shielded by
-/// an earlier one: they are shown, not judged.
+/// The first matching rule decides, so an earlier rule may override one of these: they are shown,
+/// not judged.
 pub(super) async fn suspicious(reader: &mut Reader, attributes: &[String]) -> Option<Vec<String>> {
     let search = Search::below("cn=config", "(olcAccess=*)", &["olcAccess"], 0);
     let answer = reader.ask(search).await.ok().filter(|answer| answer.code == 0)?;
@@ -20,8 +20,8 @@ pub(super) async fn suspicious(reader: &mut Reader, attributes: &[String]) -> Op
     Some(rules.iter().filter(lets).map(|rule| (*rule).clone()).collect())
 }
 
-/// Whether the rule speaks of one of these attributes, and gives write access to people
-/// themselves, to all who logged in, or to everybody.
+/// Whether the rule covers one of these attributes and gives write access to the person, to all
+/// logged-in users, or to everyone.
 fn lets_people_write(rule: &str, attributes: &[String]) -> bool {
     let rule = rule.to_lowercase();
     let mut words = rule.split_whitespace();
@@ -33,7 +33,7 @@ fn lets_people_write(rule: &str, attributes: &[String]) -> bool {
         .flat_map(|names| names.split(','))
         .map(|name| name.trim_matches('"').to_owned())
         .collect::<Vec<_>>();
-    // A class (`@inetOrgPerson`) stands for all its attributes.
+    // A class (`@inetOrgPerson`) covers all its attributes.
     let concerned = about.is_empty()
         || about.iter().any(|name| {
             name.starts_with('@') || attributes.iter().any(|own| own.eq_ignore_ascii_case(name))

@@ -56,7 +56,7 @@ impl LdapInspection {
         }
     }
 
-    /// Whether it can be seen who may not log in, as far as that is ours to know.
+    /// Whether the attributes that show who may not log in are readable, as far as we need them.
     fn check_accounts(&self, product: &Product, people: &[SearchEntry], steps: &mut Vec<Step>) {
         let settings = &self.settings;
         if !product.active_directory {
@@ -100,7 +100,7 @@ impl LdapInspection {
         }
     }
 
-    /// Whether an attribute that not everybody has can be read, by those who have it.
+    /// Whether an optional attribute is readable on the people who have it.
     async fn value_step(
         &self,
         reader: &mut Reader,
@@ -137,7 +137,7 @@ impl LdapInspection {
     }
 }
 
-/// How many of them have a value of this attribute.
+/// How many of the people have a value of this attribute.
 pub(super) fn having(people: &[SearchEntry], attribute: &str) -> usize {
     people.iter().filter(|person| !entry::values(person, attribute).is_empty()).count()
 }

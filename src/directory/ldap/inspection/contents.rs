@@ -1,5 +1,5 @@
-//! What a server lets the service account see: base DNs, groups, people, and a person by their
-//! number as a call would find them. Attributes are in [`super::attributes`].
+//! What a server lets the service account see: base DNs, groups, people, and a person found by
+//! number as for a call. Attributes are in [`super::attributes`].
 
 use ldap3::SearchEntry;
 use tokio::time::Instant;
@@ -14,10 +14,10 @@ use super::servers::{Product, millis};
 use crate::directory::inspection::{Inspection as _, Severity, Step};
 use crate::directory::ldap::settings::{Lookup, Profile};
 
-/// How many people are read to see which attributes the service account may read.
+/// Number of people read to see which attributes the service account may read.
 const SAMPLE: i32 = 200;
-/// From how many milliseconds on a search by number is worth a word, on a server that answers
-/// other questions ten times as fast.
+/// Duration in milliseconds from which a search by number is reported as slow, on a server that
+/// answers other queries ten times as fast.
 const SLOW: u128 = 100;
 
 impl LdapInspection {
@@ -54,13 +54,14 @@ impl LdapInspection {
             return;
         }
         self.check_attributes(reader, product, &people, steps).await;
-        // A search misses what only the index can match.
+        // A search misses forms that only the index can match.
         if settings.lookup == Lookup::Search {
             steps.extend(self.find_step(reader, &people, usual).await);
         }
     }
 
-    /// Active Directory set up as another server, or the other way round.
+    /// The profile does not fit the server: Active Directory configured as another server, or vice
+    /// versa.
     fn profile_step(&self, product: &Product) -> Option<Step> {
         let is = match (product.active_directory, product.dirsrv) {
             (true, _) => Profile::ActiveDirectory,
@@ -73,7 +74,7 @@ impl LdapInspection {
             Profile::OpenLdap => ("neither Active Directory nor 389 Directory Server", "openldap"),
         };
         let ((server, fitting), (_, set)) = (says(is), says(self.settings.profile));
-        // That it is OpenLDAP is nothing that a server says.
+        // Servers do not identify themselves as OpenLDAP.
         if is != self.settings.profile {
             let detail = format!("the server is {server}, and profile is {set:?}");
             let hint = match is {
@@ -89,7 +90,7 @@ impl LdapInspection {
         (is != Profile::OpenLdap).then(|| Step::good("profile", format!("the server is {server}")))
     }
 
-    /// Whether a group that the tenant names is there: a wrong one lets nobody in, or everybody.
+    /// Whether a configured group exists: a wrong one lets no one in, or everyone.
     async fn group_step(&self, reader: &mut Reader, key: &str, group: &str) -> Step {
         let check = |detail: String| {
             let hint = format!("check {key}, and let the service account read the group");
@@ -108,7 +109,7 @@ impl LdapInspection {
         }
     }
 
-    /// Finds a few people, and adds them to `people`.
+    /// Finds a few people and adds them to `people`.
     async fn search_step(
         &self,
         reader: &mut Reader,
@@ -148,7 +149,8 @@ impl LdapInspection {
         Step::good("search", format!("people below {base}: {found}{more}"))
     }
 
-    /// Searches for nobody as a call does, where no person is known; nothing if that is served.
+    /// Makes a call's search for an unassigned number, if no person is known; `None` if it is
+    /// served.
     async fn nobody_step(&self, reader: &mut Reader) -> Option<Step> {
         let searches = probe::searches(&self.settings);
         for search in searches.iter().filter(|search| search.kind == Kind::Number) {
@@ -167,7 +169,7 @@ impl LdapInspection {
         None
     }
 
-    /// Finds one of `people` by their number, as a call does; nothing if none has one.
+    /// Finds one of `people` by number, as for a call; `None` if none has a number.
     async fn find_step(
         &self,
         reader: &mut Reader,
@@ -230,7 +232,7 @@ impl LdapInspection {
     }
 }
 
-/// What the service would say of a search, and what the server says beside its code.
+/// What the service would say about a search, and what the server says besides its code.
 fn refusal(judged: Judgement, answer: &Answer) -> Option<String> {
     let why = match judged {
         Judgement::Complete | Judgement::More => return None,
@@ -241,7 +243,7 @@ fn refusal(judged: Judgement, answer: &Answer) -> Option<String> {
     Some(if text.is_empty() { why } else { format!("{why} (it says: {text})") })
 }
 
-/// A search as a call makes it was not served, and so no call is.
+/// A call's search was refused, so no call is served.
 fn unsearchable(why: &str) -> Step {
     Step::bad(
         "find",
@@ -256,7 +258,7 @@ async fn base_step(reader: &mut Reader, base: &str) -> Step {
         Ok(answer) if answer.code == 0 && !answer.entries.is_empty() => {
             Step::good("base", format!("{base} is there"))
         }
-        // Some servers hide the base itself, and show what is below.
+        // Some servers hide the base itself but show what is below it.
         Ok(answer) if answer.code == 0 => Step::bad(
             "base",
             Severity::Information,

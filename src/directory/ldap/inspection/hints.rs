@@ -1,4 +1,4 @@
-//! What an administrator does, so that people cannot write their own numbers.
+//! How an administrator keeps people from writing their own numbers.
 
 use super::LdapInspection;
 use super::writers::Protected;
@@ -24,7 +24,7 @@ impl LdapInspection {
         ]
     }
 
-    /// For Active Directory; without the attributes' GUIDs where the schema does not show them.
+    /// For Active Directory; without the attributes' GUIDs if the schema does not show them.
     pub(super) fn hint_for_ad(&self, protected: &[Protected]) -> Vec<String> {
         let names = self.guarded();
         let dsacls: Vec<_> =

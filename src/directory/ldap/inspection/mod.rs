@@ -1,6 +1,6 @@
-//! What an administrator is told of a tenant's LDAP servers before going live:
-//! [`LdapInspection`] connects as the service would, over connections of its own that end with
-//! each question. Nothing here marks a server down, and nothing is logged.
+//! Examines a tenant's LDAP servers for an administrator before going live: [`LdapInspection`]
+//! connects as the service would, over its own connections that end with each request. It never
+//! marks a server down, and logs nothing.
 
 mod access_rules;
 mod attributes;
@@ -34,7 +34,7 @@ use crate::domain::clock::Clock;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::Matching;
 
-/// A tenant's LDAP directory, to be looked at.
+/// Examines a tenant's LDAP directory.
 pub struct LdapInspection {
     settings: Arc<LdapSettings>,
     resolver: Resolver,
@@ -42,7 +42,7 @@ pub struct LdapInspection {
 }
 
 impl LdapInspection {
-    /// Connects to nothing yet. The clock is for certificates, which expire.
+    /// Does not connect yet. The clock is for certificate expiry.
     #[must_use]
     pub fn new(settings: LdapSettings, clock: Arc<dyn Clock>) -> Self {
         Self { settings: Arc::new(settings), resolver: Resolver::system(), clock }
@@ -52,7 +52,7 @@ impl LdapInspection {
         Connector::new(url.clone(), address, Arc::clone(&self.settings))
     }
 
-    /// Where a server is: one address, or those of its name.
+    /// A server's addresses: its literal address, or those of its name.
     async fn addresses(&self, url: &ServerUrl) -> io::Result<Vec<SocketAddr>> {
         match url.literal() {
             Some(address) => Ok(vec![address]),
@@ -60,18 +60,18 @@ impl LdapInspection {
         }
     }
 
-    /// What a search reads of an entry.
+    /// The attributes that a search reads.
     fn attributes(&self) -> Vec<String> {
         entry::attributes(&self.settings)
     }
 
-    /// The attributes that decide who gets a code, so that people must not write them.
+    /// The attributes that decide who gets a code, which people must not be able to write.
     fn guarded(&self) -> Vec<String> {
         let settings = &self.settings;
         settings.phone_attributes.iter().chain(&settings.pin_attribute).cloned().collect()
     }
 
-    /// A connection to the first server that takes one, and its name.
+    /// A connection to the first server that accepts one, and the server's name.
     async fn reader(&self) -> Result<(String, Reader), InspectionError> {
         let mut last = None;
         for url in &self.settings.servers {

@@ -1,4 +1,4 @@
-//! Reading everybody, a page at a time.
+//! Reads all people, a page at a time.
 
 use super::super::pages::page;
 use super::reader::{Answer, Reader, Search};
@@ -6,10 +6,10 @@ use super::{LdapInspection, entry};
 use crate::directory::inspection::{InspectionError, PeopleRead, Person, Severity, Step};
 use crate::directory::ldap::settings::{Lookup, Profile};
 
-/// People in a page: what Active Directory sends at most.
+/// People per page: the maximum that Active Directory sends.
 const PAGE: i32 = 1000;
 
-/// The report's word for steps about reading everybody.
+/// The report's name for steps that read all people.
 const READ: &str = "read_people";
 
 impl LdapInspection {
@@ -73,7 +73,7 @@ impl LdapInspection {
         }
     }
 
-    /// What is to be said of an answer that ended with an error.
+    /// What to report about an answer that ended with an error.
     fn cut_off(&self, base: &str, answer: &Answer) -> Step {
         let account = &self.settings.bind_dn;
         let raise = |openldap: &str| match self.settings.profile {

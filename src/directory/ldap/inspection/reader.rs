@@ -1,5 +1,5 @@
-//! Searches over one connection, one at a time, with whatever result they have. What is asked is
-//! elsewhere.
+//! Searches over one connection, one at a time, and returns whatever result they have. The queries
+//! are made elsewhere.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::super::connection::Connection;
 use super::super::pages::next_page;
 use super::super::search::is_aside;
 
-/// Longest wait for the next entry of an answer, at least: a report may take longer than a call.
+/// The shortest time limit for an answer's next entry: a report may take longer than a call.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One search.
@@ -20,7 +20,7 @@ pub(super) struct Search<'a> {
     pub scope: Scope,
     pub filter: &'a str,
     pub attributes: &'a [&'a str],
-    /// Most entries; 0 for all.
+    /// Maximum number of entries; 0 for all.
     pub size_limit: i32,
     pub controls: Vec<RawControl>,
 }
@@ -32,7 +32,7 @@ impl<'a> Search<'a> {
         Self { base: dn, scope, filter, attributes, size_limit: 1, controls: Vec::new() }
     }
 
-    /// Searches everything below an entry.
+    /// Searches an entry's whole subtree.
     pub(super) fn below(
         base: &'a str,
         filter: &'a str,
@@ -43,16 +43,15 @@ impl<'a> Search<'a> {
     }
 }
 
-/// What came of a search: entries, and how it ended.
+/// The result of a search: its entries, and how it ended.
 pub(super) struct Answer {
     pub entries: Vec<SearchEntry>,
     /// The result code (RFC 4511 appendix A).
     pub code: u32,
     pub text: String,
-    /// The cookie of the next page: empty after the last one, `None` from a server that does not
-    /// page.
+    /// The cookie of the next page: empty after the last page, `None` if the server does not page.
     pub next_page: Option<Vec<u8>>,
-    /// Whether it ended as a content synchronization does (RFC 4533 2.4).
+    /// Whether it ended like a content synchronization (RFC 4533 2.4).
     pub synchronized: bool,
 }
 
@@ -76,7 +75,7 @@ impl From<LdapError> for ReadError {
     }
 }
 
-/// A connection that is asked one thing after another.
+/// A connection that handles one request after another.
 pub(super) struct Reader {
     ldap: Ldap,
     patience: Duration,
@@ -114,7 +113,7 @@ impl Reader {
         Ok(Answer { entries, code: result.rc, text: result.text, next_page, synchronized })
     }
 
-    /// The entry of this DN; `None` if there is none, or this account may not see it.
+    /// The entry at this DN; `None` if it does not exist or this account may not see it.
     pub(super) async fn entry(
         &mut self,
         dn: &str,

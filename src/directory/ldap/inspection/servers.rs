@@ -1,4 +1,4 @@
-//! One server, step by step: connection, TLS, the service account's bind, what the server is.
+//! Checks one server step by step: connection, TLS, the service account's bind, the server's type.
 //! Base DNs, people and attributes are in [`super::contents`].
 
 use std::net::SocketAddr;
@@ -19,25 +19,25 @@ use super::reader::Reader;
 use crate::directory::inspection::{ServerReport, Severity, Step};
 use crate::directory::ldap::settings::ServerUrl;
 
-/// How long before its certificate expires a server is worth a warning.
+/// A certificate that expires within this many seconds causes a warning.
 const EXPIRES_SOON: i64 = 30 * 24 * 60 * 60;
 
-/// What a server says of itself.
+/// A server's description of itself.
 pub(super) struct Product {
     /// Whether it is Active Directory, or Samba as one ([MS-ADTS] 3.1.1.3.4.3.1).
     pub active_directory: bool,
-    /// Whether it is 389 Directory Server, perhaps as part of `FreeIPA`.
+    /// Whether it is 389 Directory Server, possibly as part of `FreeIPA`.
     pub dirsrv: bool,
     /// Whether it sends results in pages.
     pub pages: bool,
-    /// The roots of what it holds.
+    /// Its naming contexts.
     pub contexts: Vec<String>,
-    /// Where Active Directory keeps its schema.
+    /// The DN of Active Directory's schema.
     pub schema: Option<String>,
 }
 
 impl Product {
-    /// Reads the root entry (RFC 4512 5.1).
+    /// Reads the root DSE (RFC 4512 5.1).
     pub(super) async fn of(reader: &mut Reader) -> Self {
         let asked = [
             "supportedControl",
@@ -65,7 +65,7 @@ impl Product {
 }
 
 impl LdapInspection {
-    /// Each server that a name stands for.
+    /// Checks each server that a name resolves to.
     pub(super) async fn check_name(&self, url: &ServerUrl) -> Vec<ServerReport> {
         match self.addresses(url).await {
             Ok(addresses) => {
@@ -104,7 +104,7 @@ impl LdapInspection {
         ServerReport { name: server_name(url, address), steps }
     }
 
-    /// Connects and binds; `None` if that failed, and the steps say why.
+    /// Connects and binds; `None` if that failed, with the reason in the steps.
     async fn check_connection(
         &self,
         url: &ServerUrl,
@@ -162,7 +162,7 @@ impl LdapInspection {
         }
     }
 
-    /// The protocol version that a handshake of its own agrees on.
+    /// The protocol version negotiated by a separate handshake.
     async fn protocol(&self, url: &ServerUrl, address: SocketAddr) -> Option<String> {
         let config = self.settings.tls.as_ref()?;
         let name = match url.literal() {
@@ -259,7 +259,7 @@ fn failed_to_open(error: &ConnectError, steps: &mut Vec<Step>) {
     steps.push(Step::bad(step, Severity::Error, detail, hint));
 }
 
-/// Whole milliseconds since then.
+/// Whole milliseconds since `since`, at least 1.
 pub(super) fn millis(since: Instant) -> u128 {
     since.elapsed().max(Duration::from_millis(1)).as_millis()
 }
