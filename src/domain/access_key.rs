@@ -1,4 +1,4 @@
-//! Access keys: what a tenant's backend shows to use the authentication cloud's API.
+//! Access keys, with which a tenant's backend authenticates to the authentication cloud's API.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use zeroize::Zeroizing;
 use super::clock::Timestamp;
 use super::tenant::TenantId;
 
-/// What every access key starts with, so that one that leaked is found by a search.
+/// The prefix of every access key, so that a search finds leaked ones.
 const PREFIX: &str = "dpk_";
 
-/// An access key as it is shown once: the prefix and 256 random bits in base64url (RFC 4648 5).
+/// An access key, shown only once: the prefix and 256 random bits in base64url (RFC 4648 5).
 pub struct AccessKeyText(Zeroizing<String>);
 
 impl AccessKeyText {
-    /// A key of these random bits.
+    /// A key from these random bits.
     #[must_use]
     pub fn from_random(first: [u8; 16], second: [u8; 16]) -> Self {
         let mut bits = Zeroizing::new([0; 32]);
@@ -43,20 +43,20 @@ impl fmt::Debug for AccessKeyText {
     }
 }
 
-/// The SHA-256 of an access key. The key has 256 random bits, so that no slow hash is needed, and a
-/// search for the hash tells nothing of the key by its time.
+/// The SHA-256 of an access key. The key has 256 random bits, so no slow hash is needed, and the
+/// timing of a search for the hash reveals nothing about the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccessKeyHash([u8; 32]);
 
 impl AccessKeyHash {
-    /// The hash of what was presented; `None` if it cannot be an access key.
+    /// The hash of a presented key; `None` if it cannot be an access key.
     #[must_use]
     pub fn of(presented: &str) -> Option<Self> {
         let shaped = presented.starts_with(PREFIX) && presented.len() == PREFIX.len() + 43;
         shaped.then(|| Self(Sha256::digest(presented.as_bytes()).into()))
     }
 
-    /// What the store holds.
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -69,14 +69,14 @@ impl fmt::Debug for AccessKeyHash {
     }
 }
 
-/// An access key as operators know it.
+/// An access key as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey {
     /// Its id.
     pub id: Uuid,
-    /// Whose users it opens.
+    /// The tenant whose users it gives access to.
     pub tenant: TenantId,
-    /// What an administrator called it: 1 to 64 characters, not all blank, none for control.
+    /// The administrator's name for it: 1 to 64 characters, not all blank, no control characters.
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,

@@ -1,5 +1,5 @@
-//! Caller IDs as phone systems send them: which number calls, or why none can be looked up. How an
-//! address is taken apart is in `address`.
+//! Caller IDs as phone systems send them: the calling number, or why there is none to look up.
+//! Addresses are parsed in `address`.
 
 mod address;
 mod explain;
@@ -13,10 +13,10 @@ use super::numbering::{NumberingPlan, international};
 use super::phone_number::PhoneNumber;
 use super::written::{Written, clean};
 
-/// Longest caller ID that is read, in bytes.
+/// Maximum length of a caller ID, in bytes.
 const MAX_TEXT: usize = 256;
 
-/// Texts that stand for "no number", in lower case.
+/// Texts that mean "no number", in lower case.
 const WITHHELD: [&str; 9] = [
     "anonymous",
     "restricted",
@@ -30,63 +30,62 @@ const WITHHELD: [&str; 9] = [
 ];
 
 /// Numbers that networks send for a withheld caller: the words ANONYMOUS, UNAVAILABLE, UNKNOWN,
-/// BLOCKED and RESTRICTED spelt on a keypad behind a `+`, and a fragment of a country code.
+/// BLOCKED and RESTRICTED spelt on a keypad after a `+`, and a fragment of a country code.
 const JUNK: [&str; 6] = ["266696687", "86282452253", "8656696", "2562533", "7378742833", "464"];
 
 /// How a tenant's phone system sends caller IDs.
 #[derive(Debug, Clone)]
 pub struct CallerIdPlan {
-    /// How numbers are read.
+    /// How numbers are parsed.
     pub numbering: NumberingPlan,
-    /// Digits that the phone system puts before outside numbers, to be taken off; empty if none.
+    /// Digits that the phone system puts before outside numbers, to be removed; empty if none.
     pub outside_line_prefix: String,
-    /// How it writes digits that have neither `+`, `00` nor a national prefix.
+    /// How it writes numbers without `+`, `00` or a national prefix.
     pub bare_digits: BareDigits,
 }
 
-/// How a phone system writes numbers: what digits mean that have neither `+`, `00` nor the
-/// national prefix before them. `[tenants.calls] numbers` in the configuration.
+/// What digits mean that a phone system sends without `+`, `00` or the national prefix.
+/// `[tenants.calls] numbers` in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BareDigits {
-    /// It writes E.164 with its plus, so such digits are no number.
+    /// The phone system writes E.164 with its plus, so such digits are not a number.
     Refused,
     /// They are E.164 without its plus.
     International,
     /// They are national numbers.
     National,
-    /// Either, whichever is possible; nobody's if both are and differ.
+    /// Either, whichever is possible; refused if both are possible and differ.
     #[default]
     Either,
 }
 
-/// Why a caller ID names no number to look up.
+/// Why a caller ID has no number to look up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoNumber {
     /// The caller or the network withheld it.
     Withheld,
     /// It is not a telephone number.
     Unparseable,
-    /// It could be two different numbers: a national one, or an international one without its
-    /// plus.
+    /// It could be two different numbers: a national one, or an international one without its plus.
     TwoReadings,
 }
 
 impl CallerIdPlan {
-    /// Reads a caller ID: `+E.164`, `00…`, national, with separators, `tel:` (RFC 3966), `sip:`
+    /// Parses a caller ID: `+E.164`, `00…`, national, with separators, `tel:` (RFC 3966), `sip:`
     /// (RFC 3261 19.1, RFC 4904 parameters ignored), `"Name" <sip:…>` (RFC 3261 25.1), `4:+…`.
     ///
-    /// A caller ID was not dialled, so the country's own prefixes for calls abroad mean nothing in
-    /// it: `00` and a possible international number is that number.
+    /// A caller ID was not dialled, so the country's own prefixes for calls abroad do not apply:
+    /// `00` followed by a possible international number is that number.
     ///
     /// # Errors
-    /// [`NoNumber::Withheld`] for the words and numbers that stand for a hidden caller, also as a
-    /// display name; [`NoNumber::TwoReadings`] for digits that could be two numbers;
+    /// [`NoNumber::Withheld`] for the words and numbers that mean a hidden caller, including
+    /// display names; [`NoNumber::TwoReadings`] for digits that could be two numbers;
     /// [`NoNumber::Unparseable`] for anything else that is not a possible number.
     pub fn read(&self, text: &str) -> Result<PhoneNumber, NoNumber> {
         self.trace(text, &mut |_| {})
     }
 
-    /// Reads a caller ID, and notes what was seen on the way.
+    /// Parses a caller ID, and passes each step's observation to `note`.
     fn trace(&self, text: &str, note: &mut dyn FnMut(Note<'_>)) -> Result<PhoneNumber, NoNumber> {
         if text.len() > MAX_TEXT {
             note(Note::TooLong);
@@ -128,7 +127,7 @@ impl CallerIdPlan {
         Ok(number.with_extension(address.extension.map(str::to_owned)))
     }
 
-    /// Takes the outside line's prefix off, where there is a number behind it.
+    /// Removes the outside line prefix if a number follows it.
     fn outside(
         &self,
         written: &Written,
@@ -165,9 +164,9 @@ impl CallerIdPlan {
         let digits = written.digits.as_str();
         let national = self.numbering.national(digits);
         let abroad = || international(digits);
-        // The national prefix tells a national number, except from a phone system of which the
-        // tenant says that it writes no such thing. A prefix that is no 0 (Russia's 8) may as well
-        // begin a country code.
+        // The national prefix identifies a national number, unless the tenant says that its phone
+        // system does not write one. A prefix other than 0 (Russia's 8) may also begin a country
+        // code.
         let telling = self.bare_digits != BareDigits::Either || digits.starts_with('0');
         if let Some(national) = national.as_ref().filter(|national| national.prefixed && telling) {
             let instead = match self.bare_digits {
@@ -216,7 +215,7 @@ fn is_withheld_word(text: &str) -> bool {
     text.is_empty() || WITHHELD.contains(&text.to_ascii_lowercase().as_str())
 }
 
-/// Whether the digits stand for a hidden caller, also where their plus was lost.
+/// Whether the digits mean a hidden caller, even without their plus.
 fn is_junk(written: &Written) -> bool {
     let digits = written.international().unwrap_or(&written.digits);
     JUNK.contains(&digits) || written.digits.bytes().all(|digit| digit == b'0')

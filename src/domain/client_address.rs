@@ -1,16 +1,16 @@
-//! The address of the person who logs in, as failures are counted against it.
+//! The address of a person who logs in, as used to count failures.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 
-/// Where somebody logs in from: an IPv4 address, or the /64 of an IPv6 one, because whoever has
-/// one address there has them all.
+/// Where a login comes from: an IPv4 address, or the /64 of an IPv6 address, because a client with
+/// one address there usually has them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
-    /// Takes an address.
+    /// Normalizes an address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
@@ -22,19 +22,19 @@ impl ClientAddress {
         })
     }
 
-    /// Reads what a login service sends; `None` if it is no address.
+    /// Parses what a login service sends; `None` if it is not an address.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.trim().parse().ok().map(Self::of)
     }
 
-    /// The address, or that of its network.
+    /// The address, or its network's.
     #[must_use]
     pub const fn ip(self) -> IpAddr {
         self.0
     }
 
-    /// What stands for it in the store.
+    /// The address's key in the store.
     #[must_use]
     pub fn key(self) -> u64 {
         let digest = Sha256::new().chain_update(b"dialpass client address v1 ");

@@ -1,4 +1,4 @@
-//! Time as a parameter: everything that decides on time asks a [`Clock`], so a test can set it.
+//! Time as a parameter: everything that decides by time asks a [`Clock`], so that tests can set it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -33,8 +33,8 @@ impl Timestamp {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// Whether it is later than `now` by more than clocks of several machines differ: it was written
-    /// by a clock that was ahead, and has been set back since.
+    /// Whether it is later than `now` by more than the clocks of several machines may differ: it
+    /// was written by a clock that was ahead and has since been set back.
     #[must_use]
     pub fn is_in_the_future(self, now: Self) -> bool {
         self > now.plus(SKEW)
@@ -56,7 +56,7 @@ pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Where the time of day comes from.
+/// A source of the time of day.
 pub trait Clock: Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
@@ -74,26 +74,25 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that goes forward with another and never backwards: where that is set back, time goes on
-/// from where it was. What lives for minutes lives no longer then, and what was counted counts no
-/// longer. It holds for one process; of what an earlier one wrote,
-/// [`Timestamp::is_in_the_future`] tells.
+/// A clock that follows another forwards but never goes back: if the other is set back, time
+/// continues from where it was, so that nothing lives or counts longer. It covers one process; for
+/// data from an earlier one use [`Timestamp::is_in_the_future`].
 pub struct SteadyClock {
     clock: Arc<dyn Clock>,
     began: Instant,
-    /// The other clock's time at `began`, in milliseconds, by the most that it ever was ahead.
+    /// The other clock's time at `began`, in milliseconds, according to its furthest lead so far.
     at_begin: AtomicI64,
 }
 
 impl SteadyClock {
-    /// A clock that goes by `clock`.
+    /// A clock that follows `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let at_begin = AtomicI64::new(clock.now().0);
         Self { clock, began: Instant::now(), at_begin }
     }
 
-    /// By how much the other clock was set back.
+    /// How far the other clock has been set back.
     #[must_use]
     pub fn ahead(&self) -> Duration {
         self.now().since(self.clock.now())
@@ -126,7 +125,7 @@ mod tests {
         let hour = 3_600_000;
         let hands = Arc::new(Hands(AtomicI64::new(10 * hour)));
         let clock = SteadyClock::new(Arc::<Hands>::clone(&hands));
-        // What the test takes passes as well.
+        // The test's own duration adds to the time.
         let shows = |hours: i64| {
             let now = clock.now().as_millis();
             assert!((hours * hour..hours * hour + 60_000).contains(&now), "{now}");

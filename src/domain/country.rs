@@ -1,4 +1,4 @@
-//! Countries by their telephone numbers, and which of them are reached.
+//! Countries by their telephone numbers, and rules about which of them are allowed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,12 +8,12 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
 use super::phone_number::PhoneNumber;
 
-/// A country that has telephone numbers, by its ISO 3166-1 alpha-2 code.
+/// A country with telephone numbers, by its ISO 3166-1 alpha-2 code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country(Region);
 
 impl Country {
-    /// The country of a code in capitals; `None` if the numbering metadata knows no such country.
+    /// The country with this upper-case code; `None` if the numbering metadata does not know it.
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
         let shaped = code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
@@ -23,9 +23,9 @@ impl Country {
     }
 
     /// The country that a number belongs to. Countries that share a country code, such as those of
-    /// `+1`, `+7` and `+44`, are told apart by the numbers they give out. `None` if it cannot be
-    /// told: numbers of international networks (`+883`), and numbers that none of those that share
-    /// the code gives out.
+    /// `+1`, `+7` and `+44`, are distinguished by the numbers they assign. `None` if unknown:
+    /// numbers of international networks (`+883`), and numbers that the metadata does not assign to
+    /// any of the countries sharing the code.
     #[must_use]
     pub fn of(number: &PhoneNumber) -> Option<Self> {
         let parsed = PHONE_NUMBER_UTIL.parse(number.as_str(), None).ok()?;
@@ -40,18 +40,18 @@ impl fmt::Debug for Country {
     }
 }
 
-/// Which countries are reached.
+/// Which countries are allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CountryRules {
-    /// If given, these alone.
+    /// If set, only these.
     pub allowed: Option<BTreeSet<Country>>,
     /// Never these.
     pub denied: BTreeSet<Country>,
 }
 
 impl CountryRules {
-    /// Whether a number of `country` is reached. Where there is any rule, one whose country cannot
-    /// be told is not.
+    /// Whether a number in `country` is allowed. If any rule is set, a number with an unknown
+    /// country is not.
     #[must_use]
     pub fn reach(&self, country: Option<Country>) -> bool {
         match country {

@@ -1,19 +1,19 @@
-//! A grant: the stored record that a code was issued to a subject. The code is not in it.
+//! A grant: the stored record that a code was issued to a subject. It does not contain the code.
 
 use super::otp::KeyId;
 use super::tenant::TenantId;
 
-/// What a code is for. Codes of one purpose never serve another.
+/// The purpose of a code. A code for one purpose never serves another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// Told to a caller; the subject is the user's stable id.
+    /// Read to a caller; the subject is the user's stable id.
     Call,
     /// Sent to a phone as text; the subject is the transaction with its user and the phone.
     Text,
 }
 
 impl Purpose {
-    /// The purpose as it is stored and derived from: never change one.
+    /// The purpose in the store and in the code's derivation; never change it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -23,14 +23,14 @@ impl Purpose {
     }
 }
 
-/// Whom a grant is bound to.
+/// The owner that a grant is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// The tenant.
     pub tenant: TenantId,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// Who or what within the purpose.
+    /// The user or transaction within the purpose.
     pub id: String,
 }
 
@@ -39,11 +39,11 @@ pub struct Subject {
 pub struct Grant {
     /// The server key it derives from.
     pub key_id: KeyId,
-    /// 128 random bits: two grants never have the same.
+    /// 128 random bits, unique to this grant.
     pub nonce: [u8; 16],
     /// When it was issued, in whole seconds since the Unix epoch.
     pub issued_at: i64,
-    /// From when on it is dead, in whole seconds since the Unix epoch.
+    /// When it expires, in whole seconds since the Unix epoch.
     pub expires_at: i64,
     /// Number of digits, 6 to 8.
     pub digits: u8,

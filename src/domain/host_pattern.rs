@@ -1,29 +1,29 @@
-//! Which hosts the gateway may be sent to by what others tell it.
+//! The hosts that the gateway may connect to when a URL comes from outside.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One entry of a list of hosts: `push.example.com`, or `*.example.com` for all names that end in
-/// `.example.com`; either followed by `:8443` where the port is not 443.
+/// One entry of a host list: `push.example.com`, or `*.example.com` for all names that end in
+/// `.example.com`; either followed by `:8443` if the port is not 443.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern {
     /// The name in lower case, without the `*.`.
     name: String,
-    /// Whether it is what names end in.
+    /// Whether it is a suffix of names.
     below: bool,
     port: u16,
 }
 
-/// A text that is no [`HostPattern`].
+/// The text is not a valid [`HostPattern`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no name of a host")]
 pub struct NoHostPattern;
 
 impl HostPattern {
-    /// The port where none is named: that of https.
+    /// The default port, that of https.
     const PORT: u16 = 443;
 
-    /// Whether this host, as the URL standard writes it, is one of those meant, at this port.
+    /// Whether this host, as the URL standard writes it, matches at this port.
     #[must_use]
     pub fn admits(&self, host: &str, port: u16) -> bool {
         let named = if self.below {
@@ -35,7 +35,7 @@ impl HostPattern {
         named && port == self.port
     }
 
-    /// Whether it is a single host, at the usual port.
+    /// Whether it is a single host on the default port.
     #[must_use]
     pub fn is_one_name(&self) -> bool {
         !self.below && self.port == Self::PORT
@@ -54,7 +54,7 @@ impl FromStr for HostPattern {
             Some(name) => (name, true),
             None => (host, false),
         };
-        // All that ends in ".com" is nobody's, and what ends in digits is an address.
+        // A pattern such as `*.com` is too wide, and a name ending in digits is an address.
         let wide = below && !name.contains('.');
         let address = name.rsplit('.').next().is_none_or(|last| last.bytes().all(is_digit));
         if name.len() > 253 || !name.split('.').all(is_label) || wide || address || port == 0 {
@@ -68,7 +68,7 @@ fn is_digit(byte: u8) -> bool {
     byte.is_ascii_digit()
 }
 
-/// Whether it is a part of a host's name (RFC 1123 2.1).
+/// Whether it is a label of a host name (RFC 1123 2.1).
 fn is_label(label: &str) -> bool {
     let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     (1..=63).contains(&label.len()) && plain && !label.starts_with('-') && !label.ends_with('-')

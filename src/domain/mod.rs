@@ -1,7 +1,7 @@
-//! The telephony-to-directory logic, without I/O: numbers, caller IDs, codes, users, policies, time.
+//! The core logic, without I/O: numbers, caller IDs, codes, users, policies, time.
 //!
-//! Nothing here knows HTTP, LDAP, SQL or the configuration file, and nothing here imports from
-//! the rest of the crate.
+//! Nothing here knows HTTP, LDAP, SQL or the configuration file, and nothing imports from the rest
+//! of the crate.
 
 pub mod access_key;
 pub mod account_state;

@@ -1,39 +1,40 @@
-//! What kind of line a number is, by the numbering metadata: which numbers a text can reach, and
-//! which cost money to send a text to.
+//! A number's line type, from the numbering metadata: which numbers a text can reach, and which
+//! cost extra to text.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};
 
 use super::phone_number::PhoneNumber;
 
-/// A kind of line.
+/// A line type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NumberKind {
-    /// A mobile phone, or what the plan does not tell from one, as in North America.
+    /// A mobile phone, or a number that the plan does not distinguish from one, as in North
+    /// America.
     Mobile,
     /// A fixed line.
     Fixed,
-    /// Telephony over the Internet.
+    /// Internet telephony.
     Voip,
-    /// Free of charge to call.
+    /// Free for the caller.
     TollFree,
     /// Paid for by both sides.
     SharedCost,
-    /// Shares what it costs with its owner.
+    /// Charges the caller extra and pays its owner a share.
     Premium,
     /// Follows a person, at the caller's expense.
     Personal,
     /// A pager.
     Pager,
-    /// A company's one number for all its places (universal access number).
+    /// A company's single number for all its locations (universal access number).
     UniversalAccess,
     /// Access to a voice mailbox.
     Voicemail,
-    /// None that the plan gives out, as far as the metadata knows.
+    /// Not assigned by the plan, as far as the metadata knows.
     Unknown,
 }
 
 impl NumberKind {
-    /// All kinds.
+    /// All line types.
     pub const ALL: [Self; 11] = [
         Self::Mobile,
         Self::Fixed,
@@ -48,7 +49,7 @@ impl NumberKind {
         Self::Unknown,
     ];
 
-    /// The kind of a number, by its digits and their count.
+    /// The line type of a number, by its digits and their count.
     #[must_use]
     pub fn of(number: &PhoneNumber) -> Self {
         let parsed = PHONE_NUMBER_UTIL.parse(number.as_str(), None);
@@ -67,7 +68,7 @@ impl NumberKind {
         }
     }
 
-    /// As the configuration has it.
+    /// The name in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -85,7 +86,7 @@ impl NumberKind {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gives.
+    /// Parses the output of [`as_str`](Self::as_str).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.as_str() == text)

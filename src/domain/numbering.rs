@@ -1,6 +1,6 @@
-//! Which number a row of digits is, by the numbering plans of the world and of one country. What
-//! was written around the digits is taken off in `written`; whether a caller or a
-//! directory wrote them is decided in [`caller_id`](super::caller_id) and
+//! Determines which number a row of digits is, by the numbering plans of the world and of one
+//! country. What is written around the digits is removed in `written`. Callers' and directories'
+//! numbers are handled in [`caller_id`](super::caller_id) and
 //! [`stored_number`](super::stored_number).
 
 use std::collections::{HashMap, HashSet};
@@ -15,17 +15,17 @@ use rlibphonenumber::{
 use super::phone_number::PhoneNumber;
 use super::plan_changes;
 
-/// National prefixes that some country's people write. Whether one is a prefix of a number's, its
-/// plan says.
+/// National prefixes that people write in some country. A number's plan decides whether one applies
+/// to it.
 const NATIONAL_PREFIXES: [&str; 8] = ["0", "1", "8", "80", "01", "06", "044", "045"];
 
-/// By country, those of [`NATIONAL_PREFIXES`] that are read before some number of its own.
+/// By country, the [`NATIONAL_PREFIXES`] that are accepted before some number of its own.
 static PREFIXES: LazyLock<HashMap<Region, Vec<&'static str>>> = LazyLock::new(|| {
     let countries = PHONE_NUMBER_UTIL.get_supported_regions();
     countries.map(|country| (country, NumberingPlan { country }.try_prefixes())).collect()
 });
 
-/// The countries, by their code, that dial a `0` before national numbers, which is no part of them.
+/// Codes of the countries that dial a `0` before national numbers which is not part of the number.
 static DIAL_ZERO: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let dial = PREFIXES.iter().filter(|(_, prefixes)| prefixes.contains(&"0"));
     dial.map(|(country, _)| NumberingPlan { country: *country }.country_code()).collect()
@@ -37,7 +37,7 @@ pub struct NumberingPlan {
     pub(super) country: Region,
 }
 
-/// A number that was read as one of the plan's country.
+/// A number read as one of the plan's country.
 pub(super) struct National {
     pub(super) number: PhoneNumber,
     /// Whether the digits begin with the country's national prefix.
@@ -45,8 +45,8 @@ pub(super) struct National {
 }
 
 impl NumberingPlan {
-    /// The plan of a country, by its ISO 3166-1 alpha-2 code in capitals; `None` if the numbering
-    /// metadata knows no such country.
+    /// The plan of the country with this upper-case ISO 3166-1 alpha-2 code; `None` if the
+    /// numbering metadata does not know it.
     #[must_use]
     pub fn for_country(code: &str) -> Option<Self> {
         let shaped = code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
@@ -55,10 +55,10 @@ impl NumberingPlan {
         Some(Self { country })
     }
 
-    /// Reads a number that is written as E.164 and in no other form: `+`, country code, national
-    /// number, nothing else. The tenant's country does not matter.
+    /// Parses strict E.164 only: `+`, country code, national number, nothing else. The tenant's
+    /// country does not matter.
     ///
-    /// Unlike numbers that are read to be compared, it stays as it is written.
+    /// Unlike numbers parsed for comparison, it keeps its spelling.
     #[must_use]
     pub fn read_e164(text: &str) -> Option<PhoneNumber> {
         let digits = text.strip_prefix('+')?;
@@ -75,8 +75,8 @@ impl NumberingPlan {
             .map_or_else(String::new, |code| code.to_string())
     }
 
-    /// The number that `digits` are as a national number: with the national prefix or without. The
-    /// country's prefixes for calls abroad mean nothing here: what was not dialled has none.
+    /// Reads `digits` as a national number, with or without the national prefix. The country's
+    /// prefixes for calls abroad do not apply: the digits were not dialled.
     pub(super) fn national(self, digits: &str) -> Option<National> {
         let code = self.country_code();
         if let Some(significant) = plan_changes::former_national(self.country, digits) {
@@ -84,8 +84,8 @@ impl NumberingPlan {
             return Some(National { number: to_number(&parsed), prefixed: true });
         }
         let parsed = PHONE_NUMBER_UTIL.parse_and_keep_raw_input(digits, Some(self.country)).ok();
-        // Read in the plan of the country itself, which may be one of several with its code; but not
-        // where a prefix for calls abroad or the country code was taken off.
+        // Read in the country's own plan, which may be one of several with its code, but only if
+        // neither a prefix for calls abroad nor the country code was removed.
         let own = parsed
             .filter(|parsed| parsed.country_code_source() == CountryCodeSource::FromDefaultCountry);
         let parsed = match own.filter(is_possible) {
@@ -130,8 +130,8 @@ impl NumberingPlan {
         NATIONAL_PREFIXES.into_iter().filter(is_read).collect()
     }
 
-    /// The number that `digits` are with the country's own prefix for calls abroad (`011 46 …` in
-    /// the United States). What begins with `00` is never read so.
+    /// Reads `digits` that begin with the country's own prefix for calls abroad (`011 46 …` in the
+    /// United States). Digits that begin with `00` are never read this way.
     pub(super) fn dialled_abroad(self, digits: &str) -> Option<PhoneNumber> {
         if digits.starts_with("00") {
             return None;
@@ -141,8 +141,8 @@ impl NumberingPlan {
         (by_prefix && is_possible(&parsed)).then(|| comparable(&to_number(&parsed)))
     }
 
-    /// Whether people and equipment of this country write some of its numbers with no zero in front,
-    /// so that a national number cannot be told from an international one without its plus.
+    /// Whether some of this country's numbers are written without a leading zero, so that a
+    /// national number cannot be told from an international one without its plus.
     #[must_use]
     pub fn writes_no_zero(self) -> bool {
         use rlibphonenumber::PhoneNumberType::{FixedLine, Mobile};
@@ -157,7 +157,7 @@ impl NumberingPlan {
     }
 }
 
-/// The number that `digits` are behind a plus.
+/// Reads `digits` as the digits after a plus.
 pub(super) fn international(digits: &str) -> Option<PhoneNumber> {
     let digits = plan_changes::modern(digits);
     let parsed = possible(&format!("+{digits}"))?;
@@ -174,9 +174,9 @@ pub(super) fn prefixes_of(country_code: &str) -> &'static [&'static str] {
     country.and_then(|country| PREFIXES.get(&country)).map_or(&[], Vec::as_slice)
 }
 
-/// The number behind a `0` where that is the national prefix, and no part of a number. The metadata
-/// takes a longer prefix off where it can, which chooses a carrier when dialled (`03` in Colombia,
-/// `082` in Korea); nobody writes one.
+/// Reads the number after a `0` that is the national prefix and not part of a number. If it can,
+/// the metadata removes a longer prefix, which selects a carrier when dialled (`03` in Colombia,
+/// `082` in Korea); people never write one.
 fn behind_zero(code: &str, digits: &str) -> Option<Parsed> {
     let significant = digits.strip_prefix('0').filter(|rest| !rest.starts_with('0'))?;
     if !DIAL_ZERO.contains(code) {
@@ -186,8 +186,8 @@ fn behind_zero(code: &str, digits: &str) -> Option<Parsed> {
     (parsed.get_national_significant_number() == significant).then_some(parsed)
 }
 
-/// Whether something else than a national prefix was made of a `0` in front: the first digit of a
-/// carrier's prefix, or of the number.
+/// Whether a leading `0` was taken for something other than a national prefix: the first digit of a
+/// carrier prefix, or of the number.
 fn hides_zero(parsed: &Parsed, digits: &str) -> bool {
     let significant = parsed.get_national_significant_number();
     let prefix = digits.strip_suffix(&significant);
@@ -196,14 +196,14 @@ fn hides_zero(parsed: &Parsed, digits: &str) -> bool {
             .is_some_and(|prefix| prefix.starts_with('0') && !NATIONAL_PREFIXES.contains(&prefix))
 }
 
-/// Parses `+` and digits. The number must be possible (its length fits the country); it need not be
+/// Parses `+` and digits. The number must be possible (its length fits the country). It need not be
 /// valid in the numbering plan, because plans change faster than metadata.
 fn possible(text: &str) -> Option<Parsed> {
     PHONE_NUMBER_UTIL.parse(text, None).ok().filter(is_possible)
 }
 
-/// Whether the number's length fits its country: not only locally, without the area code. Zeros
-/// alone are no number, whatever their length, and the library writes them as they were typed.
+/// Whether the number's length fits its country, and not only locally, without the area code. Zeros
+/// alone are never a number, and the library leaves them as typed.
 fn is_possible(number: &Parsed) -> bool {
     let significant = number.get_national_significant_number();
     significant.bytes().any(|digit| digit != b'0')
@@ -222,7 +222,7 @@ fn comparable(number: &PhoneNumber) -> PhoneNumber {
     PhoneNumber::from_parts(e164, number.country_code().len(), None)
 }
 
-/// Whether the numbering plan gives the number out, as far as the metadata knows.
+/// Whether the numbering plan assigns the number, as far as the metadata knows.
 pub(super) fn is_valid(e164: &str) -> bool {
     PHONE_NUMBER_UTIL.parse(e164, None).is_ok_and(|parsed| parsed.is_valid())
 }

@@ -11,13 +11,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::grant::{Grant, Subject};
 use super::written::{Plain, plain_char};
 
-/// Version label in the derivation: another derivation must get another label.
+/// Version label of the derivation: a different derivation must use a different label.
 const LABEL: &[u8] = b"dialpass one-time code v1";
 
-/// What the labels of keys for other uses start with; never the start of [`LABEL`] nor it of this.
+/// Prefix of subkey labels. Neither this nor [`LABEL`] may be a prefix of the other.
 const SUBKEY_LABEL: &[u8] = b"dialpass subkey v1 ";
 
-/// Longest text of a typed code that is read, in bytes; an honest one has a few blanks.
+/// Maximum length of a typed code's text, in bytes; an honest one has a few blanks.
 const MAX_TYPED: usize = 128;
 
 /// A one-time code: 6 to 8 digits. It has no `Display`, and `Debug` hides it.
@@ -25,21 +25,21 @@ const MAX_TYPED: usize = 128;
 pub struct Otp(String);
 
 impl Otp {
-    /// Takes a typed code: 6 to 8 ASCII digits, nothing around them; else `None`.
+    /// Parses a code of 6 to 8 ASCII digits with nothing around them; otherwise `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits = (6..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| Self(text.to_owned()))
     }
 
-    /// Takes a code as people type it or paste it: with blanks and hyphens anywhere, and digits of
-    /// any script; else `None`.
+    /// Parses a code as people type or paste it: with blanks and hyphens anywhere, and digits of
+    /// any script; otherwise `None`.
     #[must_use]
     pub fn parse_typed(text: &str) -> Option<Self> {
         if text.len() > MAX_TYPED {
             return None;
         }
-        // With room for one too many, so that it is never moved and each copy is wiped.
+        // Has room for one digit too many, so that it never reallocates and every copy is wiped.
         let mut digits = Zeroizing::new(String::with_capacity(9));
         for c in text.trim().chars() {
             match plain_char(c) {
@@ -51,7 +51,7 @@ impl Otp {
         Self::parse(&digits)
     }
 
-    /// The digits, for the one answer that tells them.
+    /// The digits, for the one response that contains them.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -64,7 +64,7 @@ impl Otp {
     }
 }
 
-/// Parts a passcode, the password with the code glued behind it: its last `digits` characters are
+/// Splits a passcode, which is the password followed by the code: its last `digits` characters are
 /// the code. `None` if it is shorter.
 #[must_use]
 pub fn split_passcode(passcode: &str, digits: u8) -> Option<(&str, &str)> {
@@ -84,7 +84,7 @@ impl fmt::Debug for Otp {
 pub struct KeyId(String);
 
 impl KeyId {
-    /// From the text that the store holds.
+    /// From the stored text.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -97,7 +97,7 @@ impl KeyId {
     }
 }
 
-/// A 256-bit server key. Whoever has it and the store can work out live codes.
+/// A 256-bit server key. Together with the store it is enough to compute live codes.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct ServerKey {
     bytes: [u8; 32],
@@ -106,7 +106,7 @@ pub struct ServerKey {
 }
 
 impl ServerKey {
-    /// Takes the key's bytes.
+    /// A key with these bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         let digest =
@@ -120,8 +120,8 @@ impl ServerKey {
         &self.id
     }
 
-    /// The code that `grant` stands for: HKDF-SHA256 (RFC 5869) over the key, with everything the
-    /// grant says in `info`, then RFC 4226 truncation. An edited row therefore gives another code.
+    /// The code for `grant`: HKDF-SHA256 (RFC 5869) over the key, with all of the grant's fields in
+    /// `info`, then RFC 4226 truncation. An edited row therefore gives another code.
     fn code(&self, subject: &Subject, grant: &Grant) -> Otp {
         let mut secret = Zeroizing::new([0_u8; 20]);
         let info = info(subject, grant);
@@ -146,7 +146,7 @@ impl fmt::Debug for ServerKey {
     }
 }
 
-/// Each part with its length before it, so that no two grants have the same text.
+/// Each part is preceded by its length, so that no two grants have the same text.
 fn info(subject: &Subject, grant: &Grant) -> Vec<u8> {
     let parts: [&[u8]; 7] = [
         subject.tenant.as_str().as_bytes(),
@@ -170,13 +170,13 @@ fn info(subject: &Subject, grant: &Grant) -> Vec<u8> {
 pub struct ServerKeys(Vec<ServerKey>);
 
 impl ServerKeys {
-    /// Takes the keys, issuing key first; `None` if there is none.
+    /// The keys, issuing key first; `None` if empty.
     #[must_use]
     pub fn new(keys: Vec<ServerKey>) -> Option<Self> {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// The id of the key that new grants get.
+    /// The id of the key for new grants.
     #[must_use]
     pub fn issuing(&self) -> KeyId {
         self.0[0].id().clone()
@@ -188,11 +188,12 @@ impl ServerKeys {
         self.0.iter().map(|key| key.id().clone()).collect()
     }
 
-    /// A key for another use than codes from each server key, issuing key first: HKDF-SHA256
-    /// (RFC 5869) with this label, 512 bits. Keys of different labels tell nothing of one another.
+    /// Derives a key for a use other than codes from each server key, issuing key first:
+    /// HKDF-SHA256 (RFC 5869) with this label, 512 bits. Keys with different labels reveal nothing
+    /// about each other.
     ///
     /// # Panics
-    /// Never: 64 bytes is a length HKDF-SHA256 can make.
+    /// Never: 64 bytes is a valid HKDF-SHA256 length.
     #[must_use]
     pub fn subkeys(&self, label: &str) -> Vec<Zeroizing<[u8; 64]>> {
         let subkey = |key: &ServerKey| {
@@ -205,7 +206,7 @@ impl ServerKeys {
         self.0.iter().map(subkey).collect()
     }
 
-    /// The code of a grant; `None` if its key is not among these, or the row makes no sense.
+    /// The code of a grant; `None` if its key is not among these, or the row is invalid.
     #[must_use]
     pub fn code(&self, subject: &Subject, grant: &Grant) -> Option<Otp> {
         let sane = (6..=8).contains(&grant.digits) && grant.issued_at >= 0;
@@ -269,8 +270,8 @@ mod tests {
         assert_ne!(original, info(&subject("b"), &eight));
     }
 
-    /// Pearson's test over the first and the last digit, of the same codes each time. The bound is
-    /// passed by one in a thousand of evenly spread samples with 9 degrees of freedom.
+    /// Pearson's test over the first and the last digit, with the same codes each time. With 9
+    /// degrees of freedom, one in a thousand evenly spread samples exceeds the bound.
     #[test]
     fn codes_are_spread_evenly() {
         const CODES: u32 = 20_000;

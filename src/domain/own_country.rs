@@ -1,24 +1,23 @@
-//! What an administrator is shown of a tenant's own country: what a number looks like there, and
-//! which numbers are written as the country's numbering plan had them once.
+//! What administrators see about a tenant's own country: an example number, and stored numbers that
+//! predate a change of the country's numbering plan.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 
 use super::numbering::{NumberingPlan, is_valid};
 use super::phone_number::PhoneNumber;
 
-/// A change of a numbering plan that gave subscribers longer or other numbers.
+/// A change of a numbering plan that gave subscribers longer or different numbers.
 struct Change {
     country_code: &'static str,
-    /// How many digits the national numbers had.
+    /// Number of digits in the old national numbers.
     digits: usize,
     /// When they ended.
     since: &'static str,
-    /// The present national number; `None` where that depends on more than the digits.
+    /// The new national number; `None` if it depends on more than the digits.
     now: fn(&str) -> Option<String>,
 }
 
-/// Changes that the numbering metadata does not carry over, so that numbers from before them match
-/// no caller.
+/// Changes that the numbering metadata does not handle, so that older numbers match no caller.
 const CHANGES: [Change; 5] = [
     // Anatel, Resolução 553/2010: a ninth digit before mobile numbers, in all areas since 2016.
     Change {
@@ -27,18 +26,18 @@ const CHANGES: [Change; 5] = [
         since: "2016",
         now: |old| Some(format!("{}9{}", &old[..2], &old[2..])),
     },
-    // ARTCI: ten digits since 31 January 2021; the two in front go by operator and kind of line.
+    // ARTCI: ten digits since 31 January 2021; the first two depend on operator and line type.
     Change { country_code: "225", digits: 8, since: "2021", now: |_| None },
     // ARCEP Bénin: 01 before all numbers since 30 November 2024.
     Change { country_code: "229", digits: 8, since: "2024", now: |old| Some(format!("01{old}")) },
     // CRC, Resolución 5826/2019: 60 before landlines since 1 September 2021.
     Change { country_code: "57", digits: 8, since: "2021", now: |old| Some(format!("60{old}")) },
-    // Ministry of Information and Communications of Vietnam: mobiles of eleven digits lost one in
-    // 2018.
+    // Ministry of Information and Communications of Vietnam: eleven-digit mobile numbers lost a
+    // digit in 2018.
     Change { country_code: "84", digits: 10, since: "2018", now: vietnam },
 ];
 
-/// Vietnam's former mobile prefixes, and what they became.
+/// Vietnam's former mobile prefixes, and their replacements.
 const VIETNAM: [(&str, &str); 21] = [
     ("120", "70"),
     ("121", "79"),
@@ -68,18 +67,18 @@ fn vietnam(old: &str) -> Option<String> {
     Some(format!("{new}{}", &old[3..]))
 }
 
-/// A number from before a change of its country's numbering plan.
+/// A number that predates a change of its country's numbering plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormerNumber {
-    /// The year since which callers have another.
+    /// The year since which callers have a new number.
     pub since: &'static str,
-    /// The number that callers have today, as E.164, where the digits tell it.
+    /// The callers' present number, as E.164, if the digits determine it.
     pub now: Option<String>,
 }
 
 impl FormerNumber {
-    /// What `digits`, a country code and a national number, were before their country's plan
-    /// changed; `None` if they are a number of today, or never were one.
+    /// The number that `digits` (a country code and a national number) were before their country's
+    /// plan changed; `None` if they are a present number, or never were one.
     #[must_use]
     pub fn of(digits: &str) -> Option<Self> {
         CHANGES.iter().find_map(|change| {
@@ -97,7 +96,7 @@ impl FormerNumber {
 }
 
 impl NumberingPlan {
-    /// A number of this country as it is best stored, such as `+46 70 123 45 67`.
+    /// A number of this country in the form best stored, such as `+46 70 123 45 67`.
     #[must_use]
     pub fn example(self) -> String {
         let example =
@@ -109,8 +108,8 @@ impl NumberingPlan {
         })
     }
 
-    /// What a stored text was before its country's numbering plan changed, whether it can still be
-    /// read as a number or not.
+    /// The number that a stored text was before its country's numbering plan changed, whether or
+    /// not it can still be parsed as a number.
     #[must_use]
     pub fn former(self, text: &str) -> Option<FormerNumber> {
         if let Some(number) = self.read_stored(text) {
@@ -128,8 +127,8 @@ impl NumberingPlan {
         }
     }
 
-    /// The digits by which telephone systems of this country write a number of its own: with the
-    /// national prefix, if it has one. `None` for numbers of other countries.
+    /// The digits in which telephone systems of this country write one of its own numbers: with the
+    /// national prefix, if it has one. `None` for foreign numbers.
     #[must_use]
     pub fn digits_at_home(self, number: &PhoneNumber) -> Option<String> {
         let own = PHONE_NUMBER_UTIL.get_country_code_for_region(self.country)?;

@@ -1,15 +1,15 @@
-//! A telephone number as E.164 with an optional extension, and how it is shown masked.
+//! A telephone number as E.164 with an optional extension, and its masked form.
 
 use std::fmt;
 
 use super::plan_changes;
 
-/// A telephone number: E.164 (`+`, country code, national number; ITU-T E.164) and, if it has
-/// one, an extension.
+/// A telephone number: E.164 (`+`, country code, national number; ITU-T E.164) and an optional
+/// extension.
 ///
-/// Made only by reading text with a [`NumberingPlan`](super::stored_number::NumberingPlan) or a
-/// [`CallerIdPlan`](super::caller_id::CallerIdPlan). `Debug` and `Display` mask it, so that a
-/// whole number cannot reach a log by accident.
+/// Created only by reading text with a [`NumberingPlan`](super::stored_number::NumberingPlan) or a
+/// [`CallerIdPlan`](super::caller_id::CallerIdPlan). `Debug` and `Display` mask it, so that a whole
+/// number cannot reach a log by accident.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PhoneNumber {
     e164: String,
@@ -18,8 +18,8 @@ pub struct PhoneNumber {
 }
 
 impl PhoneNumber {
-    /// From parts that a parser has already checked: `e164` is `+` and digits, the first
-    /// `country_code_digits` of which are the country code.
+    /// From parts that a parser has checked: `e164` is `+` and digits, the first
+    /// `country_code_digits` of them being the country code.
     pub(super) fn from_parts(
         e164: String,
         country_code_digits: usize,
@@ -28,7 +28,7 @@ impl PhoneNumber {
         Self { e164, country_code_digits, extension }
     }
 
-    /// The E.164 text, `+` first.
+    /// The E.164 text, including the `+`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.e164
@@ -58,7 +58,7 @@ impl PhoneNumber {
         Self { extension: extension.filter(|digits| !digits.is_empty()), ..self }
     }
 
-    /// The number by which all spellings of one subscriber are compared: this one, but where a
+    /// The number by which all spellings of one subscriber are compared: this number, unless its
     /// numbering plan has two forms. No extension.
     #[must_use]
     pub fn subscriber(&self) -> Self {
@@ -71,8 +71,8 @@ impl PhoneNumber {
         }
     }
 
-    /// Every number in E.164 that means this subscriber, this one first: more than one only where
-    /// a numbering plan has two forms.
+    /// All E.164 numbers of this subscriber, this one first; more than one only if a numbering plan
+    /// has two forms.
     #[must_use]
     pub fn spellings(&self) -> Vec<Self> {
         let code = self.country_code();
@@ -82,7 +82,7 @@ impl PhoneNumber {
         std::iter::once(self.clone()).chain(other).collect()
     }
 
-    /// One text for number and extension, for use as a key: never shown.
+    /// Number and extension in one text, for use as a key; never shown.
     #[must_use]
     pub fn key(&self) -> String {
         match &self.extension {
@@ -93,7 +93,7 @@ impl PhoneNumber {
 }
 
 impl fmt::Display for PhoneNumber {
-    /// Masked: `+46*****5678`. At most the country code and the last four digits show, and never
+    /// Masked: `+46*****5678`. Shows at most the country code and the last four digits, and never
     /// more than half of the national number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let national = self.national_significant();

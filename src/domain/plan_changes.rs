@@ -1,5 +1,5 @@
-//! Numbers that mean the same subscriber although their digits differ, because a numbering plan
-//! changed or has two forms. The numbering metadata does not say so.
+//! Numbers that reach the same subscriber although their digits differ, because a numbering plan
+//! changed or has two forms. The numbering metadata does not cover this.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 const ARGENTINA: &str = "54";
 const MEXICO: &str = "52";
 
-/// The digits behind a plus, in the present plan of their country.
+/// The digits after a plus, converted to their country's present plan.
 ///
 /// Mexico wrote `+52 1` before mobile numbers until August 2019 (IFT, Plan Técnico Fundamental de
 /// Numeración); many devices still do.
@@ -19,7 +19,7 @@ pub(super) fn modern(digits: &str) -> Cow<'_, str> {
     }
 }
 
-/// What follows a national prefix that the country has given up, if `digits` begin with one:
+/// The digits after a national prefix that the country has abolished, if `digits` begin with one:
 /// Mexico dialled `01`, and `044` or `045` before mobile numbers, until August 2019.
 pub(super) fn former_national(country: Region, digits: &str) -> Option<&str> {
     if country != Region::MX {
@@ -31,9 +31,9 @@ pub(super) fn former_national(country: Region, digits: &str) -> Option<&str> {
 
 /// The national number by which all spellings of one subscriber are compared.
 ///
-/// In Argentina a mobile number has a `9` behind the country code when called from abroad, and none
-/// at home (where `15` may stand behind the area code); carriers present either. An area code and
-/// a subscriber number belong to one subscriber, with or without the `9`.
+/// In Argentina a mobile number has a `9` after the country code when called from abroad, but not
+/// at home (where `15` may follow the area code); carriers send either. An area code and a
+/// subscriber number belong to one subscriber, with or without the `9`.
 pub(super) fn comparable<'a>(country_code: &str, national: &'a str) -> &'a str {
     match national.strip_prefix('9') {
         Some(rest) if country_code == ARGENTINA && rest.len() == 10 => rest,
@@ -41,18 +41,18 @@ pub(super) fn comparable<'a>(country_code: &str, national: &'a str) -> &'a str {
     }
 }
 
-/// The other national numbers, in E.164, of the subscriber whose [`comparable`] one this is.
+/// The subscriber's other national number, as used in E.164, given the [`comparable`] one.
 pub(super) fn other_spelling(country_code: &str, national: &str) -> Option<String> {
     (country_code == ARGENTINA && national.len() == 10).then(|| format!("9{national}"))
 }
 
-/// National numbers as they used to be written behind the country code.
+/// The national number as it used to be written after the country code.
 pub(super) fn former_spelling(country_code: &str, national: &str) -> Option<String> {
     (country_code == MEXICO && national.len() == 10).then(|| format!("1{national}"))
 }
 
-/// What is written at home for a subscriber of Argentina's mobile networks, behind the national
-/// prefix or without it: area code, `15`, subscriber number.
+/// How an Argentine mobile number is written at home, with or without the national prefix: area
+/// code, `15`, subscriber number.
 pub(super) fn local_spelling(country_code: &str, national: &str) -> Option<String> {
     let mobile = other_spelling(country_code, national)?;
     let parsed = PHONE_NUMBER_UTIL.parse(format!("+{country_code}{mobile}"), None).ok()?;

@@ -1,27 +1,27 @@
-//! What a tenant allows: code length and lifetime, quotas, attestation.
+//! A tenant's policies: code length and lifetime, quotas, attestation.
 
 use std::time::Duration;
 
 use super::clock::{Timestamp, millis};
 
-/// At most `burst` events in any span of `per`.
+/// At most `burst` events in any period of length `per`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// How many events; at least 1, at most [`Quota::MAX_BURST`].
+    /// Number of events; at least 1, at most [`Quota::MAX_BURST`].
     pub burst: u32,
-    /// The length of the span.
+    /// The length of the period.
     pub per: Duration,
 }
 
 impl Quota {
-    /// The largest burst that can be counted exactly; each counted event takes 8 bytes a row.
+    /// The largest burst that can be counted exactly; each counted event takes 8 bytes in a row.
     pub const MAX_BURST: u32 = 1000;
 }
 
 /// The times of the latest events that count against a [`Quota`], oldest first.
 ///
-/// A log rather than a bucket, because "never more than `burst` in any span of `per`" is exact
-/// for a log and off by a factor of two for a bucket that refills.
+/// A log and not a bucket, because "never more than `burst` in any `per`" is exact for a log and
+/// off by a factor of two for a bucket that refills.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventLog(Vec<i64>);
 
@@ -38,8 +38,8 @@ impl EventLog {
         &self.0
     }
 
-    /// Forgets what no longer counts at `now`, and times in the future, which a clock wrote that was
-    /// wrong: they would count for as long as it was ahead.
+    /// Removes events that no longer count at `now`, and those in the future: a wrong clock wrote
+    /// them, and they would count for as long as it was ahead.
     pub fn expire(&mut self, quota: Quota, now: Timestamp) {
         let oldest_that_counts = now.as_millis().saturating_sub(millis(quota.per));
         let counts = |time: i64| {
@@ -48,7 +48,7 @@ impl EventLog {
         self.0.retain(|time| counts(*time));
     }
 
-    /// How many events are in the log.
+    /// Number of events in the log.
     #[must_use]
     pub fn len(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(u32::MAX)
@@ -66,14 +66,14 @@ impl EventLog {
         self.0.insert(at, now.as_millis());
     }
 
-    /// Takes back one event counted at `at`; does nothing if there is none.
+    /// Removes one event counted at `at`, if there is one.
     pub fn take_back(&mut self, at: Timestamp) {
         if let Some(index) = self.0.iter().position(|time| *time == at.as_millis()) {
             self.0.remove(index);
         }
     }
 
-    /// How long until one more event would fit in `burst`, given the log is full: never zero.
+    /// How long until one more event fits in `burst`, given that the log is full: never zero.
     #[must_use]
     pub fn wait(&self, quota: Quota, now: Timestamp) -> Duration {
         let over = self.0.len().saturating_sub(quota.burst as usize);
@@ -93,36 +93,35 @@ impl EventLog {
 pub struct OtpPolicy {
     /// Number of digits, 6 to 8.
     pub digits: u8,
-    /// How long a code lives, in whole seconds; at most ten minutes (NIST SP 800-63B-4 3.1.3.2).
+    /// Lifetime of a code, in whole seconds; at most ten minutes (NIST SP 800-63B-4 3.1.3.2).
     pub lifetime: Duration,
-    /// Wrong codes with a right password that burn a code.
+    /// Number of wrong codes with a right password that burns a code.
     pub max_attempts: u32,
 }
 
-/// The store's quotas: the policy that holds exactly, across nodes and restarts.
+/// The store's quotas, which hold exactly, across nodes and restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// New codes for one user.
+    /// New codes per user.
     pub codes_per_user: Quota,
-    /// Calls from one number that led to a new code.
+    /// Calls per number that led to a new code.
     pub calls_per_number: Quota,
-    /// Wrong passwords for one user.
+    /// Wrong passwords per user.
     pub wrong_passwords_per_user: Quota,
-    /// Wrong codes given with a right password (or, where no password is asked, all wrong codes).
+    /// Wrong codes per user with a right password (or all wrong codes, if no password is required).
     pub wrong_codes_per_user: Quota,
 }
 
-/// What a login has to bring beside the code.
+/// What a login requires besides the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoginPolicy {
     /// Whether the directory password is checked.
     pub password_required: bool,
-    /// A refusal that depended on the directory or the store goes out at a multiple of this.
+    /// Refusals that depended on the directory or the store are sent at multiples of this.
     pub refusal_floor: Duration,
 }
 
-/// How surely the carrier vouches for the caller's number (STIR/SHAKEN, RFC 8588): the lower,
-/// the surer.
+/// How surely the carrier vouches for the caller's number (STIR/SHAKEN, RFC 8588): lower is surer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Attestation {
     /// Full attestation.
@@ -134,7 +133,7 @@ pub enum Attestation {
 }
 
 impl Attestation {
-    /// Reads `A`, `B` or `C`.
+    /// Parses `A`, `B` or `C`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {

@@ -1,10 +1,10 @@
-//! Randomness as a parameter, so that a test can fix it.
+//! Randomness as a parameter, so that tests can fix it.
 
-/// Where random bits come from.
+/// A source of random bits.
 pub trait Random: Send + Sync {
-    /// 128 bits that nobody can guess and that never repeat.
+    /// 128 unpredictable bits that never repeat.
     ///
-    /// `None` if the machine cannot give any: then nothing may be issued.
+    /// `None` if the machine provides none: then nothing may be issued.
     fn nonce(&self) -> Option<[u8; 16]>;
 }
 

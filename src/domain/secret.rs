@@ -1,23 +1,23 @@
-//! Texts that must never be printed: passwords as typed.
+//! Texts that must never be printed: typed passwords.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A user's password as it was typed. It is never empty, cannot be printed, and is wiped from
-/// memory when dropped.
+/// A user's password as typed. It is never empty, cannot be printed, and is wiped from memory when
+/// dropped.
 ///
-/// The non-empty rule is a security boundary: a simple bind with a DN and an empty password is
-/// an "unauthenticated bind", which servers may answer with success (RFC 4513 5.1.2).
+/// The non-empty rule is a security boundary: a simple bind with a DN and an empty password is an
+/// "unauthenticated bind", which servers may answer with success (RFC 4513 5.1.2).
 #[derive(Clone)]
 pub struct Password(SecretString);
 
 impl Password {
-    /// Longest password taken, in bytes.
+    /// Maximum length of a password, in bytes.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Takes a typed password. `None` if it is empty, longer than [`Self::MAX_BYTES`], or holds
-    /// a NUL, which some servers read as the end of the text.
+    /// Accepts a typed password. `None` if it is empty, longer than [`Self::MAX_BYTES`], or
+    /// contains a NUL, which some servers take for the end of the text.
     #[must_use]
     pub fn parse(text: String) -> Option<Self> {
         if text.is_empty() || text.len() > Self::MAX_BYTES || text.contains('\0') {

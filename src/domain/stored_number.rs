@@ -1,5 +1,5 @@
-//! Numbers as directories hold them: what people wrote, in any form. The forms that a search has to
-//! look for are in `forms`.
+//! Numbers as directories store them, in whatever form people wrote them. The forms that a search
+//! looks for are in `forms`.
 
 mod forms;
 
@@ -11,35 +11,35 @@ use super::numbering::{international, is_valid};
 use super::phone_number::PhoneNumber;
 use super::written::{Written, clean};
 
-/// What a stored value is read as.
+/// How a stored value was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredReading {
     /// One number.
     Number(PhoneNumber),
-    /// Either of two: digits without a plus that begin with the tenant's own country code and are
-    /// possible with it and as a national number (`39 06 560010` in Italy), or that begin as calls
-    /// abroad are dialled and are possible, but not given out, at home (`8 10 46 …` in Russia). It is
-    /// nobody's.
+    /// Ambiguous, so it belongs to no one. Either digits without a plus that begin with the
+    /// tenant's own country code and are possible both with it and as a national number (`39 06
+    /// 560010` in Italy), or digits that begin with the prefix for calls abroad and are possible,
+    /// but not assigned, at home (`8 10 46 …` in Russia).
     TwoReadings {
         /// The number if the country code is missing.
         national: PhoneNumber,
         /// The number if only the plus is missing or was dialled otherwise.
         international: PhoneNumber,
     },
-    /// Not one number.
+    /// Not a single number.
     Nothing,
 }
 
 thread_local! {
-    /// A plan, a text, and what it is there.
+    /// The last plan, text and reading.
     static LAST_READ: RefCell<Option<(NumberingPlan, String, StoredReading)>> =
         const { RefCell::new(None) };
 }
 
 impl NumberingPlan {
-    /// Reads a number as stored in a directory, `None` if it is not one number, or could be two.
+    /// Reads a number as stored in a directory; `None` if it is not one number, or could be two.
     ///
-    /// The number must be possible (its length fits the country); it need not be valid in the
+    /// The number must be possible (its length fits the country). It need not be valid in the
     /// numbering plan, because plans change faster than metadata.
     #[must_use]
     pub fn read_stored(self, text: &str) -> Option<PhoneNumber> {
@@ -51,8 +51,8 @@ impl NumberingPlan {
 
     /// Reads a number as stored in a directory.
     ///
-    /// Each thread remembers the text it read last: the same value is often read twice, to compare
-    /// it and to explain it.
+    /// Each thread remembers the last text it read, because the same value is often read twice, to
+    /// compare it and to explain it.
     #[must_use]
     pub fn stored_reading(self, text: &str) -> StoredReading {
         LAST_READ.with_borrow_mut(|last| match last {
@@ -86,10 +86,11 @@ impl NumberingPlan {
         }
         let digits = written.digits.as_str();
         let national = self.national(digits).map(|national| national.number);
-        // Of other countries' codes, people know that a plus has to stand before them.
+        // Before other countries' codes, people know to write a plus.
         let own = digits.starts_with(&self.country_code());
         let abroad = own.then(|| international(digits)).flatten();
-        // Digits that are no number at home may hold the country's own prefix for calls abroad.
+        // Digits that are not a number at home may begin with the country's own prefix for calls
+        // abroad.
         let at_home = national.as_ref().is_some_and(|number| is_valid(number.as_str()));
         let abroad = abroad.or_else(|| (!at_home).then(|| self.dialled_abroad(digits)).flatten());
         match (national, abroad) {

@@ -1,5 +1,5 @@
-//! What one value of a phone attribute is, for an administrator: a number, an extension, or why it
-//! is neither. What a number matches is elsewhere.
+//! Classifies one value of a phone attribute for an administrator: a number, an extension, or why
+//! it is neither. Matching is done elsewhere.
 
 use rlibphonenumber::{
     NotANumberError, NumberLengthType, PHONE_NUMBER_UTIL, ParseError, ValidationError,
@@ -10,38 +10,38 @@ use super::phone_number::PhoneNumber;
 use super::stored_number::StoredReading;
 use super::written::{MAX_TEXT, Written, clean, has_words, is_separator};
 
-/// Longest text of digits that is taken for an extension of a private exchange.
+/// Most digits that are taken for an extension of a private exchange.
 const LONGEST_EXTENSION: usize = 6;
 
 /// What directories write before an extension, in lower case and without its dot.
 const LABELS: [&str; 9] =
     ["extension", "ext", "ex", "x", "#", "int", "intern", "anknytning", "ankn"];
 
-/// What a stored value is.
+/// The classification of a stored value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredValue {
     /// A number that a caller can have.
     Number {
         /// The number.
         number: PhoneNumber,
-        /// Whether it is read only thanks to the tenant's country: written without `+` or `00`,
-        /// it is another number in another country.
+        /// Whether it depends on the tenant's country: written without `+` or `00`, it would be
+        /// another number in another country.
         by_country: bool,
     },
-    /// Two numbers that it could be, so that it is nobody's.
+    /// Ambiguous between two numbers, so it belongs to no one.
     TwoReadings {
         /// The number if the country code is missing.
         national: PhoneNumber,
         /// The number if only the plus is missing.
         international: PhoneNumber,
     },
-    /// An extension alone (`4567`, `x12`): no caller from outside has it.
+    /// An extension alone (`4567`, `x12`), which no outside caller can have.
     ExtensionOnly,
     /// Not a number, and why.
     Unreadable(Unreadable),
 }
 
-/// Why a value is no number.
+/// Why a value is not a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
     /// Empty, or only blanks.
@@ -50,15 +50,15 @@ pub enum Unreadable {
     NotText,
     /// Letters, several numbers, or no digits.
     NotANumber,
-    /// A country code that no country has.
+    /// A country code that does not exist.
     UnknownCountryCode,
-    /// Fewer digits than its country's numbers have.
+    /// Fewer digits than the country's numbers have.
     TooShort,
-    /// A local number, without its area code.
+    /// A local number without its area code.
     NoAreaCode,
-    /// More digits than its country's numbers have.
+    /// More digits than the country's numbers have.
     TooLong,
-    /// Another count of digits than its country's numbers have.
+    /// A number of digits that the country's numbers do not have.
     WrongLength,
 }
 
@@ -80,8 +80,8 @@ impl Unreadable {
 }
 
 impl NumberingPlan {
-    /// Says what `text`, the value of a phone attribute, is. It is a number exactly if
-    /// [`NumberingPlan::read_stored`] reads one.
+    /// Classifies `text`, the value of a phone attribute. It is a number exactly if
+    /// [`NumberingPlan::read_stored`] returns one.
     #[must_use]
     pub fn classify(self, text: &str) -> StoredValue {
         match self.stored_reading(text) {
@@ -135,13 +135,13 @@ impl NumberingPlan {
     }
 }
 
-/// Whether a readable `text` needs the plan's country to be read.
+/// Whether a readable `text` needs the plan's country.
 fn is_without_country(text: &str) -> bool {
     let written = clean(text).as_deref().and_then(Written::parse);
     written.is_some_and(|written| written.international().is_none())
 }
 
-/// Whether `text` is a few digits, perhaps behind a word for "extension".
+/// Whether `text` is a few digits, possibly after a word for "extension".
 fn is_extension(text: &str) -> bool {
     let Some(text) = clean(text) else { return false };
     let text = text.to_lowercase();

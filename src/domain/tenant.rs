@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// A tenant's id, as it stands in the `tenant` header: 1 to 64 of `a-z A-Z 0-9 . _ -`.
+/// A tenant's id, as in the `tenant` header: 1 to 64 of `a-z A-Z 0-9 . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TenantId(String);
 
 impl TenantId {
-    /// Reads an id; `None` if it is empty, too long or has another character.
+    /// Parses an id; `None` if it is empty, too long or has another character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

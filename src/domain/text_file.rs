@@ -1,18 +1,18 @@
-//! Text as files hold it: which bytes are text, and which text is one line.
+//! Text in files: which bytes are text, and which text is a single line.
 
 use std::fmt;
 
-/// What some editors, and PowerShell, put before UTF-8 (Unicode 23.8).
+/// The mark that some editors, and PowerShell, put before UTF-8 (Unicode 23.8).
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why bytes are no text.
+/// Why bytes are not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotText {
-    /// They are text in UTF-16 or UTF-32.
+    /// They are UTF-16 or UTF-32.
     Wide,
-    /// They are not UTF-8.
+    /// They are not valid UTF-8.
     NotUtf8 {
-        /// In which line, from 1.
+        /// The line, counted from 1.
         line: usize,
     },
 }
@@ -28,11 +28,11 @@ impl fmt::Display for NotText {
     }
 }
 
-/// What is accepted in place of what is no text.
+/// What is accepted instead, for error messages.
 pub const ACCEPTED: &str =
     "text in UTF-8: save it as such, or in PowerShell write it with Set-Content -Encoding utf8";
 
-/// The text in a file, without a byte order mark.
+/// The text of a file, without a byte order mark.
 ///
 /// # Errors
 /// [`NotText`].
@@ -47,7 +47,7 @@ pub fn decode(bytes: &[u8]) -> Result<&str, NotText> {
     })
 }
 
-/// Whether it is UTF-16 or UTF-32: by its mark, or by every other byte of its beginning being none.
+/// Whether it is UTF-16 or UTF-32: it has their mark, or every other byte at its start is zero.
 fn is_wide(bytes: &[u8]) -> bool {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 0, 0, _, ..] => true,
@@ -56,19 +56,19 @@ fn is_wide(bytes: &[u8]) -> bool {
     }
 }
 
-/// Why text cannot be taken as a secret. Never a part of it.
+/// Why a text is not accepted as a secret. Never contains a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotASecret {
-    /// It has a control character.
+    /// It contains a control character.
     Control {
-        /// Which.
+        /// The character.
         character: char,
-        /// In which line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// After how many characters of that line.
+        /// The number of characters before it in that line.
         after: usize,
     },
-    /// It goes on after its first line.
+    /// It has more than one line.
     SecondLine,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Display for NotASecret {
     }
 }
 
-/// A secret of one line, without its line end.
+/// A one-line secret, without its line ending.
 ///
 /// # Errors
 /// [`NotASecret`].
@@ -101,7 +101,7 @@ pub fn one_line(text: &str) -> Result<&str, NotASecret> {
     without_controls(line).map(|()| line)
 }
 
-/// Checks a secret of several lines, such as PEM.
+/// Checks a multi-line secret, such as PEM.
 ///
 /// # Errors
 /// [`NotASecret`].

@@ -1,4 +1,4 @@
-//! A transaction: what a registered user is asked to confirm, and what became of it.
+//! A transaction: what a registered user is asked to confirm, and the outcome.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use super::registered_user::RegisteredId;
 use super::tenant::TenantId;
 use super::uuid_id::uuid_id;
 
-/// How long a transaction is known after it ended.
+/// How long a transaction is kept after it ends.
 pub const KEPT: Duration = Duration::from_hours(24);
 
-/// How long a transaction's token says that it succeeded.
+/// How long a transaction's token vouches for its success.
 pub const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 
 uuid_id! {
@@ -23,17 +23,17 @@ uuid_id! {
     TransactionId
 }
 
-/// What a transaction is for.
+/// The purpose of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Undertaking {
-    /// To register something with which the user can confirm later.
+    /// Register something with which the user can confirm later.
     Enroll,
-    /// To approve a login or a payment.
+    /// Approve a login or a payment.
     Approve,
 }
 
 impl Undertaking {
-    /// As it is stored, and as the API has it: never change one.
+    /// The value in the store and the API; never change it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -42,28 +42,28 @@ impl Undertaking {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gives.
+    /// Parses the output of [`as_str`](Self::as_str).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Enroll, Self::Approve].into_iter().find(|one| one.as_str() == text)
     }
 }
 
-/// By what a transaction is confirmed.
+/// How a transaction is confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
-    /// A code sent to a phone as text.
+    /// By a code sent to a phone as text.
     Sms,
-    /// A passkey on a phone, which was shown a link.
+    /// By a passkey on a phone that opened a link.
     App,
-    /// A passkey on a phone, which was sent a notification.
+    /// By a passkey on a phone that was notified.
     Push,
-    /// Nothing: recovery codes are shown at once.
+    /// Not at all: recovery codes are shown at once.
     Recovery,
 }
 
 impl Channel {
-    /// As it is stored, and as the API has it: never change one.
+    /// The value in the store and the API; never change it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl Channel {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gives.
+    /// Parses the output of [`as_str`](Self::as_str).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Sms, Self::App, Self::Push, Self::Recovery]
@@ -83,19 +83,19 @@ impl Channel {
     }
 }
 
-/// How far a transaction is.
+/// A transaction's stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// It waits for the user.
+    /// Waiting for the user.
     Pending,
-    /// The user confirmed it. Final.
+    /// Confirmed by the user. Final.
     Succeeded,
-    /// It was aborted, or its time is up. Final.
+    /// Aborted or expired. Final.
     Failed,
 }
 
 impl Stage {
-    /// As it is stored, and as the API has it: never change one.
+    /// The value in the store and the API; never change it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -105,23 +105,23 @@ impl Stage {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gives.
+    /// Parses the output of [`as_str`](Self::as_str).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Pending, Self::Succeeded, Self::Failed].into_iter().find(|one| one.as_str() == text)
     }
 }
 
-/// The code of a transaction that is confirmed by one.
+/// The code of a transaction confirmed by text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextedCode {
-    /// Where it was sent.
+    /// The number it was sent to.
     pub number: PhoneNumber,
-    /// What the code is derived from.
+    /// The grant that the code is derived from.
     pub grant: Grant,
-    /// Wrong codes that it still takes.
+    /// Wrong codes that it still accepts.
     pub tries_left: u32,
-    /// The text as the asker chose it, with the place of the code; `None`: the default.
+    /// The requester's text, with the placeholder for the code; `None` for the default.
     pub message: Option<String>,
 }
 
@@ -130,31 +130,32 @@ pub struct TextedCode {
 pub struct Transaction {
     /// Its id.
     pub id: TransactionId,
-    /// Whose it is.
+    /// Its user.
     pub user: RegisteredId,
-    /// What for.
+    /// Its purpose.
     pub undertaking: Undertaking,
-    /// By what it is confirmed.
+    /// How it is confirmed.
     pub channel: Channel,
-    /// How far it was when it was last written; see [`Transaction::at`].
+    /// Its stage when last written; see [`Transaction::at`].
     pub stage: Stage,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its stage last changed.
     pub updated_at: Timestamp,
-    /// From when on it can no longer be confirmed.
+    /// When it expires.
     pub expires_at: Timestamp,
     /// Its code, if it is confirmed by one.
     pub code: Option<TextedCode>,
-    /// What the phone asks, if it is confirmed by a passkey.
+    /// Its question, if it is confirmed by a passkey.
     pub question: Option<Question>,
-    /// The intent by which it was begun, if it was by one.
+    /// The intent that started it, if any.
     pub intent: Option<Uuid>,
 }
 
 impl Transaction {
-    /// How far it is at `now`, and since when: one whose time is up, or is yet to come because a
-    /// clock was set back, has failed, though nobody wrote that down.
+    /// Its stage at `now`, and since when. A pending transaction has failed if it has expired, or
+    /// if its start lies in the future because a clock was set back, even if that was never
+    /// written.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> (Stage, Timestamp) {
         let is_over = now >= self.expires_at || self.created_at.is_in_the_future(now);
@@ -165,8 +166,8 @@ impl Transaction {
         }
     }
 
-    /// Brings it to its end, if it has none yet: ends are final, and with them the challenge that a
-    /// passkey would sign is gone.
+    /// Ends it, unless it has already ended: ends are final, and remove the challenge for the
+    /// passkey.
     pub fn end(&mut self, stage: Stage, now: Timestamp) {
         if self.at(now).0 == Stage::Pending {
             self.stage = stage;
@@ -177,7 +178,7 @@ impl Transaction {
         }
     }
 
-    /// What the user was asked to approve, as the asker said it.
+    /// What the user was asked to approve, in the requester's words.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         let shown = self.question.as_ref().and_then(|question| question.message.as_ref());
@@ -185,7 +186,7 @@ impl Transaction {
         shown.map(ApprovalMessage::as_str).or(texted)
     }
 
-    /// From when on it is unknown.
+    /// When it is forgotten.
     #[must_use]
     pub fn forgotten_from(&self) -> Timestamp {
         match self.stage {
@@ -194,14 +195,14 @@ impl Transaction {
         }
     }
 
-    /// Until when its token says that it succeeded; `None` if it did not.
+    /// Until when its token vouches for its success; `None` if it did not succeed.
     #[must_use]
     pub fn vouched_until(&self) -> Option<Timestamp> {
         (self.stage == Stage::Succeeded).then(|| self.updated_at.plus(TOKEN_LIFETIME))
     }
 
-    /// To whom its code is bound: the transaction, its user and the phone, so that a row in which
-    /// one of them was edited redeems nothing.
+    /// The owner that its code is bound to: the transaction, its user and the phone. If one of them
+    /// is edited in a row, the code redeems nothing.
     #[must_use]
     pub fn subject(&self, tenant: &TenantId, number: &PhoneNumber) -> Subject {
         Subject {

@@ -1,8 +1,8 @@
-//! Ids that are random UUIDs (RFC 9562 5.4), each kind a type of its own.
+//! Ids that are random UUIDs (RFC 9562 5.4), each kind with its own type.
 
 use uuid::Uuid;
 
-/// Makes the type of one kind of id.
+/// Defines the type of one kind of id.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -10,19 +10,19 @@ macro_rules! uuid_id {
         pub struct $name(uuid::Uuid);
 
         impl $name {
-            /// An id of these 128 random bits.
+            /// An id from these 128 random bits.
             #[must_use]
             pub const fn from_random(bits: [u8; 16]) -> Self {
                 Self(uuid::Builder::from_random_bytes(bits).into_uuid())
             }
 
-            /// From what the store holds, or a token says.
+            /// From a UUID in the store or a token.
             #[must_use]
             pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// Reads the hyphenated form, `7e16ba00-92e2-4fcb-b30e-1af8fdc843aa`, in either case.
+            /// Parses the hyphenated form, `7e16ba00-92e2-4fcb-b30e-1af8fdc843aa`, in either case.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 $crate::domain::uuid_id::parse_hyphenated(text).map(Self)
@@ -45,8 +45,8 @@ macro_rules! uuid_id {
 
 pub(super) use uuid_id;
 
-/// Reads a UUID that is written with hyphens; the library takes other forms too, which would give
-/// one thing several names.
+/// Parses a hyphenated UUID; the library also accepts other forms, which would give one thing
+/// several names.
 pub(super) fn parse_hyphenated(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten()
 }

@@ -1,5 +1,5 @@
-//! Telephone numbers as people and machines write them, taken apart: one cleaning step for callers
-//! and for stored values alike. Which number the digits are is decided in
+//! Parses telephone numbers as people and machines write them, with one cleaning step for callers
+//! and stored values alike. Which number the digits are is decided in
 //! [`numbering`](super::numbering).
 
 use std::borrow::Cow;
@@ -8,17 +8,17 @@ use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
-/// Longest text that is read as a number, in bytes.
+/// Maximum length of a number's text, in bytes.
 pub(super) const MAX_TEXT: usize = 128;
 
-/// What may introduce an extension or a parameter of `tel:` (RFC 3966), all letters of it.
+/// Words that may introduce an extension or a `tel:` parameter (RFC 3966), letters only.
 const INTRODUCTIONS: [&str; 9] =
     ["x", "ext", "extn", "extension", "anexo", "int", "phonecontext", "extphonecontext", "isub"];
 
-/// One number, taken apart: what is left when everything without meaning is gone.
+/// One number, reduced to the parts that have meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Written {
-    /// Whether a plus comes first.
+    /// Whether it starts with a plus.
     pub(super) plus: bool,
     /// All digits, ASCII, at least one.
     pub(super) digits: String,
@@ -26,9 +26,9 @@ pub(super) struct Written {
     pub(super) extension: Option<String>,
 }
 
-/// Brings a text to plain characters: blanks at either end and all invisible characters go, each
-/// other blank becomes a space, each dash a hyphen, digits of any script and the marks that come in
-/// several widths become ASCII. `None` if a control character is left.
+/// Normalizes a text: removes leading and trailing blanks and all invisible characters, turns every
+/// other blank into a space, every dash into a hyphen, and digits of any script and full-width or
+/// half-width marks into ASCII. `None` if a control character is left.
 pub(super) fn clean(text: &str) -> Option<Cow<'_, str>> {
     let trimmed = text.trim();
     if trimmed.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -42,21 +42,21 @@ pub(super) fn clean(text: &str) -> Option<Cow<'_, str>> {
             Plain::Control => return None,
         }
     }
-    // What was invisible may have stood outside the blanks.
+    // Removed characters may have stood outside the blanks.
     Some(Cow::Owned(plain.trim().to_owned()))
 }
 
-/// What a written character is once it is plain.
+/// The result of normalizing a character.
 pub(super) enum Plain {
-    /// This one.
+    /// This character.
     Is(char),
-    /// It is invisible.
+    /// Invisible, removed.
     Nothing,
-    /// A control character, which nobody writes on purpose.
+    /// A control character, which people never type on purpose.
     Control,
 }
 
-/// Makes one character plain, as [`clean`] does with all of a text.
+/// Normalizes one character, as [`clean`] does for a whole text.
 pub(super) fn plain_char(c: char) -> Plain {
     if matches!(c, ' '..='~') {
         return Plain::Is(c);
@@ -94,20 +94,20 @@ pub(super) fn plain_char(c: char) -> Plain {
     Plain::Is(mark)
 }
 
-/// The ASCII digit of a decimal digit of any script.
+/// The ASCII digit for a decimal digit of any script.
 fn digit(c: char) -> char {
     let mut buffer = [0; 4];
     let normalized = PHONE_NUMBER_UTIL.normalize_digits_only(c.encode_utf8(&mut buffer));
     normalized.chars().next().unwrap_or(c)
 }
 
-/// What may stand between a number's digits without meaning, once the text is clean.
+/// Whether a character of a clean text may separate a number's digits without meaning.
 pub(super) const fn is_separator(c: char) -> bool {
     matches!(c, ' ' | '-' | '.' | '(' | ')' | '/' | '[' | ']' | '~')
 }
 
-/// Whether letters follow the first digit that introduce no extension. A parser would take them
-/// for digits, as on a keypad: `08-12 34 fax` for `08-12 34 329`.
+/// Whether letters follow the first digit that do not introduce an extension. A parser would take
+/// them for digits, as on a keypad: `08-12 34 fax` for `08-12 34 329`.
 pub(super) fn has_words(clean: &str) -> bool {
     let Some(first) = clean.find(char::is_numeric) else { return false };
     let letters = clean[first..].chars().filter(|c| c.is_alphabetic());
@@ -116,8 +116,8 @@ pub(super) fn has_words(clean: &str) -> bool {
 }
 
 impl Written {
-    /// Takes a clean text apart; `None` if it is not one number, perhaps behind words
-    /// (`Tel. 070-…`) and with an extension.
+    /// Parses a clean text; `None` if it is not one number, possibly after words (`Tel. 070-…`) and
+    /// with an extension.
     pub(super) fn parse(clean: &str) -> Option<Self> {
         if clean.len() > MAX_TEXT {
             return None;
@@ -133,7 +133,7 @@ impl Written {
         if number.contains(';') {
             return Self::with_parameters(number);
         }
-        // Any country will do: how an extension is introduced is the same in all.
+        // Any country will do: extensions are introduced alike in all.
         let parsed = PHONE_NUMBER_UTIL.parse(number, Some(Region::SE)).ok()?;
         let Some(extension) = parsed.extension.filter(|digits| !digits.is_empty()) else {
             return Self::digits_alone(number);
@@ -144,7 +144,7 @@ impl Written {
         Some(Self { extension: Some(extension), ..written })
     }
 
-    /// A number with the parameters of a `tel:` address behind it (RFC 3966 3).
+    /// A number followed by the parameters of a `tel:` address (RFC 3966 3).
     fn with_parameters(text: &str) -> Option<Self> {
         let subscriber = Subscriber::parse(text)?;
         let mut written = Self::digits_alone(&subscriber.number)?;
@@ -158,7 +158,7 @@ impl Written {
         Some(Self { extension: subscriber.extension.map(str::to_owned), ..written })
     }
 
-    /// Digits and what may stand between them, perhaps a plus before them, and nothing else.
+    /// Only digits and separators, possibly after a plus.
     pub(super) fn digits_alone(text: &str) -> Option<Self> {
         let (mut plus, mut digits) = (false, String::with_capacity(16));
         for c in text.chars() {
@@ -172,24 +172,24 @@ impl Written {
         (!digits.is_empty()).then_some(Self { plus, digits, extension: None })
     }
 
-    /// The digits that follow an international prefix, if there is one: a plus, or `00`, which
-    /// equipment writes everywhere, whatever the country itself dials.
+    /// The digits after an international prefix, if there is one: a plus, or `00`, which equipment
+    /// writes everywhere, even in countries that dial something else.
     pub(super) fn international(&self) -> Option<&str> {
         if self.plus { Some(&self.digits) } else { self.digits.strip_prefix("00") }
     }
 }
 
-/// A number taken from its parameters, as in a `tel:` address (RFC 3966 3) or in the user part of a
-/// `sip:` address (RFC 4904).
+/// A number separated from its parameters, as in a `tel:` address (RFC 3966 3) or in the user part
+/// of a `sip:` address (RFC 4904).
 pub(super) struct Subscriber<'a> {
     pub(super) number: Cow<'a, str>,
     pub(super) extension: Option<&'a str>,
-    /// `+` and digits that a local number follows (RFC 3966 5.1.5).
+    /// `+` and digits to put before a local number (RFC 3966 5.1.5).
     pub(super) global_context: Option<&'a str>,
 }
 
 impl<'a> Subscriber<'a> {
-    /// `None` if something behind a semicolon is no parameter.
+    /// `None` if something after a semicolon is not a parameter.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';');
         let number = parts.next().unwrap_or_default();
@@ -204,7 +204,7 @@ impl<'a> Subscriber<'a> {
             }
             let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             if name.eq_ignore_ascii_case("ext") {
-                // A second one would leave open which counts.
+                // With a second one it would be unclear which counts.
                 extension = Some(value.filter(|value| digits(value) && extension.is_none())?);
             } else if name.eq_ignore_ascii_case("phone-context") {
                 let is_global = |context: &&str| context.strip_prefix('+').is_some_and(digits);

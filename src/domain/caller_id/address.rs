@@ -1,13 +1,14 @@
-//! Addresses around a caller's number: `"Name" <sip:…>`, `sip:`, `tel:`. Who calls stands in one
-//! place of them; a display name and parameters are the caller's to write, and never say it.
+//! Addresses that contain a caller's number: `"Name" <sip:…>`, `sip:`, `tel:`. The number is in one
+//! place of an address. Callers choose their display name and parameters, so those never determine
+//! the number.
 
 use super::explain::Note;
 use super::{NoNumber, is_withheld_word};
 use crate::domain::written::Subscriber;
 
-/// The address in a `name-addr` (RFC 3261 25.1): a quoted string or tokens, or neither; then an
-/// address in angle brackets; then parameters, which are checked and ignored. A text that has no
-/// quotes and no angle brackets is an address itself.
+/// The address in a `name-addr` (RFC 3261 25.1): an optional quoted string or tokens; then an
+/// address in angle brackets; then parameters, which are checked and ignored. A text without quotes
+/// and angle brackets is itself an address.
 ///
 /// A display name that says the caller is hidden hides them, whatever number follows (RFC 3323
 /// 4.1).
@@ -41,7 +42,7 @@ impl<'a> NameAddr<'a> {
             quoted_string(quoted)?
         } else {
             let (name, _) = text.split_once('<')?;
-            // Names beyond ASCII have to be quoted; many phone systems do not.
+            // Names beyond ASCII must be quoted, but many phone systems do not quote them.
             let may_stand =
                 |c: char| c == ' ' || is_token(c) || (!c.is_ascii() && c.is_alphanumeric());
             (name.chars().all(may_stand).then(|| name.to_owned())?, &text[name.len()..])
@@ -52,7 +53,7 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// The content of a quoted string whose first quote is taken off, and what follows its last.
+/// The content of a quoted string after its opening quote, and what follows its closing quote.
 fn quoted_string(text: &str) -> Option<(String, &str)> {
     let mut content = String::new();
     let mut chars = text.char_indices();
@@ -96,7 +97,7 @@ fn are_parameters(text: &str) -> bool {
     true
 }
 
-/// Takes an address apart: the number as text, and what its parameters say of it.
+/// Splits an address into the number, as text, and what its parameters add.
 pub(super) fn subscriber<'a>(
     text: &'a str,
     note: &mut dyn FnMut(Note<'_>),
@@ -109,7 +110,7 @@ pub(super) fn subscriber<'a>(
         note(Note::Scheme(scheme));
     }
     let user = match scheme.to_ascii_lowercase().as_str() {
-        // "4" is the phone-number type of an address that conferencing systems prefix.
+        // "4" is the address type for phone numbers, which conferencing systems prefix.
         "" | "tel" | "4" => rest,
         "sip" | "sips" => sip_user(rest, note)?,
         _ => {
@@ -123,7 +124,8 @@ pub(super) fn subscriber<'a>(
     })
 }
 
-/// The user part of a SIP address, without password; the host decides only whether it is hidden.
+/// The user part of a SIP address, without password; the host only decides whether the caller is
+/// hidden.
 fn sip_user<'a>(rest: &'a str, note: &mut dyn FnMut(Note<'_>)) -> Result<&'a str, NoNumber> {
     let (user, host) = rest.rsplit_once('@').ok_or_else(|| {
         note(Note::NoHost);

@@ -1,21 +1,21 @@
-//! How a caller ID was read, in words: for an administrator who asks why a caller is not found.
+//! How a caller ID was read, in words, for an administrator who asks why a caller is not found.
 
 use std::fmt;
 
 use super::{CallerIdPlan, NoNumber, kind};
 use crate::domain::phone_number::PhoneNumber;
 
-/// What was read, and what was seen on the way.
+/// The result of reading a caller ID, and the steps on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
-    /// The number, or why there is none: exactly what [`CallerIdPlan::read`] says.
+    /// The number, or why there is none: exactly the result of [`CallerIdPlan::read`].
     pub outcome: Result<PhoneNumber, NoNumber>,
-    /// What was taken off and how the rest was understood, in that order.
+    /// What was removed and how the rest was understood, in that order.
     pub notes: Vec<String>,
 }
 
 impl CallerIdPlan {
-    /// Reads a caller ID, and says how.
+    /// Reads a caller ID and explains how.
     #[must_use]
     pub fn explain(&self, text: &str) -> Explained {
         let mut notes = Vec::new();
@@ -24,7 +24,7 @@ impl CallerIdPlan {
     }
 }
 
-/// One thing seen while a caller ID is read.
+/// One observation made while a caller ID is read.
 #[derive(Clone, Copy)]
 pub(super) enum Note<'a> {
     TooLong,

@@ -1,15 +1,15 @@
-//! What an unreadable caller ID looks like, for the log: enough to see what the phone system sends,
-//! and neither a number nor a name.
+//! The shape of an unreadable caller ID, for the log: enough to see what the phone system sends,
+//! but neither a number nor a name.
 
-/// Longest text that is shown, in characters.
+/// Maximum length shown, in characters.
 const MAX_SHOWN: usize = 60;
 
 /// Words that phone systems put around a number.
 const KNOWN: [&str; 10] =
     ["tel", "sip", "sips", "callto", "ext", "user", "phone", "anonymous", "unknown", "private"];
 
-/// The text with its digits but the last two masked and each word of four letters or more left out,
-/// except those that phone systems write.
+/// The text with all but the last two digits masked and each word of four or more letters omitted,
+/// except words that phone systems write.
 #[must_use]
 pub fn shape(text: &str) -> String {
     let mut shown = String::new();
@@ -40,7 +40,7 @@ pub fn shape(text: &str) -> String {
     shown
 }
 
-/// What keeps a text from being a number, in a few words.
+/// Why a text is not a number, in a few words.
 #[must_use]
 pub fn kind(text: &str) -> &'static str {
     let digits = text.chars().filter(|c| c.is_numeric()).count();

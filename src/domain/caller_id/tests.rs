@@ -126,7 +126,7 @@ fn an_outside_line_prefix_is_kept_where_there_is_no_number_behind_it() {
     assert_eq!(read("9165550143"), Ok("+19165550143".to_owned()), "Sacramento, without prefix");
 }
 
-/// The countries whose own prefix for calls abroad begins with `00` and more digits, or is another.
+/// Countries whose own prefix for calls abroad is `00` and more digits, or another one entirely.
 #[test]
 fn two_zeros_and_a_possible_international_number_are_that_number() {
     let read = |country, text| plan(country, "").read(text).map(|n| n.as_str().to_owned());
@@ -179,7 +179,7 @@ fn digits_that_could_be_two_numbers_are_nobodys_unless_the_tenant_says_which_the
             }
         }
     }
-    // The national prefix says which it is, and digits with one possible reading have that one.
+    // The national prefix decides, and digits with a single possible reading have that one.
     for (country, text, number) in [
         ("SE", "08123456", "+468123456"),
         ("DE", "01716783154", "+491716783154"),
@@ -191,12 +191,12 @@ fn digits_that_could_be_two_numbers_are_nobodys_unless_the_tenant_says_which_the
         }
     }
     assert_eq!(read("IT", Either, "06560010"), Ok("+3906560010".to_owned()), "its own zero");
-    // A prefix that is no zero may begin a country code: Moscow by its 8, or Hanoi.
+    // A prefix other than zero may begin a country code: Moscow by its 8, or Hanoi.
     assert_eq!(read("RU", Either, "84951234567"), Err(NoNumber::TwoReadings));
     assert_eq!(read("RU", National, "84951234567"), Ok("+74951234567".to_owned()));
     assert_eq!(read("RU", International, "84951234567"), Ok("+84951234567".to_owned()));
     assert_eq!(read("MX", Either, "12025550143"), Err(NoNumber::TwoReadings));
-    // A carrier's prefix is dialled, and not written: the zero alone is the prefix.
+    // A carrier prefix is dialled but not written: the zero alone is the prefix.
     for text in ["03211234567", "+57 (0)321 1234567"] {
         assert_eq!(read("CO", Either, text), Ok("+573211234567".to_owned()), "{text}");
     }

@@ -1,5 +1,6 @@
-//! The forms that one number may be stored in, for a search that has to name them. What comes back
-//! is read and compared, so a form too many finds nobody wrong, and a form too few somebody late.
+//! The forms in which one number may be stored, for a search that has to name them. Results are
+//! parsed and compared, so an extra form matches no wrong person, but a missing form can miss the
+//! right one.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use crate::domain::numbering::prefixes_of;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::plan_changes;
 
-/// Invisible marks that copied numbers begin with, and the mark at their end, if there is one.
+/// Invisible marks that copied numbers begin with, and the mark at their end, if any.
 const INVISIBLE: [(&str, Option<&str>); 6] = [
     ("\u{202a}", Some("\u{202c}")),
     ("\u{202d}", Some("\u{202c}")),
@@ -20,21 +21,21 @@ const INVISIBLE: [(&str, Option<&str>); 6] = [
     ("\u{feff}", None),
 ];
 
-/// The texts under which one number may be stored.
+/// The texts in which one number may be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredForms {
-    /// Whole values, with no blanks or hyphens: for servers whose matching rule ignores those
+    /// Whole values without spaces or hyphens, for servers whose matching rule ignores those
     /// (`telephoneNumberMatch`, RFC 4517 4.2.29).
     pub exact: Vec<String>,
-    /// Values whose parts come in this order with anything between them. The first part starts
-    /// the value and the last ends it: for servers that compare plain strings.
+    /// Values whose parts come in this order with anything between them, for servers that compare
+    /// plain strings. The first part starts the value and the last ends it.
     pub patterns: Vec<Vec<String>>,
 }
 
 /// Which stored forms of a number a search finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Matching {
-    /// All that can be read: nothing is searched, all numbers were read beforehand.
+    /// All readable ones: nothing is searched, because all numbers were read in advance.
     Everything,
     /// [`StoredForms::exact`].
     Exact,
@@ -43,13 +44,13 @@ pub enum Matching {
 }
 
 impl StoredForms {
-    /// Whether a search for these forms finds an entry that holds `value`. Capitals count, as they
-    /// do for OpenLDAP, though RFC 4517 4.2.29 would have them ignored.
+    /// Whether a search for these forms finds an entry with `value`. Case matters, as it does for
+    /// OpenLDAP, although RFC 4517 4.2.29 ignores it.
     #[must_use]
     pub fn find(&self, value: &str, matching: Matching) -> bool {
         match matching {
             Matching::Everything => true,
-            // As a filter is made: what has no whole values is searched by patterns.
+            // As in a filter: without whole values, patterns are searched.
             Matching::Exact if !self.exact.is_empty() => {
                 let plain: String = value.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
                 self.exact.contains(&plain)
@@ -61,7 +62,7 @@ impl StoredForms {
     }
 }
 
-/// Whether `value` is these parts in this order, with anything between them.
+/// Whether `value` consists of these parts in this order, with anything between them.
 fn fits(parts: &[String], value: &str) -> bool {
     let [first, middle @ .., last] = parts else { return parts.iter().any(|part| part == value) };
     let Some(mut rest) = value.strip_prefix(first.as_str()) else { return false };
@@ -72,18 +73,18 @@ fn fits(parts: &[String], value: &str) -> bool {
     rest.ends_with(last.as_str())
 }
 
-/// A national significant number as it is written behind a country code or a national prefix, and
-/// how its digits are grouped.
+/// A national significant number as written after a country code or a national prefix, and the
+/// grouping of its digits.
 struct Spelling {
     digits: String,
-    /// The digits in groups, as the country's people write them.
+    /// The digits in groups, as people in the country write them.
     groups: Vec<String>,
-    /// How many digits may be the area code.
+    /// Likely lengths of the area code.
     areas: BTreeSet<usize>,
 }
 
-/// Which part of a spelling is an area code that brackets or a slash may set apart: any that leaves
-/// a subscriber number.
+/// Possible lengths of an area code set apart by brackets or a slash: any that leave a subscriber
+/// number.
 const AREAS: std::ops::RangeInclusive<usize> = 1..=4;
 const SHORTEST_SUBSCRIBER: usize = 4;
 
@@ -105,7 +106,7 @@ impl Spelling {
             .collect();
         let mut areas = BTreeSet::new();
         areas.extend(groups.first().filter(|_| groups.len() > 1).map(String::len));
-        // A mobile's mark stands before its area code (Argentina's 9).
+        // A mobile prefix comes before the area code (Argentina's 9).
         if let [mark, area, _, ..] = &groups[..]
             && mark.len() == 1
         {
@@ -115,13 +116,13 @@ impl Spelling {
         Self { digits: digits.to_owned(), groups, areas }
     }
 
-    /// The digits parted behind each possible area code.
+    /// The digits split after each possible area code.
     fn parted(&self) -> impl Iterator<Item = (&str, &str)> {
         let most = self.digits.len().saturating_sub(SHORTEST_SUBSCRIBER);
         AREAS.filter(move |area| *area <= most).map(|area| self.digits.split_at(area))
     }
 
-    /// The same behind the likely ones only.
+    /// The same, after the likely area codes only.
     fn likely_parted(&self) -> impl Iterator<Item = (&str, &str)> {
         self.areas.iter().map(|area| self.digits.split_at(*area))
     }
@@ -131,25 +132,26 @@ impl Spelling {
     }
 }
 
-/// What is written of one number, from which all forms are made.
+/// The spellings of one number, from which all forms are made.
 struct Spellings {
     code: String,
-    /// National prefixes that may stand between country code and number by mistake, never empty.
+    /// National prefixes that may appear by mistake between country code and number; never empty
+    /// strings.
     prefixes: &'static [&'static str],
-    /// What follows a country code.
+    /// The spellings that follow a country code.
     international: Vec<Spelling>,
-    /// A national prefix, empty if none, and which of [`Self::international`] follows it; none for
-    /// foreign numbers.
+    /// National prefixes (empty for none), each with the index into [`Self::international`] of the
+    /// spelling that follows it; empty for foreign numbers.
     national: Vec<(&'static str, usize)>,
-    /// Whether the country code may stand without its plus: it is the tenant's own.
+    /// Whether the country code may be written without its plus, being the tenant's own.
     without_plus: bool,
 }
 
 impl NumberingPlan {
-    /// The forms `number` may be stored in: international always, national where the number is of
-    /// this plan's country.
+    /// The forms in which `number` may be stored: international always, national if the number
+    /// belongs to this plan's country.
     ///
-    /// An extension is written in so many ways that its form is a pattern only.
+    /// An extension is written in so many ways that it is only covered by patterns.
     #[must_use]
     pub fn stored_forms(&self, number: &PhoneNumber) -> StoredForms {
         let spellings = self.spellings(number);
@@ -160,14 +162,14 @@ impl NumberingPlan {
         StoredForms { exact, patterns: spellings.patterns(number.extension()) }
     }
 
-    /// Those of [`Self::stored_forms`] that a search by whole values asks for: none for a number
-    /// with an extension, which is searched by patterns.
+    /// The [`Self::stored_forms`] for a search by whole values; none for a number with an
+    /// extension, which is searched by patterns.
     #[must_use]
     pub fn whole_forms(&self, number: &PhoneNumber) -> Vec<String> {
         if number.extension().is_some() { Vec::new() } else { self.spellings(number).exact() }
     }
 
-    /// Those of [`Self::stored_forms`] that a search by patterns asks for.
+    /// The [`Self::stored_forms`] for a search by patterns.
     #[must_use]
     pub fn pattern_forms(&self, number: &PhoneNumber) -> Vec<Vec<String>> {
         self.spellings(number).patterns(number.extension())
@@ -180,7 +182,8 @@ impl NumberingPlan {
         written.extend(plan_changes::other_spelling(code, significant));
         written.extend(plan_changes::former_spelling(code, significant));
         let local = plan_changes::local_spelling(code, significant).filter(|_| own);
-        // Which prefixes fit this very number is not asked: that costs more than to search for them.
+        // All prefixes are included: finding those that fit this number costs more than searching
+        // for them.
         let candidates = || std::iter::once("").chain(self.prefixes().iter().copied());
         let mut national: Vec<_> = candidates().filter(|_| own).map(|prefix| (prefix, 0)).collect();
         if local.is_some() {
@@ -193,7 +196,7 @@ impl NumberingPlan {
     }
 }
 
-/// The character of double width that East Asian keyboards write for this one.
+/// The full-width character that East Asian keyboards type for this one.
 fn full_width(c: char) -> char {
     char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c)
 }
@@ -248,7 +251,7 @@ impl Spellings {
             }
             for (area, rest) in spelling.likely_parted() {
                 forms.insert(format!("{prefix}{area}/{rest}"));
-                // Of Belarus's 80, the 8 stands outside the brackets.
+                // In Belarus's 80, the 8 is written outside the brackets.
                 if let Some(prefix) = prefix.strip_prefix('8').filter(|rest| !rest.is_empty()) {
                     forms.insert(format!("8({prefix}{area}){rest}"));
                 }
@@ -276,7 +279,7 @@ impl Spellings {
             parts.extend(digits.chars().map(String::from));
             parts.extend(extension.map(str::to_owned));
             parts.extend(end.map(str::to_owned));
-            // An opening bracket alone begins too much.
+            // An opening bracket alone would match too much.
             if parts[0] == "(" {
                 let first = parts.remove(1);
                 parts[0].push_str(&first);

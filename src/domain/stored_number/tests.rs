@@ -258,7 +258,7 @@ fn zeros_behind_anothers_country_code_are_no_number() {
         for code in ["49", "46", "94", "358"] {
             for zeros in 4..18 {
                 let text = format!("{front}{code}{}", "0".repeat(zeros));
-                // At home they may be one.
+                // At home such digits may be a number.
                 let read = plan
                     .read_stored(&text)
                     .filter(|read| read.country_code() != plan.country_code());
