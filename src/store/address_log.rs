@@ -1,4 +1,4 @@
-//! The failures of a subject by the address that they came from, as far as login services say.
+//! A subject's failures by the address they came from, if login services send it.
 
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::{Timestamp, millis};
@@ -7,17 +7,17 @@ use crate::domain::policy::{Limits, Quota};
 /// What failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// A password; one that is reserved counts as one.
+    /// A password; a reserved try counts as one.
     Password,
     /// A code with a right password.
     Code,
 }
 
-/// One failure: when, and from where.
+/// One failure: its time and address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Event {
     at: i64,
-    /// The address's key, its lowest bit replaced by what failed.
+    /// The address's key, with the failure's kind in its lowest bit.
     from: u64,
 }
 
@@ -31,7 +31,7 @@ impl AddressLog {
         self.0.push(Event { at: at.as_millis(), from: tag(failure, from) });
     }
 
-    /// Takes back one that was counted at `at`.
+    /// Removes one failure counted at `at`.
     pub fn take_back(&mut self, failure: Failure, from: ClientAddress, at: Timestamp) {
         let event = Event { at: at.as_millis(), from: tag(failure, from) };
         if let Some(index) = self.0.iter().position(|counted| *counted == event) {
@@ -39,7 +39,7 @@ impl AddressLog {
         }
     }
 
-    /// How many failures an address has.
+    /// Number of failures of an address.
     #[must_use]
     pub fn count(&self, failure: Failure, from: ClientAddress) -> u32 {
         let tag = tag(failure, from);
@@ -47,7 +47,7 @@ impl AddressLog {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// How long until the oldest failure of an address counts no more: never zero.
+    /// How long until an address's oldest failure stops counting: never zero.
     #[must_use]
     pub fn wait(
         &self,
@@ -64,12 +64,12 @@ impl AddressLog {
         })
     }
 
-    /// Forgets wrong codes, and the passwords before `until`.
+    /// Forgets wrong codes, and the wrong passwords before `until`.
     pub fn forget_before(&mut self, until: Timestamp) {
         self.0.retain(|event| event.from & 1 == 0 && event.at >= until.as_millis());
     }
 
-    /// Forgets what no longer counts at `now`, and what is in the future.
+    /// Forgets failures that no longer count at `now`, and those in the future.
     pub fn expire(&mut self, limits: &Limits, now: Timestamp) {
         let since = |quota: Quota| now.as_millis().saturating_sub(millis(quota.per));
         let password = since(limits.wrong_passwords_per_user);
@@ -80,8 +80,8 @@ impl AddressLog {
         });
     }
 
-    /// What failed, when, and what stands for the address (63 bits of its SHA-256), in the order of
-    /// their counting.
+    /// Each failure's kind, time and address key (63 bits of its SHA-256), in the order they were
+    /// counted.
     pub fn events(&self) -> impl Iterator<Item = (Failure, Timestamp, u64)> {
         self.0.iter().map(|event| {
             let failure = if event.from & 1 == 0 { Failure::Password } else { Failure::Code };
@@ -89,14 +89,14 @@ impl AddressLog {
         })
     }
 
-    /// The log as words that stand before the times of [`EventLog`](crate::domain::policy::EventLog):
-    /// of each failure its time and what stands for the address, both negative. An older release
-    /// on the same database reads them as times long past, and forgets them.
+    /// The log as words to put before the times of [`EventLog`](crate::domain::policy::EventLog):
+    /// for each failure its time and its address key, both negative. An older release on the same
+    /// database reads them as times long past, and forgets them.
     pub(super) fn words(&self) -> impl Iterator<Item = i64> {
         self.0.iter().flat_map(|event| [event.at.saturating_neg(), event.from.cast_signed()])
     }
 
-    /// The log that these words hold; `None` if they are no pairs.
+    /// The log in these words; `None` if they are not pairs.
     pub(super) fn from_words(words: &[i64]) -> Option<Self> {
         let (pairs, odd) = words.as_chunks::<2>();
         let event =

@@ -1,4 +1,4 @@
-//! How an [`EventLog`] is kept in a column: its times as 8-byte big-endian milliseconds.
+//! The encoding of an [`EventLog`] in a column: its times as 8-byte big-endian milliseconds.
 
 use super::address_log::AddressLog;
 use crate::domain::policy::EventLog;
@@ -9,7 +9,7 @@ pub fn encode(log: &EventLog) -> Vec<u8> {
     log.as_millis().iter().flat_map(|time| time.to_be_bytes()).collect()
 }
 
-/// The log that `bytes` hold; `None` if they are no whole number of times.
+/// The log in `bytes`; `None` if their length is not a multiple of 8.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<EventLog> {
     let (times, rest) = bytes.as_chunks::<8>();
@@ -17,7 +17,7 @@ pub fn decode(bytes: &[u8]) -> Option<EventLog> {
     rest.is_empty().then(|| EventLog::from_millis(times))
 }
 
-/// A log, and before it the failures of the same row by address.
+/// A log, preceded by the same row's failures by address.
 #[must_use]
 pub fn encode_with(log: &EventLog, by_address: &AddressLog) -> Vec<u8> {
     let mut bytes: Vec<u8> = by_address.words().flat_map(i64::to_be_bytes).collect();
@@ -25,7 +25,7 @@ pub fn encode_with(log: &EventLog, by_address: &AddressLog) -> Vec<u8> {
     bytes
 }
 
-/// What [`encode_with`] wrote.
+/// Decodes the output of [`encode_with`].
 #[must_use]
 pub fn decode_with(bytes: &[u8]) -> Option<(EventLog, AddressLog)> {
     let words = decode(bytes)?;

@@ -1,4 +1,4 @@
-//! The port to what the store holds of one person, so that it can be shown to them and deleted.
+//! The port to one person's data in the store, to show it to them and delete it.
 
 use async_trait::async_trait;
 
@@ -11,26 +11,26 @@ use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
 
-/// A person, by what the store knows people by.
+/// A person, by the identifiers the store uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Individual {
     /// The tenant.
     pub tenant: TenantId,
     /// The stable id: a directory's, or a registered user's.
     pub user_id: String,
-    /// Numbers beside the verified phones of a registered user.
+    /// Numbers other than a registered user's verified phones.
     pub numbers: Vec<PhoneNumber>,
 }
 
 impl Individual {
-    /// The id as a registered user's, if it is shaped as one.
+    /// The id as a registered user's, if it has that form.
     #[must_use]
     pub fn registered_id(&self) -> Option<RegisteredId> {
         RegisteredId::parse(&self.user_id)
     }
 
-    /// The ids under which there may be called-in codes: as given, and as a registered user's id is
-    /// written.
+    /// The ids under which called-in codes may be stored: as given, and in the canonical form of a
+    /// registered user's id.
     #[must_use]
     pub fn account_ids(&self) -> Vec<String> {
         let written = self.registered_id().map(|id| id.to_string());
@@ -38,7 +38,7 @@ impl Individual {
         std::iter::once(self.user_id.clone()).chain(other).collect()
     }
 
-    /// All numbers, in all their spellings, with those of `person`'s phones; each once, in order.
+    /// All numbers in all spellings, including those of `person`'s phones; distinct and sorted.
     #[must_use]
     pub fn all_numbers(&self, person: Option<&Person>) -> Vec<PhoneNumber> {
         let phones = person.iter().flat_map(|person| &person.user.phones);
@@ -50,7 +50,7 @@ impl Individual {
     }
 }
 
-/// What the store holds of a person.
+/// The data that the store has about a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
     /// The accounts of called-in codes, with their ids.
@@ -66,17 +66,17 @@ pub struct Records {
 }
 
 impl Records {
-    /// Whether the store holds nothing.
+    /// Whether the store has nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What is held of people, as administrators see and delete it beside the gateways.
+/// Personal data, as administrators see and delete it alongside the gateways.
 #[async_trait]
 pub trait PersonalRecords: Send + Sync {
-    /// The registered user who has this name.
+    /// The registered user with this name.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -86,14 +86,14 @@ pub trait PersonalRecords: Send + Sync {
         name: &RegisteredName,
     ) -> Result<Option<RegisteredId>, StoreError>;
 
-    /// All that is held of a person, as it was at one moment.
+    /// All data about a person, as of one moment.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError>;
 
-    /// Deletes all that is held of a person, all of it or nothing, and says what it was. From its
-    /// answer on, no code of theirs is accepted at any node.
+    /// Deletes all data about a person, or nothing, and returns what was deleted. Once it answers,
+    /// no node accepts any of their codes.
     ///
     /// # Errors
     /// [`StoreError`].

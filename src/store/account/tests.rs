@@ -1,4 +1,4 @@
-//! What steps decide where tries overlap. The whole of it is held by the contract of the stores.
+//! The decisions of steps when tries overlap. The stores' contract tests cover everything else.
 
 use super::*;
 use crate::domain::grant::{Purpose, Subject};
@@ -39,7 +39,7 @@ fn reserve(account: &mut Account, from: Option<ClientAddress>, at: i64) -> Reser
 fn a_try_reserved_after_the_right_one_stays_counted() {
     let mut account = account();
     let from = ClientAddress::parse("192.0.2.1");
-    // The second is right, and settled while the third waits for the directory.
+    // The second try is right, and settled while the third waits for the directory.
     for at in [1_000, 2_000, 2_000, 3_000] {
         let address = from.filter(|_| at == 3_000);
         let at_time = Timestamp::from_millis(at);

@@ -1,4 +1,4 @@
-//! Access keys as administrators make, list and revoke them.
+//! Access keys, as administrators create, list and revoke them.
 
 use async_trait::async_trait;
 use tokio_postgres::types::ToSql;
@@ -27,7 +27,7 @@ impl AccessKeys for PostgresAdministration {
         let (hash, tenant): (&[u8], _) = (key.hash.as_bytes(), key.tenant.as_str());
         let row: [&(dyn ToSql + Sync); 4] = [&hash, &tenant, &key.id, &key.name];
         let made = self.change(CREATE, &row).await?;
-        // It is there, whatever is wrong with what was read of it.
+        // The row exists, even if what was read back is invalid.
         let made = made.first().map(registry_rows::access_key);
         made.and_then(Result::ok).ok_or(StoreError::OutcomeUnknown)
     }

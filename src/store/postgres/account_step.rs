@@ -1,5 +1,5 @@
-//! Steps on a subject's account and on the number that a call came from. What is decided on them is
-//! in [`account`](crate::store::account).
+//! Steps on a subject's account and on the number that a call came from. The decisions are in
+//! [`account`](crate::store::account).
 
 use futures_util::future::join;
 use tokio_postgres::Error;
@@ -15,28 +15,28 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::store::account::{Account, Decided};
 
-/// A step on an account: whom it is about, and what it decides.
+/// A step on an account: its subject, and its decision.
 pub(super) struct AccountStep<T> {
     pub(super) subject: Subject,
     /// The number whose calls are read and counted too, with its quota.
     pub(super) caller: Option<(PhoneNumber, Quota)>,
-    /// Decides on the account, if there is one, and the number's calls. It may be asked again.
+    /// Decides on the account, if there is one, and the number's calls. May be called again.
     pub(super) decide: Box<dyn Fn(Option<Account>, EventLog, Timestamp) -> Judged<T> + Send + Sync>,
 }
 
-/// What was decided on an account.
+/// The decision on an account.
 pub(super) struct Judged<T> {
     pub(super) answer: T,
-    /// The account, if it has to be written.
+    /// The account, if it must be written.
     pub(super) account: Option<Account>,
-    /// The number's calls, if they have to be written.
+    /// The number's calls, if they must be written.
     pub(super) calls: Option<EventLog>,
     /// See [`Decision::tells`].
     pub(super) tells: bool,
 }
 
 impl<T: Clone + Send + Sync + 'static> AccountStep<T> {
-    /// A step on the subject's account alone; `none` is the answer where it has none.
+    /// A step on the subject's account only; answers `none` if it has none.
     pub(super) fn on_account(
         subject: &Subject,
         none: T,
@@ -53,20 +53,20 @@ impl<T: Clone + Send + Sync + 'static> AccountStep<T> {
     }
 }
 
-/// A row that has to be written, and whether there was one.
+/// A row to write, and whether it is new.
 struct Row<R> {
     row: R,
     is_new: bool,
 }
 
-/// What an [`AccountStep`] has to write.
+/// What an [`AccountStep`] must write.
 pub(super) struct Rows {
     account: Option<Row<Account>>,
     calls: Option<Row<EventLog>>,
 }
 
 impl Rows {
-    /// By what the account and the calls are written.
+    /// The statements that write the account and the calls.
     fn statements<'a>(&self, all: &'a Statements) -> (Option<&'a Prepared>, Option<&'a Prepared>) {
         let account = self
             .account

@@ -1,5 +1,5 @@
-//! An administrator's look into the database, and changes to it, beside the nodes that use it: one
-//! session, for one command.
+//! An administrator's view of the database, and changes to it, alongside the nodes that use it: one
+//! session per command.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::domain::tenant::TenantId;
 use crate::store::account::Account;
 use crate::store::{Administration, AsOf, LiveCodes, StoreError};
 
-/// The first eight columns are those of a grant, see [`rows::stored_grant`].
+/// The first eight columns are a grant's, see [`rows::stored_grant`].
 const LIST: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
     wrong_codes_left, subject FROM dialpass.subjects \
     WHERE tenant = $1 AND purpose = $2 AND subject > $3 ORDER BY subject LIMIT $4";
@@ -45,10 +45,10 @@ pub struct PostgresAdministration {
 }
 
 impl PostgresAdministration {
-    /// Connects to the server that takes writes, whose schema a gateway has made.
+    /// Connects to the writable server, whose schema a gateway has created.
     ///
     /// # Errors
-    /// What the servers say if there is none that it can be done on.
+    /// The servers' errors, if none of them is usable.
     pub async fn open(settings: PostgresSettings) -> Result<Self, OpenError> {
         let timeout = settings.timeout;
         let connector = Connector::new(settings);
@@ -69,7 +69,7 @@ impl PostgresAdministration {
         Err(OpenError(errors))
     }
 
-    /// The session, if nothing on it was left unended.
+    /// The session, unless a transaction was left open in it.
     async fn session(&self) -> Result<MutexGuard<'_, Ready>, StoreError> {
         let session = self.session.lock().await;
         if session.session.settled { Ok(session) } else { Err(StoreError::Unavailable) }
@@ -96,7 +96,7 @@ impl PostgresAdministration {
         Ok(AsOf { held, now: Timestamp::from_millis(now) })
     }
 
-    /// Runs a statement that commits by itself; the rows that it returns.
+    /// Runs a statement that commits itself, and returns its rows.
     pub(super) async fn change(
         &self,
         sql: &str,
@@ -106,7 +106,7 @@ impl PostgresAdministration {
         session.session.settled = false;
         let changed = session.session.client.query(sql, parameters);
         let outcome = timeout(self.timeout, changed).await;
-        // What the server refused was not done.
+        // What the server refused did not happen.
         let refused = matches!(&outcome, Ok(Err(error)) if error.as_db_error().is_some());
         session.session.settled = refused || matches!(outcome, Ok(Ok(_)));
         match outcome {
@@ -119,7 +119,7 @@ impl PostgresAdministration {
         }
     }
 
-    /// Takes a look.
+    /// Runs a look.
     pub(super) async fn see<L: Look>(&self, look: L) -> Result<L::Seen, StoreError> {
         let mut session = self.session().await?;
         match timeout(self.timeout, step::look(&mut session, &look, &Fate::default())).await {
@@ -128,7 +128,7 @@ impl PostgresAdministration {
         }
     }
 
-    /// Takes a step.
+    /// Runs a step.
     pub(super) async fn take<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
         let mut session = self.session().await?;
         let fate = Fate::default();
@@ -146,7 +146,7 @@ fn not_read(reason: &str) -> StoreError {
     StoreError::Unavailable
 }
 
-/// What was read, or a refusal.
+/// The value read, or a refusal.
 pub(super) fn read<T>(read: Result<T, RowError>) -> Result<T, StoreError> {
     read.map_err(|error| not_read(&error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! The rows of users' authenticators: what they mean, and what is written of them.
+//! Reads and writes the rows of users' authenticators.
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use crate::domain::authenticator::{
 };
 use crate::domain::registered_user::RegisteredId;
 
-/// The row of an authenticator, behind its user's id.
+/// Reads an authenticator from a row that starts with its user's id.
 pub(super) fn authenticator(row: &Row) -> Result<Authenticator, RowError> {
     let name = AuthenticatorName::parse(row.try_get(2)?);
     let counter = u32::try_from(row.try_get::<_, i64>(6)?);
@@ -41,7 +41,7 @@ fn subscription(row: &Row) -> Result<Option<Subscription>, RowError> {
     }))
 }
 
-/// The columns of an authenticator, behind the tenant.
+/// The columns of an authenticator, following the tenant.
 pub(super) fn columns(user: RegisteredId, one: &Authenticator) -> Vec<Parameter> {
     let subscription = one.subscription.as_ref();
     parameters![
@@ -60,7 +60,7 @@ pub(super) fn columns(user: RegisteredId, one: &Authenticator) -> Vec<Parameter>
     ]
 }
 
-/// Those of the rows that are a user's.
+/// The authenticators of one user among the rows.
 pub(super) fn of_user(rows: &[Row], user: Uuid) -> Result<Vec<Authenticator>, RowError> {
     let mut theirs = Vec::new();
     for row in rows {

@@ -1,6 +1,5 @@
-//! A look at the other servers of the list: one of them that takes writes beside the one that this
-//! node works with makes two databases of one. Where the other was promoted later, it is the
-//! primary, and the node moves.
+//! Watches the other servers in the list. If another one accepts writes as well, the database has
+//! split in two. If that one was promoted later, it is the primary, and the node switches to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +11,14 @@ use super::database::Database;
 use super::keeper;
 use super::session::{ConnectError, Home, Session};
 
-/// Time between two looks at whether the node works elsewhere than before.
+/// Interval between checks whether the node has moved.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// Glances until the other servers are looked at again.
+/// Number of those checks until the other servers are examined again.
 const ROUND: u32 = 5;
 
-/// Warns of servers that are not fenced, at the start, on each new timeline and whenever one takes
-/// writes anew.
+/// Warns of unfenced servers: at the start, on each new timeline, and whenever another server
+/// starts accepting writes.
 pub(super) async fn keep_watch(database: Arc<Database>) {
     if database.connector.servers() < 2 {
         return;
@@ -44,14 +43,14 @@ pub(super) async fn keep_watch(database: Arc<Database>) {
 
 struct Watch {
     database: Arc<Database>,
-    /// Where the node worked when it was last looked.
+    /// Where the node worked at the last check.
     home: Option<Home>,
-    /// The others that were warned of.
+    /// The other servers already warned about.
     others: Vec<Home>,
 }
 
 impl Watch {
-    /// The node works elsewhere than before.
+    /// The node has moved.
     async fn settle(&mut self, home: Home) {
         match self.waits_for_nobody(home).await {
             Ok(waits_for_nobody) => {
@@ -66,7 +65,7 @@ impl Watch {
                     );
                 }
             }
-            // It is asked at the next glance.
+            // The next check asks again.
             Err(error) => tracing::debug!(%error, "a look at the server's settings failed"),
         }
     }
@@ -80,8 +79,8 @@ impl Watch {
         row.try_get(0).map_err(|error| connector.error(home.server, &error))
     }
 
-    /// Whether this session is with the server where the node works, by another of its names: it
-    /// was started at the same moment.
+    /// Whether this session is with the node's own server under another name: both were started at
+    /// the same moment.
     async fn is_the_same(&self, home: Home, session: &Session) -> bool {
         let started = async |session: &Session| {
             let sql = "SELECT pg_postmaster_start_time()::text";
@@ -98,7 +97,7 @@ impl Watch {
     async fn look_around(&mut self, home: Home) {
         let connector = Arc::clone(&self.database.connector);
         for server in (0..connector.servers()).filter(|server| *server != home.server) {
-            // A standby says that it takes no writes, and one that is down nothing.
+            // A standby reports that it accepts no writes; a server that is down reports nothing.
             let Ok(session) = connector.open(server).await else {
                 self.others.retain(|other| other.server != server);
                 continue;
@@ -116,7 +115,7 @@ impl Watch {
                 );
                 self.others.push(other);
             }
-            // Not to one whose own standby is missing: it could not be worked with.
+            // Not to a server whose own standby is missing: it would be unusable.
             if other.is_later_than(home)
                 && keeper::commits(&self.database, &session).await.is_ok()
                 && let Some(begun) = self.database.link.admit()

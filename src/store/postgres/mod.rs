@@ -1,15 +1,15 @@
-//! The store of several nodes: grants, budgets and registered users in one PostgreSQL database.
+//! The store for several nodes: grants, budgets and registered users in one PostgreSQL database.
 //!
-//! As in the embedded store, a subject's live grant and its budgets share one row, so that a call
-//! writes two rows and each step of a login one. Each step is a transaction of two round trips,
-//! see `step`; simultaneous steps on one user wait for each other's row lock, on whichever nodes
-//! they are.
+//! As in the embedded store, a subject's live grant and its budgets share one row, so a call writes
+//! two rows and each step of a login one. Each step is a transaction of two round trips, see
+//! `step`. Simultaneous steps on one user wait for each other's row lock, on whichever nodes they
+//! run.
 //!
-//! A commit is never cancelled and never timed out on the server; one that is not answered in time
-//! is a refusal, and its session is closed, see `pool`. A database that does not answer is left alone
-//! until a probe has committed on one of its servers, see `keeper`: so requests are refused at once
-//! instead of piling up, and a standby that was promoted is found. All sessions are with one server
-//! on one timeline, see `session`; `fencing` watches the others.
+//! A commit is never cancelled and never timed out on the server. One without an answer in time is
+//! a refusal, and its session is closed, see `pool`. A database that does not answer is left alone
+//! until a probe has committed on one of its servers, see `keeper`: requests are refused at once
+//! instead of piling up, and a promoted standby is found. All sessions are with one server on one
+//! timeline, see `session`; `fencing` watches the others.
 
 mod access_keys;
 mod account_step;
@@ -66,22 +66,21 @@ pub struct OpenError(Vec<ConnectError>);
 
 /// Grants and budgets in a PostgreSQL database.
 ///
-/// Its methods may be awaited on any Tokio runtime that has its timer enabled.
+/// Its methods may be awaited on any Tokio runtime with its timer enabled.
 pub struct PostgresStore {
     database: Arc<Database>,
     beside: [AbortHandle; 4],
 }
 
 impl PostgresStore {
-    /// Connects to the database and brings its schema up to date. `runtime` is where its
-    /// connections work.
+    /// Connects to the database and migrates its schema. Its connections run on `runtime`.
     ///
-    /// If no server answers, the store is there all the same, refuses every request, and works as
-    /// soon as one does.
+    /// If no server answers, the store still opens, refuses every request, and works as soon as one
+    /// does.
     ///
     /// # Errors
-    /// What a server says that will not change by itself: a wrong password, a missing database or
-    /// right, a schema of a later release.
+    /// Server errors that persist until something is changed: a wrong password, a missing database
+    /// or privilege, a schema from a later release.
     pub async fn open(settings: PostgresSettings, runtime: &Handle) -> Result<Self, OpenError> {
         let database = Arc::new(Database::new(settings, runtime));
         let mut probes = Probes::new(Arc::clone(&database));
@@ -111,10 +110,10 @@ impl PostgresStore {
         Ok(Self { database, beside })
     }
 
-    /// Brings the schema of the server that takes writes up to date, and does nothing else.
+    /// Migrates the schema of the writable server, and does nothing else.
     ///
     /// # Errors
-    /// What the servers say if there is none that it can be done on.
+    /// The servers' errors, if none of them can be migrated.
     pub async fn migrate(settings: PostgresSettings) -> Result<Schema, OpenError> {
         let connector = Connector::new(settings);
         let mut errors = Vec::new();
@@ -132,7 +131,7 @@ impl PostgresStore {
         Err(OpenError(errors))
     }
 
-    /// Runs a step on the subject's account; `none` is the answer where it has none.
+    /// Runs a step on the subject's account; answers `none` if it has none.
     async fn on_account<T>(
         &self,
         subject: &Subject,

@@ -1,9 +1,9 @@
-//! The sessions that steps are run on: at most so many, opened when they are needed, all with one
-//! server on one timeline.
+//! The sessions that steps run in: a limited number, opened on demand, all with one server on one
+//! timeline.
 //!
-//! A place comes back whatever becomes of its session: one that is not answered within its step's
-//! time is closed. A server that hangs is not left with ever more of them, because the database is
-//! down by then, and a probe of it commits nothing while others' commits hang.
+//! A slot is freed whatever happens to its session: a session without an answer within its step's
+//! time is closed. Closed sessions do not pile up on a hanging server, because the database is
+//! marked down by then, and its probes commit nothing while other commits hang.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::session::{ConnectError, Connector, Home, Ready};
 
-/// Opens sessions for the pool, and judges whether one may be used again.
+/// Opens sessions for the pool, and decides whether one may be reused.
 pub(super) struct Sessions {
     connector: Arc<Connector>,
     runtime: Handle,
@@ -23,22 +23,22 @@ pub(super) struct Sessions {
     doubt: Mutex<Doubt>,
 }
 
-/// Which idle sessions may be broken, though nobody said so.
+/// Idle sessions that may be broken without an error so far.
 struct Doubt {
-    /// Those that have not answered since then are asked whether they are still there.
+    /// Sessions that have not answered since then are tested before use.
     asked: Instant,
-    /// Those that have not answered since then are broken: one of them was asked in vain.
+    /// Sessions that have not answered since then are broken: one of them failed the test.
     broken: Instant,
 }
 
-/// How long a session may be idle before it is asked, too.
+/// Idle time after which a session is tested as well.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// Why there is no new session.
+/// Why a new session could not be opened.
 pub(super) enum NoSession {
-    /// The server is another than the pool's, or on another timeline.
+    /// The server is not the pool's, or is on another timeline.
     Elsewhere(ConnectError),
-    /// What the server said, or that it said nothing.
+    /// The server's error, or that it did not answer.
     Refused(ConnectError),
 }
 
@@ -68,8 +68,7 @@ impl Place {
         Self { home, pool: pool.expect("a pool without timeouts needs no runtime") }
     }
 
-    /// From now on, sessions that have not answered since `since` are asked whether they are still
-    /// there before they are used.
+    /// From now on, sessions that have not answered since `since` are tested before they are used.
     pub(super) fn doubt(&self, since: Instant) {
         let mut doubt = self.pool.manager().doubt();
         doubt.asked = doubt.asked.max(since);
@@ -81,7 +80,7 @@ impl Sessions {
         self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks an idle session whether it is still there, if that is in doubt.
+    /// Tests an idle session, if it is in doubt.
     async fn is_there(&self, ready: &mut Ready) -> bool {
         let answered = ready.session.answered;
         let limit = {
@@ -112,7 +111,7 @@ impl managed::Manager for Sessions {
     type Error = NoSession;
 
     async fn create(&self) -> Result<Ready, NoSession> {
-        // On a task of its own, so that its connection works on the runtime that is meant for it.
+        // In a separate task, so that its connection runs on the intended runtime.
         let (connector, home) = (Arc::clone(&self.connector), self.home);
         let opening = self.runtime.spawn(async move { connector.open(home.server).await });
         let stops = || self.connector.trouble(self.home.server, "the runtime stops");
@@ -137,8 +136,8 @@ impl managed::Manager for Sessions {
     }
 }
 
-/// A session in use. Unless it is settled, it is closed rather than given back: the server then
-/// undoes what was begun on it.
+/// A session in use. Unless it is settled, it is closed instead of returned to the pool, and the
+/// server rolls back what was begun in it.
 pub(super) struct Lease(Option<Object<Sessions>>);
 
 impl Lease {

@@ -1,17 +1,17 @@
-//! Recognising a pooler that does not give each session a process of the server to itself, as
-//! `PgBouncer`'s modes `transaction` and `statement` do not: what a session is set to, and what it has
-//! prepared, would be another's.
+//! Detects a pooler that does not give each session its own server process, as in `PgBouncer`'s
+//! modes `transaction` and `statement`: a session's settings and prepared statements would end up
+//! in another session.
 
 use super::session::{ConnectError, Connector, Session};
 
-/// Refuses a server whose sessions share processes, as far as two of them can see it.
+/// Refuses a server whose sessions share processes, as far as two sessions can detect it.
 ///
-/// An idle session has no process of its own behind such a pooler: the one that served it last
-/// serves the next that asks, and while that holds it in a transaction, the first is served by
-/// another.
+/// Behind such a pooler an idle session has no process of its own: the process that served it last
+/// serves the next request of any session. While that holds it in a transaction, another process
+/// serves the first.
 pub(super) async fn check(connector: &Connector, first: &Session) -> Result<(), ConnectError> {
     let server = first.home.server;
-    // A server that has room for one session only is asked again by the next probe.
+    // If the server has room for one session only, the next probe checks again.
     let Ok(second) = connector.open(server).await else { return Ok(()) };
     let pids = async {
         let before = process(first, "SELECT pg_backend_pid()").await?;
@@ -34,7 +34,7 @@ pub(super) async fn check(connector: &Connector, first: &Session) -> Result<(), 
     })
 }
 
-/// The process that answers, as text.
+/// The id of the answering process, as text.
 async fn process(session: &Session, sql: &str) -> Result<Option<String>, tokio_postgres::Error> {
     let answer = session.client.simple_query(sql).await?;
     Ok(answer.iter().find_map(|message| match message {

@@ -1,4 +1,4 @@
-//! The statements, and what their rows mean. What is decided on them is in
+//! The statements, and the meaning of their rows. The decisions are in
 //! [`account`](crate::store::account).
 
 use tokio_postgres::types::ToSql;
@@ -15,7 +15,7 @@ use crate::store::account::{Account, StoredGrant};
 use crate::store::event_log_codec::{decode, decode_with, encode, encode_with};
 
 statements! {
-    /// The statements on accounts and callers, by what they do.
+    /// The statements on accounts and callers, named by what they do.
     Statements {
         now: "SELECT dialpass.now_ms()",
         live: "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
@@ -42,18 +42,18 @@ statements! {
     }
 }
 
-/// What a row holds that this release cannot have written.
+/// Why a row could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RowError {
-    /// The database's answer was an error, or none came.
+    /// The database answered with an error, or not at all.
     #[error("{0}")]
     Database(#[from] Error),
-    /// The row makes no sense.
+    /// This release cannot have written such a row.
     #[error("a row of the store makes no sense: {0}")]
     Senseless(&'static str),
 }
 
-/// The first eight columns of a subject's row; `None` if it holds no grant.
+/// The first eight columns of a subject's row; `None` if it has no grant.
 pub(super) fn stored_grant(row: &Row) -> Result<Option<StoredGrant>, RowError> {
     let Some(nonce) = row.try_get::<_, Option<&[u8]>>(0)? else { return Ok(None) };
     let small = |column| -> Result<u32, RowError> {
@@ -92,12 +92,12 @@ pub(super) fn account(row: &Row) -> Result<Account, RowError> {
     })
 }
 
-/// The bytes of a log of events in a column.
+/// The event log in a column.
 pub(super) fn event_log(row: &Row, column: usize) -> Result<EventLog, RowError> {
     decode(row.try_get(column)?).ok_or(RowError::Senseless("a budget's times"))
 }
 
-/// Writes an account by a statement that takes all of it.
+/// Writes an account by a statement that takes all its columns.
 pub(super) async fn write_account(
     client: &Client,
     statement: &Prepared,
@@ -127,7 +127,7 @@ pub(super) async fn write_account(
     client.execute(statement.get(), &parameters).await
 }
 
-/// Writes the calls counted against a number by a statement that takes all of them.
+/// Writes the calls counted against a number by a statement that takes all columns.
 pub(super) async fn write_calls(
     client: &Client,
     statement: &Prepared,

@@ -1,22 +1,22 @@
-//! The schema: what it is made by, and which releases it serves.
+//! The schema: its migrations, and which releases it serves.
 //!
-//! Nodes of two releases work on one database while the one takes the place of the other. So steps
-//! only add what an older release need not know, and each names the oldest schema whose releases
-//! still work with it. A release refuses a database that has left it behind, and no other.
+//! During an upgrade, nodes of two releases share one database. So migrations only add what an
+//! older release need not know, and each names the oldest schema whose releases still work with it.
+//! A release refuses a database only if that database has left it behind.
 
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::session::told;
 
-/// One step of the schema. One that has been released is never edited.
+/// One schema migration. A released one is never edited.
 struct Migration {
     sql: &'static str,
-    /// The oldest release that works with the result, by the newest schema it knows.
+    /// The oldest release that works with the result, by the newest schema that release knows.
     serves_from: i32,
 }
 
-/// A database at version n has had the first n.
+/// A database at version n has the first n migrations.
 const MIGRATIONS: [Migration; 4] = [
     Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0002_registered_users.sql"), serves_from: 1 },
@@ -27,12 +27,12 @@ const MIGRATIONS: [Migration; 4] = [
 /// The key of the lock that lets one node migrate at a time.
 const LOCK: i64 = 0x6469_616c_7061_7373;
 
-/// What a database's schema is.
+/// The state of a database's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schema {
-    /// Its version: how many steps it has had.
+    /// Its version: the number of migrations applied.
     pub version: i32,
-    /// How many of them it had only now.
+    /// How many of them were applied just now.
     pub applied: i32,
 }
 
@@ -68,7 +68,7 @@ pub(super) enum SchemaError {
 }
 
 impl SchemaError {
-    /// Whether it stays until somebody changes something.
+    /// Whether it persists until something is changed.
     pub(super) fn needs_operator(&self) -> bool {
         match self {
             Self::LeftBehind { .. }
@@ -87,7 +87,7 @@ fn known() -> i32 {
     i32::try_from(MIGRATIONS.len()).expect("few")
 }
 
-/// Refuses a user who could not do what a step or the walk through idle rows needs.
+/// Refuses a database user without the privileges that the steps and the sweep need.
 pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
     let sql = "SELECT string_agg(privilege || ' on ' || name, ', ') \
         FROM (VALUES ('subjects', 'SELECT,INSERT,UPDATE,DELETE'), \
@@ -108,7 +108,7 @@ pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
     }
 }
 
-/// Whether the database has had all steps, and serves this release.
+/// Whether all migrations are applied and the schema serves this release.
 pub(super) async fn is_current(client: &Client) -> Result<bool, SchemaError> {
     let found = find(client).await?;
     if found.version < known() {
@@ -117,7 +117,7 @@ pub(super) async fn is_current(client: &Client) -> Result<bool, SchemaError> {
     check(found).map(|_| true)
 }
 
-/// Takes the steps that the database has not had. Several nodes may ask at once.
+/// Applies the missing migrations. Several nodes may call it at once.
 pub(super) async fn migrate(client: &Client) -> Result<Schema, SchemaError> {
     let found = find(client).await?;
     if found.version >= known() {
@@ -126,7 +126,7 @@ pub(super) async fn migrate(client: &Client) -> Result<Schema, SchemaError> {
     let from = found.version;
     let migrated = apply(client).await;
     if migrated.is_err() {
-        // What came before it is rolled back with the session, if this does not arrive.
+        // If this does not arrive, the transaction is rolled back with the session.
         drop(client.batch_execute("ROLLBACK").await);
     }
     migrated.map_err(|error| match error {
@@ -148,7 +148,7 @@ pub(super) async fn look(client: &Client) -> Result<(), SchemaError> {
 }
 
 async fn apply(client: &Client) -> Result<Schema, SchemaError> {
-    // Whoever else migrates is waited for, longer than for a row.
+    // Waits for another node's migration longer than for a row.
     client.batch_execute("BEGIN; SET LOCAL lock_timeout = '30s'").await?;
     client.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
     let found = find(client).await?;
@@ -166,7 +166,7 @@ async fn apply(client: &Client) -> Result<Schema, SchemaError> {
     Ok(Schema { applied, ..check(find(client).await?)? })
 }
 
-/// A schema as it is found; version 0 if there is none.
+/// A schema as found; version 0 if there is none.
 #[derive(Clone, Copy)]
 struct Found {
     version: i32,
@@ -174,8 +174,8 @@ struct Found {
 }
 
 async fn find(client: &Client) -> Result<Found, SchemaError> {
-    // Not `to_regclass`: what another node has made while this transaction waited for the lock is
-    // hidden from it by the session's cache.
+    // Not `to_regclass`: the session's cache hides from it what another node created while this
+    // transaction waited for the lock.
     let sql = "SELECT count(*) FILTER (WHERE relname = 'schema_version') > 0, \
         count(*) FILTER (WHERE relname = 'subjects') > 0 \
         FROM pg_catalog.pg_class AS c \
@@ -202,7 +202,7 @@ fn check(found: Found) -> Result<Schema, SchemaError> {
 }
 
 async fn create(client: &Client) -> Result<(), SchemaError> {
-    // An owner may have made the schema for a user who may not.
+    // An owner may have created the schema for a user without that privilege.
     let sql = "SELECT count(*) > 0 FROM pg_catalog.pg_namespace WHERE nspname = 'dialpass'";
     if !client.query_one(sql, &[]).await?.try_get::<_, bool>(0)? {
         client.batch_execute("CREATE SCHEMA dialpass").await?;

@@ -1,4 +1,4 @@
-//! Where the database is and how it is talked to.
+//! The database's location and connection settings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use tokio_postgres::config::SslMode;
 
-/// How a server is talked to: libpq's `sslmode`, whose CA and name checks are the TLS
-/// configuration's.
+/// How to connect to a server: libpq's `sslmode`. CA and name checks are part of the TLS
+/// configuration.
 #[derive(Clone)]
 pub enum Encryption {
-    /// In clear (`disable`).
+    /// Unencrypted (`disable`).
     Plain,
-    /// In clear, and by TLS where the server refuses that (`allow`).
+    /// Unencrypted, or by TLS if the server refuses that (`allow`).
     PlainFirst(Arc<ClientConfig>),
-    /// By TLS where the server offers it (`prefer`).
+    /// By TLS if the server offers it, else unencrypted (`prefer`).
     TlsFirst(Arc<ClientConfig>),
-    /// By TLS alone (`require`, `verify-ca`, `verify-full`).
+    /// By TLS only (`require`, `verify-ca`, `verify-full`).
     Tls(Arc<ClientConfig>),
 }
 
 impl Encryption {
-    /// What to try, in this order.
+    /// The modes to try, in this order.
     pub(super) fn attempts(&self) -> &'static [SslMode] {
         match self {
             Self::Plain => &[SslMode::Disable],
@@ -54,24 +54,25 @@ impl fmt::Debug for Encryption {
 /// One of the servers.
 #[derive(Debug, Clone)]
 pub struct PostgresServer {
-    /// How operators know it: `host:port`, or the socket's folder.
+    /// Its name for operators: `host:port`, or the socket's folder.
     pub name: String,
-    /// How to log in there; its `sslmode` is the [`Encryption`]'s. Its `Debug` hides the password.
+    /// How to log in there; its `sslmode` comes from the [`Encryption`]. Its `Debug` hides the
+    /// password.
     pub login: tokio_postgres::Config,
 }
 
 /// How the database is used.
 #[derive(Debug, Clone)]
 pub struct PostgresSettings {
-    /// The servers. Of those that take writes the one that was promoted last is used, else the
+    /// The servers. Among those that accept writes, the one promoted last is used, otherwise the
     /// first.
     pub servers: Vec<PostgresServer>,
-    /// How they are talked to.
+    /// How to connect to them.
     pub encryption: Encryption,
-    /// Most connections of this node. Each carries one step at a time.
+    /// Maximum number of connections of this node. Each carries one step at a time.
     pub connections: usize,
-    /// Longest that a step takes, from when it is asked to when it is answered.
+    /// Time limit of a step, from request to answer.
     pub timeout: Duration,
-    /// Longest that one server may take to be connected to.
+    /// Time limit for connecting to one server.
     pub connect_timeout: Duration,
 }

@@ -1,5 +1,5 @@
-//! The statements of a session, each written down by its name and prepared when it is first needed:
-//! a table that somebody holds refuses what touches it, and nothing else.
+//! A session's statements, each named here and prepared on first use: a locked table then blocks
+//! only the statements that touch it.
 
 use std::sync::OnceLock;
 
@@ -17,26 +17,26 @@ impl Prepared {
         Self { text, made: OnceLock::new() }
     }
 
-    /// The statement, to be sent.
+    /// The prepared statement.
     pub(super) fn get(&self) -> &Statement {
         self.made.get().expect("what is sent was prepared before")
     }
 }
 
-/// Has the server prepare those that it has not yet, all in one round trip. To be called before
-/// anything is sent whose order matters.
+/// Prepares those of the statements that are missing, all in one round trip. Call this before
+/// sending anything whose order matters.
 pub(super) async fn prepare(client: &Client, needed: Vec<&Prepared>) -> Result<(), Error> {
     let missing = needed.into_iter().filter(|one| one.made.get().is_none());
     let making = missing.map(|one| async move {
         let made = client.prepare(one.text).await?;
-        // One that is needed twice is the same.
+        // A statement that is needed twice may already be set, to the same value.
         let _ = one.made.set(made);
         Ok(())
     });
     try_join_all(making).await.map(|_: Vec<()>| ())
 }
 
-/// Makes a struct of statements.
+/// Defines a struct of statements.
 macro_rules! statements {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $text:expr,)+ }) => {
         $(#[$doc])*
@@ -45,7 +45,7 @@ macro_rules! statements {
         }
 
         impl $name {
-            /// The statements of a new session, of which none is prepared.
+            /// The statements of a new session, none of them prepared.
             pub(super) const fn new() -> Self {
                 Self { $($field: super::statements::Prepared::new($text),)+ }
             }

@@ -1,4 +1,4 @@
-//! The rows of access keys: a gateway looks one up by its hash, an administrator makes, lists and
+//! The rows of access keys: a gateway looks one up by its hash; an administrator creates, lists and
 //! revokes them.
 
 use async_trait::async_trait;

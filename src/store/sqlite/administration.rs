@@ -1,6 +1,6 @@
-//! An administrator's look into the file, and changes to it, while a gateway may be using it: one
-//! connection without a queue, whose transactions are short, so that the gateway's steps wait no
-//! longer for it than for one another.
+//! An administrator's view of the file, and changes to it, while a gateway may be using it: one
+//! connection without a queue. Its transactions are short, so that the gateway's steps wait for it
+//! no longer than for one another.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +27,8 @@ pub struct SqliteAdministration {
 }
 
 impl SqliteAdministration {
-    /// Opens the database at `path`, which a gateway has made. A step waits for other processes'
-    /// locks for no longer than `timeout`.
+    /// Opens the database at `path`, which a gateway has created. A step waits for other processes'
+    /// locks at most `timeout`.
     ///
     /// # Errors
     /// [`OpenError`], which says what to do.
@@ -37,7 +37,7 @@ impl SqliteAdministration {
         Ok(Self { connection, clock })
     }
 
-    /// Runs `operation` on one state of the file, without a lock that others wait for.
+    /// Runs `operation` on a snapshot of the file, without a lock that others wait for.
     pub(super) async fn read<T, F>(&self, operation: F) -> Result<AsOf<T>, StoreError>
     where
         T: Send + 'static,
@@ -50,7 +50,7 @@ impl SqliteAdministration {
         answer.map_err(|_| StoreError::Unavailable)
     }
 
-    /// Runs `operation` while nobody else writes.
+    /// Runs `operation` with the write lock.
     pub(super) async fn change<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -79,7 +79,7 @@ impl SqliteAdministration {
             })?;
             Ok(answer)
         };
-        // A panic or the runtime's end: nothing says how far it came.
+        // After a panic or the runtime's end, it is unknown how far it got.
         tokio::task::spawn_blocking(run).await.unwrap_or(Err(StoreError::OutcomeUnknown))
     }
 }

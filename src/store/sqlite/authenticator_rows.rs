@@ -1,4 +1,4 @@
-//! The rows of users' authenticators: reading them and writing them back.
+//! Reads and writes the rows of users' authenticators.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -10,7 +10,7 @@ use crate::domain::registered_user::RegisteredId;
 use crate::domain::tenant::TenantId;
 use crate::store::registry::Changes;
 
-/// A user's authenticators, in the order of their making.
+/// A user's authenticators, in the order they were created.
 pub(super) fn authenticators(
     connection: &Connection,
     tenant: &TenantId,
@@ -54,7 +54,7 @@ pub(super) fn owner(
     connection.prepare_cached(SQL)?.query_row(key, read).optional()
 }
 
-/// Writes what changed of a user's authenticators.
+/// Writes the changes to a user's authenticators.
 pub(super) fn write_authenticators(
     connection: &Connection,
     tenant: &TenantId,

@@ -1,10 +1,10 @@
 //! The thread that copies the write-ahead log back into the database file.
 //!
-//! `SQLite` would do that within the commit that makes the log too long, and that commit's callers
-//! would wait for it. Here no commit waits for copying: PASSIVE copies while commits go on. Under
-//! load without a pause it never quite catches up, so the log would never start over; past
-//! [`RESTART_FRAMES`] the writer itself copies the rest, little after a PASSIVE just before. From
-//! another connection that would wait for a busy writer's lock by polling, and mostly miss it.
+//! `SQLite` would copy within the commit that makes the log too long, and that commit's callers
+//! would wait. Here no commit waits for copying: PASSIVE copies while commits continue. Under
+//! constant load it never quite catches up, so the log would never restart. Past [`RESTART_FRAMES`]
+//! the writer itself therefore copies the rest, which is little right after a PASSIVE. Another
+//! connection would have to poll for a busy writer's lock, and would mostly miss it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -14,23 +14,23 @@ use rusqlite::Connection;
 
 use super::link::Beside;
 
-/// Time between two looks at the log.
+/// Interval between checks of the log.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Frames not yet copied from which on copying begins: 16 MiB. The more is copied at once, the more
-/// often a page that was written several times is copied once.
+/// Number of uncopied frames at which copying begins: 16 MiB. Copying more at once means that a
+/// page written several times is more often copied only once.
 const PASSIVE_FRAMES: i64 = 8 * 1024;
 
-/// Frames in the log from which on it has to start over: 64 MiB.
+/// Number of frames at which the log must restart: 64 MiB.
 const RESTART_FRAMES: i64 = 32 * 1024;
 
-/// Frames in the log from which on it is cut: 256 MiB.
+/// Number of frames at which the log is truncated: 256 MiB.
 const TRUNCATE_FRAMES: i64 = 128 * 1024;
 
-/// Checkpoints until `stop` is gone.
+/// Checkpoints until the sender of `stop` is dropped.
 pub(super) fn keep_short(beside: &Arc<Beside>, slot: usize, stop: &Receiver<()>) {
     while stop.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-        // While the writer is asked to, it must find the checkpoint lock free.
+        // While a restart is requested, the writer must find the checkpoint lock free.
         if beside.is_asked_to_restart() {
             continue;
         }
@@ -44,24 +44,23 @@ pub(super) fn keep_short(beside: &Arc<Beside>, slot: usize, stop: &Receiver<()>)
     }
 }
 
-/// Copies what is in the log; returns whether it has to start over.
+/// Copies the log; returns whether it must restart.
 fn copy(connection: &Connection) -> rusqlite::Result<bool> {
     let (in_log, copied) = run(connection, "PRAGMA wal_checkpoint(NOOP)")?;
     if in_log - copied >= PASSIVE_FRAMES {
         run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     }
-    // A log that is copied whole starts over by itself at the next commit.
+    // A completely copied log restarts by itself at the next commit.
     let long = in_log >= RESTART_FRAMES && copied < in_log;
     if long {
-        // Copies what came in during the first, so that little is left for the writer.
+        // Copies what arrived during the first pass, so that little is left for the writer.
         run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     }
     Ok(long)
 }
 
-/// Copies the rest of the log, on the writer's connection, and has it start over. A log that has
-/// grown out of all proportion, because something else had held it open, is cut: that takes ten
-/// times as long.
+/// Copies the rest of the log on the writer's connection, and restarts it. If the log has grown
+/// excessively because something else kept it open, truncates it, which takes ten times as long.
 pub(super) fn restart(connection: &Connection) -> rusqlite::Result<()> {
     let (in_log, _) = run(connection, "PRAGMA wal_checkpoint(NOOP)")?;
     let cut = in_log >= TRUNCATE_FRAMES;

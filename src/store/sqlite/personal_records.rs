@@ -1,4 +1,4 @@
-//! What the file holds of one person: reading all of it, and deleting it.
+//! One person's data in the file: reading all of it, and deleting it.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -94,7 +94,7 @@ fn delete(connection: &Connection, whose: &Individual, held: &Records) -> rusqli
         let key = params![tenant.as_str(), Purpose::Call.as_str(), id];
         connection.prepare_cached(ACCOUNT)?.execute(key)?;
     }
-    // Also without a row of their own: a transaction could be left of somebody who is gone.
+    // Runs even without a user row: a deleted user may have left a transaction behind.
     if let Some(id) = whose.registered_id() {
         delete_person(connection, tenant, id)?;
     }

@@ -1,6 +1,6 @@
-//! The steps on the file: each reads the account it is about, lets it
-//! [decide](crate::store::account), and writes it back. The writer runs one step after another, so
-//! a step never sees another half done.
+//! The steps on the file: each reads its account, lets it [decide](crate::store::account), and
+//! writes it back. The writer runs one step after another, so a step never sees a half-finished
+//! one.
 
 use super::rows::Tables;
 use crate::domain::client_address::ClientAddress;
@@ -90,7 +90,7 @@ pub(super) fn clear_counts(tables: &mut Tables<'_>, subject: &Subject) -> rusqli
     Ok(on_account(tables, subject, Account::clear_counts)?.unwrap_or(false))
 }
 
-/// Runs a step on an account that is there; `None` if there is none.
+/// Runs a step on an existing account; `None` if there is none.
 fn on_account<T>(
     tables: &mut Tables<'_>,
     subject: &Subject,

@@ -1,8 +1,8 @@
-//! The thread that deletes rows in which nothing counts any more, a few at a time and through the
-//! writer, so that no request waits for long.
+//! The thread that deletes idle rows, in which nothing counts any more, a few at a time and through
+//! the writer, so that no request waits long.
 //!
-//! It walks the tables by their primary keys: an index on `idle_from` would cost every request
-//! more than the walk costs altogether.
+//! It walks the tables by primary key: an index on `idle_from` would cost every request more than
+//! the whole walk does.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -13,22 +13,22 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use super::writer::Queue;
 use crate::domain::clock::{Clock, Timestamp};
 
-/// Time between two walks. The first step of each also has the writer look at the file.
+/// Pause between two walks. The first step of each also makes the writer check the file.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Time between two steps of a walk.
+/// Pause between two steps of a walk.
 const STEP_PAUSE: Duration = Duration::from_millis(10);
 
-/// Rows looked at in a step.
+/// Rows examined per step.
 const STEP_ROWS: i64 = 100;
 
-/// A table whose primary key is the tenant and one column more.
+/// A table whose primary key is the tenant and one more column.
 struct Paired {
     name: &'static str,
     column: &'static str,
-    /// Which of its rows may go; `:now` is the time.
+    /// Which of its rows may be deleted; `:now` is the time.
     idle: &'static str,
-    /// What else is done to rows of the range, by what they are found.
+    /// Another change to rows in the range: its assignments, and its condition.
     thinned: Option<(&'static str, &'static str)>,
 }
 
@@ -41,7 +41,7 @@ impl Paired {
 const PAIRED: [Paired; 5] = [
     Paired::new("callers", "number"),
     Paired {
-        // The challenge of a transaction whose time is up, which nobody will sign any more.
+        // Clears the challenge of an expired transaction, which can no longer be signed.
         thinned: Some((
             "ceremony = NULL, asked = NULL",
             "ceremony IS NOT NULL AND expires_at <= :now",
@@ -63,7 +63,7 @@ const PAIRED: [Paired; 5] = [
     },
 ];
 
-/// Where a walk is: the key of the last row looked at.
+/// The position of a walk: the key of the last row examined.
 #[derive(Debug, Clone)]
 enum Cursor {
     Subjects {
@@ -84,19 +84,19 @@ impl Cursor {
         Self::Subjects { tenant: String::new(), purpose: String::new(), subject: String::new() }
     }
 
-    /// Before the first row of a table; `None` behind the last table.
+    /// The position before a table's first row; `None` after the last table.
     fn start_of(table: usize) -> Option<Self> {
         let start = Self::Paired { table, tenant: String::new(), key: String::new() };
         (table < PAIRED.len()).then_some(start)
     }
 }
 
-/// Sweeps until `stop` is gone.
+/// Sweeps until the sender of `stop` is dropped.
 pub(super) fn sweep(queue: &Queue, clock: &Arc<dyn Clock>, stop: &Receiver<()>) {
     let (mut cursor, mut pause) = (Cursor::start(), PAUSE);
     while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         let (from, now) = (cursor.clone(), clock.now());
-        // What was not deleted now will be in a later walk; the writer has told of the error.
+        // A later walk deletes what this one could not; the writer has reported the error.
         if let Ok(next) = queue.run_blocking(move |tables| step(tables.connection(), &from, now)) {
             pause = if next.is_some() { STEP_PAUSE } else { PAUSE };
             cursor = next.unwrap_or_else(Cursor::start);
@@ -104,7 +104,7 @@ pub(super) fn sweep(queue: &Queue, clock: &Arc<dyn Clock>, stop: &Receiver<()>) 
     }
 }
 
-/// Looks at the rows behind `from`; returns from where to go on, `None` at the end of the walk.
+/// Examines the rows after `from`; returns the position to continue from, `None` at the end.
 fn step(
     connection: &Connection,
     from: &Cursor,

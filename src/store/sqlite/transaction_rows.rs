@@ -1,4 +1,4 @@
-//! The rows of transactions, each with its code or its question if it has one: reading them and writing them back.
+//! Reads and writes the rows of transactions, each with its code or its question, if any.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -13,7 +13,7 @@ use crate::domain::transaction::{
     Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
 };
 
-/// A transaction of the tenant's; `None` if there is none.
+/// A transaction of the tenant; `None` if it does not exist.
 pub(super) fn find_transaction(
     connection: &Connection,
     tenant: &TenantId,
@@ -43,7 +43,7 @@ pub(super) fn find_transaction(
     connection.prepare_cached(SQL)?.query_row(key, read).optional()
 }
 
-/// The columns of a transaction's code; `None` if it holds none.
+/// The columns of a transaction's code; `None` if it has none.
 fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
     let Some(nonce) = row.get::<_, Option<[u8; 16]>>(8)? else { return Ok(None) };
     let grant = Grant {
@@ -57,7 +57,7 @@ fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
     Ok(Some(TextedCode { number, grant, tries_left, message }))
 }
 
-/// The columns of what a phone asks; `None` if it asks nothing.
+/// The columns of a transaction's question; `None` if it has none.
 fn question(row: &Row<'_>) -> rusqlite::Result<Option<Question>> {
     if !row.get::<_, bool>(14)? {
         return Ok(None);
@@ -80,7 +80,7 @@ fn question(row: &Row<'_>) -> rusqlite::Result<Option<Question>> {
     }))
 }
 
-/// Writes a transaction, in the place of the one with its id.
+/// Writes a transaction, replacing the one with its id.
 pub(super) fn write_transaction(
     connection: &Connection,
     tenant: &TenantId,
