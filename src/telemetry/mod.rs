@@ -1,4 +1,4 @@
-//! What operators see: logs, the audit trail, metrics. No code, password or whole number passes
+//! Output for operators: logs, the audit trail, metrics. No code, password or whole number passes
 //! through here.
 
 pub mod audit;

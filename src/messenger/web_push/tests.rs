@@ -1,4 +1,4 @@
-//! Where notifications may go.
+//! The hosts that notifications may go to.
 
 use rcgen::KeyPair;
 use secrecy::SecretString;

@@ -1,4 +1,4 @@
-//! Approval: a user is asked to confirm a login or a payment by a code on the newest phone.
+//! Approval: asks a user to confirm a login or a payment by a code sent to their newest phone.
 
 use tokio::time::Instant;
 
@@ -9,14 +9,14 @@ use super::{Cloud, change};
 use crate::domain::transaction::Undertaking;
 use crate::store::registry::{About, Case, Whom, step};
 
-/// How often the user's newest phone may turn out to be another than a moment before.
+/// Attempts to find the user's newest phone if it keeps changing.
 const LOOKS: usize = 3;
 
 impl Cloud {
-    /// Begins an approval by text: counts the text and sends it.
+    /// Starts an approval by text: counts the text and sends it.
     ///
     /// # Errors
-    /// [`Refusal`]. Unless it is [`Refusal::NotSent`] nothing was counted, and the intent is
+    /// [`Refusal`]. Except after [`Refusal::NotSent`], nothing was counted and the intent is
     /// unused.
     pub async fn approve_by_text(
         &self,

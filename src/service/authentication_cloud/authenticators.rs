@@ -1,5 +1,5 @@
-//! A user's authenticators as a backend names and deletes them, and where a phone's page has itself
-//! notified.
+//! A backend renames and deletes a user's authenticators; a phone's page sets its own push
+//! subscription.
 
 use super::Cloud;
 use super::refusal::Refusal;
@@ -15,7 +15,7 @@ impl Cloud {
     /// Renames an authenticator.
     ///
     /// # Errors
-    /// [`Refusal::AuthenticatorUnknown`], or that the store cannot be asked.
+    /// [`Refusal::AuthenticatorUnknown`], or a failure of the store.
     pub async fn rename_authenticator(
         &self,
         id: AuthenticatorId,
@@ -30,10 +30,10 @@ impl Cloud {
         Ok((user, renamed.await?))
     }
 
-    /// Deletes an authenticator: its passkey confirms nothing any more.
+    /// Deletes an authenticator: its passkey no longer confirms anything.
     ///
     /// # Errors
-    /// [`Refusal::AuthenticatorUnknown`], or that the store cannot be asked.
+    /// [`Refusal::AuthenticatorUnknown`], or a failure of the store.
     pub async fn delete_authenticator(&self, id: AuthenticatorId) -> Result<RegisteredId, Refusal> {
         let user = self.owner(id).await?;
         let delete = move |case: &mut Case, now| {
@@ -53,8 +53,8 @@ impl Cloud {
     /// The authenticator of a phone's page.
     ///
     /// # Errors
-    /// [`Refusal::DeviceTokenExpired`], [`Refusal::AuthenticatorUnknown`], or that the store cannot
-    /// be asked.
+    /// [`Refusal::DeviceTokenExpired`], [`Refusal::AuthenticatorUnknown`], or a failure of the
+    /// store.
     pub async fn authenticator_of(&self, device: &Device) -> Result<Authenticator, Refusal> {
         let about = About::user(&self.tenant, Whom::Id(device.user));
         let seen = self.look_to_tell(about).await?;
@@ -66,7 +66,7 @@ impl Cloud {
         theirs.find(|one| one.id == device.authenticator).ok_or(Refusal::AuthenticatorUnknown)
     }
 
-    /// Has a phone notified at this subscription from now on, or at none.
+    /// Sets or removes a phone's push subscription.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -95,7 +95,7 @@ impl Cloud {
         self.change_authenticator(device.user, device.authenticator, subscribe).await.map(drop)
     }
 
-    /// Changes an authenticator by `change`, or not at all where that refuses.
+    /// Changes an authenticator by `change`, or leaves it as it was if `change` refuses.
     pub(super) async fn change_authenticator(
         &self,
         user: RegisteredId,

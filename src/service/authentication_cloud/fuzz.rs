@@ -1,4 +1,4 @@
-//! Tokens and passkeys as strangers might send them.
+//! Fuzzes tokens and passkeys as strangers might send them.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ mod soft_phone;
 
 use self::soft_phone::{SoftPhone, bytes};
 
-/// Words that mean something in what a phone sends.
+/// Words with a meaning in what a phone sends.
 const WORDS: &[&str] = &[
     "\"type\"",
     "webauthn.create",
@@ -54,7 +54,7 @@ const WORDS: &[&str] = &[
 
 const ORIGIN: &str = "https://id.example.com";
 
-/// What ends a part of an input that has several, unlikely within one.
+/// Separates the parts of an input; unlikely within a part.
 const END: &[u8] = b"\n--\n";
 
 /// Targets for [`crate::fuzzing`].
@@ -115,7 +115,7 @@ fn tokens() -> Target {
     }
 }
 
-/// A phone's registration and its assertion: what the server keeps, and what a browser sends.
+/// A phone's registration and assertion: the state the server keeps, and what a browser sends.
 struct Ceremonies {
     passkeys: Passkeys,
     user: RegisteredId,
@@ -125,10 +125,10 @@ struct Ceremonies {
     signed: Value,
 }
 
-/// The parts that a registration is checked by.
+/// The parts of a registration that are checked.
 const MADE: [&str; 2] = ["clientDataJSON", "attestationObject"];
 
-/// The parts that an assertion is checked by.
+/// The parts of an assertion that are checked.
 const SIGNED: [&str; 3] = ["clientDataJSON", "authenticatorData", "signature"];
 
 impl Ceremonies {
@@ -153,7 +153,7 @@ impl Ceremonies {
     }
 }
 
-/// Each ceremony by its parts, and both as the JSON that a browser sends.
+/// Targets for each ceremony's parts, and for both as the JSON that a browser sends.
 fn ceremonies() -> [Target; 3] {
     let one = Rc::new(Ceremonies::new());
     let target = |kind, share, seeds, read| Target { kind, share, seeds, words: WORDS, read };
@@ -210,7 +210,7 @@ fn authenticator(credential: Credential) -> Authenticator {
     }
 }
 
-/// An answer whose parts are those of the input.
+/// A response with its parts replaced by those of the input.
 fn with_parts(answer: &Value, names: &[&str], input: &[u8]) -> Value {
     let mut answer = answer.clone();
     let mut rest = input;

@@ -1,4 +1,4 @@
-//! Registered users as a backend looks them up and deletes them.
+//! A backend looks up and deletes registered users.
 
 use super::refusal::Refusal;
 use super::texting::full;
@@ -6,20 +6,20 @@ use super::{Cloud, Policy};
 use crate::domain::registered_user::{RegisteredId, RegisteredUser};
 use crate::store::registry::{About, Case, Texts, Whom, step};
 
-/// A user, and which channels are shut to them for a while.
+/// A user, and the channels temporarily blocked for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenUser {
     /// The user.
     pub user: RegisteredUser,
-    /// The channels, as the API names them.
+    /// The blocked channels, by their API names.
     pub shut: Vec<&'static str>,
 }
 
 impl Cloud {
-    /// Looks a user up.
+    /// Looks up a user.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], or that the store cannot be asked.
+    /// [`Refusal::UserUnknown`], or a failure of the store.
     pub async fn user(&self, whom: Whom) -> Result<SeenUser, Refusal> {
         let seen = self.look_to_tell(About::user(&self.tenant, whom)).await?;
         let mut person = seen.held.person.ok_or(Refusal::UserUnknown)?;
@@ -43,7 +43,7 @@ impl Cloud {
         Ok(SeenUser { user: person.user, shut })
     }
 
-    /// Texts to the phone that approvals are sent to.
+    /// The texts to the phone that approvals are sent to.
     async fn texts_to_newest(&self, user: &RegisteredUser) -> Result<Texts, Refusal> {
         let Some(phone) = user.newest_phone() else { return Ok(Texts::default()) };
         let about = About {
@@ -53,10 +53,10 @@ impl Cloud {
         Ok(self.registry.look(about).await?.held.texts)
     }
 
-    /// Deletes a user with all that is theirs.
+    /// Deletes a user and everything they own.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], or that the store cannot be asked.
+    /// [`Refusal::UserUnknown`], or a failure of the store.
     pub async fn delete_user(&self, id: RegisteredId) -> Result<(), Refusal> {
         let about = About::user(&self.tenant, Whom::Id(id));
         let delete = |case: &mut Case, _| case.person.take().map(|_| ());

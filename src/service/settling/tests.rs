@@ -1,4 +1,4 @@
-//! A store whose steps fail before they are taken, or after.
+//! A store whose steps fail before or after they take effect.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -93,7 +93,7 @@ fn attempt() -> CodeTry {
     }
 }
 
-/// An account with a live code and a reserved try, at a store whose next steps fail.
+/// A store with a live code and a reserved try, whose next steps fail.
 fn flaky(fails: &[Fails]) -> Arc<Flaky> {
     let key_id = KeyId::from_stored("k".to_owned());
     let grant = Grant { key_id, nonce: NONCE, issued_at: 990, expires_at: 1600, digits: 6 };

@@ -1,4 +1,4 @@
-//! What to do about a finding in this directory: what its settings leave open, and a number as its
+//! What to do about a finding in this directory, depending on its settings, with a number as its
 //! country writes it.
 
 use super::finding::Check;
@@ -6,16 +6,16 @@ use crate::domain::own_country::FormerNumber;
 
 /// What helps in this directory.
 pub(super) struct Advice {
-    /// A number as it is best written.
+    /// A number in its recommended form.
     pub(super) example: String,
-    /// How many values the search does not find.
+    /// Number of values that the search misses.
     pub(super) not_found: usize,
-    /// How many of those patterns would find. None where they are what finds values already.
+    /// How many of those patterns would find; 0 if patterns are already in use.
     pub(super) by_patterns: usize,
 }
 
 impl Advice {
-    /// What it adds to the hint of a finding.
+    /// What to add to a finding's hint.
     pub(super) fn on(&self, check: Check) -> String {
         let Self { example, .. } = self;
         match check {
@@ -42,7 +42,7 @@ impl Advice {
         }
     }
 
-    /// How the search is made to find them.
+    /// How to make the search find them.
     fn search(&self) -> String {
         match self.by_patterns {
             0 => "set lookup = \"index\", which finds all of them".to_owned(),
@@ -59,7 +59,7 @@ impl Advice {
     }
 }
 
-/// What is to be said of a number from before a change.
+/// What to say about a number that predates a change.
 pub(super) fn since(former: &FormerNumber) -> String {
     let since = former.since;
     match &former.now {

@@ -1,41 +1,41 @@
-//! What a survey finds: counts and findings, how bad each is, and what to do about it.
+//! A survey's results: counts and findings, their severity, and what to do about them.
 
 use serde::Serialize;
 
 use crate::directory::inspection::Severity;
 
-/// How many people there are, of each kind.
+/// Number of people of each kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
     /// Entries that match the users' filter.
     pub people: usize,
-    /// Those the directory lets log in.
+    /// People the directory lets log in.
     pub enabled: usize,
-    /// Those it has disabled.
+    /// People whose account is disabled.
     pub disabled: usize,
-    /// Those it does not let in for another reason: they are locked out, or the account or the
-    /// password has expired, or a new password has to be set first.
+    /// People refused for another reason: locked out, account or password expired, or a new
+    /// password required.
     pub locked_or_expired: usize,
-    /// Those without any number that a caller can have.
+    /// People without a number that a caller can have.
     pub without_number: usize,
-    /// Those who would get a code when they call: enabled, and the only one with the number.
+    /// People who would get a code when they call: enabled, and the only one with the number.
     pub would_get_a_code: usize,
     /// Values of the phone attributes.
     pub values: usize,
-    /// Whether everybody was read.
+    /// Whether all people were read.
     pub complete: bool,
 }
 
-/// Whom or what a finding is about.
+/// A person or value that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Example {
-    /// The people, by username (or DN, where there is none).
+    /// The people, by username (or DN, if there is none).
     pub usernames: Vec<String>,
-    /// The attribute, where it is about one.
+    /// The attribute, if it is about one.
     pub attribute: String,
-    /// The value as stored; the number, where several have it.
+    /// The value as stored; or the number, if several people have it.
     pub value: String,
-    /// What is to be said of it.
+    /// What to say about it.
     pub detail: String,
 }
 
@@ -55,20 +55,20 @@ impl Example {
     }
 }
 
-/// One thing to know of a directory.
+/// One finding about a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Its kind: stable, `snake_case`.
     pub check: &'static str,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
     /// How often it was found.
     pub count: usize,
-    /// What it is.
+    /// What was found.
     pub message: String,
     /// What to do about it; empty if nothing.
     pub hint: String,
-    /// Some of those it is about.
+    /// Some examples.
     pub examples: Vec<Example>,
 }
 
@@ -117,7 +117,7 @@ impl Check {
         Self::LockedOrExpired,
     ];
 
-    /// Its name, how bad it is, what it is, and what to do about it.
+    /// Its name, its severity, what it means, and what to do about it.
     #[expect(clippy::too_many_lines, reason = "a table, a few lines for each")]
     const fn says(self) -> (&'static str, Severity, &'static str, &'static str) {
         use Severity::{Error, Information, Warning};
@@ -236,7 +236,7 @@ impl Check {
     }
 }
 
-/// What was found so far, by kind.
+/// The findings so far, by kind.
 pub(super) struct Findings {
     most: usize,
     found: [(usize, Vec<Example>); Check::ALL.len()],
@@ -255,7 +255,7 @@ impl Findings {
         }
     }
 
-    /// How often it was found so far.
+    /// How often this kind was found so far.
     pub(super) fn count(&self, check: Check) -> usize {
         self.found[check as usize].0
     }
@@ -264,7 +264,7 @@ impl Findings {
         self.found[check as usize] = (count, examples);
     }
 
-    /// All there are, the worst first, each with what `advice` adds to what is to be done.
+    /// All findings, worst first, with `advice` appended to each hint.
     pub(super) fn into_list(self, advice: impl Fn(Check) -> String) -> Vec<Finding> {
         let both = Check::ALL.into_iter().zip(self.found);
         let found = both.filter(|(_, (count, _))| *count > 0);

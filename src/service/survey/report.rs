@@ -1,26 +1,26 @@
-//! The whole report of a directory: servers, people, rights, and the worst of it.
+//! The whole report on a directory: servers, people, rights, and the highest severity.
 
 use serde::Serialize;
 
 use super::finding::{Counts, Example, Finding};
 use crate::directory::inspection::{SelfWrite, ServerReport, Severity, Step};
 
-/// All that was found.
+/// The report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The tenant.
     pub tenant: String,
-    /// The worst of it.
+    /// The highest severity in it.
     pub severity: Severity,
-    /// What works on each server.
+    /// The checks of each server.
     pub servers: Vec<ServerReport>,
-    /// How many people there are; absent if none could be read.
+    /// Counts of people; absent if none could be read.
     pub people: Option<Counts>,
-    /// Everything else, the worst first.
+    /// Everything else, worst first.
     pub findings: Vec<Finding>,
 }
 
-/// Puts a report together. `notes` are about how the people were read.
+/// Assembles a report. `notes` describe how the people were read.
 #[must_use]
 pub fn report(
     tenant: String,
@@ -48,7 +48,7 @@ pub fn report(
     Report { tenant, severity: severity.unwrap_or(Severity::Good), servers, people, findings }
 }
 
-/// A server that fails beside one that works is a warning: calls are served.
+/// A failed server next to a working one is a warning: calls are served.
 fn servers_finding(servers: &[ServerReport]) -> Option<Finding> {
     let worst = servers.iter().map(ServerReport::severity).max()?;
     if worst <= Severity::Good {

@@ -1,9 +1,9 @@
-//! A sample of people, evenly spread over a stream whose length nobody knows beforehand.
+//! A sample of people, evenly spread over a stream of unknown length.
 
-/// From so many on, every other one is dropped.
+/// At this size, every other person is dropped.
 const MOST: usize = 2000;
 
-/// Every `stride`-th of those added.
+/// Every `stride`-th person added.
 pub(super) struct EvenSample {
     kept: Vec<String>,
     stride: usize,
@@ -30,7 +30,7 @@ impl EvenSample {
         }
     }
 
-    /// Everybody, if there are fewer than [`MOST`]; else at least half as many.
+    /// All people, if fewer than [`MOST`]; otherwise at least half of [`MOST`].
     pub(super) fn people(&self) -> Vec<String> {
         self.kept.clone()
     }

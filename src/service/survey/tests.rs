@@ -107,7 +107,7 @@ fn each_awkward_person_is_counted_once_and_shown() {
 
 #[test]
 fn a_number_told_to_one_since_the_search_misses_who_shares_it_is_an_error() {
-    // A colon inside is a form that no search looks for.
+    // With a colon inside, it has a form that no search looks for.
     let (one, other) = ((0, "+46 70 111 22 33"), (0, "Mobil: 070-111 22 33"));
     for matching in [Matching::Exact, Matching::Patterns] {
         let mut survey = survey_in("SE", matching, Ambiguity::Refuse, 20);
@@ -145,7 +145,7 @@ fn who_is_told_a_number_by_rank_or_pin_is_judged_with_those_whom_the_search_miss
         (Ambiguity::PreferAttributeOrder, (0, 1), false),
         (Ambiguity::PreferAttributeOrder, (1, 0), true),
         (Ambiguity::PreferAttributeOrder, (1, 1), true),
-        // Alone in the search, nobody is asked for a PIN.
+        // A search that finds a single owner asks for no PIN.
         (Ambiguity::Pin, (0, 0), true),
     ] {
         let mut survey = survey_in("SE", Matching::Exact, ambiguity, 20);
@@ -204,7 +204,7 @@ fn numbers_from_before_a_change_of_plan_are_named_with_todays() {
 #[test]
 fn numbers_that_could_be_two_are_named_as_stored_and_as_callers() {
     let mut italy = survey_in("IT", Matching::Everything, Ambiguity::Refuse, 20);
-    // Stored with a plus or as at home there is one reading; calling without plus there are two.
+    // With a plus, or as stored at home, there is one reading; a call without the plus has two.
     let rome = [(0, "+39 06 560010"), (0, "06 560010")];
     add(&mut italy, vec![user("bea", &[(0, "39 06 560010")]), user("ugo", &rome)]);
     add(&mut italy, vec![user("mara", &[(0, "+39 312 345 6789")])]);

@@ -1,4 +1,4 @@
-//! What is made of flags and times.
+//! How flags and times are read.
 
 use std::collections::HashMap;
 
@@ -23,8 +23,8 @@ fn now_of(values: &[(&str, &[u8])], profile: Profile) -> Option<PasswordRefusal>
     read(&entry(values), profile, FromTheEntry).refusal(NOW)
 }
 
-/// What stands against an account of Active Directory that has these attributes in the place of
-/// those of a usual one; an empty value is none.
+/// The refusal for a usual Active Directory account with these attributes replaced; an empty value
+/// removes one.
 fn windows_with(changes: &[(&str, &str)]) -> Option<PasswordRefusal> {
     let mut all = vec![
         (ACCOUNT_CONTROL, "512"),

@@ -1,5 +1,5 @@
-//! The tokens that a phone gets: the one in a link, for one transaction, and the one that lets its
-//! page set where the phone is notified.
+//! The tokens that a phone gets: one in a link, for one transaction, and one with which its page
+//! sets its push subscription.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::domain::registered_user::RegisteredId;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 
-/// How long a page may set where its phone is notified.
+/// How long a page may set its phone's push subscription.
 const DEVICE_LIFETIME: Duration = Duration::from_hours(1);
 
-/// What a link is about.
+/// The content of a link's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatch {
     /// The tenant.
     pub tenant: TenantId,
-    /// The transaction; the token is worth nothing once that has ended.
+    /// The transaction; the token is worthless once it has ended.
     pub transaction: TransactionId,
 }
 
-/// Whose page it is that sets where a phone is notified.
+/// The phone whose page may set its push subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// The tenant.
@@ -36,12 +36,12 @@ pub struct Device {
     pub user: RegisteredId,
     /// The user's phone.
     pub authenticator: AuthenticatorId,
-    /// From when on it may not any more.
+    /// When this permission expires.
     pub expires_at: Timestamp,
 }
 
-/// As short as may be, since it goes into a QR code: each character makes that harder to scan. The
-/// transaction is found by its id, and says whose it is.
+/// As short as possible, because it goes into a QR code: each character makes that harder to scan.
+/// The transaction is found by its id, and its user with it.
 #[derive(Serialize, Deserialize)]
 struct DispatchClaims {
     aud: String,
@@ -61,7 +61,7 @@ struct DeviceClaims {
 }
 
 impl Tokens {
-    /// A token for the link that a phone opens.
+    /// The token for the link that a phone opens.
     #[must_use]
     pub fn dispatch(&self, dispatch: &Dispatch) -> String {
         self.dispatch.sign(&DispatchClaims {
@@ -71,7 +71,7 @@ impl Tokens {
         })
     }
 
-    /// Reads a link's token; `None` if it is none of ours.
+    /// Reads a link's token; `None` if we did not issue it.
     #[must_use]
     pub fn read_dispatch(&self, token: &str) -> Option<Dispatch> {
         let validation = self.dispatch.validation(["aud"]);
@@ -83,7 +83,7 @@ impl Tokens {
         })
     }
 
-    /// A token for the page on a phone that confirmed something at `now`.
+    /// The token for the page on a phone that confirmed a transaction at `now`.
     #[must_use]
     pub fn device(
         &self,
@@ -102,7 +102,7 @@ impl Tokens {
         })
     }
 
-    /// Reads a page's token; `None` if it is none of ours. Its time may be up.
+    /// Reads a page's token; `None` if we did not issue it. It may have expired.
     #[must_use]
     pub fn read_device(&self, token: &str) -> Option<Device> {
         let claims: DeviceClaims = self.device.read(&self.issuer, token)?;

@@ -1,4 +1,4 @@
-//! What is no token of ours, in every way that somebody might try.
+//! Forged and foreign tokens, in every way that someone might try.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -65,7 +65,7 @@ fn encoded(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// A token whose header and claims are changed and whose signature is kept.
+/// A token with a changed header and claims, and its original signature.
 fn edited(token: &str, header: &Value, claims: &Value) -> String {
     let signature = token.rsplit('.').next().expect("three parts");
     format!("{}.{}.{signature}", encoded(header), encoded(claims))
@@ -143,7 +143,7 @@ fn an_unsigned_token_and_one_of_another_algorithm_are_none() {
         let unsigned = format!("{}.{}.", encoded(&header), encoded(&claims));
         assert!(tokens.read_status(&unsigned).is_none(), "{algorithm} unsigned");
     }
-    // Signed by the right key, but by a weaker algorithm.
+    // Signed with the right key, but with a weaker algorithm.
     let subkey = keys(&[7]).subkeys("status token").remove(0);
     let key = EncodingKey::from_secret(subkey.as_slice());
     for algorithm in [Algorithm::HS256, Algorithm::HS384] {
