@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use sha2::{Digest, Sha256};
 
 /// Where a login comes from: an IPv4 address, or the /64 of an IPv6 address, because a client with
-/// one address there usually has them all.
+/// one address there has them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 

@@ -17,9 +17,9 @@ pub enum StoredReading {
     /// One number.
     Number(PhoneNumber),
     /// Ambiguous, so it belongs to no one. Either digits without a plus that begin with the
-    /// tenant's own country code and are possible both with it and as a national number (`39 06
-    /// 560010` in Italy), or digits that begin with the prefix for calls abroad and are possible,
-    /// but not assigned, at home (`8 10 46 …` in Russia).
+    /// tenant's own country code and are possible both with it and as a national number
+    /// (`39 06 560010` in Italy), or digits that begin with the prefix for calls abroad and are
+    /// possible, but not assigned, at home (`8 10 46 …` in Russia).
     TwoReadings {
         /// The number if the country code is missing.
         national: PhoneNumber,

@@ -183,9 +183,9 @@ impl Account {
     }
 
     /// How long until another wrong password is allowed; `None` if one is allowed now. The last
-    /// tries are kept for right codes: in the user's budget, so that a stranger who knows only a
-    /// name cannot lock its user out, and in each address's half, so that they cannot do so from
-    /// the user's own network either.
+    /// tries are kept for right codes: [`SPARE_TRIES`] of the user's budget, so that a stranger who
+    /// knows only a name cannot lock its user out, and one of each address's half, so that they
+    /// cannot do so from the user's own network either.
     fn passwords_spent(
         &self,
         from: Option<ClientAddress>,
