@@ -1,5 +1,5 @@
-//! The composition root: the one place that knows which adapters there are. It builds the gateway
-//! from a configuration, runs it, reads the configuration again on SIGHUP, and stops it.
+//! The composition root, the only place that knows the adapters. It builds the gateway from a
+//! configuration, runs it, reloads the configuration on SIGHUP, and stops it.
 
 mod authentication_cloud;
 mod certificates;
@@ -53,10 +53,10 @@ use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::logs::{self, Logs};
 use crate::telemetry::metrics;
 
-/// How often certificate files are looked at for changes.
+/// How often certificate files are checked for changes.
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
 
-/// Longest that a stop waits for the listeners' threads to let go of the store.
+/// How long a stop waits for the listeners' threads to release the store.
 const LET_GO: Duration = Duration::from_secs(1);
 
 /// Why the server did not start.
@@ -65,12 +65,12 @@ pub enum StartError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Something else: a port that is taken, a store that cannot be opened.
+    /// Anything else, such as a port in use or a store that cannot be opened.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
 
-/// Where a configuration comes from, so that it can be read again.
+/// Where the configuration comes from, kept for reloads.
 pub struct Source {
     /// The file.
     pub path: PathBuf,
@@ -88,7 +88,7 @@ impl Source {
     }
 }
 
-/// A gateway that is built and listens, and not yet running.
+/// A gateway that is built, with its listeners bound, but not running yet.
 pub struct App {
     source: Source,
     config: Config,
@@ -105,8 +105,8 @@ pub struct App {
     signals: Signals,
 }
 
-/// Makes what an administrator looks at a tenant's directory through. Nothing is connected to, and
-/// nothing else of the configuration is made.
+/// Builds the adapter through which an administrator inspects a tenant's directory. Connects to
+/// nothing and builds no other part of the configuration.
 ///
 /// # Errors
 /// [`ConfigError`].
@@ -119,7 +119,7 @@ pub fn inspection(
     directories::inspection(tenant, runtime, &clock, &Report(&config.places))
 }
 
-/// Makes what an administrator looks up users' names in.
+/// Builds the adapter in which an administrator looks up users by name.
 ///
 /// # Errors
 /// [`ConfigError`].
@@ -131,17 +131,17 @@ pub fn directory_of_names(
     directories::directory_of_names(tenant, runtime, &Report(&config.places))
 }
 
-/// Opens the store for an administrator's command, beside gateways that may be using it. Makes no
-/// store where there is none.
+/// Opens the store for an administrator's command; gateways may be using it meanwhile. Does not
+/// create a store.
 ///
 /// # Errors
-/// Why it cannot be opened.
+/// If the store cannot be opened.
 pub async fn administration(config: &Config) -> Result<AdministratorsStore, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     stores::administration(config, &clock).await
 }
 
-/// How log lines and audit events look.
+/// The format of log lines and audit events.
 #[must_use]
 pub fn log_format(config: &Config) -> logs::Format {
     match config.log.format {
@@ -150,7 +150,7 @@ pub fn log_format(config: &Config) -> logs::Format {
     }
 }
 
-/// Brings the store's schema up to date, and does nothing else; what became of it, in words.
+/// Brings the store's schema up to date and does nothing else; returns the result in words.
 ///
 /// # Errors
 /// [`StartError`].
@@ -168,7 +168,7 @@ impl App {
         Self::build_for(source, None).await
     }
 
-    /// Builds the gateway with the demo's page, in a runtime. It listens where it is told, whatever
+    /// Builds the gateway with the demo's page, in a runtime. It listens on `listener`, not where
     /// the configuration says.
     ///
     /// # Errors
@@ -250,13 +250,13 @@ impl App {
         })
     }
 
-    /// Where the public listener listens.
+    /// The public listener's address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.public.address
     }
 
-    /// Runs until SIGTERM or SIGINT, then sends its clients away and finishes what is in flight.
+    /// Runs until SIGTERM or SIGINT, then drains clients and finishes requests in flight.
     ///
     /// # Errors
     /// If a listener fails.
@@ -312,10 +312,10 @@ impl App {
     }
 }
 
-/// How often the machine's clock is looked at.
+/// How often the machine's clock is checked.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
 
-/// Says once if the machine's clock was set back so far that an administrator should know.
+/// Logs once if the machine's clock was set back so far that an administrator should know.
 async fn tell_of_a_clock_set_back(clock: Arc<SteadyClock>) {
     loop {
         tokio::time::sleep(LOOK_AT_CLOCK).await;
@@ -351,8 +351,8 @@ fn start_logs(config: &Config) -> Result<Logs, StartError> {
     Ok(started.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))?)
 }
 
-/// Has the store finish what is queued and put its file in order, which it does when nobody holds
-/// it any more: the listeners' threads let go of it as they end.
+/// Waits until the store has finished its queue and tidied its file, which it does once nothing
+/// holds it any more: the listeners' threads release it as they end.
 async fn close(store: Arc<dyn StoreHealth>) {
     let let_go = async {
         while Arc::strong_count(&store) > 1 {

@@ -1,5 +1,5 @@
-//! TLS towards the servers that the gateway itself connects to, directories, databases, providers of
-//! SMS and push services: who has to vouch for them, and the certificate shown to them.
+//! Outgoing TLS: to directories, databases, SMS providers and push services. Decides which CAs they
+//! must be signed by and which client certificate they are shown.
 
 mod failure;
 
@@ -17,21 +17,21 @@ use rustls::{
 pub use self::failure::{TlsFailure, explain};
 use crate::pem::{self, Broken, PemError};
 
-/// What a server's certificate has to prove.
+/// What a server's certificate must prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// That a trusted CA vouches for the name that was connected to.
+    /// A trusted CA signed it for the name that was connected to.
     Name,
-    /// That a trusted CA vouches for it, whatever its name.
+    /// A trusted CA signed it, for any name.
     Chain,
-    /// Nothing: what is sent is hidden from listeners, and from nobody in between.
+    /// Nothing: this stops eavesdroppers but not a man in the middle.
     Nothing,
 }
 
-/// Why there is no TLS configuration.
+/// Why no TLS configuration can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsConfigError {
-    /// The CA file has no certificate that can be used.
+    /// The CA file has no usable certificate.
     #[error("the CA file cannot be used: {0}")]
     Ca(#[source] PemError),
     /// No CA was given, and the system has none.
@@ -43,24 +43,24 @@ pub enum TlsConfigError {
     /// The client certificate's key cannot be read.
     #[error("the client key file cannot be used: {0}")]
     ClientKey(#[source] PemError),
-    /// The client certificate and key do not belong together, or are of an unknown kind.
+    /// The client certificate and key do not match, or are of an unknown kind.
     #[error("the client certificate and key cannot be used: {0}")]
     ClientPair(#[source] rustls::Error),
     /// The crypto provider offers no protocol version.
     #[error("TLS cannot be set up: {0}")]
     Versions(#[source] rustls::Error),
-    /// No certificate could be checked with this.
+    /// No certificate verifier can be built from these CAs.
     #[error("certificates cannot be checked: {0}")]
     Verifier(#[source] rustls::client::VerifierBuilderError),
 }
 
-/// A TLS configuration, for TLS 1.2 and 1.3, from PEM texts, under which servers prove their name.
+/// A TLS 1.2 and 1.3 configuration from PEM texts, under which servers must prove their name.
 ///
-/// With `ca_pem`, only that CA (or those) is trusted, else the system's roots. `client_cert` is a
-/// certificate chain and its key, shown to servers that ask.
+/// With `ca_pem`, only the CAs in it are trusted; without, the system's roots. `client_cert` is a
+/// certificate chain and its key, shown to servers that ask for one.
 ///
 /// # Errors
-/// [`TlsConfigError`] if a text cannot be used.
+/// [`TlsConfigError`] if one of the texts cannot be used.
 pub fn tls_config(
     ca_pem: Option<&[u8]>,
     client_cert: Option<(&[u8], &[u8])>,
@@ -68,10 +68,10 @@ pub fn tls_config(
     tls_config_for(Proof::Name, ca_pem, client_cert)
 }
 
-/// As [`tls_config`], for servers that have to prove `proof`.
+/// Like [`tls_config`], for servers that must prove `proof`.
 ///
 /// # Errors
-/// [`TlsConfigError`] if a text cannot be used.
+/// [`TlsConfigError`] if one of the texts cannot be used.
 pub fn tls_config_for(
     proof: Proof,
     ca_pem: Option<&[u8]>,
@@ -108,25 +108,26 @@ pub fn tls_config_for(
     Ok(Arc::new(config))
 }
 
-/// What a host's name ends in that stands for an IPv6 address; it is no domain's (RFC 6761 6.4).
+/// Suffix of host names that stand for an IPv6 address; reserved, so never a real domain (RFC 6761
+/// 6.4).
 const STAND_IN: &str = ".ipv6.invalid";
 
-/// A name that stands for `address` with those libraries that take names only: what is made by
-/// [`tls_config`] has the server prove the address then. It says nothing to the server, and is not
-/// to be sent to it.
+/// A name that stands for `address`, for libraries that accept only names: a configuration from
+/// [`tls_config`] then makes the server prove the address. Never send it to the server, to which it
+/// means nothing.
 #[must_use]
 pub fn stand_in(address: Ipv6Addr) -> String {
     format!("{:032x}{STAND_IN}", address.to_bits())
 }
 
-/// The address that a name stands for, if it does.
+/// The address that a stand-in name stands for.
 fn stood_for(name: &ServerName<'_>) -> Option<Ipv6Addr> {
     let ServerName::DnsName(name) = name else { return None };
     let bits = name.as_ref().strip_suffix(STAND_IN)?;
     u128::from_str_radix(bits, 16).ok().map(Ipv6Addr::from_bits)
 }
 
-/// Checks a chain, and the name or address unless any will do.
+/// Checks the chain, and the name or address unless any name will do.
 #[derive(Debug)]
 struct Verifier {
     chain: Arc<WebPkiServerVerifier>,
@@ -176,7 +177,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Takes whatever certificate is shown, by whoever has its key.
+/// Accepts any certificate; the server must only hold its key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 
@@ -217,14 +218,14 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-/// What of a CA file is passed over, because it cannot be used. The rest is trusted: to trust fewer
-/// CAs lets nobody in who was not.
+/// The sections of a CA file that are skipped because they cannot be used. The rest is trusted:
+/// trusting fewer CAs admits no one new.
 #[must_use]
 pub fn passed_over(ca_pem: &[u8]) -> Vec<Broken> {
     pem::bundle(ca_pem).broken
 }
 
-/// The CAs of a file, of which at least one can be used.
+/// The CAs in a file; at least one must be usable.
 fn own_roots(ca_pem: &[u8]) -> Result<RootCertStore, TlsConfigError> {
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(pem::bundle(ca_pem).certificates);

@@ -1,6 +1,7 @@
-//! Reading certificates, keys and revocation lists from PEM (RFC 7468), as files hold it that went
-//! through editors, PowerShell and `cat`: with a byte order mark, in UTF-16, indented, with sections
-//! that follow each other on one line. Nothing that is there is passed over without a word.
+//! Reads certificates, keys and revocation lists from PEM (RFC 7468). Accepts files that went
+//! through editors, PowerShell or `cat`: with a byte order mark, in UTF-16, indented, or with
+//! several sections on one line. A section that cannot be used is always reported, never skipped
+//! silently.
 
 use std::borrow::Cow;
 
@@ -12,18 +13,18 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
-/// Why a text cannot be used.
+/// Why a PEM text cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PemError {
-    /// It has no section of the kind that is wanted.
+    /// It has no section of the wanted kind.
     #[error("has no {wanted}{but}")]
     None {
-        /// What is wanted.
+        /// The kind that was wanted.
         wanted: &'static str,
-        /// What it holds instead, if that can be told.
+        /// What it holds instead, if that is recognisable; else empty.
         but: String,
     },
-    /// It has one that is broken.
+    /// A section of the wanted kind is broken.
     #[error("{0}")]
     Broken(Broken),
 }
@@ -32,29 +33,29 @@ pub enum PemError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the {what} at line {line} cannot be used: {why}")]
 pub struct Broken {
-    /// What it says it is.
+    /// The section's label.
     pub what: String,
-    /// The line it begins at, from 1.
+    /// The line where it begins, counted from 1.
     pub line: usize,
     /// What is wrong with it.
     pub why: String,
 }
 
-/// The certificates of a text, of which some may be broken.
+/// The certificates in a text; some may be broken.
 #[derive(Debug, Default)]
 pub struct Bundle {
-    /// Those that were read.
+    /// The certificates that could be read.
     pub certificates: Vec<CertificateDer<'static>>,
-    /// What else is there and is, or may be meant as, a certificate.
+    /// Sections that are, or may be meant as, certificates but cannot be used.
     pub broken: Vec<Broken>,
 }
 
-/// One section, as it stands there.
+/// One section of the text.
 struct Section {
-    /// What it says it is; empty if that cannot be read.
+    /// Its label; empty if the first line cannot be read.
     label: String,
     line: usize,
-    /// The section anew, without what editors added; or what is wrong.
+    /// The section rewritten without what editors added, or what is wrong with it.
     text: Result<Zeroizing<String>, &'static str>,
 }
 
@@ -64,13 +65,13 @@ impl Section {
         Broken { what: what.to_lowercase(), line: self.line, why: why.into() }
     }
 
-    /// The section's content.
+    /// Decodes the section.
     fn read<T: PemObject>(&self) -> Result<T, Broken> {
         let text = self.text.as_ref().map_err(|why| self.broken(*why))?;
         T::from_pem_slice(text.as_bytes()).map_err(|error| self.broken(error.to_string()))
     }
 
-    /// The certificate, if it is one of X.509.
+    /// Decodes the section and checks that it is an X.509 certificate.
     fn certificate(&self) -> Result<CertificateDer<'static>, Broken> {
         let der: CertificateDer<'static> = self.read()?;
         match webpki::anchor_from_trusted_cert(&der) {
@@ -80,12 +81,12 @@ impl Section {
     }
 
     fn is_certificate(&self) -> bool {
-        // The second is the older name (RFC 7468 section 5.1).
+        // The second label is the older one (RFC 7468 section 5.1).
         matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE")
     }
 }
 
-/// Reads all certificates that can be read.
+/// Reads every usable certificate and reports the rest.
 #[must_use]
 pub fn bundle(bytes: &[u8]) -> Bundle {
     let mut bundle = Bundle::default();
@@ -110,10 +111,10 @@ pub fn bundle(bytes: &[u8]) -> Bundle {
     bundle
 }
 
-/// Reads all certificates, of which there is at least one.
+/// Reads all certificates; there must be at least one.
 ///
 /// # Errors
-/// [`PemError`] if there is none, or one is broken.
+/// [`PemError`] if there is none or any is broken.
 pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
     let bundle = bundle(bytes);
     if let Some(broken) = bundle.broken.into_iter().next() {
@@ -128,7 +129,7 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemErr
 /// Reads the first private key.
 ///
 /// # Errors
-/// [`PemError`] if there is none, or it is broken.
+/// [`PemError`] if there is none or it is broken.
 pub fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     let is_key = |section: &Section| {
         matches!(section.label.as_str(), "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY")
@@ -138,10 +139,10 @@ pub fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     section.read().map_err(PemError::Broken)
 }
 
-/// Reads all revocation lists, of which there is at least one.
+/// Reads all revocation lists; there must be at least one.
 ///
 /// # Errors
-/// [`PemError`] if there is none, or one is broken: what a list would have refused must not pass.
+/// [`PemError`] if there is none or any is broken: skipping a list would accept what it revokes.
 pub fn revocation_lists(
     bytes: &[u8],
 ) -> Result<Vec<CertificateRevocationListDer<'static>>, PemError> {
@@ -151,7 +152,7 @@ pub fn revocation_lists(
     if lists.is_empty() { Err(none("revocation list", bytes)) } else { Ok(lists) }
 }
 
-/// Whether it looks like PEM, in whatever encoding.
+/// Whether the bytes look like PEM, in any supported encoding.
 #[must_use]
 pub fn is_pem(bytes: &[u8]) -> bool {
     decoded(bytes).contains(BEGIN)
@@ -171,7 +172,7 @@ fn none(wanted: &'static str, bytes: &[u8]) -> PemError {
     PemError::None { wanted, but }
 }
 
-/// The text without byte order marks, whatever its encoding says it is.
+/// Decodes the text by its byte order mark, UTF-8 without one, and removes all marks.
 fn decoded(bytes: &[u8]) -> Zeroizing<String> {
     let wide = |from: fn([u8; 2]) -> u16| {
         let units: Zeroizing<Vec<u16>> = Zeroizing::new(
@@ -185,11 +186,11 @@ fn decoded(bytes: &[u8]) -> Zeroizing<String> {
         _ => String::from_utf8_lossy(bytes),
     };
     let text = Zeroizing::new(text.into_owned());
-    // Files that were put together have marks inside.
+    // Concatenated files have marks in the middle.
     Zeroizing::new(text.replace('\u{feff}', ""))
 }
 
-/// The sections, in their order.
+/// The sections, in file order.
 fn sections(text: &str) -> Vec<Section> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -217,10 +218,10 @@ fn sections(text: &str) -> Vec<Section> {
     found
 }
 
-/// A section with one line's ending and no blanks around its lines.
+/// The section with LF line endings and trimmed lines.
 fn anew(label: &str, body: &str) -> Zeroizing<String> {
     let label = if label == "X509 CERTIFICATE" { "CERTIFICATE" } else { label };
-    // Room for all, so that no copy of a key is left behind by growing.
+    // Allocates the full size at once: growing would leave copies of a key behind.
     let mut text = Zeroizing::new(String::with_capacity(body.len() + 2 * label.len() + 64));
     text.extend([BEGIN, label, DASHES, "\n"]);
     for line in body.split(['\r', '\n']).map(str::trim).filter(|line| !line.is_empty()) {
@@ -230,7 +231,7 @@ fn anew(label: &str, body: &str) -> Zeroizing<String> {
     text
 }
 
-/// How many line ends there are: CR LF, LF, or CR alone.
+/// Counts line endings: CR LF, LF, or CR alone.
 fn lines(text: &str) -> usize {
     text.matches('\n').count() + text.replace("\r\n", "\n").matches('\r').count()
 }

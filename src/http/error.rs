@@ -1,4 +1,4 @@
-//! What a client sees of a refusal: one file, one match, nothing of the true reason.
+//! What a client sees of a refusal: one file, one match, and never the true reason.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::domain::clock::Timestamp;
 use crate::domain::reason::Reason;
 
-/// When a client may ask again after the directory or the store was down.
+/// `Retry-After` when the directory or the store is down.
 pub(super) const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
 
 /// Which statuses a tenant's clients see.
@@ -24,56 +24,56 @@ pub enum StatusStyle {
     Http,
 }
 
-/// What is wrong with a body, as the client is told it.
+/// What is wrong with a body, as shown to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BadBody {
-    /// Its connection ended before it did.
+    /// The connection closed before the body was complete.
     #[error("the body ended early")]
     EndedEarly,
     /// It is in another encoding, such as Latin-1 or UTF-16.
     #[error("the body is not in UTF-8, which is needed")]
     NotUtf8,
-    /// It is declared as JSON.
+    /// It is declared as JSON but is not a JSON object.
     #[error("the body is not a JSON object")]
     NoObject,
-    /// It is declared as a form, and looks like JSON.
+    /// It is declared as a form but looks like JSON.
     #[error("the body is declared as a form but is JSON: send Content-Type: application/json")]
     JsonAsForm,
-    /// A percent sign in a form without two hexadecimal digits behind it.
+    /// A percent sign in a form is not followed by two hexadecimal digits.
     #[error("the form has a percent sign that begins no escape: write it as %25")]
     NoEscape,
-    /// A field has to be there.
+    /// A required field is missing.
     #[error("the field {0} is missing")]
     Missing(&'static str),
-    /// A field is there more than once.
+    /// A field appears more than once.
     #[error("the field {0} is there twice")]
     Twice(&'static str),
-    /// A field's value is a number, say.
+    /// A field's value is not a string, for example a number.
     #[error("the field {0} is not a string")]
     NotText(&'static str),
-    /// A passcode holds both.
+    /// A passcode already holds password and code, so neither may be sent as well.
     #[error("the field passcode holds password and otp, so neither may stand beside it")]
     PasscodeAndMore,
 }
 
-/// A refusal as it goes over the wire.
+/// A refusal as sent to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// 400, with what is wrong with the body.
     BadRequest(BadBody),
     /// 401 with `WWW-Authenticate`: no credential at all.
     NoCredential,
-    /// 403: no, for whatever reason.
+    /// 403, for every other reason.
     Forbidden,
     /// 404: no such path.
     NotFound,
     /// 405 with `Allow`.
     MethodNotAllowed,
-    /// 408: the body did not come within the deadline.
+    /// 408: the body did not arrive before the deadline.
     BodyTooSlow,
     /// 413: the body is too large.
     TooLarge,
-    /// 415: the body is neither JSON nor a form by its media type, or not in UTF-8.
+    /// 415: the media type is neither JSON nor a form, or the charset is not UTF-8.
     UnsupportedMediaType,
     /// 429 with `Retry-After`.
     RateLimited(Duration),
@@ -98,7 +98,7 @@ impl Refused {
             | Reason::AuditUnwritable
             | Reason::NoRandomness
             | Reason::DeadlinePassed => Self::Unavailable,
-            // The first three are no refusals; whoever asks what they look like as one gets a no.
+            // The first three are not refusals; if one gets here, the answer is no.
             Reason::Issued
             | Reason::Repeated
             | Reason::LoggedIn
@@ -131,8 +131,9 @@ impl Refused {
         }
     }
 
-    /// How a refused login looks to a client that sees `style`. A budget that is spent, or a part
-    /// that is down, is told only where any name would have met it: `every_name` says so.
+    /// How a refused login looks to a client that sees `style`. A spent budget or an outage is
+    /// shown only if every name would have met it (`every_name`); otherwise it would reveal which
+    /// names exist.
     #[must_use]
     pub fn of_login(reason: Reason, every_name: bool, style: StatusStyle) -> Self {
         let seen = Self::of(reason, style);
@@ -160,7 +161,7 @@ impl Refused {
         }
     }
 
-    /// The answer to `request`: the error body, or an RFC 9457 problem where that is asked for.
+    /// Builds the response: the error body, or an RFC 9457 problem if the client asked for one.
     ///
     /// # Panics
     /// Never: texts and numbers always serialise.
@@ -220,7 +221,7 @@ impl Refused {
     }
 }
 
-/// The headers that every answer of the two operations has, allowed or refused.
+/// The headers of every answer of the two operations, granted or refused.
 pub fn uniform_headers(response: &mut HttpResponseBuilder, request_id: &str) {
     response
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -287,14 +288,14 @@ pub(super) fn error_body(
     escape_html(&body.expect("texts and numbers always serialise"))
 }
 
-/// RFC 3339 in UTC, always with three decimals, so that no body is longer than another.
+/// RFC 3339 in UTC, always with three decimals, so that all bodies have the same length.
 pub(super) fn rfc3339(now: Timestamp) -> String {
     let now =
         jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{now:.3}")
 }
 
-/// JSON with the characters that HTML gives a meaning written as escapes: a path is shown back.
+/// Escapes the characters that HTML treats specially, because the body repeats the path.
 pub(super) fn escape_html(json: &str) -> String {
     json.replace('<', "\\u003c")
         .replace('>', "\\u003e")
@@ -302,22 +303,22 @@ pub(super) fn escape_html(json: &str) -> String {
         .replace('\'', "\\u0027")
 }
 
-/// Whole seconds, rounded up, at least one: what `Retry-After` takes (RFC 9110 10.2.3).
+/// Whole seconds, rounded up, at least one, as `Retry-After` requires (RFC 9110 10.2.3).
 pub(super) fn whole_seconds(wait: Duration) -> HeaderValue {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     HeaderValue::from(seconds.max(1))
 }
 
-/// What a client accepts, as far as it matters here.
+/// The parts of `Accept` that matter here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wants {
-    /// Bare digits rather than JSON.
+    /// Bare digits instead of JSON.
     pub plain_text: bool,
-    /// Problems rather than the error body.
+    /// An RFC 9457 problem instead of the error body.
     pub problem: bool,
 }
 
-/// Reads `Accept`; without one, or with one that makes no sense, JSON.
+/// Reads `Accept`. Missing or unreadable means JSON.
 #[must_use]
 pub fn wants(request: &HttpRequest) -> Wants {
     let Ok(accept) = Accept::parse(request) else { return Wants::default() };

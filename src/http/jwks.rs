@@ -1,4 +1,5 @@
-//! The keys of `OAuth2` issuers: fetched in the background, kept for a day while the issuer is down.
+//! The signing keys of `OAuth2` issuers: fetched in the background, kept for a day if the issuer is
+//! down.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,60 +18,60 @@ use super::signing_keys::{SigningKeys, TokenHeader};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::pem;
 
-/// How often keys are fetched while all is well.
+/// Interval between fetches while they succeed.
 const REFRESH: Duration = Duration::from_mins(10);
-/// How soon a fetch that failed is tried again.
+/// Delay before a failed fetch is retried.
 const RETRY: Duration = Duration::from_secs(15);
-/// How often tokens with an unknown key can cause a fetch.
+/// Shortest interval between fetches caused by tokens with an unknown key.
 const REFETCH_GAP: Duration = Duration::from_mins(1);
-/// How long keys are used without having been fetched again.
+/// How long keys stay in use without a successful fetch.
 const KEPT: Duration = Duration::from_hours(24);
-/// How long one fetch may take.
+/// Timeout of one fetch.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest key set that is read, in bytes.
+/// Largest key set that is read, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Where an issuer's keys are.
+/// A source of an issuer's keys.
 #[derive(Debug, Clone)]
 pub struct JwksSource {
-    /// Where they are: `https`, or `http` on a loopback address.
+    /// Its URL: `https`, or `http` on a loopback address.
     pub url: String,
-    /// PEM: CAs that are trusted for this address beside the system's.
+    /// PEM: CAs trusted for this URL in addition to the system's.
     pub ca_pem: Option<Vec<u8>>,
 }
 
-/// Why a source of keys cannot be used.
+/// Why a key source cannot be used.
 #[derive(Debug, Error)]
 pub enum JwksError {
-    /// The address is not one we fetch from.
+    /// The URL is neither `https` nor `http` on a loopback address.
     #[error("jwks_url {url:?}: only https is accepted, or http on a loopback address")]
     Url {
-        /// What was found.
+        /// The URL found.
         url: String,
     },
-    /// The CA's PEM holds none, or one that is no certificate.
+    /// The CA file has no certificate in PEM, or a broken one.
     #[error("jwks_url {url:?}: its CA file has no certificate in PEM")]
     Ca {
-        /// Whose CA it is.
+        /// The URL that the CA file belongs to.
         url: String,
     },
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be built.
     #[error("jwks_url {url:?}: no HTTP client can be made: {reason}")]
     Client {
-        /// For which address.
+        /// The URL that it is for.
         url: String,
-        /// What the library says.
+        /// The library's error.
         reason: String,
     },
-    /// The same address twice, with different CAs.
+    /// The same URL is given with two different CAs.
     #[error("jwks_url {url:?} is given with two different CA files")]
     TwoCas {
-        /// The address.
+        /// The URL.
         url: String,
     },
 }
 
-/// The keys of all issuers, by the address they are fetched from.
+/// The keys of all issuers, by the URL they are fetched from.
 pub struct Jwks {
     sets: HashMap<String, Arc<KeySet>>,
     refreshing: Vec<AbortHandle>,
@@ -83,7 +84,7 @@ impl Drop for Jwks {
 }
 
 impl Jwks {
-    /// Begins to fetch the keys, in tasks on `runtime`; does not wait for them.
+    /// Starts fetching the keys in tasks on `runtime`; does not wait for them.
     ///
     /// # Errors
     /// If a source cannot be used.
@@ -97,9 +98,9 @@ impl Jwks {
         Ok(jwks)
     }
 
-    /// The keys of all issuers, of which nothing is fetched yet. Those that were fetched `before`
-    /// from the same address under the same CA are good until they are fetched again: an issuer
-    /// that is down must not keep its clients out because somebody else's settings changed.
+    /// The keys of all issuers, without fetching yet. Keys that `before` fetched from the same URL
+    /// under the same CA stay in use until the next fetch: a reload must not lock out the clients
+    /// of an issuer that is down.
     ///
     /// # Errors
     /// If a source cannot be used.
@@ -127,10 +128,10 @@ impl Jwks {
         Ok(Self { sets, refreshing: Vec::new() })
     }
 
-    /// Begins to fetch the keys; does not wait for them.
+    /// Starts fetching the keys; does not wait for them.
     pub fn keep_fresh(&mut self) {
         let refresh = |set: &Arc<KeySet>| {
-            // Subscribed first, so that the end of the first fetch cannot be missed.
+            // Subscribe first, so that the end of the first fetch cannot be missed.
             let fetches = set.fetches.subscribe();
             set.begin_fetch(&mut set.lock());
             set.runtime.spawn(Arc::clone(set).keep_fresh(fetches)).abort_handle()
@@ -138,7 +139,7 @@ impl Jwks {
         self.refreshing.extend(self.sets.values().map(refresh));
     }
 
-    /// Checks a token against one rule: signature, dates, and all the rule asks for.
+    /// Checks a token against one rule: signature, dates and every requirement of the rule.
     ///
     /// # Errors
     /// Why the token is refused.
@@ -153,8 +154,8 @@ impl Jwks {
         Ok(token)
     }
 
-    /// Checks a token's signature and dates with the keys of `jwks_url`. A key that is not known
-    /// has the keys fetched again, at most once a minute, and waits for them until `deadline`.
+    /// Checks a token's signature and dates with the keys of `jwks_url`. An unknown key triggers a
+    /// new fetch, at most once a minute, and waits for it until `deadline`.
     ///
     /// # Errors
     /// Why the token is refused.
@@ -186,7 +187,7 @@ struct KeySet {
     clock: Arc<dyn Clock>,
     runtime: Handle,
     state: Mutex<State>,
-    /// Counts the fetches that have ended.
+    /// Counts finished fetches.
     fetches: watch::Sender<u64>,
 }
 
@@ -226,7 +227,7 @@ impl KeySet {
         Ok(Self { url, ca_pem, client, clock, runtime, state, fetches })
     }
 
-    /// Begins with the keys of another set, if they are of the same issuer.
+    /// Takes over another set's keys if both have the same URL and CA.
     fn take_over(&self, other: &Self) {
         if self.url == other.url && self.ca_pem == other.ca_pem {
             let (keys, last_refetch) = {
@@ -254,7 +255,7 @@ impl KeySet {
         keys.verify(token, header)
     }
 
-    /// Waits for a fetch: the one that is under way, or a new one if the last was a minute ago.
+    /// Waits for the current fetch, or starts one if the last such fetch was at least a minute ago.
     async fn fetch_again(self: &Arc<Self>, deadline: Instant) -> Result<(), JwtRefusal> {
         let mut fetches = self.fetches.subscribe();
         {
@@ -273,7 +274,7 @@ impl KeySet {
         ended.map(drop).map_err(|_| JwtRefusal::KeysTimedOut)
     }
 
-    /// Spawned, so that a request that gives up waiting does not end it for the others.
+    /// Spawned, so that a request that stops waiting does not cancel the fetch for the others.
     fn begin_fetch(self: &Arc<Self>, state: &mut State) {
         state.fetching = true;
         let set = Arc::clone(self);
@@ -294,7 +295,7 @@ impl KeySet {
 
     async fn keep_fresh(self: Arc<Self>, mut fetches: watch::Receiver<u64>) {
         loop {
-            // The sender is a field of `self`, so this cannot be the end of the channel.
+            // The sender is a field of `self`, so the channel cannot be closed.
             let _ = fetches.changed().await;
             let pause = if self.lock().last_failed { RETRY } else { REFRESH };
             tokio::time::sleep(pause).await;
@@ -328,7 +329,7 @@ impl KeySet {
     }
 }
 
-/// The address, if it is one that keys may be fetched from.
+/// Parses the URL; `None` unless keys may be fetched from it.
 fn fetchable(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let loopback = match url.host_str()? {

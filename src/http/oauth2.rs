@@ -1,4 +1,4 @@
-//! `OAuth2` access tokens: what one claims, and whether that is what a client's rule asks for.
+//! `OAuth2` access tokens: their claims, and whether those satisfy a client's rule.
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -6,19 +6,19 @@ use thiserror::Error;
 use super::signing_keys::SigningAlgorithm;
 use crate::domain::clock::Timestamp;
 
-/// How far the issuer's clock may be from ours.
+/// Allowed difference between the issuer's clock and ours.
 const LEEWAY_SECS: f64 = 60.0;
 
-/// What a client's token has to be.
+/// What a client's token must contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuth2Rule {
-    /// The `iss` it has, exactly.
+    /// Its `iss`, compared exactly.
     pub issuer: String,
-    /// What its `aud` is or has among others.
+    /// A value of its `aud`.
     pub audience: String,
-    /// Where its issuer's keys are.
+    /// The URL of the issuer's keys.
     pub jwks_url: String,
-    /// A whole word in its scope.
+    /// A whole word of its scope.
     pub scope: String,
     /// The algorithms it may be signed with.
     pub algorithms: Vec<SigningAlgorithm>,
@@ -26,15 +26,15 @@ pub struct OAuth2Rule {
     pub client_id: Option<String>,
     /// Its `sub`.
     pub sub: Option<String>,
-    /// Whether it has to say that it is an access token (RFC 9068 section 2.1).
+    /// Whether `typ` must say that it is an access token (RFC 9068 section 2.1).
     pub requires_typ: bool,
 }
 
 impl OAuth2Rule {
-    /// Whether a token whose signature and dates are right is one for this rule.
+    /// Whether a token with a valid signature and valid dates satisfies this rule.
     ///
     /// # Errors
-    /// The first thing that does not fit.
+    /// The first requirement that is not met.
     pub fn accepts(&self, token: &SignedToken) -> Result<(), JwtRefusal> {
         let claims = &token.claims;
         if token.jwks_url != self.jwks_url || claims.iss != self.issuer {
@@ -57,33 +57,33 @@ impl OAuth2Rule {
     }
 }
 
-/// A token whose signature was checked with a key from `jwks_url`.
+/// A token whose signature was verified with a key from `jwks_url`.
 #[derive(Debug, Clone)]
 pub struct SignedToken {
-    /// Where the key came from.
+    /// The URL of the issuer's keys.
     pub jwks_url: String,
-    /// What it is signed with.
+    /// The signature's algorithm.
     pub algorithm: SigningAlgorithm,
-    /// What it says it is.
+    /// The kind that `typ` states.
     pub kind: TokenKind,
-    /// What it claims.
+    /// The claims.
     pub claims: Claims,
 }
 
 /// What a token's `typ` says it is (RFC 7519 section 5.1, RFC 8725 section 3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// A JWT of some kind: there is no `typ`, or it is `JWT`, as most issuers write it.
+    /// Unspecified: `typ` is missing or is `JWT`, as most issuers write it.
     Unsaid,
     /// An access token: `at+jwt`.
     AccessToken,
-    /// Another kind, such as `logout+jwt`.
+    /// Any other kind, such as `logout+jwt`.
     Other,
 }
 
 impl TokenKind {
-    /// Reads a `typ`: a media type whose `application/` may be left out, and whose case does not
-    /// count (RFC 7515 section 4.1.9).
+    /// Reads a `typ`: a media type, compared without case, whose `application/` may be omitted (RFC
+    /// 7515 section 4.1.9).
     #[must_use]
     pub fn of(typ: Option<&str>) -> Self {
         let Some(typ) = typ else { return Self::Unsaid };
@@ -104,31 +104,31 @@ impl TokenKind {
     }
 }
 
-/// The claims that are looked at (RFC 7519 section 4.1, RFC 9068 section 2.2).
+/// The claims that are checked (RFC 7519 section 4.1, RFC 9068 section 2.2).
 #[derive(Debug, Clone, Deserialize)]
 pub struct Claims {
-    /// Who issued it.
+    /// The issuer.
     pub iss: String,
-    /// Whom it is for.
+    /// The audience.
     pub aud: Words,
-    /// When it ends, in seconds since the Unix epoch.
+    /// Expiry, in seconds since the Unix epoch.
     pub exp: f64,
-    /// When it begins.
+    /// Start of validity, in seconds since the Unix epoch.
     pub nbf: Option<f64>,
-    /// What it allows: words between blanks, or an array of words.
+    /// What it allows: words separated by spaces, or an array of words.
     pub scope: Option<Words>,
-    /// The same, as some issuers name it.
+    /// The scope, as some issuers name it.
     pub scp: Option<Words>,
     /// The client it was issued to.
     pub client_id: Option<String>,
-    /// The same, as some issuers name it.
+    /// The client, as some issuers name it.
     pub azp: Option<String>,
-    /// Whom it is about.
+    /// The subject.
     pub sub: Option<String>,
 }
 
 impl Claims {
-    /// Whether `now` is between the token's dates, give or take a minute.
+    /// Whether the token is valid at `now`, with a leeway of one minute.
     ///
     /// # Errors
     /// [`JwtRefusal::Expired`] or [`JwtRefusal::NotYetValid`].
@@ -149,7 +149,7 @@ impl Claims {
     }
 
     fn has_scope(&self, scope: &str) -> bool {
-        // Two blanks in a row have an empty word between them, which must not count.
+        // Two spaces in a row enclose an empty word, which must not match.
         let mut words = self.scope.iter().chain(&self.scp).filter(|_| !scope.is_empty());
         words.any(|words| match words {
             Words::One(text) => text.split(' ').any(|word| word == scope),
@@ -177,26 +177,26 @@ impl Words {
     }
 }
 
-/// Why a token is refused. In the order in which it is found out, so that of several refusals
-/// the greatest is the one that came closest.
+/// Why a token is refused, in the order of the checks: of several refusals, the greatest got
+/// furthest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Error)]
 pub enum JwtRefusal {
-    /// It is no JWT of ours to read.
+    /// It is not a JWT that we can read.
     #[error("the token cannot be read")]
     Malformed,
-    /// No client has its issuer.
+    /// No client's rule has its issuer.
     #[error("the token's issuer is not known")]
     Issuer,
-    /// It is signed with an algorithm that no rule allows.
+    /// No rule allows its signature algorithm.
     #[error("the token's algorithm is not allowed")]
     Algorithm,
-    /// The issuer's keys could never be had, or not for a day.
+    /// The issuer's keys were never fetched, or not for a day.
     #[error("the issuer's keys are not to be had")]
     KeysUnavailable,
-    /// The issuer's keys did not come before the request's deadline.
+    /// The issuer's keys did not arrive before the request's deadline.
     #[error("the issuer's keys did not come in time")]
     KeysTimedOut,
-    /// The issuer has no key that fits it, or several without saying which.
+    /// No key of the issuer fits, or several fit and the token does not name one.
     #[error("the issuer has no such key")]
     KeyUnknown,
     /// The signature is wrong.
@@ -208,19 +208,19 @@ pub enum JwtRefusal {
     /// It has not begun.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// It is no access token, or does not say that it is one where it has to.
+    /// It is not an access token, or does not say so where the rule requires it.
     #[error("the token is of another kind")]
     Kind,
-    /// It is for someone else.
+    /// It is for another audience.
     #[error("the token is for another audience")]
     Audience,
     /// It was issued to another client.
     #[error("the token was issued to another client")]
     Client,
-    /// It is about someone else.
+    /// It has another subject.
     #[error("the token is about another subject")]
     Subject,
-    /// It does not allow this.
+    /// Its scope does not allow this.
     #[error("the token lacks the scope")]
     Scope,
 }

@@ -1,10 +1,12 @@
-//! A stream that hands on one request at a time, and bounds how long each may take: from its first
-//! byte to its answer, how long nothing may come between two, and how long an answer may lie untaken.
+//! A stream that passes on one request at a time and limits how long each phase may take: a request
+//! from its first byte to its answer, the idle time between requests, and how long an answer may
+//! wait to be read.
 //!
-//! The HTTP library bounds the head of a connection's first request only, and reads as many requests
-//! as come at once, whether or not their answers are taken (docs/upstream/actix-http-pipelining.md).
-//! Without this, a stranger could hold any number of connections open with half a second request,
-//! and have one connection take a whole core and megabytes.
+//! The HTTP library limits the head of a connection's first request only, and reads as many
+//! pipelined requests as arrive, even if their answers are not read
+//! (docs/upstream/actix-http-pipelining.md). Without this stream, a stranger could hold any number
+//! of connections open with half a second request, or occupy a core and megabytes with one
+//! connection.
 
 mod framing;
 mod turn;
@@ -25,69 +27,70 @@ use self::turn::Phase;
 pub(in crate::http) use self::turn::Turn;
 use super::listener::Place;
 
-/// Largest head taken, in bytes. A chain of client certificates that a proxy forwards fits in.
+/// Largest head accepted, in bytes. Large enough for a client certificate chain that a proxy
+/// forwards.
 const MAX_HEAD: usize = 32 * 1024;
 
-/// How many bytes an idle connection keeps for what comes next.
+/// Buffer that an idle connection keeps for the next request, in bytes.
 const HELD_WHEN_IDLE: usize = 1024;
 
-/// What the library is given in place of a head that it is not to read. Its body is what is left of
-/// that, so that it is read for a while, and the refusal is not lost with the connection.
+/// Passed to the library in place of a head that it must not read. The rejected bytes become its
+/// body, which is read for a while, so that closing the connection does not lose the refusal.
 const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\ncontent-length: 1048576\r\n\r\n";
 
-/// When the first byte of the request at hand came; `None` between requests. Found as
+/// When the first byte of the current request arrived; `None` between requests. Available as
 /// `conn_data::<RequestBegan>()`.
 #[derive(Debug, Clone, Default)]
 pub struct RequestBegan(Rc<Cell<Option<Instant>>>);
 
 impl RequestBegan {
-    /// The time, if it is known.
+    /// The time, if a request is in progress.
     #[must_use]
     pub fn get(&self) -> Option<Instant> {
         self.0.get()
     }
 }
 
-/// How long a connection may take over what.
+/// Time limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Longest time from a request's first byte to its answer's.
+    /// Longest time from a request's first byte to its answer's first byte.
     pub request: Duration,
-    /// Longest time without a request.
+    /// Longest idle time between requests.
     pub pause: Duration,
-    /// Longest time that what is written may wait to be taken.
+    /// Longest time that written bytes may wait for the client to read them.
     pub answer: Duration,
 }
 
-/// A stream with one request at a time, and time limits.
+/// A stream with time limits that passes on one request at a time.
 pub(super) struct Paced<S> {
     stream: S,
     pace: Pace,
-    /// By when the request has to go on.
+    /// When the current request or pause times out.
     until: Instant,
-    /// By when what is written has to be taken, if it was not at once.
+    /// When unread output times out; `None` if nothing is waiting.
     taken_by: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     began: RequestBegan,
     turn: Turn,
-    /// What has been read and not handed on: a head that is not whole, or what follows the request
-    /// at hand.
+    /// Bytes read but not passed on: an incomplete head, or whatever follows the current request.
     held: Vec<u8>,
     head: LineScan,
-    /// How many bytes of what is held were looked at for the head's end.
+    /// How many of the held bytes have been scanned for the end of the head.
     scanned: usize,
-    /// How many bytes of what is held are a whole head.
+    /// How many of the held bytes form a complete head.
     whole: usize,
-    /// Whether the answer at hand has been written.
+    /// Whether the current answer has been written.
     written: bool,
-    /// Whether reading stopped though bytes are held, so that a wake is due when it may go on.
+    /// Whether reading stopped while bytes are held, so that the task must be woken once it may
+    /// continue.
     waiting: bool,
     _place: Option<Place>,
 }
 
 impl<S> Paced<S> {
     pub(super) fn new(stream: S, pace: Pace, counted: Option<Place>) -> Self {
-        // The head of the first request is due as that of any other, from the start.
+        // The first request's head is due from the start, like any other.
         let until = Instant::now() + pace.request;
         Self {
             stream,
@@ -119,7 +122,7 @@ impl<S> Paced<S> {
         self.turn.clone()
     }
 
-    /// Waits for the first of the limits.
+    /// Waits for the earliest limit.
     fn poll_limits(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         let due = self.taken_by.map_or(self.until, |taken_by| taken_by.min(self.until));
         if self.timer.deadline() != due {
@@ -129,14 +132,14 @@ impl<S> Paced<S> {
         Poll::Ready(io::ErrorKind::TimedOut.into())
     }
 
-    /// What was to be written cannot be, for now.
+    /// Output is blocked: starts the answer's limit and waits for it.
     fn blocked<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         let now = Instant::now();
         self.taken_by.get_or_insert(now + self.pace.answer);
         self.poll_limits(context).map(Err)
     }
 
-    /// Bytes have been written: of the answer, or before it, such as of `100 Continue`.
+    /// Bytes were written: of the answer, or before it, such as `100 Continue`.
     fn wrote(&mut self, bytes: usize) {
         let is_answer = matches!(self.turn.phase(), Phase::Answering | Phase::Answered);
         if bytes > 0 && is_answer && self.began.0.take().is_some() {
@@ -144,7 +147,7 @@ impl<S> Paced<S> {
         }
     }
 
-    /// The turn ends when the answer has been written and the request been read.
+    /// Ends the turn once the answer has been written and the request read.
     fn end_turn(&mut self) {
         if !self.written || self.turn.phase() != Phase::Answered || !self.turn.body_is_over() {
             return;
@@ -163,7 +166,7 @@ impl<S> Paced<S> {
         }
     }
 
-    /// Hands on what the library may have now of what is held; how many bytes those are.
+    /// Passes on those held bytes that the library may have now; returns how many.
     fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) -> usize {
         let room = self.held.len().min(buffer.remaining());
         let bytes = match self.turn.phase() {
@@ -191,9 +194,8 @@ impl<S> Paced<S> {
         bytes
     }
 
-    /// Looks for the end of the head among what is held. One that is too large, or whose lines end
-    /// in LF alone, which others between the client and here may read otherwise (RFC 9112 2.2), is
-    /// refused.
+    /// Looks for the end of the head in the held bytes. Refuses a head that is too large, or one
+    /// with a bare LF as a line ending, which an intermediary may parse differently (RFC 9112 2.2).
     fn find_head(&mut self) {
         if self.whole > 0 {
             return;
@@ -214,8 +216,8 @@ impl<S> Paced<S> {
         self.whole = REFUSED.len();
     }
 
-    /// Whether more is to be read from the connection: not while what follows the request at hand
-    /// is held, so that no more than one reading of it ever is.
+    /// Whether to read more from the connection. Not while bytes after the current request are
+    /// held, so that at most one read's worth is ever buffered.
     fn reads(&self) -> bool {
         match self.turn.phase() {
             Phase::Head => true,
@@ -226,7 +228,7 @@ impl<S> Paced<S> {
         }
     }
 
-    /// Wakes the connection's task if it stopped reading, and may go on.
+    /// Wakes the connection's task if it stopped reading and may continue.
     fn wake(&mut self, context: &mut Context<'_>) {
         if self.waiting && self.reads() {
             self.waiting = false;
@@ -309,7 +311,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         self.stream.is_write_vectored()
     }
 
-    /// The library flushes after each look at the app, when it has nothing left to write.
+    /// The library flushes after each poll of the app, once it has nothing left to write.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_flush(context) {
@@ -385,7 +387,7 @@ mod tests {
         assert_eq!(server.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
-    /// Reads what there is to read at once.
+    /// Reads whatever is available without waiting.
     async fn read_at_once(server: &mut Paced<tokio::io::DuplexStream>) -> String {
         let mut read = Vec::with_capacity(1 << 16);
         loop {

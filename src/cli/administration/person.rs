@@ -1,4 +1,5 @@
-//! `person export` and `person delete`: what the store holds of one person, shown or deleted whole.
+//! `person export` and `person delete`: show or delete everything that the store holds about a
+//! person.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -21,18 +22,18 @@ use crate::service::KnownUser;
 use crate::store::AsOf;
 use crate::store::personal_records::{Individual, Records};
 
-/// What `person` is given.
+/// The subcommands of `person`.
 #[derive(Subcommand)]
 pub(in crate::cli) enum PersonCommand {
-    /// Print all that the store holds of a person, as one JSON object.
+    /// Print everything that the store holds about a person, as one JSON object.
     ///
-    /// Their own numbers are whole in it, not masked: keep the output as you keep the directory. It
-    /// has no code, no key and no hash of a recovery code. docs/privacy.md says what each field is.
+    /// It shows their own numbers unmasked: protect the output like the directory. It holds no
+    /// code, no key and no hash of a recovery code. docs/privacy.md describes each field.
     Export(Whose),
-    /// Delete all that the store holds of a person, at once; a live code ends with it.
+    /// Delete everything that the store holds about a person, at once, including a live code.
     ///
-    /// The audit trail keeps what it has, and a directory is not changed: who is still in it gets a
-    /// code at the next call. Exit status 0 also if there was nothing.
+    /// The audit trail keeps its events, and a directory is not changed: a person who is still in
+    /// it gets a code at their next call. Exit status 0 also if there was nothing to delete.
     Delete(Whose),
 }
 
@@ -42,9 +43,9 @@ pub(in crate::cli) struct Whose {
     place: Place,
     #[command(flatten)]
     user: OnePerson,
-    /// A number of a person whom a directory has, in any form that a phone system would send: calls
-    /// and texts are counted by number. May be given several times; the verified phones of a
-    /// registered user are known.
+    /// A phone number of a person in a directory, in any form that a phone system would send; calls
+    /// and texts are counted by number. May be given several times. Not needed for the verified
+    /// phones of a registered user.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     number: Vec<String>,
 }
@@ -52,10 +53,10 @@ pub(in crate::cli) struct Whose {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct OnePerson {
-    /// The name, of a registered user or looked up in the directory as at a login.
+    /// The user name, of a registered user or looked up in the directory as at a login.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// The stable id, of somebody whom the directory need not have.
+    /// The stable id; the directory need not have this person any more.
     #[arg(long, value_name = "ID", value_parser = stable_id)]
     user_id: Option<String>,
 }
@@ -93,7 +94,7 @@ enum Operation {
 }
 
 impl Operation {
-    /// As the audit trail names it.
+    /// The name in the audit trail.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Export => "person export",
@@ -141,7 +142,7 @@ async fn delete(
     Ok("deleted")
 }
 
-/// What was deleted, for people: what it is, and how many there were.
+/// What was deleted, for the terminal: a label and a count each.
 fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
     let accounts = || held.accounts.iter().map(|(_, account)| account);
     let user = held.person.as_ref().map(|person| &person.user);
@@ -176,7 +177,7 @@ fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
     ]
 }
 
-/// Whom a name means: a registered user or somebody in the directory, and not one of each.
+/// Resolves a name to a registered user or a person in the directory; it must not match both.
 pub(super) async fn target(
     config: &Config,
     tenant: &TenantConfig,

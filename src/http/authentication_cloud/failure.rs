@@ -8,31 +8,31 @@ use crate::domain::question::ApprovalMessage;
 use crate::http::body::BodyProblem;
 use crate::service::authentication_cloud::Refusal;
 
-/// What is said where a user or a transaction is not there, whichever it is.
+/// Message when a user or a transaction does not exist; deliberately does not say which.
 const NOTHING_THERE: &str = "there is no such user or transaction";
 
-/// What is said where an authenticator is not there.
+/// Message when an authenticator does not exist.
 const NO_AUTHENTICATOR: &str = "there is no such authenticator";
 
-/// What is said where a verified phone is not there.
+/// Message when a verified phone does not exist.
 const NO_PHONE: &str = "there is no such phone";
 
-/// A refusal as it goes over the wire.
+/// A refusal as sent to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) enum Seen {
     /// 400, with what is wrong.
     BadRequest(String),
     /// 401: no `Authorization`.
     Unauthorized,
-    /// 403: a token that is not valid, or not for this.
+    /// 403: the token is not valid, or not for this.
     Forbidden,
-    /// 404, with what is not there.
+    /// 404, with what is missing.
     NotFound(&'static str),
     /// 404: no such path.
     NoSuchPath,
-    /// 405, with the methods that there are.
+    /// 405, with the methods that the path accepts.
     MethodNotAllowed(String),
-    /// 408: the body did not come within the deadline.
+    /// 408: the body did not arrive before the deadline.
     BodyTooSlow,
     /// 409, with what there is too much of.
     Conflict(&'static str),
@@ -40,11 +40,11 @@ pub(in crate::http) enum Seen {
     PreconditionFailed,
     /// 413: the body is too large.
     TooLarge,
-    /// 415: the body is not of the endpoint's media type.
+    /// 415: the body does not have the endpoint's media type.
     UnsupportedMediaType,
     /// 429 with `Retry-After`.
     RateLimited(Duration),
-    /// 502: nobody took what was to be sent, with what that was.
+    /// 502: no provider accepted the message, with what it was.
     BadGateway(&'static str),
     /// 503 with `Retry-After`.
     Unavailable,
@@ -70,7 +70,7 @@ impl Seen {
         }
     }
 
-    /// What is said beside the status.
+    /// The message sent with the status.
     pub(super) fn message(&self) -> Option<&str> {
         match self {
             Self::BadRequest(message) => Some(message),
@@ -161,7 +161,7 @@ impl From<Refusal> for Seen {
     }
 }
 
-/// A refusal with its true reason.
+/// A refusal with its true reason, for the audit trail.
 #[derive(Debug)]
 pub(in crate::http) struct Failure {
     pub seen: Seen,
@@ -169,7 +169,7 @@ pub(in crate::http) struct Failure {
 }
 
 impl Failure {
-    /// A refusal that is what it looks like.
+    /// A refusal whose reason follows from its status.
     pub(in crate::http) const fn plain(seen: Seen) -> Self {
         let reason = match seen {
             Seen::BadRequest(_) => "body_malformed",
@@ -194,17 +194,17 @@ impl Failure {
         Self::plain(Seen::BadRequest(message.into()))
     }
 
-    /// 404 for an authenticator that the path names.
+    /// 404 for the authenticator in the path.
     pub(super) const fn no_authenticator() -> Self {
         Self::plain(Seen::NotFound(NO_AUTHENTICATOR))
     }
 
-    /// 404 for a verified phone that the path names.
+    /// 404 for the verified phone in the path.
     pub(super) const fn no_phone() -> Self {
         Self::plain(Seen::NotFound(NO_PHONE))
     }
 
-    /// 404 for what the path or the query names.
+    /// 404 for whatever the path or the query names.
     pub(super) const fn nothing_there() -> Self {
         Self::plain(Seen::NotFound(NOTHING_THERE))
     }
