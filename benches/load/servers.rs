@@ -1,5 +1,5 @@
-//! The programs that are measured, started on loopback in the benchmark's folder and killed when
-//! they are dropped: dialpass, the bare server, OpenLDAP.
+//! The measured programs, started on loopback in the benchmark's folder and killed on drop:
+//! dialpass, the bare server, OpenLDAP.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -18,20 +18,20 @@ use crate::client::{self, Connection, TOKEN, Target};
 use crate::ldap::{Server, USER_FILTER};
 use crate::people::{self, ACCOUNT, BASE, PASSWORD};
 
-/// Where everything is.
+/// The benchmark's folder, the program and its keys.
 pub struct Place {
     /// The benchmark's folder.
     pub folder: PathBuf,
-    /// The program.
+    /// The dialpass program.
     pub dialpass: PathBuf,
     /// Trusts the certificates in the folder.
     pub tls: Arc<ClientConfig>,
-    /// The key that codes derive from.
+    /// The key that codes are derived from.
     pub server_key: [u8; 32],
 }
 
 impl Place {
-    /// Makes the certificates and the server key.
+    /// Creates the certificates and the server key.
     pub fn new(folder: PathBuf, dialpass: PathBuf) -> anyhow::Result<Self> {
         let certificates = folder.join("certs");
         let made = Command::new(&dialpass)
@@ -48,7 +48,7 @@ impl Place {
         Ok(Self { folder, dialpass, tls, server_key })
     }
 
-    /// A people file of this many.
+    /// A people file with this many people.
     pub fn people_file(&self, people: u32) -> anyhow::Result<PathBuf> {
         let path = self.folder.join(format!("people-{people}.toml"));
         if !path.exists() {
@@ -57,7 +57,8 @@ impl Place {
         Ok(path)
     }
 
-    /// Starts a program, and notes its id for the script, which kills what is left at its end.
+    /// Starts a program and records its process id for the script, which kills leftovers at its
+    /// end.
     pub fn spawn(&self, name: &str, command: &mut Command) -> anyhow::Result<Process> {
         let log = OpenOptions::new().append(true).create(true).open(self.log(name))?;
         self.spawn_as_it_is(name, command.stdout(log))
@@ -67,7 +68,7 @@ impl Place {
         self.folder.join(format!("{name}.log"))
     }
 
-    /// The same, with the standard output that `command` has.
+    /// The same, keeping the standard output that `command` has.
     fn spawn_as_it_is(&self, name: &str, command: &mut Command) -> anyhow::Result<Process> {
         let log = OpenOptions::new().append(true).create(true).open(self.log(name))?;
         let begun = Instant::now();
@@ -90,7 +91,7 @@ impl Place {
         Http::start(self.spawn("bare", &mut command)?, address, address, &self.tls)
     }
 
-    /// Starts the bare server that writes this many rows for each call.
+    /// Starts the bare server that writes this many rows per call.
     pub fn durable(&self, rows: usize) -> anyhow::Result<Http> {
         let address = free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -100,17 +101,17 @@ impl Place {
         Http::start(process, address, address, &self.tls)
     }
 
-    /// Starts dialpass with these tenants and a store of its own at `store`.
+    /// Starts dialpass with these tenants and its own store at `store`.
     pub fn dialpass(&self, name: &str, store: &Path, tenants: &[String]) -> anyhow::Result<Http> {
         self.dialpass_on(name, &format!("url = \"sqlite:{}\"", store.display()), tenants)
     }
 
-    /// Starts dialpass with these tenants and these keys of `[store]`.
+    /// Starts dialpass with these tenants and these `[store]` keys.
     pub fn dialpass_on(&self, name: &str, store: &str, tenants: &[String]) -> anyhow::Result<Http> {
         self.serve(name, "", store, tenants)
     }
 
-    /// Starts dialpass with the authentication cloud's API, whose texts this provider takes.
+    /// Starts dialpass with the authentication cloud's API, sending its texts to `provider`.
     pub fn cloud(&self, name: &str, store: &str, provider: SocketAddr) -> anyhow::Result<Http> {
         let tenant = format!(
             "[[tenants]]\nid = \"cloud\"\ncountry = \"SE\"\n\
@@ -122,8 +123,8 @@ impl Place {
         self.serve(name, "public_url = \"https://localhost\"", store, &[tenant])
     }
 
-    /// Starts dialpass as a site would, with the default limits, everything in `folder`, pages, and a
-    /// standard output that nothing reads.
+    /// Starts dialpass as a production site would: default limits, everything in `folder`, pages,
+    /// and a standard output that nothing reads.
     pub fn besieged(&self, folder: &Path, tenant: &str) -> anyhow::Result<Http> {
         let (address, ops) = (free_address()?, free_address()?);
         let config = self.folder.join("besieged.toml");
@@ -157,7 +158,7 @@ impl Place {
         Http::start(self.spawn(name, &mut command)?, address, ops, &self.tls)
     }
 
-    /// Fills a directory server's database and starts it.
+    /// Fills a directory server's database and starts the server.
     pub fn slapd(&self, people: u32) -> anyhow::Result<Slapd> {
         self.slapd_by(people, slapd_conf)
     }
@@ -210,7 +211,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Fails if it has ended, or `end` is past.
+    /// Fails if the process has ended or `end` has passed.
     pub fn must_run(&mut self, end: Instant) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {
             let log = fs::read_to_string(&self.log).unwrap_or_default();
@@ -230,7 +231,7 @@ impl Process {
         resident(self.child.id())
     }
 
-    /// Processor time used so far, in seconds.
+    /// CPU time used so far, in seconds.
     pub fn processor(&self) -> anyhow::Result<f64> {
         processor(&self.child.id().to_string())
     }
@@ -245,22 +246,22 @@ pub fn resident(process: u32) -> anyhow::Result<f64> {
     Ok(kib / 1024.0)
 }
 
-/// Processor time that a process has used, in seconds.
+/// CPU time used by a process, in seconds.
 pub fn processor(process: &str) -> anyhow::Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The fields after the name, which may hold blanks: proc(5), utime is 14 and stime 15.
+    // The fields after the name, which may contain spaces: in proc(5), utime is 14 and stime 15.
     let (_, rest) = stat.rsplit_once(')').context("no name")?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let ticks = |at: usize| -> anyhow::Result<f64> {
         Ok(fields.get(at).context("a short line")?.parse::<f64>()?)
     };
-    // USER_HZ is 100 on every Linux that Debian runs on.
+    // USER_HZ is 100 on every Linux architecture that Debian supports.
     Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -278,7 +279,7 @@ pub struct Http {
     address: SocketAddr,
     ops: SocketAddr,
     tls: Arc<ClientConfig>,
-    /// From its start to its first answer.
+    /// Time from its start to its first answer.
     pub ready_after: Duration,
 }
 
@@ -301,12 +302,12 @@ impl Http {
         Ok(Self { process, address, ops, tls: Arc::clone(tls), ready_after })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// As the client sees one of its tenants.
+    /// One of its tenants as a target for the load generator.
     pub fn target(&self, tenant: &'static str, people: u32) -> Target {
         let addresses = vec![self.address];
         Target { addresses, tls: Arc::clone(&self.tls), tenant, people }
@@ -324,7 +325,7 @@ impl Http {
         }
     }
 
-    /// Waits until the index is live; how long that took since the program was started.
+    /// Waits until the index is live; returns the time since the program was started.
     pub fn wait_until_index_is_live(&mut self) -> anyhow::Result<Duration> {
         let end = Instant::now() + Duration::from_mins(3);
         while !client::get(self.ops, "/readyz")?.contains("\"detail\": \"live from") {
@@ -334,7 +335,7 @@ impl Http {
         Ok(self.process.begun.elapsed())
     }
 
-    /// How many calls were told a new code, and how many a code they had been told before.
+    /// How many calls got a new code, and how many a code that they had been given before.
     pub fn told(&self) -> anyhow::Result<(f64, f64)> {
         let metrics = client::get(self.ops, "/metrics")?;
         let count = |reason: &str| -> f64 {
@@ -353,7 +354,7 @@ async fn probe(target: &Target) -> anyhow::Result<u16> {
     connection.probe().await
 }
 
-/// An address on loopback that was free a moment ago.
+/// A loopback address that was free a moment ago.
 pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
@@ -365,8 +366,8 @@ fn configuration(
     store: &str,
     tenants: &[String],
 ) -> String {
-    // What protects a node and its users from floods would stop a benchmark, so it is set as wide
-    // as it goes; each check is still made.
+    // Flood limits would stop a benchmark, so they are set as wide as they go; every check still
+    // runs.
     let wide = "{ burst = 10000000, per = \"1s\" }";
     format!(
         "[server]\nlisten = \"{listen}\"\n{more_of_server}\n\
@@ -383,14 +384,14 @@ fn configuration(
 /// A tenant's quotas.
 #[derive(Clone, Copy)]
 pub enum Quotas {
-    /// The defaults' spans: rows stay as long as in earnest.
+    /// The default spans, so that rows live as long as in production.
     InEarnest,
-    /// Any number of calls by the same few people.
+    /// Effectively unlimited, for calls by the same few people.
     Open,
 }
 
-/// A tenant with the benchmark's one client. `lifetime` in seconds; a call is told its code again
-/// for half of it.
+/// A tenant with the benchmark's one client. `lifetime` in seconds; a repeated call gets the same
+/// code for half of it.
 fn tenant(id: &str, lifetime: u32, quotas: Quotas, password: &str, directory: &str) -> String {
     let span = match quotas {
         Quotas::InEarnest => "10m",
@@ -409,7 +410,7 @@ fn tenant(id: &str, lifetime: u32, quotas: Quotas, password: &str, directory: &s
     )
 }
 
-/// A tenant whose people are in a file; they log in by their code alone.
+/// A tenant whose people are in a file; they log in with the code alone.
 pub fn file_tenant(id: &str, lifetime: u32, quotas: Quotas, people: &Path) -> String {
     let directory = format!("kind = \"file\"\nfile = \"{}\"", people.display());
     tenant(id, lifetime, quotas, "not-asked", &directory)
@@ -420,7 +421,7 @@ pub fn ldap_tenant(id: &str, lifetime: u32, quotas: Quotas, server: &Server) -> 
     tenant(id, lifetime, quotas, "required", &ldap_directory(server))
 }
 
-/// A tenant whose people are in a directory server, and in an index of their numbers.
+/// A tenant whose people are in a directory server and whose numbers are in an index.
 pub fn index_tenant(id: &str, lifetime: u32, server: &Server) -> String {
     let directory = ldap_directory(server) + "\nlookup = \"index\"";
     tenant(id, lifetime, Quotas::Open, "required", &directory)
@@ -447,7 +448,7 @@ fn slapd_conf(folder: &Path) -> String {
     )
 }
 
-/// What the overlay needs beside itself is an index, and an account that may read everybody.
+/// Besides the overlay itself: an index, and an account that may read all people.
 fn slapd_conf_with_sync(folder: &Path) -> String {
     let plain = slapd_conf(folder);
     plain.replace("moduleload back_mdb\n", "moduleload back_mdb\nmoduleload syncprov\n")
@@ -457,13 +458,13 @@ fn slapd_conf_with_sync(folder: &Path) -> String {
         )
 }
 
-/// Debian keeps servers where only root looks for programs.
+/// Debian installs servers in a folder that only root has in its path.
 fn tool(name: &str) -> PathBuf {
     let there = Path::new("/usr/sbin").join(name);
     if there.exists() { there } else { PathBuf::from(name) }
 }
 
-/// A password as `{SSHA}`, by OpenLDAP's own tool.
+/// Hashes a password as `{SSHA}` with OpenLDAP's own tool.
 fn ssha(password: &str) -> anyhow::Result<String> {
     let made = Command::new(tool("slappasswd"))
         .args(["-h", "{SSHA}", "-s", password])

@@ -1,6 +1,6 @@
-//! The certificates that this server shows: its own to clients, and those to directories and the
-//! database; and those of the CAs that it trusts to vouch for servers. One that is out of date or
-//! soon will be, and a CA's that cannot be used, is reported and stops nothing.
+//! Checks certificates: the server's own, those shown to directories and the database, and the CAs
+//! trusted for outgoing TLS. Those that expired or soon will, and CAs that cannot be used, are
+//! reported but stop nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::Weak;
@@ -16,11 +16,11 @@ use crate::http::tls;
 use crate::pem;
 use crate::telemetry::metrics;
 
-/// How long before it expires a certificate is reported.
+/// How long before its expiry a certificate is reported.
 const SOON: Duration = Duration::from_hours(24 * 30);
 
-/// What is to be known of the certificates of a configuration at `now`: each key, and what is the
-/// matter with the certificate there. Files that cannot be read are for others to tell of.
+/// The problems with a configuration's certificates at `now`, each with its key. Files that cannot
+/// be read are reported elsewhere.
 pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     let mut all = Vec::new();
     if let Some(tls) = &config.server.tls {
@@ -49,7 +49,7 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
     certificates.chain(overdue_crls(config, now)).chain(ending_secrets(config, now)).collect()
 }
 
-/// Which revocation lists should have been replaced.
+/// Revocation lists that should have been replaced.
 fn overdue_crls(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     let server = &config.server;
     let own = server.tls.iter().flat_map(|tls| tls.crl_files.iter().enumerate());
@@ -65,7 +65,7 @@ fn overdue_crls(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     own.chain(proxies).filter_map(told).collect()
 }
 
-/// What is to be said of revocation lists that were due at `due_at`, in seconds.
+/// The warning about revocation lists that were due at `due_at`, in seconds since the Unix epoch.
 fn overdue(due_at: i64, now: Timestamp) -> Option<String> {
     (now.as_secs() > due_at).then(|| {
         format!(
@@ -77,7 +77,7 @@ fn overdue(due_at: i64, now: Timestamp) -> Option<String> {
     })
 }
 
-/// Which clients' secrets end soon, or have.
+/// Client secrets that have expired or soon will.
 fn ending_secrets(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
     let ends = clients.flat_map(|client| {
@@ -104,10 +104,11 @@ fn ending_secrets(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     ends.filter_map(told).collect()
 }
 
-/// Tells of what ends while the program runs: revocation lists that are overdue by the log, and the
-/// times of them and of clients' secrets by the metrics.
+/// Reports expiry while the program runs: overdue revocation lists in the log, the dates of the
+/// lists and of client secrets in the metrics.
 ///
-/// It ends with the gateway, whose store a stop waits for.
+/// Ends with the gateway and holds it only weakly, because a stop waits for its store to be
+/// released.
 pub(super) async fn keep_telling(gateway: Weak<CurrentGateway>, every: Duration) {
     let mut told = Vec::new();
     loop {
@@ -145,7 +146,7 @@ pub(super) async fn keep_telling(gateway: Weak<CurrentGateway>, every: Duration)
     }
 }
 
-/// What of the files of trusted CAs cannot be used.
+/// Sections of trusted CA files that cannot be used.
 fn passed_over(config: &Config) -> Vec<(String, String)> {
     let mut files: Vec<(String, &Path)> = Vec::new();
     for tenant in &config.tenants {
@@ -180,7 +181,8 @@ fn passed_over(config: &Config) -> Vec<(String, String)> {
     files.into_iter().flat_map(told).collect()
 }
 
-/// What is the matter with the first certificate of a chain that is not good for a while to come.
+/// The problem with the first certificate of a chain that has expired, soon will, or is not valid
+/// yet.
 fn trouble_of(file: &Path, now: Timestamp) -> Option<String> {
     let chain = pem::certificates(&std::fs::read(file).ok()?).ok()?;
     chain.iter().enumerate().find_map(|(index, der)| {
@@ -195,7 +197,7 @@ fn trouble_of(file: &Path, now: Timestamp) -> Option<String> {
     })
 }
 
-/// What is the matter with a certificate's time; `None` if all is well for a while to come.
+/// The problem with a certificate's dates; `None` if it has none for a while.
 fn when(begins: i64, expires: i64, now: i64) -> Option<String> {
     let soon = i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX);
     if now < begins {
@@ -209,12 +211,12 @@ fn when(begins: i64, expires: i64, now: i64) -> Option<String> {
     }
 }
 
-/// A time in seconds since the Unix epoch.
+/// Formats a time in seconds since the Unix epoch.
 fn shown(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".to_owned(), |t| t.to_string())
 }
 
-/// Seconds in words.
+/// A number of seconds in whole days.
 fn days(seconds: i64) -> String {
     match seconds / (24 * 3600) {
         0 => "less than a day".to_owned(),

@@ -1,5 +1,6 @@
-//! `codes`, `counts`, `access-key` and `person`: what administrators look up and change in the store
-//! while the gateway runs. Each command is in the audit trail before it is done, and again when it was.
+//! `codes`, `counts`, `access-key` and `person`: what administrators look up and change in the
+//! store while the gateway runs. Each command writes an audit event before it acts and another when
+//! it is done.
 
 mod access_key;
 mod codes;
@@ -40,7 +41,7 @@ use crate::telemetry::logs;
 /// Longest wait for the directory.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is said of all these commands.
+/// Help text shared by all these commands.
 pub(super) const AUDITED: &str = "\
 Run as the user that the gateway runs as, or as root where that is a systemd DynamicUser.
 Each command is in the audit trail with who ran it, in audit.file or on standard error; what
@@ -49,41 +50,41 @@ cannot be written there is not done.
 Exit status: 0 done, also if there was nothing to do; 1 failed: no such user, the store or the
 directory cannot be asked; 2 wrong arguments; 78 the configuration cannot be used.";
 
-/// Where the gateway's configuration is, and whose codes and counts are meant.
+/// The gateway's configuration file and the tenant.
 #[derive(Args)]
 struct Place {
     /// The gateway's configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The tenant; needed where there are several.
+    /// The tenant; required if there are several.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
 }
 
-/// Whom a command is about, as the administrator says it.
+/// Whom a command is about, as named on the command line.
 enum Named {
     Everybody,
     User(String),
     UserId(String),
     Number(String),
-    /// A user of the directory's or a registered one, by name.
+    /// A user in the directory or a registered user, by name.
     Person(String),
 }
 
 impl Named {
-    /// From the options, of which no two are given.
+    /// From the options; clap allows at most one of them.
     fn new(user: Option<String>, user_id: Option<String>, number: Option<String>) -> Self {
         let user = user.map(Self::User).or(user_id.map(Self::UserId));
         user.or(number.map(Self::Number)).unwrap_or(Self::Everybody)
     }
 }
 
-/// Whom a command is about, once that is known.
+/// Whom a command is about, once resolved.
 enum Target {
     Everybody,
-    /// By a stable id.
+    /// By stable id.
     UserId(String),
-    /// By the directory.
+    /// From the directory.
     User(KnownUser),
     Number {
         typed: String,
@@ -92,7 +93,7 @@ enum Target {
 }
 
 impl Target {
-    /// The user's stable id; empty if it is not about one user.
+    /// The user's stable id; empty if the target is not a single user.
     fn user_id(&self) -> &str {
         match self {
             Self::UserId(id) => id,
@@ -101,7 +102,7 @@ impl Target {
         }
     }
 
-    /// The user's name, if the directory was asked.
+    /// The user's name, if it was looked up in the directory.
     fn username(&self) -> Option<&str> {
         match self {
             Self::User(user) => Some(&user.username),
@@ -109,7 +110,7 @@ impl Target {
         }
     }
 
-    /// For the terminal.
+    /// Text for the terminal.
     fn shown(&self) -> String {
         match self {
             Self::Everybody => "everybody".to_owned(),
@@ -122,7 +123,7 @@ impl Target {
 
 /// Why a command was not done.
 struct Failure {
-    /// As the audit trail names it.
+    /// The reason in the audit trail.
     reason: &'static str,
     said: String,
 }
@@ -139,7 +140,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The store of a tenant's, open for a command.
+/// A tenant and the store, opened for a command.
 struct Office<'c> {
     tenant: &'c TenantConfig,
     store: AdministratorsStore,
@@ -156,8 +157,8 @@ impl Office<'_> {
     }
 }
 
-/// Has `work` done on what `named` means, between two events of the audit trail. It says what was
-/// done, as the trail names it.
+/// Runs `work` on the resolved target, between two audit events. `work` returns the result's name
+/// in the audit trail.
 async fn audited<F>(operation: &'static str, place: Place, named: Named, work: F) -> Ended
 where
     F: AsyncFnOnce(&TenantDesk, &Target) -> Result<&'static str, Failure>,
@@ -166,7 +167,7 @@ where
     in_trail(operation, place, named, None, at_desk).await
 }
 
-/// As [`audited`], of `key` if it is about one, with all of the store that is open to a command.
+/// Like [`audited`], for a command that may be about `key` and needs the whole store.
 async fn in_trail<F>(
     operation: &'static str,
     place: Place,
@@ -177,7 +178,7 @@ async fn in_trail<F>(
 where
     F: AsyncFnOnce(&Office<'_>, &Target) -> Result<&'static str, Failure>,
 {
-    // Whoever logs already sees the same.
+    // Fails if logging has already started, which does no harm here.
     let _ = logs::start_for_command();
     let source = source(place.config);
     let config = source.load()?;
@@ -207,7 +208,7 @@ where
     }
 }
 
-/// Whom `named` means: a name by the directory, a number as a caller ID is read.
+/// Resolves `named`: a name through the directory, a number as a caller ID is read.
 async fn target(config: &Config, tenant: &TenantConfig, named: Named) -> Result<Target, Failure> {
     match named {
         Named::Everybody => Ok(Target::Everybody),
@@ -227,7 +228,7 @@ async fn target(config: &Config, tenant: &TenantConfig, named: Named) -> Result<
     }
 }
 
-/// The user whom the directory has under a name.
+/// The directory's user with this name.
 async fn user_of(directory: &dyn Directory, name: &str) -> Result<KnownUser, Failure> {
     let found = find_user(directory, name, Instant::now() + PATIENCE).await;
     found.map_err(|reason| Failure {
@@ -244,7 +245,7 @@ async fn user_of(directory: &dyn Directory, name: &str) -> Result<KnownUser, Fai
     })
 }
 
-/// A number as the tenant reads caller IDs.
+/// Reads a number as the tenant reads caller IDs.
 fn number_of(tenant: &TenantConfig, typed: &str) -> Result<PhoneNumber, Failure> {
     tenant.caller_ids.read(typed).map_err(|error| match error {
         NoNumber::Withheld => Failure {
@@ -262,17 +263,17 @@ fn number_of(tenant: &TenantConfig, typed: &str) -> Result<PhoneNumber, Failure>
     })
 }
 
-/// Prints a line; says whether anybody still reads.
+/// Prints a line; returns whether the reader is still there.
 fn print(line: &str) -> bool {
     output::print(&plain(line.trim_end()))
 }
 
-/// Prints an object as one line of JSON; says whether anybody still reads.
+/// Prints an object as one line of JSON; returns whether the reader is still there.
 fn print_json(object: &impl serde::Serialize) -> bool {
     output::print(&serde_json::to_string(object).expect("texts and numbers always serialise"))
 }
 
-/// A stable id as it is typed: nothing that a directory's could not be.
+/// Parses a stable id: only what a directory's id could be.
 fn stable_id(text: &str) -> Result<String, String> {
     if text.trim().is_empty() || text.len() > 512 || text.chars().any(char::is_control) {
         return Err("an id of 1 to 512 characters, without control characters".to_owned());

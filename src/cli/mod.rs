@@ -1,5 +1,5 @@
-//! The commands: `serve`, `demo`, what helps to set up and to look things up, and what
-//! administrators do to codes, counts, access keys and what is held of a person.
+//! The commands: `serve`, `demo`, setup and lookup helpers, and what administrators do to codes,
+//! counts, access keys and personal records.
 
 mod administration;
 mod check_directory;
@@ -21,11 +21,11 @@ use crate::config::{Config, ConfigError, TenantConfig};
 /// Exit status for a configuration that cannot be used (`EX_CONFIG`, sysexits.h).
 const EX_CONFIG: u8 = 78;
 
-/// A call becomes a one-time code, a code becomes a login.
+/// Turns a phone call into a one-time code, and a code into a login.
 ///
-/// A user dials your number; your phone system asks this gateway, with the caller's number, for a
-/// code; the user logs in with name, password and code; your login service asks this gateway
-/// whether that is right.
+/// A user dials your number. Your phone system sends the caller's number to this gateway and gets a
+/// code. The user logs in with name, password and code. Your login service asks this gateway
+/// whether they are correct.
 #[derive(Parser)]
 #[command(name = "dialpass", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -65,15 +65,15 @@ Exit status: 0 done; 1 failed (check-directory: warnings, 3 errors);
 enum Command {
     /// Run the gateway.
     ///
-    /// SIGTERM sends clients away for `drain`, finishes what is in flight and stops; a second one
-    /// ends the drain. SIGHUP reads the configuration and the
-    /// certificates again, and keeps the old ones if the new ones are not usable.
+    /// SIGTERM drains clients for `drain`, finishes requests in flight and stops; a second SIGTERM
+    /// ends the drain. SIGHUP reloads the configuration and the certificates; if the new ones are
+    /// unusable, the old ones stay in force.
     Serve {
         /// The configuration file; config/default.toml documents every key.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Run the gateway with a few people built in: a page to try it on, and curl lines.
+    /// Run the gateway with a few built-in people: a page to try it on, and curl commands.
     Demo {
         /// Where to listen.
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -81,69 +81,71 @@ enum Command {
     },
     /// Bring the store's schema up to date, and do nothing else.
     ///
-    /// The server does so itself when it starts; this is for a database whose schema another user
-    /// owns than the one the server connects as. Servers may go on working meanwhile.
+    /// The server does this itself when it starts. Use this if the schema belongs to another
+    /// database user than the one the server connects as. Servers may keep running meanwhile.
     Migrate {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Check a configuration file: every problem with file, key, what was found, what is accepted.
+    /// Check a configuration file: list every problem with file, key, value found and values
+    /// accepted.
     CheckConfig {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Look at a tenant's directory before going live: servers, people, numbers, rights.
+    /// Inspect a tenant's directory before going live: servers, people, numbers, rights.
     ///
-    /// Connects to each server as the service would and says what works; reads everybody and says
-    /// which numbers are unreadable, shared, extensions, without country code, and how many people
-    /// would get a code; and whether people may write their own numbers. It changes nothing. The
-    /// report holds names and numbers: keep it as you keep the directory.
+    /// Connects to each server as the service would and reports what works. Reads all people and
+    /// reports which numbers are unreadable, shared, extensions or without a country code, how many
+    /// people would get a code, and whether people may write their own numbers. Changes nothing.
+    /// The report holds names and numbers: protect it like the directory.
     ///
-    /// Exit status: 0 nothing worse than information; 1 warnings; 2 wrong arguments; 3 errors:
-    /// nobody can be served, or the numbers cannot be trusted; 78 the configuration cannot be used.
+    /// Exit status: 0 nothing worse than information; 1 warnings; 2 wrong arguments; 3 errors: no
+    /// one can be served, or the numbers cannot be trusted; 78 the configuration cannot be used.
     #[command(name = "check-directory", after_long_help = check_directory::FORMATS)]
     CheckDirectory(check_directory::Arguments),
-    /// Say step by step how a caller ID is read, what the directory is asked, and who it would be.
+    /// Explain step by step how a caller ID is read, what the directory is asked, and who matches.
     ///
     /// Exit status 0 if exactly one user has the number and would get a code, else 1.
     Lookup(lookup::Arguments),
     /// List or revoke live codes, while the gateway runs.
     #[command(subcommand, after_help = administration::AUDITED)]
     Codes(administration::Codes),
-    /// Show or clear what counts against a user or a number, while the gateway runs.
+    /// Show or clear the counts against a user or a number, while the gateway runs.
     #[command(subcommand, after_help = administration::AUDITED)]
     Counts(administration::Counts),
-    /// Make, list or revoke keys to the authentication cloud's API, while the gateway runs.
+    /// Create, list or revoke access keys for the authentication cloud's API, while the gateway
+    /// runs.
     #[command(name = "access-key", subcommand, after_help = administration::AUDITED)]
     AccessKey(administration::AccessKeyCommand),
-    /// Show or delete all that the store holds of one person, while the gateway runs.
+    /// Show or delete everything that the store holds about a person, while the gateway runs.
     #[command(subcommand, after_help = administration::AUDITED)]
     Person(administration::PersonCommand),
-    /// Print 32 random bytes as hex, and on standard error their SHA-256 as the configuration
-    /// wants it for a password or a token.
+    /// Print 32 random bytes as hex, and on standard error their SHA-256, as the configuration
+    /// takes it for a password or a token.
     NewSecret,
     /// Print a private key in PEM for `push.private_key_file`, and on standard error its public key.
     ///
-    /// With another key, every phone has to turn notifications on again.
+    /// With a new key, every phone must turn notifications on again.
     NewPushKey,
     /// Read a password from standard input and print its argon2 hash for a people file.
     HashPassword,
-    /// Make a CA, a server certificate and a client certificate to try TLS with.
+    /// Create a CA, a server certificate and a client certificate to try out TLS.
     ///
-    /// For trying only: the CA's key is thrown away.
+    /// For testing only: the CA's key is thrown away.
     DevCerts {
         /// The folder to write to.
         #[arg(long, value_name = "DIR", default_value = "certs")]
         dir: PathBuf,
-        /// A further name or address of the server; may be given several times.
+        /// Another name or address of the server; may be given several times.
         #[arg(long, value_name = "NAME")]
         host: Vec<String>,
         /// The DNS name in the client certificate.
         #[arg(long, value_name = "NAME", default_value = "pbx.example.com")]
         client: String,
-        /// Replace files that are there.
+        /// Replace existing files.
         #[arg(long)]
         force: bool,
     },
@@ -209,8 +211,8 @@ fn source(path: PathBuf) -> Source {
 }
 
 fn serve(config: PathBuf) -> Ended {
-    // Memory holds keys and passwords: no core file gets it, and no other process of this user may
-    // look into it (prctl(2), PR_SET_DUMPABLE).
+    // Memory holds keys and passwords: no core dumps, and no access to it by other processes of
+    // this user (prctl(2), PR_SET_DUMPABLE).
     let undumpable = rustix::process::DumpableBehavior::NotDumpable;
     rustix::process::set_dumpable_behavior(undumpable).map_err(anyhow::Error::from)?;
     runtime()?.block_on(async {
@@ -241,7 +243,7 @@ fn check_config(path: PathBuf) -> Ended {
     })
 }
 
-/// The tenant that is asked for, or the only one.
+/// The requested tenant, or the only one.
 fn chosen<'a>(
     config: &'a Config,
     tenant: Option<&str>,
@@ -258,7 +260,7 @@ fn chosen<'a>(
     })
 }
 
-/// The error of an argument that does not fit the configuration.
+/// An error about an argument that does not fit the configuration.
 fn wrong_argument(path: &std::path::Path, key: &str, found: &str, accepted: &str) -> StartError {
     StartError::Config(ConfigError::one(path, key, &output::plain(found), accepted))
 }

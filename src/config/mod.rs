@@ -1,8 +1,8 @@
-//! The configuration file: its sections as written, and what they mean once checked.
+//! The configuration file: its sections as written, and their checked form.
 //!
 //! Order: defaults, then the file, then the environment (`DIALPASS_SERVER__LISTEN` sets
-//! `server.listen`; arrays such as `[[tenants]]` are set in the file only). Every key is
-//! documented in `config/default.toml`. Nothing here opens a socket or names an adapter.
+//! `server.listen`; arrays such as `[[tenants]]` can only be set in the file).
+//! `config/default.toml` documents every key. Nothing here opens a socket or names an adapter.
 
 mod check;
 mod clients;
@@ -47,35 +47,35 @@ pub use values::SecretText;
 
 use crate::domain::text_file;
 
-/// A configuration that was read and checked, whatever is wrong with it.
+/// A configuration that was read and checked, with its problems if it has any.
 pub struct Reading {
     sections: Sections,
     problems: Problems,
 }
 
 impl Reading {
-    /// What could be read of it, for those who look for more that is wrong.
+    /// The sections that could be read, for callers that look for further problems.
     #[must_use]
     pub const fn sections(&self) -> &Sections {
         &self.sections
     }
 
-    /// Where its keys stand.
+    /// Where each key is in the file.
     #[must_use]
     pub const fn places(&self) -> &Places {
         &self.problems.places
     }
 
-    /// Adds what is wrong with what is made of a section, unless it follows from what is known.
+    /// Adds problems found while building from a section, unless they follow from known ones.
     pub fn add(&mut self, error: ConfigError) {
         self.problems.add_of_parts(error.problems);
     }
 
-    /// The configuration if nothing is wrong with it.
+    /// The configuration, if it has no problems.
     ///
     /// # Errors
-    /// [`ConfigError`] with every problem found, each with file, line, key, what was found, what is
-    /// accepted.
+    /// [`ConfigError`] with every problem, each with file, line, key, the value found and the
+    /// values accepted.
     pub fn finish(mut self) -> Result<Config, ConfigError> {
         if self.problems.is_empty() {
             if let Some(config) = self.sections.finish(&mut self.problems) {
@@ -87,10 +87,10 @@ impl Reading {
     }
 }
 
-/// Reads a configuration file, past every mistake.
+/// Reads a configuration file, continuing after mistakes.
 ///
 /// # Errors
-/// [`ConfigError`] if it cannot be read or is no text.
+/// [`ConfigError`] if the file cannot be read or is not text.
 pub fn read(path: &Path, environment: &[(String, String)]) -> Result<Reading, ConfigError> {
     let bytes = std::fs::read(path).map_err(|error| {
         ConfigError::one(
@@ -127,8 +127,8 @@ fn read_text(
     Reading { sections, problems }
 }
 
-/// Checks a configuration given as text. `path` is what errors name, and relative paths in the
-/// text are relative to `directory`.
+/// Checks a configuration given as text. Errors name `path`; relative paths in the text are
+/// relative to `directory`.
 ///
 /// # Errors
 /// As [`load`].

@@ -1,4 +1,4 @@
-//! `[store]`: a file, or a database and how it is talked to.
+//! `[store]`: a file, or a database and its connection settings.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use super::secrets::{self, Form};
 /// `[store]`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// Where it is.
+    /// The file or database.
     pub place: StorePlace,
-    /// How long one step may take.
+    /// Timeout of one step.
     pub timeout: Duration,
 }
 
-/// Where grants and budgets are kept.
+/// Where codes and counts are stored.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StorePlace {
     /// A SQLite database file.
@@ -30,37 +30,37 @@ pub enum StorePlace {
     Postgres(PostgresConfig),
 }
 
-/// A PostgreSQL database and how it is talked to.
+/// A PostgreSQL database and its connection settings.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PostgresConfig {
-    /// Its servers: a name for operators, and how to log in. `Debug` hides the password.
+    /// Its servers: a display name and the login. `Debug` hides the password.
     pub servers: Vec<(String, tokio_postgres::Config)>,
-    /// How they are talked to.
+    /// Whether and how TLS is used.
     pub ssl_mode: SslMode,
-    /// The CA of their certificates; `None`: the system's.
+    /// The CA of the servers' certificates; `None`: the system's CAs.
     pub ca_file: Option<PathBuf>,
-    /// The certificate shown to them, and its key.
+    /// The client certificate shown to them, and its key.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
-    /// Most connections of this node.
+    /// Most connections from this node.
     pub connections: usize,
-    /// How long one server may take to be connected to.
+    /// Timeout for connecting to one server.
     pub connect_timeout: Duration,
 }
 
 /// libpq's `sslmode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SslMode {
-    /// In clear.
+    /// Plain text.
     Disable,
-    /// In clear, and by TLS where that is refused.
+    /// Plain text; TLS if the server refuses that.
     Allow,
-    /// By TLS where it is offered.
+    /// TLS if the server offers it.
     Prefer,
-    /// By TLS; with a CA file also [`SslMode::VerifyCa`].
+    /// TLS; with a CA file like [`SslMode::VerifyCa`].
     Require,
-    /// By TLS, with a certificate that the CA signed.
+    /// TLS, with a certificate signed by the CA.
     VerifyCa,
-    /// By TLS, with a certificate that the CA signed for the name that is connected to.
+    /// TLS, with a certificate signed by the CA for the host name connected to.
     VerifyFull,
 }
 
@@ -77,7 +77,7 @@ impl SslMode {
         })
     }
 
-    /// Whether nothing is ever sent in clear.
+    /// Whether nothing is ever sent unencrypted.
     const fn is_encrypted(self) -> bool {
         matches!(self, Self::Require | Self::VerifyCa | Self::VerifyFull)
     }
@@ -103,7 +103,7 @@ pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfi
             refuse_what_is_postgres_alone(&raw, problems);
             let path = &url["sqlite:".len()..];
             let path = path.strip_prefix("//").unwrap_or(path);
-            // SQLite would take these for something else than a file of that name.
+            // SQLite would not take these as the name of a file.
             if path.starts_with(':') || path.contains('?') {
                 problems.add(URL, format!("{url:?}"), "sqlite:PATH, the path of a file");
             }
@@ -187,7 +187,7 @@ fn postgres(
     })
 }
 
-/// The part of the URL's parameters that is about TLS.
+/// The URL's parameters about TLS.
 #[derive(Default)]
 struct TlsParameters {
     mode: Option<String>,
@@ -196,7 +196,7 @@ struct TlsParameters {
     key: Option<String>,
 }
 
-/// Reads the URL: what is about TLS is ours to do, the rest is the client library's.
+/// Reads the URL. The TLS parameters are handled here, the rest by the client library.
 fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Config, TlsParameters)> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut tls, mut rest) = (TlsParameters::default(), Vec::new());
@@ -217,14 +217,14 @@ fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Confi
             "sslrootcert" => tls.root = Some(text),
             "sslcert" => tls.certificate = Some(text),
             "sslkey" => tls.key = Some(text),
-            // The one that takes writes is always chosen.
+            // The server that accepts writes is always chosen.
             "target_session_attrs" if matches!(text.as_str(), "read-write" | "primary") => {}
             "target_session_attrs" => {
                 problems.add(URL, format!("target_session_attrs={text}"), "read-write, or nothing");
             }
             "connect_timeout" | "application_name" | "options" | "channel_binding" | "host"
             | "port" | "user" | "dbname" | "password" => rest.push(pair),
-            // What is no name may be a piece of a password with a `?` in it.
+            // Anything else may be a piece of a password that contains a `?`.
             _ if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
                 problems.add(URL, format!("the parameter {name}"), PARAMETERS);
             }
@@ -234,7 +234,7 @@ fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Confi
     let rest = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
     let login = rest.parse();
     if login.is_err() {
-        // What the library says of it may hold a part of the password.
+        // The library's message may contain part of the password.
         problems.add(URL, "a URL that cannot be read", ACCEPTED);
     }
     Some((login.ok()?, tls))
@@ -256,7 +256,7 @@ fn password(
     secrets::secret("store", "password", Form::Line, text, file, problems)
 }
 
-/// One login for each host.
+/// One login per host.
 fn servers(
     login: &tokio_postgres::Config,
     problems: &mut Problems,
@@ -304,7 +304,7 @@ fn servers(
     Some(hosts.iter().enumerate().map(server).collect())
 }
 
-/// How the servers are talked to; in clear only on this machine, or if that is allowed.
+/// Whether and how TLS is used; plain text only on this machine or if allowed.
 fn ssl_mode(
     text: Option<&str>,
     servers: &[(String, tokio_postgres::Config)],

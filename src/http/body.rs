@@ -1,4 +1,4 @@
-//! Request bodies: their media type and size, and what becomes of one that nobody reads.
+//! Request bodies: media type, size, and how unread ones are handled.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,21 +10,21 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-/// Largest body taken, in bytes; an honest one has a few hundred.
+/// Largest body accepted, in bytes; a legitimate one has a few hundred.
 const MAX_BODY: usize = 16 * 1024;
 
-/// What is wrong with a body before its content is looked at.
+/// What is wrong with a body before its content is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyProblem {
-    /// It is declared as something else.
+    /// Another media type is declared.
     MediaType,
-    /// It is larger than any honest one.
+    /// It is larger than any legitimate body.
     TooLarge,
-    /// It ended before its announced end.
+    /// It ended before its announced length.
     EndedEarly,
 }
 
-/// Reads a body of this media type whole.
+/// Reads a whole body of this media type.
 pub(super) async fn read(
     request: &HttpRequest,
     payload: &mut web::Payload,
@@ -40,7 +40,7 @@ pub(super) async fn read(
     if announced.is_some_and(|length| length > MAX_BODY) {
         return Err(BodyProblem::TooLarge);
     }
-    // It may hold a password, so it is wiped, and never grows, which would leave copies behind.
+    // It may hold a password, so it is wiped, and it never grows, which would leave copies behind.
     let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(MAX_BODY)));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| BodyProblem::EndedEarly)?;
@@ -52,8 +52,8 @@ pub(super) async fn read(
     Ok(body)
 }
 
-/// Reads a body that nobody wants, up to the size that would be taken. An answer before its
-/// body's end has the connection closed, which tells this refusal from those after it.
+/// Reads and drops a body, up to the size that would be accepted. Answering before the body's end
+/// closes the connection, which would make this refusal differ from later ones.
 pub(super) async fn discard(payload: &mut web::Payload, deadline: Instant) {
     let mut left = MAX_BODY;
     let rest = async {
@@ -64,18 +64,18 @@ pub(super) async fn discard(payload: &mut web::Payload, deadline: Instant) {
             }
         }
     };
-    // A body that does not come in time changes nothing about the refusal.
+    // A late body changes nothing about the refusal.
     let _ = timeout_at(deadline, rest).await;
 }
 
-/// An answer that goes out while its request's body may be unread. The connection is then closed;
-/// if the rest of the body were let go of instead, a chunked one would be read for as long as the
-/// client sends.
+/// Keeps the unread body with an answer that goes out before it was read, so that the connection is
+/// closed. If the body were dropped instead, the library would read a chunked one for as long as
+/// the client sends.
 pub(super) fn answer_before(unread: web::Payload, answer: HttpResponse) -> HttpResponse {
     answer.map_body(|_, answer| BoxBody::new(Early { answer, _unread: unread }))
 }
 
-/// The body of such an answer.
+/// The body of an early answer.
 struct Early {
     answer: BoxBody,
     _unread: web::Payload,
@@ -96,10 +96,10 @@ impl MessageBody for Early {
     }
 }
 
-/// Names of UTF-8, and of what is part of it.
+/// The names of UTF-8 and of its subset ASCII.
 const UTF_8: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 
-/// Whether the body is declared as this, in UTF-8.
+/// Whether the body is declared as this media type, in UTF-8.
 pub(super) fn is_declared_as(request: &HttpRequest, expected: &str) -> bool {
     let Ok(Some(media_type)) = request.mime_type() else { return false };
     let is_utf_8 = |charset: &str| UTF_8.iter().any(|name| charset.eq_ignore_ascii_case(name));

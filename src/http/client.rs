@@ -1,4 +1,4 @@
-//! Who is calling: one pure function from what a request presents to one client, or a refusal.
+//! Who is calling: one pure function from a request's credentials to one client or a refusal.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use super::refusal::{Refusal, RefusalReason};
 use crate::domain::clock::Timestamp;
 use crate::domain::tenant::TenantId;
 
-/// What a client may be allowed to call.
+/// An operation that a client may be allowed to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// A caller's number for a code.
+    /// Exchanges a caller's number for a code.
     GetOtp,
-    /// A login with a code.
+    /// Logs in with a code.
     ValidateOtp,
 }
 
 impl Operation {
-    /// The name, as in the path and the configuration.
+    /// The name in the path and the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -32,21 +32,21 @@ impl Operation {
         }
     }
 
-    /// Reads a name, exactly.
+    /// Parses a name, exactly.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::GetOtp, Self::ValidateOtp].into_iter().find(|known| known.as_str() == name)
     }
 }
 
-/// What a request's `tenant` headers say.
+/// The value of a request's `tenant` headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TenantHeader {
-    /// There is none.
+    /// There is no such header.
     Absent,
-    /// One, or several that say the same.
+    /// One header, or several with the same value.
     Named(TenantId),
-    /// One that is no tenant's id, or several that differ.
+    /// A value that is not a tenant id, or several that differ.
     Unusable,
 }
 
@@ -66,7 +66,7 @@ impl TenantHeader {
     }
 }
 
-/// All that a request presents of its caller.
+/// Everything in a request that identifies its caller.
 #[derive(Debug, Clone)]
 pub struct Presented<'a> {
     /// The client's certificate, verified.
@@ -75,18 +75,18 @@ pub struct Presented<'a> {
     pub chain: Option<&'a ClientCertificate>,
     /// Its `Authorization`.
     pub authorization: &'a Authorization,
-    /// The bearer token as a JWT with its signature and dates checked; `None` if it was not.
+    /// The result of checking the bearer token as a JWT (signature and dates); `None` if not done.
     pub token: Option<Result<&'a SignedToken, JwtRefusal>>,
-    /// Its address, where it is known.
+    /// The client's address, if known.
     pub address: Option<IpAddr>,
     /// Its `tenant` header.
     pub tenant: &'a TenantHeader,
-    /// When it was sent.
+    /// When the request was sent.
     pub now: Timestamp,
 }
 
 impl Presented<'_> {
-    /// Whether the certificate is the one of `known`, from the CA that it has to be from.
+    /// Whether the certificate matches `known` and comes from the required CA.
     fn shows_certificate_of(&self, known: &Credentials) -> bool {
         let is_it = self.certificate.zip(known.certificate.as_ref());
         let issued = |ca| self.chain.is_some_and(|chain| chain.is_vouched_for_by(ca, self.now));
@@ -95,10 +95,10 @@ impl Presented<'_> {
     }
 }
 
-/// Finds the one client that is calling.
+/// Identifies the one client that is calling.
 ///
 /// # Errors
-/// The refusal, if there is not exactly one, or it may not call `operation`.
+/// The refusal, if not exactly one client matches, or it may not call `operation`.
 pub fn identify(
     table: &ClientTable,
     presented: &Presented<'_>,
@@ -129,7 +129,7 @@ enum Candidates<'a> {
     Anonymous(Entries<'a>),
 }
 
-/// The clients of all tenants that the credentials name; at least one if they were presented.
+/// The clients of all tenants that match the credentials; at least one if any were presented.
 fn candidates<'a>(
     table: &'a ClientTable,
     presented: &Presented<'_>,
@@ -170,7 +170,7 @@ fn candidates<'a>(
     }
 }
 
-/// Those of the clients named by one credential that need to show no other.
+/// Keeps those clients, named by one credential, that need no second one.
 fn one_is_enough(mut named: Entries<'_>) -> Result<Candidates<'_>, Refusal> {
     let one = named.first().copied();
     named.retain(|entry| entry.credentials.require == Require::Any);
@@ -180,7 +180,7 @@ fn one_is_enough(mut named: Entries<'_>) -> Result<Candidates<'_>, Refusal> {
     }
 }
 
-/// Those of the clients named by a secret for whom it has not ended.
+/// Keeps those clients, named by a secret, for which that secret has not expired.
 fn in_force(
     mut named: Entries<'_>,
     until: impl Fn(&Credentials) -> Option<Timestamp>,
@@ -194,7 +194,7 @@ fn in_force(
     }
 }
 
-/// A refusal of a client that showed a right credential.
+/// A refusal of a client that showed a valid credential.
 fn refusal_of(reason: RefusalReason, client: &ClientEntry) -> Refusal {
     Refusal {
         reason,
@@ -210,14 +210,14 @@ fn keep(table: &ClientTable, fits: impl Fn(&ClientEntry) -> bool) -> Entries<'_>
 
 fn fits_basic(known: Option<&BasicCredential>, username: &str, password: &SecretHash) -> bool {
     known.is_some_and(|known| {
-        // Both are always compared, so that time does not tell a user name that exists.
+        // Always compares both, so that timing does not reveal which user names exist.
         let name: Choice = known.username.as_bytes().ct_eq(username.as_bytes());
         let secret = Choice::from(u8::from(known.password_sha256.matches(password)));
         (name & secret).into()
     })
 }
 
-/// Static tokens first; what is none may be a JWT.
+/// Tries static tokens first; anything else may be a JWT.
 fn by_bearer<'a>(
     table: &'a ClientTable,
     hash: &SecretHash,
@@ -257,7 +257,7 @@ fn anonymous_at(table: &ClientTable, address: Option<IpAddr>) -> Entries<'_> {
     })
 }
 
-/// The one of the named clients that is of the tenant meant.
+/// Chooses the one client that belongs to the intended tenant.
 fn choose<'a>(
     table: &ClientTable,
     named: &[&'a Arc<ClientEntry>],

@@ -1,5 +1,4 @@
-//! What the handlers share: the tenants, who may call, the node's limits. Replaced as a whole
-//! when the configuration is read again.
+//! What the handlers share: tenants, clients and the node's limits. Replaced as a whole on reload.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -31,14 +30,14 @@ pub struct Tenant {
     pub login: Login,
     /// Which statuses its clients see.
     pub style: StatusStyle,
-    /// How a code is also spelt out, and its remaining life told; `None`: not at all.
+    /// How the code is also spelt out, with its remaining life; `None`: neither.
     pub spoken: Option<Spoken>,
 }
 
-/// How a code is told to a phone system that has its speech synthesis read the answer.
+/// How a code is presented to a phone system that reads the answer with speech synthesis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spoken {
-    /// What stands between two digits.
+    /// Text between two digits.
     pub separator: String,
     /// How the remaining life is written.
     pub expires_in: ExpiresIn,
@@ -49,73 +48,73 @@ pub struct Spoken {
 pub enum ExpiresIn {
     /// As a number.
     Number,
-    /// As a string, for platforms that take nothing else.
+    /// As a string, for platforms that accept nothing else.
     Text,
 }
 
-/// One reading of the configuration, as the handlers see it.
+/// One loaded configuration, as the handlers see it.
 pub struct Gateway {
     /// The tenants by id.
     pub tenants: HashMap<TenantId, Arc<Tenant>>,
-    /// Who may call.
+    /// Identifies callers.
     pub gate: Gate,
-    /// Flood limit by tenant and client name.
+    /// Flood limit per tenant and client name.
     pub by_client: Arc<FloodLimit<(TenantId, String)>>,
-    /// Flood limit by address, an IPv6 one by its /64.
+    /// Flood limit per address; IPv6 addresses count by their /64.
     pub by_address: Arc<FloodLimit<IpAddr>>,
-    /// No request takes longer.
+    /// Longest time that a request may take.
     pub request_deadline: Duration,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Where refused logins wait.
+    /// Limits the refused logins that wait.
     pub waiting: Arc<WaitingRoom>,
-    /// Where decisions are written.
+    /// Where decisions are recorded.
     pub audit: Arc<AuditTrail>,
-    /// What is written of those who show no credential.
+    /// Limits what is written about callers without a credential.
     pub strangers: Arc<Strangers>,
-    /// The authentication cloud's part; `None` where it is not served.
+    /// The authentication cloud's part; `None` if it is not served.
     pub cloud: Option<Arc<AuthenticationCloud>>,
 }
 
 impl Gateway {
-    /// Lets a request of one who shows nothing through: a page's, or one to nothing.
+    /// Admits a request without credentials: for a page, or for an unknown path.
     ///
     /// # Errors
-    /// How long until the next one from its address is let through.
+    /// The time until the next request from its address is admitted.
     pub fn admit_stranger(&self, request: &HttpRequest) -> Result<(), Duration> {
-        // A trusted proxy that does not say whom it speaks for is limited as itself.
+        // A trusted proxy that does not name its client is limited as itself.
         let peer = || request.peer_addr().map(|peer| peer.ip());
         let address = self.gate.caller_address(request).or_else(peer);
         address.map_or(Ok(()), |address| self.admit_address(address))
     }
 
-    /// Lets one request of `address` through.
+    /// Admits one request from `address`.
     ///
     /// # Errors
-    /// How long until the next one is let through.
+    /// The time until the next request is admitted.
     pub fn admit_address(&self, address: IpAddr) -> Result<(), Duration> {
         self.by_address.admit(&ClientAddress::of(address).ip())
     }
 }
 
-/// The reading in force.
+/// The configuration in force.
 pub type CurrentGateway = ArcSwap<Gateway>;
 
-/// Counts the refused logins that wait for their floor, so that they stay bounded.
+/// Counts the refused logins that wait for their floor, to limit their number.
 pub struct WaitingRoom {
     seats: usize,
     taken: AtomicUsize,
 }
 
 impl WaitingRoom {
-    /// A room of `seats`.
+    /// A room with `seats` seats.
     #[must_use]
     pub const fn new(seats: usize) -> Self {
         Self { seats, taken: AtomicUsize::new(0) }
     }
 
-    /// Whether another may come. Asked before a login is looked at, so that a full room refuses
-    /// everybody alike instead of telling by its haste.
+    /// Whether there is a free seat. Checked before a login is examined, so that a full room
+    /// refuses all logins alike and its speed reveals nothing.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.taken.load(Ordering::Relaxed) < self.seats

@@ -1,7 +1,7 @@
 //! Serving an actix-web app over TLS or plain HTTP, on a listener that is already bound.
 //!
-//! Each connection takes the TLS configuration that is current when it is accepted, so a new
-//! one is in force for new connections and drops none that are open.
+//! Each connection uses the TLS configuration that is current when it is accepted: a new one
+//! applies to new connections and drops no open ones.
 
 mod entrance;
 mod served;
@@ -40,18 +40,18 @@ use super::strangers::Strangers;
 use super::tls::TlsState;
 use crate::telemetry::metrics;
 
-/// How much of the answers to one connection the kernel holds for it, in bytes. It doubles this for
-/// its own use, and without it would hold megabytes for whoever reads slowly.
+/// Kernel send buffer of one connection, in bytes. The kernel doubles it for its own use; without a
+/// limit it would hold megabytes for each slow reader.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// After how long the kernel gives up a connection that takes nothing of what was sent, also after
-/// the server has closed it; in milliseconds.
+/// How long the kernel keeps a connection whose client reads nothing that was sent, even after the
+/// server has closed it; in milliseconds.
 const NOT_TAKEN: u32 = 30_000;
 
-/// How many handshakes' cryptography a worker does before it looks at its other connections again.
+/// How many TLS handshakes a worker computes before it polls its other connections again.
 const HANDSHAKES_AT_ONCE: usize = 2;
 
-/// What bounds a listener's work.
+/// A listener's limits.
 #[derive(Clone)]
 pub struct ListenerSettings {
     /// Threads, each with its own copy of the app; 1 to 512.
@@ -60,28 +60,29 @@ pub struct ListenerSettings {
     pub shutdown_timeout: Duration,
     /// How long a connection may take to send a request's head.
     pub request_head_timeout: Duration,
-    /// How long a request may take from its first byte to its answer's, whatever else happens.
+    /// Longest time from a request's first byte to its answer's first byte, whatever else happens.
     pub request_limit: Duration,
-    /// How long what is written of an answer may wait to be taken.
+    /// How long written bytes of an answer may wait for the client to read them.
     pub answer_limit: Duration,
-    /// How long an idle connection is kept.
+    /// How long an idle connection is kept open.
     pub keep_alive: Duration,
-    /// How long a connection may take to finish its TLS handshake, waiting for its turn included;
-    /// and how long its PROXY header may take.
+    /// How long a connection may take to finish its TLS handshake, including the wait for its turn;
+    /// also how long its PROXY header may take.
     pub handshake_timeout: Duration,
-    /// How many connections all workers hold; more wait to be accepted.
+    /// How many connections all workers together hold; more wait to be accepted.
     pub max_connections: usize,
-    /// How many connections one address may hold, an IPv6 one by its /64; more are closed.
+    /// How many connections one address may hold; IPv6 addresses count by their /64. More are
+    /// closed.
     pub connections_per_address: usize,
-    /// Which addresses may hold any number.
+    /// Addresses that may hold any number of connections.
     pub exempt: Exempt,
     /// The load balancers whose connections begin with a PROXY header (version 2).
     pub proxy_protocol: Vec<IpNet>,
-    /// Whether answers tell browsers to come over TLS only (RFC 6797).
+    /// Whether answers tell browsers to use TLS only (RFC 6797).
     pub strict_transport_security: bool,
-    /// Sends the clients away.
+    /// Drains the clients.
     pub farewell: Farewell,
-    /// What is written of those whose handshake fails.
+    /// Limits what is logged about failed handshakes.
     pub strangers: Arc<Strangers>,
 }
 
@@ -106,8 +107,8 @@ impl Default for ListenerSettings {
     }
 }
 
-/// Serves the app that `app` makes, over TLS. A request finds its connection's certificate as
-/// `conn_data::<ClientCertificate>()`, if the client brought one.
+/// Serves the app that `app` creates, over TLS. A request finds its connection's certificate as
+/// `conn_data::<ClientCertificate>()`, if the client presented one.
 ///
 /// # Errors
 /// If the listener cannot be used.
@@ -162,7 +163,7 @@ where
     Ok(server.run())
 }
 
-/// Serves the app that `app` makes, over plain HTTP.
+/// Serves the app that `app` creates, over plain HTTP.
 ///
 /// # Errors
 /// If the listener cannot be used.
@@ -213,8 +214,8 @@ where
 fn pace(settings: &ListenerSettings) -> Pace {
     Pace {
         request: settings.request_limit,
-        // The HTTP library ends idle connections itself; this is for those that it does not see as
-        // idle.
+        // The HTTP library closes idle connections itself; this covers those that it does not
+        // consider idle.
         pause: settings.keep_alive + Duration::from_secs(5),
         answer: settings.answer_limit,
     }
@@ -237,7 +238,7 @@ fn entrance(settings: &ListenerSettings) -> Arc<Entrance> {
 }
 
 fn server(listener: &TcpListener, settings: &ListenerSettings) -> io::Result<ServerBuilder> {
-    // Its connections inherit both.
+    // Accepted connections inherit both options.
     sockopt::set_socket_send_buffer_size(listener, SEND_BUFFER)?;
     sockopt::set_tcp_user_timeout(listener, NOT_TAKEN)?;
     let workers = settings.workers.clamp(1, 512);
@@ -280,7 +281,7 @@ fn keep_certificate(stream: &TlsStream<TcpStream>, data: &mut Extensions) {
     }
 }
 
-/// Where a worker's connections come in over TLS: their handshake, bounded in time and number.
+/// Accepts a worker's TLS connections, limiting the time and number of handshakes.
 struct Door {
     entrance: Arc<Entrance>,
     tls: Arc<TlsState>,
@@ -307,15 +308,15 @@ impl Door {
             }
             Err(_) => {
                 metrics::handshake_failed("timed_out");
-                // At debug: strangers can make any number of these.
+                // At debug level, because strangers can cause any number of these.
                 debug!(peer = shown, "TLS handshake took too long");
                 None
             }
         }
     }
 
-    /// A turn is for cryptography: it is taken when the client has said all that the answer to it
-    /// takes, and given back once the worker has looked at its other connections.
+    /// A turn covers the cryptography: it is acquired once the whole client hello has arrived, and
+    /// released after the worker has polled its other connections.
     async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         stream.set_nodelay(true)?;
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;

@@ -1,5 +1,5 @@
-//! What is written of those who showed no credential: so many lines for each address and in all,
-//! and from time to time one that counts the rest. Else a stranger fills the disk.
+//! Limits the events and log lines about requests without a credential, per address and overall,
+//! and periodically writes one that counts the rest. Otherwise a stranger could fill the disk.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{Display, Write as _};
@@ -16,13 +16,13 @@ use crate::service::flood::FloodLimit;
 use crate::telemetry::audit::Unwritten;
 use crate::telemetry::metrics;
 
-/// How many addresses are remembered and told apart.
+/// How many addresses are tracked separately.
 const ADDRESSES: usize = 1_000;
 
-/// Between two lines that count the rest.
+/// Interval between the lines that count the rest.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// What one address, and all together, have of lines.
+/// How many lines one address, and all addresses together, may cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StrangersLines {
     /// One address.
@@ -40,11 +40,11 @@ impl Default for StrangersLines {
     }
 }
 
-/// The lines about strangers, in the audit trail and in the log.
+/// Limits the lines about strangers in the audit trail and in the log.
 pub struct Strangers {
-    /// Refusals of those of whom nothing is known.
+    /// Refusals of callers about whom nothing is known.
     unknown: Lines,
-    /// Refusals of those who have no credential of a client's, but a token of a tenant's.
+    /// Refusals of callers without a client's credential but with a token of a tenant.
     with_token: Lines,
     handshakes: Lines,
 }
@@ -56,15 +56,15 @@ impl Default for Strangers {
 }
 
 impl Strangers {
-    /// As many lines as `lines` says, of each kind.
+    /// Allows `lines` for each kind.
     #[must_use]
     pub fn new(lines: StrangersLines) -> Self {
         let of = || Lines::new(lines);
         Self { unknown: of(), with_token: of(), handshakes: of() }
     }
 
-    /// Whether a refusal of somebody at `peer` gets an event of its own; it is counted otherwise.
-    /// Where the address floods, it never does.
+    /// Whether a refusal of `peer` gets an event of its own; otherwise it is only counted. An
+    /// address that floods never gets one.
     pub(super) fn may_write(
         &self,
         peer: Option<IpAddr>,
@@ -80,7 +80,7 @@ impl Strangers {
         may
     }
 
-    /// Says that a TLS handshake failed.
+    /// Reports a failed TLS handshake.
     pub(super) fn handshake_failed(&self, peer: Option<IpAddr>, error: &dyn Display) {
         metrics::handshake_failed("failed");
         if self.handshakes.admit(peer) {
@@ -91,7 +91,7 @@ impl Strangers {
         }
     }
 
-    /// Writes what was counted since the last time, if anything was.
+    /// Writes what was counted since the last time, if anything.
     pub fn tell(&self) {
         for lines in [&self.unknown, &self.with_token] {
             lines.tell(write_refusals);
@@ -108,7 +108,7 @@ impl Strangers {
         });
     }
 
-    /// Does so from time to time.
+    /// Does so every minute.
     pub async fn tell_every_minute(self: Arc<Self>) {
         loop {
             tokio::time::sleep(PAUSE).await;
@@ -121,14 +121,14 @@ fn write_refusals(counted: &Unwritten<'_>) {
     counted.record();
 }
 
-/// Lines of one kind.
+/// The budget and the counts of one kind of line.
 struct Lines {
     by_address: FloodLimit<IpAddr>,
     in_all: FloodLimit<()>,
     counted: Mutex<Counted>,
 }
 
-/// What got no line.
+/// What was counted instead of written.
 #[derive(Default)]
 struct Counted {
     since: Option<Instant>,
@@ -183,7 +183,7 @@ impl Lines {
     }
 }
 
-/// What an address counts as; all that are not known count as one.
+/// The network an address is counted under; unknown addresses share one.
 fn network(peer: Option<IpAddr>) -> IpAddr {
     peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| ClientAddress::of(peer).ip())
 }

@@ -1,4 +1,4 @@
-//! From certificate files to a TLS configuration, whole, so that it can be replaced whole.
+//! Builds a TLS configuration from certificate files as a whole, so that it is replaced as a whole.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,26 +15,26 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certific
 use super::watched::Watched;
 use crate::pem::{self, PemError};
 
-/// The current TLS configuration of a listener, read again when its files change. A new
-/// configuration has a new session cache: a resumed session is not verified again, so no session
-/// may outlive the trust it was made under.
+/// The current TLS configuration of a listener, reloaded when its files change. Each one has a new
+/// session cache: a resumed session is not verified again, so no session may outlive the trust it
+/// was established under.
 pub type TlsState = Watched<TlsGeneration>;
 
 /// The current verifier of the client certificates that trusted proxies forward.
 pub type ClientCaState = Watched<ClientVerifier>;
 
-/// Whether clients bring a certificate.
+/// Whether clients present a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// A connection without one is refused.
+    /// Connections without one are refused.
     Required,
-    /// One that is brought is verified.
+    /// A certificate is verified if the client presents one.
     Optional,
-    /// None is asked for.
+    /// Clients are not asked for one.
     Off,
 }
 
-/// Where a listener's TLS comes from.
+/// The files of a listener's TLS configuration.
 #[derive(Debug, Clone)]
 pub struct TlsSettings {
     /// PEM: the server's certificate, then its intermediates.
@@ -43,10 +43,10 @@ pub struct TlsSettings {
     pub private_key: PathBuf,
     /// PEM: the CAs whose client certificates are trusted.
     pub client_ca: Option<PathBuf>,
-    /// Whether clients bring a certificate.
+    /// Whether clients present a certificate.
     pub client_certificates: ClientCertificates,
-    /// PEM or DER: revocation lists. If there is one, there must be one from each CA that has
-    /// issued a certificate in a client's chain; without it that client is refused.
+    /// PEM or DER: revocation lists. If there is any, each CA that issued a certificate in a
+    /// client's chain needs one; without it that client is refused.
     pub crl_files: Vec<PathBuf>,
 }
 
@@ -79,7 +79,7 @@ pub enum TlsError {
     Unsupported { reason: String },
 }
 
-/// Verifies client certificates: the chain to a CA and the revocation lists, as read at one time.
+/// Verifies client certificates against the CAs and revocation lists read at one time.
 #[derive(Debug, Clone)]
 pub struct ClientVerifier {
     id: u64,
@@ -91,7 +91,7 @@ impl ClientVerifier {
     /// Reads the CAs and the revocation lists.
     ///
     /// # Errors
-    /// [`TlsError`], with the file it is about.
+    /// [`TlsError`] with the file concerned.
     pub fn load(ca: &Path, crl_files: &[PathBuf]) -> Result<Self, TlsError> {
         Self::load_for(ca, crl_files, ClientCertificates::Required)
     }
@@ -112,7 +112,7 @@ impl ClientVerifier {
         let mut crls_due_at = None;
         for file in crl_files {
             let (lists, due_at) = read_crls(file)?;
-            // Tried alone first, because the error does not say which list it is about.
+            // Tried alone first, because the error does not say which list it concerns.
             new_builder()
                 .with_crls(lists.clone())
                 .build()
@@ -130,7 +130,7 @@ impl ClientVerifier {
         Ok(Self { id: next_id(), verifier, crls_due_at })
     }
 
-    /// A state that is read again when a file changes.
+    /// A verifier that is reloaded when a file changes.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -139,14 +139,14 @@ impl ClientVerifier {
         Watched::new(files, move || Self::load(&ca, &crl_files))
     }
 
-    /// Another number for each verifier made in this process.
+    /// A number unique to each verifier in this process.
     #[must_use]
     pub const fn id(&self) -> u64 {
         self.id
     }
 
     /// When the first of the revocation lists is due for replacement, in seconds since the Unix
-    /// epoch. A list that is overdue is still used: it refuses what it lists.
+    /// epoch. An overdue list stays in use: it still refuses what it lists.
     #[must_use]
     pub const fn crls_due_at(&self) -> Option<i64> {
         self.crls_due_at
@@ -155,7 +155,7 @@ impl ClientVerifier {
     /// Verifies a chain and its revocation.
     ///
     /// # Errors
-    /// What the TLS library says.
+    /// The TLS library's error.
     pub fn verify(
         &self,
         own: &CertificateDer<'_>,
@@ -166,23 +166,23 @@ impl ClientVerifier {
     }
 }
 
-/// All that one reading of the files gave.
+/// The result of reading the files once.
 #[derive(Debug)]
 pub struct TlsGeneration {
-    /// What new connections are accepted with.
+    /// The configuration for new connections.
     pub server_config: Arc<ServerConfig>,
-    /// What verifies clients; `None` where no certificate is asked for.
+    /// The verifier of client certificates; `None` if clients are not asked for one.
     pub client_verifier: Option<ClientVerifier>,
-    /// Another number for each reading in this process.
+    /// A number unique to each reading in this process.
     pub id: u64,
-    /// The last second the server's certificate is valid, since the Unix epoch.
+    /// The last second when the server's certificate is valid, since the Unix epoch.
     pub certificate_expires_at: i64,
 }
 
 /// Reads the files.
 ///
 /// # Errors
-/// [`TlsError`], with the file it is about, what is wrong with it and what is accepted.
+/// [`TlsError`] with the file concerned, what is wrong and what is accepted.
 pub fn load(settings: &TlsSettings) -> Result<TlsGeneration, TlsError> {
     let chain = read_certificates(&settings.certificate)?;
     let (_, own) = X509Certificate::from_der(&chain[0])
@@ -214,7 +214,7 @@ pub fn load(settings: &TlsSettings) -> Result<TlsGeneration, TlsError> {
     })
 }
 
-/// A state that is read again when one of its files changes.
+/// A configuration that is reloaded when one of its files changes.
 ///
 /// # Errors
 /// As [`load`].
@@ -222,10 +222,10 @@ pub fn watched(settings: TlsSettings) -> Result<TlsState, TlsError> {
     Watched::new(files(&settings), move || load(&settings))
 }
 
-/// Reads a listener's TLS by other settings, for connections from now on.
+/// Loads a listener's TLS from other settings, for connections from now on.
 ///
 /// # Errors
-/// As [`load`]; the listener then goes on as before.
+/// As [`load`]; the listener then keeps its old configuration.
 pub fn read_again(state: &TlsState, settings: TlsSettings) -> Result<Arc<TlsGeneration>, TlsError> {
     state.read_from(files(&settings), move || load(&settings))
 }
@@ -256,8 +256,8 @@ fn bad_certificate(file: &Path, error: &impl ToString) -> TlsError {
     TlsError::BadCertificate { file: file.to_owned(), reason: error.to_string() }
 }
 
-/// At least one certificate. One that is broken makes the file unusable, also among client CAs: who
-/// is trusted, and whose certificates are shown, is not guessed at.
+/// Reads at least one certificate. A broken one makes the whole file unusable, also among client
+/// CAs: which CAs are trusted and which certificates are shown must not be guessed.
 fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     pem::certificates(&read(file)?).map_err(|error| match error {
         PemError::None { .. } => TlsError::NoCertificate { file: file.to_owned(), error },
@@ -273,7 +273,7 @@ fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 type Crls = (Vec<CertificateRevocationListDer<'static>>, Option<i64>);
 
 /// When the first of the revocation lists in a file is due for replacement, in seconds since the
-/// Unix epoch; `None` if that is not known.
+/// Unix epoch; `None` if unknown.
 #[must_use]
 pub fn crl_due_at(file: &Path) -> Option<i64> {
     read_crls(file).ok().and_then(|(_, due_at)| due_at)

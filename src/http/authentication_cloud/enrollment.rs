@@ -1,4 +1,4 @@
-//! `POST /api/v1/users/enroll`: an authenticator, a phone or a set of recovery codes is registered.
+//! `POST /api/v1/users/enroll`: registers an authenticator, a phone or a set of recovery codes.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -79,7 +79,7 @@ pub(super) async fn enroll(
         return Err(Refusal::IntentForOther.into());
     }
     match channel {
-        // Whoever enrolls for notifications enrolls a passkey, and turns them on with it.
+        // Enrolling for push enrolls a passkey; the user turns notifications on with it.
         "app" | "push" => enroll_app(visit, cloud, &tenant, permission, named).await,
         "sms" => enroll_phone(visit, &tenant, permission, named, body.phone, message).await,
         "recovery" => enroll_recovery(visit, &tenant, permission, named).await,
@@ -135,7 +135,7 @@ async fn enroll_recovery(
     Ok(answer(visit, tenant, &made.begun, enrolled))
 }
 
-/// What an enrollment has besides the user and the transaction.
+/// The parts of an enrollment's answer besides user and transaction.
 struct Enrolled {
     link: Option<Link>,
     recovery_codes: Option<Vec<String>>,
@@ -149,7 +149,7 @@ fn answer(visit: &mut Visit, tenant: &Cloud, begun: &Begun, enrolled: Enrolled) 
     visit.about_transaction(transaction.id);
     let mut shown = UserBody::from(user);
     if by_frontend {
-        // A page has no need of them, and whoever got hold of an intent has no right to them.
+        // A page does not need them, and the holder of an intent token has no right to them.
         shown.phones.clear();
         shown.authenticators.clear();
     }

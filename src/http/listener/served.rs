@@ -1,5 +1,5 @@
-//! What every request and every answer of a listener goes through, whichever app it has: requests
-//! that no app should see are refused, and answers are told of to the connection.
+//! What every request and response of a listener passes through, whichever app it has: rejects
+//! requests that no app should see, and reports the progress of responses to the connection.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,26 +19,27 @@ use actix_web::web::Bytes;
 
 use crate::http::paced::Turn;
 
-/// Most of an answer that the HTTP library takes at once, in bytes. It copies what it takes.
+/// Largest piece of a body passed to the HTTP library at once, in bytes; the library copies each
+/// piece.
 const PIECE: usize = 16 * 1024;
 
-/// Longest list of what a client would like or has, in bytes; one that is longer is as if it were
-/// not there. Reading one costs far more than its bytes, and no browser's has half as many.
+/// Longest list of client preferences or cached tags, in bytes; a longer one is ignored. Parsing
+/// costs far more than its length, and browsers send less than half of this.
 const MAX_CHOICES: usize = 1024;
 
-/// A year (RFC 6797): whoever reached the host over TLS is to do so from then on.
+/// One year (RFC 6797): how long browsers keep using only TLS.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Sends a listener's clients away while they are still served: once said, each answer has
-/// `Connection: close`, and its connection is closed after it.
+/// Drains a listener's clients while they are still served: from `say` on, each response carries
+/// `Connection: close`, and its connection is closed afterwards.
 ///
-/// Idle connections stay open until they are used: a client may be sending on one already, and
-/// would not learn what became of its request.
+/// Idle connections stay open until their next request: a client may be sending one right now, and
+/// would not learn its outcome.
 #[derive(Debug, Clone, Default)]
 pub struct Farewell(Arc<AtomicBool>);
 
 impl Farewell {
-    /// Says it from now on.
+    /// Starts draining.
     pub fn say(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -48,11 +49,11 @@ impl Farewell {
     }
 }
 
-/// What all answers of a listener have.
+/// Headers that a listener adds to every response.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manners {
     pub farewell: Farewell,
-    /// Whether browsers are to come over TLS only.
+    /// Whether browsers must use TLS only.
     pub strict_transport_security: bool,
 }
 
@@ -67,7 +68,7 @@ impl Manners {
     }
 }
 
-/// The app, with what a listener adds.
+/// The app, wrapped in what a listener adds.
 pub(super) fn served<I, S, B>(
     app: I,
     manners: Manners,
@@ -114,14 +115,14 @@ where
     })
 }
 
-/// What is answered in place of the app.
+/// The response sent instead of the app's.
 fn refusal(status: StatusCode) -> Response<BoxBody> {
     let mut answer = Response::with_body(status, BoxBody::new(()));
     answer.head_mut().set_connection_type(ConnectionType::Close);
     answer
 }
 
-/// Looks at what the HTTP library leaves to others.
+/// Checks what the HTTP library leaves unchecked.
 fn screen(request: &mut Request) -> Option<StatusCode> {
     let mut hosts = request.headers().get_all(header::HOST);
     if !hosts.all(|host| is_host(host.as_bytes())) {
@@ -139,16 +140,15 @@ fn screen(request: &mut Request) -> Option<StatusCode> {
     None
 }
 
-/// Whether this is a host, with or without a port (RFC 9110 7.2). It is empty where the target has
-/// no authority.
+/// Whether this is a host with or without a port (RFC 9110 7.2). It is empty if the target has no
+/// authority.
 fn is_host(text: &[u8]) -> bool {
     let is_authority = |text| uri::Authority::try_from(text).is_ok();
     text.is_empty() || (!text.contains(&b'@') && is_authority(text))
 }
 
-/// A target in whose path characters are escaped that need not be (RFC 3986 2.3), such that it names
-/// none of ours: what stands in front of the server may have rules for paths, and would not know
-/// `%67etOTP` for what it is.
+/// If the path escapes characters that need no escape (RFC 3986 2.3), rewrites it so that it
+/// matches no route: a proxy in front may have path rules, and would not recognise `%67etOTP`.
 fn as_written(target: &Uri) -> Option<Uri> {
     let path = target.path();
     if !path.split('%').skip(1).any(is_needless) {
@@ -168,21 +168,21 @@ fn as_written(target: &Uri) -> Option<Uri> {
     written.parse().ok()
 }
 
-/// Whether what follows a percent sign stands for a character that needs none.
+/// Whether the escape after a percent sign encodes a character that needs no escape.
 fn is_needless(escaped: &str) -> bool {
     let byte = escaped.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
-/// The body of an answer, which the HTTP library is given in pieces, and whose end is told to the
+/// A response body that is passed to the HTTP library in pieces and reports its end to the
 /// connection.
 pub struct Sent {
     body: BoxBody,
     size: BodySize,
     rest: Bytes,
     turn: Option<Turn>,
-    /// What nobody reads of the request is held until the answer is out, so that the connection is
-    /// closed after it.
+    /// Holds the unread part of the request until the response is out, so that the connection is
+    /// closed afterwards.
     _unread: Payload,
 }
 
@@ -191,7 +191,7 @@ impl Sent {
         let size = body.size();
         if let Some(turn) = &turn {
             match size {
-                // The library does not ask for it.
+                // The library never polls an empty body.
                 BodySize::None | BodySize::Sized(0) => turn.answered(),
                 BodySize::Sized(_) | BodySize::Stream => turn.answering(),
             }
