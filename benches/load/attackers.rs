@@ -1,5 +1,5 @@
-//! Strangers who attack a node: each kind on an address of its own, without a credential, at a rate
-//! that one machine has easily.
+//! Strangers who attack a node: each kind from its own address, without a credential, at a rate
+//! that one machine reaches easily.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// What the table says of each kind.
+/// The table's label for each kind.
 const KINDS: [&str; 5] = [
     "attack: connections that send requests and read nothing",
     "attack: connections that ask for pages and read nothing",
@@ -24,13 +24,13 @@ const KINDS: [&str; 5] = [
     "attack: handshakes that stop after one byte",
 ];
 
-/// Attacks until it is ended.
+/// The attack; runs until it is ended.
 pub struct Attackers {
     runtime: Runtime,
     counts: Arc<[AtomicU64; KINDS.len()]>,
 }
 
-/// Where one kind of attacker is and what it attacks.
+/// One kind of attacker: its address and its target.
 #[derive(Clone)]
 struct Attack {
     node: SocketAddr,
@@ -41,7 +41,7 @@ struct Attack {
 }
 
 impl Attackers {
-    /// Sends them all.
+    /// Starts all kinds.
     pub fn begin(node: SocketAddr, tls: &Arc<ClientConfig>) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -70,7 +70,7 @@ impl Attackers {
         Self { runtime, counts }
     }
 
-    /// Ends them; how often each kind did what it does.
+    /// Ends the attack; returns how often each kind acted.
     pub fn end(self) -> Vec<(&'static str, u64)> {
         self.runtime.shutdown_background();
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -83,7 +83,7 @@ impl Attack {
         self.counts[self.kind].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection whose own buffer takes next to nothing.
+    /// A connection with a minimal receive buffer.
     async fn connect(&self) -> std::io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(2304)?;
@@ -96,7 +96,8 @@ impl Attack {
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, self.connect().await?).await
     }
 
-    /// Sends `request` without end and reads no answer; and again when the node has ended it.
+    /// Sends `request` endlessly without reading answers; reconnects when the node closes the
+    /// connection.
     async fn never_reads(self, request: &'static str) {
         let many = request.repeat(100);
         loop {
@@ -108,7 +109,7 @@ impl Attack {
         }
     }
 
-    /// Calls of somebody who shows no credential, 1,000 a second on each connection at most.
+    /// Calls without a credential, at most 1,000 a second on each connection.
     async fn asks_without_credential(self) {
         const REQUEST: &[u8] = b"PUT /api/authentication/getOTP HTTP/1.1\r\nHost: a\r\n\
             Content-Type: application/json\r\ntenant: file\r\nContent-Length: 30\r\n\r\n\
@@ -134,7 +135,7 @@ impl Attack {
         }
     }
 
-    /// What is not TLS, 1,000 times a second.
+    /// Connections that send something other than TLS, 1,000 a second.
     async fn sends_garbage(self) {
         let mut clock = paced(Duration::from_millis(1));
         loop {
@@ -150,7 +151,7 @@ impl Attack {
         }
     }
 
-    /// One byte of a handshake, 800 times a second, held until the node ends it.
+    /// One byte of a handshake, 800 times a second, held until the node closes the connection.
     async fn sends_one_byte(self) {
         let mut clock = paced(Duration::from_micros(1250));
         loop {

@@ -1,10 +1,10 @@
-//! The load generator: HTTP/1.1 over TLS on connections that stay open, one request at a time on
-//! each. The bare server and dialpass get the very same requests from it.
+//! The load generator: HTTP/1.1 over TLS on persistent connections, one request at a time on each.
+//! It sends the same requests to the bare server and to dialpass.
 //!
-//! Why not wrk: a login needs the code that an earlier answer told, and a p99 at a fixed rate needs
-//! requests sent by the clock; wrk does neither. And it costs no more: this client sends bytes it
-//! has made beforehand, with one number changed, and reads no more of an answer than its status,
-//! its length and its body, so that most of its time is the kernel's and the cipher's, as is wrk's.
+//! Why not wrk: a login needs the code from an earlier answer, and a p99 at a fixed rate needs
+//! requests sent on schedule; wrk does neither. This client is as cheap: it sends prepared bytes
+//! with one number changed, and reads only an answer's status, length and body, so that most of its
+//! time goes to the kernel and the cipher, as with wrk.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
@@ -25,21 +25,21 @@ use tokio_rustls::client::TlsStream;
 
 use crate::people::{self, PASSWORD};
 
-/// The secret of the benchmark's one client.
+/// The token of the benchmark's one client.
 pub const TOKEN: &str = "5d1c4f0a9be84e2f8f6b0f1f7d2a3c4e5d1c4f0a9be84e2f8f6b0f1f7d2a3c4e";
 
-/// Where requests go.
+/// Where requests are sent.
 #[derive(Clone)]
 pub struct Target {
-    /// One node's, or several nodes', which the connections take in turn.
+    /// The address of one node, or of several, which the connections use in turn.
     pub addresses: Vec<SocketAddr>,
     pub tls: Arc<ClientConfig>,
     pub tenant: &'static str,
-    /// How many people its directory has.
+    /// How many people the tenant's directory has.
     pub people: u32,
 }
 
-/// The TLS of a client that trusts the CA in `ca`.
+/// The TLS configuration of a client that trusts the CA in `ca`.
 pub fn tls(ca: &Path) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca)?)?;
@@ -47,7 +47,7 @@ pub fn tls(ca: &Path) -> anyhow::Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
-/// An open connection, with its buffers.
+/// An open connection and its buffers.
 pub struct Connection {
     stream: TlsStream<TcpStream>,
     request: Vec<u8>,
@@ -56,7 +56,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens the connection at this place among those of a measurement.
+    /// Opens connection number `place` of a measurement.
     pub async fn open(target: &Target, place: usize) -> anyhow::Result<Self> {
         let address = target.addresses[place % target.addresses.len()];
         let stream = TcpStream::connect(address).await?;
@@ -71,7 +71,7 @@ impl Connection {
         })
     }
 
-    /// Asks for a caller's code; `None` if the answer is anything but a code.
+    /// Requests a caller's code; `None` if the answer is not a code.
     pub async fn call(&mut self, person: u32) -> anyhow::Result<Option<[u8; 6]>> {
         let body = format!("{{\"phonenumber\":\"{}\"}}", people::number(person));
         let (status, body) = self.exchange("getOTP", &body).await?;
@@ -80,7 +80,7 @@ impl Connection {
         Ok(code.filter(|_| status == 200))
     }
 
-    /// Logs a person in; whether that was accepted.
+    /// Logs a person in; returns whether the login was accepted.
     pub async fn login(
         &mut self,
         person: u32,
@@ -129,7 +129,7 @@ impl Connection {
         self.finish().await
     }
 
-    /// Sends the request that is written and reads its answer.
+    /// Sends the prepared request and reads its answer.
     async fn finish(&mut self) -> anyhow::Result<(u16, &[u8])> {
         self.stream.write_all(&self.request).await?;
         self.answer.clear();
@@ -150,12 +150,12 @@ impl Connection {
         Ok((status, &self.answer[head..head + length]))
     }
 
-    /// Asks for what does not exist, which proves that the server answers.
+    /// Requests an unknown path; any answer proves that the server works.
     pub async fn probe(&mut self) -> anyhow::Result<u16> {
         Ok(self.exchange("nothing", "{}").await?.0)
     }
 
-    /// The answer read last.
+    /// The last answer read.
     fn last_answer(&self) -> String {
         String::from_utf8_lossy(&self.answer).into_owned()
     }
@@ -165,12 +165,12 @@ impl Connection {
 fn read_head(head: &[u8]) -> anyhow::Result<(u16, usize)> {
     let head = std::str::from_utf8(head)?;
     let status = head.get(9..12).context("no status")?.parse()?;
-    // What has no content by its status says no length.
+    // A status that excludes content has no length.
     let length = if status == 204 { 0 } else { content_length(head)? };
     Ok((status, length))
 }
 
-/// The length of the body that follows a head.
+/// The length of the body that follows this head.
 pub fn content_length(head: &str) -> anyhow::Result<usize> {
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
@@ -186,16 +186,16 @@ pub struct Post {
     pub bearer: Arc<str>,
 }
 
-/// A series of them.
+/// A series of POST requests.
 pub trait Posts: Send + Sync {
-    /// The one at a turn; `None` if there is no more.
+    /// The request for a turn; `None` if there are no more.
     fn at(&self, turn: u64) -> Option<Post>;
 
-    /// Takes the body of an answer that granted one.
+    /// Takes the body of a successful answer.
     fn answered(&self, body: &[u8]);
 }
 
-/// A code that was told and not used yet.
+/// A person and a code not used yet.
 pub type Code = (u32, [u8; 6]);
 
 /// What the connections do.
@@ -203,41 +203,41 @@ pub type Code = (u32, [u8; 6]);
 pub enum Work {
     /// Calls by one person after another.
     Calls,
-    /// Calls by these people, each once.
+    /// One call by each of these people.
     CallsBy(Arc<[u32]>),
-    /// Logins with these codes, each once.
+    /// One login with each of these codes.
     Logins(Arc<[Code]>),
-    /// Each person calls and then logs in: two requests, counted as one.
+    /// Each person calls and then logs in; the two requests count as one.
     CallsAndLogins { with_password: bool },
-    /// These requests, each once.
+    /// Each of these requests once.
     Posts(Arc<dyn Posts>),
 }
 
-/// How hard.
+/// The intensity of a measurement.
 #[derive(Clone, Copy)]
 pub struct Load {
     pub connections: usize,
     pub threads: usize,
-    /// Before this, nothing is counted.
+    /// Warm-up during which nothing is counted.
     pub warm_up: Duration,
-    /// How long is counted; ends earlier if the work does.
+    /// How long answers are counted; shorter if the work runs out.
     pub time: Duration,
-    /// Requests a second, sent by the clock; `None`: the next as soon as the last is answered.
+    /// Requests per second, sent on schedule; `None`: each as soon as the last is answered.
     pub rate: Option<f64>,
 }
 
-/// What came of it.
+/// The result of a measurement.
 #[derive(Default)]
 pub struct Outcome {
-    /// Answered within the time that is counted.
+    /// Answers within the counted time.
     pub answered: u64,
-    /// All that were answered, warm-up included.
+    /// All answers, including the warm-up.
     pub answered_in_all: u64,
-    /// The time that is counted.
+    /// The counted time.
     pub time: Duration,
-    /// Times to answer, in microseconds, of those that are counted; sorted.
+    /// Response times of the counted answers, in microseconds; sorted.
     pub micros: Vec<u32>,
-    /// Codes told, if the work was [`Work::CallsBy`].
+    /// Codes received, if the work was [`Work::CallsBy`].
     pub codes: Vec<Code>,
     refused: u64,
     first_refused: String,
@@ -245,13 +245,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Requests answered in a second.
+    /// Answers per second.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
     pub fn rate(&self) -> f64 {
         self.answered as f64 / self.time.as_secs_f64()
     }
 
-    /// The time within which this share of the requests was answered, in milliseconds.
+    /// The response time that this share of the requests did not exceed, in milliseconds.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -277,18 +277,18 @@ impl Outcome {
     }
 }
 
-/// When the counting begins and ends.
+/// The start and the end of counting.
 #[derive(Clone, Copy)]
 struct Window {
     begin: Instant,
     end: Instant,
 }
 
-/// Does `work` on `target`. `next` counts the turns of the walk through the people, so that one
-/// measurement goes on where the last one stopped.
+/// Does `work` on `target`. `next` counts the turns of the walk through the people, so that a
+/// measurement continues where the last one stopped.
 ///
 /// # Errors
-/// If any answer is not what it should be: a rate of refusals is no rate.
+/// If any answer is a refusal: a rate of refusals is meaningless.
 pub fn run(
     what: &str,
     target: &Target,
@@ -345,7 +345,7 @@ pub fn run(
     Ok(all)
 }
 
-/// What the connections of one measurement have in common.
+/// State shared by the connections of one measurement.
 struct Shared {
     target: Target,
     work: Work,
@@ -390,7 +390,7 @@ fn on_one_thread(
     })
 }
 
-/// One connection's requests.
+/// Sends one connection's requests.
 async fn drive(
     connection: &mut Connection,
     shared: &Shared,
@@ -452,18 +452,18 @@ async fn drive(
     }
 }
 
-/// The next of a list that is done once.
+/// The next item of a list that is processed once.
 fn take<T: Copy>(list: &[T], done: &AtomicU64) -> Option<T> {
     let at = usize::try_from(done.fetch_add(1, Ordering::Relaxed)).ok()?;
     list.get(at).copied()
 }
 
-/// When the next request is due.
+/// The schedule of requests.
 ///
-/// At a fixed rate the time to answer counts from when the request was due, so that a server that
-/// stalls is charged for all that should have been asked meanwhile; whichever connection is free
-/// sends it. Threads of the standard library keep the time, because tokio's timer only knows
-/// milliseconds.
+/// At a fixed rate, the response time counts from when the request was due, so that a stalled
+/// server is charged for every request that should have been sent meanwhile; any idle connection
+/// sends it. Threads of the standard library keep the time, because tokio's timer has a resolution
+/// of one millisecond.
 enum Due {
     AtOnce,
     ByTheClock {
@@ -484,7 +484,7 @@ impl Due {
         }
     }
 
-    /// When the next request should have been sent; `None` at the end.
+    /// When the next request should be sent; `None` at the end.
     async fn next(&self) -> Option<Instant> {
         match self {
             Self::AtOnce => Some(Instant::now()),
@@ -492,7 +492,7 @@ impl Due {
         }
     }
 
-    /// Hands out requests until the time is over.
+    /// Schedules requests until the time is over.
     fn keep_time(&self, load: Load) {
         let Self::ByTheClock { rate, clock, .. } = self else { return };
         let Some(clock) = clock.lock().ok().and_then(|mut clock| clock.take()) else { return };
@@ -511,7 +511,7 @@ impl Due {
     }
 }
 
-/// One plain GET, as an operator's tools make it; its body.
+/// One plain GET, like an operator's tool; returns its body.
 pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     use std::io::Write as _;
     let mut stream = StdTcpStream::connect(address)?;

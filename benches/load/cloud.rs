@@ -1,6 +1,6 @@
-//! The authentication cloud's API beside the bare server: enrollments and approvals by text,
-//! verifications and questions for the status, on SQLite and on PostgreSQL. The provider of SMS is
-//! a part of the benchmark, and answers at once.
+//! The authentication cloud's API compared with the bare server: enrollments and approvals by text,
+//! verifications and status queries, on SQLite and on PostgreSQL. The SMS provider is part of the
+//! benchmark and answers at once.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -19,13 +19,13 @@ use crate::people;
 use crate::servers::{Http, Place};
 use crate::table::{Rounds, Table};
 
-/// How often one transaction's status is asked for: what the server lets through at once.
+/// How often each transaction's status is queried: the burst that the server allows.
 const QUESTIONS: usize = 50;
 
-/// What is measured, in the order in which one makes what the next one needs.
+/// What is measured; each series produces what the next one needs.
 const SERIES: [&str; 4] = ["enroll, sms", "verification", "approval, sms", "status"];
 
-/// What one series showed, round by round.
+/// The figures of one series, one per round.
 #[derive(Default)]
 struct Series {
     rate: Rounds,
@@ -48,12 +48,12 @@ impl Series {
     }
 }
 
-/// A server on a store of its own.
+/// A server with its own store.
 struct Side {
     store: &'static str,
     server: Http,
     key: Arc<str>,
-    /// How many users it has.
+    /// How many users it has so far.
     users: u32,
     series: [Series; 4],
 }
@@ -105,7 +105,8 @@ fn side(
     Ok(Side { store, server, key, users: 0, series: Default::default() })
 }
 
-/// Each series once. All users are new: a user and a phone get five texts in ten minutes.
+/// Runs each series once. All users are new, because a user and a phone get only five texts in ten
+/// minutes.
 fn one_round(side: &mut Side, options: &Options, provider: &Provider) -> anyhow::Result<()> {
     let enrolling = Arc::new(Asking::new(side, Endless(side.users)));
     let begun = run(side, 0, options, &enrolling)?;
@@ -131,7 +132,7 @@ fn one_round(side: &mut Side, options: &Options, provider: &Provider) -> anyhow:
     let verified = verifications.len();
     let verifying = Arc::new(Asking::new(side, List { posts: verifications, times: 1 }));
     let answered = run(side, 1, options, &verifying)?.len();
-    // Whoever is not verified when the time is up has no phone to approve with.
+    // A user who is not verified when the time is up has no phone to approve with.
     approvals.truncate(answered.saturating_sub(options.connections).min(verified));
     let approving = Arc::new(Asking::new(side, List { posts: approvals, times: 1 }));
     let mut questions = Vec::new();
@@ -145,7 +146,7 @@ fn one_round(side: &mut Side, options: &Options, provider: &Provider) -> anyhow:
     Ok(())
 }
 
-/// Measures one series; what was answered.
+/// Measures one series; returns the answers that were kept.
 fn run<S: Supply>(
     side: &mut Side,
     at: usize,
@@ -165,16 +166,16 @@ fn text<'a>(answer: &'a Value, pointer: &str) -> anyhow::Result<&'a str> {
     answer.pointer(pointer).and_then(Value::as_str).with_context(|| format!("no {pointer}"))
 }
 
-/// Where the paths and bodies of a series come from.
+/// The source of a series' paths and bodies.
 trait Supply: Send + Sync + 'static {
-    /// The request of a turn; `None` if there is no more.
+    /// The request for a turn; `None` if there are no more.
     fn at(&self, turn: usize) -> Option<(String, String)>;
 
-    /// Whether an answer is of use later.
+    /// Whether the answers are needed later.
     fn keeps(&self) -> bool;
 }
 
-/// Enrollments of new users, from this one on.
+/// Enrollments of new users, starting with this one.
 struct Endless(u32);
 
 impl Supply for Endless {
@@ -191,7 +192,7 @@ impl Supply for Endless {
     }
 }
 
-/// Requests made beforehand, all of them so many times.
+/// Requests made in advance, each sent this many times.
 struct List {
     posts: Vec<(String, String)>,
     times: usize,
@@ -208,7 +209,7 @@ impl Supply for List {
     }
 }
 
-/// A series, and the answers to it.
+/// A series and its answers.
 struct Asking<S> {
     supply: S,
     key: Arc<str>,
@@ -231,14 +232,13 @@ impl<S: Supply> Posts for Asking<S> {
         if self.supply.keeps()
             && let Ok(mut answers) = self.answers.lock()
         {
-            // A verification is answered with nothing.
+            // A verification has an empty answer.
             answers.push(if body.is_empty() { b"null".to_vec() } else { body.to_vec() });
         }
     }
 }
 
-/// A provider of SMS that takes every text at once, and keeps the code that each number was sent
-/// last.
+/// An SMS provider that accepts every text at once and keeps the last code sent to each number.
 struct Provider {
     address: SocketAddr,
     codes: Arc<Mutex<HashMap<String, String>>>,
@@ -257,7 +257,7 @@ impl Provider {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 loop {
                     let (stream, _) = listener.accept().await?;
-                    // One that ends, ends because its client is gone.
+                    // A task fails only because its client is gone.
                     tokio::spawn(take_texts(stream, Arc::clone(&kept)));
                 }
                 #[expect(unreachable_code, reason = "the type of the block's end")]

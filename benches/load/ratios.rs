@@ -1,5 +1,5 @@
-//! The ratios: getOTP to the bare server, getOTP and validateOTP with a directory server to what
-//! its searches and binds leave; latency at half the load; memory and start.
+//! The ratios: getOTP against the bare server; getOTP and validateOTP on a directory server against
+//! the rate that its searches and binds allow; latency at half the load; memory and start-up time.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -15,12 +15,13 @@ use crate::people;
 use crate::servers::{Http, Place, Process, Quotas, Slapd, file_tenant, ldap_tenant, processor};
 use crate::table::{Goal, Rounds, Table};
 
-/// The shortest life that codes may have, in seconds: a call is told the same code for half of it.
+/// The shortest allowed lifetime of codes, in seconds: a repeated call gets the same code for half
+/// of it.
 const SHORT: u32 = 10;
-/// The longest, for codes that are made beforehand.
+/// The longest lifetime, for codes that are made in advance.
 const LONG: u32 = 600;
 
-/// What is measured in each round.
+/// What each round measures.
 #[derive(Default)]
 struct Series {
     bare: Rounds,
@@ -35,7 +36,7 @@ struct Series {
     bind: Rounds,
 }
 
-/// What runs while it is measured.
+/// The servers under test.
 struct Running {
     bare: Http,
     file: Http,
@@ -76,7 +77,7 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
     Ok(())
 }
 
-/// The bare server and getOTP with the file directory alone, turn by turn.
+/// The bare server and getOTP with the file directory alone, alternating.
 pub fn measure_file_only(
     place: &Place,
     options: &Options,
@@ -115,7 +116,7 @@ pub fn measure_file_only(
     Ok(())
 }
 
-/// Where the walks through the people have come to, and the codes that are left.
+/// The positions of the walks through the people, and the codes left over.
 #[derive(Default)]
 struct Walk {
     bare: Arc<AtomicU64>,
@@ -128,7 +129,7 @@ struct Walk {
     login_rate: Option<f64>,
 }
 
-/// Everything once, side by side with what it is compared with.
+/// Runs everything once, each next to what it is compared with.
 fn one_round(
     running: &Running,
     options: &Options,
@@ -183,7 +184,7 @@ fn bare_and_file(
     Ok(())
 }
 
-/// Calls; their rate, and the microseconds of processor time that `server` took for each.
+/// Runs calls; returns their rate, and the CPU microseconds that `server` used per call.
 fn calls(
     what: &str,
     server: &Process,
@@ -207,11 +208,11 @@ fn calls(
     Ok((outcome.rate(), micros))
 }
 
-/// Logins with codes made beforehand, each used once; they are counted until no code is left.
+/// Runs logins with codes made in advance, each used once; counts until no code is left.
 fn logins(running: &Running, options: &Options, walk: &mut Walk) -> anyhow::Result<f64> {
     let load = options.full();
     let target = running.ldap.target("logins", options.people);
-    // Enough for half as many again as last time; how many it takes at first is a guess.
+    // Half as many again as last time; the first round has to guess.
     let wanted = walk.login_rate.unwrap_or(4000.0) * 1.5 * (load.time + load.warm_up).as_secs_f64();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousands")]
     let wanted = (wanted as usize).min(options.people as usize);
@@ -246,7 +247,7 @@ fn logins(running: &Running, options: &Options, walk: &mut Walk) -> anyhow::Resu
     Ok(done.rate())
 }
 
-/// Calls at half the rate that was the most.
+/// Runs calls at half the highest rate.
 fn at_half(
     running: &Running,
     options: &Options,
@@ -263,7 +264,7 @@ fn at_half(
     ))
 }
 
-/// A code that is told again costs no write, so it must not be among what is measured.
+/// A repeated code costs no write, so repeats must not distort the result.
 fn only_new_codes(servers: &[&Http]) -> anyhow::Result<()> {
     for server in servers {
         let (new, again) = server.told()?;
@@ -277,7 +278,7 @@ fn only_new_codes(servers: &[&Http]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts dialpass a few times, with a thousand people, and leaves the last one alone for a while.
+/// Starts dialpass a few times with a thousand people, and leaves the last one idle for a while.
 fn start_and_rest(place: &Place, table: &mut Table) -> anyhow::Result<()> {
     let file = file_tenant("file", SHORT, Quotas::InEarnest, &place.people_file(1000)?);
     let store = place.folder.join("idle.db");

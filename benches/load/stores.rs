@@ -1,5 +1,5 @@
-//! The two stores side by side: getOTP with SQLite, with PostgreSQL by one node and by three, from
-//! a thousand live codes to a million, and while a million dead ones are deleted.
+//! The two stores compared: getOTP with SQLite, and with PostgreSQL on one and three nodes, with a
+//! thousand to a million live codes, and while a million expired ones are deleted.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -15,16 +15,16 @@ use crate::postgres::Postgres;
 use crate::servers::{Http, Place, Quotas, file_tenant};
 use crate::table::{Rounds, Table, thousands};
 
-/// How long the codes of calls live, in seconds: they are told again for half of it.
+/// Lifetime of the calls' codes, in seconds: a repeated call gets the same code for half of it.
 const SHORT: u32 = 10;
 /// The fewest live codes.
 const FEW: u32 = 1_000;
-/// Between the fewest and the most.
+/// Live codes between the fewest and the most.
 const SOME: u32 = 100_000;
 /// Nodes of a cluster.
 const NODES: usize = 3;
 
-/// What each side showed, round by round.
+/// The figures of each side, one per round.
 #[derive(Default)]
 struct Series {
     rate: Rounds,
@@ -32,18 +32,18 @@ struct Series {
     p99: Rounds,
 }
 
-/// One way to run it.
+/// One setup under test.
 struct Side {
     name: String,
     nodes: Vec<Http>,
     walk: Arc<AtomicU64>,
 }
 
-/// What the rows of codes that nobody calls for are.
+/// The state of the additional rows, whose owners never call.
 #[derive(Clone, Copy)]
 enum Rows {
     Live,
-    /// To be deleted as soon as anybody looks.
+    /// Due for deletion as soon as the sweep looks.
     Dead,
 }
 
@@ -98,7 +98,7 @@ fn compare(table: &mut Table, to: &str, all: &[Series; 3], few: &[Series; 3]) {
     }
 }
 
-/// Loads each side in turn, all of them with so many rows beside the ones in use.
+/// Loads each side in turn, all with this many additional rows.
 fn round_by_round(
     place: &Place,
     options: &Options,
@@ -116,7 +116,7 @@ fn round_by_round(
     let mut series: [Series; 3] = Default::default();
     for round in 0..options.rounds {
         for step in 0..sides.len() {
-            // Each side is first as often as the others.
+            // Each side goes first equally often.
             let at = (round + step) % sides.len();
             let outcome = load(&sides[at], options)?;
             series[at].rate.0.push(outcome.rate());
@@ -155,7 +155,7 @@ fn load(side: &Side, options: &Options) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// The three ways, each with a store of its own.
+/// The three setups, each with its own store.
 fn sides(
     place: &Place,
     options: &Options,
@@ -212,14 +212,14 @@ fn sides(
     ])
 }
 
-/// Bytes of a database's rows and indexes.
+/// Size of a database's tables and indexes, in bytes.
 fn size(postgres: &Postgres, database: &str) -> anyhow::Result<f64> {
     let sql = "SELECT pg_total_relation_size('dialpass.subjects') \
         + pg_total_relation_size('dialpass.callers')";
     Ok(postgres.sql(database, sql)?.parse()?)
 }
 
-/// Puts in rows of people whom nobody calls for: by SQL, as the store itself would take minutes.
+/// Inserts rows of people who never call: by SQL, because the store itself would take minutes.
 fn insert(postgres: &Postgres, database: &str, codes: u32, rows: Rows) -> anyhow::Result<()> {
     let idle_from = match rows {
         Rows::Live => "dialpass.now_ms() + 600000",
@@ -243,7 +243,7 @@ fn insert(postgres: &Postgres, database: &str, codes: u32, rows: Rows) -> anyhow
     Ok(())
 }
 
-/// A day ago: what is issued then counts no more.
+/// The time a day ago, so that whatever is issued has long expired.
 struct LongAgo;
 
 impl Clock for LongAgo {

@@ -1,4 +1,4 @@
-//! From `[tenants.directory]` to a directory: the one place that names its adapters.
+//! Builds a directory from `[tenants.directory]`: the one place that names its adapters.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::domain::stored_number::NumberingPlan;
 use crate::service::registered_directory::RegisteredDirectory;
 use crate::store::registry::Registry;
 
-/// What a directory in LDAP is made from.
+/// Everything that an LDAP directory is built from.
 #[derive(PartialEq, Eq)]
 pub(super) struct Origin {
     ldap: LdapConfig,
@@ -34,22 +34,22 @@ pub(super) struct Origin {
     tls: Option<outgoing_tls::Origin>,
 }
 
-/// A tenant's directory, before anything is connected to.
+/// A tenant's directory before any connection is made.
 pub(super) enum Settled {
-    /// It is the store's users, which are [added](registered) once there is a store.
+    /// The store's users, [added](registered) once there is a store.
     Registered,
-    /// It is a file, read.
+    /// A file, already read.
     File(Arc<dyn Directory>),
-    /// It is in LDAP.
+    /// An LDAP directory.
     Ldap(Box<Made<Origin, LdapSettings>>),
 }
 
-/// A tenant's directory at work. What is made from a file is made anew each time.
+/// A tenant's directory in use. A file directory is always rebuilt.
 pub(super) type Working = Made<Option<Origin>, Arc<dyn Directory>>;
 
 impl Settled {
-    /// The directory, at work: the one that was before, if it is made from the same. Its
-    /// connections, its breakers and its index of numbers then stay.
+    /// Starts the directory, or keeps the one from `before` if it was built from the same settings,
+    /// with its connections, breakers and number index.
     pub(super) fn start(self, before: Option<&Working>, runtime: &Handle) -> Option<Working> {
         match self {
             Self::Registered => None,
@@ -67,7 +67,7 @@ impl Settled {
     }
 }
 
-/// Settles how a tenant's directory is made.
+/// Decides how a tenant's directory is built.
 pub(super) fn directory(
     tenant: &TenantConfig,
     runtime: &Handle,
@@ -81,7 +81,7 @@ pub(super) fn directory(
         DirectoryConfig::Ldap(ldap) => {
             let (settings, tls) = ldap_settings(ldap, tenant, report)?;
             let LdapSettings { plan, account_checks, .. } = settings;
-            // Where it stands in the file is no setting.
+            // The position in the file is not a setting.
             let ldap = LdapConfig { key: String::new(), ..LdapConfig::clone(ldap) };
             let from = Origin { ldap, plan, account_checks, tls };
             Ok(Settled::Ldap(Box::new(Made { from, part: settings })))
@@ -89,7 +89,7 @@ pub(super) fn directory(
     }
 }
 
-/// The directory of a tenant's registered users, where that is its kind.
+/// The directory of a tenant's registered users, if it has that kind.
 pub(super) fn registered(
     tenant: &TenantConfig,
     registry: &Arc<dyn Registry>,
@@ -98,7 +98,7 @@ pub(super) fn registered(
         .then(|| Arc::new(RegisteredDirectory::new(tenant.id.clone(), Arc::clone(registry))) as _)
 }
 
-/// That a command looks at directories that are not the store's alone.
+/// The error that this command needs a directory outside the store.
 fn not_the_stores(report: &Report<'_>) -> ConfigError {
     report.problem(
         "tenants.directory.kind",
@@ -107,8 +107,8 @@ fn not_the_stores(report: &Report<'_>) -> ConfigError {
     )
 }
 
-/// Makes a tenant's directory for looking up names: without the index of its numbers, which takes
-/// time to build.
+/// Builds a tenant's directory for looking up names, without the number index, which takes time to
+/// build.
 pub(super) fn directory_of_names(
     tenant: &TenantConfig,
     runtime: &Handle,
@@ -125,7 +125,7 @@ pub(super) fn directory_of_names(
     }
 }
 
-/// Makes what an administrator looks at a tenant's directory through.
+/// Builds the adapter through which an administrator inspects a tenant's directory.
 pub(super) fn inspection(
     tenant: &TenantConfig,
     runtime: &Handle,
@@ -156,7 +156,7 @@ fn file_directory(
     })
 }
 
-/// The settings of a directory in LDAP. All that they are made from stands in its [`Origin`].
+/// The settings of an LDAP directory. Whatever they are built from must be in its [`Origin`].
 fn ldap_settings(
     ldap: &LdapConfig,
     tenant: &TenantConfig,
@@ -235,7 +235,7 @@ fn ldap_settings(
     Ok((settings, origin))
 }
 
-/// What comes second, or what is wrong with both.
+/// The second result, or the problems of both.
 fn both<T>(
     first: Result<(), ConfigError>,
     second: Result<T, ConfigError>,

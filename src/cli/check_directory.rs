@@ -1,5 +1,5 @@
-//! `check-directory`: the report an administrator wants before going live. It is gathered here;
-//! what it says is decided in [`crate::service::survey`], how it looks in the modules below.
+//! `check-directory`: the report for an administrator before going live. This gathers it;
+//! [`crate::service::survey`] judges it, and the modules below print it.
 
 mod csv;
 mod table;
@@ -23,10 +23,10 @@ use crate::directory::inspection::{
 use crate::domain::clock::{Clock as _, SystemClock};
 use crate::service::survey::{Report, Survey, SurveyRules, report};
 
-/// After how many people the count on the terminal moves.
+/// Update interval of the terminal's counter, in people.
 const SHOW_EVERY: usize = 500;
 
-/// What programs can rely on.
+/// Help text: the output formats that programs can rely on.
 pub(super) const FORMATS: &str = "\
 JSON: one object, whose keys stay:
   { tenant, severity,
@@ -42,30 +42,30 @@ CSV: the columns check, severity, count, server, usernames, attribute, value, de
 /// How the report is printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// A table for people.
     Table,
-    /// One object.
+    /// One JSON object.
     Json,
-    /// Lines with a header.
+    /// CSV with a header.
     Csv,
 }
 
-/// What `check-directory` is given.
+/// The arguments of `check-directory`.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The tenant; needed where there are several.
+    /// The tenant; required if there are several.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
-    /// How the report is printed.
+    /// The format of the report.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
-    /// Most examples of each kind of finding; counts are always of all.
+    /// Most examples for each kind of finding; counts always cover everything.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     examples: usize,
-    /// Leave out whether people may write their own numbers: it was checked otherwise.
+    /// Skip the check whether people may write their own numbers: it was done by other means.
     #[arg(long)]
     skip_write_check: bool,
 }
@@ -93,7 +93,7 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
         }
         Format::Csv => csv::print(&report).map_err(anyhow::Error::from)?,
     };
-    // A reader that has seen enough (`| head`) is no failure.
+    // A reader that closes early (`| head`) is not a failure.
     let mut stdout = std::io::stdout().lock();
     drop(stdout.write_all(&printed).and_then(|()| stdout.flush()));
     Ok(ExitCode::from(status(report.severity)))
@@ -110,7 +110,7 @@ async fn gather(
 
     let mut survey = Survey::new(rules(tenant, &*inspection, arguments.examples));
     progress.set_message("reading people");
-    // A password that was refused is not tried again: that may lock the service account.
+    // Do not try a refused password again: that may lock the service account.
     let read = if servers.iter().any(ServerReport::let_in) {
         let mut each = |person| {
             survey.add(person);
@@ -143,7 +143,7 @@ async fn gather(
     report(tenant.id.to_string(), servers, people, &notes, findings, self_write)
 }
 
-/// Whether everybody was read, and what is to be said of that.
+/// Whether all people were read, and what to report about it.
 fn notes(read: Result<PeopleRead, InspectionError>) -> (bool, Vec<Step>) {
     match read {
         Ok(read) => (read.complete, read.notes),
@@ -167,7 +167,7 @@ fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) ->
     }
 }
 
-/// A sign of life on standard error, where somebody watches.
+/// A progress display on standard error, if that is a terminal.
 fn progress() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

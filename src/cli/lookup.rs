@@ -1,5 +1,5 @@
-//! `lookup`: step by step, who a caller would be: how the caller ID is read, what the directory is
-//! asked, what comes back, and why that is accepted or refused.
+//! `lookup`: explains step by step who a caller would be: how the caller ID is read, what the
+//! directory is asked, what it returns, and why that is accepted or refused.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,12 +24,12 @@ use crate::domain::stored_number::Matching;
 use crate::domain::stored_value::StoredValue;
 use crate::domain::user::{Ambiguity, Candidates, Membership, NotOne, Pin, User};
 
-/// Longer than the server would wait: an administrator wants the answer.
+/// Longer than the server would wait, because an administrator wants the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long until the servers' states are looked at again.
+/// Interval between checks of the servers' states.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// What `lookup` is given.
+/// The arguments of `lookup`.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The caller ID, as the phone system would send it.
@@ -37,10 +37,10 @@ pub(super) struct Arguments {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The tenant; needed where there are several.
+    /// The tenant; required if there are several.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
-    /// What the caller keys to say who is calling, where `ambiguous = "pin"`.
+    /// The PIN that the caller keys, if `ambiguous = "pin"`.
     #[arg(long, value_name = "DIGITS")]
     pin: Option<String>,
 }
@@ -77,7 +77,7 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
     })
 }
 
-/// One line: what it is about, and what is to be said. Whatever a directory holds, it stays text.
+/// Prints one line, a label and a text, with control characters replaced.
 fn say(about: &str, text: &str) {
     let text = plain(text);
     let line = format!("{about:<11}{text}");
@@ -93,7 +93,7 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// The user who would get a code; else the audit trail's reason, and the same in words.
+    /// The user who would get a code; otherwise the audit reason and the same in words.
     async fn explain(&self, text: &str) -> Result<User, (Reason, String)> {
         say("tenant", self.tenant.id.as_str());
         say("caller ID", text);
@@ -167,7 +167,7 @@ impl Lookup<'_> {
         say("size limit", &search.size_limit.to_string());
     }
 
-    /// Says how the servers are, once each has been judged.
+    /// Prints the servers' states once each has been checked.
     async fn say_states(&self) {
         let end = Instant::now() + PATIENCE;
         let is_open = |state: &DependencyState| !state.up && state.detail == NOT_ASKED;
@@ -214,7 +214,7 @@ impl Lookup<'_> {
         }
     }
 
-    /// What a stored value is, beside the number that calls.
+    /// What a stored value is, compared with the calling number.
     fn what_is(&self, text: &str, number: &PhoneNumber) -> String {
         match self.tenant.caller_ids.numbering.classify(text) {
             StoredValue::Number { number: read, .. } if read == *number => {
@@ -231,7 +231,7 @@ impl Lookup<'_> {
         }
     }
 
-    /// What may hide somebody who has the number after all.
+    /// Why a search may have missed a person who has the number.
     fn why_nobody(&self) -> &'static str {
         match self.inspection.matching() {
             Matching::Everything => {
@@ -268,7 +268,7 @@ impl Lookup<'_> {
         format!("more than one has this number{why}")
     }
 
-    /// Asks for the groups, as at a login.
+    /// Checks the groups, as at a login.
     async fn admit(&self, user: &User, deadline: Instant) -> Result<(), (Reason, String)> {
         if let DirectoryConfig::Ldap(ldap) = &self.tenant.directory {
             for (key, group) in

@@ -28,51 +28,51 @@ use crate::domain::user::Ambiguity;
 /// One tenant.
 #[derive(Debug)]
 pub struct TenantConfig {
-    /// Where in the file this stands, for errors: `tenants[0]`.
+    /// Its position in the file, for errors: `tenants[0]`.
     pub key: String,
     /// Its id, as in the `tenant` header.
     pub id: TenantId,
-    /// How its caller IDs and stored numbers are read.
+    /// How caller IDs and stored numbers are read.
     pub caller_ids: CallerIdPlan,
     /// Which statuses its clients see.
     pub status_style: StatusStyle,
-    /// How a code is also spelt out, and its remaining life told; `None`: not at all.
+    /// How the code is also spelt out, with its remaining life; `None`: neither.
     pub spoken: Option<SpokenConfig>,
     /// Its directory.
     pub directory: DirectoryConfig,
-    /// What to do when several users have the number.
+    /// What happens if several users have the number.
     pub ambiguity: Ambiguity,
     /// How codes are made.
     pub otp: OtpPolicy,
-    /// What a login has to bring.
+    /// What a login must contain.
     pub login: LoginPolicy,
     /// The store's quotas.
     pub limits: Limits,
-    /// The least attestation of a call; `None` accepts all.
+    /// The lowest accepted attestation of a call; `None` accepts all.
     pub minimum_attestation: Option<Attestation>,
-    /// Who may call the API.
+    /// The API's clients.
     pub clients: Vec<ClientConfig>,
-    /// How its texts are sent; `None`: not at all.
+    /// How texts are sent; `None`: not at all.
     pub sms: Option<SmsConfig>,
-    /// What phones that confirm are shown.
+    /// What phones that confirm display.
     pub app: AppConfig,
 }
 
-/// What the answer to a call tells for speech synthesis.
+/// What a call's answer adds for speech synthesis.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SpokenConfig {
-    /// What stands between two digits.
+    /// Text between two digits.
     pub separator: String,
-    /// Whether the remaining life is a string, too.
+    /// Whether the remaining life is a string as well.
     pub as_strings: bool,
 }
 
 /// `[tenants.app]`: phones that confirm.
 #[derive(Debug)]
 pub struct AppConfig {
-    /// As whom the tenant asks: 1 to 100 characters.
+    /// The name shown as the tenant on the phone: 1 to 100 characters.
     pub company: String,
-    /// Whether an approval shows a number that has to be typed on the phone.
+    /// Whether an approval shows a number that the user types on the phone.
     pub match_number: bool,
 }
 
@@ -214,7 +214,7 @@ fn caller_ids(
     CallerIdPlan { numbering, outside_line_prefix, bare_digits }
 }
 
-/// The tenant's id; one that stands for it where it is wrong, so that the rest is looked at.
+/// The tenant's id; if it is wrong, a placeholder, so that the rest is checked too.
 fn id(key: &str, text: Option<String>, problems: &mut Problems) -> TenantId {
     let (key, accepted) = (format!("{key}.id"), "1 to 64 of a-z A-Z 0-9 . _ -");
     let text = problems.required(&key, text, accepted);
@@ -228,8 +228,8 @@ fn id(key: &str, text: Option<String>, problems: &mut Problems) -> TenantId {
     .unwrap_or_else(|| TenantId::parse("wrong").expect("an id"))
 }
 
-/// How numbers are read in the tenant's country; as in some other where it is wrong, so that the
-/// rest is looked at.
+/// The number plan of the tenant's country; if that is wrong, another one, so that the rest is
+/// checked too.
 fn numbering(key: &str, country: Option<String>, problems: &mut Problems) -> NumberingPlan {
     let key = format!("{key}.country");
     let accepted = "an ISO 3166-1 country code in capitals, such as \"SE\"";
@@ -247,8 +247,8 @@ fn numbering(key: &str, country: Option<String>, problems: &mut Problems) -> Num
         .unwrap_or_else(|| NumberingPlan::for_country("SE").expect("a country"))
 }
 
-/// How codes are made. Where the code is the only secret, it is longer, and who mistypes it has
-/// more tries.
+/// How codes are made. If the code is the only secret, it is longer, and mistyping is allowed more
+/// often.
 fn otp(key: &str, raw: &RawOtp, password_required: bool, problems: &mut Problems) -> OtpPolicy {
     let secs = Duration::from_secs;
     let (length, max_attempts) = if password_required { (6, 3) } else { (8, 10) };
@@ -283,7 +283,7 @@ fn spoken(
     }
     let separator = separator.unwrap_or_else(|| ", ".to_owned());
     let sized = (1..=16).contains(&separator.chars().count());
-    // A digit there would be heard as one of the code.
+    // A digit there would be heard as part of the code.
     if !sized || separator.chars().any(|c| c.is_numeric() || c.is_control()) {
         let accepted = "1 to 16 characters that are no digits, such as \", \"";
         problems.add(&separator_key, format!("{separator:?}"), accepted);

@@ -1,4 +1,4 @@
-//! Client certificates: what one says, and whether it is still good at the time of a request.
+//! Client certificates: their contents, and whether they are still valid when a request arrives.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use super::tls::ClientVerifier;
 use crate::domain::clock::Timestamp;
 
-/// How long a chain that was verified counts as verified, unless the trust changes before.
+/// How long a verified chain counts as verified, in seconds, unless the trust changes earlier.
 const VERIFIED_FOR_SECS: i64 = 60;
 
 /// What a client certificate says about its holder.
@@ -22,16 +22,16 @@ pub struct PeerCertificate {
     pub san_dns: Vec<String>,
     /// Its uniformResourceIdentifier entries.
     pub san_uri: Vec<String>,
-    /// The SHA-256 of the whole certificate's DER.
+    /// The SHA-256 of the certificate's DER.
     pub sha256: [u8; 32],
-    /// The first second it is valid, since the Unix epoch.
+    /// The first second of validity, since the Unix epoch.
     pub not_before: i64,
-    /// The last second it is valid, since the Unix epoch.
+    /// The last second of validity, since the Unix epoch.
     pub not_after: i64,
 }
 
 impl PeerCertificate {
-    /// Reads one certificate.
+    /// Parses one certificate.
     ///
     /// # Errors
     /// [`CertificateRefusal::Unreadable`] if it is not exactly one X.509 certificate, or has two
@@ -62,7 +62,7 @@ impl PeerCertificate {
         })
     }
 
-    /// Its names as the configuration's `san` takes them, one of which names a client.
+    /// Its names in the form that the configuration's `san` takes; one of them identifies a client.
     #[must_use]
     pub fn names(&self) -> String {
         let dns = self.san_dns.iter().map(|name| format!("dns:{name}"));
@@ -70,7 +70,7 @@ impl PeerCertificate {
         dns.chain(uri).collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether `now` is within the certificate's dates.
+    /// Whether the certificate is valid at `now`.
     ///
     /// # Errors
     /// [`CertificateRefusal::Expired`] or [`CertificateRefusal::NotYetValid`].
@@ -85,19 +85,19 @@ impl PeerCertificate {
     }
 }
 
-/// Why a client certificate does not count.
+/// Why a client certificate is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CertificateRefusal {
-    /// It is no certificate that can be read.
+    /// It cannot be parsed.
     #[error("the certificate cannot be read")]
     Unreadable,
-    /// Its last day has passed, or that of a CA in its chain.
+    /// It, or a CA in its chain, has expired.
     #[error("the certificate has expired")]
     Expired,
-    /// Its first day has not come.
+    /// It is not valid yet.
     #[error("the certificate is not valid yet")]
     NotYetValid,
-    /// No chain leads to a CA that is trusted for clients, or it is not for clients.
+    /// No chain leads to a trusted client CA, or it is not a client certificate.
     #[error("the certificate is not from a trusted CA")]
     Untrusted,
     /// A CRL lists it.
@@ -119,18 +119,18 @@ impl CertificateRefusal {
     }
 }
 
-/// A client's certificate chain, kept with its connection and checked at each request.
+/// A client's certificate chain, kept with its connection and checked at every request.
 #[derive(Debug)]
 pub struct ClientCertificate {
     chain: Vec<CertificateDer<'static>>,
     peer: Result<PeerCertificate, CertificateRefusal>,
-    /// Under which verifier, and in which second, the chain was last found good.
+    /// The verifier and the second with which the chain was last verified.
     verified: Cell<Option<(u64, i64)>>,
 }
 
 impl ClientCertificate {
-    /// Takes a chain, the client's own certificate first. Nothing counts as verified yet, not
-    /// even after a handshake: a resumed session brings a chain that nobody looked at again.
+    /// Takes a chain, the client's own certificate first. Nothing counts as verified yet, not even
+    /// after a handshake: the chain of a resumed session was not verified again.
     #[must_use]
     pub fn new(chain: Vec<CertificateDer<'static>>) -> Self {
         let first = chain.first().ok_or(CertificateRefusal::Unreadable);
@@ -138,11 +138,12 @@ impl ClientCertificate {
         Self { chain, peer, verified: Cell::new(None) }
     }
 
-    /// What the certificate says, if it is good now: its dates at every request, the chain and
-    /// the revocation lists when `current` is another verifier than last time or a minute passed.
+    /// The certificate's contents, if it is valid now. Dates are checked at every request; chain
+    /// and revocation lists only if `current` is a different verifier than last time or a minute
+    /// has passed.
     ///
     /// # Errors
-    /// Why the certificate does not count.
+    /// Why the certificate is not accepted.
     pub fn check(
         &self,
         current: &ClientVerifier,
@@ -162,7 +163,7 @@ impl ClientCertificate {
         Ok(peer)
     }
 
-    /// Whether the chain leads to the CA of `ca` as well.
+    /// Whether the chain also leads to the CA of `ca`.
     #[must_use]
     pub fn is_vouched_for_by(&self, ca: &ClientVerifier, now: Timestamp) -> bool {
         self.verify(ca, now).is_ok()
@@ -177,7 +178,7 @@ impl ClientCertificate {
     }
 }
 
-/// The decision in a library's error. Whatever is not known is distrust.
+/// Maps a library's error to a decision. Unknown errors mean distrust.
 fn refusal_of(error: &RustlsError) -> CertificateRefusal {
     let RustlsError::InvalidCertificate(error) = error else {
         return CertificateRefusal::Untrusted;

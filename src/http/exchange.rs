@@ -1,5 +1,4 @@
-//! One request and its answer: since when, by when it must be answered, and what the audit trail
-//! says of it.
+//! One request and its answer: arrival time, deadline and audit fields.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,13 +18,13 @@ use crate::service::KnownUser;
 use crate::telemetry::audit::Decision;
 use crate::telemetry::{metrics, output};
 
-/// An id for one request, as its answer and its audit event have it.
+/// An id for one request, used in its answer and its audit event.
 pub(super) fn new_request_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-/// Waits for `work` until `deadline`. What comes later is late, though it came at the first look at
-/// it: the whole process may have been stopped meanwhile.
+/// Waits for `work` until `deadline`. A result after the deadline is late even if it is ready at
+/// the first poll: the whole process may have been suspended meanwhile.
 pub(super) async fn in_time<T>(
     deadline: Instant,
     work: impl Future<Output = T>,
@@ -34,10 +33,10 @@ pub(super) async fn in_time<T>(
     if Instant::now() > deadline { Err(DeadlinePassed) } else { Ok(done) }
 }
 
-/// That a request's time is over.
+/// The request's deadline has passed.
 pub(super) struct DeadlinePassed;
 
-/// What the audit trail says of a request beside its outcome.
+/// The audit event's fields besides the outcome.
 #[derive(Default)]
 pub(super) struct Trail {
     pub tenant: Option<TenantId>,
@@ -50,17 +49,17 @@ pub(super) struct Trail {
     pub client_ip: Option<String>,
     pub peer: Option<IpAddr>,
     pub certificate: Option<Box<PeerCertificate>>,
-    /// Whether the address sends more than is let through.
+    /// Whether the address exceeds its flood limit.
     pub floods: bool,
 }
 
-/// The reason of a refusal that a flood limit causes.
+/// The reason of refusals by a flood limit.
 const FLOOD: &str = "flood";
 
-/// Longest that an answer waits for its event to be written.
+/// How long an answer waits for its audit event to be written.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
-/// One request on its way.
+/// One request in progress.
 pub(super) struct Exchange {
     pub request: HttpRequest,
     pub gateway: Arc<Gateway>,
@@ -73,17 +72,17 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Begins to answer `request` to the operation that the audit trail calls `name`.
+    /// Starts answering `request`; the audit trail calls the operation `name`.
     pub(super) fn begin(
         request: HttpRequest,
         gateway: &web::Data<CurrentGateway>,
         name: &'static str,
     ) -> Self {
         let gateway = gateway.load_full();
-        // A head that came slowly is part of the request's time.
+        // A slowly sent head counts towards the request's time.
         let began = request.conn_data::<RequestBegan>().and_then(RequestBegan::get);
         let arrived = began.unwrap_or_else(Instant::now);
-        // Writing the answer takes a moment too.
+        // Leave time to write the answer.
         let margin = gateway.request_deadline / 50;
         Self {
             deadline: arrived + gateway.request_deadline - margin,
@@ -101,8 +100,8 @@ impl Exchange {
         self.gateway.audit.refuses()
     }
 
-    /// Writes a refusal to the audit trail and counts it. Nobody waits for it, and of those who
-    /// showed no credential not all are written.
+    /// Writes a refusal to the audit trail and counts it. The answer does not wait for this, and
+    /// refusals without a client's credential are written only within limits.
     pub(super) fn record_refusal(&self, reason: &'static str, status: u16) {
         let Trail { tenant, client, peer, floods, .. } = &self.trail;
         let is_client = client.is_some();
@@ -115,8 +114,8 @@ impl Exchange {
         self.count(false, reason, status);
     }
 
-    /// Writes what is about to be granted to the audit trail, and counts it; whether it may be: not
-    /// if it would not be known of.
+    /// Writes an upcoming grant to the audit trail and counts it. Returns whether to grant: not if
+    /// a required event could not be written.
     pub(super) async fn record_grant(&self, reason: &'static str, status: u16) -> bool {
         let written = output::acknowledged(|| self.write(true, reason, status));
         if self.gateway.audit.must_be_written() {
@@ -186,7 +185,7 @@ mod tests {
         let deadline = Instant::now() + second;
         assert!(in_time(deadline, async { 1 }).await.is_ok_and(|one| one == 1));
         let asleep = async {
-            // As a process that is stopped: nobody looks at the time until it goes on.
+            // As in a suspended process: the time is not checked until it resumes.
             tokio::time::advance(2 * second).await;
         };
         assert!(in_time(deadline, asleep).await.is_err());

@@ -1,4 +1,4 @@
-//! Why a caller is refused before anything is asked of the services, for the audit trail.
+//! Why a caller is refused before the services are asked, for the audit trail.
 
 use super::certificate::{CertificateRefusal, PeerCertificate};
 use super::oauth2::JwtRefusal;
@@ -7,37 +7,37 @@ use crate::domain::tenant::TenantId;
 /// Why a caller is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalReason {
-    /// Nothing was presented, and no client without credentials has the caller's address.
+    /// Nothing was presented, and no client without credentials is configured for the address.
     NoCredential,
-    /// The `Authorization` is malformed, or no client's.
+    /// The `Authorization` is malformed or belongs to no client.
     CredentialWrong,
-    /// The secret was the client's, and has ended.
+    /// The secret belongs to a client but has expired.
     CredentialExpired,
-    /// The client has to show its certificate and its other credential, and showed one.
+    /// The client must show both its certificate and its other credential, and showed one.
     CredentialIncomplete,
-    /// The bearer token is a JWT that is no client's.
+    /// The bearer token is a JWT that belongs to no client.
     Token(JwtRefusal),
-    /// The certificate does not count.
+    /// The certificate is not accepted.
     Certificate(CertificateRefusal),
-    /// The certificate that a trusted proxy passes on cannot be read.
+    /// The certificate forwarded by a trusted proxy cannot be read.
     ForwardedCertificateMalformed,
-    /// The request comes from a trusted proxy's address, without what the proxy is known by.
+    /// The request comes from a trusted proxy's address without proof that it is the proxy.
     ProxyUnproven,
-    /// The certificate is no client's, and nothing else was presented.
+    /// The certificate belongs to no client, and nothing else was presented.
     CertificateUnlisted,
-    /// The certificate and the `Authorization` are different clients'.
+    /// The certificate and the `Authorization` belong to different clients.
     CredentialsDisagree,
-    /// The credential is that of several clients of the tenant.
+    /// The credential belongs to several clients of the tenant.
     CredentialAmbiguous,
-    /// The `tenant` header is no tenant's id, or there are several that differ.
+    /// The `tenant` header is not a tenant id, or there are several that differ.
     TenantHeaderUnusable,
-    /// The `tenant` header names no tenant that has clients.
+    /// The `tenant` header names a tenant that does not exist or has no clients.
     TenantUnknown,
     /// The `tenant` header names another tenant than the credential.
     TenantMismatch,
-    /// The credential is good in several tenants, and no header chooses.
+    /// The credential is valid for several tenants, and no header chooses one.
     TenantNotChosen,
-    /// The client may not call this.
+    /// The client may not call this operation.
     OperationNotAllowed,
 }
 
@@ -65,13 +65,13 @@ impl RefusalReason {
         }
     }
 
-    /// Whether a good certificate was brought that is not the client's.
+    /// Whether a valid certificate was presented that does not belong to the client.
     #[must_use]
     pub const fn is_about_the_certificate(self) -> bool {
         matches!(self, Self::CertificateUnlisted | Self::CredentialsDisagree)
     }
 
-    /// Whether the caller is asked for a credential (401) rather than turned away (403).
+    /// Whether the caller is asked for a credential (401) instead of refused (403).
     #[must_use]
     pub const fn asks_for_credential(self) -> bool {
         match self {
@@ -95,8 +95,8 @@ impl RefusalReason {
     }
 }
 
-/// A refusal, with whom it concerns as far as a right credential says. What a caller only claims
-/// (a `tenant` header) is not in it.
+/// A refusal, with the tenant and client as far as a valid credential names them. What a caller
+/// only claims, such as a `tenant` header, is not included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Why.
@@ -105,7 +105,7 @@ pub struct Refusal {
     pub tenant: Option<TenantId>,
     /// The client that the credential names.
     pub client: Option<String>,
-    /// The good certificate that is not the client's, for an administrator to list.
+    /// The valid certificate that belongs to no client, so that an administrator can add it.
     pub certificate: Option<Box<PeerCertificate>>,
 }
 

@@ -1,4 +1,4 @@
-//! The keys of a JSON Web Key Set, and checking a token's signature with them. No network here.
+//! The keys of a JSON Web Key Set, and signature checks with them. No network access here.
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{
@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::oauth2::{Claims, JwtRefusal, TokenKind};
 
-/// The algorithms a token may be signed with. None is symmetric: a public key can never be taken
-/// for a shared secret.
+/// The accepted signature algorithms. None is symmetric, so a public key can never be taken for a
+/// shared secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are the names of RFC 7518 section 3.1 and RFC 8037")]
 pub enum SigningAlgorithm {
@@ -26,7 +26,7 @@ pub enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
-    /// All of them, in the order in which an error message lists them.
+    /// All of them, in the order of error messages.
     pub const ALL: [Self; 9] = [
         Self::Rs256,
         Self::Rs384,
@@ -39,13 +39,13 @@ impl SigningAlgorithm {
         Self::EdDsa,
     ];
 
-    /// Reads a name as a token's header has it.
+    /// Parses the name used in a token's header.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 
-    /// The name as a token's header has it.
+    /// The name used in a token's header.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,14 +76,14 @@ impl SigningAlgorithm {
     }
 }
 
-/// What a token's header says of its signature.
+/// What a token's header says about its signature.
 #[derive(Debug, Clone)]
 pub struct TokenHeader {
-    /// What it is signed with.
+    /// The signature's algorithm.
     pub algorithm: SigningAlgorithm,
-    /// Which key, if it says.
+    /// The key's id, if given.
     pub key_id: Option<String>,
-    /// What kind of token it says it is.
+    /// The kind of token, from `typ`.
     pub kind: TokenKind,
 }
 
@@ -91,11 +91,11 @@ impl TokenHeader {
     /// Reads a token's header.
     ///
     /// # Errors
-    /// [`JwtRefusal::Malformed`], or [`JwtRefusal::Algorithm`] if it is symmetric or none.
+    /// [`JwtRefusal::Malformed`], or [`JwtRefusal::Algorithm`] if it is symmetric or unknown.
     pub fn read(token: &str) -> Result<Self, JwtRefusal> {
         let Header { alg, kid, crit, typ, .. } =
             decode_header(token).map_err(|error| refusal_of(error.kind()))?;
-        // An extension marked critical has to be understood (RFC 7515 section 4.1.11).
+        // A critical extension must be understood (RFC 7515 section 4.1.11), and we know none.
         if crit.is_some() {
             return Err(JwtRefusal::Malformed);
         }
@@ -105,7 +105,7 @@ impl TokenHeader {
     }
 }
 
-/// The issuer a token names, to find its keys by. Nothing vouches for it yet.
+/// The issuer that a token names, used to find its keys. Not verified yet.
 #[must_use]
 pub fn unverified_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
@@ -115,7 +115,7 @@ pub fn unverified_issuer(token: &str) -> Option<String> {
     jsonwebtoken::dangerous::insecure_decode_claims::<Named>(token).ok().map(|named| named.iss)
 }
 
-/// An issuer's keys that can check a signature.
+/// An issuer's keys for checking signatures.
 #[derive(Debug, Default)]
 pub struct SigningKeys(Vec<SigningKey>);
 
@@ -127,8 +127,8 @@ struct SigningKey {
 }
 
 impl SigningKeys {
-    /// Reads a JSON Web Key Set (RFC 7517). Keys that are of no use to us, or cannot be read,
-    /// are left out; `None` if it is no key set at all.
+    /// Reads a JSON Web Key Set (RFC 7517). Skips keys that are unusable or unreadable; `None` if
+    /// it is not a key set at all.
     #[must_use]
     pub fn read(json: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
@@ -148,13 +148,13 @@ impl SigningKeys {
         Some(Self(keys.collect()))
     }
 
-    /// Whether there is none.
+    /// Whether there are no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Checks a token's signature, and reads its claims.
+    /// Verifies a token's signature and reads its claims.
     ///
     /// # Errors
     /// [`JwtRefusal::KeyUnknown`] if not exactly one key fits, else [`JwtRefusal::Signature`] or
@@ -168,7 +168,7 @@ impl SigningKeys {
             return Err(JwtRefusal::KeyUnknown);
         };
         let mut rules = Validation::new(header.algorithm.for_library());
-        // The dates are held against our own clock, the rest against each client's rule.
+        // Dates are checked against our own clock, the rest against each client's rule.
         rules.required_spec_claims.clear();
         rules.validate_exp = false;
         rules.validate_aud = false;
@@ -177,7 +177,7 @@ impl SigningKeys {
     }
 }
 
-/// What a key may check, by its type, and its `alg`, `use` and `key_ops` if it has them.
+/// The algorithms that a key may verify, from its type and from `alg`, `use` and `key_ops` if set.
 fn algorithms_of(key: &Jwk) -> Vec<SigningAlgorithm> {
     use SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
     let by_type: &[SigningAlgorithm] = match &key.algorithm {

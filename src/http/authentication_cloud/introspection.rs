@@ -50,7 +50,7 @@ pub(super) async fn introspect(
     Ok(told(visit, cloud, vouched))
 }
 
-/// What a backend is told of a token that vouches for this, or for nothing.
+/// The answer for a backend about a token that vouches for this, or for nothing.
 pub(in crate::http) fn told(
     visit: &mut Visit,
     cloud: &AuthenticationCloud,

@@ -1,4 +1,4 @@
-//! One request to the API: who asks, by when it must be answered, and its answer.
+//! One request to the API: its caller, its deadline and its answer.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::tokens::Intent;
 use crate::service::authentication_cloud::{Cloud, Refusal};
 
-/// What a request that was granted is answered.
+/// The answer to a granted request.
 pub(in crate::http) struct Granted {
     status: StatusCode,
     body: Answer,
@@ -45,7 +45,7 @@ enum Answer {
 }
 
 impl Granted {
-    /// JSON, in which HTML finds nothing to read.
+    /// JSON, escaped so that HTML parsers find nothing in it.
     pub(in crate::http) fn json(
         status: StatusCode,
         reason: &'static str,
@@ -65,22 +65,23 @@ impl Granted {
         Self { status, body: Answer::Nothing, reason, is_decision: true }
     }
 
-    /// Nothing was decided, only looked at, again and again: the audit trail says nothing of it.
+    /// Marks an answer that decides nothing, such as a repeated status query: it gets no audit
+    /// event.
     pub(super) fn without_trail(self) -> Self {
         Self { is_decision: false, ..self }
     }
 }
 
-/// One request on its way.
+/// One request in progress.
 pub(in crate::http) struct Visit {
     exchange: Exchange,
-    /// The id of the access key that was shown.
+    /// The id of the access key used.
     access_key: Option<Uuid>,
     is_open_to_frontends: bool,
 }
 
 impl Visit {
-    /// Begins to answer `request` to the operation that the audit trail calls `name`.
+    /// Starts answering `request`; the audit trail calls the operation `name`.
     pub(in crate::http) fn begin(
         request: HttpRequest,
         gateway: &web::Data<CurrentGateway>,
@@ -91,7 +92,7 @@ impl Visit {
         Self { exchange, access_key: None, is_open_to_frontends }
     }
 
-    /// What the handlers share; `None` where the API is not served.
+    /// What the handlers share; `None` if the API is not served.
     pub(in crate::http) fn cloud(&self) -> Option<Arc<AuthenticationCloud>> {
         self.exchange.gateway.cloud.clone()
     }
@@ -101,7 +102,7 @@ impl Visit {
         &self.exchange.request
     }
 
-    /// The id of the access key that was shown, if one was.
+    /// The id of the access key used, if any.
     pub(super) fn access_key(&self) -> Option<Uuid> {
         self.access_key
     }
@@ -111,28 +112,28 @@ impl Visit {
         self.exchange.deadline
     }
 
-    /// Notes for the audit trail whom the request is about.
+    /// Records for the audit trail which user the request is about.
     pub(super) fn about_user(&mut self, id: RegisteredId, name: Option<&RegisteredName>) {
         let username = name.map(ToString::to_string).unwrap_or_default();
         self.exchange.trail.user = Some(KnownUser { id: id.to_string(), username });
     }
 
-    /// Notes for the audit trail what the user is asked to confirm.
+    /// Records for the audit trail which transaction the request is about.
     pub(super) fn about_transaction(&mut self, id: TransactionId) {
         self.exchange.trail.transaction = Some(id);
     }
 
-    /// Notes for the audit trail which authenticator the request is about.
+    /// Records for the audit trail which authenticator the request is about.
     pub(super) fn about_authenticator(&mut self, id: AuthenticatorId) {
         self.exchange.trail.authenticator = Some(id);
     }
 
-    /// Notes for the audit trail which phone the request is about; it is shown masked.
+    /// Records for the audit trail which phone the request is about; it is masked there.
     pub(super) fn about_phone(&mut self, number: &PhoneNumber) {
         self.exchange.trail.number = Some(number.clone());
     }
 
-    /// Waits for a decision until the deadline.
+    /// Waits for a decision, at most until the deadline.
     pub(in crate::http) async fn in_time<T>(
         &self,
         decision: impl Future<Output = Result<T, Refusal>>,
@@ -140,19 +141,19 @@ impl Visit {
         in_time(self.deadline(), decision).await.unwrap_or(Err(Refusal::DeadlinePassed))
     }
 
-    /// Whether nothing may be decided because the audit trail cannot be written.
+    /// Whether every decision must be refused because the audit trail cannot be written.
     pub(super) fn audit_refuses(&self) -> bool {
         self.exchange.audit_refuses()
     }
 
-    /// Where the request comes from, as a trusted proxy says.
+    /// The caller's address, from the trusted proxy if there is one.
     pub(super) fn address(&mut self) -> Option<IpAddr> {
         let Exchange { gateway, request, trail, .. } = &mut self.exchange;
         trail.peer = gateway.gate.caller_address(request).or(trail.peer);
         trail.peer
     }
 
-    /// Lets a request of this address through.
+    /// Admits a request from this address.
     pub(super) fn admit_address(&mut self) -> Result<(), Failure> {
         let gateway = Arc::clone(&self.exchange.gateway);
         let admitted = self.address().map_or(Ok(()), |address| gateway.admit_address(address));
@@ -160,7 +161,7 @@ impl Visit {
         admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))
     }
 
-    /// Notes the tenant, and finds its part.
+    /// Records the tenant and returns its part.
     pub(in crate::http) fn enter(
         &mut self,
         cloud: &AuthenticationCloud,
@@ -173,7 +174,7 @@ impl Visit {
         found
     }
 
-    /// Lets only whoever has an access key pass.
+    /// Admits only callers with an access key.
     pub(super) async fn admit_backend(
         &mut self,
         cloud: &AuthenticationCloud,
@@ -184,7 +185,7 @@ impl Visit {
         }
     }
 
-    /// Lets only whoever has an access key or an intent token pass.
+    /// Admits only callers with an access key or an intent token.
     pub(super) async fn admit(
         &mut self,
         cloud: &AuthenticationCloud,
@@ -222,14 +223,15 @@ impl Visit {
         cloud: &AuthenticationCloud,
         intent: &Intent,
     ) -> Result<(), Failure> {
-        // No key stands behind those of the demo.
+        // The demo's intents have no key.
         let Some(key) = intent.key else { return Ok(()) };
         let find = async { Ok(cloud.registry.has_access_key(&intent.tenant, key).await?) };
         if self.in_time(find).await? { Ok(()) } else { Err(Refusal::IntentKeyRevoked.into()) }
     }
 
-    /// Who asks something that a phone will show, as far as it is known: whoever holds the access
-    /// key, or the page that holds an intent, as its browser says; and from where.
+    /// Who asks for something that a phone will show, as far as known: the access key's name, or
+    /// the origin of the page that holds the intent, as its browser reports it; and from which
+    /// address.
     pub(super) fn asker(&mut self, permission: &Permission) -> Asker {
         let by = match permission {
             Permission::AccessKey => self.exchange.trail.client.clone(),
@@ -242,19 +244,19 @@ impl Visit {
         }
     }
 
-    /// The origin of the page that asks (Fetch 3.2, RFC 6454 6.2), if it is one.
+    /// The `Origin` of the page that asks (Fetch 3.2, RFC 6454 6.2), if it has one.
     fn origin(&self) -> Option<String> {
         let origin = self.request().headers().get(header::ORIGIN)?.to_str().ok()?;
         let url = url::Url::parse(origin).ok().filter(|url| url.origin().is_tuple())?;
         Some(url.origin().ascii_serialization()).filter(|origin| origin.len() <= MAX_ORIGIN)
     }
 
-    /// Whether a browser asks whether it may ask (Fetch 3.2.2).
+    /// Whether this is a CORS preflight request (Fetch 3.2.2).
     pub(super) fn is_preflight(&self) -> bool {
         self.is_open_to_frontends && *self.request().method() == Method::OPTIONS
     }
 
-    /// The answer to that.
+    /// The answer to a preflight request.
     pub(super) fn preflight(self) -> HttpResponse {
         let mut answer = self.answer(StatusCode::NO_CONTENT);
         answer
@@ -264,7 +266,7 @@ impl Visit {
             .finish()
     }
 
-    /// The answer to a request that was granted; a refusal if that cannot be written to the audit
+    /// The answer to a granted request, or a refusal if the grant cannot be written to the audit
     /// trail.
     pub(in crate::http) async fn grant(self, granted: Granted) -> HttpResponse {
         let Granted { status, body, reason, is_decision } = granted;
@@ -320,7 +322,7 @@ impl Visit {
         answer
     }
 
-    /// An answer with the headers that all have.
+    /// An answer with the common headers.
     fn answer(&self, status: StatusCode) -> HttpResponseBuilder {
         let mut answer = HttpResponse::build(status);
         uniform_headers(&mut answer, &self.exchange.request_id);
@@ -334,8 +336,8 @@ impl Visit {
     }
 }
 
-/// Longest origin that is shown, in bytes.
+/// Longest origin shown, in bytes.
 const MAX_ORIGIN: usize = 300;
 
-/// The media type of every body but one.
+/// The media type of all bodies but one.
 const JSON: &str = "application/json;charset=utf-8";

@@ -1,4 +1,4 @@
-//! The operators' listener: health, readiness, metrics. Never on the public one.
+//! The operators' listener: health, readiness and metrics. Never served on the public listener.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::store::StoreHealth;
 use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::metrics;
 
-/// What the operators' listener asks.
+/// What the operators' listener reports on.
 pub struct Ops {
     /// The tenants' directories, by tenant id.
     pub directories: ArcSwap<Vec<(String, Arc<dyn Directory>)>>,
@@ -26,17 +26,17 @@ pub struct Ops {
     pub store: Arc<dyn StoreHealth>,
     /// The audit trail.
     pub audit: Arc<AuditTrail>,
-    /// The threads that serve.
+    /// The worker threads.
     pub workers: Arc<Workers>,
-    /// Whether the gateway is stopping, and takes requests only until its clients went elsewhere.
+    /// Whether the gateway is stopping, and serves requests only until its clients have moved on.
     pub stopping: AtomicBool,
     /// The metrics' text.
     pub metrics: PrometheusHandle,
-    /// The gateway as it is now, which the description is of.
+    /// The current gateway, for the API description.
     pub gateway: Arc<CurrentGateway>,
 }
 
-/// What is said of one dependency.
+/// The state of one dependency.
 #[derive(Serialize)]
 struct Dependency {
     kind: &'static str,
@@ -48,7 +48,7 @@ struct Dependency {
     detail: String,
 }
 
-/// What is said of readiness.
+/// The readiness report.
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
@@ -72,7 +72,7 @@ async fn description(ops: web::Data<Ops>) -> impl Responder {
     web::Json(openapi::document(public_url))
 }
 
-/// The process runs, and each of the threads that serve comes to its turn; else 503.
+/// 200 if the process runs and every worker thread makes progress; otherwise 503.
 async fn health(ops: web::Data<Ops>) -> HttpResponse {
     if ops.workers.had_turns_within(STUCK) {
         HttpResponse::Ok().body("ok\n")
@@ -81,9 +81,9 @@ async fn health(ops: web::Data<Ops>) -> HttpResponse {
     }
 }
 
-/// Each dependency: 200 if calls and logins of every tenant can be served, and will be for a while;
-/// else, or when the gateway is stopping, 503. One of several directory servers being down is
-/// shown, and is no reason to be unready.
+/// Lists each dependency. 200 if calls and logins of every tenant can be served and the gateway is
+/// not stopping; otherwise 503. A directory server that is down is listed, but another one that is
+/// up keeps the gateway ready.
 async fn ready(ops: web::Data<Ops>) -> HttpResponse {
     let readiness = ops.readiness().await;
     let body = serde_json::to_string_pretty(&readiness).expect("texts always serialise");
@@ -92,13 +92,13 @@ async fn ready(ops: web::Data<Ops>) -> HttpResponse {
     answer.insert_header((header::CONTENT_TYPE, "application/json")).body(body + "\n")
 }
 
-/// What a load balancer asks: 200 if this node may be given requests; 503 when it has no store, cannot
-/// write an audit trail that has to be written, or has a worker that is stuck. When it is stopping, 404:
-/// `HAProxy` then lets it finish what it has (`http-check disable-on-404`), and cuts what a node has
-/// that is down. A directory that is down is so for every node, and taking nodes away for it would take
-/// them from the other tenants.
+/// For load balancers: 200 if this node can take requests; 503 if its store is down, a required
+/// audit trail cannot be written, or a worker is stuck. 404 while stopping: `HAProxy` then lets the
+/// node finish its requests (`http-check disable-on-404`), whereas it cuts those of a node that is
+/// down. A directory outage does not count: it affects every node, and removing nodes would also
+/// take them from the other tenants.
 async fn node_ready(ops: web::Data<Ops>) -> HttpResponse {
-    // A node that stops says so at once, however long its store would take to answer.
+    // A stopping node answers at once, even if its store is slow.
     if ops.stopping.load(Ordering::Relaxed) {
         return HttpResponse::NotFound().body("stopping\n");
     }
@@ -150,7 +150,7 @@ impl Ops {
         let mut dependencies = vec![store, audit, workers];
         for (tenant, directory) in self.directories.load().iter() {
             let states = directory.states();
-            // One without any is the store's, which has been asked.
+            // A directory without states is the store's, which was checked above.
             ready &= states.is_empty() || states.iter().any(|one| one.up && !one.is_aid);
             dependencies.extend(states.into_iter().map(|state| dependency(tenant.clone(), state)));
         }
@@ -159,7 +159,7 @@ impl Ops {
     }
 }
 
-/// What a node has one of.
+/// A dependency that a node has once.
 fn of_node(kind: &'static str, up: bool, detail: String) -> Dependency {
     Dependency { kind, tenant: String::new(), name: kind.to_owned(), up, detail }
 }
