@@ -1,8 +1,8 @@
-//! Tries what reads strangers' bytes on bytes that nobody would send: real inputs, changed at random.
-//! No input may end in a panic, or take long. docs/fuzzing.md says how to run it for longer.
+//! Feeds randomly mutated real inputs to everything that reads strangers' bytes. No input may cause
+//! a panic or take long. docs/fuzzing.md says how to run it for longer.
 //!
-//! Each [`Target`] stands beside the code that it tries. An input that has an outcome not seen
-//! before becomes one to start from, so that changes add up.
+//! Each [`Target`] is defined beside the code that it tests. An input with an outcome not seen
+//! before becomes a new seed, so that mutations add up.
 
 mod domain;
 mod mutation;
@@ -11,30 +11,30 @@ mod wire;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Reads an input, and gives back what tells its outcome from another. It panics if the reader it
-/// tries does, or breaks a promise.
+/// Reads an input and returns a hash that distinguishes outcomes. Panics if the tested reader does,
+/// or breaks a promise.
 pub(crate) type Reader = Box<dyn Fn(&[u8]) -> u64>;
 
 /// Something that reads strangers' bytes.
 pub(crate) struct Target {
     /// What it reads.
     pub kind: &'static str,
-    /// How large its part of all inputs is, against the other targets'.
+    /// Its share of all inputs, relative to the other targets.
     pub share: u64,
     /// Real inputs.
     pub seeds: Vec<Vec<u8>>,
-    /// Words that mean something in them.
+    /// Words with a meaning in these inputs.
     pub words: &'static [&'static str],
-    /// Reads one.
+    /// Reads one input.
     pub read: Reader,
 }
 
-/// Real inputs as a target has them.
+/// Real inputs in the form that a target takes.
 pub(crate) fn seeds<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
     texts.into_iter().map(|text| text.as_ref().to_vec()).collect()
 }
 
-/// What tells one outcome from another.
+/// A hash that distinguishes outcomes.
 pub(crate) fn outcome(of: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);

@@ -1,8 +1,9 @@
-//! The index of a directory server's numbers: how long it takes to build, what it takes of memory,
-//! and how many lookups it answers, beside a search at each call and the file directory.
+//! The index of a directory server's numbers: how long it takes to build, how much memory it needs,
+//! and how many lookups it answers, compared with a search at each call and with the file
+//! directory.
 //!
-//! Of few people each is called again and again, and told the same code for a while: more of them
-//! cost more, whatever looks them up. What is compared is what differs by the lookup alone.
+//! With few people, each is called repeatedly and gets the same code for a while, which is cheaper,
+//! whatever the lookup. So only sides that differ in nothing but the lookup are compared.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,13 +23,13 @@ use crate::people;
 use crate::servers::{Http, Place, Quotas, Slapd, file_tenant, index_tenant, ldap_tenant};
 use crate::table::{Goal, Rounds, Table, thousands};
 
-/// How many people there are at first, and in the middle.
+/// The smaller numbers of people.
 const FEWER: [u32; 2] = [1000, 100_000];
-/// Of all codes here, in seconds.
+/// Lifetime of all codes here, in seconds.
 const LIFETIME: u32 = 600;
-/// What the index of the most people may take to build, in seconds.
+/// Goal for building the index with the most people, in seconds.
 const BUILT_WITHIN: f64 = 60.0;
-/// What the whole process may take then, in MiB.
+/// Goal for the whole process's memory then, in MiB.
 const RESIDENT: f64 = 150.0;
 
 pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::Result<()> {
@@ -121,7 +122,7 @@ fn lookups(
 ) -> anyhow::Result<()> {
     let count = slapd.server.people;
     let plan = NumberingPlan::for_country("SE").context("a country")?;
-    // The kind of runtime that dialpass has its directory on.
+    // The same kind of runtime as for dialpass's directory.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let path = place.people_file(count)?;
     let file: Arc<dyn Directory> =
@@ -129,7 +130,7 @@ fn lookups(
     let mut settings = ldap::settings(&slapd.server, plan)?;
     settings.lookup = Lookup::Index(IndexSettings {
         max_age: Duration::from_mins(15),
-        // The table alone is measured.
+        // Only the index itself is measured.
         confirm: Confirm::Nothing,
         ..IndexSettings::default()
     });
@@ -156,7 +157,7 @@ fn lookups(
     Ok(())
 }
 
-/// Lookups a second by as many askers as there are connections elsewhere.
+/// Lookups per second by as many tasks as there are connections elsewhere.
 fn rate(
     runtime: &Runtime,
     directory: &Arc<dyn Directory>,
@@ -177,7 +178,8 @@ fn rate(
                     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
                     let found = directory.find_by_number(&number, deadline).await?;
                     ensure!(found.users.len() == 1, "{} people", found.users.len());
-                    // What a request's end does, so that no asker keeps a thread for itself.
+                    // Yields as the end of a request would, so that no task keeps a thread to
+                    // itself.
                     tokio::task::yield_now().await;
                 }
                 anyhow::Ok(())

@@ -1,6 +1,6 @@
-//! The load benchmark behind `benches/load.sh`, which builds this and says how to run it. It
-//! starts the servers, loads them, and prints rates as ratios to what bounds them: a bare
-//! actix-web server, and the directory server's own searches and binds.
+//! The load benchmark behind `benches/load.sh`, which builds this and documents its use. It starts
+//! the servers, loads them, and prints rates as ratios to their bounds: a bare actix-web server,
+//! and the directory server's own searches and binds.
 
 mod attackers;
 mod bare;
@@ -34,7 +34,7 @@ use self::table::Table;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// What `cargo bench` and `cargo test` pass; nothing is measured then.
+    /// Passed by `cargo bench` and `cargo test`; nothing is measured then.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -43,28 +43,28 @@ struct Cli {
 enum Command {
     /// Measures and prints the table.
     Run(Options),
-    /// Serves as the bare server.
+    /// Runs the bare server.
     #[command(hide = true)]
     Bare { listen: SocketAddr, certificates: PathBuf },
-    /// Serves as the bare server that writes rows.
+    /// Runs the bare server that writes rows.
     #[command(hide = true)]
     Durable { listen: SocketAddr, certificates: PathBuf, tables: usize },
 }
 
-/// What `benches/load.sh` takes, and where it put things.
+/// The options of `benches/load.sh`, and the paths that it adds.
 #[derive(Args)]
 #[command(args_override_self = true)]
 pub struct Options {
-    /// Where to put everything; has to be there.
+    /// Folder for all files; must exist.
     #[arg(long)]
     folder: PathBuf,
-    /// The program.
+    /// The dialpass program.
     #[arg(long)]
     dialpass: PathBuf,
-    /// How long each measurement counts.
+    /// Counted time of each measurement.
     #[arg(long, default_value_t = 8.0)]
     seconds: f64,
-    /// How often everything is measured, turn by turn.
+    /// How often everything is measured, alternating.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Connections, each with one request at a time.
@@ -73,15 +73,15 @@ pub struct Options {
     /// The load generator's threads.
     #[arg(long, default_value_t = 2)]
     client_threads: usize,
-    /// People in the directories. A code is told again for 5 s, so they have to be more than are
-    /// called in 5 s; the run fails if they are not.
+    /// People in the directories. A code is repeated for 5 s, so there must be more people than are
+    /// called in 5 s; otherwise the run fails.
     #[arg(long, default_value_t = 200_000)]
     people: u32,
     /// What to measure.
     #[arg(long, value_enum, default_value_t = Series::Ratios)]
     series: Series,
-    /// The most people, and live codes, of --long; the most people of --directory; the most live
-    /// codes of --stores.
+    /// Most people and live codes of --long; most people of --directory; most live codes of
+    /// --stores.
     #[arg(long, default_value_t = 1_000_000)]
     most: u32,
     /// Print the table as Markdown.
@@ -92,26 +92,26 @@ pub struct Options {
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Series {
-    /// getOTP and validateOTP as ratios to what bounds them.
+    /// getOTP and validateOTP as ratios to their bounds.
     Ratios,
-    /// getOTP with the file directory beside the bare server, and beside what durable rows alone
-    /// cost.
+    /// getOTP with the file directory, compared with the bare server and with the cost of durable
+    /// rows alone.
     OnlyFile,
-    /// How flat the rates are, from a thousand people to a million and from no live code to a
-    /// million.
+    /// How flat the rates are, from a thousand to a million people and from none to a million live
+    /// codes.
     Long,
-    /// The index of a directory server's numbers, from a thousand people to a million.
+    /// The index of a directory server's numbers, from a thousand to a million people.
     Directory,
-    /// The stores side by side, with one node and with three.
+    /// The stores compared, with one node and with three.
     Stores,
-    /// The authentication cloud's API beside the bare server, with each store.
+    /// The authentication cloud's API compared with the bare server, on each store.
     Cloud,
-    /// What calls notice while strangers attack, and what the node holds meanwhile.
+    /// How calls fare while strangers attack, and what the node uses meanwhile.
     Soak,
 }
 
 impl Options {
-    /// As hard as the connections go.
+    /// Load at full speed.
     fn full(&self) -> Load {
         let time = Duration::from_secs_f64(self.seconds);
         Load {

@@ -1,33 +1,33 @@
-//! The people of the benchmark: the same ones in a file and in a directory server. Each has one
-//! number, stored as E.164; their ids are spread evenly, as random UUIDs are.
+//! The benchmark's people, the same in a file and in a directory server. Each has one number,
+//! stored as E.164; their ids are spread evenly, like random UUIDs.
 
 use std::io::{self, Write};
 
 /// The tree that the directory server holds.
 pub const BASE: &str = "dc=example,dc=com";
-/// Where the people are in it.
+/// The entry below which the people are.
 pub const PEOPLE: &str = "ou=people,dc=example,dc=com";
-/// The account that searches, which is no person.
+/// The account that searches; not a person.
 pub const ACCOUNT: &str = "cn=gateway,dc=example,dc=com";
-/// Everybody's password, and the account's.
+/// The password of all people and of the account.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// The name of a person.
+/// A person's name.
 pub fn username(person: u32) -> String {
     format!("user{person:07}")
 }
 
-/// The number of a person.
+/// A person's number.
 pub fn number(person: u32) -> String {
     format!("+467{person:08}")
 }
 
-/// The entry of a person.
+/// A person's entry.
 pub fn dn(person: u32) -> String {
     format!("uid={},{PEOPLE}", username(person))
 }
 
-/// The stable id of a person.
+/// A person's stable id.
 pub fn id(person: u32) -> String {
     let (high, low) = (mix(u64::from(person) << 1), mix(u64::from(person) << 1 | 1));
     format!(
@@ -48,17 +48,17 @@ fn mix(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The person who comes at place `turn` of an endless walk through `people`, which meets each
-/// once before it meets any again and jumps about meanwhile.
+/// The person at step `turn` of an endless walk through `people`, which visits each person once
+/// before repeating any, in a scattered order.
 pub fn at_turn(turn: u64, people: u32) -> u32 {
-    // A prime above any number of people, so it shares no factor with one.
+    // A prime larger than any number of people, so they share no factor.
     const STRIDE: u64 = 1_000_000_007;
     let place = (turn % u64::from(people)) * STRIDE % u64::from(people);
     u32::try_from(place).unwrap_or_default()
 }
 
-/// Writes a people file. Nobody has a password in it: argon2 is slow on purpose, and would be all
-/// that is measured.
+/// Writes a people file. It has no passwords: argon2 is slow on purpose and would dominate the
+/// measurement.
 pub fn write_toml(count: u32, out: &mut impl Write) -> io::Result<()> {
     for person in 0..count {
         writeln!(
@@ -72,7 +72,7 @@ pub fn write_toml(count: u32, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes the whole tree as LDIF for `slapadd`, with `password` as everybody's hash.
+/// Writes the whole tree as LDIF for `slapadd`, with `password` as the hash of all people.
 pub fn write_ldif(count: u32, password: &str, out: &mut impl Write) -> io::Result<()> {
     write!(
         out,

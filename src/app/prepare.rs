@@ -1,5 +1,5 @@
-//! From a checked configuration to what the gateway is made of: directories, clients, TLS. The
-//! adapters' own checks are reported in the configuration's terms.
+//! Builds the gateway's parts from a checked configuration: directories, clients, TLS. Reports the
+//! adapters' own errors in terms of the configuration.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -38,11 +38,11 @@ use crate::store::registry::Registry;
 use crate::store::{Grants, Tries};
 use crate::telemetry::audit::AuditTrail;
 
-/// What lives as long as the process.
+/// State that lives as long as the process.
 pub struct Lasting {
-    /// Codes.
+    /// Issued codes.
     pub grants: Arc<dyn Grants>,
-    /// Tries.
+    /// Login attempts.
     pub tries: Arc<dyn Tries>,
     /// Registered users.
     pub registry: Arc<dyn Registry>,
@@ -50,23 +50,23 @@ pub struct Lasting {
     pub clock: Arc<dyn Clock>,
     /// Random bits.
     pub random: Arc<dyn Random>,
-    /// Where refused logins wait.
+    /// Limits the refused logins that wait.
     pub waiting: Arc<WaitingRoom>,
-    /// The guesses at codes.
+    /// Guesses at codes.
     pub guesses: Arc<Guesses>,
-    /// Where decisions are written.
+    /// Where decisions are recorded.
     pub audit: Arc<AuditTrail>,
-    /// What is written of those who show no credential.
+    /// Limits what is written about callers without a credential.
     pub strangers: Arc<Strangers>,
 }
 
-/// What one reading of the configuration makes, before there is a store.
+/// The parts built from one configuration before there is a store.
 pub struct Prepared {
-    /// Each tenant's directory, in the configuration's order; those of the store's users come last.
+    /// Each tenant's directory, in configuration order; those of registered users come last.
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
-    /// What sends the texts of each tenant that has a provider for them.
+    /// The SMS messengers of the tenants that have providers.
     pub messengers: Messengers,
-    /// What notifies phones, if anything does.
+    /// Sends notifications to phones, if configured.
     pub notifier: Option<Arc<dyn Notifier>>,
     pub(super) clients: Arc<ClientTable>,
     pub(super) jwks: Option<Arc<Jwks>>,
@@ -75,10 +75,10 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Makes the adapters, connecting to nothing yet. `runtime` is where they will work.
+    /// Builds the adapters without connecting to anything. They will work on `runtime`.
     ///
     /// # Errors
-    /// All that the adapters say of their parts of the configuration.
+    /// Every problem that the adapters report about their parts of the configuration.
     pub fn new(
         config: &Config,
         clock: &Arc<dyn Clock>,
@@ -90,7 +90,7 @@ impl Prepared {
         Ok(settled.start(None, runtime))
     }
 
-    /// Adds the directories that are the store's users.
+    /// Adds the directories of registered users.
     pub fn add_registered(&mut self, config: &Config, registry: &Arc<dyn Registry>) {
         for tenant in &config.tenants {
             let made = registered(tenant, registry);
@@ -98,8 +98,8 @@ impl Prepared {
         }
     }
 
-    /// Makes the gateway that the handlers use. What was counted `before` goes on being counted
-    /// where its limit is the same.
+    /// Builds the gateway for the handlers. Counts of `before` continue if their limit is
+    /// unchanged.
     #[must_use]
     pub fn gateway(
         &self,
@@ -128,7 +128,8 @@ impl Prepared {
                 tls,
                 forwarded_ca: self.forwarded_ca.clone(),
                 jwks: self.jwks.clone(),
-                // The dates in certificates and tokens are others' to say.
+                // Certificates and tokens carry other systems' dates, so these are compared with
+                // real time.
                 clock: Arc::new(SystemClock),
             },
             by_client: FloodLimit::as_before(by_client, flood.requests_per_client, keys(flood)),
@@ -142,14 +143,14 @@ impl Prepared {
         }
     }
 
-    /// What has to be watched for changes while this reading is in force.
+    /// The verifier whose files must be watched while this configuration is in force.
     #[must_use]
     pub fn forwarded_ca(&self) -> Option<Arc<ClientCaState>> {
         self.forwarded_ca.clone()
     }
 }
 
-/// The settings of the public listener's TLS.
+/// The public listener's TLS settings.
 #[must_use]
 pub fn tls_settings(server: &ServerConfig) -> Option<TlsSettings> {
     use crate::config::ClientCertificates as Configured;
@@ -166,11 +167,11 @@ pub fn tls_settings(server: &ServerConfig) -> Option<TlsSettings> {
     })
 }
 
-/// Reports an adapter's complaint as a problem of the configuration.
+/// Reports an adapter's error as a problem in the configuration.
 pub struct Report<'a>(pub &'a Places);
 
 impl Report<'_> {
-    /// An error of one problem.
+    /// An error with one problem.
     pub fn problem(&self, key: &str, found: &dyn std::fmt::Display, accepted: &str) -> ConfigError {
         ConfigError { problems: vec![self.0.problem(key, found, &accepted)] }
     }
@@ -197,7 +198,7 @@ fn tenant(
             config.server.request_deadline / 2
         }
     };
-    // A file's first password check takes a while to find out.
+    // A file's first password check takes a while to measure.
     directory.expected_check();
     let parts = TenantParts {
         tenant: tenant.id.clone(),
@@ -232,12 +233,12 @@ fn tenant(
     }
 }
 
-/// `flood`, widened where it would let through less than the policy `quota` does: a node's
-/// protection must never refuse what the policy allows.
+/// `flood`, widened if it would admit less than the policy `quota` allows: a node's own protection
+/// must never refuse what the policy allows.
 fn at_least(flood: Quota, quota: Quota) -> Quota {
     let burst = flood.burst.max(quota.burst);
-    // The time for the whole burst, at the faster of the two rates. Multiplied first: a division
-    // first would round the time for one down, and lose as much again for each of the burst.
+    // The time for the whole burst at the faster of the two rates. Multiply first: dividing first
+    // would round down the time per request, and multiply that error by the burst.
     let span = |quota: Quota| quota.per * burst / quota.burst.max(1);
     Quota { burst, per: span(flood).min(span(quota)) }
 }

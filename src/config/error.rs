@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, in the words an administrator needs.
+//! Problems and warnings about a configuration, worded for administrators.
 
 use std::fmt;
 use std::path::Path;
@@ -8,15 +8,15 @@ use super::places::{Places, Position};
 /// One thing wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file; `environment` where a variable sets the key.
+    /// The file; `environment` if a variable sets the key.
     pub file: String,
-    /// Where in the file; `None` if it is the file as a whole, or a variable.
+    /// The position in the file; `None` for the file as a whole or a variable.
     pub position: Option<Position>,
-    /// The key, such as `tenants[0].otp.length`; empty if it is the file as a whole.
+    /// The key, such as `tenants[0].otp.length`; empty for the file as a whole.
     pub key: String,
     /// What was found. Never a secret.
     pub found: String,
-    /// What was meant, probably.
+    /// A guess at what was meant.
     pub meant: Option<String>,
     /// What is accepted.
     pub accepted: String,
@@ -33,16 +33,16 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What an administrator should know of a configuration that can be used all the same.
+/// A warning about a configuration that can still be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// The file; `environment` where a variable sets the key.
+    /// The file; `environment` if a variable sets the key.
     pub file: String,
-    /// Where in the file.
+    /// The position in the file.
     pub position: Option<Position>,
-    /// The key it is about; empty if it is the file as a whole.
+    /// The key concerned; empty for the file as a whole.
     pub key: String,
-    /// What is to be known, and what to do. Never a secret.
+    /// What is noticed, and what to do. Never a secret.
     pub text: String,
 }
 
@@ -70,12 +70,12 @@ fn place(
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Everything wrong with it, in the order of the file; never empty.
+    /// All problems, in file order; never empty.
     pub problems: Vec<Problem>,
 }
 
 impl ConfigError {
-    /// An error of one problem.
+    /// An error with one problem.
     #[must_use]
     pub fn one(file: &Path, key: &str, found: &str, accepted: &str) -> Self {
         Self { problems: vec![Places::unknown(file).problem(key, &found, &accepted)] }

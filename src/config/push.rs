@@ -1,4 +1,4 @@
-//! `[push]`, checked: how phones are notified. Whether its key can be used is for the adapter to say.
+//! `[push]`, checked: how phones are notified. The adapter checks whether the key is usable.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,8 +12,7 @@ use super::secrets::{self, Form};
 use super::values::SecretText;
 use crate::domain::host_pattern::HostPattern;
 
-/// The push services of the browsers there are: of Chrome and those made of it, of Firefox, of
-/// Safari, of Edge.
+/// The push services of Chrome and its derivatives, Firefox, Safari and Edge.
 const WELL_KNOWN: [&str; 4] = [
     "fcm.googleapis.com",
     "*.push.services.mozilla.com",
@@ -24,17 +23,17 @@ const WELL_KNOWN: [&str; 4] = [
 /// How phones are notified. `Debug` shows no key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PushConfig {
-    /// Whom a push service may ask about what it is sent: `mailto:` or `https:`.
+    /// The contact for push services, `mailto:` or `https:`.
     pub contact: String,
     /// The private key, PEM.
     pub private_key: SecretText,
-    /// Where in the file the key stands, for errors.
+    /// The key's position in the file, for errors.
     pub private_key_at: String,
-    /// The push services that are talked to.
+    /// The allowed push services.
     pub hosts: Vec<HostPattern>,
-    /// The CA of their certificates; `None`: the system's.
+    /// The CA of their certificates; `None`: the system's CAs.
     pub ca_file: Option<PathBuf>,
-    /// How long one may take.
+    /// Timeout of one request.
     pub timeout: Duration,
 }
 
@@ -76,7 +75,7 @@ fn contact(contact: Option<String>, problems: &mut Problems) -> Option<String> {
     contact.filter(|_| good)
 }
 
-/// Push services refuse what is in other forms (RFC 8292 2.1), such as `mailto: <it@example.com>`.
+/// Push services reject other forms (RFC 8292 2.1), such as `mailto: <it@example.com>`.
 fn is_contact(text: &str) -> bool {
     if text.len() > 200 || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return false;

@@ -1,5 +1,5 @@
-//! From an HTTP request to the client that sent it: what is presented is gathered and verified
-//! here, and judged in [`identify`].
+//! Identifies the client that sent an HTTP request: gathers and verifies its credentials here, and
+//! judges them in [`identify`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,37 +21,36 @@ use super::signing_keys::unverified_issuer;
 use super::tls::{ClientCaState, ClientVerifier, TlsState};
 use crate::domain::clock::{Clock, Timestamp};
 
-/// All it takes to say who is calling on one listener.
+/// Everything needed to identify callers on one listener.
 pub struct Gate {
     /// The clients.
     pub clients: Arc<ClientTable>,
-    /// The proxies that are believed.
+    /// The trusted proxies.
     pub proxies: TrustedProxies,
-    /// How they pass on who the caller is, and how they are known.
+    /// How they forward the caller's identity, and how they prove theirs.
     pub proxy_rules: ProxyRules,
     /// The listener's TLS, if it has any.
     pub tls: Option<Arc<TlsState>>,
-    /// What verifies certificates that proxies forward; without it, what verifies the
-    /// listener's own.
+    /// Verifies certificates that proxies forward; if `None`, the listener's own verifier does.
     pub forwarded_ca: Option<Arc<ClientCaState>>,
     /// The keys of the clients' token issuers.
     pub jwks: Option<Arc<Jwks>>,
-    /// The time by which dates are judged.
+    /// The clock for checking dates.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Who is calling.
+/// An identified caller.
 #[derive(Debug, Clone)]
 pub struct Identified {
     /// The client.
     pub client: Arc<ClientEntry>,
-    /// The address it calls from, where that is known.
+    /// Its address, if known.
     pub address: Option<IpAddr>,
 }
 
 impl Gate {
-    /// The address a request comes from; `None` if a trusted proxy does not say, or what says so
-    /// does not show that it is the proxy.
+    /// The caller's address; `None` if a trusted proxy does not name it, or the request comes from
+    /// a trusted proxy's address without proof.
     #[must_use]
     pub fn caller_address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip();
@@ -62,7 +61,7 @@ impl Gate {
         self.proxies.caller(peer, header, values(request, header.name()))
     }
 
-    /// Whether a request from a trusted proxy's address has what the proxy is known by.
+    /// Whether a request from a trusted proxy's address carries the proxy's proof.
     fn is_proven(&self, request: &HttpRequest) -> bool {
         let has_certificate = |pin: &CertificatePin| {
             let shown = request.conn_data::<ClientCertificate>();
@@ -76,8 +75,8 @@ impl Gate {
     }
 }
 
-/// Finds the client that sent a request. Waits until `deadline` at most, and only for the keys
-/// of a token's issuer.
+/// Identifies the client that sent a request. Waits only for a token issuer's keys, and at most
+/// until `deadline`.
 ///
 /// # Errors
 /// Why the caller is refused.
@@ -144,7 +143,7 @@ impl Gate {
         }
     }
 
-    /// Checks a bearer token's signature and dates if it can be a JWT of a client's issuer.
+    /// Verifies a bearer token's signature and dates if it may be a JWT from a client's issuer.
     async fn verify_token(
         &self,
         token: &BearerToken,

@@ -1,4 +1,4 @@
-//! `access-key create`, `list` and `revoke`: a key is shown once, when it is made.
+//! `access-key create`, `list` and `revoke`. A key is shown once, when it is created.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -12,17 +12,17 @@ use crate::domain::access_key::{AccessKey, AccessKeyHash, AccessKeyText};
 use crate::domain::random::{Random as _, SystemRandom};
 use crate::store::registry::NewAccessKey;
 
-/// What `access-key` is given.
+/// The subcommands of `access-key`.
 #[derive(Subcommand)]
 pub(in crate::cli) enum AccessKeyCommand {
-    /// Make a key and print it, alone, on standard output. It is not shown again.
+    /// Create a key and print it, alone, on standard output. It is not shown again.
     ///
-    /// Every node accepts it at once; others stay as they are, so that a backend can change from
-    /// one to the next. Its id, by which it is revoked, is said on standard error.
+    /// Every node accepts it at once. Existing keys stay valid, so that a backend can switch from
+    /// one to the next. The id, needed to revoke it, goes to standard error.
     Create(Create),
-    /// List a tenant's keys, oldest first: id, name, when it was made. Never the key itself.
+    /// List a tenant's keys, oldest first: id, name, creation time. Never the key itself.
     List(List),
-    /// Take a key away: from now on no node accepts it.
+    /// Revoke a key: from now on no node accepts it.
     ///
     /// Exit status 0 also if there was none.
     Revoke(Revoke),
@@ -32,7 +32,7 @@ pub(in crate::cli) enum AccessKeyCommand {
 pub(in crate::cli) struct Create {
     #[command(flatten)]
     place: Place,
-    /// What to call it: who uses it.
+    /// A name for it, such as the backend that uses it.
     #[arg(long, value_name = "NAME", value_parser = key_name)]
     name: String,
 }
@@ -41,7 +41,7 @@ pub(in crate::cli) struct Create {
 pub(in crate::cli) struct List {
     #[command(flatten)]
     place: Place,
-    /// Print an object a line: `id`, `name`, `created_at`.
+    /// Print one object per line: `id`, `name`, `created_at`.
     #[arg(long)]
     json: bool,
 }
@@ -79,7 +79,7 @@ pub(in crate::cli) async fn run(command: AccessKeyCommand) -> Ended {
     }
 }
 
-/// An id and a key that nobody has; `None` without random bits.
+/// A new random id and key; `None` without random bits.
 fn new_key() -> Option<(Uuid, AccessKeyText)> {
     let id = uuid::Builder::from_random_bytes(SystemRandom.nonce()?).into_uuid();
     Some((id, AccessKeyText::from_random(SystemRandom.nonce()?, SystemRandom.nonce()?)))
@@ -96,7 +96,7 @@ async fn create(
     let key = NewAccessKey { id, tenant: tenant.clone(), name, hash };
     let made = office.store.access_keys.create_access_key(&key).await?;
     if !output::print(text.expose()) {
-        // A key that works and that nobody has seen, or somebody else: better none.
+        // A working key that its owner has not seen, or that someone else has: revoke it.
         let revoked = office.store.access_keys.revoke_access_key(tenant, id).await;
         let and = match revoked {
             Ok(_) => "so it was revoked again".to_owned(),
@@ -146,7 +146,7 @@ async fn revoke(office: &Office<'_>, id: Uuid) -> Result<&'static str, Failure> 
     Ok(done)
 }
 
-/// One key for programs.
+/// A key as JSON.
 #[derive(Serialize)]
 struct Object<'a> {
     id: String,
@@ -166,7 +166,7 @@ fn key_name(text: &str) -> Result<String, String> {
 }
 
 fn key_id(text: &str) -> Result<Uuid, String> {
-    // The library takes other forms too.
+    // The library also accepts other forms.
     let hyphenated = (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten();
     hyphenated.ok_or_else(|| "an id as `access-key list` shows it".to_owned())
 }

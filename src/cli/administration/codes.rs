@@ -1,4 +1,4 @@
-//! `codes list` and `codes revoke`: a code itself is never shown.
+//! `codes list` and `codes revoke`; a code itself is never shown.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -9,17 +9,18 @@ use super::{
 use crate::cli::Ended;
 use crate::service::administration::{LiveCode, TenantDesk};
 
-/// What `codes` is given.
+/// The subcommands of `codes`.
 #[derive(Subcommand)]
 pub(in crate::cli) enum Codes {
     /// List a tenant's live codes, or one user's.
     ///
-    /// For each: the user's id, when it was issued, how long it still lives, how many wrong codes
-    /// it still takes, and whether a login has tried it. Never the code itself.
+    /// For each: the user's id, when it was issued, how long it remains valid, how many wrong codes
+    /// are still allowed, and whether a login has tried it. Never the code itself.
     List(List),
-    /// Take a user's live code away: from now on no login is let in with it, at no node.
+    /// Revoke a user's live code: from now on no node accepts it at a login.
     ///
-    /// The next call gets a new one, within the user's quota. Exit status 0 also if there was none.
+    /// The next call gets a new code, within the user's quota. Exit status 0 also if there was
+    /// none.
     Revoke(Revoke),
 }
 
@@ -27,13 +28,13 @@ pub(in crate::cli) enum Codes {
 pub(in crate::cli) struct List {
     #[command(flatten)]
     place: Place,
-    /// Only of the user with this name, looked up in the directory as at a login.
+    /// Only the user with this name, looked up in the directory as at a login.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Only of the user with this stable id, whom the directory need not have.
+    /// Only the user with this stable id; the directory need not have this person any more.
     #[arg(long, value_name = "ID", value_parser = stable_id, conflicts_with = "user")]
     user_id: Option<String>,
-    /// Print an object a line: `user_id`, `issued_at`, `expires_in`, `tries_left`, `tried`.
+    /// Print one object per line: `user_id`, `issued_at`, `expires_in`, `tries_left`, `tried`.
     #[arg(long)]
     json: bool,
 }
@@ -52,7 +53,7 @@ struct OneUser {
     /// The user's name, looked up in the directory as at a login.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// The user's stable id, whom the directory need not have.
+    /// The user's stable id; the directory need not have this person any more.
     #[arg(long, value_name = "ID", value_parser = stable_id)]
     user_id: Option<String>,
 }
@@ -102,14 +103,14 @@ async fn revoke(desk: &TenantDesk, target: &Target) -> Result<&'static str, Fail
     Ok(done)
 }
 
-/// Codes printed as they come, of which there may be millions.
+/// Prints codes as they arrive; there may be millions.
 struct Table<'a> {
     username: Option<&'a str>,
     json: bool,
     rows: u64,
 }
 
-/// One code for programs.
+/// A code as JSON.
 #[derive(Serialize)]
 struct Object<'a> {
     user_id: &'a str,
@@ -123,7 +124,7 @@ struct Object<'a> {
 }
 
 impl Table<'_> {
-    /// Prints a code; says whether anybody still reads.
+    /// Prints a code; returns whether the reader is still there.
     fn row(&mut self, code: &LiveCode) -> bool {
         let LiveCode { user_id, expires_in, tries_left, tried, .. } = code;
         let issued_at = shown_time(code.issued_at);

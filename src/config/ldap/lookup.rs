@@ -9,22 +9,22 @@ use crate::config::values::Span;
 /// How people are looked up by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LookupConfig {
-    /// By a search at each call.
+    /// A search at each call.
     Search,
-    /// In memory.
+    /// An index in memory.
     Index {
-        /// How long it serves after it was last in step.
+        /// How long the index serves calls after it was last in sync.
         max_age: Duration,
-        /// How often changes are asked for where servers do not report them.
+        /// Interval between queries for changes, if servers do not report them.
         poll: Duration,
-        /// After how long everybody is read again.
+        /// Interval between full reads of all people.
         full_read: Duration,
-        /// Whether the entry of a caller whom it finds is read at the call.
+        /// Whether the matched caller's entry is read again at the call.
         confirm: bool,
     },
 }
 
-/// What is written of the index.
+/// The index's keys as written.
 #[derive(Clone, Copy)]
 pub(super) struct RawIndex {
     max_age: Option<Span>,

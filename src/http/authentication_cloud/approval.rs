@@ -1,4 +1,4 @@
-//! `POST /api/v1/approval`: a user is asked to confirm a login or a payment.
+//! `POST /api/v1/approval`: asks a user to confirm a login or a payment.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -118,7 +118,7 @@ pub(super) async fn approval(
     Ok(Granted::json(StatusCode::CREATED, "approval_begun", &body))
 }
 
-/// What an approval by a phone has of its own.
+/// The fields specific to an approval by phone.
 struct PhoneWish<'a> {
     message: Option<&'a str>,
     authenticator: Option<String>,
@@ -146,7 +146,7 @@ impl PhoneWish<'_> {
     }
 }
 
-/// A text that a phone shows.
+/// Parses a text that a phone shows.
 fn shown(field: &str, text: &str) -> Result<ApprovalMessage, Failure> {
     ApprovalMessage::parse(text).ok_or_else(|| {
         Failure::bad_request(format!(

@@ -1,5 +1,4 @@
-//! Bodies as they are sent: reading one, naming what is wrong with it, and the fields that several
-//! share.
+//! Request bodies: reading one, reporting its problems, and the fields that several share.
 
 use actix_web::web;
 use serde::de::DeserializeOwned;
@@ -23,7 +22,7 @@ pub(in crate::http) async fn json<T: DeserializeOwned>(
     payload: &mut web::Payload,
 ) -> Result<T, Failure> {
     let body = whole(visit, payload, "application/json").await?;
-    // An array of the fields' values would pass for them.
+    // Serde would accept an array of the fields' values.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Failure::bad_request("the body is not a JSON object"));
     }
@@ -34,7 +33,7 @@ pub(in crate::http) async fn json<T: DeserializeOwned>(
     Ok(read)
 }
 
-/// What is wrong with a body, without what it holds.
+/// What is wrong with a body, without revealing its contents.
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     use serde_json::error::Category;
     if error.inner().classify() != Category::Data {
@@ -51,7 +50,7 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     }
 }
 
-/// Reads the one value of a field in a form.
+/// Reads the single value of a form field.
 pub(super) async fn form_field(
     visit: &Visit,
     payload: &mut web::Payload,
@@ -79,7 +78,7 @@ async fn whole(
     }
 }
 
-/// The user that a body names by one of two fields, if it names one.
+/// The user named by one of two fields, if any.
 pub(super) fn whom(
     username: Option<String>,
     user_id: Option<String>,
@@ -120,7 +119,7 @@ pub(super) fn allowed_message(
     }
 }
 
-/// The refusal of a channel that is known and not served, or not known.
+/// The refusal of a channel that is unknown or not available.
 pub(super) fn unavailable(channel: &str) -> Failure {
     Failure::bad_request(match channel {
         "app" | "push" | "fido2" | "recovery" => {
@@ -130,7 +129,7 @@ pub(super) fn unavailable(channel: &str) -> Failure {
     })
 }
 
-/// The link that a phone opens, and its QR code.
+/// The link for a phone to open, and its QR code.
 pub(super) fn link(
     cloud: &AuthenticationCloud,
     tenant: &Cloud,

@@ -1,5 +1,5 @@
-//! The authentication cloud's API: users are registered, asked to confirm, and looked up. Under
-//! [`BASE`], with `/ping` beside it; and what the page asks that a phone opens.
+//! The authentication cloud's API: registers users, asks them to confirm, and looks them up. It
+//! lives under [`BASE`], with `/ping` beside it; the page that a phone opens has its own paths.
 
 mod approval;
 mod authenticators;
@@ -41,10 +41,10 @@ use crate::service::authentication_cloud::tokens::Tokens;
 use crate::service::flood::FloodLimit;
 use crate::store::registry::Registry;
 
-/// What every path of the API but `/ping` starts with.
+/// The prefix of every path of the API except `/ping`.
 pub const BASE: &str = "/api/v1";
 
-/// What the page on a phone is at, and what it asks starts with.
+/// The path of the page on a phone, and the prefix of its requests.
 const PHONE: &str = "/open";
 
 /// The documentation of the API's operations.
@@ -78,18 +78,19 @@ pub struct AuthenticationCloud {
     pub registry: Arc<dyn Registry>,
     /// The tokens of all tenants.
     pub tokens: Arc<Tokens>,
-    /// Flood limit of questions for one transaction's status from one address, so that nobody who
-    /// has seen a status token keeps the page from asking that it was made for.
+    /// Flood limit of status queries, per transaction and address, so that a third party who has
+    /// seen a status token cannot block the queries of the page that it was made for.
     pub by_transaction: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
-    /// The same of what a phone's page asks, which whoever polls must not hold back.
+    /// The same for the phone page's requests, so that polling cannot block them.
     pub by_link: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
-    /// The base of links, without a slash at its end.
+    /// The base of links, without a trailing slash.
     pub public_url: String,
     /// The script that customers embed.
     pub widget: Widget,
 }
 
-/// Adds the routes. The handler looks at path and method itself, so that every answer has one form.
+/// Adds the routes. The handler checks path and method itself, so that every answer has the same
+/// form.
 pub fn routes(app: &mut ServiceConfig) {
     app.route("/ping", web::to(serve))
         .route("/ping/", web::to(serve))
@@ -100,8 +101,8 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(web::scope(BASE).default_service(web::to(serve)).route("", web::to(serve)));
 }
 
-/// Whether there is this operation, and its path has `user` where a user's id belongs,
-/// `authenticator` where an authenticator's does, and `phone` where a phone's does.
+/// Whether this operation exists, with `user`, `authenticator` and `phone` where the path has the
+/// id of a user, an authenticator or a phone.
 #[cfg(test)]
 pub(super) fn serves(
     method: &actix_web::http::Method,
@@ -139,7 +140,7 @@ async fn serve(
         return body::answer_before(payload, visit.refuse(&Failure::plain(Seen::NoSuchPath)));
     };
     let answered = match route {
-        // Of what would be decided it would not be known. A question decides nothing.
+        // The decision could not be recorded. Status queries decide nothing.
         Ok(route) if visit.audit_refuses() && !matches!(route, Route::Ping | Route::Status) => {
             Err(Failure { seen: Seen::Unavailable, reason: Reason::AuditUnwritable.as_str() })
         }

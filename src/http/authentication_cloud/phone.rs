@@ -1,6 +1,6 @@
-//! What the page asks that a phone opened by a link: what it is about, to confirm it by a passkey, to
-//! decline it, and where to be notified from now on. The page is ours and on our origin; no other
-//! page may ask.
+//! The requests of the page that a phone opened by a link: what to confirm, confirming it with a
+//! passkey, declining it, and where to send notifications. The page is ours and on our origin; no
+//! other page may call these.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web;
@@ -24,7 +24,7 @@ use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::phone::{Answer, Asked};
 use crate::service::authentication_cloud::tokens::{Device, Dispatch};
 
-/// Answers what a phone's page asks.
+/// Answers a request of a phone's page.
 pub(super) async fn answer(
     asked: PhoneRoute,
     visit: &mut Visit,
@@ -46,7 +46,7 @@ struct Linked {
     token: String,
 }
 
-/// What a phone is asked.
+/// The question shown on a phone.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AskedBody<'a> {
@@ -74,7 +74,7 @@ async fn look(
     let asked = visit.in_time(tenant.asked(dispatch.transaction)).await?;
     let company = tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company());
     let Asked { user, transaction, now, options } = &asked;
-    // A link that is over tells whoever finds it no more than that.
+    // An expired link reveals nothing more to anyone who finds it.
     let question = transaction.question.as_ref().filter(|_| options.is_some());
     let username = user.name.as_ref().filter(|_| options.is_some()).map(RegisteredName::as_str);
     let body = AskedBody {
@@ -97,7 +97,7 @@ async fn look(
     Ok(Granted::json(StatusCode::OK, "looked", &body).without_trail())
 }
 
-/// What a phone answers.
+/// A phone's confirmation.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConfirmBody {
@@ -108,14 +108,14 @@ struct ConfirmBody {
     match_number: Option<String>,
 }
 
-/// What the browser says of the phone (User-Agent Client Hints, `getHighEntropyValues`).
+/// What the browser reports about the phone (User-Agent Client Hints, `getHighEntropyValues`).
 #[derive(Default, Deserialize)]
 struct DeviceHints {
     model: Option<String>,
     platform: Option<String>,
 }
 
-/// What the page is told when it confirmed.
+/// The answer to a confirmation.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ConfirmedBody<'a> {
@@ -190,7 +190,7 @@ struct StateQuestion {
     device: String,
 }
 
-/// How a phone is registered.
+/// A phone's registration.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StateBody<'a> {
@@ -250,7 +250,7 @@ fn of_device(
     Ok((tenant, device))
 }
 
-/// What the phone is called and what kind it is, as far as its browser says.
+/// The phone's name and platform, as far as its browser reports them.
 fn device(visit: &Visit, hints: &DeviceHints) -> (AuthenticatorName, Platform) {
     let agent = visit.request().headers().get(header::USER_AGENT);
     let agent = agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default();

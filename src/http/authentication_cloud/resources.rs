@@ -1,4 +1,4 @@
-//! What the API answers, as JSON.
+//! The API's response bodies, as JSON.
 
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
@@ -43,7 +43,7 @@ fn user_status() -> utoipa::openapi::schema::Object {
     one_of(&["new", "active"])
 }
 
-/// A text that is one of these.
+/// A string with one of these values.
 pub(super) fn one_of(values: &[&'static str]) -> utoipa::openapi::schema::Object {
     utoipa::openapi::ObjectBuilder::new()
         .schema_type(utoipa::openapi::schema::Type::String)
@@ -51,7 +51,7 @@ pub(super) fn one_of(values: &[&'static str]) -> utoipa::openapi::schema::Object
         .build()
 }
 
-/// A text that is one of these, or `null`, which is like nothing said.
+/// A string with one of these values, or `null`, which counts as absent.
 pub(super) fn one_of_or_null(values: &[&'static str]) -> utoipa::openapi::schema::Object {
     use utoipa::openapi::schema::{SchemaType, Type};
     let values = values.iter().map(|value| serde_json::Value::from(*value));
@@ -344,7 +344,7 @@ impl From<MadeIntent> for IntentBody {
     }
 }
 
-/// Milliseconds since the Unix epoch, as introspection has times.
+/// Milliseconds since the Unix epoch, the time format of introspection.
 pub(super) const fn millis(time: Timestamp) -> i64 {
     time.as_millis()
 }

@@ -1,4 +1,4 @@
-//! Whether a request to the two operations is looked at at all, and how it is answered.
+//! Admits requests to the two operations, and answers them.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal that is what it looks like.
+    /// A refusal whose reason follows from its status.
     pub(super) fn plain(refused: Refused) -> Self {
         let reason = match refused {
             Refused::BadRequest(_) => "body_malformed",
@@ -38,12 +38,12 @@ impl Refusal {
         Self { refused, reason }
     }
 
-    /// A refusal by decision, as a client of `style` sees it.
+    /// A refusal by decision, as a client with `style` sees it.
     pub(super) fn decided(reason: Reason, style: StatusStyle) -> Self {
         Self { refused: Refused::of(reason, style), reason: reason.as_str() }
     }
 
-    /// A refused login, as a client of `style` sees it.
+    /// A refused login, as a client with `style` sees it.
     pub(super) fn login(reason: Reason, every_name: bool, style: StatusStyle) -> Self {
         let refused = Refused::of_login(reason, every_name, style);
         Self { refused, reason: reason.as_str() }
@@ -51,8 +51,8 @@ impl Refusal {
 }
 
 impl Exchange {
-    /// Looks at the method, then at who asks: only a client that may call `operation` passes.
-    /// The body of whoever does not is read too, so that all refusals are alike.
+    /// Checks the method and the caller: only a client that may call `operation` passes. The body
+    /// of a rejected request is read as well, so that all refusals look the same.
     pub(super) async fn admit(
         &mut self,
         operation: Operation,
@@ -71,7 +71,7 @@ impl Exchange {
         }
         let gate = &self.gateway.gate;
         notice::unread_headers(&self.request, gate, self.gateway.clock.now());
-        // A trusted proxy that does not say whom it speaks for is limited as itself.
+        // A trusted proxy that does not name its client is limited as itself.
         let address = self.gateway.gate.caller_address(&self.request).or(self.trail.peer);
         self.trail.peer = address;
         let flooding = address.and_then(|address| self.gateway.admit_address(address).err());
@@ -116,8 +116,9 @@ impl Exchange {
         answer
     }
 
-    /// The answer to a request that was granted; a refusal if that cannot be written to the audit
-    /// trail. What the store did stands then: a code lives on untold, or is used up.
+    /// The answer to a granted request, or a refusal if the grant cannot be written to the audit
+    /// trail. The store keeps what it did: the code stays live without having been told, or stays
+    /// used up.
     pub(super) async fn grant(
         self,
         reason: Reason,
@@ -126,7 +127,7 @@ impl Exchange {
     ) -> HttpResponse {
         let status = StatusCode::OK.as_u16();
         if !self.record_grant(reason.as_str(), status).await {
-            // To all clients alike: it says nothing of the name, the code or the password.
+            // The same answer for every client: it reveals nothing about name, code or password.
             let refusal =
                 Refusal { refused: Refused::Forbidden, reason: Reason::AuditUnwritable.as_str() };
             return self.refuse(&refusal);

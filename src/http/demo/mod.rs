@@ -1,6 +1,6 @@
-//! The demo's page: a phone, a login form and a customer's web page in one, and what that customer's
-//! backend would do. It is served in demo mode only, where everybody may have an intent; the rest of
-//! what the page asks is the gateway's own API.
+//! The demo's page: a phone, a login form and a customer's web page in one, with that customer's
+//! backend. It is served in demo mode only, where anyone may get an intent token; the page's other
+//! requests use the gateway's own API.
 
 mod backend;
 
@@ -19,7 +19,7 @@ use super::gateway::CurrentGateway;
 use super::pages::assets::{Asset, SCRIPT, STYLE};
 use super::pages::only_read;
 
-/// Where the page is.
+/// The path of the page.
 const HOME: &str = "/";
 
 /// The demo's tenant.
@@ -27,12 +27,12 @@ const TENANT: &str = "demo";
 
 const PAGE: &str = include_str!("assets/page.html");
 
-/// The pages' policy, and QR codes as the widget has them.
+/// The same policy as for the pages, plus QR codes as images.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// The passkeys are made on a page of their own.
+/// Passkeys are created on a page of their own.
 const PERMISSIONS_POLICY: &str = "publickey-credentials-create=(), publickey-credentials-get=(), \
     camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 
@@ -49,7 +49,7 @@ static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
     ]
 });
 
-/// Adds the routes, for a gateway that serves nobody real.
+/// Adds the routes, in demo mode only.
 pub fn routes(app: &mut ServiceConfig) {
     for path in [HOME].into_iter().chain(ASSETS.iter().map(|asset| asset.path)) {
         app.route(path, web::to(serve));
@@ -76,7 +76,7 @@ async fn serve(
     body::answer_before(payload, answer)
 }
 
-/// The page, the part that a path names, or where the page is.
+/// The page, the part at this path, or a redirect to the page.
 fn answer(request: &HttpRequest, request_id: &str, cloud: &AuthenticationCloud) -> HttpResponse {
     if let Some(asset) = ASSETS.iter().find(|asset| asset.path == request.path()) {
         return asset.answer(request, request_id);
@@ -87,7 +87,8 @@ fn answer(request: &HttpRequest, request_id: &str, cloud: &AuthenticationCloud) 
     uniform_headers(&mut answer, request_id);
     answer.insert_header((header::REFERRER_POLICY, "no-referrer"));
     if !is_home {
-        // Passkeys are for a name, and a browser that came by an address would make none.
+        // Passkeys belong to a host name; at another address the browser would refuse to create
+        // one.
         return answer
             .insert_header((header::LOCATION, format!("{}{HOME}", cloud.public_url)))
             .finish();
@@ -101,7 +102,7 @@ fn answer(request: &HttpRequest, request_id: &str, cloud: &AuthenticationCloud) 
         .body(PAGE)
 }
 
-/// Whether a request is to the host and port of this base, and not to another name of them.
+/// Whether the request's `Host` is the host and port of this base, not another name for it.
 fn is_at(request: &HttpRequest, public_url: &str) -> bool {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let own = public_url.split_once("://").map(|(_, host)| host);

@@ -1,32 +1,32 @@
-//! Where one request ends and the next begins on a connection (RFC 9112): as much of the framing as
-//! it takes to hand on one request at a time. What the bytes mean, and whether they mean anything,
-//! is for the HTTP library to say.
+//! Finds where one request ends and the next begins on a connection (RFC 9112), with only as much
+//! parsing as it takes to pass on one request at a time. Everything else is left to the HTTP
+//! library.
 
 use httparse::Status;
 
-/// Longest line that gives a chunk's size, in bytes, extensions included.
+/// Longest line with a chunk's size, in bytes, including extensions.
 const MAX_SIZE_LINE: usize = 4096;
 
-/// Finds the empty line that ends a head, or a section of trailers.
+/// Finds the empty line that ends a head or a trailer section.
 #[derive(Debug, Default)]
 pub(super) struct LineScan {
-    /// Bytes of the line at hand.
+    /// Length of the current line so far, in bytes.
     line: usize,
-    /// Whether the last of them was a CR.
+    /// Whether its last byte was a CR.
     after_cr: bool,
-    /// Whether an empty line ends it; those in front of a request do not (RFC 9112 2.2).
+    /// Whether an empty line ends the section; those before a request do not (RFC 9112 2.2).
     armed: bool,
-    /// Whether a line ended in LF alone.
+    /// Whether a line ended in a bare LF.
     pub(super) bare_lf: bool,
 }
 
 impl LineScan {
-    /// Of trailers, which may be none.
+    /// Scans a trailer section, which may be empty.
     fn of_trailers() -> Self {
         Self { armed: true, ..Self::default() }
     }
 
-    /// Looks at what comes next; how many of these bytes are before the end, if it is among them.
+    /// Scans more bytes; returns how many of them precede the end, if it is among them.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
         for (index, byte) in bytes.iter().enumerate() {
             if *byte != b'\n' {
@@ -46,42 +46,42 @@ impl LineScan {
     }
 }
 
-/// What is left of a request's body.
+/// The part of a request's body that is still to come.
 #[derive(Debug)]
 pub(super) enum Body {
-    /// So many bytes.
+    /// This many bytes.
     Length(u64),
     /// Chunks (RFC 9112 7.1).
     Chunked(Chunked),
-    /// All that comes, as after an upgrade.
+    /// Everything that follows, as after an upgrade.
     Endless,
 }
 
-/// Where in a chunked body the next byte is.
+/// The position in a chunked body.
 #[derive(Debug)]
 pub(super) enum Chunked {
-    /// In the line with a chunk's size, of which this is the part that came.
+    /// In the line with a chunk's size; holds the part received so far.
     Size(Vec<u8>),
-    /// In a chunk, so many bytes before the next size.
+    /// In a chunk, with this many bytes before the next size line.
     Data(u64),
-    /// Behind the last chunk.
+    /// After the last chunk.
     Trailers(LineScan),
-    /// Behind the body.
+    /// After the body.
     Over,
 }
 
 impl Body {
-    /// A body in chunks, none of which has come.
+    /// A chunked body from which nothing has arrived.
     pub(super) fn chunked() -> Self {
         Self::Chunked(Chunked::Size(Vec::new()))
     }
 
-    /// Whether nothing is left of it.
+    /// Whether the body is complete.
     pub(super) fn is_over(&self) -> bool {
         matches!(self, Self::Length(0) | Self::Chunked(Chunked::Over))
     }
 
-    /// Takes what comes next; how many of these bytes are the body's.
+    /// Consumes bytes; returns how many of them belong to the body.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while taken < bytes.len() && !self.is_over() {
@@ -90,7 +90,7 @@ impl Body {
         taken
     }
 
-    /// Takes at least one of these bytes.
+    /// Consumes at least one of these bytes.
     fn step(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Endless => bytes.len(),
@@ -122,7 +122,7 @@ impl Body {
                         Ok(Status::Complete((_, size))) => {
                             Self::Chunked(Chunked::Data(size.saturating_add(2)))
                         }
-                        // The library refuses it, and reads no further.
+                        // The library rejects it and reads no further.
                         Ok(Status::Partial) | Err(_) => Self::Endless,
                     };
                 }
@@ -132,7 +132,7 @@ impl Body {
     }
 }
 
-/// Takes as many of these bytes as are left.
+/// Consumes as many of these bytes as are left.
 fn count_down(left: &mut u64, bytes: &[u8]) -> usize {
     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
     *left -= taken as u64;

@@ -1,4 +1,4 @@
-//! The parts of the pages, and the script that customers embed: files of this folder, built in.
+//! The parts of the pages, and the script that customers embed: files of this folder, compiled in.
 
 use std::sync::LazyLock;
 
@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 
 use super::texts;
 
-/// What the page's script cannot begin without.
+/// The modules that the page's script needs before it can start.
 pub(super) const MODULES: [&str; 3] = ["/open/view.js", "/open/api.js", "/open/passkey.js"];
 
 /// A file.
 pub(in crate::http) struct Asset {
-    /// Where it is.
+    /// Its path.
     pub path: &'static str,
-    /// What it holds.
+    /// Its contents.
     pub body: Bytes,
     media_type: &'static str,
     caching: &'static str,
@@ -24,11 +24,12 @@ pub(in crate::http) struct Asset {
     tag: EntityTag,
 }
 
-/// Of use where a browser shows a file by itself; and a worker, which shows an icon, obeys its own.
+/// For a browser that opens a file directly, and for the worker, which shows an icon and follows
+/// its own policy.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; img-src 'self'";
 
-/// Asked for again each time, and sent only where it has changed: the page and its parts have to be
-/// of one release.
+/// Revalidated on every load and sent only if changed, because the page and its parts must be from
+/// the same release.
 const ASK_AGAIN: &str = "no-cache";
 const A_DAY: &str = "public, max-age=86400";
 const FIVE_MINUTES: &str = "public, max-age=300";
@@ -59,18 +60,18 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     ]
 });
 
-/// All but the script that customers embed.
+/// All assets except the script that customers embed.
 pub(super) fn all() -> &'static [Asset] {
     &ASSETS
 }
 
-/// Where the script is that customers embed.
+/// The path of the script that customers embed.
 pub(super) const WIDGET: &str = "/widget/auth.js";
 
-/// Where that script has its place for the gateway's own address.
+/// The placeholder in that script for the gateway's own URL.
 const PLACE_OF_HOME: &str = r#""/* home */""#;
 
-/// The script that customers embed, which asks the gateway at `public_url` and no other.
+/// The script that customers embed; it calls the gateway at `public_url` and no other.
 ///
 /// # Panics
 /// Never: texts always serialise.
@@ -84,7 +85,7 @@ pub(super) fn widget(public_url: &str) -> Asset {
 }
 
 impl Asset {
-    /// A part of a page, of the same release as the page.
+    /// A part of a page, from the same release as the page.
     pub(in crate::http) fn part(
         path: &'static str,
         media_type: &'static str,
@@ -104,7 +105,7 @@ impl Asset {
         Self { path, body, media_type, caching, is_for_all_origins: false, tag }
     }
 
-    /// The file, or that the browser has it.
+    /// The file, or 304 if the browser has it.
     pub(in crate::http) fn answer(&self, request: &HttpRequest, request_id: &str) -> HttpResponse {
         let mut answer = HttpResponse::Ok();
         answer
@@ -126,7 +127,7 @@ impl Asset {
         answer.insert_header((header::CONTENT_TYPE, self.media_type)).body(self.body.clone())
     }
 
-    /// Whether a browser says that it has this very file (RFC 9110 13.1.2).
+    /// Whether the browser already has this version (RFC 9110 13.1.2).
     fn is_known_to(&self, request: &HttpRequest) -> bool {
         match IfNoneMatch::parse(request) {
             Ok(IfNoneMatch::Any) => request.headers().contains_key(header::IF_NONE_MATCH),

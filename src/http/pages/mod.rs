@@ -1,6 +1,6 @@
-//! What a browser gets of the gateway: the page that a phone opens, its parts, and the script that
-//! customers embed in pages of their own. None of it asks the store, and none of it differs by who
-//! asks but for the language; what the page's scripts ask is the cloud's.
+//! What browsers load from the gateway: the page that a phone opens, its parts, and the script that
+//! customers embed in their own pages. None of it reads the store or differs by caller except in
+//! language; the scripts' requests go to the authentication cloud.
 
 pub(super) mod assets;
 mod language;
@@ -24,11 +24,11 @@ use crate::domain::clock::Timestamp;
 pub const OPEN: &str = "/open";
 /// The page that an icon on the Home Screen opens.
 pub const PHONE: &str = "/open/phone";
-/// What makes such an icon.
+/// The manifest of that icon.
 const MANIFEST: &str = "/open/app.webmanifest";
 
-/// What a page may load and do: its own parts, and nothing of anybody else's. The one policy of
-/// Trusted Types names the notifications' worker.
+/// A page may load only its own parts and run only its own scripts. The one Trusted Types policy is
+/// for the notification worker.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
@@ -37,18 +37,19 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 const PERMISSIONS_POLICY: &str = "publickey-credentials-create=(self), \
     publickey-credentials-get=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 
-/// The script that customers embed in pages of their own.
+/// The script that customers embed in their own pages.
 pub struct Widget(assets::Asset);
 
 impl Widget {
-    /// One that asks the gateway at this URL, whatever the page that embeds it says.
+    /// A script that calls the gateway at this URL, whatever the embedding page says.
     #[must_use]
     pub fn of(public_url: &str) -> Self {
         Self(assets::widget(public_url))
     }
 }
 
-/// Adds the routes: each path for itself, as others below `/open` are the cloud's.
+/// Adds the routes one by one, because other paths below `/open` belong to the authentication
+/// cloud.
 pub fn routes(app: &mut ServiceConfig) {
     let assets = assets::all().iter().map(|asset| asset.path);
     for path in [OPEN, PHONE, MANIFEST, assets::WIDGET].into_iter().chain(assets) {
@@ -78,7 +79,7 @@ async fn serve(
     body::answer_before(payload, answer)
 }
 
-/// The answer to whoever does not only read.
+/// The answer to a method other than GET or HEAD.
 pub(super) fn only_read(request: &HttpRequest, request_id: &str, now: Timestamp) -> HttpResponse {
     let status = StatusCode::METHOD_NOT_ALLOWED;
     let mut answer = HttpResponse::build(status);
@@ -89,7 +90,7 @@ pub(super) fn only_read(request: &HttpRequest, request_id: &str, now: Timestamp)
         .body(error_body(status, None, request.path(), now))
 }
 
-/// The page or the part that a path names.
+/// The page, or the part at this path.
 fn answer(request: &HttpRequest, widget: &Widget, request_id: &str) -> HttpResponse {
     let path = request.path();
     if path == assets::WIDGET {
