@@ -1,5 +1,5 @@
-//! What dialpass is measured against: actix-web alone, behind the same TLS listener, that reads the
-//! same JSON and answers as many bytes, and decides nothing.
+//! The baseline for dialpass: actix-web alone behind the same TLS listener. It reads the same JSON
+//! and answers as many bytes, but decides nothing.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -11,7 +11,7 @@ use dialpass::http::listener::{ListenerSettings, serve_tls};
 use dialpass::http::tls::{self, ClientCertificates, TlsSettings};
 use serde::Deserialize;
 
-/// What is read of a call.
+/// The part of a call that is read.
 #[derive(Deserialize)]
 pub struct Body {
     /// The caller's number.
@@ -25,7 +25,7 @@ async fn answer(body: web::Json<Body>) -> HttpResponse {
     told()
 }
 
-/// As many bytes as a code takes.
+/// An answer as long as one with a code.
 pub fn told() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(("Cache-Control", "no-store"))
@@ -35,7 +35,7 @@ pub fn told() -> HttpResponse {
         .body("{\"otp\":\"532190\"}")
 }
 
-/// The TLS that all servers here have.
+/// The TLS settings of all servers here.
 pub fn tls(certificates: &Path) -> TlsSettings {
     TlsSettings {
         certificate: certificates.join("server.pem"),
@@ -46,9 +46,9 @@ pub fn tls(certificates: &Path) -> TlsSettings {
     }
 }
 
-/// Serves until it is killed.
+/// Serves until killed.
 pub fn serve(listen: SocketAddr, certificates: &Path) -> anyhow::Result<()> {
-    // As dialpass runs: a runtime of its own beside the listener's workers.
+    // Like dialpass: with a separate runtime beside the listener's workers.
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let tls = Arc::new(tls::watched(self::tls(certificates))?);
         let listener = TcpListener::bind(listen)?;

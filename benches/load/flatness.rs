@@ -1,9 +1,9 @@
-//! How flat the rates are: from a thousand people to a million, and from no live code to a
-//! million.
+//! How flat the rates are: from a thousand to a million people, and from none to a million live
+//! codes.
 //!
-//! A thousand people cannot be told thousands of new codes a second, because a call is told the
-//! last code again; so where their number is what differs, each call is followed by its login,
-//! after which the next call gets a new code. Both sides do the same.
+//! A thousand people cannot get thousands of new codes a second, because a repeated call gets the
+//! same code. So where the number of people differs, each call is followed by its login, after
+//! which the next call gets a new code. Both sides do the same.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,12 +26,12 @@ use crate::people;
 use crate::servers::{Place, Quotas, file_tenant, ldap_tenant};
 use crate::table::{Goal, Rounds, Table, thousands};
 
-/// The fewest people.
+/// The smallest number of people.
 const FEW: u32 = 1000;
-/// Of all codes here, in seconds.
+/// Lifetime of all codes here, in seconds.
 const LIFETIME: u32 = 600;
-/// How old the codes are that the store is filled with, in seconds: alive for long enough, and too
-/// old to be told again, so that a call by the same person makes a new one.
+/// The age of the codes that fill the store, in seconds: they stay live long enough, but are too
+/// old to be repeated, so that a call by the same person makes a new one.
 const AGE: i64 = 310;
 
 pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::Result<()> {
@@ -112,13 +112,13 @@ fn live_codes(place: &Place, options: &Options, table: &mut Table) -> anyhow::Re
     Ok(())
 }
 
-/// Loads one server after the other, round by round.
+/// Loads one server after the other, alternating each round.
 fn turn_by_turn(sides: &[Target], work: &Work, options: &Options) -> anyhow::Result<[Rounds; 2]> {
     let mut rates = [Rounds::default(), Rounds::default()];
     let walks = [Arc::default(), Arc::default()];
     for round in 0..options.rounds {
         for step in 0..2 {
-            // Each side is first as often as second.
+            // Each side goes first equally often.
             let side = (round + step) % 2;
             let what = if side == 0 { "few" } else { "many" };
             let outcome =
@@ -138,12 +138,12 @@ fn rows(table: &mut Table, what: &str, rates: &[Rounds; 2], options: &Options, o
     table.judge("  many to few", share.as_ratio(), share.median(), Goal::AtLeast(0.8));
 }
 
-/// Whom a store is filled with.
+/// The people whose codes fill a store.
 #[derive(Clone, Copy, Default)]
 pub struct Filling {
-    /// The first of the people.
+    /// The first person.
     pub first: u32,
-    /// How many there are.
+    /// The number of people.
     pub people: u32,
 }
 
@@ -219,7 +219,7 @@ fn request(
     })
 }
 
-/// The clock by which the store is filled: the codes are to be of a certain age.
+/// The clock for filling the store, so that the codes have the wanted age.
 struct AgeAgo;
 
 impl Clock for AgeAgo {

@@ -1,5 +1,5 @@
-//! The LDAP library alone: as many searches and binds as it and the directory server can do, with
-//! the filters, the connections and the concurrency that dialpass uses, and nothing around them.
+//! The LDAP library alone: the most searches and binds that it and the directory server can do,
+//! with the filters, connections and concurrency that dialpass uses and nothing around them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,15 +20,15 @@ use tokio::runtime::Handle;
 
 use crate::people::{self, BASE, PASSWORD};
 
-/// What every entry has to match.
+/// The filter that every entry must match.
 pub const USER_FILTER: &str = "(objectClass=inetOrgPerson)";
-/// Where numbers are.
+/// The attributes that hold numbers.
 const PHONE_ATTRIBUTES: [&str; 2] = ["mobile", "telephoneNumber"];
-/// What dialpass reads of an entry.
+/// The attributes that dialpass reads.
 const ATTRIBUTES: [&str; 5] =
     ["entryUUID", "uid", "userAccountControl", "mobile", "telephoneNumber"];
 
-/// A directory server, as seen from here.
+/// A directory server.
 #[derive(Clone)]
 pub struct Server {
     pub port: u16,
@@ -37,20 +37,20 @@ pub struct Server {
     pub bind_password: &'static str,
 }
 
-/// What is asked.
+/// The operation to measure.
 #[derive(Clone, Copy)]
 pub enum Question {
-    /// A search by number, by the library itself.
+    /// A search by number, with the library itself.
     ByNumber,
-    /// A search by name, by the library itself.
+    /// A search by name, with the library itself.
     ByName,
-    /// A bind, by the library itself.
+    /// A bind, with the library itself.
     Bind,
-    /// A search by number, by dialpass's own adapter.
+    /// A search by number, with dialpass's own adapter.
     Adapter,
 }
 
-/// Asks for `time` after `warm_up`, `concurrency` at once; answers a second.
+/// Runs `concurrency` operations at a time for `time` after `warm_up`; returns answers per second.
 pub fn rate(
     server: &Server,
     question: Question,
@@ -59,7 +59,7 @@ pub fn rate(
     time: Duration,
     next: &Arc<AtomicU64>,
 ) -> anyhow::Result<f64> {
-    // The kind of runtime that dialpass has its directory on.
+    // The same kind of runtime as for dialpass's directory.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let answered = runtime.block_on(async {
         let asker = Asker::new(server, question).await?;
@@ -171,7 +171,7 @@ impl Asker {
     }
 }
 
-/// A rate of wrong answers is no rate.
+/// Fails on a wrong answer: a rate of wrong answers is meaningless.
 fn only(found: usize) -> anyhow::Result<()> {
     if found != 1 {
         bail!("a search found {found} people instead of one");
@@ -202,7 +202,7 @@ async fn connect(port: u16) -> anyhow::Result<Ldap> {
     Ok(ldap)
 }
 
-/// A directory on this server, as dialpass has it by default.
+/// A directory on this server with dialpass's default settings.
 pub fn settings(server: &Server, plan: NumberingPlan) -> anyhow::Result<LdapSettings> {
     Ok(LdapSettings {
         servers: vec![ServerUrl::parse(&format!("ldap://127.0.0.1:{}", server.port))?],

@@ -1,10 +1,9 @@
-//! The soak: strangers attack one node in every way that costs it something, all at once, while a
-//! phone system makes its calls. What is shown is what the calls notice, and what the node holds.
+//! The soak test: strangers attack one node in every way that costs it something, all at once,
+//! while a phone system makes calls. It shows how the calls fare and what the node uses.
 //!
-//! The node is set up as a site would do it: TLS, client certificates optional, the default limits
-//! of `[server.limits]`, pages served, the audit trail in a file that is rotated, and a standard
-//! output that nothing reads. The strangers have no credential, and addresses of their own
-//! (127.0.1.1 and following).
+//! The node is set up as in production: TLS, optional client certificates, the default
+//! `[server.limits]`, pages, an audit file that is rotated, and a standard output that nothing
+//! reads. The strangers have no credential and use their own addresses (127.0.1.1 and following).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,15 +21,15 @@ use crate::client::{self, Load, Work};
 use crate::servers::{Place, Quotas, file_tenant, resident};
 use crate::table::{Goal, Table, thousands};
 
-/// Calls of the phone system in a second.
+/// Calls by the phone system per second.
 const CALLS: f64 = 200.0;
-/// How often the audit trail is rotated, as logrotate would by its size.
+/// Interval of audit log rotation, as logrotate would rotate by size.
 const ROTATED: Duration = Duration::from_mins(2);
 
-/// Attacks for as long as the options say, and adds what was seen to the table.
+/// Attacks for as long as the options say, and adds the results to the table.
 ///
 /// # Errors
-/// If a call is refused or not answered, or the node ends.
+/// If a call is refused or not answered, or the node exits.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::Result<()> {
     let folder = place.folder.join("soak");
@@ -63,7 +62,7 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
     );
     let ms = |share: f64| calls.percentile(share);
     table.note("honest calls a second", format!("{CALLS:.0}, for {:.0} s", options.seconds));
-    // The load generator fails at the first that is not granted.
+    // The load generator fails on the first call that is not granted.
     table.note("honest calls granted, none refused", thousands(calls.answered as f64));
     table.note("honest calls: p50, p99", format!("{:.1} ms, {:.1} ms", ms(0.5), ms(0.99)));
     let longest = ms(1.0);
@@ -82,18 +81,18 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
     Ok(())
 }
 
-/// The most that was seen of a node.
+/// The highest figures seen for a node.
 #[derive(Default)]
 struct Seen {
     /// Resident memory, in MiB.
     memory: f64,
-    /// Its files, in 10^6 bytes.
+    /// Its files, in MB.
     disk: f64,
-    /// Lines of the audit trail, those rotated away too.
+    /// Lines of the audit trail, including rotated ones.
     lines: usize,
 }
 
-/// Looks at a node every second, and rotates its audit trail.
+/// Checks a node every second, and rotates its audit trail.
 struct Watch {
     ended: Arc<AtomicBool>,
     watching: JoinHandle<anyhow::Result<Seen>>,
@@ -123,7 +122,7 @@ fn watch(process: u32, folder: &Path, ended: &AtomicBool) -> anyhow::Result<Seen
         seen.disk = seen.disk.max(size(folder)?);
         if last.elapsed() >= ROTATED {
             last = Instant::now();
-            // The one before is complete by now.
+            // The previous file is complete by now.
             seen.lines += lines(&rotated)?;
             fs::rename(&audit, &rotated).context("no audit trail")?;
             let hang_up = Command::new("kill").args(["-HUP", &process.to_string()]).status()?;
@@ -134,7 +133,7 @@ fn watch(process: u32, folder: &Path, ended: &AtomicBool) -> anyhow::Result<Seen
     Ok(seen)
 }
 
-/// How many lines a file has; none if it is not there.
+/// How many lines a file has; 0 if it does not exist.
 fn lines(path: &Path) -> anyhow::Result<usize> {
     if !path.exists() {
         return Ok(0);
@@ -142,12 +141,12 @@ fn lines(path: &Path) -> anyhow::Result<usize> {
     Ok(fs::read(path)?.split(|byte| *byte == b'\n').count() - 1)
 }
 
-/// What the files of a folder have together, in 10^6 bytes.
+/// Total size of a folder's files, in MB.
 #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
 fn size(folder: &Path) -> anyhow::Result<f64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
-        // A log of the store's may go meanwhile.
+        // A log file of the store may disappear meanwhile.
         bytes += entry?.metadata().map_or(0, |metadata| metadata.len());
     }
     Ok(bytes as f64 / 1e6)

@@ -1,4 +1,4 @@
-//! From a configuration to the authentication cloud's part of the gateway.
+//! Builds the authentication cloud's part of the gateway from a configuration.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::service::authentication_cloud::tokens::Tokens;
 use crate::service::authentication_cloud::{Cloud, Policy};
 use crate::service::flood::FloodLimit;
 
-/// Each tenant's way to send texts, where it has one.
+/// The messengers of the tenants that send texts.
 pub type Messengers = HashMap<TenantId, Arc<dyn Messenger>>;
 
-/// Questions for one transaction's status: a frontend asks every 1.5 seconds, perhaps from several
-/// windows.
+/// Limit of status queries for one transaction: a frontend polls every 1.5 seconds, perhaps from
+/// several windows.
 const STATUS_QUESTIONS: Quota = Quota { burst: 50, per: Duration::from_secs(10) };
 
-/// The part of all tenants; `None` where it is not served.
+/// All tenants' parts; `None` if the API is not served.
 pub(super) fn authentication_cloud(
     config: &Config,
     lasting: &Lasting,
@@ -65,7 +65,7 @@ pub(super) fn authentication_cloud(
     })
 }
 
-/// What an administrator should know of the URL that phones are sent to.
+/// A warning about the URL that phones open.
 pub(super) fn trouble(config: &Config) -> Option<(&'static str, String)> {
     let public_url = config.server.public_url.as_ref()?;
     let has_passkeys = Passkeys::new(public_url, "", LIFETIME).is_some();

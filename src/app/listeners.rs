@@ -1,4 +1,4 @@
-//! The listeners: binding them, and what each serves.
+//! Binds the listeners, and decides what each serves.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::http::tls::TlsState;
 use crate::http::workers::Workers;
 use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
 
-/// How much longer than its deadline a connection may take over a request before it is cut: the
-/// handler answers at the deadline, and whoever is not heard by then never is.
+/// How much longer than its deadline a request may take before its connection is cut: the handler
+/// answers at the deadline, so anything later is lost anyway.
 pub(super) const SLACK: Duration = Duration::from_secs(5);
 
-/// Least time in which a client takes an answer, however short the deadline for making one is.
+/// Shortest time that a client gets to read an answer, however short the request's deadline.
 const LEAST_TO_TAKE_AN_ANSWER: Duration = Duration::from_secs(2);
 
 /// A listener's server and its address.
@@ -40,7 +40,7 @@ fn bind(key: &str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAd
     bound(listener)
 }
 
-/// A listener as servers want it, and its address.
+/// A listener set up for the server, and its address.
 fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
@@ -54,7 +54,7 @@ pub(super) struct Shared {
     pub(super) workers: Arc<Workers>,
 }
 
-/// Binds and makes the listener that clients and phones reach; the demo's is bound already.
+/// Binds and builds the listener for clients and phones; the demo's is already bound.
 pub(super) fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
@@ -98,14 +98,14 @@ pub(super) fn public_listener(
     Ok(Listener { server, address })
 }
 
-/// Proxies speak for others, whose connections are theirs to bound.
+/// Proxies act for others, and must limit those connections themselves.
 fn trusted_by(gateway: &Arc<CurrentGateway>) -> Exempt {
     let gateway = Arc::clone(gateway);
     Exempt::new(move |address| gateway.load().gate.proxies.trust(address))
 }
 
-/// Whether browsers reach the server over TLS, its own or a proxy's. On this machine's own name,
-/// other servers would be bound by it too.
+/// Whether browsers reach the server over TLS, its own or a proxy's. Not for this machine's own
+/// name, because that would bind its other servers too.
 fn is_over_tls(config: &Config) -> bool {
     match &config.server.public_url {
         Some(url) => url.starts_with("https://") && !is_local(url),
@@ -118,7 +118,7 @@ fn is_local(url: &str) -> bool {
     url.and_then(|url| url.domain().map(|name| name == "localhost")).unwrap_or(true)
 }
 
-/// Binds and makes the listener for operators.
+/// Binds and builds the operators' listener.
 pub(super) fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> {
     let (listener, address) = bind("ops.listen", listen)?;
     let settings = ListenerSettings {
@@ -129,7 +129,7 @@ pub(super) fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result
     };
     let data = web::Data::from(Arc::clone(ops));
     let app = move || {
-        // What it says is true now, and not later.
+        // Its answers are true only at this moment.
         let now = DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store"));
         WebApp::new().wrap(now).app_data(data.clone()).configure(ops::routes)
     };

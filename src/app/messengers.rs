@@ -1,4 +1,4 @@
-//! From `[tenants.sms]` to a messenger: the one place that names its adapter.
+//! Builds a messenger from `[tenants.sms]`: the one place that names its adapter.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,17 +20,17 @@ use crate::messenger::sms_over_http::{
     Body, Provider, ProviderSettings, Request, RequestSettings, SettingsError, SmsOverHttp, Text,
 };
 
-/// What a messenger is made from.
+/// Everything that a messenger is built from.
 #[derive(PartialEq, Eq)]
 pub(super) struct Origin {
     sms: SmsConfig,
     tls: Vec<outgoing_tls::Origin>,
 }
 
-/// A messenger, and what it was made from.
+/// A messenger, and what it was built from.
 pub(super) type Kept = Made<Origin, Arc<dyn Messenger>>;
 
-/// Makes a tenant's messenger; `None` if it has no provider.
+/// Builds a tenant's messenger; `None` if it has no provider.
 pub(super) fn messenger(
     tenant: &TenantConfig,
     runtime: &Handle,
@@ -38,7 +38,7 @@ pub(super) fn messenger(
 ) -> Result<Option<Kept>, ConfigError> {
     let Some((sms, tls)) = sms_over_http(tenant, runtime, report)? else { return Ok(None) };
     let mut config = tenant.sms.clone().expect("a tenant with providers");
-    // Where it stands in the file is no setting.
+    // The position in the file is not a setting.
     config.providers.iter_mut().for_each(|provider| provider.key.clear());
     Ok(Some(Made { from: Origin { sms: config, tls }, part: Arc::new(sms) as _ }))
 }
@@ -70,7 +70,7 @@ fn sms_over_http(
     Ok(Some((SmsOverHttp::new(id, rules, providers, runtime.clone()), clients.origins)))
 }
 
-/// A tenant's HTTP clients: one for each CA that is trusted, and one for what goes in clear.
+/// A tenant's HTTP clients: one for each trusted CA, and one for unencrypted requests.
 #[derive(Default)]
 struct Clients {
     made: HashMap<(bool, Option<PathBuf>), Client>,
@@ -133,7 +133,7 @@ fn text(config: &TextConfig) -> Text {
 
 fn problem(config: &SmsProviderConfig, error: &SettingsError, report: &Report<'_>) -> ConfigError {
     match (&config.preset, &error.unfilled) {
-        // A preset's placeholders are what its user has to give.
+        // The user of a preset must fill in its placeholders.
         (Some(preset), Some(variable)) => {
             let key = format!("{}.variables.{variable}", config.key);
             report.problem(&key, &"nothing", &format!("a value, which preset = {preset:?} needs"))

@@ -1,4 +1,4 @@
-//! Whether the process may open as many files as its connections take.
+//! Checks whether the process may open enough files for its connections.
 
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -8,26 +8,26 @@ use crate::config::{Config, DirectoryConfig, StorePlace};
 /// How many connections the operators' listener holds.
 pub(super) const OPERATORS: usize = 256;
 
-/// What is open beside connections that are counted here: files, listeners, workers' own, requests
-/// to issuers of tokens, providers of texts and push services.
+/// Files open besides the connections counted here: files, listeners, the workers' own, and
+/// requests to token issuers, SMS providers and push services.
 const OTHERS: usize = 256;
 
-/// How many connections clients may have if the configuration does not say.
+/// How many client connections are allowed if the configuration does not say.
 const CONNECTIONS: usize = 10_000;
 
-/// Fewer are no service.
+/// With fewer connections, serving makes no sense.
 const FEWEST: usize = 100;
 
-/// How many connections clients may have. Raises the process's limit of open files as far as it may
-/// be raised.
+/// How many client connections to allow. Raises the process's limit on open files as far as
+/// permitted.
 ///
 /// # Errors
-/// If that is too low for what the configuration says.
+/// If the limit is too low for the configuration.
 pub(super) fn connections(config: &Config) -> anyhow::Result<usize> {
     fit(config.server.limits.connections, own(config), raised())
 }
 
-/// How many of `most` files are left for `wanted` connections.
+/// How many of `most` files remain for `wanted` connections.
 fn fit(wanted: Option<usize>, own: usize, most: usize) -> anyhow::Result<usize> {
     let left = most.saturating_sub(own);
     let least = wanted.unwrap_or(FEWEST);
@@ -50,7 +50,7 @@ fn fit(wanted: Option<usize>, own: usize, most: usize) -> anyhow::Result<usize> 
     Ok(wanted.unwrap_or(CONNECTIONS).min(left))
 }
 
-/// What the process opens beside its clients' connections.
+/// The files that the process opens besides its clients' connections.
 fn own(config: &Config) -> usize {
     let directories = config.tenants.iter().map(|tenant| match &tenant.directory {
         DirectoryConfig::Ldap(ldap) => {
@@ -65,7 +65,7 @@ fn own(config: &Config) -> usize {
     OTHERS + OPERATORS + store + directories.sum::<usize>()
 }
 
-/// The limit, once it is as high as the process may have it.
+/// The limit on open files, after raising it as far as permitted.
 fn raised() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };

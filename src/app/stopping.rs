@@ -1,5 +1,5 @@
-//! How a gateway stops: first its clients are sent elsewhere while they are still served, then what
-//! is in flight is finished.
+//! Stops a gateway: first drains its clients while it still serves them, then finishes requests in
+//! flight.
 
 use std::io;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::reload::Reload;
 
-/// The signals that a running gateway answers to. From when this is made, none of them ends the
-/// process, and those that come are kept.
+/// The signals that a running gateway handles. Once this exists, none of them ends the process, and
+/// those that arrive are queued.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -27,7 +27,7 @@ impl Signals {
         })
     }
 
-    /// The next one; none is lost if this is dropped before it comes.
+    /// The next signal; none is lost if this future is dropped before one arrives.
     pub(super) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
@@ -48,7 +48,7 @@ pub(super) enum Asked {
 /// The running public listener.
 pub(super) type Serving = JoinHandle<io::Result<()>>;
 
-/// Why the public listener ended without being asked to.
+/// Why the public listener ended on its own.
 pub(super) fn failed(ended: Result<io::Result<()>, JoinError>) -> anyhow::Error {
     match ended {
         Err(panic) => anyhow::Error::from(panic).context("the public listener panicked"),
@@ -57,7 +57,7 @@ pub(super) fn failed(ended: Result<io::Result<()>, JoinError>) -> anyhow::Error 
     }
 }
 
-/// Lets requests be served for `drain`, or until the next SIGTERM or SIGINT.
+/// Keeps serving requests for `drain`, or until the next SIGTERM or SIGINT.
 ///
 /// # Errors
 /// If the public listener fails meanwhile.
@@ -82,8 +82,8 @@ pub(super) async fn drain(
                     tracing::info!("asked to stop again: the drain ends");
                     return Ok(());
                 }
-                // Log files are rotated meanwhile too. The service manager is not told: to it a
-                // service that stops does nothing else.
+                // Log files are rotated meanwhile too. The service manager is not notified: it does
+                // not expect a stopping service to reload.
                 Asked::Reload => reloading.reload().await,
             },
             ended = &mut *serving => return Err(failed(ended)),
@@ -91,7 +91,7 @@ pub(super) async fn drain(
     }
 }
 
-/// Has the listeners finish what is in flight and end; the operators' last.
+/// Lets the listeners finish requests in flight and stop, the operators' listener last.
 pub(super) async fn stop(public: ServerHandle, private: Option<ServerHandle>) {
     public.stop(true).await;
     if let Some(private) = private {

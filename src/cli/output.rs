@@ -1,13 +1,13 @@
-//! What commands print. A reader who has seen enough (`| head`) is no failure; a listing that is cut
-//! because its disk is full is one.
+//! The commands' output. A reader that closes early (`| head`) is not a failure; a listing cut off
+//! by a full disk is.
 
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether anything that was to be printed is lost.
+/// Whether any output was lost.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Prints a line; says whether anybody still reads.
+/// Prints a line; returns whether the reader is still there.
 pub(super) fn print(line: &str) -> bool {
     match writeln!(io::stdout(), "{line}") {
         Ok(()) => true,
@@ -20,17 +20,17 @@ pub(super) fn print(line: &str) -> bool {
     }
 }
 
-/// Whether anything that was to be printed is lost.
+/// Whether any output was lost.
 pub(super) fn is_lost() -> bool {
     LOST.load(Ordering::Relaxed)
 }
 
-/// Tells of a failure on standard error, if anybody can be told.
+/// Reports a failure on standard error, if possible.
 pub(super) fn tell(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 
-/// The text without what would move a terminal's cursor, whatever it was taken from.
+/// The text without control characters, which could move a terminal's cursor.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,10 +1,10 @@
-//! Why a server's handshake or certificate was not taken, in a line that says what to do.
+//! Why a TLS handshake failed or a certificate was rejected, in one line that says what to do.
 
 use std::io;
 
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
-/// What is supported of TLS 1.2, for those whose server has nothing of it.
+/// What is supported, for administrators whose server offers none of it.
 macro_rules! supported {
     ($so:literal) => {
         concat!(
@@ -31,7 +31,7 @@ impl TlsFailure {
     }
 }
 
-/// Says what an error of a handshake means.
+/// Explains a handshake error.
 #[must_use]
 pub fn explain(error: &io::Error) -> TlsFailure {
     use rustls::Error;
@@ -61,7 +61,7 @@ pub fn explain(error: &io::Error) -> TlsFailure {
 fn certificate(problem: &CertificateError) -> TlsFailure {
     use CertificateError as Problem;
     let advice = match problem {
-        // A CA of the same name, but with another key, gives a bad signature.
+        // A CA with the same name but another key causes a bad signature.
         Problem::UnknownIssuer | Problem::BadSignature => {
             "ca_file is not the CA that issued the server's certificate: export the one that did, \
              with all that stand between"
@@ -81,7 +81,7 @@ fn certificate(problem: &CertificateError) -> TlsFailure {
              without"
         }
         Problem::Other(other) => return unusual(other),
-        // The library lists the numbers of all algorithms that it does know.
+        // The library's message would list every algorithm that it supports.
         Problem::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
             return signature(signature_algorithm_id);
         }
@@ -91,7 +91,7 @@ fn certificate(problem: &CertificateError) -> TlsFailure {
     TlsFailure::new(format!("invalid peer certificate: {problem}"), advice)
 }
 
-/// What the certificates' library says and the TLS library has no word for.
+/// Explains errors of the certificate library that the TLS library has no variant for.
 fn unusual(problem: &rustls::OtherError) -> TlsFailure {
     let known = problem.0.downcast_ref::<webpki::Error>();
     match known {
@@ -127,7 +127,7 @@ fn unusual(problem: &rustls::OtherError) -> TlsFailure {
     }
 }
 
-/// A signature of a kind that is not supported, by its algorithm as the certificate names it (DER).
+/// An unsupported signature, by its algorithm as written in the certificate (DER).
 fn signature(algorithm: &[u8]) -> TlsFailure {
     // AlgorithmIdentifiers of sha1WithRSAEncryption, ecdsa-with-SHA1, dsa-with-SHA1 and
     // md5WithRSAEncryption.

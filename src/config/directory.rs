@@ -1,4 +1,4 @@
-//! `[tenants.directory]`, checked: which kind it is, and one in a file.
+//! `[tenants.directory]`, checked: its kind, and the keys of a file directory.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use super::ldap::{self, LdapConfig};
 use super::raw::{RawDirectory, RawKind};
 use super::server::ServerConfig;
 
-/// Where a tenant's users are.
+/// A tenant's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryConfig {
     /// An LDAP server or Active Directory.
@@ -25,7 +25,7 @@ pub struct FileConfig {
     pub file: PathBuf,
 }
 
-/// Checks `[tenants.directory]`, which stands at `key`.
+/// Checks `[tenants.directory]`, whose key is `key`.
 pub(super) fn check(
     key: &str,
     raw: RawDirectory,
@@ -34,7 +34,7 @@ pub(super) fn check(
 ) -> Option<DirectoryConfig> {
     let accepted = "\"ldap\", \"file\" or \"registered\"";
     let kind = problems.required(&format!("{key}.kind"), raw.kind, accepted);
-    // Where it is wrong, the other keys tell what is meant.
+    // If the kind is wrong, the other keys show what was meant.
     match kind.or_else(|| raw.servers.is_some().then_some(RawKind::Ldap))? {
         RawKind::File => file(key, &raw, problems).map(DirectoryConfig::File),
         RawKind::Registered => {

@@ -1,4 +1,4 @@
-//! What an administrator is told when a configuration is wrong.
+//! What administrators see when a configuration is wrong.
 
 mod all_mistakes;
 mod of_secrets;
@@ -401,7 +401,7 @@ fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
     let served = format!("[server]\npublic_url='https://id.example.com'\n{registered}");
     assert!(read(&served).expect("good").warnings.is_empty());
     assert!(read(TENANT).expect("good").warnings.is_empty());
-    // Where the code is all, somebody has to vouch for the caller.
+    // If the code is the only secret, the caller must be attested.
     let unattested = served.replace("calls.minimum_attestation='A'\n", "");
     let warnings = read(&unattested).expect("good").warnings;
     assert_eq!(warnings.len(), 1);

@@ -1,6 +1,6 @@
-//! Which word was meant by one that is none.
+//! Guesses which word a misspelt one was meant to be.
 
-/// The one of `known` that `word` was meant to be, if one is near enough.
+/// The word in `known` that `word` was probably meant to be, if one is close enough.
 pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', ' ', '.'], "_");
     let word = plain(word);
@@ -9,7 +9,7 @@ pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
         let one = plain(one);
         one.len().min(word.len()) >= 3 && (one.starts_with(&word) || word.starts_with(&one))
     };
-    // One slip in a short word, one in each three letters of a longer one.
+    // One typo in a short word, one per three letters in a longer one.
     let most = (word.chars().count() / 3).max(1);
     let distances = known.iter().map(|one| (strsim::damerau_levenshtein(&plain(one), &word), one));
     let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;

@@ -1,4 +1,4 @@
-//! What is read of telephone numbers, names and texts.
+//! Readers of phone numbers, names and texts.
 
 use super::{Target, outcome, seeds};
 use crate::domain::authenticator::AuthenticatorName;
@@ -99,7 +99,7 @@ pub(super) fn targets() -> Vec<Target> {
     ]
 }
 
-/// A number that was read is one that is read again, as it is written.
+/// A number that was read can be read again in its written form.
 fn reads_back(number: &PhoneNumber) {
     let text = number.as_str();
     assert!(text.starts_with('+') && text.len() <= 20, "{text}");

@@ -1,15 +1,15 @@
-//! Changes real inputs at random, always in the same way for the same numbers.
+//! Mutates real inputs at random, reproducibly for the same numbers.
 
-/// Numbers that look random (SplitMix64): good enough to choose changes by, and for nothing else.
+/// Pseudorandom numbers (SplitMix64): good enough for choosing mutations, and for nothing else.
 pub struct Numbers(u64);
 
 impl Numbers {
-    /// The numbers of a seed.
+    /// Starts from a seed.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next one.
+    /// The next number.
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,22 +17,22 @@ impl Numbers {
         z ^ (z >> 31)
     }
 
-    /// One below `bound`, which is not 0.
+    /// A number below `bound`, which must not be 0.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).expect("below a usize")
     }
 
-    /// One of these.
+    /// One of these items.
     pub fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 }
 
-/// Longest input.
+/// Longest input, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// Texts that break readers: ends of texts and lines, quotes and brackets, numbers at the edge of a
-/// type, characters that are several bytes, none, or another's look-alike.
+/// Texts that break readers: ends of texts and lines, quotes and brackets, numbers at the limits of
+/// a type, and characters that take several bytes, are invisible or look like others.
 const BREAKERS: [&str; 56] = [
     "\0",
     "\r\n",
@@ -92,7 +92,7 @@ const BREAKERS: [&str; 56] = [
     "\u{301}",
 ];
 
-/// Makes inputs.
+/// Generates inputs.
 pub struct Mutator {
     kept: Vec<Vec<u8>>,
     seeds: usize,
@@ -100,23 +100,23 @@ pub struct Mutator {
 }
 
 impl Mutator {
-    /// Starts from these inputs, of which there is one at least.
+    /// Starts from these inputs; there must be at least one.
     pub fn new(seeds: Vec<Vec<u8>>, words: &'static [&'static str]) -> Self {
         assert!(!seeds.is_empty(), "something to start from");
         Self { seeds: seeds.len(), kept: seeds, words }
     }
 
-    /// How many it starts from.
+    /// The number of inputs that mutations start from.
     pub fn len(&self) -> usize {
         self.kept.len()
     }
 
-    /// One more to start from.
+    /// Adds an input that mutations start from.
     pub fn keep(&mut self, input: Vec<u8>) {
         self.kept.push(input);
     }
 
-    /// The `index`th input: first those that it was given, then changed ones.
+    /// Input number `index`: first the given ones, then mutated ones.
     pub fn input(&self, index: u64, numbers: &mut Numbers) -> Vec<u8> {
         if let Some(seed) =
             usize::try_from(index).ok().and_then(|index| self.kept[..self.seeds].get(index))
@@ -130,7 +130,7 @@ impl Mutator {
         self.changed(input, numbers)
     }
 
-    /// An input with one to six changes.
+    /// The input with one to six mutations.
     pub fn changed(&self, mut input: Vec<u8>, numbers: &mut Numbers) -> Vec<u8> {
         for _ in 0..=numbers.below(6) {
             self.change(&mut input, numbers);
@@ -139,7 +139,7 @@ impl Mutator {
         input
     }
 
-    /// An input that is words alone.
+    /// An input of words only.
     fn of_words(&self, numbers: &mut Numbers) -> Vec<u8> {
         let mut input = Vec::new();
         for _ in 0..=numbers.below(12) {
@@ -154,7 +154,7 @@ impl Mutator {
         words[numbers.below(words.len())]
     }
 
-    /// Makes one change.
+    /// Makes one mutation.
     fn change(&self, input: &mut Vec<u8>, numbers: &mut Numbers) {
         let at = numbers.below(input.len() + 1);
         let length = 1 + numbers.below(16.min(input.len() - at + 1));

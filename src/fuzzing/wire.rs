@@ -1,4 +1,4 @@
-//! What is read of a request's header: who calls, by which proxy, with what to show for it.
+//! Readers of request headers: who calls, through which proxy, with which credentials.
 
 use actix_web::http::header::HeaderName;
 use base64::Engine as _;
@@ -33,7 +33,7 @@ fn forwarded() -> Target {
             assert!(caller.is_none_or(|caller| !proxies.trust(caller)), "never the proxy itself");
             caller.map(|caller| caller.is_ipv4())
         });
-        // What stands in front has no bearing on who the caller is.
+        // What precedes the proxy's own entry must not affect the caller's address.
         let own = [input, b", for=192.0.2.99"].concat();
         let caller = proxies.caller(proxy, AddressHeader::Forwarded, [&own[..]]);
         let expected = "192.0.2.99".parse().expect("an address");
@@ -92,7 +92,7 @@ fn client_cert() -> Target {
         CertificateForm::Xfcc(header("x-forwarded-client-cert")),
     ];
     let read = move |input: &[u8]| {
-        // A line each, those of the chain behind an empty one.
+        // One header value per line; the chain's values follow an empty line.
         let mut lines = input.split(|byte| *byte == b'\n');
         let own: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
         let chain: Vec<_> = lines.collect();
@@ -171,7 +171,7 @@ fn authorization() -> Target {
     }
 }
 
-/// A key that signs, and the key set that it is in.
+/// A signing key, and the key set that contains it.
 fn issuer() -> (EncodingKey, Vec<u8>) {
     let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
     let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).expect("a key");
@@ -203,7 +203,8 @@ fn jwt() -> Target {
     let honest = token.clone();
     let read = move |input: &[u8]| {
         let text = String::from_utf8_lossy(input);
-        // As it is, and with what it holds read as the parts that base64url hides.
+        // As it is, and with its parts encoded as base64url, so that mutations reach their
+        // contents.
         let parts: Vec<_> = text.split('.').collect();
         let plain = [parts.first(), parts.get(1)].map(|part| {
             base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(part.unwrap_or(&""))
@@ -223,7 +224,8 @@ fn jwt() -> Target {
                     claims,
                 })
             });
-            // Its bytes may be written in more than one way, but never say anything else.
+            // A valid token may be encoded in more than one way, but must not contain anything
+            // else.
             if verified.is_ok() {
                 let signed =
                     |token: &str| token.rsplit_once('.').map(|(signed, _)| signed.to_owned());

@@ -1,4 +1,4 @@
-//! Reading the `Authorization` header. What it says is compared with the clients elsewhere.
+//! Reads the `Authorization` header. Comparing it with the clients happens elsewhere.
 
 use std::fmt;
 
@@ -9,24 +9,24 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// The SHA-256 of a machine's secret. The secrets are long and random, so no slow hash is needed.
+/// The SHA-256 of a machine's secret. Secrets are long and random, so no slow hash is needed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
-    /// Takes a hash as the configuration has it.
+    /// Takes a hash from the configuration.
     #[must_use]
     pub const fn new(sha256: [u8; 32]) -> Self {
         Self(sha256)
     }
 
-    /// Hashes a secret as it was presented.
+    /// Hashes a presented secret.
     #[must_use]
     pub fn of(secret: &[u8]) -> Self {
         Self(Sha256::digest(secret).into())
     }
 
-    /// Whether both hash the same secret, in constant time.
+    /// Whether both are hashes of the same secret, compared in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -39,21 +39,21 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// Secrets with fewer characters are not long: 16 of base64 have 96 bits at most.
+/// Shorter secrets, in characters, are not long: 16 characters of base64 have at most 96 bits.
 pub const SHORTEST_SECRET: usize = 16;
 
-/// What a request's `Authorization` header says.
+/// The contents of a request's `Authorization` header.
 #[derive(Debug, Clone)]
 pub enum Authorization {
     /// There is no such header.
     Absent,
-    /// More than one header, an unknown scheme, or credentials that cannot be read.
+    /// More than one header, an unknown scheme, or unreadable credentials.
     Unusable,
     /// HTTP Basic (RFC 7617).
     Basic {
-        /// The user name: all before the first colon.
+        /// The user name: everything before the first colon.
         username: String,
-        /// The hash of the password: all after it.
+        /// The hash of the password: everything after it.
         password: SecretHash,
         /// Whether the password is shorter than [`SHORTEST_SECRET`].
         short: bool,
@@ -74,7 +74,7 @@ impl Authorization {
         }
     }
 
-    /// Whether its secret is shorter than [`SHORTEST_SECRET`].
+    /// Whether the secret is shorter than [`SHORTEST_SECRET`].
     #[must_use]
     pub fn is_short(&self) -> bool {
         match self {
@@ -101,7 +101,7 @@ impl Authorization {
     }
 }
 
-/// A bearer token as it was presented: a static one of ours, or a JWT.
+/// A presented bearer token: one of our static tokens, or a JWT.
 #[derive(Debug, Clone)]
 pub struct BearerToken {
     text: SecretString,
@@ -109,7 +109,7 @@ pub struct BearerToken {
 }
 
 impl BearerToken {
-    /// Takes a token; `None` if it is empty or has a blank or a control character.
+    /// Parses a token; `None` if it is empty or contains a space or a control character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let legal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -123,13 +123,13 @@ impl BearerToken {
         &self.hash
     }
 
-    /// The token itself, for the one call that checks it.
+    /// The token itself, for the code that verifies it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text.expose_secret()
     }
 
-    /// The token itself, if it has the form of a JWT: three parts between dots.
+    /// The token itself, if it has the form of a JWT: three parts separated by dots.
     #[must_use]
     pub fn as_jwt(&self) -> Option<&str> {
         let text = self.text.expose_secret();

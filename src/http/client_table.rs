@@ -1,4 +1,4 @@
-//! The clients that may call, and the rules by which the list of them is consistent.
+//! The clients that may call, and the rules that keep their list consistent.
 
 use std::sync::Arc;
 
@@ -16,46 +16,46 @@ use crate::domain::tenant::TenantId;
 /// One client of one tenant.
 #[derive(Debug, Clone)]
 pub struct ClientEntry {
-    /// The tenant it belongs to.
+    /// Its tenant.
     pub tenant: TenantId,
     /// Its name, unique in the tenant, for the audit trail and the limits.
     pub name: String,
-    /// What it may call.
+    /// The operations it may call.
     pub operations: Vec<Operation>,
-    /// What it is known by.
+    /// Its credentials.
     pub credentials: Credentials,
 }
 
-/// What a client is known by.
+/// A client's credentials.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
     /// HTTP Basic.
     pub basic: Option<BasicCredential>,
-    /// From when on the password of HTTP Basic is not accepted; `None`: no end.
+    /// When the Basic password expires; `None`: never.
     pub basic_until: Option<Timestamp>,
     /// The hash of a static bearer token.
     pub bearer: Option<SecretHash>,
-    /// From when on it is not accepted; `None`: no end.
+    /// When the bearer token expires; `None`: never.
     pub bearer_until: Option<Timestamp>,
-    /// A certificate, on top of its chain to a trusted CA.
+    /// A certificate, in addition to its chain to a trusted CA.
     pub certificate: Option<CertificatePin>,
-    /// The CA that has to have issued the certificate; `None`: any that is trusted.
+    /// The CA that must have issued the certificate; `None`: any trusted CA.
     pub certificate_ca: Option<ClientVerifier>,
     /// Tokens of an `OAuth2` issuer.
     pub oauth2: Option<OAuth2Rule>,
-    /// No credential at all: callers at these addresses. It excludes all others.
+    /// No credential: callers at these addresses. Excludes all others.
     pub anonymous: Option<Vec<IpNet>>,
-    /// Whether one of them is enough.
+    /// Whether one credential is enough.
     pub require: Require,
 }
 
-/// How many of its credentials a client has to show.
+/// How many of its credentials a client must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Require {
     /// One.
     #[default]
     Any,
-    /// The certificate, and the one in `Authorization`.
+    /// The certificate, and the credential in `Authorization`.
     All,
 }
 
@@ -68,19 +68,20 @@ pub struct BasicCredential {
     pub password_sha256: SecretHash,
 }
 
-/// Which certificate is a client's. Names are compared byte for byte: no wildcard, no common name.
+/// Identifies a client's certificate. Names are compared byte for byte: no wildcards, no common
+/// name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificatePin {
-    /// It has this dNSName in its subject alternative name.
+    /// This dNSName is in its subject alternative name.
     SanDns(String),
-    /// It has this URI in its subject alternative name.
+    /// This URI is in its subject alternative name.
     SanUri(String),
     /// The SHA-256 of its DER.
     Sha256([u8; 32]),
 }
 
 impl CertificatePin {
-    /// Whether `certificate` is the one meant.
+    /// Whether `certificate` matches.
     #[must_use]
     pub fn fits(&self, certificate: &PeerCertificate) -> bool {
         match self {
@@ -100,7 +101,7 @@ impl Credentials {
             + usize::from(self.anonymous.is_some())
     }
 
-    /// The kind of credential that would name both this client and `other`.
+    /// The kind of credential that would identify both this client and `other`.
     fn shared_with(&self, other: &Self) -> Option<&'static str> {
         fn same<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
             one.is_some() && one == other
@@ -158,10 +159,10 @@ pub enum ClientTableError {
 pub struct ClientTable(Vec<Arc<ClientEntry>>);
 
 impl ClientTable {
-    /// Takes the clients.
+    /// Takes the clients and checks them.
     ///
     /// # Errors
-    /// If one could never call, or one credential would name two clients of a tenant.
+    /// If a client could never call, or one credential would identify two clients of a tenant.
     pub fn new(entries: Vec<ClientEntry>) -> Result<Self, ClientTableError> {
         for (position, entry) in entries.iter().enumerate() {
             check_alone(entry)?;
@@ -179,7 +180,7 @@ impl ClientTable {
         &self.0
     }
 
-    /// The rules of all clients that use tokens.
+    /// The rules of all clients with OAuth tokens.
     pub fn oauth2_rules(&self) -> impl Iterator<Item = &OAuth2Rule> {
         self.0.iter().filter_map(|entry| entry.credentials.oauth2.as_ref())
     }

@@ -1,4 +1,4 @@
-//! The description of both APIs, `OpenAPI` 3.1, made from the code that serves them.
+//! The `OpenAPI` 3.1 description of both APIs, generated from the code that serves them.
 
 mod links;
 
@@ -10,7 +10,7 @@ use utoipa::openapi::{Components, Info, OpenApi, Server};
 
 use super::{authentication_cloud, called_in_otp};
 
-/// The whole description, of a gateway at `public_url` if it has one.
+/// The whole description, for a gateway at `public_url` if it has one.
 #[must_use]
 pub fn document(public_url: Option<&str>) -> OpenApi {
     let mut document = called_in_otp::Documentation::openapi();
@@ -32,12 +32,12 @@ pub fn document(public_url: Option<&str>) -> OpenApi {
     let tenant = ApiKeyValue::new("tenant");
     add("tenant", SecurityScheme::ApiKey(ApiKey::Header(tenant)));
     links::add(&mut document);
-    // It is served beside the APIs, on another listener, so its own address is not theirs.
+    // It is served on another listener than the APIs, so its own address is not theirs.
     document.servers = public_url.map(|url| vec![Server::new(url)]);
     document
 }
 
-/// Describes what is taken by PUT as taken by POST, too: not every phone system can PUT.
+/// Adds a POST operation for each PUT operation: not every phone system can send PUT.
 fn also_by_post(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         item.post = item.put.clone();
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use crate::domain::authenticator::AuthenticatorName;
 
-    /// Whatever two or three of these words and a user's id may lead to.
+    /// Every path of two or three of these words and ids.
     fn paths() -> Vec<String> {
         let words = include_str!("authentication_cloud/route.rs").split('"').skip(1).step_by(2);
         let segment = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -117,7 +117,8 @@ mod tests {
         let examples = media["examples"].as_object().expect("examples").values();
         let names: Vec<&str> = examples.filter_map(|one| one["value"]["name"].as_str()).collect();
         assert_eq!(names, ["Pixel 9", "Anna's phone"]);
-        // Its letters are those of the examples and more, and all that fits it is taken.
+        // It accepts the letters of the examples and more; every text that matches must be
+        // accepted.
         let printable = r"[ -~\u00a1-\u00ac\u00ae-\u024f]{0,98}";
         assert!(pattern.contains(printable), "{pattern}");
         let mut letters = pattern.to_owned();

@@ -1,4 +1,4 @@
-//! The report as lines that a program reads (RFC 4180).
+//! The report as CSV for programs (RFC 4180).
 
 use crate::service::survey::Report;
 
@@ -6,8 +6,8 @@ use crate::service::survey::Report;
 const HEADER: [&str; 9] =
     ["check", "severity", "count", "server", "usernames", "attribute", "value", "detail", "hint"];
 
-/// A line for each step on each server (`check` is `server.` and the step), and for each finding
-/// one, or one for each of its examples. Several usernames are separated by `; `.
+/// One line for each step on each server (`check` is `server.` and the step); for each finding one
+/// line, or one for each of its examples. Several usernames are separated by `; `.
 pub(super) fn print(report: &Report) -> Result<Vec<u8>, csv::Error> {
     let mut out = csv::Writer::from_writer(Vec::new());
     out.write_record(HEADER)?;
@@ -69,12 +69,12 @@ pub(super) fn print(report: &Report) -> Result<Vec<u8>, csv::Error> {
     out.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
 
-/// The cells as a spreadsheet takes them for text: what it would take for a formula gets a `'`.
+/// Makes spreadsheets treat cells as text: prefixes anything that looks like a formula with `'`.
 fn cells(cells: [&str; HEADER.len()]) -> [String; HEADER.len()] {
     cells.map(|cell| if is_formula(cell) { format!("'{cell}") } else { cell.to_owned() })
 }
 
-/// Whether a spreadsheet may take the cell for a formula. A telephone number is none.
+/// Whether a spreadsheet may take the cell for a formula. Phone numbers are not formulas.
 fn is_formula(cell: &str) -> bool {
     match cell.chars().next() {
         Some('=' | '@' | '\t' | '\r') => true,

@@ -1,11 +1,11 @@
-//! That all mistakes of a file are named, each where it stands.
+//! Every mistake in a file is reported with its position.
 
 use std::path::Path;
 
 use super::{KEY, TENANT};
 use crate::config::{load, parse};
 
-/// The start of each line of what is said.
+/// The start of each reported line.
 fn places(said: &str) -> Vec<&str> {
     said.lines().map(|line| line.split(": found ").next().expect("a line")).collect()
 }
@@ -99,7 +99,7 @@ url = 'sqlite:a.db'
         "test.toml:7:1: tenants[0].country: ",
         "test.toml:8:7: found a line that is not TOML: ",
     ];
-    // What else is missing may stand in those lines.
+    // Keys missing elsewhere may be in those lines.
     assert_eq!(said.lines().count(), starts.len(), "{said}");
     for (line, start) in said.lines().zip(starts) {
         assert!(line.starts_with(start), "{start}: {line}");

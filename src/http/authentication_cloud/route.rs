@@ -1,10 +1,10 @@
-//! Which operation a method and a path name.
+//! Maps a method and a path to an operation.
 
 use actix_web::http::Method;
 
 use super::{BASE, PHONE};
 
-/// An operation, with what its path holds.
+/// An operation, with the variable parts of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route<'p> {
     Ping,
@@ -23,7 +23,7 @@ pub(super) enum Route<'p> {
     Phone(PhoneRoute),
 }
 
-/// What a phone's page asks.
+/// A request of a phone's page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PhoneRoute {
     Transaction,
@@ -36,12 +36,12 @@ pub(super) enum PhoneRoute {
 /// There is no such operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
-    /// The methods that there are at this path, as `Allow` has them (RFC 9110 10.2.1).
+    /// The methods of this path, for `Allow` (RFC 9110 10.2.1).
     pub allow: String,
 }
 
 impl<'p> Route<'p> {
-    /// The operation of `method` at `path`, with or without a slash at its end.
+    /// The operation of `method` at `path`, with or without a trailing slash.
     pub(super) fn find(method: &Method, path: &'p str) -> Result<Self, Wrong> {
         let there = operations(path);
         let found = there.iter().find(|(known, _)| known == method);
@@ -115,7 +115,7 @@ fn operations(path: &str) -> Vec<(Method, Route<'_>)> {
     }
 }
 
-/// Whether pages of other origins may ask here: frontends poll and use intent tokens.
+/// Whether pages of other origins may call this path: frontends poll and use intent tokens.
 pub(super) fn is_open_to_frontends(path: &str) -> bool {
     let open = |route: &Route<'_>| matches!(route, Route::Enroll | Route::Approval | Route::Status);
     operations(path).iter().any(|(_, route)| open(route))

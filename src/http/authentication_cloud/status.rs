@@ -1,4 +1,4 @@
-//! `POST /api/v1/status`: how far a transaction is, for whoever has its status token.
+//! `POST /api/v1/status`: a transaction's status, for anyone who has its status token.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -44,8 +44,7 @@ pub(super) async fn status(
     payload: &mut web::Payload,
 ) -> Result<Granted, Failure> {
     let body: StatusQuestion = bodies::json(visit, payload).await?;
-    // Whoever polls many transactions behind one address is held back for none of them; whoever
-    // guesses is.
+    // Polling many transactions from one address is not rate-limited; guessing tokens is.
     let Some(pointer) = cloud.tokens.read_status(&body.status_token) else {
         visit.admit_address()?;
         return Ok(unknown());

@@ -1,4 +1,4 @@
-//! A body of the two operations, JSON or a form, as its fields. All values are strings.
+//! Splits a body of the two operations, JSON or a form, into its fields. All values are strings.
 
 use actix_web::{HttpRequest, web};
 use percent_encoding::percent_decode;
@@ -12,25 +12,25 @@ use crate::http::error::{BadBody, Refused};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-/// The fields that an operation knows, with the texts that a body has for them.
+/// The fields that an operation knows, with their values in a body.
 pub(super) struct Fields {
     names: &'static [&'static str],
     texts: Vec<Option<Zeroizing<String>>>,
 }
 
-/// What an operation makes of the fields.
+/// An operation's request body.
 pub(super) trait Body: Sized {
-    /// The fields that it knows. What else a body holds is ignored.
+    /// The fields that it knows; all others are ignored.
     const FIELDS: &'static [&'static str];
 
-    /// Takes them.
+    /// Builds the body from its fields.
     ///
     /// # Errors
-    /// If one is missing, or does not go with another.
+    /// If a field is missing or contradicts another.
     fn take(fields: Fields) -> Result<Self, BadBody>;
 }
 
-/// Reads a body: media type, then size, then what it holds.
+/// Reads a body. Checks its media type first, then its size, then its contents.
 pub(super) async fn read<T: Body>(
     request: &HttpRequest,
     payload: &mut web::Payload,
@@ -55,13 +55,13 @@ impl Fields {
         self.names.iter().position(|known| *known == name)
     }
 
-    /// A field that may be left out.
+    /// An optional field.
     pub(super) fn optional(&mut self, name: &'static str) -> Option<String> {
         let position = self.position(name)?;
         self.texts[position].take().map(|mut text| std::mem::take(&mut *text))
     }
 
-    /// A field that has to be there.
+    /// A required field.
     ///
     /// # Errors
     /// [`BadBody::Missing`].
@@ -70,7 +70,7 @@ impl Fields {
     }
 }
 
-/// Reads a form as browsers and phone systems send it, `a=b&c=d`.
+/// Reads a form as sent by browsers and phone systems, `a=b&c=d`.
 pub(super) fn of_form(body: &[u8], names: &'static [&'static str]) -> Result<Fields, BadBody> {
     if body.trim_ascii_start().first() == Some(&b'{') {
         return Err(BadBody::JsonAsForm);
@@ -82,7 +82,7 @@ pub(super) fn of_form(body: &[u8], names: &'static [&'static str]) -> Result<Fie
     {
         return Err(BadBody::NoEscape);
     }
-    // The parser would put U+FFFD there instead, and so make one text of many.
+    // The parser would put U+FFFD there, and so map many texts to one.
     if percent_decode(body).decode_utf8().is_err() {
         return Err(BadBody::NotUtf8);
     }
@@ -101,12 +101,12 @@ pub(super) fn of_form(body: &[u8], names: &'static [&'static str]) -> Result<Fie
     Ok(fields)
 }
 
-/// The field whose plus signs are meant as such.
+/// The field whose plus signs are literal.
 pub(super) const PHONE_NUMBER: &str = "phonenumber";
 
-/// Puts a plus back before a number that was sent with a bare one. In a form `+` stands for a
-/// blank, and phone systems that paste a number into one forget that. Only a plus that a digit
-/// follows, where a number begins: at the start, or behind the colon of `tel:` and `sip:`.
+/// Restores a plus that was sent unescaped before a number. In a form `+` means a space, and phone
+/// systems that paste a number into one forget that. Only restores a plus before a digit at the
+/// start of a number: at the start of the value, or after the colon of `tel:` and `sip:`.
 fn with_its_plus(pair: &[u8], text: &mut String) {
     let value = pair.split(|byte| *byte == b'=').skip(1).collect::<Vec<_>>().join(&b'=');
     let escaped_colon = [&b"%3A"[..], b"%3a"].into_iter();
@@ -133,7 +133,7 @@ fn with_its_plus(pair: &[u8], text: &mut String) {
 pub(super) fn of_json(body: &[u8], names: &'static [&'static str]) -> Result<Fields, BadBody> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let Ok(text) = std::str::from_utf8(body) else { return Err(BadBody::NotUtf8) };
-    // An array of the fields' values is no object, either.
+    // Serde would also accept an array of the fields' values.
     if !text.trim_ascii_start().starts_with('{') {
         return Err(if text.contains('\0') { BadBody::NotUtf8 } else { BadBody::NoObject });
     }
@@ -148,7 +148,7 @@ pub(super) fn of_json(body: &[u8], names: &'static [&'static str]) -> Result<Fie
     }
 }
 
-/// An object on the way to its fields, and the first thing that is wrong with them.
+/// The fields read so far from an object, and their first problem.
 struct Object {
     fields: Fields,
     problem: Option<BadBody>,

@@ -1,5 +1,5 @@
-//! What the two operations take and answer, for the documentation alone: the answers of one tenant
-//! may have fewer statuses than are named here, see `status_style`.
+//! The requests and responses of the two operations, for the API description only. A tenant may use
+//! fewer statuses than listed here, see `status_style`.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
@@ -41,11 +41,11 @@ pub(super) struct GetOtpForm {
     pin: Option<String>,
 }
 
-/// A login as JSON has it: `otp`, with `password` where the tenant asks for one, or `passcode`,
-/// which is the password with the code glued behind it.
+/// A login as JSON: `otp`, with `password` if the tenant requires one, or `passcode`, which is the
+/// password followed directly by the code.
 pub(super) struct ValidateOtpRequest;
 
-/// The same as a form has it.
+/// The same as a form.
 pub(super) struct ValidateOtpForm;
 
 impl PartialSchema for ValidateOtpRequest {
@@ -73,7 +73,7 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// Either way to send a login, with what an optional field and one of the other way may be.
+/// Both forms of a login, given how optional fields and fields of the other form appear.
 fn login(
     optional: &dyn Fn() -> ObjectBuilder,
     absent: &dyn Fn() -> ObjectBuilder,

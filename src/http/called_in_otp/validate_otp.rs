@@ -1,4 +1,4 @@
-//! `PUT /api/authentication/validateOTP` and its alias: the login service asks about a login.
+//! `PUT /api/authentication/validateOTP` and its alias: checks a login for the login service.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -20,7 +20,7 @@ use crate::http::gateway::CurrentGateway;
 use crate::service::KnownUser;
 use crate::service::login::{LoginAttempt, LoginDecision};
 
-/// The answer that a login is right.
+/// The answer to a correct login.
 #[derive(Serialize)]
 struct LoginBody<'a> {
     username: &'a str,
@@ -102,7 +102,7 @@ async fn answer(
     }
 }
 
-/// A refusal, and until when it is held back.
+/// A refusal, and until when to delay it.
 struct Held {
     refusal: Refusal,
     until: Option<Instant>,
@@ -114,7 +114,7 @@ impl From<Refusal> for Held {
     }
 }
 
-/// The password and the code of a passcode; one that is shorter than a code is no password at all.
+/// Splits a passcode into password and code; if it is shorter than a code, there is no password.
 fn parted(passcode: &str, digits: u8) -> (Option<String>, String) {
     match split_passcode(passcode, digits) {
         Some((password, otp)) => (Some(password.to_owned()), otp.to_owned()),
@@ -122,7 +122,7 @@ fn parted(passcode: &str, digits: u8) -> (Option<String>, String) {
     }
 }
 
-/// Decides a login. Nothing that it used is held when it returns: a refusal waits alone.
+/// Decides a login. Holds no resources when it returns, so that a delayed refusal waits alone.
 async fn decide(
     exchange: &mut Exchange,
     payload: &mut web::Payload,

@@ -1,6 +1,6 @@
-//! What a customer's backend would do, on the demo's page: allow the page one enrollment or approval,
-//! and have the token introspected that it comes back with. Whoever asks here may: there is nobody to
-//! protect.
+//! What a customer's backend would do, for the demo's page: allow the page one enrollment or
+//! approval, and introspect the token that it returns with. Anyone may call this: the demo has no
+//! one to protect.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -18,9 +18,9 @@ use crate::http::body;
 use crate::http::gateway::CurrentGateway;
 use crate::service::authentication_cloud::intent::IntentWish;
 
-/// Where the page gets an intent.
+/// Where the page gets an intent token.
 pub(super) const INTENT: &str = "/demo/intent";
-/// Where the page learns what its backend would learn of a token.
+/// Where the page sees what its backend would learn about a token.
 pub(super) const INTROSPECT: &str = "/demo/introspect";
 
 /// Answers one request.
@@ -41,7 +41,7 @@ async fn answer(visit: &mut Visit, payload: &mut web::Payload) -> Result<Granted
     if *visit.request().method() != Method::POST {
         return Err(Failure::plain(Seen::MethodNotAllowed("POST".to_owned())));
     }
-    // A page of another site may have its name lead here, and asks under that name.
+    // Another site may point its own name at this address, and would then call under that name.
     if !is_at(visit.request(), &cloud.public_url) {
         return Err(Failure::plain(Seen::Forbidden));
     }
@@ -52,7 +52,7 @@ async fn answer(visit: &mut Visit, payload: &mut web::Payload) -> Result<Granted
     }
 }
 
-/// What the page wants to be allowed.
+/// What the page asks to be allowed.
 #[derive(Deserialize)]
 struct IntentQuestion {
     username: String,

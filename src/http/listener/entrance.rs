@@ -1,5 +1,5 @@
-//! Where connections come in: from which address each one is, as a trusted load balancer tells, and
-//! how many each address may hold.
+//! Admits connections: finds each one's address, from a trusted load balancer if there is one, and
+//! limits how many each address may hold.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,21 +16,21 @@ use tracing::debug;
 use crate::domain::client_address::ClientAddress;
 use crate::telemetry::metrics;
 
-/// The command of a connection that the load balancer made for itself.
+/// The command of a connection that the load balancer opened for itself.
 const LOCAL: u8 = 0;
 
-/// The part of a PROXY header that has one length whatever it tells, in bytes.
+/// The length of a PROXY header's fixed part, in bytes.
 const FIXED: usize = 16;
 
-/// Longest rest taken, in bytes: two addresses, and what load balancers add to them.
+/// Longest variable part accepted, in bytes: two addresses, and what load balancers add.
 const MAX_REST: usize = 4096;
 
-/// Which addresses may hold any number of connections: those of proxies, which speak for others.
+/// Addresses that may hold any number of connections: those of proxies, which act for others.
 #[derive(Clone)]
 pub struct Exempt(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
 
 impl Exempt {
-    /// Those for which `is_exempt`, asked at each connection.
+    /// The addresses for which `is_exempt`, called for each connection, returns true.
     pub fn new(is_exempt: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(is_exempt))
     }
@@ -48,26 +48,26 @@ impl fmt::Debug for Exempt {
     }
 }
 
-/// Where a listener's connections come in.
+/// Admits a listener's connections.
 pub(super) struct Entrance {
     /// How many connections one address may hold.
     pub(super) per_address: usize,
     pub(super) exempt: Exempt,
     /// The load balancers whose connections begin with a PROXY header.
     pub(super) proxy_protocol: Vec<IpNet>,
-    /// How long that header may take.
+    /// How long that header may take to arrive.
     pub(super) timeout: Duration,
     held: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A connection that came in.
+/// An admitted connection.
 pub(super) struct Entered {
-    /// Where it comes from, as its load balancer tells if it has one.
+    /// The client's address, from the load balancer if there is one.
     pub(super) peer: Option<SocketAddr>,
     pub(super) place: Option<Place>,
 }
 
-/// One of the places that an address has. It is free again when this is dropped.
+/// One connection slot of an address, freed on drop.
 pub(in crate::http) struct Place {
     entrance: Arc<Entrance>,
     address: IpAddr,
@@ -84,8 +84,8 @@ impl Entrance {
         Arc::new(Self { per_address, exempt, proxy_protocol, timeout, held })
     }
 
-    /// Lets a connection in; `None` if it is to be closed. Strangers can make any number of those,
-    /// so they are counted, and shown at debug only.
+    /// Admits a connection; `None` if it must be closed. Strangers can cause any number of those,
+    /// so they are counted and logged at debug level only.
     pub(super) async fn enter(self: &Arc<Self>, stream: &TcpStream) -> Option<Entered> {
         let connected = stream.peer_addr().ok()?;
         let from = connected.ip().to_canonical();
@@ -143,8 +143,8 @@ fn refused(reason: &'static str) -> Option<Entered> {
     None
 }
 
-/// Reads the PROXY header, version 2, that a connection begins with: the client's address, or `None`
-/// if the load balancer speaks for itself, as to see whether the server is there.
+/// Reads the PROXY header, version 2, at the start of a connection: the client's address, or `None`
+/// if the load balancer connects for itself, for example as a health check.
 async fn told(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
     let no = || io::Error::from(io::ErrorKind::InvalidData);
     let mut header = vec![0; FIXED];
@@ -166,7 +166,7 @@ async fn told(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
     }
 }
 
-/// Reads so many bytes, and none of what follows them.
+/// Fills the buffer, and reads nothing beyond it.
 async fn read_exact(stream: &TcpStream, mut buffer: &mut [u8]) -> io::Result<()> {
     while !buffer.is_empty() {
         stream.readable().await?;

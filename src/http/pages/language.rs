@@ -1,11 +1,11 @@
-//! The languages that pages are in, and which of them a browser wants.
+//! The languages of the pages, and which one a browser prefers.
 
 use std::cmp::Reverse;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{AcceptLanguage, Header, Preference, Quality};
 
-/// A language that pages are in.
+/// A language of the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     English,
@@ -14,10 +14,10 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// All of them, in the order of their numbers.
+    /// All of them, in discriminant order.
     pub(super) const ALL: [Self; 3] = [Self::English, Self::Swedish, Self::German];
 
-    /// As `lang` and `Content-Language` have it (RFC 5646).
+    /// Its code for `lang` and `Content-Language` (RFC 5646).
     pub(super) const fn code(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -26,14 +26,14 @@ impl Language {
         }
     }
 
-    /// The one that a browser likes best by `Accept-Language`, whatever the region; English where
-    /// it likes none of them, or says nothing that makes sense.
+    /// The preferred language by `Accept-Language`, ignoring the region; English if none is
+    /// acceptable or the header makes no sense.
     pub(super) fn wanted(request: &HttpRequest) -> Self {
         let Ok(AcceptLanguage(mut wanted)) = AcceptLanguage::parse(request) else {
             return Self::English;
         };
         wanted.retain(|one| one.quality > Quality::ZERO);
-        // The sort is stable: of two that are liked as well, the first.
+        // The sort is stable, so the first of equal preferences wins.
         wanted.sort_by_key(|one| Reverse(one.quality));
         let known = |one: &Preference<_>| match one {
             Preference::Any => Some(Self::English),
@@ -42,7 +42,7 @@ impl Language {
         wanted.iter().find_map(|one| known(&one.item)).unwrap_or(Self::English)
     }
 
-    /// The one of a language tag.
+    /// The language of a language tag.
     fn of(tag: &impl ToString) -> Option<Self> {
         let tag = tag.to_string();
         let primary = tag.split('-').next()?;

@@ -1,4 +1,4 @@
-//! What pages and scripts say, by language, from the files beside this one.
+//! The texts of pages and scripts by language, from the files beside this one.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use super::language::Language;
 /// Texts by key.
 pub(super) type ByKey = BTreeMap<String, String>;
 
-/// What stands in the page before its script runs.
+/// The texts in the page before its script runs.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageTexts {
@@ -19,17 +19,17 @@ pub(super) struct PageTexts {
     pub no_script: String,
 }
 
-/// All texts of a language.
+/// All texts in one language.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Texts {
-    /// Of the page before its script runs.
+    /// For the page before its script runs.
     pub page: PageTexts,
-    /// Of the page's script.
+    /// For the page's script.
     pub script: ByKey,
-    /// Of the notifications' worker.
+    /// For the notification worker.
     pub worker: ByKey,
-    /// Of the script that customers embed.
+    /// For the script that customers embed.
     pub widget: ByKey,
 }
 
@@ -44,14 +44,14 @@ pub(super) fn of(language: Language) -> &'static Texts {
     &TEXTS[language as usize]
 }
 
-/// A script with the texts of all languages in the place that it has for them.
+/// Inserts the texts of all languages into a script at its placeholder.
 pub(super) fn embed(script: &str, texts: fn(&'static Texts) -> &'static ByKey) -> String {
     let all: BTreeMap<&str, &ByKey> =
         Language::ALL.into_iter().map(|one| (one.code(), texts(of(one)))).collect();
     script.replacen(PLACE, &json(&all), 1)
 }
 
-/// Where a script has its place for texts.
+/// The placeholder for the texts in a script.
 const PLACE: &str = "{/* texts */}";
 
 /// Texts as JSON.
@@ -66,7 +66,7 @@ pub(super) fn json(texts: &impl Serialize) -> String {
 mod tests {
     use super::*;
 
-    /// The keys that a script reads: whatever follows `texts.` in it.
+    /// The keys that a script reads: every word after `texts.`.
     fn read_by(scripts: &[&str]) -> Vec<String> {
         let read = scripts.iter().flat_map(|script| script.split("texts.").skip(1));
         let is_word = |letter: char| letter.is_ascii_lowercase() || letter == '_';
