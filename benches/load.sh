@@ -1,28 +1,28 @@
 #!/usr/bin/env bash
-# The load benchmark: one run, one table of ratios. What they are is in benches/load/main.rs.
+# The load benchmark: one run, one table of ratios. benches/load/main.rs explains them.
 #
-#   benches/load.sh                 getOTP, validateOTP, latency, memory, start; about 5 minutes
+#   benches/load.sh                 getOTP, validateOTP, latency, memory, start-up; about 5 minutes
 #   benches/load.sh --long          how flat the rates are; about 5 minutes, 6 GiB of memory and
 #                                   of disk
-#   benches/load.sh --directory     the index of a directory server's numbers, and what outages of
-#                                   servers cost; about 10 minutes, 4 GiB of memory and of disk
-#   benches/load.sh --stores        SQLite and PostgreSQL, one node and three, to a million live
+#   benches/load.sh --directory     the index of a directory server's numbers, and the cost of
+#                                   server outages; about 10 minutes, 4 GiB of memory and of disk
+#   benches/load.sh --stores        SQLite and PostgreSQL, one node and three, up to a million live
 #                                   codes; about 10 minutes, 4 GiB of memory and of disk
-#   benches/load.sh --only-file     getOTP with the file directory beside the bare server, nothing
-#                                   else; under a minute
-#   benches/load.sh --cloud         enrollments, verifications, approvals and questions for the
-#                                   status of the authentication cloud's API, on SQLite and on
-#                                   PostgreSQL, beside the bare server; about 4 minutes
-#   benches/load.sh --soak          what calls notice while strangers attack in every way at once, and
-#                                   what memory and disk the node takes; 30 minutes, or --seconds N
+#   benches/load.sh --only-file     only getOTP with the file directory and the bare server; under
+#                                   a minute
+#   benches/load.sh --cloud         enrollments, verifications, approvals and status queries of the
+#                                   authentication cloud's API, on SQLite and on PostgreSQL, and
+#                                   the bare server; about 4 minutes
+#   benches/load.sh --soak          how calls fare while strangers attack in every way at once, and
+#                                   what memory and disk the node uses; 30 minutes, or --seconds N
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
 #   --most N (1000000, for --long and --directory)   --markdown
-#   --folder DIR (/var/tmp)          where the temporary folder is made: on the kind of disk that
-#                                    the store would be on, because each commit waits for it
+#   --folder DIR (/var/tmp)          parent of the temporary folder: choose the kind of disk that the
+#                                    store would be on, because each commit waits for it
 #
-# It listens on loopback, on ports that are free, and leaves nothing behind. On Debian it installs
-# OpenLDAP's server and tools, and PostgreSQL's for --stores and --cloud, if they are missing. The load generator is a part of it, see
-# benches/load/client.rs.
+# It listens on free loopback ports and leaves nothing behind. On Debian it installs OpenLDAP's
+# server and tools, and PostgreSQL for --stores and --cloud, if they are missing. It includes the
+# load generator, see benches/load/client.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -62,7 +62,7 @@ if ((${#missing[@]})); then
     [ "$(id -u)" = 0 ] || as_root=(sudo)
     echo "installing ${missing[*]}" >&2
     "${as_root[@]}" apt-get update -qq
-    # The packages would start servers of their own, and enable them.
+    # The packages would start and enable their own servers.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
@@ -78,7 +78,7 @@ if ((${#missing[@]})); then
 fi
 
 cargo build --release --bin dialpass
-# Cargo gives the program a name of its own choice, and says which.
+# Cargo chooses the program's name and reports it.
 helper=$(cargo build --release --bench load --message-format=json-render-diagnostics |
     sed -n 's/.*"executable":"\([^"]*\/load-[^"]*\)".*/\1/p' | tail -n 1)
 program=${CARGO_TARGET_DIR:-target}/release/dialpass
@@ -89,10 +89,10 @@ main=
 clean_up() {
     trap - EXIT INT TERM HUP
     [ -z "$main" ] || kill "$main" 2>/dev/null || true
-    # The benchmark stops what it started; this is for the case that it was stopped itself.
+    # The benchmark stops what it started; this is in case it was killed itself.
     if [ -f "$folder/pids" ]; then
         while read -r pid; do
-            # Only what is still ours: its command line names the folder.
+            # Only processes that are still ours: their command lines name the folder.
             if { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF "$folder"; then
                 kill -9 "$pid" 2>/dev/null || true
             fi
@@ -104,7 +104,7 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# In the background, so that a signal is not held back until it ends.
+# In the background, so that the shell handles signals at once.
 RUST_BACKTRACE=0 timeout --kill-after=10 "$limit" \
     "$helper" run --folder "$folder" --dialpass "$program" "${arguments[@]}" &
 main=$!
@@ -115,7 +115,7 @@ if [ "$status" = 124 ]; then
     echo "$0: not done within $limit" >&2
 fi
 if [ "$status" = 0 ] && [ "$outages" = yes ]; then
-    # The tests count what became of each request while servers die, fall silent and are slow.
+    # The tests count the outcome of each request while servers die, fall silent or are slow.
     printf '\nOutages of directory servers under load, by the tests (debug build):\n'
     cargo test --quiet --locked --test it -- --nocapture --test-threads 1 \
         faults::directory faults::servers >"$folder/outages" 2>&1 || status=$?

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use zeroizing_alloc::ZeroAlloc;
 
-/// Wipes what is freed: a typed password passes through buffers of libraries that do not.
+/// Wipes freed memory: a typed password passes through buffers of libraries that do not wipe it.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 

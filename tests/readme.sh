@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the commands that the README and the documents show, as they show them: the demo with its curl lines and the
-# examples of the API, then each block that follows a `<!-- run -->` line, in one shell, in a folder of its own.
+# Runs the commands in the README and the documents exactly as shown: the demo with its curl
+# commands and the API examples, then each block that follows a `<!-- run -->` line, in one shell and
+# in its own folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -32,7 +33,7 @@ blocks() { # mark, documents…: the shell blocks that follow a line `<!-- mark 
 demo='cargo run --release -- demo'
 grep -qxF "$demo" README.md || fail "the demo's command is not '$demo'"
 cargo build --quiet --release --locked
-# The same command, and later the same blocks, on ports that nobody listens on.
+# The same command, and later the same blocks, on free ports.
 free_port() {
   local port
   while :; do
@@ -56,16 +57,16 @@ examples=$(bash -euo pipefail "$folder/examples.sh")
 grep -qE '"otp":"[0-9]{6}"' <<<"$examples" || fail "the getOTP example tells no code: $examples"
 grep -qF '"path":"/api/authentication/validateOTP"' <<<"$examples" || fail "the validateOTP example was not refused for its made-up code: $examples"
 kill -INT "${started[0]}" || true
-# cargo run passes the signal on only where both are in the terminal's group.
+# cargo run forwards the signal only if both are in the terminal's process group.
 pkill -INT -P "${started[0]}" 2>/dev/null || true
 wait "${started[0]}" 2>/dev/null || true
 started=()
 echo "demo: its curl lines work"
 
-# The second goes on where the first ends.
+# The second document continues where the first ends.
 blocks run README.md docs/authentication-cloud.md >"$folder/blocks.sh"
 [ -s "$folder/blocks.sh" ] || fail "no block is marked <!-- run -->"
-# The folders of the deployment are elsewhere here, and nothing is installed for the machine.
+# The deployment uses other folders here, and nothing is installed system-wide.
 sed -i -e "s|^DIR=.*|DIR=$folder/etc|" -e "s|^BIN=.*|BIN=$folder/bin|" -e "s|^STATE=.*|STATE=$folder/state|" "$folder/blocks.sh"
 export LDAP_PORT LDAPS_PORT
 LDAP_PORT=$(free_port) LDAPS_PORT=$(free_port)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Everything that must pass, on a machine with only Rust: installs the servers and the browser that
-# the tests start (Debian packages; as root or through sudo), Schemathesis and what tests of pages
-# need (from PyPI, under target/), then checks format, lints, documentation, dependencies, tests, and
-# the commands of the README. Samba, too, is started as root or by sudo; PostgreSQL as the tests' own
-# user or, by root, as postgres.
+# the tests start (Debian packages; as root or through sudo), and Schemathesis and what the page
+# tests need (from PyPI, under target/); then checks format, lints, documentation, dependencies,
+# tests, and the README's commands. Samba is started as root or through sudo; PostgreSQL as the
+# tests' own user or, if that is root, as postgres.
 #   tests/run.sh           what CI runs
 #   tests/run.sh --long    also cargo-deny, the benchmark with its long series, an hour of random
-#                          directories, ten million inputs of strangers, the database's faults
-#                          that take long, and half an hour under attack
+#                          directories, ten million fuzzing inputs, the slow database faults, and
+#                          half an hour under attack
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -55,12 +55,12 @@ if ((${#missing[@]})); then
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
   export DEBIAN_FRONTEND=noninteractive
   "${as_root[@]}" apt-get update -qq
-  # The packages' own services are not wanted: the tests start servers of their own.
+  # The packages' own services are not needed: the tests start their own servers.
   install() {
     "${as_root[@]}" env RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
   }
   case " ${missing[*]} " in *" postgresql "*)
-    # Nor is an empty database of the system's.
+    # Nor is the packages' empty database.
     install postgresql-common
     "${as_root[@]}" sed -i -E 's/^#?create_main_cluster .*/create_main_cluster = false/' \
       /etc/postgresql-common/createcluster.conf ;;
@@ -68,7 +68,7 @@ if ((${#missing[@]})); then
   install "${missing[@]}"
 fi
 
-# Tries the server by the description of its API; tests/it/openapi.rs runs it.
+# Tests the server against its API description; tests/it/openapi.rs runs it.
 schemathesis=4.32.0
 tools=${CARGO_TARGET_DIR:-target}/schemathesis
 if ! "$tools/bin/st" --version 2>/dev/null | grep -qF "$schemathesis"; then
@@ -77,7 +77,7 @@ if ! "$tools/bin/st" --version 2>/dev/null | grep -qF "$schemathesis"; then
   "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$schemathesis"
 fi
 
-# Looks at pages (axe-core, of which this package is the carrier) and reads push messages; tests in
+# axe-core for the pages (this package contains it), and readers of push messages; tests in
 # tests/it/browser run them.
 packages=(http-ece==1.2.1 py-vapid==1.9.6 axe-playwright-python==0.1.8)
 tools=${CARGO_TARGET_DIR:-target}/webtools
@@ -124,7 +124,7 @@ if [ "$long" = yes ]; then
   step "licences, sources, bans, advisories"
   command -v cargo-deny >/dev/null || cargo install --quiet --locked cargo-deny
   cargo deny check licenses sources bans
-  # The advisory database may be out of reach.
+  # The advisory database may be unreachable.
   cargo deny check advisories || echo "advisories: not checked, see above" >&2
   step "random directories"
   MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \

@@ -1,6 +1,6 @@
-//! What durability alone costs: a server that, for each call, writes as many rows to SQLite as a new
-//! code does, in the same way (one writing thread, groups, `synchronous = FULL`, answered after the
-//! commit, checkpoints beside it), and does nothing else. No gateway on that store can be faster.
+//! The cost of durability alone: for each call, this server writes as many rows to SQLite as a new
+//! code needs, in the same way (one writing thread, groups, `synchronous = FULL`, answers after the
+//! commit, checkpoints in parallel), and does nothing else. No gateway on that store can be faster.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -19,18 +19,18 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::bare;
 
-/// Rows that there are in each table.
+/// Number of rows in each table.
 const ROWS: u32 = 400_000;
-/// Bytes of a row beside its key.
+/// Size of a row besides its key, in bytes.
 const ROW: usize = 72;
-/// Most calls that share a commit.
+/// Most calls per commit.
 const GROUP: usize = 256;
-/// Pages of the log from which on it is copied back.
+/// Size of the log from which it is copied back, in pages.
 const LONG_LOG: i64 = 8 * 1024;
-/// Pages of the log from which on it is started over.
+/// Size of the log from which it is restarted, in pages.
 const LONGEST_LOG: i64 = 32 * 1024;
 
-/// One call: its key, and where its answer is waited for.
+/// One call: its key, and the channel for its answer.
 type Step = (u64, oneshot::Sender<()>);
 
 async fn answer(body: web::Json<bare::Body>, queue: web::Data<mpsc::Sender<Step>>) -> HttpResponse {
@@ -42,7 +42,7 @@ async fn answer(body: web::Json<bare::Body>, queue: web::Data<mpsc::Sender<Step>
     bare::told()
 }
 
-/// Serves until it is killed, writing `tables` rows a call.
+/// Serves until killed, writing `tables` rows per call.
 pub fn serve(listen: SocketAddr, certificates: &Path, tables: usize) -> anyhow::Result<()> {
     let file = certificates.join(format!("durable-{tables}.db"));
     let (queue, steps) = mpsc::channel(4096);
@@ -79,7 +79,7 @@ fn open(file: &Path) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
-/// A database with all its rows, so that a call only replaces some.
+/// A database that already has all its rows, so that a call only replaces some.
 fn prepare(file: &Path, tables: usize) -> anyhow::Result<Connection> {
     let connection = open(file)?;
     connection.execute_batch("BEGIN")?;
@@ -97,13 +97,13 @@ fn prepare(file: &Path, tables: usize) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
-/// Copies the log back in this mode; its length and how much of it is copied, in pages.
+/// Copies the log back in this mode; returns its length and how much of it is copied, in pages.
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
     connection.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
 }
 
-/// Keeps the log short, beside the writer.
+/// Keeps the log short, in parallel with the writer.
 fn copy_back(connection: &Connection, start_over: &AtomicBool) {
     loop {
         thread::sleep(Duration::from_millis(200));
@@ -146,14 +146,14 @@ fn write(
         }
         connection.prepare_cached("COMMIT")?.execute([]).context("the commit failed")?;
         for (_, reply) in group.drain(..) {
-            // Whoever has gone away needs no answer.
+            // A client that has disconnected needs no answer.
             let _ = reply.send(());
         }
     }
     Ok(())
 }
 
-/// The key of a row somewhere else in each table for each call, as users' ids and numbers are
+/// The key of a scattered row in each table for each call, as users' ids and numbers are scattered
 /// (`SplitMix64`).
 fn scatter(key: u64, table: usize) -> u32 {
     let mut z = key.wrapping_add((table as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -1,4 +1,4 @@
-//! What the figures depend on: the machine, and how fast its disk takes a write.
+//! What the figures depend on: the machine, and how fast its disk completes a write.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::Options;
 use crate::table::Table;
 
-/// Says what machine this is.
+/// Describes the machine.
 pub fn describe(options: &Options, table: &mut Table) -> anyhow::Result<()> {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -43,7 +43,7 @@ fn filesystem(folder: &Path) -> String {
     output.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default()
 }
 
-/// The middle and the slow end of 300 writes that the disk has to have, in milliseconds.
+/// The median and the slow end of 300 synced writes, in milliseconds.
 fn disk(folder: &Path) -> anyhow::Result<(f64, f64)> {
     let path = folder.join("fdatasync");
     let mut file = File::create(&path)?;

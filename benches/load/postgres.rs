@@ -1,5 +1,4 @@
-//! A PostgreSQL server with the settings it would have in earnest, where they matter: each commit
-//! waits for the disk.
+//! A PostgreSQL server with the production settings that matter: each commit waits for the disk.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -21,11 +20,11 @@ pub struct Postgres {
 }
 
 impl Place {
-    /// Makes a database cluster and starts its server.
+    /// Creates a database cluster and starts its server.
     pub fn postgres(&self) -> anyhow::Result<Postgres> {
         let folder = self.folder.join("postgres");
         fs::create_dir(&folder)?;
-        // The server refuses to run as root, and its user has to get there.
+        // The server refuses to run as root, and its user must be able to reach the folder.
         fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o711))?;
         if is_root()? {
             let made = Command::new("chown").arg("postgres:").arg(&folder).status()?;
@@ -68,13 +67,13 @@ impl Place {
 }
 
 impl Postgres {
-    /// Makes a database; the configuration's line that names it.
+    /// Creates a database; returns the configuration line that names it.
     pub fn database(&self, name: &str) -> anyhow::Result<String> {
         self.sql("postgres", &format!("CREATE DATABASE {name}"))?;
         Ok(format!("url = \"postgres://dialpass@127.0.0.1:{}/{name}?sslmode=disable\"", self.port))
     }
 
-    /// What a database answers.
+    /// Runs SQL in a database; returns the output.
     pub fn sql(&self, database: &str, sql: &str) -> anyhow::Result<String> {
         Self::ask(&self.folder, self.port, database, sql)
     }
@@ -91,7 +90,7 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Memory of all its processes, what they share counted once, in MiB.
+    /// Memory of all its processes, counting shared memory once, in MiB.
     pub fn memory(&self) -> anyhow::Result<f64> {
         let parent = self.process.id().to_string();
         let mut kib = 0.0;
@@ -116,7 +115,7 @@ fn is_root() -> anyhow::Result<bool> {
     Ok(id.stdout.trim_ascii() == b"0")
 }
 
-/// One of the server's programs, as a user it agrees to run as.
+/// One of the server's programs, run as a user it accepts.
 fn command(name: &str) -> anyhow::Result<Command> {
     let mut there = Vec::new();
     for version in fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is not installed")? {

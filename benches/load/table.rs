@@ -1,13 +1,13 @@
-//! The result: one row for each figure, its target beside it.
+//! The results: one row per figure, with its target.
 
 use std::fmt::Write;
 
-/// Several rounds of one figure.
+/// One figure, measured in several rounds.
 #[derive(Default, Clone)]
 pub struct Rounds(pub Vec<f64>);
 
 impl Rounds {
-    /// The middle one; with an even number, the lower of the two.
+    /// The median; for an even number of rounds, the lower of the middle two.
     pub fn median(&self) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -22,33 +22,34 @@ impl Rounds {
         self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
-    /// Round by round, so that what slows the whole machine slows both sides of a ratio.
+    /// Combines round by round, so that whatever slows the whole machine slows both sides of a
+    /// ratio.
     pub fn with(&self, other: &Self, both: impl Fn(f64, f64) -> f64) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| both(*a, *b)).collect())
     }
 
-    /// This as a share of `other`.
+    /// The ratio of this to `other`.
     pub fn of(&self, other: &Self) -> Self {
         self.with(other, |a, b| a / b)
     }
 
-    /// The rate of what does both, one after the other, on the same processors.
+    /// The rate of doing both, one after the other, on the same processors.
     pub fn then(&self, other: &Self) -> Self {
         self.with(other, |a, b| 1.0 / (1.0 / a + 1.0 / b))
     }
 
-    /// As a ratio: the median, and in brackets the least and the most.
+    /// Formats the median, with the lowest and highest in brackets.
     pub fn as_ratio(&self) -> String {
         format!("{:.2} ({:.2} to {:.2})", self.median(), self.least(), self.most())
     }
 
-    /// As a rate: the median.
+    /// Formats the median as a rate.
     pub fn as_rate(&self) -> String {
         format!("{}/s", thousands(self.median()))
     }
 }
 
-/// Whole, with commas.
+/// Rounds to a whole number, with commas.
 pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -61,26 +62,26 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
-/// What a figure must be.
+/// The target of a figure.
 #[derive(Clone, Copy)]
 pub enum Goal {
     AtLeast(f64),
     Below(f64),
 }
 
-/// Rows of what was measured, the figure, its target, and whether that is met.
+/// Rows: what was measured, the figure, its target, and whether it was met.
 #[derive(Default)]
 pub struct Table {
     rows: Vec<[String; 4]>,
 }
 
 impl Table {
-    /// A figure without a target.
+    /// Adds a figure without a target.
     pub fn note(&mut self, what: &str, figure: impl Into<String>) {
         self.rows.push([what.to_owned(), figure.into(), String::new(), String::new()]);
     }
 
-    /// A figure with its target.
+    /// Adds a figure with its target.
     pub fn judge(&mut self, what: &str, figure: impl Into<String>, value: f64, goal: Goal) {
         let (target, met) = match goal {
             Goal::AtLeast(least) => (format!("at least {least}"), value >= least),

@@ -1,4 +1,4 @@
-//! From `[push]` to what notifies phones: the one place that names its adapter.
+//! Builds the notifier of phones from `[push]`: the one place that names its adapter.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::messenger::Notifier;
 use crate::messenger::http_client::client;
 use crate::messenger::web_push::{Identity, Settings, WebPush};
 
-/// What a notifier is made from.
+/// Everything that a notifier is built from.
 #[derive(PartialEq, Eq)]
 pub(super) struct Origin {
     push: PushConfig,
     tls: outgoing_tls::Origin,
 }
 
-/// A notifier, and what it was made from.
+/// A notifier, and what it was built from.
 pub(super) type Kept = Made<Origin, Arc<dyn Notifier>>;
 
-/// Makes what notifies phones.
+/// Builds the notifier.
 pub(super) fn notifier(
     push: &PushConfig,
     clock: &Arc<dyn Clock>,

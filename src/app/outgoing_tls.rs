@@ -1,4 +1,4 @@
-//! TLS towards servers, from the files that a section of the configuration names.
+//! Outgoing TLS, from the files that a configuration section names.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use super::prepare::Report;
 use crate::client_tls::{Proof, tls_config_for};
 use crate::config::ConfigError;
 
-/// TLS towards servers.
+/// A configuration for outgoing TLS.
 #[derive(Clone)]
 pub(super) struct OutgoingTls {
-    /// How it is set up.
+    /// The TLS library's configuration.
     pub config: Arc<ClientConfig>,
-    /// What it is made of.
+    /// What it was built from.
     pub origin: Origin,
 }
 
-/// What tells one set of certificates and keys from another: the files may be others than those
-/// that were read before, under the same names.
+/// A digest that identifies a set of certificates and keys: the files may have changed under the
+/// same names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin([u8; 32]);
 
-/// Reads the files and makes a TLS configuration of them.
+/// Reads the files and builds a TLS configuration from them.
 pub(super) fn outgoing_tls(
     section: &str,
     proof: Proof,
@@ -63,7 +63,7 @@ fn origin(proof: Proof, ca: Option<&[u8]>, pair: Option<(&[u8], &[u8])>) -> Orig
     match ca {
         Some(ca) => part(ca),
         None if proof == Proof::Nothing => part(b"nobody"),
-        // The system's own may have changed as well.
+        // The system's CAs may have changed as well.
         None => {
             let mut roots = rustls_native_certs::load_native_certs().certs;
             roots.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));

@@ -1,5 +1,4 @@
-//! Reading the configuration again while the gateway runs: all of it takes the place of the old
-//! reading, or nothing does.
+//! Reloads the configuration while the gateway runs: it is replaced as a whole or not at all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +17,10 @@ use crate::http::tls::{self, TlsState};
 use crate::telemetry::logs::Logs;
 use crate::telemetry::metrics;
 
-/// Longest that a new reading of the configuration waits for its directories to be reached before
-/// it takes the place of the old one.
+/// How long a reload waits for the new directories to be reached before it puts them in use.
 const REACH_DIRECTORIES: Duration = Duration::from_secs(2);
 
-/// What reading the configuration again replaces.
+/// What a reload replaces.
 pub(super) struct Reload {
     pub(super) source: Source,
     pub(super) config: Config,
@@ -82,8 +80,8 @@ impl Reload {
         Ok(())
     }
 
-    /// Waits until the new directories of tenants whose old ones work do so too, so that a server
-    /// that is ready stays ready.
+    /// Waits until the new directories of tenants whose old ones work are working too, so that a
+    /// ready server stays ready.
     async fn reach(&self, prepared: &Prepared) {
         let new = named(prepared);
         let works = |directory: &Arc<dyn Directory>| directory.states().iter().any(|one| one.up);
@@ -97,11 +95,11 @@ impl Reload {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        // One that is not reached by then may be what the new configuration says.
+        // A directory that is not reached by then may be what the new configuration wants.
         let _ = tokio::time::timeout(REACH_DIRECTORIES, waiting).await;
     }
 
-    /// Refuses changes that a running process cannot take on.
+    /// Refuses changes that need a restart.
     fn refuse_what_needs_a_restart(&self, new: &Config) -> Result<(), ConfigError> {
         let (old, report) = (&self.config, Report(&new.places));
         let changes = [

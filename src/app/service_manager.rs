@@ -1,5 +1,5 @@
-//! What systemd is told (`sd_notify(3)`): ready, reloading, stopping, still alive. Without a
-//! service manager nothing happens.
+//! Notifies systemd (`sd_notify(3)`): ready, reloading, stopping, still alive. Does nothing without
+//! a service manager.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use sd_notify::NotifyState;
 
 use crate::http::workers::Workers;
 
-/// The server listens, or has read its configuration again.
+/// The server is listening, or has reloaded its configuration.
 pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// The configuration is being read again.
+/// The configuration is being reloaded.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
@@ -21,21 +21,20 @@ pub fn reloading() {
     }
 }
 
-/// The server stops, and has done so within `longest`. The service manager waits for that even
-/// where its own patience (`TimeoutStopSec=`) is shorter.
+/// The server is stopping, and will have stopped within `longest`. The service manager waits that
+/// long even if `TimeoutStopSec=` is shorter.
 pub fn stopping(longest: Duration) {
     let longest = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
     tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(longest)]);
 }
 
-/// How often the workers have to note their turns for the service's watchdog, if it has one.
+/// How often the workers must record their turns for the service's watchdog, if it has one.
 #[must_use]
 pub fn turns_every() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|timeout| timeout / 6)
 }
 
-/// If the service has a watchdog, tells it from now on that the workers still serve, as long as
-/// they do.
+/// If the service has a watchdog, notifies it from now on for as long as the workers make progress.
 pub fn keep_watchdog_quiet(workers: Arc<Workers>) {
     if let Some(timeout) = sd_notify::watchdog_enabled() {
         tokio::spawn(async move {

@@ -1,5 +1,5 @@
-//! How all parts of the gateway are made of a configuration, before any of them is at work, and
-//! which of them stay at work from the reading before.
+//! Builds all parts of the gateway from a configuration, before any of them is in use, and decides
+//! which ones stay from the previous configuration.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::http::client_table::ClientTable;
 use crate::http::jwks::Jwks;
 use crate::http::tls::ClientCaState;
 
-/// What the parts were made from that the next reading may keep.
+/// What the parts were built from, for the next reload to compare.
 pub(super) struct Origins {
     directories: HashMap<TenantId, directories::Working>,
     messengers: HashMap<TenantId, messengers::Kept>,
     notifier: Option<notifier::Kept>,
 }
 
-/// How all parts are made. Nothing is at work yet.
+/// All parts, built but not in use yet.
 pub(super) struct Settled {
     directories: Vec<(TenantId, directories::Settled)>,
     messengers: HashMap<TenantId, messengers::Kept>,
@@ -35,7 +35,7 @@ pub(super) struct Settled {
     forwarded_ca: Option<Arc<ClientCaState>>,
 }
 
-/// What went well, and all that did not.
+/// Collects problems while the successful results are used.
 #[derive(Default)]
 struct Outcome(Vec<Problem>);
 
@@ -46,11 +46,11 @@ impl Outcome {
 }
 
 impl Settled {
-    /// Settles how all parts are made of sections, by which nothing is connected to. Keys of token
-    /// issuers that were known `before` stay known. `runtime` is where the parts will work.
+    /// Builds all parts from sections without connecting to anything. Keys of token issuers known
+    /// from `before` are kept. The parts will work on `runtime`.
     ///
     /// # Errors
-    /// All that the adapters say of their parts of the configuration.
+    /// Every problem that the adapters report about their parts of the configuration.
     pub(super) fn new(
         server: &ServerConfig,
         push: Option<&PushConfig>,
@@ -85,8 +85,7 @@ impl Settled {
         }
     }
 
-    /// Sets all parts to work on `runtime`, or leaves those at work that were made `before` from
-    /// the same.
+    /// Starts all parts on `runtime`, or keeps those of `before` that were built from the same.
     pub(super) fn start(self, before: Option<&Prepared>, runtime: &Handle) -> Prepared {
         let before = before.map(|before| &before.origins);
         let directories = self.directories.into_iter().filter_map(|(tenant, settled)| {

@@ -1,5 +1,4 @@
-//! `demo`: the whole gateway on embedded defaults, with a page that plays its story and curl lines
-//! to try.
+//! `demo`: the whole gateway with built-in defaults, a page to try it on, and curl commands.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
@@ -15,7 +14,7 @@ use crate::app::{App, Source};
 const CONFIG: &str = include_str!("../../config/demo.toml");
 const PEOPLE: &str = include_str!("../../config/demo-people.toml");
 
-/// Runs until it is stopped; its files are in a temporary folder that goes with it.
+/// Runs until stopped; its files are in a temporary folder that is removed afterwards.
 pub(super) fn run(listen: SocketAddr) -> Ended {
     let folder = tempfile::Builder::new()
         .prefix("dialpass-demo-")
@@ -33,7 +32,7 @@ pub(super) fn run(listen: SocketAddr) -> Ended {
     file("demo.toml", CONFIG)?;
     file("demo-people.toml", PEOPLE)?;
     file("server-key.hex", &hex::encode(key))?;
-    // Bound before the configuration is read, which has to name the port.
+    // Bound before the configuration is read, because the configuration must name the port.
     let listener = TcpListener::bind(listen).with_context(|| {
         format!(
             "{listen} cannot be listened on: is another server there, or is the port below 1024?"
@@ -56,12 +55,12 @@ pub(super) fn run(listen: SocketAddr) -> Ended {
     })
 }
 
-/// Where the page is: passkeys need a name, and `localhost` is one without TLS.
+/// The page's address: passkeys need a host name, and `localhost` works without TLS.
 fn home(address: SocketAddr) -> String {
     format!("http://localhost:{}", address.port())
 }
 
-/// What to try, each command on a line of its own.
+/// Commands to try, each on its own line.
 fn instructions(page: &str, address: SocketAddr) -> String {
     let call = |number: &str, options: &str| {
         format!(

@@ -1,4 +1,4 @@
-//! `dev-certs`: certificates to try TLS with.
+//! `dev-certs`: certificates for trying out TLS.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use super::Ended;
 use crate::domain::clock::{Clock, SystemClock};
 
-/// How long the certificates are good, in days.
+/// Lifetime of the certificates, in days.
 const DAYS: i64 = 365;
 
 pub(super) fn run(dir: &Path, hosts: &[String], client: &str, force: bool) -> Ended {
@@ -81,7 +81,7 @@ fn leaf(
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
-/// Good from yesterday, because clocks differ.
+/// Valid from yesterday, because clocks differ.
 fn dated(mut params: CertificateParams) -> CertificateParams {
     let now = OffsetDateTime::from_unix_timestamp(SystemClock.now().as_secs())
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -91,7 +91,7 @@ fn dated(mut params: CertificateParams) -> CertificateParams {
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
-    // A file that is replaced keeps its mode, so it is removed first.
+    // An existing file would keep its mode, so it is removed first.
     if path.exists() {
         std::fs::remove_file(path)?;
     }

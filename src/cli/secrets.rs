@@ -45,7 +45,7 @@ pub(super) fn new_push_key() -> Ended {
 pub(super) fn hash_password() -> Ended {
     let mut bytes = Zeroizing::new(Vec::new());
     std::io::stdin().read_to_end(&mut bytes).context("the password cannot be read")?;
-    // A shell's pipe may put marks and line ends around what was typed.
+    // A shell's pipe may add byte order marks and line endings.
     let text = text_file::decode(&bytes)
         .map_err(|error| anyhow::anyhow!("found {error}; accepted: {}", text_file::ACCEPTED))?;
     let password = text_file::one_line(text)

@@ -1,4 +1,4 @@
-//! `[tenants.directory]` of `kind = "ldap"`, checked.
+//! `[tenants.directory]` with `kind = "ldap"`, checked.
 
 mod lookup;
 mod profile;
@@ -19,13 +19,13 @@ use super::values::SecretText;
 /// An LDAP directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LdapConfig {
-    /// Where in the file this stands, for errors: `tenants[0].directory`.
+    /// Its position in the file, for errors: `tenants[0].directory`.
     pub key: String,
-    /// The servers' URLs, in the order they are asked.
+    /// The servers' URLs, in the order to try them.
     pub servers: Vec<String>,
     /// Whether `ldap://` connections are upgraded by StartTLS.
     pub start_tls: bool,
-    /// The CA of the servers' certificates; `None`: the system's.
+    /// The CA of the servers' certificates; `None`: the system's CAs.
     pub ca_file: Option<PathBuf>,
     /// Our certificate and its key, for servers that ask for one.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
@@ -33,9 +33,9 @@ pub struct LdapConfig {
     pub bind_dn: String,
     /// Its password.
     pub bind_password: SecretText,
-    /// What kind of servers they are.
+    /// The kind of the servers.
     pub profile: ProfileConfig,
-    /// Which of them is asked first.
+    /// Which server is asked first.
     pub server_order: ServerOrderConfig,
     /// Where searches start.
     pub base_dns: Vec<String>,
@@ -45,29 +45,29 @@ pub struct LdapConfig {
     pub required_group: Option<String>,
     /// The group that people must not be in.
     pub excluded_group: Option<String>,
-    /// Where groups are that are members of those.
+    /// Where to look for groups that are members of those two.
     pub group_base_dn: Option<String>,
     /// The attribute that holds PINs.
     pub pin_attribute: Option<String>,
-    /// What an entry has to be.
+    /// The filter that entries must match.
     pub user_filter: String,
-    /// The attributes that hold numbers, first choice first.
+    /// The attributes that hold numbers, in order of preference.
     pub phone_attributes: Vec<String>,
     /// The attribute that holds the username.
     pub username_attribute: String,
     /// The attribute that holds the stable id.
     pub id_attribute: String,
-    /// How numbers are searched for.
+    /// How numbers are matched.
     pub number_match: NumberMatchConfig,
-    /// Connections for searches, to each server.
+    /// Search connections to each server.
     pub search_connections: usize,
-    /// Connections for binds, to each server.
+    /// Bind connections to each server.
     pub bind_connections: usize,
-    /// How long one operation may take.
+    /// Timeout of one operation.
     pub timeout: Duration,
 }
 
-/// Checks `[tenants.directory]` of `kind = "ldap"`, which stands at `key`.
+/// Checks `[tenants.directory]` with `kind = "ldap"`, whose key is `key`.
 pub(super) fn check(
     key: &str,
     raw: RawDirectory,
@@ -176,7 +176,7 @@ pub(super) fn check(
     }
 }
 
-/// A DN that has to be there.
+/// A required DN.
 fn dn(
     key: &str,
     name: &str,

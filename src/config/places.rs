@@ -1,4 +1,4 @@
-//! Where in the file, or in the environment, each key stands.
+//! The position of each key in the file or in the environment.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Problem, Warning};
 
-/// A line and a column of a file, both from 1; columns count characters.
+/// A line and a column in a file, both counted from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line.
@@ -24,12 +24,12 @@ impl fmt::Display for Position {
     }
 }
 
-/// Where the keys of one reading of the configuration stand.
+/// The positions of one configuration's keys.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     file: String,
     keys: HashMap<String, Spot>,
-    /// Which variables set keys.
+    /// The variables that set keys.
     environment: HashMap<String, String>,
 }
 
@@ -40,7 +40,7 @@ struct Spot {
 }
 
 impl Places {
-    /// Of a file that nothing is known of.
+    /// For a file whose positions are unknown.
     #[must_use]
     pub fn unknown(file: &Path) -> Self {
         Self { file: file.display().to_string(), ..Self::default() }
@@ -69,25 +69,25 @@ impl Places {
         Problem { file, position, key, found, meant: None, accepted }
     }
 
-    /// A problem with a place of the file that is no key's.
+    /// A problem at a position that belongs to no key.
     pub(super) fn problem_at(&self, position: Position, found: &str, accepted: &str) -> Problem {
         Problem { position: Some(position), ..self.problem("", &found, &accepted) }
     }
 
-    /// What should be known of a key.
+    /// A warning about a key.
     #[must_use]
     pub fn warning(&self, key: &str, text: &dyn fmt::Display) -> Warning {
         let (file, key, position) = self.place(key);
         Warning { file, position, key, text: text.to_string() }
     }
 
-    /// Whether the file sets this key to a value, and not to a section.
+    /// Whether the file sets this key to a value rather than a section.
     pub(super) fn is_value(&self, key: &str) -> bool {
         self.keys.get(key).is_some_and(|spot| !spot.is_section)
             || self.environment.contains_key(key)
     }
 
-    /// File, key and position. A key that is missing stands where its section does.
+    /// File, key and position. A missing key gets the position of its section.
     fn place(&self, key: &str) -> (String, String, Option<Position>) {
         let mut place = key;
         loop {
@@ -105,7 +105,7 @@ impl Places {
     }
 }
 
-/// Where lines begin.
+/// The start of each line.
 pub(super) struct Lines<'t> {
     text: &'t str,
     begins: Vec<usize>,
@@ -117,7 +117,7 @@ impl<'t> Lines<'t> {
         Self { text, begins: std::iter::once(0).chain(ends).collect() }
     }
 
-    /// The position of a byte.
+    /// The position of a byte offset.
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.begins.partition_point(|begin| *begin <= offset).max(1);
         let before = self.text.get(self.begins[line - 1]..offset).unwrap_or_default();

@@ -1,6 +1,5 @@
-//! The configuration as written: every key of every section, before it is checked.
-//! A key that has no default is an option here too, so that its absence is found among all other
-//! mistakes, by the checks.
+//! The configuration as written: every key of every section, unchecked. Keys without a default are
+//! optional here too, so that the checks report a missing key together with all other mistakes.
 
 use std::path::PathBuf;
 
@@ -439,7 +438,7 @@ pub(super) struct RawBearer {
     pub valid_until: Option<Until>,
 }
 
-/// The certificate of a proxy's own.
+/// A proxy's own certificate.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPin {

@@ -1,5 +1,4 @@
-//! Which sections there are and which keys each has: asked of the parser itself, by a key that no
-//! section has.
+//! Lists the sections and their keys by asking the parser itself, with a key that no section has.
 
 use toml::{Table, Value};
 
@@ -9,15 +8,15 @@ use super::reading::{Mistake, joined_lines};
 /// A key that no section has.
 const NONSENSE: &str = "no such key";
 
-/// The sections that have a key of this name, as they are written: `[tenants.otp]`. None where there
-/// are so many that it says nothing.
+/// The sections that have a key with this name, written as in a file: `[tenants.otp]`. None if
+/// there are too many to be helpful.
 pub(super) fn sections_with(name: &str) -> Vec<String> {
     let mut found = Vec::new();
     look_below(&[], name, &mut found);
     if found.len() > 3 { Vec::new() } else { found }
 }
 
-/// A section's name, and whether it is one of an array.
+/// A section's name, and whether it is an array element.
 type Part = (String, bool);
 
 fn look_below(section: &[Part], name: &str, found: &mut Vec<String>) {
@@ -41,7 +40,7 @@ fn written(section: &[Part]) -> String {
     format!("{open}{}{close}", names.join("."))
 }
 
-/// The keys of a section; `None` if that place is no section.
+/// The keys of a section; `None` if this is not a section.
 fn keys_of(section: &[Part]) -> Option<Vec<String>> {
     let one = |name: &str, value| Value::Table(Table::from_iter([(name.to_owned(), value)]));
     let innermost = one(NONSENSE, Value::Integer(1));

@@ -1,4 +1,4 @@
-//! `[tenants.sms]`, checked: what can be, without filling in a provider's texts.
+//! `[tenants.sms]`, checked as far as possible without filling in a provider's texts.
 
 mod body;
 mod presets;
@@ -19,32 +19,32 @@ use super::values::SecretText;
 use crate::domain::country::{Country, CountryRules};
 use crate::domain::number_kind::NumberKind;
 
-/// What placeholders of every provider are called, so that no variable can be.
+/// Placeholders that every provider has; no variable may have these names.
 const RESERVED: [&str; 3] = ["phone", "phone_digits", "message"];
 
 /// How a tenant's texts are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmsConfig {
-    /// Which countries' numbers are sent to.
+    /// The countries whose numbers get texts.
     pub rules: CountryRules,
-    /// Which kinds of numbers are sent to.
+    /// The kinds of numbers that get texts.
     pub number_kinds: BTreeSet<NumberKind>,
-    /// Whether a number that a user verifies is taken from its former user.
+    /// Whether a number that a user verifies is taken from its previous user.
     pub one_user_per_number: bool,
-    /// The providers, in the order they are asked.
+    /// The providers, in the order to try them.
     pub providers: Vec<SmsProviderConfig>,
 }
 
-/// A provider of SMS. `Debug` shows its name only: any of its texts may be a secret.
+/// An SMS provider. `Debug` shows only its name: any of its texts may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SmsProviderConfig {
-    /// Where in the file this stands, for errors: `tenants[0].sms.providers[0]`.
+    /// Its position in the file, for errors: `tenants[0].sms.providers[0]`.
     pub key: String,
     /// Its name, for logs and metrics.
     pub name: String,
-    /// The preset that its request is of.
+    /// The preset that the request is from.
     pub preset: Option<String>,
-    /// What placeholders stand for, beside those of every provider.
+    /// The values of placeholders besides those that every provider has.
     pub variables: BTreeMap<String, SecretText>,
     /// The request's method.
     pub method: MethodConfig,
@@ -52,21 +52,21 @@ pub struct SmsProviderConfig {
     pub url: SecretText,
     /// Its header fields.
     pub headers: Vec<(String, TextConfig)>,
-    /// Name and password (RFC 7617).
+    /// User name and password (RFC 7617).
     pub basic: Option<(TextConfig, TextConfig)>,
     /// Its body.
     pub body: BodyConfig,
-    /// The statuses that say the text was taken.
+    /// The statuses that mean that the text was accepted.
     pub accepted_status: Vec<u16>,
-    /// What the answer has to hold besides.
+    /// What the answer must contain as well.
     pub body_contains: Option<String>,
-    /// How long it may take.
+    /// Timeout of a request.
     pub timeout: Duration,
-    /// The countries it is for; `None`: all.
+    /// The countries that it serves; `None`: all.
     pub countries: Option<BTreeSet<Country>>,
-    /// The CA of its certificate; `None`: the system's.
+    /// The CA of its certificate; `None`: the system's CAs.
     pub ca_file: Option<PathBuf>,
-    /// Whether texts may go in clear beyond this machine.
+    /// Whether texts may be sent unencrypted beyond this machine.
     pub allow_plain_http: bool,
 }
 
@@ -97,16 +97,16 @@ impl From<RawMethod> for MethodConfig {
     }
 }
 
-/// A text of a provider's.
+/// One of a provider's texts.
 #[derive(Clone, PartialEq, Eq)]
 pub enum TextConfig {
     /// With placeholders.
     Pattern(SecretText),
-    /// As it is: from a file.
+    /// Taken literally, from a file.
     Whole(SecretText),
 }
 
-/// Checks `[tenants.sms]`, which stands at `key`.
+/// Checks `[tenants.sms]`, whose key is `key`.
 pub(super) fn check(key: &str, raw: RawSms, problems: &mut Problems) -> SmsConfig {
     let allowed = countries(key, "allowed_countries", raw.allowed_countries, problems);
     let denied = countries(key, "denied_countries", raw.denied_countries, problems);
@@ -238,7 +238,7 @@ fn provider(
     })
 }
 
-/// The request that a preset brings, to which nothing of one's own can be added.
+/// The request of a preset, to which no keys may be added.
 fn preset(key: &str, name: &str, own: &RawPreset, problems: &mut Problems) -> Option<RawPreset> {
     let given = [
         ("method", own.method.is_some()),
@@ -301,7 +301,7 @@ fn text(key: &str, raw: RawText, problems: &mut Problems) -> Option<TextConfig> 
     }
 }
 
-/// The statuses that say the text was taken, and what the answer has to hold besides.
+/// The statuses that mean that the text was accepted, and what the answer must contain as well.
 fn accepted(
     key: &str,
     raw: Option<RawAccepted>,

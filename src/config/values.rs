@@ -1,5 +1,5 @@
-//! Values as they are written: durations in human form, hex digests, secrets that errors and
-//! `Debug` never show.
+//! Values as written: durations in human form, hex digests, and secrets that errors and `Debug`
+//! never show.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -34,7 +34,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// One text, or several.
+/// One text or several.
 #[derive(Debug, Clone)]
 pub struct OneOrMore(pub Vec<String>);
 
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for OneOrMore {
     }
 }
 
-/// A secret as it is configured. Neither `Debug` nor an error about its type shows it.
+/// A configured secret. Neither `Debug` nor type errors show it.
 #[derive(Clone)]
 pub struct SecretText(pub SecretString);
 
@@ -90,14 +90,14 @@ impl<'de> Deserialize<'de> for SecretText {
     }
 }
 
-/// The SHA-256 of nothing, which some tools print when they are given nothing.
+/// The SHA-256 of empty input, which some tools print if they are given none.
 const EMPTY_SHA256: [u8; 32] = [
     0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
     0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ];
 
-/// A SHA-256 value as 64 hexadecimal digits. An error shows only how long the text was, because
-/// people put the secret itself here.
+/// A SHA-256 value as 64 hexadecimal digits. Errors show only the text's length, because people
+/// paste the secret itself here.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Sha256Hex(pub [u8; 32]);
 
@@ -128,7 +128,7 @@ impl<'de> Deserialize<'de> for Sha256Hex {
     }
 }
 
-/// A day such as `"2027-06-30"`, which counts to its end (UTC), or a time (RFC 3339).
+/// A day such as `"2027-06-30"`, valid until it ends (UTC), or a time (RFC 3339).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Until(pub Timestamp);
 
@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Until {
 pub struct QuotaValue {
     /// How many.
     pub burst: u32,
-    /// In how long a span.
+    /// The span.
     pub per: Span,
 }
 

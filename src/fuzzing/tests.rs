@@ -1,4 +1,4 @@
-//! Tries all targets, and says how many inputs each had.
+//! Runs all targets, and reports how many inputs each had.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use super::mutation::{Mutator, Numbers};
 use super::{Target, domain, outcome, wire};
 
-/// Inputs in an ordinary run, all targets together.
+/// Number of inputs in an ordinary run, all targets together.
 const FEW: u64 = 30_000;
 
-/// The seed of an ordinary run, so that it makes the same changes wherever it runs.
+/// The seed of an ordinary run, so that it makes the same mutations everywhere.
 const SEED: u64 = 15;
 
-/// Most inputs that are kept to start from.
+/// Most inputs kept as starting points.
 const MOST_KEPT: usize = 2_000;
 
-/// Longest that one input may take.
+/// Longest time that one input may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn targets() -> Vec<Target> {
@@ -28,7 +28,7 @@ fn targets() -> Vec<Target> {
     all
 }
 
-/// What became of a target.
+/// The result of a target.
 struct Tried {
     kind: &'static str,
     inputs: u64,
@@ -41,7 +41,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// Tries a target on `count` inputs.
+/// Runs a target on `count` inputs.
 fn fuzz(target: &Target, count: u64, seed: u64) -> Tried {
     let mut mutator = Mutator::new(target.seeds.clone(), target.words);
     let (mut outcomes, mut slowest) = (HashSet::new(), Duration::ZERO);
@@ -61,7 +61,7 @@ fn fuzz(target: &Target, count: u64, seed: u64) -> Tried {
         let read = catch_unwind(AssertUnwindSafe(|| (target.read)(&input)));
         let mut took = started.elapsed();
         let Ok(outcome) = read else { panic!("a panic, {}", shown()) };
-        // The machine may have done something else meanwhile.
+        // The machine may have been busy with something else, so try again.
         for _ in 0..3 {
             if took >= PATIENCE {
                 let started = Instant::now();

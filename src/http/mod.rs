@@ -1,7 +1,7 @@
-//! The wire: who is calling and over which connection, the operations, what a refusal looks like.
+//! The wire: identifying callers and their connections, the operations, how refusals look.
 //!
-//! Nothing here reads the configuration file: each module has its own plain settings, already
-//! checked, and nothing here names an adapter.
+//! Nothing here reads the configuration file or names an adapter: each module has its own plain
+//! settings, already checked.
 
 pub mod authentication_cloud;
 pub mod authorization;

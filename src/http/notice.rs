@@ -1,5 +1,5 @@
-//! Lines for administrators about what a peer gets wrong, each kind at most once a minute: whoever
-//! sends such requests must not fill the log with them.
+//! Log lines for administrators about a peer's mistakes, each kind at most once a minute, so that
+//! such requests cannot fill the log.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -11,10 +11,10 @@ use super::client_table::ClientEntry;
 use super::identify::Gate;
 use crate::domain::clock::Timestamp;
 
-/// Between two lines of a kind.
+/// Shortest interval between two lines of a kind.
 const PAUSE_SECS: i64 = 60;
 
-/// Longest path that is shown.
+/// Longest path shown, in characters.
 const MAX_PATH: usize = 100;
 
 /// When a kind of line was last written.
@@ -25,16 +25,16 @@ impl Seldom {
         Self(AtomicI64::new(i64::MIN))
     }
 
-    /// Whether it may be written now, which counts as if it were.
+    /// Whether a line may be written now; if so, counts it as written.
     fn may(&self, now: Timestamp) -> bool {
         let (last, now) = (self.0.load(Ordering::Relaxed), now.as_secs());
-        // A clock that was set back must not silence it.
+        // Setting the clock back must not silence it.
         let due = now < last || now.saturating_sub(last) >= PAUSE_SECS;
         due && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
-/// Says of a request to nothing that it nearly was one to an operation.
+/// Warns if a request to an unknown path nearly matched an operation.
 pub(super) fn near_miss(request: &HttpRequest, now: Timestamp) {
     static LAST: Seldom = Seldom::new();
     let Some(meant) = nearest(request.path()) else { return };
@@ -51,7 +51,7 @@ pub(super) fn near_miss(request: &HttpRequest, now: Timestamp) {
     }
 }
 
-/// The operation whose name is in a path, however it is written.
+/// The operation whose name is in a path, in any spelling.
 fn nearest(path: &str) -> Option<&'static str> {
     let squeezed = |text: &str| -> String {
         let letters = text.chars().filter(char::is_ascii_alphanumeric);
@@ -64,10 +64,10 @@ fn nearest(path: &str) -> Option<&'static str> {
     })
 }
 
-/// Headers by which proxies tell the caller's address, and that are not read.
+/// Headers with the caller's address that some proxies send but the gateway does not read.
 const ADDRESSES: [&str; 4] = ["x-forwarded-for", "x-real-ip", "x-client-ip", "true-client-ip"];
 
-/// Headers by which proxies tell the caller's certificate, and that are not read.
+/// Headers with the caller's certificate that some proxies send but the gateway does not read.
 const CERTIFICATES: [&str; 8] = [
     "x-ssl-client-cert",
     "ssl-client-cert",
@@ -79,7 +79,7 @@ const CERTIFICATES: [&str; 8] = [
     "x-arr-clientcert",
 ];
 
-/// Says of a proxy's headers that they are not read, and what to have it send.
+/// Warns that a proxy's headers are not read, and says what it should send.
 pub(super) fn unread_headers(request: &HttpRequest, gate: &Gate, now: Timestamp) {
     static ADDRESS: Seldom = Seldom::new();
     static CERTIFICATE: Seldom = Seldom::new();
@@ -112,8 +112,8 @@ pub(super) fn unread_headers(request: &HttpRequest, gate: &Gate, now: Timestamp)
     }
 }
 
-/// Says of a client that its secret is short: the configuration has its hash alone, so that only
-/// here it is seen.
+/// Warns that a client's secret is short. This shows only at a request, because the configuration
+/// holds just its hash.
 pub(super) fn short_secret(client: &ClientEntry, now: Timestamp) {
     static LAST: Seldom = Seldom::new();
     if LAST.may(now) {

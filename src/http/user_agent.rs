@@ -1,9 +1,9 @@
-//! What a browser says of the device that it runs on.
+//! What a browser reports about its device.
 
 use crate::domain::authenticator::{AuthenticatorName, Platform};
 
-/// What `User-Agent` (RFC 9110 10.1.5) has of devices, and what each is called. iPads that ask for
-/// desktop pages say that they are Macs.
+/// Device names in `User-Agent` (RFC 9110 10.1.5), and what each is called. iPads that request
+/// desktop pages claim to be Macs.
 const DEVICES: [(&str, &str, Platform); 7] = [
     ("iPhone", "iPhone", Platform::Ios),
     ("iPad", "iPad", Platform::Ios),
@@ -14,9 +14,9 @@ const DEVICES: [(&str, &str, Platform); 7] = [
     ("Linux", "Linux PC", Platform::Android),
 ];
 
-/// A device's name and kind, by the browser's `User-Agent` and, where it gives them, the model and
-/// platform of its client hints (User-Agent Client Hints, `model` and `platform`), which are for
-/// show alone.
+/// A device's name and platform, from the browser's `User-Agent` and, if given, the model and
+/// platform of its client hints (User-Agent Client Hints, `model` and `platform`). For display
+/// only.
 pub(crate) fn device(
     agent: &str,
     model: Option<&str>,
@@ -30,7 +30,7 @@ pub(crate) fn device(
     };
     let (name, by_agent) =
         found.map_or(("Browser", Platform::Android), |(_, name, platform)| (name, *platform));
-    // Some browsers give a model of "K" to all phones.
+    // Some browsers report the model "K" on every phone.
     let model = model.filter(|model| model.trim().len() > 1).and_then(AuthenticatorName::parse);
     let name = model.or_else(|| AuthenticatorName::parse(name));
     (name.expect("the names above are names"), by_hint.unwrap_or(by_agent))

@@ -1,4 +1,4 @@
-//! A value read from files that can be read again while the process runs.
+//! A value loaded from files that can be reloaded while the process runs.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,17 +13,17 @@ use super::tls::TlsError;
 
 type Load<T> = Box<dyn Fn() -> Result<T, TlsError> + Send + Sync>;
 
-/// What tells one state of a file from another: inode, size, and time of change to the nanosecond.
+/// Identifies a state of a file: inode, size, and time of change in seconds and nanoseconds.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
-/// A value made from files. Readers take the current one; reading again replaces it whole, and a
-/// reading that fails leaves it as it was.
+/// A value loaded from files. Readers get the current one; reloading replaces it as a whole, and a
+/// failed reload changes nothing.
 pub struct Watched<T> {
     source: Mutex<Source<T>>,
     current: ArcSwap<T>,
 }
 
-/// Where a value comes from.
+/// The files of a value, and how to load it.
 struct Source<T> {
     files: Vec<PathBuf>,
     load: Load<T>,
@@ -35,13 +35,14 @@ impl<T> Source<T> {
         files: Vec<PathBuf>,
         load: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
     ) -> Self {
-        // Before the reading: a file replaced during it then counts as changed, and is read again.
+        // Taken before loading, so that a file replaced meanwhile counts as changed and is loaded
+        // again.
         Self { last_read: stamps(&files), files, load: Box::new(load) }
     }
 }
 
 impl<T: Send + Sync + 'static> Watched<T> {
-    /// Reads the value for the first time.
+    /// Loads the value for the first time.
     ///
     /// # Errors
     /// As `load`.
@@ -54,10 +55,10 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Ok(Self { source: Mutex::new(source), current })
     }
 
-    /// Reads the value from other files, and watches those from now on.
+    /// Loads the value from other files, and watches those from now on.
     ///
     /// # Errors
-    /// As `load`; the old value and the old files then stay.
+    /// As `load`; the old value and files then stay.
     pub fn read_from(
         &self,
         files: Vec<PathBuf>,
@@ -71,18 +72,18 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Ok(fresh)
     }
 
-    // Held throughout a reading, so that of two readings at once the later one wins.
+    // Held while loading, so that of two concurrent reloads the later one wins.
     fn source(&self) -> MutexGuard<'_, Source<T>> {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The value as last read.
+    /// The last loaded value.
     #[must_use]
     pub fn current(&self) -> Arc<T> {
         self.current.load_full()
     }
 
-    /// Reads the files again and puts the new value in place of the old one.
+    /// Loads the files again and replaces the value.
     ///
     /// # Errors
     /// As the first reading; the old value then stays.
@@ -94,14 +95,15 @@ impl<T: Send + Sync + 'static> Watched<T> {
         Ok(fresh)
     }
 
-    /// Whether a file is another than when it was last read, whether or not that succeeded.
+    /// Whether a file has changed since the last load, successful or not.
     #[must_use]
     pub fn changed(&self) -> bool {
         let source = self.source();
         source.last_read != stamps(&source.files)
     }
 
-    /// Looks at the files, and reads them again when one has changed, until the value is dropped.
+    /// Checks the files regularly and reloads them when one has changed, until the value is
+    /// dropped.
     pub fn watch(self: &Arc<Self>, every: Duration) -> impl Future<Output = ()> + Send + use<T> {
         let watched = Arc::downgrade(self);
         async move {

@@ -1,21 +1,22 @@
-//! Whether the threads that serve still do: each notes from time to time, in its own turn, that it
-//! came to it. Health, readiness and the service manager's watchdog go by that.
+//! Whether the worker threads still make progress: each regularly records that it got a turn.
+//! Health, readiness and the service manager's watchdog rely on this.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// How often a worker notes its turn, unless the service manager wants to know more often.
+/// How often a worker records its turn, unless the service manager needs it more often.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// A worker that had no turn for longer is stuck.
+/// A worker without a turn for longer than this is stuck.
 pub const STUCK: Duration = Duration::from_secs(5);
 
 /// The workers of a listener.
 pub struct Workers {
     began: Instant,
     every: Duration,
-    /// When each had its last turn, in milliseconds since `began`. A worker that ended is gone.
+    /// The time of each worker's last turn, in milliseconds since `began`. Finished workers are
+    /// gone.
     turns: Mutex<Vec<Weak<AtomicU64>>>,
 }
 
@@ -26,13 +27,13 @@ impl Default for Workers {
 }
 
 impl Workers {
-    /// Workers that note their turns so often, and twice a second at least.
+    /// Workers that record their turns this often, and at least twice a second.
     #[must_use]
     pub fn noting_every(every: Duration) -> Self {
         Self { began: Instant::now(), every: every.min(EVERY), turns: Mutex::default() }
     }
 
-    /// Has the worker whose thread this is note its turns for as long as it lives.
+    /// Makes the current thread's worker record its turns for as long as it lives.
     pub fn enlist(self: &Arc<Self>) {
         let turn = Arc::new(AtomicU64::new(self.now()));
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! What a provider's settings become: the requests of the presets, and what is said of settings
-//! that no request comes of.
+//! What a provider's settings become: the presets' requests, and the errors for settings from which
+//! no request can be made.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ const TENANT: &str = "keys.server_key='000102030405060708090a0b0c0d0e0f101112131
     [[tenants]]\nid='t1'\ncountry='SE'\n[tenants.directory]\nkind='ldap'\n\
     servers=['ldap://127.0.0.1']\nbind_dn='cn=a'\nbind_password='s3cr3t'\nbase_dn='dc=b'\n";
 
-/// The request that a provider of these keys makes of a text with all that needs encoding.
+/// The request that a provider with these keys makes for a text in which everything needs encoding.
 fn request(keys: &str) -> Result<Request, ConfigError> {
     let text = format!("{TENANT}[[tenants.sms.providers]]\nname='main'\n{keys}\n");
     let file = Path::new("test.toml");
@@ -45,8 +45,8 @@ fn basic(name_and_password: &str) -> String {
     format!("Basic {}", STANDARD.encode(name_and_password))
 }
 
-/// Checks what a preset makes of these variables, and that a name and a password or a header field
-/// go with it.
+/// Checks the request that a preset makes from these variables, with a user name and password or a
+/// header field.
 fn check(preset: &str, variables: &str, url: &str, authorization: &str, body: &str) {
     let made = request(&format!("preset='{preset}'\nvariables={{{variables}}}"));
     let made = made.unwrap_or_else(|error| panic!("{error}"));

@@ -1,4 +1,4 @@
-//! `counts show` and `counts clear`: what counts against a user's or a number's limits.
+//! `counts show` and `counts clear`: the counts against a user's or a number's limits.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -7,16 +7,16 @@ use super::{Failure, Named, Place, Target, audited, print, print_json, shown, st
 use crate::cli::Ended;
 use crate::service::administration::{Count, TenantDesk, UserCounts};
 
-/// What `counts` is given.
+/// The subcommands of `counts`.
 #[derive(Subcommand)]
 pub(in crate::cli) enum Counts {
     /// Show a user's codes, wrong passwords and wrong codes against the tenant's limits, or a
-    /// number's calls; and when each count frees.
+    /// number's calls, and when each count expires.
     Show(Show),
-    /// Forget a user's codes issued and failures, or a number's calls, so that new ones fit.
+    /// Clear a user's issued codes and failures, or a number's calls, so that new ones are allowed.
     ///
-    /// A live code stays (`codes revoke`), and so does what a directory has counted itself. Exit
-    /// status 0 also if nothing was counted.
+    /// A live code stays (`codes revoke`), and so do the directory's own counts. Exit status 0 also
+    /// if nothing was counted.
     Clear(Clear),
 }
 
@@ -45,7 +45,7 @@ struct Whose {
     /// The user with this name, looked up in the directory as at a login.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// The user with this stable id, whom the directory need not have.
+    /// The user with this stable id; the directory need not have this person any more.
     #[arg(long, value_name = "ID", value_parser = stable_id)]
     user_id: Option<String>,
     /// The caller with this number, in any form that a phone system would send.
@@ -113,7 +113,7 @@ async fn clear(desk: &TenantDesk, target: &Target) -> Result<&'static str, Failu
     Ok(done)
 }
 
-/// A count for people.
+/// A count for the terminal.
 fn line(count: &Count) -> String {
     let limit = format!("{} in {}", count.quota.burst, shown(count.quota.per));
     let frees = match (count.one_frees_in, count.all_free_in) {
@@ -127,7 +127,7 @@ fn line(count: &Count) -> String {
     format!("{} of {limit}{spent}{frees}", count.counted)
 }
 
-/// Counts for programs.
+/// Counts as JSON.
 #[derive(Serialize)]
 struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,7 +155,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// One count for programs.
+/// A count as JSON.
 #[derive(Serialize)]
 struct CountObject {
     counted: u32,

@@ -1,4 +1,4 @@
-//! A command's part of the audit trail: what it is about, how far it is, why it failed.
+//! A command's audit events: its target, its progress, why it failed.
 
 use std::process::ExitCode;
 
@@ -12,15 +12,15 @@ use crate::config::{Config, TenantConfig};
 use crate::telemetry::audit::{Act, ActOutcome};
 use crate::telemetry::trail::Trail;
 
-/// The access key that a command is about. Its text is not in it.
+/// The access key that a command is about, without its text.
 pub(super) struct KeyInTrail {
     /// Its id.
     pub id: String,
-    /// Its name, where the command says it.
+    /// Its name, if the command knows it.
     pub name: Option<String>,
 }
 
-/// One command's part of the audit trail.
+/// Writes one command's audit events.
 pub(super) struct Journal {
     trail: Trail,
     request_id: String,
@@ -30,7 +30,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the trail for a command, which is about `key` if it is about an access key.
+    /// Opens the audit trail for a command, which may be about the access key `key`.
     ///
     /// # Errors
     /// If it cannot be opened: then nothing may be done.
@@ -49,10 +49,10 @@ impl Journal {
         Ok(Self { trail, request_id, operation, tenant: tenant.id.to_string(), key })
     }
 
-    /// Writes how far the command is.
+    /// Writes an event about the command's progress.
     ///
     /// # Errors
-    /// If it cannot be written whole.
+    /// If the event cannot be written completely.
     pub(super) fn write(
         &mut self,
         target: &Target,
@@ -78,7 +78,7 @@ impl Journal {
         self.trail.write(&act).context("the audit trail cannot be written")
     }
 
-    /// Tells the audit trail and the administrator.
+    /// Reports a failure to the audit trail and to the administrator.
     pub(super) fn failed(&mut self, target: &Target, failure: &Failure) -> Ended {
         output::tell(&format!("dialpass: {}", plain(&failure.said)));
         self.write(target, ActOutcome::Failed, failure.reason)?;

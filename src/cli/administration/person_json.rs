@@ -1,5 +1,5 @@
-//! What `person export` prints: the store's records of a person as one object. docs/privacy.md names
-//! each field.
+//! The output of `person export`: the store's records of a person as one object. docs/privacy.md
+//! describes each field.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub(super) fn object(records: &Records, now: Timestamp) -> Value {
     })
 }
 
-/// A user's called-in code, without what it derives from, and what counts against them.
+/// A user's called-in code, without the values it is derived from, and the counts against the user.
 fn account(account: &Account, now: Timestamp) -> Value {
     let code = account.grant.as_ref().map(|stored| {
         json!({
@@ -102,7 +102,8 @@ fn authenticator(one: &Authenticator) -> Value {
     })
 }
 
-/// The service that notifies a phone. The rest of the address is a secret: who has it can notify.
+/// The host of the push service. The rest of the address is a secret: knowing it is enough to
+/// notify.
 fn push_service(endpoint: &str) -> Option<String> {
     url::Url::parse(endpoint).ok()?.host_str().map(str::to_owned)
 }

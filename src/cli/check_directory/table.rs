@@ -1,4 +1,4 @@
-//! The report as people read it.
+//! The report as text for people.
 
 use crate::directory::inspection::{ServerReport, Severity, Step};
 use crate::service::survey::{Counts, Example, Finding, Report};
@@ -38,8 +38,8 @@ pub(super) fn print(report: &Report) -> Vec<u8> {
 struct Page(String);
 
 impl Page {
-    /// A line of this indent. Whatever a directory holds, it stays text: what would move a
-    /// terminal's cursor is replaced.
+    /// Adds a line with this indent. Control characters from the directory, which could move a
+    /// terminal's cursor, are replaced.
     fn line(&mut self, indent: usize, text: &str) {
         let text: String =
             text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();

@@ -1,15 +1,15 @@
-//! What depends on the kind of server: the presets of a profile, and the attributes that are read.
+//! What depends on the kind of server: a profile's presets, and the attributes that are read.
 
 use super::Problems;
 use crate::config::raw::{RawAmbiguous, RawNumberMatch, RawProfile};
 
-/// What is accepted where an attribute has to be named.
+/// What is accepted as an attribute's name.
 const AN_ATTRIBUTE: &str = "an attribute's name: a letter, then letters, digits and hyphens";
 
-/// What kind of servers a directory has.
+/// The kind of a directory's servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProfileConfig {
-    /// OpenLDAP, and others by the standards alone.
+    /// OpenLDAP, and other servers that follow the standards.
     OpenLdap,
     /// Active Directory.
     ActiveDirectory,
@@ -19,7 +19,7 @@ pub enum ProfileConfig {
     FreeIpa,
 }
 
-/// What a profile presets.
+/// The values that a profile presets.
 pub(super) struct Presets {
     pub user_filter: &'static str,
     pub username_attribute: &'static str,
@@ -78,12 +78,12 @@ impl ProfileConfig {
     }
 }
 
-/// How numbers are searched for.
+/// How numbers are matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumberMatchConfig {
-    /// By whole values, for servers whose rule ignores blanks and hyphens.
+    /// By whole values, on servers whose matching rule ignores spaces and hyphens.
     Equality,
-    /// Also by anchored patterns, for servers that compare plain strings.
+    /// Also by anchored patterns, on servers that compare plain strings.
     Patterns,
 }
 

@@ -1,4 +1,4 @@
-//! Where the servers are, in which order they are asked, and what is shown to them.
+//! The LDAP servers' addresses, their order, and the certificate shown to them.
 
 use super::Problems;
 use crate::config::check::is_loopback;
@@ -7,13 +7,14 @@ use crate::config::raw::RawServerOrder;
 /// Which of several servers is asked first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerOrderConfig {
-    /// The first that works.
+    /// The first one that works.
     InOrder,
-    /// Each in its turn.
+    /// Each in turn.
     RoundRobin,
 }
 
-/// Refuses a URL that is not an LDAP server's, and a password in clear beyond this machine.
+/// Refuses a URL that is not an LDAP server's, and one that would send a password unencrypted
+/// beyond this machine.
 fn server_url(key: &str, text: &str, plain_allowed: bool, problems: &mut Problems) {
     let accepted = "ldap://HOST[:PORT] or ldaps://HOST[:PORT]";
     if text.contains('@') {

@@ -1,4 +1,4 @@
-//! What a provider is sent: JSON or a form.
+//! The request body for a provider: JSON or a form.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 use super::raw::{RawField, RawMethod};
 use crate::config::check::Problems;
 
-/// What is sent in a request.
+/// A request's body.
 #[derive(Clone, PartialEq, Eq)]
 pub enum BodyConfig {
-    /// Nothing.
+    /// No body.
     None,
-    /// JSON, its texts with placeholders.
+    /// JSON whose strings have placeholders.
     Json(Value),
-    /// A form, its values with placeholders.
+    /// A form whose values have placeholders.
     Form(Vec<(String, String)>),
 }
 
-/// Checks the body of a request.
+/// Checks a request's body.
 pub(super) fn checked(
     key: &str,
     json: Option<toml::Value>,
@@ -44,7 +44,7 @@ pub(super) fn checked(
     }
 }
 
-/// A value of TOML as one of JSON.
+/// Converts a TOML value to JSON.
 fn to_json(key: &str, value: toml::Value, problems: &mut Problems) -> Option<Value> {
     match value {
         toml::Value::String(text) => Some(Value::String(text)),

@@ -1,8 +1,8 @@
-//! Ready-made requests for providers of SMS: templates of the same form as a provider of one's own.
+//! Ready-made requests for SMS providers: templates in the same form as a custom provider.
 
 use super::raw::RawPreset;
 
-/// Their names and texts.
+/// Their names and contents.
 const PRESETS: [(&str, &str); 11] = [
     ("46elks", include_str!("presets/46elks.toml")),
     ("bird", include_str!("presets/bird.toml")),
@@ -17,13 +17,13 @@ const PRESETS: [(&str, &str); 11] = [
     ("vonage", include_str!("presets/vonage.toml")),
 ];
 
-/// The preset of a name.
+/// The preset with this name.
 pub(super) fn preset(name: &str) -> Option<RawPreset> {
     let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
     Some(toml::from_str(text).expect("a test reads each preset"))
 }
 
-/// All names, for who named another.
+/// All names, for error messages.
 pub(super) fn names() -> [&'static str; PRESETS.len()] {
     PRESETS.map(|(name, _)| name)
 }

@@ -40,7 +40,7 @@ pub(in crate::config) struct RawProvider {
     pub allow_plain_http: Option<bool>,
 }
 
-/// The keys of a provider that a preset brings.
+/// The keys of a provider that a preset may set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct RawPreset {
@@ -76,7 +76,7 @@ pub(in crate::config) struct RawAccepted {
     pub body_contains: Option<String>,
 }
 
-/// A text in place, or in a file. No error shows it.
+/// A text in place or in a file. No error shows it.
 pub(in crate::config) enum RawText {
     Here(SecretString),
     File(PathBuf),
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for RawText {
     }
 }
 
-/// The value of a form's field. No error shows it.
+/// The value of a form field. No error shows it.
 pub(in crate::config) struct RawField(pub String);
 
 impl<'de> Deserialize<'de> for RawField {

@@ -1,4 +1,4 @@
-//! What an administrator is told when `[tenants.sms]` is wrong.
+//! What administrators see when `[tenants.sms]` is wrong.
 
 use std::path::Path;
 

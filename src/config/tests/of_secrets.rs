@@ -10,7 +10,7 @@ use crate::config::parse;
 
 const AGAIN: &str = "bind_password='s3cr3t'";
 
-/// What is said of a secret file with these bytes: warnings if it is good, else problems.
+/// What is reported about a secret file with these bytes: warnings if it is usable, else problems.
 fn said_of(bytes: &[u8]) -> Result<(String, Vec<String>), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let secret = folder.path().join("secret");

@@ -1,4 +1,4 @@
-//! Authenticators as a backend names and deletes them.
+//! Renaming and deleting authenticators, for backends.
 
 use actix_web::http::StatusCode;
 use actix_web::web;

@@ -1,4 +1,4 @@
-//! Verified phones as a backend deletes them.
+//! Deleting verified phones, for backends.
 
 use actix_web::http::StatusCode;
 

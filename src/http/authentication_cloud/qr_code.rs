@@ -16,7 +16,7 @@ pub(super) fn data_uri(link: &str) -> Option<String> {
     Some(format!("data:image/png;base64,{}", STANDARD.encode(png)))
 }
 
-/// Black and white, one bit a pixel, each module as large as a whole number of pixels allows.
+/// Black and white, one bit per pixel, each module as many whole pixels wide as fit.
 fn png(link: &str) -> Option<Vec<u8>> {
     let code = QRBuilder::new(link).ecl(ECL::M).build().ok()?;
     let size = SIZE as usize;

@@ -1,4 +1,4 @@
-//! A browser's push subscription, as `PushSubscription.toJSON()` of the Push API gives it.
+//! A browser's push subscription, in the form of the Push API's `PushSubscription.toJSON()`.
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode::Indifferent;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::failure::Failure;
 use crate::domain::authenticator::Subscription;
 
-/// Longest endpoint taken, in bytes.
+/// Longest endpoint accepted, in bytes.
 const MAX_ENDPOINT: usize = 2048;
 
 /// Base64url (RFC 4648 5), padded or not.
@@ -17,7 +17,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(Indifferent),
 );
 
-/// A subscription as a browser gives it.
+/// A subscription as sent by a browser.
 #[derive(Deserialize)]
 pub(super) struct SubscriptionBody {
     endpoint: String,
@@ -31,13 +31,13 @@ struct KeysBody {
 }
 
 impl SubscriptionBody {
-    /// Reads it: lengths as RFC 8291 3.1 and 3.2 have them.
+    /// Decodes and checks it; lengths are from RFC 8291 3.1 and 3.2.
     pub(super) fn read(self) -> Result<Subscription, Failure> {
         let no = || Failure::bad_request("the subscription is none of a browser's");
         let bytes = |text: &str| BASE64.decode(text).ok();
         let key = bytes(&self.keys.p256dh).and_then(|key| <[u8; 65]>::try_from(key).ok());
         let auth = bytes(&self.keys.auth).and_then(|auth| <[u8; 16]>::try_from(auth).ok());
-        // The first byte of a point that is not compressed (SEC 1, 2.3.3).
+        // The first byte of an uncompressed point (SEC 1, 2.3.3).
         let key = key.filter(|key| key[0] == 4).ok_or_else(no)?;
         if self.endpoint.len() > MAX_ENDPOINT {
             return Err(no());

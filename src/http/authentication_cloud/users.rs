@@ -1,4 +1,4 @@
-//! Users as a backend looks them up, by id or by name, and deletes them.
+//! Looking up users by id or by name, and deleting them, for backends.
 
 use actix_web::http::StatusCode;
 

@@ -1,4 +1,5 @@
-//! `POST /api/v1/users/{userId}/verification`: a code confirms a transaction, or is used up.
+//! `POST /api/v1/users/{userId}/verification`: a code confirms a transaction, or a recovery code is
+//! used up.
 
 use actix_web::http::StatusCode;
 use actix_web::web;

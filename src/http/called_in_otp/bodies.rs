@@ -1,4 +1,4 @@
-//! What the two operations take.
+//! The two operations' request bodies.
 
 use zeroize::Zeroizing;
 
@@ -39,11 +39,11 @@ pub(super) struct ValidateOtpBody {
     pub clientip: Option<String>,
 }
 
-/// What was typed beside the name.
+/// What the user typed besides the name.
 pub(super) enum Secrets {
-    /// Each in a field of its own.
+    /// In separate fields.
     Apart { password: Option<String>, otp: String },
-    /// The password with the code glued behind it.
+    /// The password followed directly by the code.
     Passcode(Zeroizing<String>),
 }
 

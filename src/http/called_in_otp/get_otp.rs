@@ -1,4 +1,4 @@
-//! `PUT /api/authentication/getOTP`: the phone system asks for a caller's code.
+//! `PUT /api/authentication/getOTP`: issues a caller's code to the phone system.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::{CurrentGateway, ExpiresIn, Spoken, Tenant};
 use crate::service::call_in::{Call, Told};
 
-/// The answer that tells a code.
+/// The answer with a code.
 #[derive(Serialize)]
 struct OtpBody<'a> {
     otp: &'a str,
@@ -110,7 +110,8 @@ async fn decide(
     Ok((told, decision.reason, tenant))
 }
 
-/// Says what the phone system sent instead of a number, and shows neither number nor name.
+/// Logs the shape of what the phone system sent instead of a number, without revealing a number or
+/// a name.
 fn note_unreadable(exchange: &Exchange, caller_id: &str) {
     tracing::info!(
         request_id = exchange.request_id,
@@ -122,7 +123,7 @@ fn note_unreadable(exchange: &Exchange, caller_id: &str) {
     );
 }
 
-/// The digits parted, so that speech synthesis reads them one by one.
+/// Separates the digits, so that speech synthesis reads them one by one.
 fn spell(digits: &str, separator: &str) -> String {
     let mut spelt = String::with_capacity(digits.len() * (1 + separator.len()));
     for digit in digits.chars() {

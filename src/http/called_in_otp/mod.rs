@@ -18,14 +18,14 @@ use super::exchange;
 use super::gateway::CurrentGateway;
 use super::notice;
 
-/// Where a code is asked for.
+/// The path that issues codes.
 pub const GET_OTP: &str = "/api/authentication/getOTP";
-/// Where a login is asked about.
+/// The path that checks logins.
 pub const VALIDATE_OTP: &str = "/api/authentication/validateOTP";
-/// The same without a password, under the name that token logins have.
+/// The same without a password, under the name used for token logins.
 pub const OTP_TOKEN_AUTH: &str = "/api/authentication/otp_token_auth";
 
-/// All of them.
+/// All three.
 pub(super) const PATHS: [&str; 3] = [GET_OTP, VALIDATE_OTP, OTP_TOKEN_AUTH];
 
 /// The documentation of the operations.
@@ -37,7 +37,8 @@ pub(super) const PATHS: [&str; 3] = [GET_OTP, VALIDATE_OTP, OTP_TOKEN_AUTH];
 )]
 pub(super) struct Documentation;
 
-/// Adds the routes. The handlers look at the method themselves, so that every answer has one form.
+/// Adds the routes. The handlers check the method themselves, so that every answer has the same
+/// form.
 pub fn routes(app: &mut ServiceConfig) {
     app.service(anything(GET_OTP).to(get_otp::get_otp))
         .service(anything(VALIDATE_OTP).to(validate_otp::validate_otp))
@@ -45,12 +46,12 @@ pub fn routes(app: &mut ServiceConfig) {
         .default_service(web::to(not_found));
 }
 
-/// What is at a path, with a slash behind it or without.
+/// Any method at a path, with or without a trailing slash.
 fn anything(path: &str) -> Resource {
     web::resource([path.to_owned(), format!("{path}/")])
 }
 
-/// The answer where there is nothing.
+/// The answer for unknown paths.
 async fn not_found(
     request: HttpRequest,
     payload: web::Payload,

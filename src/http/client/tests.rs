@@ -1,4 +1,4 @@
-//! The rules of [`identify`], each as a table of what is presented and what comes of it.
+//! The rules of [`identify`], each as a table of credentials and results.
 
 use proptest::prelude::*;
 
@@ -79,7 +79,7 @@ fn signed(scope: &str) -> SignedToken {
     SignedToken { jwks_url, algorithm: SigningAlgorithm::Es256, kind, claims }
 }
 
-/// The clients that most tests are about.
+/// The clients that most tests use.
 fn table() -> ClientTable {
     let both = Credentials { certificate: dns("pbx.example").certificate, ..bearer("pbx-secret") };
     ClientTable::new(vec![
@@ -96,7 +96,7 @@ fn table() -> ClientTable {
     .unwrap()
 }
 
-/// What one request presents; a header's absence is an empty text.
+/// What one request presents; an empty string means an absent header.
 #[derive(Default, Clone, Copy)]
 struct Request<'a> {
     certificate: &'a str,

@@ -1,8 +1,8 @@
-//! The page and the files that it goes with.
+//! The demo's page and its files.
 
 use super::*;
 
-/// All files of the page together, in bytes; the widget and the icon come on top.
+/// Total size of the page's files, in bytes, without the widget and the icon.
 const WEIGHT: usize = 50_000;
 
 #[test]

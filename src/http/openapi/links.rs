@@ -1,14 +1,15 @@
-//! What of an answer a later request takes: the links of the description (`OpenAPI` 3.1, 4.8.20).
+//! The description's links: which values of an answer a later request takes (`OpenAPI` 3.1,
+//! 4.8.20).
 
 use serde_json::{Map, Value};
 use utoipa::openapi::link::{Link, LinkBuilder};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-/// A field of a body, or a parameter, and where in the answer its value is; or the value itself.
+/// A field or parameter, and where its value is in the answer; or the value itself.
 type Taken = (&'static str, &'static str);
 
-/// From an operation's answer to another operation.
+/// A link from one operation's answer to another operation.
 struct From {
     operation: &'static str,
     status: &'static str,
@@ -57,7 +58,7 @@ const fn told(to: &'static str) -> From {
     From { operation: "getOTP", status: "200", to, parameters: &[], body }
 }
 
-/// Adds the links to the answers that they start from.
+/// Adds the links to the answers where they start.
 pub(super) fn add(document: &mut OpenApi) {
     for from in LINKS {
         let operations = document.paths.paths.values_mut().flat_map(operations);
@@ -73,7 +74,7 @@ pub(super) fn add(document: &mut OpenApi) {
     }
 }
 
-/// The operations at a path, by any method that the APIs know.
+/// The operations at a path, for every method that the APIs use.
 pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, .. } = item;
     [get, put, post, delete].into_iter().filter_map(Option::as_mut)

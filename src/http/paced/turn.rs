@@ -1,5 +1,5 @@
-//! One request at a time: what a connection's stream and the app behind the HTTP library tell each
-//! other about whose turn it is.
+//! Whose turn it is on a connection that serves one request at a time: shared by the connection's
+//! stream and the app behind the HTTP library.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,22 +9,22 @@ use actix_web::http::{StatusCode, header};
 
 use super::framing::Body;
 
-/// How far the request at hand is.
+/// The state of the current request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Its head is read, or waited for.
+    /// Its head is being read or awaited.
     Head,
     /// The library has its head.
     Given,
-    /// The app has it; the library is given its body.
+    /// The app has it, and the library receives its body.
     Asked,
     /// Its answer is being written.
     Answering,
-    /// The library has all of its answer, and may not have written it yet.
+    /// The library has the whole answer, but may not have written it yet.
     Answered,
 }
 
-/// The turn of the request at hand. Found as `conn_data::<Turn>()`.
+/// The turn of the current request. Available as `conn_data::<Turn>()`.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Turn(Rc<State>);
 
@@ -44,20 +44,20 @@ impl Turn {
         }))
     }
 
-    /// The app has the request: what of it is still to come. The status that it is to be refused
-    /// with, whatever it asks, if the stream found that it cannot be read.
+    /// Marks the request as passed to the app, and notes how much of its body is still to come.
+    /// Returns the status to refuse it with, whatever it asks, if the stream could not read it.
     pub(in crate::http) fn ask(&self, request: &mut Request) -> Option<StatusCode> {
         self.0.body.replace(body(request));
         self.0.phase.set(Phase::Asked);
         self.0.refusal.take()
     }
 
-    /// The app has begun to answer.
+    /// Marks that the app has started to answer.
     pub(in crate::http) fn answering(&self) {
         self.0.phase.set(Phase::Answering);
     }
 
-    /// The app's answer is whole.
+    /// Marks that the app's answer is complete.
     pub(in crate::http) fn answered(&self) {
         self.0.phase.set(Phase::Answered);
     }
@@ -70,7 +70,7 @@ impl Turn {
         self.0.phase.set(phase);
     }
 
-    /// The next request is to be refused.
+    /// Marks the next request to be refused.
     pub(super) fn refuse(&self, status: StatusCode) {
         self.0.refusal.set(Some(status));
     }
@@ -84,7 +84,7 @@ impl Turn {
     }
 }
 
-/// What of the request is still to come, as the library reads its head.
+/// The rest of the request, as the library understands its head.
 fn body(request: &mut Request) -> Body {
     if matches!(request.payload(), Payload::None) {
         return Body::Length(0);

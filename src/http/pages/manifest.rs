@@ -1,4 +1,4 @@
-//! What makes an icon on the Home Screen, as iOS wants one before it shows notifications.
+//! The manifest for a Home Screen icon, which iOS requires before it shows notifications.
 
 use serde_json::json;
 
@@ -9,9 +9,9 @@ use crate::domain::authenticator::is_visible;
 /// Longest name of an icon, in characters.
 const MAX_NAME: usize = 60;
 
-/// A web app manifest. The query has the name of the company whose icon it is; what is no name is
-/// left out. It names no start page: an icon opens the page from which it was made, whose address
-/// has the phone's token behind a `#`, where no server sees it.
+/// A web app manifest. The query holds the company's name for the icon; an invalid name is ignored.
+/// There is no start page: an icon opens the page from which it was added, whose address has the
+/// phone's token after a `#`, where no server sees it.
 ///
 /// # Panics
 /// Never: texts always serialise.

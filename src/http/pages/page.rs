@@ -1,4 +1,4 @@
-//! The page: one shell for each language, which its script fills.
+//! The page: one shell for each language, filled by its script.
 
 use std::sync::LazyLock;
 
@@ -14,9 +14,9 @@ use crate::http::error::escape_html;
 struct Page {
     language: &'static str,
     texts: &'static PageTexts,
-    /// JSON in which HTML finds nothing to read.
+    /// JSON, escaped so that HTML parsers find nothing in it.
     script_texts: String,
-    /// What the script will ask for, so that it need not be waited for.
+    /// The modules that the script will load, so that they can be preloaded.
     modules: [&'static str; 3],
 }
 

@@ -1,14 +1,14 @@
-//! The pages as a browser is given them, and what they weigh.
+//! The pages as browsers get them, and their size.
 
 use super::*;
 
-/// Most that the page may transfer with all that it may come to need, in bytes.
+/// Most bytes that the page may transfer, including everything it may load later.
 const PAGE: usize = 50_000;
 
-/// Most that it may transfer before a phone can confirm.
+/// Most bytes that it may transfer before a phone can confirm.
 const UNTIL_CONFIRMED: usize = 32_000;
 
-/// Most that the script weighs that customers embed, in bytes.
+/// Largest size of the script that customers embed, in bytes.
 const WIDGET: usize = 20_000;
 
 fn weight(paths: impl Fn(&str) -> bool) -> usize {

@@ -1,4 +1,4 @@
-//! Which keys of a set may check which token.
+//! Which keys of a set may verify which token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
