@@ -1,5 +1,5 @@
-// A customer's page and backend: the backend makes an intent, the page's widget uses it, and the
-// backend has the token introspected that the widget ends with.
+// A customer's page and backend: the backend creates an intent, the page's widget uses it, and the
+// backend introspects the widget's final token.
 import { ask, outcome } from "./wire.js";
 
 const user = document.getElementById("user");
@@ -9,13 +9,13 @@ const facts = document.getElementById("facts");
 const enroll = document.getElementById("enroll");
 const approve = document.getElementById("approve-login");
 
-/** What runs now; an answer to an earlier start is dropped. */
+/** The current run; answers to earlier ones are dropped. */
 let run = 0;
 let widget;
 
 const name = () => user.selectedOptions[0].textContent;
 
-/** A new question takes the place of the one before. */
+/** A new question replaces the previous one. */
 async function start(operation, about) {
   const mine = ++run;
   const question = { body: { username: user.value, operation, about } };
@@ -35,7 +35,7 @@ async function start(operation, about) {
   widget = globalThis.Dialpass.start(place, { token: body.token, operation, onResult });
 }
 
-/** The transaction has ended; only a token that is introspected allows anything. */
+/** The transaction has ended; only an introspected token allows anything. */
 async function finish(mine, operation, intentId, result, done) {
   if (result.status !== "succeeded") {
     const why = result.status === "error" ? `Has ${name()} registered a phone?` : result.message;
@@ -61,7 +61,7 @@ async function finish(mine, operation, intentId, result, done) {
   lead(true);
 }
 
-/** Has the step stand out that comes next. */
+/** Highlights the next step. */
 function lead(isRegistered) {
   enroll.classList.toggle("main", !isRegistered);
   approve.classList.toggle("main", isRegistered);

@@ -1,11 +1,11 @@
-// The login form of some service, which asks the gateway about name, password and code.
+// A service's login form, which has the gateway check name, password and code.
 import { ask, duration, outcome } from "./wire.js";
 
 const form = document.getElementById("login");
 const button = document.getElementById("log-in");
 const place = document.getElementById("login-outcome");
 
-/** The login service, as the gateway knows it. */
+/** The login service's credential. */
 const LOGIN_SERVICE = { Authorization: "Bearer demo-vpn", tenant: "demo" };
 
 async function logIn() {

@@ -1,4 +1,4 @@
-// The demo's page: each chapter for itself.
+// The demo's page: each chapter is independent.
 import "./phone.js";
 import "./login.js";
 import "./confirm.js";

@@ -1,5 +1,5 @@
-// The phone on the screen: whoever was chosen calls, the phone system asks the gateway for a code,
-// and the phone shows and says what the caller would hear.
+// The phone on the screen: the chosen person calls, the phone system requests a code from the
+// gateway, and the phone shows and says what the caller would hear.
 import { ask, duration } from "./wire.js";
 import { hush, say } from "./voice.js";
 
@@ -15,23 +15,23 @@ const username = document.getElementById("username");
 const code = document.getElementById("code");
 const loggedIn = document.getElementById("login-outcome");
 
-/** The phone system, as the gateway knows it: pbx:demo-pbx. */
+/** The phone system's credential: pbx:demo-pbx. */
 const PHONE_SYSTEM = { Authorization: `Basic ${btoa("pbx:demo-pbx")}`, tenant: "demo" };
 
-/** Until the line answers, and from one digit to the next, in milliseconds. */
+/** Delay until the line answers, and between digits, in milliseconds. */
 const RINGING = 900;
 const PACE = 550;
 
 const REFUSED = "Sorry, we cannot give you a code. Goodbye.";
 
-/** Whoever rings off has the next call's number; what an earlier call still wants to show is late. */
+/** Hanging up advances to the next call's number, so output of an earlier call is dropped. */
 let call = 0;
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const chosen = () => people.querySelector("input:checked");
 
-/** How far the call is; `spelt` is for screen readers, which do not see the digits. */
+/** The call's progress; `spelt` is for screen readers, which do not see the digits. */
 function show(name, text, { spelt = "", reason = "" } = {}) {
   phone.dataset.state = name;
   const hidden = document.createElement("span");

@@ -1,4 +1,4 @@
-// The voice of the login line, where the browser has one; a page without goes on in silence.
+// The voice of the login line; stays silent if the browser has no speech synthesis.
 
 const synthesis = globalThis.speechSynthesis;
 const button = document.getElementById("mute");
@@ -8,7 +8,7 @@ const RATE = 0.85;
 
 let isMuted = false;
 
-/** Says a text, in place of what is being said. */
+/** Says a text, interrupting the current one. */
 export function say(text) {
   hush();
   if (!synthesis || isMuted) return;
@@ -18,7 +18,7 @@ export function say(text) {
     utterance.rate = RATE;
     synthesis.speak(utterance);
   } catch {
-    // What is said is shown too.
+    // The words are shown as well.
   }
 }
 

@@ -1,9 +1,9 @@
-// How the page asks the gateway, and how it shows what went over the wire.
+// Sends the page's requests to the gateway, and shows requests and answers.
 
-/** What every question and answer is. */
+/** The type of every request and answer. */
 const JSON_TYPE = "application/json";
 
-/** Status (0 where nobody answered), body, and seconds to wait; shows both in the element `at`. */
+/** Returns status (0 without an answer), body and seconds to wait; shows both in `at`. */
 export async function ask(method, path, { headers = {}, body }, at) {
   const question = { "Content-Type": JSON_TYPE, ...headers };
   const asked = `${method} ${path}\n${lines(question)}\n\n${pretty(body)}`;
@@ -40,7 +40,7 @@ function show(at, text) {
   document.getElementById(at).textContent = text;
 }
 
-/** How it came out, in a sentence with a sign, and what else there is to say. */
+/** The result: a sentence with an icon, and details. */
 export function outcome(place, kind, title, ...more) {
   place.className = `outcome ${kind}`;
   const sign = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -1,6 +1,6 @@
-// How the page asks the gateway.
+// The page's requests to the gateway.
 
-/** Answers with the status, 0 where nobody answered, and with the body, {} where it is no JSON. */
+/** Returns the status, 0 without an answer, and the body, {} if it is not JSON. */
 export async function post(path, question) {
   let answer;
   try {

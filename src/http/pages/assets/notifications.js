@@ -1,4 +1,4 @@
-// Turning notifications on and off: beside a confirmation, and on the page of the Home Screen's icon.
+// Turns notifications on and off: after a confirmation, and on the page of the Home Screen icon.
 
 import { post } from "./api.js";
 import { bytes } from "./passkey.js";
@@ -7,7 +7,7 @@ import { button, element, fill, live, paragraph, setBusy, show, showCompany, tex
 const SCOPE = "/open/";
 const PATIENCE = 20_000;
 
-// The page's policy takes no plain text as a worker's address (Trusted Types).
+// The page's policy allows no plain string as a worker's URL (Trusted Types).
 const createScriptURL = () => "/open/worker.js";
 const WORKER =
   globalThis.trustedTypes?.createPolicy("worker", { createScriptURL }).createScriptURL("") ??
@@ -24,7 +24,7 @@ export function canAsk() {
   return isApple && navigator.standalone === false ? "home-screen" : "never";
 }
 
-/** What stands below a confirmation; `answer` is the gateway's. */
+/** The part below a confirmation; `answer` is the gateway's. */
 export function offer(answer, company) {
   const { device, pushKey, subscribed } = answer;
   const place = element("section", null);
@@ -50,7 +50,7 @@ export function offer(answer, company) {
     );
   };
   if (subscribed && canAsk() === "here") {
-    // Subscriptions change now and then; the gateway is told the present one.
+    // Subscriptions change now and then, so send the current one.
     refresh(device, pushKey).then(fillPlace);
   } else {
     fillPlace(false);
@@ -58,7 +58,7 @@ export function offer(answer, company) {
   return place;
 }
 
-/** Asks the person, subscribes, and tells the gateway; whether all of that worked. */
+/** Asks the person, subscribes, and informs the gateway; returns whether it worked. */
 async function turnOn(device, pushKey, status) {
   const asked = Notification.requestPermission();
   setBusy(true);
@@ -69,14 +69,14 @@ async function turnOn(device, pushKey, status) {
     if ((await asked) !== "granted") why = texts.notify_blocked;
     else isOn = await Promise.race([subscribe(device, pushKey), afterPatience()]);
   } catch {
-    // What the browser says of it helps nobody who reads this page.
+    // The browser's error would not help the reader of this page.
   }
   setBusy(false);
   status.textContent = isOn ? "" : why;
   return isOn;
 }
 
-/** Some browsers wait for ever where their maker's push service cannot be reached. */
+/** Some browsers wait forever if their push service cannot be reached. */
 function afterPatience() {
   return new Promise((resolve) => setTimeout(resolve, PATIENCE, false));
 }
@@ -89,7 +89,7 @@ async function refresh(device, pushKey) {
   }
 }
 
-/** The subscription that there is, if notifications are allowed. */
+/** The existing subscription, if notifications are allowed. */
 async function subscription() {
   if (Notification.permission !== "granted") return null;
   const registration = await navigator.serviceWorker.getRegistration(SCOPE);
@@ -102,7 +102,7 @@ async function subscribe(device, pushKey) {
   const applicationServerKey = bytes(pushKey);
   const had = await registration.pushManager.getSubscription();
   const hadKey = had && new Uint8Array(had.options.applicationServerKey ?? []);
-  // One with another key can neither be used nor be replaced.
+  // A subscription with another key can be neither used nor replaced.
   if (had && String(hadKey) !== String(applicationServerKey)) await had.unsubscribe();
   const options = { userVisibleOnly: true, applicationServerKey };
   const made = await registration.pushManager.subscribe(options);
@@ -140,7 +140,7 @@ function homeScreen(device, company) {
   show("home-screen", texts.home_title, [paragraph(texts.home_text), element("ol", null, ...list)]);
 }
 
-/** The page that the Home Screen's icon opens. */
+/** The page that the Home Screen icon opens. */
 export async function phonePage(device) {
   const say = (text, sign = "bell") => show("phone", texts.phone_title, [paragraph(text)], sign);
   if (canAsk() === "never") return say(texts.phone_unsupported);
@@ -150,7 +150,7 @@ export async function phonePage(device) {
     if (canAsk() === "home-screen") return homeScreen(device, body.company);
     prepareIcon(device, body.company);
     if (!body.pushKey) return say(texts.phone_unsupported);
-    // Only a tap subscribes here: the link may be somebody else's.
+    // Only a tap subscribes here: the link may belong to someone else.
     const isOn = body.subscribed && (await subscription().catch(() => null)) !== null;
     return showSwitch(device, body, isOn);
   }

@@ -1,5 +1,5 @@
-// What a link from a QR code or a notification opens on the phone: it shows what is asked, and has
-// the phone's passkey confirm it. Reading the link changes nothing; only a tap does.
+// Opened on the phone by a link from a QR code or a notification: shows the request, and has the
+// phone's passkey confirm it. Opening the link changes nothing; only a tap does.
 
 import { post } from "./api.js";
 import { create, isSupported, sign } from "./passkey.js";
@@ -13,17 +13,17 @@ const CONFIRMED = "confirmed";
 let token = null;
 let transaction = { company: texts.somebody };
 
-/** Ends what the view that stands there has begun. */
+/** Ends whatever the current view has started. */
 let leave = () => {};
 
-/** Shows a view after which nothing runs on. */
+/** Shows a view that leaves nothing running. */
 function settle(name, title, body, { sign = "bad", retry, more = [] } = {}) {
   leave();
   const again = retry && button("try-again", texts.try_again, retry, "main");
   show(name, title, [paragraph(fill(body, transaction)), again, ...more], sign);
 }
 
-/** Shows why the gateway did not do as it was asked, by its status. */
+/** Shows why the gateway refused, by its status. */
 function refused(status, retry) {
   if (status === 404) settle("unknown", texts.unknown_title, texts.unknown);
   else if (status === 429) settle("failed", texts.too_often_title, texts.too_often, { retry });
@@ -31,7 +31,7 @@ function refused(status, retry) {
   else settle("failed", texts.odd_title, texts.odd, { retry });
 }
 
-/** Reads the transaction and shows what stage it is in. `sent` is what this page has confirmed. */
+/** Reads the transaction and shows its stage. `sent` is what this page has confirmed. */
 async function load(sent) {
   if (!token) return refused(404);
   const { status, body } = await post("/open/transaction", { token });
@@ -54,7 +54,7 @@ function expired() {
   settle("expired", texts.expired_title, texts.expired, { sign: "late" });
 }
 
-/** Who asks, when and from where, below whom it is for. */
+/** Who asks, when and from where, below the user's name. */
 function asking(first) {
   const { company, askedBy, askedFrom, createdAt } = transaction;
   const when = new Intl.DateTimeFormat(view.language, { dateStyle: "medium", timeStyle: "short" });
@@ -101,7 +101,7 @@ function approve() {
   ]);
 }
 
-/** The field for the number that the other screen shows. */
+/** The field for the number shown on the other screen. */
 function numberField() {
   const alert = live("alert");
   alert.id = "match-number-alert";
@@ -126,7 +126,7 @@ function numberField() {
   return { parts: element("div", { class: "field" }, label, input, alert), input, isMissing };
 }
 
-/** How long the request is good for; once it is not, the page says so. */
+/** The request's remaining time; reports when it is over. */
 function timeLeft() {
   const ends = Date.now() + transaction.secondsLeft * 1000;
   const shown = paragraph("", "quiet");
@@ -147,19 +147,19 @@ function timeLeft() {
     document.removeEventListener("visibilitychange", tick);
     document.removeEventListener("visibilitychange", lookAgain);
   };
-  // Not at once: the view that this belongs to does not stand there yet.
+  // Not at once: the view that this belongs to is not shown yet.
   queueMicrotask(tick);
   return shown;
 }
 
-/** Looks whether the request has ended elsewhere, when somebody comes back to this page. */
+/** Checks whether the request has ended elsewhere when the user returns to this page. */
 async function lookAgain() {
   if (document.hidden || view.isBusy()) return;
   const { status, body } = await post("/open/transaction", { token });
   if (status === 200 && body.stage !== "pending" && !view.isBusy()) await load();
 }
 
-/** Has the passkey confirm. Nothing may be waited for before it: browsers want the tap to be fresh. */
+/** Has the passkey confirm. Do not await anything before: browsers require a recent tap. */
 async function confirm(status, number) {
   view.setBusy(true);
   status.textContent = texts.waiting_for_you;
@@ -188,7 +188,7 @@ function notSigned(name, isEnroll) {
   }
 }
 
-/** Sends what the passkey has signed; the same once more where nobody answered. */
+/** Sends what the passkey signed; once more if there is no answer. */
 async function send(signed) {
   const { status, body } = await post("/open/confirm", signed);
   const isEnroll = transaction.operation === "enroll";
@@ -212,7 +212,7 @@ async function decline() {
   else refused(status, decline);
 }
 
-/** What the browser says of its device, for the authenticator's name. */
+/** What the browser reports about its device, to name the authenticator. */
 async function hints() {
   try {
     const { model, platform } = await navigator.userAgentData.getHighEntropyValues(["model"]);
@@ -234,7 +234,7 @@ function done(answer) {
   }
 }
 
-/** What the gateway said when this page confirmed, so that a reload offers notifications again. */
+/** The gateway's answer to the confirmation, so that a reload offers notifications again. */
 function kept() {
   try {
     const { of, answer } = JSON.parse(sessionStorage.getItem(CONFIRMED));
@@ -248,17 +248,17 @@ function keep(answer) {
   try {
     sessionStorage.setItem(CONFIRMED, JSON.stringify({ of: token, answer }));
   } catch {
-    // Without storage a reload says that it is done, and no more.
+    // Without storage, a reload only says that it is done.
   }
 }
 
-/** Loaded only now: the phone has confirmed without it. */
+/** Loaded only now, because confirming does not need it. */
 async function offerNotifications(answer) {
   const { canAsk, offer } = await import("./notifications.js");
   if (canAsk() !== "never") view.add(offer(answer, transaction.company));
 }
 
-/** The token, which leaves the address bar and stays with the tab, so that a reload works. */
+/** The token; it moves from the address bar to the tab's storage, so that a reload works. */
 function takeToken() {
   const given = new URLSearchParams(location.search).get(QUERY);
   try {
@@ -271,7 +271,7 @@ function takeToken() {
   return given;
 }
 
-/** For a browser that has no passkeys; the address keeps the token, for another browser to open. */
+/** For a browser without passkeys; the address keeps the token for another browser. */
 function unsupported() {
   const copied = live("status");
   const copy = button("copy-link", texts.copy_link, async () => {

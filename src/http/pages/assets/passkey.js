@@ -1,6 +1,6 @@
-// The phone's passkeys: options and answers as JSON, in browsers that know it and in those that do not.
+// The phone's passkeys: options and answers as JSON, whether or not the browser supports that.
 
-/** The bytes that base64url stands for. */
+/** Decodes base64url. */
 export const bytes = (text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
 
@@ -15,7 +15,7 @@ export function isSupported() {
   return Boolean(globalThis.PublicKeyCredential && navigator.credentials?.create);
 }
 
-/** Makes a passkey; its answer as JSON. */
+/** Creates a passkey; returns its answer as JSON. */
 export async function create(options) {
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON?.(options) ?? {
     ...options,
@@ -26,7 +26,7 @@ export async function create(options) {
   return json(await navigator.credentials.create({ publicKey }));
 }
 
-/** Has a passkey sign; its answer as JSON. */
+/** Has a passkey sign; returns its answer as JSON. */
 export async function sign(options) {
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON?.(options) ?? {
     ...options,
@@ -46,7 +46,7 @@ function json(credential) {
     try {
       return credential.toJSON();
     } catch {
-      // Some password managers answer in the browser's place with something that cannot.
+      // Some password managers replace the answer with an object whose toJSON fails.
     }
   }
   const { response } = credential;

@@ -1,9 +1,9 @@
-// What stands on the page: one view at a time, made of text and buttons. Nothing here asks anybody.
+// The page's contents: one view at a time, made of text and buttons. Sends no requests.
 
 /** The texts in the page's language; a word in braces is filled in by `fill`. */
 export const texts = JSON.parse(document.getElementById("texts").textContent);
 
-/** The language in which times and numbers are written: the browser's own flavour of the page's. */
+/** The locale for times and numbers: the browser's variant of the page's language. */
 export const language =
   navigator.languages?.find((one) => one.split("-")[0] === document.documentElement.lang) ??
   document.documentElement.lang;
@@ -11,12 +11,12 @@ export const language =
 const SVG = "http://www.w3.org/2000/svg";
 const main = document.querySelector("main");
 
-/** `text` with each `{name}` replaced by the value of that name, taken as it is. */
+/** `text` with each `{name}` replaced by the value of that name, literally. */
 export function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
-/** An element with attributes and children; what is null or undefined is left out. */
+/** An element with attributes and children; null and undefined are left out. */
 export function element(name, attributes, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) {
@@ -36,7 +36,7 @@ export function live(role) {
   return element("p", { role });
 }
 
-/** A button; the weightiest of a view is its `main` one. */
+/** A button; a view's most important one is `main`. */
 export function button(id, text, onClick, kind) {
   const made = element("button", { type: "button", id, class: kind }, text);
   made.addEventListener("click", () => {
@@ -63,7 +63,7 @@ export function setBusy(isBusy) {
   }
 }
 
-/** Whether the person is being waited for. */
+/** Whether the view is busy. */
 export function isBusy() {
   return main.getAttribute("aria-busy") === "true";
 }
@@ -73,7 +73,7 @@ export function showCompany(name) {
   document.getElementById("company").textContent = name;
 }
 
-/** Puts a view in the place of the one that stands there, and moves the focus to its heading. */
+/** Replaces the current view, and moves the focus to the new one's heading. */
 export function show(name, title, children, sign) {
   const heading = element("h1", { tabindex: "-1" }, title);
   const parts = [sign && picture(sign), heading, ...children];
@@ -85,12 +85,12 @@ export function show(name, title, children, sign) {
   heading.focus({ preventScroll: true });
 }
 
-/** Puts something below the view that stands there. */
+/** Adds something below the current view. */
 export function add(part) {
   main.append(part);
 }
 
-/** A sign above a heading, which says nothing that the heading does not. */
+/** An icon above a heading; purely decorative. */
 function picture(sign) {
   const made = document.createElementNS(SVG, "svg");
   const use = document.createElementNS(SVG, "use");

@@ -1,28 +1,28 @@
-// What a customer embeds in a page of any origin: it begins an enrollment or an approval with an
-// intent token, shows the QR code or the link, and calls back once with how it ended.
-// docs/phone-authenticator.md tells how to use it.
+// Embedded by customers in pages of any origin: starts an enrollment or an approval with an intent
+// token, shows the QR code or the link, and calls back once with the result.
+// docs/phone-authenticator.md says how to use it.
 (() => {
   "use strict";
 
   const TEXTS = {/* texts */};
 
   const POLL = 1500;
-  /** After these milliseconds what nobody answered is asked again; then it is given up. */
+  /** Delays before unanswered requests are retried, in milliseconds; then it gives up. */
   const PAUSES = [2000, 4000, 8000];
-  /** A phone has ten minutes; a poll that failed later than that found the time to be up. */
+  /** A phone has ten minutes; a poll that fails later means that the time is up. */
   const LIFETIME = 600_000;
 
-  /** The gateway that serves this script, as it says itself: nothing in the page may name another. */
+  /** The gateway that serves this script, inserted by it: nothing in the page may change it. */
   const HOME = "/* home */";
 
-  // Where a page shows what its users wrote, `<img name="currentScript">` among it takes the place of
-  // `document.currentScript`, and so for every other property (HTML, 3.1.5). The prototype's own are
-  // out of reach of names.
+  // If a page shows its users' markup, an `<img name="currentScript">` in it replaces
+  // `document.currentScript`, and likewise any other property (HTML, 3.1.5). Names cannot replace
+  // the prototype's own properties.
   const native = Document.prototype;
   const create = (name) => native.createElement.call(document, name);
   const isScript = (one) => one instanceof HTMLScriptElement;
 
-  /** The element that runs this. A module has none: then it is looked for by where it comes from. */
+  /** The element that runs this. A module has none, so it is found by its URL. */
   function ownScript() {
     const current = Object.getOwnPropertyDescriptor(native, "currentScript").get.call(document);
     if (current) return isScript(current) ? current : null;
@@ -73,7 +73,7 @@
     return { lang: known ?? "en", texts: TEXTS[known ?? "en"] };
   }
 
-  /** The text colour, black or white, that stands out more on this colour (WCAG 2, 1.4.3). */
+  /** The text colour, black or white, with more contrast on this colour (WCAG 2, 1.4.3). */
   function readableOn(color) {
     const pen = create("canvas").getContext("2d");
     pen.fillStyle = color;
@@ -94,7 +94,7 @@
 
   const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-  /** Status, body and seconds to wait; status 0 where nobody answered. */
+  /** Status, body and seconds to wait; status 0 without an answer. */
   async function post(url, body, token, signal) {
     try {
       const headers = { "Content-Type": "application/json" };
@@ -136,19 +136,19 @@
       return this.#stopped.signal.aborted;
     }
 
-    /** Takes the widget away; nothing is called back. */
+    /** Removes the widget without calling back. */
     stop() {
       this.#stopped.abort();
       this.host.remove();
     }
 
-    /** Says how far it is; what is shown already is not read out again. */
+    /** Shows the progress; text already shown is not read out again. */
     say(state, text) {
       this.state.dataset.state = state;
       if (this.state.textContent !== text) this.state.textContent = text;
     }
 
-    /** Shows how it ended and calls back, once. */
+    /** Shows the result and calls back, once. */
     end(status, message, known = {}) {
       if (this.isStopped) return;
       this.#stopped.abort();
@@ -190,13 +190,13 @@
       this.end("error", isNobodys ? texts.no_phone : texts.error);
     }
 
-    /** Begins, and tries again where nobody answers or it is said to be too much. */
+    /** Starts, and retries without an answer or when rate-limited. */
     async begin(channel) {
       const { operation, token } = this.options;
       const path = operation === "enroll" ? "users/enroll" : "approval";
       for (const pause of [...PAUSES, null]) {
         const answer = await this.ask(path, { channel }, token);
-        // A phone without notifications: the QR code does it too.
+        // A phone without notifications: use the QR code.
         if (channel === "push" && answer.status === 400) {
           console.warn("dialpass:", answer.body.message ?? "");
           return { ...(await this.begin("app")), notPushed: true };
@@ -208,7 +208,7 @@
       }
     }
 
-    /** Shows what the phone needs, and asks until the transaction has ended. */
+    /** Shows what the phone needs, and polls until the transaction has ended. */
     async wait(begun) {
       const { texts } = this;
       const statusToken = begun.statusToken ?? begun.enrollment?.statusToken;
@@ -235,7 +235,7 @@
       }
     }
 
-    /** Until the next poll, or until somebody looks at the page again: a browser slows hidden ones. */
+    /** Waits for the next poll, or until the page is visible again: browsers slow hidden pages. */
     pause() {
       return new Promise((resolve) => {
         const next = () => {
@@ -271,7 +271,7 @@
   }
 
   globalThis.Dialpass = {
-    /** Starts in `element`, whose content is replaced; answers with `{ stop }`. */
+    /** Starts in `element`, replacing its content; returns `{ stop }`. */
     start(place, options) {
       if (!(place instanceof Element)) throw new TypeError("Dialpass.start: no element");
       if (!options?.token) throw new TypeError("Dialpass.start: no token");

@@ -1,5 +1,5 @@
-// Shows what is pushed to the phone, and opens the page that it asks for. It keeps nothing, and
-// answers no page's requests.
+// Shows pushed notifications, and opens the page that they name. Stores nothing, and handles no
+// page's requests.
 
 const TEXTS = {/* texts */};
 
@@ -8,7 +8,7 @@ const texts = TEXTS[navigator.languages.map((one) => one.split("-")[0]).find((on
 self.addEventListener("install", () => self.skipWaiting());
 
 self.addEventListener("push", (event) => {
-  // A browser wants something to be shown for every push, even for one that makes no sense.
+  // Browsers require a notification for every push, even one that makes no sense.
   let pushed = {};
   try {
     pushed = event.data.json() ?? pushed;
@@ -30,7 +30,7 @@ self.addEventListener("notificationclick", (event) => {
   event.waitUntil(bring(address(event.notification.data?.open)));
 });
 
-/** Only pages of this gateway are opened; anything else leads to the one without a link. */
+/** Only opens pages of this gateway; anything else leads to the page without a link. */
 function address(open) {
   try {
     const url = new URL(open, self.location.origin);
@@ -39,7 +39,7 @@ function address(open) {
   return new URL("/open", self.location.origin).href;
 }
 
-/** Opens the page, or the window that shows it already. */
+/** Opens the page, or focuses the window that already shows it. */
 async function bring(open) {
   const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
   const there = windows.find((one) => one.url === open);
