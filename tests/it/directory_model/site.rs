@@ -216,7 +216,6 @@ impl Site {
             let server = match behind.get(dn) {
                 Some(known) if known == number => continue,
                 Some(known) if known > number => 1 - self.writer,
-                Some(_) => self.writer,
                 // With an OU all below it comes.
                 None if ahead.keys().any(|above| {
                     !behind.contains_key(above) && dn.ends_with(&format!(",{above}"))
@@ -224,7 +223,7 @@ impl Site {
                 {
                     continue;
                 }
-                None => self.writer,
+                Some(_) | None => self.writer,
             };
             let attributes = vec![("description", vec![b"touched".to_vec()])];
             let touch = Change::Replace { dn: dn.clone(), attributes };
