@@ -300,6 +300,19 @@ impl Slapd {
         self.restart();
     }
 
+    /// Its threads, with their states and what they wait for in the kernel, and its connections.
+    pub fn look(&self) -> String {
+        let child = self.child.as_ref().expect("it runs").id();
+        let ask = format!(
+            "ps -L -o pid,tid,stat,wchan:24,etimes,args -p {child}; ps -o pid,args --ppid {child}; \
+             ss -tan 'sport = :{}' | awk '{{print $1, $2}}' | sort | uniq -c; ls /proc/{child}/fd | wc -l; \
+             tr '\\0' '\\n' </proc/{child}/environ | grep FAKETIME",
+            self.port
+        );
+        let said = Command::new("sh").args(["-c", &ask]).output().expect("sh is everywhere");
+        format!("{:?} {}", self.clock, String::from_utf8_lossy(&said.stdout))
+    }
+
     /// Stops it (SIGSTOP): it can be connected to, and never answers.
     pub fn stop(&self) {
         self.signal("STOP");

@@ -254,7 +254,15 @@ impl Site {
                     return ldap;
                 }
             }
-            assert!(begun.elapsed() < PATIENCE, "{} is not there", self.url(server));
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{} is not there: {}",
+                self.url(server),
+                match &self.servers[server] {
+                    Server::OpenLdap(slapd) => slapd.look(),
+                    Server::Samba(_) => String::new(),
+                }
+            );
             sleep(Duration::from_millis(50)).await;
         }
     }
