@@ -18,8 +18,10 @@ uuid_id! {
 }
 
 /// The name by which another system knows a registered user: 1 to 300 of `a-z A-Z 0-9 _ - . @`, and
-/// no UUID, because a user without a name is known by the id. Names that differ in case are
-/// different.
+/// no UUID, because a user without a name is known by the id.
+///
+/// Names are compared with ASCII case ignored, see [`is_same_as`](Self::is_same_as), as directories
+/// compare theirs; a name keeps the case it was made with. `==` compares the texts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegisteredName(String);
 
@@ -45,6 +47,12 @@ impl RegisteredName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both are the same name: equal, or different in case only.
+    #[must_use]
+    pub const fn is_same_as(&self, other: &Self) -> bool {
+        self.0.as_str().eq_ignore_ascii_case(other.0.as_str())
     }
 }
 
@@ -280,6 +288,18 @@ mod tests {
         }
         for text in [format!("{hyphens}a"), format!("a{simple}"), hyphens.replace('-', "_")] {
             assert!(RegisteredName::parse(&text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_the_same_in_any_case_and_keep_their_own() {
+        let name = |text| RegisteredName::parse(text).expect("legal");
+        let (anna, small) = (name("Anna@Example.com"), name("anna@example.com"));
+        assert!(anna.is_same_as(&small) && anna.is_same_as(&anna));
+        assert_ne!(anna, small);
+        assert_eq!(anna.as_str(), "Anna@Example.com");
+        for other in ["anna@example.co", "anna_example.com", "anna@example.comx"] {
+            assert!(!anna.is_same_as(&name(other)), "{other}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::domain::user::{
     Candidates, Membership, NumberValue, PasswordRefusal, TypedName, User, UserId,
 };
 use crate::store::StoreError;
-use crate::store::registry::{About, Registry, Whom};
+use crate::store::registry::{About, Case, Registry, Whom};
 
 /// Most owners of a number that are looked at: two are too many already.
 const MOST_OWNERS: u32 = 4;
@@ -34,14 +34,18 @@ impl RegisteredDirectory {
         Self { tenant, registry }
     }
 
+    async fn look(&self, whom: Whom, deadline: Instant) -> Result<Case, DirectoryError> {
+        let seen = self.registry.look(About::user(&self.tenant, whom));
+        Ok(in_time(seen, deadline).await?.held)
+    }
+
     async fn find(
         &self,
-        whom: Whom,
+        id: RegisteredId,
         deadline: Instant,
     ) -> Result<Option<RegisteredUser>, DirectoryError> {
-        let seen = self.registry.look(About::user(&self.tenant, whom));
-        let seen = in_time(seen, deadline).await?;
-        Ok(seen.held.person.map(|person| person.user))
+        let found = self.look(Whom::Id(id), deadline).await?;
+        Ok(found.person.map(|person| person.user))
     }
 }
 
@@ -96,16 +100,18 @@ impl Directory for RegisteredDirectory {
     ) -> Result<Candidates, DirectoryError> {
         // Whose id it is goes before who took it for a name.
         if let Some(id) = RegisteredId::parse(name.as_str())
-            && let Some(user) = self.find(Whom::Id(id), deadline).await?
+            && let Some(user) = self.find(id, deadline).await?
         {
             return Ok(Candidates { users: entry(&user).into_iter().collect(), truncated: false });
         }
         let Some(name) = RegisteredName::parse(name.as_str()) else {
             return Ok(Candidates::default());
         };
-        let found = self.find(Whom::Name(name), deadline).await?;
-        let users = found.as_ref().and_then(entry).into_iter().collect();
-        Ok(Candidates { users, truncated: false })
+        let found = self.look(Whom::Name(name), deadline).await?;
+        let users = found.person.and_then(|person| entry(&person.user)).into_iter().collect();
+        // People type a name in any case, and services may take one user for the other: a name that
+        // several have is nobody's, even as one of them has it.
+        Ok(Candidates { users, truncated: found.namesakes > 1 })
     }
 
     /// There are no groups; whoever was deleted meanwhile is gone.
@@ -116,7 +122,7 @@ impl Directory for RegisteredDirectory {
         deadline: Instant,
     ) -> Result<Membership, DirectoryError> {
         let Some(id) = RegisteredId::parse(user.id.as_str()) else { return Ok(Membership::Gone) };
-        let found = self.find(Whom::Id(id), deadline).await?;
+        let found = self.find(id, deadline).await?;
         Ok(if found.is_some() { Membership::Allowed } else { Membership::Gone })
     }
 

@@ -76,15 +76,15 @@ impl Records {
 /// Personal data, as administrators see and delete it alongside the gateways.
 #[async_trait]
 pub trait PersonalRecords: Send + Sync {
-    /// The registered user with this name.
+    /// The registered users with this name in any case, each with the name as first written.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn registered_id(
+    async fn registered(
         &self,
         tenant: &TenantId,
         name: &RegisteredName,
-    ) -> Result<Option<RegisteredId>, StoreError>;
+    ) -> Result<Vec<(RegisteredId, RegisteredName)>, StoreError>;
 
     /// All data about a person, as of one moment.
     ///

@@ -28,7 +28,8 @@ use crate::domain::transaction::{Transaction, TransactionId};
 pub enum Whom {
     /// By id.
     Id(RegisteredId),
-    /// By name.
+    /// By name: the user who has this very name, else the only one who has it in another case. If
+    /// several have it in other cases alone, none is meant.
     Name(RegisteredName),
 }
 
@@ -110,12 +111,25 @@ pub struct Case {
     /// with all that is theirs: phones, authenticators, transactions, called-in codes. With a phone
     /// that is taken away goes the user's live called-in code.
     pub person: Option<Person>,
+    /// How many users have the name by which the step names its user, in any case; 0 if it names
+    /// none by name. More than one only where they had their names before names were compared with
+    /// case ignored. A step does not change it.
+    pub namesakes: u32,
     /// The transaction, if it is the tenant's; whoever asks looks at whose it is.
     pub transaction: Option<Transaction>,
     /// Texts sent to the phone.
     pub texts: Texts,
     /// Until when the used intent is remembered; `None` if it is unused.
     pub intent_used_until: Option<Timestamp>,
+}
+
+impl Case {
+    /// Whether the name by which the step names its user could mean several. Then there is no
+    /// [`person`](Self::person), and none may be made.
+    #[must_use]
+    pub const fn is_ambiguous(&self) -> bool {
+        self.person.is_none() && self.namesakes > 1
+    }
 }
 
 /// Something that a user has several of.

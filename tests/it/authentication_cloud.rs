@@ -13,6 +13,7 @@ mod intents;
 mod introspecting;
 mod keys;
 mod limits;
+mod names;
 mod nodes;
 mod outages;
 mod phone;

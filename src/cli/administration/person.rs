@@ -17,7 +17,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::reason::Reason;
-use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::registered_user::RegisteredName;
 use crate::service::KnownUser;
 use crate::store::AsOf;
 use crate::store::personal_records::{Individual, Records};
@@ -213,7 +213,7 @@ pub(super) async fn target(
     }
 }
 
-/// The registered user with this name.
+/// The registered user who alone has this name in any case.
 async fn registered(
     config: &Config,
     tenant: &TenantConfig,
@@ -224,7 +224,19 @@ async fn registered(
         said: format!("{error:#}"),
         reason: Reason::StoreUnavailable.as_str(),
     })?;
-    let found = store.personal_records.registered_id(&tenant.id, &name).await?;
-    let known = |id: RegisteredId| KnownUser { id: id.to_string(), username: name.to_string() };
-    Ok(found.map(known))
+    let found = store.personal_records.registered(&tenant.id, &name).await?;
+    match &found[..] {
+        [] => Ok(None),
+        [(id, name)] => Ok(Some(KnownUser { id: id.to_string(), username: name.to_string() })),
+        several => {
+            let each = several.iter().map(|(id, name)| format!("{name} ({id})"));
+            let each = each.collect::<Vec<_>>().join(", ");
+            Err(Failure {
+                said: format!(
+                    "{name} is the name of several registered users: {each}: say which by --user-id"
+                ),
+                reason: Reason::UserAmbiguous.as_str(),
+            })
+        }
+    }
 }

@@ -60,6 +60,7 @@ fn channels() -> utoipa::openapi::schema::Object {
     responses(
         (status = 201, description = "The user is asked.", body = ApprovalBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
+        (status = 409, description = "Several users have this name in another case.", body = ErrorSchema),
         (status = 502, description = "No provider took the text, or no phone could be notified.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )

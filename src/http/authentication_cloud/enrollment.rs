@@ -60,7 +60,7 @@ fn channels() -> utoipa::openapi::schema::Object {
     responses(
         (status = 201, description = "The enrollment is begun.", body = EnrolledBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
-        (status = 409, description = "The user has as many phones or authenticators as fit.", body = ErrorSchema),
+        (status = 409, description = "The user has as many phones or authenticators as fit, or several users have this name in another case.", body = ErrorSchema),
         (status = 502, description = "No provider took the text.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )

@@ -34,7 +34,7 @@ pub(in crate::http) enum Seen {
     MethodNotAllowed(String),
     /// 408: the body did not arrive before the deadline.
     BodyTooSlow,
-    /// 409, with what there is too much of.
+    /// 409, with what there is too much or too many of.
     Conflict(&'static str),
     /// 412: the transaction has ended.
     PreconditionFailed,
@@ -142,6 +142,9 @@ impl From<Refusal> for Seen {
             Refusal::TooManyAuthenticators => {
                 Self::Conflict("the user has as many authenticators as fit")
             }
+            Refusal::UserAmbiguous => Self::Conflict(
+                "several users have this name in another case: name one by userId or in its own case",
+            ),
             Refusal::TooManyPhones => Self::Conflict("the user has as many phones as fit"),
             Refusal::Ended | Refusal::MatchNumberWrong => Self::PreconditionFailed,
             Refusal::TextsPerUser(wait)

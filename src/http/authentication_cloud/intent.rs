@@ -69,6 +69,7 @@ fn channels() -> utoipa::openapi::schema::Array {
     responses(
         (status = 200, description = "The token.", body = IntentBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
+        (status = 409, description = "Several users have this name in another case.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
 )]

@@ -46,6 +46,7 @@ pub(super) async fn by_id(
     responses(
         (status = 200, description = "The user.", body = UserBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
+        (status = 409, description = "Several users have this name in another case.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
 )]

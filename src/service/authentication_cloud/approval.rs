@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::intent::{Permission, for_whom, use_up};
 use super::refusal::Refusal;
 use super::texting::Begun;
-use super::{Cloud, change};
+use super::{Cloud, change, nobody};
 use crate::domain::transaction::Undertaking;
 use crate::store::registry::{About, Case, Whom, step};
 
@@ -26,9 +26,11 @@ impl Cloud {
         deadline: Instant,
     ) -> Result<Begun, Refusal> {
         let user = permission.user(named.as_ref()).ok_or(Refusal::UserUnknown)?;
+        let named = self.identify(&permission, named).await?;
         for _ in 0..LOOKS {
             let seen = self.registry.look(About::user(&self.tenant, user.clone())).await?;
-            let person = seen.held.person.ok_or(Refusal::UserUnknown)?;
+            let none = nobody(&seen.held);
+            let person = seen.held.person.ok_or(none)?;
             let number = person.user.newest_phone().ok_or(Refusal::NoPhone)?.number.clone();
             let (messenger, template) = self.ready_to_text(&number, message)?;
             let text = self.new_text(Undertaking::Approve, &number, message, &permission)?;

@@ -100,7 +100,7 @@ impl Cloud {
         let intent = permission.intent_id();
         let question =
             self.new_question(Undertaking::Enroll, Channel::App, None, None, asker, intent)?;
-        let enrollee = self.enrollee(permission, named)?;
+        let enrollee = self.enrollee(permission, named).await?;
         let about = self.about_enrollee(&enrollee, question.id);
         let tenant = self.tenant.clone();
         let make = move |case: &mut Case, now| {
@@ -164,6 +164,7 @@ impl Cloud {
         let PhoneApproval { permission, named, message, authenticator, asker } = request;
         let passkeys = self.passkeys()?;
         let user = permission.user(named.as_ref()).ok_or(Refusal::UserUnknown)?;
+        let named = self.identify(&permission, named).await?;
         let undertaking = Undertaking::Approve;
         let intent = permission.intent_id();
         let new_question =

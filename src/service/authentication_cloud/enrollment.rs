@@ -48,7 +48,7 @@ impl Cloud {
         let PhoneEnrollment { permission, named, number, message } = request;
         let (messenger, template) = self.ready_to_text(&number, message)?;
         let text = self.new_text(Undertaking::Enroll, &number, message, &permission)?;
-        let enrollee = self.enrollee(permission, named)?;
+        let enrollee = self.enrollee(permission, named).await?;
         let about =
             About { number: Some(number.subscriber()), ..self.about_enrollee(&enrollee, text.id) };
         let make = move |case: &mut Case, now| {
@@ -77,7 +77,7 @@ impl Cloud {
         named: Option<Whom>,
     ) -> Result<RecoverySet, Refusal> {
         let intent = permission.intent_id();
-        let enrollee = self.enrollee(permission, named)?;
+        let enrollee = self.enrollee(permission, named).await?;
         let id = TransactionId::from_random(self.random_bits()?);
         let codes = (0..RecoveryCode::IN_A_SET)
             .map(|_| self.random_bits().map(RecoveryCode::from_random))
@@ -112,12 +112,13 @@ impl Cloud {
     }
 
     /// The user to enroll, from `permission` and `named`.
-    pub(super) fn enrollee(
+    pub(super) async fn enrollee(
         &self,
         permission: Permission,
         named: Option<Whom>,
     ) -> Result<Enrollee, Refusal> {
         let user = permission.user(named.as_ref());
+        let named = self.identify(&permission, named).await?;
         Ok(Enrollee { permission, named, user, new: NewIds::draw(self)? })
     }
 
@@ -151,8 +152,12 @@ impl Enrollee {
         use_up(&self.permission, case, now)?;
         // An intent for a free name is meant to create its user. A user who has taken the name
         // since is not the one the backend had in mind.
-        if self.permission.is_for_a_new_name() && case.person.is_some() {
+        let is_taken = case.person.is_some() || case.is_ambiguous();
+        if self.permission.is_for_a_new_name() && is_taken {
             return Err(Refusal::IntentNameTaken);
+        }
+        if case.is_ambiguous() {
+            return Err(Refusal::UserAmbiguous);
         }
         if case.person.is_none() {
             let name = match &self.user {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Cloud;
 use super::refusal::Refusal;
 use super::tokens::Intent;
+use super::{Cloud, nobody};
 use crate::domain::clock::Timestamp;
 use crate::domain::question::ApprovalMessage;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
@@ -93,13 +93,16 @@ impl Permission {
         matches!(self, Self::Intent(Intent { user: None, .. }))
     }
 
-    /// Whether an intent's user is whom the request names, by id or by name.
+    /// Whether an intent's user is whom the request names, by id or by a name that only one user
+    /// has in any case; see [`Cloud::identify`].
     #[must_use]
     pub fn is_for(&self, user: &RegisteredUser, named: Option<&Whom>) -> bool {
         match (self, named) {
             (Self::AccessKey, _) | (Self::Intent(_), None) => true,
             (Self::Intent(_), Some(Whom::Id(id))) => user.id == *id,
-            (Self::Intent(_), Some(Whom::Name(name))) => user.name.as_ref() == Some(name),
+            (Self::Intent(_), Some(Whom::Name(name))) => {
+                user.name.as_ref().is_some_and(|own| own.is_same_as(name))
+            }
         }
     }
 
@@ -136,11 +139,28 @@ pub(super) fn for_whom(
     case: &Case,
     named: Option<&Whom>,
 ) -> Result<(), Refusal> {
-    let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
+    let user = &case.person.as_ref().ok_or(nobody(case))?.user;
     if permission.is_for(user, named) { Ok(()) } else { Err(Refusal::IntentForOther) }
 }
 
 impl Cloud {
+    /// Whom a request names beside an intent for a user who is there: by id, if by a name that
+    /// somebody has. A name in another case can be somebody else's own, which the intent's user
+    /// alone does not tell.
+    pub(super) async fn identify(
+        &self,
+        permission: &Permission,
+        named: Option<Whom>,
+    ) -> Result<Option<Whom>, Refusal> {
+        let Permission::Intent(Intent { user: Some(_), .. }) = permission else { return Ok(named) };
+        let Some(whom @ Whom::Name(_)) = &named else { return Ok(named) };
+        let held = self.registry.look(About::user(&self.tenant, whom.clone())).await?.held;
+        if held.is_ambiguous() {
+            return Err(Refusal::IntentForOther);
+        }
+        Ok(held.person.map(|person| Whom::Id(person.user.id)).or(named))
+    }
+
     /// Refuses a message that fits none of the channels. A phone shows one to approve, none to
     /// enroll.
     fn check_message(&self, message: &str, wish: &IntentWish) -> Result<(), Refusal> {
@@ -160,7 +180,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`Refusal`]: a message that cannot be sent; a user who is not there, except that a name to
-    /// enroll may be new.
+    /// enroll may be new; a name that could mean several.
     pub async fn make_intent(&self, wish: IntentWish) -> Result<MadeIntent, Refusal> {
         if let Some(message) = &wish.message {
             self.check_message(message, &wish)?;
@@ -173,8 +193,10 @@ impl Cloud {
         let may_be_new = wish.undertaking == Undertaking::Enroll && wish.user.is_none();
         let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
         // Whoever is there is named by id, so that it is not for another who gets the name later.
+        let is_ambiguous = seen.held.is_ambiguous();
         let (user, name) = match seen.held.person {
             Some(person) => (Some(person.user.id), None),
+            None if is_ambiguous => return Err(Refusal::UserAmbiguous),
             None if may_be_new => (None, wish.name),
             None => return Err(Refusal::UserUnknown),
         };

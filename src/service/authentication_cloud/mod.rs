@@ -130,6 +130,11 @@ fn before_the_last_step(deadline: Instant) -> Instant {
     deadline.checked_sub(FOR_THE_LAST_STEP).unwrap_or(deadline)
 }
 
+/// Why a case has no user.
+const fn nobody(case: &Case) -> Refusal {
+    if case.is_ambiguous() { Refusal::UserAmbiguous } else { Refusal::UserUnknown }
+}
+
 /// Changes the case by `decide`, or leaves it as it was if `decide` refuses.
 fn change<T>(
     case: &mut Case,

@@ -60,6 +60,8 @@ pub enum Refusal {
     IntentKeyRevoked,
     /// There is no such user.
     UserUnknown,
+    /// Several users have the name in another case, and none exactly.
+    UserAmbiguous,
     /// There is no such transaction, or it belongs to another user.
     TransactionUnknown,
     /// The user has the maximum number of phones.
@@ -126,6 +128,7 @@ impl Refusal {
             Self::IntentKeyRevoked => "intent_key_revoked",
             Self::PhoneUnknown => "phone_unknown",
             Self::UserUnknown => "user_unknown",
+            Self::UserAmbiguous => "user_ambiguous",
             Self::TransactionUnknown => "transaction_unknown",
             Self::TooManyPhones => "too_many_phones",
             Self::TooManyAuthenticators => "too_many_authenticators",

@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use super::texting::full;
-use super::{Cloud, Policy};
+use super::{Cloud, Policy, nobody};
 use crate::domain::registered_user::{RegisteredId, RegisteredUser};
 use crate::store::registry::{About, Case, Texts, Whom, step};
 
@@ -19,10 +19,11 @@ impl Cloud {
     /// Looks up a user.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], or a failure of the store.
+    /// [`Refusal::UserUnknown`], [`Refusal::UserAmbiguous`], or a failure of the store.
     pub async fn user(&self, whom: Whom) -> Result<SeenUser, Refusal> {
         let seen = self.look_to_tell(About::user(&self.tenant, whom)).await?;
-        let mut person = seen.held.person.ok_or(Refusal::UserUnknown)?;
+        let none = nobody(&seen.held);
+        let mut person = seen.held.person.ok_or(none)?;
         let mut to_phone = self.texts_to_newest(&person.user).await?;
         let Policy { texts, wrong_codes, wrong_recovery, pushes, app_approvals, .. } = self.policy;
         let counts = [

@@ -37,16 +37,14 @@ const DELETE: &str = "WITH calls AS (DELETE FROM dialpass.callers \
 
 #[async_trait]
 impl PersonalRecords for PostgresAdministration {
-    async fn registered_id(
+    async fn registered(
         &self,
         tenant: &TenantId,
         name: &RegisteredName,
-    ) -> Result<Option<RegisteredId>, StoreError> {
-        const SQL: &str = "SELECT user_id FROM dialpass.users WHERE tenant = $1 AND name = $2";
-        let found = self.rows(SQL, &[&tenant.as_str(), &name.as_str()]).await?.held;
-        let id = found.first().map(|row| row.try_get(0)).transpose();
-        let id = super::administration::read(id.map_err(RowError::from))?;
-        Ok(id.map(RegisteredId::from_uuid))
+    ) -> Result<Vec<(RegisteredId, RegisteredName)>, StoreError> {
+        let key: [&(dyn ToSql + Sync); 2] = [&tenant.as_str(), &name.as_str()];
+        let found = self.rows(registry_rows::NAMESAKES, &key).await?.held;
+        super::administration::read(found.iter().map(registry_rows::namesake).collect())
     }
 
     async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {

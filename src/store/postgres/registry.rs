@@ -73,6 +73,7 @@ fn known(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction
 
 /// What the database said of a case.
 struct CaseRows {
+    namesakes: Result<u32, Error>,
     user: Result<Option<Row>, Error>,
     phones: Result<Vec<Row>, Error>,
     authenticators: Result<Vec<Row>, Error>,
@@ -90,7 +91,8 @@ impl CaseRows {
         let transaction = transaction.as_ref().map(registry_rows::transaction).transpose()?;
         let texts = texted.as_ref().map_or(Ok(Texts::default()), registry_rows::texts)?;
         let until = intent.map(|row| registry_rows::time(&row, 0)).transpose()?;
-        Ok(Case { person, transaction, texts, intent_used_until: until })
+        let namesakes = self.namesakes?;
+        Ok(Case { person, namesakes, transaction, texts, intent_used_until: until })
     }
 }
 
@@ -115,14 +117,16 @@ async fn read_case(ready: &Ready, about: &About, lock: bool) -> CaseRows {
         let statement = if lock { &all.lock_intent } else { &all.intent }.get();
         client.query_opt(statement, &[&tenant, &id]).await
     };
-    let user = read_user(client, all, about, lock);
+    // How many have the name goes before who is meant: if it went after, and one were deleted in
+    // between, nobody would seem to have a name that another has in another case.
+    let user = join(count_namesakes(client, all, about), read_user(client, all, about, lock));
     let theirs = join(
         read_theirs(client, about, &all.phones_by_id, &all.phones_by_name),
         read_theirs(client, about, &all.authenticators_by_id, &all.authenticators_by_name),
     );
-    let (user, (phones, authenticators), transaction, texted, intent) =
+    let ((namesakes, user), (phones, authenticators), transaction, texted, intent) =
         join5(user, theirs, transaction, texted, intent).await;
-    CaseRows { user, phones, authenticators, transaction, texted, intent }
+    CaseRows { namesakes, user, phones, authenticators, transaction, texted, intent }
 }
 
 /// What [`read_case`] sends.
@@ -141,13 +145,26 @@ fn case_statements<'a>(
         }
         Some(Whom::Name(_)) => {
             let user = either(&all.lock_user_by_name, &all.user_by_name);
-            needed.extend([user, &all.phones_by_name, &all.authenticators_by_name]);
+            let theirs = [&all.phones_by_name, &all.authenticators_by_name];
+            needed.extend([&all.namesakes, user].into_iter().chain(theirs));
         }
     }
     needed.extend(about.transaction.map(|_| either(&all.lock_transaction, &all.transaction)));
     needed.extend(about.number.as_ref().map(|_| either(&all.lock_texted, &all.texted)));
     needed.extend(about.intent.map(|_| either(&all.lock_intent, &all.intent)));
     needed
+}
+
+/// How many users have the name by which the user is named; 0 if it is none.
+async fn count_namesakes(
+    client: &Client,
+    all: &RegistryStatements,
+    about: &About,
+) -> Result<u32, Error> {
+    let Some(Whom::Name(name)) = &about.user else { return Ok(0) };
+    let key: [&(dyn ToSql + Sync); 2] = [&about.tenant.as_str(), &name.as_str()];
+    let found = client.query(all.namesakes.get(), &key).await?;
+    Ok(u32::try_from(found.len()).unwrap_or(u32::MAX))
 }
 
 async fn read_user(

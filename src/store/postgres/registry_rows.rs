@@ -23,24 +23,51 @@ use crate::domain::transaction::{
 };
 use crate::store::registry::{Person, Texts};
 
-/// Reads users; `$rest` says which.
-macro_rules! users {
-    ($rest:literal) => {
+/// Which users have the name `$2` in any case.
+macro_rules! has_name {
+    () => {
+        "name IS NOT NULL AND lower(name) = lower($2::text COLLATE \"C\")"
+    };
+}
+
+/// The id of the user whom the name `$2` means: of those who have it in any case the one who has
+/// this very name, else the only one.
+macro_rules! meant {
+    () => {
         concat!(
-            "SELECT user_id, name, created_at, updated_at, recovery, texts, wrong_codes, \
-             wrong_recovery, pushes, enrolling_texts, app_approvals FROM dialpass.users WHERE tenant = $1 AND ",
-            $rest
+            "(SELECT (array_agg(user_id ORDER BY name = $2 DESC))[1] FROM dialpass.users \
+             WHERE tenant = $1 AND ",
+            has_name!(),
+            " HAVING count(*) = 1 OR bool_or(name = $2))"
         )
     };
 }
 
+/// Reads users; `$rest` says which.
+macro_rules! users {
+    ($($rest:expr),+) => {
+        concat!(
+            "SELECT user_id, name, created_at, updated_at, recovery, texts, wrong_codes, \
+             wrong_recovery, pushes, enrolling_texts, app_approvals FROM dialpass.users WHERE tenant = $1 AND ",
+            $($rest),+
+        )
+    };
+}
+
+/// Reads who has a name in any case.
+pub(super) const NAMESAKES: &str = concat!(
+    "SELECT user_id, name FROM dialpass.users WHERE tenant = $1 AND ",
+    has_name!(),
+    " ORDER BY namesake"
+);
+
 /// Reads the phones of the users that `$whose` says, in the order of their making.
 macro_rules! phones {
-    ($whose:literal) => {
+    ($($whose:expr),+) => {
         concat!(
             "SELECT user_id, phone_id, number, created_at, updated_at FROM dialpass.phones \
              WHERE tenant = $1 AND user_id ",
-            $whose,
+            $($whose),+,
             " ORDER BY created_at, phone_id"
         )
     };
@@ -48,12 +75,12 @@ macro_rules! phones {
 
 /// Reads the authenticators of the users that `$whose` says, in the order of their making.
 macro_rules! authenticators {
-    ($whose:literal) => {
+    ($($whose:expr),+) => {
         concat!(
             "SELECT user_id, authenticator_id, name, platform, credential_id, record, counter, \
              endpoint, push_key, push_auth, enrolled_at, updated_at FROM dialpass.authenticators \
              WHERE tenant = $1 AND user_id ",
-            $whose,
+            $($whose),+,
             " ORDER BY enrolled_at, authenticator_id"
         )
     };
@@ -77,26 +104,24 @@ statements! {
     /// likes that do not for looks.
     RegistryStatements {
         lock_user_by_id: users!("user_id = $2 FOR UPDATE"),
-        lock_user_by_name: users!("name = $2 FOR UPDATE"),
+        lock_user_by_name: users!("user_id = ", meant!(), " FOR UPDATE"),
         lock_transaction: transaction!(" FOR UPDATE"),
         lock_texted: "SELECT sent, idle_from, enrolling FROM dialpass.texted \
             WHERE tenant = $1 AND number = $2 FOR UPDATE",
         lock_intent: "SELECT idle_from FROM dialpass.used_intents \
             WHERE tenant = $1 AND intent_id = $2 FOR UPDATE",
         user_by_id: users!("user_id = $2"),
-        user_by_name: users!("name = $2"),
+        user_by_name: users!("user_id = ", meant!()),
+        namesakes: NAMESAKES,
         transaction: transaction!(""),
         texted: "SELECT sent, idle_from, enrolling FROM dialpass.texted \
             WHERE tenant = $1 AND number = $2",
         intent: "SELECT idle_from FROM dialpass.used_intents \
             WHERE tenant = $1 AND intent_id = $2",
         phones_by_id: phones!("= $2"),
-        phones_by_name:
-            phones!("= (SELECT user_id FROM dialpass.users WHERE tenant = $1 AND name = $2)"),
+        phones_by_name: phones!("= ", meant!()),
         authenticators_by_id: authenticators!("= $2"),
-        authenticators_by_name: authenticators!(
-            "= (SELECT user_id FROM dialpass.users WHERE tenant = $1 AND name = $2)"
-        ),
+        authenticators_by_name: authenticators!("= ", meant!()),
         authenticator_owner: "SELECT user_id FROM dialpass.authenticators \
             WHERE tenant = $1 AND authenticator_id = $2",
         phone_owner: "SELECT user_id FROM dialpass.phones \
@@ -236,6 +261,12 @@ pub(super) fn person(
         enrolling_texts: event_log(row, 9)?,
         app_approvals: event_log(row, 10)?,
     })
+}
+
+/// The row of who has a name.
+pub(super) fn namesake(row: &Row) -> Result<(RegisteredId, RegisteredName), RowError> {
+    let name = sense(RegisteredName::from_stored(row.try_get(1)?), "a user's name")?;
+    Ok((RegisteredId::from_uuid(row.try_get(0)?), name))
 }
 
 fn phone(row: &Row) -> Result<VerifiedPhone, RowError> {

@@ -17,11 +17,12 @@ struct Migration {
 }
 
 /// A database at version n has the first n migrations.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0002_registered_users.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0003_authenticators.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0004_counts_and_intents.sql"), serves_from: 1 },
+    Migration { sql: include_str!("migrations/0005_names_in_any_case.sql"), serves_from: 1 },
 ];
 
 /// The key of the lock that lets one node migrate at a time.

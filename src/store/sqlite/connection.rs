@@ -11,11 +11,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// The schema migrations. A database whose `user_version` is n has the first n; a released
 /// migration is never edited.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_subjects_and_callers.sql"),
     include_str!("migrations/0002_registered_users.sql"),
     include_str!("migrations/0003_authenticators.sql"),
     include_str!("migrations/0004_counts_and_intents.sql"),
+    include_str!("migrations/0005_names_in_any_case.sql"),
 ];
 
 /// More than the statements of one connection.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::SqliteAdministration;
 use super::registry::find_texts;
-use super::registry_rows::{delete_person, find_person, known};
+use super::registry_rows::{delete_person, find_person, known, namesakes};
 use super::rows::{Tables, delete_calls};
 use super::transaction_rows::find_transaction;
 use crate::domain::grant::{Purpose, Subject};
@@ -14,19 +14,19 @@ use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Transaction, TransactionId};
 use crate::store::personal_records::{Individual, PersonalRecords, Records};
-use crate::store::registry::{Texts, Whom};
+use crate::store::registry::Texts;
 use crate::store::{AsOf, StoreError};
 
 #[async_trait]
 impl PersonalRecords for SqliteAdministration {
-    async fn registered_id(
+    async fn registered(
         &self,
         tenant: &TenantId,
         name: &RegisteredName,
-    ) -> Result<Option<RegisteredId>, StoreError> {
-        let (tenant, whom) = (tenant.clone(), Whom::Name(name.clone()));
-        let found = self.read(move |connection, _| find_person(connection, &tenant, &whom));
-        Ok(found.await?.held.map(|person| person.user.id))
+    ) -> Result<Vec<(RegisteredId, RegisteredName)>, StoreError> {
+        let (tenant, name) = (tenant.clone(), name.clone());
+        let found = self.read(move |connection, _| namesakes(connection, &tenant, &name));
+        Ok(found.await?.held)
     }
 
     async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
@@ -56,7 +56,7 @@ fn records(connection: &Connection, whose: &Individual) -> rusqlite::Result<Reco
         }
     }
     if let Some(id) = whose.registered_id() {
-        records.person = find_person(connection, tenant, &Whom::Id(id))?;
+        records.person = find_person(connection, tenant, id)?;
         records.transactions = transactions(connection, tenant, id)?;
     }
     for number in whose.all_numbers(records.person.as_ref()) {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::authenticator_rows::{owner, write_authenticators};
 use super::registry_rows::{
-    delete_person, find_person, insert_person, known, owners, phone_owner, text_of, time,
-    unwritable, update_person, write_phones,
+    delete_person, find_named, find_person, insert_person, known, owners, phone_owner, text_of,
+    time, unwritable, update_person, write_phones,
 };
 use super::rows::{even, event_log};
 use super::transaction_rows::{delete_transaction, find_transaction, write_transaction};
@@ -52,7 +52,7 @@ impl Registry for SqliteStore {
             let snapshot = connection.unchecked_transaction()?;
             let ids = owners(&snapshot, &tenant, &number, most)?;
             let user = |id| {
-                let found = find_person(&snapshot, &tenant, &Whom::Id(id))?;
+                let found = find_person(&snapshot, &tenant, id)?;
                 // To leave one out could make another the only one.
                 known(0, found.map(|person| person.user), "the phone of a user")
             };
@@ -111,12 +111,17 @@ fn take(
 /// What the file holds of what a step is about.
 fn case(connection: &Connection, about: &About, now: Timestamp) -> rusqlite::Result<Case> {
     let About { tenant, user, transaction, number, intent } = about;
-    let person = user.as_ref().map(|whom| find_person(connection, tenant, whom)).transpose()?;
+    let (person, namesakes) = match user {
+        None => (None, 0),
+        Some(Whom::Id(id)) => (find_person(connection, tenant, *id)?, 0),
+        Some(Whom::Name(name)) => find_named(connection, tenant, name)?,
+    };
     let transaction = transaction.map(|id| find_transaction(connection, tenant, id)).transpose()?;
     let texts = number.as_ref().map(|number| find_texts(connection, tenant, number)).transpose()?;
     let intent = intent.map(|intent| find_intent(connection, tenant, &intent)).transpose()?;
     Ok(Case {
-        person: person.flatten(),
+        person,
+        namesakes,
         transaction: transaction.flatten().filter(|found| now < found.forgotten_from()),
         texts: texts.unwrap_or_default(),
         intent_used_until: intent.flatten(),

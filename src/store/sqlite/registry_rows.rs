@@ -16,28 +16,56 @@ use crate::domain::registered_user::{
 };
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
-use crate::store::registry::{Changes, Person, Whom};
+use crate::store::registry::{Changes, Person};
 
 /// The user with the budgets beside; `None` if there is none.
 pub(super) fn find_person(
     connection: &Connection,
     tenant: &TenantId,
-    whom: &Whom,
+    id: RegisteredId,
 ) -> rusqlite::Result<Option<Person>> {
-    const BY_ID: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
-        wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals FROM users WHERE tenant = ?1 AND user_id = ?2";
-    const BY_NAME: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
-        wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals FROM users WHERE tenant = ?1 AND name = ?2";
-    let (sql, key) = match whom {
-        Whom::Id(id) => (BY_ID, id.to_string()),
-        Whom::Name(name) => (BY_NAME, name.to_string()),
-    };
-    let key = params![tenant.as_str(), key];
-    let found = connection.prepare_cached(sql)?.query_row(key, person).optional()?;
+    const SQL: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
+        wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals FROM users \
+        WHERE tenant = ?1 AND user_id = ?2";
+    let key = params![tenant.as_str(), id.to_string()];
+    let found = connection.prepare_cached(SQL)?.query_row(key, person).optional()?;
     let Some(mut person) = found else { return Ok(None) };
     person.user.phones = phones(connection, tenant, person.user.id)?;
     person.user.authenticators = authenticators(connection, tenant, person.user.id)?;
     Ok(Some(person))
+}
+
+/// The user whom a name means, see [`Whom::Name`](crate::store::registry::Whom::Name), and how many
+/// have it in any case.
+pub(super) fn find_named(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &RegisteredName,
+) -> rusqlite::Result<(Option<Person>, u32)> {
+    let found = namesakes(connection, tenant, name)?;
+    let meant = match &found[..] {
+        [(only, _)] => Some(*only),
+        several => several.iter().find(|(_, own)| own == name).map(|(id, _)| *id),
+    };
+    let person = meant.map(|id| find_person(connection, tenant, id)).transpose()?;
+    Ok((person.flatten(), u32::try_from(found.len()).unwrap_or(u32::MAX)))
+}
+
+/// The users who have this name in any case, with their names as they were made.
+pub(super) fn namesakes(
+    connection: &Connection,
+    tenant: &TenantId,
+    name: &RegisteredName,
+) -> rusqlite::Result<Vec<(RegisteredId, RegisteredName)>> {
+    const SQL: &str = "SELECT user_id, name FROM users \
+        WHERE tenant = ?1 AND name = ?2 COLLATE NOCASE ORDER BY namesake";
+    let read = |row: &Row<'_>| {
+        let id = known(0, RegisteredId::parse(row.get_ref(0)?.as_str()?), "a user's id")?;
+        let name = RegisteredName::from_stored(row.get_ref(1)?.as_str()?);
+        Ok((id, known(1, name, "a user's name")?))
+    };
+    let mut statement = connection.prepare_cached(SQL)?;
+    statement.query_map(params![tenant.as_str(), name.as_str()], read)?.collect()
 }
 
 /// A user's row, without the phones and authenticators.

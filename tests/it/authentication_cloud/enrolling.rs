@@ -151,10 +151,6 @@ async fn a_username_has_at_most_300_of_its_characters() {
         assert_eq!(answer.status, 400, "{name:?}");
         assert!(text(&answer.json()["message"]).contains("1 to 300"), "{}", answer.body);
     }
-    // Names that differ in case are different.
-    let (small, _) = service.recovery("anna").await;
-    let (capital, _) = service.recovery("Anna").await;
-    assert_ne!(small, capital);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,7 @@ async fn an_intent_is_good_for_its_operation_its_user_and_its_channels() {
         sms("berta", PHONE),
         json!({"userId": berta, "channel": "sms", "phone": PHONE}),
         json!({"username": "anna", "channel": "recovery"}),
-        json!({"username": "Anna", "channel": "sms", "phone": PHONE}),
+        json!({"username": "annas", "channel": "sms", "phone": PHONE}),
     ] {
         let answer = frontend.enroll(body.clone()).await;
         assert_eq!(answer.status, 403, "{body}: {}", answer.body);

@@ -94,6 +94,24 @@ async fn of_many_right_codes_at_once_over_the_nodes_one_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_make_a_name_in_any_case_at_once_over_the_nodes_all_get_one_user() {
+    let nodes = Nodes::start().await;
+    let apis: Vec<_> = (0..NODES).map(|at| nodes.api(at)).collect();
+    for round in 0..3 {
+        let statuses = at_once(12, |number| {
+            let api = apis[number % NODES].clone();
+            let name = ["anna", "Anna", "ANNA", "aNNa"][number % 4];
+            let name = format!("{name}{round}");
+            async move { api.enroll(json!({"username": name, "channel": "recovery"})).await }
+        })
+        .await;
+        assert_eq!(count(&statuses, 201), 12, "{statuses:?}");
+    }
+    let rows = "SELECT count(*) || ' ' || count(DISTINCT lower(name)) FROM dialpass.users";
+    assert_eq!(Postgres::shared().psql(&nodes.database, rows), "3 3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_codes_and_texts_are_counted_over_the_nodes() {
     let nodes = Nodes::start().await;
     let mut waiting = Vec::new();

@@ -151,6 +151,34 @@ async fn a_registered_user_sees_all_that_is_held_and_once_deleted_is_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registered_users_name_is_taken_in_any_case_unless_several_have_it() {
+    let service = service().await;
+    let gateway = &service.gateway;
+    let (anna, berta) =
+        (service.user("anna", PHONE).await, service.user("berta", "+46702223344").await);
+    let seen = json(&done(gateway, "export", &["--tenant", "t1", "--user", "ANNA"]));
+    assert_eq!((&seen["user_id"], &seen["username"]), (&anna.as_str().into(), &"anna".into()));
+    // As it is where two had their names before names were compared with case ignored.
+    let file = Connection::open(gateway.file("dialpass.db")).unwrap();
+    let edit = "UPDATE users SET name = 'Anna', namesake = 1 WHERE name = 'berta'";
+    assert_eq!(file.execute(edit, []), Ok(1));
+    for name in ["anna", "Anna", "ANNA"] {
+        for command in ["person export", "person delete"] {
+            let arguments = ["--tenant", "t1", "--user", name];
+            let refused = administer(gateway.folder(), command, &arguments);
+            assert_eq!(refused.status.code(), Some(1), "{name}");
+            let said = stderr(&refused);
+            for part in [&format!("anna ({anna})"), &format!("Anna ({berta})"), "--user-id"] {
+                assert!(said.contains(part), "{part}: {said}");
+            }
+        }
+        let event = events(gateway, "person delete").pop().expect("a line");
+        assert_eq!(event["reason"], "user_ambiguous", "{event}");
+    }
+    assert_eq!(service.api.user(&anna).await.status, 200, "nobody was deleted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_in_a_directory_is_found_by_name_or_id_with_the_numbers_that_are_named() {
     let (folder, config) = on_a_file();
     let config = format!("[audit]\nfile = \"audit.log\"\n{config}");

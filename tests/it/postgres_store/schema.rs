@@ -1,16 +1,22 @@
 //! The schema across releases, nodes and rights; and `dialpass migrate`.
 
-use dialpass::store::postgres::{PostgresSettings, PostgresStore, Schema};
+use std::sync::Arc;
+
+use dialpass::store::postgres::{PostgresAdministration, PostgresSettings, PostgresStore, Schema};
 use dialpass::store::registry::{About, Case, step};
 use dialpass::store::{Issue, Redemption, Reservation};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
+use tokio_postgres::error::SqlState;
 
 use super::ports::{issue, login_steps, ready};
 use super::{fresh_database, settings};
 use crate::gateway::{clients, folder, sections};
 use crate::postgres::{PASSWORD, Postgres};
-use crate::store_contract::{START, about_user, new_person, number};
+use crate::store_contract::{
+    Cloud, Hands, START, about_user, names_from_before_mean_their_own_users, new_person, number,
+    user_id,
+};
 
 async fn open(settings: PostgresSettings) -> Result<PostgresStore, String> {
     PostgresStore::open(settings, &Handle::current()).await.map_err(|error| error.to_string())
@@ -56,7 +62,7 @@ async fn nodes_that_open_an_empty_database_at_once_make_one_schema() {
         assert!(ready(&store.unwrap()).await);
     }
     let versions = "SELECT string_agg(version::text, ' ') FROM dialpass.schema_version";
-    assert_eq!(server.psql(&database, versions), "1 2 3 4");
+    assert_eq!(server.psql(&database, versions), "1 2 3 4 5");
     assert_eq!(server.psql(&database, "SELECT count(*) FROM dialpass.pulse"), "1");
 }
 
@@ -82,10 +88,10 @@ async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights
     clerk.servers[0].login.user("clerk");
     let said = open(clerk.clone()).await.err().expect("refused");
     assert!(said.contains("run `dialpass migrate` once as the database's owner"), "{said}");
-    assert!(said.contains("permission denied") && said.contains("from version 0 to 4"), "{said}");
+    assert!(said.contains("permission denied") && said.contains("from version 0 to 5"), "{said}");
 
     let made = PostgresStore::migrate(owner.clone()).await.unwrap();
-    assert_eq!(made, Schema { version: 4, applied: 4 });
+    assert_eq!(made, Schema { version: 5, applied: 5 });
     assert_eq!(PostgresStore::migrate(owner).await.unwrap().applied, 0);
     for grant in GRANTS {
         let said = open(clerk.clone()).await.err().expect("not all rights yet");
@@ -143,13 +149,13 @@ async fn a_database_of_the_release_before_is_brought_up_to_date_while_its_nodes_
         UPDATE dialpass.subjects SET idle_from = idle_from + 1";
     older.batch_execute(work).await.unwrap();
     let migrated = PostgresStore::migrate(settings.clone()).await.unwrap();
-    assert_eq!(migrated, Schema { version: 4, applied: 3 });
+    assert_eq!(migrated, Schema { version: 5, applied: 4 });
     older
         .batch_execute("UPDATE dialpass.housekeeping SET walking = 'callers'; COMMIT")
         .await
         .unwrap();
     let oldest = "SELECT string_agg(serves_from::text, ' ') FROM dialpass.schema_version";
-    assert_eq!(server.psql(&database, oldest), "1 1 1 1", "it may be started again");
+    assert_eq!(server.psql(&database, oldest), "1 1 1 1 1", "it may be started again");
     let store = open(settings).await.unwrap();
     assert!(matches!(issue(&store, "u", 2).await, Ok(Issue::Repeat(_))));
     let (reserved, redeemed) = login_steps(&store, "u", 1).await;
@@ -157,6 +163,43 @@ async fn a_database_of_the_release_before_is_brought_up_to_date_while_its_nodes_
     assert_eq!(redeemed, Ok(Redemption::Redeemed));
     drop(older);
     connection.await.unwrap().unwrap();
+}
+
+/// A user as the release before makes one, who knows nothing of names in any case.
+const OLDER_INSERT: &str = "INSERT INTO dialpass.users (tenant, user_id, name, created_at, \
+    updated_at, recovery, texts, wrong_codes, wrong_recovery) \
+    VALUES ('t1', $1, $2, $3, $3, '', '', '', '')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_differ_in_case_alone_outlive_the_migration_and_older_nodes_make_no_more() {
+    let (server, database, settings) = fresh_database();
+    drop(open(settings.clone()).await.unwrap());
+    // As the release before has it.
+    server.psql(&database, "ALTER TABLE dialpass.users DROP COLUMN namesake");
+    server.psql(&database, "DELETE FROM dialpass.schema_version WHERE version > 4");
+    let (older, connection) =
+        settings.servers[0].login.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let insert = older.prepare(OLDER_INSERT).await.unwrap();
+    let make = async |mark: u8, name: &str| {
+        let created_at = i64::from(mark);
+        older.execute(&insert, &[user_id(mark).as_uuid(), &name, &created_at]).await
+    };
+    for (mark, name) in [(1, "Anna"), (2, "anna"), (3, "ANNA"), (4, "Berta")] {
+        make(mark, name).await.unwrap();
+    }
+    let migrated = PostgresStore::migrate(settings.clone()).await.unwrap();
+    assert_eq!(migrated, Schema { version: 5, applied: 1 });
+    // Its node goes on, and makes nobody who would be taken for another.
+    make(5, "Carl").await.unwrap();
+    for name in ["CARL", "berta", "aNNa"] {
+        let refused = make(6, name).await.expect_err("in another case it is another's");
+        assert_eq!(refused.code(), Some(&SqlState::UNIQUE_VIOLATION), "{name}");
+    }
+    let store = Arc::new(open(settings.clone()).await.unwrap());
+    let desk = Arc::new(PostgresAdministration::open(settings).await.unwrap());
+    let cloud = Cloud::new(store, desk, Hands::at(START));
+    names_from_before_mean_their_own_users(&cloud).await;
 }
 
 /// Runs `dialpass migrate` with this `[store]`; what it says, or its complaint.
@@ -186,9 +229,9 @@ fn the_command_makes_either_store_and_may_be_repeated() {
     let (server, database, _) = fresh_database();
     let keys = server.store_keys(&database);
     let said = migrate(&keys).unwrap();
-    assert!(said.contains("version 4") && said.ends_with("steps taken now: 4"), "{said}");
+    assert!(said.contains("version 5") && said.ends_with("steps taken now: 5"), "{said}");
     let said = migrate(&keys).unwrap();
-    assert!(said.contains("version 4") && said.ends_with("steps taken now: 0"), "{said}");
+    assert!(said.contains("version 5") && said.ends_with("steps taken now: 0"), "{said}");
     let folder = folder();
     let file = folder.path().join("store.db");
     for _ in 0..2 {

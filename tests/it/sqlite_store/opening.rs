@@ -6,7 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use dialpass::store::{Issue, Redemption, Reservation};
 
 use super::*;
-use crate::store_contract::{after, call, code, grant, issue, live, wrong_password};
+use crate::store_contract::{
+    after, call, code, grant, issue, live, names_from_before_mean_their_own_users, user_id,
+    wrong_password,
+};
 
 #[tokio::test]
 async fn reopening_keeps_every_code_and_budget() {
@@ -56,9 +59,9 @@ fn a_missing_folder_is_named() {
 fn a_newer_schema_is_refused_and_left_alone() {
     let (_folder, path) = folder();
     drop(open(&path));
-    intruder(&path).pragma_update(None, "user_version", 5).expect("it is set");
+    intruder(&path).pragma_update(None, "user_version", 6).expect("it is set");
     let error = open_at(&path, TIMEOUT, START).err().expect("an error");
-    assert!(matches!(error, OpenError::Newer { found: 5, known: 4, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 6, known: 5, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -131,6 +134,35 @@ async fn a_closed_store_leaves_everything_in_the_one_file() {
     }
 }
 
+#[tokio::test]
+async fn names_that_differ_in_case_alone_outlive_the_migration() {
+    let (_folder, path) = folder();
+    let before = Connection::open(&path).expect("a file");
+    for step in [
+        include_str!("../../../src/store/sqlite/migrations/0001_subjects_and_callers.sql"),
+        include_str!("../../../src/store/sqlite/migrations/0002_registered_users.sql"),
+        include_str!("../../../src/store/sqlite/migrations/0003_authenticators.sql"),
+        include_str!("../../../src/store/sqlite/migrations/0004_counts_and_intents.sql"),
+    ] {
+        before.execute_batch(step).expect("a step");
+    }
+    before.pragma_update(None, "user_version", 4).expect("it is set");
+    let make = |connection: &Connection, mark: u8, name: &str| {
+        let insert = "INSERT INTO users (tenant, user_id, name, created_at, updated_at, recovery, \
+            texts, wrong_codes, wrong_recovery) VALUES ('t1', ?1, ?2, ?3, ?3, x'', x'', x'', x'')";
+        connection.execute(insert, rusqlite::params![user_id(mark).to_string(), name, mark])
+    };
+    for (mark, name) in [(1, "Anna"), (2, "anna"), (3, "ANNA"), (4, "Berta")] {
+        assert_eq!(make(&before, mark, name), Ok(1));
+    }
+    drop(before);
+    let (_store, cloud) = open_cloud(&path);
+    for name in ["aNNa", "Anna", "berta"] {
+        assert!(make(&intruder(&path), 9, name).is_err(), "{name}");
+    }
+    names_from_before_mean_their_own_users(&cloud).await;
+}
+
 #[test]
 fn an_administrator_makes_and_migrates_nothing() {
     let (_folder, path) = folder();
@@ -140,7 +172,7 @@ fn an_administrator_makes_and_migrates_nothing() {
     assert!(!path.exists());
 
     drop(open(&path));
-    for (version, wrong) in [(0, "0"), (5, "newer"), (2, "older"), (-1, "older")] {
+    for (version, wrong) in [(0, "0"), (6, "newer"), (2, "older"), (-1, "older")] {
         intruder(&path).pragma_update(None, "user_version", version).expect("it is set");
         let error = open_desk().expect("an error");
         let named = match error {
@@ -151,7 +183,7 @@ fn an_administrator_makes_and_migrates_nothing() {
         };
         assert_eq!(named, wrong, "{error}");
     }
-    intruder(&path).pragma_update(None, "user_version", 4).expect("it is set");
+    intruder(&path).pragma_update(None, "user_version", 5).expect("it is set");
     assert!(open_desk().is_none());
 
     fs::write(&path, "not a database, and long enough to be told from one ".repeat(50))

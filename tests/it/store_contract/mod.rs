@@ -257,6 +257,7 @@ macro_rules! registry_contract {
             a_user_without_a_name_is_known_by_the_id
             a_step_that_cannot_be_written_whole_writes_nothing
             a_name_is_one_users_in_a_tenant_and_free_in_another
+            a_name_is_one_users_in_any_case_and_keeps_its_own
             simultaneous_steps_by_one_name_make_one_user
             a_tenant_never_sees_anothers_users
             phones_are_made_changed_and_taken_away
