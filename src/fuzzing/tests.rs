@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 fn targets() -> Vec<Target> {
     let mut all = domain::targets();
     all.extend(wire::targets());
+    all.extend(crate::http::listener::fuzz::targets());
     all.extend(crate::http::called_in_otp::fuzz::targets());
     all.extend(crate::service::authentication_cloud::fuzz::targets());
     all.extend(crate::messenger::sms_over_http::fuzz::targets());

@@ -4,6 +4,8 @@
 //! applies to new connections and drops no open ones.
 
 mod entrance;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod served;
 
 use std::fmt;

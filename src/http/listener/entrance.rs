@@ -20,7 +20,7 @@ use crate::telemetry::metrics;
 const LOCAL: u8 = 0;
 
 /// The length of a PROXY header's fixed part, in bytes.
-const FIXED: usize = 16;
+pub(super) const FIXED: usize = 16;
 
 /// Longest variable part accepted, in bytes: two addresses, and what load balancers add.
 const MAX_REST: usize = 4096;
@@ -146,19 +146,27 @@ fn refused(reason: &'static str) -> Option<Entered> {
 /// Reads the PROXY header, version 2, at the start of a connection: the client's address, or `None`
 /// if the load balancer connects for itself, for example as a health check.
 async fn told(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
-    let no = || io::Error::from(io::ErrorKind::InvalidData);
-    let mut header = vec![0; FIXED];
-    read_exact(stream, &mut header).await?;
-    let rest = usize::from(u16::from_be_bytes([header[FIXED - 2], header[FIXED - 1]]));
-    if !header.starts_with(b"\r\n\r\n\0\r\nQUIT\n") || rest > MAX_REST {
-        return Err(no());
-    }
-    let command = header[12] & 0x0f;
-    let is_local = command == LOCAL;
-    header.resize(FIXED + rest, 0);
+    let mut fixed = [0; FIXED];
+    read_exact(stream, &mut fixed).await?;
+    let mut header = fixed.to_vec();
+    header.resize(FIXED + rest_of(&fixed)?, 0);
     read_exact(stream, &mut header[FIXED..]).await?;
+    told_by(&header)
+}
+
+/// How many bytes of the header follow the part that has one length.
+pub(super) fn rest_of(fixed: &[u8; FIXED]) -> io::Result<usize> {
+    let rest = usize::from(u16::from_be_bytes([fixed[FIXED - 2], fixed[FIXED - 1]]));
+    let is_header = fixed.starts_with(b"\r\n\r\n\0\r\nQUIT\n") && rest <= MAX_REST;
+    is_header.then_some(rest).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// What a whole header tells.
+pub(super) fn told_by(header: &[u8]) -> io::Result<Option<SocketAddr>> {
+    let no = || io::Error::from(io::ErrorKind::InvalidData);
+    let is_local = header.get(12).is_some_and(|command| command & 0x0f == LOCAL);
     let config = ParseConfig { include_tlvs: false, allow_v1: false, allow_v2: true };
-    let (told, _) = ProxyHeader::parse(&header, config).map_err(|_| no())?;
+    let (told, _) = ProxyHeader::parse(header, config).map_err(|_| no())?;
     match told.proxied_address() {
         Some(address) if address.protocol == Protocol::Stream => Ok(Some(address.source)),
         None if is_local => Ok(None),
