@@ -32,7 +32,7 @@
 //! - [`messenger`]: the ports through which texts and notifications reach phones, with adapters for
 //!   SMS providers with an HTTP API and for browsers' push services.
 //! - [`client_tls`]: outgoing TLS, to directories, databases, SMS providers and push services;
-//!   [`pem`] reads all certificate and key files.
+//!   [`pem`] reads all certificate and key files, [`regular_file`] files of any kind.
 //! - [`config`], [`telemetry`], [`cli`]: the configuration file, what operators see, the commands.
 //! - [`app`]: the composition root, the only place that names adapters.
 //!
@@ -50,6 +50,7 @@ mod fuzzing;
 pub mod http;
 pub mod messenger;
 pub mod pem;
+pub mod regular_file;
 pub mod service;
 pub mod store;
 pub mod telemetry;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Weak;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::client_tls;
@@ -14,6 +15,7 @@ use crate::domain::clock::Timestamp;
 use crate::http::gateway::CurrentGateway;
 use crate::http::tls;
 use crate::pem;
+use crate::regular_file;
 use crate::telemetry::metrics;
 
 /// How long before its expiry a certificate is reported.
@@ -46,7 +48,68 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
         Some((key, format!("{}: {told}: {what}, or soon will", file.display())))
     };
     let certificates = all.into_iter().filter_map(told).chain(passed_over(config));
-    certificates.chain(overdue_crls(config, now)).chain(ending_secrets(config, now)).collect()
+    let certificates = certificates.chain(overdue_crls(config, now));
+    certificates.chain(ending_secrets(config, now)).chain(unrelated_cas(config)).collect()
+}
+
+/// A certificate that others may be verified with.
+pub(super) struct CaCertificate {
+    subject: String,
+    issuer: String,
+    /// Whether it says that it is a CA's (RFC 5280 section 4.2.1.9), or is a root of before that.
+    pub is_ca: bool,
+}
+
+/// The certificates in a file of CAs, if it can be read.
+pub(super) fn cas(file: &Path) -> Option<Vec<CaCertificate>> {
+    let all = pem::certificates(&regular_file::read(file).ok()?).ok()?;
+    let read = |der: &CertificateDer<'_>| {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let (subject, issuer) =
+            (certificate.subject().to_string(), certificate.issuer().to_string());
+        let is_ca = match certificate.basic_constraints() {
+            Ok(Some(constraints)) => constraints.value.ca,
+            Ok(None) => subject == issuer,
+            Err(_) => false,
+        };
+        Some(CaCertificate { subject, issuer, is_ca })
+    };
+    all.iter().map(read).collect()
+}
+
+/// Which clients' CAs are in no way related to those that the server trusts: their certificates may
+/// not get as far as to be held against them.
+fn unrelated_cas(config: &Config) -> Vec<(String, String)> {
+    let server = &config.server;
+    let own = server.tls.iter().filter_map(|tls| tls.client_ca.as_deref());
+    let proxies = server.proxy_client_ca.as_deref().filter(|_| !server.trusted_proxies.is_empty());
+    let Some(trusted) = own.chain(proxies).map(cas).collect::<Option<Vec<_>>>() else {
+        return Vec::new();
+    };
+    let is_related = |one: &CaCertificate| {
+        trusted.iter().flatten().any(|other| {
+            one.subject == other.subject
+                || one.issuer == other.subject
+                || one.subject == other.issuer
+        })
+    };
+    let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
+    let told = clients.filter_map(|client| {
+        let file = client.credentials.iter().find_map(|credential| match credential {
+            CredentialConfig::Certificate { ca_file, .. } => ca_file.as_deref(),
+            _ => None,
+        })?;
+        (!cas(file)?.iter().any(is_related)).then(|| {
+            let text = format!(
+                "{}: none of these CAs is in server.tls.client_ca (or proxy_client_ca), nor issued by \
+                 one that is: a certificate of theirs is refused before it is held against them; \
+                 add them there",
+                file.display()
+            );
+            (format!("{}.certificate.ca_file", client.key), text)
+        })
+    });
+    told.collect()
 }
 
 /// Revocation lists that should have been replaced.
@@ -171,7 +234,7 @@ fn passed_over(config: &Config) -> Vec<(String, String)> {
         files.extend(push.ca_file.iter().map(|file| ("push".to_owned(), file.as_path())));
     }
     let told = |(key, file): (String, &Path)| {
-        let broken = std::fs::read(file).map(|pem| client_tls::passed_over(&pem));
+        let broken = regular_file::read(file).map(|pem| client_tls::passed_over(&pem));
         let tell = move |broken| {
             let told = format!("{}: {broken}; the other CAs are trusted", file.display());
             (format!("{key}.ca_file"), told)
@@ -184,7 +247,7 @@ fn passed_over(config: &Config) -> Vec<(String, String)> {
 /// The problem with the first certificate of a chain that has expired, soon will, or is not valid
 /// yet.
 fn trouble_of(file: &Path, now: Timestamp) -> Option<String> {
-    let chain = pem::certificates(&std::fs::read(file).ok()?).ok()?;
+    let chain = pem::certificates(&regular_file::read(file).ok()?).ok()?;
     chain.iter().enumerate().find_map(|(index, der)| {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let validity = certificate.validity();

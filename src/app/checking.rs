@@ -1,6 +1,7 @@
 //! Whether a configuration can be used: what its sections say and what the parts say that are made
 //! of them is one list of mistakes, and one of warnings.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -11,6 +12,7 @@ use super::{Source, authentication_cloud, certificates, stores};
 use crate::config::{self, Config, ConfigError, ServerConfig, Warning};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::http::tls::{self, TlsState};
+use crate::telemetry::logs;
 
 /// Checks everything that can be checked of a configuration without touching the store or the
 /// network.
@@ -42,18 +44,31 @@ pub(super) fn usable(
     let mut reading = config::read(&source.path, &source.environment)?;
     let (sections, report) = (reading.sections(), Report(reading.places()));
     let store = sections.store.as_ref().map_or(Ok(()), |store| stores::check(store, &report));
+    let audit = can_append(sections.audit.file.as_deref(), &report);
     let tls = load_tls(&sections.server, &report);
     let (server, push, tenants) = (&sections.server, sections.push.as_ref(), &sections.tenants);
     let settled = Settled::new(server, push, tenants, before, (clock, runtime), &report);
-    match (store, tls, settled) {
-        (Ok(()), Ok(tls), Ok(settled)) => Ok(Usable { config: reading.finish()?, settled, tls }),
-        (store, tls, settled) => {
-            for error in [store.err(), tls.err(), settled.err()].into_iter().flatten() {
+    match (store, audit, tls, settled) {
+        (Ok(()), Ok(()), Ok(tls), Ok(settled)) => {
+            Ok(Usable { config: reading.finish()?, settled, tls })
+        }
+        (store, audit, tls, settled) => {
+            for error in [store.err(), audit.err(), tls.err(), settled.err()].into_iter().flatten()
+            {
                 reading.add(error);
             }
             Err(reading.finish().expect_err("something is wrong with it"))
         }
     }
+}
+
+/// Finds out whether the audit trail can be opened or made, without doing either.
+fn can_append(file: Option<&Path>, report: &Report<'_>) -> Result<(), ConfigError> {
+    let Some(path) = file else { return Ok(()) };
+    logs::can_append(path).map_err(|error| {
+        let found = format!("{}, which cannot be opened ({error})", path.display());
+        report.problem("audit.file", &found, "a regular file that this user may append to or make")
+    })
 }
 
 fn load_tls(server: &ServerConfig, report: &Report<'_>) -> Result<Option<TlsState>, ConfigError> {

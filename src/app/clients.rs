@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderName;
 use tokio::runtime::Handle;
 
+use super::certificates;
 use super::prepare::Report;
 use crate::config::{
     AddressHeaderConfig, CertificateFormConfig, ClientConfig, ConfigError, CredentialConfig,
@@ -22,6 +23,7 @@ use crate::http::oauth2::OAuth2Rule;
 use crate::http::proxy::{AddressHeader, CertificateForm, ProxyRules};
 use crate::http::signing_keys::SigningAlgorithm;
 use crate::http::tls::{ClientCaState, ClientVerifier};
+use crate::regular_file;
 
 /// A client as the table of clients has it.
 pub(super) fn entry(
@@ -58,6 +60,15 @@ pub(super) fn entry(
                         report.problem(&key, &error, "a PEM file of CA certificates")
                     })
                 };
+                if let Some(file) = ca_file
+                    && certificates::cas(file).is_some_and(|all| !all.iter().any(|one| one.is_ca))
+                {
+                    let key = format!("{}.certificate.ca_file", client.key);
+                    let found = format!("{}, in which no certificate is a CA's", file.display());
+                    let accepted = "a PEM file of CA certificates; the SHA-256 of a client's own \
+                                    goes into sha256";
+                    return Err(report.problem(&key, &found, accepted));
+                }
                 credentials.certificate_ca = ca_file.as_deref().map(load).transpose()?;
                 credentials.certificate = Some(certificate_pin(pin));
             }
@@ -144,13 +155,17 @@ pub(super) fn jwks(
     for credential in clients.flat_map(|client| &client.credentials) {
         let CredentialConfig::OAuth2(oauth2) = credential else { continue };
         let ca_pem = match &oauth2.ca_file {
-            Some(path) => Some(std::fs::read(path).map_err(|error| {
-                report.problem(
-                    &format!("{}.ca_file", oauth2.key),
-                    &error,
-                    "a file that this user may read",
-                )
-            })?),
+            Some(path) => Some(
+                regular_file::read(path)
+                    .map_err(|error| {
+                        report.problem(
+                            &format!("{}.ca_file", oauth2.key),
+                            &error,
+                            "a file that this user may read",
+                        )
+                    })?
+                    .to_vec(),
+            ),
             None => None,
         };
         sources.push(JwksSource { url: oauth2.jwks_url.clone(), ca_pem });

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::prepare::Report;
 use crate::client_tls::{Proof, tls_config_for};
 use crate::config::ConfigError;
+use crate::regular_file;
 
 /// A configuration for outgoing TLS.
 #[derive(Clone)]
@@ -35,8 +35,7 @@ pub(super) fn outgoing_tls(
 ) -> Result<OutgoingTls, ConfigError> {
     let key = |name: &str| format!("{section}.{name}");
     let read = |name: &str, path: &Path| {
-        std::fs::read(path)
-            .map(Zeroizing::new)
+        regular_file::read(path)
             .map_err(|error| report.problem(&key(name), &error, "a file that this user may read"))
     };
     let ca = ca_file.map(|path| read("ca_file", path)).transpose()?;

@@ -1,10 +1,12 @@
 //! From `[store]` to a store: the one place that names its adapters.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::fs::Access;
 use tokio::runtime::Handle;
 
 use super::StartError;
@@ -13,6 +15,7 @@ use super::prepare::Report;
 use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace};
 use crate::domain::clock::Clock;
+use crate::regular_file;
 use crate::store::personal_records::PersonalRecords;
 use crate::store::postgres::{
     Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
@@ -121,8 +124,32 @@ pub(super) async fn administration(
 /// Checks what can be checked of the section without a network.
 pub(super) fn check(store: &StoreConfig, report: &Report<'_>) -> Result<(), ConfigError> {
     match &store.place {
-        StorePlace::Sqlite(_) => Ok(()),
+        StorePlace::Sqlite(path) => can_open(path).map_err(|error| {
+            let found = format!("{}, which cannot be opened ({error})", path.display());
+            report.problem("store.url", &found, MAY_WRITE)
+        }),
         StorePlace::Postgres(postgres) => settings(postgres, store, report).map(|_| ()),
+    }
+}
+
+/// What is accepted where the file of a store cannot be opened or made.
+const MAY_WRITE: &str = "a file that this user may write, in a folder where it may make files; the \
+    folder is made if its parent is there";
+
+/// Finds out whether [`sqlite`] could open or make the file and its folder, without doing either.
+fn can_open(path: &Path) -> io::Result<()> {
+    let folder = regular_file::folder(path);
+    match path.metadata() {
+        Ok(metadata) => {
+            regular_file::refuse_others(&metadata)?;
+            rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK)?;
+            regular_file::can_make_in(folder)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let is_there = folder.exists();
+            regular_file::can_make_in(if is_there { folder } else { regular_file::folder(folder) })
+        }
+        Err(error) => Err(error),
     }
 }
 

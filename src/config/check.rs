@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::places::{Places, Position};
 use super::values::{QuotaValue, Span};
 use super::words::closest;
 use crate::domain::policy::Quota;
+use crate::regular_file;
 
 /// The problems found so far in one file.
 pub struct Problems {
@@ -25,7 +27,12 @@ pub struct Problems {
     unread: BTreeSet<String>,
     /// Whether a part of the file is not TOML, so that keys may be missing that are written.
     is_broken: bool,
+    /// From which line on keys are taken for others than they are, because of a bracket that is
+    /// missing.
+    misread_from: Option<usize>,
     warnings: Vec<Warning>,
+    /// The files that keys name to be read, and the configuration's own, whose key is empty.
+    files: Vec<(String, PathBuf)>,
 }
 
 impl Problems {
@@ -39,7 +46,9 @@ impl Problems {
             keys: BTreeSet::new(),
             unread: BTreeSet::new(),
             is_broken: false,
+            misread_from: None,
             warnings: Vec::new(),
+            files: vec![(String::new(), file.to_owned())],
         }
     }
 
@@ -66,6 +75,7 @@ impl Problems {
     fn note(&mut self, key: &str, problem: Problem) {
         // Where a line is not TOML, sections may be others than are meant, and keys be missing.
         if self.was_noted(key)
+            || self.misread_from.zip(problem.position).is_some_and(|(from, at)| at.line >= from)
             || (self.is_broken && !self.places.is_value(key))
             || problem.position.is_some_and(|position| self.is_broken_line(position.line))
         {
@@ -108,6 +118,11 @@ impl Problems {
             let accepted = "TOML 1.0: [section], key = value, and texts in quotes";
             self.found.push(self.places.problem_at(position, found, accepted));
         }
+    }
+
+    /// Notes that what stands in this line and after it is read as something else than it is.
+    pub(super) fn misread_from(&mut self, line: usize) {
+        self.misread_from = Some(self.misread_from.map_or(line, |other| other.min(line)));
     }
 
     /// Whether what stands at the key, or an element of it, could not be read, and that was noted.
@@ -194,10 +209,21 @@ impl Problems {
         path.to_owned()
     }
 
+    /// Notes that a key names a file to be read.
+    pub(super) fn reads(&mut self, key: &str, path: &Path) {
+        self.files.push((key.to_owned(), path.to_owned()));
+    }
+
+    /// The files that are read, by their keys; the configuration's own has none.
+    pub(super) fn files(&self) -> &[(String, PathBuf)] {
+        &self.files
+    }
+
     /// A path to a file that can be read.
     pub(super) fn readable(&mut self, key: &str, path: &Path) -> PathBuf {
         let path = self.resolve(key, path);
-        if let Err(error) = std::fs::File::open(&path)
+        self.reads(key, &path);
+        if let Err(error) = regular_file::open(&path)
             .and_then(|mut file| std::io::Read::read(&mut file, &mut [0; 1]))
         {
             self.add(
@@ -280,16 +306,23 @@ impl Problems {
         default: Quota,
         most: u32,
     ) -> Quota {
+        let span = Duration::from_millis(1)..=Duration::from_hours(24 * 366);
+        self.quota_per(key, value, (default, most), span)
+    }
+
+    /// A quota of at most `most` in a span of `per`, or `default`.
+    pub(super) fn quota_per(
+        &mut self,
+        key: &str,
+        value: Option<QuotaValue>,
+        (default, most): (Quota, u32),
+        per: RangeInclusive<Duration>,
+    ) -> Quota {
         let Some(value) = value else { return default };
         let burst = self.within(&format!("{key}.burst"), value.burst, 1, most);
-        let least = Duration::from_millis(1);
-        let per = self.span(
-            &format!("{key}.per"),
-            Some(value.per),
-            default.per,
-            least,
-            Duration::from_hours(24 * 366),
-        );
+        let (least, longest) = per.into_inner();
+        let key = format!("{key}.per");
+        let per = self.span(&key, Some(value.per), default.per, least, longest);
         Quota { burst, per }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::check::Problems;
 use super::ldap::{self, LdapConfig};
+use super::permissions;
 use super::raw::{RawDirectory, RawKind};
 use super::server::ServerConfig;
 
@@ -106,5 +107,7 @@ fn file(key: &str, raw: &RawDirectory, problems: &mut Problems) -> Option<FileCo
     let key = format!("{key}.file");
     let accepted = "the file of people, such as \"people.toml\"";
     let path = problems.required(&key, raw.file.as_ref(), accepted)?;
-    Some(FileConfig { file: problems.readable(&key, path) })
+    let file = problems.readable(&key, path);
+    permissions::of_people(&key, &file, problems);
+    Some(FileConfig { file })
 }

@@ -8,6 +8,7 @@ mod check;
 mod clients;
 mod directory;
 mod error;
+mod follow_on;
 mod ldap;
 mod permissions;
 mod places;
@@ -15,6 +16,7 @@ mod proxy;
 mod push;
 mod raw;
 mod reading;
+mod same_file;
 mod schema;
 mod secrets;
 mod server;
@@ -46,6 +48,7 @@ pub use tenants::{
 pub use values::SecretText;
 
 use crate::domain::text_file;
+use crate::regular_file;
 
 /// A configuration that was read and checked, with its problems if it has any.
 pub struct Reading {
@@ -92,7 +95,7 @@ impl Reading {
 /// # Errors
 /// [`ConfigError`] if the file cannot be read or is not text.
 pub fn read(path: &Path, environment: &[(String, String)]) -> Result<Reading, ConfigError> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = regular_file::read(path).map_err(|error| {
         ConfigError::one(
             path,
             "",
@@ -104,7 +107,9 @@ pub fn read(path: &Path, environment: &[(String, String)]) -> Result<Reading, Co
         ConfigError::one(path, "", &error.to_string(), &format!("TOML, {}", text_file::ACCEPTED))
     })?;
     let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    Ok(read_text(path, text, &directory, environment))
+    let mut reading = read_text(path, text, &directory, environment);
+    permissions::of_configuration(path, &mut reading.problems);
+    Ok(reading)
 }
 
 /// Reads and checks a configuration file.

@@ -1,6 +1,8 @@
-//! Who else may read or write the files that hold secrets, by their mode. Root and the file's owner
-//! may; a group may read, as it has to with files of root's and systemd's credentials.
+//! Who else may read or write the files that hold secrets or decide who logs in, by their mode. Root
+//! and the file's owner may; a group may read, as it has to with files of root's and systemd's
+//! credentials.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -14,12 +16,9 @@ const ALL_MAY_READ: u32 = 0o004;
 /// warns of one that everybody may read, or a group write. One that is not there is another's to
 /// find.
 pub(super) fn of_secret(key: &str, path: &Path, problems: &mut Problems) {
-    let Ok(metadata) = path.metadata() else { return };
-    // A pipe of the shell's (`<(…)`) or a device is no file that lies about.
-    if !metadata.is_file() {
-        return;
-    }
-    let (mode, shown) = (metadata.mode() & 0o777, path.display());
+    // What is no regular file is refused where it is read.
+    let Some((mode, _)) = mode(path) else { return };
+    let shown = path.display();
     if mode & ALL_MAY_WRITE != 0 {
         problems.add(
             key,
@@ -40,6 +39,63 @@ pub(super) fn of_secret(key: &str, path: &Path, problems: &mut Problems) {
             format!("a group may write {shown} (mode {mode:04o}), and so change the secret: chmod g-w {shown}"),
         );
     }
+}
+
+/// Warns where others may write the file that says who may log in: who writes it is anybody.
+pub(super) fn of_people(key: &str, path: &Path, problems: &mut Problems) {
+    let Some((mode, metadata)) = mode(path) else { return };
+    // A group of the owner's own mostly has their number.
+    let is_others_group = metadata.gid() != metadata.uid();
+    if mode & ALL_MAY_WRITE != 0 || (mode & GROUP_MAY_WRITE != 0 && is_others_group) {
+        let who = if mode & ALL_MAY_WRITE != 0 { EVERYBODY } else { "a group" };
+        let shown = path.display();
+        problems.warn(
+            key,
+            format!(
+                "{who} may write {shown} (mode {mode:04o}), and so log in as anybody: chmod go-w \
+                 {shown}"
+            ),
+        );
+    }
+}
+
+/// Warns where everybody may write the configuration.
+pub(super) fn of_configuration(path: &Path, problems: &mut Problems) {
+    let Some((mode, _)) = mode(path) else { return };
+    if mode & ALL_MAY_WRITE != 0 {
+        let shown = path.display();
+        problems.warn(
+            "",
+            format!(
+                "{EVERYBODY} may write {shown} (mode {mode:04o}), and so have this server do as \
+                 they like: chmod o-w {shown}"
+            ),
+        );
+    }
+}
+
+/// Warns where everybody may read or write an audit trail that is there already.
+pub(super) fn of_audit(key: &str, path: &Path, problems: &mut Problems) {
+    let Some((mode, _)) = mode(path) else { return };
+    if mode & (ALL_MAY_READ | ALL_MAY_WRITE) != 0 {
+        let may = if mode & ALL_MAY_WRITE == 0 { "read" } else { "write" };
+        let shown = path.display();
+        problems.warn(
+            key,
+            format!(
+                "{EVERYBODY} may {may} {shown} (mode {mode:04o}), which says who called and logged \
+                 in when: chmod o-rwx {shown}"
+            ),
+        );
+    }
+}
+
+const EVERYBODY: &str = "every user of this machine";
+
+/// The mode of a regular file that is there, and what else is known of it.
+fn mode(path: &Path) -> Option<(u32, Metadata)> {
+    let metadata = path.metadata().ok().filter(Metadata::is_file)?;
+    Some((metadata.mode() & 0o777, metadata))
 }
 
 #[cfg(test)]
@@ -75,5 +131,42 @@ mod tests {
         of_secret("keys.server_key_file", &folder.path().join("none"), &mut problems);
         of_secret("keys.server_key_file", Path::new("/dev/null"), &mut problems);
         assert!(problems.is_empty() && problems.take_warnings().is_empty());
+    }
+    #[test]
+    fn others_who_may_write_who_logs_in_or_read_the_trail_are_warned_of() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        std::fs::write(&path, "text").expect("a file");
+        // Of the people file, of the configuration, of the audit trail.
+        for (mode, warned) in [
+            (0o600, [false; 3]),
+            (0o640, [false; 3]),
+            (0o644, [false, false, true]),
+            (0o604, [false, false, true]),
+            (0o602, [true; 3]),
+            (0o666, [true; 3]),
+        ] {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&path, permissions).expect("a mode");
+            let mut problems = Problems::new(Path::new("test.toml"), folder.path());
+            let mut warns = |warn: &dyn Fn(&mut Problems)| {
+                warn(&mut problems);
+                !problems.take_warnings().is_empty()
+            };
+            let found = [
+                warns(&|problems| of_people("tenants[0].directory.file", &path, problems)),
+                warns(&|problems| of_configuration(&path, problems)),
+                warns(&|problems| of_audit("audit.file", &path, problems)),
+            ];
+            assert_eq!(found, warned, "{mode:04o}");
+            assert!(problems.is_empty(), "it can be used");
+        }
+        let metadata = path.metadata().expect("a file");
+        let permissions = std::fs::Permissions::from_mode(0o660);
+        std::fs::set_permissions(&path, permissions).expect("a mode");
+        let mut problems = Problems::new(Path::new("test.toml"), folder.path());
+        of_people("tenants[0].directory.file", &path, &mut problems);
+        let is_warned = !problems.take_warnings().is_empty();
+        assert_eq!(is_warned, metadata.uid() != metadata.gid(), "a group of the owner's own");
     }
 }

@@ -68,9 +68,15 @@ pub(super) fn check(
         name.to_ascii_lowercase()
     });
     let form = raw.certificate_format.unwrap_or(RawCertificateForm::Rfc9440);
-    let certificate = certificate(form, name, problems);
+    let certificate = certificate(form, name.clone(), problems);
     let secret_header = raw.secret_header.unwrap_or_else(|| "X-Proxy-Secret".to_owned());
     header("server.proxy.secret_header", &secret_header, problems);
+    let is_the_certificates =
+        name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&secret_header));
+    if is_the_certificates {
+        let accepted = "another header than certificate_header";
+        problems.add("server.proxy.secret_header", format!("{secret_header:?}"), accepted);
+    }
     let secret = raw.secret_sha256.map(|hash| (secret_header.to_ascii_lowercase(), hash.0));
     let own_certificate =
         raw.certificate.and_then(|raw| clients::pin("server.proxy.certificate", raw, problems));
@@ -78,7 +84,8 @@ pub(super) fn check(
         problems.add(
             "server.proxy.certificate",
             "a certificate of the proxy's own, though none is asked for",
-            "[server.tls] with the client_ca that signed it",
+            "[server.tls] with the client_ca that signed it, and client_certificates \"optional\" or \
+             \"required\"",
         );
     }
     ProxyConfig { address_header, certificate, secret, own_certificate }
@@ -110,10 +117,40 @@ fn certificate(
     }
 }
 
+/// Headers that are read for something else, here or by all of HTTP.
+const OTHERS: [&str; 22] = [
+    "Accept",
+    "Accept-Language",
+    "Authorization",
+    "Client-Cert",
+    "Client-Cert-Chain",
+    "Connection",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Type",
+    "Cookie",
+    "Date",
+    "Expect",
+    "Forwarded",
+    "Host",
+    "Origin",
+    "TE",
+    "Tenant",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "User-Agent",
+    "X-Forwarded-For",
+];
+
 fn header(key: &str, name: &str, problems: &mut Problems) {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if name.is_empty() || !name.bytes().all(is_legal) {
-        problems.add(key, format!("{name:?}"), "a header's name: letters, digits, hyphens");
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        let accepted = "a header's name: letters, digits, hyphens (RFC 9110 section 5.6.2)";
+        problems.add(key, format!("{name:?}"), accepted);
+    } else if OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other)) {
+        let accepted = "the name of a header of its own, which nothing else is read from";
+        problems.add(key, format!("{name:?}, which says something else"), accepted);
     }
 }
 

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::check::Problems;
+use super::follow_on::without_what_follows;
 use super::places::{Lines, Places};
 use super::raw::RawConfig;
 use super::schema::sections_with;
@@ -46,10 +47,18 @@ fn parse(file: &Path, text: &str, problems: &mut Problems) -> toml::Table {
     let (document, errors): (Spanned<DeTable<'_>>, _) = DeTable::parse_recoverable(text);
     problems.places = Places::of(file, text, &document);
     let lines = Lines::of(text);
-    for error in errors {
-        // The error's own text would show the line, which may hold a secret.
-        let found = format!("a line that is not TOML: {}", joined_lines(error.message()));
-        problems.add_syntax(lines.position(error.span().map_or(0, |span| span.start)), &found);
+    // The error's own text would show the line, which may hold a secret.
+    let errors = errors.iter().map(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        (offset, joined_lines(error.message()))
+    });
+    let (errors, misread) = without_what_follows(text, document.get_ref(), errors.collect());
+    for (offset, message) in errors {
+        let found = format!("a line that is not TOML: {message}");
+        problems.add_syntax(lines.position(offset), &found);
+    }
+    if let Some(offset) = misread {
+        problems.misread_from(lines.position(offset).line);
     }
     let mut outsize = |offset| {
         let found = "a line that is not TOML: a number that is too large";

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use zeroize::Zeroizing;
 
 use super::check::Problems;
 use super::permissions;
@@ -11,6 +10,7 @@ use super::values::SecretText;
 use crate::domain::authenticator::is_visible;
 use crate::domain::otp::{ServerKey, ServerKeys};
 use crate::domain::text_file::{self, one_line, without_controls};
+use crate::regular_file;
 
 /// How a secret is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +67,11 @@ pub(super) fn from_file(
     problems: &mut Problems,
 ) -> Option<SecretString> {
     let path = problems.resolve(key, path);
+    problems.reads(key, &path);
     permissions::of_secret(key, &path, problems);
     let shown = path.display();
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => Zeroizing::new(bytes),
+    let bytes = match regular_file::read(&path) {
+        Ok(bytes) => bytes,
         Err(error) => {
             let found = format!("{shown}, which cannot be read ({error})");
             problems.add(key, found, "a file that this user may read");

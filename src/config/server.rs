@@ -17,6 +17,7 @@ use super::raw::{
     RawAudit, RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps,
     RawServer, RawTls, RawWhenUnwritable,
 };
+use super::same_file;
 use super::secrets::{self, Form};
 use super::store::{self, StoreConfig};
 use super::tenants::{self, TenantConfig};
@@ -95,6 +96,14 @@ pub struct TlsConfig {
     pub client_certificates: ClientCertificates,
     /// Revocation lists, PEM.
     pub crl_files: Vec<PathBuf>,
+}
+
+impl TlsConfig {
+    /// Whether clients can show a certificate that is verified.
+    #[must_use]
+    pub fn verifies_clients(&self) -> bool {
+        self.client_ca.is_some() && self.client_certificates != ClientCertificates::Off
+    }
 }
 
 /// Whether clients show a certificate.
@@ -188,7 +197,18 @@ pub struct Sections {
     ops: Option<OpsConfig>,
     keys: Option<KeysConfig>,
     log: LogConfig,
-    audit: AuditConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
+}
+
+impl ServerConfig {
+    /// Whether anybody's certificate can reach this server: on a connection of theirs, or in a
+    /// trusted proxy's header.
+    #[must_use]
+    pub fn takes_certificates(&self) -> bool {
+        let forwarded = !self.trusted_proxies.is_empty() && self.proxy_client_ca.is_some();
+        forwarded || self.tls.as_ref().is_some_and(TlsConfig::verifies_clients)
+    }
 }
 
 impl Sections {
@@ -231,6 +251,7 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     let audit = audit(raw.audit, problems);
     let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, &server, problems);
+    same_file::check(store.as_ref(), &audit, problems);
     Sections { server, store, push, tenants, ops, keys, log, audit }
 }
 
@@ -271,7 +292,7 @@ fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         (None, None) => Vec::new(),
     };
     let trusted_proxies = proxy::networks("server.trusted_proxies", &raw.trusted_proxies, problems);
-    let verifies_clients = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let verifies_clients = tls.as_ref().is_some_and(TlsConfig::verifies_clients);
     let proxy = raw
         .proxy
         .map(|raw| proxy::check(raw, !trusted_proxies.is_empty(), verifies_clients, problems));
@@ -371,6 +392,7 @@ fn flood(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {
     let wide = Quota { burst: 2000, per: Duration::from_secs(2) };
     let caller = Quota { burst: 30, per: Duration::from_mins(1) };
     let most = 10_000_000;
+    warn_of_one_address(raw, problems);
     FloodConfig {
         requests_per_client: problems.quota(
             "server.limits.requests_per_client",
@@ -407,12 +429,34 @@ fn flood(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {
             .map(|most| problems.within("server.limits.connections", most, 100, 1_000_000)),
         connections_per_address: problems.within(
             "server.limits.connections_per_address",
-            raw.connections_per_address.unwrap_or(500),
+            raw.connections_per_address.unwrap_or(PER_ADDRESS),
             1,
             1_000_000,
         ),
     }
 }
+
+/// Warns where one address can take all connections, so that nobody else gets one.
+fn warn_of_one_address(raw: &RawFlood, problems: &mut Problems) {
+    let most = raw.connections.unwrap_or(CONNECTIONS);
+    let of_one = raw.connections_per_address.unwrap_or(PER_ADDRESS);
+    if of_one >= most {
+        problems.warn(
+            "server.limits.connections_per_address",
+            format!(
+                "one address may hold {of_one} connections, and there are {most} for all \
+                 (server.limits.connections), so that one client can keep all others out: give it \
+                 a part of them"
+            ),
+        );
+    }
+}
+
+/// The default of `connections`, where the process may open so many files.
+const CONNECTIONS: usize = 10_000;
+
+/// The default of `connections_per_address`.
+const PER_ADDRESS: usize = 500;
 
 fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsConfig> {
     if raw.enabled == Some(false) {
@@ -436,19 +480,25 @@ fn audit(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
     let (minute, most) = (Duration::from_mins(1), 1_000_000);
     // A line has some 300 bytes: 26 MB a day at most, however many ask.
     let (one, all) = (Quota { burst: 60, per: minute }, Quota { burst: 600, per: 10 * minute });
+    // In less than a second no limit is one, and what is left out for days is missed.
+    let span = Duration::from_secs(1)..=Duration::from_hours(1);
+    let file = raw.file.map(|path| problems.resolve("audit.file", &path));
+    if let Some(path) = &file {
+        permissions::of_audit("audit.file", path, problems);
+    }
     AuditConfig {
-        file: raw.file.map(|path| problems.resolve("audit.file", &path)),
+        file,
         when_unwritable: match raw.when_unwritable {
             None | Some(RawWhenUnwritable::Refuse) => WhenUnwritable::Refuse,
             Some(RawWhenUnwritable::Count) => WhenUnwritable::Count,
         },
-        strangers_per_address: problems.quota(
+        strangers_per_address: problems.quota_per(
             "audit.strangers_per_address",
             raw.strangers_per_address,
-            one,
-            most,
+            (one, most),
+            span.clone(),
         ),
-        strangers: problems.quota("audit.strangers", raw.strangers, all, most),
+        strangers: problems.quota_per("audit.strangers", raw.strangers, (all, most), span),
     }
 }
 

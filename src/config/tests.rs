@@ -1,6 +1,7 @@
 //! What administrators see when a configuration is wrong.
 
 mod all_mistakes;
+mod never_works;
 mod of_secrets;
 
 use std::path::Path;

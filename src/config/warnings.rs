@@ -1,4 +1,5 @@
-//! What check-config and a start warn of: settings that can be used, and may not be what is meant.
+//! What check-config and a start warn of: settings that can be used, and may not be what is meant;
+//! and those of a tenant that can never work with what else is set.
 //!
 //! One function for what concerns a tenant, and one line in it for each thing to know.
 
@@ -18,7 +19,33 @@ pub(super) fn of_tenant(
     nobody_can_register(key, tenant, server, problems);
     anybody_may_call(key, tenant, problems);
     any_client_of_the_issuer(tenant, problems);
+    nobody_shows_a_certificate(key, tenant, server, problems);
     caller_id_is_all(key, tenant, problems);
+}
+
+/// Refuses clients that are known by a certificate which none could be shown to the server.
+fn nobody_shows_a_certificate(
+    key: &str,
+    tenant: &TenantConfig,
+    server: &ServerConfig,
+    problems: &mut Problems,
+) {
+    if server.takes_certificates() {
+        return;
+    }
+    for (index, client) in tenant.clients.iter().enumerate() {
+        let is_certificate = |credential: &CredentialConfig| {
+            matches!(credential, CredentialConfig::Certificate { .. })
+        };
+        if client.credentials.iter().any(is_certificate) {
+            problems.add(
+                &format!("{key}.clients[{index}].certificate"),
+                "a certificate, though none is asked for",
+                "[server.tls] with client_ca and client_certificates \"optional\" or \"required\"; or \
+                 server.trusted_proxies with proxy_client_ca; or another credential",
+            );
+        }
+    }
 }
 
 /// Warns of rules for tokens that any client of their issuer meets.

@@ -22,6 +22,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
+use crate::regular_file;
 
 /// How often the file is looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -91,7 +92,7 @@ impl FileDirectory {
     ) -> Result<Self, FileDirectoryError> {
         let name = path.display().to_string();
         let seen = fingerprint(path);
-        let bytes = fs::read(path)
+        let bytes = regular_file::read(path)
             .map_err(|error| FileDirectoryError::Unreadable { path: name.clone(), error })?;
         let text = decode(&bytes).map_err(|problem| FileDirectoryError::Invalid {
             path: name.clone(),
@@ -138,7 +139,7 @@ impl FileDirectory {
                     continue;
                 }
                 seen = now;
-                let read = fs::read(&path)
+                let read = regular_file::read(&path)
                     .map_err(|error| format!("cannot be read: {error}"))
                     .and_then(|bytes| {
                         People::parse(decode(&bytes)?, plan).map_err(|all| all.join("; "))

@@ -9,6 +9,7 @@ use super::authorization::SHORTEST_SECRET;
 use super::called_in_otp;
 use super::client_table::ClientEntry;
 use super::identify::Gate;
+use super::proxy::{AddressHeader, CertificateForm};
 use crate::domain::clock::Timestamp;
 
 /// Shortest interval between two lines of a kind.
@@ -92,23 +93,60 @@ pub(super) fn unread_headers(request: &HttpRequest, gate: &Gate, now: Timestamp)
         let found = names.iter().find(has).copied();
         found.filter(|_| !(trusted && request.headers().contains_key(read)))
     };
-    let trust = if trusted { "" } else { " and name the proxy in server.trusted_proxies" };
     if let Some(header) = unread(&ADDRESSES, address).filter(|_| ADDRESS.may(now)) {
+        let send = match gate.proxy_rules.address {
+            AddressHeader::Forwarded => {
+                "have it send Forwarded (RFC 7239), `Forwarded: for=192.0.2.1`, or set \
+                 server.proxy.address_header"
+            }
+            AddressHeader::XForwardedFor => {
+                "have it send X-Forwarded-For, which server.proxy.address_header says"
+            }
+        };
+        let advice = advice(header == address, trusted, send);
         tracing::warn!(
             %peer,
             header,
             "a proxy's header with the caller's address is not read, so the caller is counted and \
-             shown as the proxy: have it send Forwarded (RFC 7239), `Forwarded: for=192.0.2.1`, or set \
-             server.proxy.address_header{trust}"
+             shown as the proxy: {advice}"
         );
     }
     if let Some(header) = unread(&CERTIFICATES, certificate).filter(|_| CERTIFICATE.may(now)) {
+        let advice = certificate_advice(&gate.proxy_rules.certificate, header, trusted);
         tracing::warn!(
             %peer,
             header,
-            "a proxy's header with the caller's certificate is not read: have it send Client-Cert \
-             (RFC 9440), the DER in base64 between colons, or set server.proxy.certificate_format{trust}"
+            "a proxy's header with the caller's certificate is not read: {advice}"
         );
+    }
+}
+
+/// What to do about a header with a certificate that is not read.
+fn certificate_advice(form: &CertificateForm, header: &str, is_trusted: bool) -> String {
+    let read = form.header();
+    let send = match form {
+        CertificateForm::Rfc9440 => {
+            "have it send Client-Cert (RFC 9440), the DER in base64 between colons, or set \
+             server.proxy.certificate_format"
+                .to_owned()
+        }
+        CertificateForm::EscapedPem(_)
+        | CertificateForm::Base64Der(_)
+        | CertificateForm::Xfcc(_) => format!(
+            "have it send {read}, which server.proxy.certificate_header says, or name {header} there"
+        ),
+    };
+    advice(header == read, is_trusted, &send)
+}
+
+/// What to do about a header that is not read: to have another sent, unless it is the one that is
+/// read from proxies that are trusted.
+fn advice(is_the_one: bool, is_trusted: bool, send: &str) -> String {
+    const TRUST: &str = "name the proxy in server.trusted_proxies";
+    match (is_the_one, is_trusted) {
+        (true, _) => TRUST.to_owned(),
+        (false, true) => send.to_owned(),
+        (false, false) => format!("{send}, and {TRUST}"),
     }
 }
 
@@ -154,5 +192,21 @@ mod tests {
         assert!(!seldom.may(at(1_059)));
         assert!(seldom.may(at(1_060)));
         assert!(seldom.may(at(500)), "the clock was set back");
+    }
+
+    #[test]
+    fn what_to_do_about_a_certificates_header_is_what_is_not_done_yet() {
+        let own = CertificateForm::EscapedPem("x-ssl-client-cert".parse().expect("a name"));
+        let told = |form: &CertificateForm, header, is_trusted| {
+            let told = certificate_advice(form, header, is_trusted);
+            let says = |what: &str| told.contains(what);
+            (says("certificate_format"), says("certificate_header"), says("trusted_proxies"))
+        };
+        let other = "x-client-cert";
+        assert_eq!(told(&CertificateForm::Rfc9440, other, true), (true, false, false));
+        assert_eq!(told(&CertificateForm::Rfc9440, other, false), (true, false, true));
+        assert_eq!(told(&own, other, true), (false, true, false));
+        assert_eq!(told(&own, other, false), (false, true, true));
+        assert_eq!(told(&own, "x-ssl-client-cert", false), (false, false, true));
     }
 }

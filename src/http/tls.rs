@@ -11,9 +11,11 @@ use rustls::server::{ServerConfig, WebPkiClientVerifier};
 use rustls::{InconsistentKeys, RootCertStore};
 use thiserror::Error;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
+use zeroize::Zeroizing;
 
 use super::watched::Watched;
 use crate::pem::{self, PemError};
+use crate::regular_file;
 
 /// The current TLS configuration of a listener, reloaded when its files change. Each one has a new
 /// session cache: a resumed session is not verified again, so no session may outlive the trust it
@@ -244,8 +246,9 @@ fn next_id() -> u64 {
     LAST.fetch_add(1, Ordering::Relaxed)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(file).map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    regular_file::read(file)
+        .map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })
 }
 
 fn bad_crl(file: &Path, error: &impl ToString) -> TlsError {
@@ -266,7 +269,7 @@ fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErr
 }
 
 fn read_private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let pem = zeroize::Zeroizing::new(read(file)?);
+    let pem = read(file)?;
     pem::private_key(&pem).map_err(|error| TlsError::NoPrivateKey { file: file.to_owned(), error })
 }
 
@@ -285,7 +288,7 @@ fn read_crls(file: &Path) -> Result<Crls, TlsError> {
     let lists = if pem::is_pem(&bytes) {
         pem::revocation_lists(&bytes).map_err(|error| bad_crl(file, &error))?
     } else {
-        vec![CertificateRevocationListDer::from(bytes)]
+        vec![CertificateRevocationListDer::from(bytes.to_vec())]
     };
     let mut due_at = None;
     for list in &lists {

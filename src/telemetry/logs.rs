@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
@@ -19,6 +19,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::audit;
 use super::output::{Losses, Output};
+use crate::regular_file;
 
 /// The format of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,14 +50,39 @@ pub(super) fn append_in(folder: BorrowedFd<'_>, path: &Path) -> io::Result<File>
         | OFlags::CLOEXEC;
     match rustix::fs::openat(folder, path, flags, Mode::RUSR | Mode::WUSR) {
         Ok(file) => {
+            let file = File::from(file);
+            // What a pipe or a device takes is in no trail, and whether it takes more is not known.
+            regular_file::refuse_others(&file.metadata()?)?;
             rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
-            Ok(File::from(file))
+            Ok(file)
         }
-        Err(Errno::NXIO) => Err(io::Error::other("it is a named pipe that nothing reads")),
-        Err(Errno::LOOP) => {
-            Err(io::Error::other("it is a symbolic link: name the file that it leads to"))
+        Err(Errno::NXIO) => {
+            Err(io::Error::other("it is a named pipe or a device, not a regular file"))
         }
+        Err(Errno::LOOP) => Err(is_a_link()),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn is_a_link() -> io::Error {
+    io::Error::other("it is a symbolic link: name the file that it leads to")
+}
+
+/// Finds out whether [`append`] would open or make the file, without doing either.
+///
+/// # Errors
+/// Why it would not.
+pub fn can_append(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => Err(is_a_link()),
+        Ok(metadata) => {
+            regular_file::refuse_others(&metadata)?;
+            Ok(rustix::fs::access(path, Access::WRITE_OK)?)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            regular_file::can_make_in(regular_file::folder(path))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -15,6 +15,7 @@ mod administration;
 mod check_directory;
 mod checking;
 pub mod demo;
+mod files;
 mod lookup;
 mod person;
 

@@ -41,6 +41,7 @@ mod ports;
 mod postgres;
 mod postgres_store;
 mod push;
+mod reasons;
 mod right_person;
 mod samba;
 mod secrecy;

@@ -206,7 +206,11 @@ fn settings_that_no_request_comes_of_are_named() {
             "providers[0].basic",
             "both",
         ),
-        (format!("{good}\nca_file='/dev/null'"), "providers[0].ca_file", "PEM"),
+        (
+            format!("{good}\nca_file='{}/Cargo.toml'", env!("CARGO_MANIFEST_DIR")),
+            "providers[0].ca_file",
+            "PEM",
+        ),
     ] {
         let problem = problem(&keys);
         assert!(problem.contains(key) && problem.contains(says), "{key}, {says}: {problem}");

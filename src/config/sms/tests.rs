@@ -68,7 +68,7 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
         (with("accepted={status=[]}"), "providers[0].accepted.status", "200 to 299"),
         (with("accepted={body_contains=' '}"), "accepted.body_contains", "nothing"),
         (with("headers={A={file='/nowhere'}}"), "providers[0].headers.A", "/nowhere"),
-        (with("headers={A={file='/dev/null'}}"), "providers[0].headers.A", "empty"),
+        (with("headers={A={file='/dev/null'}}"), "providers[0].headers.A", "a device"),
         (with("ca_file='/nowhere'"), "providers[0].ca_file", "/nowhere"),
         (with("variables={phone='1'}"), "variables.phone", "cannot be"),
         (with("variables={'A-b'='1'}"), "variables.A-b", "a-z 0-9 _"),

@@ -107,6 +107,61 @@ url = 'sqlite:a.db'
 }
 
 #[test]
+fn a_bracket_that_is_missing_is_one_mistake() {
+    let good = "[server]
+listen = '127.0.0.1:8443'
+trusted_proxies = ['10.0.0.1', '10.0.0.2']
+[server.limits]
+requests_per_client = { burst = 5, per = '1s' }
+connections = 1000
+[store]
+url = 'sqlite:a.db'
+[[tenants]]
+id = 't1'
+country = 'SE'
+[tenants.directory]
+kind = 'ldap'
+servers = [
+  'ldap://127.0.0.1',
+  'ldap://127.0.0.2',
+]
+bind_dn = 'cn=a'
+bind_password = 's3cr3t'
+base_dn = 'dc=b'
+[[tenants.clients]]
+name = 'pbx'
+operations = ['getOTP']
+bearer = { token_sha256 = '0000000000000000000000000000000000000000000000000000000000000000' }
+";
+    let read = |text: &str| {
+        let text = format!("keys.server_key = '{KEY}'\n{text}");
+        parse(Path::new("test.toml"), &text, Path::new("/"), &[])
+    };
+    assert!(read(good).is_ok(), "{}", read(good).expect_err("bad"));
+    let unclosed = "unclosed";
+    for (whole, broken, at, says) in [
+        ("'10.0.0.2']", "'10.0.0.2'", "4:19", unclosed),
+        ("'ldap://127.0.0.2',\n]", "'ldap://127.0.0.2',", "15:11", unclosed),
+        ("['getOTP']", "['getOTP'", "24:14", unclosed),
+        ("per = '1s' }", "per = '1s'", "7:1", "missing comma"),
+        ("[server]", "[server", "2:", unclosed),
+        ("[server.limits]", "[server.limits", "5:", unclosed),
+        ("[store]", "[store", "8:", unclosed),
+        ("[[tenants]]", "[[tenants]", "10:", unclosed),
+        ("[[tenants]]", "[[tenants", "10:", unclosed),
+        ("[tenants.directory]", "[tenants.directory", "13:", unclosed),
+        ("[[tenants.clients]]", "[[tenants.clients]", "22:", unclosed),
+    ] {
+        assert!(good.contains(whole), "{whole}");
+        let said = read(&good.replacen(whole, broken, 1)).expect_err(broken).to_string();
+        assert_eq!(said.lines().count(), 1, "{broken}: {said}");
+        let start = format!("test.toml:{at}");
+        assert!(said.starts_with(&start) && said.contains(says), "{start}: {said}");
+        assert!(!said.contains("s3cr3t"), "{said}");
+    }
+}
+
+#[test]
 fn what_a_variable_sets_is_named_by_the_variable() {
     let set = |name: &str, value: &str| {
         let text = format!("keys.server_key='{KEY}'\n{TENANT}");

@@ -33,7 +33,7 @@ pub(super) struct IntentQuestion {
     /// What is allowed.
     #[schema(schema_with = operations)]
     operation: String,
-    /// The channels that the token is good for; all but `recovery` if there is none.
+    /// The channels that the token is good for, at least one; left out: all but `recovery`.
     #[schema(schema_with = channels)]
     channels: Option<Vec<String>>,
     /// The text that is sent or shown, which the token's holder may not choose.
@@ -49,6 +49,7 @@ fn channels() -> utoipa::openapi::schema::Array {
     utoipa::openapi::ArrayBuilder::new()
         .schema_type(types)
         .items(one_of(&CHANNELS))
+        .min_items(Some(1))
         .max_items(Some(CHANNELS.len()))
         .build()
 }
@@ -87,6 +88,12 @@ pub(super) async fn intent(
     };
     let undertaking = Undertaking::parse(&body.operation)
         .ok_or_else(|| Failure::bad_request("the field operation is neither enroll nor approve"))?;
+    // An empty list would name none, and read as if all were meant.
+    if body.channels.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Failure::bad_request(
+            "the field channels names no channel: name at least one, or leave the field out",
+        ));
+    }
     let mut channels = body.channels.unwrap_or_default();
     for channel in channels.iter_mut().filter(|channel| *channel == "qr-code") {
         "app".clone_into(channel);
@@ -99,6 +106,13 @@ pub(super) async fn intent(
     }
     if channels.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
         return Err(Failure::bad_request("the field channels holds an unknown channel"));
+    }
+    let is_recovery_alone =
+        !channels.is_empty() && channels.iter().all(|channel| channel == "recovery");
+    if undertaking == Undertaking::Approve && is_recovery_alone {
+        return Err(Failure::bad_request(
+            "recovery codes approve nothing: the field channels has to name app, push or sms",
+        ));
     }
     if let Some(id) = user {
         visit.about_user(id, None);

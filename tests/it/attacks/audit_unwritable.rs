@@ -2,13 +2,14 @@
 //! no code is told and nobody let in of whom it would not be known, and health says so.
 
 use std::fs::OpenOptions;
-use std::process::Command;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{ANNA, start};
 use crate::gateway::{Answer, Gateway, PATIENCE, wait_until};
+use crate::small_disk::SmallDisk;
 
 /// What the operators' listener answers.
 async fn ops(gateway: &Gateway, path: &str) -> Answer {
@@ -94,7 +95,11 @@ async fn where_the_administrator_says_so_lost_events_are_counted_and_all_are_ser
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_tells_no_code_and_lets_nobody_in() {
-    let gateway = start("", "[audit]\nfile = \"/dev/full\"\n");
+    let folder = super::people();
+    let disk = SmallDisk::at(&folder.path().join("disk"), "1m");
+    disk.fill();
+    let audit = "[audit]\nfile = \"disk/audit.log\"\n";
+    let gateway = Gateway::start_in(folder, &super::config("", audit));
     // The first finds out when its own event is written, the second before anything is done.
     for _ in 0..2 {
         let refused = gateway.call(ANNA).await;
@@ -107,7 +112,11 @@ async fn a_full_disk_tells_no_code_and_lets_nobody_in() {
     assert!(count(&gateway, "dialpass_audit_events_lost_total").await > 0);
     assert!(!gateway.log().contains("\"issued\""));
 
-    let counting = start("", "[audit]\nfile = \"/dev/full\"\nwhen_unwritable = \"count\"\n");
+    let folder = super::people();
+    let disk = SmallDisk::at(&folder.path().join("disk"), "1m");
+    disk.fill();
+    let audit = format!("{audit}when_unwritable = \"count\"\n");
+    let counting = Gateway::start_in(folder, &super::config("", &audit));
     let code = counting.code(ANNA).await;
     assert_eq!(counting.login("anna", "correct horse", &code).await.status, 200);
     assert_eq!(ops(&counting, "/readyz").await.status, 200);
@@ -117,24 +126,25 @@ async fn a_full_disk_tells_no_code_and_lets_nobody_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trail_that_can_be_written_again_says_what_was_lost_and_serves_by_itself() {
     let folder = super::people();
-    let pipe = folder.path().join("audit.pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let open = || OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
-    let reader = open();
-    let gateway = Gateway::start_in(folder, &super::config("", "[audit]\nfile = \"audit.pipe\"\n"));
+    let disk = SmallDisk::at(&folder.path().join("disk"), "1m");
+    let audit = "[audit]\nfile = \"disk/audit.log\"\n";
+    let gateway = Gateway::start_in(folder, &super::config("", audit));
     let code = gateway.code(ANNA).await;
-    // Nobody has the pipe open any more: writing fails.
-    drop(reader);
+    disk.fill();
+    // Nor is there room in the file's last block.
+    let trail = disk.path().join("audit.log");
+    let mut file = OpenOptions::new().append(true).open(&trail).unwrap();
+    while file.write_all(b"\n").is_ok() {}
     assert_eq!(gateway.login("anna", "correct horse", &code).await.status, 403);
     assert_eq!(gateway.call(ANNA).await.status, 403);
     until_ops(&gateway, "/readyz/node", 503).await;
 
-    let reader = open();
+    disk.make_room();
     until_ops(&gateway, "/readyz/node", 200).await;
     gateway.code("+46702223344").await;
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(reader));
-    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
-    // What was written before is still in the pipe.
+    let written = std::fs::read_to_string(&trail).unwrap();
+    let mut lines = written.lines().filter(|line| !line.is_empty());
+    let mut next = || serde_json::from_str::<Value>(lines.next().unwrap()).unwrap();
     assert_eq!(next()["reason"], "issued");
     let first = next();
     assert_eq!(

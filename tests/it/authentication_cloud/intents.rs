@@ -107,6 +107,35 @@ async fn an_intent_is_good_for_its_operation_its_user_and_its_channels() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn channels_name_at_least_one_that_can_do_what_is_allowed() {
+    let service = Service::start().await;
+    service.user("anna", PHONE).await;
+    let intent = |operation: &str, channels: Value| {
+        let body = json!({"username": "anna", "operation": operation, "channels": channels});
+        service.api.post("/api/v1/intent", body)
+    };
+    for (operation, channels, says) in [
+        ("enroll", json!([]), "channels names no channel"),
+        ("approve", json!([]), "channels names no channel"),
+        ("approve", json!(["recovery"]), "recovery codes approve nothing"),
+        ("approve", json!(["recovery", "recovery"]), "recovery codes approve nothing"),
+    ] {
+        let answer = intent(operation, channels).await;
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        assert!(text(&answer.json()["message"]).contains(says), "{}", answer.body);
+    }
+    for (operation, channels) in [
+        ("enroll", Value::Null),
+        ("enroll", json!(["recovery"])),
+        ("approve", json!(["recovery", "sms"])),
+        ("approve", json!(["app"])),
+    ] {
+        let answer = intent(operation, channels).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_message_is_the_backends_to_choose() {
     let service = Service::start().await;
     let body = json!({"username": "anna", "operation": "enroll", "message": "Shop: {{CODE}}"});
@@ -164,7 +193,7 @@ async fn an_intent_is_for_a_user_who_is_there_or_a_name_to_enroll() {
         (json!({"username": "nobody", "operation": "approve"}), 404),
         (json!({"userId": nobody, "operation": "enroll"}), 404),
         (json!({"userId": nobody, "operation": "approve"}), 404),
-        (json!({"userId": user, "operation": "enroll", "channels": []}), 200),
+        (json!({"userId": user, "operation": "enroll", "channels": []}), 400),
         (json!({"userId": user, "operation": "approve", "channels": ["sms", "app", "push"]}), 200),
         (json!({"username": "anna", "userId": user, "operation": "enroll"}), 400),
         (json!({"operation": "enroll"}), 400),

@@ -55,7 +55,7 @@ async fn an_intent_for_a_free_name_is_not_for_whoever_registers_it_later() {
 async fn an_intent_without_channels_makes_no_recovery_codes() {
     let service = Service::start().await;
     let (user, codes) = service.recovery("anna").await;
-    for channels in [Value::Null, json!([]), json!(["sms", "app", "push"])] {
+    for channels in [Value::Null, json!(["sms", "app", "push"])] {
         let wish = json!({"username": "anna", "operation": "enroll", "channels": channels});
         let page = service.api.with(&service.api.intent(wish).await);
         let refused = page.enroll(json!({"channel": "recovery"})).await;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::administration::{administer, json};
 use super::*;
+use crate::small_disk::SmallDisk;
 
 /// A gateway with two tenants, whose audit trail is in a file.
 fn running() -> Gateway {
@@ -133,8 +134,10 @@ fn each_command_on_keys_is_in_the_audit_trail_and_no_key_is() {
 fn what_cannot_be_audited_makes_no_key() {
     let gateway = running();
     let good = std::fs::read_to_string(gateway.file("dialpass.toml")).unwrap();
-    // One takes no byte; the other cannot be opened.
-    for file in ["/dev/full", "no-such-folder/audit.log"] {
+    let disk = SmallDisk::at(&gateway.file("disk"), "1m");
+    disk.fill();
+    // One takes no byte; the others cannot be opened.
+    for file in ["disk/audit.log", "/dev/full", "no-such-folder/audit.log"] {
         let config = gateway.file("other.toml");
         std::fs::write(&config, good.replace("audit.log", file)).unwrap();
         let create = ["access-key", "create", "--tenant", "t1", "--name", "backend", "--config"];

@@ -9,6 +9,7 @@ use super::*;
 use crate::cluster::Cluster;
 use crate::gateway::Answer;
 use crate::postgres::Postgres;
+use crate::small_disk::SmallDisk;
 
 /// A gateway on a directory server, whose audit trail is in a file.
 fn running(slapd: &Slapd, more_of_tenant: &str) -> Gateway {
@@ -217,8 +218,10 @@ async fn what_cannot_be_audited_is_not_done() {
     let gateway = running(&slapd, "");
     let code = gateway.code("+46701234567").await;
     let good = std::fs::read_to_string(gateway.file("dialpass.toml")).unwrap();
-    // One takes no byte; the other cannot be opened.
-    for file in ["/dev/full", "no-such-folder/audit.log"] {
+    let disk = SmallDisk::at(&gateway.file("disk"), "1m");
+    disk.fill();
+    // One takes no byte; the others cannot be opened.
+    for file in ["disk/audit.log", "/dev/full", "no-such-folder/audit.log"] {
         let config = gateway.file("other.toml");
         std::fs::write(&config, good.replace("audit.log", file)).unwrap();
         for command in ["revoke", "list"] {

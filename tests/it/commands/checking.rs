@@ -123,3 +123,47 @@ async fn a_reload_that_fails_logs_every_mistake() {
         }
     }
 }
+
+#[test]
+fn a_clients_ca_has_to_be_one_and_to_be_trusted_by_the_server() {
+    let (folder, config) = on_a_file();
+    let (ca, other) = (Ca::new("a CA"), Ca::new("another CA"));
+    let own = ca.server(1);
+    let leaf = ca.client(Leaf { dns: "pbx.example", uri: "", serial: 2, ends: 2080 });
+    for (name, text) in [
+        ("own.pem", own.certificate.clone()),
+        ("own.key", own.key.clone()),
+        ("ca.pem", ca.pem()),
+        ("below.pem", ca.intermediate("a CA below it").pem()),
+        ("both.pem", format!("{}{}", other.pem(), ca.pem())),
+        ("other.pem", other.pem()),
+        ("leaf.pem", leaf.certificate.clone()),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let tls = "[server.tls]\ncertificate = \"own.pem\"\nprivate_key = \"own.key\"\n\
+               client_ca = \"ca.pem\"\n[ops]";
+    let check = |file: &str| {
+        let client = format!(
+            "[[tenants.clients]]\nname = \"centre\"\noperations = [\"getOTP\"]\n\
+             certificate = {{ san = \"dns:pbx.example\", ca_file = \"{file}\" }}\n"
+        );
+        let config = format!("{}{client}", config.replacen("[ops]", tls, 1));
+        let output = dialpass(&["check-config", "--config", &write(folder.path(), &config)]);
+        (output.status.code(), stdout(&output) + &stderr(&output))
+    };
+    for good in ["ca.pem", "below.pem", "both.pem"] {
+        let (status, said) = check(good);
+        assert!(status == Some(0) && !said.contains("warning"), "{good}: {said}");
+    }
+    let key = "tenants[0].clients[2].certificate.ca_file: ";
+    let (status, said) = check("other.pem");
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("warning: ") && said.contains(key), "{said}");
+    assert!(said.contains("none of these CAs is in server.tls.client_ca"), "{said}");
+    let (status, said) = check("leaf.pem");
+    assert_eq!(status, Some(78), "{said}");
+    assert!(said.contains(key) && said.contains("no certificate is a CA's"), "{said}");
+}

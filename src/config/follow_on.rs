@@ -1,0 +1,78 @@
+//! Which mistakes of the syntax follow from others: one bracket that is missing makes mistakes of all
+//! lines after it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The errors of a text, by their offsets, but those that follow from others, and from where on it is
+/// read as something else than it is.
+///
+/// A list that is not closed takes in all lines after it; after a section's name that is not closed,
+/// keys are those of the section before.
+pub(super) fn without_what_follows(
+    text: &str,
+    document: &DeTable<'_>,
+    mut errors: Vec<(usize, String)>,
+) -> (Vec<(usize, String)>, Option<usize>) {
+    errors.sort_by_key(|(offset, _)| *offset);
+    let mut misread = None;
+    let mut told: Vec<(usize, String)> = Vec::new();
+    // Where in `told` the one error of each list stands.
+    let mut of_lists: HashMap<usize, usize> = HashMap::new();
+    for (offset, message) in errors {
+        let Some(list) = document.values().find_map(|value| list_at(value, offset)) else {
+            told.push((offset, message));
+            continue;
+        };
+        let first = *of_lists.entry(list.start).or_insert(told.len());
+        let is_unclosed =
+            message.starts_with("unclosed array,") || message.starts_with("unclosed inline table,");
+        if first == told.len() {
+            told.push((offset, message));
+        } else if is_unclosed {
+            told[first] = (list.start, message);
+        }
+        if text[list.clone()].contains('\n') {
+            misread = misread.into_iter().chain([list.start]).min();
+        }
+    }
+    // A brace that is missing may be taken to be a later one, so that its table has no such end.
+    let is_within = |message: &str| {
+        message.contains("key-value pairs") || message.contains("inline table element")
+    };
+    if let Some(first) = told.iter().position(|(_, message)| is_within(message)) {
+        let (offset, count) = (told[first].0, told.len());
+        told.retain(|(other, message)| *other <= offset || !is_within(message));
+        if told.len() < count {
+            misread = misread.into_iter().chain([offset]).min();
+        }
+    }
+    let is_header = |(_, message): &&(usize, String)| {
+        message.starts_with("unclosed table,") || message.starts_with("unclosed array table,")
+    };
+    if let Some(&(header, _)) = told.iter().find(is_header) {
+        told.retain(|(offset, message)| *offset <= header || message != "duplicate key");
+        misread = misread.into_iter().chain([header]).min();
+    }
+    (told, misread)
+}
+
+/// The outermost list that an offset is in.
+fn list_at(value: &Spanned<DeValue<'_>>, offset: usize) -> Option<Range<usize>> {
+    let span = value.span();
+    match value.get_ref() {
+        DeValue::Array(_) | DeValue::Table(_) if span.start < offset && offset <= span.end => {
+            Some(span)
+        }
+        DeValue::Array(array) => array.iter().find_map(|one| list_at(one, offset)),
+        DeValue::Table(table) => table.values().find_map(|one| list_at(one, offset)),
+        DeValue::String(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_) => None,
+    }
+}

@@ -1,0 +1,103 @@
+//! Settings that can never work with what else is set, and those that are doubtful.
+
+use super::{TENANT, problem, read};
+
+const PROXY: &str = "[server]\ntrusted_proxies=['10.0.0.1']\n";
+
+#[test]
+fn a_proxys_headers_have_names_of_their_own() {
+    for key in ["secret_header", "certificate_header"] {
+        let other = if key == "secret_header" { "certificate_header='X-Cert'\n" } else { "" };
+        let with = |name: &str| {
+            format!(
+                "{PROXY}[server.proxy]\ncertificate_format='base64-der'\n{other}{key}='{name}'\n\
+                 {TENANT}"
+            )
+        };
+        for odd in ["", "a b", "a:b", "ä", "a\tb", "(a)", "a/b"] {
+            let problem = problem(&with(odd));
+            assert!(problem.contains(key) && problem.contains("5.6.2"), "{odd}: {problem}");
+        }
+        for other in ["Authorization", "tenant", "HOST", "Content-Length", "x-forwarded-for"] {
+            let problem = problem(&with(other));
+            assert!(problem.contains(key) && problem.contains("something else"), "{problem}");
+        }
+        for good in ["X-Own", "x_own", "X.Own~1"] {
+            assert!(read(&with(good)).is_ok(), "{good}");
+        }
+    }
+    let same = format!(
+        "{PROXY}[server.proxy]\ncertificate_format='xfcc'\ncertificate_header='X-A'\n\
+         secret_header='x-a'\n{TENANT}"
+    );
+    assert!(problem(&same).contains("another header"), "{}", problem(&same));
+}
+
+/// `[server.tls]` of the files in a folder, which need not hold what they say here.
+fn tls(folder: &std::path::Path, more: &str) -> String {
+    let file = folder.join("file");
+    std::fs::write(&file, "").expect("a file");
+    let file = file.display();
+    format!("[server.tls]\ncertificate='{file}'\nprivate_key='{file}'\n{more}")
+        .replace("FILE", &file.to_string())
+}
+
+#[test]
+fn a_certificate_that_none_asks_for_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client =
+        "[[tenants.clients]]\nname='c'\noperations=['getOTP']\ncertificate={san='dns:a'}\n";
+    let off = tls(folder.path(), "client_ca='FILE'\nclient_certificates='off'\n");
+    let no_ca = tls(folder.path(), "");
+    for server in ["", &no_ca, &off, PROXY] {
+        let problem = problem(&format!("{server}\n{TENANT}{client}"));
+        assert!(problem.contains("tenants[0].clients[0].certificate: "), "{server}: {problem}");
+    }
+    let optional = tls(folder.path(), "client_ca='FILE'\n");
+    let file = folder.path().join("file");
+    let behind = format!("{PROXY}proxy_client_ca='{}'\n", file.display());
+    for server in [&optional, &behind] {
+        let config = read(&format!("{server}\n{TENANT}{client}"));
+        assert!(config.is_ok(), "{server}: {config:?}");
+    }
+    for (more, refused) in
+        [("client_certificates='off'\n", true), ("client_certificates='optional'\n", false)]
+    {
+        let tls = tls(folder.path(), &format!("client_ca='FILE'\n{more}"));
+        let proxy = "[server.proxy]\ncertificate={san='dns:proxy'}\n";
+        let config = read(&format!("{PROXY}{tls}{proxy}{TENANT}"));
+        let said = config.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(said.contains("server.proxy.certificate: "), refused, "{more}: {said}");
+    }
+}
+
+#[test]
+fn one_address_that_may_have_all_connections_is_warned_of() {
+    let warned = |limits: &str| {
+        let config = read(&format!("[server.limits]\n{limits}\n{TENANT}")).expect("good");
+        let about = config.warnings.iter();
+        about.filter(|one| one.key == "server.limits.connections_per_address").count()
+    };
+    assert_eq!(warned(""), 0);
+    assert_eq!(warned("connections=500"), 1, "the default for one address");
+    assert_eq!(warned("connections=501"), 0);
+    assert_eq!(warned("connections=1000\nconnections_per_address=1000"), 1);
+    assert_eq!(warned("connections_per_address=10000"), 1);
+}
+
+#[test]
+fn what_is_written_of_strangers_is_limited_in_a_second_to_an_hour() {
+    for key in ["strangers", "strangers_per_address"] {
+        let with = |per: &str| format!("[audit]\n{key}={{burst=5,per='{per}'}}\n{TENANT}");
+        for odd in ["0s", "999ms", "61m", "2days"] {
+            let problem = problem(&with(odd));
+            assert!(problem.contains(&format!("audit.{key}.per")), "{problem}");
+            assert!(problem.contains("1s to 1h"), "{problem}");
+        }
+        for good in ["1s", "10m", "1h"] {
+            assert!(read(&with(good)).is_ok(), "{good}");
+        }
+    }
+    let table = include_str!("../../../config/default.toml");
+    assert!(table.contains("`per` of these two: 1 s to 1 h"));
+}
