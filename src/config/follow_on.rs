@@ -40,9 +40,8 @@ pub(super) fn without_what_follows(
         }
     }
     // A brace that is missing may be taken to be a later one, so that its table has no such end.
-    let is_within = |message: &str| {
-        message.contains("key-value pairs") || message.contains("inline table element")
-    };
+    let is_within =
+        |message: &str| message.contains("key-value pairs") || message.contains("inline table");
     if let Some(first) = told.iter().position(|(_, message)| is_within(message)) {
         let (offset, count) = (told[first].0, told.len());
         told.retain(|(other, message)| *other <= offset || !is_within(message));
