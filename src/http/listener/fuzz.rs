@@ -67,7 +67,13 @@ fn read(input: &[u8]) -> u64 {
         Err(_) => {}
     }
     let told = told.map(|told| told.map(|told| told.is_ipv4()));
-    outcome((told.map_err(|error| error.kind() as u8), header[12], header[13], rest.min(300)))
+    let is_known = matches!(header[12], 0x20 | 0x21);
+    outcome((
+        told.map_err(|error| error.kind() as u8),
+        is_known,
+        header[13] & 0x33,
+        rest.min(40) / 4,
+    ))
 }
 
 /// The client's address by the places of its bytes.

@@ -94,7 +94,7 @@ impl Permission {
     }
 
     /// Whether an intent's user is whom the request names, by id or by a name that only one user
-    /// has in any case; see [`Cloud::identify`].
+    /// has in any case; see `Cloud::identify`.
     #[must_use]
     pub fn is_for(&self, user: &RegisteredUser, named: Option<&Whom>) -> bool {
         match (self, named) {
