@@ -264,6 +264,8 @@ async fn a_tenant_chooses_how_its_codes_are_spelt_out() {
 
 /// The one line of the log that holds `text`.
 fn line(gateway: &Gateway, text: &str) -> Value {
+    // A thread of its own writes it.
+    gateway.wait_for_line(text);
     let log = gateway.log();
     let mut lines = log.lines().filter(|line| line.contains(text));
     let line = lines.next().unwrap_or_else(|| panic!("no line with {text}: {log}"));
