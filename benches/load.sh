@@ -93,7 +93,7 @@ clean_up() {
     if [ -f "$folder/pids" ]; then
         while read -r pid; do
             # Only processes that are still ours: their command lines name the folder.
-            if { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF "$folder"; then
+            if grep -qaF "$folder" "/proc/$pid/cmdline" 2>/dev/null; then
                 kill -9 "$pid" 2>/dev/null || true
             fi
         done <"$folder/pids"

@@ -46,7 +46,9 @@ $demo --listen "127.0.0.1:$port" >"$folder/demo.log" 2>&1 &
 started+=($!)
 wait_for 60 "the demo" grep -q 'ready' "$folder/demo.log"
 page=$(grep -o '^http://localhost:[0-9]*/$' "$folder/demo.log") || fail "the demo names no page"
-curl -sS "$page" | grep -q '<title>' || fail "the demo's page does not open"
+# Into a file: grep would close a pipe at its first match, and curl would fail.
+curl -sS "$page" >"$folder/page.html" || fail "the demo's page does not open"
+grep -q '<title>' "$folder/page.html" || fail "the demo's page has no title"
 grep '^curl ' "$folder/demo.log" >"$folder/lines"
 [ "$(wc -l <"$folder/lines")" -ge 2 ] || fail "the demo prints no curl lines"
 answers=$(while IFS= read -r line; do bash -c "$line"; echo; done <"$folder/lines")
