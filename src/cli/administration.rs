@@ -27,11 +27,12 @@ pub(super) use self::person::{PersonCommand, run as person};
 use super::output::{self, plain};
 use super::{Ended, chosen, source};
 use crate::app::{self, AdministratorsStore};
-use crate::config::{Config, TenantConfig};
+use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::directory::Directory;
 use crate::domain::caller_id::NoNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
+use crate::domain::registered_user::RegisteredId;
 use crate::service::KnownUser;
 use crate::service::administration::{TenantDesk, find_user};
 use crate::store::StoreError;
@@ -212,8 +213,12 @@ where
 async fn target(config: &Config, tenant: &TenantConfig, named: Named) -> Result<Target, Failure> {
     match named {
         Named::Everybody => Ok(Target::Everybody),
-        Named::UserId(id) => Ok(Target::UserId(id)),
+        Named::UserId(id) => id_as_stored(tenant, id).map(Target::UserId),
         Named::Person(name) => person::target(config, tenant, &name).await,
+        // Registered users are in the store: there is no directory to look a name up in.
+        Named::User(name) if matches!(tenant.directory, DirectoryConfig::Registered) => {
+            person::target(config, tenant, &name).await
+        }
         Named::Number(typed) => {
             number_of(tenant, &typed).map(|number| Target::Number { typed, number })
         }
@@ -226,6 +231,28 @@ async fn target(config: &Config, tenant: &TenantConfig, named: Named) -> Result<
             user_of(&*directory, &name).await.map(Target::User)
         }
     }
+}
+
+/// The id in the notation that the store's keys have. UUIDs are written in lower case there
+/// (RFC 9562 4), whatever the tool wrote from which an administrator copies one.
+fn id_as_stored(tenant: &TenantConfig, typed: String) -> Result<String, Failure> {
+    let is_uuid = match &tenant.directory {
+        DirectoryConfig::Registered => {
+            return RegisteredId::parse(&typed).map(|id| id.to_string()).ok_or_else(|| Failure {
+                said: format!(
+                    "--user-id {typed}: the id of a registered user is a UUID, such as \
+                     7e16ba00-92e2-4fcb-b30e-1af8fdc843aa; --user takes a name"
+                ),
+                reason: Reason::UserUnknown.as_str(),
+            });
+        }
+        DirectoryConfig::Ldap(ldap) => ["objectGUID", "entryUUID"]
+            .iter()
+            .any(|attribute| ldap.id_attribute.eq_ignore_ascii_case(attribute)),
+        DirectoryConfig::File(_) => false,
+    };
+    let uuid = RegisteredId::parse(&typed).filter(|_| is_uuid);
+    Ok(uuid.map_or(typed, |id| id.to_string()))
 }
 
 /// The directory's user with this name.
@@ -275,8 +302,10 @@ fn print_json(object: &impl serde::Serialize) -> bool {
 
 /// Parses a stable id: only what a directory's id could be.
 fn stable_id(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() || text.len() > 512 || text.chars().any(char::is_control) {
-        return Err("an id of 1 to 512 characters, without control characters".to_owned());
+    let is_bad = text.is_empty() || text.trim() != text || text.len() > 512;
+    if is_bad || text.chars().any(char::is_control) {
+        return Err("an id has 1 to 512 characters, no blanks around it and no control characters"
+            .to_owned());
     }
     Ok(text.to_owned())
 }

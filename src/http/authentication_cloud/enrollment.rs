@@ -73,14 +73,17 @@ pub(super) async fn enroll(
     let (tenant, permission) = visit.admit(cloud).await?;
     let body: EnrollBody = bodies::json(visit, payload).await?;
     let named = bodies::whom(body.username, body.user_id)?;
-    let channel = body.channel.as_deref().unwrap_or("app");
+    let channel = match body.channel.as_deref() {
+        // Enrolling for push enrolls a passkey; the user turns notifications on with it.
+        None | Some("push") => "app",
+        Some(channel) => channel,
+    };
     let message = bodies::allowed_message(&permission, body.message)?;
     if !permission.allows(Undertaking::Enroll, channel) {
         return Err(Refusal::IntentForOther.into());
     }
     match channel {
-        // Enrolling for push enrolls a passkey; the user turns notifications on with it.
-        "app" | "push" => enroll_app(visit, cloud, &tenant, permission, named).await,
+        "app" => enroll_app(visit, cloud, &tenant, permission, named).await,
         "sms" => enroll_phone(visit, &tenant, permission, named, body.phone, message).await,
         "recovery" => enroll_recovery(visit, &tenant, permission, named).await,
         _ => Err(bodies::unavailable(channel)),

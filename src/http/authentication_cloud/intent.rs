@@ -88,32 +88,7 @@ pub(super) async fn intent(
     };
     let undertaking = Undertaking::parse(&body.operation)
         .ok_or_else(|| Failure::bad_request("the field operation is neither enroll nor approve"))?;
-    // An empty list would name none, and read as if all were meant.
-    if body.channels.as_ref().is_some_and(Vec::is_empty) {
-        return Err(Failure::bad_request(
-            "the field channels names no channel: name at least one, or leave the field out",
-        ));
-    }
-    let mut channels = body.channels.unwrap_or_default();
-    for channel in channels.iter_mut().filter(|channel| *channel == "qr-code") {
-        "app".clone_into(channel);
-    }
-    if channels.len() > CHANNELS.len() {
-        let most = CHANNELS.len();
-        return Err(Failure::bad_request(format!(
-            "the field channels holds more than {most}, which is as many as there are"
-        )));
-    }
-    if channels.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
-        return Err(Failure::bad_request("the field channels holds an unknown channel"));
-    }
-    let is_recovery_alone =
-        !channels.is_empty() && channels.iter().all(|channel| channel == "recovery");
-    if undertaking == Undertaking::Approve && is_recovery_alone {
-        return Err(Failure::bad_request(
-            "recovery codes approve nothing: the field channels has to name app, push or sms",
-        ));
-    }
+    let channels = body.channels.map_or(Ok(Vec::new()), |named| usable(undertaking, &named))?;
     if let Some(id) = user {
         visit.about_user(id, None);
     }
@@ -121,4 +96,47 @@ pub(super) async fn intent(
     let wish = IntentWish { user, name, undertaking, channels, message, key };
     let made = visit.in_time(tenant.make_intent(wish)).await?;
     Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody::from(made)))
+}
+
+/// The channels that an intent is for, each once: those of `named` by which `undertaking` can be
+/// done. At least one has to be, as an empty list would read as if all were meant.
+fn usable(undertaking: Undertaking, named: &[String]) -> Result<Vec<String>, Failure> {
+    if named.is_empty() {
+        return Err(Failure::bad_request(
+            "the field channels names no channel: name at least one, or leave the field out",
+        ));
+    }
+    if named.len() > CHANNELS.len() {
+        let most = CHANNELS.len();
+        return Err(Failure::bad_request(format!(
+            "the field channels holds more than {most}, which is as many as there are"
+        )));
+    }
+    if named.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
+        return Err(Failure::bad_request("the field channels holds an unknown channel"));
+    }
+    let mut usable: Vec<String> = Vec::new();
+    for channel in named {
+        let channel = match (undertaking, channel.as_str()) {
+            (_, "qr-code" | "app") | (Undertaking::Enroll, "push") => "app",
+            (_, "sms") => "sms",
+            (Undertaking::Approve, "push") => "push",
+            (Undertaking::Enroll, "recovery") => "recovery",
+            _ => continue,
+        };
+        if usable.iter().all(|one| one != channel) {
+            usable.push(channel.to_owned());
+        }
+    }
+    if usable.is_empty() {
+        return Err(Failure::bad_request(match undertaking {
+            Undertaking::Approve => {
+                "the field channels names none that approves: name app, push or sms"
+            }
+            Undertaking::Enroll => {
+                "the field channels names none that enrolls: name app, recovery or sms"
+            }
+        }));
+    }
+    Ok(usable)
 }

@@ -176,12 +176,27 @@ impl Cloud {
         Template::parse(message, self.policy.digits).map(drop).map_err(Refusal::Message)
     }
 
+    /// Refuses channels of which the tenant has none: the intent could never be used.
+    fn check_channels(&self, channels: &[String]) -> Result<(), Refusal> {
+        let missing = |channel: &String| match channel.as_str() {
+            "sms" if self.messenger.is_none() => Some(Refusal::NoMessenger),
+            "app" if self.passkeys.is_none() => Some(Refusal::NoPasskeys),
+            "push" if self.notifier.is_none() => Some(Refusal::NoNotifier),
+            _ => None,
+        };
+        match channels.iter().map(missing).collect::<Option<Vec<_>>>() {
+            Some(refusals) => refusals.into_iter().next().map_or(Ok(()), Err),
+            None => Ok(()),
+        }
+    }
+
     /// Makes an intent token.
     ///
     /// # Errors
-    /// [`Refusal`]: a message that cannot be sent; a user who is not there, except that a name to
+    /// [`Refusal`]: channels that the tenant lacks; a message that cannot be sent; a user who is not there, except that a name to
     /// enroll may be new; a name that could mean several.
     pub async fn make_intent(&self, wish: IntentWish) -> Result<MadeIntent, Refusal> {
+        self.check_channels(&wish.channels)?;
         if let Some(message) = &wish.message {
             self.check_message(message, &wish)?;
         }

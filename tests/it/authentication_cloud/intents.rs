@@ -117,8 +117,10 @@ async fn channels_name_at_least_one_that_can_do_what_is_allowed() {
     for (operation, channels, says) in [
         ("enroll", json!([]), "channels names no channel"),
         ("approve", json!([]), "channels names no channel"),
-        ("approve", json!(["recovery"]), "recovery codes approve nothing"),
-        ("approve", json!(["recovery", "recovery"]), "recovery codes approve nothing"),
+        ("approve", json!(["recovery"]), "names none that approves"),
+        ("approve", json!(["recovery", "fido2"]), "names none that approves"),
+        ("enroll", json!(["fido2"]), "names none that enrolls"),
+        ("approve", json!(["push"]), "push"),
     ] {
         let answer = intent(operation, channels).await;
         assert_eq!(answer.status, 400, "{}", answer.body);
@@ -128,11 +130,16 @@ async fn channels_name_at_least_one_that_can_do_what_is_allowed() {
         ("enroll", Value::Null),
         ("enroll", json!(["recovery"])),
         ("approve", json!(["recovery", "sms"])),
-        ("approve", json!(["app"])),
+        ("approve", json!(["push", "app", "qr-code", "app"])),
     ] {
         let answer = intent(operation, channels).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
+    // To enroll for push is to enroll a passkey, which is what a page asks for by default.
+    let made = intent("enroll", json!(["push", "fido2"])).await.json();
+    let page = service.api.with(&text(&made["token"]));
+    let begun = page.enroll(json!({})).await;
+    assert_eq!(begun.status, 201, "{}", begun.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,6 +72,8 @@ async fn a_told_code_is_listed_and_once_revoked_lets_nobody_in() {
     assert!((100..=180).contains(&left), "{own}");
     assert!(own["issued_at"].as_str().unwrap().ends_with('Z'), "{own}");
     let by_id = done(&gateway, "codes list", &["--user-id", &anna, "--json"]);
+    let in_capitals = ["--user-id", &anna.to_uppercase(), "--json"];
+    assert_eq!(done(&gateway, "codes list", &in_capitals), by_id, "an id as other tools write it");
     assert_eq!(json(&by_id)["issued_at"], own["issued_at"]);
 
     let said = done(&gateway, "codes revoke", &["--user", "anna"]);
@@ -381,4 +383,37 @@ async fn an_id_that_is_none_is_a_wrong_argument_and_a_listing_that_is_lost_a_fai
     let output = command.args(["codes", "list", "--config", &path]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("the output cannot be written"), "{}", stderr(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_user_is_found_by_name_and_by_id_in_any_case_and_never_missed_in_silence() {
+    let with_trail = |config: String| format!("[audit]\nfile = \"audit.log\"\n{config}");
+    let service = crate::authentication_cloud::Service::start_with(with_trail, &[]).await;
+    let gateway = &service.gateway;
+    let anna = service.user("anna", crate::authentication_cloud::PHONE).await;
+    gateway.code(crate::authentication_cloud::PHONE).await;
+    let t1 =
+        |by: &str, who: &str, command: &str| done(gateway, command, &["--tenant", "t1", by, who]);
+    for (by, who) in
+        [("--user-id", &*anna), ("--user-id", &anna.to_uppercase()), ("--user", "Anna")]
+    {
+        let listed = t1(by, who, "codes list");
+        assert!(listed.contains("1 live code"), "{by} {who}: {listed}");
+        let counted = t1(by, who, "counts show");
+        assert!(counted.contains(&anna) && counted.contains("1 of "), "{by} {who}: {counted}");
+    }
+    let fails = |command: &str, id: &str, status: i32, says: &str| {
+        let output = administer(gateway.folder(), command, &["--tenant", "t1", "--user-id", id]);
+        assert_eq!(output.status.code(), Some(status), "{command} {id}");
+        assert!(stderr(&output).contains(says), "{command} {id}: {}", stderr(&output));
+    };
+    for command in ["codes list", "codes revoke", "counts show", "counts clear", "person delete"] {
+        fails(command, "anna", 1, "the id of a registered user is a UUID");
+        fails(command, &anna.replace('-', ""), 1, "the id of a registered user is a UUID");
+        fails(command, &format!(" {anna}"), 2, "no blanks around it");
+    }
+    let revoked = t1("--user-id", &anna.to_uppercase(), "codes revoke");
+    assert!(revoked.contains("the live code is revoked"), "{revoked}");
+    let cleared = t1("--user", "anna", "counts clear");
+    assert!(cleared.contains("the counts are cleared"), "{cleared}");
 }
