@@ -31,7 +31,7 @@ use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::directory::Directory;
 use crate::domain::caller_id::NoNumber;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::reason::Reason;
+use crate::domain::reason::{AuditReason, Reason};
 use crate::domain::registered_user::RegisteredId;
 use crate::service::KnownUser;
 use crate::service::administration::{TenantDesk, find_user};
@@ -125,7 +125,7 @@ impl Target {
 /// Why a command was not done.
 struct Failure {
     /// The reason in the audit trail.
-    reason: &'static str,
+    reason: AuditReason,
     said: String,
 }
 
@@ -137,7 +137,7 @@ impl From<StoreError> for Failure {
                 "the store's answer did not come: whether it was done is not known, so look"
             }
         };
-        Self { reason: Reason::from(error).as_str(), said: said.to_owned() }
+        Self { reason: Reason::from(error).name(), said: said.to_owned() }
     }
 }
 
@@ -162,7 +162,7 @@ impl Office<'_> {
 /// in the audit trail.
 async fn audited<F>(operation: &'static str, place: Place, named: Named, work: F) -> Ended
 where
-    F: AsyncFnOnce(&TenantDesk, &Target) -> Result<&'static str, Failure>,
+    F: AsyncFnOnce(&TenantDesk, &Target) -> Result<AuditReason, Failure>,
 {
     let at_desk = async |office: &Office<'_>, target: &Target| work(&office.desk(), target).await;
     in_trail(operation, place, named, None, at_desk).await
@@ -177,7 +177,7 @@ async fn in_trail<F>(
     work: F,
 ) -> Ended
 where
-    F: AsyncFnOnce(&Office<'_>, &Target) -> Result<&'static str, Failure>,
+    F: AsyncFnOnce(&Office<'_>, &Target) -> Result<AuditReason, Failure>,
 {
     // Fails if logging has already started, which does no harm here.
     let _ = logs::start_for_command();
@@ -190,18 +190,18 @@ where
         Ok(target) => target,
         Err(failure) => return journal.failed(&Target::Everybody, &failure),
     };
-    journal.write(&target, ActOutcome::Attempted, "").context("nothing was done")?;
+    journal.write(&target, ActOutcome::Attempted, None).context("nothing was done")?;
     let store = match app::administration(&config).await {
         Ok(store) => store,
         Err(error) => {
-            let (reason, said) = (Reason::StoreUnavailable.as_str(), format!("{error:#}"));
+            let (reason, said) = (AuditReason::StoreUnavailable, format!("{error:#}"));
             return journal.failed(&target, &Failure { reason, said });
         }
     };
     match work(&Office { tenant, store }, &target).await {
         Ok(done) => {
             journal
-                .write(&target, ActOutcome::Done, done)
+                .write(&target, ActOutcome::Done, Some(done))
                 .context("it was done, but its end is not in the audit trail")?;
             Ok(ExitCode::SUCCESS)
         }
@@ -226,7 +226,7 @@ async fn target(config: &Config, tenant: &TenantConfig, named: Named) -> Result<
             let directory = app::directory_of_names(config, tenant, &Handle::current());
             let directory = directory.map_err(|error| Failure {
                 said: format!("{error}; --user-id needs no directory"),
-                reason: Reason::DirectoryUnavailable.as_str(),
+                reason: AuditReason::DirectoryUnavailable,
             })?;
             user_of(&*directory, &name).await.map(Target::User)
         }
@@ -243,7 +243,7 @@ fn id_as_stored(tenant: &TenantConfig, typed: String) -> Result<String, Failure>
                     "--user-id {typed}: the id of a registered user is a UUID, such as \
                      7e16ba00-92e2-4fcb-b30e-1af8fdc843aa; --user takes a name"
                 ),
-                reason: Reason::UserUnknown.as_str(),
+                reason: AuditReason::UserUnknown,
             });
         }
         DirectoryConfig::Ldap(ldap) => ["objectGUID", "entryUUID"]
@@ -268,7 +268,7 @@ async fn user_of(directory: &dyn Directory, name: &str) -> Result<KnownUser, Fai
             Reason::NameMalformed => "what --user says is no user name".to_owned(),
             _ => "the directory could not be asked; --user-id needs none".to_owned(),
         },
-        reason: reason.as_str(),
+        reason: reason.name(),
     })
 }
 
@@ -277,15 +277,15 @@ fn number_of(tenant: &TenantConfig, typed: &str) -> Result<PhoneNumber, Failure>
     tenant.caller_ids.read(typed).map_err(|error| match error {
         NoNumber::Withheld => Failure {
             said: format!("{typed} is how a caller without a number looks"),
-            reason: Reason::NumberWithheld.as_str(),
+            reason: AuditReason::NumberWithheld,
         },
         NoNumber::Unparseable => Failure {
             said: format!("{typed} is no number, as this tenant reads caller IDs"),
-            reason: Reason::NumberUnparseable.as_str(),
+            reason: AuditReason::NumberUnparseable,
         },
         NoNumber::TwoReadings => Failure {
             said: format!("{typed} could be two numbers; write it with + and country code"),
-            reason: Reason::NumberTwoReadings.as_str(),
+            reason: AuditReason::NumberTwoReadings,
         },
     })
 }

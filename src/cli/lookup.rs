@@ -71,7 +71,7 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
             ExitCode::SUCCESS
         }
         Err((reason, why)) => {
-            say("verdict", &format!("refused, {}: {why}", reason.as_str()));
+            say("verdict", &format!("refused, {}: {why}", reason.name().as_str()));
             ExitCode::FAILURE
         }
     })
@@ -193,7 +193,7 @@ impl Lookup<'_> {
         say("found", &format!("{}{more}", candidates.users.len()));
         for user in &candidates.users {
             let closed = user.account.refusal(self.now);
-            let closed = closed.map_or(String::new(), |why| format!(", {}", why.as_str()));
+            let closed = closed.map_or(String::new(), |why| format!(", {}", why.name().as_str()));
             say("", &format!("{} ({}){closed}", user.username, user.locator));
             for value in &user.numbers {
                 let says = self.what_is(&value.text, number);

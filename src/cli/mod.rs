@@ -7,6 +7,7 @@ mod demo;
 mod dev_certs;
 mod lookup;
 mod output;
+mod reasons;
 mod secrets;
 
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ A user who cannot log in, while it runs:
   dialpass codes list --config dialpass.toml --user anna     is there a live code?
   dialpass counts show --config dialpass.toml --user anna    is a limit reached?
   dialpass counts clear --config dialpass.toml --user anna
+  dialpass reasons locked_out                                what does the audit trail's reason mean?
 
 A backend that is to use the authentication cloud's API:
   dialpass access-key create --config dialpass.toml --name backend > access-key
@@ -123,6 +125,8 @@ enum Command {
     /// Show or delete everything that the store holds about a person, while the gateway runs.
     #[command(subcommand, after_help = administration::AUDITED)]
     Person(administration::PersonCommand),
+    /// Explain the reasons in the audit trail: what each means, and what to do about it.
+    Reasons(reasons::Arguments),
     /// Print 32 random bytes as hex, and on standard error their SHA-256, as the configuration
     /// takes it for a password or a token.
     NewSecret,
@@ -177,6 +181,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Person(command) => {
             runtime().and_then(|runtime| runtime.block_on(administration::person(command)))
         }
+        Command::Reasons(arguments) => Ok(reasons::run(&arguments)),
         Command::NewSecret => secrets::new_secret(),
         Command::NewPushKey => secrets::new_push_key(),
         Command::HashPassword => secrets::hash_password(),

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+mod audit;
+
+pub use self::audit::AuditReason;
 use super::caller_id::NoNumber;
 use super::user::PasswordRefusal;
 
@@ -95,46 +98,46 @@ impl From<NoNumber> for Reason {
 }
 
 impl Reason {
-    /// The reason as the audit trail and the metrics name it: stable, `snake_case`.
+    /// The reason as the audit trail and the metrics name it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn name(self) -> AuditReason {
         match self {
-            Self::Issued => "issued",
-            Self::Repeated => "repeated",
-            Self::LoggedIn => "logged_in",
-            Self::NumberWithheld => "number_withheld",
-            Self::NumberUnparseable => "number_unparseable",
-            Self::NumberTwoReadings => "number_two_readings",
-            Self::NumberUnknown => "number_unknown",
-            Self::NumberAmbiguous => "number_ambiguous",
-            Self::AttestationTooLow => "attestation_too_low",
-            Self::NotInRequiredGroup => "not_in_required_group",
-            Self::InExcludedGroup => "in_excluded_group",
-            Self::GroupsTooNested => "groups_too_nested",
-            Self::UserGone => PasswordRefusal::NoSuchUser.as_str(),
-            Self::NameMalformed => "name_malformed",
-            Self::UserUnknown => "user_unknown",
-            Self::UserAmbiguous => "user_ambiguous",
-            Self::NoLiveCode => "no_live_code",
-            Self::CodeWrong => "code_wrong",
-            Self::CodeMalformed => "code_malformed",
-            Self::CodeGuessed => "code_guessed",
-            Self::CodeGone => "code_gone",
-            Self::PasswordMissing => "password_missing",
-            Self::AccountClosed(why) | Self::PasswordRefused(why) => why.as_str(),
-            Self::OperationNeedsPassword => "operation_needs_password",
-            Self::Flood(_) => "flood",
-            Self::CodesPerUser(_) => "codes_per_user",
-            Self::CallsPerNumber(_) => "calls_per_number",
-            Self::WrongPasswordsPerUser(_) => "wrong_passwords_per_user",
-            Self::WrongCodesPerUser(_) => "wrong_codes_per_user",
-            Self::DirectoryUnavailable => "directory_unavailable",
-            Self::DirectoryTimedOut => "directory_timed_out",
-            Self::StoreUnavailable => "store_unavailable",
-            Self::StoreOutcomeUnknown => "store_outcome_unknown",
-            Self::AuditUnwritable => "audit_unwritable",
-            Self::NoRandomness => "no_randomness",
-            Self::DeadlinePassed => "deadline_passed",
+            Self::Issued => AuditReason::Issued,
+            Self::Repeated => AuditReason::Repeated,
+            Self::LoggedIn => AuditReason::LoggedIn,
+            Self::NumberWithheld => AuditReason::NumberWithheld,
+            Self::NumberUnparseable => AuditReason::NumberUnparseable,
+            Self::NumberTwoReadings => AuditReason::NumberTwoReadings,
+            Self::NumberUnknown => AuditReason::NumberUnknown,
+            Self::NumberAmbiguous => AuditReason::NumberAmbiguous,
+            Self::AttestationTooLow => AuditReason::AttestationTooLow,
+            Self::NotInRequiredGroup => AuditReason::NotInRequiredGroup,
+            Self::InExcludedGroup => AuditReason::InExcludedGroup,
+            Self::GroupsTooNested => AuditReason::GroupsTooNested,
+            Self::UserGone => AuditReason::NoSuchUser,
+            Self::NameMalformed => AuditReason::NameMalformed,
+            Self::UserUnknown => AuditReason::UserUnknown,
+            Self::UserAmbiguous => AuditReason::UserAmbiguous,
+            Self::NoLiveCode => AuditReason::NoLiveCode,
+            Self::CodeWrong => AuditReason::CodeWrong,
+            Self::CodeMalformed => AuditReason::CodeMalformed,
+            Self::CodeGuessed => AuditReason::CodeGuessed,
+            Self::CodeGone => AuditReason::CodeGone,
+            Self::PasswordMissing => AuditReason::PasswordMissing,
+            Self::AccountClosed(why) | Self::PasswordRefused(why) => why.name(),
+            Self::OperationNeedsPassword => AuditReason::OperationNeedsPassword,
+            Self::Flood(_) => AuditReason::Flood,
+            Self::CodesPerUser(_) => AuditReason::CodesPerUser,
+            Self::CallsPerNumber(_) => AuditReason::CallsPerNumber,
+            Self::WrongPasswordsPerUser(_) => AuditReason::WrongPasswordsPerUser,
+            Self::WrongCodesPerUser(_) => AuditReason::WrongCodesPerUser,
+            Self::DirectoryUnavailable => AuditReason::DirectoryUnavailable,
+            Self::DirectoryTimedOut => AuditReason::DirectoryTimedOut,
+            Self::StoreUnavailable => AuditReason::StoreUnavailable,
+            Self::StoreOutcomeUnknown => AuditReason::StoreOutcomeUnknown,
+            Self::AuditUnwritable => AuditReason::AuditUnwritable,
+            Self::NoRandomness => AuditReason::NoRandomness,
+            Self::DeadlinePassed => AuditReason::DeadlinePassed,
         }
     }
 

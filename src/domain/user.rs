@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::account_state::AccountState;
 use super::phone_number::PhoneNumber;
+use super::reason::AuditReason;
 use super::stored_number::NumberingPlan;
 
 /// A user's stable id in the directory (`entryUUID`, `objectGUID`, …), which survives renames.
@@ -165,18 +166,18 @@ impl PasswordRefusal {
 
     /// The name in the audit trail.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn name(self) -> AuditReason {
         match self {
-            Self::WrongPassword => "wrong_password",
-            Self::NoSuchUser => "no_such_user",
-            Self::NotNow => "not_now",
-            Self::NotFromHere => "not_from_here",
-            Self::PasswordExpired => "password_expired",
-            Self::Disabled => "disabled",
-            Self::SmartCardRequired => "smart_card_required",
-            Self::AccountExpired => "account_expired",
-            Self::MustChangePassword => "must_change_password",
-            Self::LockedOut => "locked_out",
+            Self::WrongPassword => AuditReason::WrongPassword,
+            Self::NoSuchUser => AuditReason::NoSuchUser,
+            Self::NotNow => AuditReason::NotNow,
+            Self::NotFromHere => AuditReason::NotFromHere,
+            Self::PasswordExpired => AuditReason::PasswordExpired,
+            Self::Disabled => AuditReason::Disabled,
+            Self::SmartCardRequired => AuditReason::SmartCardRequired,
+            Self::AccountExpired => AuditReason::AccountExpired,
+            Self::MustChangePassword => AuditReason::MustChangePassword,
+            Self::LockedOut => AuditReason::LockedOut,
         }
     }
 }

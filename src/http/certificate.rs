@@ -11,6 +11,7 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::tls::ClientVerifier;
 use crate::domain::clock::Timestamp;
+use crate::domain::reason::AuditReason;
 
 /// How long a verified chain counts as verified, in seconds, unless the trust changes earlier.
 const VERIFIED_FOR_SECS: i64 = 60;
@@ -108,13 +109,13 @@ pub enum CertificateRefusal {
 impl CertificateRefusal {
     /// The reason as the audit trail names it: stable, `snake_case`.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn name(self) -> AuditReason {
         match self {
-            Self::Unreadable => "certificate_unreadable",
-            Self::Expired => "certificate_expired",
-            Self::NotYetValid => "certificate_not_yet_valid",
-            Self::Untrusted => "certificate_untrusted",
-            Self::Revoked => "certificate_revoked",
+            Self::Unreadable => AuditReason::CertificateUnreadable,
+            Self::Expired => AuditReason::CertificateExpired,
+            Self::NotYetValid => AuditReason::CertificateNotYetValid,
+            Self::Untrusted => AuditReason::CertificateUntrusted,
+            Self::Revoked => AuditReason::CertificateRevoked,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::gateway::{CurrentGateway, Gateway};
 use super::paced::RequestBegan;
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::reason::AuditReason;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::KnownUser;
@@ -52,9 +53,6 @@ pub(super) struct Trail {
     /// Whether the address exceeds its flood limit.
     pub floods: bool,
 }
-
-/// The reason of refusals by a flood limit.
-const FLOOD: &str = "flood";
 
 /// How long an answer waits for its audit event to be written.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
@@ -102,11 +100,11 @@ impl Exchange {
 
     /// Writes a refusal to the audit trail and counts it. The answer does not wait for this, and
     /// refusals without a client's credential are written only within limits.
-    pub(super) fn record_refusal(&self, reason: &'static str, status: u16) {
+    pub(super) fn record_refusal(&self, reason: AuditReason, status: u16) {
         let Trail { tenant, client, peer, floods, .. } = &self.trail;
         let is_client = client.is_some();
         let strangers = &self.gateway.strangers;
-        if (is_client && reason != FLOOD)
+        if (is_client && reason != AuditReason::Flood)
             || strangers.may_write(*peer, tenant.is_some(), *floods && !is_client, reason)
         {
             self.write(false, reason, status);
@@ -116,7 +114,7 @@ impl Exchange {
 
     /// Writes an upcoming grant to the audit trail and counts it. Returns whether to grant: not if
     /// a required event could not be written.
-    pub(super) async fn record_grant(&self, reason: &'static str, status: u16) -> bool {
+    pub(super) async fn record_grant(&self, reason: AuditReason, status: u16) -> bool {
         let written = output::acknowledged(|| self.write(true, reason, status));
         if self.gateway.audit.must_be_written() {
             let patience = self.deadline.min(Instant::now() + WRITTEN_WITHIN);
@@ -129,7 +127,7 @@ impl Exchange {
     }
 
     /// Writes the decision to the audit trail.
-    fn write(&self, allowed: bool, reason: &'static str, status: u16) {
+    fn write(&self, allowed: bool, reason: AuditReason, status: u16) {
         let trail = &self.trail;
         let took = self.arrived.elapsed();
         let tenant = trail.tenant.as_ref().map(TenantId::as_str);
@@ -166,7 +164,7 @@ impl Exchange {
     }
 
     /// Counts the answer, and writes nothing.
-    pub(super) fn count(&self, allowed: bool, reason: &'static str, status: u16) {
+    pub(super) fn count(&self, allowed: bool, reason: AuditReason, status: u16) {
         let tenant = self.trail.tenant.as_ref().map(TenantId::as_str);
         metrics::decision(tenant.unwrap_or_default(), self.name, allowed, reason);
         metrics::answered(self.name, status, self.arrived.elapsed());

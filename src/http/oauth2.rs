@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::signing_keys::SigningAlgorithm;
 use crate::domain::clock::Timestamp;
+use crate::domain::reason::AuditReason;
 
 /// Allowed difference between the issuer's clock and ours.
 const LEEWAY_SECS: f64 = 60.0;
@@ -228,22 +229,22 @@ pub enum JwtRefusal {
 impl JwtRefusal {
     /// The reason as the audit trail names it: stable, `snake_case`.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn name(self) -> AuditReason {
         match self {
-            Self::Malformed => "token_malformed",
-            Self::Issuer => "token_issuer_unknown",
-            Self::Algorithm => "token_algorithm_not_allowed",
-            Self::KeysUnavailable => "token_keys_unavailable",
-            Self::KeysTimedOut => "token_keys_timed_out",
-            Self::KeyUnknown => "token_key_unknown",
-            Self::Signature => "token_signature_wrong",
-            Self::Expired => "token_expired",
-            Self::NotYetValid => "token_not_yet_valid",
-            Self::Kind => "token_kind_wrong",
-            Self::Audience => "token_audience_wrong",
-            Self::Client => "token_client_wrong",
-            Self::Subject => "token_subject_wrong",
-            Self::Scope => "token_scope_missing",
+            Self::Malformed => AuditReason::TokenMalformed,
+            Self::Issuer => AuditReason::TokenIssuerUnknown,
+            Self::Algorithm => AuditReason::TokenAlgorithmNotAllowed,
+            Self::KeysUnavailable => AuditReason::TokenKeysUnavailable,
+            Self::KeysTimedOut => AuditReason::TokenKeysTimedOut,
+            Self::KeyUnknown => AuditReason::TokenKeyUnknown,
+            Self::Signature => AuditReason::TokenSignatureWrong,
+            Self::Expired => AuditReason::TokenExpired,
+            Self::NotYetValid => AuditReason::TokenNotYetValid,
+            Self::Kind => AuditReason::TokenKindWrong,
+            Self::Audience => AuditReason::TokenAudienceWrong,
+            Self::Client => AuditReason::TokenClientWrong,
+            Self::Subject => AuditReason::TokenSubjectWrong,
+            Self::Scope => AuditReason::TokenScopeMissing,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::certificate::{CertificateRefusal, PeerCertificate};
 use super::oauth2::JwtRefusal;
+use crate::domain::reason::AuditReason;
 use crate::domain::tenant::TenantId;
 
 /// Why a caller is refused.
@@ -44,24 +45,24 @@ pub enum RefusalReason {
 impl RefusalReason {
     /// The reason as the audit trail names it: stable, `snake_case`.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn name(self) -> AuditReason {
         match self {
-            Self::NoCredential => "no_credential",
-            Self::CredentialWrong => "credential_wrong",
-            Self::CredentialExpired => "credential_expired",
-            Self::CredentialIncomplete => "credential_incomplete",
-            Self::Token(refusal) => refusal.as_str(),
-            Self::Certificate(refusal) => refusal.as_str(),
-            Self::ForwardedCertificateMalformed => "forwarded_certificate_malformed",
-            Self::ProxyUnproven => "proxy_unproven",
-            Self::CertificateUnlisted => "certificate_unlisted",
-            Self::CredentialsDisagree => "credentials_disagree",
-            Self::CredentialAmbiguous => "credential_ambiguous",
-            Self::TenantHeaderUnusable => "tenant_header_unusable",
-            Self::TenantUnknown => "tenant_unknown",
-            Self::TenantMismatch => "tenant_mismatch",
-            Self::TenantNotChosen => "tenant_not_chosen",
-            Self::OperationNotAllowed => "operation_not_allowed",
+            Self::NoCredential => AuditReason::NoCredential,
+            Self::CredentialWrong => AuditReason::CredentialWrong,
+            Self::CredentialExpired => AuditReason::CredentialExpired,
+            Self::CredentialIncomplete => AuditReason::CredentialIncomplete,
+            Self::Token(refusal) => refusal.name(),
+            Self::Certificate(refusal) => refusal.name(),
+            Self::ForwardedCertificateMalformed => AuditReason::ForwardedCertificateMalformed,
+            Self::ProxyUnproven => AuditReason::ProxyUnproven,
+            Self::CertificateUnlisted => AuditReason::CertificateUnlisted,
+            Self::CredentialsDisagree => AuditReason::CredentialsDisagree,
+            Self::CredentialAmbiguous => AuditReason::CredentialAmbiguous,
+            Self::TenantHeaderUnusable => AuditReason::TenantHeaderUnusable,
+            Self::TenantUnknown => AuditReason::TenantUnknown,
+            Self::TenantMismatch => AuditReason::TenantMismatch,
+            Self::TenantNotChosen => AuditReason::TenantNotChosen,
+            Self::OperationNotAllowed => AuditReason::OperationNotAllowed,
         }
     }
 

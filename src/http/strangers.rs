@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::domain::client_address::ClientAddress;
 use crate::domain::policy::Quota;
+use crate::domain::reason::AuditReason;
 use crate::service::flood::FloodLimit;
 use crate::telemetry::audit::Unwritten;
 use crate::telemetry::metrics;
@@ -70,12 +71,12 @@ impl Strangers {
         peer: Option<IpAddr>,
         has_token: bool,
         floods: bool,
-        reason: &'static str,
+        reason: AuditReason,
     ) -> bool {
         let lines = if has_token { &self.with_token } else { &self.unknown };
         let may = !floods && lines.admit(peer);
         if !may {
-            lines.count(peer, reason);
+            lines.count(peer, reason.as_str());
         }
         may
     }
@@ -198,13 +199,17 @@ mod tests {
         let lines = StrangersLines { per_address: hour(3), in_all: hour(5) };
         let strangers = Strangers::new(lines);
         let at = |text: &str| Some(text.parse().expect("an address"));
-        let may = |peer, floods| strangers.may_write(peer, false, floods, "no_credential");
+        let may =
+            |peer, floods| strangers.may_write(peer, false, floods, AuditReason::NoCredential);
         let written = |peer| (0..10).filter(|_| may(peer, false)).count();
         assert!(!may(at("192.0.2.1"), true), "an address that floods gets none");
         assert_eq!(written(at("192.0.2.1")), 3);
         assert_eq!(written(at("2001:db8::1")) + written(at("2001:db8::2")), 2, "one /64");
         assert_eq!(written(None), 0);
-        assert!(strangers.may_write(None, true, false, "token_refused"), "those count apart");
+        assert!(
+            strangers.may_write(None, true, false, AuditReason::TokenRefused),
+            "those count apart"
+        );
 
         let mut told = None;
         strangers.unknown.tell(|counted| {

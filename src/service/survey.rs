@@ -133,7 +133,7 @@ impl Survey {
             Some(why) => {
                 self.counts.locked_or_expired += 1;
                 self.findings.add(Check::LockedOrExpired, || {
-                    Example::of(&user.username, "", "", why.as_str())
+                    Example::of(&user.username, "", "", why.name().as_str())
                 });
             }
         }

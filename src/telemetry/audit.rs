@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::operator::Operator;
 use super::output::Output;
 use crate::domain::phone_number::PhoneNumber;
+use crate::domain::reason::AuditReason;
 
 /// The `target` of audit events among the log lines.
 pub const TARGET: &str = "audit";
@@ -58,7 +59,6 @@ impl AuditTrail {
 }
 
 /// One decision.
-#[derive(Default)]
 pub struct Decision<'a> {
     /// The id that is also in the answer's `X-Request-Id`.
     pub request_id: &'a str,
@@ -70,8 +70,8 @@ pub struct Decision<'a> {
     pub client: Option<&'a str>,
     /// Whether a code was told or a login accepted.
     pub allowed: bool,
-    /// The true reason, `snake_case`.
-    pub reason: &'a str,
+    /// The true reason.
+    pub reason: AuditReason,
     /// The status that was answered.
     pub status: u16,
     /// The caller's number; shown masked.
@@ -115,7 +115,7 @@ impl Decision<'_> {
             request_id = self.request_id,
             operation = self.operation,
             outcome = if self.allowed { "allowed" } else { "refused" },
-            reason = self.reason,
+            reason = self.reason.as_str(),
             status = self.status,
             tenant = self.tenant,
             client = self.client,
@@ -183,8 +183,8 @@ pub struct Act<'a> {
     pub operation: &'a str,
     /// How far it is.
     pub outcome: ActOutcome,
-    /// What was done, or why it was not, `snake_case`; empty while that is open.
-    pub reason: &'a str,
+    /// What was done, or why it was not; `None` while that is open.
+    pub reason: Option<AuditReason>,
     /// The tenant.
     pub tenant: &'a str,
     /// The caller's number; shown masked.
@@ -224,7 +224,7 @@ impl Act<'_> {
                 ActOutcome::Done => "done",
                 ActOutcome::Failed => "failed",
             },
-            reason = Some(self.reason).filter(|reason| !reason.is_empty()),
+            reason = self.reason.map(AuditReason::as_str),
             tenant = self.tenant,
             number = number.as_deref(),
             user_id = self.user_id,

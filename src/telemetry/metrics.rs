@@ -9,6 +9,8 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::domain::reason::AuditReason;
+
 const DECISIONS: &str = "dialpass_decisions_total";
 const SECONDS: &str = "dialpass_request_seconds";
 const UP: &str = "dialpass_dependency_up";
@@ -97,9 +99,9 @@ pub async fn keep_small(recorded: PrometheusHandle) {
 
 /// Counts a decision. `tenant` is empty until the client is identified, so that strangers cannot
 /// create series.
-pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: &'static str) {
+pub fn decision(tenant: &str, operation: &'static str, allowed: bool, reason: AuditReason) {
     let outcome = if allowed { "allowed" } else { "refused" };
-    counter!(DECISIONS, "tenant" => tenant.to_owned(), "operation" => operation, "outcome" => outcome, "reason" => reason)
+    counter!(DECISIONS, "tenant" => tenant.to_owned(), "operation" => operation, "outcome" => outcome, "reason" => reason.as_str())
         .increment(1);
 }
 

@@ -75,9 +75,9 @@ async fn who(request: HttpRequest, gate: web::Data<Gate>) -> HttpResponse {
     match identify_request(&request, Operation::GetOtp, &gate, deadline).await {
         Ok(found) => HttpResponse::Ok().body(found.client.name.clone()),
         Err(refusal) if refusal.reason.asks_for_credential() => {
-            HttpResponse::Unauthorized().body(refusal.reason.as_str())
+            HttpResponse::Unauthorized().body(refusal.reason.name().as_str())
         }
-        Err(refusal) => HttpResponse::Forbidden().body(refusal.reason.as_str()),
+        Err(refusal) => HttpResponse::Forbidden().body(refusal.reason.name().as_str()),
     }
 }
 

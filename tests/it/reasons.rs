@@ -1,73 +1,75 @@
-//! That the documentation's one table of reasons has each reason that the code gives, and no other.
+//! The documentation's table of reasons is the program's own list, which `dialpass reasons` prints.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::fmt::Write as _;
+use std::process::Command;
 
-/// Where reasons are named: a file, and what stands before a name there.
-const NAMED: [(&str, &[&str]); 11] = [
-    ("src/domain/reason.rs", &["=> "]),
-    ("src/domain/user.rs", &["=> "]),
-    ("src/http/certificate.rs", &["=> "]),
-    ("src/http/refusal.rs", &["=> "]),
-    ("src/http/oauth2.rs", &["=> "]),
-    ("src/http/called_in_otp/admission.rs", &["=> "]),
-    ("src/service/authentication_cloud/refusal.rs", &["=> "]),
-    (
-        "src/http/authentication_cloud",
-        &["Granted::json(StatusCode::", "Granted::nothing(StatusCode::", "Granted::text("],
-    ),
-    ("src/http/authentication_cloud/failure.rs", &["=> "]),
-    (
-        "src/http/authentication_cloud/status.rs",
-        &["(StatusCode::OK, ", "(StatusCode::PRECONDITION_FAILED, "],
-    ),
-    ("src/cli", &["reason: "]),
-];
+use dialpass::domain::reason::AuditReason;
 
-fn sources(path: &Path) -> Vec<PathBuf> {
-    if path.is_file() {
-        return vec![path.to_owned()];
+/// The table as the list has it.
+fn table() -> String {
+    let mut table = "| reason | what happened | what to do |\n|---|---|---|\n".to_owned();
+    let mut group = "";
+    for reason in AuditReason::ALL {
+        if reason.group() != group {
+            group = reason.group();
+            writeln!(table, "| **{group}** | | |").expect("a string takes all");
+        }
+        let advice = match reason.advice() {
+            "" => String::new(),
+            advice => format!(" {advice}"),
+        };
+        let (name, meaning) = (reason.as_str(), reason.meaning());
+        writeln!(table, "| `{name}` | {meaning} |{advice} |").expect("a string takes all");
     }
-    let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| sources(&path))
-        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
-        .collect()
-}
-
-/// The name in quotes that follows, if a name is what follows.
-fn name(rest: &str) -> Option<&str> {
-    // A status may stand before it.
-    let rest = rest
-        .trim_start_matches(|c: char| c.is_ascii_uppercase() || c == '_' || c == ',' || c == ' ');
-    let (name, _) = rest.strip_prefix('"')?.split_once('"')?;
-    let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !name.is_empty();
-    is_name.then_some(name)
+    table
 }
 
 #[test]
-fn the_table_of_reasons_has_all_that_the_code_gives_and_no_other() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut given = BTreeSet::new();
-    for (place, before) in NAMED {
-        let found = given.len();
-        for file in sources(&root.join(place)) {
-            let text = std::fs::read_to_string(&file).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap();
-            for before in before {
-                let names = code.split(before).skip(1).filter_map(name);
-                given.extend(names.map(str::to_owned));
-            }
-        }
-        assert!(given.len() > found || place == "src/http/called_in_otp/admission.rs", "{place}");
-    }
+fn the_documents_table_of_reasons_is_the_programs_list() {
     let docs = include_str!("../../docs/reasons.md");
-    let rows = docs.lines().filter(|line| line.starts_with("| `"));
-    let first = |row: &'static str| row.split(" | ").next().expect("a cell");
-    let named: Vec<String> =
-        rows.flat_map(|row| first(row).split('`').skip(1).step_by(2).map(str::to_owned)).collect();
-    let table: BTreeSet<String> = named.iter().cloned().collect();
-    assert_eq!(named.len(), table.len(), "each stands there once");
-    assert_eq!(table.difference(&given).collect::<Vec<_>>(), Vec::<&String>::new(), "not given");
-    assert_eq!(given.difference(&table).collect::<Vec<_>>(), Vec::<&String>::new(), "missing");
+    let start = docs.find("| reason |").expect("the table");
+    let (found, wanted) = (&docs[start..], table());
+    for (found, wanted) in found.lines().zip(wanted.lines()) {
+        assert_eq!(found, wanted, "docs/reasons.md");
+    }
+    assert_eq!(found, wanted, "docs/reasons.md ends with the table, which has to be:\n{wanted}");
+}
+
+#[test]
+fn each_reason_has_a_name_of_its_own_and_says_what_happened() {
+    let mut names: Vec<_> = AuditReason::ALL.iter().map(|reason| reason.as_str()).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "a name stands twice");
+    for reason in AuditReason::ALL {
+        let name = reason.as_str();
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+        for text in [reason.meaning(), reason.advice()] {
+            assert!(text.is_empty() || text.ends_with('.'), "{name}: {text}");
+        }
+        assert!(!reason.meaning().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn reasons_explains_all_or_those_that_are_named() {
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dialpass"));
+        let output = command.arg("reasons").args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text, String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, all, _) = run(&[]);
+    assert_eq!(status, Some(0));
+    for reason in AuditReason::ALL {
+        assert!(all.contains(reason.meaning()) && all.contains(reason.advice()), "{reason:?}");
+    }
+    let (status, one, _) = run(&["locked_out", "--json"]);
+    let object: serde_json::Value = serde_json::from_str(&one).unwrap();
+    assert_eq!((status, &object["reason"]), (Some(0), &"locked_out".into()));
+    assert_eq!(object["advice"], AuditReason::LockedOut.advice());
+    let (status, _, said) = run(&["locked"]);
+    assert_eq!(status, Some(2));
+    assert!(said.contains("`dialpass reasons` lists all"), "{said}");
 }

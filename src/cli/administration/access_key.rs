@@ -10,6 +10,7 @@ use super::{
 use crate::cli::{Ended, output};
 use crate::domain::access_key::{AccessKey, AccessKeyHash, AccessKeyText};
 use crate::domain::random::{Random as _, SystemRandom};
+use crate::domain::reason::AuditReason;
 use crate::store::registry::NewAccessKey;
 
 /// The subcommands of `access-key`.
@@ -90,7 +91,7 @@ async fn create(
     id: Uuid,
     name: String,
     text: &AccessKeyText,
-) -> Result<&'static str, Failure> {
+) -> Result<AuditReason, Failure> {
     let tenant = &office.tenant.id;
     let hash = AccessKeyHash::of(text.expose()).expect("a new key is shaped as keys are");
     let key = NewAccessKey { id, tenant: tenant.clone(), name, hash };
@@ -103,23 +104,23 @@ async fn create(
             Err(_) => format!("nor revoked again: `access-key revoke --id {id}`"),
         };
         let said = format!("the key could not be shown, {and}");
-        return Err(Failure { reason: "key_not_shown", said });
+        return Err(Failure { reason: AuditReason::KeyNotShown, said });
     }
     output::tell(&output::plain(&format!(
         "access key {id} ({}) of tenant {tenant}: shown this once; keep it as a password",
         made.name
     )));
-    Ok("created")
+    Ok(AuditReason::Created)
 }
 
-async fn list(office: &Office<'_>, json: bool) -> Result<&'static str, Failure> {
+async fn list(office: &Office<'_>, json: bool) -> Result<AuditReason, Failure> {
     let keys = office.store.access_keys.access_keys(&office.tenant.id).await?;
     if json {
         for AccessKey { id, name, created_at, .. } in &keys {
             let created_at = shown_time(created_at.as_secs());
             print_json(&Object { id: id.to_string(), name, created_at });
         }
-        return Ok("listed");
+        return Ok(AuditReason::Listed);
     }
     if !keys.is_empty() {
         print(&columns("ID", "CREATED", "NAME"));
@@ -132,15 +133,15 @@ async fn list(office: &Office<'_>, json: bool) -> Result<&'static str, Failure> 
         1 => print("1 access key"),
         several => print(&format!("{several} access keys")),
     };
-    Ok("listed")
+    Ok(AuditReason::Listed)
 }
 
-async fn revoke(office: &Office<'_>, id: Uuid) -> Result<&'static str, Failure> {
+async fn revoke(office: &Office<'_>, id: Uuid) -> Result<AuditReason, Failure> {
     let revoked = office.store.access_keys.revoke_access_key(&office.tenant.id, id).await?;
     let (said, done) = if revoked {
-        ("the access key is revoked", "revoked")
+        ("the access key is revoked", AuditReason::Revoked)
     } else {
-        ("the tenant has no such access key", "no_such_key")
+        ("the tenant has no such access key", AuditReason::NoSuchKey)
     };
     print(&format!("{id}: {said}"));
     Ok(done)

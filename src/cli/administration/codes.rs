@@ -7,6 +7,7 @@ use super::{
     Failure, Named, Place, Target, audited, print, print_json, shown, shown_time, stable_id,
 };
 use crate::cli::Ended;
+use crate::domain::reason::AuditReason;
 use crate::service::administration::{LiveCode, TenantDesk};
 
 /// The subcommands of `codes`.
@@ -73,7 +74,7 @@ pub(in crate::cli) async fn run(command: Codes) -> Ended {
     }
 }
 
-async fn list(desk: &TenantDesk, target: &Target, json: bool) -> Result<&'static str, Failure> {
+async fn list(desk: &TenantDesk, target: &Target, json: bool) -> Result<AuditReason, Failure> {
     let mut table = Table { username: target.username(), json, rows: 0 };
     if matches!(target, Target::Everybody) {
         let mut after = None;
@@ -89,15 +90,15 @@ async fn list(desk: &TenantDesk, target: &Target, json: bool) -> Result<&'static
         table.row(&code);
     }
     table.end(target);
-    Ok("listed")
+    Ok(AuditReason::Listed)
 }
 
-async fn revoke(desk: &TenantDesk, target: &Target) -> Result<&'static str, Failure> {
+async fn revoke(desk: &TenantDesk, target: &Target) -> Result<AuditReason, Failure> {
     let revoked = desk.revoke(target.user_id()).await?;
     let (said, done) = if revoked {
-        ("the live code is revoked", "revoked")
+        ("the live code is revoked", AuditReason::Revoked)
     } else {
-        ("there was no live code", "no_live_code")
+        ("there was no live code", AuditReason::NoLiveCode)
     };
     print(&format!("{}: {said}", target.shown()));
     Ok(done)

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Failure, Named, Place, Target, audited, print, print_json, shown, stable_id};
 use crate::cli::Ended;
+use crate::domain::reason::AuditReason;
 use crate::service::administration::{Count, TenantDesk, UserCounts};
 
 /// The subcommands of `counts`.
@@ -72,7 +73,7 @@ pub(in crate::cli) async fn run(command: Counts) -> Ended {
     }
 }
 
-async fn show(desk: &TenantDesk, target: &Target, json: bool) -> Result<&'static str, Failure> {
+async fn show(desk: &TenantDesk, target: &Target, json: bool) -> Result<AuditReason, Failure> {
     let mut object = Object::of(target);
     let rows = if let Target::Number { number, .. } = target {
         vec![("calls", desk.calls(number).await?)]
@@ -94,10 +95,10 @@ async fn show(desk: &TenantDesk, target: &Target, json: bool) -> Result<&'static
             print(&format!("  {:<16}{}", name.replace('_', " "), line(&count)));
         }
     }
-    Ok("shown")
+    Ok(AuditReason::Shown)
 }
 
-async fn clear(desk: &TenantDesk, target: &Target) -> Result<&'static str, Failure> {
+async fn clear(desk: &TenantDesk, target: &Target) -> Result<AuditReason, Failure> {
     let cleared = match target {
         Target::Number { number, .. } => desk.clear_number(number).await?,
         Target::Everybody | Target::User(_) | Target::UserId(_) => {
@@ -105,9 +106,9 @@ async fn clear(desk: &TenantDesk, target: &Target) -> Result<&'static str, Failu
         }
     };
     let (said, done) = if cleared {
-        ("the counts are cleared", "cleared")
+        ("the counts are cleared", AuditReason::Cleared)
     } else {
-        ("nothing was counted", "nothing_counted")
+        ("nothing was counted", AuditReason::NothingCounted)
     };
     print(&format!("{}: {said}", target.shown()));
     Ok(done)

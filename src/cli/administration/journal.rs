@@ -9,6 +9,7 @@ use crate::app;
 use crate::cli::Ended;
 use crate::cli::output::{self, plain};
 use crate::config::{Config, TenantConfig};
+use crate::domain::reason::AuditReason;
 use crate::telemetry::audit::{Act, ActOutcome};
 use crate::telemetry::trail::Trail;
 
@@ -57,7 +58,7 @@ impl Journal {
         &mut self,
         target: &Target,
         outcome: ActOutcome,
-        reason: &str,
+        reason: Option<AuditReason>,
     ) -> anyhow::Result<()> {
         let number = match target {
             Target::Number { number, .. } => Some(number),
@@ -81,7 +82,7 @@ impl Journal {
     /// Reports a failure to the audit trail and to the administrator.
     pub(super) fn failed(&mut self, target: &Target, failure: &Failure) -> Ended {
         output::tell(&format!("dialpass: {}", plain(&failure.said)));
-        self.write(target, ActOutcome::Failed, failure.reason)?;
+        self.write(target, ActOutcome::Failed, Some(failure.reason))?;
         Ok(ExitCode::FAILURE)
     }
 }

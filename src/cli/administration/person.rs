@@ -16,7 +16,7 @@ use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
-use crate::domain::reason::Reason;
+use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::service::KnownUser;
 use crate::store::AsOf;
@@ -107,7 +107,7 @@ async fn export(
     office: &Office<'_>,
     target: &Target,
     whose: &Individual,
-) -> Result<&'static str, Failure> {
+) -> Result<AuditReason, Failure> {
     let AsOf { held, now } = office.store.personal_records.records(whose).await?;
     let mut object = person_json::object(&held, now);
     object["tenant"] = json!(whose.tenant.as_str());
@@ -117,20 +117,20 @@ async fn export(
     }
     if !print_json(&object) {
         let said = "the output was not taken whole".to_owned();
-        return Err(Failure { reason: "not_shown", said });
+        return Err(Failure { reason: AuditReason::NotShown, said });
     }
-    Ok(if held.is_empty() { "nothing_held" } else { "exported" })
+    Ok(if held.is_empty() { AuditReason::NothingHeld } else { AuditReason::Exported })
 }
 
 async fn delete(
     office: &Office<'_>,
     target: &Target,
     whose: &Individual,
-) -> Result<&'static str, Failure> {
+) -> Result<AuditReason, Failure> {
     let AsOf { held, now } = office.store.personal_records.delete_records(whose).await?;
     if held.is_empty() {
         print(&format!("{}: the store holds nothing", target.shown()));
-        return Ok("nothing_held");
+        return Ok(AuditReason::NothingHeld);
     }
     print(&format!("{}: deleted", target.shown()));
     for (what, count) in deleted(&held, now) {
@@ -139,7 +139,7 @@ async fn delete(
     print(
         "The audit trail was not changed: docs/privacy.md says how to find a person's lines in it.",
     );
-    Ok("deleted")
+    Ok(AuditReason::Deleted)
 }
 
 /// What was deleted, for the terminal: a label and a count each.
@@ -187,18 +187,18 @@ pub(super) async fn target(
     if matches!(tenant.directory, DirectoryConfig::Registered) {
         return registered.map(Target::User).ok_or_else(|| Failure {
             said: format!("no registered user has the name {name}; --user-id takes an id"),
-            reason: Reason::UserUnknown.as_str(),
+            reason: AuditReason::UserUnknown,
         });
     }
     let directory = app::directory_of_names(config, tenant, &Handle::current());
     let directory = directory.map_err(|error| Failure {
         said: format!("{error}; --user-id needs no directory"),
-        reason: Reason::DirectoryUnavailable.as_str(),
+        reason: AuditReason::DirectoryUnavailable,
     })?;
     let found = user_of(&*directory, name).await;
     match (registered, found) {
         (None, found) => found.map(Target::User),
-        (Some(registered), Err(failure)) if failure.reason == Reason::UserUnknown.as_str() => {
+        (Some(registered), Err(failure)) if failure.reason == AuditReason::UserUnknown => {
             Ok(Target::User(registered))
         }
         (Some(_), Err(failure)) => Err(failure),
@@ -208,7 +208,7 @@ pub(super) async fn target(
                  by --user-id",
                 registered.id, found.id
             ),
-            reason: Reason::UserAmbiguous.as_str(),
+            reason: AuditReason::UserAmbiguous,
         }),
     }
 }
@@ -222,7 +222,7 @@ async fn registered(
     let Some(name) = RegisteredName::parse(name) else { return Ok(None) };
     let store = app::administration(config).await.map_err(|error| Failure {
         said: format!("{error:#}"),
-        reason: Reason::StoreUnavailable.as_str(),
+        reason: AuditReason::StoreUnavailable,
     })?;
     let found = store.personal_records.registered(&tenant.id, &name).await?;
     match &found[..] {
@@ -235,7 +235,7 @@ async fn registered(
                 said: format!(
                     "{name} is the name of several registered users: {each}: say which by --user-id"
                 ),
-                reason: Reason::UserAmbiguous.as_str(),
+                reason: AuditReason::UserAmbiguous,
             })
         }
     }

@@ -93,7 +93,7 @@ mod tests {
                 "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data \
                  {code}, v3839\0"
             );
-            assert_eq!(why(49, &message, &[]).as_str(), reason, "{code}");
+            assert_eq!(why(49, &message, &[]).name().as_str(), reason, "{code}");
         }
         for message in ["", "data 533", "AcceptSecurityContext error, data ", "invalid credentials"]
         {

@@ -12,6 +12,7 @@ use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of_or_null};
 use super::visit::{Granted, Visit};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::question::ApprovalMessage;
+use crate::domain::reason::AuditReason;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
 use crate::service::authentication_cloud::Refusal;
@@ -116,7 +117,7 @@ pub(super) async fn approval(
     }
     let token = tenant.tokens.status(&tenant.tenant, &begun.transaction, begun.now);
     let body = ApprovalBody::new(&begun.transaction, token, link);
-    Ok(Granted::json(StatusCode::CREATED, "approval_begun", &body))
+    Ok(Granted::json(StatusCode::CREATED, AuditReason::ApprovalBegun, &body))
 }
 
 /// The fields specific to an approval by phone.

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::resources::{AnyRefusal, AuthenticatorBody, TokenRefusal};
 use super::visit::{Granted, Visit};
 use crate::domain::authenticator::{AuthenticatorId, AuthenticatorName};
+use crate::domain::reason::AuditReason;
 use crate::http::error::ErrorSchema;
 
 /// What an authenticator is to be called.
@@ -63,7 +64,7 @@ pub(super) async fn rename(
     let (user, authenticator) = visit.in_time(tenant.rename_authenticator(id, name)).await?;
     visit.about_user(user, None);
     let body = AuthenticatorBody::from(&authenticator);
-    Ok(Granted::json(StatusCode::OK, "authenticator_renamed", &body))
+    Ok(Granted::json(StatusCode::OK, AuditReason::AuthenticatorRenamed, &body))
 }
 
 /// Deletes an authenticator.
@@ -90,5 +91,5 @@ pub(super) async fn delete(
     visit.about_authenticator(id);
     let user = visit.in_time(tenant.delete_authenticator(id)).await?;
     visit.about_user(user, None);
-    Ok(Granted::nothing(StatusCode::NO_CONTENT, "authenticator_deleted"))
+    Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::AuthenticatorDeleted))
 }

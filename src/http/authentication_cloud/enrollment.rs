@@ -12,6 +12,7 @@ use super::resources::{
     AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody, one_of_or_null,
 };
 use super::visit::{Granted, Visit};
+use crate::domain::reason::AuditReason;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
@@ -162,5 +163,5 @@ fn answer(visit: &mut Visit, tenant: &Cloud, begun: &Begun, enrolled: Enrolled) 
         recovery_codes,
         enrollment: EnrollmentBody::new(transaction, token, link),
     };
-    Granted::json(StatusCode::CREATED, "enrollment_begun", &body)
+    Granted::json(StatusCode::CREATED, AuditReason::EnrollmentBegun, &body)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 
 use crate::domain::question::ApprovalMessage;
+use crate::domain::reason::AuditReason;
 use crate::http::body::BodyProblem;
 use crate::service::authentication_cloud::Refusal;
 
@@ -168,26 +169,26 @@ impl From<Refusal> for Seen {
 #[derive(Debug)]
 pub(in crate::http) struct Failure {
     pub seen: Seen,
-    pub reason: &'static str,
+    pub reason: AuditReason,
 }
 
 impl Failure {
     /// A refusal whose reason follows from its status.
     pub(in crate::http) const fn plain(seen: Seen) -> Self {
         let reason = match seen {
-            Seen::BadRequest(_) => "body_malformed",
-            Seen::Unauthorized => "no_credential",
-            Seen::Forbidden => "token_refused",
-            Seen::NotFound(_) | Seen::NoSuchPath => "not_found",
-            Seen::MethodNotAllowed(_) => "method_not_allowed",
-            Seen::BodyTooSlow => "body_too_slow",
-            Seen::Conflict(_) => "conflict",
-            Seen::PreconditionFailed => "transaction_ended",
-            Seen::TooLarge => "body_too_large",
-            Seen::UnsupportedMediaType => "media_type",
-            Seen::RateLimited(_) => "flood",
-            Seen::BadGateway(_) => "not_sent",
-            Seen::Unavailable => "unavailable",
+            Seen::BadRequest(_) => AuditReason::BodyMalformed,
+            Seen::Unauthorized => AuditReason::NoCredential,
+            Seen::Forbidden => AuditReason::TokenRefused,
+            Seen::NotFound(_) | Seen::NoSuchPath => AuditReason::NotFound,
+            Seen::MethodNotAllowed(_) => AuditReason::MethodNotAllowed,
+            Seen::BodyTooSlow => AuditReason::BodyTooSlow,
+            Seen::Conflict(_) => AuditReason::Conflict,
+            Seen::PreconditionFailed => AuditReason::TransactionEnded,
+            Seen::TooLarge => AuditReason::BodyTooLarge,
+            Seen::UnsupportedMediaType => AuditReason::MediaType,
+            Seen::RateLimited(_) => AuditReason::Flood,
+            Seen::BadGateway(_) => AuditReason::NotSent,
+            Seen::Unavailable => AuditReason::Unavailable,
         };
         Self { seen, reason }
     }
@@ -215,7 +216,7 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self { seen: refusal.into(), reason: refusal.as_str() }
+        Self { seen: refusal.into(), reason: refusal.name() }
     }
 }
 

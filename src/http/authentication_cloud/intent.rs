@@ -11,6 +11,7 @@ use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, IntentBody, TokenRefusal, one_of};
 use super::visit::{Granted, Visit};
+use crate::domain::reason::AuditReason;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
 use crate::service::authentication_cloud::intent::IntentWish;
@@ -95,7 +96,7 @@ pub(super) async fn intent(
     let (message, key) = (body.message, visit.access_key());
     let wish = IntentWish { user, name, undertaking, channels, message, key };
     let made = visit.in_time(tenant.make_intent(wish)).await?;
-    Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody::from(made)))
+    Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }
 
 /// The channels that an intent is for, each once: those of `named` by which `undertaking` can be

@@ -10,6 +10,7 @@ use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, IntrospectionBody, TokenRefusal, millis};
 use super::visit::{Granted, Visit};
+use crate::domain::reason::AuditReason;
 use crate::service::authentication_cloud::status::Vouched;
 
 /// The token in question.
@@ -57,7 +58,7 @@ pub(in crate::http) fn told(
     vouched: Option<Vouched>,
 ) -> Granted {
     let Some(vouched) = vouched else {
-        return Granted::json(StatusCode::OK, "inactive", &IntrospectionBody::default());
+        return Granted::json(StatusCode::OK, AuditReason::Inactive, &IntrospectionBody::default());
     };
     let mut body = IntrospectionBody {
         active: true,
@@ -86,5 +87,5 @@ pub(in crate::http) fn told(
             body.intent_id = intent.map(|id| id.hyphenated().to_string());
         }
     }
-    Granted::json(StatusCode::OK, "active", &body)
+    Granted::json(StatusCode::OK, AuditReason::Active, &body)
 }

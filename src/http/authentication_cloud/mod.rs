@@ -33,7 +33,7 @@ use super::body;
 use super::gateway::CurrentGateway;
 use super::pages::Widget;
 use crate::domain::client_address::ClientAddress;
-use crate::domain::reason::Reason;
+use crate::domain::reason::AuditReason;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::authentication_cloud::Cloud;
@@ -142,7 +142,7 @@ async fn serve(
     let answered = match route {
         // The decision could not be recorded. Status queries decide nothing.
         Ok(route) if visit.audit_refuses() && !matches!(route, Route::Ping | Route::Status) => {
-            Err(Failure { seen: Seen::Unavailable, reason: Reason::AuditUnwritable.as_str() })
+            Err(Failure { seen: Seen::Unavailable, reason: AuditReason::AuditUnwritable })
         }
         Ok(route) => answer(route, &mut visit, &cloud, &mut payload).await,
         Err(Wrong { allow }) => match visit.admit_address() {

@@ -15,6 +15,7 @@ use super::visit::{Granted, Visit};
 use crate::domain::authenticator::{AuthenticatorName, Platform};
 use crate::domain::client_address::ClientAddress;
 use crate::domain::question::ApprovalMessage;
+use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::transaction::{Stage, Undertaking};
 use crate::http::error::rfc3339;
@@ -94,7 +95,7 @@ async fn look(
         match_number: question.is_some_and(|one| one.match_number.is_some()),
         public_key: options.clone(),
     };
-    Ok(Granted::json(StatusCode::OK, "looked", &body).without_trail())
+    Ok(Granted::json(StatusCode::OK, AuditReason::Looked, &body).without_trail())
 }
 
 /// A phone's confirmation.
@@ -147,9 +148,9 @@ async fn confirm(
         subscribed: authenticator.subscription.is_some(),
     };
     let reason = match confirmed.undertaking {
-        Undertaking::Enroll => "authenticator_enrolled",
-        Undertaking::Approve if confirmed.is_now_synced => "approved_passkey_now_synced",
-        Undertaking::Approve => "approved",
+        Undertaking::Enroll => AuditReason::AuthenticatorEnrolled,
+        Undertaking::Approve if confirmed.is_now_synced => AuditReason::ApprovedPasskeyNowSynced,
+        Undertaking::Approve => AuditReason::Approved,
     };
     Ok(Granted::json(StatusCode::OK, reason, &body))
 }
@@ -163,7 +164,7 @@ async fn decline(
     let (tenant, dispatch) = enter(visit, cloud, &body.token)?;
     let user = visit.in_time(tenant.decline(dispatch.transaction)).await?;
     visit.about_user(user.id, user.name.as_ref());
-    Ok(Granted::nothing(StatusCode::NO_CONTENT, "declined"))
+    Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::Declined))
 }
 
 #[derive(Deserialize)]
@@ -180,7 +181,10 @@ async fn notifications(
     let body: NotificationsBody = bodies::json(visit, payload).await?;
     let (tenant, device) = of_device(visit, cloud, &body.device)?;
     let subscription = body.subscription.map(SubscriptionBody::read).transpose()?;
-    let reason = if subscription.is_some() { "subscribed" } else { "unsubscribed" };
+    let reason = match &subscription {
+        Some(_) => AuditReason::Subscribed,
+        None => AuditReason::Unsubscribed,
+    };
     visit.in_time(tenant.subscribe(&device, subscription)).await?;
     Ok(Granted::nothing(StatusCode::NO_CONTENT, reason))
 }
@@ -214,7 +218,7 @@ async fn state(
         push_key: push_key(&tenant),
         subscribed: authenticator.subscription.is_some(),
     };
-    Ok(Granted::json(StatusCode::OK, "looked", &body).without_trail())
+    Ok(Granted::json(StatusCode::OK, AuditReason::Looked, &body).without_trail())
 }
 
 fn push_key(tenant: &Cloud) -> Option<&str> {

@@ -6,6 +6,7 @@ use super::AuthenticationCloud;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal};
 use super::visit::{Granted, Visit};
+use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::PhoneId;
 use crate::http::error::ErrorSchema;
 
@@ -35,5 +36,5 @@ pub(super) async fn delete(
     let id = PhoneId::parse(id).ok_or_else(Failure::no_phone)?;
     let user = visit.in_time(tenant.delete_phone(id)).await?;
     visit.about_user(user, None);
-    Ok(Granted::nothing(StatusCode::NO_CONTENT, "phone_deleted"))
+    Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::PhoneDeleted))
 }

@@ -4,6 +4,7 @@ use super::AuthenticationCloud;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal};
 use super::visit::{Granted, Visit};
+use crate::domain::reason::AuditReason;
 
 /// Says whether an access key works.
 #[utoipa::path(
@@ -18,5 +19,5 @@ pub(super) async fn ping(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Failure> {
     visit.admit_backend(cloud).await?;
-    Ok(Granted::text("pong", "PONG"))
+    Ok(Granted::text(AuditReason::Pong, "PONG"))
 }

@@ -11,6 +11,7 @@ use super::failure::{Failure, Seen};
 use super::resources::{AnyRefusal, StatusBody, UnknownBody};
 use super::visit::{Granted, Visit};
 use crate::domain::client_address::ClientAddress;
+use crate::domain::reason::AuditReason;
 use crate::domain::transaction::Stage;
 use crate::http::error::rfc3339;
 use crate::service::authentication_cloud::Refusal;
@@ -62,9 +63,9 @@ pub(super) async fn status(
 
 fn told(status: &Status) -> Granted {
     let (code, reason) = match status.stage {
-        Stage::Pending => (StatusCode::OK, "pending"),
-        Stage::Succeeded => (StatusCode::OK, "succeeded"),
-        Stage::Failed => (StatusCode::PRECONDITION_FAILED, "failed"),
+        Stage::Pending => (StatusCode::OK, AuditReason::Pending),
+        Stage::Succeeded => (StatusCode::OK, AuditReason::Succeeded),
+        Stage::Failed => (StatusCode::PRECONDITION_FAILED, AuditReason::Failed),
     };
     let body = StatusBody {
         transaction_id: status.transaction.to_string(),
@@ -79,6 +80,6 @@ fn told(status: &Status) -> Granted {
 }
 
 fn unknown() -> Granted {
-    Granted::json(StatusCode::NOT_FOUND, "unknown", &UnknownBody { status: "unknown" })
+    Granted::json(StatusCode::NOT_FOUND, AuditReason::Unknown, &UnknownBody { status: "unknown" })
         .without_trail()
 }

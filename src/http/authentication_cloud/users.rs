@@ -6,6 +6,7 @@ use super::AuthenticationCloud;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal, UserBody};
 use super::visit::{Granted, Visit};
+use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::http::error::ErrorSchema;
 use crate::service::authentication_cloud::Cloud;
@@ -72,7 +73,7 @@ async fn look_up(visit: &mut Visit, tenant: &Cloud, whom: Whom) -> Result<Grante
     visit.about_user(seen.user.id, seen.user.name.as_ref());
     let mut body = UserBody::from(&seen.user);
     body.exceeded_rate_limits = seen.shut;
-    Ok(Granted::json(StatusCode::OK, "user_found", &body))
+    Ok(Granted::json(StatusCode::OK, AuditReason::UserFound, &body))
 }
 
 /// Deletes a user with all that is theirs.
@@ -98,5 +99,5 @@ pub(super) async fn delete(
     let id = RegisteredId::parse(id).ok_or_else(Failure::nothing_there)?;
     visit.about_user(id, None);
     visit.in_time(tenant.delete_user(id)).await?;
-    Ok(Granted::nothing(StatusCode::NO_CONTENT, "user_deleted"))
+    Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::UserDeleted))
 }

@@ -11,6 +11,7 @@ use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal, one_of};
 use super::visit::{Granted, Visit};
+use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredId;
 use crate::http::error::ErrorSchema;
 
@@ -68,11 +69,11 @@ pub(super) async fn verify(
                 visit.about_transaction(pointer.transaction);
             }
             visit.in_time(tenant.verify_text(user, &body.code, &token)).await?;
-            Ok(Granted::nothing(StatusCode::OK, "code_right"))
+            Ok(Granted::nothing(StatusCode::OK, AuditReason::CodeRight))
         }
         "recovery" => {
             visit.in_time(tenant.verify_recovery(user, &body.code)).await?;
-            Ok(Granted::nothing(StatusCode::OK, "recovery_code_right"))
+            Ok(Granted::nothing(StatusCode::OK, AuditReason::RecoveryCodeRight))
         }
         other => Err(bodies::unavailable(other)),
     }

@@ -14,7 +14,7 @@ use super::failure::{Failure, Seen};
 use crate::domain::access_key::AccessKeyHash;
 use crate::domain::authenticator::{AuthenticatorId, is_visible};
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::reason::Reason;
+use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
@@ -34,7 +34,7 @@ use crate::service::authentication_cloud::{Cloud, Refusal};
 pub(in crate::http) struct Granted {
     status: StatusCode,
     body: Answer,
-    reason: &'static str,
+    reason: AuditReason,
     is_decision: bool,
 }
 
@@ -48,7 +48,7 @@ impl Granted {
     /// JSON, escaped so that HTML parsers find nothing in it.
     pub(in crate::http) fn json(
         status: StatusCode,
-        reason: &'static str,
+        reason: AuditReason,
         body: &impl Serialize,
     ) -> Self {
         let body = serde_json::to_string(body).expect("texts and numbers always serialise");
@@ -56,12 +56,12 @@ impl Granted {
     }
 
     /// Plain text.
-    pub(super) const fn text(reason: &'static str, body: &'static str) -> Self {
+    pub(super) const fn text(reason: AuditReason, body: &'static str) -> Self {
         Self { status: StatusCode::OK, body: Answer::Text(body), reason, is_decision: true }
     }
 
     /// An empty body.
-    pub(super) const fn nothing(status: StatusCode, reason: &'static str) -> Self {
+    pub(super) const fn nothing(status: StatusCode, reason: AuditReason) -> Self {
         Self { status, body: Answer::Nothing, reason, is_decision: true }
     }
 
@@ -273,7 +273,7 @@ impl Visit {
         if !is_decision {
             self.exchange.count(true, reason, status.as_u16());
         } else if !self.exchange.record_grant(reason, status.as_u16()).await {
-            let reason = Reason::AuditUnwritable.as_str();
+            let reason = AuditReason::AuditUnwritable;
             return self.refuse(&Failure { seen: Seen::Unavailable, reason });
         }
         let mut answer = self.answer(status);
@@ -318,7 +318,7 @@ impl Visit {
         let Exchange { gateway, request, .. } = &self.exchange;
         let body = error_body(status, seen.message(), request.path(), gateway.clock.now());
         let answer = answer.content_type(JSON).body(body);
-        self.exchange.record_refusal(reason, status.as_u16());
+        self.exchange.record_refusal(*reason, status.as_u16());
         answer
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, web};
 
-use crate::domain::reason::Reason;
+use crate::domain::reason::{AuditReason, Reason};
 use crate::http::body;
 use crate::http::client::Operation;
 use crate::http::error::{Refused, StatusStyle};
@@ -17,36 +17,36 @@ use crate::http::notice;
 /// A refusal with its true reason.
 pub(super) struct Refusal {
     pub refused: Refused,
-    pub reason: &'static str,
+    pub reason: AuditReason,
 }
 
 impl Refusal {
     /// A refusal whose reason follows from its status.
     pub(super) fn plain(refused: Refused) -> Self {
         let reason = match refused {
-            Refused::BadRequest(_) => "body_malformed",
-            Refused::NoCredential => "no_credential",
-            Refused::Forbidden => "forbidden",
-            Refused::NotFound => "not_found",
-            Refused::MethodNotAllowed => "method_not_allowed",
-            Refused::BodyTooSlow => "body_too_slow",
-            Refused::TooLarge => "body_too_large",
-            Refused::UnsupportedMediaType => "media_type",
-            Refused::RateLimited(_) => "flood",
-            Refused::Unavailable => "unavailable",
+            Refused::BadRequest(_) => AuditReason::BodyMalformed,
+            Refused::NoCredential => AuditReason::NoCredential,
+            Refused::Forbidden => AuditReason::Forbidden,
+            Refused::NotFound => AuditReason::NotFound,
+            Refused::MethodNotAllowed => AuditReason::MethodNotAllowed,
+            Refused::BodyTooSlow => AuditReason::BodyTooSlow,
+            Refused::TooLarge => AuditReason::BodyTooLarge,
+            Refused::UnsupportedMediaType => AuditReason::MediaType,
+            Refused::RateLimited(_) => AuditReason::Flood,
+            Refused::Unavailable => AuditReason::Unavailable,
         };
         Self { refused, reason }
     }
 
     /// A refusal by decision, as a client with `style` sees it.
     pub(super) fn decided(reason: Reason, style: StatusStyle) -> Self {
-        Self { refused: Refused::of(reason, style), reason: reason.as_str() }
+        Self { refused: Refused::of(reason, style), reason: reason.name() }
     }
 
     /// A refused login, as a client with `style` sees it.
     pub(super) fn login(reason: Reason, every_name: bool, style: StatusStyle) -> Self {
         let refused = Refused::of_login(reason, every_name, style);
-        Self { refused, reason: reason.as_str() }
+        Self { refused, reason: reason.name() }
     }
 }
 
@@ -86,7 +86,7 @@ impl Exchange {
                 self.trail.certificate = refusal.certificate;
                 let unauthorized = refusal.reason.asks_for_credential();
                 let refused = if unauthorized { Refused::NoCredential } else { Refused::Forbidden };
-                return Err(Refusal { refused, reason: refusal.reason.as_str() });
+                return Err(Refusal { refused, reason: refusal.reason.name() });
             }
         };
         self.trail.tenant = Some(client.tenant.clone());
@@ -126,10 +126,10 @@ impl Exchange {
         body: String,
     ) -> HttpResponse {
         let status = StatusCode::OK.as_u16();
-        if !self.record_grant(reason.as_str(), status).await {
+        if !self.record_grant(reason.name(), status).await {
             // The same answer for every client: it reveals nothing about name, code or password.
             let refusal =
-                Refusal { refused: Refused::Forbidden, reason: Reason::AuditUnwritable.as_str() };
+                Refusal { refused: Refused::Forbidden, reason: AuditReason::AuditUnwritable };
             return self.refuse(&refusal);
         }
         let mut answer = HttpResponse::Ok();

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::{TENANT, is_at};
+use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Undertaking;
@@ -99,7 +100,7 @@ async fn intent(
     let wish =
         IntentWish { user: None, name: Some(name), undertaking, channels, message, key: None };
     let made = visit.in_time(tenant.make_intent(wish)).await?;
-    Ok(Granted::json(StatusCode::OK, "intent_made", &IntentBody::from(made)))
+    Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }
 
 /// The token in question.

@@ -67,7 +67,10 @@ impl Cloud {
             Ok(())
         };
         if let Err(refusal) = self.change_authenticator(user, phone.id, forget).await {
-            tracing::debug!(reason = refusal.as_str(), "a subscription that is gone is still kept");
+            tracing::debug!(
+                reason = refusal.name().as_str(),
+                "a subscription that is gone is still kept"
+            );
         }
     }
 }
