@@ -9,6 +9,7 @@ mod clients;
 mod directory;
 mod error;
 mod follow_on;
+mod layers;
 mod ldap;
 mod permissions;
 mod places;

@@ -11,13 +11,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::check::Problems;
 use super::follow_on::without_what_follows;
+use super::layers::merged;
 use super::places::{Lines, Places};
 use super::raw::RawConfig;
 use super::schema::sections_with;
 use super::words::closest;
-
-/// What an environment variable that sets a key starts with.
-const PREFIX: &str = "DIALPASS_";
 
 /// Reads `text` and lays the environment over it.
 pub(super) fn read(
@@ -26,20 +24,8 @@ pub(super) fn read(
     environment: &[(String, String)],
     problems: &mut Problems,
 ) -> RawConfig {
-    let mut table = parse(file, text, problems);
-    for (name, value) in environment {
-        // A name without a section, such as DIALPASS_HOME, is somebody else's.
-        if let Some(path) = name.strip_prefix(PREFIX).filter(|path| path.contains("__")) {
-            let key = path.replace("__", ".").to_lowercase();
-            problems.places.overridden(key.clone(), name);
-            if let Err(found) = lay_over(&mut table, path, value) {
-                let accepted = "DIALPASS_SECTION__KEY for a key of a section, such as \
-                                DIALPASS_SERVER__LISTEN";
-                problems.add(&key, found, accepted);
-            }
-        }
-    }
-    typed(table, problems)
+    let table = parse(file, text, problems);
+    typed(merged(table, environment, problems), problems)
 }
 
 /// The table in `text`, without what is not TOML.
@@ -97,27 +83,6 @@ fn value(one: Spanned<DeValue<'_>>, outsize: &mut impl FnMut(usize)) -> Option<t
         outsize(offset);
     }
     read
-}
-
-/// Sets one key by the path that follows the prefix: `SERVER__TLS__CERTIFICATE`.
-fn lay_over(table: &mut toml::Table, path: &str, value: &str) -> Result<(), String> {
-    let keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
-    let Some((last, sections)) = keys.split_last() else { return Ok(()) };
-    let mut place = table;
-    for section in sections {
-        let next =
-            place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        place =
-            next.as_table_mut().ok_or_else(|| format!("{section:?}, which is not a section"))?;
-    }
-    // Numbers, booleans, arrays and inline tables are written as in TOML; all else is text.
-    let value = format!("v = {value}")
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("v"))
-        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    place.insert(last.clone(), value);
-    Ok(())
 }
 
 /// Gives each key its type. A key that cannot have it is noted and left out.
