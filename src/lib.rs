@@ -33,6 +33,7 @@
 //!   SMS providers with an HTTP API and for browsers' push services.
 //! - [`client_tls`]: outgoing TLS, to directories, databases, SMS providers and push services;
 //!   [`pem`] reads all certificate and key files, [`regular_file`] files of any kind.
+//! - `breaker`: whether a directory's server or the database is up.
 //! - [`config`], [`telemetry`], [`cli`]: the configuration file, what operators see, the commands.
 //! - [`app`]: the composition root, the only place that names adapters.
 //!
@@ -40,6 +41,7 @@
 //! `service` and `domain`, never an adapter. `tests/it/architecture.rs` enforces this.
 
 pub mod app;
+mod breaker;
 pub mod cli;
 pub mod client_tls;
 pub mod config;

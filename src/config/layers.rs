@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use config::{Config, ConfigBuilder, ConfigError, Environment, Map, Source, Value, ValueKind};
+use config::{Config, ConfigError, Environment, Map, Source, Value, ValueKind};
 
 use super::check::Problems;
 
@@ -38,8 +38,11 @@ pub(super) fn merged(
     let variables: Result<Vec<_>, _> =
         variables.into_iter().map(|(_, name, text)| variable(name, text)).collect();
     let merged = variables.and_then(|variables| {
-        let file = Config::builder().add_source(Layer(values(&file)));
-        variables.into_iter().fold(file, ConfigBuilder::add_source).build()
+        let mut layers = Config::builder().add_source(Layer(values(&file)));
+        for variable in variables {
+            layers = layers.add_source(variable);
+        }
+        layers.build()
     });
     merged.and_then(Config::try_deserialize).unwrap_or_else(|_| {
         // Its own text could show a secret.

@@ -14,8 +14,8 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::breaker::Trouble;
 use super::settings::{LdapSettings, ServerUrl};
+use crate::breaker::Trouble;
 use crate::client_tls::{TlsFailure, explain};
 
 /// Upper limit for opening a connection, even with longer timeouts: a server that comes back must

@@ -1,8 +1,8 @@
 //! What a search's result code means: one judgement for calls and logins, for readiness, and for
 //! the reports of `lookup` and `check-directory`.
 
-use super::breaker::Trouble;
 use super::settings::LdapSettings;
+use crate::breaker::Trouble;
 
 /// The client's own code for a filter that cannot be sent (filterError).
 const FILTER_ERROR: u32 = 87;

@@ -13,7 +13,6 @@
 
 mod account;
 mod bind_pool;
-mod breaker;
 mod changes;
 mod connection;
 mod descent;

@@ -8,13 +8,13 @@ use ldap3::Scope;
 use tokio::time::{Instant, sleep};
 
 use super::bind_pool::LONGEST_IDLE;
-use super::breaker::Trouble;
 use super::filter;
 use super::groups;
 use super::judgement::Kind;
 use super::search::{Found, Query, SearchFailure, SharedConnection};
 use super::server::{Server, time_limit};
 use super::settings::{LdapSettings, Lookup, Profile};
+use crate::breaker::Trouble;
 use crate::domain::stored_number::NumberingPlan;
 
 /// Pause between probes after a failed one.
@@ -151,7 +151,7 @@ impl Server {
         }
         if self.probes.is_due(self.breaker.is_up()) {
             match self.search_for_nobody().await {
-                Ok(()) => self.breaker.recovered(begun),
+                Ok(()) => self.breaker.recovered(begun, self.name()),
                 Err(Unsound::Trouble(trouble)) => self.breaker.failed(begun, trouble),
                 // While the server is up, a call that waits as long decides whether it is down.
                 Err(Unsound::Unanswered(trouble)) if self.breaker.is_down() => {

@@ -8,10 +8,10 @@ use ldap3::{Ldap, LdapError, ResultEntry, Scope, SearchEntry, SearchOptions};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-use super::breaker::{Breaker, Trouble};
 use super::connection::{Connection, Connector};
 use super::judgement::{Judgement, Kind, Rejection, judge};
 use super::settings::LdapSettings;
+use crate::breaker::{Breaker, Trouble};
 
 /// One search.
 pub(super) struct Query {

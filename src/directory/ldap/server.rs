@@ -12,14 +12,14 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use super::bind_pool::{BindAnswer, BindConnections, BindPool};
-use super::breaker::{Breaker, Epoch, Trouble};
 use super::connection::Connector;
 use super::judgement::{Kind, Rejection};
 use super::pace::Pace;
 use super::probe::Probes;
 use super::search::{Found, Query, SearchFailure, SharedConnection};
 use super::settings::{LdapSettings, ServerUrl};
-use crate::directory::{DependencyState, PasswordCheck};
+use crate::breaker::{Breaker, Epoch, Subject, Trouble};
+use crate::directory::{DependencyState, NOT_ASKED, PasswordCheck};
 use crate::domain::secret::Password;
 
 /// One server's verdict on a password.
@@ -65,7 +65,7 @@ impl Server {
     pub(super) fn new(url: &ServerUrl, address: SocketAddr, settings: &Arc<LdapSettings>) -> Self {
         let name = server_name(url, address);
         let connector = Arc::new(Connector::new(url.clone(), address, Arc::clone(settings)));
-        let breaker = Arc::new(Breaker::new(name.clone()));
+        let breaker = Arc::new(Breaker::new(subject(&name)));
         let shared = || {
             Arc::new(SharedConnection::new(
                 Arc::clone(&connector),
@@ -97,7 +97,12 @@ impl Server {
     /// The state for operators. `searched` says whether calls are currently searched, so that a
     /// server that rejects such searches is useless.
     pub(super) fn state(&self, searched: bool) -> DependencyState {
-        let mut state = self.breaker.dependency_state();
+        let (up, detail) = match self.breaker.trouble() {
+            Some(trouble) => (false, trouble.reason),
+            None if self.breaker.is_up() => (true, String::new()),
+            None => (false, NOT_ASKED.to_owned()),
+        };
+        let mut state = DependencyState { name: self.name.clone(), up, detail, is_aid: false };
         let rejected = self.rejected.load_full().filter(|_| searched);
         match rejected {
             Some(rejection) if state.up => {
@@ -279,6 +284,17 @@ impl Server {
     /// Requests a probe now, because a connection to the server ended.
     pub(super) fn look(&self) {
         self.look.notify_one();
+    }
+}
+
+/// A directory server, to its breaker.
+fn subject(name: &str) -> Subject {
+    Subject {
+        name: Some(name.to_owned()),
+        down: "directory server is down",
+        unusable: "directory server cannot be used",
+        up: "directory server is up",
+        may_be_used_untried: true,
     }
 }
 

@@ -10,11 +10,11 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::link::{Epoch, Link};
 use super::pool::{Lease, NoSession, Place};
-use super::session::{Connector, Home};
+use super::session::{ConnectError, Connector, Home};
 use super::settings::PostgresSettings;
 use super::step::{self, Failure, Fate, Look, Step};
+use crate::breaker::{Breaker, Epoch, Subject, Trouble};
 use crate::store::StoreError;
 
 /// Sessions a step may need: the first may be lost with its server, and another node may win the
@@ -32,13 +32,31 @@ pub(super) struct Database {
     pub(super) connector: Arc<Connector>,
     /// The current server and its pool. Sessions hanging at an earlier place take no slots here.
     place: ArcSwapOption<Place>,
-    pub(super) link: Link,
+    pub(super) breaker: Breaker,
     /// Work done for all requests, to tell a hanging server from a busy one.
     done: Done,
     pub(super) runtime: Handle,
     connections: usize,
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
+}
+
+const SUBJECT: Subject = Subject {
+    name: None,
+    down: "the store's database is down; until it works again, every request that needs it is \
+           refused",
+    unusable: "the store's database cannot be used",
+    up: "the store's database is up",
+    // Nothing may be asked of a database before a probe has written to it.
+    may_be_used_untried: false,
+};
+
+/// Logs that the database accepts no more sessions.
+fn short_of_sessions(reason: &ConnectError) {
+    tracing::warn!(
+        %reason,
+        "the store's database gives this node no more sessions; requests share those that there are"
+    );
 }
 
 struct Done {
@@ -94,7 +112,7 @@ impl Database {
         Self {
             place: ArcSwapOption::empty(),
             connector: Arc::new(Connector::new(settings)),
-            link: Link::untried(),
+            breaker: Breaker::new(SUBJECT),
             done: Done::new(),
             runtime: runtime.clone(),
             connections,
@@ -117,7 +135,16 @@ impl Database {
                 }
             }
         }
-        self.link.recovered(self.connector.name(home.server));
+        self.breaker.recovered(self.breaker.epoch(), self.connector.name(home.server));
+    }
+
+    /// Why the database is down, for operators; empty if it is up.
+    pub(super) fn trouble(&self) -> String {
+        match self.breaker.trouble() {
+            Some(trouble) => trouble.reason,
+            None if self.breaker.is_up() => String::new(),
+            None => "not asked yet".to_owned(),
+        }
     }
 
     /// The current server, if there has been one.
@@ -142,7 +169,7 @@ impl Database {
     /// Whether requests can be served: some recently were, or a test commit succeeds, or other
     /// requests' commits do meanwhile.
     pub(super) async fn ready(self: &Arc<Self>) -> Result<(), StoreError> {
-        let begun = self.link.admit().ok_or(StoreError::Unavailable)?;
+        let begun = self.breaker.admit().ok_or(StoreError::Unavailable)?;
         if self.done.commits_lately() {
             return Ok(());
         }
@@ -150,7 +177,7 @@ impl Database {
         let beat =
             async |database: Arc<Self>, fate: Arc<Fate>, turn| database.beat(&fate, turn).await;
         let beaten = self.in_time(beat).await;
-        let others = || self.done.counts().commits != before && self.link.admit() == Some(begun);
+        let others = || self.done.counts().commits != before && self.breaker.admit() == Some(begun);
         if beaten.is_ok() || others() { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 
@@ -164,7 +191,7 @@ impl Database {
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        let begun = self.link.admit().ok_or(StoreError::Unavailable)?;
+        let begun = self.breaker.admit().ok_or(StoreError::Unavailable)?;
         let since = Instant::now();
         let fate = Arc::new(Fate::default());
         let turn = Turn { begun, since, limit: since + self.timeout };
@@ -218,7 +245,7 @@ impl Database {
                 "{server}: no answer within {limit:?}: it hangs, or its commits wait for a \
                  synchronous standby (see pg_stat_replication there)"
             );
-            self.link.failed(turn.begun, &reason);
+            self.breaker.failed(turn.begun, Trouble::passing(reason));
         }
     }
 
@@ -294,7 +321,7 @@ impl Database {
             let session = tokio::select! {
                 biased;
                 session = timeout_at(turn.limit, place.pool.get()) => session,
-                () = self.link.fell(turn.begun) => return Err(StoreError::Unavailable),
+                () = self.breaker.fell(turn.begun) => return Err(StoreError::Unavailable),
             };
             match session {
                 Ok(Ok(session)) => {
@@ -306,13 +333,13 @@ impl Database {
                 Ok(Err(PoolError::Backend(NoSession::Refused(error))))
                     if place.pool.status().size > 0 =>
                 {
-                    self.link.short_of_sessions(turn.begun, || error.to_string());
+                    self.breaker.note_once(turn.begun, || short_of_sessions(&error));
                     sleep(ANOTHER_LOOK).await;
                 }
                 Ok(Err(PoolError::Backend(
                     NoSession::Elsewhere(error) | NoSession::Refused(error),
                 ))) => {
-                    self.link.failed(turn.begun, &error.to_string());
+                    self.breaker.failed(turn.begun, Trouble::passing(error.to_string()));
                     return Err(StoreError::Unavailable);
                 }
                 // A new pool has replaced this one.
@@ -324,7 +351,7 @@ impl Database {
 
     /// A session for background work, within a step's time limit; `None` if none is available.
     pub(super) async fn spare(&self) -> Option<Lease> {
-        self.link.admit()?;
+        self.breaker.admit()?;
         let place = self.place.load_full()?;
         let session = timeout_at(Instant::now() + self.timeout, place.pool.get());
         session.await.ok()?.ok().map(Lease::new)

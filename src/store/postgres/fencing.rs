@@ -10,6 +10,7 @@ use tracing::warn;
 use super::database::Database;
 use super::keeper;
 use super::session::{ConnectError, Home, Session};
+use crate::breaker::Trouble;
 
 /// Interval between checks whether the node has moved.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -26,7 +27,7 @@ pub(super) async fn keep_watch(database: Arc<Database>) {
     let mut watch = Watch { database, home: None, others: Vec::new() };
     let mut glances = 0;
     loop {
-        let home = watch.database.home().filter(|_| watch.database.link.admit().is_some());
+        let home = watch.database.home().filter(|_| watch.database.breaker.admit().is_some());
         if let Some(home) = home {
             let is_new = watch.home != Some(home);
             if is_new {
@@ -118,14 +119,14 @@ impl Watch {
             // Not to a server whose own standby is missing: it would be unusable.
             if other.is_later_than(home)
                 && keeper::commits(&self.database, &session).await.is_ok()
-                && let Some(begun) = self.database.link.admit()
+                && let Some(begun) = self.database.breaker.admit()
             {
                 let reason = format!(
                     "{} was promoted after {}, which still takes writes",
                     connector.name(server),
                     connector.name(home.server)
                 );
-                self.database.link.failed(begun, &reason);
+                self.database.breaker.failed(begun, Trouble::passing(reason));
                 return;
             }
         }

@@ -12,6 +12,7 @@ use super::database::Database;
 use super::session::{ConnectError, Home, Session, told};
 use super::sweep::Tables;
 use super::{pooler, schema, step};
+use crate::breaker::Trouble;
 
 /// Pause between two probes of a database that is down.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
@@ -140,10 +141,12 @@ async fn waits_for_a_standby(database: &Database, session: &Session) -> Result<b
 pub(super) async fn keep_up(mut probes: Probes) {
     let database = Arc::clone(&probes.database);
     loop {
-        database.link.down().await;
+        database.breaker.not_up().await;
         if let Err(errors) = probes.look(database.connect_timeout * 2).await {
             for error in &errors {
-                database.link.still_down(error);
+                let trouble =
+                    Trouble { reason: error.to_string(), needs_operator: error.needs_operator };
+                database.breaker.failed(database.breaker.epoch(), trouble);
             }
             sleep(PROBE_PAUSE).await;
         }

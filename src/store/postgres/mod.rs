@@ -18,7 +18,6 @@ mod authenticator_rows;
 mod database;
 mod fencing;
 mod keeper;
-mod link;
 mod personal_records;
 mod pool;
 mod pooler;
@@ -211,6 +210,6 @@ impl StoreHealth for PostgresStore {
     }
 
     fn trouble(&self) -> String {
-        self.database.link.trouble()
+        self.database.trouble()
     }
 }

@@ -18,7 +18,7 @@ use super::proof::{Bases, Sample};
 use super::state::Trouble;
 use super::sync::Cookie;
 use super::{Content, members, poll, sync};
-use crate::directory::ldap::breaker;
+use crate::breaker;
 use crate::directory::ldap::connection::{AbortOnDrop, Connection};
 use crate::directory::ldap::hosts::Hosts;
 use crate::directory::ldap::server::Server;

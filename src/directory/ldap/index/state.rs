@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::directory::ldap::breaker;
+use crate::breaker;
 use crate::directory::ldap::settings::LdapSettings;
 use crate::directory::{DependencyState, IndexFigures};
 
