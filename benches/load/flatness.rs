@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use dialpass::domain::clock::{Clock, SystemClock, Timestamp};
-use dialpass::domain::grant::{Purpose, Subject};
-use dialpass::domain::otp::{KeyId, ServerKey};
+use dialpass::domain::grant::{KeyId, Purpose, Subject};
+use dialpass::domain::otp::ServerKey;
 use dialpass::domain::policy::{Limits, Quota};
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::tenant::TenantId;

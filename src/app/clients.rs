@@ -14,14 +14,13 @@ use crate::config::{
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::http::authorization::SecretHash;
-use crate::http::client::Operation;
 use crate::http::client_table::{
-    BasicCredential, CertificatePin, ClientEntry, Credentials, Require,
+    BasicCredential, CertificatePin, ClientEntry, Credentials, Operation, Require,
 };
 use crate::http::jwks::{Jwks, JwksSource};
 use crate::http::oauth2::OAuth2Rule;
 use crate::http::proxy::{AddressHeader, CertificateForm, ProxyRules};
-use crate::http::signing_keys::SigningAlgorithm;
+use crate::http::signing_algorithm::SigningAlgorithm;
 use crate::http::tls::{ClientCaState, ClientVerifier};
 use crate::regular_file;
 

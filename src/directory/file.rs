@@ -18,10 +18,11 @@ use tokio::time::Instant;
 use self::hashing::Hashing;
 use self::people::{People, decode};
 use super::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
+use crate::domain::account_state::PasswordRefusal;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::stored_number::NumberingPlan;
-use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
+use crate::domain::user::{Candidates, Membership, TypedName, User};
 use crate::regular_file;
 
 /// How often the file is looked at for changes.

@@ -9,9 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use crate::domain::account_state::PasswordRefusal;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
-use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
+use crate::domain::user::{Candidates, Membership, TypedName, User};
 
 /// Why a directory gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! Whether the directory lets a user log in, and when: what a password check would report besides a
 //! wrong password.
 
+use super::audit_reason::AuditReason;
 use super::clock::Timestamp;
-use super::user::PasswordRefusal;
 
 /// The reasons against a user's logins, as the directory reported them when the user was found. If
 /// several hold, the one added first is reported.
@@ -98,6 +98,82 @@ impl AccountState {
     #[must_use]
     pub fn closures(&self) -> &[Closure] {
         &self.0
+    }
+}
+
+/// Why the directory refuses a user: at a password check or, if no password is required, from the
+/// account's attributes. For a wrong password, most servers report only [`Self::WrongPassword`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordRefusal {
+    /// The password is wrong, or the directory gives no reason.
+    WrongPassword,
+    /// The user no longer exists in the directory.
+    NoSuchUser,
+    /// The user may not log in at this time of the week.
+    NotNow,
+    /// The user may not log in from here.
+    NotFromHere,
+    /// The password has expired.
+    PasswordExpired,
+    /// The account is disabled.
+    Disabled,
+    /// The user must log in with a smart card.
+    SmartCardRequired,
+    /// The account has expired.
+    AccountExpired,
+    /// The user must set a new password first.
+    MustChangePassword,
+    /// The account was locked by too many wrong passwords or by an administrator.
+    LockedOut,
+}
+
+impl PasswordRefusal {
+    /// All variants.
+    pub const ALL: [Self; 10] = [
+        Self::WrongPassword,
+        Self::NoSuchUser,
+        Self::NotNow,
+        Self::NotFromHere,
+        Self::PasswordExpired,
+        Self::Disabled,
+        Self::SmartCardRequired,
+        Self::AccountExpired,
+        Self::MustChangePassword,
+        Self::LockedOut,
+    ];
+
+    /// The refusal as a predicate: `… is disabled`.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::WrongPassword => "gave a wrong password",
+            Self::NoSuchUser => "has gone from the directory",
+            Self::NotNow => "may not log in at this time",
+            Self::NotFromHere => "may not log in from here",
+            Self::PasswordExpired => "has a password that has expired",
+            Self::Disabled => "is disabled",
+            Self::SmartCardRequired => "has to log in by a smart card",
+            Self::AccountExpired => "has an account that has expired",
+            Self::MustChangePassword => "has to set a new password first",
+            Self::LockedOut => "is locked out",
+        }
+    }
+
+    /// The name in the audit trail.
+    #[must_use]
+    pub const fn name(self) -> AuditReason {
+        match self {
+            Self::WrongPassword => AuditReason::WrongPassword,
+            Self::NoSuchUser => AuditReason::NoSuchUser,
+            Self::NotNow => AuditReason::NotNow,
+            Self::NotFromHere => AuditReason::NotFromHere,
+            Self::PasswordExpired => AuditReason::PasswordExpired,
+            Self::Disabled => AuditReason::Disabled,
+            Self::SmartCardRequired => AuditReason::SmartCardRequired,
+            Self::AccountExpired => AuditReason::AccountExpired,
+            Self::MustChangePassword => AuditReason::MustChangePassword,
+            Self::LockedOut => AuditReason::LockedOut,
+        }
     }
 }
 

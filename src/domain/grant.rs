@@ -1,6 +1,5 @@
 //! A grant: the stored record that a code was issued to a subject. It does not contain the code.
 
-use super::otp::KeyId;
 use super::tenant::TenantId;
 
 /// The purpose of a code. A code for one purpose never serves another.
@@ -47,4 +46,22 @@ pub struct Grant {
     pub expires_at: i64,
     /// Number of digits, 6 to 8.
     pub digits: u8,
+}
+
+/// A server key's id: the first 8 bytes of a labelled SHA-256 of the key, as hex.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyId(pub(super) String);
+
+impl KeyId {
+    /// From the stored text.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }

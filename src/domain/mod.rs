@@ -5,6 +5,7 @@
 
 pub mod access_key;
 pub mod account_state;
+pub mod audit_reason;
 pub mod authenticator;
 pub mod caller_id;
 pub mod client_address;

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use totp_rs::{Algorithm, Builder};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::grant::{Grant, Subject};
+use super::grant::{Grant, KeyId, Subject};
 use super::written::{Plain, plain_char};
 
 /// Version label of the derivation: a different derivation must use a different label.
@@ -76,24 +76,6 @@ pub fn split_passcode(passcode: &str, digits: u8) -> Option<(&str, &str)> {
 impl fmt::Debug for Otp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Otp(…)")
-    }
-}
-
-/// A server key's id: the first 8 bytes of a labelled SHA-256 of the key, as hex.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct KeyId(String);
-
-impl KeyId {
-    /// From the stored text.
-    #[must_use]
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

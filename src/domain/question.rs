@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
-
 use super::authenticator::{AuthenticatorId, is_visible, shows_something};
-use super::tenant::TenantId;
-use super::transaction::Transaction;
 
 /// The text to approve, as the phone shows it: 1 to 200 characters on at most eight lines, with no
 /// characters that hide or reorder others.
@@ -96,7 +92,7 @@ pub struct Question {
 pub struct Ceremony {
     /// The challenge and the data to check it, in the signature library's format.
     pub state: String,
-    /// The hash of the question; see [`Question::hash`].
+    /// The hash of the question; see [`Transaction::question_hash`](super::transaction::Transaction::question_hash).
     pub asked: [u8; 32],
 }
 
@@ -106,67 +102,10 @@ impl fmt::Debug for Ceremony {
     }
 }
 
-impl Question {
-    /// The SHA-256 of the question and its user. A challenge is valid for that hash only: if the
-    /// user, the message or the number in a row is edited, it can no longer be confirmed.
-    #[must_use]
-    pub fn hash(&self, tenant: &TenantId, transaction: &Transaction) -> [u8; 32] {
-        let message = self.message.as_ref().map_or("", ApprovalMessage::as_str);
-        let number = self.match_number.map(|number| number.0.to_string()).unwrap_or_default();
-        let authenticator = self.authenticator.map(|id| id.to_string()).unwrap_or_default();
-        let parts = [
-            tenant.as_str(),
-            &transaction.id.to_string(),
-            &transaction.user.to_string(),
-            transaction.undertaking.as_str(),
-            &authenticator,
-            &number,
-            message,
-        ];
-        let mut hash = Sha256::new_with_prefix(b"dialpass question 1");
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        hash.finalize().into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::clock::Timestamp;
-    use crate::domain::registered_user::RegisteredId;
-    use crate::domain::transaction::{Channel, Stage, TransactionId, Undertaking};
     use proptest::prelude::*;
-
-    fn question() -> Question {
-        Question {
-            message: ApprovalMessage::parse("Pay CHF 100"),
-            asked_by: None,
-            asked_from: None,
-            match_number: MatchNumber::from_stored(42),
-            authenticator: None,
-            ceremony: None,
-        }
-    }
-
-    fn transaction() -> Transaction {
-        let at = Timestamp::from_millis;
-        Transaction {
-            id: TransactionId::from_random([1; 16]),
-            user: RegisteredId::from_random([2; 16]),
-            undertaking: Undertaking::Approve,
-            channel: Channel::App,
-            stage: Stage::Pending,
-            created_at: at(1),
-            updated_at: at(1),
-            expires_at: at(2),
-            code: None,
-            question: None,
-            intent: None,
-        }
-    }
 
     #[test]
     fn a_message_shows_all_that_it_says() {
@@ -178,31 +117,6 @@ mod tests {
         {
             assert_eq!(ApprovalMessage::parse(wrong), None, "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn a_challenge_is_for_one_user_message_number_and_authenticator() {
-        let tenant = TenantId::parse("t1").expect("an id");
-        let asked = question().hash(&tenant, &transaction());
-        assert_eq!(asked, question().hash(&tenant, &transaction()));
-        let other = TenantId::parse("t2").expect("an id");
-        let user = Transaction { user: RegisteredId::from_random([3; 16]), ..transaction() };
-        let id = Transaction { id: TransactionId::from_random([3; 16]), ..transaction() };
-        let enroll = Transaction { undertaking: Undertaking::Enroll, ..transaction() };
-        let message = Question { message: ApprovalMessage::parse("Pay CHF 900"), ..question() };
-        let number = Question { match_number: MatchNumber::from_stored(43), ..question() };
-        let authenticator = Some(AuthenticatorId::from_random([4; 16]));
-        let authenticator = Question { authenticator, ..question() };
-        let others = [
-            question().hash(&other, &transaction()),
-            question().hash(&tenant, &user),
-            question().hash(&tenant, &id),
-            question().hash(&tenant, &enroll),
-            message.hash(&tenant, &transaction()),
-            number.hash(&tenant, &transaction()),
-            authenticator.hash(&tenant, &transaction()),
-        ];
-        assert!(others.iter().all(|other| *other != asked));
     }
 
     proptest! {

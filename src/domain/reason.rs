@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-mod audit;
-
-pub use self::audit::AuditReason;
+use super::account_state::PasswordRefusal;
+pub use super::audit_reason::AuditReason;
 use super::caller_id::NoNumber;
-use super::user::PasswordRefusal;
 
 /// The true reason of a decision. What the client sees is decided from it in one place, in HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::clock::Timestamp;
@@ -211,11 +212,37 @@ impl Transaction {
             id: format!("{} {} {} {}", self.id, self.user, self.undertaking.as_str(), number.key()),
         }
     }
+
+    /// The SHA-256 of what `question` asks this user. A challenge is valid for that hash only: if
+    /// the user, the message or the number in a row is edited, it can no longer be confirmed.
+    #[must_use]
+    pub fn question_hash(&self, tenant: &TenantId, question: &Question) -> [u8; 32] {
+        let message = question.message.as_ref().map_or("", ApprovalMessage::as_str);
+        let number = question.match_number.map(|number| number.as_u8().to_string());
+        let authenticator = question.authenticator.map(|id| id.to_string());
+        let parts = [
+            tenant.as_str(),
+            &self.id.to_string(),
+            &self.user.to_string(),
+            self.undertaking.as_str(),
+            &authenticator.unwrap_or_default(),
+            &number.unwrap_or_default(),
+            message,
+        ];
+        let mut hash = Sha256::new_with_prefix(b"dialpass question 1");
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize().into()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::authenticator::AuthenticatorId;
+    use crate::domain::question::MatchNumber;
 
     fn transaction(stage: Stage) -> Transaction {
         let at = Timestamp::from_millis;
@@ -262,5 +289,42 @@ mod tests {
         assert_eq!(transaction(Stage::Failed).vouched_until(), None);
         let until = transaction(Stage::Succeeded).vouched_until();
         assert_eq!(until, Some(Timestamp::from_millis(601_000)));
+    }
+
+    fn question() -> Question {
+        Question {
+            message: ApprovalMessage::parse("Pay CHF 100"),
+            asked_by: None,
+            asked_from: None,
+            match_number: MatchNumber::from_stored(42),
+            authenticator: None,
+            ceremony: None,
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_for_one_user_message_number_and_authenticator() {
+        let approval = || transaction(Stage::Pending);
+        let tenant = TenantId::parse("t1").expect("an id");
+        let asked = approval().question_hash(&tenant, &question());
+        assert_eq!(asked, approval().question_hash(&tenant, &question()));
+        let other = TenantId::parse("t2").expect("an id");
+        let user = Transaction { user: RegisteredId::from_random([3; 16]), ..approval() };
+        let id = Transaction { id: TransactionId::from_random([3; 16]), ..approval() };
+        let enroll = Transaction { undertaking: Undertaking::Enroll, ..approval() };
+        let message = Question { message: ApprovalMessage::parse("Pay CHF 900"), ..question() };
+        let number = Question { match_number: MatchNumber::from_stored(43), ..question() };
+        let authenticator = Some(AuthenticatorId::from_random([4; 16]));
+        let authenticator = Question { authenticator, ..question() };
+        let others = [
+            approval().question_hash(&other, &question()),
+            user.question_hash(&tenant, &question()),
+            id.question_hash(&tenant, &question()),
+            enroll.question_hash(&tenant, &question()),
+            approval().question_hash(&tenant, &message),
+            approval().question_hash(&tenant, &number),
+            approval().question_hash(&tenant, &authenticator),
+        ];
+        assert!(others.iter().all(|other| *other != asked));
     }
 }

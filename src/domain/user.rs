@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::account_state::AccountState;
 use super::phone_number::PhoneNumber;
-use super::reason::AuditReason;
 use super::stored_number::NumberingPlan;
 
 /// A user's stable id in the directory (`entryUUID`, `objectGUID`, …), which survives renames.
@@ -104,82 +103,6 @@ pub enum Membership {
     TooNested,
     /// The user was deleted after being found.
     Gone,
-}
-
-/// Why the directory refuses a user: at a password check or, if no password is required, from the
-/// account's attributes. For a wrong password, most servers report only [`Self::WrongPassword`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PasswordRefusal {
-    /// The password is wrong, or the directory gives no reason.
-    WrongPassword,
-    /// The user no longer exists in the directory.
-    NoSuchUser,
-    /// The user may not log in at this time of the week.
-    NotNow,
-    /// The user may not log in from here.
-    NotFromHere,
-    /// The password has expired.
-    PasswordExpired,
-    /// The account is disabled.
-    Disabled,
-    /// The user must log in with a smart card.
-    SmartCardRequired,
-    /// The account has expired.
-    AccountExpired,
-    /// The user must set a new password first.
-    MustChangePassword,
-    /// The account was locked by too many wrong passwords or by an administrator.
-    LockedOut,
-}
-
-impl PasswordRefusal {
-    /// All variants.
-    pub const ALL: [Self; 10] = [
-        Self::WrongPassword,
-        Self::NoSuchUser,
-        Self::NotNow,
-        Self::NotFromHere,
-        Self::PasswordExpired,
-        Self::Disabled,
-        Self::SmartCardRequired,
-        Self::AccountExpired,
-        Self::MustChangePassword,
-        Self::LockedOut,
-    ];
-
-    /// The refusal as a predicate: `… is disabled`.
-    #[must_use]
-    pub const fn says(self) -> &'static str {
-        match self {
-            Self::WrongPassword => "gave a wrong password",
-            Self::NoSuchUser => "has gone from the directory",
-            Self::NotNow => "may not log in at this time",
-            Self::NotFromHere => "may not log in from here",
-            Self::PasswordExpired => "has a password that has expired",
-            Self::Disabled => "is disabled",
-            Self::SmartCardRequired => "has to log in by a smart card",
-            Self::AccountExpired => "has an account that has expired",
-            Self::MustChangePassword => "has to set a new password first",
-            Self::LockedOut => "is locked out",
-        }
-    }
-
-    /// The name in the audit trail.
-    #[must_use]
-    pub const fn name(self) -> AuditReason {
-        match self {
-            Self::WrongPassword => AuditReason::WrongPassword,
-            Self::NoSuchUser => AuditReason::NoSuchUser,
-            Self::NotNow => AuditReason::NotNow,
-            Self::NotFromHere => AuditReason::NotFromHere,
-            Self::PasswordExpired => AuditReason::PasswordExpired,
-            Self::Disabled => AuditReason::Disabled,
-            Self::SmartCardRequired => AuditReason::SmartCardRequired,
-            Self::AccountExpired => AuditReason::AccountExpired,
-            Self::MustChangePassword => AuditReason::MustChangePassword,
-            Self::LockedOut => AuditReason::LockedOut,
-        }
-    }
 }
 
 /// One value of one of the directory's phone attributes.

@@ -16,7 +16,8 @@ use crate::http::certificate::PeerCertificate;
 use crate::http::client::TenantHeader;
 use crate::http::oauth2::{OAuth2Rule, SignedToken};
 use crate::http::proxy::{AddressHeader, CertificateForm, TrustedProxies};
-use crate::http::signing_keys::{SigningAlgorithm, SigningKeys, TokenHeader, unverified_issuer};
+use crate::http::signing_algorithm::SigningAlgorithm;
+use crate::http::signing_keys::{SigningKeys, TokenHeader, unverified_issuer};
 
 pub(super) fn targets() -> Vec<Target> {
     vec![forwarded(), client_cert(), authorization(), jwt(), key_set()]

@@ -7,37 +7,13 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use super::authorization::{Authorization, SecretHash};
 use super::certificate::{ClientCertificate, PeerCertificate};
-use super::client_table::{BasicCredential, ClientEntry, ClientTable, Credentials, Require};
+use super::client_table::{
+    BasicCredential, ClientEntry, ClientTable, Credentials, Operation, Require,
+};
 use super::oauth2::{JwtRefusal, SignedToken};
 use super::refusal::{Refusal, RefusalReason};
 use crate::domain::clock::Timestamp;
 use crate::domain::tenant::TenantId;
-
-/// An operation that a client may be allowed to call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// Exchanges a caller's number for a code.
-    GetOtp,
-    /// Logs in with a code.
-    ValidateOtp,
-}
-
-impl Operation {
-    /// The name in the path and the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::GetOtp => "getOTP",
-            Self::ValidateOtp => "validateOTP",
-        }
-    }
-
-    /// Parses a name, exactly.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::GetOtp, Self::ValidateOtp].into_iter().find(|known| known.as_str() == name)
-    }
-}
 
 /// The value of a request's `tenant` headers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The clients that may call, and the rules that keep their list consistent.
+//! The list of clients that may call, and the rules that keep it consistent.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use thiserror::Error;
 
 use super::authorization::SecretHash;
 use super::certificate::PeerCertificate;
-use super::client::Operation;
 use super::oauth2::OAuth2Rule;
 use super::tls::ClientVerifier;
 use crate::domain::clock::Timestamp;
@@ -212,5 +211,31 @@ fn check_beside(first: &ClientEntry, second: &ClientEntry) -> Result<(), ClientT
             second: second.name.clone(),
             kind,
         }),
+    }
+}
+
+/// An operation that a client may be allowed to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Exchanges a caller's number for a code.
+    GetOtp,
+    /// Logs in with a code.
+    ValidateOtp,
+}
+
+impl Operation {
+    /// The name in the path and the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GetOtp => "getOTP",
+            Self::ValidateOtp => "validateOTP",
+        }
+    }
+
+    /// Parses a name, exactly.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::GetOtp, Self::ValidateOtp].into_iter().find(|known| known.as_str() == name)
     }
 }

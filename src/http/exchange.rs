@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::certificate::PeerCertificate;
 use super::gateway::{CurrentGateway, Gateway};
-use super::paced::RequestBegan;
+use super::listener::RequestBegan;
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::AuditReason;

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::authorization::{Authorization, BearerToken};
 use super::certificate::{ClientCertificate, PeerCertificate};
-use super::client::{Operation, Presented, TenantHeader, identify};
-use super::client_table::{CertificatePin, ClientEntry, ClientTable};
+use super::client::{Presented, TenantHeader, identify};
+use super::client_table::{CertificatePin, ClientEntry, ClientTable, Operation};
 use super::jwks::Jwks;
 use super::notice;
 use super::oauth2::{JwtRefusal, SignedToken};

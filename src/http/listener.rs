@@ -6,6 +6,7 @@
 mod entrance;
 #[cfg(test)]
 pub(crate) mod fuzz;
+mod paced;
 mod served;
 
 use std::fmt;
@@ -32,12 +33,12 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 pub use self::entrance::Exempt;
-pub(super) use self::entrance::Place;
 use self::entrance::{Entered, Entrance};
+pub use self::paced::RequestBegan;
+use self::paced::{Pace, Paced};
 pub use self::served::Farewell;
 use self::served::{Manners, served};
 use super::certificate::ClientCertificate;
-use super::paced::{Pace, Paced};
 use super::strangers::Strangers;
 use super::tls::TlsState;
 use crate::telemetry::metrics;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::signing_keys::SigningAlgorithm;
+use super::signing_algorithm::SigningAlgorithm;
 use crate::domain::clock::Timestamp;
 use crate::domain::reason::AuditReason;
 

@@ -20,10 +20,10 @@ use crate::regular_file;
 /// The current TLS configuration of a listener, reloaded when its files change. Each one has a new
 /// session cache: a resumed session is not verified again, so no session may outlive the trust it
 /// was established under.
-pub type TlsState = Watched<TlsGeneration>;
+pub type TlsState = Watched<TlsGeneration, TlsError>;
 
 /// The current verifier of the client certificates that trusted proxies forward.
-pub type ClientCaState = Watched<ClientVerifier>;
+pub type ClientCaState = Watched<ClientVerifier, TlsError>;
 
 /// Whether clients present a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

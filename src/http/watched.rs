@@ -9,47 +9,42 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tracing::{error, info};
 
-use super::tls::TlsError;
-
-type Load<T> = Box<dyn Fn() -> Result<T, TlsError> + Send + Sync>;
+type Load<T, E> = Box<dyn Fn() -> Result<T, E> + Send + Sync>;
 
 /// Identifies a state of a file: inode, size, and time of change in seconds and nanoseconds.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 /// A value loaded from files. Readers get the current one; reloading replaces it as a whole, and a
 /// failed reload changes nothing.
-pub struct Watched<T> {
-    source: Mutex<Source<T>>,
+pub struct Watched<T, E> {
+    source: Mutex<Source<T, E>>,
     current: ArcSwap<T>,
 }
 
 /// The files of a value, and how to load it.
-struct Source<T> {
+struct Source<T, E> {
     files: Vec<PathBuf>,
-    load: Load<T>,
+    load: Load<T, E>,
     last_read: Vec<Stamp>,
 }
 
-impl<T> Source<T> {
-    fn new(
-        files: Vec<PathBuf>,
-        load: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
-    ) -> Self {
+impl<T, E> Source<T, E> {
+    fn new(files: Vec<PathBuf>, load: impl Fn() -> Result<T, E> + Send + Sync + 'static) -> Self {
         // Taken before loading, so that a file replaced meanwhile counts as changed and is loaded
         // again.
         Self { last_read: stamps(&files), files, load: Box::new(load) }
     }
 }
 
-impl<T: Send + Sync + 'static> Watched<T> {
+impl<T: Send + Sync + 'static, E: fmt::Display + 'static> Watched<T, E> {
     /// Loads the value for the first time.
     ///
     /// # Errors
     /// As `load`.
     pub fn new(
         files: Vec<PathBuf>,
-        load: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
-    ) -> Result<Self, TlsError> {
+        load: impl Fn() -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Self, E> {
         let source = Source::new(files, load);
         let current = ArcSwap::from_pointee((source.load)()?);
         Ok(Self { source: Mutex::new(source), current })
@@ -62,8 +57,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
     pub fn read_from(
         &self,
         files: Vec<PathBuf>,
-        load: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
-    ) -> Result<Arc<T>, TlsError> {
+        load: impl Fn() -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Arc<T>, E> {
         let mut source = self.source();
         let other = Source::new(files, load);
         let fresh = Arc::new((other.load)()?);
@@ -73,7 +68,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     // Held while loading, so that of two concurrent reloads the later one wins.
-    fn source(&self) -> MutexGuard<'_, Source<T>> {
+    fn source(&self) -> MutexGuard<'_, Source<T, E>> {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,7 +82,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     ///
     /// # Errors
     /// As the first reading; the old value then stays.
-    pub fn reload(&self) -> Result<Arc<T>, TlsError> {
+    pub fn reload(&self) -> Result<Arc<T>, E> {
         let mut source = self.source();
         source.last_read = stamps(&source.files);
         let fresh = Arc::new((source.load)()?);
@@ -104,7 +99,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
 
     /// Checks the files regularly and reloads them when one has changed, until the value is
     /// dropped.
-    pub fn watch(self: &Arc<Self>, every: Duration) -> impl Future<Output = ()> + Send + use<T> {
+    pub fn watch(self: &Arc<Self>, every: Duration) -> impl Future<Output = ()> + Send + use<T, E> {
         let watched = Arc::downgrade(self);
         async move {
             let mut ticks = tokio::time::interval(every);
@@ -131,7 +126,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> fmt::Debug for Watched<T> {
+impl<T: Send + Sync + 'static, E: fmt::Display + 'static> fmt::Debug for Watched<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watched").field("files", &self.source().files).finish_non_exhaustive()
     }
@@ -158,7 +153,7 @@ mod tests {
         let path = file.clone();
         let watched = Watched::new(vec![file.clone()], move || {
             let text = std::fs::read_to_string(&path).unwrap();
-            text.parse::<u32>().map_err(|_| TlsError::NoClientCa)
+            text.parse::<u32>()
         })
         .unwrap();
         assert!(!watched.changed());
@@ -177,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_files_of_a_value_that_nobody_holds_are_not_looked_at_any_more() {
-        let watched = Arc::new(Watched::new(Vec::new(), || Ok(1)).unwrap());
+        let watched = Arc::new(Watched::new(Vec::new(), || Ok::<_, fmt::Error>(1)).unwrap());
         let watching = tokio::spawn(watched.watch(Duration::from_millis(1)));
         drop(watched);
         watching.await.unwrap();

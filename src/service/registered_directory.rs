@@ -7,14 +7,12 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
 use crate::directory::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
-use crate::domain::account_state::AccountState;
+use crate::domain::account_state::{AccountState, PasswordRefusal};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
 use crate::domain::secret::Password;
 use crate::domain::tenant::TenantId;
-use crate::domain::user::{
-    Candidates, Membership, NumberValue, PasswordRefusal, TypedName, User, UserId,
-};
+use crate::domain::user::{Candidates, Membership, NumberValue, TypedName, User, UserId};
 use crate::store::StoreError;
 use crate::store::registry::{About, Case, Registry, Whom};
 

@@ -20,13 +20,14 @@ use self::owners::{Owners, Verdicts};
 pub use self::report::{Report, report};
 use self::sample::EvenSample;
 use crate::directory::inspection::Person;
+use crate::domain::account_state::PasswordRefusal;
 use crate::domain::caller_id::{CallerIdPlan, NoNumber};
 use crate::domain::clock::Timestamp;
 use crate::domain::own_country::FormerNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::Matching;
 use crate::domain::stored_value::StoredValue;
-use crate::domain::user::{Ambiguity, NumberValue, PasswordRefusal, User};
+use crate::domain::user::{Ambiguity, NumberValue, User};
 
 /// How a tenant's people are judged.
 #[derive(Debug, Clone)]

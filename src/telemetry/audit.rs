@@ -5,12 +5,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::operator::Operator;
-use super::output::Output;
+use super::output::{AUDIT_TARGET, Output};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::AuditReason;
-
-/// The `target` of audit events among the log lines.
-pub const TARGET: &str = "audit";
 
 /// Longest text of a caller's that is kept.
 const MAX_TEXT: usize = 128;
@@ -111,7 +108,7 @@ impl Decision<'_> {
         });
         let took_ms = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
-            target: TARGET,
+            target: AUDIT_TARGET,
             request_id = self.request_id,
             operation = self.operation,
             outcome = if self.allowed { "allowed" } else { "refused" },
@@ -156,7 +153,7 @@ impl Unwritten<'_> {
     /// Writes the event.
     pub fn record(&self) {
         tracing::info!(
-            target: TARGET,
+            target: AUDIT_TARGET,
             outcome = "refused",
             count = self.count,
             reasons = self.reasons,
@@ -171,7 +168,7 @@ impl Unwritten<'_> {
 
 /// Writes how many events could not be written before this one.
 pub(super) fn lost(count: u64) {
-    tracing::info!(target: TARGET, count, "events were lost");
+    tracing::info!(target: AUDIT_TARGET, count, "events were lost");
 }
 
 /// One thing that an administrator has a command do.
@@ -216,7 +213,7 @@ impl Act<'_> {
     pub fn record(&self, by: &Operator) {
         let number = self.number.map(ToString::to_string);
         tracing::info!(
-            target: TARGET,
+            target: AUDIT_TARGET,
             request_id = self.request_id,
             operation = self.operation,
             outcome = match self.outcome {

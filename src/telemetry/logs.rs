@@ -18,7 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 use super::audit;
-use super::output::{Losses, Output};
+use super::output::{AUDIT_TARGET, Losses, Output};
 use crate::regular_file;
 
 /// The format of lines.
@@ -146,7 +146,7 @@ pub fn start(
         .with_target("actix_http", LevelFilter::OFF)
         .with_target("webauthn_rs_core", LevelFilter::OFF)
         .with_target("crypto_glue", LevelFilter::OFF)
-        .with_target(audit::TARGET, Level::INFO);
+        .with_target(AUDIT_TARGET, Level::INFO);
     let losses = || -> Losses { Box::new(move |log, audit| losses(format, log, audit)) };
     let standard_output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let log = Output::start("standard output", standard_output, losses())?;
@@ -156,10 +156,10 @@ pub fn start(
     };
     let split = audit.is_some();
     let of_log = lines(format, log.clone())
-        .with_filter(filter_fn(move |metadata| !split || metadata.target() != audit::TARGET));
+        .with_filter(filter_fn(move |metadata| !split || metadata.target() != AUDIT_TARGET));
     let of_audit = audit.as_ref().map(|(_, output)| {
         lines(format, output.clone())
-            .with_filter(filter_fn(|metadata| metadata.target() == audit::TARGET))
+            .with_filter(filter_fn(|metadata| metadata.target() == AUDIT_TARGET))
     });
     Registry::default().with(own).with(of_log).with(of_audit).try_init()?;
     Ok(Logs { log, audit })

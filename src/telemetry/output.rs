@@ -12,7 +12,10 @@ use tokio::sync::oneshot;
 use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{audit, metrics};
+use super::metrics;
+
+/// The `target` of audit events among the log lines.
+pub const AUDIT_TARGET: &str = "audit";
 
 /// Most bytes of log lines that wait.
 const MOST_LOG: usize = 4 * 1024 * 1024;
@@ -373,7 +376,7 @@ impl<'a> MakeWriter<'a> for Output {
     }
 
     fn make_writer_for(&'a self, of: &Metadata<'_>) -> LineWriter<'a> {
-        let kind = if of.target() == audit::TARGET { Kind::Audit } else { Kind::Log };
+        let kind = if of.target() == AUDIT_TARGET { Kind::Audit } else { Kind::Log };
         LineWriter { output: self, kind }
     }
 }

@@ -10,7 +10,7 @@ use dialpass::domain::clock::Clock;
 use dialpass::http::client_table::Credentials;
 use dialpass::http::jwks::{Jwks, JwksError, JwksSource};
 use dialpass::http::oauth2::{JwtRefusal, OAuth2Rule};
-use dialpass::http::signing_keys::SigningAlgorithm;
+use dialpass::http::signing_algorithm::SigningAlgorithm;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};

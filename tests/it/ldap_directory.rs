@@ -8,10 +8,11 @@ use dialpass::directory::ldap::{
     LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
 };
 use dialpass::directory::{Directory, DirectoryError, PasswordCheck};
+use dialpass::domain::account_state::PasswordRefusal;
 use dialpass::domain::phone_number::PhoneNumber;
 use dialpass::domain::secret::Password;
 use dialpass::domain::stored_number::NumberingPlan;
-use dialpass::domain::user::{Candidates, PasswordRefusal, TypedName, User};
+use dialpass::domain::user::{Candidates, TypedName, User};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 

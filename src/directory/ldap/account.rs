@@ -8,12 +8,12 @@ use ldap3::SearchEntry;
 
 use super::entry::values;
 use super::settings::{AccountChecks, Profile};
-use crate::domain::account_state::{AccountState, Hours, When};
-use crate::domain::clock::Timestamp;
-use crate::domain::user::PasswordRefusal::{
+use crate::domain::account_state::PasswordRefusal::{
     self, AccountExpired, Disabled, LockedOut, MustChangePassword, NotNow, PasswordExpired,
     SmartCardRequired,
 };
+use crate::domain::account_state::{AccountState, Hours, When};
+use crate::domain::clock::Timestamp;
 
 /// Active Directory's account flags ([MS-ADTS] 2.2.16).
 pub(super) const ACCOUNT_CONTROL: &str = "userAccountControl";

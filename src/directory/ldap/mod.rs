@@ -59,9 +59,10 @@ use self::index::{Index, Indexed, Key};
 use self::judgement::Kind;
 use self::servers::{Again, Servers};
 use super::{DependencyState, Directory, DirectoryError, IndexFigures, Occasion, PasswordCheck};
+use crate::domain::account_state::PasswordRefusal;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
-use crate::domain::user::{Candidates, Membership, PasswordRefusal, TypedName, User};
+use crate::domain::user::{Candidates, Membership, TypedName, User};
 
 /// Extra time to wait for work that ends by itself at the deadline, because it knows best how far
 /// it got.

@@ -4,7 +4,7 @@
 use ldap3::asn1::{PL, StructureTag, TagClass, parse_tag, parse_uint};
 use ldap3::controls::{Control, RawControl};
 
-use crate::domain::user::PasswordRefusal;
+use crate::domain::account_state::PasswordRefusal;
 
 /// The password policy control (draft-behera-ldap-password-policy-10, 6.1 and 6.2).
 const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 
 use crate::domain::reason::{AuditReason, Reason};
 use crate::http::body;
-use crate::http::client::Operation;
+use crate::http::client_table::Operation;
 use crate::http::error::{Refused, StatusStyle};
 use crate::http::exchange::Exchange;
 use crate::http::gateway::Tenant;

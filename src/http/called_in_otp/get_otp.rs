@@ -14,7 +14,7 @@ use crate::domain::caller_id::{kind, shape};
 use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
 use crate::http::body;
-use crate::http::client::Operation;
+use crate::http::client_table::Operation;
 use crate::http::error::{Refused, wants};
 use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::{CurrentGateway, ExpiresIn, Spoken, Tenant};

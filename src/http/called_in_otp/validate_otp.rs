@@ -13,7 +13,7 @@ use crate::domain::otp::split_passcode;
 use crate::domain::reason::Reason;
 use crate::domain::secret::Password;
 use crate::http::body;
-use crate::http::client::Operation;
+use crate::http::client_table::Operation;
 use crate::http::error::{BadBody, Refused};
 use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::CurrentGateway;

@@ -4,9 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::http::authorization::BearerToken;
-use crate::http::client_table::{BasicCredential, CertificatePin, ClientTableError, Credentials};
+use crate::http::client_table::{
+    BasicCredential, CertificatePin, ClientTableError, Credentials, Operation,
+};
 use crate::http::oauth2::{Claims, OAuth2Rule, TokenKind};
-use crate::http::signing_keys::SigningAlgorithm;
+use crate::http::signing_algorithm::SigningAlgorithm;
 use RefusalReason as R;
 
 /// When all requests here are sent.

@@ -68,7 +68,7 @@ pub(super) struct Entered {
 }
 
 /// One connection slot of an address, freed on drop.
-pub(in crate::http) struct Place {
+pub(super) struct Place {
     entrance: Arc<Entrance>,
     address: IpAddr,
 }

@@ -17,7 +17,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{StatusCode, Uri, uri};
 use actix_web::web::Bytes;
 
-use crate::http::paced::Turn;
+use super::paced::Turn;
 
 /// Largest piece of a body passed to the HTTP library at once, in bytes; the library copies each
 /// piece.

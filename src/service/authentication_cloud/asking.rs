@@ -78,7 +78,7 @@ impl NewQuestion {
             question: None,
             intent: self.intent,
         };
-        let asked = self.question.hash(tenant, &transaction);
+        let asked = transaction.question_hash(tenant, &self.question);
         let ceremony = Some(Ceremony { state: kept, asked });
         transaction.question = Some(Question { ceremony, ..self.question.clone() });
         transaction

@@ -93,7 +93,7 @@ impl Cloud {
         }
         let question = asked.transaction.question.clone().ok_or(Refusal::TransactionUnknown)?;
         let ceremony = question.ceremony.clone().ok_or(Refusal::Ended)?;
-        if question.hash(&self.tenant, &asked.transaction) != ceremony.asked {
+        if asked.transaction.question_hash(&self.tenant, &question) != ceremony.asked {
             tracing::error!(transaction = %id, "a question is not what it was: it is confirmed by nobody");
             return Err(Refusal::PasskeyRefused);
         }

@@ -6,8 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
-use crate::domain::grant::{Grant, Purpose};
-use crate::domain::otp::KeyId;
+use crate::domain::grant::{Grant, KeyId, Purpose};
 use crate::domain::policy::{Limits, Quota};
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};

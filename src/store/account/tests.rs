@@ -1,8 +1,7 @@
 //! The decisions of steps when tries overlap. The stores' contract tests cover everything else.
 
 use super::*;
-use crate::domain::grant::{Purpose, Subject};
-use crate::domain::otp::KeyId;
+use crate::domain::grant::{KeyId, Purpose, Subject};
 use crate::domain::tenant::TenantId;
 
 const NONCE: [u8; 16] = [7; 16];

@@ -9,8 +9,7 @@ use super::statements::statements;
 use crate::domain::access_key::AccessKey;
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
-use crate::domain::grant::Grant;
-use crate::domain::otp::KeyId;
+use crate::domain::grant::{Grant, KeyId};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use crate::domain::registered_user::{

@@ -6,8 +6,7 @@ use tokio_postgres::{Client, Error, Row};
 
 use super::statements::{Prepared, statements};
 use crate::domain::clock::Timestamp;
-use crate::domain::grant::{Grant, Subject};
-use crate::domain::otp::KeyId;
+use crate::domain::grant::{Grant, KeyId, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::domain::tenant::TenantId;

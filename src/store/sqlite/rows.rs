@@ -5,8 +5,7 @@ use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use crate::domain::clock::Timestamp;
-use crate::domain::grant::{Grant, Purpose, Subject};
-use crate::domain::otp::KeyId;
+use crate::domain::grant::{Grant, KeyId, Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::domain::tenant::TenantId;

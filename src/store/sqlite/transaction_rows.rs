@@ -4,8 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::registry_rows::{known, number, readable, text_of, time, uuid};
 use crate::domain::authenticator::AuthenticatorId;
-use crate::domain::grant::Grant;
-use crate::domain::otp::KeyId;
+use crate::domain::grant::{Grant, KeyId};
 use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use crate::domain::registered_user::RegisteredId;
 use crate::domain::tenant::TenantId;

@@ -2,11 +2,11 @@
 
 use dialpass::directory::PasswordCheck::{Refused, Right};
 use dialpass::directory::ldap::{AccountChecks, LdapDirectory};
-use dialpass::domain::clock::{Clock as _, SystemClock};
-use dialpass::domain::user::PasswordRefusal::{
+use dialpass::domain::account_state::PasswordRefusal::{
     self, AccountExpired, Disabled, LockedOut, MustChangePassword, NotFromHere, NotNow,
     PasswordExpired, SmartCardRequired, WrongPassword,
 };
+use dialpass::domain::clock::{Clock as _, SystemClock};
 
 use super::{check, user, with};
 use crate::samba::{Samba, USERS, password_of};

@@ -3,7 +3,7 @@
 use dialpass::directory::PasswordCheck::{Refused, Right};
 use dialpass::directory::{Directory, DirectoryError};
 use dialpass::domain::account_state::AccountState;
-use dialpass::domain::user::PasswordRefusal::{
+use dialpass::domain::account_state::PasswordRefusal::{
     AccountExpired, Disabled, LockedOut, MustChangePassword, NotFromHere, NotNow, PasswordExpired,
     WrongPassword,
 };

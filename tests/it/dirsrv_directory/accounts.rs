@@ -1,10 +1,10 @@
 //! What an entry says of its account where no password is asked for, beside what a bind says.
 
 use dialpass::directory::PasswordCheck::{Refused, Right};
-use dialpass::domain::clock::{Clock as _, SystemClock};
-use dialpass::domain::user::PasswordRefusal::{
+use dialpass::domain::account_state::PasswordRefusal::{
     AccountExpired, LockedOut, MustChangePassword, PasswordExpired,
 };
+use dialpass::domain::clock::{Clock as _, SystemClock};
 
 use super::{check, directory, settings, user};
 use crate::dirsrv::Dirsrv;

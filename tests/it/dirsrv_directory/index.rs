@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use dialpass::directory::ldap::{IndexSettings, LdapDirectory, Lookup};
 use dialpass::directory::{DependencyState, Directory};
+use dialpass::domain::account_state::PasswordRefusal::LockedOut;
 use dialpass::domain::clock::{Clock as _, SystemClock};
-use dialpass::domain::user::PasswordRefusal::LockedOut;
 use tokio::time::Instant;
 
 use super::{by_number, directory, names, settings};

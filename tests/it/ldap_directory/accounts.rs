@@ -6,8 +6,10 @@ use std::time::Duration;
 use dialpass::directory::Directory;
 use dialpass::directory::PasswordCheck::{Refused, Right};
 use dialpass::directory::ldap::{AccountChecks, IndexSettings, LdapDirectory, Lookup};
+use dialpass::domain::account_state::PasswordRefusal::{
+    self, Disabled, LockedOut, MustChangePassword,
+};
 use dialpass::domain::clock::{Clock as _, SystemClock};
-use dialpass::domain::user::PasswordRefusal::{self, Disabled, LockedOut, MustChangePassword};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 

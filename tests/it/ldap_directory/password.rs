@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use dialpass::directory::PasswordCheck::{Refused, Right};
 use dialpass::directory::{Directory, DirectoryError};
+use dialpass::domain::account_state::PasswordRefusal::NoSuchUser;
 use dialpass::domain::secret::Password;
-use dialpass::domain::user::PasswordRefusal::NoSuchUser;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 

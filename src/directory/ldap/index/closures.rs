@@ -1,10 +1,8 @@
 //! The reasons against a user's logins, as bytes of a record.
 
 use super::varint;
-use crate::domain::account_state::{AccountState, Closure, Hours, When};
+use crate::domain::account_state::{AccountState, Closure, Hours, PasswordRefusal, When};
 use crate::domain::clock::Timestamp;
-use crate::domain::user::PasswordRefusal;
-
 /// The kinds of [`When`].
 const ALWAYS: u8 = 0;
 const FROM: u8 = 1;

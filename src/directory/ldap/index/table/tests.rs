@@ -4,11 +4,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::account_state::{AccountState, Hours, When};
+use crate::domain::account_state::{AccountState, Hours, PasswordRefusal, When};
 use crate::domain::clock::Timestamp;
 use crate::domain::stored_number::NumberingPlan;
-use crate::domain::user::{Ambiguity, Candidates, PasswordRefusal, Pin, User, UserId};
-
+use crate::domain::user::{Ambiguity, Candidates, Pin, User, UserId};
 const MOST: usize = 10;
 
 fn plan() -> NumberingPlan {

@@ -26,7 +26,7 @@ pub(super) enum Phase {
 
 /// The turn of the current request. Available as `conn_data::<Turn>()`.
 #[derive(Debug, Clone)]
-pub(in crate::http) struct Turn(Rc<State>);
+pub(in crate::http::listener) struct Turn(Rc<State>);
 
 #[derive(Debug)]
 struct State {
@@ -46,19 +46,19 @@ impl Turn {
 
     /// Marks the request as passed to the app, and notes how much of its body is still to come.
     /// Returns the status to refuse it with, whatever it asks, if the stream could not read it.
-    pub(in crate::http) fn ask(&self, request: &mut Request) -> Option<StatusCode> {
+    pub(in crate::http::listener) fn ask(&self, request: &mut Request) -> Option<StatusCode> {
         self.0.body.replace(body(request));
         self.0.phase.set(Phase::Asked);
         self.0.refusal.take()
     }
 
     /// Marks that the app has started to answer.
-    pub(in crate::http) fn answering(&self) {
+    pub(in crate::http::listener) fn answering(&self) {
         self.0.phase.set(Phase::Answering);
     }
 
     /// Marks that the app's answer is complete.
-    pub(in crate::http) fn answered(&self) {
+    pub(in crate::http::listener) fn answered(&self) {
         self.0.phase.set(Phase::Answered);
     }
 

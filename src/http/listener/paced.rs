@@ -24,8 +24,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::framing::LineScan;
 use self::turn::Phase;
-pub(in crate::http) use self::turn::Turn;
-use super::listener::Place;
+pub(super) use self::turn::Turn;
+use super::entrance::Place;
 
 /// Largest head accepted, in bytes. Large enough for a client certificate chain that a proxy
 /// forwards.
