@@ -48,6 +48,7 @@ use crate::http::ops::Ops;
 use crate::http::strangers::{Strangers, StrangersLines};
 use crate::http::tls::TlsState;
 use crate::http::workers::Workers;
+use crate::service::dependencies::Dependencies;
 use crate::store::StoreHealth;
 use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::logs::{self, Logs};
@@ -210,8 +211,10 @@ impl App {
             service_manager::turns_every().map_or_else(Workers::default, Workers::noting_every),
         );
         let ops = Arc::new(Ops {
-            directories: ArcSwap::from_pointee(named(&prepared)),
-            store: Arc::clone(&store),
+            dependencies: Dependencies {
+                directories: ArcSwap::from_pointee(named(&prepared)),
+                store: Arc::clone(&store),
+            },
             audit: Arc::clone(&lasting.audit),
             workers: Arc::clone(&workers),
             stopping: AtomicBool::new(false),

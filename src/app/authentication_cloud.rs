@@ -8,9 +8,10 @@ use super::prepare::{Lasting, keys};
 use crate::config::{Config, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;
-use crate::http::authentication_cloud::AuthenticationCloud;
+use crate::http::gateway::AuthenticationCloud;
 use crate::http::pages::Widget;
 use crate::messenger::{Messenger, Notifier};
+use crate::service::authentication_cloud::access::Access;
 use crate::service::authentication_cloud::asking::LIFETIME;
 use crate::service::authentication_cloud::passkeys::Passkeys;
 use crate::service::authentication_cloud::tokens::Tokens;
@@ -56,7 +57,7 @@ pub(super) fn authentication_cloud(
         (before.map(|before| &before.by_transaction), before.map(|before| &before.by_link));
     Some(AuthenticationCloud {
         tenants: tenants.map(|tenant| (tenant.id.clone(), Arc::new(cloud(tenant)))).collect(),
-        registry: Arc::clone(&lasting.registry),
+        access: Access::new(Arc::clone(&lasting.registry)),
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
         widget: Widget::of(public_url),

@@ -73,7 +73,7 @@ impl Reload {
         let gateway =
             prepared.gateway(&config, &self.lasting, self.tls.clone(), Some(&self.gateway.load()));
         self.gateway.store(Arc::new(gateway));
-        self.ops.directories.store(Arc::new(named(&prepared)));
+        self.ops.dependencies.directories.store(Arc::new(named(&prepared)));
         log_warnings(&config, &*self.lasting.clock);
         self.config = config;
         self.prepared = prepared;
@@ -86,9 +86,11 @@ impl Reload {
         let new = named(prepared);
         let works = |directory: &Arc<dyn Directory>| directory.states().iter().any(|one| one.up);
         let reached = || {
-            self.ops.directories.load().iter().filter(|(_, old)| works(old)).all(|(tenant, _)| {
-                new.iter().filter(|(id, _)| id == tenant).all(|(_, directory)| works(directory))
-            })
+            self.ops.dependencies.directories.load().iter().filter(|(_, old)| works(old)).all(
+                |(tenant, _)| {
+                    new.iter().filter(|(id, _)| id == tenant).all(|(_, directory)| works(directory))
+                },
+            )
         };
         let waiting = async {
             while !reached() {

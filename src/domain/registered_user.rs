@@ -264,6 +264,16 @@ impl RegisteredUser {
     }
 }
 
+/// How a request names a registered user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// By id.
+    Id(RegisteredId),
+    /// By name: the user who has this very name, else the only one who has it in another case. If
+    /// several have it in other cases alone, none is meant.
+    Name(RegisteredName),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

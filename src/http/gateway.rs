@@ -9,13 +9,17 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
 
-use super::authentication_cloud::AuthenticationCloud;
 use super::error::StatusStyle;
 use super::identify::Gate;
+use super::pages::assets::Widget;
 use super::strangers::Strangers;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
+use crate::domain::transaction::TransactionId;
+use crate::service::authentication_cloud::Cloud;
+use crate::service::authentication_cloud::access::Access;
+use crate::service::authentication_cloud::tokens::Tokens;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
 use crate::service::login::Login;
@@ -50,6 +54,25 @@ pub enum ExpiresIn {
     Number,
     /// As a string, for platforms that accept nothing else.
     Text,
+}
+
+/// The authentication cloud as the handlers see it.
+pub struct AuthenticationCloud {
+    /// Each tenant's part.
+    pub tenants: HashMap<TenantId, Arc<Cloud>>,
+    /// Checks access keys.
+    pub access: Access,
+    /// The tokens of all tenants.
+    pub tokens: Arc<Tokens>,
+    /// Flood limit of status queries, per transaction and address, so that a third party who has
+    /// seen a status token cannot block the queries of the page that it was made for.
+    pub by_transaction: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
+    /// The same for the phone page's requests, so that polling cannot block them.
+    pub by_link: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
+    /// The base of links, without a trailing slash.
+    pub public_url: String,
+    /// The script that customers embed.
+    pub widget: Widget,
 }
 
 /// One loaded configuration, as the handlers see it.

@@ -6,63 +6,28 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use actix_web::HttpRequest;
 
 use super::authorization::SHORTEST_SECRET;
-use super::called_in_otp;
 use super::client_table::ClientEntry;
-use super::identify::Gate;
-use super::proxy::{AddressHeader, CertificateForm};
+use super::proxy::{AddressHeader, CertificateForm, ProxyRules, TrustedProxies};
 use crate::domain::clock::Timestamp;
 
 /// Shortest interval between two lines of a kind.
 const PAUSE_SECS: i64 = 60;
 
-/// Longest path shown, in characters.
-const MAX_PATH: usize = 100;
-
 /// When a kind of line was last written.
-struct Seldom(AtomicI64);
+pub(super) struct Seldom(AtomicI64);
 
 impl Seldom {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self(AtomicI64::new(i64::MIN))
     }
 
     /// Whether a line may be written now; if so, counts it as written.
-    fn may(&self, now: Timestamp) -> bool {
+    pub(super) fn may(&self, now: Timestamp) -> bool {
         let (last, now) = (self.0.load(Ordering::Relaxed), now.as_secs());
         // Setting the clock back must not silence it.
         let due = now < last || now.saturating_sub(last) >= PAUSE_SECS;
         due && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
-}
-
-/// Warns if a request to an unknown path nearly matched an operation.
-pub(super) fn near_miss(request: &HttpRequest, now: Timestamp) {
-    static LAST: Seldom = Seldom::new();
-    let Some(meant) = nearest(request.path()) else { return };
-    if LAST.may(now) {
-        let path: String = request.path().chars().take(MAX_PATH).collect();
-        let peer = request.peer_addr().map(|peer| peer.ip().to_string());
-        tracing::warn!(
-            path,
-            meant,
-            peer,
-            "a request was answered 404 because its path belongs to no operation: upper and lower case \
-             count, and nothing stands before or behind it"
-        );
-    }
-}
-
-/// The operation whose name is in a path, in any spelling.
-fn nearest(path: &str) -> Option<&'static str> {
-    let squeezed = |text: &str| -> String {
-        let letters = text.chars().filter(char::is_ascii_alphanumeric);
-        letters.map(|c| c.to_ascii_lowercase()).collect()
-    };
-    let path = squeezed(path);
-    called_in_otp::PATHS.into_iter().find(|known| {
-        let name = known.rsplit('/').next().unwrap_or_default();
-        path.contains(&squeezed(name))
-    })
 }
 
 /// Headers with the caller's address that some proxies send but the gateway does not read.
@@ -81,20 +46,24 @@ const CERTIFICATES: [&str; 8] = [
 ];
 
 /// Warns that a proxy's headers are not read, and says what it should send.
-pub(super) fn unread_headers(request: &HttpRequest, gate: &Gate, now: Timestamp) {
+pub(super) fn unread_headers(
+    request: &HttpRequest,
+    proxies: &TrustedProxies,
+    rules: &ProxyRules,
+    now: Timestamp,
+) {
     static ADDRESS: Seldom = Seldom::new();
     static CERTIFICATE: Seldom = Seldom::new();
     let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else { return };
     let has = |name: &&&str| request.headers().contains_key(**name);
-    let trusted = gate.proxies.trust(peer);
-    let (address, certificate) =
-        (gate.proxy_rules.address.name(), gate.proxy_rules.certificate.header());
+    let trusted = proxies.trust(peer);
+    let (address, certificate) = (rules.address.name(), rules.certificate.header());
     let unread = |names: &'static [&str], read: &str| {
         let found = names.iter().find(has).copied();
         found.filter(|_| !(trusted && request.headers().contains_key(read)))
     };
     if let Some(header) = unread(&ADDRESSES, address).filter(|_| ADDRESS.may(now)) {
-        let send = match gate.proxy_rules.address {
+        let send = match rules.address {
             AddressHeader::Forwarded => {
                 "have it send Forwarded (RFC 7239), `Forwarded: for=192.0.2.1`, or set \
                  server.proxy.address_header"
@@ -112,7 +81,7 @@ pub(super) fn unread_headers(request: &HttpRequest, gate: &Gate, now: Timestamp)
         );
     }
     if let Some(header) = unread(&CERTIFICATES, certificate).filter(|_| CERTIFICATE.may(now)) {
-        let advice = certificate_advice(&gate.proxy_rules.certificate, header, trusted);
+        let advice = certificate_advice(&rules.certificate, header, trusted);
         tracing::warn!(
             %peer,
             header,
@@ -167,23 +136,6 @@ pub(super) fn short_secret(client: &ClientEntry, now: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_that_is_nearly_an_operation_is_known_as_such() {
-        for (path, meant) in [
-            ("/api/authentication/getotp", Some(called_in_otp::GET_OTP)),
-            ("/api/authentication/getOTP//", Some(called_in_otp::GET_OTP)),
-            ("/getOTP", Some(called_in_otp::GET_OTP)),
-            ("/pipes/api/authentication/getOTP", Some(called_in_otp::GET_OTP)),
-            ("/api/authentication/get-otp", Some(called_in_otp::GET_OTP)),
-            ("/api/authentication/validateOtp", Some(called_in_otp::VALIDATE_OTP)),
-            ("/api/authentication/otp-token-auth", Some(called_in_otp::OTP_TOKEN_AUTH)),
-            ("/favicon.ico", None),
-            ("/", None),
-        ] {
-            assert_eq!(nearest(path), meant, "{path}");
-        }
-    }
 
     #[test]
     fn a_line_comes_once_a_minute() {

@@ -4,6 +4,7 @@
 pub mod administration;
 pub mod authentication_cloud;
 pub mod call_in;
+pub mod dependencies;
 pub mod flood;
 pub mod guesses;
 pub mod login;

@@ -9,13 +9,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::directory::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::account_state::{AccountState, PasswordRefusal};
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, Whom};
 use crate::domain::secret::Password;
 use crate::domain::tenant::TenantId;
 use crate::domain::user::{Candidates, Membership, NumberValue, TypedName, User, UserId};
 use crate::store::StoreError;
-use crate::store::registry::{About, Case, Registry, Whom};
-
+use crate::store::registry::{About, Case, Registry};
 /// Most owners of a number that are looked at: two are too many already.
 const MOST_OWNERS: u32 = 4;
 

@@ -17,21 +17,9 @@ use crate::domain::authenticator::{Authenticator, AuthenticatorId};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
-use crate::domain::registered_user::{
-    PhoneId, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
-};
+use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, VerifiedPhone, Whom};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Transaction, TransactionId};
-
-/// How a request names a registered user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whom {
-    /// By id.
-    Id(RegisteredId),
-    /// By name: the user who has this very name, else the only one who has it in another case. If
-    /// several have it in other cases alone, none is meant.
-    Name(RegisteredName),
-}
 
 /// What a step is about. Nothing else is read or written.
 #[derive(Debug, Clone, PartialEq, Eq)]

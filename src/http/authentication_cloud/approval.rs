@@ -5,7 +5,6 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of_or_null};
@@ -13,12 +12,13 @@ use super::visit::{Granted, Visit};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::question::ApprovalMessage;
 use crate::domain::reason::AuditReason;
+use crate::domain::registered_user::Whom;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
+use crate::http::gateway::AuthenticationCloud;
 use crate::service::authentication_cloud::Refusal;
 use crate::service::authentication_cloud::asking::PhoneApproval;
 use crate::service::authentication_cloud::intent::Permission;
-use crate::store::registry::Whom;
 
 /// Who is asked, and how.
 #[derive(Deserialize, ToSchema)]

@@ -5,7 +5,6 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, AuthenticatorBody, TokenRefusal};
@@ -13,6 +12,7 @@ use super::visit::{Granted, Visit};
 use crate::domain::authenticator::{AuthenticatorId, AuthenticatorName};
 use crate::domain::reason::AuditReason;
 use crate::http::error::ErrorSchema;
+use crate::http::gateway::AuthenticationCloud;
 
 /// What an authenticator is to be called.
 #[derive(Deserialize, ToSchema)]

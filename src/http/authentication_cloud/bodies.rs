@@ -4,18 +4,16 @@ use actix_web::web;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout_at;
 
-use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
 use super::qr_code;
 use super::resources::{Link, QrCodeBody};
 use super::visit::Visit;
-use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, Whom};
 use crate::domain::transaction::Transaction;
 use crate::http::body;
+use crate::http::gateway::AuthenticationCloud;
 use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::intent::Permission;
-use crate::store::registry::Whom;
-
 /// Reads a JSON object.
 pub(in crate::http) async fn json<T: DeserializeOwned>(
     visit: &Visit,

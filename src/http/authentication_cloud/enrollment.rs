@@ -5,7 +5,6 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
 use super::resources::{
@@ -13,14 +12,15 @@ use super::resources::{
 };
 use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
+use crate::domain::registered_user::Whom;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
+use crate::http::gateway::AuthenticationCloud;
 use crate::service::authentication_cloud::enrollment::PhoneEnrollment;
 use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::texting::Begun;
 use crate::service::authentication_cloud::{Cloud, Refusal};
-use crate::store::registry::Whom;
 
 /// What is to be registered, and for whom.
 #[derive(Deserialize, ToSchema)]

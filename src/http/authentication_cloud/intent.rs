@@ -6,16 +6,16 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{SchemaType, Type};
 
-use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, IntentBody, TokenRefusal, one_of};
 use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
+use crate::domain::registered_user::Whom;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
+use crate::http::gateway::AuthenticationCloud;
 use crate::service::authentication_cloud::intent::IntentWish;
-use crate::store::registry::Whom;
 
 /// The channels that there are.
 const CHANNELS: [&str; 6] = ["sms", "recovery", "app", "push", "fido2", "qr-code"];

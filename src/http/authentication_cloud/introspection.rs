@@ -5,12 +5,12 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, IntrospectionBody, TokenRefusal, millis};
 use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
+use crate::http::gateway::AuthenticationCloud;
 use crate::service::authentication_cloud::status::Vouched;
 
 /// The token in question.

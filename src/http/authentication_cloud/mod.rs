@@ -20,9 +20,6 @@ mod users;
 mod verification;
 pub(super) mod visit;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -30,16 +27,8 @@ use self::failure::{Failure, Seen};
 use self::route::{Route, Wrong};
 use self::visit::Visit;
 use super::body;
-use super::gateway::CurrentGateway;
-use super::pages::Widget;
-use crate::domain::client_address::ClientAddress;
+use super::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::domain::reason::AuditReason;
-use crate::domain::tenant::TenantId;
-use crate::domain::transaction::TransactionId;
-use crate::service::authentication_cloud::Cloud;
-use crate::service::authentication_cloud::tokens::Tokens;
-use crate::service::flood::FloodLimit;
-use crate::store::registry::Registry;
 
 /// The prefix of every path of the API except `/ping`.
 pub const BASE: &str = "/api/v1";
@@ -69,25 +58,6 @@ const PHONE: &str = "/open";
     tags((name = "authentication cloud"))
 )]
 pub(super) struct Documentation;
-
-/// What the API's handlers share.
-pub struct AuthenticationCloud {
-    /// Each tenant's part.
-    pub tenants: HashMap<TenantId, Arc<Cloud>>,
-    /// Where access keys are looked up.
-    pub registry: Arc<dyn Registry>,
-    /// The tokens of all tenants.
-    pub tokens: Arc<Tokens>,
-    /// Flood limit of status queries, per transaction and address, so that a third party who has
-    /// seen a status token cannot block the queries of the page that it was made for.
-    pub by_transaction: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
-    /// The same for the phone page's requests, so that polling cannot block them.
-    pub by_link: Arc<FloodLimit<(TransactionId, Option<ClientAddress>)>>,
-    /// The base of links, without a trailing slash.
-    pub public_url: String,
-    /// The script that customers embed.
-    pub widget: Widget,
-}
 
 /// Adds the routes. The handler checks path and method itself, so that every answer has the same
 /// form.

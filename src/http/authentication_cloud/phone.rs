@@ -6,7 +6,6 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web;
 use serde::{Deserialize, Serialize};
 
-use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::{Failure, Seen};
 use super::route::PhoneRoute;
@@ -19,8 +18,8 @@ use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::transaction::{Stage, Undertaking};
 use crate::http::error::rfc3339;
+use crate::http::gateway::AuthenticationCloud;
 use crate::http::user_agent;
-use crate::messenger::Notifier;
 use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::phone::{Answer, Asked};
 use crate::service::authentication_cloud::tokens::{Device, Dispatch};
@@ -144,7 +143,7 @@ async fn confirm(
     let body = ConfirmedBody {
         device,
         authenticator_id: authenticator.id.to_string(),
-        push_key: push_key(&tenant),
+        push_key: tenant.push_key(),
         subscribed: authenticator.subscription.is_some(),
     };
     let reason = match confirmed.undertaking {
@@ -215,14 +214,10 @@ async fn state(
     let body = StateBody {
         company: tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company()),
         name: authenticator.name.as_str(),
-        push_key: push_key(&tenant),
+        push_key: tenant.push_key(),
         subscribed: authenticator.subscription.is_some(),
     };
     Ok(Granted::json(StatusCode::OK, AuditReason::Looked, &body).without_trail())
-}
-
-fn push_key(tenant: &Cloud) -> Option<&str> {
-    tenant.notifier.as_deref().map(Notifier::public_key)
 }
 
 /// The tenant and the transaction of a link.

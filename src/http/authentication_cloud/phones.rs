@@ -2,13 +2,13 @@
 
 use actix_web::http::StatusCode;
 
-use super::AuthenticationCloud;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal};
 use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::PhoneId;
 use crate::http::error::ErrorSchema;
+use crate::http::gateway::AuthenticationCloud;
 
 /// Deletes a verified phone.
 ///

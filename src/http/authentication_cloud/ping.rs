@@ -1,10 +1,10 @@
 //! `GET /ping`: whether an access key works.
 
-use super::AuthenticationCloud;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal};
 use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
+use crate::http::gateway::AuthenticationCloud;
 
 /// Says whether an access key works.
 #[utoipa::path(

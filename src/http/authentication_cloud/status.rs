@@ -5,7 +5,6 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::{Failure, Seen};
 use super::resources::{AnyRefusal, StatusBody, UnknownBody};
@@ -14,6 +13,7 @@ use crate::domain::client_address::ClientAddress;
 use crate::domain::reason::AuditReason;
 use crate::domain::transaction::Stage;
 use crate::http::error::rfc3339;
+use crate::http::gateway::AuthenticationCloud;
 use crate::service::authentication_cloud::Refusal;
 use crate::service::authentication_cloud::status::Status;
 

@@ -2,16 +2,14 @@
 
 use actix_web::http::StatusCode;
 
-use super::AuthenticationCloud;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal, UserBody};
 use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
-use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, Whom};
 use crate::http::error::ErrorSchema;
+use crate::http::gateway::AuthenticationCloud;
 use crate::service::authentication_cloud::Cloud;
-use crate::store::registry::Whom;
-
 /// Looks a user up by id.
 #[utoipa::path(
     get,

@@ -6,7 +6,6 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::AuthenticationCloud;
 use super::bodies;
 use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal, one_of};
@@ -14,6 +13,7 @@ use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredId;
 use crate::http::error::ErrorSchema;
+use crate::http::gateway::AuthenticationCloud;
 
 /// The code that the user typed.
 #[derive(Deserialize, ToSchema)]

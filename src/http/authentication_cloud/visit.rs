@@ -9,7 +9,6 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::AuthenticationCloud;
 use super::failure::{Failure, Seen};
 use crate::domain::access_key::AccessKeyHash;
 use crate::domain::authenticator::{AuthenticatorId, is_visible};
@@ -23,11 +22,10 @@ use crate::http::error::{
     RETRY_UNAVAILABLE, error_body, escape_html, uniform_headers, whole_seconds,
 };
 use crate::http::exchange::{Exchange, in_time};
-use crate::http::gateway::CurrentGateway;
+use crate::http::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::service::KnownUser;
 use crate::service::authentication_cloud::asking::Asker;
 use crate::service::authentication_cloud::intent::Permission;
-use crate::service::authentication_cloud::tokens::Intent;
 use crate::service::authentication_cloud::{Cloud, Refusal};
 
 /// The answer to a granted request.
@@ -203,11 +201,10 @@ impl Visit {
         let Some(hash) = AccessKeyHash::of(token.expose()) else {
             let intent = cloud.tokens.read_intent(token.expose()).ok_or_else(no)?;
             let tenant = self.enter(cloud, &intent.tenant).ok_or_else(no)?;
-            self.check_key_of(cloud, &intent).await?;
+            self.in_time(cloud.access.check(&intent)).await?;
             return Ok((tenant, Permission::Intent(intent)));
         };
-        let find = async { cloud.registry.access_key(&hash).await.map_err(Refusal::from) };
-        let key = self.in_time(find).await?.ok_or_else(no)?;
+        let key = self.in_time(cloud.access.key(&hash)).await?.ok_or_else(no)?;
         let tenant = self.enter(cloud, &key.tenant).ok_or_else(no)?;
         self.access_key = Some(key.id);
         let client = (key.tenant, key.name);
@@ -215,18 +212,6 @@ impl Visit {
         self.exchange.trail.client = Some(client.1);
         admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
         Ok((tenant, Permission::AccessKey))
-    }
-
-    /// Refuses an intent whose access key was revoked.
-    async fn check_key_of(
-        &self,
-        cloud: &AuthenticationCloud,
-        intent: &Intent,
-    ) -> Result<(), Failure> {
-        // The demo's intents have no key.
-        let Some(key) = intent.key else { return Ok(()) };
-        let find = async { Ok(cloud.registry.has_access_key(&intent.tenant, key).await?) };
-        if self.in_time(find).await? { Ok(()) } else { Err(Refusal::IntentKeyRevoked.into()) }
     }
 
     /// Who asks for something that a phone will show, as far as known: the access key's name, or

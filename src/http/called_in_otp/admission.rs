@@ -70,7 +70,12 @@ impl Exchange {
             return Err(Refusal::plain(Refused::MethodNotAllowed));
         }
         let gate = &self.gateway.gate;
-        notice::unread_headers(&self.request, gate, self.gateway.clock.now());
+        notice::unread_headers(
+            &self.request,
+            &gate.proxies,
+            &gate.proxy_rules,
+            self.gateway.clock.now(),
+        );
         // A trusted proxy that does not name its client is limited as itself.
         let address = self.gateway.gate.caller_address(&self.request).or(self.trail.peer);
         self.trail.peer = address;

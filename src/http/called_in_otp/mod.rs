@@ -6,6 +6,7 @@ mod fields;
 #[cfg(test)]
 pub(crate) mod fuzz;
 mod get_otp;
+mod near_miss;
 mod schemas;
 mod validate_otp;
 
@@ -16,7 +17,6 @@ use super::body;
 use super::error::Refused;
 use super::exchange;
 use super::gateway::CurrentGateway;
-use super::notice;
 
 /// The path that issues codes.
 pub const GET_OTP: &str = "/api/authentication/getOTP";
@@ -60,7 +60,7 @@ async fn not_found(
     let request_id = exchange::new_request_id();
     let gateway = gateway.load();
     let now = gateway.clock.now();
-    notice::near_miss(&request, now);
+    near_miss::near_miss(&request, now);
     let refused = match gateway.admit_stranger(&request) {
         Ok(()) => Refused::NotFound,
         Err(wait) => Refused::RateLimited(wait),

@@ -14,9 +14,9 @@ use crate::domain::transaction::Undertaking;
 use crate::http::authentication_cloud::failure::{Failure, Seen};
 use crate::http::authentication_cloud::resources::IntentBody;
 use crate::http::authentication_cloud::visit::{Granted, Visit};
-use crate::http::authentication_cloud::{AuthenticationCloud, bodies, introspection};
+use crate::http::authentication_cloud::{bodies, introspection};
 use crate::http::body;
-use crate::http::gateway::CurrentGateway;
+use crate::http::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::service::authentication_cloud::intent::IntentWish;
 
 /// Where the page gets an intent token.

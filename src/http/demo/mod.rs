@@ -11,11 +11,10 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::authentication_cloud::AuthenticationCloud;
 use super::body;
 use super::error::{Refused, uniform_headers};
 use super::exchange::new_request_id;
-use super::gateway::CurrentGateway;
+use super::gateway::{AuthenticationCloud, CurrentGateway};
 use super::pages::assets::{Asset, SCRIPT, STYLE};
 use super::pages::only_read;
 

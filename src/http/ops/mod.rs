@@ -6,24 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix_web::http::header;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
-use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
-use crate::directory::{DependencyState, Directory, IndexFigures};
 use crate::http::gateway::CurrentGateway;
 use crate::http::openapi;
 use crate::http::workers::{STUCK, Workers};
-use crate::store::StoreHealth;
+use crate::service::dependencies::{Dependencies, DirectoryState};
 use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::metrics;
 
 /// What the operators' listener reports on.
 pub struct Ops {
-    /// The tenants' directories, by tenant id.
-    pub directories: ArcSwap<Vec<(String, Arc<dyn Directory>)>>,
-    /// The store.
-    pub store: Arc<dyn StoreHealth>,
+    /// The store and the tenants' directories.
+    pub dependencies: Dependencies,
     /// The audit trail.
     pub audit: Arc<AuditTrail>,
     /// The worker threads.
@@ -103,7 +99,7 @@ async fn node_ready(ops: web::Data<Ops>) -> HttpResponse {
         return HttpResponse::NotFound().body("stopping\n");
     }
     let works = !ops.audit.refuses() && ops.workers.had_turns_within(STUCK);
-    if !works || ops.store.ready().await.is_err() {
+    if !works || ops.dependencies.store_trouble().await.is_some() {
         return HttpResponse::ServiceUnavailable().body("not ready\n");
     }
     HttpResponse::Ok().body("ready\n")
@@ -116,12 +112,9 @@ async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
         .map(|one| (one.kind, one.tenant.as_str(), one.name.as_str(), one.up))
         .collect();
     metrics::dependencies(&states);
-    for (tenant, directory) in ops.directories.load().iter() {
-        if let Some(figures) = directory.index_figures() {
-            let age = figures.age.map(|age| age.as_secs_f64());
-            let IndexFigures { people, full_reads, misses, .. } = figures;
-            metrics::index(tenant, people, age, full_reads, misses);
-        }
+    for (tenant, figures) in ops.dependencies.index_figures() {
+        let age = figures.age.map(|age| age.as_secs_f64());
+        metrics::index(&tenant, figures.people, age, figures.full_reads, figures.misses);
     }
     ops.metrics.run_upkeep();
     HttpResponse::Ok()
@@ -131,15 +124,9 @@ async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
 
 impl Ops {
     async fn readiness(&self) -> Readiness {
-        let store = match self.store.ready().await {
-            Ok(()) => (true, String::new()),
-            Err(error) => {
-                let trouble = self.store.trouble();
-                (false, if trouble.is_empty() { error.to_string() } else { trouble })
-            }
-        };
-        let (mut ready, detail) = store;
-        let store = of_node("store", ready, detail);
+        let trouble = self.dependencies.store_trouble().await;
+        let mut ready = trouble.is_none();
+        let store = of_node("store", ready, trouble.unwrap_or_default());
         let trouble = self.audit.trouble();
         ready &= trouble.is_none() || !self.audit.must_be_written();
         let audit = of_node("audit", trouble.is_none(), trouble.unwrap_or_default());
@@ -148,11 +135,15 @@ impl Ops {
         let detail = if serve { "" } else { "one had no turn for seconds" };
         let workers = of_node("workers", serve, detail.to_owned());
         let mut dependencies = vec![store, audit, workers];
-        for (tenant, directory) in self.directories.load().iter() {
-            let states = directory.states();
-            // A directory without states is the store's, which was checked above.
-            ready &= states.is_empty() || states.iter().any(|one| one.up && !one.is_aid);
-            dependencies.extend(states.into_iter().map(|state| dependency(tenant.clone(), state)));
+        for DirectoryState { tenant, is_ready, parts } in self.dependencies.directory_states() {
+            ready &= is_ready;
+            dependencies.extend(parts.into_iter().map(|part| Dependency {
+                kind: if part.is_aid { "index" } else { "directory" },
+                tenant: tenant.clone(),
+                name: part.name,
+                up: part.up,
+                detail: part.detail,
+            }));
         }
         let stopping = self.stopping.load(Ordering::Relaxed);
         Readiness { ready: ready && !stopping, stopping, dependencies }
@@ -162,9 +153,4 @@ impl Ops {
 /// A dependency that a node has once.
 fn of_node(kind: &'static str, up: bool, detail: String) -> Dependency {
     Dependency { kind, tenant: String::new(), name: kind.to_owned(), up, detail }
-}
-
-fn dependency(tenant: String, state: DependencyState) -> Dependency {
-    let kind = if state.is_aid { "index" } else { "directory" };
-    Dependency { kind, tenant, name: state.name, up: state.up, detail: state.detail }
 }

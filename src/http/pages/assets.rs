@@ -71,6 +71,22 @@ pub(super) const WIDGET: &str = "/widget/auth.js";
 /// The placeholder in that script for the gateway's own URL.
 const PLACE_OF_HOME: &str = r#""/* home */""#;
 
+/// The script that customers embed in their own pages.
+pub struct Widget(Asset);
+
+impl Widget {
+    /// A script that calls the gateway at this URL, whatever the embedding page says.
+    #[must_use]
+    pub fn of(public_url: &str) -> Self {
+        Self(widget(public_url))
+    }
+
+    /// The answer to a request for the script.
+    pub(super) fn answer(&self, request: &HttpRequest, request_id: &str) -> HttpResponse {
+        self.0.answer(request, request_id)
+    }
+}
+
 /// The script that customers embed; it calls the gateway at `public_url` and no other.
 ///
 /// # Panics

@@ -13,6 +13,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+pub use self::assets::Widget;
 use self::language::Language;
 use super::body;
 use super::error::{Refused, error_body, uniform_headers};
@@ -36,17 +37,6 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 const PERMISSIONS_POLICY: &str = "publickey-credentials-create=(self), \
     publickey-credentials-get=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()";
-
-/// The script that customers embed in their own pages.
-pub struct Widget(assets::Asset);
-
-impl Widget {
-    /// A script that calls the gateway at this URL, whatever the embedding page says.
-    #[must_use]
-    pub fn of(public_url: &str) -> Self {
-        Self(assets::widget(public_url))
-    }
-}
 
 /// Adds the routes one by one, because other paths below `/open` belong to the authentication
 /// cloud.
@@ -94,7 +84,7 @@ pub(super) fn only_read(request: &HttpRequest, request_id: &str, now: Timestamp)
 fn answer(request: &HttpRequest, widget: &Widget, request_id: &str) -> HttpResponse {
     let path = request.path();
     if path == assets::WIDGET {
-        return widget.0.answer(request, request_id);
+        return widget.answer(request, request_id);
     }
     if let Some(asset) = assets::all().iter().find(|asset| asset.path == path) {
         return asset.answer(request, request_id);

@@ -6,8 +6,9 @@ use super::intent::{Permission, for_whom, use_up};
 use super::refusal::Refusal;
 use super::texting::Begun;
 use super::{Cloud, change, nobody};
+use crate::domain::registered_user::Whom;
 use crate::domain::transaction::Undertaking;
-use crate::store::registry::{About, Case, Whom, step};
+use crate::store::registry::{About, Case, step};
 
 /// Attempts to find the user's newest phone if it keeps changing.
 const LOOKS: usize = 3;

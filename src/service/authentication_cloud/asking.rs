@@ -15,11 +15,10 @@ use super::{Cloud, change};
 use crate::domain::authenticator::{Authenticator, AuthenticatorId};
 use crate::domain::clock::Timestamp;
 use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
-use crate::domain::registered_user::RegisteredUser;
+use crate::domain::registered_user::{RegisteredUser, Whom};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Channel, Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Case, Whom, step};
-
+use crate::store::registry::{About, Case, step};
 /// How long a phone may take to confirm.
 pub const LIFETIME: Duration = Duration::from_mins(10);
 

@@ -8,9 +8,8 @@ use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Subscription,
 };
 use crate::domain::clock::Timestamp;
-use crate::domain::registered_user::RegisteredId;
-use crate::store::registry::{About, Case, Whom, step};
-
+use crate::domain::registered_user::{RegisteredId, Whom};
+use crate::store::registry::{About, Case, step};
 impl Cloud {
     /// Renames an authenticator.
     ///

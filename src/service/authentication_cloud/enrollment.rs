@@ -8,10 +8,9 @@ use super::texting::{Begun, NewIds};
 use super::{Cloud, change};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RecoveryCode, RegisteredUser};
+use crate::domain::registered_user::{RecoveryCode, RegisteredUser, Whom};
 use crate::domain::transaction::{Channel, Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Case, Person, Whom, step};
-
+use crate::store::registry::{About, Case, Person, step};
 /// A phone to be registered.
 #[derive(Debug)]
 pub struct PhoneEnrollment<'a> {

@@ -9,11 +9,10 @@ use super::tokens::Intent;
 use super::{Cloud, nobody};
 use crate::domain::clock::Timestamp;
 use crate::domain::question::ApprovalMessage;
-use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, Whom};
 use crate::domain::text_message::Template;
 use crate::domain::transaction::Undertaking;
-use crate::store::registry::{About, Case, Whom};
-
+use crate::store::registry::{About, Case};
 /// How long an intent may be used.
 const LIFETIME: Duration = Duration::from_mins(10);
 

@@ -1,6 +1,7 @@
 //! The authentication cloud: registered users, the transactions they confirm, and the tokens for
 //! those. No HTTP, no SQL.
 
+pub mod access;
 pub mod approval;
 pub mod asking;
 pub mod authenticators;
@@ -105,6 +106,12 @@ pub struct Cloud {
 }
 
 impl Cloud {
+    /// The public key by which browsers subscribe to notifications; `None` if there are none.
+    #[must_use]
+    pub fn push_key(&self) -> Option<&str> {
+        self.notifier.as_deref().map(Notifier::public_key)
+    }
+
     fn random_bits(&self) -> Result<[u8; 16], Refusal> {
         self.random.nonce().ok_or(Refusal::NoRandomness)
     }

@@ -9,10 +9,9 @@ use crate::domain::authenticator::{
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::question::Question;
-use crate::domain::registered_user::{RegisteredId, RegisteredUser};
+use crate::domain::registered_user::{RegisteredId, RegisteredUser, Whom};
 use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Case, Whom, step};
-
+use crate::store::registry::{About, Case, step};
 /// What a phone is asked.
 #[derive(Debug, Clone)]
 pub struct Asked {

@@ -5,9 +5,8 @@ use super::Cloud;
 use super::refusal::Refusal;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{PhoneId, RegisteredId, VerifiedPhone};
-use crate::store::registry::{About, Case, Whom, step};
-
+use crate::domain::registered_user::{PhoneId, RegisteredId, VerifiedPhone, Whom};
+use crate::store::registry::{About, Case, step};
 /// Maximum number of users from whom a number is taken at once; the rest follow in the next round.
 const AT_ONCE: u32 = 16;
 

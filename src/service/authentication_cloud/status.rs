@@ -7,10 +7,9 @@ use super::refusal::Refusal;
 use super::tokens::Pointer;
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::clock::Timestamp;
-use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, Whom};
 use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Whom};
-
+use crate::store::registry::About;
 /// A transaction's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {

@@ -175,7 +175,7 @@ impl Cloud {
     pub(super) async fn fail(&self, transaction: &Transaction) {
         let about = About {
             transaction: Some(transaction.id),
-            ..About::user(&self.tenant, crate::store::registry::Whom::Id(transaction.user))
+            ..About::user(&self.tenant, crate::domain::registered_user::Whom::Id(transaction.user))
         };
         let end = |case: &mut Case, now| {
             if let Some(transaction) = &mut case.transaction {

@@ -3,9 +3,8 @@
 use super::refusal::Refusal;
 use super::texting::full;
 use super::{Cloud, Policy, nobody};
-use crate::domain::registered_user::{RegisteredId, RegisteredUser};
-use crate::store::registry::{About, Case, Texts, Whom, step};
-
+use crate::domain::registered_user::{RegisteredId, RegisteredUser, Whom};
+use crate::store::registry::{About, Case, Texts, step};
 /// A user, and the channels temporarily blocked for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenUser {

@@ -8,10 +8,9 @@ use super::{Cloud, Policy};
 use crate::domain::clock::Timestamp;
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RecoveryCode, RegisteredId};
+use crate::domain::registered_user::{RecoveryCode, RegisteredId, Whom};
 use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Case, Whom, step};
-
+use crate::store::registry::{About, Case, step};
 /// What the user typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Typed {

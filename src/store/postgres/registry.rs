@@ -17,10 +17,10 @@ use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser};
+use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, Whom};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
-use crate::store::registry::{About, Case, Decide, Registry, Texts, Whom};
+use crate::store::registry::{About, Case, Decide, Registry, Texts};
 use crate::store::{AsOf, StoreError};
 
 /// A step on a case.

@@ -19,9 +19,9 @@ use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser};
+use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, Whom};
 use crate::domain::tenant::TenantId;
-use crate::store::registry::{About, Case, Changes, Decide, Person, Registry, Texts, Whom};
+use crate::store::registry::{About, Case, Changes, Decide, Person, Registry, Texts};
 use crate::store::{AsOf, StoreError};
 
 /// How long texts are counted where nobody says for how long.

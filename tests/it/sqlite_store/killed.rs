@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use dialpass::domain::registered_user::{RegisteredId, RegisteredUser};
+use dialpass::domain::registered_user::{RegisteredId, RegisteredUser, Whom};
 use dialpass::domain::transaction::{Stage, Transaction, TransactionId};
-use dialpass::store::registry::{About, Person, Whom};
+use dialpass::store::registry::{About, Person};
 use dialpass::store::{CodeTry, Redemption};
 use tokio::task::JoinSet;
 

@@ -6,15 +6,13 @@ use dialpass::domain::authenticator::{
 };
 use dialpass::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use dialpass::domain::registered_user::{
-    RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
+    RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone, Whom,
 };
 use dialpass::domain::transaction::{
     Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
 };
 use dialpass::store::personal_records::PersonalRecords;
-use dialpass::store::registry::{
-    About, AccessKeys, Case, Person, Registry, Whom, step as take_step,
-};
+use dialpass::store::registry::{About, AccessKeys, Case, Person, Registry, step as take_step};
 use uuid::Uuid;
 
 /// A store's registered users and their access keys, at times of the test's choice.

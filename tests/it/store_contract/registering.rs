@@ -5,10 +5,10 @@ use dialpass::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Platform,
 };
 use dialpass::domain::registered_user::{
-    PhoneId, RecoveryCode, RecoveryHash, RegisteredId, VerifiedPhone,
+    PhoneId, RecoveryCode, RecoveryHash, RegisteredId, VerifiedPhone, Whom,
 };
 use dialpass::domain::transaction::Stage;
-use dialpass::store::registry::{About, Case, Person, Whom, step as take_step};
+use dialpass::store::registry::{About, Case, Person, step as take_step};
 use uuid::Uuid;
 
 fn recovery(marks: std::ops::Range<u8>) -> Vec<RecoveryHash> {
