@@ -6,6 +6,7 @@ mod certificates;
 mod checking;
 mod clients;
 mod directories;
+mod flood_limits;
 mod kept;
 mod listeners;
 mod messengers;
@@ -14,13 +15,15 @@ mod open_files;
 mod outgoing_tls;
 mod prepare;
 mod reload;
+mod report;
 pub mod service_manager;
 mod settled;
+mod shared;
+mod source;
 mod stopping;
 mod stores;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -29,15 +32,19 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
+use self::certificates::LOOK_AT_CERTIFICATES;
 pub use self::checking::{Checked, check};
 use self::checking::{Usable, log_warnings, usable};
 use self::listeners::{Listener, SLACK, Shared, ops_listener, public_listener};
 pub use self::prepare::Prepared;
-use self::prepare::{Lasting, Report};
 use self::reload::Reload;
+use self::report::Report;
+pub use self::settled::prepare;
+use self::shared::Lasting;
+pub use self::source::{Source, StartError};
 use self::stopping::{Asked, Signals};
 pub use self::stores::AdministratorsStore;
-use crate::config::{self, Config, ConfigError, LogFormat, TenantConfig};
+use crate::config::{Config, ConfigError, LogFormat, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SKEW, SteadyClock, SystemClock};
@@ -54,40 +61,8 @@ use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::logs::{self, Logs};
 use crate::telemetry::metrics;
 
-/// How often certificate files are checked for changes.
-const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
-
 /// How long a stop waits for the listeners' threads to release the store.
 const LET_GO: Duration = Duration::from_secs(1);
-
-/// Why the server did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Anything else, such as a port in use or a store that cannot be opened.
-    #[error(transparent)]
-    Other(#[from] anyhow::Error),
-}
-
-/// Where the configuration comes from, kept for reloads.
-pub struct Source {
-    /// The file.
-    pub path: PathBuf,
-    /// The environment's variables.
-    pub environment: Vec<(String, String)>,
-}
-
-impl Source {
-    /// Reads and checks the configuration.
-    ///
-    /// # Errors
-    /// [`ConfigError`].
-    pub fn load(&self) -> Result<Config, ConfigError> {
-        config::load(&self.path, &self.environment)
-    }
-}
 
 /// A gateway that is built, with its listeners bound, but not running yet.
 pub struct App {
@@ -212,7 +187,7 @@ impl App {
         );
         let ops = Arc::new(Ops {
             dependencies: Dependencies {
-                directories: ArcSwap::from_pointee(named(&prepared)),
+                directories: ArcSwap::from_pointee(prepared.directories_by_id()),
                 store: Arc::clone(&store),
             },
             audit: Arc::clone(&lasting.audit),
@@ -365,11 +340,6 @@ async fn close(store: Arc<dyn StoreHealth>) {
     if tokio::time::timeout(LET_GO, let_go).await.is_err() {
         tracing::warn!("the store is left as it is: a request still holds it");
     }
-}
-
-fn named(prepared: &Prepared) -> Vec<(String, Arc<dyn Directory>)> {
-    let directories = prepared.directories.iter();
-    directories.map(|(tenant, directory)| (tenant.to_string(), Arc::clone(directory))).collect()
 }
 
 fn watch_certificates(tls: Option<&Arc<TlsState>>, prepared: &Prepared) {

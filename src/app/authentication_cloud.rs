@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::prepare::{Lasting, keys};
+use super::flood_limits::keys;
+use super::shared::Lasting;
 use crate::config::{Config, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;

@@ -18,6 +18,9 @@ use crate::pem;
 use crate::regular_file;
 use crate::telemetry::metrics;
 
+/// How often certificate files are checked for changes.
+pub(super) const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
+
 /// How long before its expiry a certificate is reported.
 const SOON: Duration = Duration::from_hours(24 * 30);
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::prepare::{Prepared, Report, tls_settings};
+use super::prepare::{Prepared, tls_settings};
+use super::report::Report;
 use super::settled::Settled;
-use super::{Source, authentication_cloud, certificates, stores};
+use super::source::Source;
+use super::{authentication_cloud, certificates, stores};
 use crate::config::{self, Config, ConfigError, ServerConfig, Warning};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::http::tls::{self, TlsState};

@@ -6,7 +6,7 @@ use actix_web::http::header::HeaderName;
 use tokio::runtime::Handle;
 
 use super::certificates;
-use super::prepare::Report;
+use super::report::Report;
 use crate::config::{
     AddressHeaderConfig, CertificateFormConfig, ClientConfig, ConfigError, CredentialConfig,
     PinConfig, ProxyConfig, ServerConfig, TenantConfig,

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::kept::Made;
 use super::outgoing_tls::{self, outgoing_tls};
-use super::prepare::Report;
+use super::report::Report;
 use crate::client_tls::Proof;
 use crate::config::{
     BodyConfig, ConfigError, MethodConfig, SmsConfig, SmsProviderConfig, TenantConfig, TextConfig,

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::kept::Made;
 use super::outgoing_tls::{self, outgoing_tls};
-use super::prepare::Report;
+use super::report::Report;
 use crate::client_tls::Proof;
 use crate::config::{ConfigError, PushConfig};
 use crate::domain::clock::Clock;

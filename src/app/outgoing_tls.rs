@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
-use super::prepare::Report;
+use super::report::Report;
 use crate::client_tls::{Proof, tls_config_for};
 use crate::config::ConfigError;
 use crate::regular_file;

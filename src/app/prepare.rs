@@ -1,64 +1,32 @@
-//! Builds the gateway's parts from a checked configuration: directories, clients, TLS. Reports the
-//! adapters' own errors in terms of the configuration.
+//! The parts built from one configuration, and the gateway that the handlers see, made of them.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-
-use tokio::runtime::Handle;
 
 use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::proxy_rules;
-use super::directories::registered;
-use super::settled::{Origins, Settled};
+use super::flood_limits::{at_least, keys};
+use super::shared::Lasting;
+use super::{directories, messengers, notifier};
 use crate::config::{
-    Config, ConfigError, DirectoryConfig, FloodConfig, Places, ServerConfig,
-    StatusStyle as ConfiguredStyle, TenantConfig,
+    Config, DirectoryConfig, ServerConfig, StatusStyle as ConfiguredStyle, TenantConfig,
 };
 use crate::directory::Directory;
-use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::policy::Quota;
-use crate::domain::random::Random;
+use crate::domain::clock::SystemClock;
 use crate::domain::tenant::TenantId;
 use crate::http::client_table::ClientTable;
 use crate::http::error::StatusStyle;
-use crate::http::gateway::{ExpiresIn, Gateway, Spoken, Tenant, WaitingRoom};
+use crate::http::gateway::{ExpiresIn, Gateway, Spoken, Tenant};
 use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
-use crate::http::strangers::Strangers;
 use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
 use crate::messenger::Notifier;
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
-use crate::service::guesses::Guesses;
 use crate::service::login::Login;
 use crate::store::registry::Registry;
-use crate::store::{Grants, Tries};
-use crate::telemetry::audit::AuditTrail;
-
-/// State that lives as long as the process.
-pub struct Lasting {
-    /// Issued codes.
-    pub grants: Arc<dyn Grants>,
-    /// Login attempts.
-    pub tries: Arc<dyn Tries>,
-    /// Registered users.
-    pub registry: Arc<dyn Registry>,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// Random bits.
-    pub random: Arc<dyn Random>,
-    /// Limits the refused logins that wait.
-    pub waiting: Arc<WaitingRoom>,
-    /// Guesses at codes.
-    pub guesses: Arc<Guesses>,
-    /// Where decisions are recorded.
-    pub audit: Arc<AuditTrail>,
-    /// Limits what is written about callers without a credential.
-    pub strangers: Arc<Strangers>,
-}
 
 /// The parts built from one configuration before there is a store.
 pub struct Prepared {
@@ -74,26 +42,24 @@ pub struct Prepared {
     pub(super) origins: Origins,
 }
 
+/// What the parts were built from, for the next reload to compare.
+pub(super) struct Origins {
+    pub directories: HashMap<TenantId, directories::Working>,
+    pub messengers: HashMap<TenantId, messengers::Kept>,
+    pub notifier: Option<notifier::Kept>,
+}
+
 impl Prepared {
-    /// Builds the adapters without connecting to anything. They will work on `runtime`.
-    ///
-    /// # Errors
-    /// Every problem that the adapters report about their parts of the configuration.
-    pub fn new(
-        config: &Config,
-        clock: &Arc<dyn Clock>,
-        runtime: &Handle,
-    ) -> Result<Self, ConfigError> {
-        let (push, report) = (config.push.as_ref(), Report(&config.places));
-        let (server, tenants) = (&config.server, &config.tenants);
-        let settled = Settled::new(server, push, tenants, None, (clock, runtime), &report)?;
-        Ok(settled.start(None, runtime))
+    /// Each tenant's directory by the tenant's id.
+    pub(super) fn directories_by_id(&self) -> Vec<(String, Arc<dyn Directory>)> {
+        let named = |(id, directory): &(TenantId, _)| (id.to_string(), Arc::clone(directory));
+        self.directories.iter().map(named).collect()
     }
 
     /// Adds the directories of registered users.
     pub fn add_registered(&mut self, config: &Config, registry: &Arc<dyn Registry>) {
         for tenant in &config.tenants {
-            let made = registered(tenant, registry);
+            let made = directories::registered(tenant, registry);
             self.directories.extend(made.map(|made| (tenant.id.clone(), made)));
         }
     }
@@ -167,20 +133,6 @@ pub fn tls_settings(server: &ServerConfig) -> Option<TlsSettings> {
     })
 }
 
-/// Reports an adapter's error as a problem in the configuration.
-pub struct Report<'a>(pub &'a Places);
-
-impl Report<'_> {
-    /// An error with one problem.
-    pub fn problem(&self, key: &str, found: &dyn std::fmt::Display, accepted: &str) -> ConfigError {
-        ConfigError { problems: vec![self.0.problem(key, found, &accepted)] }
-    }
-}
-
-pub(super) fn keys(flood: &FloodConfig) -> NonZeroUsize {
-    NonZeroUsize::new(flood.tracked_keys).unwrap_or(NonZeroUsize::MIN)
-}
-
 fn tenant(
     tenant: &TenantConfig,
     config: &Config,
@@ -230,35 +182,5 @@ fn tenant(
             separator: spoken.separator.clone(),
             expires_in: if spoken.as_strings { ExpiresIn::Text } else { ExpiresIn::Number },
         }),
-    }
-}
-
-/// `flood`, widened if it would admit less than the policy `quota` allows: a node's own protection
-/// must never refuse what the policy allows.
-fn at_least(flood: Quota, quota: Quota) -> Quota {
-    let burst = flood.burst.max(quota.burst);
-    // The time for the whole burst at the faster of the two rates. Multiply first: dividing first
-    // would round down the time per request, and multiply that error by the burst.
-    let span = |quota: Quota| quota.per * burst / quota.burst.max(1);
-    Quota { burst, per: span(flood).min(span(quota)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn the_flood_limit_of_a_caller_is_never_tighter_than_the_policy() {
-        let minute = |burst| Quota { burst, per: Duration::from_mins(1) };
-        assert_eq!(at_least(minute(30), minute(5)), minute(30));
-        assert_eq!(at_least(minute(30), minute(90)), minute(90));
-        let slow = Quota { burst: 60, per: Duration::from_hours(1) };
-        let both = at_least(minute(30), slow);
-        assert_eq!(
-            (both.burst, both.per),
-            (60, Duration::from_mins(2)),
-            "the larger burst, at the faster rate"
-        );
     }
 }

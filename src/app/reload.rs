@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::certificates::LOOK_AT_CERTIFICATES;
 use super::checking::{Usable, log_warnings, usable};
-use super::prepare::{Lasting, Prepared, Report, tls_settings};
-use super::{LOOK_AT_CERTIFICATES, Source, named};
+use super::prepare::{Prepared, tls_settings};
+use super::report::Report;
+use super::shared::Lasting;
+use super::source::Source;
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
 use crate::domain::clock::{Clock, SystemClock};
@@ -73,7 +76,7 @@ impl Reload {
         let gateway =
             prepared.gateway(&config, &self.lasting, self.tls.clone(), Some(&self.gateway.load()));
         self.gateway.store(Arc::new(gateway));
-        self.ops.dependencies.directories.store(Arc::new(named(&prepared)));
+        self.ops.dependencies.directories.store(Arc::new(prepared.directories_by_id()));
         log_warnings(&config, &*self.lasting.clock);
         self.config = config;
         self.prepared = prepared;
@@ -83,7 +86,7 @@ impl Reload {
     /// Waits until the new directories of tenants whose old ones work are working too, so that a
     /// ready server stays ready.
     async fn reach(&self, prepared: &Prepared) {
-        let new = named(prepared);
+        let new = prepared.directories_by_id();
         let works = |directory: &Arc<dyn Directory>| directory.states().iter().any(|one| one.up);
         let reached = || {
             self.ops.dependencies.directories.load().iter().filter(|(_, old)| works(old)).all(

@@ -10,20 +10,14 @@ use super::clients::{entry, forwarded_ca, jwks};
 use super::directories::{self, directory};
 use super::messengers::{self, messenger};
 use super::notifier::{self, notifier};
-use super::prepare::{Prepared, Report};
-use crate::config::{ConfigError, Problem, PushConfig, ServerConfig, TenantConfig};
+use super::prepare::{Origins, Prepared};
+use super::report::Report;
+use crate::config::{Config, ConfigError, Problem, PushConfig, ServerConfig, TenantConfig};
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::http::client_table::ClientTable;
 use crate::http::jwks::Jwks;
 use crate::http::tls::ClientCaState;
-
-/// What the parts were built from, for the next reload to compare.
-pub(super) struct Origins {
-    directories: HashMap<TenantId, directories::Working>,
-    messengers: HashMap<TenantId, messengers::Kept>,
-    notifier: Option<notifier::Kept>,
-}
 
 /// All parts, built but not in use yet.
 pub(super) struct Settled {
@@ -124,6 +118,21 @@ impl Settled {
             },
         }
     }
+}
+
+/// Builds the adapters without connecting to anything. They will work on `runtime`.
+///
+/// # Errors
+/// Every problem that the adapters report about their parts of the configuration.
+pub fn prepare(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    runtime: &Handle,
+) -> Result<Prepared, ConfigError> {
+    let (push, report) = (config.push.as_ref(), Report(&config.places));
+    let (server, tenants) = (&config.server, &config.tenants);
+    let settled = Settled::new(server, push, tenants, None, (clock, runtime), &report)?;
+    Ok(settled.start(None, runtime))
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use anyhow::Context;
 use rustix::fs::Access;
 use tokio::runtime::Handle;
 
-use super::StartError;
 use super::outgoing_tls::outgoing_tls;
-use super::prepare::Report;
+use super::report::Report;
+use super::source::StartError;
 use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace};
 use crate::domain::clock::Clock;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialpass::app::Prepared;
+use dialpass::app;
 use dialpass::domain::authenticator::Subscription;
 use dialpass::domain::clock::{Clock, SystemClock};
 use dialpass::messenger::{Notification, Notifier, NotifyError};
@@ -40,7 +40,7 @@ fn notifier_in(folder: &Path, push: &str) -> Arc<dyn Notifier> {
     let config = dialpass::config::parse(&file, &text, folder, &[]);
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let prepared = Prepared::new(&config, &clock, &Handle::current());
+    let prepared = app::prepare(&config, &clock, &Handle::current());
     prepared.unwrap_or_else(|error| panic!("{error}")).notifier.expect("there is [push]")
 }
 

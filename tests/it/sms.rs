@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialpass::app::Prepared;
+use dialpass::app;
 use dialpass::domain::clock::{Clock, SystemClock};
 use dialpass::domain::phone_number::PhoneNumber;
 use dialpass::domain::stored_number::NumberingPlan;
@@ -36,7 +36,7 @@ fn messenger_in(folder: &Path, sms: &str) -> Arc<dyn Messenger> {
     let config = dialpass::config::parse(&file, &text, folder, &[]);
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let prepared = Prepared::new(&config, &clock, &Handle::current());
+    let prepared = app::prepare(&config, &clock, &Handle::current());
     let prepared = prepared.unwrap_or_else(|error| panic!("{error}"));
     Arc::clone(&prepared.messengers[&config.tenants[0].id])
 }

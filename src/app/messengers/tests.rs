@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::sms_over_http;
-use crate::app::prepare::Report;
+use crate::app::report::Report;
 use crate::config::{ConfigError, parse};
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::text_message::TextMessage;

@@ -1,0 +1,34 @@
+//! The state that requests share and a reload keeps.
+
+use std::sync::Arc;
+
+use crate::domain::clock::Clock;
+use crate::domain::random::Random;
+use crate::http::gateway::WaitingRoom;
+use crate::http::strangers::Strangers;
+use crate::service::guesses::Guesses;
+use crate::store::registry::Registry;
+use crate::store::{Grants, Tries};
+use crate::telemetry::audit::AuditTrail;
+
+/// State that lives as long as the process.
+pub struct Lasting {
+    /// Issued codes.
+    pub grants: Arc<dyn Grants>,
+    /// Login attempts.
+    pub tries: Arc<dyn Tries>,
+    /// Registered users.
+    pub registry: Arc<dyn Registry>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Random bits.
+    pub random: Arc<dyn Random>,
+    /// Limits the refused logins that wait.
+    pub waiting: Arc<WaitingRoom>,
+    /// Guesses at codes.
+    pub guesses: Arc<Guesses>,
+    /// Where decisions are recorded.
+    pub audit: Arc<AuditTrail>,
+    /// Limits what is written about callers without a credential.
+    pub strangers: Arc<Strangers>,
+}
