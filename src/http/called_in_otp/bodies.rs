@@ -1,5 +1,6 @@
-//! The two operations' request bodies.
+//! The two operations' request bodies, and the parts of their answers.
 
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::fields::{Body, Fields, PHONE_NUMBER};
@@ -62,4 +63,12 @@ impl Body for ValidateOtpBody {
         };
         Ok(Self { username, secrets, clientip: fields.optional("clientip") })
     }
+}
+
+/// A number of seconds, as the tenant's phone system takes it.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub(super) enum Seconds {
+    Number(u64),
+    Text(String),
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::timeout_at;
 
 use super::admission::Refusal;
-use super::bodies::GetOtpBody;
+use super::bodies::{GetOtpBody, Seconds};
 use super::fields;
 use super::schemas::{AnyRefusal, GetOtpForm, OtpSchema};
 use crate::domain::caller_id::{kind, shape};
@@ -28,14 +28,6 @@ struct OtpBody<'a> {
     otp_spoken: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<Seconds>,
-}
-
-/// A number of seconds, as the tenant's phone system takes it.
-#[derive(Serialize, utoipa::ToSchema)]
-#[serde(untagged)]
-pub(super) enum Seconds {
-    Number(u64),
-    Text(String),
 }
 
 /// Handles getOTP.

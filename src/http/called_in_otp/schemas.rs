@@ -5,7 +5,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-use super::get_otp::Seconds;
+use super::bodies::Seconds;
 use crate::http::error::ErrorSchema;
 
 /// A caller's code.
