@@ -11,8 +11,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::account_step::AccountStep;
+use super::errors::told;
 use super::rows::{self, RowError};
-use super::session::{Connector, Ready, told};
+use super::session::{Connector, Ready};
 use super::settings::PostgresSettings;
 use super::step::{self, Failure, Fate, Look, Step};
 use super::{OpenError, schema};

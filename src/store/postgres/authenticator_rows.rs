@@ -3,9 +3,8 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::registry_rows::{sense, time};
-use super::registry_writes::{Parameter, parameters};
-use super::rows::RowError;
+use super::rows::{RowError, sense, time};
+use super::statements::{Parameter, parameters};
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform, Subscription,
 };

@@ -9,7 +9,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::database::Database;
-use super::session::{ConnectError, Home, Session, told};
+use super::errors::told;
+use super::session::{ConnectError, Home, Session};
 use super::sweep::Tables;
 use super::{pooler, schema, step};
 use crate::breaker::Trouble;

@@ -16,6 +16,7 @@ mod account_step;
 mod administration;
 mod authenticator_rows;
 mod database;
+mod errors;
 mod fencing;
 mod keeper;
 mod personal_records;

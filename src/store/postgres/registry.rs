@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::registry_rows::{self, RegistryStatements};
 use super::registry_writes::{self, CaseChange};
-use super::rows::RowError;
+use super::rows::{self, RowError};
 use super::session::Ready;
 use super::statements::Prepared;
 use super::step::{self, Decision, Look, Step};
@@ -90,7 +90,7 @@ impl CaseRows {
         let person = person.transpose()?;
         let transaction = transaction.as_ref().map(registry_rows::transaction).transpose()?;
         let texts = texted.as_ref().map_or(Ok(Texts::default()), registry_rows::texts)?;
-        let until = intent.map(|row| registry_rows::time(&row, 0)).transpose()?;
+        let until = intent.map(|row| rows::time(&row, 0)).transpose()?;
         let namesakes = self.namesakes?;
         Ok(Case { person, namesakes, transaction, texts, intent_used_until: until })
     }

@@ -4,11 +4,10 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::authenticator_rows::of_user;
-use super::rows::{RowError, event_log};
+use super::rows::{RowError, event_log, sense, time};
 use super::statements::statements;
 use crate::domain::access_key::AccessKey;
 use crate::domain::authenticator::AuthenticatorId;
-use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
@@ -204,16 +203,6 @@ statements! {
         has_access_key: "SELECT EXISTS (SELECT 1 FROM dialpass.access_keys \
             WHERE tenant = $1 AND key_id = $2)",
     }
-}
-
-/// What a text or number in a row stands for, or what makes no sense about it.
-pub(super) fn sense<T>(read: Option<T>, what: &'static str) -> Result<T, RowError> {
-    read.ok_or(RowError::Senseless(what))
-}
-
-/// A time in a column, in milliseconds.
-pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, RowError> {
-    Ok(Timestamp::from_millis(row.try_get(column)?))
 }
 
 fn number(text: &str) -> Result<PhoneNumber, RowError> {

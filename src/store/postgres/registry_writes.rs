@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
 use super::authenticator_rows;
 use super::registry_rows::RegistryStatements;
-use super::statements::Prepared;
+use super::statements::{Parameter, Prepared, parameters};
 use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
@@ -20,15 +19,6 @@ use crate::store::registry::{About, Case, Changes, Person, Texts};
 
 /// How long texts are kept of which nobody said how long they count.
 const KEPT: Duration = Duration::from_hours(24);
-
-pub(super) type Parameter = Box<dyn ToSql + Sync + Send>;
-
-/// A vector of parameters.
-macro_rules! parameters {
-    ($($value:expr),+ $(,)?) => { vec![$(Box::new($value) as Parameter),+] };
-}
-
-pub(super) use parameters;
 
 /// What a step's case was and is to be.
 pub(super) struct CaseChange {

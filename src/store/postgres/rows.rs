@@ -91,6 +91,16 @@ pub(super) fn account(row: &Row) -> Result<Account, RowError> {
     })
 }
 
+/// What a text or number in a row stands for, or what makes no sense about it.
+pub(super) fn sense<T>(read: Option<T>, what: &'static str) -> Result<T, RowError> {
+    read.ok_or(RowError::Senseless(what))
+}
+
+/// A time in a column, in milliseconds.
+pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, RowError> {
+    Ok(Timestamp::from_millis(row.try_get(column)?))
+}
+
 /// The event log in a column.
 pub(super) fn event_log(row: &Row, column: usize) -> Result<EventLog, RowError> {
     decode(row.try_get(column)?).ok_or(RowError::Senseless("a budget's times"))

@@ -7,7 +7,7 @@
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::session::told;
+use super::errors::told;
 
 /// One schema migration. A released one is never edited.
 struct Migration {

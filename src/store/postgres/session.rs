@@ -12,6 +12,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::errors::told;
 use super::registry_rows::RegistryStatements;
 use super::rows::Statements;
 use super::schema::SchemaError;
@@ -302,23 +303,6 @@ fn read_home(server: usize, rows: &[SimpleQueryMessage]) -> Home {
 /// Whether this user lacks the privilege, or the server lacks the function.
 fn may_not_know(code: &SqlState) -> bool {
     [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::UNDEFINED_FUNCTION].contains(code)
-}
-
-/// An error for operators: the server's message without the details, which may hold rows.
-pub(super) fn told(error: &tokio_postgres::Error) -> String {
-    if let Some(said) = error.as_db_error() {
-        return format!("{} ({})", said.message(), said.code().code());
-    }
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Whether TLS trust failed: the server's certificate is not trusted, or it does not trust ours, or

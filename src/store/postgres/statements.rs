@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use futures_util::future::try_join_all;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
 /// A statement that the session's server may have prepared.
@@ -54,3 +55,13 @@ macro_rules! statements {
 }
 
 pub(super) use statements;
+
+/// A value to bind to a statement.
+pub(super) type Parameter = Box<dyn ToSql + Sync + Send>;
+
+/// A vector of parameters.
+macro_rules! parameters {
+    ($($value:expr),+ $(,)?) => { vec![$(Box::new($value) as super::statements::Parameter),+] };
+}
+
+pub(super) use parameters;

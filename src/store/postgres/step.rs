@@ -11,8 +11,9 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tracing::error;
 
+use super::errors::told;
 use super::rows::RowError;
-use super::session::{Ready, told};
+use super::session::Ready;
 use super::statements::Prepared;
 use crate::domain::clock::Timestamp;
 

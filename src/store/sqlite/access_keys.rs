@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::SqliteAdministration;
-use super::registry_rows::{known, text_of, time, uuid};
+use super::rows::{known, text_of, time, uuid};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::tenant::TenantId;
 use crate::store::StoreError;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::registry_rows::{known, text_of, time, uuid};
+use super::rows::{known, text_of, time, uuid};
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform, Subscription,
 };

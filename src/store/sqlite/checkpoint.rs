@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::link::Beside;
+use super::beside::Beside;
 
 /// Interval between checks of the log.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
+use super::beside::{Beside, calls_for_reopening, is_busy};
 use super::checkpoint;
 use super::connection::{FileIdentity, OpenError, open_beside, open_writer};
 
@@ -20,58 +20,6 @@ const IDENTITY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Page cache of a connection other than the writer's, in KiB.
 const BESIDE_CACHE_KIB: i64 = 4 * 1024;
-
-/// The connections of the other threads. Only the writer opens and closes them.
-///
-/// SQLite finds the `-wal` and `-shm` files by their paths. So if the file was replaced, all
-/// connections to the old one must close before the new one is opened, or the two databases would
-/// share them.
-#[derive(Debug)]
-pub(super) struct Beside {
-    slots: Vec<Mutex<Option<Connection>>>,
-    suspect: AtomicBool,
-    restart: AtomicBool,
-}
-
-impl Beside {
-    /// Room for this many connections, none open.
-    pub(super) fn new(connections: usize) -> Self {
-        let slots = (0..connections).map(|_| Mutex::new(None)).collect();
-        Self { slots, suspect: AtomicBool::new(false), restart: AtomicBool::new(false) }
-    }
-
-    /// One thread's connection; `None` while the database cannot be opened.
-    pub(super) fn slot(&self, index: usize) -> MutexGuard<'_, Option<Connection>> {
-        self.slots[index].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Closes all connections, and keeps them closed until the guards are dropped.
-    fn close(&self) -> Vec<MutexGuard<'_, Option<Connection>>> {
-        let mut slots: Vec<_> = (0..self.slots.len()).map(|index| self.slot(index)).collect();
-        for slot in &mut slots {
-            **slot = None;
-        }
-        slots
-    }
-
-    /// Has the writer restart the log before its next transaction.
-    pub(super) fn ask_to_restart(&self) {
-        self.restart.store(true, Ordering::Release);
-    }
-
-    /// Whether the writer still has to restart the log.
-    pub(super) fn is_asked_to_restart(&self) -> bool {
-        self.restart.load(Ordering::Acquire)
-    }
-
-    /// Has the writer reopen all connections if `error` requires it; reports that once.
-    pub(super) fn report(&self, error: &rusqlite::Error) {
-        let told = calls_for_reopening(error) && self.suspect.swap(true, Ordering::Relaxed);
-        if !told {
-            tracing::error!(%error, "the store's file could not be read or copied to");
-        }
-    }
-}
 
 /// Whether the store works, as last reported to the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +68,7 @@ impl Link {
 
     /// The writer's connection, reopened if necessary; `None` if that fails.
     pub(super) fn connection(&mut self) -> Option<&Connection> {
-        if self.beside.suspect.swap(false, Ordering::Relaxed) {
+        if self.beside.is_suspect() {
             self.connection = None;
         }
         if self.looked_at.elapsed() >= IDENTITY_PAUSE {
@@ -134,7 +82,7 @@ impl Link {
         }
         if self.beside.is_asked_to_restart() {
             let restarted = self.connection.as_ref().map_or(Ok(()), checkpoint::restart);
-            self.beside.restart.store(false, Ordering::Release);
+            self.beside.restarted();
             if let Err(error) = restarted {
                 self.report(&error);
             }
@@ -263,22 +211,4 @@ impl Drop for Link {
         drop(self.beside.close());
         self.connection = None;
     }
-}
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
-/// Whether a new connection may work where this one failed. A step's own mistake does not count.
-fn calls_for_reopening(error: &rusqlite::Error) -> bool {
-    let own_mistake = matches!(
-        error.sqlite_error_code(),
-        None | Some(
-            ErrorCode::ConstraintViolation
-                | ErrorCode::TypeMismatch
-                | ErrorCode::TooBig
-                | ErrorCode::ParameterOutOfRange
-        )
-    );
-    !own_mistake && !is_busy(error)
 }

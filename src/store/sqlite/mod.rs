@@ -15,6 +15,7 @@
 mod access_keys;
 mod administration;
 mod authenticator_rows;
+mod beside;
 mod checkpoint;
 mod connection;
 mod link;
@@ -40,7 +41,8 @@ use rusqlite::Connection;
 pub use administration::SqliteAdministration;
 pub use connection::OpenError;
 
-use self::link::{Beside, Link};
+use self::beside::Beside;
+use self::link::Link;
 use self::reader::Readers;
 use self::rows::{Tables, live_grant};
 use self::writer::Queue;

@@ -5,8 +5,8 @@ use rusqlite::{Connection, params};
 
 use super::SqliteAdministration;
 use super::registry::find_texts;
-use super::registry_rows::{delete_person, find_person, known, namesakes};
-use super::rows::{Tables, delete_calls};
+use super::registry_rows::{delete_person, find_person, namesakes};
+use super::rows::{Tables, delete_calls, known};
 use super::transaction_rows::find_transaction;
 use crate::domain::grant::{Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;

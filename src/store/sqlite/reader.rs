@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::link::Beside;
+use super::beside::Beside;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::store::StoreError;
 

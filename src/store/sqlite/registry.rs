@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::authenticator_rows::{owner, write_authenticators};
 use super::registry_rows::{
-    delete_person, find_named, find_person, insert_person, known, owners, phone_owner, text_of,
-    time, unwritable, update_person, write_phones,
+    delete_person, find_named, find_person, insert_person, owners, phone_owner, update_person,
+    write_phones,
 };
-use super::rows::{even, event_log};
+use super::rows::{even, event_log, known, text_of, time, unwritable};
 use super::transaction_rows::{delete_transaction, find_transaction, write_transaction};
 use super::{SqliteStore, access_keys};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};

@@ -1,20 +1,15 @@
-//! The rows of registered users and their phones: reading them and writing them back; and what
-//! other tables' rows have in common with them. What cannot be read is an error, and what could not
-//! be read back is not written.
+//! Reads and writes the rows of registered users and their phones. What cannot be read is an error,
+//! and what could not be read back is not written.
 
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use uuid::Uuid;
 
 use super::authenticator_rows::authenticators;
-use super::rows::{even, event_log};
-use crate::domain::clock::Timestamp;
+use super::rows::{even, event_log, known, number, readable, text_of, time, uuid};
 use crate::domain::grant::Purpose;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{
     PhoneId, RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
 };
-use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
 use crate::store::registry::{Changes, Person};
 
@@ -253,44 +248,4 @@ pub(super) fn delete_person(
     }
     let account = params![tenant.as_str(), Purpose::Call.as_str(), user];
     connection.prepare_cached(ACCOUNT)?.execute(account).map(|_| ())
-}
-
-/// A UUID as these tables have it: hyphenated, in small letters.
-pub(super) fn text_of(id: &Uuid) -> String {
-    id.hyphenated().to_string()
-}
-
-/// What a column holds if it was readable, else an error that says what it is not.
-pub(super) fn known<T>(column: usize, read: Option<T>, what: &str) -> rusqlite::Result<T> {
-    read.ok_or_else(|| {
-        let error = format!("a row holds what is not {what}").into();
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error)
-    })
-}
-
-/// The error of a step whose case cannot be written.
-pub(super) fn unwritable(why: &str) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(why.into())
-}
-
-/// A column with a UUID in it.
-pub(super) fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
-    known(column, Uuid::try_parse(row.get_ref(column)?.as_str()?).ok(), "an id")
-}
-
-/// A column with a time in it.
-pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    row.get(column).map(Timestamp::from_millis)
-}
-
-/// A column with a phone number in it.
-pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<PhoneNumber> {
-    known(column, NumberingPlan::read_e164(row.get_ref(column)?.as_str()?), "a phone number")
-}
-
-/// The text of a number that [`number`] reads as the same: one without an extension.
-pub(super) fn readable(number: &PhoneNumber) -> rusqlite::Result<&str> {
-    let text = number.as_str();
-    let reads_back = NumberingPlan::read_e164(text).as_ref() == Some(number);
-    reads_back.then_some(text).ok_or_else(|| unwritable("a phone number that is not plain E.164"))
 }

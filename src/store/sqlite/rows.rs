@@ -1,13 +1,15 @@
-//! Reads and writes the rows of the two tables of grants and calls. The decisions about them are in
-//! [`account`](crate::store::account).
+//! Reads and writes the rows of the two tables of grants and calls, and the kinds of columns that
+//! all tables share. The decisions about them are in [`account`](crate::store::account).
 
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId, Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
+use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
 use crate::store::address_log::AddressLog;
@@ -257,4 +259,44 @@ fn events<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
 fn cut(column: usize) -> rusqlite::Error {
     let cut = "a budget's times are not 8 bytes each".into();
     rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, cut)
+}
+
+/// A UUID as these tables have it: hyphenated, in small letters.
+pub(super) fn text_of(id: &Uuid) -> String {
+    id.hyphenated().to_string()
+}
+
+/// What a column holds if it was readable, else an error that says what it is not.
+pub(super) fn known<T>(column: usize, read: Option<T>, what: &str) -> rusqlite::Result<T> {
+    read.ok_or_else(|| {
+        let error = format!("a row holds what is not {what}").into();
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error)
+    })
+}
+
+/// The error of a step whose case cannot be written.
+pub(super) fn unwritable(why: &str) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(why.into())
+}
+
+/// A column with a UUID in it.
+pub(super) fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+    known(column, Uuid::try_parse(row.get_ref(column)?.as_str()?).ok(), "an id")
+}
+
+/// A column with a time in it.
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_millis)
+}
+
+/// A column with a phone number in it.
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<PhoneNumber> {
+    known(column, NumberingPlan::read_e164(row.get_ref(column)?.as_str()?), "a phone number")
+}
+
+/// The text of a number that [`number`] reads as the same: one without an extension.
+pub(super) fn readable(number: &PhoneNumber) -> rusqlite::Result<&str> {
+    let text = number.as_str();
+    let reads_back = NumberingPlan::read_e164(text).as_ref() == Some(number);
+    reads_back.then_some(text).ok_or_else(|| unwritable("a phone number that is not plain E.164"))
 }

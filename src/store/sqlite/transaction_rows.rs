@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::registry_rows::{known, number, readable, text_of, time, uuid};
+use super::rows::{known, number, readable, text_of, time, uuid};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::grant::{Grant, KeyId};
 use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
