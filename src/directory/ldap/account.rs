@@ -6,8 +6,8 @@
 
 use ldap3::SearchEntry;
 
-use super::entry::values;
 use super::settings::{AccountChecks, Profile};
+use super::values::values;
 use crate::domain::account_state::PasswordRefusal::{
     self, AccountExpired, Disabled, LockedOut, MustChangePassword, NotNow, PasswordExpired,
     SmartCardRequired,

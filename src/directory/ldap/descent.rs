@@ -7,9 +7,10 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use ldap3::{Scope, SearchEntry};
 
+use super::dn;
 use super::groups::{self, MOST_LEVELS};
 use super::settings::LdapSettings;
-use super::{dn, entry};
+use super::values::values;
 
 /// The attributes that name members (RFC 4519 2.17 and 2.40).
 pub(super) const MEMBERS: &[&str] = &["member", "uniqueMember"];
@@ -108,7 +109,7 @@ pub(super) async fn descend<R: Reader>(
 
 /// The members of an entry; `None` if one is not text.
 fn texts(found: &SearchEntry) -> Option<Vec<&str>> {
-    let values = MEMBERS.iter().flat_map(|name| entry::values(found, name));
+    let values = MEMBERS.iter().flat_map(|name| values(found, name));
     values.map(|value| std::str::from_utf8(value).ok()).collect()
 }
 

@@ -50,7 +50,7 @@ pub(super) fn root_dse(settings: &LdapSettings, attributes: &[&str]) -> Query {
         filter: "(objectClass=*)".to_owned(),
         attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
         size_limit: 1,
-        time_limit: super::server::time_limit(settings),
+        time_limit: settings.time_limit(),
         kind: Kind::Entry,
         gone_is_empty: false,
     }
@@ -64,7 +64,7 @@ pub(super) fn partitions(settings: &LdapSettings, configuration: &str) -> Query 
         filter: "(&(objectClass=crossRef)(nETBIOSName=*))".to_owned(),
         attributes: ["nETBIOSName", "dnsRoot", "nCName"].map(str::to_owned).into(),
         size_limit: 1000,
-        time_limit: super::server::time_limit(settings),
+        time_limit: settings.time_limit(),
         kind: Kind::Having(&["nETBIOSName"]),
         gone_is_empty: false,
     }

@@ -5,6 +5,7 @@ use ldap3::SearchEntry;
 
 use super::account;
 use super::settings::LdapSettings;
+use super::values::{names, values};
 use crate::domain::user::{NumberValue, Pin, User, UserId};
 
 /// Why an entry is unusable.
@@ -54,23 +55,6 @@ pub(super) fn attributes(settings: &LdapSettings) -> Vec<String> {
     attributes.extend(settings.phone_attributes.iter().cloned());
     attributes.extend(settings.pin_attribute.clone());
     attributes
-}
-
-/// The values of one attribute, as bytes: a binary value may be valid UTF-8 by chance.
-pub(super) fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> Vec<&'a [u8]> {
-    let named = |key: &str| names(key, attribute);
-    let text = entry.attrs.iter().filter(|(key, _)| named(key));
-    let binary = entry.bin_attrs.iter().filter(|(key, _)| named(key));
-    text.flat_map(|(_, values)| values.iter().map(String::as_bytes))
-        .chain(binary.flat_map(|(_, values)| values.iter().map(Vec::as_slice)))
-        .filter(|value| !value.is_empty())
-        .collect()
-}
-
-/// Whether `key` is `attribute`, possibly with options (`mobile;lang-en`, RFC 4512 2.5).
-fn names(key: &str, attribute: &str) -> bool {
-    let base = key.split_once(';').map_or(key, |(base, _)| base);
-    base.eq_ignore_ascii_case(attribute)
 }
 
 /// Whether the server returned only part of an attribute's values (`mobile;range=0-1499`; the last

@@ -7,6 +7,9 @@ use super::settings::NumberMatch;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::NumberingPlan;
 
+/// A filter for groups in Active Directory.
+pub(super) const A_GROUP: &str = "(objectClass=group)";
+
 /// The text is not a single search filter in parentheses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an LDAP search filter in brackets, such as (objectClass=person)")]

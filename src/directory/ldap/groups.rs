@@ -13,9 +13,9 @@ use tokio::time::Instant;
 pub(super) use self::readable::Readable;
 
 use super::entry;
+use super::filter::A_GROUP;
 use super::judgement::Kind;
 use super::search::Query;
-use super::server::time_limit;
 use super::servers::Servers;
 use super::settings::{LdapSettings, Profile};
 use crate::directory::DirectoryError;
@@ -25,29 +25,28 @@ use crate::domain::user::{Membership, User, UserId};
 pub(super) const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 /// Maximum nesting depth of groups, on servers where we follow it ourselves.
 pub(super) const MOST_LEVELS: usize = 16;
-/// A filter for groups in Active Directory.
-pub(super) const A_GROUP: &str = "(objectClass=group)";
 /// Maximum number of a user's groups, including nested ones, where we follow them ourselves.
 const MOST_GROUPS: usize = 1000;
 
 /// Whether a user may use the gateway.
 pub(super) async fn membership(
     servers: &Arc<Servers>,
+    readable: &Arc<Readable>,
     user: &User,
     deadline: Instant,
 ) -> Result<Membership, DirectoryError> {
     let (settings, dn) = (servers.settings(), user.locator.as_str());
     let mut may = Membership::Allowed;
     if let Some(group) = &settings.excluded_group {
-        may = (Question { servers, dn, group, deadline }).is_outside().await?;
+        may = (Question { servers, readable, dn, group, deadline }).is_outside().await?;
     }
     if may == Membership::Allowed
         && let Some(group) = &settings.required_group
     {
-        may = (Question { servers, dn, group, deadline }).is_inside().await?;
+        may = (Question { servers, readable, dn, group, deadline }).is_inside().await?;
     }
     // The groups were checked for a DN, which may belong to someone else by now.
-    let asking = Question { servers, dn, group: dn, deadline };
+    let asking = Question { servers, readable, dn, group: dn, deadline };
     if !asking.is_still(&user.id).await? {
         return Ok(Membership::Gone);
     }
@@ -62,6 +61,7 @@ pub(super) fn in_chain(group: &str) -> String {
 /// Whether one user is in one group.
 struct Question<'a> {
     servers: &'a Arc<Servers>,
+    readable: &'a Arc<Readable>,
     dn: &'a str,
     group: &'a str,
     deadline: Instant,
@@ -95,7 +95,7 @@ impl Question<'_> {
                 let outside = self.walk(|members| format!("(!(|{members}))"), false).await?;
                 match outside {
                     Some(true) => {
-                        Some(Readable::all(self.servers, self.group, self.deadline).await?)
+                        Some(self.readable.all(self.servers, self.group, self.deadline).await?)
                     }
                     Some(false) | None => outside,
                 }
@@ -160,7 +160,7 @@ impl Question<'_> {
             filter: filter.to_owned(),
             attributes,
             size_limit: 1,
-            time_limit: time_limit(self.servers.settings()),
+            time_limit: self.servers.settings().time_limit(),
             kind: Kind::Entry,
             gone_is_empty: true,
         };
@@ -178,7 +178,7 @@ impl Question<'_> {
             filter: format!("(|{members})"),
             attributes: nothing(),
             size_limit: i32::try_from(MOST_GROUPS).unwrap_or(i32::MAX),
-            time_limit: time_limit(settings),
+            time_limit: settings.time_limit(),
             kind: Kind::Having(&["member", "uniqueMember"]),
             gone_is_empty: false,
         };

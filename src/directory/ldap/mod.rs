@@ -29,12 +29,14 @@ mod names;
 mod pace;
 mod pages;
 mod probe;
+mod probes;
 mod refusal;
 mod resolver;
 mod search;
 mod server;
 mod servers;
 mod settings;
+mod values;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,7 @@ pub use self::settings::{
 };
 
 use self::connection::AbortOnDrop;
+use self::groups::Readable;
 use self::index::{Index, Indexed, Key};
 use self::judgement::Kind;
 use self::servers::{Again, Servers};
@@ -74,6 +77,7 @@ const GRACE: Duration = Duration::from_millis(50);
 /// still ends cleanly and leaves its connections usable.
 pub struct LdapDirectory {
     servers: Arc<Servers>,
+    readable: Arc<Readable>,
     index: Option<Index>,
     runtime: Handle,
     _watches: Vec<AbortOnDrop>,
@@ -98,7 +102,7 @@ impl LdapDirectory {
             Lookup::Index(how) => Some(Index::new(&servers, how, &runtime)),
             Lookup::Search | Lookup::Never => None,
         };
-        Self { servers, index, runtime, _watches: watches }
+        Self { servers, readable: Arc::default(), index, runtime, _watches: watches }
     }
 
     /// The current entries of the people found in the index, read by their own ids: a change that
@@ -252,8 +256,9 @@ impl Directory for LdapDirectory {
         if occasion == Occasion::Call && self.index.as_ref().is_some_and(known) {
             return Ok(Membership::Allowed);
         }
-        let (servers, user) = (Arc::clone(&self.servers), user.clone());
-        let asking = async move { groups::membership(&servers, &user, deadline).await };
+        let (servers, readable) = (Arc::clone(&self.servers), Arc::clone(&self.readable));
+        let user = user.clone();
+        let asking = async move { groups::membership(&servers, &readable, &user, deadline).await };
         self.run(deadline, asking).await
     }
 

@@ -15,7 +15,7 @@ use super::bind_pool::{BindAnswer, BindConnections, BindPool};
 use super::connection::Connector;
 use super::judgement::{Kind, Rejection};
 use super::pace::Pace;
-use super::probe::Probes;
+use super::probes::Probes;
 use super::search::{Found, Query, SearchFailure, SharedConnection};
 use super::settings::{LdapSettings, ServerUrl};
 use crate::breaker::{Breaker, Epoch, Subject, Trouble};
@@ -301,9 +301,4 @@ fn subject(name: &str) -> Subject {
 /// A server's name: as configured, with its address if that is not part of it.
 pub(super) fn server_name(url: &ServerUrl, address: SocketAddr) -> String {
     if url.literal().is_some() { url.to_string() } else { format!("{url} ({address})") }
-}
-
-/// Seconds after which a server should abandon a search, because no caller waits any more.
-pub(super) fn time_limit(settings: &LdapSettings) -> i32 {
-    i32::try_from(settings.timeout.as_secs()).unwrap_or(i32::MAX).saturating_add(1)
 }

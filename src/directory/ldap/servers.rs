@@ -13,13 +13,12 @@ use tracing::warn;
 
 use super::domains::{self, Partition};
 use super::entry;
-use super::groups::Readable;
 use super::hosts::{Hosts, connected_first};
 use super::judgement::Kind;
 use super::names::{self, NameSearch, WindowsName};
 use super::resolver::Resolver;
 use super::search::{Found, Query, SearchFailure};
-use super::server::{self, BindOutcome, Server};
+use super::server::{BindOutcome, Server};
 use super::settings::{LdapSettings, Profile, ServerOrder};
 use crate::directory::{DependencyState, DirectoryError, PasswordCheck};
 use crate::domain::secret::Password;
@@ -47,7 +46,6 @@ pub(super) struct Servers {
     /// The attributes that searches for people read.
     attributes: Arc<[String]>,
     domains: ArcSwapOption<(Instant, Vec<Partition>)>,
-    readable: Readable,
 }
 
 impl Servers {
@@ -57,7 +55,6 @@ impl Servers {
             turn: AtomicUsize::new(0),
             attributes: entry::attributes(&settings).into(),
             domains: ArcSwapOption::empty(),
-            readable: Readable::default(),
             settings,
         }
     }
@@ -69,11 +66,6 @@ impl Servers {
     /// Each server.
     pub(super) fn hosts(&self) -> &Arc<Hosts> {
         &self.hosts
-    }
-
-    /// Whether the groups nested in the excluded group can be read.
-    pub(super) fn readable(&self) -> &Readable {
-        &self.readable
     }
 
     /// The servers' states; `searched` says whether calls are currently searched there.
@@ -107,7 +99,7 @@ impl Servers {
             filter: filter.to_owned(),
             attributes: Arc::clone(&self.attributes),
             size_limit: self.settings.size_limit,
-            time_limit: server::time_limit(&self.settings),
+            time_limit: self.settings.time_limit(),
             kind,
             gone_is_empty: false,
         };
@@ -169,7 +161,7 @@ impl Servers {
             filter: filter.to_owned(),
             attributes: Arc::clone(&self.attributes),
             size_limit: 1,
-            time_limit: server::time_limit(&self.settings),
+            time_limit: self.settings.time_limit(),
             kind: Kind::Entry,
             gone_is_empty: true,
         };

@@ -82,6 +82,13 @@ pub struct LdapSettings {
     pub account_checks: AccountChecks,
 }
 
+impl LdapSettings {
+    /// Seconds after which a server should abandon a search, because no caller waits any more.
+    pub(super) fn time_limit(&self) -> i32 {
+        i32::try_from(self.timeout.as_secs()).unwrap_or(i32::MAX).saturating_add(1)
+    }
+}
+
 /// How a locked or expired account, or a required password change, is detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountChecks {

@@ -14,7 +14,7 @@ use crate::directory::DirectoryError;
 use crate::directory::ldap::descent::{Nested, Reader, Stop, descend};
 use crate::directory::ldap::judgement::Kind;
 use crate::directory::ldap::search::Query;
-use crate::directory::ldap::server::{Server, time_limit};
+use crate::directory::ldap::server::Server;
 use crate::directory::ldap::servers::Servers;
 
 /// How long it is believed that all can be read; longer, if reading takes long.
@@ -39,6 +39,7 @@ struct Seen {
 impl Readable {
     /// Whether all groups nested in `group` can be read on each server that works.
     pub(super) async fn all(
+        self: &Arc<Self>,
         servers: &Arc<Servers>,
         group: &str,
         deadline: Instant,
@@ -46,8 +47,9 @@ impl Readable {
         // Read by a task of its own, so that a caller in a hurry does not undo what others wait
         // for.
         let looking = tokio::spawn({
-            let (servers, group) = (Arc::clone(servers), group.to_owned());
-            async move { servers.readable().look(&servers, &group).await }
+            let (readable, servers) = (Arc::clone(self), Arc::clone(servers));
+            let group = group.to_owned();
+            async move { readable.look(&servers, &group).await }
         });
         match timeout_at(deadline, looking).await {
             Ok(looked) => looked.unwrap_or(Err(DirectoryError::Unavailable)),
@@ -119,7 +121,7 @@ impl Reader for Over<'_> {
             filter: filter.to_owned(),
             attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
             size_limit: 1,
-            time_limit: time_limit(&self.server.settings),
+            time_limit: self.server.settings.time_limit(),
             kind: if scope == Scope::Base { Kind::Entry } else { Kind::Having(&[]) },
             gone_is_empty: true,
         };

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::record::{Key, Person};
 use crate::directory::ldap::settings::{LdapSettings, Profile};
+use crate::directory::ldap::values::values;
 use crate::directory::ldap::{changes, entry};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::user::{NumberValue, User};
@@ -21,12 +22,12 @@ pub(super) fn key_attribute(settings: &LdapSettings) -> &'static str {
 /// The attribute whose absence keeps an entry from being followed; `None` if nothing is missing.
 pub(super) fn hidden(entry: &SearchEntry, settings: &LdapSettings) -> Option<&'static str> {
     let needed = [key_attribute(settings), changes::attribute(settings.profile)];
-    needed.into_iter().find(|name| entry::values(entry, name).is_empty())
+    needed.into_iter().find(|name| values(entry, name).is_empty())
 }
 
 /// The entry's key; `None` if the service account may not read it.
 pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Option<Key> {
-    let [value] = entry::values(entry, key_attribute(settings))[..] else { return None };
+    let [value] = values(entry, key_attribute(settings))[..] else { return None };
     match settings.profile {
         Profile::OpenLdap => {
             Uuid::parse_str(std::str::from_utf8(value).ok()?).ok().map(Uuid::into_bytes)

@@ -19,7 +19,7 @@ use super::state::Trouble;
 use super::table::Table;
 use super::{Content, person};
 use crate::directory::ldap::changes::{self, show_deleted};
-use crate::directory::ldap::entry;
+use crate::directory::ldap::values::values;
 
 /// Longest pause between full reads, or between sweeps of all ids if deleted entries cannot be
 /// seen.
@@ -148,7 +148,7 @@ async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
     };
     // A restored database has another id, if the account may read it.
     let life = read(ldap, &service, &["invocationId"], Vec::new()).await?;
-    let life = life.map(|entry| entry::values(&entry, "invocationId").concat()).unwrap_or_default();
+    let life = life.map(|entry| values(&entry, "invocationId").concat()).unwrap_or_default();
     let all = texts(&root, "namingContexts");
     let mut contexts: Vec<String> =
         content.settings.base_dns.iter().map(|base| context(base, &all)).collect();
@@ -309,7 +309,7 @@ async fn read(
 }
 
 fn texts(entry: &SearchEntry, attribute: &str) -> Vec<String> {
-    let values = entry::values(entry, attribute).into_iter();
+    let values = values(entry, attribute).into_iter();
     values.filter_map(|value| String::from_utf8(value.to_vec()).ok()).collect()
 }
 

@@ -3,8 +3,8 @@
 use ldap3::SearchEntry;
 
 use super::super::account::{self, ACCOUNT_CONTROL};
-use super::super::entry;
 use super::super::settings::{AccountChecks, Profile};
+use super::super::values::values;
 use super::LdapInspection;
 use super::reader::{Reader, Search};
 use super::servers::Product;
@@ -139,5 +139,5 @@ impl LdapInspection {
 
 /// How many of the people have a value of this attribute.
 pub(super) fn having(people: &[SearchEntry], attribute: &str) -> usize {
-    people.iter().filter(|person| !entry::values(person, attribute).is_empty()).count()
+    people.iter().filter(|person| !values(person, attribute).is_empty()).count()
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::entry;
 use super::super::filter;
 use super::super::judgement::{Judgement, Kind, judge};
-use super::super::probe;
+use super::super::probes;
 use super::LdapInspection;
 use super::reader::{Answer, Reader, Search};
 use super::servers::{Product, millis};
@@ -152,7 +152,7 @@ impl LdapInspection {
     /// Makes a call's search for an unassigned number, if no person is known; `None` if it is
     /// served.
     async fn nobody_step(&self, reader: &mut Reader) -> Option<Step> {
-        let searches = probe::searches(&self.settings);
+        let searches = probes::searches(&self.settings);
         for search in searches.iter().filter(|search| search.kind == Kind::Number) {
             let (base, filter) = (&search.base, &search.filter);
             let asked = Search::below(base, filter, &["1.1"], search.size_limit);

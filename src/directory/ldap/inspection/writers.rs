@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use ldap3::controls::RawControl;
 use ldap3::{Scope, SearchEntry};
 
+use super::super::values::values;
+use super::LdapInspection;
 use super::access_rules;
 use super::reader::{ReadError, Reader, Search};
 use super::security_descriptor::{
     Ace, Dacl, Grant, Guid, WRITE_PROPERTY, owner, owner_rights, sid,
 };
 use super::servers::Product;
-use super::{LdapInspection, entry};
 use crate::directory::inspection::{SelfWrite, WritableAttribute};
 
 /// The control that selects which parts of a security descriptor to send ([MS-ADTS]
@@ -143,17 +144,17 @@ async fn rights(reader: &mut Reader, dn: &str) -> Result<Option<Rights>, ReadErr
     search.controls = vec![control];
     let answer = reader.ask(search).await?;
     let Some(found) = answer.entries.first() else { return Ok(None) };
-    let [bytes] = entry::values(found, "nTSecurityDescriptor")[..] else { return Ok(None) };
+    let [bytes] = values(found, "nTSecurityDescriptor")[..] else { return Ok(None) };
     let (Ok(dacl), Ok(owner)) = (Dacl::read(bytes), owner(bytes)) else { return Ok(None) };
     let sids = |attribute| -> Vec<Vec<u8>> {
-        entry::values(found, attribute).into_iter().map(<[u8]>::to_vec).collect()
+        values(found, attribute).into_iter().map(<[u8]>::to_vec).collect()
     };
     let own_sid = sids("objectSid").into_iter().next().unwrap_or_default();
     Ok(Some(Rights { dacl, owner, own_sid, groups: sids("tokenGroups") }))
 }
 
 fn guid(entry: &SearchEntry, attribute: &str) -> Option<Guid> {
-    entry::values(entry, attribute).first().and_then(|value| (*value).try_into().ok())
+    values(entry, attribute).first().and_then(|value| (*value).try_into().ok())
 }
 
 /// Adds what this person may write.

@@ -15,7 +15,7 @@ use crate::directory::ldap::index::record::Key;
 use crate::directory::ldap::index::state::Trouble;
 use crate::directory::ldap::search::{Query, is_aside};
 use crate::directory::ldap::settings::Profile;
-use crate::directory::ldap::{dn, groups, probe};
+use crate::directory::ldap::{dn, groups, probes};
 
 /// Reads the groups, and notes of everybody whether they may. How many do.
 pub(super) async fn read(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
@@ -31,18 +31,18 @@ pub(super) async fn present(ldap: &Ldap, content: &Content) -> Result<(), Troubl
     let is_there = async |read: &Query| {
         over.first(&read.base, read.scope, &read.filter, &["1.1"]).await.map(|one| one.is_some())
     };
-    for read in probe::base_reads(&content.settings) {
+    for read in probes::base_reads(&content.settings) {
         if !is_there(&read).await? {
-            return Err(Trouble::Refused(probe::absence(&read)));
+            return Err(Trouble::Refused(probes::absence(&read)));
         }
     }
-    let proofs = probe::proofs(&content.settings);
+    let proofs = probes::proofs(&content.settings);
     for proof in &proofs {
         if is_there(proof).await? {
             return Ok(());
         }
     }
-    if proofs.is_empty() { Ok(()) } else { Err(Trouble::Refused(probe::NO_PROOF.to_owned())) }
+    if proofs.is_empty() { Ok(()) } else { Err(Trouble::Refused(probes::NO_PROOF.to_owned())) }
 }
 
 /// Active Directory follows nested groups itself.
