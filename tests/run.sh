@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Everything that must pass, on a machine with only Rust: installs the servers and the browser that
-# the tests start (Debian packages; as root or through sudo), and Schemathesis and what the page
-# tests need (from PyPI, under target/); then checks format, lints, documentation, dependencies,
-# tests, and the README's commands. Samba is started as root or through sudo; PostgreSQL as the
-# tests' own user or, if that is root, as postgres.
+# the tests start (Debian packages; as root or through sudo), and the tools that judge (from PyPI,
+# under target/); then checks format, lints, documentation, dependencies, tests, and the README's
+# commands. Samba is started as root or through sudo; PostgreSQL as the tests' own user or, if that
+# is root, as postgres.
 #   tests/run.sh           what CI runs
-#   tests/run.sh --long    also cargo-deny, the benchmark with its long series, an hour of random
+#   tests/run.sh --long    also advisories, the benchmark with its long series, an hour of random
 #                          directories, ten million fuzzing inputs, the slow database faults, and
 #                          half an hour under attack
 set -euo pipefail
@@ -68,6 +68,19 @@ if ((${#missing[@]})); then
   install "${missing[@]}"
 fi
 
+# Installs the packages of tests/tools/$1.txt, by their hashes, into target/$1.
+install_hashed() {
+  local list=tests/tools/$1.txt folder=${CARGO_TARGET_DIR:-target}/$1
+  if cmp -s "$list" "$folder/installed.txt"; then return; fi
+  rm -rf "$folder"
+  /usr/bin/python3 -m venv "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$list"
+  cp "$list" "$folder/installed.txt"
+}
+
+install_hashed cargotools
+cargo_tools=${CARGO_TARGET_DIR:-target}/cargotools/bin
+
 # Tests the server against its API description; tests/it/openapi.rs runs it.
 schemathesis=4.32.0
 tools=${CARGO_TARGET_DIR:-target}/schemathesis
@@ -102,18 +115,9 @@ cargo clippy --quiet --locked --all-targets -- -D warnings
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps
 
-step "dependencies that are banned"
-for banned in openssl-sys native-tls; do
-  if cargo tree --locked --edges normal,build --invert "$banned" >/dev/null 2>&1; then
-    echo "$banned is in the build: rustls is the one TLS library" >&2
-    exit 1
-  fi
-done
-# cargo tree ends with an error when the crate is nowhere in the lock file.
-if grep -q '^ring' <<<"$(cargo tree --locked --edges normal,build --invert ring 2>/dev/null)"; then
-  echo "ring is in the build: aws-lc-rs is the one crypto provider" >&2
-  exit 1
-fi
+step "dependencies: bans, licences, sources, and none unused"
+"$cargo_tools/cargo-deny" --locked check bans licenses sources
+"$cargo_tools/cargo-shear" --locked --deny-warnings
 
 step "tests"
 cargo test --quiet --locked
@@ -122,11 +126,10 @@ step "the README's commands"
 tests/readme.sh
 
 if [ "$long" = yes ]; then
-  step "licences, sources, bans, advisories"
-  command -v cargo-deny >/dev/null || cargo install --quiet --locked cargo-deny
-  cargo deny check licenses sources bans
+  step "advisories"
   # The advisory database may be unreachable.
-  cargo deny check advisories || echo "advisories: not checked, see above" >&2
+  "$cargo_tools/cargo-deny" --locked check advisories ||
+    echo "advisories: not checked, see above" >&2
   step "random directories"
   MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \
     directory_model:: --nocapture --test-threads 4
