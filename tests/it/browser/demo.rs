@@ -2,6 +2,7 @@
 
 use super::profile::{DESKTOP, PHONE};
 use super::{Browser, browser};
+use crate::checkers::must_be_valid_html;
 use crate::commands::demo::Demo;
 
 /// Calls, and waits until the phone has told how that went.
@@ -100,6 +101,7 @@ async fn a_newcomer_plays_the_whole_story() {
     browser.until_text("\"active\": true").await;
     browser.must_be_accessible("approved").await;
     browser.screenshot("demo-approved").await;
+    must_be_valid_html(&[("demo.html".to_owned(), browser.html().await)]);
 
     // And declines what it does not want.
     browser.click("#approve-payment").await;

@@ -41,6 +41,12 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
+    /// The page as HTML, as its scripts have made it.
+    pub async fn html(&self) -> String {
+        let made = "return '<!doctype html>' + document.documentElement.outerHTML";
+        self.script(made, &[]).await.as_str().unwrap_or_default().to_owned()
+    }
+
     /// Opens another tab and goes on in it; the handle of the earlier one.
     pub async fn new_tab(&self) -> String {
         let earlier = self.get("/window").await.as_str().expect("a handle").to_owned();

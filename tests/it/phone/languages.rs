@@ -4,10 +4,12 @@ use super::looking::look;
 use super::*;
 use crate::browser::browser;
 use crate::browser::profile::PHONE;
+use crate::checkers::must_be_valid_html;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_speak_the_browsers_language() {
     let company = Company::start().await;
+    let mut views = Vec::new();
     for (languages, code, enroll, approve) in [
         ("sv-SE,sv,en", "sv", "Registrera den h\u{e4}r mobilen", "Godk\u{e4}nner du det h\u{e4}r?"),
         ("de-CH,de", "de", "Dieses Handy registrieren", "Geben Sie das frei?"),
@@ -21,17 +23,21 @@ async fn pages_speak_the_browsers_language() {
         let shown = phone.text().await;
         assert!(shown.contains(enroll), "{languages}: {shown}");
         look(&phone, &format!("enroll-{code}")).await;
+        views.push((format!("enroll-{code}.html"), phone.html().await));
         phone.click("#register").await;
         view(&phone, "done").await;
         look(&phone, &format!("enrolled-{code}")).await;
+        views.push((format!("enrolled-{code}.html"), phone.html().await));
         let asked = company.approve(&format!("anna-{code}"), "Pay CHF 100").await;
         open(&phone, &asked.link, "approve").await;
         let shown = phone.text().await;
         assert!(shown.contains(approve) && shown.contains("Pay CHF 100"), "{languages}: {shown}");
         assert!(!shown.contains(['{', '}']), "{shown}");
         look(&phone, &format!("approve-{code}")).await;
+        views.push((format!("approve-{code}.html"), phone.html().await));
         phone.must_be_quiet().await;
     }
+    must_be_valid_html(&views);
 }
 
 #[tokio::test(flavor = "multi_thread")]
