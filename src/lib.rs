@@ -19,7 +19,7 @@
 //! - [`service`]: what the gateway does. [`service::call_in`] is getOTP, [`service::login`] is
 //!   validateOTP, [`service::authentication_cloud`] registers users and asks them to confirm,
 //!   [`service::flood`] protects the node.
-//! - [`http`]: the wire. [`http::identify`] identifies callers, [`http::error`] decides what a
+//! - [`http`]: the wire. [`http::identify`] identifies callers, [`http::refused`] decides what a
 //!   refusal looks like, [`http::called_in_otp`] and [`http::authentication_cloud`] hold the
 //!   operations, [`http::openapi`] describes them, and [`http::pages`] serves browsers: pages in
 //!   three languages and the script for customers' own pages.

@@ -11,7 +11,7 @@ use super::client_table::{
     BasicCredential, ClientEntry, ClientTable, Credentials, Operation, Require,
 };
 use super::oauth2::{JwtRefusal, SignedToken};
-use super::refusal::{Refusal, RefusalReason};
+use super::unidentified::{Unidentified, UnidentifiedReason};
 use crate::domain::clock::Timestamp;
 use crate::domain::tenant::TenantId;
 
@@ -79,19 +79,19 @@ pub fn identify(
     table: &ClientTable,
     presented: &Presented<'_>,
     operation: Operation,
-) -> Result<Arc<ClientEntry>, Refusal> {
+) -> Result<Arc<ClientEntry>, Unidentified> {
     let client = match candidates(table, presented)? {
         Candidates::Named(named) => choose(table, &named, presented.tenant)?,
         Candidates::Anonymous(here) => match choose(table, &here, presented.tenant) {
             Ok(client) => client,
-            Err(_) => return Err(RefusalReason::NoCredential.into()),
+            Err(_) => return Err(UnidentifiedReason::NoCredential.into()),
         },
     };
     if client.operations.contains(&operation) {
         return Ok(Arc::clone(client));
     }
-    Err(Refusal {
-        reason: RefusalReason::OperationNotAllowed,
+    Err(Unidentified {
+        reason: UnidentifiedReason::OperationNotAllowed,
         tenant: Some(client.tenant.clone()),
         client: Some(client.name.clone()),
         certificate: None,
@@ -109,7 +109,7 @@ enum Candidates<'a> {
 fn candidates<'a>(
     table: &'a ClientTable,
     presented: &Presented<'_>,
-) -> Result<Candidates<'a>, Refusal> {
+) -> Result<Candidates<'a>, Unidentified> {
     let by_certificate = presented
         .certificate
         .map(|_| keep(table, |entry| presented.shows_certificate_of(&entry.credentials)));
@@ -117,11 +117,13 @@ fn candidates<'a>(
         Authorization::Absent => {
             return match by_certificate {
                 None => Ok(Candidates::Anonymous(anonymous_at(table, presented.address))),
-                Some(named) if named.is_empty() => Err(RefusalReason::CertificateUnlisted.into()),
+                Some(named) if named.is_empty() => {
+                    Err(UnidentifiedReason::CertificateUnlisted.into())
+                }
                 Some(named) => one_is_enough(named),
             };
         }
-        Authorization::Unusable => return Err(RefusalReason::CredentialWrong.into()),
+        Authorization::Unusable => return Err(UnidentifiedReason::CredentialWrong.into()),
         Authorization::Basic { username, password, .. } => {
             let fits = |entry: &ClientEntry| {
                 fits_basic(entry.credentials.basic.as_ref(), username, password)
@@ -131,14 +133,14 @@ fn candidates<'a>(
         Authorization::Bearer(token) => by_bearer(table, token.hash(), presented)?,
     };
     if by_authorization.is_empty() {
-        return Err(RefusalReason::CredentialWrong.into());
+        return Err(UnidentifiedReason::CredentialWrong.into());
     }
     match by_certificate {
         Some(named) if !named.is_empty() => {
             let mut both = by_authorization;
             both.retain(|entry| named.iter().any(|other| Arc::ptr_eq(entry, other)));
             if both.is_empty() {
-                return Err(RefusalReason::CredentialsDisagree.into());
+                return Err(UnidentifiedReason::CredentialsDisagree.into());
             }
             Ok(Candidates::Named(both))
         }
@@ -147,11 +149,13 @@ fn candidates<'a>(
 }
 
 /// Keeps those clients, named by one credential, that need no second one.
-fn one_is_enough(mut named: Entries<'_>) -> Result<Candidates<'_>, Refusal> {
+fn one_is_enough(mut named: Entries<'_>) -> Result<Candidates<'_>, Unidentified> {
     let one = named.first().copied();
     named.retain(|entry| entry.credentials.require == Require::Any);
     match one {
-        Some(one) if named.is_empty() => Err(refusal_of(RefusalReason::CredentialIncomplete, one)),
+        Some(one) if named.is_empty() => {
+            Err(refusal_of(UnidentifiedReason::CredentialIncomplete, one))
+        }
         _ => Ok(Candidates::Named(named)),
     }
 }
@@ -161,18 +165,20 @@ fn in_force(
     mut named: Entries<'_>,
     until: impl Fn(&Credentials) -> Option<Timestamp>,
     now: Timestamp,
-) -> Result<Entries<'_>, Refusal> {
+) -> Result<Entries<'_>, Unidentified> {
     let one = named.first().copied();
     named.retain(|entry| until(&entry.credentials).is_none_or(|end| now < end));
     match one {
-        Some(one) if named.is_empty() => Err(refusal_of(RefusalReason::CredentialExpired, one)),
+        Some(one) if named.is_empty() => {
+            Err(refusal_of(UnidentifiedReason::CredentialExpired, one))
+        }
         _ => Ok(named),
     }
 }
 
 /// A refusal of a client that showed a valid credential.
-fn refusal_of(reason: RefusalReason, client: &ClientEntry) -> Refusal {
-    Refusal {
+fn refusal_of(reason: UnidentifiedReason, client: &ClientEntry) -> Unidentified {
+    Unidentified {
         reason,
         tenant: Some(client.tenant.clone()),
         client: Some(client.name.clone()),
@@ -198,7 +204,7 @@ fn by_bearer<'a>(
     table: &'a ClientTable,
     hash: &SecretHash,
     presented: &Presented<'_>,
-) -> Result<Entries<'a>, Refusal> {
+) -> Result<Entries<'a>, Unidentified> {
     let known = keep(table, |entry| {
         entry.credentials.bearer.as_ref().is_some_and(|known| known.matches(hash))
     });
@@ -207,7 +213,7 @@ fn by_bearer<'a>(
             return in_force(known, |known| known.bearer_until, presented.now);
         }
         None => return Ok(known),
-        Some(Err(refusal)) => return Err(RefusalReason::Token(*refusal).into()),
+        Some(Err(refusal)) => return Err(UnidentifiedReason::Token(*refusal).into()),
         Some(Ok(token)) => token,
     };
     let mut closest = JwtRefusal::Issuer;
@@ -219,7 +225,7 @@ fn by_bearer<'a>(
             None => {}
         }
     }
-    if named.is_empty() { Err(RefusalReason::Token(closest).into()) } else { Ok(named) }
+    if named.is_empty() { Err(UnidentifiedReason::Token(closest).into()) } else { Ok(named) }
 }
 
 fn anonymous_at(table: &ClientTable, address: Option<IpAddr>) -> Entries<'_> {
@@ -238,31 +244,31 @@ fn choose<'a>(
     table: &ClientTable,
     named: &[&'a Arc<ClientEntry>],
     header: &TenantHeader,
-) -> Result<&'a Arc<ClientEntry>, Refusal> {
+) -> Result<&'a Arc<ClientEntry>, Unidentified> {
     let Some(first) = named.first() else {
-        return Err(RefusalReason::CredentialWrong.into());
+        return Err(UnidentifiedReason::CredentialWrong.into());
     };
     let one_tenant = named.iter().all(|entry| entry.tenant == first.tenant);
-    let refuse = |reason| Refusal {
+    let refuse = |reason| Unidentified {
         reason,
         tenant: one_tenant.then(|| first.tenant.clone()),
         client: (named.len() == 1).then(|| first.name.clone()),
         certificate: None,
     };
     let tenant = match header {
-        TenantHeader::Unusable => return Err(refuse(RefusalReason::TenantHeaderUnusable)),
+        TenantHeader::Unusable => return Err(refuse(UnidentifiedReason::TenantHeaderUnusable)),
         TenantHeader::Named(tenant) => tenant,
         TenantHeader::Absent if one_tenant => &first.tenant,
-        TenantHeader::Absent => return Err(refuse(RefusalReason::TenantNotChosen)),
+        TenantHeader::Absent => return Err(refuse(UnidentifiedReason::TenantNotChosen)),
     };
     let mut there = named.iter().copied().filter(|entry| entry.tenant == *tenant);
     match (there.next(), there.next()) {
         (Some(client), None) => Ok(client),
-        (Some(_), Some(_)) => Err(refuse(RefusalReason::CredentialAmbiguous)),
+        (Some(_), Some(_)) => Err(refuse(UnidentifiedReason::CredentialAmbiguous)),
         (None, _) if table.entries().iter().any(|entry| entry.tenant == *tenant) => {
-            Err(refuse(RefusalReason::TenantMismatch))
+            Err(refuse(UnidentifiedReason::TenantMismatch))
         }
-        (None, _) => Err(refuse(RefusalReason::TenantUnknown)),
+        (None, _) => Err(refuse(UnidentifiedReason::TenantUnknown)),
     }
 }
 

@@ -1,228 +1,50 @@
-//! What a client sees of a refusal: one file, one match, and never the true reason.
-
-use std::time::Duration;
+//! The body of a refusal, and the parts that all answers share.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, Accept, Header, HeaderValue, Quality};
+use actix_web::http::header::{self, Accept, Header, Quality};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
-use thiserror::Error;
 
+use super::refused::{Api, Refused};
 use crate::domain::clock::Timestamp;
-use crate::domain::reason::Reason;
 
-/// `Retry-After` when the directory or the store is down.
-pub(super) const RETRY_UNAVAILABLE: Duration = Duration::from_secs(5);
-
-/// Which statuses a tenant's clients see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum StatusStyle {
-    /// 200 and 403 only, as the phone systems built for this API expect.
-    #[default]
-    PhenixId,
-    /// 429 and 503, each with `Retry-After`, where they fit.
-    Http,
+/// The answer to a refusal outside of both APIs: an unknown path, a page.
+pub(super) fn refused(
+    refused: &Refused,
+    request: &HttpRequest,
+    request_id: &str,
+    now: Timestamp,
+) -> HttpResponse {
+    let mut answer = HttpResponse::build(refused.status());
+    uniform_headers(&mut answer, request_id);
+    refuse(answer, refused, Api::CalledInOtp, request, now)
 }
 
-/// What is wrong with a body, as shown to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum BadBody {
-    /// The connection closed before the body was complete.
-    #[error("the body ended early")]
-    EndedEarly,
-    /// It is in another encoding, such as Latin-1 or UTF-16.
-    #[error("the body is not in UTF-8, which is needed")]
-    NotUtf8,
-    /// It is declared as JSON but is not a JSON object.
-    #[error("the body is not a JSON object")]
-    NoObject,
-    /// It is declared as a form but looks like JSON.
-    #[error("the body is declared as a form but is JSON: send Content-Type: application/json")]
-    JsonAsForm,
-    /// A percent sign in a form is not followed by two hexadecimal digits.
-    #[error("the form has a percent sign that begins no escape: write it as %25")]
-    NoEscape,
-    /// A required field is missing.
-    #[error("the field {0} is missing")]
-    Missing(&'static str),
-    /// A field appears more than once.
-    #[error("the field {0} is there twice")]
-    Twice(&'static str),
-    /// A field's value is not a string, for example a number.
-    #[error("the field {0} is not a string")]
-    NotText(&'static str),
-    /// A passcode already holds password and code, so neither may be sent as well.
-    #[error("the field passcode holds password and otp, so neither may stand beside it")]
-    PasscodeAndMore,
+/// Completes the answer to a refusal: the error body, or an RFC 9457 problem where getOTP's or
+/// validateOTP's client asked for one.
+pub(super) fn refuse(
+    mut answer: HttpResponseBuilder,
+    refused: &Refused,
+    api: Api,
+    request: &HttpRequest,
+    now: Timestamp,
+) -> HttpResponse {
+    let (status, message) = (refused.status(), refused.message());
+    refused.add_headers(&mut answer, api);
+    let (media_type, body) = match api {
+        Api::CalledInOtp if wants(request).problem => {
+            ("application/problem+json", problem_body(status, message, request.path()))
+        }
+        Api::CalledInOtp => ("application/json", error_body(status, message, request.path(), now)),
+        Api::AuthenticationCloud => {
+            ("application/json;charset=utf-8", error_body(status, message, request.path(), now))
+        }
+    };
+    answer.insert_header((header::CONTENT_TYPE, media_type)).body(body)
 }
 
-/// A refusal as sent to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// 400, with what is wrong with the body.
-    BadRequest(BadBody),
-    /// 401 with `WWW-Authenticate`: no credential at all.
-    NoCredential,
-    /// 403, for every other reason.
-    Forbidden,
-    /// 404: no such path.
-    NotFound,
-    /// 405 with `Allow`.
-    MethodNotAllowed,
-    /// 408: the body did not arrive before the deadline.
-    BodyTooSlow,
-    /// 413: the body is too large.
-    TooLarge,
-    /// 415: the media type is neither JSON nor a form, or the charset is not UTF-8.
-    UnsupportedMediaType,
-    /// 429 with `Retry-After`.
-    RateLimited(Duration),
-    /// 503 with `Retry-After`.
-    Unavailable,
-}
-
-impl Refused {
-    /// How a decision for `reason` looks to a client that sees `style`.
-    #[must_use]
-    pub fn of(reason: Reason, style: StatusStyle) -> Self {
-        let seen = match reason {
-            Reason::Flood(wait)
-            | Reason::CodesPerUser(wait)
-            | Reason::CallsPerNumber(wait)
-            | Reason::WrongPasswordsPerUser(wait)
-            | Reason::WrongCodesPerUser(wait) => Self::RateLimited(wait),
-            Reason::DirectoryUnavailable
-            | Reason::DirectoryTimedOut
-            | Reason::StoreUnavailable
-            | Reason::StoreOutcomeUnknown
-            | Reason::AuditUnwritable
-            | Reason::NoRandomness
-            | Reason::DeadlinePassed => Self::Unavailable,
-            // The first three are not refusals; if one gets here, the answer is no.
-            Reason::Issued
-            | Reason::Repeated
-            | Reason::LoggedIn
-            | Reason::NumberWithheld
-            | Reason::NumberUnparseable
-            | Reason::NumberTwoReadings
-            | Reason::NumberUnknown
-            | Reason::NumberAmbiguous
-            | Reason::AttestationTooLow
-            | Reason::AccountClosed(_)
-            | Reason::NotInRequiredGroup
-            | Reason::InExcludedGroup
-            | Reason::GroupsTooNested
-            | Reason::UserGone
-            | Reason::NameMalformed
-            | Reason::UserUnknown
-            | Reason::UserAmbiguous
-            | Reason::NoLiveCode
-            | Reason::CodeWrong
-            | Reason::CodeMalformed
-            | Reason::CodeGuessed
-            | Reason::CodeGone
-            | Reason::PasswordMissing
-            | Reason::PasswordRefused(_)
-            | Reason::OperationNeedsPassword => Self::Forbidden,
-        };
-        match (style, seen) {
-            (StatusStyle::PhenixId, Self::RateLimited(_) | Self::Unavailable) => Self::Forbidden,
-            (StatusStyle::PhenixId | StatusStyle::Http, seen) => seen,
-        }
-    }
-
-    /// How a refused login looks to a client that sees `style`. A spent budget or an outage is
-    /// shown only if every name would have met it (`every_name`); otherwise it would reveal which
-    /// names exist.
-    #[must_use]
-    pub fn of_login(reason: Reason, every_name: bool, style: StatusStyle) -> Self {
-        let seen = Self::of(reason, style);
-        match (reason, seen) {
-            (Reason::Flood(_), seen) => seen,
-            (_, Self::Unavailable) if every_name => Self::Unavailable,
-            _ => Self::Forbidden,
-        }
-    }
-
-    /// The status code.
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::NoCredential => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// Builds the response: the error body, or an RFC 9457 problem if the client asked for one.
-    ///
-    /// # Panics
-    /// Never: texts and numbers always serialise.
-    #[must_use]
-    pub fn answer(self, request: &HttpRequest, request_id: &str, now: Timestamp) -> HttpResponse {
-        let status = self.status();
-        let mut response = HttpResponse::build(status);
-        uniform_headers(&mut response, request_id);
-        match self {
-            Self::NoCredential => {
-                response.append_header((
-                    header::WWW_AUTHENTICATE,
-                    r#"Basic realm="dialpass", charset="UTF-8""#,
-                ));
-                response.append_header((header::WWW_AUTHENTICATE, r#"Bearer realm="dialpass""#));
-            }
-            Self::MethodNotAllowed => {
-                response.insert_header((header::ALLOW, "PUT, POST"));
-            }
-            Self::RateLimited(wait) => {
-                response.insert_header((header::RETRY_AFTER, whole_seconds(wait)));
-            }
-            Self::Unavailable => {
-                response.insert_header((header::RETRY_AFTER, whole_seconds(RETRY_UNAVAILABLE)));
-            }
-            Self::BodyTooSlow => {
-                response.force_close();
-            }
-            Self::BadRequest(_)
-            | Self::Forbidden
-            | Self::NotFound
-            | Self::TooLarge
-            | Self::UnsupportedMediaType => {}
-        }
-        let title = status.canonical_reason().unwrap_or("Error");
-        let message = match self {
-            Self::BadRequest(body) => Some(body.to_string()),
-            _ => None,
-        };
-        let message = message.as_deref();
-        let (media_type, body) = if wants(request).problem {
-            let problem = Problem {
-                kind: "about:blank",
-                title,
-                status: status.as_u16(),
-                detail: message,
-                instance: request.path(),
-            };
-            ("application/problem+json", serde_json::to_string(&problem))
-        } else {
-            return response
-                .insert_header((header::CONTENT_TYPE, "application/json"))
-                .body(error_body(status, message, request.path(), now));
-        };
-        let body = escape_html(&body.expect("texts and numbers always serialise"));
-        response.insert_header((header::CONTENT_TYPE, media_type)).body(body)
-    }
-}
-
-/// The headers of every answer of the two operations, granted or refused.
-pub fn uniform_headers(response: &mut HttpResponseBuilder, request_id: &str) {
+/// The headers of every answer of both APIs, granted or refused.
+pub(super) fn uniform_headers(response: &mut HttpResponseBuilder, request_id: &str) {
     response
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -267,25 +89,32 @@ struct Problem<'a> {
 }
 
 /// The error body of both APIs.
-///
-/// # Panics
-/// Never: texts and numbers always serialise.
-#[must_use]
-pub(super) fn error_body(
-    status: StatusCode,
-    message: Option<&str>,
-    path: &str,
-    now: Timestamp,
-) -> String {
-    let error = ErrorBody {
-        error: status.canonical_reason().unwrap_or("Error"),
+fn error_body(status: StatusCode, message: Option<&str>, path: &str, now: Timestamp) -> String {
+    json(&ErrorBody {
+        error: title(status),
         message,
         status: status.as_u16(),
         path,
         timestamp: rfc3339(now),
-    };
-    let body = serde_json::to_string(&error);
-    escape_html(&body.expect("texts and numbers always serialise"))
+    })
+}
+
+fn problem_body(status: StatusCode, message: Option<&str>, path: &str) -> String {
+    json(&Problem {
+        kind: "about:blank",
+        title: title(status),
+        status: status.as_u16(),
+        detail: message,
+        instance: path,
+    })
+}
+
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
+}
+
+fn json(body: &impl Serialize) -> String {
+    escape_html(&serde_json::to_string(body).expect("texts and numbers always serialise"))
 }
 
 /// RFC 3339 in UTC, always with three decimals, so that all bodies have the same length.
@@ -301,12 +130,6 @@ pub(super) fn escape_html(json: &str) -> String {
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")
         .replace('\'', "\\u0027")
-}
-
-/// Whole seconds, rounded up, at least one, as `Retry-After` requires (RFC 9110 10.2.3).
-pub(super) fn whole_seconds(wait: Duration) -> HeaderValue {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    HeaderValue::from(seconds.max(1))
 }
 
 /// The parts of `Accept` that matter here.
@@ -386,34 +209,6 @@ mod tests {
         ] {
             assert!(!accept(json).problem, "{json}");
         }
-    }
-
-    #[test]
-    fn phenixid_clients_see_403_and_http_clients_see_why_to_wait() {
-        let wait = Duration::from_millis(1200);
-        for (reason, http) in [
-            (Reason::CodesPerUser(wait), Refused::RateLimited(wait)),
-            (Reason::StoreUnavailable, Refused::Unavailable),
-            (Reason::NumberUnknown, Refused::Forbidden),
-        ] {
-            assert_eq!(Refused::of(reason, StatusStyle::PhenixId), Refused::Forbidden);
-            assert_eq!(Refused::of(reason, StatusStyle::Http), http);
-        }
-        assert_eq!(whole_seconds(wait), HeaderValue::from_static("2"));
-        assert_eq!(whole_seconds(Duration::ZERO), HeaderValue::from_static("1"));
-    }
-
-    #[test]
-    fn a_login_is_told_no_more_than_any_name_would_be() {
-        let wait = Duration::from_secs(1);
-        let http = |reason, every_name| Refused::of_login(reason, every_name, StatusStyle::Http);
-        assert_eq!(http(Reason::Flood(wait), false), Refused::RateLimited(wait));
-        assert_eq!(http(Reason::DirectoryUnavailable, true), Refused::Unavailable);
-        assert_eq!(http(Reason::DirectoryUnavailable, false), Refused::Forbidden);
-        assert_eq!(http(Reason::WrongPasswordsPerUser(wait), false), Refused::Forbidden);
-        assert_eq!(http(Reason::WrongCodesPerUser(wait), true), Refused::Forbidden);
-        let phenixid = Refused::of_login(Reason::Flood(wait), true, StatusStyle::PhenixId);
-        assert_eq!(phenixid, Refused::Forbidden);
     }
 
     #[test]

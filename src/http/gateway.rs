@@ -9,9 +9,9 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
 
-use super::error::StatusStyle;
 use super::identify::Gate;
 use super::pages::assets::Widget;
+use super::refused::StatusStyle;
 use super::strangers::Strangers;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Clock;

@@ -16,9 +16,9 @@ use super::jwks::Jwks;
 use super::notice;
 use super::oauth2::{JwtRefusal, SignedToken};
 use super::proxy::{ProxyRules, TrustedProxies};
-use super::refusal::{Refusal, RefusalReason};
 use super::signing_keys::unverified_issuer;
 use super::tls::{ClientCaState, ClientVerifier, TlsState};
+use super::unidentified::{Unidentified, UnidentifiedReason};
 use crate::domain::clock::{Clock, Timestamp};
 
 /// Everything needed to identify callers on one listener.
@@ -85,17 +85,17 @@ pub async fn identify_request(
     operation: Operation,
     gate: &Gate,
     deadline: Instant,
-) -> Result<Identified, Refusal> {
+) -> Result<Identified, Unidentified> {
     let forwarded;
     let peer = request.peer_addr().map(|peer| peer.ip());
     let behind_proxy = peer.is_some_and(|peer| gate.proxies.trust(peer));
     let (certificate, verifier) = if behind_proxy {
         // The connection's own certificate is the proxy's, so it never stands for the caller.
         if !gate.is_proven(request) {
-            return Err(RefusalReason::ProxyUnproven.into());
+            return Err(UnidentifiedReason::ProxyUnproven.into());
         }
         let read = gate.proxy_rules.certificate.read(request);
-        forwarded = read.map_err(|_| RefusalReason::ForwardedCertificateMalformed)?;
+        forwarded = read.map_err(|_| UnidentifiedReason::ForwardedCertificateMalformed)?;
         (forwarded.as_ref(), gate.forwarded_verifier())
     } else {
         (request.conn_data::<ClientCertificate>(), gate.own_verifier())
@@ -178,11 +178,11 @@ fn check<'a>(
     certificate: &'a ClientCertificate,
     verifier: Option<&ClientVerifier>,
     now: Timestamp,
-) -> Result<&'a PeerCertificate, Refusal> {
+) -> Result<&'a PeerCertificate, Unidentified> {
     use super::certificate::CertificateRefusal::Untrusted;
-    let verifier = verifier.ok_or(RefusalReason::Certificate(Untrusted))?;
+    let verifier = verifier.ok_or(UnidentifiedReason::Certificate(Untrusted))?;
     let checked = certificate.check(verifier, now);
-    checked.map_err(|refusal| RefusalReason::Certificate(refusal).into())
+    checked.map_err(|refusal| UnidentifiedReason::Certificate(refusal).into())
 }
 
 fn values<'a>(request: &'a HttpRequest, name: &'static str) -> impl Iterator<Item = &'a [u8]> {

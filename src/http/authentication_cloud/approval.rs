@@ -5,10 +5,9 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::admission;
 use super::bodies;
-use super::failure::Failure;
 use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of_or_null};
-use super::visit::{Granted, Visit};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::question::ApprovalMessage;
 use crate::domain::reason::AuditReason;
@@ -16,7 +15,9 @@ use crate::domain::registered_user::Whom;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
-use crate::service::authentication_cloud::Refusal;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
+use crate::service::authentication_cloud::CloudRefusal;
 use crate::service::authentication_cloud::asking::PhoneApproval;
 use crate::service::authentication_cloud::intent::Permission;
 
@@ -67,12 +68,12 @@ fn channels() -> utoipa::openapi::schema::Object {
     )
 )]
 pub(super) async fn approval(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let (tenant, permission) = visit.admit(cloud).await?;
-    let body: ApprovalWish = bodies::json(visit, payload).await?;
+) -> Result<Granted, Refusal> {
+    let (tenant, permission) = admission::admit(context, cloud).await?;
+    let body: ApprovalWish = bodies::json(context, payload).await?;
     let named = bodies::whom(body.username, body.user_id)?;
     let channel = match body.channel.as_deref() {
         Some("qr-code") => "app",
@@ -80,40 +81,40 @@ pub(super) async fn approval(
     };
     let message = bodies::allowed_message(&permission, body.message)?;
     if !permission.allows(Undertaking::Approve, channel) {
-        return Err(Refusal::IntentForOther.into());
+        return Err(CloudRefusal::IntentForOther.into());
     }
     if permission.user(named.as_ref()).is_none() {
-        return Err(Failure::bad_request("the field username or userId is missing"));
+        return Err(Refusal::bad_request("the field username or userId is missing"));
     }
     let by_phone = PhoneWish { message: message.as_deref(), authenticator: body.authenticator_id };
     if body.prompt.is_some() && matches!(permission, Permission::Intent(_)) {
-        return Err(Failure::bad_request("with an intent token no prompt may be chosen"));
+        return Err(Refusal::bad_request("with an intent token no prompt may be chosen"));
     }
     let prompt = body.prompt.as_deref().filter(|_| channel != "sms");
     let prompt = prompt.map(|text| shown("prompt", text)).transpose()?;
-    let deadline = visit.deadline();
+    let deadline = context.deadline;
     let (begun, link) = match channel {
         "sms" => {
             let approval = tenant.approve_by_text(permission, named, message.as_deref(), deadline);
-            (visit.in_time(approval).await?, None)
+            (context.in_time(approval).await?, None)
         }
         "app" => {
-            let approval = by_phone.read(visit, permission, named)?;
-            let begun = visit.in_time(tenant.approve_by_app(approval)).await?;
+            let approval = by_phone.read(context, permission, named)?;
+            let begun = context.in_time(tenant.approve_by_app(approval)).await?;
             let link = bodies::link(cloud, &tenant, &begun.transaction)?;
             (begun, Some(link))
         }
         "push" => {
-            let approval = by_phone.read(visit, permission, named)?;
+            let approval = by_phone.read(context, permission, named)?;
             let approval = tenant.approve_by_push(approval, prompt.as_ref(), deadline);
-            (visit.in_time(approval).await?, None)
+            (context.in_time(approval).await?, None)
         }
         _ => return Err(bodies::unavailable(channel)),
     };
-    visit.about_user(begun.user.id, begun.user.name.as_ref());
-    visit.about_transaction(begun.transaction.id);
+    context.about_user(begun.user.id, begun.user.name.as_ref());
+    context.about_transaction(begun.transaction.id);
     if let Some(code) = &begun.transaction.code {
-        visit.about_phone(&code.number);
+        context.about_phone(&code.number);
     }
     let token = tenant.tokens.status(&tenant.tenant, &begun.transaction, begun.now);
     let body = ApprovalBody::new(&begun.transaction, token, link);
@@ -129,15 +130,15 @@ struct PhoneWish<'a> {
 impl PhoneWish<'_> {
     fn read(
         self,
-        visit: &mut Visit,
+        context: &mut RequestContext,
         permission: Permission,
         named: Option<Whom>,
-    ) -> Result<PhoneApproval, Failure> {
+    ) -> Result<PhoneApproval, Refusal> {
         let authenticator = self.authenticator.map(|id| {
             AuthenticatorId::parse(&id)
-                .ok_or_else(|| Failure::bad_request("the authenticatorId is not a UUID"))
+                .ok_or_else(|| Refusal::bad_request("the authenticatorId is not a UUID"))
         });
-        let asker = visit.asker(&permission);
+        let asker = admission::asker(context, &permission);
         Ok(PhoneApproval {
             permission,
             named,
@@ -149,9 +150,9 @@ impl PhoneWish<'_> {
 }
 
 /// Parses a text that a phone shows.
-fn shown(field: &str, text: &str) -> Result<ApprovalMessage, Failure> {
+fn shown(field: &str, text: &str) -> Result<ApprovalMessage, Refusal> {
     ApprovalMessage::parse(text).ok_or_else(|| {
-        Failure::bad_request(format!(
+        Refusal::bad_request(format!(
             "the {field} is not 1 to {} characters on {} lines at most, without other controls",
             ApprovalMessage::MAX,
             ApprovalMessage::MAX_LINES

@@ -5,14 +5,16 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::admission;
 use super::bodies;
-use super::failure::Failure;
+use super::refusals;
 use super::resources::{AnyRefusal, AuthenticatorBody, TokenRefusal};
-use super::visit::{Granted, Visit};
 use crate::domain::authenticator::{AuthenticatorId, AuthenticatorName};
 use crate::domain::reason::AuditReason;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
 
 /// What an authenticator is to be called.
 #[derive(Deserialize, ToSchema)]
@@ -46,23 +48,23 @@ pub(super) struct NameBody {
     )
 )]
 pub(super) async fn rename(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
     id: &str,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let body: NameBody = bodies::json(visit, payload).await?;
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let body: NameBody = bodies::json(context, payload).await?;
     let name = AuthenticatorName::parse(&body.name).ok_or_else(|| {
-        Failure::bad_request(format!(
+        Refusal::bad_request(format!(
             "the name is not 1 to {} characters without controls",
             AuthenticatorName::MAX
         ))
     })?;
-    let id = AuthenticatorId::parse(id).ok_or_else(Failure::no_authenticator)?;
-    visit.about_authenticator(id);
-    let (user, authenticator) = visit.in_time(tenant.rename_authenticator(id, name)).await?;
-    visit.about_user(user, None);
+    let id = AuthenticatorId::parse(id).ok_or_else(refusals::no_authenticator)?;
+    context.about_authenticator(id);
+    let (user, authenticator) = context.in_time(tenant.rename_authenticator(id, name)).await?;
+    context.about_user(user, None);
     let body = AuthenticatorBody::from(&authenticator);
     Ok(Granted::json(StatusCode::OK, AuditReason::AuthenticatorRenamed, &body))
 }
@@ -82,14 +84,14 @@ pub(super) async fn rename(
     )
 )]
 pub(super) async fn delete(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     id: &str,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let id = AuthenticatorId::parse(id).ok_or_else(Failure::no_authenticator)?;
-    visit.about_authenticator(id);
-    let user = visit.in_time(tenant.delete_authenticator(id)).await?;
-    visit.about_user(user, None);
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let id = AuthenticatorId::parse(id).ok_or_else(refusals::no_authenticator)?;
+    context.about_authenticator(id);
+    let user = context.in_time(tenant.delete_authenticator(id)).await?;
+    context.about_user(user, None);
     Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::AuthenticatorDeleted))
 }

@@ -4,30 +4,30 @@ use actix_web::web;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout_at;
 
-use super::failure::{Failure, Seen};
 use super::qr_code;
 use super::resources::{Link, QrCodeBody};
-use super::visit::Visit;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, Whom};
 use crate::domain::transaction::Transaction;
 use crate::http::body;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::{Refusal, Refused};
+use crate::http::request_context::RequestContext;
 use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::intent::Permission;
 /// Reads a JSON object.
 pub(in crate::http) async fn json<T: DeserializeOwned>(
-    visit: &Visit,
+    context: &RequestContext,
     payload: &mut web::Payload,
-) -> Result<T, Failure> {
-    let body = whole(visit, payload, "application/json").await?;
+) -> Result<T, Refusal> {
+    let body = whole(context, payload, "application/json").await?;
     // Serde would accept an array of the fields' values.
     if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Failure::bad_request("the body is not a JSON object"));
+        return Err(Refusal::bad_request("the body is not a JSON object"));
     }
     let mut json = serde_json::Deserializer::from_slice(&body);
     let read = serde_path_to_error::deserialize(&mut json);
-    let read = read.map_err(|error| Failure::bad_request(explain(&error)))?;
-    json.end().map_err(|_| Failure::bad_request("the body is not a JSON object"))?;
+    let read = read.map_err(|error| Refusal::bad_request(explain(&error)))?;
+    json.end().map_err(|_| Refusal::bad_request("the body is not a JSON object"))?;
     Ok(read)
 }
 
@@ -50,29 +50,29 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 
 /// Reads the single value of a form field.
 pub(super) async fn form_field(
-    visit: &Visit,
+    context: &RequestContext,
     payload: &mut web::Payload,
     field: &str,
-) -> Result<String, Failure> {
-    let body = whole(visit, payload, "application/x-www-form-urlencoded").await?;
+) -> Result<String, Refusal> {
+    let body = whole(context, payload, "application/x-www-form-urlencoded").await?;
     let values: Vec<_> =
         url::form_urlencoded::parse(&body).filter(|(name, _)| name == field).collect();
     match &values[..] {
         [(_, value)] => Ok(value.to_string()),
-        [] => Err(Failure::bad_request(format!("the field {field} is missing"))),
-        _ => Err(Failure::bad_request(format!("the field {field} is there twice"))),
+        [] => Err(Refusal::bad_request(format!("the field {field} is missing"))),
+        _ => Err(Refusal::bad_request(format!("the field {field} is there twice"))),
     }
 }
 
 async fn whole(
-    visit: &Visit,
+    context: &RequestContext,
     payload: &mut web::Payload,
     media_type: &str,
-) -> Result<zeroize::Zeroizing<Vec<u8>>, Failure> {
-    let read = body::read(visit.request(), payload, media_type);
-    match timeout_at(visit.deadline(), read).await {
+) -> Result<zeroize::Zeroizing<Vec<u8>>, Refusal> {
+    let read = body::read(&context.request, payload, media_type);
+    match timeout_at(context.deadline, read).await {
         Ok(read) => Ok(read?),
-        Err(_) => Err(Failure::plain(Seen::BodyTooSlow)),
+        Err(_) => Err(Refusal::plain(Refused::BodyTooSlow)),
     }
 }
 
@@ -80,14 +80,14 @@ async fn whole(
 pub(super) fn whom(
     username: Option<String>,
     user_id: Option<String>,
-) -> Result<Option<Whom>, Failure> {
+) -> Result<Option<Whom>, Refusal> {
     match (username, user_id) {
         (Some(_), Some(_)) => {
-            Err(Failure::bad_request("either username or userId is given, not both"))
+            Err(Refusal::bad_request("either username or userId is given, not both"))
         }
         (Some(name), None) => {
             let name = RegisteredName::parse(&name).ok_or_else(|| {
-                Failure::bad_request(format!(
+                Refusal::bad_request(format!(
                     "the username is not 1 to {} of a-z A-Z 0-9 _ - . @, or reads as a UUID",
                     RegisteredName::MAX
                 ))
@@ -96,7 +96,7 @@ pub(super) fn whom(
         }
         (None, Some(id)) => {
             let id = RegisteredId::parse(&id)
-                .ok_or_else(|| Failure::bad_request("the userId is not a UUID"))?;
+                .ok_or_else(|| Refusal::bad_request("the userId is not a UUID"))?;
             Ok(Some(Whom::Id(id)))
         }
         (None, None) => Ok(None),
@@ -107,10 +107,10 @@ pub(super) fn whom(
 pub(super) fn allowed_message(
     permission: &Permission,
     message: Option<String>,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, Refusal> {
     match permission {
         Permission::AccessKey => Ok(message),
-        Permission::Intent(_) if message.is_some() => Err(Failure::bad_request(
+        Permission::Intent(_) if message.is_some() => Err(Refusal::bad_request(
             "with an intent token the message is given to /intent, not here",
         )),
         Permission::Intent(intent) => Ok(intent.message.clone()),
@@ -118,8 +118,8 @@ pub(super) fn allowed_message(
 }
 
 /// The refusal of a channel that is unknown or not available.
-pub(super) fn unavailable(channel: &str) -> Failure {
-    Failure::bad_request(match channel {
+pub(super) fn unavailable(channel: &str) -> Refusal {
+    Refusal::bad_request(match channel {
         "app" | "push" | "fido2" | "recovery" => {
             format!("the channel {channel} is not available here")
         }
@@ -132,11 +132,11 @@ pub(super) fn link(
     cloud: &AuthenticationCloud,
     tenant: &Cloud,
     transaction: &Transaction,
-) -> Result<Link, Failure> {
+) -> Result<Link, Refusal> {
     let token = tenant.dispatch_token(transaction);
     let uri = format!("{}/open?dispatchTokenResponse={token}", cloud.public_url);
     let data_uri = qr_code::data_uri(&uri);
-    let data_uri = data_uri.ok_or_else(|| Failure::plain(Seen::Unavailable))?;
+    let data_uri = data_uri.ok_or_else(|| Refusal::plain(Refused::Unavailable))?;
     let qr_code = QrCodeBody { media_type: "image/png", size: qr_code::SIZE, data_uri };
     Ok(Link { qr_code, uri })
 }

@@ -5,22 +5,23 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::admission;
 use super::bodies;
-use super::failure::Failure;
 use super::resources::{
     AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody, one_of_or_null,
 };
-use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::Whom;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::enrollment::PhoneEnrollment;
 use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::texting::Begun;
-use crate::service::authentication_cloud::{Cloud, Refusal};
+use crate::service::authentication_cloud::{Cloud, CloudRefusal};
 
 /// What is to be registered, and for whom.
 #[derive(Deserialize, ToSchema)]
@@ -67,12 +68,12 @@ fn channels() -> utoipa::openapi::schema::Object {
     )
 )]
 pub(super) async fn enroll(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let (tenant, permission) = visit.admit(cloud).await?;
-    let body: EnrollBody = bodies::json(visit, payload).await?;
+) -> Result<Granted, Refusal> {
+    let (tenant, permission) = admission::admit(context, cloud).await?;
+    let body: EnrollBody = bodies::json(context, payload).await?;
     let named = bodies::whom(body.username, body.user_id)?;
     let channel = match body.channel.as_deref() {
         // Enrolling for push enrolls a passkey; the user turns notifications on with it.
@@ -81,62 +82,62 @@ pub(super) async fn enroll(
     };
     let message = bodies::allowed_message(&permission, body.message)?;
     if !permission.allows(Undertaking::Enroll, channel) {
-        return Err(Refusal::IntentForOther.into());
+        return Err(CloudRefusal::IntentForOther.into());
     }
     match channel {
-        "app" => enroll_app(visit, cloud, &tenant, permission, named).await,
-        "sms" => enroll_phone(visit, &tenant, permission, named, body.phone, message).await,
-        "recovery" => enroll_recovery(visit, &tenant, permission, named).await,
+        "app" => enroll_app(context, cloud, &tenant, permission, named).await,
+        "sms" => enroll_phone(context, &tenant, permission, named, body.phone, message).await,
+        "recovery" => enroll_recovery(context, &tenant, permission, named).await,
         _ => Err(bodies::unavailable(channel)),
     }
 }
 
 async fn enroll_app(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     tenant: &Cloud,
     permission: Permission,
     named: Option<Whom>,
-) -> Result<Granted, Failure> {
+) -> Result<Granted, Refusal> {
     let by_frontend = matches!(permission, Permission::Intent(_));
-    let asker = visit.asker(&permission);
-    let begun = visit.in_time(tenant.enroll_app(permission, named, asker)).await?;
+    let asker = admission::asker(context, &permission);
+    let begun = context.in_time(tenant.enroll_app(permission, named, asker)).await?;
     let link = bodies::link(cloud, tenant, &begun.transaction)?;
     let enrolled = Enrolled { link: Some(link), recovery_codes: None, by_frontend };
-    Ok(answer(visit, tenant, &begun, enrolled))
+    Ok(answer(context, tenant, &begun, enrolled))
 }
 
 async fn enroll_phone(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     tenant: &Cloud,
     permission: Permission,
     named: Option<Whom>,
     phone: Option<String>,
     message: Option<String>,
-) -> Result<Granted, Failure> {
-    let phone = phone.ok_or_else(|| Failure::bad_request("the field phone is missing"))?;
+) -> Result<Granted, Refusal> {
+    let phone = phone.ok_or_else(|| Refusal::bad_request("the field phone is missing"))?;
     let number = NumberingPlan::read_e164(&phone).ok_or_else(|| {
-        Failure::bad_request("the phone is not a number in E.164 with its plus, as +41791234567")
+        Refusal::bad_request("the phone is not a number in E.164 with its plus, as +41791234567")
     })?;
-    visit.about_phone(&number);
+    context.about_phone(&number);
     let by_frontend = matches!(permission, Permission::Intent(_));
     let request = PhoneEnrollment { permission, named, number, message: message.as_deref() };
-    let begun = visit.in_time(tenant.enroll_phone(request, visit.deadline())).await?;
+    let begun = context.in_time(tenant.enroll_phone(request, context.deadline)).await?;
     let enrolled = Enrolled { link: None, recovery_codes: None, by_frontend };
-    Ok(answer(visit, tenant, &begun, enrolled))
+    Ok(answer(context, tenant, &begun, enrolled))
 }
 
 async fn enroll_recovery(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     tenant: &Cloud,
     permission: Permission,
     named: Option<Whom>,
-) -> Result<Granted, Failure> {
+) -> Result<Granted, Refusal> {
     let by_frontend = matches!(permission, Permission::Intent(_));
-    let made = visit.in_time(tenant.enroll_recovery(permission, named)).await?;
+    let made = context.in_time(tenant.enroll_recovery(permission, named)).await?;
     let codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
     let enrolled = Enrolled { link: None, recovery_codes: Some(codes), by_frontend };
-    Ok(answer(visit, tenant, &made.begun, enrolled))
+    Ok(answer(context, tenant, &made.begun, enrolled))
 }
 
 /// The parts of an enrollment's answer besides user and transaction.
@@ -146,11 +147,16 @@ struct Enrolled {
     by_frontend: bool,
 }
 
-fn answer(visit: &mut Visit, tenant: &Cloud, begun: &Begun, enrolled: Enrolled) -> Granted {
+fn answer(
+    context: &mut RequestContext,
+    tenant: &Cloud,
+    begun: &Begun,
+    enrolled: Enrolled,
+) -> Granted {
     let Enrolled { link, recovery_codes, by_frontend } = enrolled;
     let Begun { user, transaction, now } = begun;
-    visit.about_user(user.id, user.name.as_ref());
-    visit.about_transaction(transaction.id);
+    context.about_user(user.id, user.name.as_ref());
+    context.about_transaction(transaction.id);
     let mut shown = UserBody::from(user);
     if by_frontend {
         // A page does not need them, and the holder of an intent token has no right to them.

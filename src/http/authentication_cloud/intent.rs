@@ -6,15 +6,16 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{SchemaType, Type};
 
+use super::admission;
 use super::bodies;
-use super::failure::Failure;
 use super::resources::{AnyRefusal, IntentBody, TokenRefusal, one_of};
-use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::Whom;
 use crate::domain::transaction::Undertaking;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::intent::IntentWish;
 
 /// The channels that there are.
@@ -76,45 +77,45 @@ fn channels() -> utoipa::openapi::schema::Array {
     )
 )]
 pub(super) async fn intent(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let body: IntentQuestion = bodies::json(visit, payload).await?;
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let body: IntentQuestion = bodies::json(context, payload).await?;
     let (user, name) = match bodies::whom(body.username, body.user_id)? {
         Some(Whom::Id(id)) => (Some(id), None),
         Some(Whom::Name(name)) => (None, Some(name)),
-        None => return Err(Failure::bad_request("the field username or userId is missing")),
+        None => return Err(Refusal::bad_request("the field username or userId is missing")),
     };
     let undertaking = Undertaking::parse(&body.operation)
-        .ok_or_else(|| Failure::bad_request("the field operation is neither enroll nor approve"))?;
+        .ok_or_else(|| Refusal::bad_request("the field operation is neither enroll nor approve"))?;
     let channels = body.channels.map_or(Ok(Vec::new()), |named| usable(undertaking, &named))?;
     if let Some(id) = user {
-        visit.about_user(id, None);
+        context.about_user(id, None);
     }
-    let (message, key) = (body.message, visit.access_key());
+    let (message, key) = (body.message, context.access_key);
     let wish = IntentWish { user, name, undertaking, channels, message, key };
-    let made = visit.in_time(tenant.make_intent(wish)).await?;
+    let made = context.in_time(tenant.make_intent(wish)).await?;
     Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }
 
 /// The channels that an intent is for, each once: those of `named` by which `undertaking` can be
 /// done. At least one has to be, as an empty list would read as if all were meant.
-fn usable(undertaking: Undertaking, named: &[String]) -> Result<Vec<String>, Failure> {
+fn usable(undertaking: Undertaking, named: &[String]) -> Result<Vec<String>, Refusal> {
     if named.is_empty() {
-        return Err(Failure::bad_request(
+        return Err(Refusal::bad_request(
             "the field channels names no channel: name at least one, or leave the field out",
         ));
     }
     if named.len() > CHANNELS.len() {
         let most = CHANNELS.len();
-        return Err(Failure::bad_request(format!(
+        return Err(Refusal::bad_request(format!(
             "the field channels holds more than {most}, which is as many as there are"
         )));
     }
     if named.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
-        return Err(Failure::bad_request("the field channels holds an unknown channel"));
+        return Err(Refusal::bad_request("the field channels holds an unknown channel"));
     }
     let mut usable: Vec<String> = Vec::new();
     for channel in named {
@@ -130,7 +131,7 @@ fn usable(undertaking: Undertaking, named: &[String]) -> Result<Vec<String>, Fai
         }
     }
     if usable.is_empty() {
-        return Err(Failure::bad_request(match undertaking {
+        return Err(Refusal::bad_request(match undertaking {
             Undertaking::Approve => {
                 "the field channels names none that approves: name app, push or sms"
             }

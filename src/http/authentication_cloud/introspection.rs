@@ -5,12 +5,13 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::admission;
 use super::bodies;
-use super::failure::Failure;
 use super::resources::{AnyRefusal, IntrospectionBody, TokenRefusal, millis};
-use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::status::Vouched;
 
 /// The token in question.
@@ -41,19 +42,19 @@ pub(super) struct IntrospectForm {
     )
 )]
 pub(super) async fn introspect(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let token = bodies::form_field(visit, payload, "token").await?;
-    let vouched = visit.in_time(tenant.introspect(&token)).await?;
-    Ok(told(visit, cloud, vouched))
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let token = bodies::form_field(context, payload, "token").await?;
+    let vouched = context.in_time(tenant.introspect(&token)).await?;
+    Ok(told(context, cloud, vouched))
 }
 
 /// The answer for a backend about a token that vouches for this, or for nothing.
 pub(in crate::http) fn told(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     vouched: Option<Vouched>,
 ) -> Granted {
@@ -78,7 +79,7 @@ pub(in crate::http) fn told(
             issued_at,
             expires_at,
         } => {
-            visit.about_user(user, None);
+            context.about_user(user, None);
             body.iat = Some(millis(issued_at));
             body.exp = Some(millis(expires_at));
             body.transaction_id = Some(transaction.to_string());

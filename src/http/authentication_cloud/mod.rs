@@ -1,34 +1,34 @@
 //! The authentication cloud's API: registers users, asks them to confirm, and looks them up. It
 //! lives under [`BASE`], with `/ping` beside it; the page that a phone opens has its own paths.
 
+pub(super) mod admission;
 mod approval;
 mod authenticators;
 pub(super) mod bodies;
 mod enrollment;
-pub(super) mod failure;
 mod intent;
 pub(super) mod introspection;
 mod phone;
 mod phones;
 mod ping;
 mod qr_code;
+mod refusals;
 pub(super) mod resources;
 mod route;
 mod status;
 mod subscription;
 mod users;
 mod verification;
-pub(super) mod visit;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-use self::failure::{Failure, Seen};
 use self::route::{Route, Wrong};
-use self::visit::Visit;
 use super::body;
 use super::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::domain::reason::AuditReason;
+use crate::http::refused::{Api, Refusal, Refused};
+use crate::http::request_context::{Granted, RequestContext};
 
 /// The prefix of every path of the API except `/ping`.
 pub const BASE: &str = "/api/v1";
@@ -105,48 +105,49 @@ async fn serve(
     let path = request.path().to_owned();
     let route = Route::find(request.method(), &path);
     let name = route.as_ref().map_or("unknown", Route::name);
-    let mut visit = Visit::begin(request, &gateway, name, route::is_open_to_frontends(&path));
-    let Some(cloud) = visit.cloud() else {
-        return body::answer_before(payload, visit.refuse(&Failure::plain(Seen::NoSuchPath)));
+    let mut context = RequestContext::begin(request, &gateway, name, Api::AuthenticationCloud)
+        .open_to_frontends(route::is_open_to_frontends(&path));
+    let Some(cloud) = context.cloud() else {
+        return body::answer_before(payload, context.refuse(&Refusal::plain(Refused::NoSuchPath)));
     };
     let answered = match route {
         // The decision could not be recorded. Status queries decide nothing.
-        Ok(route) if visit.audit_refuses() && !matches!(route, Route::Ping | Route::Status) => {
-            Err(Failure { seen: Seen::Unavailable, reason: AuditReason::AuditUnwritable })
+        Ok(route) if context.audit_refuses() && !matches!(route, Route::Ping | Route::Status) => {
+            Err(Refusal { refused: Refused::Unavailable, reason: AuditReason::AuditUnwritable })
         }
-        Ok(route) => answer(route, &mut visit, &cloud, &mut payload).await,
-        Err(Wrong { allow }) => match visit.admit_address() {
+        Ok(route) => answer(route, &mut context, &cloud, &mut payload).await,
+        Err(Wrong { allow }) => match context.admit_address() {
             Err(failure) => Err(failure),
-            Ok(()) if visit.is_preflight() => return visit.preflight(),
-            Ok(()) => Err(Failure::plain(Seen::MethodNotAllowed(allow))),
+            Ok(()) if context.is_preflight() => return context.preflight(),
+            Ok(()) => Err(Refusal::plain(Refused::MethodNotAllowed(allow.into()))),
         },
     };
     match answered {
-        Ok(granted) => visit.grant(granted).await,
-        Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
+        Ok(granted) => context.grant(granted).await,
+        Err(failure) => body::answer_before(payload, context.refuse(&failure)),
     }
 }
 
 async fn answer(
     route: Route<'_>,
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<visit::Granted, Failure> {
+) -> Result<Granted, Refusal> {
     match route {
-        Route::Ping => ping::ping(visit, cloud).await,
-        Route::Enroll => enrollment::enroll(visit, cloud, payload).await,
-        Route::Approval => approval::approval(visit, cloud, payload).await,
-        Route::Verification(user) => verification::verify(visit, cloud, payload, user).await,
-        Route::Status => status::status(visit, cloud, payload).await,
-        Route::Introspect => introspection::introspect(visit, cloud, payload).await,
-        Route::Intent => intent::intent(visit, cloud, payload).await,
-        Route::Users => users::by_name(visit, cloud).await,
-        Route::User(user) => users::by_id(visit, cloud, user).await,
-        Route::DeleteUser(user) => users::delete(visit, cloud, user).await,
-        Route::RenameAuthenticator(id) => authenticators::rename(visit, cloud, payload, id).await,
-        Route::DeleteAuthenticator(id) => authenticators::delete(visit, cloud, id).await,
-        Route::DeletePhone(id) => phones::delete(visit, cloud, id).await,
-        Route::Phone(asked) => phone::answer(asked, visit, cloud, payload).await,
+        Route::Ping => ping::ping(context, cloud).await,
+        Route::Enroll => enrollment::enroll(context, cloud, payload).await,
+        Route::Approval => approval::approval(context, cloud, payload).await,
+        Route::Verification(user) => verification::verify(context, cloud, payload, user).await,
+        Route::Status => status::status(context, cloud, payload).await,
+        Route::Introspect => introspection::introspect(context, cloud, payload).await,
+        Route::Intent => intent::intent(context, cloud, payload).await,
+        Route::Users => users::by_name(context, cloud).await,
+        Route::User(user) => users::by_id(context, cloud, user).await,
+        Route::DeleteUser(user) => users::delete(context, cloud, user).await,
+        Route::RenameAuthenticator(id) => authenticators::rename(context, cloud, payload, id).await,
+        Route::DeleteAuthenticator(id) => authenticators::delete(context, cloud, id).await,
+        Route::DeletePhone(id) => phones::delete(context, cloud, id).await,
+        Route::Phone(asked) => phone::answer(asked, context, cloud, payload).await,
     }
 }

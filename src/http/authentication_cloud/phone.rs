@@ -6,11 +6,10 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web;
 use serde::{Deserialize, Serialize};
 
+use super::admission;
 use super::bodies;
-use super::failure::{Failure, Seen};
 use super::route::PhoneRoute;
 use super::subscription::SubscriptionBody;
-use super::visit::{Granted, Visit};
 use crate::domain::authenticator::{AuthenticatorName, Platform};
 use crate::domain::client_address::ClientAddress;
 use crate::domain::question::ApprovalMessage;
@@ -19,6 +18,8 @@ use crate::domain::registered_user::RegisteredName;
 use crate::domain::transaction::{Stage, Undertaking};
 use crate::http::error::rfc3339;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::{Refusal, Refused};
+use crate::http::request_context::{Granted, RequestContext};
 use crate::http::user_agent;
 use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::phone::{Answer, Asked};
@@ -27,17 +28,17 @@ use crate::service::authentication_cloud::tokens::{Device, Dispatch};
 /// Answers a request of a phone's page.
 pub(super) async fn answer(
     asked: PhoneRoute,
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    visit.admit_address()?;
+) -> Result<Granted, Refusal> {
+    context.admit_address()?;
     match asked {
-        PhoneRoute::Transaction => look(visit, cloud, payload).await,
-        PhoneRoute::Confirm => confirm(visit, cloud, payload).await,
-        PhoneRoute::Decline => decline(visit, cloud, payload).await,
-        PhoneRoute::Notifications => notifications(visit, cloud, payload).await,
-        PhoneRoute::State => state(visit, cloud, payload).await,
+        PhoneRoute::Transaction => look(context, cloud, payload).await,
+        PhoneRoute::Confirm => confirm(context, cloud, payload).await,
+        PhoneRoute::Decline => decline(context, cloud, payload).await,
+        PhoneRoute::Notifications => notifications(context, cloud, payload).await,
+        PhoneRoute::State => state(context, cloud, payload).await,
     }
 }
 
@@ -65,13 +66,13 @@ struct AskedBody<'a> {
 }
 
 async fn look(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let body: Linked = bodies::json(visit, payload).await?;
-    let (tenant, dispatch) = enter(visit, cloud, &body.token)?;
-    let asked = visit.in_time(tenant.asked(dispatch.transaction)).await?;
+) -> Result<Granted, Refusal> {
+    let body: Linked = bodies::json(context, payload).await?;
+    let (tenant, dispatch) = enter(context, cloud, &body.token)?;
+    let asked = context.in_time(tenant.asked(dispatch.transaction)).await?;
     let company = tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company());
     let Asked { user, transaction, now, options } = &asked;
     // An expired link reveals nothing more to anyone who finds it.
@@ -126,19 +127,19 @@ struct ConfirmedBody<'a> {
 }
 
 async fn confirm(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let body: ConfirmBody = bodies::json(visit, payload).await?;
-    let (tenant, dispatch) = enter(visit, cloud, &body.token)?;
-    let (name, platform) = device(visit, &body.device);
+) -> Result<Granted, Refusal> {
+    let body: ConfirmBody = bodies::json(context, payload).await?;
+    let (tenant, dispatch) = enter(context, cloud, &body.token)?;
+    let (name, platform) = device(context, &body.device);
     let ConfirmBody { credential, match_number, .. } = body;
     let answer = Answer { credential, name, platform, match_number };
-    let confirmed = visit.in_time(tenant.confirm(dispatch.transaction, answer)).await?;
+    let confirmed = context.in_time(tenant.confirm(dispatch.transaction, answer)).await?;
     let (user, authenticator) = (&confirmed.user, &confirmed.authenticator);
-    visit.about_user(user.id, user.name.as_ref());
-    visit.about_authenticator(authenticator.id);
+    context.about_user(user.id, user.name.as_ref());
+    context.about_authenticator(authenticator.id);
     let device = tenant.tokens.device(&tenant.tenant, user.id, authenticator.id, confirmed.now);
     let body = ConfirmedBody {
         device,
@@ -155,14 +156,14 @@ async fn confirm(
 }
 
 async fn decline(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let body: Linked = bodies::json(visit, payload).await?;
-    let (tenant, dispatch) = enter(visit, cloud, &body.token)?;
-    let user = visit.in_time(tenant.decline(dispatch.transaction)).await?;
-    visit.about_user(user.id, user.name.as_ref());
+) -> Result<Granted, Refusal> {
+    let body: Linked = bodies::json(context, payload).await?;
+    let (tenant, dispatch) = enter(context, cloud, &body.token)?;
+    let user = context.in_time(tenant.decline(dispatch.transaction)).await?;
+    context.about_user(user.id, user.name.as_ref());
     Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::Declined))
 }
 
@@ -173,18 +174,18 @@ struct NotificationsBody {
 }
 
 async fn notifications(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let body: NotificationsBody = bodies::json(visit, payload).await?;
-    let (tenant, device) = of_device(visit, cloud, &body.device)?;
+) -> Result<Granted, Refusal> {
+    let body: NotificationsBody = bodies::json(context, payload).await?;
+    let (tenant, device) = of_device(context, cloud, &body.device)?;
     let subscription = body.subscription.map(SubscriptionBody::read).transpose()?;
     let reason = match &subscription {
         Some(_) => AuditReason::Subscribed,
         None => AuditReason::Unsubscribed,
     };
-    visit.in_time(tenant.subscribe(&device, subscription)).await?;
+    context.in_time(tenant.subscribe(&device, subscription)).await?;
     Ok(Granted::nothing(StatusCode::NO_CONTENT, reason))
 }
 
@@ -204,13 +205,13 @@ struct StateBody<'a> {
 }
 
 async fn state(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let body: StateQuestion = bodies::json(visit, payload).await?;
-    let (tenant, device) = of_device(visit, cloud, &body.device)?;
-    let authenticator = visit.in_time(tenant.authenticator_of(&device)).await?;
+) -> Result<Granted, Refusal> {
+    let body: StateQuestion = bodies::json(context, payload).await?;
+    let (tenant, device) = of_device(context, cloud, &body.device)?;
+    let authenticator = context.in_time(tenant.authenticator_of(&device)).await?;
     let body = StateBody {
         company: tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company()),
         name: authenticator.name.as_str(),
@@ -222,36 +223,37 @@ async fn state(
 
 /// The tenant and the transaction of a link.
 fn enter(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     token: &str,
-) -> Result<(std::sync::Arc<Cloud>, Dispatch), Failure> {
-    let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Failure::nothing_there)?;
-    visit.about_transaction(dispatch.transaction);
-    let asker = (dispatch.transaction, visit.address().map(ClientAddress::of));
+) -> Result<(std::sync::Arc<Cloud>, Dispatch), Refusal> {
+    let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Refusal::nothing_there)?;
+    context.about_transaction(dispatch.transaction);
+    let asker = (dispatch.transaction, context.address().map(ClientAddress::of));
     let admitted = cloud.by_link.admit(&asker);
-    admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
-    let tenant = visit.enter(cloud, &dispatch.tenant).ok_or_else(Failure::nothing_there)?;
+    admitted.map_err(|wait| Refusal::plain(Refused::RateLimited(wait)))?;
+    let tenant =
+        admission::enter(context, cloud, &dispatch.tenant).ok_or_else(Refusal::nothing_there)?;
     Ok((tenant, dispatch))
 }
 
 /// The tenant and the phone of a page's token.
 fn of_device(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     token: &str,
-) -> Result<(std::sync::Arc<Cloud>, Device), Failure> {
-    let no = || Failure::plain(Seen::Forbidden);
+) -> Result<(std::sync::Arc<Cloud>, Device), Refusal> {
+    let no = || Refusal::plain(Refused::Forbidden);
     let device = cloud.tokens.read_device(token).ok_or_else(no)?;
-    let tenant = visit.enter(cloud, &device.tenant).ok_or_else(no)?;
-    visit.about_user(device.user, None);
-    visit.about_authenticator(device.authenticator);
+    let tenant = admission::enter(context, cloud, &device.tenant).ok_or_else(no)?;
+    context.about_user(device.user, None);
+    context.about_authenticator(device.authenticator);
     Ok((tenant, device))
 }
 
 /// The phone's name and platform, as far as its browser reports them.
-fn device(visit: &Visit, hints: &DeviceHints) -> (AuthenticatorName, Platform) {
-    let agent = visit.request().headers().get(header::USER_AGENT);
+fn device(context: &RequestContext, hints: &DeviceHints) -> (AuthenticatorName, Platform) {
+    let agent = context.request.headers().get(header::USER_AGENT);
     let agent = agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     user_agent::device(agent, hints.model.as_deref(), hints.platform.as_deref())
 }

@@ -2,13 +2,15 @@
 
 use actix_web::http::StatusCode;
 
-use super::failure::Failure;
+use super::admission;
+use super::refusals;
 use super::resources::{AnyRefusal, TokenRefusal};
-use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::PhoneId;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
 
 /// Deletes a verified phone.
 ///
@@ -28,13 +30,13 @@ use crate::http::gateway::AuthenticationCloud;
     )
 )]
 pub(super) async fn delete(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     id: &str,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let id = PhoneId::parse(id).ok_or_else(Failure::no_phone)?;
-    let user = visit.in_time(tenant.delete_phone(id)).await?;
-    visit.about_user(user, None);
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let id = PhoneId::parse(id).ok_or_else(refusals::no_phone)?;
+    let user = context.in_time(tenant.delete_phone(id)).await?;
+    context.about_user(user, None);
     Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::PhoneDeleted))
 }

@@ -1,10 +1,11 @@
 //! `GET /ping`: whether an access key works.
 
-use super::failure::Failure;
+use super::admission;
 use super::resources::{AnyRefusal, TokenRefusal};
-use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
 
 /// Says whether an access key works.
 #[utoipa::path(
@@ -15,9 +16,9 @@ use crate::http::gateway::AuthenticationCloud;
     responses((status = 200, description = "It works.", body = String, content_type = "text/plain"), AnyRefusal, TokenRefusal)
 )]
 pub(super) async fn ping(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-) -> Result<Granted, Failure> {
-    visit.admit_backend(cloud).await?;
+) -> Result<Granted, Refusal> {
+    admission::admit_backend(context, cloud).await?;
     Ok(Granted::text(AuditReason::Pong, "PONG"))
 }

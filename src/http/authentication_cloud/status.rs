@@ -5,16 +5,17 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::admission;
 use super::bodies;
-use super::failure::{Failure, Seen};
 use super::resources::{AnyRefusal, StatusBody, UnknownBody};
-use super::visit::{Granted, Visit};
 use crate::domain::client_address::ClientAddress;
 use crate::domain::reason::AuditReason;
 use crate::domain::transaction::Stage;
 use crate::http::error::rfc3339;
 use crate::http::gateway::AuthenticationCloud;
-use crate::service::authentication_cloud::Refusal;
+use crate::http::refused::{Refusal, Refused};
+use crate::http::request_context::{Granted, RequestContext};
+use crate::service::authentication_cloud::CloudRefusal;
 use crate::service::authentication_cloud::status::Status;
 
 /// Whose status is asked for.
@@ -40,23 +41,25 @@ pub(super) struct StatusQuestion {
     )
 )]
 pub(super) async fn status(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let body: StatusQuestion = bodies::json(visit, payload).await?;
+) -> Result<Granted, Refusal> {
+    let body: StatusQuestion = bodies::json(context, payload).await?;
     // Polling many transactions from one address is not rate-limited; guessing tokens is.
     let Some(pointer) = cloud.tokens.read_status(&body.status_token) else {
-        visit.admit_address()?;
+        context.admit_address()?;
         return Ok(unknown());
     };
-    let asker = (pointer.transaction, visit.address().map(ClientAddress::of));
+    let asker = (pointer.transaction, context.address().map(ClientAddress::of));
     let admitted = cloud.by_transaction.admit(&asker);
-    admitted.map_err(|wait| Failure::plain(Seen::RateLimited(wait)))?;
-    let Some(tenant) = visit.enter(cloud, &pointer.tenant) else { return Ok(unknown()) };
-    match visit.in_time(tenant.status(&pointer)).await {
+    admitted.map_err(|wait| Refusal::plain(Refused::RateLimited(wait)))?;
+    let Some(tenant) = admission::enter(context, cloud, &pointer.tenant) else {
+        return Ok(unknown());
+    };
+    match context.in_time(tenant.status(&pointer)).await {
         Ok(status) => Ok(told(&status)),
-        Err(Refusal::TransactionUnknown) => Ok(unknown()),
+        Err(CloudRefusal::TransactionUnknown) => Ok(unknown()),
         Err(refusal) => Err(refusal.into()),
     }
 }

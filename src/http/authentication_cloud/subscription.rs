@@ -5,8 +5,8 @@ use base64::engine::DecodePaddingMode::Indifferent;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
-use super::failure::Failure;
 use crate::domain::authenticator::Subscription;
+use crate::http::refused::Refusal;
 
 /// Longest endpoint accepted, in bytes.
 const MAX_ENDPOINT: usize = 2048;
@@ -32,8 +32,8 @@ struct KeysBody {
 
 impl SubscriptionBody {
     /// Decodes and checks it; lengths are from RFC 8291 3.1 and 3.2.
-    pub(super) fn read(self) -> Result<Subscription, Failure> {
-        let no = || Failure::bad_request("the subscription is none of a browser's");
+    pub(super) fn read(self) -> Result<Subscription, Refusal> {
+        let no = || Refusal::bad_request("the subscription is none of a browser's");
         let bytes = |text: &str| BASE64.decode(text).ok();
         let key = bytes(&self.keys.p256dh).and_then(|key| <[u8; 65]>::try_from(key).ok());
         let auth = bytes(&self.keys.auth).and_then(|auth| <[u8; 16]>::try_from(auth).ok());

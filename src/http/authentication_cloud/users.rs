@@ -2,13 +2,14 @@
 
 use actix_web::http::StatusCode;
 
-use super::failure::Failure;
+use super::admission;
 use super::resources::{AnyRefusal, TokenRefusal, UserBody};
-use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, Whom};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::Cloud;
 /// Looks a user up by id.
 #[utoipa::path(
@@ -25,13 +26,13 @@ use crate::service::authentication_cloud::Cloud;
     )
 )]
 pub(super) async fn by_id(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     id: &str,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let id = RegisteredId::parse(id).ok_or_else(Failure::nothing_there)?;
-    look_up(visit, &tenant, Whom::Id(id)).await
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let id = RegisteredId::parse(id).ok_or_else(Refusal::nothing_there)?;
+    look_up(context, &tenant, Whom::Id(id)).await
 }
 
 /// Looks a user up by name.
@@ -50,25 +51,29 @@ pub(super) async fn by_id(
     )
 )]
 pub(super) async fn by_name(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let query = visit.request().query_string().as_bytes();
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let query = context.request.query_string().as_bytes();
     let named: Vec<_> =
         url::form_urlencoded::parse(query).filter(|(key, _)| key == "username").collect();
     let name = match &named[..] {
         [(_, name)] if !name.is_empty() => RegisteredName::parse(name),
-        [] | [_] => return Err(Failure::bad_request("the parameter username is missing")),
-        _ => return Err(Failure::bad_request("the parameter username is there twice")),
+        [] | [_] => return Err(Refusal::bad_request("the parameter username is missing")),
+        _ => return Err(Refusal::bad_request("the parameter username is there twice")),
     };
-    let name = name.ok_or_else(Failure::nothing_there)?;
-    look_up(visit, &tenant, Whom::Name(name)).await
+    let name = name.ok_or_else(Refusal::nothing_there)?;
+    look_up(context, &tenant, Whom::Name(name)).await
 }
 
-async fn look_up(visit: &mut Visit, tenant: &Cloud, whom: Whom) -> Result<Granted, Failure> {
-    let seen = visit.in_time(tenant.user(whom)).await?;
-    visit.about_user(seen.user.id, seen.user.name.as_ref());
+async fn look_up(
+    context: &mut RequestContext,
+    tenant: &Cloud,
+    whom: Whom,
+) -> Result<Granted, Refusal> {
+    let seen = context.in_time(tenant.user(whom)).await?;
+    context.about_user(seen.user.id, seen.user.name.as_ref());
     let mut body = UserBody::from(&seen.user);
     body.exceeded_rate_limits = seen.shut;
     Ok(Granted::json(StatusCode::OK, AuditReason::UserFound, &body))
@@ -89,13 +94,13 @@ async fn look_up(visit: &mut Visit, tenant: &Cloud, whom: Whom) -> Result<Grante
     )
 )]
 pub(super) async fn delete(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     id: &str,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let id = RegisteredId::parse(id).ok_or_else(Failure::nothing_there)?;
-    visit.about_user(id, None);
-    visit.in_time(tenant.delete_user(id)).await?;
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let id = RegisteredId::parse(id).ok_or_else(Refusal::nothing_there)?;
+    context.about_user(id, None);
+    context.in_time(tenant.delete_user(id)).await?;
     Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::UserDeleted))
 }

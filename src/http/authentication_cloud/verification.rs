@@ -6,14 +6,15 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::admission;
 use super::bodies;
-use super::failure::Failure;
 use super::resources::{AnyRefusal, TokenRefusal, one_of};
-use super::visit::{Granted, Visit};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredId;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
+use crate::http::refused::Refusal;
+use crate::http::request_context::{Granted, RequestContext};
 
 /// The code that the user typed.
 #[derive(Deserialize, ToSchema)]
@@ -51,28 +52,28 @@ fn channels() -> utoipa::openapi::schema::Object {
     )
 )]
 pub(super) async fn verify(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
     user: &str,
-) -> Result<Granted, Failure> {
-    let tenant = visit.admit_backend(cloud).await?;
-    let body: VerificationBody = bodies::json(visit, payload).await?;
-    let user = RegisteredId::parse(user).ok_or_else(Failure::nothing_there)?;
-    visit.about_user(user, None);
+) -> Result<Granted, Refusal> {
+    let tenant = admission::admit_backend(context, cloud).await?;
+    let body: VerificationBody = bodies::json(context, payload).await?;
+    let user = RegisteredId::parse(user).ok_or_else(Refusal::nothing_there)?;
+    context.about_user(user, None);
     match body.channel.as_deref().unwrap_or("sms") {
         "sms" => {
             let token = body.status_token;
             let token =
-                token.ok_or_else(|| Failure::bad_request("the field statusToken is missing"))?;
+                token.ok_or_else(|| Refusal::bad_request("the field statusToken is missing"))?;
             if let Some(pointer) = tenant.tokens.read_status(&token) {
-                visit.about_transaction(pointer.transaction);
+                context.about_transaction(pointer.transaction);
             }
-            visit.in_time(tenant.verify_text(user, &body.code, &token)).await?;
+            context.in_time(tenant.verify_text(user, &body.code, &token)).await?;
             Ok(Granted::nothing(StatusCode::OK, AuditReason::CodeRight))
         }
         "recovery" => {
-            visit.in_time(tenant.verify_recovery(user, &body.code)).await?;
+            context.in_time(tenant.verify_recovery(user, &body.code)).await?;
             Ok(Granted::nothing(StatusCode::OK, AuditReason::RecoveryCodeRight))
         }
         other => Err(bodies::unavailable(other)),

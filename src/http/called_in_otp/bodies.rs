@@ -3,8 +3,8 @@
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::bad_body::BadBody;
 use super::fields::{Body, Fields, PHONE_NUMBER};
-use crate::http::error::BadBody;
 
 /// A call.
 #[derive(utoipa::ToSchema)]

@@ -6,9 +6,10 @@ use serde::Deserializer;
 use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
+use super::bad_body::BadBody;
 use crate::domain::text_file::BYTE_ORDER_MARK;
-use crate::http::body::{self, BodyProblem};
-use crate::http::error::{BadBody, Refused};
+use crate::http::body;
+use crate::http::refused::Refusal;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -34,16 +35,12 @@ pub(super) trait Body: Sized {
 pub(super) async fn read<T: Body>(
     request: &HttpRequest,
     payload: &mut web::Payload,
-) -> Result<T, Refused> {
+) -> Result<T, Refusal> {
     let is_form = body::is_declared_as(request, FORM);
     let read = body::read(request, payload, if is_form { FORM } else { JSON }).await;
-    let body = read.map_err(|problem| match problem {
-        BodyProblem::MediaType => Refused::UnsupportedMediaType,
-        BodyProblem::TooLarge => Refused::TooLarge,
-        BodyProblem::EndedEarly => Refused::BadRequest(BadBody::EndedEarly),
-    })?;
+    let body = read?;
     let read = if is_form { of_form } else { of_json };
-    read(&body, T::FIELDS).and_then(T::take).map_err(Refused::BadRequest)
+    Ok(read(&body, T::FIELDS).and_then(T::take)?)
 }
 
 impl Fields {

@@ -1,9 +1,9 @@
 //! Bodies of both operations as strangers might send them.
 
+use super::bad_body::BadBody;
 use super::bodies::{GetOtpBody, Secrets, ValidateOtpBody};
 use super::fields::{Body, of_form, of_json};
 use crate::fuzzing::{Target, outcome, seeds};
-use crate::http::error::BadBody;
 
 /// Targets for [`crate::fuzzing`].
 pub(crate) fn targets() -> Vec<Target> {

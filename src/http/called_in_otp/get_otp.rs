@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tokio::time::timeout_at;
 
-use super::admission::Refusal;
+use super::admission;
 use super::bodies::{GetOtpBody, Seconds};
 use super::fields;
 use super::schemas::{AnyRefusal, GetOtpForm, OtpSchema};
@@ -15,9 +16,10 @@ use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
 use crate::http::body;
 use crate::http::client_table::Operation;
-use crate::http::error::{Refused, wants};
-use crate::http::exchange::{Exchange, in_time};
+use crate::http::error::wants;
 use crate::http::gateway::{CurrentGateway, ExpiresIn, Spoken, Tenant};
+use crate::http::refused::{Api, Refusal, Refused};
+use crate::http::request_context::{Granted, RequestContext, in_time};
 use crate::service::call_in::{Call, Told};
 
 /// The answer with a code.
@@ -54,13 +56,13 @@ pub(super) async fn get_otp(
     mut payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
-    let mut exchange = Exchange::begin(request, &gateway, "getOTP");
-    match decide(&mut exchange, &mut payload).await {
+    let mut context = RequestContext::begin(request, &gateway, "getOTP", Api::CalledInOtp);
+    match decide(&mut context, &mut payload).await {
         Ok((told, reason, tenant)) => {
             let digits = told.otp.expose();
-            if wants(&exchange.request).plain_text {
+            if wants(&context.request).plain_text {
                 let digits = digits.to_owned();
-                return exchange.grant(reason, "text/plain; charset=utf-8", digits).await;
+                return context.grant(Granted::text(reason.name(), digits)).await;
             }
             let spoken = tenant.spoken.as_ref();
             let body = OtpBody {
@@ -68,46 +70,45 @@ pub(super) async fn get_otp(
                 otp_spoken: spoken.map(|spoken| spell(digits, &spoken.separator)),
                 expires_in: spoken.map(|spoken| seconds(told.expires_in.as_secs(), spoken)),
             };
-            let body = serde_json::to_string(&body).expect("texts and numbers always serialise");
-            exchange.grant(reason, "application/json", body).await
+            let granted = Granted::json(StatusCode::OK, reason.name(), &body);
+            context.grant(granted).await
         }
-        Err(refusal) => body::answer_before(payload, exchange.refuse(&refusal)),
+        Err(refusal) => body::answer_before(payload, context.refuse(&refusal)),
     }
 }
 
 async fn decide(
-    exchange: &mut Exchange,
+    context: &mut RequestContext,
     payload: &mut web::Payload,
 ) -> Result<(Told, Reason, Arc<Tenant>), Refusal> {
-    let tenant = exchange.admit(Operation::GetOtp, payload).await?;
-    let body: GetOtpBody = timeout_at(exchange.deadline, fields::read(&exchange.request, payload))
+    let tenant = admission::admit(context, Operation::GetOtp, payload).await?;
+    let body: GetOtpBody = timeout_at(context.deadline, fields::read(&context.request, payload))
         .await
-        .unwrap_or(Err(Refused::BodyTooSlow))
-        .map_err(Refusal::plain)?;
-    exchange.trail.call_id = body.callid;
+        .unwrap_or(Err(Refusal::plain(Refused::BodyTooSlow)))?;
+    context.trail.call_id = body.callid;
     let call = Call {
         caller_id: &body.phonenumber,
         attestation: body.attestation.as_deref(),
         pin: body.pin.as_deref(),
     };
-    let decision = in_time(exchange.deadline, tenant.call_in.decide(call, exchange.deadline))
+    let decision = in_time(context.deadline, tenant.call_in.decide(call, context.deadline))
         .await
         .map_err(|_| Refusal::decided(Reason::DeadlinePassed, tenant.style))?;
     if decision.outcome.as_ref().is_err_and(|reason| *reason == Reason::NumberUnparseable) {
-        note_unreadable(exchange, &body.phonenumber);
+        note_unreadable(context, &body.phonenumber);
     }
-    exchange.trail.number = decision.number;
-    exchange.trail.user = decision.user;
+    context.trail.number = decision.number;
+    context.trail.user = decision.user;
     let told = decision.outcome.map_err(|reason| Refusal::decided(reason, tenant.style))?;
     Ok((told, decision.reason, tenant))
 }
 
 /// Logs the shape of what the phone system sent instead of a number, without revealing a number or
 /// a name.
-fn note_unreadable(exchange: &Exchange, caller_id: &str) {
+fn note_unreadable(context: &RequestContext, caller_id: &str) {
     tracing::info!(
-        request_id = exchange.request_id,
-        tenant = exchange.trail.tenant.as_ref().map(TenantId::as_str),
+        request_id = context.request_id,
+        tenant = context.trail.tenant.as_ref().map(TenantId::as_str),
         caller_id = shape(caller_id),
         why = kind(caller_id),
         "a caller ID cannot be read as a number: have the phone system send the number alone; \

@@ -1,6 +1,7 @@
 //! The called-in OTP API: getOTP for phone systems, validateOTP for login services.
 
 mod admission;
+mod bad_body;
 mod bodies;
 mod fields;
 #[cfg(test)]
@@ -14,9 +15,10 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use super::body;
-use super::error::Refused;
-use super::exchange;
+use super::error;
 use super::gateway::CurrentGateway;
+use super::refused::Refused;
+use super::request_context::new_request_id;
 
 /// The path that issues codes.
 pub const GET_OTP: &str = "/api/authentication/getOTP";
@@ -57,14 +59,14 @@ async fn not_found(
     payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
-    let request_id = exchange::new_request_id();
+    let request_id = new_request_id();
     let gateway = gateway.load();
     let now = gateway.clock.now();
     near_miss::near_miss(&request, now);
     let refused = match gateway.admit_stranger(&request) {
-        Ok(()) => Refused::NotFound,
+        Ok(()) => Refused::NoSuchPath,
         Err(wait) => Refused::RateLimited(wait),
     };
-    let answer = refused.answer(&request, &request_id, now);
+    let answer = error::refused(&refused, &request, &request_id, now);
     body::answer_before(payload, answer)
 }

@@ -1,10 +1,12 @@
 //! `PUT /api/authentication/validateOTP` and its alias: checks a login for the login service.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::admission::Refusal;
+use super::admission;
+use super::bad_body::BadBody;
 use super::bodies::{Secrets, ValidateOtpBody};
 use super::fields;
 use super::schemas::{AnyRefusal, LoggedInSchema, ValidateOtpForm, ValidateOtpRequest};
@@ -14,9 +16,9 @@ use crate::domain::reason::Reason;
 use crate::domain::secret::Password;
 use crate::http::body;
 use crate::http::client_table::Operation;
-use crate::http::error::{BadBody, Refused};
-use crate::http::exchange::{Exchange, in_time};
 use crate::http::gateway::CurrentGateway;
+use crate::http::refused::{Api, Refusal, Refused};
+use crate::http::request_context::{Granted, RequestContext, in_time};
 use crate::service::KnownUser;
 use crate::service::login::{LoginAttempt, LoginDecision};
 
@@ -51,7 +53,8 @@ pub(super) async fn validate_otp(
     payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
-    answer(Exchange::begin(request, &gateway, "validateOTP"), payload, true).await
+    answer(RequestContext::begin(request, &gateway, "validateOTP", Api::CalledInOtp), payload, true)
+        .await
 }
 
 /// Handles the alias that carries no password.
@@ -78,26 +81,31 @@ pub(super) async fn otp_token_auth(
     payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
-    answer(Exchange::begin(request, &gateway, "otp_token_auth"), payload, false).await
+    answer(
+        RequestContext::begin(request, &gateway, "otp_token_auth", Api::CalledInOtp),
+        payload,
+        false,
+    )
+    .await
 }
 
 async fn answer(
-    mut exchange: Exchange,
+    mut context: RequestContext,
     mut payload: web::Payload,
     carries_password: bool,
 ) -> HttpResponse {
-    match decide(&mut exchange, &mut payload, carries_password).await {
+    match decide(&mut context, &mut payload, carries_password).await {
         Ok(user) => {
             let body = LoginBody { username: &user.username, userid: &user.id };
-            let body = serde_json::to_string(&body).expect("texts always serialise");
-            exchange.grant(Reason::LoggedIn, "application/json", body).await
+            let granted = Granted::json(StatusCode::OK, Reason::LoggedIn.name(), &body);
+            context.grant(granted).await
         }
         Err(Held { refusal, until }) => {
             if let Some(until) = until {
-                let _seat = exchange.gateway.waiting.take();
+                let _seat = context.gateway.waiting.take();
                 sleep_until(until).await;
             }
-            body::answer_before(payload, exchange.refuse(&refusal))
+            body::answer_before(payload, context.refuse(&refusal))
         }
     }
 }
@@ -124,27 +132,26 @@ fn parted(passcode: &str, digits: u8) -> (Option<String>, String) {
 
 /// Decides a login. Holds no resources when it returns, so that a delayed refusal waits alone.
 async fn decide(
-    exchange: &mut Exchange,
+    context: &mut RequestContext,
     payload: &mut web::Payload,
     carries_password: bool,
 ) -> Result<KnownUser, Held> {
-    let tenant = exchange.admit(Operation::ValidateOtp, payload).await?;
+    let tenant = admission::admit(context, Operation::ValidateOtp, payload).await?;
     let body: ValidateOtpBody =
-        timeout_at(exchange.deadline, fields::read(&exchange.request, payload))
+        timeout_at(context.deadline, fields::read(&context.request, payload))
             .await
-            .unwrap_or(Err(Refused::BodyTooSlow))
-            .map_err(Refusal::plain)?;
-    exchange.trail.client_ip = body.clientip;
+            .unwrap_or(Err(Refusal::plain(Refused::BodyTooSlow)))?;
+    context.trail.client_ip = body.clientip;
     let policy = tenant.login.policy;
     let needs_password = carries_password && policy.password_required;
     let (password, otp) = match body.secrets {
         Secrets::Apart { password: None, .. } if needs_password => {
-            return Err(Refusal::plain(Refused::BadRequest(BadBody::Missing("password"))).into());
+            return Err(Refusal::from(BadBody::Missing("password")).into());
         }
         Secrets::Apart { password, otp } => (password, otp),
         Secrets::Passcode(passcode) => parted(&passcode, tenant.login.parts.otp.digits),
     };
-    if !exchange.gateway.waiting.has_room() {
+    if !context.gateway.waiting.has_room() {
         return Err(Refusal::decided(Reason::Flood(policy.refusal_floor), tenant.style).into());
     }
     let read_at = Instant::now();
@@ -153,16 +160,16 @@ async fn decide(
         password: password.and_then(Password::parse),
         otp,
         carries_password,
-        from: exchange.trail.client_ip.as_deref().and_then(ClientAddress::parse),
+        from: context.trail.client_ip.as_deref().and_then(ClientAddress::parse),
     };
-    let decision = in_time(exchange.deadline, tenant.login.decide(attempt, exchange.deadline))
+    let decision = in_time(context.deadline, tenant.login.decide(attempt, context.deadline))
         .await
         .unwrap_or_else(|_| LoginDecision::refused(Reason::DeadlinePassed));
-    exchange.trail.user = decision.known;
+    context.trail.user = decision.known;
     decision.user.map_err(|reason| Held {
         until: reason
             .depended_on_a_backend()
-            .then(|| tenant.login.refusal_time(read_at, Instant::now(), exchange.deadline)),
+            .then(|| tenant.login.refusal_time(read_at, Instant::now(), context.deadline)),
         refusal: Refusal::login(reason, decision.every_name, tenant.style),
     })
 }

@@ -9,7 +9,7 @@ use crate::http::client_table::{
 };
 use crate::http::oauth2::{Claims, OAuth2Rule, TokenKind};
 use crate::http::signing_algorithm::SigningAlgorithm;
-use RefusalReason as R;
+use UnidentifiedReason as R;
 
 /// When all requests here are sent.
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -108,11 +108,15 @@ struct Request<'a> {
     tenant: &'a str,
 }
 
-fn ask(table: &ClientTable, request: Request<'_>) -> Result<String, Refusal> {
+fn ask(table: &ClientTable, request: Request<'_>) -> Result<String, Unidentified> {
     ask_for(table, request, Operation::GetOtp)
 }
 
-fn ask_for(table: &ClientTable, request: Request<'_>, what: Operation) -> Result<String, Refusal> {
+fn ask_for(
+    table: &ClientTable,
+    request: Request<'_>,
+    what: Operation,
+) -> Result<String, Unidentified> {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let certificate = given(request.certificate).map(|name| certificate(&name));
     let values = given(request.authorization);
@@ -230,7 +234,7 @@ fn an_operation_that_is_not_the_clients_is_refused_with_its_name() {
     let (tenant, client) = (Some(tenant("t2")), Some("own".to_owned()));
     assert_eq!(
         refusal,
-        Refusal { reason: R::OperationNotAllowed, tenant, client, certificate: None }
+        Unidentified { reason: R::OperationNotAllowed, tenant, client, certificate: None }
     );
     let lab = Request { address: "192.0.2.8", ..NOTHING };
     let refusal = ask_for(&table(), lab, Operation::ValidateOtp).unwrap_err();

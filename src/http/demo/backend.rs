@@ -11,12 +11,12 @@ use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Undertaking;
-use crate::http::authentication_cloud::failure::{Failure, Seen};
 use crate::http::authentication_cloud::resources::IntentBody;
-use crate::http::authentication_cloud::visit::{Granted, Visit};
-use crate::http::authentication_cloud::{bodies, introspection};
+use crate::http::authentication_cloud::{admission, bodies, introspection};
 use crate::http::body;
 use crate::http::gateway::{AuthenticationCloud, CurrentGateway};
+use crate::http::refused::{Api, Refusal, Refused};
+use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::intent::IntentWish;
 
 /// Where the page gets an intent token.
@@ -30,26 +30,29 @@ pub(super) async fn serve(
     mut payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
-    let mut visit = Visit::begin(request, &gateway, "demo", false);
-    match answer(&mut visit, &mut payload).await {
-        Ok(granted) => visit.grant(granted).await,
-        Err(failure) => body::answer_before(payload, visit.refuse(&failure)),
+    let mut context = RequestContext::begin(request, &gateway, "demo", Api::AuthenticationCloud);
+    match answer(&mut context, &mut payload).await {
+        Ok(granted) => context.grant(granted).await,
+        Err(failure) => body::answer_before(payload, context.refuse(&failure)),
     }
 }
 
-async fn answer(visit: &mut Visit, payload: &mut web::Payload) -> Result<Granted, Failure> {
-    let cloud = visit.cloud().ok_or_else(|| Failure::plain(Seen::NoSuchPath))?;
-    if *visit.request().method() != Method::POST {
-        return Err(Failure::plain(Seen::MethodNotAllowed("POST".to_owned())));
+async fn answer(
+    context: &mut RequestContext,
+    payload: &mut web::Payload,
+) -> Result<Granted, Refusal> {
+    let cloud = context.cloud().ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
+    if *context.request.method() != Method::POST {
+        return Err(Refusal::plain(Refused::MethodNotAllowed("POST".into())));
     }
     // Another site may point its own name at this address, and would then call under that name.
-    if !is_at(visit.request(), &cloud.public_url) {
-        return Err(Failure::plain(Seen::Forbidden));
+    if !is_at(&context.request, &cloud.public_url) {
+        return Err(Refusal::plain(Refused::Forbidden));
     }
-    if visit.request().path() == INTENT {
-        intent(visit, &cloud, payload).await
+    if context.request.path() == INTENT {
+        intent(context, &cloud, payload).await
     } else {
-        introspect(visit, &cloud, payload).await
+        introspect(context, &cloud, payload).await
     }
 }
 
@@ -82,16 +85,17 @@ impl About {
 }
 
 async fn intent(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let tenant = visit.enter(cloud, &tenant()).ok_or_else(|| Failure::plain(Seen::NoSuchPath))?;
-    let body: IntentQuestion = bodies::json(visit, payload).await?;
+) -> Result<Granted, Refusal> {
+    let tenant = admission::enter(context, cloud, &tenant())
+        .ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
+    let body: IntentQuestion = bodies::json(context, payload).await?;
     let name = RegisteredName::parse(&body.username)
-        .ok_or_else(|| Failure::bad_request("the field username is no name"))?;
+        .ok_or_else(|| Refusal::bad_request("the field username is no name"))?;
     let undertaking = Undertaking::parse(&body.operation)
-        .ok_or_else(|| Failure::bad_request("the field operation is neither enroll nor approve"))?;
+        .ok_or_else(|| Refusal::bad_request("the field operation is neither enroll nor approve"))?;
     let message = match undertaking {
         Undertaking::Enroll => None,
         Undertaking::Approve => Some(body.about.message().to_owned()),
@@ -99,7 +103,7 @@ async fn intent(
     let channels = vec!["app".to_owned()];
     let wish =
         IntentWish { user: None, name: Some(name), undertaking, channels, message, key: None };
-    let made = visit.in_time(tenant.make_intent(wish)).await?;
+    let made = context.in_time(tenant.make_intent(wish)).await?;
     Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }
 
@@ -110,14 +114,15 @@ struct IntrospectQuestion {
 }
 
 async fn introspect(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     payload: &mut web::Payload,
-) -> Result<Granted, Failure> {
-    let tenant = visit.enter(cloud, &tenant()).ok_or_else(|| Failure::plain(Seen::NoSuchPath))?;
-    let body: IntrospectQuestion = bodies::json(visit, payload).await?;
-    let vouched = visit.in_time(tenant.introspect(&body.token)).await?;
-    Ok(introspection::told(visit, cloud, vouched))
+) -> Result<Granted, Refusal> {
+    let tenant = admission::enter(context, cloud, &tenant())
+        .ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
+    let body: IntrospectQuestion = bodies::json(context, payload).await?;
+    let vouched = context.in_time(tenant.introspect(&body.token)).await?;
+    Ok(introspection::told(context, cloud, vouched))
 }
 
 fn tenant() -> TenantId {

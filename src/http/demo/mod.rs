@@ -12,11 +12,12 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::body;
-use super::error::{Refused, uniform_headers};
-use super::exchange::new_request_id;
+use super::error::{refused, uniform_headers};
 use super::gateway::{AuthenticationCloud, CurrentGateway};
 use super::pages::assets::{Asset, SCRIPT, STYLE};
 use super::pages::only_read;
+use super::refused::Refused;
+use super::request_context::new_request_id;
 
 /// The path of the page.
 const HOME: &str = "/";
@@ -66,7 +67,7 @@ async fn serve(
     let gateway = gateway.load();
     let request_id = new_request_id();
     let answer = match &gateway.cloud {
-        None => Refused::NotFound.answer(&request, &request_id, gateway.clock.now()),
+        None => refused(&Refused::NoSuchPath, &request, &request_id, gateway.clock.now()),
         Some(_) if !matches!(*request.method(), Method::GET | Method::HEAD) => {
             only_read(&request, &request_id, gateway.clock.now())
         }

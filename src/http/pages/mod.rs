@@ -8,17 +8,18 @@ mod manifest;
 mod page;
 mod texts;
 
+use actix_web::http::Method;
 use actix_web::http::header;
-use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 pub use self::assets::Widget;
 use self::language::Language;
 use super::body;
-use super::error::{Refused, error_body, uniform_headers};
-use super::exchange::new_request_id;
+use super::error::{refuse, refused, uniform_headers};
 use super::gateway::CurrentGateway;
+use super::refused::{Api, Refused};
+use super::request_context::new_request_id;
 use crate::domain::clock::Timestamp;
 
 /// The page that a link opens.
@@ -56,7 +57,7 @@ async fn serve(
     let gateway = gateway.load();
     let request_id = new_request_id();
     let answer = if let Err(wait) = gateway.admit_stranger(&request) {
-        Refused::RateLimited(wait).answer(&request, &request_id, gateway.clock.now())
+        refused(&Refused::RateLimited(wait), &request, &request_id, gateway.clock.now())
     } else if let Some(cloud) = &gateway.cloud {
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             answer(&request, &cloud.widget, &request_id)
@@ -64,20 +65,17 @@ async fn serve(
             only_read(&request, &request_id, gateway.clock.now())
         }
     } else {
-        Refused::NotFound.answer(&request, &request_id, gateway.clock.now())
+        refused(&Refused::NoSuchPath, &request, &request_id, gateway.clock.now())
     };
     body::answer_before(payload, answer)
 }
 
 /// The answer to a method other than GET or HEAD.
 pub(super) fn only_read(request: &HttpRequest, request_id: &str, now: Timestamp) -> HttpResponse {
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut answer = HttpResponse::build(status);
+    let refused = Refused::MethodNotAllowed("GET, HEAD".into());
+    let mut answer = HttpResponse::build(refused.status());
     uniform_headers(&mut answer, request_id);
-    answer
-        .insert_header((header::ALLOW, "GET, HEAD"))
-        .insert_header((header::CONTENT_TYPE, "application/json;charset=utf-8"))
-        .body(error_body(status, None, request.path(), now))
+    refuse(answer, &refused, Api::AuthenticationCloud, request, now)
 }
 
 /// The page, or the part at this path.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::tokens::Intent;
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::store::registry::Registry;
@@ -22,7 +22,7 @@ impl Access {
     ///
     /// # Errors
     /// A failure of the store.
-    pub async fn key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, Refusal> {
+    pub async fn key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, CloudRefusal> {
         Ok(self.0.access_key(hash).await?)
     }
 
@@ -30,11 +30,11 @@ impl Access {
     /// have no key.
     ///
     /// # Errors
-    /// [`Refusal::IntentKeyRevoked`], or a failure of the store.
-    pub async fn check(&self, intent: &Intent) -> Result<(), Refusal> {
+    /// [`CloudRefusal::IntentKeyRevoked`], or a failure of the store.
+    pub async fn check(&self, intent: &Intent) -> Result<(), CloudRefusal> {
         match intent.key {
             Some(key) if !self.0.has_access_key(&intent.tenant, key).await? => {
-                Err(Refusal::IntentKeyRevoked)
+                Err(CloudRefusal::IntentKeyRevoked)
             }
             Some(_) | None => Ok(()),
         }

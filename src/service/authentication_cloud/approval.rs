@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::intent::{Permission, for_whom, use_up};
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::texting::Begun;
 use super::{Cloud, change, nobody};
 use crate::domain::registered_user::Whom;
@@ -17,7 +17,7 @@ impl Cloud {
     /// Starts an approval by text: counts the text and sends it.
     ///
     /// # Errors
-    /// [`Refusal`]. Except after [`Refusal::NotSent`], nothing was counted and the intent is
+    /// [`CloudRefusal`]. Except after [`CloudRefusal::NotSent`], nothing was counted and the intent is
     /// unused.
     pub async fn approve_by_text(
         &self,
@@ -25,14 +25,14 @@ impl Cloud {
         named: Option<Whom>,
         message: Option<&str>,
         deadline: Instant,
-    ) -> Result<Begun, Refusal> {
-        let user = permission.user(named.as_ref()).ok_or(Refusal::UserUnknown)?;
+    ) -> Result<Begun, CloudRefusal> {
+        let user = permission.user(named.as_ref()).ok_or(CloudRefusal::UserUnknown)?;
         let named = self.identify(&permission, named).await?;
         for _ in 0..LOOKS {
             let seen = self.registry.look(About::user(&self.tenant, user.clone())).await?;
             let none = nobody(&seen.held);
             let person = seen.held.person.ok_or(none)?;
-            let number = person.user.newest_phone().ok_or(Refusal::NoPhone)?.number.clone();
+            let number = person.user.newest_phone().ok_or(CloudRefusal::NoPhone)?.number.clone();
             let (messenger, template) = self.ready_to_text(&number, message)?;
             let text = self.new_text(Undertaking::Approve, &number, message, &permission)?;
             let about = About {
@@ -46,22 +46,22 @@ impl Cloud {
                 change(case, |case| {
                     use_up(&permission, case, now)?;
                     for_whom(&permission, case, named.as_ref())?;
-                    let user = &case.person.as_ref().ok_or(Refusal::UserUnknown)?.user;
-                    let newest = user.newest_phone().ok_or(Refusal::NoPhone)?;
+                    let user = &case.person.as_ref().ok_or(CloudRefusal::UserUnknown)?.user;
+                    let newest = user.newest_phone().ok_or(CloudRefusal::NoPhone)?;
                     if newest.number != number {
-                        return Err(Refusal::Changing);
+                        return Err(CloudRefusal::Changing);
                     }
                     let user = user.clone();
                     Ok(Begun { user, transaction: text.begin(case, now)?, now })
                 })
             };
             let begun = match step(&*self.registry, about, make).await? {
-                Err(Refusal::Changing) => continue,
+                Err(CloudRefusal::Changing) => continue,
                 begun => begun?,
             };
             self.send(messenger, &template, &begun, deadline).await?;
             return Ok(begun);
         }
-        Err(Refusal::Changing)
+        Err(CloudRefusal::Changing)
     }
 }

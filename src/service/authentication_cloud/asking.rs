@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::intent::{Permission, for_whom, use_up};
 use super::passkeys::Passkeys;
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::texting::{Begun, full};
 use super::tokens::Dispatch;
 use super::{Cloud, change};
@@ -88,13 +88,13 @@ impl Cloud {
     /// Starts registering a phone's passkey; creates the user if the name is new.
     ///
     /// # Errors
-    /// [`Refusal`]; then nothing was made, and the intent is unused.
+    /// [`CloudRefusal`]; then nothing was made, and the intent is unused.
     pub async fn enroll_app(
         &self,
         permission: Permission,
         named: Option<Whom>,
         asker: Asker,
-    ) -> Result<Begun, Refusal> {
+    ) -> Result<Begun, CloudRefusal> {
         let passkeys = self.passkeys()?;
         let intent = permission.intent_id();
         let question =
@@ -106,7 +106,7 @@ impl Cloud {
             change(case, |case| {
                 let user = &enrollee.find(case, now)?.user;
                 if user.authenticators.len() >= RegisteredUser::MAX_AUTHENTICATORS {
-                    return Err(Refusal::TooManyAuthenticators);
+                    return Err(CloudRefusal::TooManyAuthenticators);
                 }
                 let kept = passkeys.begin_registration(user)?;
                 let transaction = question.begin(&tenant, user, kept, now);
@@ -121,8 +121,8 @@ impl Cloud {
     /// Starts an approval on a phone that opens a link.
     ///
     /// # Errors
-    /// [`Refusal`]; then nothing was made, and the intent is unused.
-    pub async fn approve_by_app(&self, request: PhoneApproval) -> Result<Begun, Refusal> {
+    /// [`CloudRefusal`]; then nothing was made, and the intent is unused.
+    pub async fn approve_by_app(&self, request: PhoneApproval) -> Result<Begun, CloudRefusal> {
         let candidates = |user: &RegisteredUser, only| of(user, only).cloned().collect();
         self.approve(request, Channel::App, candidates).await
     }
@@ -130,16 +130,16 @@ impl Cloud {
     /// Starts an approval on a phone that is notified: counts the notification and sends it.
     ///
     /// # Errors
-    /// [`Refusal`]. Except after [`Refusal::NotNotified`], nothing was counted and the intent is
+    /// [`CloudRefusal`]. Except after [`CloudRefusal::NotNotified`], nothing was counted and the intent is
     /// unused.
     pub async fn approve_by_push(
         &self,
         request: PhoneApproval,
         prompt: Option<&ApprovalMessage>,
         deadline: Instant,
-    ) -> Result<Begun, Refusal> {
+    ) -> Result<Begun, CloudRefusal> {
         if self.notifier.is_none() {
-            return Err(Refusal::NoNotifier);
+            return Err(CloudRefusal::NoNotifier);
         }
         let only = request.authenticator;
         let notified = |user: &RegisteredUser, only| {
@@ -159,10 +159,10 @@ impl Cloud {
         + Sync
         + Copy
         + 'static,
-    ) -> Result<Begun, Refusal> {
+    ) -> Result<Begun, CloudRefusal> {
         let PhoneApproval { permission, named, message, authenticator, asker } = request;
         let passkeys = self.passkeys()?;
-        let user = permission.user(named.as_ref()).ok_or(Refusal::UserUnknown)?;
+        let user = permission.user(named.as_ref()).ok_or(CloudRefusal::UserUnknown)?;
         let named = self.identify(&permission, named).await?;
         let undertaking = Undertaking::Approve;
         let intent = permission.intent_id();
@@ -175,23 +175,23 @@ impl Cloud {
             change(case, |case| {
                 use_up(&permission, case, now)?;
                 for_whom(&permission, case, named.as_ref())?;
-                let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+                let person = case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
                 if of(&person.user, authenticator).next().is_none() {
-                    return Err(Refusal::NoAuthenticator);
+                    return Err(CloudRefusal::NoAuthenticator);
                 }
                 let candidates = candidates(&person.user, authenticator);
                 if candidates.is_empty() {
-                    return Err(Refusal::NoSubscription);
+                    return Err(CloudRefusal::NoSubscription);
                 }
                 if channel == Channel::Push {
                     if let Some(wait) = full(&mut person.pushes, policy.pushes, now) {
-                        return Err(Refusal::PushesPerUser(wait));
+                        return Err(CloudRefusal::PushesPerUser(wait));
                     }
                     person.pushes.push(now);
                 } else {
                     let asked = &mut person.app_approvals;
                     if let Some(wait) = full(asked, policy.app_approvals, now) {
-                        return Err(Refusal::AppApprovalsPerUser(wait));
+                        return Err(CloudRefusal::AppApprovalsPerUser(wait));
                     }
                     asked.push(now);
                 }
@@ -212,8 +212,8 @@ impl Cloud {
         self.tokens.dispatch(&Dispatch { tenant, transaction })
     }
 
-    pub(super) fn passkeys(&self) -> Result<std::sync::Arc<Passkeys>, Refusal> {
-        self.passkeys.clone().ok_or(Refusal::NoPasskeys)
+    pub(super) fn passkeys(&self) -> Result<std::sync::Arc<Passkeys>, CloudRefusal> {
+        self.passkeys.clone().ok_or(CloudRefusal::NoPasskeys)
     }
 
     fn new_question(
@@ -224,7 +224,7 @@ impl Cloud {
         authenticator: Option<AuthenticatorId>,
         asker: Asker,
         intent: Option<Uuid>,
-    ) -> Result<NewQuestion, Refusal> {
+    ) -> Result<NewQuestion, CloudRefusal> {
         let is_matched = self.match_number && undertaking == Undertaking::Approve;
         let bits = is_matched.then(|| self.random_bits()).transpose()?;
         let match_number = bits.map(MatchNumber::from_random);

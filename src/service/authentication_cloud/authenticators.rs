@@ -2,7 +2,7 @@
 //! subscription.
 
 use super::Cloud;
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::tokens::Device;
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Subscription,
@@ -14,12 +14,12 @@ impl Cloud {
     /// Renames an authenticator.
     ///
     /// # Errors
-    /// [`Refusal::AuthenticatorUnknown`], or a failure of the store.
+    /// [`CloudRefusal::AuthenticatorUnknown`], or a failure of the store.
     pub async fn rename_authenticator(
         &self,
         id: AuthenticatorId,
         name: AuthenticatorName,
-    ) -> Result<(RegisteredId, Authenticator), Refusal> {
+    ) -> Result<(RegisteredId, Authenticator), CloudRefusal> {
         let user = self.owner(id).await?;
         let renamed = self.change_authenticator(user, id, move |authenticator, now| {
             authenticator.name.clone_from(&name);
@@ -32,15 +32,18 @@ impl Cloud {
     /// Deletes an authenticator: its passkey no longer confirms anything.
     ///
     /// # Errors
-    /// [`Refusal::AuthenticatorUnknown`], or a failure of the store.
-    pub async fn delete_authenticator(&self, id: AuthenticatorId) -> Result<RegisteredId, Refusal> {
+    /// [`CloudRefusal::AuthenticatorUnknown`], or a failure of the store.
+    pub async fn delete_authenticator(
+        &self,
+        id: AuthenticatorId,
+    ) -> Result<RegisteredId, CloudRefusal> {
         let user = self.owner(id).await?;
         let delete = move |case: &mut Case, now| {
-            let user = &mut case.person.as_mut().ok_or(Refusal::AuthenticatorUnknown)?.user;
+            let user = &mut case.person.as_mut().ok_or(CloudRefusal::AuthenticatorUnknown)?.user;
             let before = user.authenticators.len();
             user.authenticators.retain(|one| one.id != id);
             if user.authenticators.len() == before {
-                return Err(Refusal::AuthenticatorUnknown);
+                return Err(CloudRefusal::AuthenticatorUnknown);
             }
             user.updated_at = now;
             Ok(())
@@ -52,38 +55,38 @@ impl Cloud {
     /// The authenticator of a phone's page.
     ///
     /// # Errors
-    /// [`Refusal::DeviceTokenExpired`], [`Refusal::AuthenticatorUnknown`], or a failure of the
+    /// [`CloudRefusal::DeviceTokenExpired`], [`CloudRefusal::AuthenticatorUnknown`], or a failure of the
     /// store.
-    pub async fn authenticator_of(&self, device: &Device) -> Result<Authenticator, Refusal> {
+    pub async fn authenticator_of(&self, device: &Device) -> Result<Authenticator, CloudRefusal> {
         let about = About::user(&self.tenant, Whom::Id(device.user));
         let seen = self.look_to_tell(about).await?;
         if seen.now >= device.expires_at {
-            return Err(Refusal::DeviceTokenExpired);
+            return Err(CloudRefusal::DeviceTokenExpired);
         }
-        let person = seen.held.person.ok_or(Refusal::AuthenticatorUnknown)?;
+        let person = seen.held.person.ok_or(CloudRefusal::AuthenticatorUnknown)?;
         let mut theirs = person.user.authenticators.into_iter();
-        theirs.find(|one| one.id == device.authenticator).ok_or(Refusal::AuthenticatorUnknown)
+        theirs.find(|one| one.id == device.authenticator).ok_or(CloudRefusal::AuthenticatorUnknown)
     }
 
     /// Sets or removes a phone's push subscription.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`CloudRefusal`].
     pub async fn subscribe(
         &self,
         device: &Device,
         subscription: Option<Subscription>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CloudRefusal> {
         if let Some(subscription) = &subscription {
-            let notifier = self.notifier.as_ref().ok_or(Refusal::NoNotifier)?;
+            let notifier = self.notifier.as_ref().ok_or(CloudRefusal::NoNotifier)?;
             if !notifier.may_reach(&subscription.endpoint) {
-                return Err(Refusal::SubscriptionRefused);
+                return Err(CloudRefusal::SubscriptionRefused);
             }
         }
         let expires_at = device.expires_at;
         let subscribe = move |authenticator: &mut Authenticator, now| {
             if now >= expires_at {
-                return Err(Refusal::DeviceTokenExpired);
+                return Err(CloudRefusal::DeviceTokenExpired);
             }
             if authenticator.subscription != subscription {
                 authenticator.subscription.clone_from(&subscription);
@@ -99,14 +102,17 @@ impl Cloud {
         &self,
         user: RegisteredId,
         id: AuthenticatorId,
-        change: impl Fn(&mut Authenticator, Timestamp) -> Result<(), Refusal> + Send + Sync + 'static,
-    ) -> Result<Authenticator, Refusal> {
+        change: impl Fn(&mut Authenticator, Timestamp) -> Result<(), CloudRefusal>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<Authenticator, CloudRefusal> {
         let change = move |case: &mut Case, now| {
             super::change(case, |case| {
-                let person = case.person.as_mut().ok_or(Refusal::AuthenticatorUnknown)?;
+                let person = case.person.as_mut().ok_or(CloudRefusal::AuthenticatorUnknown)?;
                 let mut theirs = person.user.authenticators.iter_mut();
                 let authenticator =
-                    theirs.find(|one| one.id == id).ok_or(Refusal::AuthenticatorUnknown)?;
+                    theirs.find(|one| one.id == id).ok_or(CloudRefusal::AuthenticatorUnknown)?;
                 change(authenticator, now)?;
                 Ok(authenticator.clone())
             })
@@ -114,8 +120,8 @@ impl Cloud {
         step(&*self.registry, About::user(&self.tenant, Whom::Id(user)), change).await?
     }
 
-    async fn owner(&self, id: AuthenticatorId) -> Result<RegisteredId, Refusal> {
+    async fn owner(&self, id: AuthenticatorId) -> Result<RegisteredId, CloudRefusal> {
         let owner = self.registry.authenticator_owner(&self.tenant, id).await?;
-        owner.ok_or(Refusal::AuthenticatorUnknown)
+        owner.ok_or(CloudRefusal::AuthenticatorUnknown)
     }
 }

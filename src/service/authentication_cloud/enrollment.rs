@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::intent::{Permission, for_whom, use_up};
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::texting::{Begun, NewIds};
 use super::{Cloud, change};
 use crate::domain::clock::Timestamp;
@@ -37,13 +37,13 @@ impl Cloud {
     /// it.
     ///
     /// # Errors
-    /// [`Refusal`]. Except after [`Refusal::NotSent`], nothing was counted and the intent is
+    /// [`CloudRefusal`]. Except after [`CloudRefusal::NotSent`], nothing was counted and the intent is
     /// unused.
     pub async fn enroll_phone(
         &self,
         request: PhoneEnrollment<'_>,
         deadline: Instant,
-    ) -> Result<Begun, Refusal> {
+    ) -> Result<Begun, CloudRefusal> {
         let PhoneEnrollment { permission, named, number, message } = request;
         let (messenger, template) = self.ready_to_text(&number, message)?;
         let text = self.new_text(Undertaking::Enroll, &number, message, &permission)?;
@@ -55,7 +55,7 @@ impl Cloud {
                 let user = &enrollee.find(case, now)?.user;
                 let known = user.phones.iter().any(|phone| phone.number == number);
                 if !known && user.phones.len() >= RegisteredUser::MAX_PHONES {
-                    return Err(Refusal::TooManyPhones);
+                    return Err(CloudRefusal::TooManyPhones);
                 }
                 let user = user.clone();
                 Ok(Begun { user, transaction: text.begin(case, now)?, now })
@@ -69,12 +69,12 @@ impl Cloud {
     /// Makes a set of recovery codes that replaces the previous one.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`CloudRefusal`].
     pub async fn enroll_recovery(
         &self,
         permission: Permission,
         named: Option<Whom>,
-    ) -> Result<RecoverySet, Refusal> {
+    ) -> Result<RecoverySet, CloudRefusal> {
         let intent = permission.intent_id();
         let enrollee = self.enrollee(permission, named).await?;
         let id = TransactionId::from_random(self.random_bits()?);
@@ -115,7 +115,7 @@ impl Cloud {
         &self,
         permission: Permission,
         named: Option<Whom>,
-    ) -> Result<Enrollee, Refusal> {
+    ) -> Result<Enrollee, CloudRefusal> {
         let user = permission.user(named.as_ref());
         let named = self.identify(&permission, named).await?;
         Ok(Enrollee { permission, named, user, new: NewIds::draw(self)? })
@@ -147,26 +147,26 @@ impl Enrollee {
         &self,
         case: &'c mut Case,
         now: Timestamp,
-    ) -> Result<&'c mut Person, Refusal> {
+    ) -> Result<&'c mut Person, CloudRefusal> {
         use_up(&self.permission, case, now)?;
         // An intent for a free name is meant to create its user. A user who has taken the name
         // since is not the one the backend had in mind.
         let is_taken = case.person.is_some() || case.is_ambiguous();
         if self.permission.is_for_a_new_name() && is_taken {
-            return Err(Refusal::IntentNameTaken);
+            return Err(CloudRefusal::IntentNameTaken);
         }
         if case.is_ambiguous() {
-            return Err(Refusal::UserAmbiguous);
+            return Err(CloudRefusal::UserAmbiguous);
         }
         if case.person.is_none() {
             let name = match &self.user {
-                Some(Whom::Id(_)) => return Err(Refusal::UserUnknown),
+                Some(Whom::Id(_)) => return Err(CloudRefusal::UserUnknown),
                 Some(Whom::Name(name)) => Some(name.clone()),
                 None => None,
             };
             case.person = Some(Person::new(RegisteredUser::new(self.new.user, name, now)));
         }
         for_whom(&self.permission, case, self.named.as_ref())?;
-        case.person.as_mut().ok_or(Refusal::UserUnknown)
+        case.person.as_mut().ok_or(CloudRefusal::UserUnknown)
     }
 }

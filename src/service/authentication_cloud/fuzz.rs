@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::passkeys::Passkeys;
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::tokens::{Dispatch, Intent, Tokens};
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform,
@@ -193,7 +193,7 @@ fn ceremonies() -> [Target; 3] {
     ]
 }
 
-fn seen(refusal: Refusal) -> String {
+fn seen(refusal: CloudRefusal) -> String {
     format!("{refusal:?}")
 }
 

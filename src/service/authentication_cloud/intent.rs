@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::tokens::Intent;
 use super::{Cloud, nobody};
 use crate::domain::clock::Timestamp;
@@ -120,13 +120,13 @@ pub(super) fn use_up(
     permission: &Permission,
     case: &mut Case,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<(), CloudRefusal> {
     let Permission::Intent(intent) = permission else { return Ok(()) };
     if case.intent_used_until.is_some() {
-        return Err(Refusal::IntentUsed);
+        return Err(CloudRefusal::IntentUsed);
     }
     if now >= intent.expires_at {
-        return Err(Refusal::IntentExpired);
+        return Err(CloudRefusal::IntentExpired);
     }
     case.intent_used_until = Some(intent.expires_at);
     Ok(())
@@ -137,9 +137,9 @@ pub(super) fn for_whom(
     permission: &Permission,
     case: &Case,
     named: Option<&Whom>,
-) -> Result<(), Refusal> {
+) -> Result<(), CloudRefusal> {
     let user = &case.person.as_ref().ok_or(nobody(case))?.user;
-    if permission.is_for(user, named) { Ok(()) } else { Err(Refusal::IntentForOther) }
+    if permission.is_for(user, named) { Ok(()) } else { Err(CloudRefusal::IntentForOther) }
 }
 
 impl Cloud {
@@ -150,19 +150,19 @@ impl Cloud {
         &self,
         permission: &Permission,
         named: Option<Whom>,
-    ) -> Result<Option<Whom>, Refusal> {
+    ) -> Result<Option<Whom>, CloudRefusal> {
         let Permission::Intent(Intent { user: Some(_), .. }) = permission else { return Ok(named) };
         let Some(whom @ Whom::Name(_)) = &named else { return Ok(named) };
         let held = self.registry.look(About::user(&self.tenant, whom.clone())).await?.held;
         if held.is_ambiguous() {
-            return Err(Refusal::IntentForOther);
+            return Err(CloudRefusal::IntentForOther);
         }
         Ok(held.person.map(|person| Whom::Id(person.user.id)).or(named))
     }
 
     /// Refuses a message that fits none of the channels. A phone shows one to approve, none to
     /// enroll.
-    fn check_message(&self, message: &str, wish: &IntentWish) -> Result<(), Refusal> {
+    fn check_message(&self, message: &str, wish: &IntentWish) -> Result<(), CloudRefusal> {
         let (channels, is_approval) = (&wish.channels, wish.undertaking == Undertaking::Approve);
         let may = |channel: &str| has_channel(channels, channel);
         let is_shown = (is_approval || !may("sms")) && (may("app") || may("push"));
@@ -170,17 +170,17 @@ impl Cloud {
             return Ok(());
         }
         if is_shown && !(may("sms") && message.contains("{{")) {
-            return Err(Refusal::MessageNotShown);
+            return Err(CloudRefusal::MessageNotShown);
         }
-        Template::parse(message, self.policy.digits).map(drop).map_err(Refusal::Message)
+        Template::parse(message, self.policy.digits).map(drop).map_err(CloudRefusal::Message)
     }
 
     /// Refuses channels of which the tenant has none: the intent could never be used.
-    fn check_channels(&self, channels: &[String]) -> Result<(), Refusal> {
+    fn check_channels(&self, channels: &[String]) -> Result<(), CloudRefusal> {
         let missing = |channel: &String| match channel.as_str() {
-            "sms" if self.messenger.is_none() => Some(Refusal::NoMessenger),
-            "app" if self.passkeys.is_none() => Some(Refusal::NoPasskeys),
-            "push" if self.notifier.is_none() => Some(Refusal::NoNotifier),
+            "sms" if self.messenger.is_none() => Some(CloudRefusal::NoMessenger),
+            "app" if self.passkeys.is_none() => Some(CloudRefusal::NoPasskeys),
+            "push" if self.notifier.is_none() => Some(CloudRefusal::NoNotifier),
             _ => None,
         };
         match channels.iter().map(missing).collect::<Option<Vec<_>>>() {
@@ -192,9 +192,9 @@ impl Cloud {
     /// Makes an intent token.
     ///
     /// # Errors
-    /// [`Refusal`]: channels that the tenant lacks; a message that cannot be sent; a user who is not there, except that a name to
+    /// [`CloudRefusal`]: channels that the tenant lacks; a message that cannot be sent; a user who is not there, except that a name to
     /// enroll may be new; a name that could mean several.
-    pub async fn make_intent(&self, wish: IntentWish) -> Result<MadeIntent, Refusal> {
+    pub async fn make_intent(&self, wish: IntentWish) -> Result<MadeIntent, CloudRefusal> {
         self.check_channels(&wish.channels)?;
         if let Some(message) = &wish.message {
             self.check_message(message, &wish)?;
@@ -202,7 +202,7 @@ impl Cloud {
         let whom = match (wish.user, &wish.name) {
             (Some(id), _) => Whom::Id(id),
             (None, Some(name)) => Whom::Name(name.clone()),
-            (None, None) => return Err(Refusal::UserUnknown),
+            (None, None) => return Err(CloudRefusal::UserUnknown),
         };
         let may_be_new = wish.undertaking == Undertaking::Enroll && wish.user.is_none();
         let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
@@ -210,9 +210,9 @@ impl Cloud {
         let is_ambiguous = seen.held.is_ambiguous();
         let (user, name) = match seen.held.person {
             Some(person) => (Some(person.user.id), None),
-            None if is_ambiguous => return Err(Refusal::UserAmbiguous),
+            None if is_ambiguous => return Err(CloudRefusal::UserAmbiguous),
             None if may_be_new => (None, wish.name),
-            None => return Err(Refusal::UserUnknown),
+            None => return Err(CloudRefusal::UserUnknown),
         };
         // Whole seconds go into the token.
         let expires_at = Timestamp::from_millis(seen.now.plus(LIFETIME).as_secs() * 1000);

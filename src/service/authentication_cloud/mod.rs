@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::passkeys::Passkeys;
-pub use self::refusal::Refusal;
+pub use self::refusal::CloudRefusal;
 use self::tokens::Tokens;
 use crate::domain::number_kind::NumberKind;
 use crate::domain::otp::ServerKeys;
@@ -112,14 +112,14 @@ impl Cloud {
         self.notifier.as_deref().map(Notifier::public_key)
     }
 
-    fn random_bits(&self) -> Result<[u8; 16], Refusal> {
-        self.random.nonce().ok_or(Refusal::NoRandomness)
+    fn random_bits(&self) -> Result<[u8; 16], CloudRefusal> {
+        self.random.nonce().ok_or(CloudRefusal::NoRandomness)
     }
 
     /// Reads a case to report it, waiting until the loss of a machine cannot undo what it reports.
     /// A pending or unknown transaction reports nothing that could be undone, so polls of it do not
     /// wait.
-    async fn look_to_tell(&self, about: About) -> Result<AsOf<Case>, Refusal> {
+    async fn look_to_tell(&self, about: About) -> Result<AsOf<Case>, CloudRefusal> {
         let seen = self.registry.look(about.clone()).await?;
         let stage = seen.held.transaction.as_ref().map(|one| one.at(seen.now).0);
         if stage == Some(Stage::Pending) || seen.held == Case::default() {
@@ -138,15 +138,15 @@ fn before_the_last_step(deadline: Instant) -> Instant {
 }
 
 /// Why a case has no user.
-const fn nobody(case: &Case) -> Refusal {
-    if case.is_ambiguous() { Refusal::UserAmbiguous } else { Refusal::UserUnknown }
+const fn nobody(case: &Case) -> CloudRefusal {
+    if case.is_ambiguous() { CloudRefusal::UserAmbiguous } else { CloudRefusal::UserUnknown }
 }
 
 /// Changes the case by `decide`, or leaves it as it was if `decide` refuses.
 fn change<T>(
     case: &mut Case,
-    decide: impl FnOnce(&mut Case) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
+    decide: impl FnOnce(&mut Case) -> Result<T, CloudRefusal>,
+) -> Result<T, CloudRefusal> {
     let mut changed = case.clone();
     let decided = decide(&mut changed);
     if decided.is_ok() {

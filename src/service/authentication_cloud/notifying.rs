@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::texting::Begun;
 use super::{Cloud, before_the_last_step};
 use crate::domain::authenticator::{Authenticator, Subscription};
@@ -22,8 +22,8 @@ impl Cloud {
         phones: Vec<Authenticator>,
         prompt: Option<&ApprovalMessage>,
         deadline: Instant,
-    ) -> Result<(), Refusal> {
-        let notifier = self.notifier.as_deref().ok_or(Refusal::NoNotifier)?;
+    ) -> Result<(), CloudRefusal> {
+        let notifier = self.notifier.as_deref().ok_or(CloudRefusal::NoNotifier)?;
         let notification = Notification {
             open: format!(
                 "/open?dispatchTokenResponse={}",
@@ -52,7 +52,7 @@ impl Cloud {
             return Ok(());
         }
         self.fail(&begun.transaction).await;
-        Err(Refusal::NotNotified)
+        Err(CloudRefusal::NotNotified)
     }
 
     /// Forgets a subscription, unless it has been replaced. If that cannot be written, the next

@@ -17,7 +17,7 @@ use webauthn_rs::prelude::{
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use crate::domain::authenticator::{Authenticator, Credential};
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser};
 
@@ -100,13 +100,13 @@ impl Passkeys {
     }
 
     /// Starts the registration of a user's passkey; returns the state to store.
-    pub(super) fn begin_registration(&self, user: &RegisteredUser) -> Result<String, Refusal> {
+    pub(super) fn begin_registration(&self, user: &RegisteredUser) -> Result<String, CloudRefusal> {
         let name = user.name.as_ref().map_or(self.company.as_str(), RegisteredName::as_str);
         let known: Vec<_> =
             user.authenticators.iter().map(|one| one.credential.id.clone()).collect();
         let begun =
             self.webauthn.start_passkey_registration(*user.id.as_uuid(), name, name, Some(known));
-        let (challenge, state) = begun.map_err(|_| Refusal::NoRandomness)?;
+        let (challenge, state) = begun.map_err(|_| CloudRefusal::NoRandomness)?;
         kept(&Registration { state, options: told(&challenge.public_key) })
     }
 
@@ -114,14 +114,14 @@ impl Passkeys {
     pub(super) fn begin_assertion<'a>(
         &self,
         authenticators: impl Iterator<Item = &'a Authenticator>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, CloudRefusal> {
         let passkeys: Vec<Passkey> =
             authenticators.map(|one| passkey(&one.credential)).collect::<Result<_, _>>()?;
         if passkeys.is_empty() {
-            return Err(Refusal::NoAuthenticator);
+            return Err(CloudRefusal::NoAuthenticator);
         }
         let begun = self.webauthn.start_passkey_authentication(&passkeys);
-        let (challenge, state) = begun.map_err(|_| Refusal::NoRandomness)?;
+        let (challenge, state) = begun.map_err(|_| CloudRefusal::NoRandomness)?;
         kept(&Assertion { state, options: told(&challenge.public_key) })
     }
 
@@ -130,7 +130,7 @@ impl Passkeys {
         &self,
         kept: &str,
         made: serde_json::Value,
-    ) -> Result<Credential, Refusal> {
+    ) -> Result<Credential, CloudRefusal> {
         let Registration { state, .. } = serde_json::from_str(kept).map_err(refused)?;
         let made: RegisterPublicKeyCredential = serde_json::from_value(made).map_err(refused)?;
         self.check_client_data(&made.response.client_data_json)?;
@@ -139,7 +139,7 @@ impl Passkeys {
         let record = serde_json::to_string(&passkey).map_err(refused)?;
         let LibraryCredential { cred_id, counter, .. } = passkey.into();
         if !(1..=MAX_CREDENTIAL_ID).contains(&cred_id.len()) {
-            return Err(Refusal::PasskeyRefused);
+            return Err(CloudRefusal::PasskeyRefused);
         }
         Ok(Credential { id: cred_id, record, counter })
     }
@@ -150,13 +150,13 @@ impl Passkeys {
         kept: &str,
         signed: serde_json::Value,
         user: RegisteredId,
-    ) -> Result<Signed, Refusal> {
+    ) -> Result<Signed, CloudRefusal> {
         let mut kept: serde_json::Value = serde_json::from_str(kept).map_err(refused)?;
         let signed: PublicKeyCredential = serde_json::from_value(signed).map_err(refused)?;
         // 7.2, step 6, which the library omits: the user handle must be this user's.
         let handle = signed.get_user_unique_id().filter(|handle| !handle.is_empty());
         if handle.is_some_and(|handle| handle != user.as_uuid().as_bytes()) {
-            return Err(Refusal::PasskeyRefused);
+            return Err(CloudRefusal::PasskeyRefused);
         }
         self.check_client_data(&signed.response.client_data_json)?;
         let is_now_synced = admit_backup(&mut kept, &signed);
@@ -164,7 +164,7 @@ impl Passkeys {
         let result =
             self.webauthn.finish_passkey_authentication(&signed, &state).map_err(refused)?;
         if !result.user_verified() {
-            return Err(Refusal::PasskeyRefused);
+            return Err(CloudRefusal::PasskeyRefused);
         }
         let credential = result.cred_id().clone();
         Ok(Signed { credential, counter: result.counter(), is_now_synced, result })
@@ -173,18 +173,19 @@ impl Passkeys {
     /// Checks the client data where the library is missing or lax: the origin must equal ours
     /// exactly (the library parses a URL and ignores its path), and no page from another origin may
     /// embed ours.
-    fn check_client_data(&self, client_data: &[u8]) -> Result<(), Refusal> {
+    fn check_client_data(&self, client_data: &[u8]) -> Result<(), CloudRefusal> {
         let told: ClientData = serde_json::from_slice(client_data).map_err(refused)?;
         let is_ours = told.origin == self.origin && !told.cross_origin;
-        if is_ours { Ok(()) } else { Err(Refusal::PasskeyRefused) }
+        if is_ours { Ok(()) } else { Err(CloudRefusal::PasskeyRefused) }
     }
 }
 
 impl Signed {
     /// Records the signature in the credential; returns whether the credential changed.
-    pub(super) fn note(&self, credential: &mut Credential) -> Result<bool, Refusal> {
+    pub(super) fn note(&self, credential: &mut Credential) -> Result<bool, CloudRefusal> {
         let mut passkey = passkey(credential)?;
-        let changed = passkey.update_credential(&self.result).ok_or(Refusal::PasskeyRefused)?;
+        let changed =
+            passkey.update_credential(&self.result).ok_or(CloudRefusal::PasskeyRefused)?;
         if changed {
             credential.record = serde_json::to_string(&passkey).map_err(refused)?;
             credential.counter = credential.counter.max(self.counter);
@@ -195,11 +196,11 @@ impl Signed {
 
 /// The phone's options, in the form that `parseCreationOptionsFromJSON` and
 /// `parseRequestOptionsFromJSON` of the Web Authentication API accept.
-pub(super) fn options(kept: &str) -> Result<serde_json::Value, Refusal> {
+pub(super) fn options(kept: &str) -> Result<serde_json::Value, CloudRefusal> {
     serde_json::from_str(kept).map(|Told { options }| options).map_err(refused)
 }
 
-fn passkey(credential: &Credential) -> Result<Passkey, Refusal> {
+fn passkey(credential: &Credential) -> Result<Passkey, CloudRefusal> {
     // Records from older releases may contain an attestation.
     serde_json::from_str(&credential.record).map(without_attestation).map_err(refused)
 }
@@ -240,12 +241,12 @@ fn told(options: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(options).expect("texts, numbers and bytes always serialise")
 }
 
-fn kept(ceremony: &impl Serialize) -> Result<String, Refusal> {
+fn kept(ceremony: &impl Serialize) -> Result<String, CloudRefusal> {
     serde_json::to_string(ceremony).map_err(refused)
 }
 
 /// The client does not learn what is wrong with a passkey: the right phone never sees this error.
-fn refused(error: impl std::fmt::Display) -> Refusal {
+fn refused(error: impl std::fmt::Display) -> CloudRefusal {
     tracing::debug!(%error, "a passkey was refused");
-    Refusal::PasskeyRefused
+    CloudRefusal::PasskeyRefused
 }

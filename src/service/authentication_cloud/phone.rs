@@ -2,7 +2,7 @@
 //! declines. Viewing changes nothing, so link previews use nothing up.
 
 use super::passkeys::{self, Signed};
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::{Cloud, change};
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform,
@@ -65,14 +65,14 @@ impl Cloud {
     /// What a phone is asked.
     ///
     /// # Errors
-    /// [`Refusal::TransactionUnknown`], or a failure of the store.
-    pub async fn asked(&self, id: TransactionId) -> Result<Asked, Refusal> {
+    /// [`CloudRefusal::TransactionUnknown`], or a failure of the store.
+    pub async fn asked(&self, id: TransactionId) -> Result<Asked, CloudRefusal> {
         let user = self.user_of(id).await?;
         let seen = self.look_to_tell(self.about_asked(id, user)).await?;
-        let (now, person) = (seen.now, seen.held.person.ok_or(Refusal::TransactionUnknown)?);
-        let transaction = seen.held.transaction.ok_or(Refusal::TransactionUnknown)?;
+        let (now, person) = (seen.now, seen.held.person.ok_or(CloudRefusal::TransactionUnknown)?);
+        let transaction = seen.held.transaction.ok_or(CloudRefusal::TransactionUnknown)?;
         let is_pending = transaction.at(now).0 == Stage::Pending;
-        let question = transaction.question.as_ref().ok_or(Refusal::TransactionUnknown)?;
+        let question = transaction.question.as_ref().ok_or(CloudRefusal::TransactionUnknown)?;
         let ceremony = question.ceremony.as_ref().filter(|_| is_pending);
         let options = ceremony.map(|ceremony| passkeys::options(&ceremony.state)).transpose()?;
         Ok(Asked { user: person.user, transaction, now, options })
@@ -82,19 +82,24 @@ impl Cloud {
     /// approves. Of several simultaneous responses, one wins.
     ///
     /// # Errors
-    /// [`Refusal`]. An invalid passkey changes nothing; a wrong number or one authenticator too
+    /// [`CloudRefusal`]. An invalid passkey changes nothing; a wrong number or one authenticator too
     /// many ends the transaction.
-    pub async fn confirm(&self, id: TransactionId, answer: Answer) -> Result<Confirmed, Refusal> {
+    pub async fn confirm(
+        &self,
+        id: TransactionId,
+        answer: Answer,
+    ) -> Result<Confirmed, CloudRefusal> {
         let passkeys = self.passkeys()?;
         let asked = self.asked(id).await?;
         if asked.options.is_none() {
-            return Err(Refusal::Ended);
+            return Err(CloudRefusal::Ended);
         }
-        let question = asked.transaction.question.clone().ok_or(Refusal::TransactionUnknown)?;
-        let ceremony = question.ceremony.clone().ok_or(Refusal::Ended)?;
+        let question =
+            asked.transaction.question.clone().ok_or(CloudRefusal::TransactionUnknown)?;
+        let ceremony = question.ceremony.clone().ok_or(CloudRefusal::Ended)?;
         if asked.transaction.question_hash(&self.tenant, &question) != ceremony.asked {
             tracing::error!(transaction = %id, "a question is not what it was: it is confirmed by nobody");
-            return Err(Refusal::PasskeyRefused);
+            return Err(CloudRefusal::PasskeyRefused);
         }
         let checked = match asked.transaction.undertaking {
             Undertaking::Enroll => Checked::Made(
@@ -114,17 +119,17 @@ impl Cloud {
             let is_pending =
                 case.transaction.as_ref().is_some_and(|one| one.at(now).0 == Stage::Pending);
             if !stands || !is_pending {
-                return Err(Refusal::Ended);
+                return Err(CloudRefusal::Ended);
             }
             if number_is_wrong(&question, &answer) {
                 if let Some(transaction) = &mut case.transaction {
                     transaction.end(Stage::Failed, now);
                 }
-                return Err(Refusal::MatchNumberWrong);
+                return Err(CloudRefusal::MatchNumberWrong);
             }
             let settled = change(case, |case| settle(case, &checked, &question, &answer, new, now));
             // No other phone would fit either, so end the transaction now for those who poll it.
-            if let (Err(Refusal::TooManyAuthenticators), Some(transaction)) =
+            if let (Err(CloudRefusal::TooManyAuthenticators), Some(transaction)) =
                 (&settled, &mut case.transaction)
             {
                 transaction.end(Stage::Failed, now);
@@ -137,14 +142,14 @@ impl Cloud {
     /// Declines the question, which fails the transaction. Anyone with the link may do so.
     ///
     /// # Errors
-    /// [`Refusal`].
-    pub async fn decline(&self, id: TransactionId) -> Result<RegisteredUser, Refusal> {
+    /// [`CloudRefusal`].
+    pub async fn decline(&self, id: TransactionId) -> Result<RegisteredUser, CloudRefusal> {
         let user = self.user_of(id).await?;
         let decline = |case: &mut Case, now| {
-            let user = case.person.as_ref().ok_or(Refusal::TransactionUnknown)?.user.clone();
-            let transaction = case.transaction.as_mut().ok_or(Refusal::TransactionUnknown)?;
+            let user = case.person.as_ref().ok_or(CloudRefusal::TransactionUnknown)?.user.clone();
+            let transaction = case.transaction.as_mut().ok_or(CloudRefusal::TransactionUnknown)?;
             if transaction.at(now).0 != Stage::Pending {
-                return Err(Refusal::Ended);
+                return Err(CloudRefusal::Ended);
             }
             transaction.end(Stage::Failed, now);
             Ok(user)
@@ -153,7 +158,7 @@ impl Cloud {
     }
 
     /// The user of a transaction that a phone may confirm.
-    async fn user_of(&self, id: TransactionId) -> Result<RegisteredId, Refusal> {
+    async fn user_of(&self, id: TransactionId) -> Result<RegisteredId, CloudRefusal> {
         let about = About {
             tenant: self.tenant.clone(),
             user: None,
@@ -163,7 +168,7 @@ impl Cloud {
         };
         let seen = self.registry.look(about).await?.held.transaction;
         let transaction = seen.filter(|transaction| transaction.question.is_some());
-        transaction.map(|one| one.user).ok_or(Refusal::TransactionUnknown)
+        transaction.map(|one| one.user).ok_or(CloudRefusal::TransactionUnknown)
     }
 
     fn about_asked(&self, id: TransactionId, user: RegisteredId) -> About {
@@ -184,14 +189,14 @@ fn settle(
     answer: &Answer,
     new: AuthenticatorId,
     now: Timestamp,
-) -> Result<Confirmed, Refusal> {
-    let user = &mut case.person.as_mut().ok_or(Refusal::UserUnknown)?.user;
+) -> Result<Confirmed, CloudRefusal> {
+    let user = &mut case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?.user;
     let (authenticator, is_now_synced) = match checked {
         Checked::Made(credential) => (register(user, credential, answer, new, now)?, false),
         Checked::Signed(signed) => (note(user, signed, question, now)?, signed.is_now_synced),
     };
     let user = user.clone();
-    let transaction = case.transaction.as_mut().ok_or(Refusal::Ended)?;
+    let transaction = case.transaction.as_mut().ok_or(CloudRefusal::Ended)?;
     transaction.end(Stage::Succeeded, now);
     let undertaking = transaction.undertaking;
     Ok(Confirmed { user, authenticator, undertaking, is_now_synced, now })
@@ -204,12 +209,12 @@ fn register(
     answer: &Answer,
     id: AuthenticatorId,
     now: Timestamp,
-) -> Result<Authenticator, Refusal> {
+) -> Result<Authenticator, CloudRefusal> {
     if user.authenticators.len() >= RegisteredUser::MAX_AUTHENTICATORS {
-        return Err(Refusal::TooManyAuthenticators);
+        return Err(CloudRefusal::TooManyAuthenticators);
     }
     if user.authenticators.iter().any(|one| one.credential.id == credential.id) {
-        return Err(Refusal::PasskeyRefused);
+        return Err(CloudRefusal::PasskeyRefused);
     }
     let authenticator = Authenticator {
         id,
@@ -231,17 +236,17 @@ fn note(
     signed: &Signed,
     question: &Question,
     now: Timestamp,
-) -> Result<Authenticator, Refusal> {
+) -> Result<Authenticator, CloudRefusal> {
     // It may have been deleted since the challenge was made.
     let found = user.authenticators.iter_mut().find(|one| one.credential.id == signed.credential);
-    let authenticator = found.ok_or(Refusal::PasskeyRefused)?;
+    let authenticator = found.ok_or(CloudRefusal::PasskeyRefused)?;
     if question.authenticator.is_some_and(|only| only != authenticator.id) {
-        return Err(Refusal::PasskeyRefused);
+        return Err(CloudRefusal::PasskeyRefused);
     }
     // The library compared with the counter at the time of the challenge; another approval may have
     // been signed since.
     if !authenticator.credential.may_follow(signed.counter) {
-        return Err(Refusal::PasskeyRefused);
+        return Err(CloudRefusal::PasskeyRefused);
     }
     if signed.note(&mut authenticator.credential)? {
         authenticator.updated_at = now;

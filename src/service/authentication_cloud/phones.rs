@@ -2,7 +2,7 @@
 //! verified the number.
 
 use super::Cloud;
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{PhoneId, RegisteredId, VerifiedPhone, Whom};
@@ -14,14 +14,14 @@ impl Cloud {
     /// Removes a verified phone from its user: texts and calls no longer find them by it.
     ///
     /// # Errors
-    /// [`Refusal::PhoneUnknown`], or a failure of the store.
-    pub async fn delete_phone(&self, id: PhoneId) -> Result<RegisteredId, Refusal> {
+    /// [`CloudRefusal::PhoneUnknown`], or a failure of the store.
+    pub async fn delete_phone(&self, id: PhoneId) -> Result<RegisteredId, CloudRefusal> {
         let owner = self.registry.phone_owner(&self.tenant, id).await?;
-        let user = owner.ok_or(Refusal::PhoneUnknown)?;
+        let user = owner.ok_or(CloudRefusal::PhoneUnknown)?;
         let delete = move |case: &mut Case, now| {
-            let user = &mut case.person.as_mut().ok_or(Refusal::PhoneUnknown)?.user;
+            let user = &mut case.person.as_mut().ok_or(CloudRefusal::PhoneUnknown)?.user;
             let removed = user.remove_phones(|phone| phone.id == *id.as_uuid(), now);
-            if removed { Ok(()) } else { Err(Refusal::PhoneUnknown) }
+            if removed { Ok(()) } else { Err(CloudRefusal::PhoneUnknown) }
         };
         step(&*self.registry, About::user(&self.tenant, Whom::Id(user)), delete).await??;
         Ok(user)
@@ -34,7 +34,7 @@ impl Cloud {
         number: &PhoneNumber,
         keeper: RegisteredId,
         verified: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CloudRefusal> {
         loop {
             let owners = self.registry.owners(&self.tenant, number, AT_ONCE).await?;
             // The id breaks ties within a millisecond.

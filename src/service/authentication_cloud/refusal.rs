@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 /// The true reason. The HTTP layer decides in one place how much of it the client sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum CloudRefusal {
     /// The message cannot be sent.
     Message(TemplateError),
     /// The message cannot be shown.
@@ -99,7 +99,7 @@ pub enum Refusal {
     DeadlinePassed,
 }
 
-impl Refusal {
+impl CloudRefusal {
     /// The reason's name in the audit trail.
     #[must_use]
     pub const fn name(self) -> AuditReason {
@@ -151,7 +151,7 @@ impl Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for CloudRefusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable => Self::StoreUnavailable,

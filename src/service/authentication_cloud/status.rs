@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Cloud;
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::tokens::Pointer;
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::clock::Timestamp;
@@ -68,8 +68,8 @@ impl Cloud {
     /// The state of a status token's transaction.
     ///
     /// # Errors
-    /// [`Refusal::TransactionUnknown`], or a failure of the store.
-    pub async fn status(&self, pointer: &Pointer) -> Result<Status, Refusal> {
+    /// [`CloudRefusal::TransactionUnknown`], or a failure of the store.
+    pub async fn status(&self, pointer: &Pointer) -> Result<Status, CloudRefusal> {
         let (transaction, name, now) = self.find(pointer).await?;
         let (stage, updated_at) = transaction.at(now);
         Ok(Status {
@@ -87,7 +87,7 @@ impl Cloud {
     ///
     /// # Errors
     /// A failure of the store.
-    pub async fn introspect(&self, token: &str) -> Result<Option<Vouched>, Refusal> {
+    pub async fn introspect(&self, token: &str) -> Result<Option<Vouched>, CloudRefusal> {
         if let Some(hash) = AccessKeyHash::of(token) {
             let key = self.registry.access_key(&hash).await?;
             return Ok(key.filter(|key| key.tenant == self.tenant).map(Vouched::AccessKey));
@@ -97,7 +97,7 @@ impl Cloud {
             return Ok(None);
         };
         let (transaction, _, now) = match self.find(&pointer).await {
-            Err(Refusal::TransactionUnknown) => return Ok(None),
+            Err(CloudRefusal::TransactionUnknown) => return Ok(None),
             found => found?,
         };
         let until = transaction.vouched_until().filter(|until| now < *until);
@@ -115,7 +115,7 @@ impl Cloud {
     async fn find(
         &self,
         pointer: &Pointer,
-    ) -> Result<(Transaction, Option<RegisteredName>, Timestamp), Refusal> {
+    ) -> Result<(Transaction, Option<RegisteredName>, Timestamp), CloudRefusal> {
         let about = About {
             transaction: Some(pointer.transaction),
             ..About::user(&self.tenant, Whom::Id(pointer.user))
@@ -124,7 +124,7 @@ impl Cloud {
         let transaction = seen.held.transaction.filter(|one| one.user == pointer.user);
         match (transaction, seen.held.person) {
             (Some(transaction), Some(person)) => Ok((transaction, person.user.name, seen.now)),
-            _ => Err(Refusal::TransactionUnknown),
+            _ => Err(CloudRefusal::TransactionUnknown),
         }
     }
 }

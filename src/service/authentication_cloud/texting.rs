@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::intent::Permission;
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::{Cloud, Policy, before_the_last_step};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId};
@@ -36,9 +36,13 @@ pub(super) struct NewText {
 
 impl NewText {
     /// Counts the text and makes the transaction of the case's user at `now`.
-    pub(super) fn begin(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, Refusal> {
+    pub(super) fn begin(
+        &self,
+        case: &mut Case,
+        now: Timestamp,
+    ) -> Result<Transaction, CloudRefusal> {
         let Policy { texts, lifetime, tries, digits, .. } = self.policy;
-        let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+        let person = case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
         // Counted separately, so that strangers pretending to register a phone cannot block its
         // owner's approvals.
         let (to_user, to_phone) = match self.undertaking {
@@ -46,10 +50,10 @@ impl NewText {
             Undertaking::Approve => (&mut person.texts, &mut case.texts.sent),
         };
         if let Some(wait) = full(to_user, texts, now) {
-            return Err(Refusal::TextsPerUser(wait));
+            return Err(CloudRefusal::TextsPerUser(wait));
         }
         if let Some(wait) = full(to_phone, texts, now) {
-            return Err(Refusal::TextsPerPhone(wait));
+            return Err(CloudRefusal::TextsPerPhone(wait));
         }
         to_user.push(now);
         to_phone.push(now);
@@ -115,16 +119,16 @@ impl Cloud {
         &self,
         number: &PhoneNumber,
         message: Option<&str>,
-    ) -> Result<(&dyn Messenger, Template), Refusal> {
-        let messenger = self.messenger.as_deref().ok_or(Refusal::NoMessenger)?;
+    ) -> Result<(&dyn Messenger, Template), CloudRefusal> {
+        let messenger = self.messenger.as_deref().ok_or(CloudRefusal::NoMessenger)?;
         if !messenger.reaches(number) {
-            return Err(Refusal::CountryRefused);
+            return Err(CloudRefusal::CountryRefused);
         }
         if !self.texted_kinds.contains(&NumberKind::of(number)) {
-            return Err(Refusal::NumberKindRefused);
+            return Err(CloudRefusal::NumberKindRefused);
         }
         let text = message.unwrap_or(DEFAULT_TEMPLATE);
-        let template = Template::parse(text, self.policy.digits).map_err(Refusal::Message)?;
+        let template = Template::parse(text, self.policy.digits).map_err(CloudRefusal::Message)?;
         Ok((messenger, template))
     }
 
@@ -135,7 +139,7 @@ impl Cloud {
         number: &PhoneNumber,
         message: Option<&str>,
         permission: &Permission,
-    ) -> Result<NewText, Refusal> {
+    ) -> Result<NewText, CloudRefusal> {
         Ok(NewText {
             undertaking,
             message: message.map(str::to_owned),
@@ -156,16 +160,16 @@ impl Cloud {
         template: &Template,
         begun: &Begun,
         deadline: Instant,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CloudRefusal> {
         let transaction = &begun.transaction;
-        let text = transaction.code.as_ref().ok_or(Refusal::NotSent)?;
+        let text = transaction.code.as_ref().ok_or(CloudRefusal::NotSent)?;
         let subject = transaction.subject(&self.tenant, &text.number);
-        let code = self.keys.code(&subject, &text.grant).ok_or(Refusal::NotSent)?;
+        let code = self.keys.code(&subject, &text.grant).ok_or(CloudRefusal::NotSent)?;
         let message = template.fill(&text.number, &code);
         let sent = messenger.send(&message, before_the_last_step(deadline)).await;
         if sent.is_err() {
             self.fail(transaction).await;
-            return Err(Refusal::NotSent);
+            return Err(CloudRefusal::NotSent);
         }
         Ok(())
     }
@@ -199,7 +203,7 @@ pub(super) struct NewIds {
 }
 
 impl NewIds {
-    pub(super) fn draw(cloud: &Cloud) -> Result<Self, Refusal> {
+    pub(super) fn draw(cloud: &Cloud) -> Result<Self, CloudRefusal> {
         Ok(Self {
             user: RegisteredId::from_random(cloud.random_bits()?),
             phone: uuid::Builder::from_random_bytes(cloud.random_bits()?).into_uuid(),

@@ -1,6 +1,6 @@
 //! A backend looks up and deletes registered users.
 
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::texting::full;
 use super::{Cloud, Policy, nobody};
 use crate::domain::registered_user::{RegisteredId, RegisteredUser, Whom};
@@ -18,8 +18,8 @@ impl Cloud {
     /// Looks up a user.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], [`Refusal::UserAmbiguous`], or a failure of the store.
-    pub async fn user(&self, whom: Whom) -> Result<SeenUser, Refusal> {
+    /// [`CloudRefusal::UserUnknown`], [`CloudRefusal::UserAmbiguous`], or a failure of the store.
+    pub async fn user(&self, whom: Whom) -> Result<SeenUser, CloudRefusal> {
         let seen = self.look_to_tell(About::user(&self.tenant, whom)).await?;
         let none = nobody(&seen.held);
         let mut person = seen.held.person.ok_or(none)?;
@@ -44,7 +44,7 @@ impl Cloud {
     }
 
     /// The texts to the phone that approvals are sent to.
-    async fn texts_to_newest(&self, user: &RegisteredUser) -> Result<Texts, Refusal> {
+    async fn texts_to_newest(&self, user: &RegisteredUser) -> Result<Texts, CloudRefusal> {
         let Some(phone) = user.newest_phone() else { return Ok(Texts::default()) };
         let about = About {
             number: Some(phone.number.subscriber()),
@@ -56,10 +56,10 @@ impl Cloud {
     /// Deletes a user and everything they own.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], or a failure of the store.
-    pub async fn delete_user(&self, id: RegisteredId) -> Result<(), Refusal> {
+    /// [`CloudRefusal::UserUnknown`], or a failure of the store.
+    pub async fn delete_user(&self, id: RegisteredId) -> Result<(), CloudRefusal> {
         let about = About::user(&self.tenant, Whom::Id(id));
         let delete = |case: &mut Case, _| case.person.take().map(|_| ());
-        step(&*self.registry, about, delete).await?.ok_or(Refusal::UserUnknown)
+        step(&*self.registry, about, delete).await?.ok_or(CloudRefusal::UserUnknown)
     }
 }

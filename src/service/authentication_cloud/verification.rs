@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::refusal::Refusal;
+use super::refusal::CloudRefusal;
 use super::texting::{NewIds, full};
 use super::{Cloud, Policy};
 use crate::domain::clock::Timestamp;
@@ -37,30 +37,31 @@ impl Cloud {
     /// Confirms a transaction by its texted code. Of several simultaneous right codes, one wins.
     ///
     /// # Errors
-    /// [`Refusal`]. A wrong code is counted; too many of them fail the transaction, even if this
+    /// [`CloudRefusal`]. A wrong code is counted; too many of them fail the transaction, even if this
     /// code is right.
     pub async fn verify_text(
         &self,
         user: RegisteredId,
         code: &str,
         status_token: &str,
-    ) -> Result<Transaction, Refusal> {
-        let pointer = self.tokens.read_status(status_token).ok_or(Refusal::TransactionUnknown)?;
+    ) -> Result<Transaction, CloudRefusal> {
+        let pointer =
+            self.tokens.read_status(status_token).ok_or(CloudRefusal::TransactionUnknown)?;
         if pointer.tenant != self.tenant || pointer.user != user {
-            return Err(Refusal::TransactionUnknown);
+            return Err(CloudRefusal::TransactionUnknown);
         }
         let about = self.about(user, pointer.transaction);
         let seen = self.registry.look(about.clone()).await?.held;
         if seen.person.is_none() {
-            return Err(Refusal::UserUnknown);
+            return Err(CloudRefusal::UserUnknown);
         }
         let transaction = seen.transaction.filter(|one| one.user == user);
-        let transaction = transaction.ok_or(Refusal::TransactionUnknown)?;
+        let transaction = transaction.ok_or(CloudRefusal::TransactionUnknown)?;
         if transaction.question.is_some() {
-            return Err(Refusal::NotByCode);
+            return Err(CloudRefusal::NotByCode);
         }
         // Recovery codes are confirmed as soon as they are made.
-        let Some(text) = &transaction.code else { return Err(Refusal::Ended) };
+        let Some(text) = &transaction.code else { return Err(CloudRefusal::Ended) };
         let subject = transaction.subject(&self.tenant, &text.number);
         let sent = self.keys.code(&subject, &text.grant);
         let typed = match Otp::parse(code) {
@@ -89,21 +90,25 @@ impl Cloud {
     /// Uses up a recovery code.
     ///
     /// # Errors
-    /// [`Refusal`]. Wrong recovery codes are counted separately from wrong texted codes.
-    pub async fn verify_recovery(&self, user: RegisteredId, code: &str) -> Result<(), Refusal> {
+    /// [`CloudRefusal`]. Wrong recovery codes are counted separately from wrong texted codes.
+    pub async fn verify_recovery(
+        &self,
+        user: RegisteredId,
+        code: &str,
+    ) -> Result<(), CloudRefusal> {
         let typed = RecoveryCode::parse(code).map(|code| code.hash());
         let quota = self.policy.wrong_recovery;
         let use_up = move |case: &mut Case, now| {
-            let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+            let person = case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
             if let Some(wait) = full(&mut person.wrong_recovery, quota, now) {
-                return Err(Refusal::WrongRecoveryCodes(wait));
+                return Err(CloudRefusal::WrongRecoveryCodes(wait));
             }
-            let typed = typed.ok_or(Refusal::CodeMalformed)?;
+            let typed = typed.ok_or(CloudRefusal::CodeMalformed)?;
             let before = person.user.recovery.len();
             person.user.recovery.retain(|left| !left.matches(&typed));
             if person.user.recovery.len() == before {
                 person.wrong_recovery.push(now);
-                return Err(Refusal::RecoveryCodeWrong);
+                return Err(CloudRefusal::RecoveryCodeWrong);
             }
             person.user.updated_at = now;
             Ok(())
@@ -120,21 +125,21 @@ impl Cloud {
 impl Compared {
     /// Settles the case's transaction: checks the user's rate, then whether it is pending, then the
     /// code.
-    fn settle(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, Refusal> {
-        let person = case.person.as_mut().ok_or(Refusal::UserUnknown)?;
+    fn settle(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, CloudRefusal> {
+        let person = case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
         let transaction = case.transaction.as_mut().filter(|one| one.user == self.user);
-        let transaction = transaction.ok_or(Refusal::TransactionUnknown)?;
+        let transaction = transaction.ok_or(CloudRefusal::TransactionUnknown)?;
         if let Some(wait) = full(&mut person.wrong_codes, self.policy.wrong_codes, now) {
             transaction.end(Stage::Failed, now);
-            return Err(Refusal::WrongCodes(wait));
+            return Err(CloudRefusal::WrongCodes(wait));
         }
         if transaction.at(now).0 != Stage::Pending {
-            return Err(Refusal::Ended);
+            return Err(CloudRefusal::Ended);
         }
         let text = transaction.code.as_mut().filter(|text| text.grant.nonce == self.nonce);
-        let text = text.ok_or(Refusal::Ended)?;
+        let text = text.ok_or(CloudRefusal::Ended)?;
         if self.typed == Typed::NoCode {
-            return Err(Refusal::CodeMalformed);
+            return Err(CloudRefusal::CodeMalformed);
         }
         if self.typed == Typed::Wrong {
             person.wrong_codes.push(now);
@@ -142,19 +147,19 @@ impl Compared {
             if text.tries_left == 0 {
                 transaction.end(Stage::Failed, now);
             }
-            return Err(Refusal::CodeWrong);
+            return Err(CloudRefusal::CodeWrong);
         }
         // The phone may have been removed since the text was sent.
         let is_theirs = person.user.phones.iter().any(|phone| phone.number == self.number);
         if transaction.undertaking == Undertaking::Approve && !is_theirs {
             transaction.end(Stage::Failed, now);
-            return Err(Refusal::Ended);
+            return Err(CloudRefusal::Ended);
         }
         if transaction.undertaking == Undertaking::Enroll
             && !person.user.verify_phone(self.phone, &self.number, now)
         {
             transaction.end(Stage::Failed, now);
-            return Err(Refusal::TooManyPhones);
+            return Err(CloudRefusal::TooManyPhones);
         }
         transaction.end(Stage::Succeeded, now);
         Ok(transaction.clone())

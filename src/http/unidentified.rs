@@ -1,4 +1,4 @@
-//! Why a caller is refused before the services are asked, for the audit trail.
+//! A caller who could not be identified, or may not ask this: why, for the audit trail.
 
 use super::certificate::{CertificateRefusal, PeerCertificate};
 use super::oauth2::JwtRefusal;
@@ -7,7 +7,7 @@ use crate::domain::tenant::TenantId;
 
 /// Why a caller is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalReason {
+pub enum UnidentifiedReason {
     /// Nothing was presented, and no client without credentials is configured for the address.
     NoCredential,
     /// The `Authorization` is malformed or belongs to no client.
@@ -42,7 +42,7 @@ pub enum RefusalReason {
     OperationNotAllowed,
 }
 
-impl RefusalReason {
+impl UnidentifiedReason {
     /// The reason as the audit trail names it: stable, `snake_case`.
     #[must_use]
     pub const fn name(self) -> AuditReason {
@@ -99,9 +99,9 @@ impl RefusalReason {
 /// A refusal, with the tenant and client as far as a valid credential names them. What a caller
 /// only claims, such as a `tenant` header, is not included.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Unidentified {
     /// Why.
-    pub reason: RefusalReason,
+    pub reason: UnidentifiedReason,
     /// The tenant that the credential names.
     pub tenant: Option<TenantId>,
     /// The client that the credential names.
@@ -110,8 +110,8 @@ pub struct Refusal {
     pub certificate: Option<Box<PeerCertificate>>,
 }
 
-impl From<RefusalReason> for Refusal {
-    fn from(reason: RefusalReason) -> Self {
+impl From<UnidentifiedReason> for Unidentified {
+    fn from(reason: UnidentifiedReason) -> Self {
         Self { reason, tenant: None, client: None, certificate: None }
     }
 }
