@@ -3,11 +3,15 @@
 
 mod address;
 mod explain;
+mod no_number;
+mod note;
 mod shape;
 
 use self::address::{name_addr, subscriber};
 pub use self::explain::Explained;
-use self::explain::Note;
+pub use self::no_number::NoNumber;
+use self::no_number::is_withheld_word;
+use self::note::Note;
 pub use self::shape::{kind, shape};
 use super::numbering::{NumberingPlan, international};
 use super::phone_number::PhoneNumber;
@@ -15,19 +19,6 @@ use super::written::{Written, clean};
 
 /// Maximum length of a caller ID, in bytes.
 const MAX_TEXT: usize = 256;
-
-/// Texts that mean "no number", in lower case.
-const WITHHELD: [&str; 9] = [
-    "anonymous",
-    "restricted",
-    "private",
-    "unavailable",
-    "unknown",
-    "withheld",
-    "blocked",
-    "anonymous.invalid",
-    "unavailable.invalid",
-];
 
 /// Numbers that networks send for a withheld caller: the words ANONYMOUS, UNAVAILABLE, UNKNOWN,
 /// BLOCKED and RESTRICTED spelt on a keypad after a `+`, and a fragment of a country code.
@@ -57,17 +48,6 @@ pub enum BareDigits {
     /// Either, whichever is possible; refused if both are possible and differ.
     #[default]
     Either,
-}
-
-/// Why a caller ID has no number to look up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoNumber {
-    /// The caller or the network withheld it.
-    Withheld,
-    /// It is not a telephone number.
-    Unparseable,
-    /// It could be two different numbers: a national one, or an international one without its plus.
-    TwoReadings,
 }
 
 impl CallerIdPlan {
@@ -208,11 +188,6 @@ impl CallerIdPlan {
             }
         }
     }
-}
-
-fn is_withheld_word(text: &str) -> bool {
-    let text = text.trim();
-    text.is_empty() || WITHHELD.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// Whether the digits mean a hidden caller, even without their plus.

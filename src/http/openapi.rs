@@ -86,7 +86,7 @@ mod tests {
             let known = methods.iter().filter(known);
             served.extend(known.map(|method| format!("{} {path}", method.as_str().to_lowercase())));
         }
-        for path in called_in_otp::PATHS {
+        for path in called_in_otp::paths::PATHS {
             served.extend(["put", "post"].map(|method| format!("{method} {path}")));
         }
         served.sort_unstable();

@@ -2,8 +2,8 @@
 //! place of an address. Callers choose their display name and parameters, so those never determine
 //! the number.
 
-use super::explain::Note;
-use super::{NoNumber, is_withheld_word};
+use super::no_number::{NoNumber, is_withheld_word};
+use super::note::Note;
 use crate::domain::written::Subscriber;
 
 /// The address in a `name-addr` (RFC 3261 25.1): an optional quoted string or tokens; then an

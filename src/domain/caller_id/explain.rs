@@ -1,8 +1,6 @@
 //! How a caller ID was read, in words, for an administrator who asks why a caller is not found.
 
-use std::fmt;
-
-use super::{CallerIdPlan, NoNumber, kind};
+use super::{CallerIdPlan, NoNumber};
 use crate::domain::phone_number::PhoneNumber;
 
 /// The result of reading a caller ID, and the steps on the way.
@@ -21,105 +19,6 @@ impl CallerIdPlan {
         let mut notes = Vec::new();
         let outcome = self.trace(text, &mut |note| notes.push(note.to_string()));
         Explained { outcome, notes }
-    }
-}
-
-/// One observation made while a caller ID is read.
-#[derive(Clone, Copy)]
-pub(super) enum Note<'a> {
-    TooLong,
-    ControlCharacter,
-    NotNameAddr,
-    HiddenName,
-    AngleBrackets,
-    Scheme(&'a str),
-    UnknownScheme,
-    NoHost,
-    BadParameter,
-    WithheldWord,
-    NotDigits(&'a str),
-    JunkNumber,
-    Extension(&'a str),
-    PhoneContext(&'a str),
-    OutsidePrefix(&'a str),
-    OutsidePrefixKept(&'a str),
-    Plus,
-    DoubleZero,
-    NoSuchInternational,
-    NationalPrefix,
-    National,
-    WithoutPlus,
-    DialledAbroad,
-    PlusExpected,
-    TwoReadings { national: &'a PhoneNumber, international: &'a PhoneNumber },
-    NoSuchNumber,
-}
-
-impl fmt::Display for Note<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Scheme(scheme) => return write!(f, "an address of the scheme {scheme:?}"),
-            Self::Extension(digits) => return write!(f, "with the extension {digits}"),
-            Self::PhoneContext(context) => {
-                return write!(f, "local, in the phone-context {context}");
-            }
-            Self::OutsidePrefix(prefix) => {
-                return write!(f, "the outside line's prefix {prefix} taken off");
-            }
-            Self::OutsidePrefixKept(prefix) => {
-                return write!(
-                    f,
-                    "begins with the outside line's prefix {prefix}, but there is no number behind it"
-                );
-            }
-            Self::TwoReadings { national, international } => {
-                return write!(
-                    f,
-                    "two readings: {} as a national number, {} as an international one without \
-                     its plus; say which the phone system writes with numbers = \"national\" or \
-                     \"e164-without-plus\" in [tenants.calls]",
-                    national.key(),
-                    international.key()
-                );
-            }
-            Self::TooLong => "longer than any caller ID",
-            Self::ControlCharacter => "it holds a control character",
-            Self::NotNameAddr => {
-                "quotes or angle brackets that are not one name, one address in angle brackets and \
-                 parameters (RFC 3261 25.1)"
-            }
-            Self::HiddenName => "the display name says that the caller is hidden",
-            Self::AngleBrackets => {
-                "the address in angle brackets, not the display name or a parameter"
-            }
-            Self::UnknownScheme => "only tel: and sip: addresses name a caller",
-            Self::NoHost => "a sip: address has a host behind an @",
-            Self::BadParameter => "what follows the semicolon is not a parameter",
-            Self::WithheldWord => "a word that stands for a hidden number",
-            Self::NotDigits(text) => kind(text),
-            Self::JunkNumber => "a number that networks send for a hidden caller",
-            Self::Plus => "international, by its +",
-            Self::DoubleZero => "international, by its 00",
-            Self::NoSuchInternational => {
-                "no country has this country code, or its numbers another length"
-            }
-            Self::NationalPrefix => "without country code: by the tenant's country",
-            Self::National => {
-                "without country code and national prefix: by the tenant's country"
-            }
-            Self::WithoutPlus => "international, without its +",
-            Self::DialledAbroad => {
-                "begins with the country's own prefix for calls abroad, which means nothing in a \
-                 number that was not dialled"
-            }
-            Self::PlusExpected => {
-                "without + and 00, though numbers = \"e164\" in [tenants.calls] says that the \
-                 phone system writes one"
-            }
-            Self::NoSuchNumber => {
-                "no number of the tenant's country has this length, and no international one"
-            }
-        })
     }
 }
 

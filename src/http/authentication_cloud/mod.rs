@@ -23,18 +23,13 @@ mod verification;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+pub use self::route::BASE;
 use self::route::{Route, Wrong};
 use super::body;
 use super::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::domain::reason::AuditReason;
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext};
-
-/// The prefix of every path of the API except `/ping`.
-pub const BASE: &str = "/api/v1";
-
-/// The path of the page on a phone, and the prefix of its requests.
-const PHONE: &str = "/open";
 
 /// The documentation of the API's operations.
 #[derive(utoipa::OpenApi)]

@@ -2,7 +2,11 @@
 
 use actix_web::http::Method;
 
-use super::{BASE, PHONE};
+/// The prefix of every path of the API except `/ping`.
+pub const BASE: &str = "/api/v1";
+
+/// The path of the page on a phone, and the prefix of its requests.
+const PHONE: &str = "/open";
 
 /// An operation, with the variable parts of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

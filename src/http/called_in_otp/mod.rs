@@ -8,27 +8,19 @@ mod fields;
 pub(crate) mod fuzz;
 mod get_otp;
 mod near_miss;
+pub(super) mod paths;
 mod schemas;
 mod validate_otp;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
+pub use self::paths::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP};
 use super::body;
 use super::error;
 use super::gateway::CurrentGateway;
 use super::refused::Refused;
 use super::request_context::new_request_id;
-
-/// The path that issues codes.
-pub const GET_OTP: &str = "/api/authentication/getOTP";
-/// The path that checks logins.
-pub const VALIDATE_OTP: &str = "/api/authentication/validateOTP";
-/// The same without a password, under the name used for token logins.
-pub const OTP_TOKEN_AUTH: &str = "/api/authentication/otp_token_auth";
-
-/// All three.
-pub(super) const PATHS: [&str; 3] = [GET_OTP, VALIDATE_OTP, OTP_TOKEN_AUTH];
 
 /// The documentation of the operations.
 #[derive(utoipa::OpenApi)]

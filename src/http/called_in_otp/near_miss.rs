@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use super::PATHS;
+use super::paths::PATHS;
 use crate::domain::clock::Timestamp;
 use crate::http::notice::Seldom;
 
@@ -41,7 +41,7 @@ fn nearest(path: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP};
+    use super::super::paths::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP};
     use super::*;
 
     #[test]

@@ -2,11 +2,10 @@
 //! approval, and introspect the token that it returns with. Anyone may call this: the demo has no
 //! one to protect.
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::{TENANT, is_at};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::tenant::TenantId;
@@ -18,6 +17,9 @@ use crate::http::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::intent::IntentWish;
+
+/// The demo's tenant.
+const TENANT: &str = "demo";
 
 /// Where the page gets an intent token.
 pub(super) const INTENT: &str = "/demo/intent";
@@ -127,4 +129,11 @@ async fn introspect(
 
 fn tenant() -> TenantId {
     TenantId::parse(TENANT).expect("the demo's tenant has an id")
+}
+
+/// Whether the request's `Host` is the host and port of this base, not another name for it.
+pub(super) fn is_at(request: &HttpRequest, public_url: &str) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let own = public_url.split_once("://").map(|(_, host)| host);
+    host.zip(own).is_some_and(|(host, own)| host.eq_ignore_ascii_case(own))
 }

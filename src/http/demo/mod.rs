@@ -11,6 +11,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+use self::backend::is_at;
 use super::body;
 use super::error::{refused, uniform_headers};
 use super::gateway::{AuthenticationCloud, CurrentGateway};
@@ -21,9 +22,6 @@ use super::request_context::new_request_id;
 
 /// The path of the page.
 const HOME: &str = "/";
-
-/// The demo's tenant.
-const TENANT: &str = "demo";
 
 const PAGE: &str = include_str!("assets/page.html");
 
@@ -100,13 +98,6 @@ fn answer(request: &HttpRequest, request_id: &str, cloud: &AuthenticationCloud) 
         .insert_header((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
         .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"))
         .body(PAGE)
-}
-
-/// Whether the request's `Host` is the host and port of this base, not another name for it.
-fn is_at(request: &HttpRequest, public_url: &str) -> bool {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let own = public_url.split_once("://").map(|(_, host)| host);
-    host.zip(own).is_some_and(|(host, own)| host.eq_ignore_ascii_case(own))
 }
 
 #[cfg(test)]

@@ -3,8 +3,12 @@
 use serde_json::json;
 
 use super::language::Language;
-use super::{OPEN, PHONE};
 use crate::domain::authenticator::is_visible;
+
+/// The page that a link opens.
+pub(super) const OPEN: &str = "/open";
+/// The page that an icon on the Home Screen opens.
+pub(super) const PHONE: &str = "/open/phone";
 
 /// Longest name of an icon, in characters.
 const MAX_NAME: usize = 60;

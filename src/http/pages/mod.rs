@@ -15,6 +15,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 pub use self::assets::Widget;
 use self::language::Language;
+use self::manifest::{OPEN, PHONE};
 use super::body;
 use super::error::{refuse, refused, uniform_headers};
 use super::gateway::CurrentGateway;
@@ -22,10 +23,6 @@ use super::refused::{Api, Refused};
 use super::request_context::new_request_id;
 use crate::domain::clock::Timestamp;
 
-/// The page that a link opens.
-pub const OPEN: &str = "/open";
-/// The page that an icon on the Home Screen opens.
-pub const PHONE: &str = "/open/phone";
 /// The manifest of that icon.
 const MANIFEST: &str = "/open/app.webmanifest";
 
