@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::address_log::{AddressLog, Failure};
-use super::{
+use super::requests::{
     CodeTry, Issue, IssueRequest, LiveGrant, Redemption, Reservation, ReserveRequest, SPARE_TRIES,
 };
 use crate::domain::client_address::ClientAddress;
