@@ -15,7 +15,7 @@ use ldap3::{Ldap, ResultEntry, Scope, SearchEntry, SearchOptions};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Content;
+use super::content::Content;
 use super::paging;
 use super::record::Key;
 use super::state::Trouble;

@@ -14,10 +14,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::above::Above;
+use super::content::Content;
 use super::proof::{Bases, Sample};
 use super::state::Trouble;
 use super::sync::Cookie;
-use super::{Content, members, poll, sync};
+use super::{members, poll, sync};
 use crate::breaker;
 use crate::directory::ldap::connection::{AbortOnDrop, Connection};
 use crate::directory::ldap::hosts::Hosts;

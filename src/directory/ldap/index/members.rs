@@ -2,17 +2,16 @@
 //! at intervals, so that a call need not contact a server. For anyone not known to be allowed, each
 //! call asks the server, and a login always does (see [`groups`]).
 
+mod judging;
 mod reading;
 
 use std::time::Duration;
 
 use ldap3::Ldap;
-use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use super::Content;
-use super::record::Key;
+use super::content::Content;
 use super::state::{Groups, Trouble};
 use super::table::Table;
 
@@ -26,9 +25,6 @@ const PAUSES: u32 = 20;
 const LOOK_AT_GROUPS: Duration = Duration::from_secs(5);
 /// Interval between checks that the people have been read.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// Number of attempts to judge a part of the people without blocking changes. If changes defeat
-/// every attempt, they have to wait for that part.
-const TRIES_BESIDE_CHANGES: usize = 3;
 
 /// Reads the groups every few minutes, and checks every few seconds that they exist. Ends if they
 /// do not, so that another server is followed. Other tasks decide whether the connection works: a
@@ -87,47 +83,14 @@ fn forget(content: &Content) {
     }
 }
 
-/// Records for all people below a base whether they are allowed, and returns how many are. Judging
-/// many people takes long, so it runs in parts, under a read lock, while calls are answered and
-/// changes entered.
-async fn allow(content: &Content, base: usize, may: &(dyn Fn(&Key, &str) -> bool + Sync)) -> usize {
-    content.change(base, Table::begin_allowing);
-    let mut from = 0;
-    while let Some(next) = allow_part(content, base, from, may) {
-        from = next;
-        yield_now().await;
-    }
-    content.change(base, Table::finish_allowing)
-}
-
-/// Does the same for the part that begins at slot `from`. Returns the start of the next part, if
-/// any.
-fn allow_part(
-    content: &Content,
-    base: usize,
-    from: u32,
-    may: &(dyn Fn(&Key, &str) -> bool + Sync),
-) -> Option<u32> {
-    for _ in 0..TRIES_BESIDE_CHANGES {
-        let part = content.look(base, |table| table.judge(from, may))?;
-        if content.change(base, |table| table.note(&part)) {
-            return Some(part.next());
-        }
-    }
-    content.change(base, |table| {
-        let part = table.judge(from, may)?;
-        table.note(&part);
-        Some(part.next())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use super::judging::allow;
     use super::*;
-    use crate::directory::ldap::index::record::Person;
+    use crate::directory::ldap::index::record::{Key, Person};
     use crate::directory::ldap::settings::IndexSettings;
     use crate::directory::ldap::settings::tests::settings;
     use crate::domain::account_state::AccountState;

@@ -12,12 +12,13 @@ use ldap3::controls::RawControl;
 use ldap3::{Ldap, ResultEntry, Scope, SearchEntry, SearchOptions};
 use tokio::time::{Duration, Instant, sleep};
 
+use super::content::Content;
 use super::paging::{self, Everything};
+use super::person;
 use super::proof::Sample;
 use super::record::Key;
 use super::state::Trouble;
 use super::table::Table;
-use super::{Content, person};
 use crate::directory::ldap::changes::{self, show_deleted};
 use crate::directory::ldap::values::values;
 

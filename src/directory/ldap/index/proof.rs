@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 use futures_util::future::join_all;
 use ldap3::{Ldap, ResultEntry, Scope, SearchEntry};
 
+use super::content::Content;
 use super::record::{Key, Person};
 use super::state::Trouble;
-use super::{Content, paging, person};
+use super::{paging, person};
 
 /// Number of people read at a time.
 const SAMPLE: usize = 8;

@@ -16,7 +16,7 @@ use ldap3::{Ldap, LdapResult, ResultEntry, Scope, SearchEntry, SearchOptions};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Content;
+use super::content::Content;
 use super::paging::{self, Everything};
 use super::record::Key;
 use super::state::Trouble;

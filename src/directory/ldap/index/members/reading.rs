@@ -7,8 +7,9 @@ use std::hash::{BuildHasher, RandomState};
 use ldap3::{Ldap, Scope, SearchEntry, SearchOptions};
 use tokio::time::timeout;
 
-use super::{Content, allow};
+use super::judging::allow;
 use crate::directory::ldap::descent::{self, Nested, Reader, Stop};
+use crate::directory::ldap::index::content::Content;
 use crate::directory::ldap::index::paging::{self, Everything};
 use crate::directory::ldap::index::person;
 use crate::directory::ldap::index::record::Key;
