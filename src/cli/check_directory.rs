@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Handle;
 
-use super::{Ended, chosen, source};
+use super::setup::{Ended, chosen, source};
 use crate::app;
 use crate::config::{DirectoryConfig, TenantConfig};
 use crate::directory::inspection::{

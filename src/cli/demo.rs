@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::{Ended, runtime};
+use super::setup::{Ended, runtime};
 use crate::app::{App, Source};
 
 const CONFIG: &str = include_str!("../../config/demo.toml");

@@ -13,7 +13,7 @@ use rcgen::{
 };
 use time::OffsetDateTime;
 
-use super::Ended;
+use super::setup::Ended;
 use crate::domain::clock::{Clock, SystemClock};
 
 /// Lifetime of the certificates, in days.

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use super::output::{self, plain};
-use super::{Ended, chosen, source, wrong_argument};
+use super::setup::{Ended, chosen, source, wrong_argument};
 use crate::app;
 use crate::config::{DirectoryConfig, TenantConfig};
 use crate::directory::inspection::Inspection;

@@ -9,15 +9,16 @@ mod lookup;
 mod output;
 mod reasons;
 mod secrets;
+mod setup;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Handle;
 
-use crate::app::{self, App, Source, StartError};
-use crate::config::{Config, ConfigError, TenantConfig};
+use self::setup::{Ended, runtime, source};
+use crate::app::{self, App, StartError};
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG`, sysexits.h).
 const EX_CONFIG: u8 = 78;
@@ -203,18 +204,6 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// How a command ended: its exit status, or why it failed.
-type Ended = Result<ExitCode, StartError>;
-
-fn runtime() -> Result<Runtime, StartError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.map_err(anyhow::Error::from)?)
-}
-
-fn source(path: PathBuf) -> Source {
-    Source { path, environment: std::env::vars().collect() }
-}
-
 fn serve(config: PathBuf) -> Ended {
     // Memory holds keys and passwords: no core dumps, and no access to it by other processes of
     // this user (prctl(2), PR_SET_DUMPABLE).
@@ -246,26 +235,4 @@ fn check_config(path: PathBuf) -> Ended {
         println!("{}: good", source.path.display());
         Ok(ExitCode::SUCCESS)
     })
-}
-
-/// The requested tenant, or the only one.
-fn chosen<'a>(
-    config: &'a Config,
-    tenant: Option<&str>,
-    path: &std::path::Path,
-) -> Result<&'a TenantConfig, StartError> {
-    let found = match (tenant, config.tenants.as_slice()) {
-        (None, [only]) => Some(only),
-        (None, _) => None,
-        (Some(id), all) => all.iter().find(|tenant| tenant.id.as_str() == id),
-    };
-    found.ok_or_else(|| {
-        let ids: Vec<&str> = config.tenants.iter().map(|tenant| tenant.id.as_str()).collect();
-        wrong_argument(path, "--tenant", tenant.unwrap_or("nothing"), &ids.join(", "))
-    })
-}
-
-/// An error about an argument that does not fit the configuration.
-fn wrong_argument(path: &std::path::Path, key: &str, found: &str, accepted: &str) -> StartError {
-    StartError::Config(ConfigError::one(path, key, &output::plain(found), accepted))
 }

@@ -12,7 +12,7 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::Ended;
+use super::setup::Ended;
 use crate::domain::text_file;
 
 /// Prints a secret; its SHA-256 goes to standard error, so that the secret can be redirected.

@@ -4,10 +4,13 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    Failure, KeyInTrail, Named, Office, Place, Target, in_trail, print, print_json, shown_time,
-};
-use crate::cli::{Ended, output};
+use super::audited::{Office, in_trail};
+use super::journal::KeyInTrail;
+use super::named::{Named, Place};
+use super::printed::{print, print_json, shown_time};
+use super::target::{Failure, Target};
+use crate::cli::output;
+use crate::cli::setup::Ended;
 use crate::domain::access_key::{AccessKey, AccessKeyHash, AccessKeyText};
 use crate::domain::random::{Random as _, SystemRandom};
 use crate::domain::reason::AuditReason;

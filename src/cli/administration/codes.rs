@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{
-    Failure, Named, Place, Target, audited, print, print_json, shown, shown_time, stable_id,
-};
-use crate::cli::Ended;
+use super::audited::audited;
+use super::named::{Named, Place, stable_id};
+use super::printed::{print, print_json, shown, shown_time};
+use super::target::{Failure, Target};
+use crate::cli::setup::Ended;
 use crate::domain::reason::AuditReason;
 use crate::service::administration::{LiveCode, TenantDesk};
 

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::{Failure, Target};
+use super::target::{Failure, Target};
 use crate::app;
-use crate::cli::Ended;
 use crate::cli::output::{self, plain};
+use crate::cli::setup::Ended;
 use crate::config::{Config, TenantConfig};
 use crate::domain::reason::AuditReason;
 use crate::telemetry::audit::{Act, ActOutcome};

@@ -3,22 +3,17 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tokio::runtime::Handle;
 
+use super::audited::{Office, in_trail};
+use super::named::{Named, Place, stable_id};
 use super::person_json;
-use super::{
-    Failure, Named, Office, Place, Target, in_trail, number_of, print, print_json, stable_id,
-    user_of,
-};
-use crate::app;
-use crate::cli::Ended;
-use crate::config::{Config, DirectoryConfig, TenantConfig};
+use super::printed::{print, print_json};
+use super::target::{Failure, Target, number_of};
+use crate::cli::setup::Ended;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::reason::AuditReason;
-use crate::domain::registered_user::RegisteredName;
-use crate::service::KnownUser;
 use crate::store::AsOf;
 use crate::store::personal_records::{Individual, Records};
 
@@ -175,68 +170,4 @@ fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
             events(&mut texts.map(|texts| texts.sent.len() + texts.enrolling.len())),
         ),
     ]
-}
-
-/// Resolves a name to a registered user or a person in the directory; it must not match both.
-pub(super) async fn target(
-    config: &Config,
-    tenant: &TenantConfig,
-    name: &str,
-) -> Result<Target, Failure> {
-    let registered = registered(config, tenant, name).await?;
-    if matches!(tenant.directory, DirectoryConfig::Registered) {
-        return registered.map(Target::User).ok_or_else(|| Failure {
-            said: format!("no registered user has the name {name}; --user-id takes an id"),
-            reason: AuditReason::UserUnknown,
-        });
-    }
-    let directory = app::directory_of_names(config, tenant, &Handle::current());
-    let directory = directory.map_err(|error| Failure {
-        said: format!("{error}; --user-id needs no directory"),
-        reason: AuditReason::DirectoryUnavailable,
-    })?;
-    let found = user_of(&*directory, name).await;
-    match (registered, found) {
-        (None, found) => found.map(Target::User),
-        (Some(registered), Err(failure)) if failure.reason == AuditReason::UserUnknown => {
-            Ok(Target::User(registered))
-        }
-        (Some(_), Err(failure)) => Err(failure),
-        (Some(registered), Ok(found)) => Err(Failure {
-            said: format!(
-                "{name} is a registered user's name ({}) and one in the directory ({}): say which \
-                 by --user-id",
-                registered.id, found.id
-            ),
-            reason: AuditReason::UserAmbiguous,
-        }),
-    }
-}
-
-/// The registered user who alone has this name in any case.
-async fn registered(
-    config: &Config,
-    tenant: &TenantConfig,
-    name: &str,
-) -> Result<Option<KnownUser>, Failure> {
-    let Some(name) = RegisteredName::parse(name) else { return Ok(None) };
-    let store = app::administration(config).await.map_err(|error| Failure {
-        said: format!("{error:#}"),
-        reason: AuditReason::StoreUnavailable,
-    })?;
-    let found = store.personal_records.registered(&tenant.id, &name).await?;
-    match &found[..] {
-        [] => Ok(None),
-        [(id, name)] => Ok(Some(KnownUser { id: id.to_string(), username: name.to_string() })),
-        several => {
-            let each = several.iter().map(|(id, name)| format!("{name} ({id})"));
-            let each = each.collect::<Vec<_>>().join(", ");
-            Err(Failure {
-                said: format!(
-                    "{name} is the name of several registered users: {each}: say which by --user-id"
-                ),
-                reason: AuditReason::UserAmbiguous,
-            })
-        }
-    }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::shown_time;
+use super::printed::shown_time;
 use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
