@@ -38,7 +38,9 @@
 //! - [`app`]: the composition root, the only place that names adapters.
 //!
 //! `domain` imports nothing from the crate; `service` sees `domain` and the ports; `http` sees
-//! `service` and `domain`, never an adapter. `tests/it/architecture.rs` enforces this.
+//! `service` and `domain`, and neither a port nor an adapter. No files import each other in a
+//! circle; a parent module only lists its children and shows what they have.
+//! `tests/it/architecture.rs` enforces this.
 
 pub mod app;
 mod breaker;

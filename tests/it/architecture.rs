@@ -1,103 +1,230 @@
-//! Holds the source to the layers that `lib.rs` draws.
+//! Holds the source to the layers that `lib.rs` draws: who may import from whom, who may name an
+//! adapter or a library, and that no files import each other in a circle.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod circles;
+mod imports;
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder of the source") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::circles::circles;
+use self::imports::{Module, SOURCES, Source, read, target};
+
+type Sources = BTreeMap<Module, Source>;
+
+/// The folders and files of `src`, each with those that it may import from.
+const LAYERS: [(&str, &[&str]); 14] = [
+    (
+        "app",
+        &[
+            "client_tls",
+            "config",
+            "directory",
+            "domain",
+            "http",
+            "messenger",
+            "pem",
+            "regular_file",
+            "service",
+            "store",
+            "telemetry",
+        ],
+    ),
+    ("breaker", &[]),
+    ("cli", &["app", "config", "directory", "domain", "service", "store", "telemetry"]),
+    ("client_tls", &["pem"]),
+    ("config", &["domain", "regular_file", "telemetry"]),
+    ("directory", &["breaker", "client_tls", "domain", "regular_file"]),
+    ("domain", &[]),
+    ("http", &["domain", "pem", "regular_file", "service", "telemetry"]),
+    ("messenger", &["domain", "pem", "telemetry"]),
+    ("pem", &[]),
+    ("regular_file", &[]),
+    ("service", &["directory", "domain", "messenger", "store"]),
+    ("store", &["breaker", "domain"]),
+    ("telemetry", &["domain", "regular_file"]),
+];
+
+/// The ports, each with the modules that all may see. Every other module in a port's folder is an
+/// adapter.
+const PORTS: [(&str, &[&str]); 3] = [
+    ("directory", &["inspection"]),
+    ("messenger", &["http_client"]),
+    (
+        "store",
+        &["account", "address_log", "event_log_codec", "personal_records", "registry", "requests"],
+    ),
+];
+
+/// The libraries, by the start of their names, that a layer may not use.
+const LIBRARIES: [(&str, &[&str]); 6] = [
+    (
+        "domain",
+        &["actix", "config", "ldap3", "reqwest", "rusqlite", "tokio", "toml", "tokio_postgres"],
+    ),
+    ("service", &["actix", "ldap3", "reqwest", "rusqlite", "tokio_postgres"]),
+    ("http", &["ldap3", "rusqlite", "tokio_postgres"]),
+    ("directory", &["actix", "reqwest", "rusqlite", "tokio_postgres"]),
+    ("store", &["actix", "ldap3", "reqwest"]),
+    ("messenger", &["actix", "ldap3", "rusqlite", "tokio_postgres"]),
+];
+
+/// Each import from a layer that the importing one may not see.
+fn across_walls(sources: &Sources) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (module, source) in sources.iter().filter(|(module, _)| !module.is_empty()) {
+        let Some((_, seen)) = LAYERS.iter().find(|(layer, _)| *layer == module[0]) else {
+            found.insert(format!("{}: belongs to no layer of this test", source.file));
+            continue;
+        };
+        for path in source.named() {
+            let layer = path.first().map_or("", String::as_str);
+            let is_module = sources.contains_key(&path[..path.len().min(1)]);
+            if is_module && layer != module[0] && !seen.contains(&layer) {
+                found.insert(names(source, path, sources));
+            }
         }
     }
     found
 }
 
-/// Each place below `layer` that names one of `forbidden`.
-fn violations(layer: &str, forbidden: &[&str]) -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(layer);
-    let files = sources(&folder);
-    assert!(!files.is_empty(), "{layer} has sources");
-    let mut found = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file).expect("a source");
-        for (line, text) in text.lines().enumerate() {
-            let code = text.trim_start();
-            if code.starts_with("//") {
-                continue;
+/// Each naming of an adapter outside the adapter itself and the composition root.
+fn adapters_named(sources: &Sources) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (module, source) in sources.iter().filter(|(module, _)| !module.is_empty()) {
+        for path in source.named().filter(|path| path.len() > 1) {
+            let (of, name) = (&path[..2], path[1].as_str());
+            let is_adapter =
+                PORTS.iter().any(|(port, shared)| *port == path[0] && !shared.contains(&name));
+            let may = module[0] == "app" || module.starts_with(of);
+            if is_adapter && sources.contains_key(of) && !may {
+                found.insert(names(source, path, sources));
             }
-            let names = |name: &&&str| {
-                code.match_indices(**name).any(|(at, _)| {
-                    let next = code[at + name.len()..].chars().next();
-                    // `crate::client_tls` is not `crate::cli`; `actix_web` is of `actix`.
-                    !name.starts_with("crate::") || !next.is_some_and(char::is_alphanumeric)
-                })
+        }
+    }
+    found
+}
+
+/// Each use of a library that is another layer's.
+fn libraries_used(sources: &Sources) -> Vec<String> {
+    let mut found = Vec::new();
+    for (layer, forbidden) in LIBRARIES {
+        for (_, source) in
+            sources.iter().filter(|(module, _)| module.first().is_some_and(|first| first == layer))
+        {
+            let is_forbidden = |name: &&String| {
+                let starts = |with: &&str| {
+                    name.strip_prefix(with)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+                };
+                forbidden.iter().any(starts)
             };
-            for name in forbidden.iter().filter(names) {
-                found.push(format!("{}:{}: {name}", file.display(), line + 1));
-            }
+            let used = source.other.iter().filter(is_forbidden);
+            found.extend(used.map(|name| format!("{} uses {name}", source.file)));
         }
     }
     found
 }
 
-#[test]
-fn the_domain_knows_nobody() {
-    let mut forbidden = vec!["actix", "rusqlite", "ldap3", "reqwest", "toml::"];
-    forbidden.extend(
-        ["config", "directory", "http", "messenger", "service", "store", "telemetry", "cli", "app"]
-            .map(|name| Box::leak(format!("crate::{name}").into_boxed_str()) as &str),
-    );
-    assert_eq!(violations("domain", &forbidden), Vec::<String>::new());
+/// The file, and the module and item that it names.
+fn names(source: &Source, path: &Module, sources: &Sources) -> String {
+    let module = target(path, sources).map_or(0, <[String]>::len);
+    format!("{} names crate::{}", source.file, path[..path.len().min(module + 1)].join("::"))
 }
 
 #[test]
-fn the_service_sees_the_domain_and_the_ports_only() {
-    let forbidden = [
-        "actix",
-        "rusqlite",
-        "ldap3",
-        "crate::http",
-        "crate::config",
-        "crate::app",
-        "crate::cli",
-        "directory::ldap",
-        "directory::file",
-        "store::sqlite",
-        "messenger::sms_over_http",
-        "messenger::web_push",
+fn a_layer_imports_only_from_those_it_may_see() {
+    assert_eq!(across_walls(&SOURCES), BTreeSet::new());
+}
+
+#[test]
+fn only_the_composition_root_names_adapters() {
+    assert_eq!(adapters_named(&SOURCES), BTreeSet::new());
+}
+
+#[test]
+fn a_layer_uses_only_its_own_libraries() {
+    assert_eq!(libraries_used(&SOURCES), Vec::<String>::new());
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let found = circles(&SOURCES);
+    let found: Vec<&String> = found.iter().filter(|one| !one.contains("src/config/")).collect();
+    let shown: Vec<String> = found.iter().map(|circle| format!("a circle:\n{circle}")).collect();
+    assert!(found.is_empty(), "{}", shown.join("\n"));
+}
+
+/// A crate of these files, each given as its module and its text.
+fn sample(files: &[(&str, &str)]) -> Sources {
+    let text = |(module, text): &(&str, &str)| {
+        let path: Module = module.split("::").map(str::to_owned).collect();
+        (path, (format!("src/{}.rs", module.replace("::", "/")), (*text).to_owned()))
+    };
+    read(files.iter().map(text).collect())
+}
+
+#[test]
+fn a_path_is_seen_however_it_is_written() {
+    let ways = [
+        "use crate::store::sqlite::Store;",
+        "use super::store::{registry::Whom, sqlite::{Link, Store as Kept}};",
+        "use crate::{domain::user::User, store::sqlite};",
+        "use super::*; fn f() { store::sqlite::open() }",
+        "use super::store as kept; fn f(store: &kept::sqlite::Store) {}",
+        "fn f() { crate::store::sqlite::open(1) }",
+        "fn f() { println!(\"{}\", [super::store::sqlite::open()].len()) }",
+        "#[derive(crate::store::sqlite::Row)] struct S;",
+        "#[api(parts(super::store::sqlite::Row))] struct S;",
+        "mod inner { use super::super::store::sqlite::Store; }",
+        "use crate::app::Store;",
     ];
-    assert_eq!(violations("service", &forbidden), Vec::<String>::new());
-}
-
-#[test]
-fn http_names_no_adapter() {
-    let forbidden = [
-        "rusqlite",
-        "ldap3",
-        "crate::config",
-        "crate::app",
-        "crate::cli",
-        "directory::ldap",
-        "directory::file",
-        "store::sqlite",
-        "messenger::sms_over_http",
-        "messenger::web_push",
-    ];
-    assert_eq!(violations("http", &forbidden), Vec::<String>::new());
-}
-
-#[test]
-fn an_adapter_sees_the_domain_and_its_own_port_only() {
-    let ports = ["crate::directory", "crate::store", "crate::messenger"];
-    for adapter in ["directory", "store", "messenger"] {
-        let others = ports.iter().filter(|port| !port.ends_with(adapter)).copied();
-        let forbidden =
-            ["actix", "crate::http", "crate::service", "crate::config", "crate::app", "crate::cli"];
-        let forbidden: Vec<&str> = forbidden.into_iter().chain(others).collect();
-        assert_eq!(violations(adapter, &forbidden), Vec::<String>::new());
+    for way in ways {
+        let sources = sample(&[
+            ("app", "pub use crate::store::sqlite::Store;"),
+            ("http", way),
+            ("store", ""),
+            ("store::sqlite", ""),
+        ]);
+        let found: Vec<String> = adapters_named(&sources).into_iter().collect();
+        let found = found.join("\n");
+        assert!(found.contains("src/http.rs names crate::store::sqlite"), "{way}: {found}");
     }
+    for other in [
+        "// use crate::store::sqlite::Store;",
+        "pub(in crate::store::sqlite) fn f() {}",
+        "#[cfg(test)] use crate::store::sqlite::Store;",
+        "#[cfg(test)] mod tests { use crate::store::sqlite::Store; }",
+        "use sqlite::Store; fn f() { store::sqlite() }",
+    ] {
+        let sources = sample(&[("http", other), ("store", ""), ("store::sqlite", "")]);
+        assert_eq!(adapters_named(&sources), BTreeSet::new(), "{other}");
+    }
+}
+
+#[test]
+fn a_circle_is_told_with_its_files_and_what_ties_them() {
+    let sources = sample(&[
+        ("a", "mod b; mod c; use self::b::Way; pub struct Top;"),
+        ("a::b", "use super::c::{Far, Wide}; pub struct Way;"),
+        ("a::c", "use super::{Top, b}; fn f() -> b::Way { Top }"),
+        ("d", "use crate::a::Top;"),
+    ]);
+    let told = [
+        "  src/a.rs imports from src/a/b.rs: Way",
+        "  src/a/b.rs imports from src/a/c.rs: Far, Wide",
+        "  src/a/c.rs imports from src/a.rs: Top",
+        "  src/a/c.rs imports from src/a/b.rs: Way, the module",
+    ];
+    assert_eq!(circles(&sources), [told.join("\n")]);
+    let through = sample(&[
+        ("a", "mod b; mod c; pub use self::b::Way;"),
+        ("a::b", "use super::c::Far; pub struct Way;"),
+        ("a::c", "use super::Way; pub struct Far;"),
+    ]);
+    assert_eq!(circles(&through).len(), 1, "what a parent shows is its child's");
+    let listed = sample(&[
+        ("a", "mod b; pub use self::b::Way; pub struct Top;"),
+        ("a::b", "use super::Top; pub struct Way;"),
+    ]);
+    assert_eq!(circles(&listed), Vec::<String>::new(), "a parent may show what its children have");
 }
