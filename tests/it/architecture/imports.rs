@@ -118,12 +118,18 @@ impl Visit<'_> for Reader {
 
     fn visit_item(&mut self, item: &Item) {
         let attributes = match item {
-            Item::Const(item) => &item.attrs,
+            Item::Const(item) => &item.attrs[..],
+            Item::Enum(item) => &item.attrs,
             Item::Fn(item) => &item.attrs,
             Item::Impl(item) => &item.attrs,
+            Item::Macro(item) => &item.attrs,
             Item::Mod(item) => &item.attrs,
+            Item::Static(item) => &item.attrs,
+            Item::Struct(item) => &item.attrs,
+            Item::Trait(item) => &item.attrs,
+            Item::Type(item) => &item.attrs,
             Item::Use(item) => &item.attrs,
-            _ => &Vec::new(),
+            _ => &[],
         };
         if !is_of_tests(attributes) {
             visit::visit_item(self, item);
