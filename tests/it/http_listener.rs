@@ -8,19 +8,38 @@ use actix_web::{App, HttpResponse, web};
 use dialpass::http::listener::{ListenerSettings, serve_plain, serve_tls};
 use dialpass::http::tls::ClientCertificates;
 use tokio::net::TcpStream;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use crate::gateway::PATIENCE;
 use crate::http_harness::{Files, ask, connect, send, settings};
 
-async fn slow() -> HttpResponse {
-    tokio::time::sleep(Duration::from_millis(700)).await;
+/// How many requests are to be answered, and whether one waits for that.
+struct Work {
+    allowed: Semaphore,
+    waits: Notify,
+}
+
+async fn work(work: web::Data<Work>) -> HttpResponse {
+    if let Ok(permit) = work.allowed.try_acquire() {
+        permit.forget();
+    } else {
+        work.waits.notify_one();
+        work.allowed.acquire().await.unwrap().forget();
+    }
     HttpResponse::Ok().body("done")
 }
 
-fn start(files: Option<&Files>, settings: &ListenerSettings) -> (SocketAddr, ServerHandle) {
+/// A server that answers one request, and others when it is allowed more.
+fn start(
+    files: Option<&Files>,
+    settings: &ListenerSettings,
+) -> (SocketAddr, ServerHandle, web::Data<Work>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let app = || App::new().default_service(web::to(slow));
+    let allowed = web::Data::new(Work { allowed: Semaphore::new(1), waits: Notify::new() });
+    let its = allowed.clone();
+    let app = move || App::new().app_data(its.clone()).default_service(web::to(work));
     let server = match files {
         Some(files) => {
             let tls = files.tls(ClientCertificates::Off);
@@ -31,28 +50,33 @@ fn start(files: Option<&Files>, settings: &ListenerSettings) -> (SocketAddr, Ser
     let server = server.unwrap();
     let handle = server.handle();
     tokio::spawn(server);
-    (address, handle)
+    (address, handle, allowed)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_graceful_stop_finishes_what_is_in_flight_and_waits_for_no_idle_connection() {
     let files = Files::new();
-    let (address, server) = start(Some(&files), &settings());
+    let (address, server, work) = start(Some(&files), &settings());
     let config = files.client(None);
     let mut idle = connect(address, &config).await.unwrap();
     assert_eq!(send(&mut idle, &[]).await.unwrap(), (200, "done".to_owned()));
 
     let in_flight = tokio::spawn(async move { ask(address, &config, &[]).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    work.waits.notified().await;
     let began = Instant::now();
-    server.stop(true).await;
+    let stopping = tokio::spawn(server.stop(true));
+    while TcpStream::connect(address).await.is_ok() {
+        assert!(began.elapsed() < PATIENCE, "it stops to listen");
+    }
+    work.allowed.add_permits(1);
+    stopping.await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(in_flight.await.unwrap().unwrap(), (200, "done".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plain_http_stops_in_the_same_way() {
-    let (address, server) = start(None, &settings());
+    let (address, server, _) = start(None, &settings());
     let mut idle = TcpStream::connect(address).await.unwrap();
     assert_eq!(send(&mut idle, &[]).await.unwrap(), (200, "done".to_owned()));
     let began = Instant::now();
@@ -64,7 +88,7 @@ async fn plain_http_stops_in_the_same_way() {
 async fn connections_that_send_nothing_take_no_turn_from_others() {
     let files = Files::new();
     let bounded = ListenerSettings { handshake_timeout: Duration::from_secs(5), ..settings() };
-    let (address, _server) = start(Some(&files), &bounded);
+    let (address, _server, _) = start(Some(&files), &bounded);
     let mut silent = Vec::new();
     for _ in 0..5 {
         silent.push(TcpStream::connect(address).await.unwrap());

@@ -12,13 +12,8 @@ use crate::store_contract::{
 
 const SHORT: Duration = Duration::from_secs(2);
 
-/// Asks until the store is ready again, for no longer than an outage may go on.
 async fn comes_back(store: &Store) {
-    let begun = Instant::now();
-    while store.ready().await.is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(5), "it is still down");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("it is ready again", async || store.ready().await.is_ok()).await;
 }
 
 #[tokio::test]
@@ -68,9 +63,8 @@ async fn a_deleted_file_is_noticed_and_an_empty_store_started() {
     for file in ["store.db", "store.db-wal", "store.db-shm"] {
         fs::remove_file(path.with_file_name(file)).expect("it was there");
     }
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    until("it is missed", async || store.live(&subject("u"), START).await == Ok(None)).await;
     comes_back(&store).await;
-    assert_eq!(live(&store, START).await, None);
     issue(&store, 2, START).await;
     drop(store);
     let store = open(&path);
@@ -88,9 +82,9 @@ async fn a_replaced_file_is_noticed_and_used() {
     let store = open(&path);
     issue(&store, 1, START).await;
     fs::rename(&other, &path).expect("it is moved");
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let other = Ok(Some(grant(7, START)));
+    until("it is used", async || store.live(&subject("u"), START).await == other).await;
     comes_back(&store).await;
-    assert_eq!(live(&store, START).await, Some(grant(7, START)));
     assert_eq!(store.redeem(code(7, None, START)).await, Ok(Redemption::Redeemed));
     drop(store);
     let checked: String = intruder(&path)
@@ -107,8 +101,8 @@ async fn a_folder_that_comes_back_is_used_again() {
     let store = open_at(&home.join("store.db"), SHORT, START).expect("it opens");
     issue(&store, 1, START).await;
     fs::rename(&home, &away).expect("it is moved");
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert_eq!(store.ready().await, Err(StoreError::Unavailable));
+    let unavailable = Err(StoreError::Unavailable);
+    until("it is missed", async || store.ready().await == unavailable).await;
     assert_eq!(store.live(&call("u", 1, START).subject, START).await, Err(StoreError::Unavailable));
 
     fs::rename(&away, &home).expect("it is moved back");
@@ -158,11 +152,8 @@ async fn a_step_that_outlasts_its_timeout_is_unknown_and_one_behind_it_is_not_ta
     assert_eq!(slow, Err(StoreError::OutcomeUnknown));
     assert_eq!(behind, Err(StoreError::Unavailable));
     // It was taken after all, in its own time.
-    let begun = Instant::now();
-    while store.live(&subject("u"), START).await != Ok(Some(grant(1, START))) {
-        assert!(begun.elapsed() < TIMEOUT, "it was not taken");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let taken = Ok(Some(grant(1, START)));
+    until("it is taken", async || store.live(&subject("u"), START).await == taken).await;
     comes_back(&store).await;
     assert_eq!(count_rows(&path, "subjects"), 1, "what was given up was not done later");
 }

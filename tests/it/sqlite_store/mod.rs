@@ -8,15 +8,17 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dialpass::domain::clock::Timestamp;
 use dialpass::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use crate::gateway::PATIENCE;
 use crate::store_contract::{
-    Cloud, Desk, Hands, START, Store, administration_contract, registry_contract, store_contract,
+    Cloud, Desk, Hands, START, Store, administration_contract, call, registry_contract,
+    store_contract,
 };
 
 store_contract!(fresh());
@@ -79,6 +81,30 @@ fn intruder(path: &Path) -> Connection {
     let connection = Connection::open(path).expect("it opens");
     connection.busy_timeout(TIMEOUT).expect("it is set");
     connection
+}
+
+/// Asks until this holds, for no longer than an outage may go on.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < end, "{what} within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until the sweeper has walked over every row once more. Of two idle rows, made one after
+/// the other, the later one comes first in a walk: when both are gone, a whole walk has gone by.
+async fn walk_again(store: &Store, path: &Path, now: Timestamp) {
+    for first in ["b", "a"] {
+        let request = call(first, 1, START);
+        let subject = request.subject.clone();
+        store.issue(request).await.expect("it answers");
+        // It sets the clock, too, which was set back for the row.
+        store.live(&subject, now).await.expect("it answers");
+        let sql = format!("SELECT count(*) FROM subjects WHERE subject = '{first}'");
+        let rows = || intruder(path).query_row(&sql, [], |row| row.get::<_, i64>(0));
+        until("it is swept", async || rows() == Ok(0)).await;
+    }
 }
 
 fn count_rows(path: &Path, table: &str) -> i64 {

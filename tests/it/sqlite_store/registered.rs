@@ -1,9 +1,6 @@
 //! Registered users in the file: rows edited by others, rows that are swept, cases that cannot be
 //! written.
 
-use std::thread;
-use std::time::Instant;
-
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::transaction::{KEPT, Transaction};
 use dialpass::store::StoreError;
@@ -201,14 +198,11 @@ async fn what_is_forgotten_is_swept_and_no_user() {
     }
     drop((store, cloud));
     let later = START.plus(LIFETIME).plus(KEPT).plus(Duration::from_millis(1));
-    let _sweeping = open_at(&path, TIMEOUT, later);
+    let sweeping = open_at(&path, TIMEOUT, later).expect("it opens");
     let left = || ["transactions", "texted", "used_intents"].map(|table| count_rows(&path, table));
-    let begun = Instant::now();
-    while left() != [80; 3] && begun.elapsed() < Duration::from_secs(20) {
-        thread::sleep(Duration::from_millis(100));
-    }
-    thread::sleep(Duration::from_secs(2));
-    assert_eq!(left(), [80; 3]);
+    until("they are swept", async || left() == [80; 3]).await;
+    walk_again(&sweeping, &path, later).await;
+    assert_eq!(left(), [80; 3], "and no others");
     assert_eq!((count_rows(&path, "users"), count_rows(&path, "phones")), (1, 1));
 }
 

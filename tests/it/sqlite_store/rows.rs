@@ -1,8 +1,5 @@
 //! What is in the file: rows edited by others, rows that are swept, rows that are never made.
 
-use std::thread;
-use std::time::Instant;
-
 use dialpass::domain::otp::{Otp, ServerKey, ServerKeys};
 use dialpass::store::{Issue, Redemption};
 
@@ -89,12 +86,10 @@ async fn rows_in_which_nothing_counts_are_swept_and_no_others() {
     }
     drop(store);
     // What was issued at `START` counts no more; what was issued 2 ms later still does.
-    let _sweeping = open_at(&path, TIMEOUT, START.plus(SPAN).plus(Duration::from_millis(1)));
-    let begun = Instant::now();
+    let later = START.plus(SPAN).plus(Duration::from_millis(1));
+    let sweeping = open_at(&path, TIMEOUT, later).expect("it opens");
     let left = || (count_rows(&path, "subjects"), count_rows(&path, "callers"));
-    while left() != (400, 400) && begun.elapsed() < Duration::from_secs(20) {
-        thread::sleep(Duration::from_millis(100));
-    }
-    thread::sleep(Duration::from_secs(2));
-    assert_eq!(left(), (400, 400));
+    until("they are swept", async || left() == (400, 400)).await;
+    walk_again(&sweeping, &path, later).await;
+    until("no others", async || left() == (400, 400)).await;
 }
