@@ -47,6 +47,9 @@ mod breaker;
 pub mod cli;
 pub mod client_tls;
 pub mod config;
+#[cfg(test)]
+#[path = "../tests/it/contract_coverage/listed.rs"]
+mod contract_coverage;
 pub mod directory;
 pub mod domain;
 #[cfg(test)]
