@@ -164,6 +164,8 @@ fn none(wanted: &'static str, bytes: &[u8]) -> PemError {
     let but = if bytes.starts_with(&[0x30, 0x82]) || bytes.starts_with(&[0x30, 0x81]) {
         ", but looks like DER: convert it, openssl x509 -inform DER -in FILE -out FILE.pem"
             .to_owned()
+    } else if bytes.iter().all(u8::is_ascii_whitespace) {
+        ": it is empty".to_owned()
     } else if labels.is_empty() {
         String::new()
     } else {
@@ -320,7 +322,9 @@ mod tests {
         assert!(private_key(format!("\u{feff}{key}").as_bytes()).is_ok());
         let der = certificates(pem().as_bytes()).unwrap().remove(0);
         assert!(certificates(&der).unwrap_err().to_string().contains("-inform DER"));
-        assert_eq!(certificates(b"").unwrap_err().to_string(), "has no certificate");
+        assert_eq!(certificates(b"x").unwrap_err().to_string(), "has no certificate");
+        let error = certificates(b" \n").unwrap_err().to_string();
+        assert_eq!(error, "has no certificate: it is empty");
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use super::prepare::{Prepared, tls_settings};
 use super::report::Report;
 use super::settled::Settled;
 use super::source::Source;
-use super::{authentication_cloud, certificates, stores};
+use super::{authentication_cloud, certificates, directories, stores};
 use crate::config::{self, Config, ConfigError, ServerConfig, Warning};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::http::tls::{self, TlsState};
@@ -105,6 +105,7 @@ impl Checked {
 fn warnings(config: &Config, clock: &dyn Clock) -> Vec<Warning> {
     let parts = authentication_cloud::trouble(config).map(|(key, text)| (key.to_owned(), text));
     let parts = parts.into_iter().chain(certificates::trouble(config, clock.now()));
+    let parts = parts.chain(directories::trouble(config));
     let parts = parts.map(|(key, text)| config.places.warning(&key, &text));
     let mut all: Vec<Warning> = config.warnings.iter().cloned().chain(parts).collect();
     all.sort_by_key(|warning| warning.position);

@@ -9,11 +9,11 @@ use super::outgoing_tls::{self, outgoing_tls};
 use super::report::Report;
 use crate::client_tls::Proof;
 use crate::config::{
-    ConfigError, DirectoryConfig, FileConfig, LdapConfig, LookupConfig, NumberMatchConfig,
+    Config, ConfigError, DirectoryConfig, FileConfig, LdapConfig, LookupConfig, NumberMatchConfig,
     ProfileConfig, ServerOrderConfig, TenantConfig,
 };
 use crate::directory::Directory;
-use crate::directory::file::FileDirectory;
+use crate::directory::file::{FileDirectory, doubtful};
 use crate::directory::inspection::Inspection;
 use crate::directory::ldap::{
     AccountChecks, Confirm, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings,
@@ -154,6 +154,20 @@ fn file_directory(
         let problems = error.each().into_iter().flat_map(|found| problem(found).problems);
         ConfigError { problems: problems.collect() }
     })
+}
+
+/// What should be looked at in people files that can be used, each with its key.
+pub(super) fn trouble(config: &Config) -> Vec<(String, String)> {
+    let files = config.tenants.iter().filter_map(|tenant| match &tenant.directory {
+        DirectoryConfig::File(file) => Some((tenant, &file.file)),
+        DirectoryConfig::Ldap(_) | DirectoryConfig::Registered => None,
+    });
+    let told = files.flat_map(|(tenant, file)| {
+        let key = format!("{}.directory.file", tenant.key);
+        let tell = move |text| (key.clone(), format!("{}: {text}", file.display()));
+        doubtful(file).into_iter().map(tell)
+    });
+    told.collect()
 }
 
 /// The settings of an LDAP directory. Whatever they are built from must be in its [`Origin`].

@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
 use super::report::Report;
-use crate::client_tls::{Proof, tls_config_for};
+use crate::client_tls::{Proof, TlsConfigError, tls_config_for};
 use crate::config::ConfigError;
 use crate::regular_file;
 
@@ -48,9 +48,33 @@ pub(super) fn outgoing_tls(
     let pair = pair.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
     let ca = ca.as_ref().map(|ca| ca.as_slice());
     let config = tls_config_for(proof, ca, pair).map_err(|error| {
-        report.problem(&key("ca_file"), &error, "PEM certificates and keys that belong together")
+        let (name, path) = concerned(&error, ca_file, client_certificate);
+        let shown = path.map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        let found = format!("{shown}{error}");
+        report.problem(&key(name), &found, "PEM certificates and keys that belong together")
     })?;
     Ok(OutgoingTls { config, origin: origin(proof, ca, pair) })
+}
+
+/// The key, and the file that it names, with which something is wrong.
+fn concerned<'a>(
+    error: &TlsConfigError,
+    ca_file: Option<&'a Path>,
+    client_certificate: Option<&'a (PathBuf, PathBuf)>,
+) -> (&'static str, Option<&'a Path>) {
+    let chain = client_certificate.map(|(chain, _)| chain.as_path());
+    match error {
+        TlsConfigError::ClientCertificate(_) | TlsConfigError::ClientPair(_) => {
+            ("client_certificate", chain)
+        }
+        TlsConfigError::ClientKey(_) => {
+            ("client_private_key", client_certificate.map(|(_, key)| key.as_path()))
+        }
+        TlsConfigError::Ca(_)
+        | TlsConfigError::NoSystemRoots
+        | TlsConfigError::Versions(_)
+        | TlsConfigError::Verifier(_) => ("ca_file", ca_file),
+    }
 }
 
 fn origin(proof: Proof, ca: Option<&[u8]>, pair: Option<(&[u8], &[u8])>) -> Origin {

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::advice;
 use super::error::{ConfigError, Problem, Warning};
 use super::permissions;
 use super::places::{Places, Position};
@@ -110,13 +111,14 @@ impl Problems {
         self.unread.insert(key.to_owned());
     }
 
-    /// Notes a line that is not TOML.
-    pub(super) fn add_syntax(&mut self, position: Position, found: &str) {
+    /// Notes a line that is not TOML, of which the parser says `message`.
+    pub(super) fn add_syntax(&mut self, position: Position, message: &str) {
         self.is_broken = true;
         // What follows in the same line follows from the first.
         if !self.is_broken_line(position.line) {
-            let accepted = "TOML 1.0: [section], key = value, and texts in quotes";
-            self.found.push(self.places.problem_at(position, found, accepted));
+            let found = format!("a line that is not TOML: {message}");
+            let accepted = advice::of_syntax(message);
+            self.found.push(self.places.problem_at(position, &found, accepted));
         }
     }
 
@@ -193,6 +195,11 @@ impl Problems {
     /// Where `path` is, by the folder of the configuration file. `$CREDENTIALS_DIRECTORY/…` is in
     /// the folder that systemd passes credentials in (systemd.exec(5), `LoadCredential=`).
     pub(super) fn resolve(&mut self, key: &str, path: &Path) -> PathBuf {
+        if path.as_os_str().is_empty() {
+            self.add(key, "an empty path", "the path of a file");
+            self.expect_no(key);
+            return path.to_owned();
+        }
         let Ok(name) = path.strip_prefix("$CREDENTIALS_DIRECTORY") else {
             return self.directory.join(path);
         };

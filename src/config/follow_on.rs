@@ -6,6 +6,10 @@ use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
+
+use super::advice::UNCLOSED_BRACES;
 
 /// The errors of a text, by their offsets, but those that follow from others, and from where on it is
 /// read as something else than it is.
@@ -18,6 +22,16 @@ pub(super) fn without_what_follows(
     mut errors: Vec<(usize, String)>,
 ) -> (Vec<(usize, String)>, Option<usize>) {
     errors.sort_by_key(|(offset, _)| *offset);
+    let is_within =
+        |message: &str| message.contains("key-value pairs") || message.contains("inline table");
+    let first = errors.iter().find(|(_, message)| is_within(message));
+    if let Some(open) = first.and_then(|(offset, message)| unclosed(text, *offset, message)) {
+        // What follows is read as keys of that table.
+        errors.retain(|(offset, _)| *offset < open);
+        let (mut told, misread) = without_what_follows(text, document, errors);
+        told.push((open, UNCLOSED_BRACES.to_owned()));
+        return (told, misread.into_iter().chain([open]).min());
+    }
     let mut misread = None;
     let mut told: Vec<(usize, String)> = Vec::new();
     // Where in `told` the one error of each list stands.
@@ -40,8 +54,6 @@ pub(super) fn without_what_follows(
         }
     }
     // A brace that is missing may be taken to be a later one, so that its table has no such end.
-    let is_within =
-        |message: &str| message.contains("key-value pairs") || message.contains("inline table");
     if let Some(first) = told.iter().position(|(_, message)| is_within(message)) {
         let (offset, count) = (told[first].0, told.len());
         told.retain(|(other, message)| *other <= offset || !is_within(message));
@@ -57,6 +69,29 @@ pub(super) fn without_what_follows(
         misread = misread.into_iter().chain([header]).min();
     }
     (told, misread)
+}
+
+/// Where the braces are opened that are still open at `offset`, of which the parser says `message`,
+/// if keys follow in the same line and the end of that line should have closed them.
+fn unclosed(text: &str, offset: usize, message: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    for token in Source::new(text).lex() {
+        let at = token.span().start();
+        if at >= offset {
+            break;
+        }
+        match token.kind() {
+            TokenKind::LeftCurlyBracket => open.push(at),
+            TokenKind::RightCurlyBracket => drop(open.pop()),
+            _ => {}
+        }
+    }
+    let open = open.pop()?;
+    let (line, below) = text[open..offset].split_once('\n').unwrap_or((&text[open..offset], ""));
+    let is_left =
+        message.starts_with("unclosed") || !below.is_empty() || line.len() < offset - open;
+    let has_keys = line.contains('=');
+    (is_left && has_keys).then_some(open)
 }
 
 /// The outermost list that an offset is in.

@@ -4,6 +4,7 @@
 //! `server.listen`; arrays such as `[[tenants]]` can only be set in the file).
 //! `config/default.toml` documents every key. Nothing here opens a socket or names an adapter.
 
+mod advice;
 mod check;
 mod clients;
 mod directory;

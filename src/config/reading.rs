@@ -9,12 +9,13 @@ use serde_path_to_error::Segment;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::advice;
 use super::check::Problems;
 use super::follow_on::without_what_follows;
 use super::layers::merged;
 use super::places::{Lines, Places};
 use super::raw::RawConfig;
-use super::schema::sections_with;
+use super::schema::{Part, is_one_section, sections_with};
 use super::words::closest;
 
 /// Reads `text` and lays the environment over it.
@@ -40,15 +41,13 @@ fn parse(file: &Path, text: &str, problems: &mut Problems) -> toml::Table {
     });
     let (errors, misread) = without_what_follows(text, document.get_ref(), errors.collect());
     for (offset, message) in errors {
-        let found = format!("a line that is not TOML: {message}");
-        problems.add_syntax(lines.position(offset), &found);
+        problems.add_syntax(lines.position(offset), &message);
     }
     if let Some(offset) = misread {
         problems.misread_from(lines.position(offset).line);
     }
     let mut outsize = |offset| {
-        let found = "a line that is not TOML: a number that is too large";
-        problems.add_syntax(lines.position(offset), found);
+        problems.add_syntax(lines.position(offset), "a number that is too large");
     };
     table(document.into_inner(), &mut outsize)
 }
@@ -94,13 +93,17 @@ fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
             Ok(raw) => return raw,
             Err(error) => error,
         };
-        let mistake = Mistake::of(&joined_lines(error.inner().message()));
+        let mut mistake = Mistake::of(&joined_lines(error.inner().message()));
         let mut path = path(error.path());
         if let Some(name) = mistake.unknown_key()
             && path.last().is_none_or(|step| !matches!(step, Step::Key(key) if key == name))
         {
             // The path of an unknown key ends at its section.
             path.push(Step::Key(name.to_owned()));
+        }
+        if let Some(section) = list_for_section(&path) {
+            path.truncate(section);
+            mistake = Mistake::Value { found: "sequence".into(), accepted: "struct Raw".into() };
         }
         mistake.note(&left.written(&path), problems);
         if !left.remove(&path) {
@@ -139,6 +142,27 @@ fn path(path: &serde_path_to_error::Path) -> Vec<Step> {
         Segment::Enum { .. } | Segment::Unknown => None,
     };
     path.iter().map_while(step).collect()
+}
+
+/// The names on a path, each with whether an element of it is meant.
+fn parts(path: &[Step]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for step in path {
+        match step {
+            Step::Key(name) => parts.push((name.clone(), false)),
+            Step::Index(_) => parts.last_mut().into_iter().for_each(|part| part.1 = true),
+        }
+    }
+    parts
+}
+
+/// How much of a path leads to a list that stands in place of a section, if it goes through one: the
+/// parser takes its elements for the values of the section's keys.
+fn list_for_section(path: &[Step]) -> Option<usize> {
+    (1..path.len()).find(|end| {
+        let is_list = matches!(path[*end], Step::Index(_));
+        is_list && is_one_section(&parts(&path[..*end]))
+    })
 }
 
 /// What is still to be read, and which elements of arrays are gone.
@@ -223,14 +247,7 @@ impl Mistake {
             return Self::Missing { name: name(rest) };
         }
         let found = found.replace("invalid type: ", "").replace("invalid value: ", "");
-        let accepted = match accepted.as_str() {
-            "" => "see config/default.toml",
-            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not too large",
-            "struct QuotaValue" => "{ burst = 5, per = \"10m\" }",
-            other if other.starts_with("struct Raw") => "a section with keys of its own",
-            other => other,
-        };
-        Self::Value { found, accepted: accepted.to_owned() }
+        Self::Value { found, accepted }
     }
 
     fn unknown_key(&self) -> Option<&str> {
@@ -267,7 +284,10 @@ impl Mistake {
                 problems.add(&Steps(&missing).to_string(), "nothing", accepted);
                 problems.expect_no(&key);
             }
-            Self::Value { found, accepted } => problems.unread(&key, found, None, accepted),
+            Self::Value { found, accepted } => {
+                let (found, accepted) = advice::of_value(&parts(path), &found, &accepted);
+                problems.unread(&key, found, None, accepted);
+            }
         }
     }
 }

@@ -16,8 +16,19 @@ pub(super) fn sections_with(name: &str) -> Vec<String> {
     if found.len() > 3 { Vec::new() } else { found }
 }
 
+/// Whether there may be several of a section: `[[tenants.clients]]`.
+pub(super) fn is_list_of_sections(section: &[Part]) -> bool {
+    let Some(((name, _), above)) = section.split_last() else { return false };
+    keys_of(&[above, &[(name.clone(), true)]].concat()).is_some()
+}
+
+/// Whether there is one of a section: `[server.tls]`.
+pub(super) fn is_one_section(section: &[Part]) -> bool {
+    keys_of(section).is_some()
+}
+
 /// A section's name, and whether it is an array element.
-type Part = (String, bool);
+pub(super) type Part = (String, bool);
 
 fn look_below(section: &[Part], name: &str, found: &mut Vec<String>) {
     for key in keys_of(section).unwrap_or_default() {

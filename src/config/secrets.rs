@@ -71,6 +71,10 @@ pub(super) fn from_file(
     permissions::of_secret(key, &path, problems);
     let shown = path.display();
     let bytes = match regular_file::read(&path) {
+        Ok(bytes) if is_blank(&bytes) => {
+            problems.add(key, format!("{shown}, which is empty"), "a file that holds the secret");
+            return None;
+        }
         Ok(bytes) => bytes,
         Err(error) => {
             let found = format!("{shown}, which cannot be read ({error})");
@@ -85,6 +89,12 @@ pub(super) fn from_file(
             None
         }
     }
+}
+
+/// Whether a file holds nothing but line ends.
+fn is_blank(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    text.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
 /// The secret in a text that is found `with` something, without the line end.

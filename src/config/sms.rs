@@ -293,9 +293,6 @@ fn text(key: &str, raw: RawText, problems: &mut Problems) -> Option<TextConfig> 
         RawText::Here(text) => Some(TextConfig::Pattern(SecretText(text))),
         RawText::File(path) => {
             let text = secrets::from_file(key, &path, Form::Line, problems)?;
-            if text.expose_secret().is_empty() {
-                problems.add(key, "an empty file", "a text of at least one character");
-            }
             Some(TextConfig::Whole(SecretText(text)))
         }
     }

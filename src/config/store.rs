@@ -105,7 +105,7 @@ pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfi
             let path = path.strip_prefix("//").unwrap_or(path);
             // SQLite would not take these as the name of a file.
             if path.starts_with(':') || path.contains('?') {
-                problems.add(URL, format!("{url:?}"), "sqlite:PATH, the path of a file");
+                problems.add(URL, &url, "sqlite:PATH, the path of a file");
             }
             let path = problems.resolve(URL, Path::new(path));
             if path.is_dir() {

@@ -62,6 +62,14 @@ impl FileDirectoryError {
     }
 }
 
+/// What can be used of a people file and should be looked at. One that cannot be used is reported
+/// where it is opened.
+#[must_use]
+pub fn doubtful(path: &Path) -> Vec<String> {
+    let Ok(bytes) = regular_file::read(path) else { return Vec::new() };
+    decode(&bytes).map(people::doubtful).unwrap_or_default()
+}
+
 /// What tells that a file changed.
 type Fingerprint = (std::time::SystemTime, u64, u64);
 

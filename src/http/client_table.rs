@@ -139,13 +139,11 @@ pub enum ClientTableError {
     )]
     SharedCredential { tenant: TenantId, first: String, second: String, kind: &'static str },
     #[error(
-        "tenant {tenant}: client {name:?} has no credential; \
-         basic, bearer, certificate, oauth2 or anonymous is accepted"
+        "tenant {tenant}: client {name:?} has no credential (basic, bearer, certificate, oauth2 or \
+         anonymous)"
     )]
     NoCredential { tenant: TenantId, name: String },
-    #[error(
-        "tenant {tenant}: client {name:?} may call nothing; getOTP and validateOTP are accepted"
-    )]
+    #[error("tenant {tenant}: client {name:?} may call neither getOTP nor validateOTP")]
     NoOperation { tenant: TenantId, name: String },
     #[error("tenant {tenant}: client {name:?} is anonymous, so it can have no other credential")]
     AnonymousAndMore { tenant: TenantId, name: String },

@@ -44,7 +44,7 @@ pub struct JwksSource {
 #[derive(Debug, Error)]
 pub enum JwksError {
     /// The URL is neither `https` nor `http` on a loopback address.
-    #[error("jwks_url {url:?}: only https is accepted, or http on a loopback address")]
+    #[error("jwks_url {url:?}: neither https nor http on a loopback address")]
     Url {
         /// The URL found.
         url: String,

@@ -58,12 +58,12 @@ pub struct TlsSettings {
 pub enum TlsError {
     #[error("{}: cannot be read: {source}", file.display())]
     Unreadable { file: PathBuf, source: std::io::Error },
-    #[error("{}: {error}; PEM with `BEGIN CERTIFICATE` is accepted", file.display())]
+    #[error("{}: {error}, expected PEM with `BEGIN CERTIFICATE`", file.display())]
     NoCertificate { file: PathBuf, error: PemError },
     #[error("{}: has a certificate that cannot be used: {reason}", file.display())]
     BadCertificate { file: PathBuf, reason: String },
     #[error(
-        "{}: {error}; unencrypted PEM is accepted (PKCS#8, PKCS#1 or SEC1)",
+        "{}: {error}, expected unencrypted PEM (PKCS#8, PKCS#1 or SEC1)",
         file.display()
     )]
     NoPrivateKey { file: PathBuf, error: PemError },
@@ -285,6 +285,9 @@ pub fn crl_due_at(file: &Path) -> Option<i64> {
 /// The revocation lists in a file, and when the first of them is due for replacement.
 fn read_crls(file: &Path) -> Result<Crls, TlsError> {
     let bytes = read(file)?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(bad_crl(file, &"it is empty"));
+    }
     let lists = if pem::is_pem(&bytes) {
         pem::revocation_lists(&bytes).map_err(|error| bad_crl(file, &error))?
     } else {

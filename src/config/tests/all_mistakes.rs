@@ -143,7 +143,8 @@ bearer = { token_sha256 = '00000000000000000000000000000000000000000000000000000
         ("'10.0.0.2']", "'10.0.0.2'", "4:19", unclosed),
         ("'ldap://127.0.0.2',\n]", "'ldap://127.0.0.2',", "15:11", unclosed),
         ("['getOTP']", "['getOTP'", "24:14", unclosed),
-        ("per = '1s' }", "per = '1s'", "7:1", "missing comma"),
+        ("per = '1s' }", "per = '1s'", "6:23", "its `}` is missing"),
+        ("00' }", "00'", "25:10", "its `}` is missing"),
         ("[server]", "[server", "2:", unclosed),
         ("[server.limits]", "[server.limits", "5:", unclosed),
         ("[store]", "[store", "8:", unclosed),
@@ -159,6 +160,141 @@ bearer = { token_sha256 = '00000000000000000000000000000000000000000000000000000
         assert!(said.starts_with(&start) && said.contains(says), "{start}: {said}");
         assert!(!said.contains("s3cr3t"), "{said}");
     }
+}
+
+#[test]
+fn braces_that_are_not_closed_are_told_where_they_open() {
+    let basic = "basic = { username = \"a\", password_sha256 = \"00\"";
+    let tenant = |client: &str| {
+        format!(
+            "keys.server_key = '{KEY}'\n{TENANT}[[tenants.clients]]\nname = 'c'\n{client}\n\
+             [[tenants.clients]]\nname = 'd'\noperations = ['getOTP']\n\
+             bearer = {{ token_sha256 = '{KEY}' }}\n"
+        )
+    };
+    for client in [
+        format!("{basic}\noperations = ['getOTP']"),
+        format!("{basic} # and so on\noperations = ['getOTP']"),
+        format!("{basic},\noperations = ['getOTP']"),
+        format!("{basic}\n\noperations = ['getOTP']\ncertificate = {{ san = 'dns:a' }}"),
+        basic.to_owned(),
+    ] {
+        let text = tenant(&client);
+        let said = parse(Path::new("test.toml"), &text, Path::new("/"), &[]).expect_err(&client);
+        let said = said.to_string();
+        assert_eq!(said.lines().count(), 1, "{client}: {said}");
+        assert!(
+            said.starts_with("test.toml:13:9: ") && said.contains("its `}` is missing"),
+            "{said}"
+        );
+        assert!(said.contains("NAME = { KEY = VALUE, KEY = VALUE }"), "{said}");
+    }
+    // Here it is a comma that is missing.
+    let lines = tenant("basic = {\n username = 'a'\n password_sha256 = '00'\n}");
+    let said = parse(Path::new("test.toml"), &lines, Path::new("/"), &[]).expect_err("bad");
+    assert!(said.to_string().contains("missing comma"), "{said}");
+}
+
+#[test]
+fn a_value_of_another_kind_is_told_as_it_is_written() {
+    let (tenant, client) =
+        ("[[tenants]]\nid='t1'\ncountry='SE'\n", "[[tenants.clients]]\nname='c'\n");
+    for (text, at, found, accepted) in [
+        (
+            TENANT.replacen("[[tenants]]", "[tenants]", 1),
+            "2:2: tenants",
+            "one section, as [tenants]",
+            "[[tenants]], in double",
+        ),
+        (
+            format!("{TENANT}[tenants.clients]\nname='c'\n"),
+            "11:10: tenants[0].clients",
+            "one section, as [tenants.clients]",
+            "[[tenants.clients]], in double",
+        ),
+        (
+            format!("{tenant}sms.providers={{name='a'}}\n"),
+            "5:5: tenants[0].sms.providers",
+            "one section",
+            "[[tenants.sms.providers]], in double",
+        ),
+        (
+            format!("{TENANT}{client}operations = \"getOTP\"\n"),
+            "13:1: tenants[0].clients[0].operations",
+            "\"getOTP\"",
+            "a list in brackets: operations = [\"getOTP\"]",
+        ),
+        (
+            format!("[server]\ntrusted_proxies='10.0.0.1'\n{TENANT}"),
+            "3:1: server.trusted_proxies",
+            "\"10.0.0.1\"",
+            "trusted_proxies = [\"10.0.0.1\"]",
+        ),
+        (
+            format!("[[server]]\n{TENANT}"),
+            "2:3: server",
+            "a list, or",
+            "[server] with keys of its own",
+        ),
+        (
+            format!("{TENANT}{client}operations=['getOTP']\nbasic='pbx:s3cr3t'\n"),
+            "14:1: tenants[0].clients[0].basic",
+            "a text",
+            "[tenants.clients.basic] with keys of its own, or basic = { KEY",
+        ),
+        (
+            format!("{TENANT}[[tenants.sms.providers]]\nname='a'\nheaders='s3cr3t'\n"),
+            "13:1: tenants[0].sms.providers[0].headers",
+            "a text",
+            "or headers = { KEY",
+        ),
+        (
+            format!("[server]\nworkers='2'\n{TENANT}"),
+            "3:1: server.workers",
+            "\"2\"",
+            "without quotes",
+        ),
+        (
+            format!("[server]\nallow_plain_http='yes'\n{TENANT}"),
+            "3:1: server.allow_plain_http",
+            "\"yes\"",
+            "true or false, without",
+        ),
+        (
+            format!("[audit]\nfile=5\n{TENANT}"),
+            "3:1: audit.file",
+            "integer `5`",
+            "a path in quotes",
+        ),
+        (
+            format!("[audit]\nfile=''\n{TENANT}"),
+            "3:1: audit.file",
+            "an empty path",
+            "the path of a file",
+        ),
+        (
+            TENANT.replace("bind_password='s3cr3t'", "bind_password_file=''"),
+            "9:1: tenants[0].directory.bind_password_file",
+            "an empty path",
+            "the path of a file",
+        ),
+    ] {
+        let text = format!("keys.server_key = '{KEY}'\n{text}");
+        let said = parse(Path::new("test.toml"), &text, Path::new("/"), &[]).expect_err(at);
+        let said = said.to_string();
+        let line =
+            said.lines().find(|line| line.starts_with(&format!("test.toml:{at}: found {found}")));
+        let told = line.and_then(|line| line.split_once("; accepted: "));
+        assert!(told.is_some_and(|(_, told)| told.contains(accepted)), "{at}, {found}: {said}");
+        assert!(!said.contains("s3cr3t"), "{said}");
+    }
+    let twice = format!("keys.server_key = '{KEY}'\n{TENANT}[tenants]\nid='t2'\n");
+    let said = parse(Path::new("test.toml"), &twice, Path::new("/"), &[]).expect_err("bad");
+    let said = said.to_string();
+    assert!(
+        said.contains("test.toml:11:2: ") && said.contains("double brackets: [[tenants]]"),
+        "{said}"
+    );
 }
 
 #[test]

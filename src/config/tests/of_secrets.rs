@@ -44,7 +44,9 @@ fn what_cannot_be_meant_is_refused_and_never_shown() {
         (b"\xff\xfeh\0u\0n\0t\0", "text in UTF-16"),
         (b"h\0u\0n\0t\0", "text in UTF-16"),
         (b"hunter\xe4", "not UTF-8"),
-        (b"\xef\xbb\xbf\r\n", "an empty secret"),
+        (b"\xef\xbb\xbf\r\n", "secret, which is empty"),
+        (b"", "secret, which is empty"),
+        (b"\n\n", "secret, which is empty"),
     ] {
         let said = said_of(bytes).expect_err("bad");
         let key = "test.toml:9:1: tenants[0].directory.bind_password_file: ";

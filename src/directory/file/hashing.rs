@@ -139,6 +139,56 @@ fn locked(spare: &Mutex<Spare>) -> MutexGuard<'_, Spare> {
     spare.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The most memory that a check may take, in KiB: the most that is recommended (RFC 9106 section 4).
+const MOST_MEMORY: u32 = 2 * 1024 * 1024;
+
+/// The most that a check may cost, in KiB times passes: some seconds on one core.
+const MOST_COST: u64 = 4 * 1024 * 1024;
+
+/// The least memory, in KiB, and the least cost, in KiB times passes, that slow down who guesses
+/// passwords from a stolen file (OWASP Password Storage Cheat Sheet: 7 MiB in 5 passes).
+const LEAST: (u32, u64) = (7 * 1024, 5 * 7 * 1024);
+
+/// Why a stored hash can check no password; `None` if it can.
+pub(super) fn unusable(hash: &str) -> Option<String> {
+    let Ok(hash) = PasswordHash::new(hash) else {
+        return Some("not an argon2 hash in PHC form ($argon2id$…)".to_owned());
+    };
+    if Algorithm::try_from(hash.algorithm.as_str()).is_err() {
+        return Some(format!("a hash by {}, not by argon2", hash.algorithm));
+    }
+    if hash.version.is_some_and(|version| Version::try_from(version).is_err()) {
+        return Some("a hash by a version of argon2 that does not exist".to_owned());
+    }
+    if hash.salt.is_none() || hash.hash.is_none() {
+        return Some("a hash without its salt or its end, so that no password fits".to_owned());
+    }
+    let Ok(params) = Params::try_from(&hash) else {
+        return Some(
+            "a hash with parameters that argon2 does not have (m from 8 KiB a lane on, t and p from \
+             1 on)"
+                .to_owned(),
+        );
+    };
+    let (memory, passes) = (params.m_cost(), params.t_cost());
+    if memory > MOST_MEMORY || u64::from(memory) * u64::from(passes) > MOST_COST {
+        return Some(format!(
+            "a hash that takes {} MiB in {passes} passes to check (m={memory},t={passes}): no more \
+             than {} MiB, and {} MiB in all passes, can be checked within a request",
+            memory / 1024,
+            MOST_MEMORY / 1024,
+            MOST_COST / 1024
+        ));
+    }
+    None
+}
+
+/// Whether passwords are quickly guessed from a usable hash.
+pub(super) fn is_weak(hash: &str) -> bool {
+    let params = PasswordHash::new(hash).ok().and_then(|hash| Params::try_from(&hash).ok());
+    params.is_some_and(|params| params.m_cost() < LEAST.0) || cost(hash) < LEAST.1
+}
+
 /// How costly a hash is to check, in blocks filled.
 fn cost(hash: &str) -> u64 {
     let params = PasswordHash::new(hash).ok().and_then(|hash| Params::try_from(&hash).ok());
@@ -205,6 +255,37 @@ mod tests {
         {
             let Ok(hash) = PasswordHash::new(text) else { continue };
             assert!(!matches(&hash, b"right", &mut Vec::new()), "{text}");
+        }
+    }
+
+    #[test]
+    fn hashes_that_check_nothing_or_take_too_much_are_unusable_and_cheap_ones_weak() {
+        let with =
+            |how: &str| format!("$argon2id$v=19${how}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA");
+        for (how, says) in [
+            ("m=8,t=0,p=1", "parameters that argon2 does not have"),
+            ("m=7,t=1,p=1", "parameters that argon2 does not have"),
+            ("m=8,t=1,p=0", "parameters that argon2 does not have"),
+            ("m=4194304,t=1,p=1", "takes 4096 MiB in 1 passes"),
+            ("m=19456,t=1000000,p=1", "in 1000000 passes"),
+        ] {
+            let said = unusable(&with(how)).unwrap_or_default();
+            assert!(said.contains(says), "{how}: {said}");
+        }
+        for (text, says) in [
+            ("hunter2", "not an argon2 hash"),
+            ("$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo", "a hash by scrypt"),
+            ("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0", "without its salt or its end"),
+        ] {
+            let said = unusable(text).unwrap_or_default();
+            assert!(said.contains(says), "{text}: {said}");
+        }
+        // What OWASP and RFC 9106 recommend, and the library's own.
+        for how in ["m=7168,t=5,p=1", "m=19456,t=2,p=1", "m=65536,t=3,p=4", "m=2097152,t=1,p=4"] {
+            assert!(unusable(&with(how)).is_none() && !is_weak(&with(how)), "{how}");
+        }
+        for how in ["m=8,t=1,p=1", "m=4096,t=20,p=1", "m=7168,t=1,p=1"] {
+            assert!(unusable(&with(how)).is_none() && is_weak(&with(how)), "{how}");
         }
     }
 

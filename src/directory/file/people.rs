@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use argon2::password_hash::phc::PasswordHash;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use super::hashing::{is_weak, unusable};
 use crate::domain::account_state::AccountState;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::{NumberingPlan, StoredReading};
@@ -58,9 +58,9 @@ fn people(text: &str, problems: &mut Vec<String>) -> Vec<(usize, PersonEntry)> {
                     }
                 }
             }
-            ("people", span, _) => told("found no list; accepted: [[people]] sections", Some(span)),
+            ("people", span, _) => told("found no list, expected [[people]] sections", Some(span)),
             (other, ..) => {
-                told(&format!("unknown key `{other}`; accepted: `people`"), Some(key.span()));
+                told(&format!("unknown key `{other}`, expected `people`"), Some(key.span()));
             }
         }
     }
@@ -116,10 +116,30 @@ impl People {
     }
 }
 
+/// What can be used of the people in `text`, and should be looked at.
+pub(super) fn doubtful(text: &str) -> Vec<String> {
+    let people = people(text, &mut Vec::new());
+    if people.is_empty() {
+        return vec!["there is no one in it, so that no one can log in: add [[people]]".to_owned()];
+    }
+    let mut told = Vec::new();
+    for (index, person) in &people {
+        let Some(hash) = &person.password_hash else { continue };
+        let at = format!("people[{index}] ({:?}).password_hash", person.username);
+        if is_weak(hash) {
+            told.push(format!(
+                "{at}: cheap parameters, so that passwords are quickly guessed from it by those who \
+                 get the file: make a new one with `dialpass hash-password`"
+            ));
+        }
+    }
+    told
+}
+
 /// The text of the file.
 pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
     text_file::decode(bytes)
-        .map_err(|error| format!("found {error}; accepted: TOML, {}", text_file::ACCEPTED))
+        .map_err(|error| format!("found {error}, expected TOML, {}", text_file::ACCEPTED))
 }
 
 /// One person, checked; what is wrong is reported, by the name of the key `at` its place.
@@ -132,7 +152,7 @@ fn user(
     let username = person.username;
     if TypedName::parse(&username).is_none() || username.trim() != username {
         problems.push(format!(
-            "{}: found {username:?}; accepted: 1 to 256 characters, none of them control \
+            "{}: found {username:?}, expected 1 to 256 characters, none of them control \
              characters, no blanks around them",
             at("username")
         ));
@@ -141,11 +161,9 @@ fn user(
     if id.is_none() {
         problems.push(format!("{}: empty", at("id")));
     }
-    if person.password_hash.is_some_and(|hash| PasswordHash::new(&hash).is_err()) {
-        problems.push(format!(
-            "{}: not an argon2 hash in PHC form ($argon2id$…); `dialpass hash-password` makes one",
-            at("password_hash")
-        ));
+    if let Some(why) = person.password_hash.as_deref().and_then(unusable) {
+        let at = at("password_hash");
+        problems.push(format!("{at}: {why}; `dialpass hash-password` makes one"));
     }
     for (rank, text) in person.numbers.iter().enumerate() {
         let found = match plan.stored_reading(text) {
@@ -154,13 +172,13 @@ fn user(
             StoredReading::Nothing => "not a telephone number",
         };
         problems.push(format!(
-            "{}[{rank}]: {found}; accepted: +46 70 123 45 67, or national",
+            "{}[{rank}]: {found}, expected +46 70 123 45 67, or national",
             at("numbers")
         ));
     }
     let pin = person.pin.as_deref().map(Pin::parse);
     if pin.as_ref().is_some_and(Option::is_none) {
-        problems.push(format!("{}: not a PIN; accepted: 1 to 32 digits", at("pin")));
+        problems.push(format!("{}: not a PIN, expected 1 to 32 digits", at("pin")));
     }
     let numbers = person.numbers.into_iter().enumerate();
     Some(User {

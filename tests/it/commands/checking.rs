@@ -167,3 +167,106 @@ fn a_clients_ca_has_to_be_one_and_to_be_trusted_by_the_server() {
     assert_eq!(status, Some(78), "{said}");
     assert!(said.contains(key) && said.contains("no certificate is a CA's"), "{said}");
 }
+
+#[test]
+fn a_file_that_is_empty_is_said_to_be_and_what_is_accepted_is_said_once() {
+    let (folder, config) = on_a_file();
+    let ca = Ca::new("a CA");
+    let own = ca.server(1);
+    for (name, text) in [
+        ("own.pem", own.certificate.as_str()),
+        ("own.key", own.key.as_str()),
+        ("empty", ""),
+        ("blank", "\n"),
+        ("no people.toml", "[folk]\nnumbers = 5\n"),
+        ("numbers.toml", "[[people]]\nusername = \"a\"\nnumbers = [\"x\"]\npin = \"y\"\n"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let tls = |certificate: &str, key: &str, more: &str| {
+        format!(
+            "[server.tls]\ncertificate = \"{certificate}\"\nprivate_key = \"{key}\"\n{more}\n[ops]"
+        )
+    };
+    let with_tls = |tls: String| config.replacen("[ops]", &tls, 1);
+    let ldap = |keys: &str| {
+        let tenant = ldap_tenant("t2", &["ldaps://127.0.0.1"], keys);
+        format!("{config}{tenant}{}", clients())
+    };
+    for (config, key, says) in [
+        (
+            config.replacen("server-key.hex", "empty", 1),
+            "keys.server_key_file",
+            "empty, which is empty",
+        ),
+        (config.replacen("server-key.hex", "", 1), "keys.server_key_file", "an empty path"),
+        (config.replacen("people.toml", "", 1), "tenants[0].directory.file", "an empty path"),
+        (with_tls(tls("empty", "own.key", "")), "server.tls", "no certificate: it is empty"),
+        (with_tls(tls("own.pem", "blank", "")), "server.tls", "no private key: it is empty"),
+        (
+            with_tls(tls("own.pem", "own.key", "client_ca = \"own.pem\"\ncrl_files = [\"empty\"]")),
+            "server.tls",
+            "it is empty",
+        ),
+        (ldap("ca_file = \"empty\""), "tenants[1].directory.ca_file", "empty: the CA file"),
+        (
+            ldap("client_certificate = \"own.pem\"\nclient_private_key = \"blank\""),
+            "tenants[1].directory.client_private_key",
+            "no private key: it is empty",
+        ),
+        (
+            config.replacen("people.toml", "no people.toml", 1),
+            "tenants[0].directory.file",
+            "unknown key `folk`, expected `people`",
+        ),
+        (
+            config.replacen("people.toml", "numbers.toml", 1),
+            "tenants[0].directory.file",
+            "not a PIN, expected 1 to 32 digits",
+        ),
+    ] {
+        let path = write(folder.path(), &config);
+        let output = dialpass(&["check-config", "--config", &path]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(78), "{key}, {says}: {said}");
+        let line =
+            said.lines().find(|line| line.contains(&format!(" {key}: ")) && line.contains(says));
+        assert!(line.is_some(), "{key}, {says}: {said}");
+        for line in said.lines() {
+            assert_eq!(line.matches("accepted").count(), 1, "{line}");
+            assert!(!line.contains("a folder"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn stored_hashes_that_check_nothing_are_refused_and_cheap_ones_warned_of() {
+    let (folder, config) = on_a_file();
+    let path = write(folder.path(), &config);
+    let check = |people: &str| {
+        std::fs::write(folder.path().join("people.toml"), people).unwrap();
+        let output = dialpass(&["check-config", "--config", &path]);
+        (output.status.code(), stdout(&output) + &stderr(&output))
+    };
+    let with = |how: &str| {
+        let hash = format!("$argon2id$v=19${how}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA");
+        format!("[[people]]\nusername = \"anna\"\npassword_hash = \"{hash}\"\n")
+    };
+    for (how, says) in [("m=8,t=0,p=1", "argon2 does not have"), ("m=4194304,t=1,p=1", "4096 MiB")]
+    {
+        let (status, said) = check(&with(how));
+        assert_eq!(status, Some(78), "{how}: {said}");
+        assert!(
+            said.contains("people[0] (\"anna\").password_hash") && said.contains(says),
+            "{said}"
+        );
+    }
+    let (status, said) = check(&with("m=8,t=1,p=1"));
+    assert!(status == Some(0) && said.contains("warning: ") && said.contains("cheap"), "{said}");
+    let (status, said) = check(&with("m=19456,t=2,p=1"));
+    assert!(status == Some(0) && !said.contains("warning: "), "{said}");
+    let (status, said) = check("");
+    assert!(status == Some(0) && said.contains("warning: ") && said.contains("no one"), "{said}");
+}

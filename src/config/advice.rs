@@ -1,0 +1,64 @@
+//! Says of a value of the wrong kind, and of a line that is not TOML, how it is written.
+
+use super::schema::is_list_of_sections;
+
+/// What is found and what is accepted where a value is of another kind than its key has.
+///
+/// `section` are the names on the way to the key, each with whether it is a list's; `found` and
+/// `expected` are the parser's words.
+pub(super) fn of_value(path: &[(String, bool)], found: &str, expected: &str) -> (String, String) {
+    let name = path.last().map_or("key", |(name, _)| name.as_str());
+    let names: Vec<&str> = path.iter().map(|(name, _)| name.as_str()).collect();
+    let section = names.join(".");
+    let is_section = expected.starts_with("struct Raw") || expected == "a map";
+    let (is_element, is_of_sections) =
+        (path.last().is_some_and(|(_, is_list)| *is_list), is_list_of_sections(path));
+    let quoted = found.strip_prefix("string ");
+    let shown = match (found, quoted) {
+        ("map", _) if is_of_sections => format!("one section, as [{section}] makes it"),
+        ("map", _) => "a section, or keys in braces".to_owned(),
+        ("sequence", _) => "a list, or a section in double brackets".to_owned(),
+        (found, _) if is_section && found.starts_with("invalid length") => "a list".to_owned(),
+        // What is written in place of a section may be the secret that belongs into it.
+        (_, Some(_)) if is_section || is_of_sections => "a text".to_owned(),
+        (_, Some(text)) => text.to_owned(),
+        _ => found.to_owned(),
+    };
+    let accepted = match expected {
+        "a sequence" if is_of_sections => {
+            format!("[[{section}]], in double brackets, before each of them")
+        }
+        "a sequence" => {
+            format!("a list in brackets: {name} = [{}]", quoted.unwrap_or("\"…\", \"…\""))
+        }
+        "struct QuotaValue" => "{ burst = 5, per = \"10m\" }".to_owned(),
+        _ if is_section && is_element => format!("[[{section}]] with keys of its own"),
+        _ if is_section => {
+            format!("[{section}] with keys of its own, or {name} = {{ KEY = VALUE, KEY = VALUE }}")
+        }
+        "a boolean" => "true or false, without quotes".to_owned(),
+        "u8" | "u16" | "u32" | "u64" | "usize" => {
+            "a whole number that is not too large, without quotes".to_owned()
+        }
+        "path string" => "a path in quotes".to_owned(),
+        "a string" | "string or table" => "a text in quotes".to_owned(),
+        "" => "see config/default.toml".to_owned(),
+        other => other.to_owned(),
+    };
+    (shown, accepted)
+}
+
+/// What is accepted instead of a line of which the parser says this.
+pub(super) fn of_syntax(message: &str) -> &'static str {
+    if message == "duplicate key" {
+        "each key and each section once; sections of which there may be several are in double \
+         brackets: [[tenants]], [[tenants.clients]], [[tenants.sms.providers]]"
+    } else if message == UNCLOSED_BRACES {
+        "all keys of it and its } in one line: NAME = { KEY = VALUE, KEY = VALUE }"
+    } else {
+        "TOML 1.0: [section], key = value, and texts in quotes"
+    }
+}
+
+/// What is said of a `{` to which no `}` belongs.
+pub(super) const UNCLOSED_BRACES: &str = "unclosed inline table, its `}` is missing";
