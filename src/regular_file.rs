@@ -84,6 +84,23 @@ impl FileIdentity {
     }
 }
 
+/// The file that a path leads to by symbolic links; the path itself if there is none.
+///
+/// # Errors
+/// One that says that the path is a link to what is not there.
+pub fn followed(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Ok(real) => Ok(real),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(_) if path.is_symlink() => {
+            let target = path.read_link().unwrap_or_default();
+            let shown = target.display();
+            Err(io::Error::other(format!("it is a symbolic link to {shown}, which is not there")))
+        }
+        Err(_) => Ok(path.to_owned()),
+    }
+}
+
 /// The folder that a file is in: of one without any, the one that the process works in.
 #[must_use]
 pub fn folder(path: &Path) -> &Path {
@@ -136,6 +153,19 @@ mod tests {
             assert_eq!(error, format!("it is {what}, not a regular file"));
         }
         assert_eq!(read(&at("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_link_is_followed_to_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().canonicalize().unwrap().join(name);
+        std::fs::write(at("file"), "").unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        std::os::unix::fs::symlink("nothing", at("dangling")).unwrap();
+        assert_eq!(followed(&at("link")).unwrap(), at("file"));
+        assert_eq!(followed(&at("none")).unwrap(), at("none"));
+        let error = followed(&at("dangling")).unwrap_err().to_string();
+        assert_eq!(error, "it is a symbolic link to nothing, which is not there");
     }
 
     #[test]

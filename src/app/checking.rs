@@ -45,7 +45,10 @@ pub(super) fn usable(
 ) -> Result<Usable, ConfigError> {
     let mut reading = config::read(&source.path, &source.environment)?;
     let (sections, report) = (reading.sections(), Report(reading.places()));
-    let store = sections.store.as_ref().map_or(Ok(()), |store| stores::check(store, &report));
+    let store = sections
+        .store
+        .as_ref()
+        .map_or(Ok(()), |store| stores::check(store, before.is_some(), &report));
     let audit = can_append(sections.audit.file.as_deref(), &report);
     let tls = load_tls(&sections.server, &report);
     let (server, push, tenants) = (&sections.server, sections.push.as_ref(), &sections.tenants);

@@ -13,7 +13,9 @@ use super::outgoing_tls::outgoing_tls;
 use super::report::Report;
 use super::source::StartError;
 use crate::client_tls::Proof;
-use crate::config::{Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace};
+use crate::config::{
+    Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace, files_beside,
+};
 use crate::domain::clock::Clock;
 use crate::regular_file;
 use crate::store::personal_records::PersonalRecords;
@@ -21,7 +23,7 @@ use crate::store::postgres::{
     Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
 };
 use crate::store::registry::{AccessKeys, Registry};
-use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
+use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore, inspect};
 use crate::store::{Administration, Grants, StoreHealth, Tries};
 
 /// How long an administrator's command waits for the store at least: longer than a gateway's step
@@ -121,13 +123,23 @@ pub(super) async fn administration(
     }
 }
 
-/// Checks what can be checked of the section without a network.
-pub(super) fn check(store: &StoreConfig, report: &Report<'_>) -> Result<(), ConfigError> {
+/// Checks what can be checked of the section without a network. What is in a file is looked at only
+/// where this process does not have it open: to close it again would drop `SQLite`'s locks.
+pub(super) fn check(
+    store: &StoreConfig,
+    is_open: bool,
+    report: &Report<'_>,
+) -> Result<(), ConfigError> {
     match &store.place {
-        StorePlace::Sqlite(path) => can_open(path).map_err(|error| {
-            let found = format!("{}, which cannot be opened ({error})", path.display());
-            report.problem("store.url", &found, MAY_WRITE)
-        }),
+        StorePlace::Sqlite(path) => {
+            let shown = path.display();
+            can_open(path).map_err(|error| {
+                let found = format!("{shown}, which cannot be opened ({error})");
+                report.problem("store.url", &found, MAY_WRITE)
+            })?;
+            can_use_beside(path, report)?;
+            if is_open { Ok(()) } else { is_ours(path, report) }
+        }
         StorePlace::Postgres(postgres) => settings(postgres, store, report).map(|_| ()),
     }
 }
@@ -136,8 +148,56 @@ pub(super) fn check(store: &StoreConfig, report: &Report<'_>) -> Result<(), Conf
 const MAY_WRITE: &str = "a file that this user may write, in a folder where it may make files; the \
     folder is made if its parent is there";
 
+/// Refuses a file that is there and is no database of this program's.
+fn is_ours(path: &Path, report: &Report<'_>) -> Result<(), ConfigError> {
+    inspect(path).map_err(|error| {
+        let (found, accepted) = match error {
+            OpenError::Newer { found, known, .. } => (
+                format!(
+                    "a database of schema version {found}, where this release knows up to {known}"
+                ),
+                "the newer release, or a path where there is no file yet",
+            ),
+            OpenError::NotOurs { reason, .. } => (
+                format!("which is not a dialpass database ({reason})"),
+                "the path of a dialpass database, or one where there is no file yet: name another \
+                 file, or move this one away",
+            ),
+            other => (format!("which cannot be used ({other})"), MAY_WRITE),
+        };
+        report.problem("store.url", &format!("{}, {found}", path.display()), accepted)
+    })
+}
+
+/// Refuses what stands where `SQLite` keeps its files beside the database and would not be used.
+fn can_use_beside(path: &Path, report: &Report<'_>) -> Result<(), ConfigError> {
+    // They are beside the file that a link leads to.
+    let real = regular_file::followed(path).unwrap_or_else(|_| path.to_owned());
+    for beside in files_beside(&real) {
+        let usable = match regular_file::followed(&beside).and_then(|real| real.metadata()) {
+            Ok(metadata) => regular_file::refuse_others(&metadata).and_then(|()| {
+                Ok(rustix::fs::access(&beside, Access::READ_OK | Access::WRITE_OK)?)
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = usable {
+            let found = format!(
+                "{}, beside which {} cannot be used ({error})",
+                path.display(),
+                beside.display()
+            );
+            let accepted = "a database beside which SQLite may make this file, or has made it for \
+                            this user: move away what stands there, or give it to this user";
+            return Err(report.problem("store.url", &found, accepted));
+        }
+    }
+    Ok(())
+}
+
 /// Finds out whether [`sqlite`] could open or make the file and its folder, without doing either.
 fn can_open(path: &Path) -> io::Result<()> {
+    let path = &regular_file::followed(path)?;
     let folder = regular_file::folder(path);
     match path.metadata() {
         Ok(metadata) => {

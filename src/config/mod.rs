@@ -36,6 +36,7 @@ pub use error::{ConfigError, Problem, Warning};
 pub use places::{Places, Position};
 pub use proxy::{AddressHeaderConfig, CertificateFormConfig, ProxyConfig};
 pub use push::PushConfig;
+pub use same_file::files_beside;
 pub use server::{
     AuditConfig, ClientCertificates, Config, FloodConfig, KeysConfig, LogConfig, LogFormat,
     OpsConfig, Sections, ServerConfig, TlsConfig,

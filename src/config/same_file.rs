@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::check::Problems;
 use super::server::AuditConfig;
 use super::store::{StoreConfig, StorePlace};
-use crate::regular_file::FileIdentity;
+use crate::regular_file::{FileIdentity, followed};
 
 /// What `SQLite` appends to a database's name for the files beside it
 /// (<https://sqlite.org/tempfiles.html>).
@@ -18,10 +18,10 @@ pub(super) fn check(store: Option<&StoreConfig>, audit: &AuditConfig, problems: 
     let mut others: Vec<(String, FileIdentity)> =
         problems.files().iter().map(|(key, path)| (key.clone(), FileIdentity::of(path))).collect();
     if let Some(StorePlace::Sqlite(database)) = store.map(|store| &store.place) {
-        let of_database: Vec<PathBuf> = [database.clone()]
-            .into_iter()
-            .chain(BESIDE.map(|suffix| with_suffix(database, suffix)))
-            .collect();
+        // SQLite's files are beside the one that a link leads to.
+        let real = followed(database).unwrap_or_else(|_| database.clone());
+        let of_database: Vec<PathBuf> =
+            [database.clone()].into_iter().chain(files_beside(&real)).collect();
         for path in &of_database {
             refuse("store.url", path, &others, problems);
         }
@@ -42,6 +42,12 @@ fn refuse(key: &str, path: &Path, others: &[(String, FileIdentity)], problems: &
         format!("{}, which is the file of {whose}", path.display()),
         "a file of its own: it is written to",
     );
+}
+
+/// The files that `SQLite` keeps beside a database.
+#[must_use]
+pub fn files_beside(database: &Path) -> [PathBuf; 3] {
+    BESIDE.map(|suffix| with_suffix(database, suffix))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -458,13 +458,25 @@ const CONNECTIONS: usize = 10_000;
 /// The default of `connections_per_address`.
 const PER_ADDRESS: usize = 500;
 
+/// Whether no two listeners can be at these addresses: those of the same port, also where one is
+/// all addresses of this machine.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let takes = |one: SocketAddr, other: SocketAddr| {
+        // An IPv6 listener at all addresses takes IPv4's as well.
+        let all = one.ip().is_unspecified() && (one.is_ipv6() || other.is_ipv4());
+        all || one.ip().to_canonical() == other.ip().to_canonical()
+    };
+    one.port() == other.port() && one.port() != 0 && (takes(one, other) || takes(other, one))
+}
+
 fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsConfig> {
     if raw.enabled == Some(false) {
         return None;
     }
     let listen = raw.listen.map_or(SocketAddr::from(([127, 0, 0, 1], 9090)), |address| address.0);
-    if listen == public && listen.port() != 0 {
-        problems.add("ops.listen", listen, "an address other than server.listen");
+    if collide(listen, public) {
+        let found = format!("{listen}, where server.listen ({public}) listens");
+        problems.add("ops.listen", found, "another port than that of server.listen");
     }
     if !listen.ip().is_loopback() && raw.allow_plain_http != Some(true) {
         problems.add(

@@ -72,6 +72,33 @@ fn a_certificate_that_none_asks_for_is_refused() {
 }
 
 #[test]
+fn two_listeners_at_one_port_are_refused_also_where_one_is_at_all_addresses() {
+    let with = |public: &str, ops: &str| {
+        let listen = format!("[server]\nlisten='{public}'\nallow_plain_http=true\n");
+        read(&format!("{listen}[ops]\nlisten='{ops}'\nallow_plain_http=true\n{TENANT}"))
+    };
+    for (public, ops) in [
+        ("127.0.0.1:9090", "127.0.0.1:9090"),
+        ("0.0.0.0:9090", "127.0.0.1:9090"),
+        ("127.0.0.1:9090", "0.0.0.0:9090"),
+        ("[::]:9090", "127.0.0.1:9090"),
+        ("[::]:9090", "[::1]:9090"),
+        ("[::ffff:127.0.0.1]:9090", "127.0.0.1:9090"),
+    ] {
+        let said = with(public, ops).expect_err(ops).to_string();
+        assert!(said.contains("ops.listen: found ") && said.contains("another port"), "{said}");
+    }
+    for (public, ops) in [
+        ("0.0.0.0:9090", "127.0.0.1:9091"),
+        ("0.0.0.0:9090", "[::1]:9090"),
+        ("127.0.0.1:9090", "127.0.0.2:9090"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+    ] {
+        assert!(with(public, ops).is_ok(), "{public} {ops}");
+    }
+}
+
+#[test]
 fn one_address_that_may_have_all_connections_is_warned_of() {
     let warned = |limits: &str| {
         let config = read(&format!("[server.limits]\n{limits}\n{TENANT}")).expect("good");

@@ -2,12 +2,14 @@
 //! to do.
 
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::regular_file;
 
 /// The schema migrations. A database whose `user_version` is n has the first n; a released
 /// migration is never edited.
@@ -143,6 +145,75 @@ impl FileIdentity {
 
 /// Page size of a new file.
 const PAGE_BYTES: i64 = 2048;
+
+/// What a database begins with (<https://sqlite.org/fileformat.html>, section 1.3).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Finds out whether the file at `path` is a database that [`open_writer`] could use, without
+/// changing it or making files beside it. A file that is empty or missing becomes one.
+///
+/// Not for a file that this process has open as a database: closing it here would drop `SQLite`'s
+/// locks.
+///
+/// # Errors
+/// [`OpenError`] if it is another file.
+pub fn inspect(path: &Path) -> Result<(), OpenError> {
+    let unreadable = |error: io::Error| OpenError::NotWritable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let mut head = Vec::new();
+    match regular_file::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened
+            .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head))
+            .map_err(unreadable)?,
+    };
+    let not_ours =
+        |reason: &str| OpenError::NotOurs { path: path.to_owned(), reason: reason.to_owned() };
+    if head.is_empty() {
+        return Ok(());
+    }
+    if head != MAGIC {
+        return Err(not_ours("it does not begin as SQLite's files do"));
+    }
+    let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
+    // Immutable: without locks, and without files beside it.
+    let mut url = url::Url::from_file_path(std::path::absolute(path).map_err(unreadable)?)
+        .map_err(|()| not_ours("its path cannot be written as a URL"))?;
+    url.set_query(Some("immutable=1"));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(url.as_str(), flags).map_err(sqlite)?;
+    let found: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
+    let known = MIGRATIONS.len();
+    match usize::try_from(found) {
+        Err(_) => Err(not_ours("its schema version is negative")),
+        Ok(found) if found > known => Err(OpenError::Newer { path: path.to_owned(), found, known }),
+        // What was written last may be in the log still.
+        Ok(0) if has_content(&beside(path, "-wal")) => Ok(()),
+        Ok(0) => {
+            let tables: i64 = connection
+                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+                .map_err(sqlite)?;
+            if tables == 0 { Ok(()) } else { Err(not_ours("it holds tables of another program")) }
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The file that `SQLite` keeps beside a database under this suffix.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn has_content(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() > 0)
+}
 
 /// Opens the writer's connection, creating and migrating the database if needed.
 pub(super) fn open_writer(path: &Path, busy: Duration) -> Result<Connection, OpenError> {

@@ -39,7 +39,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 pub use administration::SqliteAdministration;
-pub use connection::OpenError;
+pub use connection::{OpenError, inspect};
 
 use self::beside::Beside;
 use self::link::Link;

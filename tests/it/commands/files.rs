@@ -207,6 +207,77 @@ fn what_a_start_could_not_open_or_make_is_found_by_check_config_which_makes_noth
 }
 
 #[test]
+fn a_store_that_could_not_be_opened_is_found_by_check_config_as_by_a_start() {
+    let (folder, config) = on_a_file();
+    let at = |name: &str| folder.path().join(name);
+    let own = Ca::new("a CA").server(1).certificate;
+    for (name, bytes) in [
+        ("own.pem", own.as_bytes()),
+        ("short.db", b"x"),
+        ("cut.db", b"SQLite format 3"),
+        ("torn.db", b"SQLite format 3\0and nothing that follows"),
+    ] {
+        std::fs::write(at(name), bytes).unwrap();
+    }
+    let database = |name: &str, sql: &str| {
+        rusqlite::Connection::open(at(name)).unwrap().execute_batch(sql).unwrap();
+    };
+    database("other.db", "CREATE TABLE songs (title TEXT)");
+    database("newer.db", "CREATE TABLE t (a); PRAGMA user_version = 1000");
+    std::os::unix::fs::symlink(at("elsewhere"), at("dangling.db")).unwrap();
+    std::os::unix::fs::symlink("inner/real.db", at("linked.db")).unwrap();
+    std::fs::create_dir(at("inner")).unwrap();
+    std::fs::write(at("inner/real.db"), "").unwrap();
+    make_pipe(&at("inner/real.db-wal"));
+    make_pipe(&at("a.db-wal"));
+    std::fs::create_dir(at("b.db-shm")).unwrap();
+    std::fs::create_dir(at("c.db-journal")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", at("d.db-wal")).unwrap();
+    for name in
+        ["own.pem", "short.db", "cut.db", "torn.db", "other.db", "newer.db", "inner/real.db"]
+    {
+        std::fs::set_permissions(at(name), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
+    }
+    for (file, says, advice) in [
+        ("own.pem", "not a dialpass database", "move this one away"),
+        ("short.db", "not a dialpass database", "move this one away"),
+        ("cut.db", "not a dialpass database", "move this one away"),
+        ("torn.db", "not a dialpass database", "move this one away"),
+        ("other.db", "tables of another program", "move this one away"),
+        ("newer.db", "schema version 1000", "the newer release"),
+        ("dangling.db", "it is a symbolic link to", "this user may write"),
+        ("linked.db", "real.db-wal cannot be used (it is a named pipe", "move away"),
+        ("a.db", "a.db-wal cannot be used (it is a named pipe", "move away"),
+        ("b.db", "b.db-shm cannot be used (it is a folder", "move away"),
+        ("c.db", "c.db-journal cannot be used (it is a folder", "move away"),
+        ("d.db", "d.db-wal cannot be used (it is a symbolic link", "move away"),
+    ] {
+        let stored = config.replacen("sqlite:dialpass.db", &format!("sqlite:{file}"), 1);
+        both_refuse(folder.path(), &stored, "store.url", says);
+        both_refuse(folder.path(), &stored, "store.url", advice);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_in_use_is_good_and_keeps_its_locks() {
+    let (folder, config) = on_a_file();
+    std::fs::write(folder.path().join("real.db"), "").unwrap();
+    std::os::unix::fs::symlink("real.db", folder.path().join("dialpass.db")).unwrap();
+    let gateway = Gateway::start_in(Arc::new(folder), &config);
+    let path = gateway.file("dialpass.toml");
+    let checked = run("check-config", path.to_str().unwrap());
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    gateway.signal("HUP");
+    gateway.wait_for_line("the configuration was read again");
+    // Nobody could have it alone while the gateway holds it.
+    let other = rusqlite::Connection::open(gateway.file("real.db")).unwrap();
+    let mode: Result<String, _> =
+        other.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0));
+    assert!(mode.is_err(), "{mode:?}");
+}
+
+#[test]
 fn files_that_others_may_write_and_trails_that_they_may_read_are_warned_of() {
     use std::os::unix::fs::PermissionsExt as _;
     let (folder, config) = on_a_file();
