@@ -35,12 +35,12 @@ use tokio::runtime::Handle;
 use self::certificates::LOOK_AT_CERTIFICATES;
 pub use self::checking::{Checked, check};
 use self::checking::{Usable, log_warnings, usable};
-use self::listeners::{Listener, SLACK, Shared, ops_listener, public_listener};
-pub use self::prepare::Prepared;
+use self::listeners::{Listener, SLACK, SharedByListeners, ops_listener, public_listener};
+pub use self::prepare::Components;
 use self::reload::Reload;
-use self::report::Report;
+use self::report::ConfigReporter;
 pub use self::settled::prepare;
-use self::shared::Lasting;
+use self::shared::SharedState;
 pub use self::source::{Source, StartError};
 use self::stopping::{Asked, Signals};
 pub use self::stores::AdministratorsStore;
@@ -49,8 +49,8 @@ use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SKEW, SteadyClock, SystemClock};
 use crate::domain::random::SystemRandom;
-use crate::http::gateway::{CurrentGateway, WaitingRoom};
-use crate::http::listener::Farewell;
+use crate::http::gateway::{CurrentGateway, DelayedRefusals};
+use crate::http::listener::ConnectionDrain;
 use crate::http::ops::Ops;
 use crate::http::strangers::{Strangers, StrangersLines};
 use crate::http::tls::TlsState;
@@ -68,8 +68,8 @@ const LET_GO: Duration = Duration::from_secs(1);
 pub struct App {
     source: Source,
     config: Config,
-    prepared: Prepared,
-    lasting: Lasting,
+    components: Components,
+    shared: SharedState,
     store: Arc<dyn StoreHealth>,
     gateway: Arc<CurrentGateway>,
     ops: Arc<Ops>,
@@ -77,7 +77,7 @@ pub struct App {
     logs: Arc<Logs>,
     public: Listener,
     private: Option<Listener>,
-    farewell: Farewell,
+    drain: ConnectionDrain,
     signals: Signals,
 }
 
@@ -92,7 +92,7 @@ pub fn inspection(
     runtime: &Handle,
 ) -> Result<Arc<dyn Inspection>, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    directories::inspection(tenant, runtime, &clock, &Report(&config.places))
+    directories::inspection(tenant, runtime, &clock, &ConfigReporter(&config.places))
 }
 
 /// Builds the adapter in which an administrator looks up users by name.
@@ -104,7 +104,7 @@ pub fn directory_of_names(
     tenant: &TenantConfig,
     runtime: &Handle,
 ) -> Result<Arc<dyn Directory>, ConfigError> {
-    directories::directory_of_names(tenant, runtime, &Report(&config.places))
+    directories::directory_of_names(tenant, runtime, &ConfigReporter(&config.places))
 }
 
 /// Opens the store for an administrator's command; gateways may be using it meanwhile. Does not
@@ -161,18 +161,18 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::<SteadyClock>::clone(&steady);
         let logs = Arc::new(start_logs(&config)?);
 
-        let mut prepared = settled.start(None, &runtime);
+        let mut components = settled.start(None, &runtime);
         let tls = tls.map(Arc::new);
         let stores::Store { grants, tries, registry, health: store } =
             stores::open(&config, &clock, &runtime).await?;
-        prepared.add_registered(&config, &registry);
-        let lasting = Lasting {
+        components.add_registered(&config, &registry);
+        let shared = SharedState {
             grants,
             tries,
             registry,
             clock,
             random: Arc::new(SystemRandom),
-            waiting: Arc::new(WaitingRoom::new(config.server.limits.waiting_refusals)),
+            waiting: Arc::new(DelayedRefusals::new(config.server.limits.waiting_refusals)),
             guesses: Arc::default(),
             audit: Arc::new(AuditTrail::new(logs.audit().clone(), config.audit.when_unwritable)),
             strangers: Arc::new(Strangers::new(StrangersLines {
@@ -180,42 +180,42 @@ impl App {
                 in_all: config.audit.strangers,
             })),
         };
-        let gateway = prepared.gateway(&config, &lasting, tls.clone(), None);
+        let gateway = components.gateway(&config, &shared, tls.clone(), None);
         let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));
         let workers = Arc::new(
             service_manager::turns_every().map_or_else(Workers::default, Workers::noting_every),
         );
         let ops = Arc::new(Ops {
             dependencies: Dependencies {
-                directories: ArcSwap::from_pointee(prepared.directories_by_id()),
+                directories: ArcSwap::from_pointee(components.directories_by_id()),
                 store: Arc::clone(&store),
             },
-            audit: Arc::clone(&lasting.audit),
+            audit: Arc::clone(&shared.audit),
             workers: Arc::clone(&workers),
             stopping: AtomicBool::new(false),
             metrics: metrics::start().context("metrics cannot start")?,
             gateway: Arc::clone(&gateway),
         });
-        let farewell = Farewell::default();
-        let shared = Shared {
-            farewell: farewell.clone(),
-            strangers: Arc::clone(&lasting.strangers),
+        let drain = ConnectionDrain::default();
+        let both = SharedByListeners {
+            drain: drain.clone(),
+            strangers: Arc::clone(&shared.strangers),
             workers,
         };
-        let public = public_listener(&config, &gateway, tls.clone(), shared, demo)?;
+        let public = public_listener(&config, &gateway, tls.clone(), both, demo)?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
-        watch_certificates(tls.as_ref(), &prepared);
+        watch_certificates(tls.as_ref(), &components);
         tokio::spawn(certificates::keep_telling(Arc::downgrade(&gateway), LOOK_AT_CERTIFICATES));
-        log_warnings(&config, &*lasting.clock);
+        log_warnings(&config, &*shared.clock);
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
-        tokio::spawn(Arc::clone(&lasting.strangers).tell_every_minute());
+        tokio::spawn(Arc::clone(&shared.strangers).tell_every_minute());
         tokio::spawn(tell_of_a_clock_set_back(steady));
         let signals = Signals::listen().context("signals cannot be listened for")?;
         Ok(Self {
             source,
             config,
-            prepared,
-            lasting,
+            components,
+            shared,
             store,
             gateway,
             ops,
@@ -223,7 +223,7 @@ impl App {
             logs,
             public,
             private,
-            farewell,
+            drain,
             signals,
         })
     }
@@ -239,8 +239,8 @@ impl App {
     /// # Errors
     /// If a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self { source, config, prepared, lasting, store, gateway, ops, tls, logs, .. } = self;
-        let Self { public, private, mut signals, farewell, .. } = self;
+        let Self { source, config, components, shared, store, gateway, ops, tls, logs, .. } = self;
+        let Self { public, private, mut signals, drain, .. } = self;
         let last_lines = Arc::clone(&logs);
         let public_handle = public.server.handle();
         let private_handle = private.as_ref().map(|listener| listener.server.handle());
@@ -256,7 +256,7 @@ impl App {
         service_manager::ready();
         service_manager::keep_watchdog_quiet(Arc::clone(&ops.workers));
 
-        let mut reloading = Reload { source, config, prepared, lasting, gateway, ops, tls, logs };
+        let mut reloading = Reload { source, config, components, shared, gateway, ops, tls, logs };
         loop {
             tokio::select! {
                 asked = signals.next() => match asked {
@@ -271,7 +271,7 @@ impl App {
             }
         }
         reloading.ops.stopping.store(true, Ordering::Relaxed);
-        farewell.say();
+        drain.say();
         let server = &reloading.config.server;
         let drain = server.drain;
         service_manager::stopping(drain + server.shutdown_timeout + LET_GO + SLACK);
@@ -281,7 +281,7 @@ impl App {
         if let Some(operating) = operating {
             operating.abort();
         }
-        reloading.lasting.strangers.tell();
+        reloading.shared.strangers.tell();
         drop(reloading);
         close(store).await;
         tracing::info!("stopped");
@@ -316,7 +316,7 @@ fn start_logs(config: &Config) -> Result<Logs, StartError> {
             path.clone(),
             logs::append(path).map_err(|error| {
                 let found = format!("{}, which cannot be opened ({error})", path.display());
-                Report(&config.places).problem(
+                ConfigReporter(&config.places).problem(
                     "audit.file",
                     &found,
                     "a file that this user may append to",
@@ -342,12 +342,12 @@ async fn close(store: Arc<dyn StoreHealth>) {
     }
 }
 
-fn watch_certificates(tls: Option<&Arc<TlsState>>, prepared: &Prepared) {
+fn watch_certificates(tls: Option<&Arc<TlsState>>, components: &Components) {
     if let Some(tls) = tls {
         metrics::certificate_expiry(tls.current().certificate_expires_at);
         tokio::spawn(tls.watch(LOOK_AT_CERTIFICATES));
     }
-    if let Some(forwarded_ca) = prepared.forwarded_ca() {
+    if let Some(forwarded_ca) = components.forwarded_ca() {
         tokio::spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));
     }
 }

@@ -24,7 +24,7 @@
 //!   operations, [`http::openapi`] describes them, and [`http::pages`] serves browsers: pages in
 //!   three languages and the script for customers' own pages.
 //! - [`directory`]: the port to people, with adapters for LDAP and for a file. Administrators
-//!   inspect a directory through [`directory::inspection`]; [`service::survey`] judges the
+//!   inspect a directory through [`directory::inspection`]; [`service::directory_report`] judges the
 //!   findings.
 //! - [`store`]: the ports to codes and counts, with adapters for SQLite and for PostgreSQL;
 //!   [`store::account`] makes the decisions that both share. [`store::registry`] holds the

@@ -50,7 +50,7 @@ pub fn tls(certificates: &Path) -> TlsSettings {
 pub fn serve(listen: SocketAddr, certificates: &Path) -> anyhow::Result<()> {
     // Like dialpass: with a separate runtime beside the listener's workers.
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let tls = Arc::new(tls::watched(self::tls(certificates))?);
+        let tls = Arc::new(tls::reloadable(self::tls(certificates))?);
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let app = || App::new().route(GET_OTP, web::put().to(answer));

@@ -59,7 +59,7 @@ pub fn serve(listen: SocketAddr, certificates: &Path, tables: usize) -> anyhow::
         }
     })?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let tls = Arc::new(tls::watched(bare::tls(certificates))?);
+        let tls = Arc::new(tls::reloadable(bare::tls(certificates))?);
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let queue = web::Data::new(queue);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::flood_limits::keys;
-use super::shared::Lasting;
+use super::shared::SharedState;
 use crate::config::{Config, TenantConfig};
 use crate::domain::policy::Quota;
 use crate::domain::tenant::TenantId;
@@ -13,7 +13,7 @@ use crate::http::gateway::AuthenticationCloud;
 use crate::http::pages::Widget;
 use crate::messenger::{Messenger, Notifier};
 use crate::service::authentication_cloud::access::Access;
-use crate::service::authentication_cloud::asking::LIFETIME;
+use crate::service::authentication_cloud::passkey_request::LIFETIME;
 use crate::service::authentication_cloud::passkeys::Passkeys;
 use crate::service::authentication_cloud::tokens::Tokens;
 use crate::service::authentication_cloud::{Cloud, Policy};
@@ -29,7 +29,7 @@ const STATUS_QUESTIONS: Quota = Quota { burst: 50, per: Duration::from_secs(10) 
 /// All tenants' parts; `None` if the API is not served.
 pub(super) fn authentication_cloud(
     config: &Config,
-    lasting: &Lasting,
+    shared: &SharedState,
     messengers: &Messengers,
     notifier: Option<&Arc<dyn Notifier>>,
     before: Option<&AuthenticationCloud>,
@@ -38,14 +38,14 @@ pub(super) fn authentication_cloud(
     let tokens = Arc::new(Tokens::new(public_url, &config.keys.server_keys));
     let cloud = |tenant: &TenantConfig| Cloud {
         tenant: tenant.id.clone(),
-        registry: Arc::clone(&lasting.registry),
+        registry: Arc::clone(&shared.registry),
         messenger: messengers.get(&tenant.id).map(Arc::clone),
         notifier: notifier.map(Arc::clone),
         passkeys: Passkeys::new(public_url, &tenant.app.company, LIFETIME).map(Arc::new),
         match_number: tenant.app.match_number,
         keys: Arc::clone(&config.keys.server_keys),
         tokens: Arc::clone(&tokens),
-        random: Arc::clone(&lasting.random),
+        random: Arc::clone(&shared.random),
         texted_kinds: Arc::new(
             tenant.sms.as_ref().map(|sms| sms.number_kinds.clone()).unwrap_or_default(),
         ),
@@ -58,7 +58,7 @@ pub(super) fn authentication_cloud(
         (before.map(|before| &before.by_transaction), before.map(|before| &before.by_link));
     Some(AuthenticationCloud {
         tenants: tenants.map(|tenant| (tenant.id.clone(), Arc::new(cloud(tenant)))).collect(),
-        access: Access::new(Arc::clone(&lasting.registry)),
+        access: Access::new(Arc::clone(&shared.registry)),
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
         widget: Widget::of(public_url),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::prepare::{Prepared, tls_settings};
-use super::report::Report;
+use super::prepare::{Components, tls_settings};
+use super::report::ConfigReporter;
 use super::settled::Settled;
 use super::source::Source;
 use super::{authentication_cloud, certificates, directories, stores};
@@ -39,12 +39,12 @@ pub(super) struct Usable {
 /// and what the parts say of theirs is one list.
 pub(super) fn usable(
     source: &Source,
-    before: Option<&Prepared>,
+    before: Option<&Components>,
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
 ) -> Result<Usable, ConfigError> {
     let mut reading = config::read(&source.path, &source.environment)?;
-    let (sections, report) = (reading.sections(), Report(reading.places()));
+    let (sections, report) = (reading.sections(), ConfigReporter(reading.places()));
     let store = sections
         .store
         .as_ref()
@@ -68,7 +68,7 @@ pub(super) fn usable(
 }
 
 /// Finds out whether the audit trail can be opened or made, without doing either.
-fn can_append(file: Option<&Path>, report: &Report<'_>) -> Result<(), ConfigError> {
+fn can_append(file: Option<&Path>, report: &ConfigReporter<'_>) -> Result<(), ConfigError> {
     let Some(path) = file else { return Ok(()) };
     logs::can_append(path).map_err(|error| {
         let found = format!("{}, which cannot be opened ({error})", path.display());
@@ -76,8 +76,11 @@ fn can_append(file: Option<&Path>, report: &Report<'_>) -> Result<(), ConfigErro
     })
 }
 
-fn load_tls(server: &ServerConfig, report: &Report<'_>) -> Result<Option<TlsState>, ConfigError> {
-    tls_settings(server).map(tls::watched).transpose().map_err(|error| {
+fn load_tls(
+    server: &ServerConfig,
+    report: &ConfigReporter<'_>,
+) -> Result<Option<TlsState>, ConfigError> {
+    tls_settings(server).map(tls::reloadable).transpose().map_err(|error| {
         report.problem(
             "server.tls",
             &error,
@@ -98,7 +101,7 @@ pub struct Checked {
 impl Checked {
     /// Sets what is made of it to work on `runtime`.
     #[must_use]
-    pub fn start(self, runtime: &Handle) -> (Config, Prepared) {
+    pub fn start(self, runtime: &Handle) -> (Config, Components) {
         (self.config, self.settled.start(None, runtime))
     }
 }

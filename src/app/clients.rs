@@ -6,7 +6,7 @@ use actix_web::http::header::HeaderName;
 use tokio::runtime::Handle;
 
 use super::certificates;
-use super::report::Report;
+use super::report::ConfigReporter;
 use crate::config::{
     AddressHeaderConfig, CertificateFormConfig, ClientConfig, ConfigError, CredentialConfig,
     PinConfig, ProxyConfig, ServerConfig, TenantConfig,
@@ -28,7 +28,7 @@ use crate::regular_file;
 pub(super) fn entry(
     tenant: &TenantId,
     client: &ClientConfig,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<ClientEntry, ConfigError> {
     let mut operations = Vec::new();
     if client.get_otp {
@@ -128,13 +128,13 @@ pub(super) fn proxy_rules(proxy: &ProxyConfig) -> ProxyRules {
 /// What verifies the certificates that trusted proxies pass on.
 pub(super) fn forwarded_ca(
     server: &ServerConfig,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<Option<ClientCaState>, ConfigError> {
     let Some(ca) = server.proxy_client_ca.clone().filter(|_| !server.trusted_proxies.is_empty())
     else {
         return Ok(None);
     };
-    ClientVerifier::watched(ca, server.proxy_crl_files.clone()).map(Some).map_err(|error| {
+    ClientVerifier::reloadable(ca, server.proxy_crl_files.clone()).map(Some).map_err(|error| {
         let accepted = "PEM files of CA certificates and of their revocation lists";
         report.problem("server.proxy_client_ca", &error, accepted)
     })
@@ -147,7 +147,7 @@ pub(super) fn jwks(
     before: Option<&Jwks>,
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<Option<Jwks>, ConfigError> {
     let mut sources = Vec::new();
     let clients = tenants.iter().flat_map(|tenant| &tenant.clients);

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::kept::Made;
 use super::outgoing_tls::{self, outgoing_tls};
-use super::report::Report;
+use super::report::ConfigReporter;
 use crate::client_tls::Proof;
 use crate::config::{
     Config, ConfigError, DirectoryConfig, FileConfig, LdapConfig, LookupConfig, NumberMatchConfig,
@@ -71,7 +71,7 @@ impl Settled {
 pub(super) fn directory(
     tenant: &TenantConfig,
     runtime: &Handle,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<Settled, ConfigError> {
     match &tenant.directory {
         DirectoryConfig::Registered => Ok(Settled::Registered),
@@ -99,7 +99,7 @@ pub(super) fn registered(
 }
 
 /// The error that this command needs a directory outside the store.
-fn not_the_stores(report: &Report<'_>) -> ConfigError {
+fn not_the_stores(report: &ConfigReporter<'_>) -> ConfigError {
     report.problem(
         "tenants.directory.kind",
         &"\"registered\", whose users are in the store",
@@ -112,7 +112,7 @@ fn not_the_stores(report: &Report<'_>) -> ConfigError {
 pub(super) fn directory_of_names(
     tenant: &TenantConfig,
     runtime: &Handle,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<Arc<dyn Directory>, ConfigError> {
     match &tenant.directory {
         DirectoryConfig::Registered => Err(not_the_stores(report)),
@@ -130,7 +130,7 @@ pub(super) fn inspection(
     tenant: &TenantConfig,
     runtime: &Handle,
     clock: &Arc<dyn Clock>,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<Arc<dyn Inspection>, ConfigError> {
     match &tenant.directory {
         DirectoryConfig::Registered => Err(not_the_stores(report)),
@@ -146,7 +146,7 @@ fn file_directory(
     file: &FileConfig,
     tenant: &TenantConfig,
     runtime: &Handle,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<FileDirectory, ConfigError> {
     FileDirectory::open(&file.file, tenant.caller_ids.numbering, runtime.clone()).map_err(|error| {
         let key = format!("{}.directory.file", tenant.key);
@@ -174,7 +174,7 @@ pub(super) fn trouble(config: &Config) -> Vec<(String, String)> {
 fn ldap_settings(
     ldap: &LdapConfig,
     tenant: &TenantConfig,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<(LdapSettings, Option<outgoing_tls::Origin>), ConfigError> {
     let key = |name: &str| format!("{}.{name}", ldap.key);
     let mut servers = Vec::new();

@@ -13,7 +13,7 @@ use anyhow::Context;
 use super::open_files::{self, OPERATORS};
 use crate::config::Config;
 use crate::http::gateway::CurrentGateway;
-use crate::http::listener::{Exempt, Farewell, ListenerSettings, serve_plain, serve_tls};
+use crate::http::listener::{ConnectionDrain, Exempt, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
 use crate::http::strangers::Strangers;
 use crate::http::tls::TlsState;
@@ -48,8 +48,8 @@ fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
 }
 
 /// What a listener's threads share with the rest of the process.
-pub(super) struct Shared {
-    pub(super) farewell: Farewell,
+pub(super) struct SharedByListeners {
+    pub(super) drain: ConnectionDrain,
     pub(super) strangers: Arc<Strangers>,
     pub(super) workers: Arc<Workers>,
 }
@@ -59,7 +59,7 @@ pub(super) fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
-    Shared { farewell, strangers, workers }: Shared,
+    SharedByListeners { drain, strangers, workers }: SharedByListeners,
     of_demo: Option<TcpListener>,
 ) -> anyhow::Result<Listener> {
     let is_demo = of_demo.is_some();
@@ -76,7 +76,7 @@ pub(super) fn public_listener(
         exempt: trusted_by(gateway),
         proxy_protocol: config.server.proxy_protocol_from.clone(),
         strict_transport_security: is_over_tls(config),
-        farewell,
+        drain,
         strangers,
         ..ListenerSettings::default()
     };

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::kept::Made;
 use super::outgoing_tls::{self, outgoing_tls};
-use super::report::Report;
+use super::report::ConfigReporter;
 use crate::client_tls::Proof;
 use crate::config::{
     BodyConfig, ConfigError, MethodConfig, SmsConfig, SmsProviderConfig, TenantConfig, TextConfig,
@@ -34,7 +34,7 @@ pub(super) type Kept = Made<Origin, Arc<dyn Messenger>>;
 pub(super) fn messenger(
     tenant: &TenantConfig,
     runtime: &Handle,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<Option<Kept>, ConfigError> {
     let Some((sms, tls)) = sms_over_http(tenant, runtime, report)? else { return Ok(None) };
     let mut config = tenant.sms.clone().expect("a tenant with providers");
@@ -46,7 +46,7 @@ pub(super) fn messenger(
 fn sms_over_http(
     tenant: &TenantConfig,
     runtime: &Handle,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<Option<(SmsOverHttp, Vec<outgoing_tls::Origin>)>, ConfigError> {
     let Some(sms) = tenant.sms.as_ref().filter(|sms| !sms.providers.is_empty()) else {
         return Ok(None);
@@ -82,7 +82,7 @@ impl Clients {
         &mut self,
         config: &SmsProviderConfig,
         encrypted: bool,
-        report: &Report<'_>,
+        report: &ConfigReporter<'_>,
     ) -> Result<Client, ConfigError> {
         let ca_file = config.ca_file.clone().filter(|_| encrypted);
         let kind = (encrypted, ca_file);
@@ -131,7 +131,11 @@ fn text(config: &TextConfig) -> Text {
     }
 }
 
-fn problem(config: &SmsProviderConfig, error: &SettingsError, report: &Report<'_>) -> ConfigError {
+fn problem(
+    config: &SmsProviderConfig,
+    error: &SettingsError,
+    report: &ConfigReporter<'_>,
+) -> ConfigError {
     match (&config.preset, &error.unfilled) {
         // The user of a preset must fill in its placeholders.
         (Some(preset), Some(variable)) => {

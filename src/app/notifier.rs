@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::kept::Made;
 use super::outgoing_tls::{self, outgoing_tls};
-use super::report::Report;
+use super::report::ConfigReporter;
 use crate::client_tls::Proof;
 use crate::config::{ConfigError, PushConfig};
 use crate::domain::clock::Clock;
@@ -29,7 +29,7 @@ pub(super) fn notifier(
     push: &PushConfig,
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<Kept, ConfigError> {
     let identity = Identity::new(&push.private_key.0, push.contact.clone(), Arc::clone(clock));
     let identity = identity.map_err(|error| {

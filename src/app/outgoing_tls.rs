@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
-use super::report::Report;
+use super::report::ConfigReporter;
 use crate::client_tls::{Proof, TlsConfigError, tls_config_for};
 use crate::config::ConfigError;
 use crate::regular_file;
@@ -31,7 +31,7 @@ pub(super) fn outgoing_tls(
     proof: Proof,
     ca_file: Option<&Path>,
     client_certificate: Option<&(PathBuf, PathBuf)>,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<OutgoingTls, ConfigError> {
     let key = |name: &str| format!("{section}.{name}");
     let read = |name: &str, path: &Path| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::clients::proxy_rules;
 use super::flood_limits::{at_least, keys};
-use super::shared::Lasting;
+use super::shared::SharedState;
 use super::{directories, messengers, notifier};
 use crate::config::{
     Config, DirectoryConfig, ServerConfig, StatusStyle as ConfiguredStyle, TenantConfig,
@@ -29,7 +29,7 @@ use crate::service::login::Login;
 use crate::store::registry::Registry;
 
 /// The parts built from one configuration before there is a store.
-pub struct Prepared {
+pub struct Components {
     /// Each tenant's directory, in configuration order; those of registered users come last.
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
     /// The SMS messengers of the tenants that have providers.
@@ -49,7 +49,7 @@ pub(super) struct Origins {
     pub notifier: Option<notifier::Kept>,
 }
 
-impl Prepared {
+impl Components {
     /// Each tenant's directory by the tenant's id.
     pub(super) fn directories_by_id(&self) -> Vec<(String, Arc<dyn Directory>)> {
         let named = |(id, directory): &(TenantId, _)| (id.to_string(), Arc::clone(directory));
@@ -70,7 +70,7 @@ impl Prepared {
     pub fn gateway(
         &self,
         config: &Config,
-        lasting: &Lasting,
+        shared: &SharedState,
         tls: Option<Arc<TlsState>>,
         before: Option<&Gateway>,
     ) -> Gateway {
@@ -78,7 +78,7 @@ impl Prepared {
         let directories: HashMap<_, _> = self.directories.iter().cloned().collect();
         let tenants = config.tenants.iter().filter_map(|tenant| {
             let directory = Arc::clone(directories.get(&tenant.id)?);
-            let tenant_of = self::tenant(tenant, config, directory, lasting, before);
+            let tenant_of = self::tenant(tenant, config, directory, shared, before);
             Some((tenant.id.clone(), Arc::new(tenant_of)))
         });
         let cloud = before.and_then(|before| before.cloud.as_deref());
@@ -101,11 +101,11 @@ impl Prepared {
             by_client: FloodLimit::as_before(by_client, flood.requests_per_client, keys(flood)),
             by_address: FloodLimit::as_before(by_address, flood.requests_per_address, keys(flood)),
             request_deadline: config.server.request_deadline,
-            clock: Arc::clone(&lasting.clock),
-            waiting: Arc::clone(&lasting.waiting),
-            audit: Arc::clone(&lasting.audit),
-            strangers: Arc::clone(&lasting.strangers),
-            cloud: authentication_cloud(config, lasting, messengers, notifier, cloud).map(Arc::new),
+            clock: Arc::clone(&shared.clock),
+            waiting: Arc::clone(&shared.waiting),
+            audit: Arc::clone(&shared.audit),
+            strangers: Arc::clone(&shared.strangers),
+            cloud: authentication_cloud(config, shared, messengers, notifier, cloud).map(Arc::new),
         }
     }
 
@@ -137,13 +137,13 @@ fn tenant(
     tenant: &TenantConfig,
     config: &Config,
     directory: Arc<dyn Directory>,
-    lasting: &Lasting,
+    shared: &SharedState,
     before: Option<&Gateway>,
 ) -> Tenant {
     let flood = &config.server.limits;
     let before = before.and_then(|before| before.tenants.get(&tenant.id));
     let counted = before.map(|before| &before.call_in.calls_per_caller);
-    let pace = before.map_or_else(Arc::default, |before| Arc::clone(&before.login.pace));
+    let latency = before.map_or_else(Arc::default, |before| Arc::clone(&before.login.latency));
     let timeout = match &tenant.directory {
         DirectoryConfig::Ldap(ldap) => ldap.timeout,
         DirectoryConfig::File(_) | DirectoryConfig::Registered => {
@@ -156,13 +156,13 @@ fn tenant(
         tenant: tenant.id.clone(),
         directory,
         directory_deadline: timeout * 2,
-        grants: Arc::clone(&lasting.grants),
-        tries: Arc::clone(&lasting.tries),
+        grants: Arc::clone(&shared.grants),
+        tries: Arc::clone(&shared.tries),
         keys: Arc::clone(&config.keys.server_keys),
         otp: tenant.otp,
         limits: tenant.limits,
-        random: Arc::clone(&lasting.random),
-        clock: Arc::clone(&lasting.clock),
+        random: Arc::clone(&shared.random),
+        clock: Arc::clone(&shared.clock),
     };
     let per_caller = at_least(flood.calls_per_caller, tenant.limits.calls_per_number);
     Tenant {
@@ -173,7 +173,7 @@ fn tenant(
             minimum_attestation: tenant.minimum_attestation,
             calls_per_caller: FloodLimit::as_before(counted, per_caller, keys(flood)),
         },
-        login: Login { parts, policy: tenant.login, guesses: Arc::clone(&lasting.guesses), pace },
+        login: Login { parts, policy: tenant.login, guesses: Arc::clone(&shared.guesses), latency },
         style: match tenant.status_style {
             ConfiguredStyle::PhenixId => StatusStyle::PhenixId,
             ConfiguredStyle::Http => StatusStyle::Http,

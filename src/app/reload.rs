@@ -7,9 +7,9 @@ use tokio::runtime::Handle;
 
 use super::certificates::LOOK_AT_CERTIFICATES;
 use super::checking::{Usable, log_warnings, usable};
-use super::prepare::{Prepared, tls_settings};
-use super::report::Report;
-use super::shared::Lasting;
+use super::prepare::{Components, tls_settings};
+use super::report::ConfigReporter;
+use super::shared::SharedState;
 use super::source::Source;
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
@@ -27,8 +27,8 @@ const REACH_DIRECTORIES: Duration = Duration::from_secs(2);
 pub(super) struct Reload {
     pub(super) source: Source,
     pub(super) config: Config,
-    pub(super) prepared: Prepared,
-    pub(super) lasting: Lasting,
+    pub(super) components: Components,
+    pub(super) shared: SharedState,
     pub(super) gateway: Arc<CurrentGateway>,
     pub(super) ops: Arc<Ops>,
     pub(super) tls: Option<Arc<TlsState>>,
@@ -53,16 +53,16 @@ impl Reload {
 
     async fn try_reload(&mut self) -> Result<(), ConfigError> {
         let runtime = Handle::current();
-        let before = Some(&self.prepared);
+        let before = Some(&self.components);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let Usable { config, settled, .. } = usable(&self.source, before, &clock, &runtime)?;
         self.refuse_what_needs_a_restart(&config)?;
-        let mut prepared = settled.start(before, &runtime);
-        prepared.add_registered(&config, &self.lasting.registry);
-        self.reach(&prepared).await;
+        let mut components = settled.start(before, &runtime);
+        components.add_registered(&config, &self.shared.registry);
+        self.reach(&components).await;
         if let (Some(tls), Some(settings)) = (&self.tls, tls_settings(&config.server)) {
             let tls = tls::read_again(tls, settings).map_err(|error| {
-                Report(&config.places).problem(
+                ConfigReporter(&config.places).problem(
                     "server.tls",
                     &error,
                     "certificates, keys and lists in PEM that belong together",
@@ -70,23 +70,23 @@ impl Reload {
             })?;
             metrics::certificate_expiry(tls.certificate_expires_at);
         }
-        if let Some(forwarded_ca) = prepared.forwarded_ca() {
+        if let Some(forwarded_ca) = components.forwarded_ca() {
             runtime.spawn(forwarded_ca.watch(LOOK_AT_CERTIFICATES));
         }
         let gateway =
-            prepared.gateway(&config, &self.lasting, self.tls.clone(), Some(&self.gateway.load()));
+            components.gateway(&config, &self.shared, self.tls.clone(), Some(&self.gateway.load()));
         self.gateway.store(Arc::new(gateway));
-        self.ops.dependencies.directories.store(Arc::new(prepared.directories_by_id()));
-        log_warnings(&config, &*self.lasting.clock);
+        self.ops.dependencies.directories.store(Arc::new(components.directories_by_id()));
+        log_warnings(&config, &*self.shared.clock);
         self.config = config;
-        self.prepared = prepared;
+        self.components = components;
         Ok(())
     }
 
     /// Waits until the new directories of tenants whose old ones work are working too, so that a
     /// ready server stays ready.
-    async fn reach(&self, prepared: &Prepared) {
-        let new = prepared.directories_by_id();
+    async fn reach(&self, components: &Components) {
+        let new = components.directories_by_id();
         let works = |directory: &Arc<dyn Directory>| directory.states().iter().any(|one| one.up);
         let reached = || {
             self.ops.dependencies.directories.load().iter().filter(|(_, old)| works(old)).all(
@@ -106,7 +106,7 @@ impl Reload {
 
     /// Refuses changes that need a restart.
     fn refuse_what_needs_a_restart(&self, new: &Config) -> Result<(), ConfigError> {
-        let (old, report) = (&self.config, Report(&new.places));
+        let (old, report) = (&self.config, ConfigReporter(&new.places));
         let changes = [
             ("server.listen", old.server.listen != new.server.listen),
             ("server.tls", old.server.tls.is_some() != new.server.tls.is_some()),

@@ -3,9 +3,9 @@
 use crate::config::{ConfigError, Places};
 
 /// Reports an adapter's error as a problem in the configuration.
-pub struct Report<'a>(pub &'a Places);
+pub struct ConfigReporter<'a>(pub &'a Places);
 
-impl Report<'_> {
+impl ConfigReporter<'_> {
     /// An error with one problem.
     pub fn problem(&self, key: &str, found: &dyn std::fmt::Display, accepted: &str) -> ConfigError {
         ConfigError { problems: vec![self.0.problem(key, found, &accepted)] }

@@ -10,8 +10,8 @@ use super::clients::{entry, forwarded_ca, jwks};
 use super::directories::{self, directory};
 use super::messengers::{self, messenger};
 use super::notifier::{self, notifier};
-use super::prepare::{Origins, Prepared};
-use super::report::Report;
+use super::prepare::{Components, Origins};
+use super::report::ConfigReporter;
 use crate::config::{Config, ConfigError, Problem, PushConfig, ServerConfig, TenantConfig};
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
@@ -49,9 +49,9 @@ impl Settled {
         server: &ServerConfig,
         push: Option<&PushConfig>,
         tenants: &[TenantConfig],
-        before: Option<&Prepared>,
+        before: Option<&Components>,
         (clock, runtime): (&Arc<dyn Clock>, &Handle),
-        report: &Report<'_>,
+        report: &ConfigReporter<'_>,
     ) -> Result<Self, ConfigError> {
         let (mut outcome, mut entries) = (Outcome::default(), Vec::new());
         let (mut directories, mut messengers) = (Vec::new(), HashMap::new());
@@ -80,7 +80,7 @@ impl Settled {
     }
 
     /// Starts all parts on `runtime`, or keeps those of `before` that were built from the same.
-    pub(super) fn start(self, before: Option<&Prepared>, runtime: &Handle) -> Prepared {
+    pub(super) fn start(self, before: Option<&Components>, runtime: &Handle) -> Components {
         let before = before.map(|before| &before.origins);
         let directories = self.directories.into_iter().filter_map(|(tenant, settled)| {
             let known = before.and_then(|before| before.directories.get(&tenant));
@@ -101,7 +101,7 @@ impl Settled {
         let part = |(tenant, made): &(TenantId, directories::Working)| {
             (tenant.clone(), Arc::clone(&made.part))
         };
-        Prepared {
+        Components {
             directories: directories.iter().map(part).collect(),
             messengers: messengers
                 .iter()
@@ -128,8 +128,8 @@ pub fn prepare(
     config: &Config,
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
-) -> Result<Prepared, ConfigError> {
-    let (push, report) = (config.push.as_ref(), Report(&config.places));
+) -> Result<Components, ConfigError> {
+    let (push, report) = (config.push.as_ref(), ConfigReporter(&config.places));
     let (server, tenants) = (&config.server, &config.tenants);
     let settled = Settled::new(server, push, tenants, None, (clock, runtime), &report)?;
     Ok(settled.start(None, runtime))
@@ -147,13 +147,14 @@ mod tests {
         "keys.server_key='000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'";
     const REGISTERED: &str = "directory.kind='registered'\nlogin.password='not-asked'\n";
 
-    fn read(folder: &Path, text: &str, before: Option<&Prepared>) -> Prepared {
+    fn read(folder: &Path, text: &str, before: Option<&Components>) -> Components {
         let config = parse(Path::new("test.toml"), text, folder, &[]);
         let config = config.unwrap_or_else(|error| panic!("{error}"));
         let (server, push, tenants) = (&config.server, config.push.as_ref(), &config.tenants);
         let (clock, runtime): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Handle::current());
         let at = (&clock, &runtime);
-        let settled = Settled::new(server, push, tenants, before, at, &Report(&config.places));
+        let settled =
+            Settled::new(server, push, tenants, before, at, &ConfigReporter(&config.places));
         settled.unwrap_or_else(|error| panic!("{error}")).start(before, &runtime)
     }
 
@@ -175,7 +176,7 @@ mod tests {
         let text = |tenants: &str| format!("{KEY}\n{push}{tenants}");
         let id = TenantId::parse("t1").expect("an id");
         let first = read(folder.path(), &text(&tenant("t1", sms)), None);
-        let kept = |now: &Prepared| {
+        let kept = |now: &Components| {
             let messenger = Arc::ptr_eq(&now.messengers[&id], &first.messengers[&id]);
             let notifiers = now.notifier.as_ref().zip(first.notifier.as_ref());
             (messenger, notifiers.is_some_and(|(one, other)| Arc::ptr_eq(one, other)))

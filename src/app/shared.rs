@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::Clock;
 use crate::domain::random::Random;
-use crate::http::gateway::WaitingRoom;
+use crate::http::gateway::DelayedRefusals;
 use crate::http::strangers::Strangers;
 use crate::service::guesses::Guesses;
 use crate::store::registry::Registry;
@@ -12,7 +12,7 @@ use crate::store::{Grants, Tries};
 use crate::telemetry::audit::AuditTrail;
 
 /// State that lives as long as the process.
-pub struct Lasting {
+pub struct SharedState {
     /// Issued codes.
     pub grants: Arc<dyn Grants>,
     /// Login attempts.
@@ -24,7 +24,7 @@ pub struct Lasting {
     /// Random bits.
     pub random: Arc<dyn Random>,
     /// Limits the refused logins that wait.
-    pub waiting: Arc<WaitingRoom>,
+    pub waiting: Arc<DelayedRefusals>,
     /// Guesses at codes.
     pub guesses: Arc<Guesses>,
     /// Where decisions are recorded.

@@ -10,7 +10,7 @@ use rustix::fs::Access;
 use tokio::runtime::Handle;
 
 use super::outgoing_tls::outgoing_tls;
-use super::report::Report;
+use super::report::ConfigReporter;
 use super::source::StartError;
 use crate::client_tls::Proof;
 use crate::config::{
@@ -67,7 +67,7 @@ pub(super) async fn open(
     match &config.store.place {
         StorePlace::Sqlite(path) => Ok(Store::new(sqlite(path, &config.store, clock)?)),
         StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &config.store, &Report(&config.places))?;
+            let settings = settings(postgres, &config.store, &ConfigReporter(&config.places))?;
             let opened = PostgresStore::open(settings, runtime).await;
             let store = opened.context("store.url names a database that cannot be used")?;
             Ok(Store::new(store))
@@ -113,7 +113,7 @@ pub(super) async fn administration(
             Ok(AdministratorsStore::new(store.context("the store (store.url) cannot be opened")?))
         }
         StorePlace::Postgres(postgres) => {
-            let mut settings = settings(postgres, &config.store, &Report(&config.places))?;
+            let mut settings = settings(postgres, &config.store, &ConfigReporter(&config.places))?;
             settings.timeout = settings.timeout.max(ADMINISTRATOR_PATIENCE);
             settings.connect_timeout = settings.connect_timeout.max(ADMINISTRATOR_PATIENCE);
             let opened = PostgresAdministration::open(settings).await;
@@ -128,7 +128,7 @@ pub(super) async fn administration(
 pub(super) fn check(
     store: &StoreConfig,
     is_open: bool,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<(), ConfigError> {
     match &store.place {
         StorePlace::Sqlite(path) => {
@@ -149,7 +149,7 @@ const MAY_WRITE: &str = "a file that this user may write, in a folder where it m
     folder is made if its parent is there";
 
 /// Refuses a file that is there and is no database of this program's.
-fn is_ours(path: &Path, report: &Report<'_>) -> Result<(), ConfigError> {
+fn is_ours(path: &Path, report: &ConfigReporter<'_>) -> Result<(), ConfigError> {
     inspect(path).map_err(|error| {
         let (found, accepted) = match error {
             OpenError::Newer { found, known, .. } => (
@@ -170,7 +170,7 @@ fn is_ours(path: &Path, report: &Report<'_>) -> Result<(), ConfigError> {
 }
 
 /// Refuses what stands where `SQLite` keeps its files beside the database and would not be used.
-fn can_use_beside(path: &Path, report: &Report<'_>) -> Result<(), ConfigError> {
+fn can_use_beside(path: &Path, report: &ConfigReporter<'_>) -> Result<(), ConfigError> {
     // They are beside the file that a link leads to.
     let real = regular_file::followed(path).unwrap_or_else(|_| path.to_owned());
     for beside in files_beside(&real) {
@@ -221,7 +221,7 @@ pub(super) async fn migrate(config: &Config, clock: &Arc<dyn Clock>) -> Result<S
             Ok(format!("{}: the schema is up to date", path.display()))
         }
         StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &config.store, &Report(&config.places))?;
+            let settings = settings(postgres, &config.store, &ConfigReporter(&config.places))?;
             let migrated = PostgresStore::migrate(settings).await;
             let schema = migrated.context("store.url names a database that cannot be migrated")?;
             let (version, applied) = (schema.version, schema.applied);
@@ -249,7 +249,7 @@ fn sqlite(path: &Path, store: &StoreConfig, clock: &Arc<dyn Clock>) -> anyhow::R
 fn settings(
     postgres: &PostgresConfig,
     store: &StoreConfig,
-    report: &Report<'_>,
+    report: &ConfigReporter<'_>,
 ) -> Result<PostgresSettings, ConfigError> {
     // As with libpq, a CA that is given is always asked for.
     let at_least = if postgres.ca_file.is_some() { Proof::Chain } else { Proof::Nothing };

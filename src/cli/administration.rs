@@ -3,10 +3,10 @@
 //! it is done.
 
 mod access_key;
+mod audit_log;
 mod audited;
 mod codes;
 mod counts;
-mod journal;
 mod named;
 mod person;
 mod person_json;

@@ -1,5 +1,5 @@
 //! `check-directory`: the report for an administrator before going live. This gathers it;
-//! [`crate::service::survey`] judges it, and the modules below print it.
+//! [`crate::service::directory_report`] judges it, and the modules below print it.
 
 mod csv;
 mod table;
@@ -21,7 +21,7 @@ use crate::directory::inspection::{
     Inspection, InspectionError, PeopleRead, ServerReport, Severity, Step,
 };
 use crate::domain::clock::{Clock as _, SystemClock};
-use crate::service::survey::{Report, Survey, SurveyRules, report};
+use crate::service::directory_report::{Report, Survey, SurveyRules, report};
 
 /// Update interval of the terminal's counter, in people.
 const SHOW_EVERY: usize = 500;
@@ -108,14 +108,14 @@ async fn gather(
     progress.set_message("asking the servers");
     let servers = inspection.check_servers().await;
 
-    let mut survey = Survey::new(rules(tenant, &*inspection, arguments.examples));
+    let mut directory_report = Survey::new(rules(tenant, &*inspection, arguments.examples));
     progress.set_message("reading people");
     // Do not try a refused password again: that may lock the service account.
     let read = if servers.iter().any(ServerReport::let_in) {
         let mut each = |person| {
-            survey.add(person);
-            if survey.people().is_multiple_of(SHOW_EVERY) {
-                progress.set_message(format!("reading people: {}", survey.people()));
+            directory_report.add(person);
+            if directory_report.people().is_multiple_of(SHOW_EVERY) {
+                progress.set_message(format!("reading people: {}", directory_report.people()));
             }
         };
         inspection.read_people(&mut each).await
@@ -126,15 +126,15 @@ async fn gather(
         })
     };
     let (complete, notes) = notes(read);
-    let self_write = if arguments.skip_write_check || survey.people() == 0 {
+    let self_write = if arguments.skip_write_check || directory_report.people() == 0 {
         None
     } else {
-        let sample = survey.sample();
+        let sample = directory_report.sample();
         progress.set_message(format!("reading the rights of {} people", sample.len()));
         Some(inspection.self_write(&sample, arguments.examples).await)
     };
-    let nobody_read = !complete && survey.people() == 0;
-    let (counts, mut findings) = survey.finish(complete);
+    let nobody_read = !complete && directory_report.people() == 0;
+    let (counts, mut findings) = directory_report.finish(complete);
     if nobody_read {
         findings.clear();
     }

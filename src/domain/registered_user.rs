@@ -266,7 +266,7 @@ impl RegisteredUser {
 
 /// How a request names a registered user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whom {
+pub enum UserRef {
     /// By id.
     Id(RegisteredId),
     /// By name: the user who has this very name, else the only one who has it in another case. If

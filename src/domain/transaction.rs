@@ -26,14 +26,14 @@ uuid_id! {
 
 /// The purpose of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Undertaking {
+pub enum TransactionKind {
     /// Register something with which the user can confirm later.
     Enroll,
     /// Approve a login or a payment.
     Approve,
 }
 
-impl Undertaking {
+impl TransactionKind {
     /// The value in the store and the API; never change it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -86,7 +86,7 @@ impl Channel {
 
 /// A transaction's stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stage {
+pub enum TransactionStatus {
     /// Waiting for the user.
     Pending,
     /// Confirmed by the user. Final.
@@ -95,7 +95,7 @@ pub enum Stage {
     Failed,
 }
 
-impl Stage {
+impl TransactionStatus {
     /// The value in the store and the API; never change it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -134,11 +134,11 @@ pub struct Transaction {
     /// Its user.
     pub user: RegisteredId,
     /// Its purpose.
-    pub undertaking: Undertaking,
+    pub undertaking: TransactionKind,
     /// How it is confirmed.
     pub channel: Channel,
     /// Its stage when last written; see [`Transaction::at`].
-    pub stage: Stage,
+    pub stage: TransactionStatus,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its stage last changed.
@@ -158,10 +158,10 @@ impl Transaction {
     /// if its start lies in the future because a clock was set back, even if that was never
     /// written.
     #[must_use]
-    pub fn at(&self, now: Timestamp) -> (Stage, Timestamp) {
+    pub fn at(&self, now: Timestamp) -> (TransactionStatus, Timestamp) {
         let is_over = now >= self.expires_at || self.created_at.is_in_the_future(now);
-        if self.stage == Stage::Pending && is_over {
-            (Stage::Failed, self.expires_at)
+        if self.stage == TransactionStatus::Pending && is_over {
+            (TransactionStatus::Failed, self.expires_at)
         } else {
             (self.stage, self.updated_at)
         }
@@ -169,8 +169,8 @@ impl Transaction {
 
     /// Ends it, unless it has already ended: ends are final, and remove the challenge for the
     /// passkey.
-    pub fn end(&mut self, stage: Stage, now: Timestamp) {
-        if self.at(now).0 == Stage::Pending {
+    pub fn end(&mut self, stage: TransactionStatus, now: Timestamp) {
+        if self.at(now).0 == TransactionStatus::Pending {
             self.stage = stage;
             self.updated_at = now;
             if let Some(question) = &mut self.question {
@@ -191,15 +191,15 @@ impl Transaction {
     #[must_use]
     pub fn forgotten_from(&self) -> Timestamp {
         match self.stage {
-            Stage::Pending => self.expires_at.plus(KEPT),
-            Stage::Succeeded | Stage::Failed => self.updated_at.plus(KEPT),
+            TransactionStatus::Pending => self.expires_at.plus(KEPT),
+            TransactionStatus::Succeeded | TransactionStatus::Failed => self.updated_at.plus(KEPT),
         }
     }
 
     /// Until when its token vouches for its success; `None` if it did not succeed.
     #[must_use]
     pub fn vouched_until(&self) -> Option<Timestamp> {
-        (self.stage == Stage::Succeeded).then(|| self.updated_at.plus(TOKEN_LIFETIME))
+        (self.stage == TransactionStatus::Succeeded).then(|| self.updated_at.plus(TOKEN_LIFETIME))
     }
 
     /// The owner that its code is bound to: the transaction, its user and the phone. If one of them
@@ -244,12 +244,12 @@ mod tests {
     use crate::domain::authenticator::AuthenticatorId;
     use crate::domain::question::MatchNumber;
 
-    fn transaction(stage: Stage) -> Transaction {
+    fn transaction(stage: TransactionStatus) -> Transaction {
         let at = Timestamp::from_millis;
         Transaction {
             id: TransactionId::from_random([1; 16]),
             user: RegisteredId::from_random([2; 16]),
-            undertaking: Undertaking::Approve,
+            undertaking: TransactionKind::Approve,
             channel: Channel::Sms,
             stage,
             created_at: at(1_000),
@@ -264,30 +264,39 @@ mod tests {
     #[test]
     fn time_fails_what_is_pending_and_nothing_else() {
         let (before, then) = (Timestamp::from_millis(300_999), Timestamp::from_millis(301_000));
-        assert_eq!(transaction(Stage::Pending).at(before).0, Stage::Pending);
-        assert_eq!(transaction(Stage::Pending).at(then), (Stage::Failed, then));
-        assert_eq!(transaction(Stage::Succeeded).at(then).0, Stage::Succeeded);
+        assert_eq!(
+            transaction(TransactionStatus::Pending).at(before).0,
+            TransactionStatus::Pending
+        );
+        assert_eq!(
+            transaction(TransactionStatus::Pending).at(then),
+            (TransactionStatus::Failed, then)
+        );
+        assert_eq!(
+            transaction(TransactionStatus::Succeeded).at(then).0,
+            TransactionStatus::Succeeded
+        );
     }
 
     #[test]
     fn an_end_is_final() {
-        for end in [Stage::Succeeded, Stage::Failed] {
-            for other in [Stage::Succeeded, Stage::Failed] {
+        for end in [TransactionStatus::Succeeded, TransactionStatus::Failed] {
+            for other in [TransactionStatus::Succeeded, TransactionStatus::Failed] {
                 let mut ended = transaction(end);
                 ended.end(other, Timestamp::from_millis(2_000));
                 assert_eq!((ended.stage, ended.updated_at.as_millis()), (end, 1_000));
             }
         }
-        let mut late = transaction(Stage::Pending);
-        late.end(Stage::Succeeded, late.expires_at);
-        assert_eq!(late.stage, Stage::Pending, "its time was up");
+        let mut late = transaction(TransactionStatus::Pending);
+        late.end(TransactionStatus::Succeeded, late.expires_at);
+        assert_eq!(late.stage, TransactionStatus::Pending, "its time was up");
     }
 
     #[test]
     fn a_token_vouches_for_ten_minutes_of_a_success_alone() {
-        assert_eq!(transaction(Stage::Pending).vouched_until(), None);
-        assert_eq!(transaction(Stage::Failed).vouched_until(), None);
-        let until = transaction(Stage::Succeeded).vouched_until();
+        assert_eq!(transaction(TransactionStatus::Pending).vouched_until(), None);
+        assert_eq!(transaction(TransactionStatus::Failed).vouched_until(), None);
+        let until = transaction(TransactionStatus::Succeeded).vouched_until();
         assert_eq!(until, Some(Timestamp::from_millis(601_000)));
     }
 
@@ -304,14 +313,14 @@ mod tests {
 
     #[test]
     fn a_challenge_is_for_one_user_message_number_and_authenticator() {
-        let approval = || transaction(Stage::Pending);
+        let approval = || transaction(TransactionStatus::Pending);
         let tenant = TenantId::parse("t1").expect("an id");
         let asked = approval().question_hash(&tenant, &question());
         assert_eq!(asked, approval().question_hash(&tenant, &question()));
         let other = TenantId::parse("t2").expect("an id");
         let user = Transaction { user: RegisteredId::from_random([3; 16]), ..approval() };
         let id = Transaction { id: TransactionId::from_random([3; 16]), ..approval() };
-        let enroll = Transaction { undertaking: Undertaking::Enroll, ..approval() };
+        let enroll = Transaction { undertaking: TransactionKind::Enroll, ..approval() };
         let message = Question { message: ApprovalMessage::parse("Pay CHF 900"), ..question() };
         let number = Question { match_number: MatchNumber::from_stored(43), ..question() };
         let authenticator = Some(AuthenticatorId::from_random([4; 16]));

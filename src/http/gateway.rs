@@ -90,7 +90,7 @@ pub struct Gateway {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Limits the refused logins that wait.
-    pub waiting: Arc<WaitingRoom>,
+    pub waiting: Arc<DelayedRefusals>,
     /// Where decisions are recorded.
     pub audit: Arc<AuditTrail>,
     /// Limits what is written about callers without a credential.
@@ -124,38 +124,38 @@ impl Gateway {
 pub type CurrentGateway = ArcSwap<Gateway>;
 
 /// Counts the refused logins that wait for their floor, to limit their number.
-pub struct WaitingRoom {
-    seats: usize,
-    taken: AtomicUsize,
+pub struct DelayedRefusals {
+    limit: usize,
+    waiting: AtomicUsize,
 }
 
-impl WaitingRoom {
-    /// A room with `seats` seats.
+impl DelayedRefusals {
+    /// None yet, and at most about `limit` at once.
     #[must_use]
-    pub const fn new(seats: usize) -> Self {
-        Self { seats, taken: AtomicUsize::new(0) }
+    pub const fn new(limit: usize) -> Self {
+        Self { limit, waiting: AtomicUsize::new(0) }
     }
 
-    /// Whether there is a free seat. Checked before a login is examined, so that a full room
-    /// refuses all logins alike and its speed reveals nothing.
+    /// Whether another may wait. Checked before a login is examined, so that all logins are refused
+    /// alike when no more may, and the speed of the refusal reveals nothing.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.taken.load(Ordering::Relaxed) < self.seats
+        self.waiting.load(Ordering::Relaxed) < self.limit
     }
 
-    /// Takes a seat until the answer goes out.
+    /// Counts one until its answer goes out.
     #[must_use]
-    pub fn take(self: &Arc<Self>) -> Seat {
-        metrics::waiting_refusals(self.taken.fetch_add(1, Ordering::Relaxed) + 1);
-        Seat(Arc::clone(self))
+    pub fn take(self: &Arc<Self>) -> DelayedRefusal {
+        metrics::waiting_refusals(self.waiting.fetch_add(1, Ordering::Relaxed) + 1);
+        DelayedRefusal(Arc::clone(self))
     }
 }
 
-/// A seat in the waiting room.
-pub struct Seat(Arc<WaitingRoom>);
+/// One refused login that waits.
+pub struct DelayedRefusal(Arc<DelayedRefusals>);
 
-impl Drop for Seat {
+impl Drop for DelayedRefusal {
     fn drop(&mut self) {
-        metrics::waiting_refusals(self.0.taken.fetch_sub(1, Ordering::Relaxed).saturating_sub(1));
+        metrics::waiting_refusals(self.0.waiting.fetch_sub(1, Ordering::Relaxed).saturating_sub(1));
     }
 }

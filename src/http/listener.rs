@@ -6,7 +6,7 @@
 mod entrance;
 #[cfg(test)]
 pub(crate) mod fuzz;
-mod paced;
+mod request_timeout;
 mod served;
 
 use std::fmt;
@@ -34,9 +34,9 @@ use tracing::debug;
 
 pub use self::entrance::Exempt;
 use self::entrance::{Entered, Entrance};
-pub use self::paced::RequestBegan;
-use self::paced::{Pace, Paced};
-pub use self::served::Farewell;
+pub use self::request_timeout::RequestBegan;
+use self::request_timeout::{TimeLimits, TimedStream};
+pub use self::served::ConnectionDrain;
 use self::served::{Manners, served};
 use super::certificate::ClientCertificate;
 use super::strangers::Strangers;
@@ -84,7 +84,7 @@ pub struct ListenerSettings {
     /// Whether answers tell browsers to use TLS only (RFC 6797).
     pub strict_transport_security: bool,
     /// Drains the clients.
-    pub farewell: Farewell,
+    pub drain: ConnectionDrain,
     /// Limits what is logged about failed handshakes.
     pub strangers: Arc<Strangers>,
 }
@@ -104,7 +104,7 @@ impl Default for ListenerSettings {
             exempt: Exempt::default(),
             proxy_protocol: Vec::new(),
             strict_transport_security: false,
-            farewell: Farewell::default(),
+            drain: ConnectionDrain::default(),
             strangers: Arc::default(),
         }
     }
@@ -136,9 +136,9 @@ where
     let stopping = server.graceful_shutdown_signal();
     let entrance = entrance(settings);
     let settings = settings.clone();
-    let pace = pace(&settings);
+    let limits = limits(&settings);
     let server = server.listen(name, listener, move || {
-        let door = Rc::new(Door {
+        let door = Rc::new(Handshakes {
             entrance: Arc::clone(&entrance),
             tls: Arc::clone(&tls),
             turns: Semaphore::new(HANDSHAKES_AT_ONCE),
@@ -148,7 +148,7 @@ where
         let app = served(app(), manners(&settings));
         let http = http(&settings, address, stopping.clone())
             .secure()
-            .on_connect_ext(|stream: &Paced<TlsStream<TcpStream>>, data| {
+            .on_connect_ext(|stream: &TimedStream<TlsStream<TcpStream>>, data| {
                 data.insert(stream.began());
                 data.insert(stream.turn());
                 keep_certificate(stream.stream(), data);
@@ -158,7 +158,7 @@ where
             let door = Rc::clone(&door);
             async move {
                 let (stream, entered) = door.enter(stream).await.ok_or(())?;
-                Ok((Paced::new(stream, pace, entered.place), Protocol::Http1, entered.peer))
+                Ok((TimedStream::new(stream, limits, entered.place), Protocol::Http1, entered.peer))
             }
         })
         .and_then(http.map_err(drop))
@@ -190,12 +190,12 @@ where
     let stopping = server.graceful_shutdown_signal();
     let entrance = entrance(settings);
     let settings = settings.clone();
-    let pace = pace(&settings);
+    let limits = limits(&settings);
     let server = server.listen(name, listener, move || {
         let entrance = Arc::clone(&entrance);
         let app = served(app(), manners(&settings));
         let http = http(&settings, address, stopping.clone())
-            .on_connect_ext(|stream: &Paced<TcpStream>, data| {
+            .on_connect_ext(|stream: &TimedStream<TcpStream>, data| {
                 data.insert(stream.began());
                 data.insert(stream.turn());
             })
@@ -206,7 +206,7 @@ where
                 let entered = entrance.enter(&stream).await.ok_or(())?;
                 // Answers are small; waiting to fill a packet would only delay them.
                 stream.set_nodelay(true).map_err(drop)?;
-                Ok((Paced::new(stream, pace, entered.place), Protocol::Http1, entered.peer))
+                Ok((TimedStream::new(stream, limits, entered.place), Protocol::Http1, entered.peer))
             }
         })
         .and_then(http.map_err(drop))
@@ -214,8 +214,8 @@ where
     Ok(server.run())
 }
 
-fn pace(settings: &ListenerSettings) -> Pace {
-    Pace {
+fn limits(settings: &ListenerSettings) -> TimeLimits {
+    TimeLimits {
         request: settings.request_limit,
         // The HTTP library closes idle connections itself; this covers those that it does not
         // consider idle.
@@ -226,7 +226,7 @@ fn pace(settings: &ListenerSettings) -> Pace {
 
 fn manners(settings: &ListenerSettings) -> Manners {
     Manners {
-        farewell: settings.farewell.clone(),
+        drain: settings.drain.clone(),
         strict_transport_security: settings.strict_transport_security,
     }
 }
@@ -285,7 +285,7 @@ fn keep_certificate(stream: &TlsStream<TcpStream>, data: &mut Extensions) {
 }
 
 /// Accepts a worker's TLS connections, limiting the time and number of handshakes.
-struct Door {
+struct Handshakes {
     entrance: Arc<Entrance>,
     tls: Arc<TlsState>,
     turns: Semaphore,
@@ -293,7 +293,7 @@ struct Door {
     strangers: Arc<Strangers>,
 }
 
-impl Door {
+impl Handshakes {
     async fn enter(&self, stream: TcpStream) -> Option<(TlsStream<TcpStream>, Entered)> {
         let entered = self.entrance.enter(&stream).await?;
         let shown = entered.peer.map(|peer| peer.to_string()).unwrap_or_default();

@@ -13,17 +13,17 @@ use thiserror::Error;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
-use super::watched::Watched;
+use super::reloadable::Reloadable;
 use crate::pem::{self, PemError};
 use crate::regular_file;
 
 /// The current TLS configuration of a listener, reloaded when its files change. Each one has a new
 /// session cache: a resumed session is not verified again, so no session may outlive the trust it
 /// was established under.
-pub type TlsState = Watched<TlsGeneration, TlsError>;
+pub type TlsState = Reloadable<TlsGeneration, TlsError>;
 
 /// The current verifier of the client certificates that trusted proxies forward.
-pub type ClientCaState = Watched<ClientVerifier, TlsError>;
+pub type ClientCaState = Reloadable<ClientVerifier, TlsError>;
 
 /// Whether clients present a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,9 +136,9 @@ impl ClientVerifier {
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn watched(ca: PathBuf, crl_files: Vec<PathBuf>) -> Result<ClientCaState, TlsError> {
+    pub fn reloadable(ca: PathBuf, crl_files: Vec<PathBuf>) -> Result<ClientCaState, TlsError> {
         let files = crl_files.iter().chain([&ca]).cloned().collect();
-        Watched::new(files, move || Self::load(&ca, &crl_files))
+        Reloadable::new(files, move || Self::load(&ca, &crl_files))
     }
 
     /// A number unique to each verifier in this process.
@@ -220,8 +220,8 @@ pub fn load(settings: &TlsSettings) -> Result<TlsGeneration, TlsError> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn watched(settings: TlsSettings) -> Result<TlsState, TlsError> {
-    Watched::new(files(&settings), move || load(&settings))
+pub fn reloadable(settings: TlsSettings) -> Result<TlsState, TlsError> {
+    Reloadable::new(files(&settings), move || load(&settings))
 }
 
 /// Loads a listener's TLS from other settings, for connections from now on.

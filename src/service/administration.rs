@@ -118,7 +118,7 @@ pub async fn find_user(
 }
 
 /// One tenant's codes and counts.
-pub struct TenantDesk {
+pub struct TenantCodes {
     /// The tenant.
     pub tenant: TenantId,
     /// The store.
@@ -127,7 +127,7 @@ pub struct TenantDesk {
     pub limits: Limits,
 }
 
-impl TenantDesk {
+impl TenantCodes {
     fn subject(&self, user_id: &str) -> Subject {
         Subject { tenant: self.tenant.clone(), purpose: Purpose::Call, id: user_id.to_owned() }
     }

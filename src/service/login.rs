@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::guesses::Guesses;
-use super::pace::{Pace, Stage};
+use super::latency::{Latency, Stage};
 use super::settling::{self, Typed};
 use super::{KnownUser, TenantParts, entry};
 use crate::directory::{DirectoryError, Occasion, PasswordCheck};
@@ -42,7 +42,7 @@ pub struct LoginAttempt {
 pub struct LoginDecision {
     /// Who is logged in, or nobody.
     pub user: Result<KnownUser, Reason>,
-    /// Whom it was about, as far as the directory knew.
+    /// The user it was about, as far as the directory knew.
     pub known: Option<KnownUser>,
     /// Whether any name would have met this refusal, because it came before the names part: a
     /// directory that finds nobody, a store that reads nothing.
@@ -75,7 +75,7 @@ pub struct Login {
     /// The guesses of all tenants.
     pub guesses: Arc<Guesses>,
     /// How long logins lately took.
-    pub pace: Arc<Pace>,
+    pub latency: Arc<Latency>,
 }
 
 impl Login {
@@ -96,7 +96,7 @@ impl Login {
             );
             let now = Instant::now();
             let stage = if unanswered { Stage::Unanswered } else { stage };
-            self.pace.note(stage, now - began, now);
+            self.latency.note(stage, now - began, now);
         }
         decision
     }
@@ -109,7 +109,7 @@ impl Login {
         } else {
             Duration::ZERO
         };
-        let lately = self.pace.lately(now, expected);
+        let lately = self.latency.lately(now, expected);
         refusal_time(read_at, now, self.policy.refusal_floor, lately, deadline)
     }
 

@@ -5,13 +5,13 @@ pub mod administration;
 pub mod authentication_cloud;
 pub mod call_in;
 pub mod dependencies;
+pub mod directory_report;
 pub mod flood;
 pub mod guesses;
+pub mod latency;
 pub mod login;
-pub mod pace;
 pub mod registered_directory;
 mod settling;
-pub mod survey;
 
 use std::sync::Arc;
 use std::time::Duration;

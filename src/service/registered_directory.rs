@@ -9,12 +9,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::directory::{DependencyState, Directory, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::account_state::{AccountState, PasswordRefusal};
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, Whom};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, UserRef};
 use crate::domain::secret::Password;
 use crate::domain::tenant::TenantId;
 use crate::domain::user::{Candidates, Membership, NumberValue, TypedName, User, UserId};
 use crate::store::StoreError;
-use crate::store::registry::{About, Case, Registry};
+use crate::store::registry::{About, Records, Registry};
 /// Most owners of a number that are looked at: two are too many already.
 const MOST_OWNERS: u32 = 4;
 
@@ -31,7 +31,7 @@ impl RegisteredDirectory {
         Self { tenant, registry }
     }
 
-    async fn look(&self, whom: Whom, deadline: Instant) -> Result<Case, DirectoryError> {
+    async fn look(&self, whom: UserRef, deadline: Instant) -> Result<Records, DirectoryError> {
         let seen = self.registry.look(About::user(&self.tenant, whom));
         Ok(in_time(seen, deadline).await?.held)
     }
@@ -41,7 +41,7 @@ impl RegisteredDirectory {
         id: RegisteredId,
         deadline: Instant,
     ) -> Result<Option<RegisteredUser>, DirectoryError> {
-        let found = self.look(Whom::Id(id), deadline).await?;
+        let found = self.look(UserRef::Id(id), deadline).await?;
         Ok(found.person.map(|person| person.user))
     }
 }
@@ -104,7 +104,7 @@ impl Directory for RegisteredDirectory {
         let Some(name) = RegisteredName::parse(name.as_str()) else {
             return Ok(Candidates::default());
         };
-        let found = self.look(Whom::Name(name), deadline).await?;
+        let found = self.look(UserRef::Name(name), deadline).await?;
         let users = found.person.and_then(|person| entry(&person.user)).into_iter().collect();
         // People type a name in any case, and services may take one user for the other: a name that
         // several have is nobody's, even as one of them has it.

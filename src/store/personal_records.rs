@@ -52,7 +52,7 @@ impl Individual {
 
 /// The data that the store has about a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Records {
+pub struct PersonRecords {
     /// The accounts of called-in codes, with their ids.
     pub accounts: Vec<(String, Account)>,
     /// The registered user, with phones, authenticators and recovery codes.
@@ -65,7 +65,7 @@ pub struct Records {
     pub texts: Vec<(PhoneNumber, Texts)>,
 }
 
-impl Records {
+impl PersonRecords {
     /// Whether the store has nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -90,14 +90,14 @@ pub trait PersonalRecords: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError>;
+    async fn records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError>;
 
     /// Deletes all data about a person, or nothing, and returns what was deleted. Once it answers,
     /// no node accepts any of their codes.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError>;
+    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError>;
 }
 
 #[cfg(test)]

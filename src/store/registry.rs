@@ -1,7 +1,7 @@
 //! The ports to registered users, their transactions and the access keys to them.
 //!
-//! All that is decided is decided on a [`Case`]: what the store holds of one user, one transaction
-//! and one phone. An adapter locks and reads a case, lets a step change it, and writes the
+//! All that is decided is decided on a [`Records`]: what the store holds of one user, one transaction
+//! and one phone. An adapter locks and reads the records, lets a step change it, and writes the
 //! difference, all before anyone else can read it; so one text of the decisions serves every store.
 
 use std::collections::HashSet;
@@ -17,7 +17,9 @@ use crate::domain::authenticator::{Authenticator, AuthenticatorId};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
-use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, VerifiedPhone, Whom};
+use crate::domain::registered_user::{
+    PhoneId, RegisteredId, RegisteredUser, UserRef, VerifiedPhone,
+};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Transaction, TransactionId};
 
@@ -27,7 +29,7 @@ pub struct About {
     /// The tenant.
     pub tenant: TenantId,
     /// The user; `None` where there can be none yet.
-    pub user: Option<Whom>,
+    pub user: Option<UserRef>,
     /// The transaction.
     pub transaction: Option<TransactionId>,
     /// The phone whose texts are counted.
@@ -39,7 +41,7 @@ pub struct About {
 impl About {
     /// A step about a user alone.
     #[must_use]
-    pub fn user(tenant: &TenantId, user: Whom) -> Self {
+    pub fn user(tenant: &TenantId, user: UserRef) -> Self {
         let tenant = tenant.clone();
         Self { tenant, user: Some(user), transaction: None, number: None, intent: None }
     }
@@ -94,7 +96,7 @@ pub struct Texts {
 
 /// What the store holds of what a step is about, and what it shall hold afterwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Case {
+pub struct Records {
     /// The user. One that is put where there was none is made; one that is taken away is deleted
     /// with all that is theirs: phones, authenticators, transactions, called-in codes. With a phone
     /// that is taken away goes the user's live called-in code.
@@ -111,7 +113,7 @@ pub struct Case {
     pub intent_used_until: Option<Timestamp>,
 }
 
-impl Case {
+impl Records {
     /// Whether the name by which the step names its user could mean several. Then there is no
     /// [`person`](Self::person), and none may be made.
     #[must_use]
@@ -167,33 +169,33 @@ impl<'a, T: Possession> Changes<'a, T> {
     }
 }
 
-/// What a step does to its case. It may be asked again on a newer case; then only the last counts.
-pub type Decide = Arc<dyn Fn(&mut Case, Timestamp) + Send + Sync>;
+/// What a step does to its records. It may be asked again on newer records; then only the last counts.
+pub type Transition = Arc<dyn Fn(&mut Records, Timestamp) + Send + Sync>;
 
 /// Registered users and their transactions.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// Takes a step: what `decide` changes in the case is written, all of it or nothing, and no
+    /// Takes a step: what `decide` changes in the records is written, all of it or nothing, and no
     /// other step on the same user, transaction, phone or intent runs meanwhile.
     ///
     /// Use it by [`step`].
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn take(&self, about: About, decide: Decide) -> Result<(), StoreError>;
+    async fn take(&self, about: About, decide: Transition) -> Result<(), StoreError>;
 
-    /// Looks at a case.
+    /// Looks at the records.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError>;
+    async fn look(&self, about: About) -> Result<AsOf<Records>, StoreError>;
 
-    /// Looks at a case whose state is told outward: what is seen cannot be undone by the loss of
+    /// Looks at the records whose state is told outward: what is seen cannot be undone by the loss of
     /// one machine, where the store has several.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn look_durable(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+    async fn look_durable(&self, about: About) -> Result<AsOf<Records>, StoreError> {
         self.look(about).await
     }
 
@@ -248,12 +250,12 @@ pub trait Registry: Send + Sync {
 pub async fn step<T: Send + 'static>(
     registry: &dyn Registry,
     about: About,
-    decide: impl Fn(&mut Case, Timestamp) -> T + Send + Sync + 'static,
+    decide: impl Fn(&mut Records, Timestamp) -> T + Send + Sync + 'static,
 ) -> Result<T, StoreError> {
     let decided = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&decided);
-    let decide: Decide = Arc::new(move |case: &mut Case, now| {
-        let answer = decide(case, now);
+    let decide: Transition = Arc::new(move |records: &mut Records, now| {
+        let answer = decide(records, now);
         *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     });
     registry.take(about, decide).await?;

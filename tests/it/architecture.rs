@@ -167,7 +167,7 @@ fn sample(files: &[(&str, &str)]) -> Sources {
 fn a_path_is_seen_however_it_is_written() {
     let ways = [
         "use crate::store::sqlite::Store;",
-        "use super::store::{registry::Whom, sqlite::{Link, Store as Kept}};",
+        "use super::store::{registry::UserRef, sqlite::{Link, Store as Kept}};",
         "use crate::{domain::user::User, store::sqlite};",
         "use super::*; fn f() { store::sqlite::open() }",
         "use super::store as kept; fn f(store: &kept::sqlite::Store) {}",

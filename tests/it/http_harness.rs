@@ -159,7 +159,7 @@ impl Files {
     }
 
     pub fn tls(&self, client_certificates: ClientCertificates) -> Arc<TlsState> {
-        Arc::new(tls::watched(self.settings(client_certificates)).unwrap())
+        Arc::new(tls::reloadable(self.settings(client_certificates)).unwrap())
     }
 
     /// The configuration of a client that trusts the CA, with or without a certificate.

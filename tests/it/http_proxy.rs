@@ -29,7 +29,7 @@ fn serve_with_crls(files: &Files, trusted: &[&str], crls: Vec<PathBuf>) -> Runni
     ];
     let mut gate = gate(clients, SetClock::at(NOW));
     gate.proxies = TrustedProxies(trusted.iter().map(|net| net.parse().unwrap()).collect());
-    let state = ClientVerifier::watched(files.path("ca.pem"), crls);
+    let state = ClientVerifier::reloadable(files.path("ca.pem"), crls);
     gate.forwarded_ca = Some(Arc::new(state.unwrap()));
     start(gate)
 }
@@ -113,7 +113,7 @@ fn serve_by(files: &Files, rules: ProxyRules, tls: Option<ClientCertificates>) -
     gate.proxies = TrustedProxies(vec!["127.0.0.1/32".parse().unwrap()]);
     gate.proxy_rules = rules;
     gate.forwarded_ca = Some(Arc::new(
-        ClientVerifier::watched(files.path("ca.pem"), vec![files.path("crl.pem")]).unwrap(),
+        ClientVerifier::reloadable(files.path("ca.pem"), vec![files.path("crl.pem")]).unwrap(),
     ));
     gate.tls = tls.map(|certificates| files.tls(certificates));
     start(gate)

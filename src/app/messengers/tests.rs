@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::sms_over_http;
-use crate::app::report::Report;
+use crate::app::report::ConfigReporter;
 use crate::config::{ConfigError, parse};
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::text_message::TextMessage;
@@ -26,7 +26,7 @@ fn request(keys: &str) -> Result<Request, ConfigError> {
     let config = parse(file, &text, Path::new("/"), &[]).unwrap_or_else(|error| panic!("{error}"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let handle: &Handle = runtime.handle();
-    let report = Report(&config.places);
+    let report = ConfigReporter(&config.places);
     let (sms, _) = sms_over_http(&config.tenants[0], handle, &report)?.expect("a provider");
     let to = NumberingPlan::read_e164("+46701234567").expect("a number");
     let message = TextMessage { to, body: Zeroizing::new("12 & \"é\"\n+%".to_owned()) };
@@ -238,7 +238,8 @@ fn a_tenant_without_providers_has_no_messenger() {
     let file = Path::new("test.toml");
     for sms in ["", "[tenants.sms]\ndenied_countries=['SE']\n"] {
         let config = parse(file, &format!("{TENANT}{sms}"), Path::new("/"), &[]).expect("good");
-        let made = super::messenger(&config.tenants[0], runtime.handle(), &Report(&config.places));
+        let made =
+            super::messenger(&config.tenants[0], runtime.handle(), &ConfigReporter(&config.places));
         assert!(made.is_ok_and(|messenger| messenger.is_none()), "{sms}");
     }
 }

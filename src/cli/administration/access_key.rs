@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::audited::{Office, in_trail};
-use super::journal::KeyInTrail;
+use super::audit_log::KeyInTrail;
+use super::audited::{AdminStore, in_trail};
 use super::named::{Named, Place};
 use super::printed::{print, print_json, shown_time};
 use super::target::{Failure, Target};
@@ -68,16 +68,16 @@ pub(in crate::cli) async fn run(command: AccessKeyCommand) -> Ended {
             };
             let key = KeyInTrail { id: id.to_string(), name: Some(name.clone()) };
             let create =
-                async |office: &Office<'_>, _: &Target| create(office, id, name, &text).await;
+                async |office: &AdminStore<'_>, _: &Target| create(office, id, name, &text).await;
             in_trail("access-key create", place, Named::Everybody, Some(key), create).await
         }
         AccessKeyCommand::List(List { place, json }) => {
-            let list = async |office: &Office<'_>, _: &Target| list(office, json).await;
+            let list = async |office: &AdminStore<'_>, _: &Target| list(office, json).await;
             in_trail("access-key list", place, Named::Everybody, None, list).await
         }
         AccessKeyCommand::Revoke(Revoke { place, id }) => {
             let key = KeyInTrail { id: id.to_string(), name: None };
-            let revoke = async |office: &Office<'_>, _: &Target| revoke(office, id).await;
+            let revoke = async |office: &AdminStore<'_>, _: &Target| revoke(office, id).await;
             in_trail("access-key revoke", place, Named::Everybody, Some(key), revoke).await
         }
     }
@@ -90,7 +90,7 @@ fn new_key() -> Option<(Uuid, AccessKeyText)> {
 }
 
 async fn create(
-    office: &Office<'_>,
+    office: &AdminStore<'_>,
     id: Uuid,
     name: String,
     text: &AccessKeyText,
@@ -116,7 +116,7 @@ async fn create(
     Ok(AuditReason::Created)
 }
 
-async fn list(office: &Office<'_>, json: bool) -> Result<AuditReason, Failure> {
+async fn list(office: &AdminStore<'_>, json: bool) -> Result<AuditReason, Failure> {
     let keys = office.store.access_keys.access_keys(&office.tenant.id).await?;
     if json {
         for AccessKey { id, name, created_at, .. } in &keys {
@@ -139,7 +139,7 @@ async fn list(office: &Office<'_>, json: bool) -> Result<AuditReason, Failure> {
     Ok(AuditReason::Listed)
 }
 
-async fn revoke(office: &Office<'_>, id: Uuid) -> Result<AuditReason, Failure> {
+async fn revoke(office: &AdminStore<'_>, id: Uuid) -> Result<AuditReason, Failure> {
     let revoked = office.store.access_keys.revoke_access_key(&office.tenant.id, id).await?;
     let (said, done) = if revoked {
         ("the access key is revoked", AuditReason::Revoked)

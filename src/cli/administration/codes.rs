@@ -9,7 +9,7 @@ use super::printed::{print, print_json, shown, shown_time};
 use super::target::{Failure, Target};
 use crate::cli::setup::Ended;
 use crate::domain::reason::AuditReason;
-use crate::service::administration::{LiveCode, TenantDesk};
+use crate::service::administration::{LiveCode, TenantCodes};
 
 /// The subcommands of `codes`.
 #[derive(Subcommand)]
@@ -65,7 +65,7 @@ pub(in crate::cli) async fn run(command: Codes) -> Ended {
     match command {
         Codes::List(List { place, user, user_id, json }) => {
             let named = Named::new(user, user_id, None);
-            let list = async |desk: &TenantDesk, target: &Target| list(desk, target, json).await;
+            let list = async |desk: &TenantCodes, target: &Target| list(desk, target, json).await;
             audited("codes list", place, named, list).await
         }
         Codes::Revoke(Revoke { place, user }) => {
@@ -75,7 +75,7 @@ pub(in crate::cli) async fn run(command: Codes) -> Ended {
     }
 }
 
-async fn list(desk: &TenantDesk, target: &Target, json: bool) -> Result<AuditReason, Failure> {
+async fn list(desk: &TenantCodes, target: &Target, json: bool) -> Result<AuditReason, Failure> {
     let mut table = Table { username: target.username(), json, rows: 0 };
     if matches!(target, Target::Everybody) {
         let mut after = None;
@@ -94,7 +94,7 @@ async fn list(desk: &TenantDesk, target: &Target, json: bool) -> Result<AuditRea
     Ok(AuditReason::Listed)
 }
 
-async fn revoke(desk: &TenantDesk, target: &Target) -> Result<AuditReason, Failure> {
+async fn revoke(desk: &TenantCodes, target: &Target) -> Result<AuditReason, Failure> {
     let revoked = desk.revoke(target.user_id()).await?;
     let (said, done) = if revoked {
         ("the live code is revoked", AuditReason::Revoked)

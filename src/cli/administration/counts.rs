@@ -9,7 +9,7 @@ use super::printed::{print, print_json, shown};
 use super::target::{Failure, Target};
 use crate::cli::setup::Ended;
 use crate::domain::reason::AuditReason;
-use crate::service::administration::{Count, TenantDesk, UserCounts};
+use crate::service::administration::{Count, TenantCodes, UserCounts};
 
 /// The subcommands of `counts`.
 #[derive(Subcommand)]
@@ -67,7 +67,7 @@ impl From<Whose> for Named {
 pub(in crate::cli) async fn run(command: Counts) -> Ended {
     match command {
         Counts::Show(Show { place, whose, json }) => {
-            let show = async |desk: &TenantDesk, target: &Target| show(desk, target, json).await;
+            let show = async |desk: &TenantCodes, target: &Target| show(desk, target, json).await;
             audited("counts show", place, whose.into(), show).await
         }
         Counts::Clear(Clear { place, whose }) => {
@@ -76,7 +76,7 @@ pub(in crate::cli) async fn run(command: Counts) -> Ended {
     }
 }
 
-async fn show(desk: &TenantDesk, target: &Target, json: bool) -> Result<AuditReason, Failure> {
+async fn show(desk: &TenantCodes, target: &Target, json: bool) -> Result<AuditReason, Failure> {
     let mut object = Object::of(target);
     let rows = if let Target::Number { number, .. } = target {
         vec![("calls", desk.calls(number).await?)]
@@ -101,7 +101,7 @@ async fn show(desk: &TenantDesk, target: &Target, json: bool) -> Result<AuditRea
     Ok(AuditReason::Shown)
 }
 
-async fn clear(desk: &TenantDesk, target: &Target) -> Result<AuditReason, Failure> {
+async fn clear(desk: &TenantCodes, target: &Target) -> Result<AuditReason, Failure> {
     let cleared = match target {
         Target::Number { number, .. } => desk.clear_number(number).await?,
         Target::Everybody | Target::User(_) | Target::UserId(_) => {

@@ -16,7 +16,7 @@ pub(super) struct Place {
     pub(super) tenant: Option<String>,
 }
 
-/// Whom a command is about, as named on the command line.
+/// Who a command is about, as named on the command line.
 pub(super) enum Named {
     Everybody,
     User(String),

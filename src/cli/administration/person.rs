@@ -4,7 +4,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::audited::{Office, in_trail};
+use super::audited::{AdminStore, in_trail};
 use super::named::{Named, Place, stable_id};
 use super::person_json;
 use super::printed::{print, print_json};
@@ -15,7 +15,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::reason::AuditReason;
 use crate::store::AsOf;
-use crate::store::personal_records::{Individual, Records};
+use crate::store::personal_records::{Individual, PersonRecords};
 
 /// The subcommands of `person`.
 #[derive(Subcommand)]
@@ -67,7 +67,7 @@ pub(in crate::cli) async fn run(command: PersonCommand) -> Ended {
         (Some(name), _) => Named::Person(name),
         (None, id) => Named::new(None, id, None),
     };
-    let work = async |office: &Office<'_>, target: &Target| {
+    let work = async |office: &AdminStore<'_>, target: &Target| {
         let read = |typed: &String| number_of(office.tenant, typed);
         let whose = Individual {
             tenant: office.tenant.id.clone(),
@@ -99,7 +99,7 @@ impl Operation {
 }
 
 async fn export(
-    office: &Office<'_>,
+    office: &AdminStore<'_>,
     target: &Target,
     whose: &Individual,
 ) -> Result<AuditReason, Failure> {
@@ -118,7 +118,7 @@ async fn export(
 }
 
 async fn delete(
-    office: &Office<'_>,
+    office: &AdminStore<'_>,
     target: &Target,
     whose: &Individual,
 ) -> Result<AuditReason, Failure> {
@@ -138,7 +138,7 @@ async fn delete(
 }
 
 /// What was deleted, for the terminal: a label and a count each.
-fn deleted(held: &Records, now: Timestamp) -> Vec<(&'static str, usize)> {
+fn deleted(held: &PersonRecords, now: Timestamp) -> Vec<(&'static str, usize)> {
     let accounts = || held.accounts.iter().map(|(_, account)| account);
     let user = held.person.as_ref().map(|person| &person.user);
     let events = |logs: &mut dyn Iterator<Item = u32>| logs.map(|len| len as usize).sum::<usize>();

@@ -12,12 +12,12 @@ use crate::domain::registered_user::VerifiedPhone;
 use crate::domain::transaction::Transaction;
 use crate::store::account::Account;
 use crate::store::address_log::Failure;
-use crate::store::personal_records::Records;
+use crate::store::personal_records::PersonRecords;
 use crate::store::registry::Person;
 
 /// The records as they were at `now`.
-pub(super) fn object(records: &Records, now: Timestamp) -> Value {
-    let Records { accounts, person, transactions, calls, texts } = records;
+pub(super) fn object(records: &PersonRecords, now: Timestamp) -> Value {
+    let PersonRecords { accounts, person, transactions, calls, texts } = records;
     let calls = calls.iter().map(|(number, calls)| by_number(number, calls));
     let enrolling = texts.iter().map(|(number, texts)| by_number(number, &texts.enrolling));
     let texts = texts.iter().map(|(number, texts)| by_number(number, &texts.sent));

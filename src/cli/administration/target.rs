@@ -1,4 +1,4 @@
-//! Whom a command is about: finds the user or the number that the command line names.
+//! Who a command is about: finds the user or the number that the command line names.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::store::StoreError;
 /// Longest wait for the directory.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whom a command is about, once resolved.
+/// Who a command is about, once resolved.
 pub(super) enum Target {
     Everybody,
     /// By stable id.

@@ -1,6 +1,6 @@
 //! The report as CSV for programs (RFC 4180).
 
-use crate::service::survey::Report;
+use crate::service::directory_report::Report;
 
 /// The columns.
 const HEADER: [&str; 9] =

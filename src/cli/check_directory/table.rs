@@ -1,7 +1,7 @@
 //! The report as text for people.
 
 use crate::directory::inspection::{ServerReport, Severity, Step};
-use crate::service::survey::{Counts, Example, Finding, Report};
+use crate::service::directory_report::{Counts, Example, Finding, Report};
 
 pub(super) fn print(report: &Report) -> Vec<u8> {
     let mut out = Page(String::new());

@@ -46,7 +46,7 @@ impl Server {
             let pause = if well { PROBE_WORKING } else { PROBE_AGAIN };
             tokio::select! {
                 () = self.breaker.went_down() => {}
-                () = self.pace.became_slow() => {}
+                () = self.latency.became_slow() => {}
                 () = self.look.notified() => {}
                 () = sleep(pause) => {}
             }
@@ -154,7 +154,7 @@ impl Server {
     ) -> Result<bool, SearchFailure> {
         let asked = Instant::now();
         self.answer(shared, read, limit).await.map(|found| {
-            self.pace.probed(asked.elapsed());
+            self.latency.probed(asked.elapsed());
             !found.entries.is_empty()
         })
     }

@@ -14,7 +14,7 @@ use tracing::{error, warn};
 use super::bind_pool::{BindAnswer, BindConnections, BindPool};
 use super::connection::Connector;
 use super::judgement::{Kind, Rejection};
-use super::pace::Pace;
+use super::latency::Latency;
 use super::probes::Probes;
 use super::search::{Found, Query, SearchFailure, SharedConnection};
 use super::settings::{LdapSettings, ServerUrl};
@@ -41,7 +41,7 @@ pub(super) struct Server {
     pub(super) settings: Arc<LdapSettings>,
     connector: Arc<Connector>,
     pub(super) breaker: Arc<Breaker>,
-    pub(super) pace: Pace,
+    pub(super) latency: Latency,
     pub(super) searches: Vec<Arc<SharedConnection>>,
     next_search: AtomicUsize,
     pub(super) binds: BindPool,
@@ -86,7 +86,7 @@ impl Server {
             probes: Probes::new(settings),
             look: Notify::new(),
             rejected: ArcSwapOption::empty(),
-            pace: Pace::new(name.clone(), settings.timeout),
+            latency: Latency::new(name.clone(), settings.timeout),
             name,
             settings: Arc::clone(settings),
             connector,
@@ -108,7 +108,7 @@ impl Server {
             Some(rejection) if state.up => {
                 (state.up, state.detail) = (false, rejection.reason.clone());
             }
-            None if state.up => state.detail = self.pace.detail(),
+            None if state.up => state.detail = self.latency.detail(),
             Some(_) | None => {}
         }
         state
@@ -152,7 +152,7 @@ impl Server {
 
     /// Whether other servers should be tried first.
     pub(super) fn is_slow(&self) -> bool {
-        self.pace.is_slow()
+        self.latency.is_slow()
     }
 
     fn turn(&self, deadline: Instant) -> Option<Turn> {
@@ -231,7 +231,7 @@ impl Server {
         let asked = Instant::now();
         let outcome = shared.search(query, limit).await;
         if matches!(outcome, Ok(_) | Err(SearchFailure::TimedOut)) {
-            self.pace.answered(asked.elapsed());
+            self.latency.answered(asked.elapsed());
         }
         outcome
     }

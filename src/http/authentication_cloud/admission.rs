@@ -13,8 +13,8 @@ use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::{Refusal, Refused};
 use crate::http::request_context::RequestContext;
 use crate::service::authentication_cloud::Cloud;
-use crate::service::authentication_cloud::asking::Asker;
 use crate::service::authentication_cloud::intent::Permission;
+use crate::service::authentication_cloud::passkey_request::Asker;
 
 /// Longest origin shown, in bytes.
 const MAX_ORIGIN: usize = 300;

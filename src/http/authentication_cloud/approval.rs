@@ -11,15 +11,15 @@ use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of_or_null};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::question::ApprovalMessage;
 use crate::domain::reason::AuditReason;
-use crate::domain::registered_user::Whom;
-use crate::domain::transaction::Undertaking;
+use crate::domain::registered_user::UserRef;
+use crate::domain::transaction::TransactionKind;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::CloudRefusal;
-use crate::service::authentication_cloud::asking::PhoneApproval;
 use crate::service::authentication_cloud::intent::Permission;
+use crate::service::authentication_cloud::passkey_request::PhoneApproval;
 
 /// Who is asked, and how.
 #[derive(Deserialize, ToSchema)]
@@ -80,7 +80,7 @@ pub(super) async fn approval(
         channel => channel.unwrap_or("push"),
     };
     let message = bodies::allowed_message(&permission, body.message)?;
-    if !permission.allows(Undertaking::Approve, channel) {
+    if !permission.allows(TransactionKind::Approve, channel) {
         return Err(CloudRefusal::IntentForOther.into());
     }
     if permission.user(named.as_ref()).is_none() {
@@ -132,7 +132,7 @@ impl PhoneWish<'_> {
         self,
         context: &mut RequestContext,
         permission: Permission,
-        named: Option<Whom>,
+        named: Option<UserRef>,
     ) -> Result<PhoneApproval, Refusal> {
         let authenticator = self.authenticator.map(|id| {
             AuthenticatorId::parse(&id)

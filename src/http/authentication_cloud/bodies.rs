@@ -6,7 +6,7 @@ use tokio::time::timeout_at;
 
 use super::qr_code;
 use super::resources::{Link, QrCodeBody};
-use crate::domain::registered_user::{RegisteredId, RegisteredName, Whom};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, UserRef};
 use crate::domain::transaction::Transaction;
 use crate::http::body;
 use crate::http::gateway::AuthenticationCloud;
@@ -80,7 +80,7 @@ async fn whole(
 pub(super) fn whom(
     username: Option<String>,
     user_id: Option<String>,
-) -> Result<Option<Whom>, Refusal> {
+) -> Result<Option<UserRef>, Refusal> {
     match (username, user_id) {
         (Some(_), Some(_)) => {
             Err(Refusal::bad_request("either username or userId is given, not both"))
@@ -92,12 +92,12 @@ pub(super) fn whom(
                     RegisteredName::MAX
                 ))
             })?;
-            Ok(Some(Whom::Name(name)))
+            Ok(Some(UserRef::Name(name)))
         }
         (None, Some(id)) => {
             let id = RegisteredId::parse(&id)
                 .ok_or_else(|| Refusal::bad_request("the userId is not a UUID"))?;
-            Ok(Some(Whom::Id(id)))
+            Ok(Some(UserRef::Id(id)))
         }
         (None, None) => Ok(None),
     }

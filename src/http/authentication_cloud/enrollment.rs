@@ -11,16 +11,16 @@ use super::resources::{
     AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody, one_of_or_null,
 };
 use crate::domain::reason::AuditReason;
-use crate::domain::registered_user::Whom;
+use crate::domain::registered_user::UserRef;
 use crate::domain::stored_number::NumberingPlan;
-use crate::domain::transaction::Undertaking;
+use crate::domain::transaction::TransactionKind;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::enrollment::PhoneEnrollment;
 use crate::service::authentication_cloud::intent::Permission;
-use crate::service::authentication_cloud::texting::Begun;
+use crate::service::authentication_cloud::sms_code::Begun;
 use crate::service::authentication_cloud::{Cloud, CloudRefusal};
 
 /// What is to be registered, and for whom.
@@ -81,7 +81,7 @@ pub(super) async fn enroll(
         Some(channel) => channel,
     };
     let message = bodies::allowed_message(&permission, body.message)?;
-    if !permission.allows(Undertaking::Enroll, channel) {
+    if !permission.allows(TransactionKind::Enroll, channel) {
         return Err(CloudRefusal::IntentForOther.into());
     }
     match channel {
@@ -97,7 +97,7 @@ async fn enroll_app(
     cloud: &AuthenticationCloud,
     tenant: &Cloud,
     permission: Permission,
-    named: Option<Whom>,
+    named: Option<UserRef>,
 ) -> Result<Granted, Refusal> {
     let by_frontend = matches!(permission, Permission::Intent(_));
     let asker = admission::asker(context, &permission);
@@ -111,7 +111,7 @@ async fn enroll_phone(
     context: &mut RequestContext,
     tenant: &Cloud,
     permission: Permission,
-    named: Option<Whom>,
+    named: Option<UserRef>,
     phone: Option<String>,
     message: Option<String>,
 ) -> Result<Granted, Refusal> {
@@ -131,7 +131,7 @@ async fn enroll_recovery(
     context: &mut RequestContext,
     tenant: &Cloud,
     permission: Permission,
-    named: Option<Whom>,
+    named: Option<UserRef>,
 ) -> Result<Granted, Refusal> {
     let by_frontend = matches!(permission, Permission::Intent(_));
     let made = context.in_time(tenant.enroll_recovery(permission, named)).await?;

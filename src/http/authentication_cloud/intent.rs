@@ -10,8 +10,8 @@ use super::admission;
 use super::bodies;
 use super::resources::{AnyRefusal, IntentBody, TokenRefusal, one_of};
 use crate::domain::reason::AuditReason;
-use crate::domain::registered_user::Whom;
-use crate::domain::transaction::Undertaking;
+use crate::domain::registered_user::UserRef;
+use crate::domain::transaction::TransactionKind;
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
@@ -84,11 +84,11 @@ pub(super) async fn intent(
     let tenant = admission::admit_backend(context, cloud).await?;
     let body: IntentQuestion = bodies::json(context, payload).await?;
     let (user, name) = match bodies::whom(body.username, body.user_id)? {
-        Some(Whom::Id(id)) => (Some(id), None),
-        Some(Whom::Name(name)) => (None, Some(name)),
+        Some(UserRef::Id(id)) => (Some(id), None),
+        Some(UserRef::Name(name)) => (None, Some(name)),
         None => return Err(Refusal::bad_request("the field username or userId is missing")),
     };
-    let undertaking = Undertaking::parse(&body.operation)
+    let undertaking = TransactionKind::parse(&body.operation)
         .ok_or_else(|| Refusal::bad_request("the field operation is neither enroll nor approve"))?;
     let channels = body.channels.map_or(Ok(Vec::new()), |named| usable(undertaking, &named))?;
     if let Some(id) = user {
@@ -102,7 +102,7 @@ pub(super) async fn intent(
 
 /// The channels that an intent is for, each once: those of `named` by which `undertaking` can be
 /// done. At least one has to be, as an empty list would read as if all were meant.
-fn usable(undertaking: Undertaking, named: &[String]) -> Result<Vec<String>, Refusal> {
+fn usable(undertaking: TransactionKind, named: &[String]) -> Result<Vec<String>, Refusal> {
     if named.is_empty() {
         return Err(Refusal::bad_request(
             "the field channels names no channel: name at least one, or leave the field out",
@@ -120,10 +120,10 @@ fn usable(undertaking: Undertaking, named: &[String]) -> Result<Vec<String>, Ref
     let mut usable: Vec<String> = Vec::new();
     for channel in named {
         let channel = match (undertaking, channel.as_str()) {
-            (_, "qr-code" | "app") | (Undertaking::Enroll, "push") => "app",
+            (_, "qr-code" | "app") | (TransactionKind::Enroll, "push") => "app",
             (_, "sms") => "sms",
-            (Undertaking::Approve, "push") => "push",
-            (Undertaking::Enroll, "recovery") => "recovery",
+            (TransactionKind::Approve, "push") => "push",
+            (TransactionKind::Enroll, "recovery") => "recovery",
             _ => continue,
         };
         if usable.iter().all(|one| one != channel) {
@@ -132,10 +132,10 @@ fn usable(undertaking: Undertaking, named: &[String]) -> Result<Vec<String>, Ref
     }
     if usable.is_empty() {
         return Err(Refusal::bad_request(match undertaking {
-            Undertaking::Approve => {
+            TransactionKind::Approve => {
                 "the field channels names none that approves: name app, push or sms"
             }
-            Undertaking::Enroll => {
+            TransactionKind::Enroll => {
                 "the field channels names none that enrolls: name app, recovery or sms"
             }
         }));

@@ -15,14 +15,14 @@ use crate::domain::client_address::ClientAddress;
 use crate::domain::question::ApprovalMessage;
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
-use crate::domain::transaction::{Stage, Undertaking};
+use crate::domain::transaction::{TransactionKind, TransactionStatus};
 use crate::http::error::rfc3339;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::{Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext};
 use crate::http::user_agent;
 use crate::service::authentication_cloud::Cloud;
-use crate::service::authentication_cloud::phone::{Answer, Asked};
+use crate::service::authentication_cloud::confirmation::{Answer, Asked};
 use crate::service::authentication_cloud::tokens::{Device, Dispatch};
 
 /// Answers a request of a phone's page.
@@ -81,7 +81,9 @@ async fn look(
     let body = AskedBody {
         operation: transaction.undertaking.as_str(),
         stage: match transaction.at(*now).0 {
-            Stage::Failed if transaction.stage == Stage::Pending => "expired",
+            TransactionStatus::Failed if transaction.stage == TransactionStatus::Pending => {
+                "expired"
+            }
             stage => stage.as_str(),
         },
         company,
@@ -148,9 +150,11 @@ async fn confirm(
         subscribed: authenticator.subscription.is_some(),
     };
     let reason = match confirmed.undertaking {
-        Undertaking::Enroll => AuditReason::AuthenticatorEnrolled,
-        Undertaking::Approve if confirmed.is_now_synced => AuditReason::ApprovedPasskeyNowSynced,
-        Undertaking::Approve => AuditReason::Approved,
+        TransactionKind::Enroll => AuditReason::AuthenticatorEnrolled,
+        TransactionKind::Approve if confirmed.is_now_synced => {
+            AuditReason::ApprovedPasskeyNowSynced
+        }
+        TransactionKind::Approve => AuditReason::Approved,
     };
     Ok(Granted::json(StatusCode::OK, reason, &body))
 }

@@ -10,7 +10,7 @@ use super::bodies;
 use super::resources::{AnyRefusal, StatusBody, UnknownBody};
 use crate::domain::client_address::ClientAddress;
 use crate::domain::reason::AuditReason;
-use crate::domain::transaction::Stage;
+use crate::domain::transaction::TransactionStatus;
 use crate::http::error::rfc3339;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::{Refusal, Refused};
@@ -66,9 +66,9 @@ pub(super) async fn status(
 
 fn told(status: &Status) -> Granted {
     let (code, reason) = match status.stage {
-        Stage::Pending => (StatusCode::OK, AuditReason::Pending),
-        Stage::Succeeded => (StatusCode::OK, AuditReason::Succeeded),
-        Stage::Failed => (StatusCode::PRECONDITION_FAILED, AuditReason::Failed),
+        TransactionStatus::Pending => (StatusCode::OK, AuditReason::Pending),
+        TransactionStatus::Succeeded => (StatusCode::OK, AuditReason::Succeeded),
+        TransactionStatus::Failed => (StatusCode::PRECONDITION_FAILED, AuditReason::Failed),
     };
     let body = StatusBody {
         transaction_id: status.transaction.to_string(),

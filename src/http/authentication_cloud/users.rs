@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use super::admission;
 use super::resources::{AnyRefusal, TokenRefusal, UserBody};
 use crate::domain::reason::AuditReason;
-use crate::domain::registered_user::{RegisteredId, RegisteredName, Whom};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, UserRef};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
@@ -32,7 +32,7 @@ pub(super) async fn by_id(
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
     let id = RegisteredId::parse(id).ok_or_else(Refusal::nothing_there)?;
-    look_up(context, &tenant, Whom::Id(id)).await
+    look_up(context, &tenant, UserRef::Id(id)).await
 }
 
 /// Looks a user up by name.
@@ -64,13 +64,13 @@ pub(super) async fn by_name(
         _ => return Err(Refusal::bad_request("the parameter username is there twice")),
     };
     let name = name.ok_or_else(Refusal::nothing_there)?;
-    look_up(context, &tenant, Whom::Name(name)).await
+    look_up(context, &tenant, UserRef::Name(name)).await
 }
 
 async fn look_up(
     context: &mut RequestContext,
     tenant: &Cloud,
-    whom: Whom,
+    whom: UserRef,
 ) -> Result<Granted, Refusal> {
     let seen = context.in_time(tenant.user(whom)).await?;
     context.about_user(seen.user.id, seen.user.name.as_ref());

@@ -102,7 +102,7 @@ async fn answer(
         }
         Err(Held { refusal, until }) => {
             if let Some(until) = until {
-                let _seat = context.gateway.waiting.take();
+                let _counted = context.gateway.waiting.take();
                 sleep_until(until).await;
             }
             body::answer_before(payload, context.refuse(&refusal))

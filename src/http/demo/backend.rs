@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::tenant::TenantId;
-use crate::domain::transaction::Undertaking;
+use crate::domain::transaction::TransactionKind;
 use crate::http::authentication_cloud::resources::IntentBody;
 use crate::http::authentication_cloud::{admission, bodies, introspection};
 use crate::http::body;
@@ -96,11 +96,11 @@ async fn intent(
     let body: IntentQuestion = bodies::json(context, payload).await?;
     let name = RegisteredName::parse(&body.username)
         .ok_or_else(|| Refusal::bad_request("the field username is no name"))?;
-    let undertaking = Undertaking::parse(&body.operation)
+    let undertaking = TransactionKind::parse(&body.operation)
         .ok_or_else(|| Refusal::bad_request("the field operation is neither enroll nor approve"))?;
     let message = match undertaking {
-        Undertaking::Enroll => None,
-        Undertaking::Approve => Some(body.about.message().to_owned()),
+        TransactionKind::Enroll => None,
+        TransactionKind::Approve => Some(body.about.message().to_owned()),
     };
     let channels = vec!["app".to_owned()];
     let wish =

@@ -17,7 +17,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{StatusCode, Uri, uri};
 use actix_web::web::Bytes;
 
-use super::paced::Turn;
+use super::request_timeout::Turn;
 
 /// Largest piece of a body passed to the HTTP library at once, in bytes; the library copies each
 /// piece.
@@ -36,9 +36,9 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// Idle connections stay open until their next request: a client may be sending one right now, and
 /// would not learn its outcome.
 #[derive(Debug, Clone, Default)]
-pub struct Farewell(Arc<AtomicBool>);
+pub struct ConnectionDrain(Arc<AtomicBool>);
 
-impl Farewell {
+impl ConnectionDrain {
     /// Starts draining.
     pub fn say(&self) {
         self.0.store(true, Ordering::Relaxed);
@@ -52,14 +52,14 @@ impl Farewell {
 /// Headers that a listener adds to every response.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manners {
-    pub farewell: Farewell,
+    pub drain: ConnectionDrain,
     /// Whether browsers must use TLS only.
     pub strict_transport_security: bool,
 }
 
 impl Manners {
     fn on<B>(&self, answer: &mut Response<B>) {
-        if self.farewell.is_said() {
+        if self.drain.is_said() {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
         if self.strict_transport_security {

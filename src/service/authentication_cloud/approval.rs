@@ -4,11 +4,11 @@ use tokio::time::Instant;
 
 use super::intent::{Permission, for_whom, use_up};
 use super::refusal::CloudRefusal;
-use super::texting::Begun;
+use super::sms_code::Begun;
 use super::{Cloud, change, nobody};
-use crate::domain::registered_user::Whom;
-use crate::domain::transaction::Undertaking;
-use crate::store::registry::{About, Case, step};
+use crate::domain::registered_user::UserRef;
+use crate::domain::transaction::TransactionKind;
+use crate::store::registry::{About, Records, step};
 
 /// Attempts to find the user's newest phone if it keeps changing.
 const LOOKS: usize = 3;
@@ -22,7 +22,7 @@ impl Cloud {
     pub async fn approve_by_text(
         &self,
         permission: Permission,
-        named: Option<Whom>,
+        named: Option<UserRef>,
         message: Option<&str>,
         deadline: Instant,
     ) -> Result<Begun, CloudRefusal> {
@@ -34,25 +34,25 @@ impl Cloud {
             let person = seen.held.person.ok_or(none)?;
             let number = person.user.newest_phone().ok_or(CloudRefusal::NoPhone)?.number.clone();
             let (messenger, template) = self.ready_to_text(&number, message)?;
-            let text = self.new_text(Undertaking::Approve, &number, message, &permission)?;
+            let text = self.new_text(TransactionKind::Approve, &number, message, &permission)?;
             let about = About {
                 transaction: Some(text.id),
                 number: Some(number.subscriber()),
                 intent: permission.intent_id(),
-                ..About::user(&self.tenant, Whom::Id(person.user.id))
+                ..About::user(&self.tenant, UserRef::Id(person.user.id))
             };
             let (permission, named) = (permission.clone(), named.clone());
-            let make = move |case: &mut Case, now| {
-                change(case, |case| {
-                    use_up(&permission, case, now)?;
-                    for_whom(&permission, case, named.as_ref())?;
-                    let user = &case.person.as_ref().ok_or(CloudRefusal::UserUnknown)?.user;
+            let make = move |records: &mut Records, now| {
+                change(records, |records| {
+                    use_up(&permission, records, now)?;
+                    for_whom(&permission, records, named.as_ref())?;
+                    let user = &records.person.as_ref().ok_or(CloudRefusal::UserUnknown)?.user;
                     let newest = user.newest_phone().ok_or(CloudRefusal::NoPhone)?;
                     if newest.number != number {
                         return Err(CloudRefusal::Changing);
                     }
                     let user = user.clone();
-                    Ok(Begun { user, transaction: text.begin(case, now)?, now })
+                    Ok(Begun { user, transaction: text.begin(records, now)?, now })
                 })
             };
             let begun = match step(&*self.registry, about, make).await? {

@@ -8,8 +8,8 @@ use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Subscription,
 };
 use crate::domain::clock::Timestamp;
-use crate::domain::registered_user::{RegisteredId, Whom};
-use crate::store::registry::{About, Case, step};
+use crate::domain::registered_user::{RegisteredId, UserRef};
+use crate::store::registry::{About, Records, step};
 impl Cloud {
     /// Renames an authenticator.
     ///
@@ -38,8 +38,8 @@ impl Cloud {
         id: AuthenticatorId,
     ) -> Result<RegisteredId, CloudRefusal> {
         let user = self.owner(id).await?;
-        let delete = move |case: &mut Case, now| {
-            let user = &mut case.person.as_mut().ok_or(CloudRefusal::AuthenticatorUnknown)?.user;
+        let delete = move |records: &mut Records, now| {
+            let user = &mut records.person.as_mut().ok_or(CloudRefusal::AuthenticatorUnknown)?.user;
             let before = user.authenticators.len();
             user.authenticators.retain(|one| one.id != id);
             if user.authenticators.len() == before {
@@ -48,7 +48,7 @@ impl Cloud {
             user.updated_at = now;
             Ok(())
         };
-        step(&*self.registry, About::user(&self.tenant, Whom::Id(user)), delete).await??;
+        step(&*self.registry, About::user(&self.tenant, UserRef::Id(user)), delete).await??;
         Ok(user)
     }
 
@@ -58,7 +58,7 @@ impl Cloud {
     /// [`CloudRefusal::DeviceTokenExpired`], [`CloudRefusal::AuthenticatorUnknown`], or a failure of the
     /// store.
     pub async fn authenticator_of(&self, device: &Device) -> Result<Authenticator, CloudRefusal> {
-        let about = About::user(&self.tenant, Whom::Id(device.user));
+        let about = About::user(&self.tenant, UserRef::Id(device.user));
         let seen = self.look_to_tell(about).await?;
         if seen.now >= device.expires_at {
             return Err(CloudRefusal::DeviceTokenExpired);
@@ -107,9 +107,9 @@ impl Cloud {
         + Sync
         + 'static,
     ) -> Result<Authenticator, CloudRefusal> {
-        let change = move |case: &mut Case, now| {
-            super::change(case, |case| {
-                let person = case.person.as_mut().ok_or(CloudRefusal::AuthenticatorUnknown)?;
+        let change = move |records: &mut Records, now| {
+            super::change(records, |records| {
+                let person = records.person.as_mut().ok_or(CloudRefusal::AuthenticatorUnknown)?;
                 let mut theirs = person.user.authenticators.iter_mut();
                 let authenticator =
                     theirs.find(|one| one.id == id).ok_or(CloudRefusal::AuthenticatorUnknown)?;
@@ -117,7 +117,7 @@ impl Cloud {
                 Ok(authenticator.clone())
             })
         };
-        step(&*self.registry, About::user(&self.tenant, Whom::Id(user)), change).await?
+        step(&*self.registry, About::user(&self.tenant, UserRef::Id(user)), change).await?
     }
 
     async fn owner(&self, id: AuthenticatorId) -> Result<RegisteredId, CloudRefusal> {

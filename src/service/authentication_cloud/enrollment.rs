@@ -4,20 +4,22 @@ use tokio::time::Instant;
 
 use super::intent::{Permission, for_whom, use_up};
 use super::refusal::CloudRefusal;
-use super::texting::{Begun, NewIds};
+use super::sms_code::{Begun, NewIds};
 use super::{Cloud, change};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RecoveryCode, RegisteredUser, Whom};
-use crate::domain::transaction::{Channel, Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Case, Person, step};
+use crate::domain::registered_user::{RecoveryCode, RegisteredUser, UserRef};
+use crate::domain::transaction::{
+    Channel, Transaction, TransactionId, TransactionKind, TransactionStatus,
+};
+use crate::store::registry::{About, Person, Records, step};
 /// A phone to be registered.
 #[derive(Debug)]
 pub struct PhoneEnrollment<'a> {
     /// What permits the request.
     pub permission: Permission,
     /// The owner named in the request; `None` means a user without a name.
-    pub named: Option<Whom>,
+    pub named: Option<UserRef>,
     /// The phone's number.
     pub number: PhoneNumber,
     /// The message to send; `None` for the default.
@@ -46,19 +48,19 @@ impl Cloud {
     ) -> Result<Begun, CloudRefusal> {
         let PhoneEnrollment { permission, named, number, message } = request;
         let (messenger, template) = self.ready_to_text(&number, message)?;
-        let text = self.new_text(Undertaking::Enroll, &number, message, &permission)?;
+        let text = self.new_text(TransactionKind::Enroll, &number, message, &permission)?;
         let enrollee = self.enrollee(permission, named).await?;
         let about =
             About { number: Some(number.subscriber()), ..self.about_enrollee(&enrollee, text.id) };
-        let make = move |case: &mut Case, now| {
-            change(case, |case| {
-                let user = &enrollee.find(case, now)?.user;
+        let make = move |records: &mut Records, now| {
+            change(records, |records| {
+                let user = &enrollee.find(records, now)?.user;
                 let known = user.phones.iter().any(|phone| phone.number == number);
                 if !known && user.phones.len() >= RegisteredUser::MAX_PHONES {
                     return Err(CloudRefusal::TooManyPhones);
                 }
                 let user = user.clone();
-                Ok(Begun { user, transaction: text.begin(case, now)?, now })
+                Ok(Begun { user, transaction: text.begin(records, now)?, now })
             })
         };
         let begun = step(&*self.registry, about, make).await??;
@@ -73,7 +75,7 @@ impl Cloud {
     pub async fn enroll_recovery(
         &self,
         permission: Permission,
-        named: Option<Whom>,
+        named: Option<UserRef>,
     ) -> Result<RecoverySet, CloudRefusal> {
         let intent = permission.intent_id();
         let enrollee = self.enrollee(permission, named).await?;
@@ -83,17 +85,17 @@ impl Cloud {
             .collect::<Result<Vec<_>, _>>()?;
         let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
         let about = self.about_enrollee(&enrollee, id);
-        let make = move |case: &mut Case, now| {
-            change(case, |case| {
-                let person = enrollee.find(case, now)?;
+        let make = move |records: &mut Records, now| {
+            change(records, |records| {
+                let person = enrollee.find(records, now)?;
                 person.user.recovery.clone_from(&hashes);
                 person.user.updated_at = now;
                 let transaction = Transaction {
                     id,
                     user: person.user.id,
-                    undertaking: Undertaking::Enroll,
+                    undertaking: TransactionKind::Enroll,
                     channel: Channel::Recovery,
-                    stage: Stage::Succeeded,
+                    stage: TransactionStatus::Succeeded,
                     created_at: now,
                     updated_at: now,
                     expires_at: now,
@@ -102,7 +104,7 @@ impl Cloud {
                     intent,
                 };
                 let user = person.user.clone();
-                case.transaction = Some(transaction.clone());
+                records.transaction = Some(transaction.clone());
                 Ok(Begun { user, transaction, now })
             })
         };
@@ -114,7 +116,7 @@ impl Cloud {
     pub(super) async fn enrollee(
         &self,
         permission: Permission,
-        named: Option<Whom>,
+        named: Option<UserRef>,
     ) -> Result<Enrollee, CloudRefusal> {
         let user = permission.user(named.as_ref());
         let named = self.identify(&permission, named).await?;
@@ -136,37 +138,37 @@ impl Cloud {
 /// The user to enroll, and the permission.
 pub(super) struct Enrollee {
     permission: Permission,
-    named: Option<Whom>,
-    user: Option<Whom>,
+    named: Option<UserRef>,
+    user: Option<UserRef>,
     new: NewIds,
 }
 
 impl Enrollee {
-    /// The case's user, created if the name may be new and is. Uses up the intent that permits it.
+    /// The records' user, created if the name may be new and is. Uses up the intent that permits it.
     pub(super) fn find<'c>(
         &self,
-        case: &'c mut Case,
+        records: &'c mut Records,
         now: Timestamp,
     ) -> Result<&'c mut Person, CloudRefusal> {
-        use_up(&self.permission, case, now)?;
+        use_up(&self.permission, records, now)?;
         // An intent for a free name is meant to create its user. A user who has taken the name
         // since is not the one the backend had in mind.
-        let is_taken = case.person.is_some() || case.is_ambiguous();
+        let is_taken = records.person.is_some() || records.is_ambiguous();
         if self.permission.is_for_a_new_name() && is_taken {
             return Err(CloudRefusal::IntentNameTaken);
         }
-        if case.is_ambiguous() {
+        if records.is_ambiguous() {
             return Err(CloudRefusal::UserAmbiguous);
         }
-        if case.person.is_none() {
+        if records.person.is_none() {
             let name = match &self.user {
-                Some(Whom::Id(_)) => return Err(CloudRefusal::UserUnknown),
-                Some(Whom::Name(name)) => Some(name.clone()),
+                Some(UserRef::Id(_)) => return Err(CloudRefusal::UserUnknown),
+                Some(UserRef::Name(name)) => Some(name.clone()),
                 None => None,
             };
-            case.person = Some(Person::new(RegisteredUser::new(self.new.user, name, now)));
+            records.person = Some(Person::new(RegisteredUser::new(self.new.user, name, now)));
         }
-        for_whom(&self.permission, case, self.named.as_ref())?;
-        case.person.as_mut().ok_or(CloudRefusal::UserUnknown)
+        for_whom(&self.permission, records, self.named.as_ref())?;
+        records.person.as_mut().ok_or(CloudRefusal::UserUnknown)
     }
 }

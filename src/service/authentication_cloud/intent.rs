@@ -9,10 +9,10 @@ use super::tokens::Intent;
 use super::{Cloud, nobody};
 use crate::domain::clock::Timestamp;
 use crate::domain::question::ApprovalMessage;
-use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, Whom};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, UserRef};
 use crate::domain::text_message::Template;
-use crate::domain::transaction::Undertaking;
-use crate::store::registry::{About, Case};
+use crate::domain::transaction::TransactionKind;
+use crate::store::registry::{About, Records};
 /// How long an intent may be used.
 const LIFETIME: Duration = Duration::from_mins(10);
 
@@ -33,7 +33,7 @@ pub struct IntentWish {
     /// The user, if by name.
     pub name: Option<RegisteredName>,
     /// What it allows.
-    pub undertaking: Undertaking,
+    pub undertaking: TransactionKind,
     /// The channels it is good for; all but `recovery` if there is none.
     pub channels: Vec<String>,
     /// The message that is sent.
@@ -64,7 +64,7 @@ fn has_channel(channels: &[String], channel: &str) -> bool {
 impl Permission {
     /// Whether it allows `undertaking` of this user by this channel.
     #[must_use]
-    pub fn allows(&self, undertaking: Undertaking, channel: &str) -> bool {
+    pub fn allows(&self, undertaking: TransactionKind, channel: &str) -> bool {
         match self {
             Self::AccessKey => true,
             Self::Intent(intent) => {
@@ -76,12 +76,12 @@ impl Permission {
     /// The user whom a request that names `named` is about: an intent's own, who has to be the
     /// named one too; see [`is_for`](Self::is_for).
     #[must_use]
-    pub fn user(&self, named: Option<&Whom>) -> Option<Whom> {
+    pub fn user(&self, named: Option<&UserRef>) -> Option<UserRef> {
         match self {
             Self::AccessKey => named.cloned(),
             Self::Intent(intent) => match (intent.user, &intent.name) {
-                (Some(id), _) => Some(Whom::Id(id)),
-                (None, name) => name.clone().map(Whom::Name),
+                (Some(id), _) => Some(UserRef::Id(id)),
+                (None, name) => name.clone().map(UserRef::Name),
             },
         }
     }
@@ -95,11 +95,11 @@ impl Permission {
     /// Whether an intent's user is whom the request names, by id or by a name that only one user
     /// has in any case; see `Cloud::identify`.
     #[must_use]
-    pub fn is_for(&self, user: &RegisteredUser, named: Option<&Whom>) -> bool {
+    pub fn is_for(&self, user: &RegisteredUser, named: Option<&UserRef>) -> bool {
         match (self, named) {
             (Self::AccessKey, _) | (Self::Intent(_), None) => true,
-            (Self::Intent(_), Some(Whom::Id(id))) => user.id == *id,
-            (Self::Intent(_), Some(Whom::Name(name))) => {
+            (Self::Intent(_), Some(UserRef::Id(id))) => user.id == *id,
+            (Self::Intent(_), Some(UserRef::Name(name))) => {
                 user.name.as_ref().is_some_and(|own| own.is_same_as(name))
             }
         }
@@ -118,52 +118,53 @@ impl Permission {
 /// Uses up the intent that permits a request, where one does.
 pub(super) fn use_up(
     permission: &Permission,
-    case: &mut Case,
+    records: &mut Records,
     now: Timestamp,
 ) -> Result<(), CloudRefusal> {
     let Permission::Intent(intent) = permission else { return Ok(()) };
-    if case.intent_used_until.is_some() {
+    if records.intent_used_until.is_some() {
         return Err(CloudRefusal::IntentUsed);
     }
     if now >= intent.expires_at {
         return Err(CloudRefusal::IntentExpired);
     }
-    case.intent_used_until = Some(intent.expires_at);
+    records.intent_used_until = Some(intent.expires_at);
     Ok(())
 }
 
 /// Refuses an intent for another user than the request names.
 pub(super) fn for_whom(
     permission: &Permission,
-    case: &Case,
-    named: Option<&Whom>,
+    records: &Records,
+    named: Option<&UserRef>,
 ) -> Result<(), CloudRefusal> {
-    let user = &case.person.as_ref().ok_or(nobody(case))?.user;
+    let user = &records.person.as_ref().ok_or(nobody(records))?.user;
     if permission.is_for(user, named) { Ok(()) } else { Err(CloudRefusal::IntentForOther) }
 }
 
 impl Cloud {
-    /// Whom a request names beside an intent for a user who is there: by id, if by a name that
+    /// The user that a request names beside an intent for a user who is there: by id, if by a name that
     /// somebody has. A name in another case can be somebody else's own, which the intent's user
     /// alone does not tell.
     pub(super) async fn identify(
         &self,
         permission: &Permission,
-        named: Option<Whom>,
-    ) -> Result<Option<Whom>, CloudRefusal> {
+        named: Option<UserRef>,
+    ) -> Result<Option<UserRef>, CloudRefusal> {
         let Permission::Intent(Intent { user: Some(_), .. }) = permission else { return Ok(named) };
-        let Some(whom @ Whom::Name(_)) = &named else { return Ok(named) };
+        let Some(whom @ UserRef::Name(_)) = &named else { return Ok(named) };
         let held = self.registry.look(About::user(&self.tenant, whom.clone())).await?.held;
         if held.is_ambiguous() {
             return Err(CloudRefusal::IntentForOther);
         }
-        Ok(held.person.map(|person| Whom::Id(person.user.id)).or(named))
+        Ok(held.person.map(|person| UserRef::Id(person.user.id)).or(named))
     }
 
     /// Refuses a message that fits none of the channels. A phone shows one to approve, none to
     /// enroll.
     fn check_message(&self, message: &str, wish: &IntentWish) -> Result<(), CloudRefusal> {
-        let (channels, is_approval) = (&wish.channels, wish.undertaking == Undertaking::Approve);
+        let (channels, is_approval) =
+            (&wish.channels, wish.undertaking == TransactionKind::Approve);
         let may = |channel: &str| has_channel(channels, channel);
         let is_shown = (is_approval || !may("sms")) && (may("app") || may("push"));
         if is_shown && ApprovalMessage::parse(message).is_some() {
@@ -200,11 +201,11 @@ impl Cloud {
             self.check_message(message, &wish)?;
         }
         let whom = match (wish.user, &wish.name) {
-            (Some(id), _) => Whom::Id(id),
-            (None, Some(name)) => Whom::Name(name.clone()),
+            (Some(id), _) => UserRef::Id(id),
+            (None, Some(name)) => UserRef::Name(name.clone()),
             (None, None) => return Err(CloudRefusal::UserUnknown),
         };
-        let may_be_new = wish.undertaking == Undertaking::Enroll && wish.user.is_none();
+        let may_be_new = wish.undertaking == TransactionKind::Enroll && wish.user.is_none();
         let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
         // Whoever is there is named by id, so that it is not for another who gets the name later.
         let is_ambiguous = seen.held.is_ambiguous();

@@ -3,19 +3,19 @@
 
 pub mod access;
 pub mod approval;
-pub mod asking;
 pub mod authenticators;
+pub mod confirmation;
 pub mod enrollment;
 #[cfg(test)]
 pub(crate) mod fuzz;
 pub mod intent;
-mod notifying;
+pub mod passkey_request;
 pub mod passkeys;
-pub mod phone;
 pub mod phones;
+mod push;
 pub mod refusal;
+pub mod sms_code;
 pub mod status;
-pub mod texting;
 pub mod tokens;
 pub mod users;
 pub mod verification;
@@ -34,10 +34,10 @@ use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
 use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
-use crate::domain::transaction::Stage;
+use crate::domain::transaction::TransactionStatus;
 use crate::messenger::{Messenger, Notifier};
 use crate::store::AsOf;
-use crate::store::registry::{About, Case, Registry};
+use crate::store::registry::{About, Records, Registry};
 
 /// Limits on texted codes, recovery codes and notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,13 +116,13 @@ impl Cloud {
         self.random.nonce().ok_or(CloudRefusal::NoRandomness)
     }
 
-    /// Reads a case to report it, waiting until the loss of a machine cannot undo what it reports.
+    /// Reads the records to report it, waiting until the loss of a machine cannot undo what it reports.
     /// A pending or unknown transaction reports nothing that could be undone, so polls of it do not
     /// wait.
-    async fn look_to_tell(&self, about: About) -> Result<AsOf<Case>, CloudRefusal> {
+    async fn look_to_tell(&self, about: About) -> Result<AsOf<Records>, CloudRefusal> {
         let seen = self.registry.look(about.clone()).await?;
         let stage = seen.held.transaction.as_ref().map(|one| one.at(seen.now).0);
-        if stage == Some(Stage::Pending) || seen.held == Case::default() {
+        if stage == Some(TransactionStatus::Pending) || seen.held == Records::default() {
             return Ok(seen);
         }
         Ok(self.registry.look_durable(about).await?)
@@ -137,20 +137,20 @@ fn before_the_last_step(deadline: Instant) -> Instant {
     deadline.checked_sub(FOR_THE_LAST_STEP).unwrap_or(deadline)
 }
 
-/// Why a case has no user.
-const fn nobody(case: &Case) -> CloudRefusal {
-    if case.is_ambiguous() { CloudRefusal::UserAmbiguous } else { CloudRefusal::UserUnknown }
+/// Why the records have no user.
+const fn nobody(records: &Records) -> CloudRefusal {
+    if records.is_ambiguous() { CloudRefusal::UserAmbiguous } else { CloudRefusal::UserUnknown }
 }
 
-/// Changes the case by `decide`, or leaves it as it was if `decide` refuses.
+/// Changes the records by `decide`, or leaves them as they were if `decide` refuses.
 fn change<T>(
-    case: &mut Case,
-    decide: impl FnOnce(&mut Case) -> Result<T, CloudRefusal>,
+    records: &mut Records,
+    decide: impl FnOnce(&mut Records) -> Result<T, CloudRefusal>,
 ) -> Result<T, CloudRefusal> {
-    let mut changed = case.clone();
+    let mut changed = records.clone();
     let decided = decide(&mut changed);
     if decided.is_ok() {
-        *case = changed;
+        *records = changed;
     }
     decided
 }

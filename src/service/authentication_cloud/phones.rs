@@ -5,8 +5,8 @@ use super::Cloud;
 use super::refusal::CloudRefusal;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{PhoneId, RegisteredId, VerifiedPhone, Whom};
-use crate::store::registry::{About, Case, step};
+use crate::domain::registered_user::{PhoneId, RegisteredId, UserRef, VerifiedPhone};
+use crate::store::registry::{About, Records, step};
 /// Maximum number of users from whom a number is taken at once; the rest follow in the next round.
 const AT_ONCE: u32 = 16;
 
@@ -18,12 +18,12 @@ impl Cloud {
     pub async fn delete_phone(&self, id: PhoneId) -> Result<RegisteredId, CloudRefusal> {
         let owner = self.registry.phone_owner(&self.tenant, id).await?;
         let user = owner.ok_or(CloudRefusal::PhoneUnknown)?;
-        let delete = move |case: &mut Case, now| {
-            let user = &mut case.person.as_mut().ok_or(CloudRefusal::PhoneUnknown)?.user;
+        let delete = move |records: &mut Records, now| {
+            let user = &mut records.person.as_mut().ok_or(CloudRefusal::PhoneUnknown)?.user;
             let removed = user.remove_phones(|phone| phone.id == *id.as_uuid(), now);
             if removed { Ok(()) } else { Err(CloudRefusal::PhoneUnknown) }
         };
-        step(&*self.registry, About::user(&self.tenant, Whom::Id(user)), delete).await??;
+        step(&*self.registry, About::user(&self.tenant, UserRef::Id(user)), delete).await??;
         Ok(user)
     }
 
@@ -51,14 +51,14 @@ impl Cloud {
             }
             for owner in older {
                 let number = number.clone();
-                let take = move |case: &mut Case, now| {
+                let take = move |records: &mut Records, now| {
                     let is_taken =
                         |phone: &VerifiedPhone| phone.number == number && is_older(owner, phone);
-                    if let Some(person) = &mut case.person {
+                    if let Some(person) = &mut records.person {
                         person.user.remove_phones(is_taken, now);
                     }
                 };
-                let about = About::user(&self.tenant, Whom::Id(owner));
+                let about = About::user(&self.tenant, UserRef::Id(owner));
                 step(&*self.registry, about, take).await?;
                 tracing::info!(
                     tenant = self.tenant.as_str(),

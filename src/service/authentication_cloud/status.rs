@@ -7,8 +7,8 @@ use super::refusal::CloudRefusal;
 use super::tokens::Pointer;
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::clock::Timestamp;
-use crate::domain::registered_user::{RegisteredId, RegisteredName, Whom};
-use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
+use crate::domain::registered_user::{RegisteredId, RegisteredName, UserRef};
+use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, TransactionStatus};
 use crate::store::registry::About;
 /// A transaction's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Status {
     /// The transaction.
     pub transaction: TransactionId,
     /// Its stage.
-    pub stage: Stage,
+    pub stage: TransactionStatus,
     /// Its user.
     pub user: RegisteredId,
     /// The user's name.
@@ -39,7 +39,7 @@ pub enum Vouched {
         /// The transaction.
         transaction: TransactionId,
         /// Its kind.
-        undertaking: Undertaking,
+        undertaking: TransactionKind,
         /// Its user.
         user: RegisteredId,
         /// What was approved, in the requester's words.
@@ -118,7 +118,7 @@ impl Cloud {
     ) -> Result<(Transaction, Option<RegisteredName>, Timestamp), CloudRefusal> {
         let about = About {
             transaction: Some(pointer.transaction),
-            ..About::user(&self.tenant, Whom::Id(pointer.user))
+            ..About::user(&self.tenant, UserRef::Id(pointer.user))
         };
         let seen = self.look_to_tell(about).await?;
         let transaction = seen.held.transaction.filter(|one| one.user == pointer.user);

@@ -1,10 +1,10 @@
 //! A backend looks up and deletes registered users.
 
 use super::refusal::CloudRefusal;
-use super::texting::full;
+use super::sms_code::full;
 use super::{Cloud, Policy, nobody};
-use crate::domain::registered_user::{RegisteredId, RegisteredUser, Whom};
-use crate::store::registry::{About, Case, Texts, step};
+use crate::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
+use crate::store::registry::{About, Records, Texts, step};
 /// A user, and the channels temporarily blocked for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenUser {
@@ -19,7 +19,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudRefusal::UserUnknown`], [`CloudRefusal::UserAmbiguous`], or a failure of the store.
-    pub async fn user(&self, whom: Whom) -> Result<SeenUser, CloudRefusal> {
+    pub async fn user(&self, whom: UserRef) -> Result<SeenUser, CloudRefusal> {
         let seen = self.look_to_tell(About::user(&self.tenant, whom)).await?;
         let none = nobody(&seen.held);
         let mut person = seen.held.person.ok_or(none)?;
@@ -48,7 +48,7 @@ impl Cloud {
         let Some(phone) = user.newest_phone() else { return Ok(Texts::default()) };
         let about = About {
             number: Some(phone.number.subscriber()),
-            ..About::user(&self.tenant, Whom::Id(user.id))
+            ..About::user(&self.tenant, UserRef::Id(user.id))
         };
         Ok(self.registry.look(about).await?.held.texts)
     }
@@ -58,8 +58,8 @@ impl Cloud {
     /// # Errors
     /// [`CloudRefusal::UserUnknown`], or a failure of the store.
     pub async fn delete_user(&self, id: RegisteredId) -> Result<(), CloudRefusal> {
-        let about = About::user(&self.tenant, Whom::Id(id));
-        let delete = |case: &mut Case, _| case.person.take().map(|_| ());
+        let about = About::user(&self.tenant, UserRef::Id(id));
+        let delete = |records: &mut Records, _| records.person.take().map(|_| ());
         step(&*self.registry, about, delete).await?.ok_or(CloudRefusal::UserUnknown)
     }
 }

@@ -3,14 +3,14 @@
 use uuid::Uuid;
 
 use super::refusal::CloudRefusal;
-use super::texting::{NewIds, full};
+use super::sms_code::{NewIds, full};
 use super::{Cloud, Policy};
 use crate::domain::clock::Timestamp;
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{RecoveryCode, RegisteredId, Whom};
-use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Case, step};
+use crate::domain::registered_user::{RecoveryCode, RegisteredId, UserRef};
+use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, TransactionStatus};
+use crate::store::registry::{About, Records, step};
 /// What the user typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Typed {
@@ -79,9 +79,9 @@ impl Cloud {
             policy: self.policy,
         };
         let number = compared.number.clone();
-        let settle = move |case: &mut Case, now| compared.settle(case, now);
+        let settle = move |records: &mut Records, now| compared.settle(records, now);
         let settled = step(&*self.registry, about, settle).await??;
-        if self.one_user_per_number && settled.undertaking == Undertaking::Enroll {
+        if self.one_user_per_number && settled.undertaking == TransactionKind::Enroll {
             self.take_number(&number, user, settled.updated_at).await?;
         }
         Ok(settled)
@@ -98,8 +98,8 @@ impl Cloud {
     ) -> Result<(), CloudRefusal> {
         let typed = RecoveryCode::parse(code).map(|code| code.hash());
         let quota = self.policy.wrong_recovery;
-        let use_up = move |case: &mut Case, now| {
-            let person = case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
+        let use_up = move |records: &mut Records, now| {
+            let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
             if let Some(wait) = full(&mut person.wrong_recovery, quota, now) {
                 return Err(CloudRefusal::WrongRecoveryCodes(wait));
             }
@@ -113,27 +113,27 @@ impl Cloud {
             person.user.updated_at = now;
             Ok(())
         };
-        let about = About::user(&self.tenant, Whom::Id(user));
+        let about = About::user(&self.tenant, UserRef::Id(user));
         step(&*self.registry, about, use_up).await?
     }
 
     fn about(&self, user: RegisteredId, transaction: TransactionId) -> About {
-        About { transaction: Some(transaction), ..About::user(&self.tenant, Whom::Id(user)) }
+        About { transaction: Some(transaction), ..About::user(&self.tenant, UserRef::Id(user)) }
     }
 }
 
 impl Compared {
-    /// Settles the case's transaction: checks the user's rate, then whether it is pending, then the
+    /// Settles the records' transaction: checks the user's rate, then whether it is pending, then the
     /// code.
-    fn settle(&self, case: &mut Case, now: Timestamp) -> Result<Transaction, CloudRefusal> {
-        let person = case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
-        let transaction = case.transaction.as_mut().filter(|one| one.user == self.user);
+    fn settle(&self, records: &mut Records, now: Timestamp) -> Result<Transaction, CloudRefusal> {
+        let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
+        let transaction = records.transaction.as_mut().filter(|one| one.user == self.user);
         let transaction = transaction.ok_or(CloudRefusal::TransactionUnknown)?;
         if let Some(wait) = full(&mut person.wrong_codes, self.policy.wrong_codes, now) {
-            transaction.end(Stage::Failed, now);
+            transaction.end(TransactionStatus::Failed, now);
             return Err(CloudRefusal::WrongCodes(wait));
         }
-        if transaction.at(now).0 != Stage::Pending {
+        if transaction.at(now).0 != TransactionStatus::Pending {
             return Err(CloudRefusal::Ended);
         }
         let text = transaction.code.as_mut().filter(|text| text.grant.nonce == self.nonce);
@@ -145,23 +145,23 @@ impl Compared {
             person.wrong_codes.push(now);
             text.tries_left = text.tries_left.saturating_sub(1);
             if text.tries_left == 0 {
-                transaction.end(Stage::Failed, now);
+                transaction.end(TransactionStatus::Failed, now);
             }
             return Err(CloudRefusal::CodeWrong);
         }
         // The phone may have been removed since the text was sent.
         let is_theirs = person.user.phones.iter().any(|phone| phone.number == self.number);
-        if transaction.undertaking == Undertaking::Approve && !is_theirs {
-            transaction.end(Stage::Failed, now);
+        if transaction.undertaking == TransactionKind::Approve && !is_theirs {
+            transaction.end(TransactionStatus::Failed, now);
             return Err(CloudRefusal::Ended);
         }
-        if transaction.undertaking == Undertaking::Enroll
+        if transaction.undertaking == TransactionKind::Enroll
             && !person.user.verify_phone(self.phone, &self.number, now)
         {
-            transaction.end(Stage::Failed, now);
+            transaction.end(TransactionStatus::Failed, now);
             return Err(CloudRefusal::TooManyPhones);
         }
-        transaction.end(Stage::Succeeded, now);
+        transaction.end(TransactionStatus::Succeeded, now);
         Ok(transaction.clone())
     }
 }

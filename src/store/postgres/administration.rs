@@ -11,11 +11,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::account_step::AccountStep;
-use super::errors::told;
+use super::errors::describe;
 use super::rows::{self, RowError};
 use super::session::{Connector, Ready};
 use super::settings::PostgresSettings;
-use super::step::{self, Failure, Fate, Look, Step};
+use super::step::{self, CommitState, Failure, Look, Step};
 use super::{OpenError, schema};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Purpose, Subject};
@@ -93,7 +93,8 @@ impl PostgresAdministration {
         let Ok(both) = timeout(self.timeout, both).await else {
             return Err(not_read(&format!("no answer within {:?}", self.timeout)));
         };
-        let (now, held) = both.map_err(|error: tokio_postgres::Error| not_read(&told(&error)))?;
+        let (now, held) =
+            both.map_err(|error: tokio_postgres::Error| not_read(&describe(&error)))?;
         Ok(AsOf { held, now: Timestamp::from_millis(now) })
     }
 
@@ -113,7 +114,10 @@ impl PostgresAdministration {
         match outcome {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => {
-                tracing::error!(reason = told(&error), "the store's database could not be changed");
+                tracing::error!(
+                    reason = describe(&error),
+                    "the store's database could not be changed"
+                );
                 Err(if refused { StoreError::Unavailable } else { StoreError::OutcomeUnknown })
             }
             Err(_) => Err(StoreError::OutcomeUnknown),
@@ -123,7 +127,8 @@ impl PostgresAdministration {
     /// Runs a look.
     pub(super) async fn see<L: Look>(&self, look: L) -> Result<L::Seen, StoreError> {
         let mut session = self.session().await?;
-        match timeout(self.timeout, step::look(&mut session, &look, &Fate::default())).await {
+        match timeout(self.timeout, step::look(&mut session, &look, &CommitState::default())).await
+        {
             Ok(seen) => seen.map_err(|_| StoreError::Unavailable),
             Err(_) => Err(not_read(&format!("no answer within {:?}", self.timeout))),
         }
@@ -132,11 +137,11 @@ impl PostgresAdministration {
     /// Runs a step.
     pub(super) async fn take<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
         let mut session = self.session().await?;
-        let fate = Fate::default();
-        match timeout(self.timeout, step::take(&mut session, &step, &fate)).await {
+        let commit_state = CommitState::default();
+        match timeout(self.timeout, step::take(&mut session, &step, &commit_state)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Failure::Again | Failure::NotTaken)) => Err(StoreError::Unavailable),
-            Err(_) if fate.give_up() => Err(StoreError::Unavailable),
+            Err(_) if commit_state.give_up() => Err(StoreError::Unavailable),
             Ok(Err(Failure::Unknown)) | Err(_) => Err(StoreError::OutcomeUnknown),
         }
     }

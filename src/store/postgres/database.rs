@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::pool::{Lease, NoSession, Place};
 use super::session::{ConnectError, Connector, Home};
 use super::settings::PostgresSettings;
-use super::step::{self, Failure, Fate, Look, Step};
+use super::step::{self, CommitState, Failure, Look, Step};
 use crate::breaker::{Breaker, Epoch, Subject, Trouble};
 use crate::store::StoreError;
 
@@ -154,16 +154,20 @@ impl Database {
 
     /// Runs a step and waits for its answer.
     pub(super) async fn run<S: Step>(self: &Arc<Self>, step: S) -> Result<S::Answer, StoreError> {
-        self.in_time(async move |database, fate, turn| database.take(&step, &fate, turn).await)
-            .await
+        self.in_time(async move |database, commit_state, turn| {
+            database.take(&step, &commit_state, turn).await
+        })
+        .await
     }
 
     /// Runs a look and waits for its result.
     pub(super) async fn see<L: Look>(self: &Arc<Self>, look: L) -> Result<L::Seen, StoreError> {
-        self.in_time(async move |database, fate, turn| database.look(&look, &fate, turn).await)
-            .await
-            // A look changes nothing, whether or not its commit was answered.
-            .map_err(|_| StoreError::Unavailable)
+        self.in_time(async move |database, commit_state, turn| {
+            database.look(&look, &commit_state, turn).await
+        })
+        .await
+        // A look changes nothing, whether or not its commit was answered.
+        .map_err(|_| StoreError::Unavailable)
     }
 
     /// Whether requests can be served: some recently were, or a test commit succeeds, or other
@@ -174,8 +178,9 @@ impl Database {
             return Ok(());
         }
         let before = self.done.counts().commits;
-        let beat =
-            async |database: Arc<Self>, fate: Arc<Fate>, turn| database.beat(&fate, turn).await;
+        let beat = async |database: Arc<Self>, commit_state: Arc<CommitState>, turn| {
+            database.beat(&commit_state, turn).await
+        };
         let beaten = self.in_time(beat).await;
         let others = || self.done.counts().commits != before && self.breaker.admit() == Some(begun);
         if beaten.is_ok() || others() { Ok(()) } else { Err(StoreError::Unavailable) }
@@ -185,7 +190,7 @@ impl Database {
     /// and ends with its time limit.
     async fn in_time<T, F>(
         self: &Arc<Self>,
-        work: impl FnOnce(Arc<Self>, Arc<Fate>, Turn) -> F,
+        work: impl FnOnce(Arc<Self>, Arc<CommitState>, Turn) -> F,
     ) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -193,12 +198,13 @@ impl Database {
     {
         let begun = self.breaker.admit().ok_or(StoreError::Unavailable)?;
         let since = Instant::now();
-        let fate = Arc::new(Fate::default());
+        let commit_state = Arc::new(CommitState::default());
         let turn = Turn { begun, since, limit: since + self.timeout };
         let before = self.done.counts();
-        let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&fate), turn));
+        let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&commit_state), turn));
         // The caller may go away, but a silent database must still be noticed.
-        let seen = self.runtime.spawn(Arc::clone(self).see_through(task, fate, turn, before));
+        let seen =
+            self.runtime.spawn(Arc::clone(self).see_through(task, commit_state, turn, before));
         seen.await.unwrap_or(Err(StoreError::OutcomeUnknown))
     }
 
@@ -207,34 +213,38 @@ impl Database {
     async fn see_through<T: Send + 'static>(
         self: Arc<Self>,
         task: JoinHandle<Result<T, StoreError>>,
-        fate: Arc<Fate>,
+        commit_state: Arc<CommitState>,
         turn: Turn,
         before: Counts,
     ) -> Result<T, StoreError> {
         let abort = task.abort_handle();
         match timeout_at(turn.limit, task).await {
             Ok(Ok(answer)) => {
-                if fate.is_committing() && answer.is_ok() {
+                if commit_state.is_committing() && answer.is_ok() {
                     self.done.commit();
                 }
                 return answer;
             }
             Ok(Err(_)) => {}
-            Err(_) => self.silent(&fate, turn, before),
+            Err(_) => self.silent(&commit_state, turn, before),
         }
         abort.abort();
-        if fate.give_up() { Err(StoreError::Unavailable) } else { Err(StoreError::OutcomeUnknown) }
+        if commit_state.give_up() {
+            Err(StoreError::Unavailable)
+        } else {
+            Err(StoreError::OutcomeUnknown)
+        }
     }
 
     /// A step got no answer, or not even a session. Blames the server if it has done nothing for
     /// other requests meanwhile; otherwise the row is locked or this session is broken.
-    fn silent(&self, fate: &Fate, turn: Turn, before: Counts) {
+    fn silent(&self, commit_state: &CommitState, turn: Turn, before: Counts) {
         let Some(place) = self.place.load_full() else { return };
         let (now, server) = (self.done.counts(), self.connector.name(place.home.server));
-        if fate.was_asked() {
+        if commit_state.was_asked() {
             place.doubt(turn.since);
         }
-        let hangs = if fate.is_committing() {
+        let hangs = if commit_state.is_committing() {
             now.commits == before.commits
         } else {
             now.answers == before.answers
@@ -250,13 +260,13 @@ impl Database {
     }
 
     /// Commits an empty message.
-    async fn beat(&self, fate: &Fate, turn: Turn) -> Result<(), StoreError> {
+    async fn beat(&self, commit_state: &CommitState, turn: Turn) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
-            let mut session = self.lease(fate, turn).await?;
-            match step::beat(&mut session, fate).await {
+            let mut session = self.lease(commit_state, turn).await?;
+            match step::beat(&mut session, commit_state).await {
                 Ok(()) => return Ok(()),
                 // As for a step: the session was lost, and another may work.
-                Err(Failure::Again) if Instant::now() < turn.limit => fate.open_again(),
+                Err(Failure::Again) if Instant::now() < turn.limit => commit_state.open_again(),
                 Err(_) => break,
             }
         }
@@ -266,12 +276,12 @@ impl Database {
     async fn take<S: Step>(
         &self,
         step: &S,
-        fate: &Fate,
+        commit_state: &CommitState,
         turn: Turn,
     ) -> Result<S::Answer, StoreError> {
         for _ in 0..ATTEMPTS {
-            let mut session = self.lease(fate, turn).await?;
-            let taken = step::take(&mut session, step, fate).await;
+            let mut session = self.lease(commit_state, turn).await?;
+            let taken = step::take(&mut session, step, commit_state).await;
             self.note(&session);
             match taken {
                 Ok(answer) if self.is_here(&session) => return Ok(answer),
@@ -287,16 +297,18 @@ impl Database {
     async fn look<L: Look>(
         &self,
         look: &L,
-        fate: &Fate,
+        commit_state: &CommitState,
         turn: Turn,
     ) -> Result<L::Seen, StoreError> {
         for _ in 0..ATTEMPTS {
-            let mut session = self.lease(fate, turn).await?;
-            let seen = step::look(&mut session, look, fate).await;
+            let mut session = self.lease(commit_state, turn).await?;
+            let seen = step::look(&mut session, look, commit_state).await;
             self.note(&session);
             match seen {
                 Ok(seen) if self.is_here(&session) => return Ok(seen),
-                Ok(_) | Err(Failure::Again) if Instant::now() < turn.limit => fate.open_again(),
+                Ok(_) | Err(Failure::Again) if Instant::now() < turn.limit => {
+                    commit_state.open_again();
+                }
                 Ok(_) | Err(_) => break,
             }
         }
@@ -315,7 +327,7 @@ impl Database {
     }
 
     /// A session for this step alone.
-    async fn lease(&self, fate: &Fate, turn: Turn) -> Result<Lease, StoreError> {
+    async fn lease(&self, commit_state: &CommitState, turn: Turn) -> Result<Lease, StoreError> {
         loop {
             let place = self.place.load_full().ok_or(StoreError::Unavailable)?;
             let session = tokio::select! {
@@ -325,7 +337,7 @@ impl Database {
             };
             match session {
                 Ok(Ok(session)) => {
-                    fate.ask();
+                    commit_state.ask();
                     return Ok(Lease::new(session));
                 }
                 // A server that accepts no more sessions is not down: the existing ones continue,

@@ -1,7 +1,7 @@
 //! The database's errors in words.
 
 /// An error for operators: the server's message without the details, which may hold rows.
-pub(super) fn told(error: &tokio_postgres::Error) -> String {
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     if let Some(said) = error.as_db_error() {
         return format!("{} ({})", said.message(), said.code().code());
     }

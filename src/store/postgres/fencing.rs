@@ -8,8 +8,8 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::database::Database;
-use super::keeper;
 use super::session::{ConnectError, Home, Session};
+use super::supervisor;
 use crate::breaker::Trouble;
 
 /// Interval between checks whether the node has moved.
@@ -118,7 +118,7 @@ impl Watch {
             }
             // Not to a server whose own standby is missing: it would be unusable.
             if other.is_later_than(home)
-                && keeper::commits(&self.database, &session).await.is_ok()
+                && supervisor::commits(&self.database, &session).await.is_ok()
                 && let Some(begun) = self.database.breaker.admit()
             {
                 let reason = format!(

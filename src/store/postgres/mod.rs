@@ -7,7 +7,7 @@
 //!
 //! A commit is never cancelled and never timed out on the server. One without an answer in time is
 //! a refusal, and its session is closed, see `pool`. A database that does not answer is left alone
-//! until a probe has committed on one of its servers, see `keeper`: requests are refused at once
+//! until a probe has committed on one of its servers, see `supervisor`: requests are refused at once
 //! instead of piling up, and a promoted standby is found. All sessions are with one server on one
 //! timeline, see `session`; `fencing` watches the others.
 
@@ -18,7 +18,6 @@ mod authenticator_rows;
 mod database;
 mod errors;
 mod fencing;
-mod keeper;
 mod personal_records;
 mod pool;
 mod pooler;
@@ -31,6 +30,7 @@ mod session;
 mod settings;
 mod statements;
 mod step;
+mod supervisor;
 mod sweep;
 
 use std::sync::Arc;
@@ -46,8 +46,8 @@ pub use self::settings::{Encryption, PostgresServer, PostgresSettings};
 
 use self::account_step::{AccountStep, Judged, LiveGrant};
 use self::database::Database;
-use self::keeper::Probes;
 use self::session::{Connector, each};
+use self::supervisor::Probes;
 use self::sweep::Tables;
 use super::account::{Account, Decided};
 use super::{
@@ -100,9 +100,9 @@ impl PostgresStore {
                  one does"
             );
         }
-        let swept = |tables| keeper::keep_swept(Arc::clone(&database), tables);
+        let swept = |tables| supervisor::keep_swept(Arc::clone(&database), tables);
         let beside = [
-            runtime.spawn(keeper::keep_up(probes)).abort_handle(),
+            runtime.spawn(supervisor::keep_up(probes)).abort_handle(),
             runtime.spawn(fencing::keep_watch(Arc::clone(&database))).abort_handle(),
             runtime.spawn(swept(Tables::Accounts)).abort_handle(),
             runtime.spawn(swept(Tables::Registry)).abort_handle(),

@@ -17,7 +17,7 @@ use crate::domain::grant::Purpose;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
-use crate::store::personal_records::{Individual, PersonalRecords, Records};
+use crate::store::personal_records::{Individual, PersonRecords, PersonalRecords};
 use crate::store::{AsOf, StoreError};
 
 const TRANSACTIONS: &str = "SELECT transaction_id FROM dialpass.transactions \
@@ -47,11 +47,11 @@ impl PersonalRecords for PostgresAdministration {
         super::administration::read(found.iter().map(registry_rows::namesake).collect())
     }
 
-    async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
+    async fn records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError> {
         self.see(RecordsLook(whose.clone())).await
     }
 
-    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
+    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError> {
         self.take(Deletion(whose.clone())).await
     }
 }
@@ -60,7 +60,7 @@ impl PersonalRecords for PostgresAdministration {
 struct RecordsLook(Individual);
 
 impl Look for RecordsLook {
-    type Seen = AsOf<Records>;
+    type Seen = AsOf<PersonRecords>;
 
     async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
         let client = &ready.session.client;
@@ -81,7 +81,7 @@ struct Deletion(Individual);
 
 /// What is to be deleted.
 struct Doomed {
-    records: Records,
+    records: PersonRecords,
     /// Prepared in advance: a step's writes are sent with its commit, which leaves no time to
     /// prepare.
     delete: Statement,
@@ -96,7 +96,7 @@ struct DeletionChange {
 impl Step for Deletion {
     type Held = Doomed;
     type Change = DeletionChange;
-    type Answer = AsOf<Records>;
+    type Answer = AsOf<PersonRecords>;
 
     fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
         sent(ready, Lock::Yes)
@@ -112,7 +112,11 @@ impl Step for Deletion {
         Ok(Doomed { records, delete: ready.session.client.prepare(DELETE).await? })
     }
 
-    fn decide(&self, held: Doomed, now: Timestamp) -> Decision<AsOf<Records>, DeletionChange> {
+    fn decide(
+        &self,
+        held: Doomed,
+        now: Timestamp,
+    ) -> Decision<AsOf<PersonRecords>, DeletionChange> {
         let Doomed { records, delete } = held;
         let numbers = self.0.all_numbers(records.person.as_ref());
         let numbers = numbers.iter().map(PhoneNumber::key).collect();
@@ -158,10 +162,10 @@ fn sent(ready: &Ready, lock: Lock) -> Vec<&Prepared> {
 
 /// Reads a person's records. Locks follow the order of steps on a registered user: the user, then
 /// the transactions, the texts, and finally the called-in data.
-async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Records, RowError> {
+async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<PersonRecords, RowError> {
     let (client, all) = (&ready.session.client, &ready.registry);
     let tenant = whose.tenant.as_str();
-    let mut records = Records::default();
+    let mut records = PersonRecords::default();
     if let Some(id) = whose.registered_id() {
         let key: [&(dyn ToSql + Sync); 2] = [&tenant, id.as_uuid()];
         let user = if lock == Lock::Yes { &all.lock_user_by_id } else { &all.user_by_id };

@@ -17,20 +17,20 @@ use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, Whom};
+use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, UserRef};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
-use crate::store::registry::{About, Case, Decide, Registry, Texts};
+use crate::store::registry::{About, Records, Registry, Texts, Transition};
 use crate::store::{AsOf, StoreError};
 
-/// A step on a case.
+/// A step on the records.
 struct CaseStep {
     about: About,
-    decide: Decide,
+    decide: Transition,
 }
 
 impl Step for CaseStep {
-    type Held = Case;
+    type Held = Records;
     type Change = CaseChange;
     type Answer = ();
 
@@ -38,8 +38,8 @@ impl Step for CaseStep {
         case_statements(&ready.registry, &self.about, true)
     }
 
-    async fn read(&self, ready: &Ready) -> Result<Case, RowError> {
-        read_case(ready, &self.about, true).await.case()
+    async fn read(&self, ready: &Ready) -> Result<Records, RowError> {
+        read_case(ready, &self.about, true).await.records()
     }
 
     /// What a step answers is not known here, only that it may tell what it read. A commit that
@@ -48,9 +48,9 @@ impl Step for CaseStep {
     /// found anything commits even if it changes nothing: its lock on the row is behind that in
     /// the log, and the answer waits until both are on the standby. Phones have no lock of their
     /// own; they are only written by who has their user's.
-    fn decide(&self, before: Case, now: Timestamp) -> Decision<(), CaseChange> {
-        let tells = before != Case::default();
-        let before = Case { transaction: known(before.transaction, now), ..before };
+    fn decide(&self, before: Records, now: Timestamp) -> Decision<(), CaseChange> {
+        let tells = before != Records::default();
+        let before = Records { transaction: known(before.transaction, now), ..before };
         let mut after = before.clone();
         (self.decide)(&mut after, now);
         let change = (before != after).then_some(CaseChange { before, after, now });
@@ -71,7 +71,7 @@ fn known(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction
     transaction.filter(|transaction| now < transaction.forgotten_from())
 }
 
-/// What the database said of a case.
+/// What the database said of the records.
 struct CaseRows {
     namesakes: Result<u32, Error>,
     user: Result<Option<Row>, Error>,
@@ -83,7 +83,7 @@ struct CaseRows {
 }
 
 impl CaseRows {
-    fn case(self) -> Result<Case, RowError> {
+    fn records(self) -> Result<Records, RowError> {
         let (user, phones, authenticators) = (self.user?, self.phones?, self.authenticators?);
         let (transaction, texted, intent) = (self.transaction?, self.texted?, self.intent?);
         let person = user.map(|row| registry_rows::person(&row, &phones, &authenticators));
@@ -92,11 +92,11 @@ impl CaseRows {
         let texts = texted.as_ref().map_or(Ok(Texts::default()), registry_rows::texts)?;
         let until = intent.map(|row| rows::time(&row, 0)).transpose()?;
         let namesakes = self.namesakes?;
-        Ok(Case { person, namesakes, transaction, texts, intent_used_until: until })
+        Ok(Records { person, namesakes, transaction, texts, intent_used_until: until })
     }
 }
 
-/// Reads a case, and locks its rows for a step: the user, then the transaction, the texts, the
+/// Reads the records, and locks its rows for a step: the user, then the transaction, the texts, the
 /// intent. Each statement of a step sees what was committed when it began, so that the phones are
 /// those after the lock on their user was had, and so are the authenticators.
 async fn read_case(ready: &Ready, about: &About, lock: bool) -> CaseRows {
@@ -139,11 +139,11 @@ fn case_statements<'a>(
     let mut needed = Vec::new();
     match &about.user {
         None => {}
-        Some(Whom::Id(_)) => {
+        Some(UserRef::Id(_)) => {
             let user = either(&all.lock_user_by_id, &all.user_by_id);
             needed.extend([user, &all.phones_by_id, &all.authenticators_by_id]);
         }
-        Some(Whom::Name(_)) => {
+        Some(UserRef::Name(_)) => {
             let user = either(&all.lock_user_by_name, &all.user_by_name);
             let theirs = [&all.phones_by_name, &all.authenticators_by_name];
             needed.extend([&all.namesakes, user].into_iter().chain(theirs));
@@ -161,7 +161,7 @@ async fn count_namesakes(
     all: &RegistryStatements,
     about: &About,
 ) -> Result<u32, Error> {
-    let Some(Whom::Name(name)) = &about.user else { return Ok(0) };
+    let Some(UserRef::Name(name)) = &about.user else { return Ok(0) };
     let key: [&(dyn ToSql + Sync); 2] = [&about.tenant.as_str(), &name.as_str()];
     let found = client.query(all.namesakes.get(), &key).await?;
     Ok(u32::try_from(found.len()).unwrap_or(u32::MAX))
@@ -181,8 +181,10 @@ async fn read_user(
     };
     match &about.user {
         None => Ok(None),
-        Some(Whom::Id(id)) => client.query_opt(by_id.get(), &[&tenant, id.as_uuid()]).await,
-        Some(Whom::Name(name)) => client.query_opt(by_name.get(), &[&tenant, &name.as_str()]).await,
+        Some(UserRef::Id(id)) => client.query_opt(by_id.get(), &[&tenant, id.as_uuid()]).await,
+        Some(UserRef::Name(name)) => {
+            client.query_opt(by_name.get(), &[&tenant, &name.as_str()]).await
+        }
     }
 }
 
@@ -196,8 +198,8 @@ async fn read_theirs(
     let tenant = about.tenant.as_str();
     match &about.user {
         None => Ok(Vec::new()),
-        Some(Whom::Id(id)) => client.query(by_id.get(), &[&tenant, id.as_uuid()]).await,
-        Some(Whom::Name(name)) => client.query(by_name.get(), &[&tenant, &name.as_str()]).await,
+        Some(UserRef::Id(id)) => client.query(by_id.get(), &[&tenant, id.as_uuid()]).await,
+        Some(UserRef::Name(name)) => client.query(by_name.get(), &[&tenant, &name.as_str()]).await,
     }
 }
 
@@ -224,14 +226,14 @@ async fn durable_snapshot<T>(
     started.and(ended).map(|()| read)
 }
 
-/// A look at a case.
+/// A look at the records.
 struct CaseLook {
     about: About,
     is_durable: bool,
 }
 
 impl Look for CaseLook {
-    type Seen = AsOf<Case>;
+    type Seen = AsOf<Records>;
 
     fn commits(&self) -> bool {
         self.is_durable
@@ -250,9 +252,9 @@ impl Look for CaseLook {
         } else {
             snapshot(client, reading).await?
         };
-        let case = rows.case()?;
+        let records = rows.records()?;
         let now = Timestamp::from_millis(now?.try_get(0)?);
-        Ok(AsOf { held: Case { transaction: known(case.transaction, now), ..case }, now })
+        Ok(AsOf { held: Records { transaction: known(records.transaction, now), ..records }, now })
     }
 }
 
@@ -350,15 +352,15 @@ impl Look for AccessKeyLook {
 
 #[async_trait]
 impl Registry for PostgresStore {
-    async fn take(&self, about: About, decide: Decide) -> Result<(), StoreError> {
+    async fn take(&self, about: About, decide: Transition) -> Result<(), StoreError> {
         self.database.run(CaseStep { about, decide }).await
     }
 
-    async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+    async fn look(&self, about: About) -> Result<AsOf<Records>, StoreError> {
         self.database.see(CaseLook { about, is_durable: false }).await
     }
 
-    async fn look_durable(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+    async fn look_durable(&self, about: About) -> Result<AsOf<Records>, StoreError> {
         self.database.see(CaseLook { about, is_durable: true }).await
     }
 

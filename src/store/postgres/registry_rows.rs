@@ -17,7 +17,7 @@ use crate::domain::registered_user::{
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{
-    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
+    Channel, TextedCode, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
 use crate::store::registry::{Person, Texts};
 
@@ -271,9 +271,9 @@ pub(super) fn transaction(row: &Row) -> Result<Transaction, RowError> {
     Ok(Transaction {
         id: TransactionId::from_uuid(row.try_get(0)?),
         user: RegisteredId::from_uuid(row.try_get(1)?),
-        undertaking: sense(Undertaking::parse(row.try_get(2)?), "what a transaction is for")?,
+        undertaking: sense(TransactionKind::parse(row.try_get(2)?), "what a transaction is for")?,
         channel: sense(Channel::parse(row.try_get(3)?), "a transaction's channel")?,
-        stage: sense(Stage::parse(row.try_get(4)?), "a transaction's stage")?,
+        stage: sense(TransactionStatus::parse(row.try_get(4)?), "a transaction's stage")?,
         created_at: time(row, 5)?,
         updated_at: time(row, 6)?,
         expires_at: time(row, 7)?,

@@ -1,4 +1,4 @@
-//! What has to be written of a case: the difference between what it was and what it is to be.
+//! What has to be written of the records: the difference between what it was and what it is to be.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use crate::domain::grant::Purpose;
 use crate::domain::registered_user::{RegisteredId, RegisteredUser, VerifiedPhone};
 use crate::domain::transaction::Transaction;
 use crate::store::event_log_codec::encode;
-use crate::store::registry::{About, Case, Changes, Person, Texts};
+use crate::store::registry::{About, Changes, Person, Records, Texts};
 
 /// How long texts are kept of which nobody said how long they count.
 const KEPT: Duration = Duration::from_hours(24);
 
-/// What a step's case was and is to be.
+/// What a step's records were and is to be.
 pub(super) struct CaseChange {
-    pub(super) before: Case,
-    pub(super) after: Case,
+    pub(super) before: Records,
+    pub(super) after: Records,
     pub(super) now: Timestamp,
 }
 

@@ -7,7 +7,7 @@
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::errors::told;
+use super::errors::describe;
 
 /// One schema migration. A released one is never edited.
 struct Migration {
@@ -64,7 +64,7 @@ pub(super) enum SchemaError {
          docs/cluster.md"
     )]
     Rights(String),
-    #[error("{}", told(.0))]
+    #[error("{}", describe(.0))]
     Database(#[from] tokio_postgres::Error),
 }
 
@@ -132,7 +132,7 @@ pub(super) async fn migrate(client: &Client) -> Result<Schema, SchemaError> {
     }
     migrated.map_err(|error| match error {
         SchemaError::Database(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            SchemaError::Forbidden { from, known: known(), reason: told(&error) }
+            SchemaError::Forbidden { from, known: known(), reason: describe(&error) }
         }
         other => other,
     })

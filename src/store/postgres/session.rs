@@ -12,7 +12,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::told;
+use super::errors::describe;
 use super::registry_rows::RegistryStatements;
 use super::rows::Statements;
 use super::schema::SchemaError;
@@ -184,7 +184,7 @@ impl Connector {
     pub(super) fn error(&self, server: usize, error: &tokio_postgres::Error) -> ConnectError {
         ConnectError {
             server: self.name(server).to_owned(),
-            reason: told(error),
+            reason: describe(error),
             needs_operator: error.code().is_some_and(needs_operator)
                 || is_distrust(error)
                 || error.to_string().starts_with("invalid configuration"),

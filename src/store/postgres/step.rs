@@ -11,7 +11,7 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tracing::error;
 
-use super::errors::told;
+use super::errors::describe;
 use super::rows::RowError;
 use super::session::Ready;
 use super::statements::Prepared;
@@ -73,7 +73,7 @@ pub(super) trait Look: Send + Sync + 'static {
 
 /// Who decides a step's outcome once its time is up: the first to claim it.
 #[derive(Debug, Default)]
-pub(super) struct Fate {
+pub(super) struct CommitState {
     stage: AtomicU8,
     asked: AtomicBool,
 }
@@ -82,7 +82,7 @@ const OPEN: u8 = 0;
 const COMMITTING: u8 = 1;
 const GIVEN_UP: u8 = 2;
 
-impl Fate {
+impl CommitState {
     /// Called by the step before it sends its commit; false if the caller has given up.
     fn commit(&self) -> bool {
         self.stage.compare_exchange(OPEN, COMMITTING, Ordering::AcqRel, Ordering::Acquire).is_ok()
@@ -104,7 +104,7 @@ impl Fate {
     }
 }
 
-impl Fate {
+impl CommitState {
     /// Records that the step has a session, so that silence is the server's fault.
     pub(super) fn ask(&self) {
         self.asked.store(true, Ordering::Release);
@@ -132,11 +132,11 @@ pub(super) enum Failure {
 pub(super) async fn take<S: Step>(
     ready: &mut Ready,
     step: &S,
-    fate: &Fate,
+    commit_state: &CommitState,
 ) -> Result<S::Answer, Failure> {
     ready.session.settled = false;
     match read(ready, step).await {
-        Ok((held, now)) => write(ready, step, step.decide(held, now), fate).await,
+        Ok((held, now)) => write(ready, step, step.decide(held, now), commit_state).await,
         Err(error) => {
             let failure = judge(&error);
             roll_back(ready).await;
@@ -149,9 +149,9 @@ pub(super) async fn take<S: Step>(
 pub(super) async fn look<L: Look>(
     ready: &mut Ready,
     look: &L,
-    fate: &Fate,
+    commit_state: &CommitState,
 ) -> Result<L::Seen, Failure> {
-    if look.commits() && !fate.commit() {
+    if look.commits() && !commit_state.commit() {
         return Err(Failure::NotTaken);
     }
     ready.session.settled = false;
@@ -165,8 +165,8 @@ pub(super) async fn look<L: Look>(
 pub(super) const BEAT: &str = "SELECT pg_logical_emit_message(true, 'dialpass', '')";
 
 /// Commits an empty message.
-pub(super) async fn beat(ready: &mut Ready, fate: &Fate) -> Result<(), Failure> {
-    if !fate.commit() {
+pub(super) async fn beat(ready: &mut Ready, commit_state: &CommitState) -> Result<(), Failure> {
+    if !commit_state.commit() {
         return Err(Failure::NotTaken);
     }
     ready.session.settled = false;
@@ -193,7 +193,7 @@ async fn write<S: Step>(
     ready: &mut Ready,
     step: &S,
     decided: Decision<S::Answer, S::Change>,
-    fate: &Fate,
+    commit_state: &CommitState,
 ) -> Result<S::Answer, Failure> {
     if decided.change.is_none() && !decided.tells {
         roll_back(ready).await;
@@ -205,7 +205,7 @@ async fn write<S: Step>(
         roll_back(ready).await;
         return Err(judge(&error.into()));
     }
-    if !fate.commit() {
+    if !commit_state.commit() {
         return Err(Failure::NotTaken);
     }
     let shared = &*ready;
@@ -225,7 +225,7 @@ async fn write<S: Step>(
         // What the server rejects is not committed, whatever happens to the session.
         (Err(error), committed) if committed.is_ok() || error.as_db_error().is_some() => {
             ready.session.settled = committed.is_ok();
-            fate.open_again();
+            commit_state.open_again();
             Err(judge(&error.into()))
         }
         _ => Err(Failure::Unknown),
@@ -259,7 +259,7 @@ fn judge(error: &RowError) -> Failure {
     if elsewhere.contains(code) {
         return Failure::Again;
     }
-    error!(reason = told(error), "a step of the store failed and was rolled back");
+    error!(reason = describe(error), "a step of the store failed and was rolled back");
     Failure::NotTaken
 }
 
@@ -269,9 +269,9 @@ mod tests {
 
     #[test]
     fn a_step_that_was_given_up_does_not_commit_and_one_that_commits_is_not_given_up() {
-        let fate = Fate::default();
-        assert!(fate.commit() && !fate.give_up());
-        fate.open_again();
-        assert!(fate.give_up() && !fate.commit());
+        let commit_state = CommitState::default();
+        assert!(commit_state.commit() && !commit_state.give_up());
+        commit_state.open_again();
+        assert!(commit_state.give_up() && !commit_state.commit());
     }
 }

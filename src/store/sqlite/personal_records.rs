@@ -13,7 +13,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Transaction, TransactionId};
-use crate::store::personal_records::{Individual, PersonalRecords, Records};
+use crate::store::personal_records::{Individual, PersonRecords, PersonalRecords};
 use crate::store::registry::Texts;
 use crate::store::{AsOf, StoreError};
 
@@ -29,12 +29,12 @@ impl PersonalRecords for SqliteAdministration {
         Ok(found.await?.held)
     }
 
-    async fn records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
+    async fn records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError> {
         let whose = whose.clone();
         self.read(move |connection, _| records(connection, &whose)).await
     }
 
-    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<Records>, StoreError> {
+    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError> {
         let whose = whose.clone();
         self.change(move |connection, now| {
             let held = records(connection, &whose)?;
@@ -45,10 +45,10 @@ impl PersonalRecords for SqliteAdministration {
     }
 }
 
-fn records(connection: &Connection, whose: &Individual) -> rusqlite::Result<Records> {
+fn records(connection: &Connection, whose: &Individual) -> rusqlite::Result<PersonRecords> {
     let tenant = &whose.tenant;
     let mut tables = Tables::new(connection)?;
-    let mut records = Records::default();
+    let mut records = PersonRecords::default();
     for id in whose.account_ids() {
         let subject = Subject { tenant: tenant.clone(), purpose: Purpose::Call, id };
         if let Some(account) = tables.find_account(&subject)? {
@@ -86,7 +86,11 @@ fn transactions(
     ids.map(read).collect()
 }
 
-fn delete(connection: &Connection, whose: &Individual, held: &Records) -> rusqlite::Result<()> {
+fn delete(
+    connection: &Connection,
+    whose: &Individual,
+    held: &PersonRecords,
+) -> rusqlite::Result<()> {
     const ACCOUNT: &str =
         "DELETE FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3";
     let tenant = &whose.tenant;

@@ -1,4 +1,4 @@
-//! Steps on registered users: a case is read, decided on, and its changes are written, while the
+//! Steps on registered users: the records are read, decided on, and its changes are written, while the
 //! writer runs nothing else.
 
 use std::time::Duration;
@@ -19,9 +19,9 @@ use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, Whom};
+use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, UserRef};
 use crate::domain::tenant::TenantId;
-use crate::store::registry::{About, Case, Changes, Decide, Person, Registry, Texts};
+use crate::store::registry::{About, Changes, Person, Records, Registry, Texts, Transition};
 use crate::store::{AsOf, StoreError};
 
 /// How long texts are counted where nobody says for how long.
@@ -29,14 +29,14 @@ const TEXTS_KEPT: Duration = Duration::from_hours(24);
 
 #[async_trait]
 impl Registry for SqliteStore {
-    async fn take(&self, about: About, decide: Decide) -> Result<(), StoreError> {
+    async fn take(&self, about: About, decide: Transition) -> Result<(), StoreError> {
         self.step(move |tables, now| take(tables.connection(), &about, &decide, now)).await
     }
 
-    async fn look(&self, about: About) -> Result<AsOf<Case>, StoreError> {
+    async fn look(&self, about: About) -> Result<AsOf<Records>, StoreError> {
         let look = move |connection: &Connection, now| {
             let snapshot = connection.unchecked_transaction()?;
-            Ok(AsOf { held: case(&snapshot, &about, now)?, now })
+            Ok(AsOf { held: records(&snapshot, &about, now)?, now })
         };
         self.running().readers.ask(look).await
     }
@@ -95,10 +95,10 @@ impl Registry for SqliteStore {
 fn take(
     connection: &Connection,
     about: &About,
-    decide: &Decide,
+    decide: &Transition,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let before = case(connection, about, now)?;
+    let before = records(connection, about, now)?;
     let mut after = before.clone();
     decide(&mut after, now);
     // A user who is taken away takes their transactions along, this one too: so that comes last.
@@ -109,17 +109,17 @@ fn take(
 }
 
 /// What the file holds of what a step is about.
-fn case(connection: &Connection, about: &About, now: Timestamp) -> rusqlite::Result<Case> {
+fn records(connection: &Connection, about: &About, now: Timestamp) -> rusqlite::Result<Records> {
     let About { tenant, user, transaction, number, intent } = about;
     let (person, namesakes) = match user {
         None => (None, 0),
-        Some(Whom::Id(id)) => (find_person(connection, tenant, *id)?, 0),
-        Some(Whom::Name(name)) => find_named(connection, tenant, name)?,
+        Some(UserRef::Id(id)) => (find_person(connection, tenant, *id)?, 0),
+        Some(UserRef::Name(name)) => find_named(connection, tenant, name)?,
     };
     let transaction = transaction.map(|id| find_transaction(connection, tenant, id)).transpose()?;
     let texts = number.as_ref().map(|number| find_texts(connection, tenant, number)).transpose()?;
     let intent = intent.map(|intent| find_intent(connection, tenant, &intent)).transpose()?;
-    Ok(Case {
+    Ok(Records {
         person,
         namesakes,
         transaction: transaction.flatten().filter(|found| now < found.forgotten_from()),
@@ -163,8 +163,8 @@ fn person(
 fn transaction(
     connection: &Connection,
     about: &About,
-    before: &Case,
-    after: &Case,
+    before: &Records,
+    after: &Records,
 ) -> rusqlite::Result<()> {
     match (&before.transaction, &after.transaction) {
         (before, after) if before == after => Ok(()),

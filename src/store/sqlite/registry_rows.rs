@@ -30,7 +30,7 @@ pub(super) fn find_person(
     Ok(Some(person))
 }
 
-/// The user whom a name means, see [`Whom::Name`](crate::domain::registered_user::Whom::Name), and how many
+/// The user whom a name means, see [`UserRef::Name`](crate::domain::registered_user::UserRef::Name), and how many
 /// have it in any case.
 pub(super) fn find_named(
     connection: &Connection,

@@ -9,7 +9,7 @@ use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use crate::domain::registered_user::RegisteredId;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{
-    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
+    Channel, TextedCode, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
 
 /// A transaction of the tenant; `None` if it does not exist.
@@ -27,9 +27,9 @@ pub(super) fn find_transaction(
         Ok(Transaction {
             id,
             user: known(0, RegisteredId::parse(text(0)?), "a transaction's user")?,
-            undertaking: known(1, Undertaking::parse(text(1)?), "an undertaking")?,
+            undertaking: known(1, TransactionKind::parse(text(1)?), "an undertaking")?,
             channel: known(2, Channel::parse(text(2)?), "a channel")?,
-            stage: known(3, Stage::parse(text(3)?), "a stage")?,
+            stage: known(3, TransactionStatus::parse(text(3)?), "a stage")?,
             created_at: time(row, 4)?,
             updated_at: time(row, 5)?,
             expires_at: time(row, 6)?,

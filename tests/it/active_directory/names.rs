@@ -1,4 +1,4 @@
-//! Whom a typed name stands for.
+//! The user that a typed name stands for.
 
 use dialpass::directory::{Directory, Occasion, PasswordCheck};
 use dialpass::domain::user::Membership;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dialpass::domain::clock::Timestamp;
-use dialpass::domain::transaction::{Stage, Transaction};
+use dialpass::domain::transaction::{Transaction, TransactionStatus};
 use dialpass::store::postgres::PostgresStore;
-use dialpass::store::registry::{About, Case, Person, Registry, step};
+use dialpass::store::registry::{About, Person, Records, Registry, step};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, NoTls};
@@ -26,15 +26,16 @@ pub fn pending(mark: u8, user: u8, now: Timestamp) -> Transaction {
 
 /// Makes a step's transaction, for the user.
 pub async fn begin(store: &dyn Registry, mark: u8, user: u8) {
-    let make = move |case: &mut Case, now| case.transaction = Some(pending(mark, user, now));
+    let make =
+        move |records: &mut Records, now| records.transaction = Some(pending(mark, user, now));
     step(store, about_transaction(mark), make).await.expect("it is made");
 }
 
 /// Has the transaction succeed; whether it did so only now.
-pub fn confirm(case: &mut Case, now: Timestamp) -> bool {
-    let Some(transaction) = &mut case.transaction else { return false };
-    let is_first = transaction.at(now).0 == Stage::Pending;
-    transaction.end(Stage::Succeeded, now);
+pub fn confirm(records: &mut Records, now: Timestamp) -> bool {
+    let Some(transaction) = &mut records.transaction else { return false };
+    let is_first = transaction.at(now).0 == TransactionStatus::Pending;
+    transaction.end(TransactionStatus::Succeeded, now);
     is_first
 }
 
@@ -61,7 +62,7 @@ async fn until_one_waits(server: &Postgres, database: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_waits_for_who_holds_its_user_and_sees_what_became_of_them() {
     let (server, database, [store], mut intruder) = nodes().await;
-    let make = |case: &mut Case, _| case.person = Some(new_person(1, Some("anna")));
+    let make = |records: &mut Records, _| records.person = Some(new_person(1, Some("anna")));
     step(&store, about_user(1), make).await.unwrap();
     begin(&store, 1, 1).await;
     let store = Arc::new(store);
@@ -71,7 +72,8 @@ async fn a_step_waits_for_who_holds_its_user_and_sees_what_became_of_them() {
         let waiting = Arc::clone(&store);
         let about = About { transaction: Some(transaction_id(1)), ..about };
         let seen = tokio::spawn(async move {
-            let see = |case: &mut Case, _| (case.person.clone(), case.transaction.clone());
+            let see =
+                |records: &mut Records, _| (records.person.clone(), records.transaction.clone());
             step(&*waiting, about, see).await
         });
         until_one_waits(server, &database).await;
@@ -100,12 +102,12 @@ async fn a_step_waits_for_who_holds_its_user_and_sees_what_became_of_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_is_deleted_while_a_step_waits_is_not_there_for_it() {
     let (server, database, [store], mut intruder) = nodes().await;
-    let make = |case: &mut Case, _| case.person = Some(new_person(1, Some("anna")));
+    let make = |records: &mut Records, _| records.person = Some(new_person(1, Some("anna")));
     step(&store, about_user(1), make).await.unwrap();
     let held = intruder.transaction().await.unwrap();
     held.batch_execute("DELETE FROM dialpass.users").await.unwrap();
     let seen = tokio::spawn(async move {
-        step(&store, about_name("anna"), |case: &mut Case, _| case.person.clone()).await
+        step(&store, about_name("anna"), |records: &mut Records, _| records.person.clone()).await
     });
     until_one_waits(server, &database).await;
     held.commit().await.unwrap();
@@ -121,9 +123,9 @@ async fn a_step_whose_name_another_takes_first_decides_again_on_the_others_user(
     let asked = Arc::new(AtomicUsize::new(0));
     let decided = Arc::clone(&asked);
     let seen = tokio::spawn(async move {
-        let get_or_make = move |case: &mut Case, _| {
+        let get_or_make = move |records: &mut Records, _| {
             decided.fetch_add(1, Ordering::Relaxed);
-            case.person.get_or_insert_with(|| new_person(1, Some("anna"))).user.id
+            records.person.get_or_insert_with(|| new_person(1, Some("anna"))).user.id
         };
         step(&store, about_name("anna"), get_or_make).await
     });
@@ -142,18 +144,18 @@ async fn of_two_nodes_steps_at_once_one_wins() {
     let about = || About { transaction: Some(transaction_id(1)), ..about_name("anna") };
     let steps = (0..STEPS).map(|n| {
         let mark = u8::try_from(n + 1).expect("small");
-        step(&stores[n % 2], about(), move |case: &mut Case, now| {
-            case.person.get_or_insert_with(|| new_person(mark, Some("anna")));
-            confirm(case, now)
+        step(&stores[n % 2], about(), move |records: &mut Records, now| {
+            records.person.get_or_insert_with(|| new_person(mark, Some("anna")));
+            confirm(records, now)
         })
     });
     let confirmed: Result<Vec<_>, _> = join_all(steps).await.into_iter().collect();
     assert_eq!(winners(&confirmed.unwrap()), 1);
     assert_eq!(server.psql(&database, "SELECT count(*) FROM dialpass.users"), "1");
     let intents = (0..STEPS).map(|n| {
-        step(&stores[n % 2], about_intent(1), |case: &mut Case, now: Timestamp| {
-            let is_first = case.intent_used_until.is_none();
-            case.intent_used_until.get_or_insert(now.plus(LIFETIME));
+        step(&stores[n % 2], about_intent(1), |records: &mut Records, now: Timestamp| {
+            let is_first = records.intent_used_until.is_none();
+            records.intent_used_until.get_or_insert(now.plus(LIFETIME));
             is_first
         })
     });
@@ -164,9 +166,9 @@ async fn of_two_nodes_steps_at_once_one_wins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_makes_no_sense_is_a_refusal() {
     let (server, database, [store], _) = nodes().await;
-    let make = |case: &mut Case, now| {
-        case.person = Some(new_person(1, Some("anna")));
-        case.transaction = Some(pending(1, 1, now));
+    let make = |records: &mut Records, now| {
+        records.person = Some(new_person(1, Some("anna")));
+        records.transaction = Some(pending(1, 1, now));
     };
     let about = || About { transaction: Some(transaction_id(1)), ..about_user(1) };
     step(&store, about(), make).await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dialpass::store::postgres::{PostgresAdministration, PostgresSettings, PostgresStore, Schema};
-use dialpass::store::registry::{About, Case, step};
+use dialpass::store::registry::{About, Records, step};
 use dialpass::store::{Issue, Redemption, Reservation};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
@@ -107,9 +107,9 @@ async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights
     assert_eq!(redeemed, Ok(Redemption::Redeemed));
     let anna = || About { number: Some(number(1)), ..about_user(1) };
     for user in [Some(new_person(1, Some("anna"))), None] {
-        let change = move |case: &mut Case, _| {
-            case.person.clone_from(&user);
-            case.texts.idle_from = Some(START);
+        let change = move |records: &mut Records, _| {
+            records.person.clone_from(&user);
+            records.texts.idle_from = Some(START);
         };
         assert_eq!(step(&store, anna(), change).await, Ok(()));
     }

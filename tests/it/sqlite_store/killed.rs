@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use dialpass::domain::registered_user::{RegisteredId, RegisteredUser, Whom};
-use dialpass::domain::transaction::{Stage, Transaction, TransactionId};
+use dialpass::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
+use dialpass::domain::transaction::{Transaction, TransactionId, TransactionStatus};
 use dialpass::store::registry::{About, Person};
 use dialpass::store::{CodeTry, Redemption};
 use tokio::task::JoinSet;
@@ -73,14 +73,17 @@ async fn registers_until_it_is_killed() {
                 cloud
                     .change(registered(id), move |case| {
                         case.person = Some(person(id));
-                        case.transaction = Some(confirmed(id, Stage::Pending));
+                        case.transaction = Some(confirmed(id, TransactionStatus::Pending));
                     })
                     .await;
                 say("registered", id);
                 if id % 32 < 16 {
                     cloud
                         .change(registered(id), |case| {
-                            case.transaction.as_mut().expect("one").end(Stage::Succeeded, START);
+                            case.transaction
+                                .as_mut()
+                                .expect("one")
+                                .end(TransactionStatus::Succeeded, START);
                             case.intent_used_until = Some(after(600_000));
                         })
                         .await;
@@ -94,8 +97,8 @@ async fn registers_until_it_is_killed() {
 
 /// A step about a user, their transaction and their intent.
 fn registered(id: u64) -> About {
-    let user = Some(Whom::Id(person(id).user.id));
-    let transaction = Some(confirmed(id, Stage::Pending).id);
+    let user = Some(UserRef::Id(person(id).user.id));
+    let transaction = Some(confirmed(id, TransactionStatus::Pending).id);
     About { user, transaction, ..about_intent(id.into()) }
 }
 
@@ -106,7 +109,7 @@ fn person(id: u64) -> Person {
     Person::new(user)
 }
 
-fn confirmed(id: u64, stage: Stage) -> Transaction {
+fn confirmed(id: u64, stage: TransactionStatus) -> Transaction {
     let user = person(id).user.id;
     let id = TransactionId::from_random(u128::from(id).to_be_bytes());
     Transaction { id, user, stage, ..transaction(1, 1) }
@@ -167,11 +170,11 @@ async fn a_killed_process_loses_no_user_and_no_end_of_a_transaction() {
         let case = cloud.look(registered(id), START).await;
         assert_eq!(case.person, Some(person(id)), "a registered user stays");
         if ended.contains(&id) {
-            assert_eq!(case.transaction, Some(confirmed(id, Stage::Succeeded)));
+            assert_eq!(case.transaction, Some(confirmed(id, TransactionStatus::Succeeded)));
             assert_eq!(case.intent_used_until, Some(after(600_000)), "a used intent stays used");
         } else {
             // What was under way was done whole, or not at all.
-            let is_ended = case.transaction == Some(confirmed(id, Stage::Succeeded));
+            let is_ended = case.transaction == Some(confirmed(id, TransactionStatus::Succeeded));
             assert_eq!(case.intent_used_until.is_some(), is_ended);
         }
     }

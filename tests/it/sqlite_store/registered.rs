@@ -4,7 +4,7 @@
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::transaction::{KEPT, Transaction};
 use dialpass::store::StoreError;
-use dialpass::store::registry::{About, Case};
+use dialpass::store::registry::{About, Records};
 
 use super::*;
 use crate::store_contract::{
@@ -15,11 +15,11 @@ use crate::store_contract::{
 async fn whole(cloud: &Cloud) {
     let about = About { transaction: Some(transaction_id(1)), ..about_user(1) };
     cloud
-        .change(about, |case| {
+        .change(about, |records| {
             let mut person = new_person(1, Some("anna"));
             person.user.phones = vec![phone(1, 1, START)];
-            case.person = Some(person);
-            case.transaction = Some(transaction(1, 1));
+            records.person = Some(person);
+            records.transaction = Some(transaction(1, 1));
         })
         .await;
 }
@@ -69,7 +69,7 @@ async fn a_number_one_of_whose_owners_cannot_be_read_has_no_known_owners() {
         let (_folder, cloud, _store) = edited(edit).await;
         let mut other = new_person(2, None);
         other.user.phones = vec![phone(1, 1, START)];
-        cloud.change(about_user(2), move |case| case.person = Some(other.clone())).await;
+        cloud.change(about_user(2), move |records| records.person = Some(other.clone())).await;
         let owners = cloud.at(START).await.owners(&tenant("t1"), &number(1), 2).await;
         assert_eq!(owners, Err(StoreError::Unavailable), "{edit}");
     }
@@ -87,7 +87,8 @@ async fn a_transaction_that_cannot_be_read_confirms_nothing() {
         let (_folder, cloud, _store) = edited(edit).await;
         let looked = cloud.at(START).await.look(about_transaction(1)).await;
         assert_eq!(looked, Err(StoreError::Unavailable), "{edit}");
-        let taken = cloud.step(about_transaction(1), START, |case| case.transaction = None).await;
+        let taken =
+            cloud.step(about_transaction(1), START, |records| records.transaction = None).await;
         assert_eq!(taken, Err(StoreError::Unavailable), "{edit}");
     }
 }
@@ -110,7 +111,7 @@ async fn a_row_of_a_user_that_makes_no_sense_cannot_be_written() {
     }
 }
 
-type Change = Box<dyn Fn(&mut Case) + Send + Sync>;
+type Change = Box<dyn Fn(&mut Records) + Send + Sync>;
 
 #[tokio::test]
 async fn what_a_step_is_not_about_or_could_not_be_read_back_is_refused() {
@@ -123,14 +124,14 @@ async fn what_a_step_is_not_about_or_could_not_be_read_back_is_refused() {
     };
     assert!(extension().extension().is_some());
     let changes: [(&str, Change); 5] = [
-        ("texts", Box::new(|case| case.texts.sent.push(START))),
-        ("an intent", Box::new(|case| case.intent_used_until = Some(after(1)))),
-        ("a transaction", Box::new(|case| case.transaction = Some(transaction(2, 1)))),
-        ("another user", Box::new(|case| case.person = Some(new_person(2, None)))),
+        ("texts", Box::new(|records| records.texts.sent.push(START))),
+        ("an intent", Box::new(|records| records.intent_used_until = Some(after(1)))),
+        ("a transaction", Box::new(|records| records.transaction = Some(transaction(2, 1)))),
+        ("another user", Box::new(|records| records.person = Some(new_person(2, None)))),
         (
             "an extension",
-            Box::new(move |case| {
-                case.person.as_mut().expect("a user").user.phones[0].number = extension();
+            Box::new(move |records| {
+                records.person.as_mut().expect("a user").user.phones[0].number = extension();
             }),
         ),
     ];
@@ -166,7 +167,7 @@ async fn with_a_user_go_their_rows() {
     let (_store, cloud) = open_cloud(&path);
     whole(&cloud).await;
     assert_eq!(count_rows(&path, "phones"), 1);
-    cloud.change(about_user(1), |case| case.person = None).await;
+    cloud.change(about_user(1), |records| records.person = None).await;
     for table in ["users", "phones", "transactions"] {
         assert_eq!(count_rows(&path, table), 0, "{table} of {}", user_id(1));
     }
@@ -188,11 +189,11 @@ async fn what_is_forgotten_is_swept_and_no_user() {
             ..about_transaction(i)
         };
         cloud
-            .change(about, move |case| {
-                case.transaction = Some(made.clone());
-                case.texts.sent.push(START);
-                case.texts.idle_from = Some(end.plus(KEPT));
-                case.intent_used_until = Some(end.plus(KEPT));
+            .change(about, move |records| {
+                records.transaction = Some(made.clone());
+                records.texts.sent.push(START);
+                records.texts.idle_from = Some(end.plus(KEPT));
+                records.intent_used_until = Some(end.plus(KEPT));
             })
             .await;
     }
@@ -210,7 +211,7 @@ async fn what_is_forgotten_is_swept_and_no_user() {
 async fn texts_that_nobody_says_how_long_to_keep_are_kept_for_a_day() {
     let (_folder, path) = folder();
     let (_store, cloud) = open_cloud(&path);
-    cloud.change(about_number(1), |case| case.texts.sent.push(START)).await;
+    cloud.change(about_number(1), |records| records.texts.sent.push(START)).await;
     let texts = cloud.look(about_number(1), START).await.texts;
     assert_eq!(texts.idle_from, Some(START.plus(Duration::from_hours(24))));
 }

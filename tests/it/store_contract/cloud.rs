@@ -6,13 +6,13 @@ use dialpass::domain::authenticator::{
 };
 use dialpass::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use dialpass::domain::registered_user::{
-    RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone, Whom,
+    RegisteredId, RegisteredName, RegisteredUser, UserRef, VerifiedPhone,
 };
 use dialpass::domain::transaction::{
-    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
+    Channel, TextedCode, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
 use dialpass::store::personal_records::PersonalRecords;
-use dialpass::store::registry::{About, AccessKeys, Case, Person, Registry, step as take_step};
+use dialpass::store::registry::{About, AccessKeys, Person, Records, Registry, step as take_step};
 use uuid::Uuid;
 
 /// A store's registered users and their access keys, at times of the test's choice.
@@ -57,22 +57,26 @@ impl Cloud {
         &self,
         about: About,
         now: Timestamp,
-        decide: impl Fn(&mut Case) -> T + Send + Sync + 'static,
+        decide: impl Fn(&mut Records) -> T + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
-        let decide = move |case: &mut Case, told| {
+        let decide = move |records: &mut Records, told| {
             assert_eq!(told, now, "by the store's own clock");
-            decide(case)
+            decide(records)
         };
         take_step(self.at(now).await, about, decide).await
     }
 
-    /// Has the case changed at [`START`].
-    pub async fn change(&self, about: About, change: impl Fn(&mut Case) + Send + Sync + 'static) {
+    /// Has the records changed at [`START`].
+    pub async fn change(
+        &self,
+        about: About,
+        change: impl Fn(&mut Records) + Send + Sync + 'static,
+    ) {
         self.step(about, START, change).await.expect("it is written");
     }
 
     /// What the store holds at `now`.
-    pub async fn look(&self, about: About, now: Timestamp) -> Case {
+    pub async fn look(&self, about: About, now: Timestamp) -> Records {
         let seen = self.at(now).await.look(about).await.expect("it answers");
         assert_eq!(seen.now, now, "by the store's own clock");
         seen.held
@@ -88,7 +92,7 @@ impl Cloud {
     where
         T: Send + 'static,
         A: Fn(u64) -> About,
-        D: Fn(u64, &mut Case) -> T + Clone + Send + Sync + 'static,
+        D: Fn(u64, &mut Records) -> T + Clone + Send + Sync + 'static,
     {
         self.clock.set(START).await;
         let mut running = JoinSet::new();
@@ -96,7 +100,9 @@ impl Cloud {
             let (cloud, about, decide) = (self.clone(), about(i), decide.clone());
             running.spawn(async move {
                 let decided =
-                    take_step(&*cloud.registry, about, move |case: &mut Case, _| decide(i, case));
+                    take_step(&*cloud.registry, about, move |records: &mut Records, _| {
+                        decide(i, records)
+                    });
                 decided.await.expect("it answers")
             });
         }
@@ -124,12 +130,12 @@ pub fn new_person(mark: u8, text: Option<&str>) -> Person {
 
 /// A step about the first tenant's user `mark`.
 pub fn about_user(mark: u8) -> About {
-    About::user(&tenant("t1"), Whom::Id(user_id(mark)))
+    About::user(&tenant("t1"), UserRef::Id(user_id(mark)))
 }
 
 /// A step about the first tenant's user with this name.
 pub fn about_name(text: &str) -> About {
-    About::user(&tenant("t1"), Whom::Name(name(text)))
+    About::user(&tenant("t1"), UserRef::Name(name(text)))
 }
 
 /// A step about nothing yet, in the first tenant.
@@ -170,9 +176,9 @@ pub fn transaction(mark: u8, user: u8) -> Transaction {
     Transaction {
         id: transaction_id(mark),
         user: user_id(user),
-        undertaking: Undertaking::Approve,
+        undertaking: TransactionKind::Approve,
         channel: Channel::Sms,
-        stage: Stage::Pending,
+        stage: TransactionStatus::Pending,
         created_at: START,
         updated_at: START,
         expires_at: START.plus(LIFETIME),

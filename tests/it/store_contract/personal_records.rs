@@ -3,8 +3,8 @@
 use super::*;
 use dialpass::domain::registered_user::RecoveryHash;
 use dialpass::store::account::StoredGrant;
-use dialpass::store::personal_records::{Individual, Records};
-use dialpass::store::registry::{About, Case, Texts};
+use dialpass::store::personal_records::{Individual, PersonRecords};
+use dialpass::store::registry::{About, Records, Texts};
 
 /// The person of this id, with these numbers beside.
 fn individual(user_id: &str, numbers: &[u32]) -> Individual {
@@ -12,19 +12,19 @@ fn individual(user_id: &str, numbers: &[u32]) -> Individual {
     Individual { tenant: tenant("t1"), user_id: user_id.to_owned(), numbers }
 }
 
-async fn held(cloud: &Cloud, whose: &Individual, now: Timestamp) -> Records {
+async fn held(cloud: &Cloud, whose: &Individual, now: Timestamp) -> PersonRecords {
     let seen = cloud.records_at(now).await.records(whose).await.expect("it answers");
     assert_eq!(seen.now, now, "by the store's own clock");
     seen.held
 }
 
-async fn delete(cloud: &Cloud, whose: &Individual) -> Records {
+async fn delete(cloud: &Cloud, whose: &Individual) -> PersonRecords {
     let deleted = cloud.records_at(START).await.delete_records(whose).await.expect("it answers");
     deleted.held
 }
 
 /// Makes a registered user with one of everything, whose phone's number ends in `mark`.
-async fn registered(store: &Store, cloud: &Cloud, mark: u8, who: &str) -> Records {
+async fn registered(store: &Store, cloud: &Cloud, mark: u8, who: &str) -> PersonRecords {
     let tail = u32::from(mark);
     let mut person = new_person(mark, Some(who));
     person.user.phones = vec![phone(u128::from(mark), tail, START)];
@@ -35,26 +35,26 @@ async fn registered(store: &Store, cloud: &Cloud, mark: u8, who: &str) -> Record
     texts.sent.push(START);
     texts.idle_from = Some(START.plus(SPAN));
     let about = About { number: Some(number(tail)), ..about_user(mark) };
-    let made = Case { person: Some(person.clone()), texts: texts.clone(), ..Case::default() };
-    cloud.change(about, move |case| *case = made.clone()).await;
+    let made = Records { person: Some(person.clone()), texts: texts.clone(), ..Records::default() };
+    cloud.change(about, move |records| *records = made.clone()).await;
     let transactions = [transaction(mark, mark), asking(mark + 100, mark)];
     for one in transactions.clone() {
         let about = About { transaction: Some(one.id), ..about_nothing() };
-        cloud.change(about, move |case| case.transaction = Some(one.clone())).await;
+        cloud.change(about, move |records| records.transaction = Some(one.clone())).await;
     }
     let id = user_id(mark).to_string();
     let mut call = call(&id, u64::from(mark), START);
     call.number = number(tail);
     assert!(matches!(store.issue(call).await, Ok(Issue::Issued(_))));
-    let mut records = Records { person: Some(person), ..Records::default() };
+    let mut records = PersonRecords { person: Some(person), ..PersonRecords::default() };
     records.transactions = transactions.to_vec();
     records.texts = vec![(number(tail), texts)];
     records
 }
 
 /// What `records` has, but for what a call left.
-fn without_calls(records: Records) -> Records {
-    Records { accounts: Vec::new(), calls: Vec::new(), ..records }
+fn without_calls(records: PersonRecords) -> PersonRecords {
+    PersonRecords { accounts: Vec::new(), calls: Vec::new(), ..records }
 }
 
 pub async fn all_that_is_held_of_a_registered_user_is_seen_and_deleted(store: Store, cloud: Cloud) {
@@ -74,15 +74,15 @@ pub async fn all_that_is_held_of_a_registered_user_is_seen_and_deleted(store: St
     let calls: Vec<_> = seen.calls.iter().map(|(number, calls)| (number, calls.len())).collect();
     assert_eq!(calls, [(&number(1), 1)], "of the verified phone, though nobody named it");
     let other_tenant = Individual { tenant: tenant("t2"), ..individual(&id, &[1]) };
-    assert_eq!(held(&cloud, &other_tenant, START).await, Records::default());
-    assert_eq!(delete(&cloud, &other_tenant).await, Records::default());
+    assert_eq!(held(&cloud, &other_tenant, START).await, PersonRecords::default());
+    assert_eq!(delete(&cloud, &other_tenant).await, PersonRecords::default());
 
     // Also by an id in large letters, as a person may type it.
     let typed = individual(&id.to_uppercase(), &[]);
     assert_eq!(held(&cloud, &typed, after(1)).await, seen);
     assert_eq!(delete(&cloud, &typed).await, seen, "it says what it was");
-    assert_eq!(held(&cloud, &individual(&id, &[1]), after(1)).await, Records::default());
-    assert_eq!(delete(&cloud, &typed).await, Records::default(), "already");
+    assert_eq!(held(&cloud, &individual(&id, &[1]), after(1)).await, PersonRecords::default());
+    assert_eq!(delete(&cloud, &typed).await, PersonRecords::default(), "already");
     assert_eq!(store.live(&subject(&id), START).await, Ok(None), "the live code has ended");
     assert_eq!(cloud.person(about_name("anna")).await, None);
 
@@ -108,7 +108,7 @@ pub async fn a_directorys_user_is_deleted_with_the_numbers_that_are_named(
     let numbers: Vec<_> = seen.calls.iter().map(|(number, _)| number.clone()).collect();
     assert_eq!(numbers, [number(1)], "those that there are");
     assert_eq!(delete(&cloud, &individual("u", &[1, 3])).await, seen);
-    assert_eq!(held(&cloud, &individual("u", &[1, 3]), START).await, Records::default());
+    assert_eq!(held(&cloud, &individual("u", &[1, 3]), START).await, PersonRecords::default());
     let redeemed = store.redeem(code(1, Some(START), START)).await;
     assert_eq!(redeemed, Ok(Redemption::NoGrant));
     let left = held(&cloud, &individual("v", &[2]), START).await;

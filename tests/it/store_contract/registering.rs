@@ -5,10 +5,10 @@ use dialpass::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Platform,
 };
 use dialpass::domain::registered_user::{
-    PhoneId, RecoveryCode, RecoveryHash, RegisteredId, VerifiedPhone, Whom,
+    PhoneId, RecoveryCode, RecoveryHash, RegisteredId, UserRef, VerifiedPhone,
 };
-use dialpass::domain::transaction::Stage;
-use dialpass::store::registry::{About, Case, Person, step as take_step};
+use dialpass::domain::transaction::TransactionStatus;
+use dialpass::store::registry::{About, Person, Records, step as take_step};
 use uuid::Uuid;
 
 fn recovery(marks: std::ops::Range<u8>) -> Vec<RecoveryHash> {
@@ -44,22 +44,22 @@ fn about_all() -> About {
 }
 
 async fn make(cloud: &Cloud, about: About, person: Person) {
-    cloud.change(about, move |case| case.person = Some(person.clone())).await;
+    cloud.change(about, move |records| records.person = Some(person.clone())).await;
 }
 
 pub async fn what_a_step_writes_is_read_back_as_it_was(_: Store, cloud: Cloud) {
     let nothing = cloud.look(about_all(), START).await;
-    assert_eq!(nothing, Case::default());
+    assert_eq!(nothing, Records::default());
     let whole = || {
-        let mut case = Case { person: Some(whole_person()), ..Case::default() };
-        case.transaction = Some(transaction(1, 1));
-        case.texts.sent.push(START);
-        case.texts.enrolling.push(after(1));
-        case.texts.idle_from = Some(after(600_000));
-        case.intent_used_until = Some(after(700_000));
-        case
+        let mut records = Records { person: Some(whole_person()), ..Records::default() };
+        records.transaction = Some(transaction(1, 1));
+        records.texts.sent.push(START);
+        records.texts.enrolling.push(after(1));
+        records.texts.idle_from = Some(after(600_000));
+        records.intent_used_until = Some(after(700_000));
+        records
     };
-    cloud.change(about_all(), move |case| *case = whole()).await;
+    cloud.change(about_all(), move |records| *records = whole()).await;
     assert_eq!(cloud.look(about_all(), START).await, whole());
     let by_name = cloud.person(about_name("anna@example.com")).await;
     assert_eq!(by_name, Some(whole_person()));
@@ -67,7 +67,7 @@ pub async fn what_a_step_writes_is_read_back_as_it_was(_: Store, cloud: Cloud) {
     assert_eq!(cloud.person(about_user(2)).await, None);
     // Nothing but what it is about is seen.
     let seen = cloud.look(about_transaction(1), START).await;
-    assert_eq!(seen, Case { transaction: Some(transaction(1, 1)), ..Case::default() });
+    assert_eq!(seen, Records { transaction: Some(transaction(1, 1)), ..Records::default() });
 }
 
 pub async fn a_user_without_a_name_is_known_by_the_id(_: Store, cloud: Cloud) {
@@ -81,14 +81,14 @@ pub async fn a_user_without_a_name_is_known_by_the_id(_: Store, cloud: Cloud) {
 
 pub async fn a_step_that_cannot_be_written_whole_writes_nothing(_: Store, cloud: Cloud) {
     make(&cloud, about_user(9), new_person(9, Some("anna@example.com"))).await;
-    let refused = cloud.step(about_all(), START, |case| {
-        case.person = Some(whole_person());
-        case.transaction = Some(transaction(1, 1));
-        case.texts.sent.push(START);
-        case.intent_used_until = Some(after(700_000));
+    let refused = cloud.step(about_all(), START, |records| {
+        records.person = Some(whole_person());
+        records.transaction = Some(transaction(1, 1));
+        records.texts.sent.push(START);
+        records.intent_used_until = Some(after(700_000));
     });
     assert!(refused.await.is_err(), "the name is another's");
-    assert_eq!(cloud.look(about_all(), START).await, Case::default());
+    assert_eq!(cloud.look(about_all(), START).await, Records::default());
     assert!(owners(&cloud, "t1", 1, 10).await.is_empty());
     let owner = cloud.person(about_name("anna@example.com")).await.expect("the first");
     assert_eq!(owner.user.id, user_id(9));
@@ -98,8 +98,8 @@ pub async fn a_step_that_cannot_be_written_whole_writes_nothing(_: Store, cloud:
 
 pub async fn a_name_is_one_users_in_a_tenant_and_free_in_another(_: Store, cloud: Cloud) {
     make(&cloud, about_name("anna"), new_person(1, Some("anna"))).await;
-    let second = cloud.step(about_user(2), START, |case| {
-        case.person = Some(new_person(2, Some("aNNa")));
+    let second = cloud.step(about_user(2), START, |records| {
+        records.person = Some(new_person(2, Some("aNNa")));
     });
     assert!(second.await.is_err());
     make(&cloud, abroad(about_name("anna")), new_person(3, Some("anna"))).await;
@@ -117,12 +117,12 @@ pub async fn a_name_is_one_users_in_any_case_and_keeps_its_own(_: Store, cloud: 
         assert_eq!(known, Ok(vec![(user_id(1), name("Anna.B"))]), "{text}");
     }
     for other in ["anna_b", "anna.bb", "nna.b"] {
-        assert_eq!(cloud.look(about_name(other), START).await, Case::default(), "{other}");
+        assert_eq!(cloud.look(about_name(other), START).await, Records::default(), "{other}");
     }
-    assert_eq!(cloud.look(abroad(about_name("anna.b")), START).await, Case::default());
+    assert_eq!(cloud.look(abroad(about_name("anna.b")), START).await, Records::default());
     assert_eq!(cloud.look(about_user(1), START).await.namesakes, 0, "it was not named by name");
     // It is free again in any case once its user is gone.
-    cloud.change(about_name("ANNA.B"), |case| case.person = None).await;
+    cloud.change(about_name("ANNA.B"), |records| records.person = None).await;
     make(&cloud, about_name("anna.b"), new_person(3, Some("anna.b"))).await;
     let found = cloud.person(about_name("Anna.B")).await.expect("a user");
     assert_eq!(found.user.name, Some(name("anna.b")));
@@ -133,9 +133,9 @@ pub async fn simultaneous_steps_by_one_name_make_one_user(_: Store, cloud: Cloud
     let found = cloud.steps(
         50,
         |i| about_name(text(i)),
-        move |i, case| {
+        move |i, records| {
             let mark = u8::try_from(i + 1).expect("small");
-            case.person.get_or_insert_with(|| new_person(mark, Some(text(i)))).user.id
+            records.person.get_or_insert_with(|| new_person(mark, Some(text(i)))).user.id
         },
     );
     let found = found.await;
@@ -144,19 +144,19 @@ pub async fn simultaneous_steps_by_one_name_make_one_user(_: Store, cloud: Cloud
 }
 
 pub async fn a_tenant_never_sees_anothers_users(_: Store, cloud: Cloud) {
-    let all = |case: &mut Case| {
-        case.person = Some(whole_person());
-        case.transaction = Some(transaction(1, 1));
-        case.texts.sent.push(START);
-        case.intent_used_until = Some(after(700_000));
+    let all = |records: &mut Records| {
+        records.person = Some(whole_person());
+        records.transaction = Some(transaction(1, 1));
+        records.texts.sent.push(START);
+        records.intent_used_until = Some(after(700_000));
     };
     cloud.change(about_all(), all).await;
-    assert_eq!(cloud.look(abroad(about_all()), START).await, Case::default());
+    assert_eq!(cloud.look(abroad(about_all()), START).await, Records::default());
     assert_eq!(cloud.person(abroad(about_name("anna@example.com"))).await, None);
     assert!(owners(&cloud, "t2", 1, 10).await.is_empty());
     // The same ids there are others', and what becomes of them changes nothing here.
     cloud.change(abroad(about_all()), all).await;
-    cloud.change(abroad(about_all()), |case| *case = Case::default()).await;
+    cloud.change(abroad(about_all()), |records| *records = Records::default()).await;
     let here = cloud.look(about_all(), START).await;
     assert_eq!(here.person, Some(whole_person()));
     assert_eq!(here.transaction, Some(transaction(1, 1)));
@@ -177,14 +177,14 @@ pub async fn phones_are_made_changed_and_taken_away(store: Store, cloud: Cloud) 
         assert!(matches!(store.issue(call).await, Ok(Issue::Issued(_))));
     }
     let code = async |mark| store.live(&subject(&user_id(mark).to_string()), START).await;
-    let add = |case: &mut Case| {
-        case.person.as_mut().expect("a user").user.phones.push(phone(9, 9, after(4)));
+    let add = |records: &mut Records| {
+        records.person.as_mut().expect("a user").user.phones.push(phone(9, 9, after(4)));
     };
     cloud.change(about_user(1), add).await;
     assert_eq!(code(1).await, Ok(Some(grant(1, START))), "none was taken away");
     cloud
-        .change(about_user(1), |case| {
-            let phones = &mut case.person.as_mut().expect("a user").user.phones;
+        .change(about_user(1), |records| {
+            let phones = &mut records.person.as_mut().expect("a user").user.phones;
             phones[1].updated_at = after(5);
             phones.push(phone(5, 3, after(5)));
             phones.retain(|one| one.id != phone(7, 1, START).id && one.id.as_u128() != 9);
@@ -238,7 +238,7 @@ pub async fn authenticators_are_made_changed_and_taken_away(_: Store, cloud: Clo
     make(&cloud, about_user(1), person.clone()).await;
     assert_eq!(cloud.person(about_user(1)).await, Some(person));
     assert_eq!(cloud.person(about_user(2)).await, Some(new_person(2, None)));
-    cloud.change(about_user(1), |case| case.person = None).await;
+    cloud.change(about_user(1), |records| records.person = None).await;
     assert_eq!(owner("t1", 4).await, None, "it went with its user");
 }
 
@@ -255,14 +255,14 @@ pub async fn all_owners_of_a_number_are_found_and_no_more_than_asked_for(_: Stor
     assert!(owners(&cloud, "t1", 3, 10).await.is_empty());
     let found = cloud.at(START).await.owners(&tenant("t1"), &number(2), 1).await;
     let found = found.expect("it answers").pop().expect("a user");
-    let same = cloud.person(About::user(&tenant("t1"), Whom::Id(found.id))).await;
+    let same = cloud.person(About::user(&tenant("t1"), UserRef::Id(found.id))).await;
     assert_eq!(same.map(|person| person.user), Some(found), "with all their phones");
 }
 
 pub async fn recovery_codes_are_replaced_and_each_is_used_once(_: Store, cloud: Cloud) {
     make(&cloud, about_user(1), whole_person()).await;
-    let replaced = |case: &mut Case| {
-        case.person.as_mut().expect("a user").user.recovery = recovery(100..110);
+    let replaced = |records: &mut Records| {
+        records.person.as_mut().expect("a user").user.recovery = recovery(100..110);
     };
     cloud.change(about_user(1), replaced).await;
     let person = cloud.person(about_user(1)).await.expect("a user");
@@ -271,10 +271,10 @@ pub async fn recovery_codes_are_replaced_and_each_is_used_once(_: Store, cloud: 
     let used = cloud.steps(
         35,
         |_| about_user(1),
-        |i, case| {
+        |i, records| {
             let mark = 100 + u8::try_from(i % 7).expect("small");
             let hash = RecoveryCode::from_random([mark; 16]).hash();
-            let left = &mut case.person.as_mut().expect("a user").user.recovery;
+            let left = &mut records.person.as_mut().expect("a user").user.recovery;
             let before = left.len();
             left.retain(|one| !one.matches(&hash));
             left.len() < before
@@ -290,8 +290,8 @@ pub async fn a_users_budgets_hold_however_many_steps_are_taken_at_once(_: Store,
     let counted = cloud.steps(
         50,
         |_| about_user(1),
-        |i, case| {
-            let person = case.person.as_mut().expect("a user");
+        |i, records| {
+            let person = records.person.as_mut().expect("a user");
             let logs = [&mut person.texts, &mut person.wrong_codes, &mut person.wrong_recovery];
             let log = logs.into_iter().nth(usize::try_from(i % 3).expect("small")).expect("a log");
             let fits = log.len() < 5;
@@ -316,16 +316,16 @@ pub async fn with_a_user_goes_all_that_is_theirs_and_no_more(store: Store, cloud
         for nth in [0, 10] {
             let about = about_transaction(mark + nth);
             let made = transaction(mark + nth, mark);
-            cloud.change(about, move |case| case.transaction = Some(made.clone())).await;
+            cloud.change(about, move |records| records.transaction = Some(made.clone())).await;
         }
         let call = call(&user_id(mark).to_string(), u64::from(mark), START);
         assert!(matches!(store.issue(call).await, Ok(Issue::Issued(_))));
     }
     let about = About { transaction: Some(transaction_id(1)), ..about_user(1) };
-    let delete = |case: &mut Case| {
+    let delete = |records: &mut Records| {
         // What the same step does to what is the user's goes with it.
-        case.transaction.as_mut().expect("one").end(Stage::Failed, after(1));
-        case.person = None;
+        records.transaction.as_mut().expect("one").end(TransactionStatus::Failed, after(1));
+        records.person = None;
     };
     cloud.change(about, delete).await;
 
@@ -349,7 +349,7 @@ pub async fn with_a_user_goes_all_that_is_theirs_and_no_more(store: Store, cloud
 }
 
 /// What a store shows of the users 1 `Anna`, 2 `anna`, 3 `ANNA` and 4 `Berta`, who had these names
-/// before names were compared with case ignored. Not in the contract: it makes no such users.
+/// before names were compared with records ignored. Not in the contract: it makes no such users.
 pub async fn names_from_before_mean_their_own_users(cloud: &Cloud) {
     let id = async |text| {
         let seen = cloud.registry.look(about_name(text)).await.expect("it answers").held;
@@ -363,7 +363,7 @@ pub async fn names_from_before_mean_their_own_users(cloud: &Cloud) {
     assert_eq!(id("BERTA").await, (Some(user_id(4)), 1));
     // The first of them is gone, and then all but one: a name in any case means who is left.
     for (gone, left) in [(1, 2), (2, 1)] {
-        let delete = |case: &mut Case, _| case.person = None;
+        let delete = |records: &mut Records, _| records.person = None;
         take_step(&*cloud.registry, about_user(gone), delete).await.expect("it is written");
         assert_eq!(id("ANNA").await, (Some(user_id(3)), left));
     }

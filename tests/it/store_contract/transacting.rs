@@ -3,24 +3,26 @@
 
 use super::*;
 use dialpass::domain::question::Question;
-use dialpass::domain::transaction::{Channel, KEPT, Stage, Transaction, Undertaking};
-use dialpass::store::registry::{About, Case};
+use dialpass::domain::transaction::{
+    Channel, KEPT, Transaction, TransactionKind, TransactionStatus,
+};
+use dialpass::store::registry::{About, Records};
 
 async fn make(cloud: &Cloud, made: Transaction) {
     let about = About { transaction: Some(made.id), ..about_nothing() };
-    cloud.change(about, move |case| case.transaction = Some(made.clone())).await;
+    cloud.change(about, move |records| records.transaction = Some(made.clone())).await;
 }
 
 pub async fn transactions_are_read_back_as_they_were_written(_: Store, cloud: Cloud) {
     let recovery = Transaction {
-        undertaking: Undertaking::Enroll,
+        undertaking: TransactionKind::Enroll,
         channel: Channel::Recovery,
-        stage: Stage::Succeeded,
+        stage: TransactionStatus::Succeeded,
         updated_at: after(3),
         code: None,
         ..transaction(2, 1)
     };
-    let failed = Transaction { stage: Stage::Failed, ..transaction(3, 1) };
+    let failed = Transaction { stage: TransactionStatus::Failed, ..transaction(3, 1) };
     let enrolling = Question {
         message: None,
         asked_by: None,
@@ -31,7 +33,7 @@ pub async fn transactions_are_read_back_as_they_were_written(_: Store, cloud: Cl
     };
     let enrolling = Transaction { question: Some(enrolling), ..asking(5, 1) };
     let mut answered = asking(6, 1);
-    answered.end(Stage::Succeeded, after(3));
+    answered.end(TransactionStatus::Succeeded, after(3));
     let over = answered.question.as_ref().expect("a question");
     assert_eq!(over.ceremony, None, "no challenge outlives its transaction");
     for made in [transaction(1, 1), recovery, failed, asking(4, 1), enrolling, answered] {
@@ -41,13 +43,13 @@ pub async fn transactions_are_read_back_as_they_were_written(_: Store, cloud: Cl
     }
     // A step may take one away, and its code.
     cloud
-        .change(about_transaction(1), |case| {
-            case.transaction.as_mut().expect("one").code = None;
+        .change(about_transaction(1), |records| {
+            records.transaction.as_mut().expect("one").code = None;
         })
         .await;
     let codeless = Transaction { code: None, ..transaction(1, 1) };
     assert_eq!(cloud.look(about_transaction(1), START).await.transaction, Some(codeless));
-    cloud.change(about_transaction(1), |case| case.transaction = None).await;
+    cloud.change(about_transaction(1), |records| records.transaction = None).await;
     assert_eq!(cloud.look(about_transaction(1), START).await.transaction, None);
 }
 
@@ -55,22 +57,22 @@ pub async fn fifty_simultaneous_verifications_end_a_transaction_once(_: Store, c
     let mut person = new_person(1, Some("anna"));
     person.wrong_codes.push(START);
     make(&cloud, transaction(1, 1)).await;
-    cloud.change(about_user(1), move |case| case.person = Some(person.clone())).await;
+    cloud.change(about_user(1), move |records| records.person = Some(person.clone())).await;
     let about = |_| About { transaction: Some(transaction_id(1)), ..about_user(1) };
-    let ended = cloud.steps(50, about, |i, case| {
-        let transaction = case.transaction.as_mut().expect("one");
-        let is_first = transaction.stage == Stage::Pending;
-        transaction.end(Stage::Succeeded, START);
-        let person = case.person.as_mut().expect("a user");
+    let ended = cloud.steps(50, about, |i, records| {
+        let transaction = records.transaction.as_mut().expect("one");
+        let is_first = transaction.stage == TransactionStatus::Pending;
+        transaction.end(TransactionStatus::Succeeded, START);
+        let person = records.person.as_mut().expect("a user");
         if is_first {
             person.user.phones.push(phone(u128::from(i), 1, START));
         }
         is_first
     });
     assert_eq!(winners(&ended.await), 1);
-    let case = cloud.look(about(0), START).await;
-    assert_eq!(case.transaction.map(|one| one.stage), Some(Stage::Succeeded));
-    assert_eq!(case.person.map(|one| one.user.phones.len()), Some(1));
+    let records = cloud.look(about(0), START).await;
+    assert_eq!(records.transaction.map(|one| one.stage), Some(TransactionStatus::Succeeded));
+    assert_eq!(records.person.map(|one| one.user.phones.len()), Some(1));
 }
 
 pub async fn simultaneous_wrong_codes_take_no_more_than_a_codes_tries(_: Store, cloud: Cloud) {
@@ -78,8 +80,8 @@ pub async fn simultaneous_wrong_codes_take_no_more_than_a_codes_tries(_: Store, 
     let tried = cloud.steps(
         50,
         |_| about_transaction(1),
-        |_, case| {
-            let transaction = case.transaction.as_mut().expect("one");
+        |_, records| {
+            let transaction = records.transaction.as_mut().expect("one");
             let code = transaction.code.as_mut().expect("a code");
             let has_tries = code.tries_left > 0;
             code.tries_left = code.tries_left.saturating_sub(1);
@@ -94,8 +96,8 @@ pub async fn simultaneous_wrong_codes_take_no_more_than_a_codes_tries(_: Store, 
 pub async fn a_transaction_is_forgotten_a_day_after_its_end(_: Store, cloud: Cloud) {
     make(&cloud, transaction(1, 1)).await;
     make(&cloud, transaction(2, 1)).await;
-    let end = |case: &mut Case| {
-        case.transaction.as_mut().expect("one").end(Stage::Succeeded, after(9));
+    let end = |records: &mut Records| {
+        records.transaction.as_mut().expect("one").end(TransactionStatus::Succeeded, after(9));
     };
     cloud.step(about_transaction(2), after(9), end).await.expect("it is written");
     // One was never ended, so that its time ended it.
@@ -105,7 +107,7 @@ pub async fn a_transaction_is_forgotten_a_day_after_its_end(_: Store, cloud: Clo
         let before = Timestamp::from_millis(gone.as_millis() - 1);
         assert!(cloud.look(about(), before).await.transaction.is_some(), "{mark}");
         assert_eq!(cloud.look(about(), gone).await.transaction, None, "{mark}");
-        let seen = cloud.step(about(), gone, |case| case.transaction.is_some()).await;
+        let seen = cloud.step(about(), gone, |records| records.transaction.is_some()).await;
         assert_eq!(seen, Ok(false), "{mark}");
     }
 }
@@ -115,14 +117,14 @@ pub async fn texts_to_a_phone_are_counted_whoever_they_are_for(_: Store, cloud: 
         let mark = u8::try_from(i % 10 + 1).expect("small");
         About { number: Some(number(1)), ..about_user(mark) }
     };
-    let text = |i: u64, case: &mut Case| {
+    let text = |i: u64, records: &mut Records| {
         let mark = u8::try_from(i % 10 + 1).expect("small");
-        let person = case.person.get_or_insert_with(|| new_person(mark, None));
-        let fits = case.texts.sent.len() < 5;
+        let person = records.person.get_or_insert_with(|| new_person(mark, None));
+        let fits = records.texts.sent.len() < 5;
         if fits {
             person.texts.push(START);
-            case.texts.sent.push(START);
-            case.texts.idle_from = Some(after(600_000));
+            records.texts.sent.push(START);
+            records.texts.idle_from = Some(after(600_000));
         }
         fits
     };
@@ -140,9 +142,9 @@ pub async fn texts_to_a_phone_are_counted_whoever_they_are_for(_: Store, cloud: 
 }
 
 pub async fn an_intent_is_used_once_among_many_at_once(_: Store, cloud: Cloud) {
-    let take = |_: u64, case: &mut Case| {
-        let is_unused = case.intent_used_until.is_none();
-        case.intent_used_until.get_or_insert(after(600_000));
+    let take = |_: u64, records: &mut Records| {
+        let is_unused = records.intent_used_until.is_none();
+        records.intent_used_until.get_or_insert(after(600_000));
         is_unused
     };
     // Fifty steps at each of two.

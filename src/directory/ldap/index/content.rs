@@ -70,7 +70,7 @@ impl Content {
 
     /// Changes the table of one base.
     pub(super) fn change<T>(&self, base: usize, change: impl FnOnce(&mut Table) -> T) -> T {
-        // The keeper contains a panic and rebuilds everything.
+        // The task contains a panic and rebuilds everything.
         change(&mut self.tables[base].write().expect("no panic with the lock held"))
     }
 

@@ -1,7 +1,7 @@
 //! The optional in-memory index of a tenant's numbers. A background task keeps it fresh, and calls
 //! use it instead of the servers while it is fresh enough. The fallback lookup lives elsewhere.
 //!
-//! The task ([`keeper`]) has its own connection to one server. It reads all people in pages
+//! The task ([`sync_task`]) has its own connection to one server. It reads all people in pages
 //! ([`paging`]), then receives each change ([`sync`], RFC 4533), or polls for changes every few
 //! seconds ([`poll`], Active Directory), or repeats the full read (389-ds). It continually checks
 //! that it can still read its source data ([`proof`]). After switching servers, at regular
@@ -13,7 +13,6 @@ mod arena;
 mod bits;
 mod closures;
 mod content;
-mod keeper;
 mod members;
 mod numbers;
 mod paging;
@@ -23,6 +22,7 @@ mod proof;
 mod record;
 mod state;
 mod sync;
+mod sync_task;
 mod table;
 mod varint;
 
@@ -62,9 +62,10 @@ impl Index {
     pub(super) fn new(servers: &Servers, how: IndexSettings, runtime: &Handle) -> Self {
         let settings = servers.settings();
         let content = Arc::new(Content::new(settings, how));
-        let keeper = runtime.spawn(keeper::keep(Arc::clone(&content), Arc::clone(servers.hosts())));
+        let sync_task =
+            runtime.spawn(sync_task::keep(Arc::clone(&content), Arc::clone(servers.hosts())));
         let most = usize::try_from(settings.size_limit).unwrap_or(usize::MAX).max(1);
-        Self { content, most, _keeper: AbortOnDrop(keeper.abort_handle()) }
+        Self { content, most, _keeper: AbortOnDrop(sync_task.abort_handle()) }
     }
 
     /// Whether calls are answered from it now.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::otp::ServerKey;
-use crate::domain::transaction::{Channel, Stage, Undertaking};
+use crate::domain::transaction::{Channel, TransactionKind, TransactionStatus};
 
 fn keys(bytes: &[u8]) -> ServerKeys {
     let keys = bytes.iter().map(|byte| ServerKey::new([*byte; 32])).collect();
@@ -29,9 +29,9 @@ fn transaction() -> Transaction {
     Transaction {
         id: TransactionId::from_random([1; 16]),
         user: RegisteredId::from_random([2; 16]),
-        undertaking: Undertaking::Approve,
+        undertaking: TransactionKind::Approve,
         channel: Channel::Sms,
-        stage: Stage::Pending,
+        stage: TransactionStatus::Pending,
         created_at: now(),
         updated_at: now(),
         expires_at: now(),

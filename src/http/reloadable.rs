@@ -16,7 +16,7 @@ type Stamp = Option<(u64, u64, i64, i64)>;
 
 /// A value loaded from files. Readers get the current one; reloading replaces it as a whole, and a
 /// failed reload changes nothing.
-pub struct Watched<T, E> {
+pub struct Reloadable<T, E> {
     source: Mutex<Source<T, E>>,
     current: ArcSwap<T>,
 }
@@ -36,7 +36,7 @@ impl<T, E> Source<T, E> {
     }
 }
 
-impl<T: Send + Sync + 'static, E: fmt::Display + 'static> Watched<T, E> {
+impl<T: Send + Sync + 'static, E: fmt::Display + 'static> Reloadable<T, E> {
     /// Loads the value for the first time.
     ///
     /// # Errors
@@ -100,13 +100,13 @@ impl<T: Send + Sync + 'static, E: fmt::Display + 'static> Watched<T, E> {
     /// Checks the files regularly and reloads them when one has changed, until the value is
     /// dropped.
     pub fn watch(self: &Arc<Self>, every: Duration) -> impl Future<Output = ()> + Send + use<T, E> {
-        let watched = Arc::downgrade(self);
+        let reloadable = Arc::downgrade(self);
         async move {
             let mut ticks = tokio::time::interval(every);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                let Some(state) = watched.upgrade() else { return };
+                let Some(state) = reloadable.upgrade() else { return };
                 let look = move || state.look();
                 if let Err(error) = tokio::task::spawn_blocking(look).await {
                     error!(%error, "looking at the certificates failed");
@@ -126,9 +126,9 @@ impl<T: Send + Sync + 'static, E: fmt::Display + 'static> Watched<T, E> {
     }
 }
 
-impl<T: Send + Sync + 'static, E: fmt::Display + 'static> fmt::Debug for Watched<T, E> {
+impl<T: Send + Sync + 'static, E: fmt::Display + 'static> fmt::Debug for Reloadable<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("files", &self.source().files).finish_non_exhaustive()
+        f.debug_struct("Reloadable").field("files", &self.source().files).finish_non_exhaustive()
     }
 }
 
@@ -151,30 +151,30 @@ mod tests {
         let file = folder.path().join("number");
         std::fs::write(&file, "1").unwrap();
         let path = file.clone();
-        let watched = Watched::new(vec![file.clone()], move || {
+        let reloadable = Reloadable::new(vec![file.clone()], move || {
             let text = std::fs::read_to_string(&path).unwrap();
             text.parse::<u32>()
         })
         .unwrap();
-        assert!(!watched.changed());
+        assert!(!reloadable.changed());
 
         std::fs::write(&file, "not a number").unwrap();
-        assert!(watched.changed());
-        assert!(watched.reload().is_err());
-        assert_eq!(*watched.current(), 1);
-        assert!(!watched.changed());
+        assert!(reloadable.changed());
+        assert!(reloadable.reload().is_err());
+        assert_eq!(*reloadable.current(), 1);
+        assert!(!reloadable.changed());
 
         std::fs::write(&file, "22").unwrap();
-        assert!(watched.changed());
-        assert_eq!(*watched.reload().unwrap(), 22);
-        assert_eq!(*watched.current(), 22);
+        assert!(reloadable.changed());
+        assert_eq!(*reloadable.reload().unwrap(), 22);
+        assert_eq!(*reloadable.current(), 22);
     }
 
     #[tokio::test]
     async fn the_files_of_a_value_that_nobody_holds_are_not_looked_at_any_more() {
-        let watched = Arc::new(Watched::new(Vec::new(), || Ok::<_, fmt::Error>(1)).unwrap());
-        let watching = tokio::spawn(watched.watch(Duration::from_millis(1)));
-        drop(watched);
+        let reloadable = Arc::new(Reloadable::new(Vec::new(), || Ok::<_, fmt::Error>(1)).unwrap());
+        let watching = tokio::spawn(reloadable.watch(Duration::from_millis(1)));
+        drop(reloadable);
         watching.await.unwrap();
     }
 }

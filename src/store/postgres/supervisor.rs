@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::database::Database;
-use super::errors::told;
+use super::errors::describe;
 use super::session::{ConnectError, Home, Session};
 use super::sweep::Tables;
 use super::{pooler, schema, step};
@@ -177,7 +177,7 @@ async fn sweep_once(database: &Database, tables: Tables) -> Option<Result<Durati
     let taken = timeout(SWEEP, tables.step(&session.session.client)).await;
     session.session.settled = matches!(taken, Ok(Ok(_)));
     Some(match taken {
-        Ok(taken) => taken.map_err(|error| told(&error)),
+        Ok(taken) => taken.map_err(|error| describe(&error)),
         Err(_) => Err(format!("no answer within {SWEEP:?}")),
     })
 }

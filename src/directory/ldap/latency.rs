@@ -13,7 +13,7 @@ const SLOW_ANSWERS: u32 = 3;
 const QUICK_PROBES: u32 = 3;
 
 /// How fast one server answers searches.
-pub(super) struct Pace {
+pub(super) struct Latency {
     server: String,
     /// An answer that takes longer is slow.
     limit: Duration,
@@ -28,7 +28,7 @@ struct State {
     against: u32,
 }
 
-impl Pace {
+impl Latency {
     /// For a server whose answers may take at most `timeout`; a quarter of that is slow.
     pub(super) fn new(server: String, timeout: Duration) -> Self {
         Self { server, limit: timeout / 4, state: Mutex::default(), became_slow: Notify::new() }
@@ -93,19 +93,19 @@ mod tests {
 
     #[test]
     fn slow_answers_in_a_row_make_a_server_slow_and_quick_probes_quick() {
-        let pace = Pace::new("ldap://one".to_owned(), 4 * SECOND);
+        let latency = Latency::new("ldap://one".to_owned(), 4 * SECOND);
         for took in [2 * SECOND, 2 * SECOND, SECOND, 2 * SECOND, 2 * SECOND] {
-            pace.answered(took);
+            latency.answered(took);
         }
-        assert!(!pace.is_slow() && pace.detail().is_empty(), "not in a row");
-        pace.answered(2 * SECOND);
-        assert!(pace.is_slow() && pace.detail().contains("1s"));
+        assert!(!latency.is_slow() && latency.detail().is_empty(), "not in a row");
+        latency.answered(2 * SECOND);
+        assert!(latency.is_slow() && latency.detail().contains("1s"));
         for took in [SECOND / 2, SECOND / 2, 3 * SECOND, SECOND / 2, SECOND / 2] {
-            pace.probed(took);
-            pace.answered(SECOND / 2);
+            latency.probed(took);
+            latency.answered(SECOND / 2);
         }
-        assert!(pace.is_slow(), "not in a row");
-        pace.probed(SECOND / 2);
-        assert!(!pace.is_slow());
+        assert!(latency.is_slow(), "not in a row");
+        latency.probed(SECOND / 2);
+        assert!(!latency.is_slow());
     }
 }

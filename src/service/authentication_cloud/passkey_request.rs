@@ -9,16 +9,18 @@ use uuid::Uuid;
 use super::intent::{Permission, for_whom, use_up};
 use super::passkeys::Passkeys;
 use super::refusal::CloudRefusal;
-use super::texting::{Begun, full};
+use super::sms_code::{Begun, full};
 use super::tokens::Dispatch;
 use super::{Cloud, change};
 use crate::domain::authenticator::{Authenticator, AuthenticatorId};
 use crate::domain::clock::Timestamp;
 use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
-use crate::domain::registered_user::{RegisteredUser, Whom};
+use crate::domain::registered_user::{RegisteredUser, UserRef};
 use crate::domain::tenant::TenantId;
-use crate::domain::transaction::{Channel, Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Case, step};
+use crate::domain::transaction::{
+    Channel, Transaction, TransactionId, TransactionKind, TransactionStatus,
+};
+use crate::store::registry::{About, Records, step};
 /// How long a phone may take to confirm.
 pub const LIFETIME: Duration = Duration::from_mins(10);
 
@@ -37,7 +39,7 @@ pub struct PhoneApproval {
     /// What permits the request.
     pub permission: Permission,
     /// The user named in the request.
-    pub named: Option<Whom>,
+    pub named: Option<UserRef>,
     /// What is to be approved.
     pub message: Option<ApprovalMessage>,
     /// The one authenticator that may approve; `None` for any of the user's.
@@ -49,7 +51,7 @@ pub struct PhoneApproval {
 /// A transaction to be made, for confirmation by a passkey.
 struct NewQuestion {
     id: TransactionId,
-    undertaking: Undertaking,
+    undertaking: TransactionKind,
     channel: Channel,
     question: Question,
     intent: Option<Uuid>,
@@ -69,7 +71,7 @@ impl NewQuestion {
             user: user.id,
             undertaking: self.undertaking,
             channel: self.channel,
-            stage: Stage::Pending,
+            stage: TransactionStatus::Pending,
             created_at: now,
             updated_at: now,
             expires_at: now.plus(LIFETIME),
@@ -92,26 +94,26 @@ impl Cloud {
     pub async fn enroll_app(
         &self,
         permission: Permission,
-        named: Option<Whom>,
+        named: Option<UserRef>,
         asker: Asker,
     ) -> Result<Begun, CloudRefusal> {
         let passkeys = self.passkeys()?;
         let intent = permission.intent_id();
         let question =
-            self.new_question(Undertaking::Enroll, Channel::App, None, None, asker, intent)?;
+            self.new_question(TransactionKind::Enroll, Channel::App, None, None, asker, intent)?;
         let enrollee = self.enrollee(permission, named).await?;
         let about = self.about_enrollee(&enrollee, question.id);
         let tenant = self.tenant.clone();
-        let make = move |case: &mut Case, now| {
-            change(case, |case| {
-                let user = &enrollee.find(case, now)?.user;
+        let make = move |records: &mut Records, now| {
+            change(records, |records| {
+                let user = &enrollee.find(records, now)?.user;
                 if user.authenticators.len() >= RegisteredUser::MAX_AUTHENTICATORS {
                     return Err(CloudRefusal::TooManyAuthenticators);
                 }
                 let kept = passkeys.begin_registration(user)?;
                 let transaction = question.begin(&tenant, user, kept, now);
                 let user = user.clone();
-                case.transaction = Some(transaction.clone());
+                records.transaction = Some(transaction.clone());
                 Ok(Begun { user, transaction, now })
             })
         };
@@ -164,18 +166,18 @@ impl Cloud {
         let passkeys = self.passkeys()?;
         let user = permission.user(named.as_ref()).ok_or(CloudRefusal::UserUnknown)?;
         let named = self.identify(&permission, named).await?;
-        let undertaking = Undertaking::Approve;
+        let undertaking = TransactionKind::Approve;
         let intent = permission.intent_id();
         let new_question =
             self.new_question(undertaking, channel, message, authenticator, asker, intent)?;
         let about =
             About { transaction: Some(new_question.id), intent, ..About::user(&self.tenant, user) };
         let (tenant, policy) = (self.tenant.clone(), self.policy);
-        let make = move |case: &mut Case, now| {
-            change(case, |case| {
-                use_up(&permission, case, now)?;
-                for_whom(&permission, case, named.as_ref())?;
-                let person = case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
+        let make = move |records: &mut Records, now| {
+            change(records, |records| {
+                use_up(&permission, records, now)?;
+                for_whom(&permission, records, named.as_ref())?;
+                let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
                 if of(&person.user, authenticator).next().is_none() {
                     return Err(CloudRefusal::NoAuthenticator);
                 }
@@ -198,7 +200,7 @@ impl Cloud {
                 let kept = passkeys.begin_assertion(of(&person.user, authenticator))?;
                 let transaction = new_question.begin(&tenant, &person.user, kept, now);
                 let user = person.user.clone();
-                case.transaction = Some(transaction.clone());
+                records.transaction = Some(transaction.clone());
                 Ok(Begun { user, transaction, now })
             })
         };
@@ -218,14 +220,14 @@ impl Cloud {
 
     fn new_question(
         &self,
-        undertaking: Undertaking,
+        undertaking: TransactionKind,
         channel: Channel,
         message: Option<ApprovalMessage>,
         authenticator: Option<AuthenticatorId>,
         asker: Asker,
         intent: Option<Uuid>,
     ) -> Result<NewQuestion, CloudRefusal> {
-        let is_matched = self.match_number && undertaking == Undertaking::Approve;
+        let is_matched = self.match_number && undertaking == TransactionKind::Approve;
         let bits = is_matched.then(|| self.random_bits()).transpose()?;
         let match_number = bits.map(MatchNumber::from_random);
         let (asked_by, asked_from) = (asker.by, asker.from);

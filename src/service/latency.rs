@@ -29,7 +29,7 @@ pub enum Stage {
 
 /// How long the logins of one tenant took.
 #[derive(Debug)]
-pub struct Pace(Mutex<Memory>);
+pub struct Latency(Mutex<Memory>);
 
 #[derive(Debug)]
 struct Memory {
@@ -40,7 +40,7 @@ struct Memory {
     password: Latest,
 }
 
-impl Default for Pace {
+impl Default for Latency {
     fn default() -> Self {
         Self(Mutex::new(Memory {
             since: Instant::now(),
@@ -52,7 +52,7 @@ impl Default for Pace {
     }
 }
 
-impl Pace {
+impl Latency {
     /// Notes a login.
     pub(super) fn note(&self, stage: Stage, took: Duration, at: Instant) {
         self.with(at, |memory| {
@@ -118,36 +118,36 @@ mod tests {
 
     #[test]
     fn the_slowest_login_is_remembered_for_a_minute_or_two() {
-        let (pace, start) = (Pace::default(), Instant::now());
+        let (latency, start) = (Latency::default(), Instant::now());
         let (ms, after) = (Duration::from_millis, |secs| start + Duration::from_secs(secs));
-        assert_eq!(pace.lately(start, NONE), NONE);
+        assert_eq!(latency.lately(start, NONE), NONE);
         for _ in 0..USUAL_OF {
-            pace.note(Stage::Password, ms(40), after(1));
+            latency.note(Stage::Password, ms(40), after(1));
         }
-        pace.note(Stage::Password, ms(700), after(1));
-        pace.note(Stage::Password, ms(200), after(2));
-        assert_eq!(pace.lately(after(3), NONE), ms(700));
-        assert_eq!(pace.lately(after(61), NONE), ms(700), "still that of the span before");
-        assert_eq!(pace.lately(after(122), NONE), ms(50), "the usual, and a quarter more");
+        latency.note(Stage::Password, ms(700), after(1));
+        latency.note(Stage::Password, ms(200), after(2));
+        assert_eq!(latency.lately(after(3), NONE), ms(700));
+        assert_eq!(latency.lately(after(61), NONE), ms(700), "still that of the span before");
+        assert_eq!(latency.lately(after(122), NONE), ms(50), "the usual, and a quarter more");
     }
 
     #[test]
     fn what_is_usual_is_never_forgotten_and_known_before_the_first_login() {
-        let (pace, start) = (Pace::default(), Instant::now());
+        let (latency, start) = (Latency::default(), Instant::now());
         let (ms, after) = (Duration::from_millis, |secs| start + Duration::from_secs(secs));
-        assert_eq!(pace.lately(start, ms(800)), ms(1000), "as the directory expects");
-        pace.note(Stage::Account, ms(400), after(1));
-        pace.note(Stage::Password, ms(200), after(1));
+        assert_eq!(latency.lately(start, ms(800)), ms(1000), "as the directory expects");
+        latency.note(Stage::Account, ms(400), after(1));
+        latency.note(Stage::Password, ms(200), after(1));
         for _ in 0..USUAL_OF {
-            pace.note(Stage::Unanswered, ms(4000), after(1));
+            latency.note(Stage::Unanswered, ms(4000), after(1));
         }
-        assert_eq!(pace.lately(after(2), ms(800)), ms(4000));
+        assert_eq!(latency.lately(after(2), ms(800)), ms(4000));
         let tomorrow = after(86_400);
-        assert_eq!(pace.lately(tomorrow, ms(800)), ms(500), "by what was seen, not expected");
+        assert_eq!(latency.lately(tomorrow, ms(800)), ms(500), "by what was seen, not expected");
         // Quick refusals of known users do not make password checks seem quick.
         for _ in 0..USUAL_OF {
-            pace.note(Stage::Account, ms(4), tomorrow);
+            latency.note(Stage::Account, ms(4), tomorrow);
         }
-        assert_eq!(pace.lately(after(2 * 86_400), NONE), ms(250));
+        assert_eq!(latency.lately(after(2 * 86_400), NONE), ms(250));
     }
 }

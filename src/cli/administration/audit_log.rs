@@ -22,7 +22,7 @@ pub(super) struct KeyInTrail {
 }
 
 /// Writes one command's audit events.
-pub(super) struct Journal {
+pub(super) struct AuditLog {
     trail: Trail,
     request_id: String,
     operation: &'static str,
@@ -30,7 +30,7 @@ pub(super) struct Journal {
     key: Option<KeyInTrail>,
 }
 
-impl Journal {
+impl AuditLog {
     /// Opens the audit trail for a command, which may be about the access key `key`.
     ///
     /// # Errors

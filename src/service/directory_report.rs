@@ -64,7 +64,7 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// An empty survey.
+    /// An empty report.
     #[must_use]
     pub fn new(rules: SurveyRules) -> Self {
         Self {
@@ -244,7 +244,7 @@ impl Survey {
         }
     }
 
-    /// The survey's result. `complete` says whether all people were added.
+    /// The report. `complete` says whether all people were added.
     #[must_use]
     pub fn finish(mut self, complete: bool) -> (Counts, Vec<Finding>) {
         let verdicts: Verdicts = self.owners.judge(self.rules.ambiguity, self.rules.examples);

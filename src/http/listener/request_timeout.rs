@@ -53,7 +53,7 @@ impl RequestBegan {
 
 /// Time limits of a connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(super) struct TimeLimits {
     /// Longest time from a request's first byte to its answer's first byte.
     pub request: Duration,
     /// Longest idle time between requests.
@@ -63,9 +63,9 @@ pub(super) struct Pace {
 }
 
 /// A stream with time limits that passes on one request at a time.
-pub(super) struct Paced<S> {
+pub(super) struct TimedStream<S> {
     stream: S,
-    pace: Pace,
+    limits: TimeLimits,
     /// When the current request or pause times out.
     until: Instant,
     /// When unread output times out; `None` if nothing is waiting.
@@ -88,13 +88,13 @@ pub(super) struct Paced<S> {
     _place: Option<Place>,
 }
 
-impl<S> Paced<S> {
-    pub(super) fn new(stream: S, pace: Pace, counted: Option<Place>) -> Self {
+impl<S> TimedStream<S> {
+    pub(super) fn new(stream: S, limits: TimeLimits, counted: Option<Place>) -> Self {
         // The first request's head is due from the start, like any other.
-        let until = Instant::now() + pace.request;
+        let until = Instant::now() + limits.request;
         Self {
             stream,
-            pace,
+            limits,
             until,
             taken_by: None,
             timer: Box::pin(sleep_until(until)),
@@ -135,7 +135,7 @@ impl<S> Paced<S> {
     /// Output is blocked: starts the answer's limit and waits for it.
     fn blocked<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         let now = Instant::now();
-        self.taken_by.get_or_insert(now + self.pace.answer);
+        self.taken_by.get_or_insert(now + self.limits.answer);
         self.poll_limits(context).map(Err)
     }
 
@@ -143,7 +143,7 @@ impl<S> Paced<S> {
     fn wrote(&mut self, bytes: usize) {
         let is_answer = matches!(self.turn.phase(), Phase::Answering | Phase::Answered);
         if bytes > 0 && is_answer && self.began.0.take().is_some() {
-            self.until = Instant::now() + self.pace.pause;
+            self.until = Instant::now() + self.limits.pause;
         }
     }
 
@@ -159,10 +159,10 @@ impl<S> Paced<S> {
         if self.held.is_empty() {
             self.held.shrink_to(HELD_WHEN_IDLE);
             self.began.0.set(None);
-            self.until = now + self.pace.pause;
+            self.until = now + self.limits.pause;
         } else {
             self.began.0.set(Some(now));
-            self.until = now + self.pace.request;
+            self.until = now + self.limits.request;
         }
     }
 
@@ -237,7 +237,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -264,7 +264,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
                     if this.turn.phase() == Phase::Head && this.began.get().is_none() {
                         let now = Instant::now();
                         this.began.0.set(Some(now));
-                        this.until = now + this.pace.request;
+                        this.until = now + this.limits.request;
                     }
                 }
                 Poll::Ready(end) => return Poll::Ready(end),
@@ -276,7 +276,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -344,7 +344,7 @@ mod tests {
     use actix_http::Request;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    const PACE: Pace = Pace {
+    const LIMITS: TimeLimits = TimeLimits {
         request: Duration::from_secs(10),
         pause: Duration::from_secs(75),
         answer: Duration::from_secs(5),
@@ -356,7 +356,7 @@ mod tests {
     async fn a_request_that_trickles_ends_at_its_limit_and_an_answered_one_starts_anew() {
         let (mut client, server) = tokio::io::duplex(64);
         let secs = Duration::from_secs;
-        let mut server = Paced::new(server, PACE, None);
+        let mut server = TimedStream::new(server, LIMITS, None);
         for _ in 0..3 {
             client.write_all(HEAD).await.unwrap();
             server.read_exact(&mut [0; HEAD.len()]).await.unwrap();
@@ -383,12 +383,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_ends_at_its_limit() {
         let (_client, server) = tokio::io::duplex(64);
-        let mut server = Paced::new(server, PACE, None);
+        let mut server = TimedStream::new(server, LIMITS, None);
         assert_eq!(server.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     /// Reads whatever is available without waiting.
-    async fn read_at_once(server: &mut Paced<tokio::io::DuplexStream>) -> String {
+    async fn read_at_once(server: &mut TimedStream<tokio::io::DuplexStream>) -> String {
         let mut read = Vec::with_capacity(1 << 16);
         loop {
             let more = tokio::time::timeout(Duration::ZERO, server.read_buf(&mut read)).await;
@@ -401,7 +401,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_next_request_is_handed_on_when_the_answer_before_it_is_out() {
         let (mut client, server) = tokio::io::duplex(1 << 16);
-        let mut server = Paced::new(server, PACE, None);
+        let mut server = TimedStream::new(server, LIMITS, None);
         let requests: Vec<String> =
             (0..20).map(|n| format!("GET /{n} HTTP/1.1\r\nhost: a\r\n\r\n")).collect();
         client.write_all(requests.concat().as_bytes()).await.unwrap();
@@ -420,7 +420,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_not_taken_ends_the_connection() {
         let (_client, server) = tokio::io::duplex(64);
-        let mut server = Paced::new(server, PACE, None);
+        let mut server = TimedStream::new(server, LIMITS, None);
         let began = Instant::now();
         let ended = server.write_all(&[0; 1000]).await.unwrap_err();
         assert_eq!((ended.kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 5));
@@ -432,7 +432,7 @@ mod tests {
         let bare = "GET / HTTP/1.1\nhost: a\r\n\r\n".to_owned();
         for (head, status) in [(large, 431), (bare, 400)] {
             let (mut client, server) = tokio::io::duplex(1 << 17);
-            let mut server = Paced::new(server, PACE, None);
+            let mut server = TimedStream::new(server, LIMITS, None);
             client.write_all(head.as_bytes()).await.unwrap();
             assert_eq!(read_at_once(&mut server).await.as_bytes(), REFUSED);
             let refused = server.turn().ask(&mut Request::new());

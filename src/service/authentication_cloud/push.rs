@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::refusal::CloudRefusal;
-use super::texting::Begun;
+use super::sms_code::Begun;
 use super::{Cloud, before_the_last_step};
 use crate::domain::authenticator::{Authenticator, Subscription};
 use crate::domain::question::ApprovalMessage;

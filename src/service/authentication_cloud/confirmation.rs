@@ -9,9 +9,9 @@ use crate::domain::authenticator::{
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::question::Question;
-use crate::domain::registered_user::{RegisteredId, RegisteredUser, Whom};
-use crate::domain::transaction::{Stage, Transaction, TransactionId, Undertaking};
-use crate::store::registry::{About, Case, step};
+use crate::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
+use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, TransactionStatus};
+use crate::store::registry::{About, Records, step};
 /// What a phone is asked.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -47,7 +47,7 @@ pub struct Confirmed {
     /// The authenticator used.
     pub authenticator: Authenticator,
     /// The kind of transaction: an enrollment or an approval.
-    pub undertaking: Undertaking,
+    pub undertaking: TransactionKind,
     /// Whether the passkey may be backed up now, but could not be at registration.
     pub is_now_synced: bool,
     /// The time by the store's clock.
@@ -71,7 +71,7 @@ impl Cloud {
         let seen = self.look_to_tell(self.about_asked(id, user)).await?;
         let (now, person) = (seen.now, seen.held.person.ok_or(CloudRefusal::TransactionUnknown)?);
         let transaction = seen.held.transaction.ok_or(CloudRefusal::TransactionUnknown)?;
-        let is_pending = transaction.at(now).0 == Stage::Pending;
+        let is_pending = transaction.at(now).0 == TransactionStatus::Pending;
         let question = transaction.question.as_ref().ok_or(CloudRefusal::TransactionUnknown)?;
         let ceremony = question.ceremony.as_ref().filter(|_| is_pending);
         let options = ceremony.map(|ceremony| passkeys::options(&ceremony.state)).transpose()?;
@@ -102,37 +102,40 @@ impl Cloud {
             return Err(CloudRefusal::PasskeyRefused);
         }
         let checked = match asked.transaction.undertaking {
-            Undertaking::Enroll => Checked::Made(
+            TransactionKind::Enroll => Checked::Made(
                 passkeys.finish_registration(&ceremony.state, answer.credential.clone())?,
             ),
-            Undertaking::Approve => Checked::Signed(Box::new(passkeys.finish_assertion(
+            TransactionKind::Approve => Checked::Signed(Box::new(passkeys.finish_assertion(
                 &ceremony.state,
                 answer.credential.clone(),
                 asked.user.id,
             )?)),
         };
         let new = AuthenticatorId::from_random(self.random_bits()?);
-        let settle = move |case: &mut Case, now| {
-            let asked = case.transaction.as_ref().and_then(|one| one.question.as_ref());
+        let settle = move |records: &mut Records, now| {
+            let asked = records.transaction.as_ref().and_then(|one| one.question.as_ref());
             // The question must not have changed since it was checked.
             let stands = asked == Some(&question);
-            let is_pending =
-                case.transaction.as_ref().is_some_and(|one| one.at(now).0 == Stage::Pending);
+            let is_pending = records
+                .transaction
+                .as_ref()
+                .is_some_and(|one| one.at(now).0 == TransactionStatus::Pending);
             if !stands || !is_pending {
                 return Err(CloudRefusal::Ended);
             }
             if number_is_wrong(&question, &answer) {
-                if let Some(transaction) = &mut case.transaction {
-                    transaction.end(Stage::Failed, now);
+                if let Some(transaction) = &mut records.transaction {
+                    transaction.end(TransactionStatus::Failed, now);
                 }
                 return Err(CloudRefusal::MatchNumberWrong);
             }
-            let settled = change(case, |case| settle(case, &checked, &question, &answer, new, now));
+            let settled =
+                change(records, |records| settle(records, &checked, &question, &answer, new, now));
             // No other phone would fit either, so end the transaction now for those who poll it.
             if let (Err(CloudRefusal::TooManyAuthenticators), Some(transaction)) =
-                (&settled, &mut case.transaction)
+                (&settled, &mut records.transaction)
             {
-                transaction.end(Stage::Failed, now);
+                transaction.end(TransactionStatus::Failed, now);
             }
             settled
         };
@@ -145,13 +148,15 @@ impl Cloud {
     /// [`CloudRefusal`].
     pub async fn decline(&self, id: TransactionId) -> Result<RegisteredUser, CloudRefusal> {
         let user = self.user_of(id).await?;
-        let decline = |case: &mut Case, now| {
-            let user = case.person.as_ref().ok_or(CloudRefusal::TransactionUnknown)?.user.clone();
-            let transaction = case.transaction.as_mut().ok_or(CloudRefusal::TransactionUnknown)?;
-            if transaction.at(now).0 != Stage::Pending {
+        let decline = |records: &mut Records, now| {
+            let user =
+                records.person.as_ref().ok_or(CloudRefusal::TransactionUnknown)?.user.clone();
+            let transaction =
+                records.transaction.as_mut().ok_or(CloudRefusal::TransactionUnknown)?;
+            if transaction.at(now).0 != TransactionStatus::Pending {
                 return Err(CloudRefusal::Ended);
             }
-            transaction.end(Stage::Failed, now);
+            transaction.end(TransactionStatus::Failed, now);
             Ok(user)
         };
         step(&*self.registry, self.about_asked(id, user), decline).await?
@@ -172,7 +177,7 @@ impl Cloud {
     }
 
     fn about_asked(&self, id: TransactionId, user: RegisteredId) -> About {
-        About { transaction: Some(id), ..About::user(&self.tenant, Whom::Id(user)) }
+        About { transaction: Some(id), ..About::user(&self.tenant, UserRef::Id(user)) }
     }
 }
 
@@ -181,23 +186,23 @@ fn number_is_wrong(question: &Question, answer: &Answer) -> bool {
     question.match_number.is_some_and(|number| !number.is(typed))
 }
 
-/// Records that the user's checked passkey confirmed the case's transaction.
+/// Records that the user's checked passkey confirmed the records' transaction.
 fn settle(
-    case: &mut Case,
+    records: &mut Records,
     checked: &Checked,
     question: &Question,
     answer: &Answer,
     new: AuthenticatorId,
     now: Timestamp,
 ) -> Result<Confirmed, CloudRefusal> {
-    let user = &mut case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?.user;
+    let user = &mut records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?.user;
     let (authenticator, is_now_synced) = match checked {
         Checked::Made(credential) => (register(user, credential, answer, new, now)?, false),
         Checked::Signed(signed) => (note(user, signed, question, now)?, signed.is_now_synced),
     };
     let user = user.clone();
-    let transaction = case.transaction.as_mut().ok_or(CloudRefusal::Ended)?;
-    transaction.end(Stage::Succeeded, now);
+    let transaction = records.transaction.as_mut().ok_or(CloudRefusal::Ended)?;
+    transaction.end(TransactionStatus::Succeeded, now);
     let undertaking = transaction.undertaking;
     Ok(Confirmed { user, authenticator, undertaking, is_now_synced, now })
 }

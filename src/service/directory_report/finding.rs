@@ -1,4 +1,4 @@
-//! A survey's results: counts and findings, their severity, and what to do about them.
+//! A report's results: counts and findings, their severity, and what to do about them.
 
 use serde::Serialize;
 

@@ -27,7 +27,7 @@ pub fn report(
     servers: Vec<ServerReport>,
     people: Option<Counts>,
     notes: &[Step],
-    survey: Vec<Finding>,
+    directory_report: Vec<Finding>,
     self_write: Option<SelfWrite>,
 ) -> Report {
     let mut findings: Vec<Finding> = servers_finding(&servers).into_iter().collect();
@@ -41,7 +41,7 @@ pub fn report(
             examples: Vec::new(),
         }
     }));
-    findings.extend(survey);
+    findings.extend(directory_report);
     findings.extend(self_write.map(self_write_finding));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let severity = findings.iter().map(|finding| finding.severity).max();

@@ -15,17 +15,17 @@ use crate::domain::policy::{EventLog, Quota};
 use crate::domain::registered_user::{RegisteredId, RegisteredUser};
 use crate::domain::text_message::{DEFAULT_TEMPLATE, Template};
 use crate::domain::transaction::{
-    Channel, Stage, TextedCode, Transaction, TransactionId, Undertaking,
+    Channel, TextedCode, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
 use crate::messenger::Messenger;
-use crate::store::registry::{About, Case, step};
+use crate::store::registry::{About, Records, step};
 
 /// A transaction to be made, for confirmation by a texted code.
 #[derive(Debug, Clone)]
 pub(super) struct NewText {
     /// The transaction's id.
     pub(super) id: TransactionId,
-    undertaking: Undertaking,
+    undertaking: TransactionKind,
     number: PhoneNumber,
     nonce: [u8; 16],
     key_id: KeyId,
@@ -35,19 +35,19 @@ pub(super) struct NewText {
 }
 
 impl NewText {
-    /// Counts the text and makes the transaction of the case's user at `now`.
+    /// Counts the text and makes the transaction of the records' user at `now`.
     pub(super) fn begin(
         &self,
-        case: &mut Case,
+        records: &mut Records,
         now: Timestamp,
     ) -> Result<Transaction, CloudRefusal> {
         let Policy { texts, lifetime, tries, digits, .. } = self.policy;
-        let person = case.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
+        let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
         // Counted separately, so that strangers pretending to register a phone cannot block its
         // owner's approvals.
         let (to_user, to_phone) = match self.undertaking {
-            Undertaking::Enroll => (&mut person.enrolling_texts, &mut case.texts.enrolling),
-            Undertaking::Approve => (&mut person.texts, &mut case.texts.sent),
+            TransactionKind::Enroll => (&mut person.enrolling_texts, &mut records.texts.enrolling),
+            TransactionKind::Approve => (&mut person.texts, &mut records.texts.sent),
         };
         if let Some(wait) = full(to_user, texts, now) {
             return Err(CloudRefusal::TextsPerUser(wait));
@@ -57,8 +57,8 @@ impl NewText {
         }
         to_user.push(now);
         to_phone.push(now);
-        let counted = [&case.texts.sent, &case.texts.enrolling];
-        case.texts.idle_from = counted.iter().filter_map(|log| log.idle_from(texts)).max();
+        let counted = [&records.texts.sent, &records.texts.enrolling];
+        records.texts.idle_from = counted.iter().filter_map(|log| log.idle_from(texts)).max();
         let issued_at = now.as_secs();
         let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
         let grant = Grant {
@@ -73,7 +73,7 @@ impl NewText {
             user: person.user.id,
             undertaking: self.undertaking,
             channel: Channel::Sms,
-            stage: Stage::Pending,
+            stage: TransactionStatus::Pending,
             created_at: now,
             updated_at: now,
             expires_at: now.plus(lifetime),
@@ -86,7 +86,7 @@ impl NewText {
             question: None,
             intent: self.intent,
         };
-        case.transaction = Some(transaction.clone());
+        records.transaction = Some(transaction.clone());
         Ok(transaction)
     }
 }
@@ -135,7 +135,7 @@ impl Cloud {
     /// A transaction to be made.
     pub(super) fn new_text(
         &self,
-        undertaking: Undertaking,
+        undertaking: TransactionKind,
         number: &PhoneNumber,
         message: Option<&str>,
         permission: &Permission,
@@ -179,11 +179,14 @@ impl Cloud {
     pub(super) async fn fail(&self, transaction: &Transaction) {
         let about = About {
             transaction: Some(transaction.id),
-            ..About::user(&self.tenant, crate::domain::registered_user::Whom::Id(transaction.user))
+            ..About::user(
+                &self.tenant,
+                crate::domain::registered_user::UserRef::Id(transaction.user),
+            )
         };
-        let end = |case: &mut Case, now| {
-            if let Some(transaction) = &mut case.transaction {
-                transaction.end(Stage::Failed, now);
+        let end = |records: &mut Records, now| {
+            if let Some(transaction) = &mut records.transaction {
+                transaction.end(TransactionStatus::Failed, now);
             }
         };
         if step(&*self.registry, about, end).await.is_err() {
