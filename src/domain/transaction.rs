@@ -134,7 +134,7 @@ pub struct Transaction {
     /// Its user.
     pub user: RegisteredId,
     /// Its purpose.
-    pub undertaking: TransactionKind,
+    pub kind: TransactionKind,
     /// How it is confirmed.
     pub channel: Channel,
     /// Its stage when last written; see [`Transaction::at`].
@@ -209,7 +209,7 @@ impl Transaction {
         Subject {
             tenant: tenant.clone(),
             purpose: Purpose::Text,
-            id: format!("{} {} {} {}", self.id, self.user, self.undertaking.as_str(), number.key()),
+            id: format!("{} {} {} {}", self.id, self.user, self.kind.as_str(), number.key()),
         }
     }
 
@@ -224,7 +224,7 @@ impl Transaction {
             tenant.as_str(),
             &self.id.to_string(),
             &self.user.to_string(),
-            self.undertaking.as_str(),
+            self.kind.as_str(),
             &authenticator.unwrap_or_default(),
             &number.unwrap_or_default(),
             message,
@@ -249,7 +249,7 @@ mod tests {
         Transaction {
             id: TransactionId::from_random([1; 16]),
             user: RegisteredId::from_random([2; 16]),
-            undertaking: TransactionKind::Approve,
+            kind: TransactionKind::Approve,
             channel: Channel::Sms,
             stage,
             created_at: at(1_000),
@@ -320,7 +320,7 @@ mod tests {
         let other = TenantId::parse("t2").expect("an id");
         let user = Transaction { user: RegisteredId::from_random([3; 16]), ..approval() };
         let id = Transaction { id: TransactionId::from_random([3; 16]), ..approval() };
-        let enroll = Transaction { undertaking: TransactionKind::Enroll, ..approval() };
+        let enroll = Transaction { kind: TransactionKind::Enroll, ..approval() };
         let message = Question { message: ApprovalMessage::parse("Pay CHF 900"), ..question() };
         let number = Question { match_number: MatchNumber::from_stored(43), ..question() };
         let authenticator = Some(AuthenticatorId::from_random([4; 16]));

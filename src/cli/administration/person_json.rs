@@ -113,7 +113,7 @@ fn transaction(one: &Transaction, now: Timestamp) -> Value {
     let question = one.question.as_ref();
     json!({
         "transaction_id": one.id.to_string(),
-        "kind": one.undertaking.as_str(),
+        "kind": one.kind.as_str(),
         "channel": one.channel.as_str(),
         "status": stage.as_str(),
         "created_at": time(one.created_at),

@@ -88,21 +88,21 @@ pub(super) async fn intent(
         Some(UserRef::Name(name)) => (None, Some(name)),
         None => return Err(Refusal::bad_request("the field username or userId is missing")),
     };
-    let undertaking = TransactionKind::parse(&body.operation)
+    let kind = TransactionKind::parse(&body.operation)
         .ok_or_else(|| Refusal::bad_request("the field operation is neither enroll nor approve"))?;
-    let channels = body.channels.map_or(Ok(Vec::new()), |named| usable(undertaking, &named))?;
+    let channels = body.channels.map_or(Ok(Vec::new()), |named| usable(kind, &named))?;
     if let Some(id) = user {
         context.about_user(id, None);
     }
     let (message, key) = (body.message, context.access_key);
-    let wish = IntentWish { user, name, undertaking, channels, message, key };
+    let wish = IntentWish { user, name, kind, channels, message, key };
     let made = context.in_time(tenant.make_intent(wish)).await?;
     Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }
 
-/// The channels that an intent is for, each once: those of `named` by which `undertaking` can be
+/// The channels that an intent is for, each once: those of `named` by which `kind` can be
 /// done. At least one has to be, as an empty list would read as if all were meant.
-fn usable(undertaking: TransactionKind, named: &[String]) -> Result<Vec<String>, Refusal> {
+fn usable(kind: TransactionKind, named: &[String]) -> Result<Vec<String>, Refusal> {
     if named.is_empty() {
         return Err(Refusal::bad_request(
             "the field channels names no channel: name at least one, or leave the field out",
@@ -119,7 +119,7 @@ fn usable(undertaking: TransactionKind, named: &[String]) -> Result<Vec<String>,
     }
     let mut usable: Vec<String> = Vec::new();
     for channel in named {
-        let channel = match (undertaking, channel.as_str()) {
+        let channel = match (kind, channel.as_str()) {
             (_, "qr-code" | "app") | (TransactionKind::Enroll, "push") => "app",
             (_, "sms") => "sms",
             (TransactionKind::Approve, "push") => "push",
@@ -131,7 +131,7 @@ fn usable(undertaking: TransactionKind, named: &[String]) -> Result<Vec<String>,
         }
     }
     if usable.is_empty() {
-        return Err(Refusal::bad_request(match undertaking {
+        return Err(Refusal::bad_request(match kind {
             TransactionKind::Approve => {
                 "the field channels names none that approves: name app, push or sms"
             }

@@ -72,7 +72,7 @@ pub(in crate::http) fn told(
         Vouched::AccessKey(key) => body.iat = Some(millis(key.created_at)),
         Vouched::Transaction {
             transaction,
-            undertaking,
+            kind,
             user,
             message,
             intent,
@@ -83,7 +83,7 @@ pub(in crate::http) fn told(
             body.iat = Some(millis(issued_at));
             body.exp = Some(millis(expires_at));
             body.transaction_id = Some(transaction.to_string());
-            body.operation = Some(undertaking.as_str());
+            body.operation = Some(kind.as_str());
             body.message = message;
             body.intent_id = intent.map(|id| id.hyphenated().to_string());
         }

@@ -79,7 +79,7 @@ async fn look(
     let question = transaction.question.as_ref().filter(|_| options.is_some());
     let username = user.name.as_ref().filter(|_| options.is_some()).map(RegisteredName::as_str);
     let body = AskedBody {
-        operation: transaction.undertaking.as_str(),
+        operation: transaction.kind.as_str(),
         stage: match transaction.at(*now).0 {
             TransactionStatus::Failed if transaction.stage == TransactionStatus::Pending => {
                 "expired"
@@ -149,7 +149,7 @@ async fn confirm(
         push_key: tenant.push_key(),
         subscribed: authenticator.subscription.is_some(),
     };
-    let reason = match confirmed.undertaking {
+    let reason = match confirmed.kind {
         TransactionKind::Enroll => AuditReason::AuthenticatorEnrolled,
         TransactionKind::Approve if confirmed.is_now_synced => {
             AuditReason::ApprovedPasskeyNowSynced

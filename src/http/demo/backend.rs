@@ -96,15 +96,14 @@ async fn intent(
     let body: IntentQuestion = bodies::json(context, payload).await?;
     let name = RegisteredName::parse(&body.username)
         .ok_or_else(|| Refusal::bad_request("the field username is no name"))?;
-    let undertaking = TransactionKind::parse(&body.operation)
+    let kind = TransactionKind::parse(&body.operation)
         .ok_or_else(|| Refusal::bad_request("the field operation is neither enroll nor approve"))?;
-    let message = match undertaking {
+    let message = match kind {
         TransactionKind::Enroll => None,
         TransactionKind::Approve => Some(body.about.message().to_owned()),
     };
     let channels = vec!["app".to_owned()];
-    let wish =
-        IntentWish { user: None, name: Some(name), undertaking, channels, message, key: None };
+    let wish = IntentWish { user: None, name: Some(name), kind, channels, message, key: None };
     let made = context.in_time(tenant.make_intent(wish)).await?;
     Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }

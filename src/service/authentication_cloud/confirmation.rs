@@ -47,7 +47,7 @@ pub struct Confirmed {
     /// The authenticator used.
     pub authenticator: Authenticator,
     /// The kind of transaction: an enrollment or an approval.
-    pub undertaking: TransactionKind,
+    pub kind: TransactionKind,
     /// Whether the passkey may be backed up now, but could not be at registration.
     pub is_now_synced: bool,
     /// The time by the store's clock.
@@ -101,7 +101,7 @@ impl Cloud {
             tracing::error!(transaction = %id, "a question is not what it was: it is confirmed by nobody");
             return Err(CloudRefusal::PasskeyRefused);
         }
-        let checked = match asked.transaction.undertaking {
+        let checked = match asked.transaction.kind {
             TransactionKind::Enroll => Checked::Made(
                 passkeys.finish_registration(&ceremony.state, answer.credential.clone())?,
             ),
@@ -203,8 +203,8 @@ fn settle(
     let user = user.clone();
     let transaction = records.transaction.as_mut().ok_or(CloudRefusal::Ended)?;
     transaction.end(TransactionStatus::Succeeded, now);
-    let undertaking = transaction.undertaking;
-    Ok(Confirmed { user, authenticator, undertaking, is_now_synced, now })
+    let kind = transaction.kind;
+    Ok(Confirmed { user, authenticator, kind, is_now_synced, now })
 }
 
 /// Makes a passkey the user's authenticator.

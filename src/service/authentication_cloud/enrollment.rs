@@ -93,7 +93,7 @@ impl Cloud {
                 let transaction = Transaction {
                     id,
                     user: person.user.id,
-                    undertaking: TransactionKind::Enroll,
+                    kind: TransactionKind::Enroll,
                     channel: Channel::Recovery,
                     stage: TransactionStatus::Succeeded,
                     created_at: now,

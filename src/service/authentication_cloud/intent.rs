@@ -33,7 +33,7 @@ pub struct IntentWish {
     /// The user, if by name.
     pub name: Option<RegisteredName>,
     /// What it allows.
-    pub undertaking: TransactionKind,
+    pub kind: TransactionKind,
     /// The channels it is good for; all but `recovery` if there is none.
     pub channels: Vec<String>,
     /// The message that is sent.
@@ -62,13 +62,13 @@ fn has_channel(channels: &[String], channel: &str) -> bool {
 }
 
 impl Permission {
-    /// Whether it allows `undertaking` of this user by this channel.
+    /// Whether it allows `kind` of this user by this channel.
     #[must_use]
-    pub fn allows(&self, undertaking: TransactionKind, channel: &str) -> bool {
+    pub fn allows(&self, kind: TransactionKind, channel: &str) -> bool {
         match self {
             Self::AccessKey => true,
             Self::Intent(intent) => {
-                intent.operation == undertaking.as_str() && has_channel(&intent.channels, channel)
+                intent.operation == kind.as_str() && has_channel(&intent.channels, channel)
             }
         }
     }
@@ -163,8 +163,7 @@ impl Cloud {
     /// Refuses a message that fits none of the channels. A phone shows one to approve, none to
     /// enroll.
     fn check_message(&self, message: &str, wish: &IntentWish) -> Result<(), CloudRefusal> {
-        let (channels, is_approval) =
-            (&wish.channels, wish.undertaking == TransactionKind::Approve);
+        let (channels, is_approval) = (&wish.channels, wish.kind == TransactionKind::Approve);
         let may = |channel: &str| has_channel(channels, channel);
         let is_shown = (is_approval || !may("sms")) && (may("app") || may("push"));
         if is_shown && ApprovalMessage::parse(message).is_some() {
@@ -205,7 +204,7 @@ impl Cloud {
             (None, Some(name)) => UserRef::Name(name.clone()),
             (None, None) => return Err(CloudRefusal::UserUnknown),
         };
-        let may_be_new = wish.undertaking == TransactionKind::Enroll && wish.user.is_none();
+        let may_be_new = wish.kind == TransactionKind::Enroll && wish.user.is_none();
         let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
         // Whoever is there is named by id, so that it is not for another who gets the name later.
         let is_ambiguous = seen.held.is_ambiguous();
@@ -224,7 +223,7 @@ impl Cloud {
             tenant: self.tenant.clone(),
             user,
             name,
-            operation: wish.undertaking.as_str().to_owned(),
+            operation: wish.kind.as_str().to_owned(),
             channels: wish.channels,
             message: wish.message,
             expires_at,

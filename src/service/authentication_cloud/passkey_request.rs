@@ -51,7 +51,7 @@ pub struct PhoneApproval {
 /// A transaction to be made, for confirmation by a passkey.
 struct NewQuestion {
     id: TransactionId,
-    undertaking: TransactionKind,
+    kind: TransactionKind,
     channel: Channel,
     question: Question,
     intent: Option<Uuid>,
@@ -69,7 +69,7 @@ impl NewQuestion {
         let mut transaction = Transaction {
             id: self.id,
             user: user.id,
-            undertaking: self.undertaking,
+            kind: self.kind,
             channel: self.channel,
             stage: TransactionStatus::Pending,
             created_at: now,
@@ -166,10 +166,10 @@ impl Cloud {
         let passkeys = self.passkeys()?;
         let user = permission.user(named.as_ref()).ok_or(CloudRefusal::UserUnknown)?;
         let named = self.identify(&permission, named).await?;
-        let undertaking = TransactionKind::Approve;
+        let kind = TransactionKind::Approve;
         let intent = permission.intent_id();
         let new_question =
-            self.new_question(undertaking, channel, message, authenticator, asker, intent)?;
+            self.new_question(kind, channel, message, authenticator, asker, intent)?;
         let about =
             About { transaction: Some(new_question.id), intent, ..About::user(&self.tenant, user) };
         let (tenant, policy) = (self.tenant.clone(), self.policy);
@@ -220,21 +220,21 @@ impl Cloud {
 
     fn new_question(
         &self,
-        undertaking: TransactionKind,
+        kind: TransactionKind,
         channel: Channel,
         message: Option<ApprovalMessage>,
         authenticator: Option<AuthenticatorId>,
         asker: Asker,
         intent: Option<Uuid>,
     ) -> Result<NewQuestion, CloudRefusal> {
-        let is_matched = self.match_number && undertaking == TransactionKind::Approve;
+        let is_matched = self.match_number && kind == TransactionKind::Approve;
         let bits = is_matched.then(|| self.random_bits()).transpose()?;
         let match_number = bits.map(MatchNumber::from_random);
         let (asked_by, asked_from) = (asker.by, asker.from);
         let question =
             Question { message, asked_by, asked_from, match_number, authenticator, ceremony: None };
         let id = TransactionId::from_random(self.random_bits()?);
-        Ok(NewQuestion { id, undertaking, channel, question, intent })
+        Ok(NewQuestion { id, kind, channel, question, intent })
     }
 }
 

@@ -25,7 +25,7 @@ use crate::store::registry::{About, Records, step};
 pub(super) struct NewText {
     /// The transaction's id.
     pub(super) id: TransactionId,
-    undertaking: TransactionKind,
+    kind: TransactionKind,
     number: PhoneNumber,
     nonce: [u8; 16],
     key_id: KeyId,
@@ -45,7 +45,7 @@ impl NewText {
         let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
         // Counted separately, so that strangers pretending to register a phone cannot block its
         // owner's approvals.
-        let (to_user, to_phone) = match self.undertaking {
+        let (to_user, to_phone) = match self.kind {
             TransactionKind::Enroll => (&mut person.enrolling_texts, &mut records.texts.enrolling),
             TransactionKind::Approve => (&mut person.texts, &mut records.texts.sent),
         };
@@ -71,7 +71,7 @@ impl NewText {
         let transaction = Transaction {
             id: self.id,
             user: person.user.id,
-            undertaking: self.undertaking,
+            kind: self.kind,
             channel: Channel::Sms,
             stage: TransactionStatus::Pending,
             created_at: now,
@@ -135,13 +135,13 @@ impl Cloud {
     /// A transaction to be made.
     pub(super) fn new_text(
         &self,
-        undertaking: TransactionKind,
+        kind: TransactionKind,
         number: &PhoneNumber,
         message: Option<&str>,
         permission: &Permission,
     ) -> Result<NewText, CloudRefusal> {
         Ok(NewText {
-            undertaking,
+            kind,
             message: message.map(str::to_owned),
             intent: permission.intent_id(),
             number: number.clone(),

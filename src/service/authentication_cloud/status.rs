@@ -39,7 +39,7 @@ pub enum Vouched {
         /// The transaction.
         transaction: TransactionId,
         /// Its kind.
-        undertaking: TransactionKind,
+        kind: TransactionKind,
         /// Its user.
         user: RegisteredId,
         /// What was approved, in the requester's words.
@@ -103,7 +103,7 @@ impl Cloud {
         let until = transaction.vouched_until().filter(|until| now < *until);
         Ok(until.map(|expires_at| Vouched::Transaction {
             transaction: transaction.id,
-            undertaking: transaction.undertaking,
+            kind: transaction.kind,
             user: transaction.user,
             message: transaction.message().map(str::to_owned),
             intent: transaction.intent,

@@ -81,7 +81,7 @@ impl Cloud {
         let number = compared.number.clone();
         let settle = move |records: &mut Records, now| compared.settle(records, now);
         let settled = step(&*self.registry, about, settle).await??;
-        if self.one_user_per_number && settled.undertaking == TransactionKind::Enroll {
+        if self.one_user_per_number && settled.kind == TransactionKind::Enroll {
             self.take_number(&number, user, settled.updated_at).await?;
         }
         Ok(settled)
@@ -151,11 +151,11 @@ impl Compared {
         }
         // The phone may have been removed since the text was sent.
         let is_theirs = person.user.phones.iter().any(|phone| phone.number == self.number);
-        if transaction.undertaking == TransactionKind::Approve && !is_theirs {
+        if transaction.kind == TransactionKind::Approve && !is_theirs {
             transaction.end(TransactionStatus::Failed, now);
             return Err(CloudRefusal::Ended);
         }
-        if transaction.undertaking == TransactionKind::Enroll
+        if transaction.kind == TransactionKind::Enroll
             && !person.user.verify_phone(self.phone, &self.number, now)
         {
             transaction.end(TransactionStatus::Failed, now);

@@ -271,7 +271,7 @@ pub(super) fn transaction(row: &Row) -> Result<Transaction, RowError> {
     Ok(Transaction {
         id: TransactionId::from_uuid(row.try_get(0)?),
         user: RegisteredId::from_uuid(row.try_get(1)?),
-        undertaking: sense(TransactionKind::parse(row.try_get(2)?), "what a transaction is for")?,
+        kind: sense(TransactionKind::parse(row.try_get(2)?), "what a transaction is for")?,
         channel: sense(Channel::parse(row.try_get(3)?), "a transaction's channel")?,
         stage: sense(TransactionStatus::parse(row.try_get(4)?), "a transaction's stage")?,
         created_at: time(row, 5)?,

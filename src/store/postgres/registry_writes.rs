@@ -228,7 +228,7 @@ fn columns(transaction: &Transaction) -> Vec<Parameter> {
     parameters![
         *transaction.id.as_uuid(),
         *transaction.user.as_uuid(),
-        transaction.undertaking.as_str(),
+        transaction.kind.as_str(),
         transaction.channel.as_str(),
         transaction.stage.as_str(),
         transaction.created_at.as_millis(),

@@ -27,7 +27,7 @@ pub(super) fn find_transaction(
         Ok(Transaction {
             id,
             user: known(0, RegisteredId::parse(text(0)?), "a transaction's user")?,
-            undertaking: known(1, TransactionKind::parse(text(1)?), "an undertaking")?,
+            kind: known(1, TransactionKind::parse(text(1)?), "what a transaction is for")?,
             channel: known(2, Channel::parse(text(2)?), "a channel")?,
             stage: known(3, TransactionStatus::parse(text(3)?), "a stage")?,
             created_at: time(row, 4)?,
@@ -99,7 +99,7 @@ pub(super) fn write_transaction(
         tenant.as_str(),
         transaction.id.to_string(),
         transaction.user.to_string(),
-        transaction.undertaking.as_str(),
+        transaction.kind.as_str(),
         transaction.channel.as_str(),
         transaction.stage.as_str(),
         transaction.created_at.as_millis(),

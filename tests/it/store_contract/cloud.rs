@@ -176,7 +176,7 @@ pub fn transaction(mark: u8, user: u8) -> Transaction {
     Transaction {
         id: transaction_id(mark),
         user: user_id(user),
-        undertaking: TransactionKind::Approve,
+        kind: TransactionKind::Approve,
         channel: Channel::Sms,
         stage: TransactionStatus::Pending,
         created_at: START,

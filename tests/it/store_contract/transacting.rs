@@ -15,7 +15,7 @@ async fn make(cloud: &Cloud, made: Transaction) {
 
 pub async fn transactions_are_read_back_as_they_were_written(_: Store, cloud: Cloud) {
     let recovery = Transaction {
-        undertaking: TransactionKind::Enroll,
+        kind: TransactionKind::Enroll,
         channel: Channel::Recovery,
         stage: TransactionStatus::Succeeded,
         updated_at: after(3),

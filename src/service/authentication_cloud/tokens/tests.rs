@@ -29,7 +29,7 @@ fn transaction() -> Transaction {
     Transaction {
         id: TransactionId::from_random([1; 16]),
         user: RegisteredId::from_random([2; 16]),
-        undertaking: TransactionKind::Approve,
+        kind: TransactionKind::Approve,
         channel: Channel::Sms,
         stage: TransactionStatus::Pending,
         created_at: now(),
