@@ -40,7 +40,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("pem", &[]),
     ("regular_file", &[]),
     ("service", &["directory", "domain", "messenger", "store"]),
-    ("store", &["breaker", "domain"]),
+    ("store", &["breaker", "domain", "regular_file"]),
     ("telemetry", &["domain", "regular_file"]),
 ];
 
