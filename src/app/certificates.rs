@@ -7,10 +7,13 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
 use crate::client_tls;
-use crate::config::{ClientConfig, Config, CredentialConfig, DirectoryConfig, StorePlace};
+use crate::config::{
+    ClientCertificates, ClientConfig, Config, CredentialConfig, DirectoryConfig, ServerConfig,
+    StorePlace,
+};
 use crate::domain::clock::Timestamp;
 use crate::http::gateway::CurrentGateway;
 use crate::http::tls;
@@ -52,15 +55,46 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
     };
     let certificates = all.into_iter().filter_map(told).chain(passed_over(config));
     let certificates = certificates.chain(overdue_crls(config, now));
-    certificates.chain(ending_secrets(config, now)).chain(unrelated_cas(config)).collect()
+    certificates
+        .chain(ending_secrets(config, now))
+        .chain(unrelated_cas(config))
+        .chain(no_cas(config))
+        .collect()
 }
 
 /// A certificate that others may be verified with.
 pub(super) struct CaCertificate {
     subject: String,
     issuer: String,
+    /// Its public key.
+    key: Vec<u8>,
+    /// The identifiers of its own key and of its issuer's (RFC 5280 sections 4.2.1.1 and 4.2.1.2).
+    key_id: Option<Vec<u8>>,
+    issuer_key_id: Option<Vec<u8>>,
     /// Whether it says that it is a CA's (RFC 5280 section 4.2.1.9), or is a root of before that.
     pub is_ca: bool,
+}
+
+impl CaCertificate {
+    /// Whether a certificate can be verified with it: a CA's own, or one that issued itself.
+    fn verifies(&self) -> bool {
+        self.is_ca || self.subject == self.issuer
+    }
+
+    /// Whether `issuer` may have issued it, as far as names and key identifiers say.
+    fn may_be_issued_by(&self, issuer: &Self) -> bool {
+        let keys = self.issuer_key_id.as_ref().zip(issuer.key_id.as_ref());
+        self.issuer == issuer.subject
+            && self.subject != self.issuer
+            && keys.is_none_or(|(named, own)| named == own)
+    }
+
+    /// Whether a chain may lead through both.
+    fn is_related(&self, other: &Self) -> bool {
+        (self.subject == other.subject && self.key == other.key)
+            || self.may_be_issued_by(other)
+            || other.may_be_issued_by(self)
+    }
 }
 
 /// The certificates in a file of CAs, if it can be read.
@@ -75,9 +109,68 @@ pub(super) fn cas(file: &Path) -> Option<Vec<CaCertificate>> {
             Ok(None) => subject == issuer,
             Err(_) => false,
         };
-        Some(CaCertificate { subject, issuer, is_ca })
+        let key = certificate.public_key().raw.to_vec();
+        let (mut key_id, mut issuer_key_id) = (None, None);
+        for extension in certificate.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => key_id = Some(id.0.to_vec()),
+                ParsedExtension::AuthorityKeyIdentifier(id) => {
+                    issuer_key_id = id.key_identifier.as_ref().map(|id| id.0.to_vec());
+                }
+                _ => {}
+            }
+        }
+        Some(CaCertificate { subject, issuer, key, key_id, issuer_key_id, is_ca })
     };
     all.iter().map(read).collect()
+}
+
+/// The file of the CAs without which no one may connect, if no certificate can be verified with any.
+pub(super) fn lets_no_one_in(server: &ServerConfig) -> Option<&Path> {
+    let tls = server.tls.as_ref()?;
+    let is_required = tls.client_certificates == ClientCertificates::Required;
+    let ca = tls.client_ca.as_deref().filter(|_| is_required)?;
+    let verifies_none = cas(ca)?.iter().all(|one| !one.verifies());
+    verifies_none.then_some(ca)
+}
+
+/// Certificates that stand among the CAs of clients, and can verify none.
+fn no_cas(config: &Config) -> Vec<(String, String)> {
+    let server = &config.server;
+    let own = server.tls.iter().filter(|tls| tls.verifies_clients());
+    let own = own.filter_map(|tls| tls.client_ca.as_deref());
+    let own = own.map(|file| ("server.tls.client_ca".to_owned(), file));
+    let proxies = server.proxy_client_ca.as_deref().filter(|_| !server.trusted_proxies.is_empty());
+    let proxies = proxies
+        .filter(|file| server.tls.as_ref().and_then(|tls| tls.client_ca.as_deref()) != Some(*file));
+    let proxies = proxies.map(|file| ("server.proxy_client_ca".to_owned(), file));
+    let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
+    let clients = clients.flat_map(|client| {
+        client.credentials.iter().filter_map(move |credential| match credential {
+            CredentialConfig::Certificate { ca_file, .. } => {
+                Some((format!("{}.certificate.ca_file", client.key), ca_file.as_deref()?))
+            }
+            CredentialConfig::Basic { .. }
+            | CredentialConfig::Bearer { .. }
+            | CredentialConfig::OAuth2(_)
+            | CredentialConfig::Anonymous(_) => None,
+        })
+    });
+    let told = |(key, file): (String, &Path)| {
+        let all = cas(file).unwrap_or_default();
+        let tell = |one: CaCertificate| {
+            let text = format!(
+                "{}: the certificate of {} is no CA's, and no client's certificate can be verified \
+                 with it: put the CA's there, and which clients' certificates may call into \
+                 certificate = {{ san = … }} or {{ sha256 = … }}",
+                file.display(),
+                one.subject
+            );
+            (key.clone(), text)
+        };
+        all.into_iter().filter(|one| !one.verifies()).map(tell).collect::<Vec<_>>()
+    };
+    own.chain(proxies).chain(clients).flat_map(told).collect()
 }
 
 /// Which clients' CAs are in no way related to those that the server trusts: their certificates may
@@ -89,13 +182,8 @@ fn unrelated_cas(config: &Config) -> Vec<(String, String)> {
     let Some(trusted) = own.chain(proxies).map(cas).collect::<Option<Vec<_>>>() else {
         return Vec::new();
     };
-    let is_related = |one: &CaCertificate| {
-        trusted.iter().flatten().any(|other| {
-            one.subject == other.subject
-                || one.issuer == other.subject
-                || one.subject == other.issuer
-        })
-    };
+    let is_related =
+        |one: &CaCertificate| trusted.iter().flatten().any(|other| one.is_related(other));
     let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
     let told = clients.filter_map(|client| {
         let file = client.credentials.iter().find_map(|credential| match credential {

@@ -80,13 +80,22 @@ fn load_tls(
     server: &ServerConfig,
     report: &ConfigReporter<'_>,
 ) -> Result<Option<TlsState>, ConfigError> {
-    tls_settings(server).map(tls::reloadable).transpose().map_err(|error| {
+    let loaded = tls_settings(server).map(tls::reloadable).transpose().map_err(|error| {
         report.problem(
             "server.tls",
             &error,
             "certificates, keys and lists in PEM that belong together",
         )
-    })
+    })?;
+    if let Some(ca) = certificates::lets_no_one_in(server) {
+        let found = format!(
+            "{}, in which no certificate is a CA's, so that no client's can be verified",
+            ca.display()
+        );
+        let accepted = "a PEM file of the CA that signs clients' certificates";
+        return Err(report.problem("server.tls.client_ca", &found, accepted));
+    }
+    Ok(loaded)
 }
 
 /// A configuration that can be used.

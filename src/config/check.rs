@@ -347,6 +347,6 @@ pub(super) fn is_loopback(host: &str) -> bool {
     if let Ok(address) = host.parse::<IpAddr>() {
         return address.is_loopback();
     }
-    host == "localhost"
+    host.eq_ignore_ascii_case("localhost")
         && ("localhost", 0).to_socket_addrs().is_ok_and(|mut all| all.all(|a| a.ip().is_loopback()))
 }

@@ -73,7 +73,7 @@ pub enum CredentialConfig {
 /// Which certificate it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinConfig {
-    /// It has this DNS name, exactly.
+    /// It has this DNS name, which is in lower case, exactly but for the case.
     SanDns(String),
     /// It has this URI, exactly.
     SanUri(String),
@@ -250,7 +250,7 @@ pub(super) fn pin(key: &str, raw: RawPin, problems: &mut Problems) -> Option<Pin
     match (raw.san, raw.sha256) {
         (Some(san), None) => match san.split_once(':') {
             Some(("dns", name)) if !name.is_empty() && !name.contains('*') => {
-                Some(PinConfig::SanDns(name.to_owned()))
+                Some(PinConfig::SanDns(name.to_ascii_lowercase()))
             }
             Some(("uri", uri)) if !uri.is_empty() => Some(PinConfig::SanUri(uri.to_owned())),
             _ => {

@@ -113,6 +113,7 @@ pub(super) fn check(
             tenants.push(tenant);
         }
     }
+    warnings::kept_out_by_tls(&tenants, server, problems);
     tenants
 }
 

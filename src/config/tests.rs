@@ -412,7 +412,10 @@ fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
     assert!(warnings[0].contains("nobody can register"), "{warnings:?}");
     let served = format!("[server]\npublic_url='https://id.example.com'\n{registered}");
     assert!(read(&served).expect("good").warnings.is_empty());
-    assert!(read(TENANT).expect("good").warnings.is_empty());
+    let client = format!(
+        "[[tenants.clients]]\nname='c'\noperations=['getOTP']\nbearer={{token_sha256='{KEY}'}}\n"
+    );
+    assert!(read(&format!("{TENANT}{client}")).expect("good").warnings.is_empty());
     // If the code is the only secret, the caller must be attested.
     let unattested = served.replace("calls.minimum_attestation='A'\n", "");
     let warnings = read(&unattested).expect("good").warnings;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
@@ -180,13 +180,22 @@ impl<'de> Deserialize<'de> for Network {
         let text = String::deserialize(deserializer)?;
         text.parse::<IpNet>()
             .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-            .map(Self)
+            .map(|network| Self(canonical(network)))
             .map_err(|_| {
                 de::Error::custom(format!(
                     "invalid value: {text:?}, expected an address (10.1.2.3) or a network (10.0.0.0/8)"
                 ))
             })
     }
+}
+
+/// An IPv4 network that is written as IPv6 does (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2), as
+/// IPv4; others as they are. IPv4 peers are compared as IPv4.
+fn canonical(network: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let IpNet::V6(v6) = network else { return network };
+    let v4 = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(MAPPED));
+    v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
 }
 
 /// An IP address and a port to listen on.

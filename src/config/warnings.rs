@@ -5,8 +5,8 @@
 
 use super::check::Problems;
 use super::directory::DirectoryConfig;
-use super::server::ServerConfig;
-use super::tenants::{CredentialConfig, TenantConfig};
+use super::server::{ClientCertificates, ServerConfig};
+use super::tenants::{ClientConfig, CredentialConfig, TenantConfig};
 use crate::domain::stored_number::NumberingPlan;
 
 /// Warns of what concerns a tenant, which stands at `key`.
@@ -21,6 +21,71 @@ pub(super) fn of_tenant(
     any_client_of_the_issuer(tenant, problems);
     nobody_shows_a_certificate(key, tenant, server, problems);
     caller_id_is_all(key, tenant, problems);
+    no_client_may_ask(key, tenant, server, problems);
+}
+
+/// Warns where `client_certificates = "required"` keeps out who has no certificate to show.
+pub(super) fn kept_out_by_tls(
+    tenants: &[TenantConfig],
+    server: &ServerConfig,
+    problems: &mut Problems,
+) {
+    let is_required = server.tls.as_ref().is_some_and(|tls| {
+        tls.client_ca.is_some() && tls.client_certificates == ClientCertificates::Required
+    });
+    // Who comes through a proxy shows no certificate to this server.
+    if !is_required || !server.trusted_proxies.is_empty() {
+        return;
+    }
+    let key = "server.tls.client_certificates";
+    let has_none = |client: &&ClientConfig| {
+        let mut credentials = client.credentials.iter();
+        !credentials.any(|one| matches!(one, CredentialConfig::Certificate { .. }))
+    };
+    let clients = tenants.iter().flat_map(|tenant| &tenant.clients).filter(has_none);
+    let names: Vec<String> = clients.map(|client| format!("{:?}", client.name)).collect();
+    if !names.is_empty() {
+        problems.warn(
+            key,
+            format!(
+                "\"required\" refuses every connection without a certificate of client_ca, also \
+                 those of clients that are known by something else ({}): \"optional\" lets them in; \
+                 keep \"required\" if they have such a certificate too",
+                names.join(", ")
+            ),
+        );
+    }
+    if let Some(url) = &server.public_url {
+        problems.warn(
+            key,
+            format!(
+                "\"required\" keeps out browsers, which have no certificate of client_ca, so that no \
+                 one can register or approve at {url} (server.public_url): \"optional\" lets them in"
+            ),
+        );
+    }
+}
+
+/// Warns of a tenant of which no client may ask anything.
+fn no_client_may_ask(
+    key: &str,
+    tenant: &TenantConfig,
+    server: &ServerConfig,
+    problems: &mut Problems,
+) {
+    // A backend with an access key may ask where there is a public URL.
+    let is_told = needs_registration(tenant);
+    if tenant.clients.is_empty() && server.public_url.is_none() && !is_told {
+        problems.warn(
+            key,
+            format!(
+                "no client may ask for tenant {}: add [[tenants.clients]] with operations \
+                 \"getOTP\", \"validateOTP\" or both, or server.public_url for backends with an \
+                 access key",
+                tenant.id
+            ),
+        );
+    }
 }
 
 /// Refuses clients that are known by a certificate which none could be shown to the server.
@@ -119,14 +184,18 @@ pub(super) fn numbers_not_said(key: &str, numbering: NumberingPlan, problems: &m
     }
 }
 
+/// Whether a tenant has what only registered users use.
+fn needs_registration(tenant: &TenantConfig) -> bool {
+    tenant.sms.is_some() || matches!(tenant.directory, DirectoryConfig::Registered)
+}
+
 fn nobody_can_register(
     key: &str,
     tenant: &TenantConfig,
     server: &ServerConfig,
     problems: &mut Problems,
 ) {
-    let needs_it = tenant.sms.is_some() || matches!(tenant.directory, DirectoryConfig::Registered);
-    if needs_it && server.public_url.is_none() {
+    if needs_registration(tenant) && server.public_url.is_none() {
         let id = &tenant.id;
         problems.warn(
             key,

@@ -67,8 +67,8 @@ pub struct BasicCredential {
     pub password_sha256: SecretHash,
 }
 
-/// Identifies a client's certificate. Names are compared byte for byte: no wildcards, no common
-/// name.
+/// Identifies a client's certificate. Names are compared whole: no wildcards, no common name. DNS
+/// names have no case (RFC 4343 section 3); URIs are compared byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificatePin {
     /// This dNSName is in its subject alternative name.
@@ -84,7 +84,9 @@ impl CertificatePin {
     #[must_use]
     pub fn fits(&self, certificate: &PeerCertificate) -> bool {
         match self {
-            Self::SanDns(name) => certificate.san_dns.contains(name),
+            Self::SanDns(name) => {
+                certificate.san_dns.iter().any(|other| other.eq_ignore_ascii_case(name))
+            }
             Self::SanUri(uri) => certificate.san_uri.contains(uri),
             Self::Sha256(sha256) => certificate.sha256 == *sha256,
         }

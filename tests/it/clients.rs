@@ -111,7 +111,8 @@ async fn each_kind_of_credential_names_its_client() {
         &slapd,
         &[
             clients(),
-            caller("by-dns", "certificate = { san = \"dns:pbx.example\" }"),
+            // Names have no case (RFC 4343).
+            caller("by-dns", "certificate = { san = \"dns:PBX.Example\" }"),
             caller("by-uri", "certificate = { san = \"uri:urn:example:ivr\" }"),
             caller("by-hash", &format!("certificate = {{ sha256 = \"{hash}\" }}")),
             caller("by-token", &bearer("token-secret")),

@@ -1,6 +1,7 @@
 //! Settings that can never work with what else is set, and those that are doubtful.
 
-use super::{TENANT, problem, read};
+use super::{KEY, TENANT, problem, read};
+use crate::config::{CredentialConfig, PinConfig};
 
 const PROXY: &str = "[server]\ntrusted_proxies=['10.0.0.1']\n";
 
@@ -71,6 +72,80 @@ fn a_certificate_that_none_asks_for_is_refused() {
     }
 }
 
+/// A client, with what identifies it.
+fn client(how: &str) -> String {
+    format!("[[tenants.clients]]\nname='c'\noperations=['getOTP']\n{how}\n")
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    read(text).expect("good").warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_tenant_that_no_client_may_ask_for_is_warned_of() {
+    let told = |text: &str| {
+        let all = warnings(text);
+        all.iter().any(|one| one.contains("tenants[0]: no client may ask for tenant t1"))
+    };
+    let public = "[server]\npublic_url='https://id.example.com'\n";
+    assert!(told(TENANT));
+    assert!(!told(&format!("{TENANT}{}", client("anonymous={addresses=['10.0.0.1']}"))));
+    assert!(!told(&format!("{public}{TENANT}")), "a backend with an access key may");
+}
+
+#[test]
+fn clients_and_browsers_that_have_no_certificate_where_one_is_required_are_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bearer = client(&format!("bearer={{token_sha256='{KEY}'}}"));
+    let certificate = client("certificate={san='dns:a'}");
+    let public = "[server]\npublic_url='https://id.example.com'\n";
+    let told = |server: &str, certificates: &str, client: &str| {
+        let more = format!("client_ca='FILE'\nclient_certificates='{certificates}'\n");
+        let all = warnings(&format!("{server}{}{TENANT}{client}", tls(folder.path(), &more)));
+        let at = |one: &&String| one.contains(" server.tls.client_certificates: ");
+        let (clients, browsers): (Vec<_>, Vec<_>) =
+            all.iter().filter(at).partition(|one| one.contains("(\"c\")"));
+        (clients.len(), browsers.len())
+    };
+    assert_eq!(told("", "required", &bearer), (1, 0));
+    assert_eq!(told(public, "required", &bearer), (1, 1));
+    assert_eq!(told(public, "required", &certificate), (0, 1));
+    assert_eq!(told("", "required", &certificate), (0, 0));
+    assert_eq!(told(public, "optional", &bearer), (0, 0));
+    assert_eq!(told(PROXY, "required", &bearer), (0, 0), "a proxy shows its own");
+}
+
+#[test]
+fn names_and_addresses_are_compared_as_what_they_mean() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let with = |how: &str| {
+        let tls = tls(folder.path(), "client_ca='FILE'\n");
+        let mut config = read(&format!("{tls}{TENANT}{}", client(how))).expect(how);
+        config.tenants.remove(0).clients.remove(0).credentials.remove(0)
+    };
+    for san in ["dns:PBX.Example.COM", "dns:pbx.example.com"] {
+        let CredentialConfig::Certificate { pin, .. } =
+            with(&format!("certificate={{san='{san}'}}"))
+        else {
+            panic!("a certificate")
+        };
+        assert_eq!(pin, PinConfig::SanDns("pbx.example.com".to_owned()));
+    }
+    for (written, meant) in [
+        ("::ffff:192.0.2.1", "192.0.2.1/32"),
+        ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+        ("::FFFF:c000:201/128", "192.0.2.1/32"),
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        ("2001:db8::/32", "2001:db8::/32"),
+        ("::1", "::1/128"),
+        ("::/0", "::/0"),
+    ] {
+        let how = format!("anonymous={{addresses=['{written}']}}");
+        let CredentialConfig::Anonymous(networks) = with(&how) else { panic!("{how}") };
+        assert_eq!(networks, [meant.parse().expect("a network")], "{written}");
+    }
+}
+
 #[test]
 fn two_listeners_at_one_port_are_refused_also_where_one_is_at_all_addresses() {
     let with = |public: &str, ops: &str| {
@@ -94,7 +169,8 @@ fn two_listeners_at_one_port_are_refused_also_where_one_is_at_all_addresses() {
         ("127.0.0.1:9090", "127.0.0.2:9090"),
         ("127.0.0.1:0", "127.0.0.1:0"),
     ] {
-        assert!(with(public, ops).is_ok(), "{public} {ops}");
+        let said = with(public, ops).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(!said.contains("ops.listen"), "{said}");
     }
 }
 

@@ -137,7 +137,9 @@ fn a_clients_ca_has_to_be_one_and_to_be_trusted_by_the_server() {
         ("below.pem", ca.intermediate("a CA below it").pem()),
         ("both.pem", format!("{}{}", other.pem(), ca.pem())),
         ("other.pem", other.pem()),
+        ("namesake.pem", Ca::new("a CA").pem()),
         ("leaf.pem", leaf.certificate.clone()),
+        ("mixed.pem", format!("{}{}", ca.pem(), leaf.certificate)),
     ] {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -145,27 +147,46 @@ fn a_clients_ca_has_to_be_one_and_to_be_trusted_by_the_server() {
     }
     let tls = "[server.tls]\ncertificate = \"own.pem\"\nprivate_key = \"own.key\"\n\
                client_ca = \"ca.pem\"\n[ops]";
+    let run = |config: &str| {
+        let output = dialpass(&["check-config", "--config", &write(folder.path(), config)]);
+        (output.status.code(), stdout(&output) + &stderr(&output))
+    };
     let check = |file: &str| {
         let client = format!(
             "[[tenants.clients]]\nname = \"centre\"\noperations = [\"getOTP\"]\n\
              certificate = {{ san = \"dns:pbx.example\", ca_file = \"{file}\" }}\n"
         );
-        let config = format!("{}{client}", config.replacen("[ops]", tls, 1));
-        let output = dialpass(&["check-config", "--config", &write(folder.path(), &config)]);
-        (output.status.code(), stdout(&output) + &stderr(&output))
+        run(&format!("{}{client}", config.replacen("[ops]", tls, 1)))
     };
     for good in ["ca.pem", "below.pem", "both.pem"] {
         let (status, said) = check(good);
         assert!(status == Some(0) && !said.contains("warning"), "{good}: {said}");
     }
     let key = "tenants[0].clients[2].certificate.ca_file: ";
-    let (status, said) = check("other.pem");
-    assert_eq!(status, Some(0), "{said}");
-    assert!(said.contains("warning: ") && said.contains(key), "{said}");
-    assert!(said.contains("none of these CAs is in server.tls.client_ca"), "{said}");
+    for other in ["other.pem", "namesake.pem"] {
+        let (status, said) = check(other);
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("warning: ") && said.contains(key), "{other}: {said}");
+        assert!(said.contains("none of these CAs is in server.tls.client_ca"), "{other}: {said}");
+    }
+    let (status, said) = check("mixed.pem");
+    assert!(status == Some(0) && said.contains(key), "{said}");
+    assert!(said.contains("is no CA's, and no client's certificate"), "{said}");
     let (status, said) = check("leaf.pem");
     assert_eq!(status, Some(78), "{said}");
     assert!(said.contains(key) && said.contains("no certificate is a CA's"), "{said}");
+
+    let with_leaf = |certificates: &str| {
+        let more = format!("\"leaf.pem\"\nclient_certificates = \"{certificates}\"");
+        run(&config.replacen("[ops]", &tls.replacen("\"ca.pem\"", &more, 1), 1))
+    };
+    let (status, said) = with_leaf("optional");
+    assert!(status == Some(0) && said.contains("warning: "), "{said}");
+    assert!(said.contains("server.tls.client_ca: ") && said.contains("is no CA's"), "{said}");
+    let (status, said) = with_leaf("required");
+    assert_eq!(status, Some(78), "no one could connect: {said}");
+    assert!(said.contains("server.tls.client_ca: found "), "{said}");
+    assert_eq!(with_leaf("off").0, Some(0));
 }
 
 #[test]
