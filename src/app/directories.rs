@@ -162,10 +162,11 @@ pub(super) fn trouble(config: &Config) -> Vec<(String, String)> {
         DirectoryConfig::File(file) => Some((tenant, &file.file)),
         DirectoryConfig::Ldap(_) | DirectoryConfig::Registered => None,
     });
+    let is_public = !config.server.listen.ip().to_canonical().is_loopback();
     let told = files.flat_map(|(tenant, file)| {
         let key = format!("{}.directory.file", tenant.key);
         let tell = move |text| (key.clone(), format!("{}: {text}", file.display()));
-        doubtful(file).into_iter().map(tell)
+        doubtful(file, is_public).into_iter().map(tell)
     });
     told.collect()
 }

@@ -15,6 +15,7 @@ mod ldap;
 mod permissions;
 mod places;
 mod proxy;
+mod published;
 mod push;
 mod raw;
 mod reading;

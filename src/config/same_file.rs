@@ -13,8 +13,36 @@ use crate::regular_file::{FileIdentity, followed};
 /// (<https://sqlite.org/tempfiles.html>).
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Refuses a database or an audit file that another key names too.
+/// Refuses the file of the server key where another key names it too, and the files of other keys
+/// where a text to an SMS provider is read from them: a secret that is sent is none any more.
+fn refuse_secrets_that_are_sent(problems: &mut Problems) {
+    const SERVER_KEY: &str = "keys.server_key_file";
+    let is_sent = |key: &str| key.contains(".sms.providers[") && !key.ends_with(".ca_file");
+    let all: Vec<(String, PathBuf, FileIdentity)> = problems
+        .files()
+        .iter()
+        .map(|(key, path)| (key.clone(), path.clone(), FileIdentity::of(path)))
+        .collect();
+    for (key, path, identity) in &all {
+        let other = all.iter().find(|(other, _, of_other)| {
+            let is_kept = *other == SERVER_KEY || (is_sent(key) && !is_sent(other));
+            other != key && is_kept && of_other == identity
+        });
+        if let Some((other, ..)) = other {
+            let whose = if other.is_empty() { "this configuration" } else { other };
+            problems.add(
+                key,
+                format!("{}, which is the file of {whose}", path.display()),
+                "a file of its own: a secret is for one purpose",
+            );
+        }
+    }
+}
+
+/// Refuses a database or an audit file that another key names too, and a secret's file that is
+/// read for something else.
 pub(super) fn check(store: Option<&StoreConfig>, audit: &AuditConfig, problems: &mut Problems) {
+    refuse_secrets_that_are_sent(problems);
     let mut others: Vec<(String, FileIdentity)> =
         problems.files().iter().map(|(key, path)| (key.clone(), FileIdentity::of(path))).collect();
     if let Some(StorePlace::Sqlite(database)) = store.map(|store| &store.place) {

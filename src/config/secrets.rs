@@ -1,11 +1,13 @@
 //! Secrets given as `x` or `x_file`, never both, and the one reader of files that hold one.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::check::Problems;
 use super::permissions;
+use super::published::counts_up;
 use super::values::SecretText;
 use crate::domain::authenticator::is_visible;
 use crate::domain::otp::{ServerKey, ServerKeys};
@@ -147,10 +149,12 @@ fn warn_of_what_is_not_seen(key: &str, with: &str, secret: &str, problems: &mut 
 }
 
 /// The server keys in `text`: one a line, 64 hexadecimal digits each; the first issues. Blank
-/// lines and lines that start with `#` are passed over.
+/// lines and lines that start with `#` are passed over. A key that everybody knows is refused where
+/// `listen` is not this machine's alone.
 pub(super) fn server_keys(
     text: &SecretString,
     key: &str,
+    listen: SocketAddr,
     problems: &mut Problems,
 ) -> Option<ServerKeys> {
     let mut keys = Vec::new();
@@ -170,6 +174,11 @@ pub(super) fn server_keys(
         }
         if bytes.iter().all(|byte| *byte == bytes[0]) {
             problems.add(key, "a key that is one byte over and over", "32 random bytes");
+            return None;
+        }
+        if counts_up(&bytes) && !listen.ip().to_canonical().is_loopback() {
+            let found = "a key whose bytes count up, as an example's do, and which everybody knows";
+            problems.add(key, found, "32 random bytes, as `dialpass new-secret` prints them");
             return None;
         }
         keys.push(ServerKey::new(bytes));

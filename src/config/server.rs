@@ -12,6 +12,7 @@ use super::error::Warning;
 use super::permissions;
 use super::places::Places;
 use super::proxy::{self, ProxyConfig};
+use super::published;
 use super::push::{self, PushConfig};
 use super::raw::{
     RawAudit, RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps,
@@ -234,7 +235,7 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     let server = server(raw.server, problems);
     let ops = ops(&raw.ops, server.listen, problems);
     let store = store::check(raw.store, problems);
-    let keys = keys(raw.keys, problems);
+    let keys = keys(raw.keys, server.listen, problems);
     let log = LogConfig {
         level: match raw.log.level {
             Some(RawLevel::Error) => tracing::Level::ERROR,
@@ -251,6 +252,7 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     let audit = audit(raw.audit, problems);
     let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, &server, problems);
+    published::refuse_secrets_of_clients(&tenants, &server, problems);
     same_file::check(store.as_ref(), &audit, problems);
     Sections { server, store, push, tenants, ops, keys, log, audit }
 }
@@ -514,10 +516,10 @@ fn audit(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
     }
 }
 
-fn keys(raw: RawKeys, problems: &mut Problems) -> Option<KeysConfig> {
+fn keys(raw: RawKeys, listen: SocketAddr, problems: &mut Problems) -> Option<KeysConfig> {
     let file = raw.server_key_file.as_deref();
     let key = if file.is_some() { "keys.server_key_file" } else { "keys.server_key" };
     let text = secrets::secret("keys", "server_key", Form::Lines, raw.server_key, file, problems)?;
-    let server_keys = Arc::new(secrets::server_keys(&text, key, problems)?);
+    let server_keys = Arc::new(secrets::server_keys(&text, key, listen, problems)?);
     Some(KeysConfig { server_keys })
 }

@@ -62,12 +62,12 @@ impl FileDirectoryError {
     }
 }
 
-/// What can be used of a people file and should be looked at. One that cannot be used is reported
-/// where it is opened.
+/// What can be used of a people file and should be looked at; `is_public`: others than this machine
+/// can connect. A file that cannot be used is reported where it is opened.
 #[must_use]
-pub fn doubtful(path: &Path) -> Vec<String> {
+pub fn doubtful(path: &Path, is_public: bool) -> Vec<String> {
     let Ok(bytes) = regular_file::read(path) else { return Vec::new() };
-    decode(&bytes).map(people::doubtful).unwrap_or_default()
+    decode(&bytes).map(|text| people::doubtful(text, is_public)).unwrap_or_default()
 }
 
 /// What tells that a file changed.

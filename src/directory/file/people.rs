@@ -116,8 +116,13 @@ impl People {
     }
 }
 
-/// What can be used of the people in `text`, and should be looked at.
-pub(super) fn doubtful(text: &str) -> Vec<String> {
+/// The hashes of passwords in `config/people.toml` and `config/demo-people.toml`.
+const PUBLISHED: [&str; 1] = ["$argon2id$v=19$m=19456,t=2,p=1$6cwQ/B+8t7xfTI5TR3OPKg$\
+     +L0HCLpXB/2fRGaLCbfBw4WuJbeAkQVpBVz036MLFFM"];
+
+/// What can be used of the people in `text`, and should be looked at; `is_public`: others than this
+/// machine can connect.
+pub(super) fn doubtful(text: &str, is_public: bool) -> Vec<String> {
     let people = people(text, &mut Vec::new());
     if people.is_empty() {
         return vec!["there is no one in it, so that no one can log in: add [[people]]".to_owned()];
@@ -126,6 +131,12 @@ pub(super) fn doubtful(text: &str) -> Vec<String> {
     for (index, person) in &people {
         let Some(hash) = &person.password_hash else { continue };
         let at = format!("people[{index}] ({:?}).password_hash", person.username);
+        if is_public && PUBLISHED.contains(&hash.as_str()) {
+            told.push(format!(
+                "{at}: the hash of an example, whose password everybody knows: make one of another \
+                 password with `dialpass hash-password`"
+            ));
+        }
         if is_weak(hash) {
             told.push(format!(
                 "{at}: cheap parameters, so that passwords are quickly guessed from it by those who \
@@ -230,6 +241,21 @@ mod tests {
             let problem = parse(text).err().expect(text);
             assert!(problem.contains(says) && problem.lines().count() == 1, "{problem}");
             assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn passwords_that_are_published_are_told_where_others_can_connect() {
+        let shipped = [
+            include_str!("../../../config/people.toml"),
+            include_str!("../../../config/demo-people.toml"),
+        ];
+        for text in shipped {
+            let hashes = text.lines().filter(|line| line.starts_with("password_hash")).count();
+            let told = doubtful(text, true);
+            assert_eq!(told.len(), hashes, "{told:?}");
+            assert!(told.iter().all(|one| one.contains("everybody knows")), "{told:?}");
+            assert!(doubtful(text, false).is_empty());
         }
     }
 

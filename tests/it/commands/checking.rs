@@ -263,6 +263,42 @@ fn a_file_that_is_empty_is_said_to_be_and_what_is_accepted_is_said_once() {
 }
 
 #[test]
+fn secrets_of_the_examples_are_for_this_machine_alone() {
+    let (folder, _) = on_a_file();
+    let shipped = |name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
+        std::fs::read_to_string(path).unwrap()
+    };
+    std::fs::write(folder.path().join("demo-people.toml"), shipped("demo-people.toml")).unwrap();
+    let config = shipped("demo.toml");
+    let anywhere = "[server]\nlisten = \"0.0.0.0:0\"\nallow_plain_http = true\n";
+    let path = write(folder.path(), &config);
+    let output = dialpass(&["check-config", "--config", &path]);
+    let said = stdout(&output) + &stderr(&output);
+    assert!(output.status.success() && !said.contains("everybody knows"), "{said}");
+    let path = write(folder.path(), &format!("{anywhere}{config}"));
+    for command in ["check-config", "serve"] {
+        let output = dialpass(&[command, "--config", &path]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(78), "{command}: {said}");
+        let expected = [
+            "tenants[0].clients[0].basic.password_sha256",
+            "tenants[0].clients[1].bearer.token_sha256",
+        ];
+        assert_eq!(keys(&said, &path), expected, "{command}: {said}");
+    }
+    let (start, _) = config.split_once("[[tenants.clients]]").unwrap();
+    let path = write(folder.path(), &format!("{anywhere}{start}{}", clients()));
+    let output = dialpass(&["check-config", "--config", &path]);
+    let said = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        said.contains("password_hash: the hash of an example, whose password everybody"),
+        "{said}"
+    );
+}
+
+#[test]
 fn stored_hashes_that_check_nothing_are_refused_and_cheap_ones_warned_of() {
     let (folder, config) = on_a_file();
     let path = write(folder.path(), &config);

@@ -207,6 +207,32 @@ fn what_a_start_could_not_open_or_make_is_found_by_check_config_which_makes_noth
 }
 
 #[test]
+fn a_secrets_file_is_read_for_nothing_that_is_sent() {
+    let (folder, config) = on_many_files();
+    std::os::unix::fs::symlink("server-key.hex", folder.path().join("link")).unwrap();
+    let header = "tenants[0].sms.providers[0].headers.A";
+    for (file, whose) in [
+        ("server-key.hex", "keys.server_key_file"),
+        ("link", "keys.server_key_file"),
+        ("own.key", "server.tls.private_key"),
+        ("people.toml", "tenants[0].directory.file"),
+    ] {
+        let sent = config.replacen("{ file = \"token\" }", &format!("{{ file = \"{file}\" }}"), 1);
+        both_refuse(folder.path(), &sent, header, &format!("which is the file of {whose}"));
+    }
+    let authority = config.replacen("\"ca.pem\"", "\"server-key.hex\"", 1);
+    let says = "which is the file of keys.server_key_file";
+    both_refuse(folder.path(), &authority, "server.tls.client_ca", says);
+    // One token for two headers, and one file for a certificate and its key, are what is meant.
+    let twice = config.replacen("{ A = {", "{ B = { file = \"token\" }, A = {", 1);
+    let pem = ["own.pem", "own.key"].map(|name| std::fs::read(folder.path().join(name)).unwrap());
+    std::fs::write(folder.path().join("own.key"), pem.concat()).unwrap();
+    let path = write(folder.path(), &twice.replacen("\"own.pem\"", "\"own.key\"", 1));
+    let output = run("check-config", &path);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
 fn a_store_that_could_not_be_opened_is_found_by_check_config_as_by_a_start() {
     let (folder, config) = on_a_file();
     let at = |name: &str| folder.path().join(name);

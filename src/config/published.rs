@@ -1,0 +1,123 @@
+//! Secrets that everybody knows, because this repository publishes them: those of the demo, of the
+//! examples and of the tests. They are refused where others than this machine can connect.
+
+use super::check::Problems;
+use super::server::ServerConfig;
+use super::tenants::{CredentialConfig, TenantConfig};
+
+/// SHA-256 of the secrets of clients in `config/demo.toml` and `config/default.toml`.
+const OF_CLIENTS: [&str; 4] = [
+    "7c7a8b1195cb008c27c0354bc08f995acf6cdca8ac993b62dd8eaef50ebffa6d",
+    "63fe35f58f4b78217f4a78b4988a5983014a6c88810c33c9a2986ecebfd32346",
+    "42abe89274ca0af4504e3d4f5340bdea12f5799b789c6bcd93db1e8df5688e6f",
+    "77a901ec1fc45de2eb6341c28a42c86fad2e88d53e62548346ad0ca75684c43d",
+];
+
+/// Refuses clients whose secret is published, where the server listens beyond this machine.
+pub(super) fn refuse_secrets_of_clients(
+    tenants: &[TenantConfig],
+    server: &ServerConfig,
+    problems: &mut Problems,
+) {
+    if server.listen.ip().to_canonical().is_loopback() {
+        return;
+    }
+    for client in tenants.iter().flat_map(|tenant| &tenant.clients) {
+        for credential in &client.credentials {
+            let (name, sha256) = match credential {
+                CredentialConfig::Basic { password_sha256, .. } => {
+                    ("basic.password_sha256", password_sha256)
+                }
+                CredentialConfig::Bearer { token_sha256, .. } => {
+                    ("bearer.token_sha256", token_sha256)
+                }
+                CredentialConfig::Certificate { .. }
+                | CredentialConfig::OAuth2(_)
+                | CredentialConfig::Anonymous(_) => continue,
+            };
+            if OF_CLIENTS.contains(&hex::encode(sha256).as_str()) {
+                problems.add(
+                    &format!("{}.{name}", client.key),
+                    format!(
+                        "the SHA-256 of an example, whose secret others may know, while {} listens \
+                         beyond this machine",
+                        server.listen
+                    ),
+                    "one of your own: `dialpass new-secret` prints a secret and its SHA-256",
+                );
+            }
+        }
+    }
+}
+
+/// Whether a server key's bytes count up, as those in tests do.
+pub(super) fn counts_up(key: &[u8; 32]) -> bool {
+    key.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::parse;
+
+    const TENANT: &str = "[[tenants]]\nid='t1'\ncountry='SE'\nlogin.password='not-asked'\n\
+        directory.kind='registered'\n";
+
+    fn said(listen: &str, server_key: &str, sha256: &str) -> String {
+        let client = |name: &str, how: &str| {
+            format!("[[tenants.clients]]\nname='{name}'\noperations=['getOTP']\n{how}\n")
+        };
+        let text = format!(
+            "keys.server_key='{server_key}'\n[server]\nlisten='{listen}'\nallow_plain_http=true\n\
+             {TENANT}{}{}",
+            client("a", &format!("basic={{username='a',password_sha256='{sha256}'}}")),
+            client("b", &format!("bearer={{token_sha256='{sha256}'}}"))
+        );
+        let read = parse(Path::new("test.toml"), &text, Path::new("/"), &[]);
+        read.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    const OWN_KEY: &str = "9e107d9d372bb6826bd81d3542a419d6e4d909c290d0fb1ca068ffaddf22cbd0";
+    const COUNTING: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    #[test]
+    fn what_is_published_is_refused_beyond_this_machine() {
+        for sha256 in OF_CLIENTS {
+            let said = said("0.0.0.0:8443", OWN_KEY, sha256);
+            for key in ["clients[0].basic.password_sha256", "clients[1].bearer.token_sha256"] {
+                assert!(
+                    said.contains(&format!("tenants[0].{key}: found the SHA-256 of")),
+                    "{said}"
+                );
+            }
+            assert!(!said.contains(sha256), "{said}");
+        }
+        let key = said("[::]:8443", COUNTING, OWN_KEY);
+        assert!(key.contains("keys.server_key: found a key whose bytes count up"), "{key}");
+        assert_eq!(said("0.0.0.0:8443", OWN_KEY, OWN_KEY), "");
+        for listen in ["127.0.0.1:8443", "[::1]:8443"] {
+            assert_eq!(said(listen, COUNTING, OF_CLIENTS[0]), "", "to try it out");
+        }
+    }
+
+    #[test]
+    fn every_digest_in_the_documents_and_configurations_is_known() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = ["config", "docs", "systemd"].map(|name| root.join(name));
+        let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder"));
+        let files = files.map(|entry| entry.expect("an entry").path());
+        let mut seen = 0;
+        for file in files.chain([root.join("README.md")]).filter(|file| file.is_file()) {
+            // A page's picture is no text.
+            let Ok(text) = std::fs::read_to_string(&file) else { continue };
+            for word in text.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() == 64)
+            {
+                assert!(OF_CLIENTS.contains(&word), "{}: {word}", file.display());
+                seen += 1;
+            }
+        }
+        assert!(seen >= OF_CLIENTS.len());
+    }
+}
