@@ -20,7 +20,7 @@ use crate::http::client_table::{
 use crate::http::jwks::{Jwks, JwksSource};
 use crate::http::oauth2::OAuth2Rule;
 use crate::http::proxy::{AddressHeader, CertificateForm, ProxyRules};
-use crate::http::signing_algorithm::SigningAlgorithm;
+use crate::http::signing_algorithm;
 use crate::http::tls::{ClientCaState, ClientVerifier};
 use crate::regular_file;
 
@@ -80,7 +80,7 @@ pub(super) fn entry(
                     algorithms: oauth2
                         .algorithms
                         .iter()
-                        .filter_map(|name| SigningAlgorithm::parse(name))
+                        .filter_map(|name| signing_algorithm::parse(name))
                         .collect(),
                     client_id: oauth2.client_id.clone(),
                     sub: oauth2.sub.clone(),

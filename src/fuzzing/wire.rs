@@ -16,7 +16,6 @@ use crate::http::certificate::PeerCertificate;
 use crate::http::client::TenantHeader;
 use crate::http::oauth2::{OAuth2Rule, SignedToken};
 use crate::http::proxy::{AddressHeader, CertificateForm, TrustedProxies};
-use crate::http::signing_algorithm::SigningAlgorithm;
 use crate::http::signing_keys::{SigningKeys, TokenHeader, unverified_issuer};
 
 pub(super) fn targets() -> Vec<Target> {
@@ -189,7 +188,7 @@ fn jwt() -> Target {
         audience: "dialpass".to_owned(),
         jwks_url: "https://issuer/keys".to_owned(),
         scope: "otp.issue".to_owned(),
-        algorithms: vec![SigningAlgorithm::Es256],
+        algorithms: vec![Algorithm::ES256],
         client_id: None,
         sub: None,
         requires_typ: false,

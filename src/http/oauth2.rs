@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::signing_algorithm::SigningAlgorithm;
 use crate::domain::clock::Timestamp;
 use crate::domain::reason::AuditReason;
+use jsonwebtoken::Algorithm;
 
 /// Allowed difference between the issuer's clock and ours.
 const LEEWAY_SECS: f64 = 60.0;
@@ -22,7 +22,7 @@ pub struct OAuth2Rule {
     /// A whole word of its scope.
     pub scope: String,
     /// The algorithms it may be signed with.
-    pub algorithms: Vec<SigningAlgorithm>,
+    pub algorithms: Vec<Algorithm>,
     /// The client it was issued to: its `client_id`, or its `azp` if it has none.
     pub client_id: Option<String>,
     /// Its `sub`.
@@ -64,7 +64,7 @@ pub struct SignedToken {
     /// The URL of the issuer's keys.
     pub jwks_url: String,
     /// The signature's algorithm.
-    pub algorithm: SigningAlgorithm,
+    pub algorithm: Algorithm,
     /// The kind that `typ` states.
     pub kind: TokenKind,
     /// The claims.
@@ -260,7 +260,7 @@ mod tests {
             audience: "dialpass".to_owned(),
             jwks_url: "https://issuer/keys".to_owned(),
             scope: "otp.issue".to_owned(),
-            algorithms: vec![SigningAlgorithm::Es256],
+            algorithms: vec![Algorithm::ES256],
             client_id: Some("pbx".to_owned()),
             sub: None,
             requires_typ: false,
@@ -273,7 +273,7 @@ mod tests {
         change(&mut claims);
         SignedToken {
             jwks_url: "https://issuer/keys".to_owned(),
-            algorithm: SigningAlgorithm::Es256,
+            algorithm: Algorithm::ES256,
             kind: TokenKind::Unsaid,
             claims: serde_json::from_value(claims).unwrap(),
         }

@@ -4,17 +4,17 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
 };
-use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 
 use super::oauth2::{Claims, JwtRefusal, TokenKind};
-use super::signing_algorithm::SigningAlgorithm;
+use super::signing_algorithm;
 
 /// What a token's header says about its signature.
 #[derive(Debug, Clone)]
 pub struct TokenHeader {
     /// The signature's algorithm.
-    pub algorithm: SigningAlgorithm,
+    pub algorithm: Algorithm,
     /// The key's id, if given.
     pub key_id: Option<String>,
     /// The kind of token, from `typ`.
@@ -33,9 +33,13 @@ impl TokenHeader {
         if crit.is_some() {
             return Err(JwtRefusal::Malformed);
         }
-        let known = SigningAlgorithm::ALL.into_iter().find(|known| known.for_library() == alg);
+        let is_accepted = signing_algorithm::ACCEPTED.contains(&alg);
         let kind = TokenKind::of(typ.as_deref());
-        Ok(Self { algorithm: known.ok_or(JwtRefusal::Algorithm)?, key_id: kid, kind })
+        Ok(Self {
+            algorithm: is_accepted.then_some(alg).ok_or(JwtRefusal::Algorithm)?,
+            key_id: kid,
+            kind,
+        })
     }
 }
 
@@ -56,7 +60,7 @@ pub struct SigningKeys(Vec<SigningKey>);
 #[derive(Debug)]
 struct SigningKey {
     id: Option<String>,
-    algorithms: Vec<SigningAlgorithm>,
+    algorithms: Vec<Algorithm>,
     key: DecodingKey,
 }
 
@@ -101,7 +105,7 @@ impl SigningKeys {
         let (Some(key), None) = (fitting.next(), fitting.next()) else {
             return Err(JwtRefusal::KeyUnknown);
         };
-        let mut rules = Validation::new(header.algorithm.for_library());
+        let mut rules = Validation::new(header.algorithm);
         // Dates are checked against our own clock, the rest against each client's rule.
         rules.required_spec_claims.clear();
         rules.validate_exp = false;
@@ -112,13 +116,13 @@ impl SigningKeys {
 }
 
 /// The algorithms that a key may verify, from its type and from `alg`, `use` and `key_ops` if set.
-fn algorithms_of(key: &Jwk) -> Vec<SigningAlgorithm> {
-    use SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-    let by_type: &[SigningAlgorithm] = match &key.algorithm {
-        AlgorithmParameters::RSA(_) => &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512],
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => &[Es256],
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P384 => &[Es384],
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => &[EdDsa],
+fn algorithms_of(key: &Jwk) -> Vec<Algorithm> {
+    use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    let by_type: &[Algorithm] = match &key.algorithm {
+        AlgorithmParameters::RSA(_) => &[RS256, RS384, RS512, PS256, PS384, PS512],
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => &[ES256],
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P384 => &[ES384],
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => &[EdDSA],
         _ => &[],
     };
     let common = &key.common;
@@ -128,8 +132,8 @@ fn algorithms_of(key: &Jwk) -> Vec<SigningAlgorithm> {
         .key_operations
         .as_ref()
         .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
-    let fits = |algorithm: &SigningAlgorithm| {
-        let named = KeyAlgorithm::from(algorithm.for_library());
+    let fits = |algorithm: &Algorithm| {
+        let named = KeyAlgorithm::from(*algorithm);
         for_signatures && may_verify && common.key_algorithm.is_none_or(|only| only == named)
     };
     by_type.iter().copied().filter(fits).collect()

@@ -1,6 +1,7 @@
 //! The HTTP client of the adapters.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,55 @@ use rustls::ClientConfig;
 
 /// How long an unused connection is kept for the next request.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
+
+/// Why a provider or a push service did not take a message. Never contains a number, a message or a
+/// URL.
+#[derive(Debug)]
+pub(super) enum DeliveryFailure {
+    /// No request could be built.
+    Unmakeable,
+    /// It no longer knows the receiver, or nothing can be encrypted for them.
+    Gone,
+    /// It did not answer in time.
+    TimedOut(Duration),
+    /// It could not be reached, or its answer broke off.
+    Unreachable(String),
+    /// Its status is not one that means accepted.
+    Status(u16),
+    /// Its answer lacks the required text.
+    Answer,
+}
+
+impl DeliveryFailure {
+    /// The outcome for metrics.
+    pub(super) const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unmakeable | Self::Status(_) | Self::Answer => "refused",
+            Self::Gone => "gone",
+            Self::TimedOut(_) => "timed_out",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
+impl From<reqwest::Error> for DeliveryFailure {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Unreachable(reason(&error))
+    }
+}
+
+impl fmt::Display for DeliveryFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unmakeable => f.write_str("no request can be made of the message"),
+            Self::Gone => f.write_str("it does not know the phone any more"),
+            Self::TimedOut(after) => write!(f, "no answer within {} ms", after.as_millis()),
+            Self::Unreachable(reason) => write!(f, "not reached: {reason}"),
+            Self::Status(status) => write!(f, "its answer has status {status}"),
+            Self::Answer => f.write_str("its answer lacks what accepted.body_contains asks for"),
+        }
+    }
+}
 
 /// Builds an HTTP client that follows no redirects and uses no proxy. With `tls` it sends nothing
 /// in clear.
@@ -30,9 +80,8 @@ pub fn client(tls: Option<&Arc<ClientConfig>>) -> Result<Client, reqwest::Error>
 
 /// Why an exchange failed, without the URL: the innermost cause, since the outer ones only say that
 /// there is one.
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err passes")]
-pub(super) fn reason(error: reqwest::Error) -> String {
-    let mut cause: &dyn Error = &error;
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }

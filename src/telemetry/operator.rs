@@ -10,7 +10,7 @@ const MAX_NAME: usize = 64;
 pub struct Operator {
     /// The user id of the process.
     pub uid: u32,
-    /// That user's name, if `/etc/passwd` has it.
+    /// That user's name, if the system knows it: from `/etc/passwd`, LDAP or SSSD (nsswitch.conf(5)).
     pub name: Option<String>,
     /// The user who logged in, which neither su nor sudo changes (`/proc/self/loginuid`).
     pub login_uid: Option<u32>,
@@ -23,12 +23,11 @@ impl Operator {
     #[must_use]
     pub fn of_this_process() -> Self {
         let uid = rustix::process::getuid().as_raw();
-        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let login = fs::read_to_string("/proc/self/loginuid").unwrap_or_default();
         let sudo_user = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
         Self {
             uid,
-            name: name_of(uid, &users),
+            name: name_of(uid),
             // The largest number means that no user logged in: a service, a container.
             login_uid: login.trim().parse().ok().filter(|uid| *uid != u32::MAX),
             sudo_user: sudo_user.map(|name| name.chars().take(MAX_NAME).collect()),
@@ -36,13 +35,10 @@ impl Operator {
     }
 }
 
-/// A user's name from the lines of a passwd file (passwd(5)).
-fn name_of(uid: u32, users: &str) -> Option<String> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, of) = (fields.next()?, fields.next()?, fields.next()?);
-        (of.parse() == Ok(uid)).then(|| name.chars().take(MAX_NAME).collect())
-    })
+/// A user's name (getpwuid(3)).
+fn name_of(uid: u32) -> Option<String> {
+    let user = nix::unistd::User::from_uid(uid.into()).ok().flatten()?;
+    Some(user.name.chars().take(MAX_NAME).collect())
 }
 
 #[cfg(test)]
@@ -50,10 +46,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_named_by_the_passwd_file() {
-        let users = "root:x:0:0:root:/root:/bin/bash\nbroken\nops:x:1001:1001::/:/bin/sh\n";
-        assert_eq!(name_of(0, users).as_deref(), Some("root"));
-        assert_eq!(name_of(1001, users).as_deref(), Some("ops"));
-        assert_eq!(name_of(7, users), None);
+    fn a_user_is_named_by_the_system() {
+        assert_eq!(name_of(0).as_deref(), Some("root"));
+        assert_eq!(name_of(4_000_000_001), None);
     }
 }

@@ -10,7 +10,6 @@ use dialpass::domain::clock::Clock;
 use dialpass::http::client_table::Credentials;
 use dialpass::http::jwks::{Jwks, JwksError, JwksSource};
 use dialpass::http::oauth2::{JwtRefusal, OAuth2Rule};
-use dialpass::http::signing_algorithm::SigningAlgorithm;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -113,7 +112,7 @@ impl Issuer {
             audience: "dialpass".to_owned(),
             jwks_url: self.url.clone(),
             scope: "otp.issue".to_owned(),
-            algorithms: vec![SigningAlgorithm::Es256],
+            algorithms: vec![Algorithm::ES256],
             client_id: None,
             sub: None,
             requires_typ: false,

@@ -8,8 +8,8 @@ use crate::http::client_table::{
     BasicCredential, CertificatePin, ClientTableError, Credentials, Operation,
 };
 use crate::http::oauth2::{Claims, OAuth2Rule, TokenKind};
-use crate::http::signing_algorithm::SigningAlgorithm;
 use UnidentifiedReason as R;
+use jsonwebtoken::Algorithm;
 
 /// When all requests here are sent.
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -51,7 +51,7 @@ fn rule(scope: &str) -> OAuth2Rule {
         audience: "dialpass".to_owned(),
         jwks_url: "https://issuer/keys".to_owned(),
         scope: scope.to_owned(),
-        algorithms: vec![SigningAlgorithm::Es256],
+        algorithms: vec![Algorithm::ES256],
         client_id: None,
         sub: None,
         requires_typ: false,
@@ -78,7 +78,7 @@ fn signed(scope: &str) -> SignedToken {
     let claims: Claims = serde_json::from_value(claims).unwrap();
     let jwks_url = "https://issuer/keys".to_owned();
     let kind = TokenKind::Unsaid;
-    SignedToken { jwks_url, algorithm: SigningAlgorithm::Es256, kind, claims }
+    SignedToken { jwks_url, algorithm: Algorithm::ES256, kind, claims }
 }
 
 /// The clients that most tests use.

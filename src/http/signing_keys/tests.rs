@@ -135,10 +135,10 @@ fn ed25519_works() {
 
 #[test]
 fn algorithms_are_named_as_in_a_header_and_none_is_symmetric() {
-    for algorithm in SigningAlgorithm::ALL {
-        assert_eq!(SigningAlgorithm::parse(algorithm.as_str()), Some(algorithm));
+    for algorithm in signing_algorithm::ACCEPTED {
+        assert_eq!(signing_algorithm::parse(&format!("{algorithm:?}")), Some(algorithm));
     }
     for name in ["HS256", "none", "es256", "ES512", ""] {
-        assert_eq!(SigningAlgorithm::parse(name), None);
+        assert_eq!(signing_algorithm::parse(name), None);
     }
 }

@@ -22,6 +22,7 @@ use crate::domain::country::{Country, CountryRules};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::tenant::TenantId;
 use crate::domain::text_message::TextMessage;
+use crate::messenger::http_client::DeliveryFailure;
 use crate::telemetry::metrics;
 
 /// A tenant's SMS providers.
@@ -100,7 +101,7 @@ impl Shared {
                 break;
             }
             let sent = provider.send(message, most).await;
-            let outcome = sent.as_ref().err().map_or("taken", provider::Failure::outcome);
+            let outcome = sent.as_ref().err().map_or("taken", DeliveryFailure::outcome);
             metrics::text(self.tenant.as_str(), provider.name(), outcome);
             let Err(reason) = sent else { return Ok(()) };
             let (tenant, to, provider) = (self.tenant.as_str(), &message.to, provider.name());

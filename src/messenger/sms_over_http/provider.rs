@@ -1,6 +1,5 @@
 //! One provider: sends it requests, judges its answers, and remembers when it failed.
 
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,54 +10,16 @@ use super::request::Request;
 use super::settings::ProviderSettings;
 use crate::domain::country::Country;
 use crate::domain::text_message::TextMessage;
-use crate::messenger::http_client::reason;
+use crate::messenger::http_client::DeliveryFailure;
 
 /// How long a failed provider is tried after the others.
 const DISTRUST: Duration = Duration::from_secs(30);
 /// Maximum number of bytes read from an answer.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Why a provider did not accept a text. Never contains a number, a message or a URL.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// No request could be built.
-    Unmakeable,
-    /// It did not answer in time.
-    TimedOut(Duration),
-    /// It could not be reached, or its answer broke off.
-    Unreachable(String),
-    /// Its status is not one of the accepted ones.
-    Status(u16),
-    /// Its answer lacks the required text.
-    Answer,
-}
-
-impl Failure {
-    /// The outcome for metrics.
-    pub(super) fn outcome(&self) -> &'static str {
-        match self {
-            Self::Unmakeable | Self::Status(_) | Self::Answer => "refused",
-            Self::TimedOut(_) => "timed_out",
-            Self::Unreachable(_) => "unreachable",
-        }
-    }
-
-    /// Whether the text may be at fault instead of the provider, e.g. a number that does not exist.
-    fn may_be_the_text(&self) -> bool {
-        matches!(self, Self::Unmakeable | Self::Status(400 | 422))
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unmakeable => f.write_str("no request can be made of the text"),
-            Self::TimedOut(after) => write!(f, "no answer within {} ms", after.as_millis()),
-            Self::Unreachable(reason) => write!(f, "not reached: {reason}"),
-            Self::Status(status) => write!(f, "its answer has status {status}"),
-            Self::Answer => f.write_str("its answer lacks what accepted.body_contains asks for"),
-        }
-    }
+/// Whether the text may be at fault instead of the provider, e.g. a number that does not exist.
+const fn may_be_the_text(failure: &DeliveryFailure) -> bool {
+    matches!(failure, DeliveryFailure::Unmakeable | DeliveryFailure::Status(400 | 422))
 }
 
 /// An SMS provider.
@@ -105,29 +66,33 @@ impl Provider {
     }
 
     /// Asks it to send the text, waiting for at most its own timeout and `most`.
-    pub(super) async fn send(&self, message: &TextMessage, most: Duration) -> Result<(), Failure> {
+    pub(super) async fn send(
+        &self,
+        message: &TextMessage,
+        most: Duration,
+    ) -> Result<(), DeliveryFailure> {
         let patience = self.settings.timeout.min(most);
         let asked = timeout(patience, self.ask(message)).await;
-        let result = asked.unwrap_or(Err(Failure::TimedOut(patience)));
+        let result = asked.unwrap_or(Err(DeliveryFailure::TimedOut(patience)));
         let distrusted = match &result {
             Ok(()) => None,
-            Err(failure) if failure.may_be_the_text() => return result,
+            Err(failure) if may_be_the_text(failure) => return result,
             Err(_) => Some(Instant::now() + DISTRUST),
         };
         *self.distrusted_until.lock().unwrap_or_else(PoisonError::into_inner) = distrusted;
         result
     }
 
-    async fn ask(&self, message: &TextMessage) -> Result<(), Failure> {
-        let request = self.request.make(message).map_err(|_| Failure::Unmakeable)?;
-        let answer = self.client.execute(request).await.map_err(unreachable)?;
+    async fn ask(&self, message: &TextMessage) -> Result<(), DeliveryFailure> {
+        let request = self.request.make(message).map_err(|_| DeliveryFailure::Unmakeable)?;
+        let answer = self.client.execute(request).await?;
         let status = answer.status().as_u16();
         if !self.settings.accepted.contains(&status) {
-            return Err(Failure::Status(status));
+            return Err(DeliveryFailure::Status(status));
         }
         let Some(wanted) = &self.body_contains else { return Ok(()) };
         let body = beginning(answer).await?;
-        if holds(&body, wanted) { Ok(()) } else { Err(Failure::Answer) }
+        if holds(&body, wanted) { Ok(()) } else { Err(DeliveryFailure::Answer) }
     }
 }
 
@@ -137,10 +102,10 @@ pub(super) fn holds(answer: &[u8], wanted: &[u8]) -> bool {
 }
 
 /// The first [`MAX_ANSWER`] bytes of an answer's body.
-async fn beginning(mut answer: Response) -> Result<Vec<u8>, Failure> {
+async fn beginning(mut answer: Response) -> Result<Vec<u8>, DeliveryFailure> {
     let mut body = Vec::new();
     while body.len() < MAX_ANSWER
-        && let Some(chunk) = answer.chunk().await.map_err(unreachable)?
+        && let Some(chunk) = answer.chunk().await?
     {
         let room = MAX_ANSWER - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -151,8 +116,4 @@ async fn beginning(mut answer: Response) -> Result<Vec<u8>, Failure> {
 /// Without whitespace, in which equivalent answers differ.
 pub(super) fn solid(text: &[u8]) -> Vec<u8> {
     text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
-}
-
-fn unreachable(error: reqwest::Error) -> Failure {
-    Failure::Unreachable(reason(error))
 }

@@ -4,7 +4,6 @@
 mod identity;
 mod payload;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use web_push_native::{Auth, encrypt};
 use zeroize::Zeroizing;
 
 pub use self::identity::{Identity, KeyError};
-use super::http_client::reason;
+use super::http_client::DeliveryFailure;
 use super::{Notification, Notifier, NotifyError};
 use crate::domain::authenticator::Subscription;
 use crate::domain::host_pattern::HostPattern;
@@ -48,51 +47,6 @@ pub struct Settings {
 }
 
 struct Shared(Settings);
-
-/// Why a push service did not accept a notification. Never contains a message or a URL.
-#[derive(Debug)]
-enum Failure {
-    /// It no longer knows the phone, or nothing can be encrypted for it.
-    Gone,
-    /// The notification does not make a valid request.
-    Unmakeable,
-    /// Its status is not one that means accepted.
-    Status(u16),
-    /// It did not answer in time.
-    TimedOut(Duration),
-    /// It could not be reached, or its answer broke off.
-    Unreachable(String),
-}
-
-impl Failure {
-    /// The outcome for metrics.
-    fn outcome(&self) -> &'static str {
-        match self {
-            Self::Gone => "gone",
-            Self::Unmakeable | Self::Status(_) => "refused",
-            Self::TimedOut(_) => "timed_out",
-            Self::Unreachable(_) => "unreachable",
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone => f.write_str("it does not know the phone any more"),
-            Self::Unmakeable => f.write_str("no request can be made of the notification"),
-            Self::Status(status @ (401 | 403)) => {
-                write!(
-                    f,
-                    "its answer has status {status}: is push.private_key another than before?"
-                )
-            }
-            Self::Status(status) => write!(f, "its answer has status {status}"),
-            Self::TimedOut(after) => write!(f, "no answer within {} ms", after.as_millis()),
-            Self::Unreachable(reason) => write!(f, "not reached: {reason}"),
-        }
-    }
-}
 
 impl WebPush {
     /// A client of the push services whose requests run on `runtime`.
@@ -158,15 +112,24 @@ impl Shared {
         let host = url.host_str().unwrap_or_default().to_owned();
         let patience = self.0.timeout.min(deadline.saturating_duration_since(Instant::now()));
         let posted = timeout(patience, self.post(url, to, message, lifetime)).await;
-        let taken = posted.unwrap_or(Err(Failure::TimedOut(patience)));
+        let taken = posted.unwrap_or(Err(DeliveryFailure::TimedOut(patience)));
         // Labelled by list entry, not by host: a wildcard allows any number of hosts.
-        let outcome = taken.as_ref().err().map_or("taken", Failure::outcome);
+        let outcome = taken.as_ref().err().map_or("taken", DeliveryFailure::outcome);
         metrics::notification(&service.to_string(), outcome);
         match taken {
             Ok(()) => Ok(()),
-            Err(reason @ Failure::Gone) => {
+            Err(reason @ DeliveryFailure::Gone) => {
                 info!(host, %reason, "a push service did not take a notification");
                 Err(NotifyError::Gone)
+            }
+            Err(reason @ DeliveryFailure::Status(401 | 403)) => {
+                warn!(
+                    host,
+                    %reason,
+                    "a push service did not take a notification: is push.private_key another than \
+                     before?"
+                );
+                Err(NotifyError::NotTaken)
             }
             Err(reason) => {
                 warn!(host, %reason, "a push service did not take a notification");
@@ -181,13 +144,13 @@ impl Shared {
         to: &Subscription,
         message: Option<Zeroizing<Vec<u8>>>,
         lifetime: Duration,
-    ) -> Result<(), Failure> {
-        let message = message.ok_or(Failure::Unmakeable)?;
-        let key = PublicKey::from_sec1_bytes(&to.key).map_err(|_| Failure::Gone)?;
+    ) -> Result<(), DeliveryFailure> {
+        let message = message.ok_or(DeliveryFailure::Unmakeable)?;
+        let key = PublicKey::from_sec1_bytes(&to.key).map_err(|_| DeliveryFailure::Gone)?;
         let sealed = encrypt(message.to_vec(), &key, &Auth::from(to.auth));
-        let sealed = sealed.map_err(|_| Failure::Unmakeable)?;
+        let sealed = sealed.map_err(|_| DeliveryFailure::Unmakeable)?;
         let origin = url.origin().ascii_serialization();
-        let signed = self.0.identity.authorization(&origin).ok_or(Failure::Unmakeable)?;
+        let signed = self.0.identity.authorization(&origin).ok_or(DeliveryFailure::Unmakeable)?;
         let request = self
             .0
             .client
@@ -199,11 +162,11 @@ impl Shared {
             .header(CONTENT_ENCODING, "aes128gcm")
             .header(AUTHORIZATION, signed)
             .body(sealed);
-        let answer = request.send().await.map_err(|error| Failure::Unreachable(reason(error)))?;
+        let answer = request.send().await?;
         match answer.status().as_u16() {
             200..=299 => Ok(()),
-            404 | 410 => Err(Failure::Gone),
-            status => Err(Failure::Status(status)),
+            404 | 410 => Err(DeliveryFailure::Gone),
+            status => Err(DeliveryFailure::Status(status)),
         }
     }
 }
