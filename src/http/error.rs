@@ -62,7 +62,7 @@ struct ErrorBody<'a> {
     timestamp: String,
 }
 
-/// The error body of both APIs, for their description alone: [`ErrorBody`] is what is sent.
+/// The body of every refusal. For the description alone: `ErrorBody` is what is sent.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Error)]
 pub(super) struct ErrorSchema {

@@ -3,9 +3,11 @@
 mod links;
 
 use utoipa::OpenApi as _;
+use utoipa::openapi::info::LicenseBuilder;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, HttpBuilder, SecurityScheme,
 };
+use utoipa::openapi::server::{ServerBuilder, ServerVariableBuilder};
 use utoipa::openapi::{Components, Info, OpenApi, Server};
 
 use super::{authentication_cloud, called_in_otp};
@@ -18,6 +20,8 @@ pub fn document(public_url: Option<&str>) -> OpenApi {
     document.merge(authentication_cloud::Documentation::openapi());
     let mut info = Info::new("dialpass", env!("CARGO_PKG_VERSION"));
     info.description = Some(env!("CARGO_PKG_DESCRIPTION").to_owned());
+    let license = env!("CARGO_PKG_LICENSE");
+    info.license = Some(LicenseBuilder::new().name(license).identifier(Some(license)).build());
     document.info = info;
     let bearer = |description: &str| {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
@@ -33,8 +37,16 @@ pub fn document(public_url: Option<&str>) -> OpenApi {
     add("tenant", SecurityScheme::ApiKey(ApiKey::Header(tenant)));
     links::add(&mut document);
     // It is served on another listener than the APIs, so its own address is not theirs.
-    document.servers = public_url.map(|url| vec![Server::new(url)]);
+    document.servers = Some(vec![public_url.map_or_else(unknown_server, Server::new)]);
     document
+}
+
+/// The server where the configuration does not say how others reach it.
+fn unknown_server() -> Server {
+    let address = ServerVariableBuilder::new()
+        .default_value("localhost:8443")
+        .description(Some("Where the gateway is reached, see `server.listen`."));
+    ServerBuilder::new().url("https://{address}").parameter("address", address).build()
 }
 
 /// Adds a POST operation for each PUT operation: not every phone system can send PUT.
@@ -104,7 +116,8 @@ mod tests {
     fn the_server_is_where_the_public_url_says() {
         let served = serde_json::to_value(document(Some("https://id.example.com"))).expect("JSON");
         assert_eq!(served["servers"], serde_json::json!([{"url": "https://id.example.com"}]));
-        assert_eq!(serde_json::to_value(document(None)).expect("JSON").get("servers"), None);
+        let served = serde_json::to_value(document(None)).expect("JSON");
+        assert_eq!(served["servers"][0]["url"], "https://{address}");
     }
 
     #[test]

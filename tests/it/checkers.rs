@@ -33,6 +33,23 @@ pub fn must_be_valid_html(files: &[(String, String)]) {
     assert!(checked.status.success(), "{}{said}", String::from_utf8_lossy(&checked.stdout));
 }
 
+/// Redocly must have nothing against an API description.
+pub fn must_be_good_openapi(description: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("openapi.json"), description).unwrap();
+    let linted = Command::new(installed("node"))
+        .arg(installed("node_modules/@redocly/cli/bin/cli.js"))
+        .args(["lint", "openapi.json", "--format", "stylish", "--config"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/redocly.yaml"))
+        .current_dir(folder.path())
+        .env("REDOCLY_TELEMETRY", "off")
+        .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&linted.stderr);
+    assert!(linted.status.success(), "{}{said}", String::from_utf8_lossy(&linted.stdout));
+}
+
 #[test]
 #[should_panic(expected = "not allowed on element")]
 fn an_invalid_page_is_refused() {

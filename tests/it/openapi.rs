@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::checkers::must_be_good_openapi;
 use crate::gateway::{Answer, Gateway, folder, sections, sha256};
 use crate::sms::provider::{Manner, Provider};
 use crate::soft_phone::SoftPhone;
@@ -202,6 +203,8 @@ async fn what_is_served_is_the_description_of_this_code() {
     let described = serde_json::to_value(described).unwrap();
     assert_eq!(served.json(), described);
     assert!(described["paths"].as_object().unwrap().len() > 10, "{described}");
+    must_be_good_openapi(&served.body);
+    must_be_good_openapi(&dialpass::http::openapi::document(None).to_json().unwrap());
 }
 
 /// What any test here is answered has to be described.

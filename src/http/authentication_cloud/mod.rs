@@ -50,7 +50,10 @@ use crate::http::request_context::{Granted, RequestContext};
         verification::verify,
     ),
     components(schemas(super::error::ErrorSchema)),
-    tags((name = "authentication cloud"))
+    tags((
+        name = "authentication cloud",
+        description = "Registers users and asks them to confirm logins and payments."
+    ))
 )]
 pub(super) struct Documentation;
 

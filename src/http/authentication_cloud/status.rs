@@ -33,6 +33,7 @@ pub(super) struct StatusQuestion {
     path = "/api/v1/status",
     tag = "authentication cloud",
     request_body = StatusQuestion,
+    security(()),
     responses(
         (status = 200, description = "It waits for the user, or has succeeded.", body = StatusBody),
         (status = 404, description = "There is no such transaction.", body = UnknownBody),

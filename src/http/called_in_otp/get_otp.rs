@@ -32,7 +32,7 @@ struct OtpBody<'a> {
     expires_in: Option<Seconds>,
 }
 
-/// Handles getOTP.
+/// Gives a caller a code.
 #[utoipa::path(
     put,
     path = "/api/authentication/getOTP",

@@ -27,7 +27,7 @@ use super::request_context::new_request_id;
 #[openapi(
     paths(get_otp::get_otp, validate_otp::validate_otp, validate_otp::otp_token_auth),
     components(schemas(super::error::ErrorSchema)),
-    tags((name = "called-in codes"))
+    tags((name = "called-in codes", description = "Tells a caller a code and checks a login with it."))
 )]
 pub(super) struct Documentation;
 

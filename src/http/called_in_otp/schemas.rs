@@ -55,14 +55,15 @@ impl PartialSchema for ValidateOtpRequest {
             ObjectBuilder::new()
                 .schema_type([Type::String, Type::Null].into_iter().collect::<SchemaType>())
         };
-        login(&optional, &null)
+        login("", &optional, &null)
     }
 }
 
 impl PartialSchema for ValidateOtpForm {
     fn schema() -> RefOr<Schema> {
-        let never = || text().enum_values(Some(std::iter::empty::<&str>()));
-        login(&text, &never)
+        // A form has no null, so no text fits a field that must not be there.
+        let never = || text().min_length(Some(1)).max_length(Some(0));
+        login(" as a form", &text, &never)
     }
 }
 
@@ -74,12 +75,15 @@ fn text() -> ObjectBuilder {
 }
 
 /// Both forms of a login, given how optional fields and fields of the other form appear.
+///
+/// Generated clients are named by the titles, which the form's must not share.
 fn login(
+    form: &str,
     optional: &dyn Fn() -> ObjectBuilder,
     absent: &dyn Fn() -> ObjectBuilder,
 ) -> RefOr<Schema> {
     let apart = ObjectBuilder::new()
-        .title(Some("password and otp"))
+        .title(Some(format!("log in with password and otp{form}")))
         .property("username", text())
         .property("password", optional())
         .property("otp", text())
@@ -88,7 +92,7 @@ fn login(
         .required("username")
         .required("otp");
     let glued = ObjectBuilder::new()
-        .title(Some("passcode"))
+        .title(Some(format!("log in with passcode{form}")))
         .property("username", text())
         .property("password", absent())
         .property("otp", absent())

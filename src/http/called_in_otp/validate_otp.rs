@@ -29,7 +29,7 @@ struct LoginBody<'a> {
     userid: &'a str,
 }
 
-/// Handles validateOTP.
+/// Checks a login.
 #[utoipa::path(
     put,
     path = "/api/authentication/validateOTP",
@@ -57,7 +57,7 @@ pub(super) async fn validate_otp(
         .await
 }
 
-/// Handles the alias that carries no password.
+/// Checks a login that carries no password.
 #[utoipa::path(
     put,
     path = "/api/authentication/otp_token_auth",
