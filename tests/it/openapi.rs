@@ -99,24 +99,35 @@ fn schemathesis() -> PathBuf {
     program
 }
 
-/// Along the links of the called-in codes, then the authenticators that there are, then every
-/// operation alone, which at some time deletes the user who calls, then along the other links.
-const RUNS: [&[&str]; 4] = [
+/// Along the links of the called-in codes, then approvals and the authenticators that there are,
+/// then every other operation alone, which at some time deletes the user who calls, then along the
+/// other links, where a good request may come too early or too late.
+const RUNS: [&[&str]; 5] = [
     &["--phases=stateful", "--include-method=PUT", "--max-examples=50"],
+    &["--phases=examples,coverage,fuzzing", "--include-path=/api/v1/approval", "--max-examples=25"],
     &["--phases=fuzzing", "--include-path-regex=/authenticators/", "--max-examples=25"],
-    &["--phases=examples,coverage,fuzzing", "--max-examples=25"],
-    &["--phases=stateful", "--include-path-regex=^/api/v1/", "--max-examples=320"],
+    &["--phases=examples,coverage,fuzzing", "--exclude-path=/api/v1/approval", "--max-examples=25"],
+    &[
+        "--phases=stateful",
+        "--include-path-regex=^/api/v1/",
+        "--exclude-checks=positive_data_acceptance",
+        "--max-examples=320",
+    ],
 ];
 
 /// How it is to try, with names for the ids of authenticators.
-const SETTINGS: &str = include_str!("../schemathesis.toml");
+fn settings() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis.toml");
+    std::fs::read_to_string(file).unwrap()
+}
 
 /// Tries the server; what was said.
 fn try_it(gateway: &Gateway, key: &str, phones: &[String], run: &[&str]) -> Output {
-    let mut settings = SETTINGS.to_owned();
+    let mut settings = settings();
     for (number, id) in phones.iter().enumerate() {
         settings = settings.replace(&format!("AUTHENTICATOR_{number}"), id);
     }
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let config = gateway.file("schemathesis.toml");
     std::fs::write(&config, settings).unwrap();
     Command::new("timeout")
@@ -131,6 +142,9 @@ fn try_it(gateway: &Gateway, key: &str, phones: &[String], run: &[&str]) -> Outp
         .args(["--no-color", "--continue-on-failure"])
         .args(run)
         .current_dir(gateway.folder())
+        .env("SCHEMATHESIS_HOOKS", tests.join("schemathesis_hooks.py"))
+        // Nothing is left beside the hooks.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("ACCESS_KEY", key)
         .env("NO_PROXY", "*")
         .output()

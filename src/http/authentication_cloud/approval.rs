@@ -3,11 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web;
 use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
-use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal, one_of_or_null};
+use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::question::ApprovalMessage;
 use crate::domain::reason::AuditReason;
@@ -22,31 +21,22 @@ use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::passkey_request::PhoneApproval;
 
 /// Who is asked, and how.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ApprovalRequest)]
 pub(super) struct ApprovalWish {
     /// The user's name; this or `userId`.
-    #[schema(min_length = 1, max_length = 300, pattern = "^[A-Za-z0-9_.@-]{1,300}$")]
     username: Option<String>,
     /// The user's id; this or `username`.
-    #[schema(format = Uuid, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     user_id: Option<String>,
     /// How the user confirms; `push` if nothing is said.
-    #[schema(schema_with = channels)]
     channel: Option<String>,
     /// For `sms`: the text, in the GSM 7-bit alphabet, with `{{CODE}}` where the code goes. For
     /// `app` and `push`: what is approved, 1 to 200 characters without controls.
     message: Option<String>,
     /// For `app` and `push`: the one authenticator that may approve.
-    #[schema(format = Uuid, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     authenticator_id: Option<String>,
     /// For `push`: what the notification says, 1 to 200 characters without controls.
     prompt: Option<String>,
-}
-
-fn channels() -> utoipa::openapi::schema::Object {
-    one_of_or_null(&["sms", "push", "app", "qr-code"])
 }
 
 /// Asks a user to confirm a login or a payment.

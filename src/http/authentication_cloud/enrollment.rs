@@ -3,13 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web;
 use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
-use super::resources::{
-    AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody, one_of_or_null,
-};
+use super::resources::{AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::UserRef;
 use crate::domain::stored_number::NumberingPlan;
@@ -24,28 +21,19 @@ use crate::service::authentication_cloud::sms_code::Begun;
 use crate::service::authentication_cloud::{Cloud, CloudRefusal};
 
 /// What is to be registered, and for whom.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = EnrollRequest)]
 pub(super) struct EnrollBody {
     /// The name of a user, who is made where there is none; not together with `userId`.
-    #[schema(min_length = 1, max_length = 300, pattern = "^[A-Za-z0-9_.@-]{1,300}$")]
     username: Option<String>,
     /// The id of a user who is there; not together with `username`.
-    #[schema(format = Uuid, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     user_id: Option<String>,
     /// How the user will confirm; `app` if nothing is said.
-    #[schema(schema_with = channels)]
     channel: Option<String>,
     /// For `sms`: the phone's number, E.164 with its plus.
-    #[schema(pattern = "^\\+[0-9]{7,15}$")]
     phone: Option<String>,
     /// For `sms`: the text, in the GSM 7-bit alphabet, with `{{CODE}}` where the code goes.
     message: Option<String>,
-}
-
-fn channels() -> utoipa::openapi::schema::Object {
-    one_of_or_null(&["sms", "recovery", "app", "push", "fido2"])
 }
 
 /// Registers an authenticator, a phone or a set of recovery codes.

@@ -3,12 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web;
 use serde::Deserialize;
-use utoipa::ToSchema;
-use utoipa::openapi::schema::{SchemaType, Type};
 
 use super::admission;
 use super::bodies;
-use super::resources::{AnyRefusal, IntentBody, TokenRefusal, one_of};
+use super::resources::{AnyRefusal, IntentBody, TokenRefusal};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::UserRef;
 use crate::domain::transaction::TransactionKind;
@@ -19,41 +17,22 @@ use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::intent::IntentWish;
 
 /// The channels that there are.
-const CHANNELS: [&str; 6] = ["sms", "recovery", "app", "push", "fido2", "qr-code"];
+pub(super) const CHANNELS: [&str; 6] = ["sms", "recovery", "app", "push", "fido2", "qr-code"];
 
 /// What is to be allowed, and for whom.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = IntentRequest)]
 pub(super) struct IntentQuestion {
     /// The user's name; this or `userId`.
-    #[schema(min_length = 1, max_length = 300, pattern = "^[A-Za-z0-9_.@-]{1,300}$")]
     username: Option<String>,
     /// The user's id; this or `username`.
-    #[schema(format = Uuid, pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     user_id: Option<String>,
     /// What is allowed.
-    #[schema(schema_with = operations)]
     operation: String,
     /// The channels that the token is good for, at least one; left out: all but `recovery`.
-    #[schema(schema_with = channels)]
     channels: Option<Vec<String>>,
     /// The text that is sent or shown, which the token's holder may not choose.
     message: Option<String>,
-}
-
-fn operations() -> utoipa::openapi::schema::Object {
-    one_of(&["enroll", "approve"])
-}
-
-fn channels() -> utoipa::openapi::schema::Array {
-    let types = SchemaType::from_iter([Type::Array, Type::Null]);
-    utoipa::openapi::ArrayBuilder::new()
-        .schema_type(types)
-        .items(one_of(&CHANNELS))
-        .min_items(Some(1))
-        .max_items(Some(CHANNELS.len()))
-        .build()
 }
 
 /// Makes a token that allows one enrollment or approval, within ten minutes.

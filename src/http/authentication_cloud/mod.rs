@@ -15,6 +15,7 @@ mod qr_code;
 mod refusals;
 pub(super) mod resources;
 mod route;
+mod schemas;
 mod status;
 mod subscription;
 mod users;

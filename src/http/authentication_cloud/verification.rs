@@ -4,11 +4,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web;
 use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
-use super::resources::{AnyRefusal, TokenRefusal, one_of};
+use super::resources::{AnyRefusal, TokenRefusal};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredId;
 use crate::http::error::ErrorSchema;
@@ -17,21 +16,15 @@ use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
 
 /// The code that the user typed.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = VerificationRequest)]
 pub(super) struct VerificationBody {
     /// The code.
     code: String,
     /// Of the transaction, where the code came as text.
     status_token: Option<String>,
     /// `sms` if nothing is said, or `recovery`.
-    #[schema(schema_with = channels)]
     channel: Option<String>,
-}
-
-fn channels() -> utoipa::openapi::schema::Object {
-    one_of(&["sms", "recovery"])
 }
 
 /// Checks a code that came as text, or a recovery code.
