@@ -99,6 +99,14 @@ if ! is_installed "$tools" "${lists[@]}"; then
   cat "${lists[@]}" >"$tools/installed"
 fi
 
+# Makes a client from the API description; tests/it/openapi/generated_client.rs runs it.
+tools=${CARGO_TARGET_DIR:-target}/clientmaker
+lists=(tests/tools/clientmaker.txt)
+if ! is_installed "$tools" "${lists[@]}"; then
+  install_hashed "$tools" "${lists[0]}"
+  cat "${lists[@]}" >"$tools/installed"
+fi
+
 # Tests the server against its API description; tests/it/openapi.rs runs it.
 schemathesis=4.32.0
 tools=${CARGO_TARGET_DIR:-target}/schemathesis

@@ -1,6 +1,8 @@
 //! The description of the APIs against the server that serves it: Schemathesis sends what fits the
 //! description and what doesn't, and looks at each answer.
 
+mod generated_client;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, LazyLock};
