@@ -48,10 +48,10 @@ pub(super) fn of_value(path: &[(String, bool)], found: &str, expected: &str) -> 
     (shown, accepted)
 }
 
-/// What is accepted instead of a line of which the parser says this.
+/// What is accepted instead of a line that the parser rejects with this message.
 pub(super) fn of_syntax(message: &str) -> &'static str {
     if message == "duplicate key" {
-        "each key and each section once; sections of which there may be several are in double \
+        "each key and each section once; sections that may be repeated are in double \
          brackets: [[tenants]], [[tenants.clients]], [[tenants.sms.providers]]"
     } else if message == UNCLOSED_BRACES {
         "all keys of it and its } in one line: NAME = { KEY = VALUE, KEY = VALUE }"

@@ -111,7 +111,7 @@ impl Problems {
         self.unread.insert(key.to_owned());
     }
 
-    /// Notes a line that is not TOML, of which the parser says `message`.
+    /// Notes a line that is not TOML, with the parser's `message`.
     pub(super) fn add_syntax(&mut self, position: Position, message: &str) {
         self.is_broken = true;
         // What follows in the same line follows from the first.
@@ -211,7 +211,7 @@ impl Problems {
             format!("{} without CREDENTIALS_DIRECTORY in the environment", path.display()),
             "this form under systemd with LoadCredential=, else a path",
         );
-        // That there is no such file either is no news.
+        // That the file is missing too adds nothing.
         self.expect_no(key);
         path.to_owned()
     }

@@ -71,7 +71,7 @@ pub(super) fn without_what_follows(
     (told, misread)
 }
 
-/// Where the braces are opened that are still open at `offset`, of which the parser says `message`,
+/// Where the braces that are still open at `offset` are opened; the parser says `message` there,
 /// if keys follow in the same line and the end of that line should have closed them.
 fn unclosed(text: &str, offset: usize, message: &str) -> Option<usize> {
     let mut open = Vec::new();

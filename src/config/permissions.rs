@@ -16,7 +16,7 @@ const ALL_MAY_READ: u32 = 0o004;
 /// warns of one that everybody may read, or a group write. One that is not there is another's to
 /// find.
 pub(super) fn of_secret(key: &str, path: &Path, problems: &mut Problems) {
-    // What is no regular file is refused where it is read.
+    // Other than regular files are refused where they are read.
     let Some((mode, _)) = mode(path) else { return };
     let shown = path.display();
     if mode & ALL_MAY_WRITE != 0 {

@@ -110,7 +110,7 @@ mod tests {
         let files = files.map(|entry| entry.expect("an entry").path());
         let mut seen = 0;
         for file in files.chain([root.join("README.md")]).filter(|file| file.is_file()) {
-            // A page's picture is no text.
+            // A page's picture is not text.
             let Ok(text) = std::fs::read_to_string(&file) else { continue };
             for word in text.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() == 64)
             {

@@ -68,7 +68,7 @@ fn contact(contact: Option<String>, problems: &mut Problems) -> Option<String> {
     let good = contact.as_deref().is_some_and(is_contact);
     if !good {
         let found = contact.as_ref().map_or("nothing".to_owned(), |contact| format!("{contact:?}"));
-        let accepted = "where push services reach whoever runs this: \"mailto:NAME@HOST\", or an \
+        let accepted = "where push services reach the operator: \"mailto:NAME@HOST\", or an \
             https:// URL; at most 200 characters";
         problems.add("push.contact", found, accepted);
     }

@@ -17,7 +17,7 @@ use crate::regular_file;
 /// How a secret is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// A password or a token: one line, each character of which counts.
+    /// A password or a token: one line, in which each character counts.
     Line,
     /// Keys: several lines, whose blanks do not count.
     Lines,

@@ -125,7 +125,7 @@ pub struct FloodConfig {
     pub requests_per_client: Quota,
     /// Requests from one address.
     pub requests_per_address: Quota,
-    /// Calls from one number, whoever it belongs to.
+    /// Calls from one number, for any user.
     pub calls_per_caller: Quota,
     /// How many clients, addresses and callers are remembered, each.
     pub tracked_keys: usize,

@@ -382,7 +382,7 @@ fn the_environment_overrides_the_file() {
     let error = set("DIALPASS_SERVER__LISTEN", "localhost").expect_err("no address");
     assert!(error.to_string().starts_with("environment: DIALPASS_SERVER__LISTEN: "), "{error}");
     assert!(set("DIALPASS_HOME", "x").is_ok(), "not a key's name");
-    let error = set("DIALPASS_SERVER__LISTEN", "5").expect_err("a number is no text");
+    let error = set("DIALPASS_SERVER__LISTEN", "5").expect_err("a number, where text is wanted");
     assert!(error.to_string().contains("found 5"), "{error}");
     let error = set("DIALPASS_TENANTS__ID", "x").expect_err("several of them");
     assert!(error.to_string().contains("\"tenants\", which is not a section"), "{error}");

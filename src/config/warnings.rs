@@ -66,7 +66,7 @@ pub(super) fn kept_out_by_tls(
     }
 }
 
-/// Warns of a tenant of which no client may ask anything.
+/// Warns of a tenant that no client may call.
 fn no_client_may_ask(
     key: &str,
     tenant: &TenantConfig,
@@ -140,7 +140,7 @@ fn caller_id_is_all(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
         problems.warn(
             &format!("{key}.login.password"),
             "\"not-asked\" makes the code the only secret, and calls.minimum_attestation = \"none\" \
-             tells it to whoever shows the number, which callers can forge: set the least \
+             tells it to anyone who shows the number, which callers can forge: set the least \
              attestation that your carrier passes on, or ask for the password",
         );
     }

@@ -248,7 +248,7 @@ impl RegisteredUser {
         true
     }
 
-    /// Takes away the phones of which `is_gone` says so; whether there was one.
+    /// Removes the phones for which `is_gone` is true; returns whether there was one.
     pub fn remove_phones(
         &mut self,
         is_gone: impl Fn(&VerifiedPhone) -> bool,

@@ -72,7 +72,7 @@ impl Latency {
         self.with(at, |memory| {
             let password = memory.password.usual().unwrap_or(expected);
             let usual = password.max(memory.account.usual().unwrap_or_default());
-            // The usual is no maximum, so some more.
+            // The usual is not the maximum: add some.
             memory.slowest.max(memory.slowest_before).max(usual + usual / 4)
         })
     }

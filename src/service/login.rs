@@ -50,7 +50,7 @@ pub struct LoginDecision {
 }
 
 impl LoginDecision {
-    /// A refusal of which no more is known.
+    /// A refusal without details.
     #[must_use]
     pub const fn refused(reason: Reason) -> Self {
         Self { user: Err(reason), known: None, every_name: false }

@@ -111,7 +111,7 @@ impl Directory for RegisteredDirectory {
         Ok(Candidates { users, truncated: found.namesakes > 1 })
     }
 
-    /// There are no groups; whoever was deleted meanwhile is gone.
+    /// There are no groups; a user deleted meanwhile is gone.
     async fn membership(
         &self,
         user: &User,
@@ -133,7 +133,7 @@ impl Directory for RegisteredDirectory {
         Ok(PasswordCheck::Refused(PasswordRefusal::WrongPassword))
     }
 
-    /// None of its own: the store's is told by itself.
+    /// None of its own: the store reports its own.
     fn states(&self) -> Vec<DependencyState> {
         Vec::new()
     }

@@ -88,9 +88,9 @@ impl Person {
 pub struct Texts {
     /// When those were sent that asked its verified owner for an approval.
     pub sent: EventLog,
-    /// When those were sent by which it is registered, whoever asked for them.
+    /// When the texts that register it were sent, for any user.
     pub enrolling: EventLog,
-    /// From when on none counts, and the row may be deleted. Whoever adds one says so.
+    /// From when on none counts, and the row may be deleted. Set when one is added.
     pub idle_from: Option<Timestamp>,
 }
 
@@ -105,7 +105,7 @@ pub struct Records {
     /// none by name. More than one only where they had their names before names were compared with
     /// case ignored. A step does not change it.
     pub namesakes: u32,
-    /// The transaction, if it is the tenant's; whoever asks looks at whose it is.
+    /// The transaction, if it is the tenant's; the caller checks whose it is.
     pub transaction: Option<Transaction>,
     /// Texts sent to the phone.
     pub texts: Texts,
@@ -124,7 +124,7 @@ impl Records {
 
 /// Something that a user has several of.
 pub trait Possession: PartialEq {
-    /// By what one is told from another.
+    /// What identifies it.
     fn id(&self) -> Uuid;
 }
 
@@ -190,7 +190,7 @@ pub trait Registry: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn look(&self, about: About) -> Result<AsOf<Records>, StoreError>;
 
-    /// Looks at the records whose state is told outward: what is seen cannot be undone by the loss of
+    /// Looks at the records whose state goes outward: what is seen cannot be undone by the loss of
     /// one machine, where the store has several.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ const MAX_TEXT: usize = 128;
 /// What becomes of calls and logins while the audit trail cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenUnwritable {
-    /// They are refused: no code is told and nobody let in of whom it would not be known.
+    /// They are refused: no code goes out and no login succeeds without an event.
     #[default]
     Refuse,
     /// They are answered, and the events that are lost are counted.
@@ -102,7 +102,7 @@ impl Decision<'_> {
         let peer = self.peer.map(|peer| peer.to_string());
         let call_id = self.call_id.map(printable);
         let certificate_san = self.certificate_san.as_deref().map(cut);
-        // Only an address is kept, because what is no address may be anything.
+        // Only an address is kept: other text may be anything, such as a password.
         let client_ip = self.client_ip.map(|text| {
             text.parse::<IpAddr>().map_or_else(|_| "not an address".to_owned(), |ip| ip.to_string())
         });

@@ -65,7 +65,7 @@ struct Queue {
     has_ended: bool,
 }
 
-/// Lines that were not written, and of which no line says so yet.
+/// Lines lost since the last line that reports losses.
 #[derive(Default, Clone, Copy)]
 struct Lost {
     log: u64,

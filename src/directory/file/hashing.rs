@@ -195,7 +195,7 @@ fn cost(hash: &str) -> u64 {
     params.map_or(0, |params| u64::from(params.m_cost()) * u64::from(params.t_cost()))
 }
 
-/// Whether `password` is the one of `hash`; what is not known of the hash is no match.
+/// Whether `password` is the one of `hash`; an unreadable hash matches nothing.
 fn matches(hash: &PasswordHash, password: &[u8], memory: &mut Vec<Block>) -> bool {
     let Some((salt, expected)) = hash.salt.as_ref().zip(hash.hash.as_ref()) else { return false };
     let algorithm = Algorithm::try_from(hash.algorithm.as_str());

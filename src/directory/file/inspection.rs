@@ -12,7 +12,7 @@ use crate::directory::inspection::{
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::Matching;
 
-/// Whoever else may write the file, and so give anybody any number.
+/// Who else may write the file, and so give any number to anyone.
 const OTHERS_WRITE: u32 = 0o022;
 
 #[async_trait]

@@ -125,7 +125,7 @@ const PUBLISHED: [&str; 1] = ["$argon2id$v=19$m=19456,t=2,p=1$6cwQ/B+8t7xfTI5TR3
 pub(super) fn doubtful(text: &str, is_public: bool) -> Vec<String> {
     let people = people(text, &mut Vec::new());
     if people.is_empty() {
-        return vec!["there is no one in it, so that no one can log in: add [[people]]".to_owned()];
+        return vec!["it has no people, so that no one can log in: add [[people]]".to_owned()];
     }
     let mut told = Vec::new();
     for (index, person) in &people {

@@ -1,4 +1,4 @@
-//! Reads a user from an entry. An entry that cannot be identified is no one's and yet counts, so
+//! Reads a user from an entry. An entry that cannot be identified belongs to no user but counts, so
 //! that it never makes another entry the only match.
 
 use ldap3::SearchEntry;

@@ -1,4 +1,4 @@
-//! What is observed while a caller ID is read, and how it is told an administrator.
+//! What is observed while a caller ID is read, and how an administrator reads it.
 
 use std::fmt;
 

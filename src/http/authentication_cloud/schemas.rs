@@ -166,7 +166,7 @@ fn described(text: &str) -> ObjectBuilder {
     optional().description(Some(text))
 }
 
-/// Adds the fields that name the user, of which a body has one at most.
+/// Adds the fields that name the user; a body has one at most.
 fn user(body: ObjectBuilder) -> ObjectBuilder {
     let text = json!({"type": "string"});
     let both = json!({
@@ -206,7 +206,7 @@ fn shown(description: &str) -> ObjectBuilder {
         .max_length(Some(most))
 }
 
-/// Channels, of which at least one is of use.
+/// Channels; at least one must be usable.
 fn channels(usable: &[&str]) -> impl Into<RefOr<Schema>> {
     let contains: Value = json!({"enum": usable});
     ArrayBuilder::new()

@@ -128,7 +128,7 @@ impl Request {
             return Err(SettingsError::new("headers", found, "printable ASCII"));
         }
         if self.make(&example).is_err() {
-            return Err(SettingsError::new("url", "what is no URL once it is filled", "a URL"));
+            return Err(SettingsError::new("url", "not a URL once it is filled", "a URL"));
         }
         Ok(())
     }
@@ -161,7 +161,7 @@ fn url(
         !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-.:[]_".contains(c))
     });
     let Some(parsed) = Url::parse(&origin).ok().filter(|url| bare && url.has_host()) else {
-        return wrong("what is no URL of a host");
+        return wrong("not a URL with a host");
     };
     let encrypted = match parsed.scheme() {
         "https" => true,
@@ -199,7 +199,7 @@ fn headers(
     for (name, text) in &settings.headers {
         let key = format!("headers.{name}");
         let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
-            return Err(SettingsError::new(&key, "what is no field's name", "such as X-Api-Key"));
+            return Err(SettingsError::new(&key, "not a name of a field", "such as X-Api-Key"));
         };
         if NOT_TO_BE_SET.contains(&parsed.as_str()) {
             let found = "a field that belongs to the connection";

@@ -175,7 +175,7 @@ impl Cloud {
         Template::parse(message, self.policy.digits).map(drop).map_err(CloudRefusal::Message)
     }
 
-    /// Refuses channels of which the tenant has none: the intent could never be used.
+    /// Refuses channels that the tenant does not have: the intent could never be used.
     fn check_channels(&self, channels: &[String]) -> Result<(), CloudRefusal> {
         let missing = |channel: &String| match channel.as_str() {
             "sms" if self.messenger.is_none() => Some(CloudRefusal::NoMessenger),
@@ -206,7 +206,7 @@ impl Cloud {
         };
         let may_be_new = wish.kind == TransactionKind::Enroll && wish.user.is_none();
         let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
-        // Whoever is there is named by id, so that it is not for another who gets the name later.
+        // An existing user is named by id, so that the intent is not for another who gets the name later.
         let is_ambiguous = seen.held.is_ambiguous();
         let (user, name) = match seen.held.person {
             Some(person) => (Some(person.user.id), None),

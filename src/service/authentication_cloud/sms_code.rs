@@ -192,7 +192,7 @@ impl Cloud {
         if step(&*self.registry, about, end).await.is_err() {
             tracing::warn!(
                 transaction = %transaction.id,
-                "a transaction of which nobody was told could not be ended; it ends with its time"
+                "a transaction whose text was not sent could not be ended; it ends when it expires"
             );
         }
     }

@@ -137,7 +137,7 @@ impl Check {
             Self::SharedNumberUnseen => (
                 "shared_number_unseen",
                 Error,
-                "numbers that one person is told a code by, though somebody else has them as well, \
+                "numbers that give one person a code although someone else has them as well, \
                  in a form that the search of a call does not find",
                 "give each person a number of their own",
             ),

@@ -120,7 +120,7 @@ fn self_write_finding(self_write: SelfWrite) -> Finding {
         SelfWrite::Checked { people, writable, hint, .. } => {
             let names: Vec<&str> = writable.iter().map(|found| found.attribute.as_str()).collect();
             let message = format!(
-                "people may write their own {} (of {people} looked at): whoever steals a password \
+                "people may write their own {} (of {people} looked at): anyone who steals a password \
                  can point the number to a phone of their own",
                 names.join(", ")
             );

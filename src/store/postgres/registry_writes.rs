@@ -17,7 +17,7 @@ use crate::domain::transaction::Transaction;
 use crate::store::event_log_codec::encode;
 use crate::store::registry::{About, Changes, Person, Records, Texts};
 
-/// How long texts are kept of which nobody said how long they count.
+/// How long texts are kept if no limit says how long they count.
 const KEPT: Duration = Duration::from_hours(24);
 
 /// What a step's records were and is to be.

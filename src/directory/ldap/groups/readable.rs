@@ -105,7 +105,7 @@ struct Over<'a> {
 }
 
 impl Reader for Over<'_> {
-    /// Whoever asked has said why.
+    /// The caller has logged why.
     type Error = ();
 
     async fn first(
