@@ -113,6 +113,7 @@ pub fn read(path: &Path, environment: &[(String, String)]) -> Result<Reading, Co
     let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
     let mut reading = read_text(path, text, &directory, environment);
     permissions::of_configuration(path, &mut reading.problems);
+    permissions::of_folders(&reading.sections.written(), &mut reading.problems);
     Ok(reading)
 }
 

@@ -2,15 +2,18 @@
 //! and the file's owner may; a group may read, as it has to with files of root's and systemd's
 //! credentials.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::check::Problems;
+use crate::regular_file;
 
 const GROUP_MAY_WRITE: u32 = 0o020;
 const ALL_MAY_WRITE: u32 = 0o002;
 const ALL_MAY_READ: u32 = 0o004;
+const STICKY: u32 = 0o1000;
 
 /// Refuses a file at `key` that everybody may write, because anybody's secret may be in it, and
 /// warns of one that everybody may read, or a group write. One that is not there is another's to
@@ -90,6 +93,43 @@ pub(super) fn of_audit(key: &str, path: &Path, problems: &mut Problems) {
     }
 }
 
+/// Warns of each folder that everybody may write on the way to a file which is read or written:
+/// they may put another in its place. Where a folder has the sticky bit they may not (`/tmp`).
+pub(super) fn of_folders(written: &[(&str, &Path)], problems: &mut Problems) {
+    let read = problems.files().iter().map(|(key, path)| (key.clone(), path.clone()));
+    let written = written.iter().map(|(key, path)| ((*key).to_owned(), path.to_path_buf()));
+    let files: Vec<(String, PathBuf)> = read.chain(written).collect();
+    let mut told = BTreeSet::new();
+    for (key, file) in files {
+        for folder in folders_to(&file) {
+            let Some(mode) = folder.metadata().ok().map(|metadata| metadata.mode() & 0o7777) else {
+                continue;
+            };
+            let is_open = mode & ALL_MAY_WRITE != 0 && mode & STICKY == 0;
+            if is_open && told.insert(folder.clone()) {
+                let shown = folder.display();
+                problems.warn(
+                    &key,
+                    format!(
+                        "{EVERYBODY} may write the folder {shown} (mode {mode:04o}), and so put another \
+                         file in place of {}: chmod o-w {shown}",
+                        file.display()
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// The folders on the way to a file, and to what it is a link to.
+fn folders_to(file: &Path) -> BTreeSet<PathBuf> {
+    let existing = |path: &Path| path.ancestors().find_map(|path| path.canonicalize().ok());
+    let folder = existing(regular_file::folder(file));
+    let real = file.canonicalize().ok().and_then(|real| real.parent().map(Path::to_path_buf));
+    let all = folder.into_iter().chain(real);
+    all.flat_map(|folder| folder.ancestors().map(Path::to_path_buf).collect::<Vec<_>>()).collect()
+}
+
 const EVERYBODY: &str = "every user of this machine";
 
 /// The mode of a regular file that is there, and what else is known of it.
@@ -132,6 +172,53 @@ mod tests {
         of_secret("keys.server_key_file", Path::new("/dev/null"), &mut problems);
         assert!(problems.is_empty() && problems.take_warnings().is_empty());
     }
+    #[test]
+    fn folders_that_everybody_may_write_are_warned_of_once_but_those_with_the_sticky_bit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().canonicalize().expect("a folder").join(name);
+        std::fs::create_dir_all(at("open/inner")).expect("folders");
+        std::fs::create_dir(at("linked")).expect("a folder");
+        std::fs::write(at("linked/key"), "").expect("a file");
+        std::os::unix::fs::symlink(at("linked/key"), at("open/inner/link")).expect("a link");
+        let set = |name: &str, mode| {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(at(name), permissions).expect("a mode");
+        };
+        let told = |files: &[&str]| {
+            let files: Vec<_> = files.iter().map(|name| at(name)).collect();
+            let mut problems = Problems::new(Path::new("test.toml"), folder.path());
+            for file in &files {
+                problems.reads("keys.server_key_file", file);
+            }
+            let database = at("open/made/later.db");
+            of_folders(&[("store.url", &database)], &mut problems);
+            assert!(problems.is_empty(), "it can be used");
+            problems.take_warnings().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let files = ["open/inner/key", "open/inner/token", "open/inner/link"];
+        for (open, inner, linked, warned) in [
+            (0o755, 0o755, 0o755, &[][..]),
+            (0o1777, 0o775, 0o1777, &[]),
+            (0o777, 0o755, 0o755, &["open"]),
+            (0o755, 0o757, 0o755, &["open/inner"]),
+            (0o755, 0o755, 0o777, &["linked"]),
+            (0o777, 0o777, 0o777, &["linked", "open", "open/inner"]),
+        ] {
+            set("open", open);
+            set("open/inner", inner);
+            set("linked", linked);
+            let all = told(&files);
+            assert_eq!(all.len(), warned.len(), "{all:?}");
+            for name in warned {
+                let command = format!(": chmod o-w {}", at(name).display());
+                assert!(all.iter().any(|one| one.ends_with(&command)), "{command}: {all:?}");
+            }
+        }
+        set("open", 0o777);
+        let all = told(&[]);
+        assert!(all.iter().any(|one| one.contains("store.url: every user")), "{all:?}");
+    }
+
     #[test]
     fn others_who_may_write_who_logs_in_or_read_the_trail_are_warned_of() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,7 @@
 //! The sections that are not a tenant's, checked.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::raw::{
 };
 use super::same_file;
 use super::secrets::{self, Form};
-use super::store::{self, StoreConfig};
+use super::store::{self, StoreConfig, StorePlace};
 use super::tenants::{self, TenantConfig};
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
@@ -213,6 +213,16 @@ impl ServerConfig {
 }
 
 impl Sections {
+    /// The files that the program writes, with the keys that name them.
+    pub(super) fn written(&self) -> Vec<(&'static str, &Path)> {
+        let database = self.store.as_ref().and_then(|store| match &store.place {
+            StorePlace::Sqlite(path) => Some(("store.url", path.as_path())),
+            StorePlace::Postgres(_) => None,
+        });
+        let audit = self.audit.file.as_deref().map(|path| ("audit.file", path));
+        database.into_iter().chain(audit).collect()
+    }
+
     /// The configuration, in whose sections nothing is wrong.
     pub(super) fn finish(self, problems: &mut Problems) -> Option<Config> {
         Some(Config {

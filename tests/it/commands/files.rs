@@ -233,6 +233,29 @@ fn a_secrets_file_is_read_for_nothing_that_is_sent() {
 }
 
 #[test]
+fn a_folder_that_everybody_may_write_is_warned_of_with_the_command_that_mends_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, config) = on_a_file();
+    let path = write(folder.path(), &config);
+    let set = |mode| {
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let real = folder.path().canonicalize().unwrap();
+    let warned = || {
+        let output = run("check-config", &path);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let command = format!(": chmod o-w {}", real.display());
+        super::stdout(&output).lines().filter(|line| line.ends_with(&command)).count()
+    };
+    set(0o777);
+    assert_eq!(warned(), 1);
+    set(0o1777);
+    assert_eq!(warned(), 0);
+    set(0o700);
+    assert_eq!(warned(), 0);
+}
+
+#[test]
 fn a_store_that_could_not_be_opened_is_found_by_check_config_as_by_a_start() {
     let (folder, config) = on_a_file();
     let at = |name: &str| folder.path().join(name);
