@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::advice;
-use super::error::{ConfigError, Problem, Warning};
-use super::permissions;
-use super::places::{Places, Position};
+use super::error::{ConfigError, Position, Problem, Warning};
+use super::places::Places;
 use super::values::{QuotaValue, Span};
 use super::words::closest;
 use crate::domain::policy::Quota;
@@ -240,38 +239,6 @@ impl Problems {
             );
         }
         path
-    }
-
-    /// A path to a file with a secret that can be read, and not by everybody.
-    pub(super) fn readable_secret(&mut self, key: &str, path: &Path) -> PathBuf {
-        let path = self.readable(key, path);
-        permissions::of_secret(key, &path, self);
-        path
-    }
-
-    /// A client certificate and its key, both or neither, in a section.
-    pub(super) fn client_certificate(
-        &mut self,
-        section: &str,
-        certificate: Option<&Path>,
-        private_key: Option<&Path>,
-    ) -> Option<(PathBuf, PathBuf)> {
-        match (certificate, private_key) {
-            (Some(certificate), Some(private_key)) => Some((
-                self.readable(&format!("{section}.client_certificate"), certificate),
-                self.readable_secret(&format!("{section}.client_private_key"), private_key),
-            )),
-            (None, None) => None,
-            _ if self.was_noted(&format!("{section}.client_private_key")) => None,
-            _ => {
-                self.add(
-                    &format!("{section}.client_certificate"),
-                    "one of client_certificate and client_private_key",
-                    "both or neither",
-                );
-                None
-            }
-        }
     }
 
     /// A number from `least` to `most`.

@@ -1,12 +1,12 @@
 //! `[tenants.directory]`, checked: its kind, and the keys of a file directory.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::check::Problems;
 use super::ldap::{self, LdapConfig};
 use super::permissions;
 use super::raw::{RawDirectory, RawKind};
-use super::server::ServerConfig;
 
 /// A tenant's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct FileConfig {
 pub(super) fn check(
     key: &str,
     raw: RawDirectory,
-    server: &ServerConfig,
+    request_deadline: Duration,
     problems: &mut Problems,
 ) -> Option<DirectoryConfig> {
     let accepted = "\"ldap\", \"file\" or \"registered\"";
@@ -50,7 +50,7 @@ pub(super) fn check(
             Some(DirectoryConfig::Registered)
         }
         RawKind::Ldap => {
-            Some(DirectoryConfig::Ldap(Box::new(ldap::check(key, raw, server, problems))))
+            Some(DirectoryConfig::Ldap(Box::new(ldap::check(key, raw, request_deadline, problems))))
         }
     }
 }

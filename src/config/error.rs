@@ -3,7 +3,20 @@
 use std::fmt;
 use std::path::Path;
 
-use super::places::{Places, Position};
+/// A line and a column in a file, both counted from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
 
 /// One thing wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +91,16 @@ impl ConfigError {
     /// An error with one problem.
     #[must_use]
     pub fn one(file: &Path, key: &str, found: &str, accepted: &str) -> Self {
-        Self { problems: vec![Places::unknown(file).problem(key, &found, &accepted)] }
+        Self {
+            problems: vec![Problem {
+                file: file.display().to_string(),
+                position: None,
+                key: key.to_owned(),
+                found: found.to_owned(),
+                meant: None,
+                accepted: accepted.to_owned(),
+            }],
+        }
     }
 }
 

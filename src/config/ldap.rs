@@ -11,10 +11,10 @@ pub use self::lookup::LookupConfig;
 pub use self::profile::{NumberMatchConfig, ProfileConfig};
 pub use self::servers::ServerOrderConfig;
 use super::check::Problems;
+use super::client_certificate;
 use super::raw::RawDirectory;
 use super::secrets::{self, Form};
-use super::server::ServerConfig;
-use super::values::SecretText;
+use super::values::{SecretText, Span};
 
 /// An LDAP directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub struct LdapConfig {
 pub(super) fn check(
     key: &str,
     raw: RawDirectory,
-    server: &ServerConfig,
+    request_deadline: Duration,
     problems: &mut Problems,
 ) -> LdapConfig {
     let index = lookup::RawIndex::of(&raw);
@@ -127,23 +127,16 @@ pub(super) fn check(
     );
     let pin_attribute = profile::pin_attribute(key, raw.pin_attribute, raw.ambiguous, problems);
     let lookup = lookup::checked(key, raw.lookup, index, profile, problems);
-    let most = (server.request_deadline / 2).max(Duration::from_millis(50));
-    let timeout = problems.span(
-        &format!("{key}.timeout"),
-        raw.timeout,
-        Duration::from_secs(2).min(most),
-        Duration::from_millis(50),
-        most,
-    );
     LdapConfig {
         key: key.to_owned(),
         servers,
         start_tls,
         ca_file: raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path)),
-        client_certificate: problems.client_certificate(
+        client_certificate: client_certificate::check(
             key,
             raw.client_certificate.as_deref(),
             raw.client_private_key.as_deref(),
+            problems,
         ),
         bind_dn: bind_dn.unwrap_or_default(),
         bind_password: SecretText(bind_password.unwrap_or_default()),
@@ -172,8 +165,20 @@ pub(super) fn check(
             1,
             512,
         ),
-        timeout,
+        timeout: timeout(key, raw.timeout, request_deadline, problems),
     }
+}
+
+/// The timeout of one operation: at most half of a request's time.
+fn timeout(
+    key: &str,
+    raw: Option<Span>,
+    request_deadline: Duration,
+    problems: &mut Problems,
+) -> Duration {
+    let most = (request_deadline / 2).max(Duration::from_millis(50));
+    let default = Duration::from_secs(2).min(most);
+    problems.span(&format!("{key}.timeout"), raw, default, Duration::from_millis(50), most)
 }
 
 /// A required DN.

@@ -6,6 +6,7 @@
 
 mod advice;
 mod check;
+mod client_certificate;
 mod clients;
 mod directory;
 mod error;
@@ -22,6 +23,7 @@ mod reading;
 mod same_file;
 mod schema;
 mod secrets;
+mod sections;
 mod server;
 mod sms;
 mod store;
@@ -33,14 +35,15 @@ mod words;
 use std::path::{Path, PathBuf};
 
 pub use check::Problems;
-pub use error::{ConfigError, Problem, Warning};
-pub use places::{Places, Position};
+pub use error::{ConfigError, Position, Problem, Warning};
+pub use places::Places;
 pub use proxy::{AddressHeaderConfig, CertificateFormConfig, ProxyConfig};
 pub use push::PushConfig;
 pub use same_file::files_beside;
+pub use sections::{Config, Sections};
 pub use server::{
-    AuditConfig, ClientCertificates, Config, FloodConfig, KeysConfig, LogConfig, LogFormat,
-    OpsConfig, Sections, ServerConfig, TlsConfig,
+    AuditConfig, ClientCertificates, FloodConfig, KeysConfig, LogConfig, LogFormat, OpsConfig,
+    ServerConfig, TlsConfig,
 };
 pub use sms::{BodyConfig, MethodConfig, SmsConfig, SmsProviderConfig, TextConfig};
 pub use store::{PostgresConfig, SslMode, StoreConfig, StorePlace};
@@ -133,7 +136,7 @@ fn read_text(
 ) -> Reading {
     let mut problems = Problems::new(path, directory);
     let raw = reading::read(path, text, environment, &mut problems);
-    let sections = server::check(raw, &mut problems);
+    let sections = sections::check(raw, &mut problems);
     Reading { sections, problems }
 }
 

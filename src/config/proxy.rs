@@ -3,9 +3,8 @@
 use ipnet::IpNet;
 
 use super::check::Problems;
-use super::clients;
+use super::clients::{self, PinConfig};
 use super::raw::{RawAddressHeader, RawCertificateForm, RawProxy};
-use super::tenants::PinConfig;
 use super::values::Network;
 
 /// `[server.proxy]`: what the headers of trusted proxies say.

@@ -1,55 +1,23 @@
 //! The sections that are not a tenant's, checked.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::check::{Problems, is_loopback};
-use super::error::Warning;
 use super::permissions;
-use super::places::Places;
 use super::proxy::{self, ProxyConfig};
-use super::published;
-use super::push::{self, PushConfig};
 use super::raw::{
-    RawAudit, RawClientCertificates, RawConfig, RawFlood, RawFormat, RawKeys, RawLevel, RawOps,
+    RawAudit, RawClientCertificates, RawFlood, RawFormat, RawKeys, RawLevel, RawLog, RawOps,
     RawServer, RawTls, RawWhenUnwritable,
 };
-use super::same_file;
 use super::secrets::{self, Form};
-use super::store::{self, StoreConfig, StorePlace};
-use super::tenants::{self, TenantConfig};
 use crate::domain::otp::ServerKeys;
 use crate::domain::policy::Quota;
 use crate::telemetry::audit::WhenUnwritable;
-
-/// A whole configuration, checked.
-#[derive(Debug)]
-pub struct Config {
-    /// `[server]`.
-    pub server: ServerConfig,
-    /// `[ops]`; `None` if it is switched off.
-    pub ops: Option<OpsConfig>,
-    /// `[store]`.
-    pub store: StoreConfig,
-    /// `[keys]`.
-    pub keys: KeysConfig,
-    /// `[log]`.
-    pub log: LogConfig,
-    /// `[audit]`.
-    pub audit: AuditConfig,
-    /// `[push]`; `None`: no phone is notified.
-    pub push: Option<PushConfig>,
-    /// `[[tenants]]`, at least one.
-    pub tenants: Vec<TenantConfig>,
-    /// What an administrator should know all the same.
-    pub warnings: Vec<Warning>,
-    /// Where its keys stand.
-    pub places: Places,
-}
 
 /// `[server]`: the public listener.
 #[derive(Debug)]
@@ -183,25 +151,6 @@ pub struct AuditConfig {
     pub strangers: Quota,
 }
 
-/// What could be read of a configuration. Where anything is wrong with it, values stand for those
-/// that are wrong, so that the rest can be looked at; it is a [`Config`] only if nothing is.
-#[derive(Debug)]
-pub struct Sections {
-    /// `[server]`.
-    pub server: ServerConfig,
-    /// `[store]`.
-    pub store: Option<StoreConfig>,
-    /// `[push]`.
-    pub push: Option<PushConfig>,
-    /// `[[tenants]]`.
-    pub tenants: Vec<TenantConfig>,
-    ops: Option<OpsConfig>,
-    keys: Option<KeysConfig>,
-    log: LogConfig,
-    /// `[audit]`.
-    pub audit: AuditConfig,
-}
-
 impl ServerConfig {
     /// Whether anybody's certificate can reach this server: on a connection of theirs, or in a
     /// trusted proxy's header.
@@ -212,62 +161,8 @@ impl ServerConfig {
     }
 }
 
-impl Sections {
-    /// The files that the program writes, with the keys that name them.
-    pub(super) fn written(&self) -> Vec<(&'static str, &Path)> {
-        let database = self.store.as_ref().and_then(|store| match &store.place {
-            StorePlace::Sqlite(path) => Some(("store.url", path.as_path())),
-            StorePlace::Postgres(_) => None,
-        });
-        let audit = self.audit.file.as_deref().map(|path| ("audit.file", path));
-        database.into_iter().chain(audit).collect()
-    }
-
-    /// The configuration, in whose sections nothing is wrong.
-    pub(super) fn finish(self, problems: &mut Problems) -> Option<Config> {
-        Some(Config {
-            server: self.server,
-            ops: self.ops,
-            store: self.store?,
-            keys: self.keys?,
-            log: self.log,
-            audit: self.audit,
-            push: self.push,
-            tenants: self.tenants,
-            warnings: problems.take_warnings(),
-            places: problems.places.clone(),
-        })
-    }
-}
-
-/// Checks the whole file.
-pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
-    let server = server(raw.server, problems);
-    let ops = ops(&raw.ops, server.listen, problems);
-    let store = store::check(raw.store, problems);
-    let keys = keys(raw.keys, server.listen, problems);
-    let log = LogConfig {
-        level: match raw.log.level {
-            Some(RawLevel::Error) => tracing::Level::ERROR,
-            Some(RawLevel::Warn) => tracing::Level::WARN,
-            None | Some(RawLevel::Info) => tracing::Level::INFO,
-            Some(RawLevel::Debug) => tracing::Level::DEBUG,
-            Some(RawLevel::Trace) => tracing::Level::TRACE,
-        },
-        format: match raw.log.format {
-            None | Some(RawFormat::Json) => LogFormat::Json,
-            Some(RawFormat::Human) => LogFormat::Human,
-        },
-    };
-    let audit = audit(raw.audit, problems);
-    let push = raw.push.and_then(|push| push::check(push, problems));
-    let tenants = tenants::check(raw.tenants, &server, problems);
-    published::refuse_secrets_of_clients(&tenants, &server, problems);
-    same_file::check(store.as_ref(), &audit, problems);
-    Sections { server, store, push, tenants, ops, keys, log, audit }
-}
-
-fn server(raw: RawServer, problems: &mut Problems) -> ServerConfig {
+/// Checks `[server]`.
+pub(super) fn check(raw: RawServer, problems: &mut Problems) -> ServerConfig {
     let listen = raw.listen.map_or(SocketAddr::from(([127, 0, 0, 1], 8443)), |address| address.0);
     let secs = Duration::from_secs;
     let request_deadline = problems.span(
@@ -481,7 +376,8 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && one.port() != 0 && (takes(one, other) || takes(other, one))
 }
 
-fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsConfig> {
+/// Checks `[ops]`.
+pub(super) fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsConfig> {
     if raw.enabled == Some(false) {
         return None;
     }
@@ -500,7 +396,8 @@ fn ops(raw: &RawOps, public: SocketAddr, problems: &mut Problems) -> Option<OpsC
     Some(OpsConfig { listen })
 }
 
-fn audit(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
+/// Checks `[audit]`.
+pub(super) fn audit(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
     let (minute, most) = (Duration::from_mins(1), 1_000_000);
     // A line has some 300 bytes: 26 MB a day at most, however many ask.
     let (one, all) = (Quota { burst: 60, per: minute }, Quota { burst: 600, per: 10 * minute });
@@ -526,10 +423,32 @@ fn audit(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
     }
 }
 
-fn keys(raw: RawKeys, listen: SocketAddr, problems: &mut Problems) -> Option<KeysConfig> {
+/// Checks `[keys]`.
+pub(super) fn keys(
+    raw: RawKeys,
+    listen: SocketAddr,
+    problems: &mut Problems,
+) -> Option<KeysConfig> {
     let file = raw.server_key_file.as_deref();
     let key = if file.is_some() { "keys.server_key_file" } else { "keys.server_key" };
     let text = secrets::secret("keys", "server_key", Form::Lines, raw.server_key, file, problems)?;
     let server_keys = Arc::new(secrets::server_keys(&text, key, listen, problems)?);
     Some(KeysConfig { server_keys })
+}
+
+/// Reads `[log]`.
+pub(super) fn log(raw: &RawLog) -> LogConfig {
+    LogConfig {
+        level: match raw.level {
+            Some(RawLevel::Error) => tracing::Level::ERROR,
+            Some(RawLevel::Warn) => tracing::Level::WARN,
+            None | Some(RawLevel::Info) => tracing::Level::INFO,
+            Some(RawLevel::Debug) => tracing::Level::DEBUG,
+            Some(RawLevel::Trace) => tracing::Level::TRACE,
+        },
+        format: match raw.format {
+            None | Some(RawFormat::Json) => LogFormat::Json,
+            Some(RawFormat::Human) => LogFormat::Human,
+        },
+    }
 }

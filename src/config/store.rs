@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use tokio_postgres::config::Host;
 
 use super::check::{Problems, is_loopback};
+use super::client_certificate;
 use super::permissions;
 use super::raw::RawStore;
 use super::secrets::{self, Form};
@@ -172,8 +173,12 @@ fn postgres(
         raw.client_certificate.or(tls.certificate.map(PathBuf::from)),
         raw.client_private_key.or(tls.key.map(PathBuf::from)),
     );
-    let client_certificate =
-        problems.client_certificate("store", certificate.as_deref(), private_key.as_deref());
+    let client_certificate = client_certificate::check(
+        "store",
+        certificate.as_deref(),
+        private_key.as_deref(),
+        problems,
+    );
     let asked = login.get_connect_timeout().copied();
     let connect_timeout = asked.unwrap_or(timeout / 2).clamp(Duration::from_millis(50), timeout);
     let connections = raw.connections.unwrap_or(16);

@@ -15,9 +15,7 @@ use super::raw::{
     RawAmbiguous, RawApp, RawAttestation, RawCalls, RawKind, RawLimits, RawNumbers, RawOtp,
     RawPassword, RawSpoken, RawSpokenAs, RawStyle, RawTenant,
 };
-use super::server::ServerConfig;
 use super::sms::{self, SmsConfig};
-use super::warnings;
 use crate::domain::authenticator::is_visible;
 use crate::domain::caller_id::{BareDigits, CallerIdPlan};
 use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy, Quota};
@@ -89,7 +87,7 @@ pub enum StatusStyle {
 /// Checks all tenants.
 pub(super) fn check(
     raw: Vec<RawTenant>,
-    server: &ServerConfig,
+    request_deadline: Duration,
     problems: &mut Problems,
 ) -> Vec<TenantConfig> {
     if raw.is_empty() {
@@ -108,19 +106,15 @@ pub(super) fn check(
                 "an id of its own for each tenant",
             );
         }
-        if let Some(tenant) = self::tenant(&key, tenant, server, problems) {
-            warnings::of_tenant(&key, &tenant, server, problems);
-            tenants.push(tenant);
-        }
+        tenants.extend(self::tenant(&key, tenant, request_deadline, problems));
     }
-    warnings::kept_out_by_tls(&tenants, server, problems);
     tenants
 }
 
 fn tenant(
     key: &str,
     raw: RawTenant,
-    server: &ServerConfig,
+    request_deadline: Duration,
     problems: &mut Problems,
 ) -> Option<TenantConfig> {
     let id = id(key, raw.id, problems);
@@ -161,8 +155,9 @@ fn tenant(
     }
     let spoken = spoken(key, raw.spoken, raw.spoken_separator, problems);
     let limits = limits(key, &raw.limits, problems);
-    let directory = raw_directory
-        .and_then(|raw| directory::check(&format!("{key}.directory"), raw, server, problems));
+    let directory = raw_directory.and_then(|raw| {
+        directory::check(&format!("{key}.directory"), raw, request_deadline, problems)
+    });
     let clients = clients::check(key, raw.clients, problems);
     let app = app(&format!("{key}.app"), raw.app, id.as_str(), problems);
     let sms = raw.sms.map(|sms| sms::check(&format!("{key}.sms"), sms, problems));
@@ -210,9 +205,23 @@ fn caller_ids(
     };
     let numbering = numbering(key, country, problems);
     if raw.numbers.is_none() {
-        warnings::numbers_not_said(key, numbering, problems);
+        numbers_not_said(key, numbering, problems);
     }
     CallerIdPlan { numbering, outside_line_prefix, bare_digits }
+}
+
+/// Warns where national numbers look like international ones without their plus, and nothing says
+/// which of the two the phone system writes.
+fn numbers_not_said(key: &str, numbering: NumberingPlan, problems: &mut Problems) {
+    if numbering.writes_no_zero() {
+        problems.warn(
+            &format!("{key}.calls.numbers"),
+            "numbers of this country are written with no zero in front, so a caller ID \
+             without + may be one of them or an international number without its plus; where both \
+             are possible the call is refused (number_two_readings). Say which the phone system \
+             writes: numbers = \"e164\" (+…), \"e164-without-plus\" or \"national\"",
+        );
+    }
 }
 
 /// The tenant's id; if it is wrong, a placeholder, so that the rest is checked too.

@@ -7,15 +7,10 @@ use super::check::Problems;
 use super::directory::DirectoryConfig;
 use super::server::{ClientCertificates, ServerConfig};
 use super::tenants::{ClientConfig, CredentialConfig, TenantConfig};
-use crate::domain::stored_number::NumberingPlan;
 
-/// Warns of what concerns a tenant, which stands at `key`.
-pub(super) fn of_tenant(
-    key: &str,
-    tenant: &TenantConfig,
-    server: &ServerConfig,
-    problems: &mut Problems,
-) {
+/// Warns of what concerns a tenant.
+pub(super) fn of_tenant(tenant: &TenantConfig, server: &ServerConfig, problems: &mut Problems) {
+    let key = &tenant.key;
     nobody_can_register(key, tenant, server, problems);
     anybody_may_call(key, tenant, problems);
     any_client_of_the_issuer(tenant, problems);
@@ -169,20 +164,6 @@ fn anybody_may_call(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
 
 /// Networks with shorter prefixes than this are no organization's own.
 const NARROWEST_OF_MANY: u8 = 8;
-
-/// Warns where national numbers look like international ones without their plus, and nothing says
-/// which of the two the phone system writes.
-pub(super) fn numbers_not_said(key: &str, numbering: NumberingPlan, problems: &mut Problems) {
-    if numbering.writes_no_zero() {
-        problems.warn(
-            &format!("{key}.calls.numbers"),
-            "numbers of this country are written with no zero in front, so a caller ID \
-             without + may be one of them or an international number without its plus; where both \
-             are possible the call is refused (number_two_readings). Say which the phone system \
-             writes: numbers = \"e164\" (+…), \"e164-without-plus\" or \"national\"",
-        );
-    }
-}
 
 /// Whether a tenant has what only registered users use.
 fn needs_registration(tenant: &TenantConfig) -> bool {

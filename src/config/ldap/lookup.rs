@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Problems, ProfileConfig};
+use super::profile::ProfileConfig;
+use crate::config::check::Problems;
 use crate::config::raw::{RawConfirm, RawDirectory, RawLookup};
 use crate::config::values::Span;
 

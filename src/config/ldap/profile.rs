@@ -1,6 +1,6 @@
 //! What depends on the kind of server: a profile's presets, and the attributes that are read.
 
-use super::Problems;
+use crate::config::check::Problems;
 use crate::config::raw::{RawAmbiguous, RawNumberMatch, RawProfile};
 
 /// What is accepted as an attribute's name.

@@ -1,7 +1,6 @@
 //! The LDAP servers' addresses, their order, and the certificate shown to them.
 
-use super::Problems;
-use crate::config::check::is_loopback;
+use crate::config::check::{Problems, is_loopback};
 use crate::config::raw::RawServerOrder;
 
 /// Which of several servers is asked first.
