@@ -13,6 +13,7 @@ mod error;
 mod follow_on;
 mod layers;
 mod ldap;
+mod mistake;
 mod permissions;
 mod places;
 mod proxy;

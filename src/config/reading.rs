@@ -13,6 +13,7 @@ use super::advice;
 use super::check::Problems;
 use super::follow_on::without_what_follows;
 use super::layers::merged;
+use super::mistake::{Mistake, joined_lines};
 use super::places::{Lines, Places};
 use super::raw::RawConfig;
 use super::schema::{Part, is_one_section, sections_with};
@@ -105,7 +106,7 @@ fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
             path.truncate(section);
             mistake = Mistake::Value { found: "sequence".into(), accepted: "struct Raw".into() };
         }
-        mistake.note(&left.written(&path), problems);
+        note(mistake, &left.written(&path), problems);
         if !left.remove(&path) {
             return RawConfig::default();
         }
@@ -217,82 +218,36 @@ impl Left {
     }
 }
 
-/// What the parser says of a key.
-pub(super) enum Mistake {
-    /// There is no such key.
-    UnknownKey { name: String, known: Vec<String>, accepted: String },
-    /// A key that has no default is missing.
-    Missing { name: String },
-    /// The value is not one of those that the key has.
-    UnknownWord { word: String, known: Vec<String>, accepted: String },
-    /// The value is of another type or form.
-    Value { found: String, accepted: String },
-}
-
-impl Mistake {
-    pub(super) fn of(message: &str) -> Self {
-        let (found, accepted) = message.split_once(", expected ").unwrap_or((message, ""));
-        let quoted = |text: &str| -> Vec<String> {
-            text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-        };
-        let name = |text: &str| text.trim().trim_matches('`').to_owned();
-        let (known, accepted) = (quoted(accepted), accepted.to_owned());
-        if let Some(rest) = found.strip_prefix("unknown field ") {
-            return Self::UnknownKey { name: name(rest), known, accepted };
+/// Notes a mistake in what is at `path`.
+fn note(mistake: Mistake, path: &[Step], problems: &mut Problems) {
+    let key = Steps(path).to_string();
+    match mistake {
+        Mistake::UnknownKey { name, known, accepted } => {
+            let meant = closest(&name, known.iter().map(String::as_str));
+            let shown = meant.map(|meant| format!("`{meant}`")).or_else(|| {
+                let elsewhere = sections_with(&name);
+                (!elsewhere.is_empty()).then(|| format!("`{name}` in {}", elsewhere.join(", ")))
+            });
+            problems.unread(&key, format!("the unknown key `{name}`"), shown, accepted);
+            if let (Some(meant), Some((_, section))) = (meant, path.split_last()) {
+                let meant = [section, &[Step::Key(meant.to_owned())]].concat();
+                problems.expect_no(&Steps(&meant).to_string());
+            }
         }
-        if let Some(rest) = found.strip_prefix("unknown variant ") {
-            return Self::UnknownWord { word: name(rest), known, accepted };
+        Mistake::UnknownWord { word, known, accepted } => {
+            let meant = closest(&word, known.iter().map(String::as_str));
+            let meant = meant.map(|meant| format!("`{meant}`"));
+            problems.unread(&key, format!("the unknown value `{word}`"), meant, accepted);
         }
-        if let Some(rest) = found.strip_prefix("missing field ") {
-            return Self::Missing { name: name(rest) };
+        Mistake::Missing { name } => {
+            let missing = [path, &[Step::Key(name.clone())]].concat();
+            let accepted = format!("a value for `{name}`, which has no default");
+            problems.add(&Steps(&missing).to_string(), "nothing", accepted);
+            problems.expect_no(&key);
         }
-        let found = found.replace("invalid type: ", "").replace("invalid value: ", "");
-        Self::Value { found, accepted }
-    }
-
-    fn unknown_key(&self) -> Option<&str> {
-        match self {
-            Self::UnknownKey { name, .. } => Some(name),
-            Self::Missing { .. } | Self::UnknownWord { .. } | Self::Value { .. } => None,
+        Mistake::Value { found, accepted } => {
+            let (found, accepted) = advice::of_value(&parts(path), &found, &accepted);
+            problems.unread(&key, found, None, accepted);
         }
     }
-
-    /// Notes it, of what is at `path`.
-    fn note(self, path: &[Step], problems: &mut Problems) {
-        let key = Steps(path).to_string();
-        match self {
-            Self::UnknownKey { name, known, accepted } => {
-                let meant = closest(&name, known.iter().map(String::as_str));
-                let shown = meant.map(|meant| format!("`{meant}`")).or_else(|| {
-                    let elsewhere = sections_with(&name);
-                    (!elsewhere.is_empty()).then(|| format!("`{name}` in {}", elsewhere.join(", ")))
-                });
-                problems.unread(&key, format!("the unknown key `{name}`"), shown, accepted);
-                if let (Some(meant), Some((_, section))) = (meant, path.split_last()) {
-                    let meant = [section, &[Step::Key(meant.to_owned())]].concat();
-                    problems.expect_no(&Steps(&meant).to_string());
-                }
-            }
-            Self::UnknownWord { word, known, accepted } => {
-                let meant = closest(&word, known.iter().map(String::as_str));
-                let meant = meant.map(|meant| format!("`{meant}`"));
-                problems.unread(&key, format!("the unknown value `{word}`"), meant, accepted);
-            }
-            Self::Missing { name } => {
-                let missing = [path, &[Step::Key(name.clone())]].concat();
-                let accepted = format!("a value for `{name}`, which has no default");
-                problems.add(&Steps(&missing).to_string(), "nothing", accepted);
-                problems.expect_no(&key);
-            }
-            Self::Value { found, accepted } => {
-                let (found, accepted) = advice::of_value(&parts(path), &found, &accepted);
-                problems.unread(&key, found, None, accepted);
-            }
-        }
-    }
-}
-
-/// A message of the parser in one line.
-pub(super) fn joined_lines(text: &str) -> String {
-    text.trim().replace('\n', "; ")
 }

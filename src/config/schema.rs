@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 
+use super::mistake::{Mistake, joined_lines};
 use super::raw::RawConfig;
-use super::reading::{Mistake, joined_lines};
 
 /// A key that no section has.
 const NONSENSE: &str = "no such key";
