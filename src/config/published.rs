@@ -50,11 +50,6 @@ pub(super) fn refuse_secrets_of_clients(
     }
 }
 
-/// Whether a server key's bytes count up, as those in tests do.
-pub(super) fn counts_up(key: &[u8; 32]) -> bool {
-    key.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
