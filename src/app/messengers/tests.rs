@@ -177,12 +177,12 @@ fn settings_that_no_request_comes_of_are_named() {
         ("url='https://me:pw@x/?{phone}{message}'".to_owned(), "providers[0].url", "basic"),
         ("url='http://x/?{phone}{message}'".to_owned(), "providers[0].url", "allow_plain_http"),
         ("url='ftp://x/?{phone}{message}'".to_owned(), "providers[0].url", "scheme"),
-        ("url='x/?{phone}{message}'".to_owned(), "providers[0].url", "no URL"),
+        ("url='x/?{phone}{message}'".to_owned(), "providers[0].url", "not a URL"),
         ("url='https://x/#{phone}{message}'".to_owned(), "providers[0].url", "#"),
         (
             "url='{server}/?{phone}{message}'\nvariables={server='https://x/y?'}".to_owned(),
             "providers[0].url",
-            "no URL of a host",
+            "not a URL with a host",
         ),
         (
             "url='https://{host}/?{phone}{message}'\nvariables={host='x@y'}".to_owned(),
