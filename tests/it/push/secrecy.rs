@@ -65,7 +65,8 @@ async fn logs_and_metrics_say_which_push_service_failed_and_no_more() {
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).expect("UTF-8");
     let counted = recorder.handle().render();
     for said in [
-        "status 403: is push.private_key",
+        "status 403",
+        "a notification: is push.private_key another than before?",
         "status 500",
         "no answer within 500 ms",
         "not reached: ",
