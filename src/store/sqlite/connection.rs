@@ -149,7 +149,7 @@ const PAGE_BYTES: i64 = 2048;
 /// What a database begins with (<https://sqlite.org/fileformat.html>, section 1.3).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Finds out whether the file at `path` is a database that [`open_writer`] could use, without
+/// Finds out whether the file at `path` is a database that `open_writer` could use, without
 /// changing it or making files beside it. A file that is empty or missing becomes one.
 ///
 /// Not for a file that this process has open as a database: closing it here would drop `SQLite`'s
