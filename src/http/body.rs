@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header;
@@ -52,8 +53,12 @@ pub(super) async fn read(
     Ok(body)
 }
 
-/// Reads and drops a body, up to the size that would be accepted. Answering before the body's end
-/// closes the connection, which would make this refusal differ from later ones.
+/// How long a refusal waits for the rest of its request's body.
+const REST: Duration = Duration::from_millis(250);
+
+/// Reads and drops a body, up to the size that would be accepted, if it comes at once. Answering
+/// before the body's end closes the connection, which would make this refusal differ from later ones;
+/// but a body that does not come holds up no refusal.
 pub(super) async fn discard(payload: &mut web::Payload, deadline: Instant) {
     let mut left = MAX_BODY;
     let rest = async {
@@ -65,7 +70,7 @@ pub(super) async fn discard(payload: &mut web::Payload, deadline: Instant) {
         }
     };
     // A late body changes nothing about the refusal.
-    let _ = timeout_at(deadline, rest).await;
+    let _ = timeout_at(deadline.min(Instant::now() + REST), rest).await;
 }
 
 /// Keeps the unread body with an answer that goes out before it was read, so that the connection is

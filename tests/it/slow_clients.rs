@@ -78,3 +78,27 @@ async fn the_time_of_a_slow_head_counts_against_the_deadline() {
     // The body alone had a whole deadline more, if the head's time did not count.
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_ask_is_refused_though_the_body_does_not_come() {
+    let slapd = Slapd::start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let deadline = "request_deadline = \"10s\"";
+    let gateway = Gateway::start(&format!("{}{tenant}{}", sections(deadline), clients()));
+    for (head, status) in [
+        ("PUT /api/authentication/getOTP HTTP/1.1\r\n", "401"),
+        ("PUT /api/authentication/validateOTP HTTP/1.1\r\nAuthorization: Bearer x\r\n", "403"),
+        ("DELETE /api/authentication/getOTP HTTP/1.1\r\n", "405"),
+    ] {
+        let mut stream = TcpStream::connect(gateway.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let request = format!(
+            "{head}Host: x\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        // The connection ends with the answer: the rest of the body is not waited for.
+        stream.read_to_string(&mut answer).expect("an answer long before the deadline");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {answer}");
+    }
+}
