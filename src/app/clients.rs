@@ -149,7 +149,7 @@ pub(super) fn jwks(
     runtime: &Handle,
     report: &ConfigReporter<'_>,
 ) -> Result<Option<Jwks>, ConfigError> {
-    let mut sources = Vec::new();
+    let (mut sources, mut keys) = (Vec::new(), Vec::new());
     let clients = tenants.iter().flat_map(|tenant| &tenant.clients);
     for credential in clients.flat_map(|client| &client.credentials) {
         let CredentialConfig::OAuth2(oauth2) = credential else { continue };
@@ -167,12 +167,20 @@ pub(super) fn jwks(
             ),
             None => None,
         };
+        keys.push((oauth2.jwks_url.as_str(), oauth2.key.as_str()));
         sources.push(JwksSource { url: oauth2.jwks_url.clone(), ca_pem });
     }
     if sources.is_empty() {
         return Ok(None);
     }
     Jwks::new(&sources, before, clock, runtime).map(Some).map_err(|error| {
-        report.problem("tenants.clients.oauth2", &error, "an https URL with a CA that is trusted")
+        // Of two clients with one URL and different CAs, the later is the odd one.
+        let of = keys.iter().rev().find(|(url, _)| *url == error.url());
+        let key = of.map_or("tenants", |(_, key)| *key);
+        report.problem(
+            &format!("{key}.jwks_url"),
+            &error,
+            "an https URL with a CA that is trusted, or http on a loopback address",
+        )
     })
 }

@@ -71,6 +71,19 @@ pub enum JwksError {
     },
 }
 
+impl JwksError {
+    /// The URL that cannot be used.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Url { url }
+            | Self::Ca { url }
+            | Self::Client { url, .. }
+            | Self::TwoCas { url } => url,
+        }
+    }
+}
+
 /// The keys of all issuers, by the URL they are fetched from.
 pub struct Jwks {
     sets: HashMap<String, Arc<KeySet>>,
