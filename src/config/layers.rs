@@ -6,9 +6,13 @@ use std::fmt;
 use config::{Config, ConfigError, Environment, Map, Source, Value, ValueKind};
 
 use super::check::Problems;
+use super::places::Places;
 
 /// What an environment variable that sets a key starts with.
 const PREFIX: &str = "DIALPASS_";
+
+/// The sections, each of which a variable may set as well.
+const SECTIONS: [&str; 8] = ["server", "ops", "store", "keys", "log", "audit", "push", "tenants"];
 
 /// `file` with the environment over it. A variable that sets no key is noted and left out.
 pub(super) fn merged(
@@ -18,13 +22,23 @@ pub(super) fn merged(
 ) -> toml::Table {
     let mut variables = Vec::new();
     for (name, text) in environment {
-        // A name without a section, such as DIALPASS_HOME, is somebody else's.
-        let Some(key) = name.strip_prefix(PREFIX).filter(|key| key.contains("__")) else {
+        let Some(path) = name.strip_prefix(PREFIX) else { continue };
+        let key = path.replace("__", ".").to_lowercase();
+        if !path.contains("__") && !SECTIONS.contains(&key.as_str()) {
+            // Such as DIALPASS_HOME, which is somebody else's.
+            if SECTIONS.iter().any(|section| is_written_into(&key, section)) {
+                problems.places.overridden(key.clone(), name);
+                refuse(problems, &key, "a name that sets no key".to_owned());
+            }
+            continue;
+        }
+        let Some(value) = value(text) else {
+            problems.places.overridden(key.clone(), name);
+            problems.add(&key, "a table that is not TOML", "{ key = value, … } as in the file");
             continue;
         };
-        let key = key.replace("__", ".").to_lowercase();
-        problems.places.overridden(key.clone(), name);
-        variables.push((key, name, text));
+        note(&mut problems.places, &key, &value, name);
+        variables.push((key, name, value));
     }
     let keys: Vec<String> = variables.iter().map(|(key, ..)| key.clone()).collect();
     variables.retain(|(key, ..)| {
@@ -36,7 +50,7 @@ pub(super) fn merged(
         section.is_none()
     });
     let variables: Result<Vec<_>, _> =
-        variables.into_iter().map(|(_, name, text)| variable(name, text)).collect();
+        variables.into_iter().map(|(_, name, value)| variable(name, &value)).collect();
     let merged = variables.and_then(|variables| {
         let mut layers = Config::builder().add_source(Layer(values(&file)));
         for variable in variables {
@@ -75,16 +89,42 @@ fn not_a_section(file: &toml::Table, key: &str) -> Option<String> {
     None
 }
 
-/// The layer of one variable.
-fn variable(name: &str, text: &str) -> Result<Layer, ConfigError> {
-    let variable = Map::from_iter([(name.to_owned(), text.to_owned())]);
-    let environment = Environment::with_prefix("DIALPASS").prefix_separator("_").separator("__");
-    // Numbers, booleans, arrays and inline tables are written as in TOML; all else is text.
+/// Whether the key is a section's name and a single underscore before something else.
+fn is_written_into(key: &str, section: &str) -> bool {
+    key.strip_prefix(section).is_some_and(|rest| rest.starts_with('_'))
+}
+
+/// A variable's value. Numbers, booleans, arrays and inline tables are written as in TOML; all else
+/// is text. `None` if it begins as a table and is none.
+fn value(text: &str) -> Option<toml::Value> {
     let written = format!("v = {text}").parse::<toml::Table>().ok();
     let value = written.and_then(|mut parsed| parsed.remove("v"));
-    let value = value.unwrap_or_else(|| toml::Value::String(text.to_owned()));
+    match value {
+        None if text.trim_start().starts_with('{') => None,
+        None => Some(toml::Value::String(text.to_owned())),
+        value => value,
+    }
+}
+
+/// Notes which keys the variable sets.
+fn note(places: &mut Places, key: &str, value: &toml::Value, variable: &str) {
+    match value {
+        toml::Value::Table(table) => {
+            places.entered(key.to_owned(), variable);
+            for (name, value) in table {
+                note(places, &format!("{key}.{name}"), value, variable);
+            }
+        }
+        _ => places.overridden(key.to_owned(), variable),
+    }
+}
+
+/// The layer of one variable.
+fn variable(name: &str, value: &toml::Value) -> Result<Layer, ConfigError> {
+    let variable = Map::from_iter([(name.to_owned(), String::new())]);
+    let environment = Environment::with_prefix("DIALPASS").prefix_separator("_").separator("__");
     let keys = environment.source(Some(variable)).collect()?.into_keys();
-    Ok(Layer(keys.map(|key| (key, from_toml(&value))).collect()))
+    Ok(Layer(keys.map(|key| (key, from_toml(value))).collect()))
 }
 
 /// What one source says: keys by path, each with its value.

@@ -14,8 +14,10 @@ use super::error::{Position, Problem, Warning};
 pub struct Places {
     file: String,
     keys: HashMap<String, Spot>,
-    /// The variables that set keys.
+    /// The variables that set keys to values; what lies within such a value is theirs too.
     environment: HashMap<String, String>,
+    /// The variables that set keys within these sections.
+    sections: HashMap<String, String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +39,17 @@ impl Places {
         Self { keys: finder.keys, ..Self::unknown(file) }
     }
 
+    /// Notes that a variable sets this key to a value.
     pub(super) fn overridden(&mut self, key: String, variable: &str) {
+        if let Some((section, _)) = key.rsplit_once('.') {
+            self.entered(section.to_owned(), variable);
+        }
         self.environment.insert(key, variable.to_owned());
+    }
+
+    /// Notes that a variable sets keys within this section.
+    pub(super) fn entered(&mut self, section: String, variable: &str) {
+        self.sections.insert(section, variable.to_owned());
     }
 
     /// A problem with a key.
@@ -74,20 +85,30 @@ impl Places {
 
     /// File, key and position. A missing key gets the position of its section.
     fn place(&self, key: &str) -> (String, String, Option<Position>) {
-        let mut place = key;
-        loop {
-            if let Some(variable) = self.environment.get(place) {
-                return ("environment".to_owned(), variable.clone(), None);
-            }
+        // A variable that sets just this key names it already.
+        let of_variable = |variable: &String| {
+            let names = variable.to_lowercase().ends_with(&key.replace('.', "__"));
+            let key = if names { variable.clone() } else { format!("{variable}: {key}") };
+            ("environment".to_owned(), key, None)
+        };
+        if let Some(variable) = outwards(key).find_map(|place| self.environment.get(place)) {
+            return of_variable(variable);
+        }
+        for place in outwards(key) {
             if let Some(spot) = self.keys.get(place) {
                 return (self.file.clone(), key.to_owned(), Some(spot.position));
             }
-            match place.rfind(['.', '[', ' ']) {
-                Some(end) => place = &place[..end],
-                None => return (self.file.clone(), key.to_owned(), None),
+            if let Some(variable) = self.sections.get(place) {
+                return of_variable(variable);
             }
         }
+        (self.file.clone(), key.to_owned(), None)
     }
+}
+
+/// A key, then what it lies in: `a.b[0]`, `a.b`, `a`.
+fn outwards(key: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(key), |place| place.rfind(['.', '[', ' ']).map(|end| &place[..end]))
 }
 
 /// The start of each line.

@@ -68,6 +68,13 @@ pub(super) fn check(
     });
     let form = raw.certificate_format.unwrap_or(RawCertificateForm::Rfc9440);
     let certificate = certificate(form, name.clone(), problems);
+    if raw.secret_header.is_some() && raw.secret_sha256.is_none() {
+        problems.add(
+            "server.proxy.secret_sha256",
+            "nothing, though secret_header is set: the proxy would prove nothing",
+            "the SHA-256 of the secret that the proxy sends in that header, as 64 hexadecimal digits",
+        );
+    }
     let secret_header = raw.secret_header.unwrap_or_else(|| "X-Proxy-Secret".to_owned());
     header("server.proxy.secret_header", &secret_header, problems);
     let is_the_certificates =

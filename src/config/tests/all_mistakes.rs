@@ -310,11 +310,45 @@ fn what_a_variable_sets_is_named_by_the_variable() {
         ("DIALPASS_SERVER__LISEN", "x", "(did you mean `listen`?)"),
         ("DIALPASS_SERVER__LIMITS", "{ tracked_keys = 1 }", "1000 to"),
         ("DIALPASS_KEYS__SERVER_KEY", "zz", "64 hexadecimal digits"),
+        ("DIALPASS_SERVER__LIMITS", "{ tracked_keys = 1 }", "server.limits.tracked_keys: found 1;"),
+        ("DIALPASS_SERVER", "{ drain = '6m' }", "server.drain: found 6m"),
+        ("DIALPASS_SERVER__TLS", "{ certificate = 'x' ", "a table that is not TOML"),
+        ("DIALPASS_SERVER_DRAIN", "6s", "a name that sets no key"),
     ] {
         let said = set(name, value);
         assert!(said.starts_with(&format!("environment: {name}: ")), "{said}");
         assert!(said.contains(says) && said.lines().count() == 1, "{said}");
     }
+}
+
+#[test]
+fn a_variables_mistake_is_not_a_line_of_the_file() {
+    let text = format!(
+        "keys.server_key='{KEY}'\n[server]\ntrusted_proxies=['127.0.0.2']\n[server.limits]\n\
+         tracked_keys=5000\n{TENANT}"
+    );
+    for (name, value, says) in [
+        ("DIALPASS_SERVER__TRUSTED_PROXIES", "['10.0.0.1/33']", "server.trusted_proxies[0]: found"),
+        ("DIALPASS_SERVER__LIMITS", "{ tracked_keys = 1 }", "server.limits.tracked_keys: found 1;"),
+        ("DIALPASS_SERVER__LIMITS__REQUESTS_PER_CLIENT__BURST", "3", "requests_per_client.per: "),
+    ] {
+        let environment = [(name.to_owned(), value.to_owned())];
+        let read = parse(Path::new("test.toml"), &text, Path::new("/"), &environment);
+        let said = read.expect_err("bad").to_string();
+        assert!(said.starts_with(&format!("environment: {name}: ")), "{said}");
+        assert!(said.contains(says) && said.lines().count() == 1, "{said}");
+    }
+}
+
+#[test]
+fn a_variable_may_set_a_whole_section_and_other_peoples_are_left_alone() {
+    let text = format!("keys.server_key='{KEY}'\n{TENANT}");
+    let set = |name: &str, value: &str| {
+        let environment = [(name.to_owned(), value.to_owned())];
+        parse(Path::new("test.toml"), &text, Path::new("/"), &environment).expect("good")
+    };
+    assert!(set("DIALPASS_OPS", "{ enabled = false }").ops.is_none());
+    assert!(set("DIALPASS_HOME", "/x").ops.is_some());
 }
 
 #[test]

@@ -8,7 +8,11 @@ const PROXY: &str = "[server]\ntrusted_proxies=['10.0.0.1']\n";
 #[test]
 fn a_proxys_headers_have_names_of_their_own() {
     for key in ["secret_header", "certificate_header"] {
-        let other = if key == "secret_header" { "certificate_header='X-Cert'\n" } else { "" };
+        let sha256 = "ab".repeat(32);
+        let other = match key {
+            "secret_header" => format!("certificate_header='X-Cert'\nsecret_sha256='{sha256}'\n"),
+            _ => String::new(),
+        };
         let with = |name: &str| {
             format!(
                 "{PROXY}[server.proxy]\ncertificate_format='base64-der'\n{other}{key}='{name}'\n\
@@ -29,9 +33,12 @@ fn a_proxys_headers_have_names_of_their_own() {
     }
     let same = format!(
         "{PROXY}[server.proxy]\ncertificate_format='xfcc'\ncertificate_header='X-A'\n\
-         secret_header='x-a'\n{TENANT}"
+         secret_header='x-a'\nsecret_sha256='{}'\n{TENANT}",
+        "ab".repeat(32)
     );
     assert!(problem(&same).contains("another header"), "{}", problem(&same));
+    let unproven = problem(&format!("{PROXY}[server.proxy]\nsecret_header='X-Own'\n{TENANT}"));
+    assert!(unproven.contains("server.proxy.secret_sha256: found nothing"), "{unproven}");
 }
 
 /// `[server.tls]` of the files in a folder, which need not hold what they say here.
