@@ -66,7 +66,7 @@ reasons! {
             "Ask the caller to show the number, or have the phone system pass it on.";
         NumberUnparseable "number_unparseable"
             "The caller ID is not a telephone number."
-            "Run `dialpass lookup --number` with it, and have the phone system send E.164.";
+            "`dialpass lookup` explains how it is read; have the phone system send E.164.";
         NumberTwoReadings "number_two_readings"
             "The caller ID could be two different numbers."
             "Set `[tenants.calls] numbers`, or have the phone system send E.164 with its plus.";
@@ -274,7 +274,7 @@ reasons! {
             "Check that `jwks_url` is reachable from the gateway.";
         TokenRefused "token_refused"
             "The access key or intent is invalid, or not valid for this."
-            "Compare the key with `dialpass access-key list`.";
+            "Use a valid access key (`dialpass access-key create` makes one), or make a new intent.";
         TenantUnknown "tenant_unknown"
             "The `tenant` header names an unknown tenant."
             "Compare it with the ids in the configuration.";
