@@ -137,13 +137,6 @@ fn tenant(
             Duration::from_secs(5),
         ),
     };
-    if login.refusal_floor.is_zero() {
-        problems.warn(
-            &format!("{key}.login.refusal_floor"),
-            "0s sends refusals at once, so that their time tells who exists and who has a live \
-             code: for tests only; leave it out, or set a little, such as \"100ms\"",
-        );
-    }
     let accepted = "a [tenants.directory] section";
     let raw_directory = problems.required(&format!("{key}.directory"), raw.directory, accepted);
     let (kind, ambiguous) =

@@ -402,15 +402,6 @@ fn an_unreadable_file_is_named() {
 }
 
 #[test]
-fn a_floor_of_nothing_is_warned_of() {
-    let tenant = TENANT.replace("id='t1'", "id='t1'\nlogin.refusal_floor='0s'");
-    let config = read(&tenant).expect("good");
-    let warned =
-        config.warnings.iter().any(|warning| warning.to_string().contains("for tests only"));
-    assert!(warned, "{:?}", config.warnings);
-}
-
-#[test]
 fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
     let registered = "[[tenants]]\nid='t1'\ncountry='SE'\nlogin.password='not-asked'\n\
         directory.kind='registered'\ncalls.minimum_attestation='A'\n";

@@ -265,7 +265,7 @@ struct CodeAttempt {
 
 /// When a refusal goes out: at the next multiple of `floor` after the body was read, so that its
 /// time does not tell why it was refused, and not before `lately` has passed, as long as logins with
-/// a bind took; never later than `deadline`.
+/// a bind took; never later than `deadline`. A floor of zero has no multiples: `lately` alone counts.
 #[must_use]
 pub fn refusal_time(
     read_at: Instant,
@@ -274,11 +274,11 @@ pub fn refusal_time(
     lately: Duration,
     deadline: Instant,
 ) -> Instant {
+    let elapsed = now.saturating_duration_since(read_at).max(lately);
     if floor.is_zero() {
-        return now;
+        return (read_at + elapsed).min(deadline).max(now);
     }
-    let elapsed = now.saturating_duration_since(read_at).max(lately).as_nanos();
-    let multiples = elapsed.div_ceil(floor.as_nanos()).max(1);
+    let multiples = elapsed.as_nanos().div_ceil(floor.as_nanos()).max(1);
     let wait = u32::try_from(multiples).ok().and_then(|n| floor.checked_mul(n));
     wait.map_or(deadline, |wait| (read_at + wait).min(deadline)).max(now)
 }
@@ -303,6 +303,8 @@ mod tests {
         assert_eq!(at(701, 300, 700), ms(900), "as one with a bind");
         assert_eq!(at(1, 300, 6000), ms(5000), "never after the deadline");
         assert_eq!(at(4999, 300, 0), ms(5000), "never after the deadline");
-        assert_eq!(at(7, 0, 900), ms(7), "a floor of zero holds nothing back");
+        assert_eq!(at(7, 0, 3), ms(7), "a floor of zero has no multiples");
+        assert_eq!(at(7, 0, 900), ms(900), "and covers binds all the same");
+        assert_eq!(at(7, 0, 6000), ms(5000), "never after the deadline");
     }
 }

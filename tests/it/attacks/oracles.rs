@@ -356,6 +356,28 @@ async fn the_first_refusal_after_a_start_covers_a_bind_too() {
     assert!(later >= bind, "{later:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_floor_a_refusal_covers_a_bind_all_the_same() {
+    let slapd = Slapd::builder().users(0).without_tls().start();
+    let bind = Duration::from_millis(400);
+    let proxy = SlowBinds::before(&slapd, bind).await;
+    let tenant = ldap_tenant("t1", &[&proxy.url()], "");
+    let floor = "[tenants.login]\nrefusal_floor = \"0s\"\n";
+    let config = format!("{}{tenant}{floor}{}", sections(""), login_client("t1"));
+    let gateway = Gateway::start(&config);
+    let code = call(&gateway, "t1", "+46701234567").await;
+    let cases = [
+        Case::new("nobody", "nobody", "guess", "123456"),
+        Case::new("no live code", "fia", "guess", "123456"),
+        Case::new("a right code, a wrong password", "anna", "guess", &code),
+        Case::new("nobody, once a bind was seen", "nobody", "guess", "123456"),
+    ];
+    for case in &cases {
+        let (took, _) = ask(&gateway, "t1-login", case, None).await;
+        assert!(took >= bind, "{}: {took:?}", case.what);
+    }
+}
+
 /// A hash that takes several times as long to check as the default.
 fn slow_hash(password: &str) -> String {
     let params = argon2::Params::new(19_456, 12, 1, None).unwrap();

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ use super::{Browser, Refusal};
 
 /// How many browsers run at once: each is several hundred megabytes.
 const AT_ONCE: usize = 2;
+
+/// How often a driver is started until it gets a port.
+const TRIES: usize = 5;
 
 static ROOM: Semaphore = Semaphore::const_new(AT_ONCE);
 
@@ -41,31 +45,42 @@ pub async fn browsers<const N: usize>(profiles: [&Profile; N]) -> [Browser; N] {
     open.try_into().unwrap_or_else(|_| unreachable!("one for each profile"))
 }
 
+/// Starts a driver, and says on which port it listens. `None` if another program took the port that
+/// it had chosen for itself: it chooses one for IPv6, and then wants the same for IPv4.
+fn listening(home: &Path) -> Option<(Child, u16)> {
+    let mut child = Command::new("/usr/bin/chromedriver")
+        .args(["--port=0", "--log-level=SEVERE"])
+        .envs(["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"].map(|name| (name, home)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("Debian's chromium-driver: tests/run.sh installs it");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut seen = Vec::new();
+    while let Some(Ok(line)) = lines.next() {
+        if let Some((_, port)) = line.split_once("successfully on port ") {
+            // It must not wait for a reader.
+            std::thread::spawn(move || lines.for_each(drop));
+            let port = port.trim_end_matches('.').parse().expect("a port");
+            return Some((child, port));
+        }
+        seen.push(line);
+    }
+    child.wait().expect("it ended");
+    let taken = seen.iter().any(|line| line.contains("port not available"));
+    assert!(taken, "chromedriver ended without a port: {seen:?}");
+    None
+}
+
 impl Driver {
     fn start(room: SemaphorePermit<'static>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path();
-        let mut child = Command::new("/usr/bin/chromedriver")
-            .args(["--port=0", "--log-level=SEVERE"])
-            .envs(["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"].map(|name| (name, home)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("Debian's chromium-driver: tests/run.sh installs it");
-        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let mut lines_read = Vec::new();
-        let port = loop {
-            let Some(Ok(line)) = lines.next() else { panic!("a port: {lines_read:?}") };
-            let port = line.split_once("successfully on port ").map(|(_, port)| port);
-            if let Some(port) = port {
-                break port.trim_end_matches('.').to_owned();
-            }
-            lines_read.push(line);
-        };
-        // It must not wait for somebody who reads.
-        std::thread::spawn(move || lines.for_each(drop));
+        let (child, port) = (0..TRIES)
+            .find_map(|_| listening(home))
+            .unwrap_or_else(|| panic!("chromedriver got no port in {TRIES} tries"));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("http://127.0.0.1:{port}");
         Self { child, url, http, folder: Some(folder), _room: room }
