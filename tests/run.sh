@@ -117,7 +117,7 @@ if ! grep -qF "$schemathesis" <<<"$("$tools/bin/st" --version 2>/dev/null)"; the
 fi
 
 # axe-core for the pages (this package contains it), and readers of push messages; tests in
-# tests/it/browser run them.
+# tests/it/support/browser run them.
 packages=(http-ece==1.2.1 py-vapid==1.9.6 axe-playwright-python==0.1.8)
 tools=${CARGO_TARGET_DIR:-target}/webtools
 if [ "$(cat "$tools/packages" 2>/dev/null)" != "${packages[*]}" ]; then

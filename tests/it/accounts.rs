@@ -5,10 +5,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::dirsrv::{self, Dirsrv};
-use crate::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections};
-use crate::samba::{self, Samba, USERS};
-use crate::slapd::{PEOPLE, Slapd};
+use crate::support::dirsrv::{self, Dirsrv};
+use crate::support::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections};
+use crate::support::samba::{self, Samba, USERS};
+use crate::support::slapd::{PEOPLE, Slapd};
 
 const NOT_ASKED: &str = "[tenants.login]\npassword = \"not-asked\"\n";
 

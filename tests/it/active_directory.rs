@@ -16,7 +16,7 @@ use dialpass::domain::user::{Candidates, TypedName, User};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::samba::{self, Samba};
+use crate::support::samba::{self, Samba};
 
 mod accounts;
 mod check_directory;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::gateway::{Gateway, clients, folder, sections};
+use crate::support::gateway::{Gateway, clients, folder, sections};
 
 /// Anna's number; her password is `correct horse`.
 const ANNA: &str = "+46701234567";

@@ -32,8 +32,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use self::api::{Api, at_once, count};
-use crate::gateway::{Answer, Gateway, clients, folder, sections};
 use crate::sms::provider::{Manner, Provider};
+use crate::support::gateway::{Answer, Gateway, clients, folder, sections};
 
 /// What the nodes say that their base is.
 pub const PUBLIC_URL: &str = "https://id.example.com";

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections};
-use crate::slapd::Slapd;
-use crate::wire::{
+use crate::support::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections};
+use crate::support::slapd::Slapd;
+use crate::support::wire::{
     GET_OTP, OTP_TOKEN_AUTH, Operation, VALIDATE_OTP, VPN, Wire, ask, exchange, head, operations,
     pbx, request,
 };

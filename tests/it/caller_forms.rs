@@ -1,8 +1,8 @@
 //! Caller IDs on the wire: every form of a number finds its owner, a hidden caller is never
 //! looked up.
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
+use crate::support::slapd::Slapd;
 
 const ANNA: &str = "00000000-0000-4000-8000-000000000000";
 

@@ -24,7 +24,7 @@ pub use self::pooler::Pooler;
 
 use std::time::Duration;
 
-use crate::postgres::{Postgres, ROLE};
+use crate::support::postgres::{Postgres, ROLE};
 
 /// Whether these tests have the machine to themselves, and time.
 fn is_alone() -> bool {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::browser::tools::target;
+use crate::support::browser::tools::target;
 
 /// A program or file in the folder of the checkers.
 fn installed(path: &str) -> PathBuf {

@@ -15,11 +15,11 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections, sha256};
-use crate::http_harness::{Files, PBX, connect};
-use crate::pki::{Ca, Issued, Leaf};
-use crate::slapd::Slapd;
-use crate::wire::{GET_OTP, VALIDATE_OTP};
+use crate::support::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections, sha256};
+use crate::support::http_harness::{Files, PBX, connect};
+use crate::support::pki::{Ca, Issued, Leaf};
+use crate::support::slapd::Slapd;
+use crate::support::wire::{GET_OTP, VALIDATE_OTP};
 
 fn slapd() -> Slapd {
     Slapd::builder().users(0).without_tls().start()

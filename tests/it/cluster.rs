@@ -16,11 +16,11 @@ mod silent;
 mod witness;
 
 use crate::faults::load::{self, Asker};
-use crate::gateway::{Answer, Gateway, PATIENCE, folder, pinned};
-use crate::haproxy::Haproxy;
-use crate::ports::free_port;
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, Gateway, PATIENCE, folder, pinned};
+use crate::support::haproxy::Haproxy;
+use crate::support::ports::free_port;
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 /// How many nodes there are.
 pub const NODES: usize = 3;

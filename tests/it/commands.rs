@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use crate::gateway::{Gateway, clients, folder, ldap_tenant, sections, sha256, wait_until};
-use crate::slapd::Slapd;
+use crate::support::gateway::{
+    Gateway, clients, folder, ldap_tenant, sections, sha256, wait_until,
+};
+use crate::support::slapd::Slapd;
 
 mod access_key;
 mod administration;

@@ -15,7 +15,7 @@ use dialpass::domain::user::{Candidates, TypedName, User};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::dirsrv::{self, Dirsrv};
+use crate::support::dirsrv::{self, Dirsrv};
 
 mod accounts;
 mod groups;

@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
-use crate::slapd::Slapd;
-use crate::wire::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP, VPN, ask, pbx, request};
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
+use crate::support::slapd::Slapd;
+use crate::support::wire::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP, VPN, ask, pbx, request};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

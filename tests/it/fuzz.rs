@@ -21,8 +21,8 @@ use tokio::time::timeout;
 
 use self::mutation::{Mutator, Numbers};
 use crate::authentication_cloud::{PHONE, PUBLIC_URL, Service};
-use crate::pki::{Ca, Leaf};
-use crate::soft_phone::SoftPhone;
+use crate::support::pki::{Ca, Leaf};
+use crate::support::soft_phone::SoftPhone;
 
 /// Requests in an ordinary run.
 const FEW: u64 = 1_200;

@@ -13,10 +13,10 @@ use rustls::pki_types::UnixTime;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::http_harness::{
+use crate::support::http_harness::{
     Files, NOW, PBX, Running, SetClock, ask, client, connect, gate, send, start,
 };
-use crate::pki::{Ca, Issued, Leaf};
+use crate::support::pki::{Ca, Issued, Leaf};
 
 fn clients() -> Vec<ClientEntry> {
     let uri = CertificatePin::SanUri(PBX.uri.to_owned());

@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
-use crate::gateway::PATIENCE;
-use crate::http_harness::{Files, ask, connect, send, settings};
+use crate::support::gateway::PATIENCE;
+use crate::support::http_harness::{Files, ask, connect, send, settings};
 
 /// How many requests are to be answered, and whether one waits for that.
 struct Work {

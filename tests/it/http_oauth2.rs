@@ -18,8 +18,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::gateway::PATIENCE;
-use crate::http_harness::{NOW, SetClock, ask_plain, client, gate, start};
+use crate::support::gateway::PATIENCE;
+use crate::support::http_harness::{NOW, SetClock, ask_plain, client, gate, start};
 
 /// What the issuer's key endpoint does.
 #[derive(Clone, Copy, PartialEq)]

@@ -11,10 +11,10 @@ use dialpass::http::client_table::{CertificatePin, Credentials};
 use dialpass::http::proxy::{CertificateForm, ProxyRules, TrustedProxies};
 use dialpass::http::tls::{ClientCertificates, ClientVerifier};
 
-use crate::http_harness::{
+use crate::support::http_harness::{
     Files, NOW, PBX, Running, SetClock, ask, ask_plain, client, gate, start,
 };
-use crate::pki::{Ca, Issued, Leaf};
+use crate::support::pki::{Ca, Issued, Leaf};
 
 fn serve(files: &Files, trusted: &[&str]) -> Running {
     serve_with_crls(files, trusted, vec![files.path("crl.pem")])

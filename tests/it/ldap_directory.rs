@@ -16,7 +16,7 @@ use dialpass::domain::user::{Candidates, TypedName, User};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::slapd;
+use crate::support::slapd;
 
 mod accounts;
 mod addresses;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections, sha256};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections, sha256};
+use crate::support::slapd::Slapd;
 
 const ANNA: &str = "+46701234567";
 const BOB: &str = "+46702223344";

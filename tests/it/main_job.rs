@@ -1,7 +1,7 @@
 //! The main job on a real directory: a call becomes a code, a code becomes a login, once.
 
-use crate::gateway::{Gateway, clients, ldap_tenant, sections};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Gateway, clients, ldap_tenant, sections};
+use crate::support::slapd::Slapd;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_becomes_a_code_and_the_code_a_login_once() {

@@ -11,9 +11,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::checkers::must_be_good_openapi;
-use crate::gateway::{Answer, Gateway, folder, sections, sha256};
 use crate::sms::provider::{Manner, Provider};
-use crate::soft_phone::SoftPhone;
+use crate::support::gateway::{Answer, Gateway, folder, sections, sha256};
+use crate::support::soft_phone::SoftPhone;
 
 /// Where the gateway says that it is.
 const PUBLIC_URL: &str = "https://login.example.com";

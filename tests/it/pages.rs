@@ -5,7 +5,7 @@ use reqwest::Method;
 
 use crate::checkers::must_be_valid_html;
 use crate::commands::demo::Demo;
-use crate::gateway::{Answer, Gateway, clients, sections};
+use crate::support::gateway::{Answer, Gateway, clients, sections};
 
 /// Everything that is served to a browser.
 const PATHS: [&str; 15] = [

@@ -15,10 +15,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::authentication_cloud::{PUBLIC_URL, Service, text};
-use crate::browser::Browser;
-use crate::browser::tools::qr_text;
-use crate::gateway::Answer;
-use crate::ports::free_port;
+use crate::support::browser::Browser;
+use crate::support::browser::tools::qr_text;
+use crate::support::gateway::Answer;
+use crate::support::ports::free_port;
 
 /// What the tenant's pages call it.
 const COMPANY: &str = "Example AG";

@@ -21,11 +21,11 @@ use dialpass::store::postgres::{
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-use crate::gateway::PATIENCE;
-use crate::postgres::{PASSWORD, Postgres, ROLE};
 use crate::store_contract::{
     Cloud, Desk, START, SetClock, Store, administration_contract, registry_contract, store_contract,
 };
+use crate::support::gateway::PATIENCE;
+use crate::support::postgres::{PASSWORD, Postgres, ROLE};
 
 store_contract!(fresh().await);
 administration_contract!(administered().await);

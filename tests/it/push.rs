@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::browser::push_service::{self, PushService, decoded};
+use crate::support::browser::push_service::{self, PushService, decoded};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const CONTACT: &str = "mailto:it@example.com";

@@ -1,8 +1,8 @@
 //! A call tells one person's code to that person, or nobody's to anybody: numbers as they are in
 //! the world, however the directory is asked.
 
-use crate::gateway::{Gateway, clients, ldap_tenant, sections};
-use crate::slapd::{PEOPLE, Slapd};
+use crate::support::gateway::{Gateway, clients, ldap_tenant, sections};
+use crate::support::slapd::{PEOPLE, Slapd};
 
 /// People beside those that the directory has anyway.
 const NUMBERS: &[(&str, &str)] = &[

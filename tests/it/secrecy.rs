@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
-use crate::slapd::{GATEWAY_PASSWORD, Slapd};
-use crate::wire::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP, exchange};
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
+use crate::support::slapd::{GATEWAY_PASSWORD, Slapd};
+use crate::support::wire::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP, exchange};
 
 const WRONG_PASSWORD: &str = "hunter2-typed-in-vain";
 const TYPED_NAME: &str = "somebody.who.is.not.here";

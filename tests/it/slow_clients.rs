@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::gateway::{Gateway, PATIENCE, clients, ldap_tenant, sections};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Gateway, PATIENCE, clients, ldap_tenant, sections};
+use crate::support::slapd::Slapd;
 
 const ANSWERED: &[u8] =
     b"PUT /api/authentication/getOTP HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";

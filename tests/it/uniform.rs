@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections, sha256};
-use crate::slapd::Slapd;
-use crate::wire::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP};
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections, sha256};
+use crate::support::slapd::Slapd;
+use crate::support::wire::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP};
 
 /// A client `extra` with another secret for each tenant but the first.
 fn extra(secret: &str) -> String {

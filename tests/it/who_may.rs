@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
-use crate::slapd::{GROUPS, GUESTS, PEOPLE, Slapd};
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
+use crate::support::slapd::{GROUPS, GUESTS, PEOPLE, Slapd};
 
 /// The number of carl (mobile, PIN 1111) and cecilia (telephoneNumber, PIN 2222).
 const SHARED: &str = "+46703334455";

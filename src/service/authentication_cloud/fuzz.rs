@@ -21,7 +21,7 @@ use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::fuzzing::{Reader, Target, outcome, seeds};
 
-#[path = "../../../tests/it/soft_phone.rs"]
+#[path = "../../../tests/it/support/soft_phone.rs"]
 #[expect(dead_code, reason = "tests from outside use more of it")]
 mod soft_phone;
 

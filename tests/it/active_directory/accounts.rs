@@ -9,7 +9,7 @@ use dialpass::domain::account_state::PasswordRefusal::{
 use dialpass::domain::clock::{Clock as _, SystemClock};
 
 use super::{check, user, with};
-use crate::samba::{Samba, USERS, password_of};
+use crate::support::samba::{Samba, USERS, password_of};
 
 async fn refusal(directory: &LdapDirectory, name: &str) -> Option<PasswordRefusal> {
     user(directory, name).await.account.refusal(SystemClock.now())

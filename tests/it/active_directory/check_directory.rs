@@ -8,8 +8,8 @@ use ldap3::controls::RawControl;
 use ldap3::{LdapConnAsync, LdapConnSettings, Mod, Scope, SearchEntry};
 use serde_json::Value;
 
-use crate::gateway::{clients, folder, sections};
-use crate::samba::{ADMIN_DN, ADMIN_PASSWORD, GATEWAY_DN, GATEWAY_PASSWORD, STAFF, Samba};
+use crate::support::gateway::{clients, folder, sections};
+use crate::support::samba::{ADMIN_DN, ADMIN_PASSWORD, GATEWAY_DN, GATEWAY_PASSWORD, STAFF, Samba};
 
 /// The exit status and the report on the people below [`STAFF`].
 fn check(samba: &Samba, more: &str) -> (Option<i32>, Value) {

@@ -7,7 +7,7 @@ use dialpass::domain::user::Membership::{
 };
 
 use super::{by_name, deadline, is_down, user, with};
-use crate::samba::{STAFF, Samba, USERS, group};
+use crate::support::samba::{STAFF, Samba, USERS, group};
 
 fn dn(name: &str) -> String {
     format!("CN={name},{STAFF}")

@@ -10,7 +10,7 @@ use dialpass::domain::user::Membership;
 use tokio::time::Instant;
 
 use super::{by_number, deadline, is_down, owners, with};
-use crate::samba::{STAFF, Samba, USERS};
+use crate::support::samba::{STAFF, Samba, USERS};
 
 /// Longest until a change is seen, or a server taken up again.
 const SECONDS: Duration = Duration::from_secs(8);

@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use crate::gateway::{Answer, Gateway, clients, sections};
-use crate::samba::{BASE_DN, GATEWAY_DN, GATEWAY_PASSWORD, STAFF, Samba, USERS, password_of};
+use crate::support::gateway::{Answer, Gateway, clients, sections};
+use crate::support::samba::{
+    BASE_DN, GATEWAY_DN, GATEWAY_PASSWORD, STAFF, Samba, USERS, password_of,
+};
 
 const ANNA: &str = "+46701234567";
 
@@ -197,6 +199,6 @@ async fn a_silent_controller_refuses_in_time_and_is_used_again() {
     assert_eq!(gateway.login("anna", &password_of("anna"), &code).await.status, 403);
     assert!(begun.elapsed() < std::time::Duration::from_secs(5));
     samba.cont();
-    crate::gateway::wait_until("the controller is used again", || up() > before);
+    crate::support::gateway::wait_until("the controller is used again", || up() > before);
     assert_eq!(gateway.login("anna", &password_of("anna"), &code).await.status, 200);
 }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{TIMEOUT, by_number, directory, is_down, owners, with};
-use crate::samba::{BASE_DN, STAFF, Samba, USERS};
+use crate::support::samba::{BASE_DN, STAFF, Samba, USERS};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_is_found_in_whatever_form_it_is_stored() {

@@ -4,7 +4,7 @@ use dialpass::directory::{Directory, Occasion, PasswordCheck};
 use dialpass::domain::user::Membership;
 
 use super::{by_name, check, deadline, directory, user, with};
-use crate::samba::{STAFF, Samba, password_of};
+use crate::support::samba::{STAFF, Samba, password_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_person_has_several_names() {

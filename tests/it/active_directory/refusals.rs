@@ -9,7 +9,7 @@ use dialpass::domain::account_state::PasswordRefusal::{
 };
 
 use super::{check, directory, is_down, user, with};
-use crate::samba::{Samba, password_of};
+use crate::support::samba::{Samba, password_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_reason_is_told_to_who_knows_the_password_and_to_nobody_else() {
@@ -64,7 +64,7 @@ async fn who_has_gone_since_the_search_is_refused() {
 async fn a_service_account_that_is_refused_is_the_servers_failure_and_says_why() {
     let samba = Samba::start();
     let directory = with(&samba, |settings| {
-        settings.bind_dn = format!("CN=disabled,{}", crate::samba::USERS);
+        settings.bind_dn = format!("CN=disabled,{}", crate::support::samba::USERS);
         settings.bind_password = password_of("disabled").into();
     });
     let detail = is_down(&directory, "49").await;

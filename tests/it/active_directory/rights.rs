@@ -3,7 +3,7 @@
 use ldap3::controls::RawControl;
 use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry};
 
-use crate::samba::{BASE_DN, GATEWAY_DN, GATEWAY_PASSWORD, Samba, USERS};
+use crate::support::samba::{BASE_DN, GATEWAY_DN, GATEWAY_PASSWORD, Samba, USERS};
 
 /// Shows deleted entries in a search ([MS-ADTS] 3.1.1.3.4.1.14).
 const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";

@@ -7,7 +7,7 @@ use dialpass::directory::ldap::ServerUrl;
 use dialpass::directory::{DirectoryError, PasswordCheck};
 
 use super::{TIMEOUT, by_name, by_number, check, directory, is_down, is_up, owners, user, with};
-use crate::samba::{Samba, password_of};
+use crate::support::samba::{Samba, password_of};
 
 const ANNA: &str = "+46701234567";
 
@@ -30,7 +30,7 @@ async fn a_controller_that_wants_no_password_in_clear_is_not_used_without_tls() 
         settings.tls = None;
     });
     let detail = is_down(&directory, "result code 8").await;
-    assert!(!detail.contains(crate::samba::GATEWAY_PASSWORD));
+    assert!(!detail.contains(crate::support::samba::GATEWAY_PASSWORD));
     assert_eq!(by_name(&directory, "anna").await.map(drop), Err(DirectoryError::Unavailable));
 }
 

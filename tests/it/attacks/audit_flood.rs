@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::start;
-use crate::gateway::Gateway;
-use crate::http_harness::Files;
-use crate::wire::{GET_OTP, Wire, head};
+use crate::support::gateway::Gateway;
+use crate::support::http_harness::Files;
+use crate::support::wire::{GET_OTP, Wire, head};
 
 /// A trail of its own, and no flood limit that the strangers reach together with the client.
 const AUDIT: &str = "[server.limits]\nrequests_per_address = { burst = 100000, per = \"1s\" }\n\

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{ANNA, start};
-use crate::gateway::{Answer, Gateway, PATIENCE, wait_until};
 use crate::small_disk::SmallDisk;
+use crate::support::gateway::{Answer, Gateway, PATIENCE, wait_until};
 
 /// What the operators' listener answers.
 async fn ops(gateway: &Gateway, path: &str) -> Answer {
@@ -164,7 +164,7 @@ async fn of_each_code_that_was_told_the_event_outlives_rotation_and_a_stop() {
     let calls = (0..8).map(|_| {
         let request = gateway
             .http
-            .put(gateway.url(crate::wire::GET_OTP))
+            .put(gateway.url(crate::support::wire::GET_OTP))
             .basic_auth("pbx", Some("pbx-secret"))
             .json(&serde_json::json!({ "phonenumber": ANNA }));
         tokio::spawn(async move {

@@ -12,7 +12,7 @@ use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::gateway::{Answer, Gateway, PATIENCE, clients, folder, sections, wait_until};
+use crate::support::gateway::{Answer, Gateway, PATIENCE, clients, folder, sections, wait_until};
 
 const NOTHING: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
 const SCRIPT: &[u8] = b"GET /widget/auth.js HTTP/1.1\r\nHost: a\r\n\r\n";

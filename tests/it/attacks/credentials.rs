@@ -9,10 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Certificate, Client, Identity, RequestBuilder};
 use serde_json::json;
 
-use crate::gateway::{Answer, Gateway, folder, sections, sha256, wait_until};
-use crate::http_harness::{Files, PBX};
-use crate::pki::{Ca, Issued, Leaf};
-use crate::wire::GET_OTP;
+use crate::support::gateway::{Answer, Gateway, folder, sections, sha256, wait_until};
+use crate::support::http_harness::{Files, PBX};
+use crate::support::pki::{Ca, Issued, Leaf};
+use crate::support::wire::GET_OTP;
 
 const PEOPLE: &str = "[[people]]\nusername = \"anna\"\nnumbers = [\"+46701234567\"]\n";
 

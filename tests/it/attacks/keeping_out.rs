@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
-use crate::slapd::{PEOPLE, SUFFIX, Slapd};
-use crate::wire::{OTP_TOKEN_AUTH, VALIDATE_OTP};
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
+use crate::support::slapd::{PEOPLE, SUFFIX, Slapd};
+use crate::support::wire::{OTP_TOKEN_AUTH, VALIDATE_OTP};
 
 const ANNA: &str = "+46701234567";
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::connections::{WIDE, ask, config, connect_tls, over_tls};
-use crate::gateway::{Gateway, PATIENCE, folder, wait_until};
+use crate::support::gateway::{Gateway, PATIENCE, folder, wait_until};
 
 const ASKING: &[u8] = b"GET /open HTTP/1.1\r\nHost: a\r\n\r\n";
 

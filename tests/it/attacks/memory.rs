@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use argon2::password_hash::PasswordHasher as _;
 use futures_util::future::join_all;
 
-use crate::gateway::{Gateway, clients, folder, sections, wait_until};
+use crate::support::gateway::{Gateway, clients, folder, sections, wait_until};
 
 /// Of a process: a figure of `/proc/PID/status`, in MiB.
 fn mib(gateway: &Gateway, name: &str) -> u64 {

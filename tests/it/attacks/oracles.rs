@@ -15,9 +15,9 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use self::slow_binds::SlowBinds;
-use crate::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections, sha256};
-use crate::slapd::Slapd;
-use crate::wire::{VALIDATE_OTP, Wire};
+use crate::support::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections, sha256};
+use crate::support::slapd::Slapd;
+use crate::support::wire::{VALIDATE_OTP, Wire};
 
 mod slow_binds;
 

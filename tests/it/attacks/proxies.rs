@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::connections::{WIDE, config};
 use crate::authentication_cloud::{PHONE, Service};
-use crate::gateway::{Answer, Gateway, PATIENCE, folder};
-use crate::haproxy::Haproxy;
-use crate::ports::free_port;
+use crate::support::gateway::{Answer, Gateway, PATIENCE, folder};
+use crate::support::haproxy::Haproxy;
+use crate::support::ports::free_port;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 const FROM_HERE: &str = "proxy_protocol_from = [\"127.0.0.1\"]\n";

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::connections::{WIDE, ask, config, over_tls};
-use crate::gateway::{Answer, Gateway, PATIENCE, clients, sections};
+use crate::support::gateway::{Answer, Gateway, PATIENCE, clients, sections};
 
 /// What is answered to exactly these bytes.
 fn answered(gateway: &Gateway, request: &str) -> String {

@@ -7,8 +7,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 
 use super::{ANNA, start};
-use crate::gateway::{Gateway, wait_until};
-use crate::wire::{VALIDATE_OTP, VPN, Wire, request};
+use crate::support::gateway::{Gateway, wait_until};
+use crate::support::wire::{VALIDATE_OTP, VPN, Wire, request};
 
 /// How often `marker` is in what the process may write of its memory.
 fn copies(gateway: &Gateway, marker: &[u8]) -> usize {

@@ -10,7 +10,7 @@ use dialpass::http::listener::{ListenerSettings, serve_plain};
 use dialpass::http::workers::Workers;
 use tokio::net::TcpStream;
 
-use crate::http_harness::send;
+use crate::support::http_harness::send;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_worker_of_two_that_is_stuck_is_noticed_and_forgiven_when_it_goes_on() {
@@ -44,7 +44,9 @@ async fn one_worker_of_two_that_is_stuck_is_noticed_and_forgiven_when_it_goes_on
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(crate::gateway::PATIENCE, waiting).await.expect("it is noticed");
+        tokio::time::timeout(crate::support::gateway::PATIENCE, waiting)
+            .await
+            .expect("it is noticed");
     };
     becomes(true).await;
     let request = tokio::spawn(async move {
@@ -60,5 +62,7 @@ async fn one_worker_of_two_that_is_stuck_is_noticed_and_forgiven_when_it_goes_on
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(crate::gateway::PATIENCE, gone).await.expect("they count no more");
+    tokio::time::timeout(crate::support::gateway::PATIENCE, gone)
+        .await
+        .expect("they count no more");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ANNA, config, people};
-use crate::gateway::Gateway;
+use crate::support::gateway::Gateway;
 
 /// Starts a gateway whose clock is wrong by so much.
 fn with_clock(folder: &Arc<tempfile::TempDir>, wrong_by: &str) -> Gateway {

@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::{Texted, text};
-use crate::gateway::{Answer, Gateway};
+use crate::support::gateway::{Answer, Gateway};
 
 /// Somebody who asks a node, with a token.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::gateway::wait_until;
+use crate::support::gateway::wait_until;
 
 const READ_AGAIN: &str = "the configuration was read again and is in force";
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::gateway::Answer;
+use crate::support::gateway::Answer;
 
 const OPEN: [&str; 3] = ["/api/v1/status", "/api/v1/users/enroll", "/api/v1/approval"];
 

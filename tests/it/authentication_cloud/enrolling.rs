@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::gateway::Answer;
+use crate::support::gateway::Answer;
 
 /// The names of an object's fields, in order of the alphabet.
 fn fields(value: &Value) -> Vec<&str> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::gateway::Answer;
-use crate::wire::{Wire, exchange, head, request};
+use crate::support::gateway::Answer;
+use crate::support::wire::{Wire, exchange, head, request};
 
 /// The status of an answer that is an error of the one form, and has nothing for HTML to read.
 fn refused(answer: &Answer, path: &str) -> u16 {

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::soft_phone::SoftPhone;
+use crate::support::soft_phone::SoftPhone;
 
 /// Where the examples ask, as curl's and as Python's have it.
 const HOSTS: [(&str, &str); 2] = [

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::gateway::Answer;
+use crate::support::gateway::Answer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_of_a_transaction_is_active_once_that_has_succeeded() {
@@ -71,7 +71,7 @@ async fn no_other_token_is_ever_active() {
         ("an intent token", &intent),
         ("a token that was cut", &cut),
         ("another's signature", &mixed),
-        ("an access key's hash", &crate::gateway::sha256(&service.key.text)),
+        ("an access key's hash", &crate::support::gateway::sha256(&service.key.text)),
         ("a key's beginning", "dpk_"),
         ("another key", &almost),
         ("a client's secret", "vpn-secret"),

@@ -42,6 +42,6 @@ async fn a_key_opens_nothing_of_the_other_api_and_the_other_way_round() {
         .request("PUT", "/api/authentication/getOTP")
         .header("tenant", "t1")
         .json(&json!({"phonenumber": PHONE}));
-    assert_eq!(crate::gateway::Answer::of(call).await.status, 403);
+    assert_eq!(crate::support::gateway::Answer::of(call).await.status, 403);
     assert_eq!(service.api.with("vpn-secret").get("/ping").await.status, 403);
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::gateway::Answer;
+use crate::support::gateway::Answer;
 
 /// Refused for a while, which is told.
 fn is_limited(answer: &Answer, longest: u64) {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::cluster::{Cluster, NODES, in_database, patient};
-use crate::postgres::Postgres;
+use crate::support::postgres::Postgres;
 
 pub struct Nodes {
     cluster: Cluster,

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::cluster::in_database;
-use crate::gateway::{Answer, PATIENCE};
-use crate::postgres::Postgres;
+use crate::support::gateway::{Answer, PATIENCE};
+use crate::support::postgres::Postgres;
 
 /// How far the store says that a user's transactions are.
 fn stages(service: &Service, user: &str) -> Vec<String> {

@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::{PUBLIC_URL, Service, text};
-use crate::gateway::Answer;
-use crate::soft_phone::SoftPhone;
+use crate::support::gateway::Answer;
+use crate::support::soft_phone::SoftPhone;
 
 /// What the browser of a phone says that it is.
 const PIXEL: &str = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) \

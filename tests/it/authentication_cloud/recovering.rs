@@ -111,7 +111,7 @@ async fn the_store_has_no_recovery_code_but_its_hash() {
     let kept: Vec<u8> = file.query_row("SELECT recovery FROM users", [], |row| row.get(0)).unwrap();
     assert_eq!(kept.len(), 10 * 32);
     for code in codes {
-        let hash = hex::decode(crate::gateway::sha256(&code)).unwrap();
+        let hash = hex::decode(crate::support::gateway::sha256(&code)).unwrap();
         assert!(kept.chunks(32).any(|one| one == hash), "its SHA-256");
         assert!(!kept.windows(19).any(|part| part == code.as_bytes()));
     }

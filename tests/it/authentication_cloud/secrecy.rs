@@ -4,8 +4,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::gateway::Answer;
 use crate::secrecy::{all_that_is_told, find};
+use crate::support::gateway::Answer;
 
 const TYPED_NAME: &str = "somebody.who.is.not.here";
 const TYPED_CODE: &str = "90817263";

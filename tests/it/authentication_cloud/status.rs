@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::gateway::Answer;
+use crate::support::gateway::Answer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_is_pending_until_it_succeeds() {

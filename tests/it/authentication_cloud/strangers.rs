@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::time::start as start_with_clock;
 use super::*;
-use crate::gateway::wait_until;
+use crate::support::gateway::wait_until;
 
 /// Another phone of the tests.
 const OTHER_PHONE: &str = "+46702223344";

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::gateway::Answer;
+use crate::support::gateway::Answer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_is_found_by_id_and_by_name_or_is_404() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::gateway::Answer;
+use crate::support::gateway::Answer;
 
 /// What an answer says, but for where and when.
 fn said(answer: &Answer) -> (u16, serde_json::Value, serde_json::Value) {

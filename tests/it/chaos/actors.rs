@@ -11,9 +11,9 @@ use tokio::time::sleep;
 use super::history::{History, Mark};
 use crate::authentication_cloud::{PUBLIC_URL, latest_code};
 use crate::faults::load::{Asker, User};
-use crate::gateway::PATIENCE;
 use crate::sms::provider::Provider;
-use crate::soft_phone::SoftPhone;
+use crate::support::gateway::PATIENCE;
+use crate::support::soft_phone::SoftPhone;
 
 /// Between two requests of one user.
 const PAUSE: Duration = Duration::from_millis(20);

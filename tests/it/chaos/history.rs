@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use super::actors::{Secret, World};
 use super::is_alone;
 use crate::faults::load::{COMEBACK, DEADLINE};
-use crate::gateway::{Gateway, PATIENCE};
+use crate::support::gateway::{Gateway, PATIENCE};
 
 /// One request and its answer.
 #[derive(Debug, Clone, Copy)]

@@ -7,9 +7,9 @@ use tokio::time::sleep;
 use super::stage::Stage;
 use super::{end_sessions, held, seconds};
 use crate::cluster::NODES;
-use crate::gateway::PATIENCE;
-use crate::postgres::Postgres;
 use crate::small_disk::SmallDisk;
+use crate::support::gateway::PATIENCE;
+use crate::support::postgres::Postgres;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it takes a machine of its own: CHAOS_LONG=1 and --include-ignored, as tests/run.sh --long"]

@@ -8,7 +8,7 @@ use super::proxy::Proxy;
 use super::stage::Stage;
 use super::{end_sessions, held, is_alone, seconds};
 use crate::cluster::NODES;
-use crate::postgres::Postgres;
+use crate::support::postgres::Postgres;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn locks_that_a_request_does_not_need_refuse_none_and_broken_sessions_few() {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::in_database;
 use crate::faults::load::COMEBACK;
-use crate::gateway::{Gateway, clients, ldap_tenant, sections};
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::gateway::{Gateway, clients, ldap_tenant, sections};
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 /// Refuses to use a code up: at once, or when that is committed, without an answer.
 fn refusing(is_at_commit: bool) -> String {

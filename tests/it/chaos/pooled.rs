@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::pooler::Pooler;
 use super::seconds;
 use super::stage::Stage;
-use crate::postgres::Postgres;
+use crate::support::postgres::Postgres;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_pooler_all_nodes_find_the_promoted_standby() {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::gateway::wait_until;
-use crate::ports::free_port;
-use crate::postgres::{PASSWORD, ROLE};
-use crate::shell::Shell;
+use crate::support::gateway::wait_until;
+use crate::support::ports::free_port;
+use crate::support::postgres::{PASSWORD, ROLE};
+use crate::support::shell::Shell;
 
 /// A running `PgBouncer`; dropped, it is killed.
 pub struct Pooler {

@@ -10,10 +10,10 @@ use super::history::{Found, History};
 use super::{is_alone, table};
 use crate::authentication_cloud::{PUBLIC_URL, access_key, tenant, willing_provider};
 use crate::cluster::{Cluster, NODES, on_postgres};
-use crate::gateway::PATIENCE;
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
 use crate::sms::provider::Provider;
+use crate::support::gateway::PATIENCE;
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 /// How many may call.
 const PEOPLE: usize = 1500;

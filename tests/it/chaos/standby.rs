@@ -10,8 +10,8 @@ use super::history::History;
 use super::seconds;
 use super::stage::Stage;
 use crate::cluster::Cluster;
-use crate::gateway::wait_until;
-use crate::postgres::{Postgres, ROLE};
+use crate::support::gateway::wait_until;
+use crate::support::postgres::{Postgres, ROLE};
 
 /// Asks every node again and again, for `how_long`, how far what is not decided is.
 async fn ask_how_far(world: &World, cluster: &Cluster, history: &History, how_long: Duration) {

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use super::{Cluster, NODES, in_database};
 use crate::faults::load::User;
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 /// Seconds that a code lives: the shortest that the configuration takes.
 const LIFETIME: u64 = 10;

@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 
 use super::{Cluster, NODES, in_database};
 use crate::faults::load::User;
-use crate::gateway::{Answer, clients, ldap_tenant, sections};
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, clients, ldap_tenant, sections};
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 /// One thing that somebody does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

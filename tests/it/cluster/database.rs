@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::witness::Witnesses;
 use super::{Cluster, NODES, on_postgres};
 use crate::faults::load::{COMEBACK, summary};
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 const PEOPLE: usize = 800;
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::{Cluster, NODES};
 use crate::faults::load::{Load, Operation, User, config, summary};
-use crate::gateway::wait_until;
-use crate::slapd::Slapd;
+use crate::support::gateway::wait_until;
+use crate::support::slapd::Slapd;
 
 fn addresses(cluster: &Cluster) -> Vec<(SocketAddr, SocketAddr)> {
     cluster.nodes().iter().map(|node| (node.address(), node.ops())).collect()

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::{Cluster, NODES, on_postgres};
 use crate::faults::load::{Load, summary};
-use crate::gateway::wait_until;
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::gateway::wait_until;
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 const READ_AGAIN: &str = "the configuration was read again and is in force";
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::witness::Witnesses;
 use super::{Cluster, NODES, on_postgres, patient};
 use crate::faults::load::Operation;
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 const PEOPLE: usize = 800;
 

@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 
 use super::{Cluster, NODES, on_postgres, patient};
 use crate::faults::load::User;
-use crate::gateway::wait_until;
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::gateway::wait_until;
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 const USERS: usize = 500;
 const TRIES: usize = 20;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::witness::{Found, Witnesses};
 use super::{Cluster, NODES, on_postgres};
 use crate::faults::load::{COMEBACK, summary};
-use crate::gateway::wait_until;
-use crate::postgres::{Postgres, ROLE};
-use crate::slapd::Slapd;
+use crate::support::gateway::wait_until;
+use crate::support::postgres::{Postgres, ROLE};
+use crate::support::slapd::Slapd;
 
 const PEOPLE: usize = 800;
 
@@ -90,7 +90,7 @@ async fn a_database_that_hangs_is_a_refusal_in_time_and_nothing_piles_up() {
     let mut most = 0;
     wait_until("all nodes are back", || {
         most = most.max(postgres.connections());
-        let up = |node: &crate::gateway::Gateway| {
+        let up = |node: &crate::support::gateway::Gateway| {
             node.log().matches("the store's database is up").count() >= 2
         };
         cluster.nodes().iter().all(up)

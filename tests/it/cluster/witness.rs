@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::faults::load::{Asker, DEADLINE, Operation, Seen, User, summary};
-use crate::gateway::{Gateway, PATIENCE};
+use crate::support::gateway::{Gateway, PATIENCE};
 
 /// Users who call and log in by turns: the first of all.
 const BUSY: usize = 8;

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::cluster::Cluster;
-use crate::gateway::Answer;
-use crate::postgres::Postgres;
 use crate::small_disk::SmallDisk;
+use crate::support::gateway::Answer;
+use crate::support::postgres::Postgres;
 
 /// A gateway on a directory server, whose audit trail is in a file.
 fn running(slapd: &Slapd, more_of_tenant: &str) -> Gateway {

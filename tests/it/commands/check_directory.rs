@@ -6,8 +6,8 @@ use std::process::Output;
 use serde_json::Value;
 
 use super::{dialpass, on_a_file, stderr, stdout, write};
-use crate::gateway::{clients, folder, ldap_tenant, sections};
-use crate::slapd::{PEOPLE, Slapd};
+use crate::support::gateway::{clients, folder, ldap_tenant, sections};
+use crate::support::slapd::{PEOPLE, Slapd};
 
 mod servers;
 

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use super::{dialpass, on_a_file, stderr, stdout, write};
-use crate::gateway::{Gateway, clients, folder, ldap_tenant, sections, wait_until};
-use crate::pki::{Ca, Leaf};
+use crate::support::gateway::{Gateway, clients, folder, ldap_tenant, sections, wait_until};
+use crate::support::pki::{Ca, Leaf};
 
 /// The keys that lines speak of, where they say in which line of the file.
 fn keys<'a>(said: &'a str, path: &str) -> Vec<&'a str> {

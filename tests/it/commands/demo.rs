@@ -9,7 +9,7 @@ use reqwest::header::HOST;
 use serde_json::{Value, json};
 
 use super::{dialpass, on_a_file, program, stderr};
-use crate::gateway::{Answer, Gateway, sections, wait_until};
+use crate::support::gateway::{Answer, Gateway, sections, wait_until};
 
 /// A running demo; dropped, it is killed.
 pub struct Demo {
@@ -215,7 +215,7 @@ async fn nothing_of_the_demo_is_at_a_gateway_that_serves_somebody() {
     let public_url = "public_url = \"http://localhost:8080\"\n";
     let config = config.replace(&sections(""), &sections(public_url));
     assert!(config.contains(public_url));
-    let folder = crate::gateway::folder();
+    let folder = crate::support::gateway::folder();
     std::fs::write(folder.path().join("people.toml"), super::PEOPLE).unwrap();
     let gateway = Gateway::start_in(Arc::new(folder), &config);
     for path in ["/", "/demo/page.css", "/demo/page.js", "/demo/intent", "/demo/introspect"] {

@@ -7,8 +7,8 @@ use std::process::Output;
 use std::sync::Arc;
 
 use super::{on_a_file, program, stderr, write};
-use crate::gateway::{Gateway, wait_until};
-use crate::pki::Ca;
+use crate::support::gateway::{Gateway, wait_until};
+use crate::support::pki::Ca;
 
 /// A named pipe in place of what is at `path`.
 fn make_pipe(path: &Path) {

@@ -1,8 +1,8 @@
 //! `lookup` where a caller ID or a stored value is not what it seems.
 
 use super::{dialpass, folder, on_a_file, stdout, write};
-use crate::gateway::{clients, ldap_tenant, sections};
-use crate::slapd::{PEOPLE, Slapd};
+use crate::support::gateway::{clients, ldap_tenant, sections};
+use crate::support::slapd::{PEOPLE, Slapd};
 
 #[test]
 fn each_caller_id_is_explained_to_who_knows_no_rules() {

@@ -41,7 +41,7 @@ impl Run {
                 self.gateway.signal("HUP");
                 self.rounds(Duration::from_millis(500), true).await;
                 let read = || self.gateway.log().matches("read again").count() > before;
-                crate::gateway::wait_until("the configuration is read again", read);
+                crate::support::gateway::wait_until("the configuration is read again", read);
             }
             Event::Import => {
                 self.crowd().await;

@@ -4,7 +4,7 @@ use super::changes::{Change, written};
 use super::events::Variant;
 use super::oracle::{EXCLUDED, REQUIRED};
 use super::people::Person;
-use crate::{samba, slapd};
+use crate::support::{samba, slapd};
 
 /// The place of people who are not below the base.
 pub const OUTSIDE: usize = 2;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::changes::Change;
 use super::run::Run;
 use super::site;
-use crate::slapd;
+use crate::support::slapd;
 
 /// Who may read the model's people.
 pub const READERS: &str = "cn=readers,dc=example,dc=com";

@@ -18,7 +18,7 @@ use super::rights::{READERS, SEEING_CHANGES, readers};
 use super::site::{self, Site};
 use super::tally::Tally;
 use super::tenants::{MAX_AGE, TENANTS, Tenant, ask, config};
-use crate::gateway::{Answer as Http, Gateway, wait_until};
+use crate::support::gateway::{Answer as Http, Gateway, wait_until};
 
 /// How long after a fault an index is in step again.
 const RECOVERY: Duration = Duration::from_secs(5);

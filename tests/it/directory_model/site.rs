@@ -13,9 +13,9 @@ use super::changes::Change;
 use super::cutter::Cutter;
 use super::events::Variant;
 use super::rights;
-use crate::ports::free_port;
-use crate::samba::{self, Samba};
-use crate::slapd::{self, Slapd};
+use crate::support::ports::free_port;
+use crate::support::samba::{self, Samba};
+use crate::support::slapd::{self, Slapd};
 
 /// Longest until a server is there, or has what another has.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::layout::Layout;
 use super::site::Site;
-use crate::gateway::{Answer, Gateway, clients, sections};
+use crate::support::gateway::{Answer, Gateway, clients, sections};
 
 /// `index_max_age` of the gateway.
 pub const MAX_AGE: Duration = Duration::from_secs(5);

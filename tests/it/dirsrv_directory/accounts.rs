@@ -7,7 +7,7 @@ use dialpass::domain::account_state::PasswordRefusal::{
 use dialpass::domain::clock::{Clock as _, SystemClock};
 
 use super::{check, directory, settings, user};
-use crate::dirsrv::Dirsrv;
+use crate::support::dirsrv::Dirsrv;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_entry_says_what_a_bind_would() {

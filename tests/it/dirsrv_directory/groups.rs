@@ -8,7 +8,7 @@ use dialpass::domain::user::Membership::{self, Allowed, InExcludedGroup};
 use tokio::time::Instant;
 
 use super::{by_number, deadline, directory, settings};
-use crate::dirsrv::{Dirsrv, GROUPS};
+use crate::support::dirsrv::{Dirsrv, GROUPS};
 
 const ANNA: &str = "+46701234567";
 const ERIK: &str = "+46705556677";
@@ -54,7 +54,7 @@ async fn a_nested_group_without_members_excludes_nobody_and_one_that_is_hidden_e
         "dn: {leaving}\nchangetype: modify\nadd: member\nmember: uid=erik,ou=people,dc=example,dc=com\n\
          -\nadd: aci\naci: (targetattr = \"member\")(version 3.0; acl \"hidden\"; \
          deny (all) userdn = \"ldap:///{}\";)\n",
-        crate::dirsrv::GATEWAY_DN
+        crate::support::dirsrv::GATEWAY_DN
     ));
     assert_eq!(said(&server, ANNA).await, [InExcludedGroup; 4], "hidden");
     assert_eq!(said(&server, ERIK).await, [InExcludedGroup; 4], "hidden");

@@ -10,7 +10,7 @@ use dialpass::domain::clock::{Clock as _, SystemClock};
 use tokio::time::Instant;
 
 use super::{by_number, directory, names, settings};
-use crate::dirsrv::{Dirsrv, PEOPLE};
+use crate::support::dirsrv::{Dirsrv, PEOPLE};
 
 /// Longest until a change is seen, or a server taken up again.
 const SECONDS: Duration = Duration::from_secs(30);

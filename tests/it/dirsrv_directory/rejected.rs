@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::commands::{dialpass, stdout};
-use crate::dirsrv::{self, Dirsrv};
-use crate::gateway::{Answer, Gateway, PATIENCE, clients, folder, sections, wait_until};
+use crate::support::dirsrv::{self, Dirsrv};
+use crate::support::gateway::{Answer, Gateway, PATIENCE, clients, folder, sections, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_rejects_each_call_is_not_ready_and_every_command_says_why() {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::load::{COMEBACK, DEADLINE, Load, Operation, Seen, config, recovery, summary};
 use super::tap::Tap;
-use crate::gateway::{Gateway, clients, ldap_tenant, sections};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Gateway, clients, ldap_tenant, sections};
+use crate::support::slapd::Slapd;
 
 /// Two tenants of the same people, one for each `status_style`.
 const BOTH: [(&str, &str); 2] = [("t1", "phenixid"), ("t2", "http")];
@@ -20,7 +20,8 @@ fn between(seen: &[Seen], from: Instant, to: Instant) -> Vec<Seen> {
 
 /// Readiness: the status, and each dependency.
 async fn readiness(gateway: &Gateway) -> (u16, Vec<Value>) {
-    let answer = crate::gateway::Answer::of(gateway.http.get(gateway.ops_url("/readyz"))).await;
+    let answer =
+        crate::support::gateway::Answer::of(gateway.http.get(gateway.ops_url("/readyz"))).await;
     let dependencies = answer.json()["dependencies"].as_array().expect("a list").clone();
     (answer.status, dependencies)
 }
@@ -61,7 +62,7 @@ async fn a_directory_killed_under_load_is_a_refusal_and_used_again_by_itself_whe
         .basic_auth("pbx", Some("pbx-secret"))
         .header("tenant", "t2")
         .json(&serde_json::json!({ "phonenumber": "+46701234567" }));
-    let answer = crate::gateway::Answer::of(answer).await;
+    let answer = crate::support::gateway::Answer::of(answer).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "5"));
 
     let before = Instant::now();

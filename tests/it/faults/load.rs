@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::gateway::{Gateway, PATIENCE, clients, ldap_tenant, sections};
+use crate::support::gateway::{Gateway, PATIENCE, clients, ldap_tenant, sections};
 
 /// Longest that any request may take: the default `request_deadline`.
 pub const DEADLINE: Duration = Duration::from_secs(5);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::load::{Asker, User, config};
-use crate::gateway::{Gateway, PATIENCE};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Gateway, PATIENCE};
+use crate::support::slapd::Slapd;
 
 /// What a user knows when the gateway is killed.
 #[derive(Debug, Clone, Default)]

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 /// Passes connections on to a directory server, and its answers back after a delay.
 pub struct Proxy {

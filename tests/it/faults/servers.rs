@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::load::{COMEBACK, Load, Operation, Seen, config, summary};
 use super::proxy::Proxy;
-use crate::gateway::Gateway;
-use crate::slapd::Slapd;
+use crate::support::gateway::Gateway;
+use crate::support::slapd::Slapd;
 
 /// The default `timeout` of one directory operation.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::load::{COMEBACK, DEADLINE, Load, Operation, Seen, config, recovery, summary};
-use crate::gateway::{Answer, Gateway, folder};
-use crate::slapd::Slapd;
 use crate::small_disk::SmallDisk;
+use crate::support::gateway::{Answer, Gateway, folder};
+use crate::support::slapd::Slapd;
 
 /// A gateway under load, on a directory that is well.
 async fn under_load(slapd: &Slapd) -> (Gateway, Load) {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, oneshot};
 
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 /// Passes connections on to a directory server. When a bind as one person comes by, the server
 /// is stopped (SIGSTOP) before the bind is passed on to it.
@@ -64,7 +64,8 @@ impl Tap {
 
     /// Waits until the bind came by and the server is stopped.
     pub async fn caught(&mut self) {
-        let caught = tokio::time::timeout(crate::gateway::PATIENCE, &mut self.caught).await;
+        let caught =
+            tokio::time::timeout(crate::support::gateway::PATIENCE, &mut self.caught).await;
         caught.expect("a bind comes by").expect("it is told");
     }
 }

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::{by_number, check, settings, user};
-use crate::slapd::{PEOPLE, Slapd, SlapdBuilder};
+use crate::support::slapd::{PEOPLE, Slapd, SlapdBuilder};
 
 fn with_policy() -> SlapdBuilder {
     Slapd::builder().without_tls().with_password_policy()

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::index::{is_live, synced};
 use super::{TIMEOUT, by_name, by_number, check, names, settings, works_within};
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 const NAME: &str = "ldap://dc.lab.example.org";
 

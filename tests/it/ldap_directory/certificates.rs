@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::settings;
-use crate::ports::free_port;
+use crate::support::ports::free_port;
 
 /// Runs openssl in a folder.
 fn openssl(folder: &Path, arguments: &str) {

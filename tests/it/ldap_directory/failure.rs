@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{TIMEOUT, by_number, directory, is_up, names, works_within};
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 /// Longest that a server which came back may go unused.
 const COMEBACK: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use dialpass::domain::user::Membership::{
 use tokio::runtime::Handle;
 
 use super::{deadline, is_up, settings, user};
-use crate::slapd::{GROUPS, PEOPLE, Slapd};
+use crate::support::slapd::{GROUPS, PEOPLE, Slapd};
 
 fn group(name: &str) -> String {
     format!("cn={name},{GROUPS}")

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::{by_number, names, number, plan, settings};
-use crate::slapd::{Slapd, SlapdBuilder};
+use crate::support::slapd::{Slapd, SlapdBuilder};
 
 mod confirming;
 mod freshness;

@@ -10,7 +10,7 @@ use dialpass::directory::ldap::{IndexSettings, LdapDirectory, Lookup};
 use tokio::runtime::Handle;
 
 use super::{by_name, by_number, check, directory, is_up, names, settings, user, works_within};
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]

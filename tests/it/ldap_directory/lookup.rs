@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::{by_name, by_number, directory, names, number, plan, settings, user};
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_stored_form_of_a_number_is_found_in_either_mode() {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::{TIMEOUT, WRONG, check, deadline, directory, is_up, user};
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_right_for_its_own_user_only() {

@@ -12,7 +12,7 @@ use dialpass::directory::{Directory, DirectoryError};
 use tokio::runtime::Handle;
 
 use super::{by_name, by_number, directory, is_up, names, settings, works_within};
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 /// Waits until the first server is not up, and says why.
 async fn refusal(directory: &LdapDirectory, word: &str) -> String {

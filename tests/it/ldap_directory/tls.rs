@@ -9,7 +9,7 @@ use dialpass::directory::ldap::{LdapDirectory, LdapSettings};
 use tokio::runtime::Handle;
 
 use super::{WRONG, by_number, check, names, settings, user};
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 /// Settings that trust the CA of `trusted`.
 fn trusting(trusted: &Slapd, url: String) -> LdapSettings {

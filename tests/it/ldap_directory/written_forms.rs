@@ -12,7 +12,7 @@ use dialpass::domain::stored_number::{Matching, NumberingPlan};
 use tokio::runtime::Handle;
 
 use super::{deadline, settings};
-use crate::slapd::{PEOPLE, Slapd};
+use crate::support::slapd::{PEOPLE, Slapd};
 use crate::world::forms::STORED;
 use crate::world::samples::{Sample, regions, samples};
 

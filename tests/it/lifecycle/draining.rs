@@ -11,9 +11,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::cluster::{Cluster, NODES};
 use crate::faults::load::{self, Asker, Load, User};
 use crate::faults::tap::Tap;
-use crate::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections, wait_until};
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::gateway::{
+    Answer, Gateway, PATIENCE, clients, ldap_tenant, sections, wait_until,
+};
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 /// Longer than any test.
 const LONG: &str = "drain = \"5m\"";

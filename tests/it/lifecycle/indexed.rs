@@ -1,8 +1,8 @@
 //! A tenant's index as operators see it and change it: readiness, and SIGHUP.
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections, wait_until};
-use crate::samba::{self, STAFF, Samba, USERS};
-use crate::slapd::{GROUPS, Slapd};
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections, wait_until};
+use crate::support::samba::{self, STAFF, Samba, USERS};
+use crate::support::slapd::{GROUPS, Slapd};
 
 const ANNA: &str = "+46701234567";
 const READ_AGAIN: &str = "the configuration was read again and is in force";

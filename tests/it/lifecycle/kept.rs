@@ -11,8 +11,8 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections, wait_until};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections, wait_until};
+use crate::support::slapd::Slapd;
 
 const READ_AGAIN: &str = "the configuration was read again and is in force";
 
@@ -155,7 +155,7 @@ async fn the_index_of_a_directory_is_kept_where_its_section_did_not_change() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ca_file_with_other_certificates_is_another_setting() {
     let slapd = Slapd::start();
-    let folder = Arc::new(crate::gateway::folder());
+    let folder = Arc::new(crate::support::gateway::folder());
     let ca = std::fs::read_to_string(slapd.ca_pem()).unwrap();
     std::fs::write(folder.path().join("ca.pem"), &ca).unwrap();
     let tenant = ldap_tenant("t1", &[&slapd.ldaps_url()], "ca_file = \"ca.pem\"");
@@ -166,7 +166,7 @@ async fn a_ca_file_with_other_certificates_is_another_setting() {
     reload(&gateway, &config, 1);
     assert_eq!(slapd.binds_of_gateway(), binds);
 
-    let other = crate::pki::Ca::new("another CA");
+    let other = crate::support::pki::Ca::new("another CA");
     std::fs::write(folder.path().join("ca.pem"), other.pem()).unwrap();
     reload(&gateway, &config, 2);
     assert_ne!(gateway.call("+46701234567").await.status, 200, "it is not trusted any more");

@@ -1,9 +1,9 @@
 //! What a load balancer is told: whether this node may be given requests, whatever is wrong with
 //! one tenant's directory.
 
-use crate::gateway::{Answer, Gateway, clients, ldap_tenant, sections, wait_until};
-use crate::postgres::Postgres;
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections, wait_until};
+use crate::support::postgres::Postgres;
+use crate::support::slapd::Slapd;
 
 async fn status(gateway: &Gateway, path: &str) -> u16 {
     Answer::of(gateway.http.get(gateway.ops_url(path))).await.status
@@ -12,7 +12,7 @@ async fn status(gateway: &Gateway, path: &str) -> u16 {
 async fn until(gateway: &Gateway, path: &str, expected: u16) {
     let begun = std::time::Instant::now();
     while status(gateway, path).await != expected {
-        assert!(begun.elapsed() < crate::gateway::PATIENCE, "{path} is {expected}");
+        assert!(begun.elapsed() < crate::support::gateway::PATIENCE, "{path} is {expected}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }
@@ -62,7 +62,7 @@ async fn commits_that_hang_are_noticed_and_told_though_nobody_waits_for_an_answe
     // A load balancer whose check does not wait.
     let begun = std::time::Instant::now();
     while !gateway.log().contains("the store's database is down") {
-        assert!(begun.elapsed() < crate::gateway::PATIENCE, "{}", gateway.log());
+        assert!(begun.elapsed() < crate::support::gateway::PATIENCE, "{}", gateway.log());
         let check = gateway.http.get(gateway.ops_url("/readyz/node"));
         drop(check.timeout(std::time::Duration::from_millis(200)).send().await);
     }

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections, wait_until};
-use crate::slapd::Slapd;
+use crate::support::gateway::{
+    Answer, Gateway, PATIENCE, clients, ldap_tenant, sections, wait_until,
+};
+use crate::support::slapd::Slapd;
 
 async fn ops(gateway: &Gateway, path: &str) -> Answer {
     Answer::of(gateway.http.get(gateway.ops_url(path))).await

@@ -7,9 +7,9 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::faults::load::{self, Load};
-use crate::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections, sha256};
-use crate::pki::Ca;
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections, sha256};
+use crate::support::pki::Ca;
+use crate::support::slapd::Slapd;
 
 const READ_AGAIN: &str = "the configuration was read again and is in force";
 const NOT_USABLE: &str = "the new configuration is not usable; the old one stays in force";
@@ -22,7 +22,7 @@ fn reload(gateway: &Gateway, config: &str) {
 
 /// Waits until a line was written so many times.
 fn wait_for_lines(gateway: &Gateway, text: &str, count: usize) {
-    crate::gateway::wait_until(text, || gateway.log().matches(text).count() >= count);
+    crate::support::gateway::wait_until(text, || gateway.log().matches(text).count() >= count);
 }
 
 /// Asks for a code as somebody else than usual.
@@ -142,7 +142,7 @@ async fn a_server_that_is_ready_stays_ready_while_it_reads_its_configuration_aga
     let ready = async || Answer::of(gateway.http.get(gateway.ops_url("/readyz"))).await.status;
     let begun = Instant::now();
     while ready().await != 200 {
-        assert!(begun.elapsed() < crate::gateway::PATIENCE, "{}", gateway.log());
+        assert!(begun.elapsed() < crate::support::gateway::PATIENCE, "{}", gateway.log());
     }
     for count in 1..=5 {
         gateway.signal("HUP");
@@ -183,7 +183,7 @@ async fn what_an_earlier_configuration_had_open_is_closed() {
         wait_for_lines(&gateway, READ_AGAIN, count);
         gateway.code("+46701234567").await;
     }
-    crate::gateway::wait_until("no more files open than before", || open() <= before);
+    crate::support::gateway::wait_until("no more files open than before", || open() <= before);
 }
 
 /// A client that trusts one CA and nobody else.

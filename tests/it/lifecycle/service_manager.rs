@@ -4,8 +4,8 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::gateway::{Gateway, PATIENCE, clients, folder, ldap_tenant, sections};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Gateway, PATIENCE, clients, folder, ldap_tenant, sections};
+use crate::support::slapd::Slapd;
 
 /// Reads messages until one that has `line`; returns it and how many came before.
 fn wait_for(socket: &UnixDatagram, line: &str) -> (String, Vec<String>) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::faults::tap::Tap;
-use crate::gateway::{Gateway, PATIENCE, clients, ldap_tenant, sections, wait_until};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Gateway, PATIENCE, clients, ldap_tenant, sections, wait_until};
+use crate::support::slapd::Slapd;
 
 /// A login waits for its directory while the signal comes.
 async fn finishes_a_login_on(signal: &str) {

@@ -1,7 +1,7 @@
 //! A client generated from the description can use the server.
 
 use super::*;
-use crate::browser::tools::target;
+use crate::support::browser::tools::target;
 
 /// Runs a program, which must succeed; what it printed.
 fn run(program: &mut Command) -> String {

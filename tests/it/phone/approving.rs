@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::looking::look;
 use super::*;
-use crate::browser::profile::PHONE;
-use crate::browser::{browser, figure, key};
+use crate::support::browser::profile::PHONE;
+use crate::support::browser::{browser, figure, key};
 
 /// What nobody may take for a part of the page.
 const TRICKY: &str = "Pay <b>CHF 100</b> to \"M\u{fc}ller & S\u{f6}hne\" <script>alert(1)</script>";

@@ -3,8 +3,8 @@
 use super::looking::look;
 use super::*;
 use crate::authentication_cloud::time::Clock;
-use crate::browser::browser;
-use crate::browser::profile::PHONE;
+use crate::support::browser::browser;
+use crate::support::browser::profile::PHONE;
 
 async fn start() -> (Company, Clock) {
     let clock = Clock::start();

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::looking::look;
 use super::*;
-use crate::browser::profile::{IPHONE, PHONE};
-use crate::browser::{browser, figure};
+use crate::support::browser::profile::{IPHONE, PHONE};
+use crate::support::browser::{browser, figure};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scanned_code_makes_a_phone_the_users_authenticator() {

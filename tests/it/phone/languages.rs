@@ -2,9 +2,9 @@
 
 use super::looking::look;
 use super::*;
-use crate::browser::browser;
-use crate::browser::profile::PHONE;
 use crate::checkers::must_be_valid_html;
+use crate::support::browser::browser;
+use crate::support::browser::profile::PHONE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_speak_the_browsers_language() {
@@ -54,7 +54,7 @@ async fn a_page_weighs_little_and_asks_nobody_else() {
     let base = asked.link.split("/open").next().expect("a base");
     let others: Vec<_> = fetched.urls.iter().filter(|url| !url.starts_with(base)).collect();
     assert_eq!(others, Vec::<&String>::new());
-    crate::browser::figure(
+    crate::support::browser::figure(
         "enroll page: bytes transferred",
         &format!("{} in {} requests", fetched.bytes, fetched.urls.len()),
     );

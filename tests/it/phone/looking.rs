@@ -1,7 +1,7 @@
 //! How each view looks: no barrier that axe-core finds, light or dark; nothing wider than the
 //! narrowest phone; and pictures for people to look at.
 
-use crate::browser::Browser;
+use crate::support::browser::Browser;
 
 /// Looks at the view that is shown, on a phone.
 pub async fn look(phone: &Browser, name: &str) {

@@ -9,9 +9,9 @@ use tempfile::TempDir;
 
 use super::looking::look;
 use super::*;
-use crate::browser::browser;
-use crate::browser::profile::{IPHONE, PHONE};
-use crate::browser::push_service::{PushService, Subscription};
+use crate::support::browser::browser;
+use crate::support::browser::profile::{IPHONE, PHONE};
+use crate::support::browser::push_service::{PushService, Subscription};
 
 /// A company that sends to this push service.
 async fn company(service: &PushService) -> (Company, TempDir) {

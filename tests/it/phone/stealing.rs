@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::looking::look;
 use super::*;
-use crate::browser::browser;
-use crate::browser::profile::PHONE;
+use crate::support::browser::browser;
+use crate::support::browser::profile::PHONE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_others_have_looked_at_still_works_and_then_no_more() {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::looking::look;
 use super::*;
 use crate::authentication_cloud::time::Clock;
-use crate::browser::profile::{DESKTOP, PHONE};
-use crate::browser::site::Site;
-use crate::browser::{browser, browsers, figure};
+use crate::support::browser::profile::{DESKTOP, PHONE};
+use crate::support::browser::site::Site;
+use crate::support::browser::{browser, browsers, figure};
 
 /// The page's own script.
 const SHOP: &str = "const place = document.querySelector('#widget');\

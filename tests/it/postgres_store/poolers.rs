@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use super::fresh_database;
 use super::ports::{issue, ready};
 use crate::chaos::Pooler;
-use crate::postgres::{PASSWORD, ROLE};
+use crate::support::postgres::{PASSWORD, ROLE};
 
 /// The same settings, through a pooler.
 fn through(pooler: &Pooler, database: &str, settings: &PostgresSettings) -> PostgresSettings {

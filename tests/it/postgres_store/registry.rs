@@ -12,11 +12,11 @@ use tokio::runtime::Handle;
 use tokio_postgres::{Client, NoTls};
 
 use super::{fresh_database, until};
-use crate::postgres::Postgres;
 use crate::store_contract::{
     LIFETIME, about_intent, about_name, about_transaction, about_user, new_person, transaction,
     transaction_id, user_id, winners,
 };
+use crate::support::postgres::Postgres;
 
 /// A transaction that waits for its user from now on.
 pub fn pending(mark: u8, user: u8, now: Timestamp) -> Transaction {

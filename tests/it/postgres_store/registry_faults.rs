@@ -12,9 +12,9 @@ use tokio::runtime::Handle;
 use super::ports::ready;
 use super::registry::{begin, confirm};
 use super::{settings, until};
-use crate::gateway::PATIENCE;
-use crate::postgres::Postgres;
 use crate::store_contract::about_transaction;
+use crate::support::gateway::PATIENCE;
+use crate::support::postgres::Postgres;
 
 async fn until_ready(store: &PostgresStore) {
     let begun = std::time::Instant::now();

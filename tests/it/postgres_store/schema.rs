@@ -11,12 +11,12 @@ use tokio_postgres::error::SqlState;
 
 use super::ports::{issue, login_steps, ready};
 use super::{fresh_database, settings};
-use crate::gateway::{clients, folder, sections};
-use crate::postgres::{PASSWORD, Postgres};
 use crate::store_contract::{
     Cloud, Hands, START, about_user, names_from_before_mean_their_own_users, new_person, number,
     user_id,
 };
+use crate::support::gateway::{clients, folder, sections};
+use crate::support::postgres::{PASSWORD, Postgres};
 
 async fn open(settings: PostgresSettings) -> Result<PostgresStore, String> {
     PostgresStore::open(settings, &Handle::current()).await.map_err(|error| error.to_string())

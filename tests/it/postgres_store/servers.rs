@@ -11,9 +11,9 @@ use super::ports::{issue, ready};
 use super::settings;
 use crate::cluster::in_database;
 use crate::faults::load;
-use crate::gateway::{Answer, Gateway, PATIENCE};
-use crate::postgres::{Postgres, ROLE};
-use crate::slapd::Slapd;
+use crate::support::gateway::{Answer, Gateway, PATIENCE};
+use crate::support::postgres::{Postgres, ROLE};
+use crate::support::slapd::Slapd;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_that_takes_writes_is_found_behind_a_standby_and_behind_a_dead_one() {

@@ -12,7 +12,7 @@ use tokio_postgres::NoTls;
 
 use super::ports::{issue, ready};
 use super::{fresh_database, settings};
-use crate::postgres::{Postgres, ROLE};
+use crate::support::postgres::{Postgres, ROLE};
 
 fn end_sessions(server: &Postgres, database: &str) -> usize {
     let sql = format!(

@@ -1,9 +1,9 @@
 //! How the database is talked to: `sslmode` as libpq reads it, certificates both ways, passwords.
 
 use super::schema::migrate;
-use crate::gateway::wait_until;
-use crate::pki::Ca;
-use crate::postgres::{PASSWORD, Postgres, ROLE};
+use crate::support::gateway::wait_until;
+use crate::support::pki::Ca;
+use crate::support::postgres::{PASSWORD, Postgres, ROLE};
 
 /// `[store]` for a database of a server with TLS, by this name and `sslmode`, with these keys.
 fn store(server: &Postgres, database: &str, host: &str, mode: &str, keys: &str) -> String {
@@ -137,7 +137,7 @@ fn does_not_start(
     database: &str,
     change: impl FnOnce(String) -> String,
 ) -> String {
-    let folder = crate::gateway::folder();
+    let folder = crate::support::gateway::folder();
     let config = crate::cluster::in_database(
         &crate::faults::load::config(&[("t1", "http")], &["ldap://127.0.0.1:9"]),
         &[server],

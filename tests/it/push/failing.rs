@@ -8,9 +8,9 @@ use dialpass::messenger::NotifyError;
 use tempfile::TempDir;
 
 use super::{PATIENCE, kept, notifier, notifier_in, notify};
-use crate::browser::push_service::{PushService, Subscription};
-use crate::pki::Ca;
 use crate::sms::provider::Manner;
+use crate::support::browser::push_service::{PushService, Subscription};
+use crate::support::pki::Ca;
 
 fn answer(status: &'static str) -> Manner {
     Manner::Answer(status, "a reason".to_owned())

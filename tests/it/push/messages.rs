@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use dialpass::domain::clock::{Clock, SystemClock};
 
 use super::{CONTACT, PATIENCE, PROMPT, TOKEN, kept, notifier, notify};
-use crate::browser::push_service::PushService;
+use crate::support::browser::push_service::PushService;
 
 #[tokio::test]
 async fn a_notification_is_sealed_for_the_browser_and_signed_by_the_key_it_subscribed_with() {

@@ -8,8 +8,8 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::{CONTACT, PATIENCE, TOKEN, kept, notifier, notify};
-use crate::browser::push_service::PushService;
 use crate::sms::provider::Manner;
+use crate::support::browser::push_service::PushService;
 
 /// Collects what is logged.
 #[derive(Clone, Default)]

@@ -9,8 +9,8 @@ use dialpass::messenger::SendError;
 use tempfile::TempDir;
 
 use super::{messenger, send};
-use crate::gateway::wait_until;
-use crate::ports::free_port;
+use crate::support::gateway::wait_until;
+use crate::support::ports::free_port;
 
 const FAKE_CENTRE: &str = "/usr/lib/kannel/test/fakesmsc";
 

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::pki::Issued;
+use crate::support::pki::Issued;
 
 /// What it does with a request.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::provider::{Manner, Provider};
 use super::{messenger_in, send};
-use crate::pki::Ca;
+use crate::support::pki::Ca;
 
 #[tokio::test]
 async fn a_text_goes_only_to_a_provider_whose_certificate_the_ca_vouches_for() {

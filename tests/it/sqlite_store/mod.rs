@@ -15,11 +15,11 @@ use dialpass::store::sqlite::{OpenError, SqliteAdministration, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::gateway::PATIENCE;
 use crate::store_contract::{
     Cloud, Desk, Hands, START, Store, administration_contract, call, registry_contract,
     store_contract,
 };
+use crate::support::gateway::PATIENCE;
 
 store_contract!(fresh());
 administration_contract!(administered());

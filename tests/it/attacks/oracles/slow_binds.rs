@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 /// The tag of a bind's answer (RFC 4511 4.2.2).
 const BIND_RESPONSE: u8 = 0x61;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::{Linked, token_in};
-use crate::browser::tools::qr_text;
-use crate::soft_phone::SoftPhone;
+use crate::support::browser::tools::qr_text;
+use crate::support::soft_phone::SoftPhone;
 
 const MESSAGE: &str = "Pay CHF 1\u{2019}000.00\nto Anna & <b>Bertil</b> 'Åäö' 📱";
 

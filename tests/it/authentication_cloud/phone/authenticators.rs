@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::*;
-use crate::gateway::Answer;
-use crate::soft_phone::SoftPhone;
+use crate::support::gateway::Answer;
+use crate::support::soft_phone::SoftPhone;
 
 async fn rename(api: &Api, id: &str, name: Value) -> Answer {
     let request = api.request("PATCH", &format!("/api/v1/authenticators/{id}"));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::time::{SLOW, start};
 use super::super::*;
-use crate::soft_phone::SoftPhone;
+use crate::support::soft_phone::SoftPhone;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_has_ten_minutes() {

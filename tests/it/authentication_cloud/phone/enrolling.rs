@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::{Linked, PIXEL};
-use crate::browser::tools::qr_text;
-use crate::gateway::Answer;
-use crate::soft_phone::SoftPhone;
+use crate::support::browser::tools::qr_text;
+use crate::support::gateway::Answer;
+use crate::support::soft_phone::SoftPhone;
 
 const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 \
     (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
@@ -116,7 +116,7 @@ async fn the_page_is_told_who_asks_whom_from_where_and_until_when() {
         (&json!("anna"), &json!("none"))
     );
     assert_eq!(options["authenticatorSelection"]["userVerification"], "required");
-    let handle = crate::soft_phone::bytes(&options["user"]["id"]);
+    let handle = crate::support::soft_phone::bytes(&options["user"]["id"]);
     assert_eq!(uuid::Uuid::from_slice(&handle).unwrap().to_string(), linked.user);
 
     // Another tenant is called by its id where it says nothing else, and so is who has no name.

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::*;
 use super::Linked;
-use crate::soft_phone::{Signed, SoftPhone, bytes, made_otherwise, text as encoded};
+use crate::support::soft_phone::{Signed, SoftPhone, bytes, made_otherwise, text as encoded};
 
 /// Something that a test does to what is signed.
 type Change = fn(&mut Signed);

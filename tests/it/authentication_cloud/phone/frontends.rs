@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::Linked;
-use crate::gateway::Answer;
-use crate::soft_phone::SoftPhone;
+use crate::support::gateway::Answer;
+use crate::support::soft_phone::SoftPhone;
 
 const SHOP: &str = "https://shop.example.com";
 

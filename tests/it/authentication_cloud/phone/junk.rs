@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::*;
-use crate::gateway::Answer;
-use crate::soft_phone::SoftPhone;
+use crate::support::gateway::Answer;
+use crate::support::soft_phone::SoftPhone;
 
 const PATHS: [&str; 5] = ["transaction", "confirm", "decline", "notifications", "phone-state"];
 
@@ -162,9 +162,9 @@ async fn a_subscription_is_refused_where_there_is_no_push_and_forgotten_at_any_t
     let mut phone = SoftPhone::at(PUBLIC_URL);
     let (_, told) = service.phone_of("anna", &mut phone).await;
     let device = told["device"].clone();
-    let key = crate::soft_phone::text([&[4_u8][..], &[1; 64]].concat());
+    let key = crate::support::soft_phone::text([&[4_u8][..], &[1; 64]].concat());
     let subscription = json!({"endpoint": "https://fcm.googleapis.com/fcm/send/x",
-        "expirationTime": null, "keys": {"p256dh": key, "auth": crate::soft_phone::text([1; 16])}});
+        "expirationTime": null, "keys": {"p256dh": key, "auth": crate::support::soft_phone::text([1; 16])}});
     let set = async |subscription: Value| {
         let body = json!({"device": device, "subscription": subscription});
         service.api.open("notifications", body).await

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::Linked;
-use crate::gateway::Answer;
-use crate::soft_phone::SoftPhone;
+use crate::support::gateway::Answer;
+use crate::support::soft_phone::SoftPhone;
 
 async fn start() -> (Service, SoftPhone) {
     let service = Service::start_with(

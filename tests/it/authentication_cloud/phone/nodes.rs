@@ -6,7 +6,7 @@ use super::super::nodes::Nodes;
 use super::super::*;
 use super::Linked;
 use crate::cluster::NODES;
-use crate::soft_phone::SoftPhone;
+use crate::support::soft_phone::SoftPhone;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_node_asks_is_confirmed_at_any_other_once() {

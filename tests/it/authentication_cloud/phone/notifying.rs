@@ -5,9 +5,9 @@ use tempfile::TempDir;
 
 use super::super::*;
 use super::Linked;
-use crate::browser::push_service::{PushService, Subscription};
-use crate::gateway::Answer;
-use crate::soft_phone::SoftPhone;
+use crate::support::browser::push_service::{PushService, Subscription};
+use crate::support::gateway::Answer;
+use crate::support::soft_phone::SoftPhone;
 
 /// A service that notifies phones, and Anna with a phone that is subscribed.
 struct Notified {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::*;
-use crate::soft_phone::SoftPhone;
+use crate::support::soft_phone::SoftPhone;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_enrollment_that_is_confirmed_many_times_at_once_makes_one_authenticator() {

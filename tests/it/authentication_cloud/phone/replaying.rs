@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::Linked;
-use crate::soft_phone::{SoftPhone, bytes};
+use crate::support::soft_phone::{SoftPhone, bytes};
 
 async fn signed_by(service: &Service, linked: &Linked, phone: &mut SoftPhone) -> Value {
     phone.sign(&service.api.options(&linked.token).await).await.expect("a signature")
@@ -60,7 +60,7 @@ async fn a_passkey_is_registered_once_and_by_its_own_transaction() {
     let mut careless = SoftPhone::at(PUBLIC_URL);
     let again = careless.make(&options).await.unwrap();
     let (own, known) = (bytes(&again["rawId"]), bytes(&made["rawId"]));
-    let mut claimed = crate::soft_phone::made_otherwise(&again, |signed| {
+    let mut claimed = crate::support::soft_phone::made_otherwise(&again, |signed| {
         let at = signed.data.windows(own.len()).position(|part| part == own).expect("the id");
         signed.data[at..at + own.len()].copy_from_slice(&known);
     });

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use crate::secrecy::{all_that_is_told, find};
-use crate::soft_phone::SoftPhone;
+use crate::support::soft_phone::SoftPhone;
 
 const MESSAGE: &str = "Pay CHF 98765 to somebody secret";
 const ENDPOINT: &str = "https://fcm.googleapis.com/fcm/send/secret-endpoint";
@@ -54,8 +54,8 @@ async fn exercise(service: &Service) -> Vec<String> {
     }
     assert_eq!(api.stranger().get("/open/phone").await.status, 200);
     assert_eq!(api.stranger().get("/open/app.webmanifest?name=Shop").await.status, 200);
-    let key = crate::soft_phone::text([&[4_u8][..], &[1; 64]].concat());
-    let auth = crate::soft_phone::text(b"secret-of-16-byt");
+    let key = crate::support::soft_phone::text([&[4_u8][..], &[1; 64]].concat());
+    let auth = crate::support::soft_phone::text(b"secret-of-16-byt");
     let subscription = json!({"endpoint": ENDPOINT, "keys": {"p256dh": key, "auth": auth}});
     let body = json!({"device": device, "subscription": subscription});
     assert_eq!(api.open("notifications", body).await.status, 400);

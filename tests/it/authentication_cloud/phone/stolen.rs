@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::Linked;
-use crate::soft_phone::{SoftPhone, bytes};
+use crate::support::soft_phone::{SoftPhone, bytes};
 
 /// Options by which this phone's own passkey is asked, with the challenge of another transaction.
 async fn for_own(service: &Service, own: &Linked, challenge: &Value) -> Value {
@@ -97,7 +97,7 @@ async fn a_passkey_is_one_users_though_another_has_one_with_the_same_id() {
     let own = bytes(&made["rawId"]);
     let wanted = bytes(&id);
     assert_eq!(own.len(), wanted.len());
-    let mut claimed = crate::soft_phone::made_otherwise(&made, |signed| {
+    let mut claimed = crate::support::soft_phone::made_otherwise(&made, |signed| {
         let at = signed.data.windows(own.len()).position(|part| part == own).expect("the id");
         signed.data[at..at + own.len()].copy_from_slice(&wanted);
     });

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::Linked;
-use crate::soft_phone::{Signed, SoftPhone, made_otherwise, with_attestation, with_certificate};
+use crate::support::soft_phone::{
+    Signed, SoftPhone, made_otherwise, with_attestation, with_certificate,
+};
 
 /// The bytes of the store's files.
 fn stored(service: &Service) -> u64 {

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::{check, finding, json, step};
 use crate::commands::{stderr, stdout};
-use crate::gateway::{folder, ldap_tenant};
-use crate::pki::Ca;
-use crate::slapd::{GATEWAY_PASSWORD, PEOPLE, Slapd};
+use crate::support::gateway::{folder, ldap_tenant};
+use crate::support::pki::Ca;
+use crate::support::slapd::{GATEWAY_PASSWORD, PEOPLE, Slapd};
 
 #[test]
 fn what_stands_in_the_way_of_a_connection_is_named_with_a_hint() {

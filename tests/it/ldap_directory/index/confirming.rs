@@ -8,7 +8,7 @@ use dialpass::domain::user::{Ambiguity, Membership, NotOne};
 
 use super::super::{by_number, deadline, number, plan, settings};
 use super::{indexed, is_live, person, synced};
-use crate::slapd::{GATEWAY_DN, GROUPS};
+use crate::support::slapd::{GATEWAY_DN, GROUPS};
 
 const ANNA: &str = "+46701234567";
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::super::{by_number, deadline, settings};
 use super::{is_live, person, state, synced, until, with_index};
-use crate::slapd::{GROUPS, PEOPLE, Slapd};
+use crate::support::slapd::{GROUPS, PEOPLE, Slapd};
 
 const ANNA: &str = "+46701234567";
 const BOB: &str = "+46702223344";

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::super::{by_number, settings};
 use super::{has, has_within, is_live, live, person, state, synced, until, with_index};
-use crate::slapd::GATEWAY_DN;
+use crate::support::slapd::GATEWAY_DN;
 
 const ANNA: &str = "+46701234567";
 /// Longest until a change is known that the server has not told of.

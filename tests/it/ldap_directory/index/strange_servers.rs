@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::settings;
 use super::{has, is_live, state, synced, until, with_index};
-use crate::slapd::Slapd;
+use crate::support::slapd::Slapd;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_searched_where_the_server_has_no_synchronization() {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{PASSWORD, Postgres, ROLE, template};
-use crate::pki::Ca;
+use crate::support::pki::Ca;
 
 /// Who somebody is who comes to this address with these variables for `psql`, or the refusal.
 fn asked(url: &str, environment: &[(&str, &str)]) -> Result<String, String> {

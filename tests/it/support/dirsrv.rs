@@ -13,7 +13,7 @@ use tempfile::TempDir;
 mod people;
 mod template;
 
-use crate::ports::free_port;
+use crate::support::ports::free_port;
 
 const SUFFIX: &str = "dc=example,dc=com";
 /// The entry below which the people are.

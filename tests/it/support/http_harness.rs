@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::pki::{Ca, Issued, Leaf};
+use crate::support::pki::{Ca, Issued, Leaf};
 
 /// 2026-01-01, when all certificates of these tests are judged.
 pub const NOW: i64 = 1_767_225_600;

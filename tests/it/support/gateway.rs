@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::openapi::must_be_described;
-use crate::ports::free_port;
-use crate::slapd::Slapd;
+use crate::support::ports::free_port;
+use crate::support::slapd::Slapd;
 
 /// How long a test waits for what should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -76,9 +76,9 @@ pub fn ldap_tenant(id: &str, servers: &[&str], more: &str) -> String {
         "[[tenants]]\nid = \"{id}\"\ncountry = \"SE\"\n\
          [tenants.directory]\nkind = \"ldap\"\nservers = {servers:?}\n\
          bind_dn = \"{}\"\nbind_password = \"{}\"\nbase_dn = \"{}\"\n{more}\n",
-        crate::slapd::GATEWAY_DN,
-        crate::slapd::GATEWAY_PASSWORD,
-        crate::slapd::PEOPLE,
+        crate::support::slapd::GATEWAY_DN,
+        crate::support::slapd::GATEWAY_PASSWORD,
+        crate::support::slapd::PEOPLE,
     )
 }
 

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 use super::{ADMIN_DN, ADMIN_PASSWORD, SUFFIX};
-use crate::slapd::write_certificates;
+use crate::support::slapd::write_certificates;
 
 /// The template from which 389-ds itself makes servers.
 const TEMPLATE: &str = "/usr/share/dirsrv/data/template-dse.ldif";

@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::{Postgres, template};
-use crate::pki::Ca;
-use crate::shell::Shell;
+use crate::support::pki::Ca;
+use crate::support::shell::Shell;
 
 /// How a server is to be made.
 #[derive(Default)]

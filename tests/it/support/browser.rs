@@ -26,7 +26,7 @@ pub use self::driver::browsers;
 pub use self::element::key;
 use self::profile::Profile;
 use self::tools::target;
-use crate::gateway::PATIENCE;
+use crate::support::gateway::PATIENCE;
 
 /// One browser; dropped, it is gone.
 pub struct Browser {

@@ -7,8 +7,8 @@ use rcgen::{KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
 
 use super::tools::python;
-use crate::pki::Ca;
 use crate::sms::provider::{Manner, Provider, Taken};
+use crate::support::pki::Ca;
 
 /// A running push service; dropped, it is gone.
 pub struct PushService {

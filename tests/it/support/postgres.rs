@@ -15,8 +15,8 @@ mod template;
 
 pub use builder::PostgresBuilder;
 
-use crate::ports::free_port;
-use crate::shell::Shell;
+use crate::support::ports::free_port;
+use crate::support::shell::Shell;
 
 /// The role that the gateway connects as; it owns every [`Postgres::database`].
 pub const ROLE: &str = "dialpass";

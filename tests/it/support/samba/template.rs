@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::{ADMIN_PASSWORD, BASE_DN, people};
-use crate::shell::Shell;
+use crate::support::shell::Shell;
 
 static TEMPLATE: OnceLock<Shell> = OnceLock::new();
 

@@ -16,8 +16,8 @@ mod template;
 
 pub use people::{STAFF, USERS, group, password_of, person};
 
-use crate::shell::Shell;
-use crate::slapd::write_certificates;
+use crate::support::shell::Shell;
+use crate::support::slapd::write_certificates;
 
 /// The domain's own entry.
 pub const BASE_DN: &str = "DC=lab,DC=example,DC=org";

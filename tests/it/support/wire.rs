@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::gateway::{Answer, Gateway, PATIENCE};
+use crate::support::gateway::{Answer, Gateway, PATIENCE};
 
 /// Where a code is asked for.
 pub const GET_OTP: &str = "/api/authentication/getOTP";

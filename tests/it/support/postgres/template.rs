@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::builder::write;
 use super::{PASSWORD, ROLE};
-use crate::shell::Shell;
+use crate::support::shell::Shell;
 
 static TEMPLATE: OnceLock<Shell> = OnceLock::new();
 

@@ -43,7 +43,7 @@ pub fn qr_text(picture: &[u8]) -> String {
 /// What a script of the tests says of a question, both JSON; or what it complains of.
 pub fn python(script: &str, question: &Value) -> Result<Value, String> {
     let mut child = Command::new(webtools().join("bin/python"))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/browser").join(script))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/browser").join(script))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

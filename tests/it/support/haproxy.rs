@@ -5,9 +5,11 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections, wait_until};
-use crate::ports::free_port;
-use crate::slapd::Slapd;
+use crate::support::gateway::{
+    Answer, Gateway, clients, folder, ldap_tenant, sections, wait_until,
+};
+use crate::support::ports::free_port;
+use crate::support::slapd::Slapd;
 
 /// A running `HAProxy`; dropped, it is killed.
 pub struct Haproxy(Child);
@@ -38,7 +40,7 @@ impl Drop for Haproxy {
 
 /// The documentation's block that starts with `frontend api`.
 fn recipe() -> String {
-    let readme = include_str!("../../docs/phone-systems.md");
+    let readme = include_str!("../../../docs/phone-systems.md");
     let from = &readme[readme.find("frontend api\n").expect("the recipe")..];
     from[..from.find("```").expect("its end")].to_owned()
 }

@@ -1,0 +1,17 @@
+//! What tests start and ask: the real program, directories, databases, proxies and browsers of a
+//! test's own, and clients that speak to them by hand. What is asked of them stands beside this
+//! folder.
+
+pub mod browser;
+pub mod dirsrv;
+pub mod gateway;
+pub mod haproxy;
+pub mod http_harness;
+pub mod pki;
+pub mod ports;
+pub mod postgres;
+pub mod samba;
+pub mod shell;
+pub mod slapd;
+pub mod soft_phone;
+pub mod wire;
