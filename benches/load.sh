@@ -17,6 +17,7 @@
 #                                   what memory and disk the node uses; 30 minutes, or --seconds N
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
 #   --most N (1000000, for --long and --directory)   --markdown
+#   --plot FILE                     also draw the rates into this SVG file
 #   --folder DIR (/var/tmp)          parent of the temporary folder: choose the kind of disk that the
 #                                    store would be on, because each commit waits for it
 #
@@ -45,6 +46,7 @@ while [ $# -gt 0 ]; do
             limit=40m
             shift ;;
         --markdown) arguments+=(--markdown); bullet='- '; shift ;;
+        --plot) arguments+=(--plot "$(realpath -m "${2:?--plot needs a value}")"); shift 2 ;;
         --seconds | --rounds | --connections | --people | --client-threads | --most)
             arguments+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
         -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;

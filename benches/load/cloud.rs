@@ -77,10 +77,10 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
             one_round(side, options, &provider)?;
         }
     }
-    table.note("bare actix-web server", alone.figures());
+    table.rate_and("bare actix-web server", &alone.rate, alone.figures());
     for side in &sides {
         for (what, series) in SERIES.iter().zip(&side.series) {
-            table.note(&format!("{what}, {}", side.store), series.figures());
+            table.rate_and(&format!("{what}, {}", side.store), &series.rate, series.figures());
             table.note("to the bare server", series.rate.of(&alone.rate).as_ratio());
         }
     }

@@ -132,8 +132,8 @@ fn turn_by_turn(sides: &[Target], work: &Work, options: &Options) -> anyhow::Res
 
 fn rows(table: &mut Table, what: &str, rates: &[Rounds; 2], options: &Options, of: &str) {
     let few = if of == "people" { f64::from(FEW) } else { 0.0 };
-    table.note(&format!("{what}, {} {of}", thousands(few)), rates[0].as_rate());
-    table.note(&format!("{what}, {} {of}", thousands(options.most.into())), rates[1].as_rate());
+    table.rate(&format!("{what}, {} {of}", thousands(few)), &rates[0]);
+    table.rate(&format!("{what}, {} {of}", thousands(options.most.into())), &rates[1]);
     let share = rates[1].of(&rates[0]);
     table.judge("  many to few", share.as_ratio(), share.median(), Goal::AtLeast(0.8));
 }

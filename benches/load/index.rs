@@ -103,7 +103,7 @@ fn calls(
     }
     let of = format!("{} people: getOTP", thousands(count.into()));
     for ((what, _), rate) in sides.iter().zip(&rates) {
-        table.note(&format!("{of}, {what}"), rate.as_rate());
+        table.rate(&format!("{of}, {what}"), rate);
     }
     let [file, search, index] = &rates;
     let share = index.of(file);

@@ -12,6 +12,7 @@ mod index;
 mod ldap;
 mod machine;
 mod people;
+mod plot;
 mod postgres;
 mod ratios;
 mod servers;
@@ -87,6 +88,9 @@ pub struct Options {
     /// Print the table as Markdown.
     #[arg(long)]
     markdown: bool,
+    /// Write a plot of the rates into this file, as SVG.
+    #[arg(long)]
+    plot: Option<PathBuf>,
 }
 
 /// What is measured.
@@ -156,5 +160,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         Series::Soak => soak::measure(&place, options, &mut table)?,
     }
     print!("\n{}", table.text(options.markdown));
+    if let Some(file) = &options.plot {
+        plot::draw(table.rates(), file)?;
+    }
     Ok(())
 }

@@ -108,7 +108,7 @@ pub fn measure_file_only(
     file_rows(table, &series);
     processor_rows(table, &series);
     for (rates, what) in alone.iter().zip(["one durable row", "two durable rows"]) {
-        table.note(&format!("{what} a call in SQLite, and nothing else"), rates.as_rate());
+        table.rate(&format!("{what} a call in SQLite, and nothing else"), rates);
         table.note("  to the bare server", rates.of(&series.bare).as_ratio());
     }
     latency(table, "getOTP, file directory, at half that", &half, true);
@@ -300,8 +300,8 @@ fn start_and_rest(place: &Place, table: &mut Table) -> anyhow::Result<()> {
 
 fn file_rows(table: &mut Table, series: &Series) {
     let Series { bare, file, .. } = series;
-    table.note("bare actix-web server", bare.as_rate());
-    table.note("getOTP, file directory, SQLite, new codes", file.as_rate());
+    table.rate("bare actix-web server", bare);
+    table.rate("getOTP, file directory, SQLite, new codes", file);
     let share = file.of(bare);
     table.judge("  to the bare server", share.as_ratio(), share.median(), Goal::AtLeast(0.5));
 }
@@ -314,19 +314,19 @@ fn processor_rows(table: &mut Table, series: &Series) {
 fn rows(table: &mut Table, series: &Series) {
     let Series { file, slapd, login, by_number, adapter, by_name, bind, .. } = series;
     file_rows(table, series);
-    table.note("search by number alone, by the LDAP library", by_number.as_rate());
-    table.note("  the same by dialpass's adapter", adapter.as_rate());
-    table.note("getOTP, OpenLDAP, SQLite, new codes", slapd.as_rate());
+    table.rate("search by number alone, by the LDAP library", by_number);
+    table.rate("  the same by dialpass's adapter", adapter);
+    table.rate("getOTP, OpenLDAP, SQLite, new codes", slapd);
     let sum = file.then(by_number);
-    table.note("  1 / (1/getOTP with a file + 1/search)", sum.as_rate());
+    table.rate("  1 / (1/getOTP with a file + 1/search)", &sum);
     let share = slapd.of(&sum);
     table.judge("  to that", share.as_ratio(), share.median(), Goal::AtLeast(0.9));
 
-    table.note("search by name alone, by the LDAP library", by_name.as_rate());
-    table.note("{SSHA} bind alone, by the LDAP library", bind.as_rate());
-    table.note("validateOTP, OpenLDAP, SQLite", login.as_rate());
+    table.rate("search by name alone, by the LDAP library", by_name);
+    table.rate("{SSHA} bind alone, by the LDAP library", bind);
+    table.rate("validateOTP, OpenLDAP, SQLite", login);
     let sum = file.then(by_name).then(bind);
-    table.note("  1 / (1/getOTP with a file + 1/search + 1/bind)", sum.as_rate());
+    table.rate("  1 / (1/getOTP with a file + 1/search + 1/bind)", &sum);
     let share = login.of(&sum);
     table.judge("  to that", share.as_ratio(), share.median(), Goal::AtLeast(0.9));
 }

@@ -55,7 +55,11 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
         let [sqlite, one, three] = &all;
         let codes_text = thousands(codes.into());
         for (name, series) in names().iter().zip(&all) {
-            table.note(&format!("{name}, {codes_text} live codes"), figures(series));
+            table.rate_and(
+                &format!("{name}, {codes_text} live codes"),
+                &series.rate,
+                figures(series),
+            );
         }
         let ratio = |of: &Series, to: &Series| of.rate.of(&to.rate).as_ratio();
         table.note("  PostgreSQL, one node, to SQLite", ratio(one, sqlite));
@@ -69,7 +73,11 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
     let deleting = round_by_round(place, options, &postgres, options.most, Rows::Dead, table)?;
     let dead = thousands(options.most.into());
     for (name, series) in names().iter().zip(&deleting) {
-        table.note(&format!("{name}, while {dead} dead codes are deleted"), figures(series));
+        table.rate_and(
+            &format!("{name}, while {dead} dead codes are deleted"),
+            &series.rate,
+            figures(series),
+        );
     }
     if let Some(few) = &few {
         compare(table, "to none to delete", &deleting, few);

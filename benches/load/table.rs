@@ -14,11 +14,13 @@ impl Rounds {
         sorted.get((sorted.len().saturating_sub(1)) / 2).copied().unwrap_or(f64::NAN)
     }
 
-    fn least(&self) -> f64 {
+    /// The least of all rounds.
+    pub fn least(&self) -> f64 {
         self.0.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    fn most(&self) -> f64 {
+    /// The most of all rounds.
+    pub fn most(&self) -> f64 {
         self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
@@ -73,12 +75,30 @@ pub enum Goal {
 #[derive(Default)]
 pub struct Table {
     rows: Vec<[String; 4]>,
+    /// The rows that are rates, for the plot.
+    rates: Vec<(String, Rounds)>,
 }
 
 impl Table {
     /// Adds a figure without a target.
     pub fn note(&mut self, what: &str, figure: impl Into<String>) {
         self.rows.push([what.to_owned(), figure.into(), String::new(), String::new()]);
+    }
+
+    /// Adds a rate, which the plot shows too.
+    pub fn rate(&mut self, what: &str, rounds: &Rounds) {
+        self.rate_and(what, rounds, rounds.as_rate());
+    }
+
+    /// Adds a rate with more than the rate in its figure.
+    pub fn rate_and(&mut self, what: &str, rounds: &Rounds, figure: impl Into<String>) {
+        self.note(what, figure);
+        self.rates.push((what.trim().to_owned(), rounds.clone()));
+    }
+
+    /// The rates, in the order in which they were added.
+    pub fn rates(&self) -> &[(String, Rounds)] {
+        &self.rates
     }
 
     /// Adds a figure with its target.
