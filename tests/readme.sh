@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs the commands in the README and the documents exactly as shown: the demo with its curl
-# commands and the API examples, then each block that follows a `<!-- run -->` line, in one shell and
-# in its own folder.
+# Runs the commands in the README and the documents as shown: the demo with its curl commands and
+# the API examples, then each block that follows a `<!-- run -->` line, in one shell and in its own
+# folder. Only the deployment's optimised build is replaced: it would compile everything a second
+# time, and its commands use the program alike.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -30,9 +31,9 @@ blocks() { # mark, documents…: the shell blocks that follow a line `<!-- mark 
   awk -v mark="<!-- $mark -->" '$0 == mark { armed = 1; next } armed && /^```sh$/ { inside = 1; armed = 0; next } /^```$/ { inside = 0 } inside' "$@"
 }
 
-demo='cargo run --release -- demo'
+demo='cargo run -- demo'
 grep -qxF "$demo" README.md || fail "the demo's command is not '$demo'"
-cargo build --quiet --release --locked
+cargo build --quiet --locked
 # The same command, and later the same blocks, on free ports.
 free_port() {
   local port
@@ -69,6 +70,7 @@ echo "demo: its curl lines work"
 blocks run README.md docs/authentication-cloud.md >"$folder/blocks.sh"
 [ -s "$folder/blocks.sh" ] || fail "no block is marked <!-- run -->"
 # The deployment uses other folders here, and nothing is installed system-wide.
+sed -i -e 's|^cargo build --release$|cargo build --quiet|' -e 's|target/release/|target/debug/|' "$folder/blocks.sh"
 sed -i -e "s|^DIR=.*|DIR=$folder/etc|" -e "s|^BIN=.*|BIN=$folder/bin|" -e "s|^STATE=.*|STATE=$folder/state|" "$folder/blocks.sh"
 export LDAP_PORT LDAPS_PORT
 LDAP_PORT=$(free_port) LDAPS_PORT=$(free_port)
