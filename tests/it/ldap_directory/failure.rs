@@ -25,7 +25,7 @@ async fn a_server_that_was_killed_is_used_again_within_seconds_of_its_restart() 
     let begun = Instant::now();
     let answer = by_number(&directory, "+46701234567").await;
     assert!(matches!(answer, Err(DirectoryError::Unavailable)), "{answer:?}");
-    assert!(begun.elapsed() < Duration::from_millis(200), "skipped at once");
+    assert!(begun.elapsed() < TIMEOUT, "skipped at once");
     slapd.restart();
     works_within(&directory, COMEBACK).await;
     is_up(&directory, 0, true).await;
@@ -85,12 +85,12 @@ async fn a_silent_server_costs_one_timeout_once_and_is_used_again_when_it_speaks
     let begun = Instant::now();
     assert_eq!(names(&by_number(&directory, "+46701234567").await.unwrap()), ["anna"]);
     let cost = begun.elapsed();
-    assert!(cost >= TIMEOUT && cost < TIMEOUT + TIMEOUT / 2, "{cost:?}");
-    let begun = Instant::now();
+    assert!(cost >= TIMEOUT && cost < 2 * TIMEOUT, "{cost:?}");
     for _ in 0..50 {
+        let begun = Instant::now();
         assert_eq!(names(&by_number(&directory, "+46701234567").await.unwrap()), ["anna"]);
+        assert!(begun.elapsed() < TIMEOUT, "{:?}", begun.elapsed());
     }
-    assert!(begun.elapsed() < TIMEOUT / 2, "{:?}", begun.elapsed());
     first.cont();
     is_up(&directory, 0, true).await;
     let of_second = second.searches();
@@ -113,7 +113,7 @@ async fn a_silent_server_alone_is_given_up_at_the_timeout() {
     for answer in asked.join_all().await {
         assert!(answer.is_err());
     }
-    assert!(begun.elapsed() < TIMEOUT + TIMEOUT / 2, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 2 * TIMEOUT, "{:?}", begun.elapsed());
     slapd.cont();
     works_within(&directory, COMEBACK).await;
 }
