@@ -16,7 +16,7 @@ use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
 use crate::domain::user::TypedName;
 use crate::store::account::{StoredGrant, living};
-use crate::store::{Administration, AsOf, StoreError};
+use crate::store::{Administration, Snapshot, StoreError};
 
 /// Accounts read in one step of a listing.
 const PAGE: u32 = 1000;
@@ -139,7 +139,7 @@ impl TenantCodes {
     /// [`StoreError`].
     pub async fn codes(&self, after: Option<&str>) -> Result<CodePage, StoreError> {
         let listed = self.store.live_codes(&self.tenant, Purpose::Call, after, PAGE).await?;
-        let AsOf { held, now } = listed;
+        let Snapshot { value: held, now } = listed;
         let codes = held.codes.into_iter();
         Ok(CodePage {
             codes: codes.map(|(subject, stored)| LiveCode::new(subject.id, stored, now)).collect(),
@@ -152,7 +152,7 @@ impl TenantCodes {
     /// # Errors
     /// [`StoreError`].
     pub async fn code(&self, user_id: &str) -> Result<Option<LiveCode>, StoreError> {
-        let AsOf { held, now } = self.store.account(&self.subject(user_id)).await?;
+        let Snapshot { value: held, now } = self.store.account(&self.subject(user_id)).await?;
         let live = held.as_ref().and_then(|account| account.live(now)).cloned();
         Ok(live.map(|stored| LiveCode::new(user_id.to_owned(), stored, now)))
     }
@@ -170,7 +170,7 @@ impl TenantCodes {
     /// # Errors
     /// [`StoreError`].
     pub async fn user_counts(&self, user_id: &str) -> Result<UserCounts, StoreError> {
-        let AsOf { held, now } = self.store.account(&self.subject(user_id)).await?;
+        let Snapshot { value: held, now } = self.store.account(&self.subject(user_id)).await?;
         let account = held.unwrap_or_default();
         let limits = &self.limits;
         Ok(UserCounts {
@@ -197,7 +197,7 @@ impl TenantCodes {
     /// # Errors
     /// [`StoreError`].
     pub async fn calls(&self, number: &PhoneNumber) -> Result<Count, StoreError> {
-        let AsOf { held, now } = self.store.calls(&self.tenant, number).await?;
+        let Snapshot { value: held, now } = self.store.calls(&self.tenant, number).await?;
         Ok(Count::new(held, self.limits.calls_per_number, now))
     }
 

@@ -14,7 +14,7 @@ use crate::domain::secret::Password;
 use crate::domain::tenant::TenantId;
 use crate::domain::user::{Candidates, Membership, NumberValue, TypedName, User, UserId};
 use crate::store::StoreError;
-use crate::store::registry::{About, Records, Registry};
+use crate::store::registry::{Records, Registry, Scope};
 /// Most owners of a number that are looked at: two are too many already.
 const MOST_OWNERS: u32 = 4;
 
@@ -32,8 +32,8 @@ impl RegisteredDirectory {
     }
 
     async fn look(&self, whom: UserRef, deadline: Instant) -> Result<Records, DirectoryError> {
-        let seen = self.registry.look(About::user(&self.tenant, whom));
-        Ok(in_time(seen, deadline).await?.held)
+        let seen = self.registry.read_records(Scope::user(&self.tenant, whom));
+        Ok(in_time(seen, deadline).await?.value)
     }
 
     async fn find(

@@ -114,9 +114,9 @@ pub trait StoreHealth: Send + Sync {
 
 /// The store's content at a time by its own clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AsOf<T> {
+pub struct Snapshot<T> {
     /// The content.
-    pub held: T,
+    pub value: T,
     /// The time.
     pub now: Timestamp,
 }
@@ -145,13 +145,13 @@ pub trait Administration: Send + Sync {
         purpose: Purpose,
         after: Option<&str>,
         rows: u32,
-    ) -> Result<AsOf<LiveCodes>, StoreError>;
+    ) -> Result<Snapshot<LiveCodes>, StoreError>;
 
     /// A subject's account, including what no longer counts; `None` if it has none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn account(&self, subject: &Subject) -> Result<AsOf<Option<Account>>, StoreError>;
+    async fn account(&self, subject: &Subject) -> Result<Snapshot<Option<Account>>, StoreError>;
 
     /// Removes the subject's live code, as if it had been used; counts stay. Returns whether there
     /// was one.
@@ -175,7 +175,7 @@ pub trait Administration: Send + Sync {
         &self,
         tenant: &TenantId,
         number: &PhoneNumber,
-    ) -> Result<AsOf<EventLog>, StoreError>;
+    ) -> Result<Snapshot<EventLog>, StoreError>;
 
     /// Forgets the calls of a number. Returns whether any were recorded.
     ///

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::account::Account;
-use super::registry::{Person, Texts};
-use super::{AsOf, StoreError};
+use super::registry::{Texts, UserRecord};
+use super::{Snapshot, StoreError};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
@@ -40,7 +40,7 @@ impl Individual {
 
     /// All numbers in all spellings, including those of `person`'s phones; distinct and sorted.
     #[must_use]
-    pub fn all_numbers(&self, person: Option<&Person>) -> Vec<PhoneNumber> {
+    pub fn all_numbers(&self, person: Option<&UserRecord>) -> Vec<PhoneNumber> {
         let phones = person.iter().flat_map(|person| &person.user.phones);
         let numbers = self.numbers.iter().chain(phones.map(|phone| &phone.number));
         let mut all: Vec<_> = numbers.flat_map(PhoneNumber::spellings).collect();
@@ -56,7 +56,7 @@ pub struct PersonRecords {
     /// The accounts of called-in codes, with their ids.
     pub accounts: Vec<(String, Account)>,
     /// The registered user, with phones, authenticators and recovery codes.
-    pub person: Option<Person>,
+    pub person: Option<UserRecord>,
     /// The registered user's transactions, oldest first.
     pub transactions: Vec<Transaction>,
     /// The calls of each number.
@@ -90,14 +90,17 @@ pub trait PersonalRecords: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError>;
+    async fn records(&self, whose: &Individual) -> Result<Snapshot<PersonRecords>, StoreError>;
 
     /// Deletes all data about a person, or nothing, and returns what was deleted. Once it answers,
     /// no node accepts any of their codes.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError>;
+    async fn delete_records(
+        &self,
+        whose: &Individual,
+    ) -> Result<Snapshot<PersonRecords>, StoreError>;
 }
 
 #[cfg(test)]

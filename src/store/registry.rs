@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{AsOf, StoreError};
+use super::{Snapshot, StoreError};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::{Authenticator, AuthenticatorId};
 use crate::domain::clock::Timestamp;
@@ -25,7 +25,7 @@ use crate::domain::transaction::{Transaction, TransactionId};
 
 /// What a step is about. Nothing else is read or written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
+pub struct Scope {
     /// The tenant.
     pub tenant: TenantId,
     /// The user; `None` where there can be none yet.
@@ -38,7 +38,7 @@ pub struct About {
     pub intent: Option<Uuid>,
 }
 
-impl About {
+impl Scope {
     /// A step about a user alone.
     #[must_use]
     pub fn user(tenant: &TenantId, user: UserRef) -> Self {
@@ -49,7 +49,7 @@ impl About {
 
 /// A registered user with the budgets beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
+pub struct UserRecord {
     /// The user.
     pub user: RegisteredUser,
     /// Texts that asked the user for an approval.
@@ -66,7 +66,7 @@ pub struct Person {
     pub app_approvals: EventLog,
 }
 
-impl Person {
+impl UserRecord {
     /// A user without events.
     #[must_use]
     pub fn new(user: RegisteredUser) -> Self {
@@ -100,7 +100,7 @@ pub struct Records {
     /// The user. One that is put where there was none is made; one that is taken away is deleted
     /// with all that is theirs: phones, authenticators, transactions, called-in codes. With a phone
     /// that is taken away goes the user's live called-in code.
-    pub person: Option<Person>,
+    pub person: Option<UserRecord>,
     /// How many users have the name by which the step names its user, in any case; 0 if it names
     /// none by name. More than one only where they had their names before names were compared with
     /// case ignored. A step does not change it.
@@ -175,28 +175,28 @@ pub type Transition = Arc<dyn Fn(&mut Records, Timestamp) + Send + Sync>;
 /// Registered users and their transactions.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// Takes a step: what `decide` changes in the records is written, all of it or nothing, and no
+    /// Runs a transaction: what `decide` changes in the records is written, all of it or nothing, and no
     /// other step on the same user, transaction, phone or intent runs meanwhile.
     ///
-    /// Use it by [`step`].
+    /// Use it by [`transact`].
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn take(&self, about: About, decide: Transition) -> Result<(), StoreError>;
+    async fn transact(&self, scope: Scope, decide: Transition) -> Result<(), StoreError>;
 
-    /// Looks at the records.
+    /// Reads the records.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn look(&self, about: About) -> Result<AsOf<Records>, StoreError>;
+    async fn read_records(&self, scope: Scope) -> Result<Snapshot<Records>, StoreError>;
 
-    /// Looks at the records whose state goes outward: what is seen cannot be undone by the loss of
+    /// Reads the records whose state goes outward: what is seen cannot be undone by the loss of
     /// one machine, where the store has several.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn look_durable(&self, about: About) -> Result<AsOf<Records>, StoreError> {
-        self.look(about).await
+    async fn read_durable_records(&self, scope: Scope) -> Result<Snapshot<Records>, StoreError> {
+        self.read_records(scope).await
     }
 
     /// The users who have a verified phone with this number, at most `most`, in no order.
@@ -243,13 +243,13 @@ pub trait Registry: Send + Sync {
     async fn access_key(&self, hash: &AccessKeyHash) -> Result<Option<AccessKey>, StoreError>;
 }
 
-/// Takes a step and returns what it decided.
+/// Runs a transaction on the registry and returns what `decide` returned.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn step<T: Send + 'static>(
+pub async fn transact<T: Send + 'static>(
     registry: &dyn Registry,
-    about: About,
+    scope: Scope,
     decide: impl Fn(&mut Records, Timestamp) -> T + Send + Sync + 'static,
 ) -> Result<T, StoreError> {
     let decided = Arc::new(Mutex::new(None));
@@ -258,7 +258,7 @@ pub async fn step<T: Send + 'static>(
         let answer = decide(records, now);
         *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     });
-    registry.take(about, decide).await?;
+    registry.transact(scope, decide).await?;
     let answer = decided.lock().unwrap_or_else(PoisonError::into_inner).take();
     answer.ok_or(StoreError::OutcomeUnknown)
 }

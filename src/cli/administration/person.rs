@@ -14,7 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::reason::AuditReason;
-use crate::store::AsOf;
+use crate::store::Snapshot;
 use crate::store::personal_records::{Individual, PersonRecords};
 
 /// The subcommands of `person`.
@@ -103,7 +103,7 @@ async fn export(
     target: &Target,
     whose: &Individual,
 ) -> Result<AuditReason, Failure> {
-    let AsOf { held, now } = office.store.personal_records.records(whose).await?;
+    let Snapshot { value: held, now } = office.store.personal_records.records(whose).await?;
     let mut object = person_json::object(&held, now);
     object["tenant"] = json!(whose.tenant.as_str());
     object["user_id"] = json!(whose.user_id);
@@ -122,7 +122,7 @@ async fn delete(
     target: &Target,
     whose: &Individual,
 ) -> Result<AuditReason, Failure> {
-    let AsOf { held, now } = office.store.personal_records.delete_records(whose).await?;
+    let Snapshot { value: held, now } = office.store.personal_records.delete_records(whose).await?;
     if held.is_empty() {
         print(&format!("{}: the store holds nothing", target.shown()));
         return Ok(AuditReason::NothingHeld);

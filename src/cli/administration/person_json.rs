@@ -13,7 +13,7 @@ use crate::domain::transaction::Transaction;
 use crate::store::account::Account;
 use crate::store::address_log::Failure;
 use crate::store::personal_records::PersonRecords;
-use crate::store::registry::Person;
+use crate::store::registry::UserRecord;
 
 /// The records as they were at `now`.
 pub(super) fn object(records: &PersonRecords, now: Timestamp) -> Value {
@@ -60,9 +60,16 @@ fn account(account: &Account, now: Timestamp) -> Value {
     })
 }
 
-fn registered(person: &Person) -> Value {
-    let Person { user, texts, enrolling_texts, wrong_codes, wrong_recovery, pushes, app_approvals } =
-        person;
+fn registered(person: &UserRecord) -> Value {
+    let UserRecord {
+        user,
+        texts,
+        enrolling_texts,
+        wrong_codes,
+        wrong_recovery,
+        pushes,
+        app_approvals,
+    } = person;
     json!({
         "user_id": user.id.to_string(),
         "username": user.name.as_ref().map(ToString::to_string),

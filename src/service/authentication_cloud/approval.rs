@@ -8,7 +8,7 @@ use super::sms_code::Begun;
 use super::{Cloud, change, nobody};
 use crate::domain::registered_user::UserRef;
 use crate::domain::transaction::TransactionKind;
-use crate::store::registry::{About, Records, step};
+use crate::store::registry::{Records, Scope, transact};
 
 /// Attempts to find the user's newest phone if it keeps changing.
 const LOOKS: usize = 3;
@@ -29,17 +29,17 @@ impl Cloud {
         let user = permission.user(named.as_ref()).ok_or(CloudRefusal::UserUnknown)?;
         let named = self.identify(&permission, named).await?;
         for _ in 0..LOOKS {
-            let seen = self.registry.look(About::user(&self.tenant, user.clone())).await?;
-            let none = nobody(&seen.held);
-            let person = seen.held.person.ok_or(none)?;
+            let seen = self.registry.read_records(Scope::user(&self.tenant, user.clone())).await?;
+            let none = nobody(&seen.value);
+            let person = seen.value.person.ok_or(none)?;
             let number = person.user.newest_phone().ok_or(CloudRefusal::NoPhone)?.number.clone();
             let (messenger, template) = self.ready_to_text(&number, message)?;
             let text = self.new_text(TransactionKind::Approve, &number, message, &permission)?;
-            let about = About {
+            let scope = Scope {
                 transaction: Some(text.id),
                 number: Some(number.subscriber()),
                 intent: permission.intent_id(),
-                ..About::user(&self.tenant, UserRef::Id(person.user.id))
+                ..Scope::user(&self.tenant, UserRef::Id(person.user.id))
             };
             let (permission, named) = (permission.clone(), named.clone());
             let make = move |records: &mut Records, now| {
@@ -55,7 +55,7 @@ impl Cloud {
                     Ok(Begun { user, transaction: text.begin(records, now)?, now })
                 })
             };
-            let begun = match step(&*self.registry, about, make).await? {
+            let begun = match transact(&*self.registry, scope, make).await? {
                 Err(CloudRefusal::Changing) => continue,
                 begun => begun?,
             };

@@ -9,7 +9,7 @@ use crate::domain::authenticator::{
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::registered_user::{RegisteredId, UserRef};
-use crate::store::registry::{About, Records, step};
+use crate::store::registry::{Records, Scope, transact};
 impl Cloud {
     /// Renames an authenticator.
     ///
@@ -48,7 +48,7 @@ impl Cloud {
             user.updated_at = now;
             Ok(())
         };
-        step(&*self.registry, About::user(&self.tenant, UserRef::Id(user)), delete).await??;
+        transact(&*self.registry, Scope::user(&self.tenant, UserRef::Id(user)), delete).await??;
         Ok(user)
     }
 
@@ -58,12 +58,12 @@ impl Cloud {
     /// [`CloudRefusal::DeviceTokenExpired`], [`CloudRefusal::AuthenticatorUnknown`], or a failure of the
     /// store.
     pub async fn authenticator_of(&self, device: &Device) -> Result<Authenticator, CloudRefusal> {
-        let about = About::user(&self.tenant, UserRef::Id(device.user));
-        let seen = self.look_to_tell(about).await?;
+        let scope = Scope::user(&self.tenant, UserRef::Id(device.user));
+        let seen = self.look_to_tell(scope).await?;
         if seen.now >= device.expires_at {
             return Err(CloudRefusal::DeviceTokenExpired);
         }
-        let person = seen.held.person.ok_or(CloudRefusal::AuthenticatorUnknown)?;
+        let person = seen.value.person.ok_or(CloudRefusal::AuthenticatorUnknown)?;
         let mut theirs = person.user.authenticators.into_iter();
         theirs.find(|one| one.id == device.authenticator).ok_or(CloudRefusal::AuthenticatorUnknown)
     }
@@ -117,7 +117,7 @@ impl Cloud {
                 Ok(authenticator.clone())
             })
         };
-        step(&*self.registry, About::user(&self.tenant, UserRef::Id(user)), change).await?
+        transact(&*self.registry, Scope::user(&self.tenant, UserRef::Id(user)), change).await?
     }
 
     async fn owner(&self, id: AuthenticatorId) -> Result<RegisteredId, CloudRefusal> {

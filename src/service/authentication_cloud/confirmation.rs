@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::question::Question;
 use crate::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
 use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, TransactionStatus};
-use crate::store::registry::{About, Records, step};
+use crate::store::registry::{Records, Scope, transact};
 /// What a phone is asked.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -69,8 +69,8 @@ impl Cloud {
     pub async fn asked(&self, id: TransactionId) -> Result<Asked, CloudRefusal> {
         let user = self.user_of(id).await?;
         let seen = self.look_to_tell(self.about_asked(id, user)).await?;
-        let (now, person) = (seen.now, seen.held.person.ok_or(CloudRefusal::TransactionUnknown)?);
-        let transaction = seen.held.transaction.ok_or(CloudRefusal::TransactionUnknown)?;
+        let (now, person) = (seen.now, seen.value.person.ok_or(CloudRefusal::TransactionUnknown)?);
+        let transaction = seen.value.transaction.ok_or(CloudRefusal::TransactionUnknown)?;
         let is_pending = transaction.at(now).0 == TransactionStatus::Pending;
         let question = transaction.question.as_ref().ok_or(CloudRefusal::TransactionUnknown)?;
         let ceremony = question.ceremony.as_ref().filter(|_| is_pending);
@@ -139,7 +139,7 @@ impl Cloud {
             }
             settled
         };
-        step(&*self.registry, self.about_asked(id, asked.user.id), settle).await?
+        transact(&*self.registry, self.about_asked(id, asked.user.id), settle).await?
     }
 
     /// Declines the question, which fails the transaction. Anyone with the link may do so.
@@ -159,25 +159,25 @@ impl Cloud {
             transaction.end(TransactionStatus::Failed, now);
             Ok(user)
         };
-        step(&*self.registry, self.about_asked(id, user), decline).await?
+        transact(&*self.registry, self.about_asked(id, user), decline).await?
     }
 
     /// The user of a transaction that a phone may confirm.
     async fn user_of(&self, id: TransactionId) -> Result<RegisteredId, CloudRefusal> {
-        let about = About {
+        let scope = Scope {
             tenant: self.tenant.clone(),
             user: None,
             transaction: Some(id),
             number: None,
             intent: None,
         };
-        let seen = self.registry.look(about).await?.held.transaction;
+        let seen = self.registry.read_records(scope).await?.value.transaction;
         let transaction = seen.filter(|transaction| transaction.question.is_some());
         transaction.map(|one| one.user).ok_or(CloudRefusal::TransactionUnknown)
     }
 
-    fn about_asked(&self, id: TransactionId, user: RegisteredId) -> About {
-        About { transaction: Some(id), ..About::user(&self.tenant, UserRef::Id(user)) }
+    fn about_asked(&self, id: TransactionId, user: RegisteredId) -> Scope {
+        Scope { transaction: Some(id), ..Scope::user(&self.tenant, UserRef::Id(user)) }
     }
 }
 

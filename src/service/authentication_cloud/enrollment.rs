@@ -12,7 +12,7 @@ use crate::domain::registered_user::{RecoveryCode, RegisteredUser, UserRef};
 use crate::domain::transaction::{
     Channel, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
-use crate::store::registry::{About, Person, Records, step};
+use crate::store::registry::{Records, Scope, UserRecord, transact};
 /// A phone to be registered.
 #[derive(Debug)]
 pub struct PhoneEnrollment<'a> {
@@ -50,8 +50,8 @@ impl Cloud {
         let (messenger, template) = self.ready_to_text(&number, message)?;
         let text = self.new_text(TransactionKind::Enroll, &number, message, &permission)?;
         let enrollee = self.enrollee(permission, named).await?;
-        let about =
-            About { number: Some(number.subscriber()), ..self.about_enrollee(&enrollee, text.id) };
+        let scope =
+            Scope { number: Some(number.subscriber()), ..self.about_enrollee(&enrollee, text.id) };
         let make = move |records: &mut Records, now| {
             change(records, |records| {
                 let user = &enrollee.find(records, now)?.user;
@@ -63,7 +63,7 @@ impl Cloud {
                 Ok(Begun { user, transaction: text.begin(records, now)?, now })
             })
         };
-        let begun = step(&*self.registry, about, make).await??;
+        let begun = transact(&*self.registry, scope, make).await??;
         self.send(messenger, &template, &begun, deadline).await?;
         Ok(begun)
     }
@@ -84,7 +84,7 @@ impl Cloud {
             .map(|_| self.random_bits().map(RecoveryCode::from_random))
             .collect::<Result<Vec<_>, _>>()?;
         let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
-        let about = self.about_enrollee(&enrollee, id);
+        let scope = self.about_enrollee(&enrollee, id);
         let make = move |records: &mut Records, now| {
             change(records, |records| {
                 let person = enrollee.find(records, now)?;
@@ -108,7 +108,7 @@ impl Cloud {
                 Ok(Begun { user, transaction, now })
             })
         };
-        let begun = step(&*self.registry, about, make).await??;
+        let begun = transact(&*self.registry, scope, make).await??;
         Ok(RecoverySet { begun, codes })
     }
 
@@ -124,8 +124,8 @@ impl Cloud {
     }
 
     /// The scope of a step on the enrollee and a new transaction.
-    pub(super) fn about_enrollee(&self, enrollee: &Enrollee, transaction: TransactionId) -> About {
-        About {
+    pub(super) fn about_enrollee(&self, enrollee: &Enrollee, transaction: TransactionId) -> Scope {
+        Scope {
             tenant: self.tenant.clone(),
             user: enrollee.user.clone(),
             transaction: Some(transaction),
@@ -149,7 +149,7 @@ impl Enrollee {
         &self,
         records: &'c mut Records,
         now: Timestamp,
-    ) -> Result<&'c mut Person, CloudRefusal> {
+    ) -> Result<&'c mut UserRecord, CloudRefusal> {
         use_up(&self.permission, records, now)?;
         // An intent for a free name is meant to create its user. A user who has taken the name
         // since is not the one the backend had in mind.
@@ -166,7 +166,7 @@ impl Enrollee {
                 Some(UserRef::Name(name)) => Some(name.clone()),
                 None => None,
             };
-            records.person = Some(Person::new(RegisteredUser::new(self.new.user, name, now)));
+            records.person = Some(UserRecord::new(RegisteredUser::new(self.new.user, name, now)));
         }
         for_whom(&self.permission, records, self.named.as_ref())?;
         records.person.as_mut().ok_or(CloudRefusal::UserUnknown)

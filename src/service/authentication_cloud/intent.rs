@@ -12,7 +12,7 @@ use crate::domain::question::ApprovalMessage;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, UserRef};
 use crate::domain::text_message::Template;
 use crate::domain::transaction::TransactionKind;
-use crate::store::registry::{About, Records};
+use crate::store::registry::{Records, Scope};
 /// How long an intent may be used.
 const LIFETIME: Duration = Duration::from_mins(10);
 
@@ -153,7 +153,7 @@ impl Cloud {
     ) -> Result<Option<UserRef>, CloudRefusal> {
         let Permission::Intent(Intent { user: Some(_), .. }) = permission else { return Ok(named) };
         let Some(whom @ UserRef::Name(_)) = &named else { return Ok(named) };
-        let held = self.registry.look(About::user(&self.tenant, whom.clone())).await?.held;
+        let held = self.registry.read_records(Scope::user(&self.tenant, whom.clone())).await?.value;
         if held.is_ambiguous() {
             return Err(CloudRefusal::IntentForOther);
         }
@@ -205,10 +205,10 @@ impl Cloud {
             (None, None) => return Err(CloudRefusal::UserUnknown),
         };
         let may_be_new = wish.kind == TransactionKind::Enroll && wish.user.is_none();
-        let seen = self.registry.look(About::user(&self.tenant, whom)).await?;
+        let seen = self.registry.read_records(Scope::user(&self.tenant, whom)).await?;
         // An existing user is named by id, so that the intent is not for another who gets the name later.
-        let is_ambiguous = seen.held.is_ambiguous();
-        let (user, name) = match seen.held.person {
+        let is_ambiguous = seen.value.is_ambiguous();
+        let (user, name) = match seen.value.person {
             Some(person) => (Some(person.user.id), None),
             None if is_ambiguous => return Err(CloudRefusal::UserAmbiguous),
             None if may_be_new => (None, wish.name),

@@ -36,8 +36,8 @@ use crate::domain::random::Random;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionStatus;
 use crate::messenger::{Messenger, Notifier};
-use crate::store::AsOf;
-use crate::store::registry::{About, Records, Registry};
+use crate::store::Snapshot;
+use crate::store::registry::{Records, Registry, Scope};
 
 /// Limits on texted codes, recovery codes and notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,13 +119,13 @@ impl Cloud {
     /// Reads the records to report it, waiting until the loss of a machine cannot undo what it reports.
     /// A pending or unknown transaction reports nothing that could be undone, so polls of it do not
     /// wait.
-    async fn look_to_tell(&self, about: About) -> Result<AsOf<Records>, CloudRefusal> {
-        let seen = self.registry.look(about.clone()).await?;
-        let stage = seen.held.transaction.as_ref().map(|one| one.at(seen.now).0);
-        if stage == Some(TransactionStatus::Pending) || seen.held == Records::default() {
+    async fn look_to_tell(&self, scope: Scope) -> Result<Snapshot<Records>, CloudRefusal> {
+        let seen = self.registry.read_records(scope.clone()).await?;
+        let stage = seen.value.transaction.as_ref().map(|one| one.at(seen.now).0);
+        if stage == Some(TransactionStatus::Pending) || seen.value == Records::default() {
             return Ok(seen);
         }
-        Ok(self.registry.look_durable(about).await?)
+        Ok(self.registry.read_durable_records(scope).await?)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{
     Channel, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
-use crate::store::registry::{About, Records, step};
+use crate::store::registry::{Records, Scope, transact};
 /// How long a phone may take to confirm.
 pub const LIFETIME: Duration = Duration::from_mins(10);
 
@@ -102,7 +102,7 @@ impl Cloud {
         let question =
             self.new_question(TransactionKind::Enroll, Channel::App, None, None, asker, intent)?;
         let enrollee = self.enrollee(permission, named).await?;
-        let about = self.about_enrollee(&enrollee, question.id);
+        let scope = self.about_enrollee(&enrollee, question.id);
         let tenant = self.tenant.clone();
         let make = move |records: &mut Records, now| {
             change(records, |records| {
@@ -117,7 +117,7 @@ impl Cloud {
                 Ok(Begun { user, transaction, now })
             })
         };
-        step(&*self.registry, about, make).await?
+        transact(&*self.registry, scope, make).await?
     }
 
     /// Starts an approval on a phone that opens a link.
@@ -170,8 +170,8 @@ impl Cloud {
         let intent = permission.intent_id();
         let new_question =
             self.new_question(kind, channel, message, authenticator, asker, intent)?;
-        let about =
-            About { transaction: Some(new_question.id), intent, ..About::user(&self.tenant, user) };
+        let scope =
+            Scope { transaction: Some(new_question.id), intent, ..Scope::user(&self.tenant, user) };
         let (tenant, policy) = (self.tenant.clone(), self.policy);
         let make = move |records: &mut Records, now| {
             change(records, |records| {
@@ -204,7 +204,7 @@ impl Cloud {
                 Ok(Begun { user, transaction, now })
             })
         };
-        step(&*self.registry, about, make).await?
+        transact(&*self.registry, scope, make).await?
     }
 
     /// The token in the link that opens a transaction's page.

@@ -6,7 +6,7 @@ use super::refusal::CloudRefusal;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{PhoneId, RegisteredId, UserRef, VerifiedPhone};
-use crate::store::registry::{About, Records, step};
+use crate::store::registry::{Records, Scope, transact};
 /// Maximum number of users from whom a number is taken at once; the rest follow in the next round.
 const AT_ONCE: u32 = 16;
 
@@ -23,7 +23,7 @@ impl Cloud {
             let removed = user.remove_phones(|phone| phone.id == *id.as_uuid(), now);
             if removed { Ok(()) } else { Err(CloudRefusal::PhoneUnknown) }
         };
-        step(&*self.registry, About::user(&self.tenant, UserRef::Id(user)), delete).await??;
+        transact(&*self.registry, Scope::user(&self.tenant, UserRef::Id(user)), delete).await??;
         Ok(user)
     }
 
@@ -58,8 +58,8 @@ impl Cloud {
                         person.user.remove_phones(is_taken, now);
                     }
                 };
-                let about = About::user(&self.tenant, UserRef::Id(owner));
-                step(&*self.registry, about, take).await?;
+                let scope = Scope::user(&self.tenant, UserRef::Id(owner));
+                transact(&*self.registry, scope, take).await?;
                 tracing::info!(
                     tenant = self.tenant.as_str(),
                     from = %owner,

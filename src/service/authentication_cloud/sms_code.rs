@@ -18,7 +18,7 @@ use crate::domain::transaction::{
     Channel, TextedCode, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
 use crate::messenger::Messenger;
-use crate::store::registry::{About, Records, step};
+use crate::store::registry::{Records, Scope, transact};
 
 /// A transaction to be made, for confirmation by a texted code.
 #[derive(Debug, Clone)]
@@ -177,9 +177,9 @@ impl Cloud {
     /// Ends a transaction whose text or notification was not sent. If that cannot be written, it
     /// expires.
     pub(super) async fn fail(&self, transaction: &Transaction) {
-        let about = About {
+        let scope = Scope {
             transaction: Some(transaction.id),
-            ..About::user(
+            ..Scope::user(
                 &self.tenant,
                 crate::domain::registered_user::UserRef::Id(transaction.user),
             )
@@ -189,7 +189,7 @@ impl Cloud {
                 transaction.end(TransactionStatus::Failed, now);
             }
         };
-        if step(&*self.registry, about, end).await.is_err() {
+        if transact(&*self.registry, scope, end).await.is_err() {
             tracing::warn!(
                 transaction = %transaction.id,
                 "a transaction whose text was not sent could not be ended; it ends when it expires"

@@ -9,7 +9,7 @@ use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::clock::Timestamp;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, UserRef};
 use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, TransactionStatus};
-use crate::store::registry::About;
+use crate::store::registry::Scope;
 /// A transaction's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -116,13 +116,13 @@ impl Cloud {
         &self,
         pointer: &Pointer,
     ) -> Result<(Transaction, Option<RegisteredName>, Timestamp), CloudRefusal> {
-        let about = About {
+        let scope = Scope {
             transaction: Some(pointer.transaction),
-            ..About::user(&self.tenant, UserRef::Id(pointer.user))
+            ..Scope::user(&self.tenant, UserRef::Id(pointer.user))
         };
-        let seen = self.look_to_tell(about).await?;
-        let transaction = seen.held.transaction.filter(|one| one.user == pointer.user);
-        match (transaction, seen.held.person) {
+        let seen = self.look_to_tell(scope).await?;
+        let transaction = seen.value.transaction.filter(|one| one.user == pointer.user);
+        match (transaction, seen.value.person) {
             (Some(transaction), Some(person)) => Ok((transaction, person.user.name, seen.now)),
             _ => Err(CloudRefusal::TransactionUnknown),
         }

@@ -4,7 +4,7 @@ use super::refusal::CloudRefusal;
 use super::sms_code::full;
 use super::{Cloud, Policy, nobody};
 use crate::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
-use crate::store::registry::{About, Records, Texts, step};
+use crate::store::registry::{Records, Scope, Texts, transact};
 /// A user, and the channels temporarily blocked for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenUser {
@@ -20,9 +20,9 @@ impl Cloud {
     /// # Errors
     /// [`CloudRefusal::UserUnknown`], [`CloudRefusal::UserAmbiguous`], or a failure of the store.
     pub async fn user(&self, whom: UserRef) -> Result<SeenUser, CloudRefusal> {
-        let seen = self.look_to_tell(About::user(&self.tenant, whom)).await?;
-        let none = nobody(&seen.held);
-        let mut person = seen.held.person.ok_or(none)?;
+        let seen = self.look_to_tell(Scope::user(&self.tenant, whom)).await?;
+        let none = nobody(&seen.value);
+        let mut person = seen.value.person.ok_or(none)?;
         let mut to_phone = self.texts_to_newest(&person.user).await?;
         let Policy { texts, wrong_codes, wrong_recovery, pushes, app_approvals, .. } = self.policy;
         let counts = [
@@ -46,11 +46,11 @@ impl Cloud {
     /// The texts to the phone that approvals are sent to.
     async fn texts_to_newest(&self, user: &RegisteredUser) -> Result<Texts, CloudRefusal> {
         let Some(phone) = user.newest_phone() else { return Ok(Texts::default()) };
-        let about = About {
+        let scope = Scope {
             number: Some(phone.number.subscriber()),
-            ..About::user(&self.tenant, UserRef::Id(user.id))
+            ..Scope::user(&self.tenant, UserRef::Id(user.id))
         };
-        Ok(self.registry.look(about).await?.held.texts)
+        Ok(self.registry.read_records(scope).await?.value.texts)
     }
 
     /// Deletes a user and everything they own.
@@ -58,8 +58,8 @@ impl Cloud {
     /// # Errors
     /// [`CloudRefusal::UserUnknown`], or a failure of the store.
     pub async fn delete_user(&self, id: RegisteredId) -> Result<(), CloudRefusal> {
-        let about = About::user(&self.tenant, UserRef::Id(id));
+        let scope = Scope::user(&self.tenant, UserRef::Id(id));
         let delete = |records: &mut Records, _| records.person.take().map(|_| ());
-        step(&*self.registry, about, delete).await?.ok_or(CloudRefusal::UserUnknown)
+        transact(&*self.registry, scope, delete).await?.ok_or(CloudRefusal::UserUnknown)
     }
 }

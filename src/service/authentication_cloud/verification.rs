@@ -10,7 +10,7 @@ use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RecoveryCode, RegisteredId, UserRef};
 use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, TransactionStatus};
-use crate::store::registry::{About, Records, step};
+use crate::store::registry::{Records, Scope, transact};
 /// What the user typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Typed {
@@ -50,8 +50,8 @@ impl Cloud {
         if pointer.tenant != self.tenant || pointer.user != user {
             return Err(CloudRefusal::TransactionUnknown);
         }
-        let about = self.about(user, pointer.transaction);
-        let seen = self.registry.look(about.clone()).await?.held;
+        let scope = self.scope(user, pointer.transaction);
+        let seen = self.registry.read_records(scope.clone()).await?.value;
         if seen.person.is_none() {
             return Err(CloudRefusal::UserUnknown);
         }
@@ -80,7 +80,7 @@ impl Cloud {
         };
         let number = compared.number.clone();
         let settle = move |records: &mut Records, now| compared.settle(records, now);
-        let settled = step(&*self.registry, about, settle).await??;
+        let settled = transact(&*self.registry, scope, settle).await??;
         if self.one_user_per_number && settled.kind == TransactionKind::Enroll {
             self.take_number(&number, user, settled.updated_at).await?;
         }
@@ -113,12 +113,12 @@ impl Cloud {
             person.user.updated_at = now;
             Ok(())
         };
-        let about = About::user(&self.tenant, UserRef::Id(user));
-        step(&*self.registry, about, use_up).await?
+        let scope = Scope::user(&self.tenant, UserRef::Id(user));
+        transact(&*self.registry, scope, use_up).await?
     }
 
-    fn about(&self, user: RegisteredId, transaction: TransactionId) -> About {
-        About { transaction: Some(transaction), ..About::user(&self.tenant, UserRef::Id(user)) }
+    fn scope(&self, user: RegisteredId, transaction: TransactionId) -> Scope {
+        Scope { transaction: Some(transaction), ..Scope::user(&self.tenant, UserRef::Id(user)) }
     }
 }
 

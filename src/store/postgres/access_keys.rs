@@ -33,7 +33,7 @@ impl AccessKeys for PostgresAdministration {
     }
 
     async fn access_keys(&self, tenant: &TenantId) -> Result<Vec<AccessKey>, StoreError> {
-        let found = self.rows(LIST, &[&tenant.as_str()]).await?.held;
+        let found = self.rows(LIST, &[&tenant.as_str()]).await?.value;
         found.iter().map(|row| read(registry_rows::access_key(row))).collect()
     }
 

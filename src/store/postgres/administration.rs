@@ -23,7 +23,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::tenant::TenantId;
 use crate::store::account::Account;
-use crate::store::{Administration, AsOf, LiveCodes, StoreError};
+use crate::store::{Administration, LiveCodes, Snapshot, StoreError};
 
 /// The first eight columns are a grant's, see [`rows::stored_grant`].
 const LIST: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
@@ -81,7 +81,7 @@ impl PostgresAdministration {
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<AsOf<Vec<Row>>, StoreError> {
+    ) -> Result<Snapshot<Vec<Row>>, StoreError> {
         let session = self.session().await?;
         let (client, now) = (&session.session.client, &session.statements.now);
         let both = async {
@@ -95,7 +95,7 @@ impl PostgresAdministration {
         };
         let (now, held) =
             both.map_err(|error: tokio_postgres::Error| not_read(&describe(&error)))?;
-        Ok(AsOf { held, now: Timestamp::from_millis(now) })
+        Ok(Snapshot { value: held, now: Timestamp::from_millis(now) })
     }
 
     /// Runs a statement that commits itself, and returns its rows.
@@ -165,11 +165,11 @@ impl Administration for PostgresAdministration {
         purpose: Purpose,
         after: Option<&str>,
         rows: u32,
-    ) -> Result<AsOf<LiveCodes>, StoreError> {
+    ) -> Result<Snapshot<LiveCodes>, StoreError> {
         let after = after.unwrap_or_default();
         let limit = i64::from(rows);
         let key: [&(dyn ToSql + Sync); 4] = [&tenant.as_str(), &purpose.as_str(), &after, &limit];
-        let AsOf { held: found, now } = self.rows(LIST, &key).await?;
+        let Snapshot { value: found, now } = self.rows(LIST, &key).await?;
         let (mut codes, mut last) = (Vec::new(), None);
         for row in &found {
             let id: String = read(row.try_get(8).map_err(RowError::from))?;
@@ -180,14 +180,15 @@ impl Administration for PostgresAdministration {
             }
         }
         let is_full = u32::try_from(found.len()).is_ok_and(|count| count == rows);
-        Ok(AsOf { held: LiveCodes { codes, next: last.filter(|_| is_full) }, now })
+        Ok(Snapshot { value: LiveCodes { codes, next: last.filter(|_| is_full) }, now })
     }
 
-    async fn account(&self, subject: &Subject) -> Result<AsOf<Option<Account>>, StoreError> {
+    async fn account(&self, subject: &Subject) -> Result<Snapshot<Option<Account>>, StoreError> {
         let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
-        let AsOf { held, now } = self.rows(ACCOUNT, &[&tenant, &purpose, &subject.id]).await?;
+        let Snapshot { value: held, now } =
+            self.rows(ACCOUNT, &[&tenant, &purpose, &subject.id]).await?;
         let account = read(held.first().map(rows::account).transpose())?;
-        Ok(AsOf { held: account, now })
+        Ok(Snapshot { value: account, now })
     }
 
     async fn revoke(&self, subject: &Subject) -> Result<bool, StoreError> {
@@ -203,10 +204,11 @@ impl Administration for PostgresAdministration {
         &self,
         tenant: &TenantId,
         number: &PhoneNumber,
-    ) -> Result<AsOf<EventLog>, StoreError> {
-        let AsOf { held, now } = self.rows(CALLS, &[&tenant.as_str(), &number.key()]).await?;
+    ) -> Result<Snapshot<EventLog>, StoreError> {
+        let Snapshot { value: held, now } =
+            self.rows(CALLS, &[&tenant.as_str(), &number.key()]).await?;
         let calls = read(held.first().map(|row| rows::event_log(row, 0)).transpose())?;
-        Ok(AsOf { held: calls.unwrap_or_default(), now })
+        Ok(Snapshot { value: calls.unwrap_or_default(), now })
     }
 
     async fn clear_calls(

@@ -18,7 +18,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::store::personal_records::{Individual, PersonRecords, PersonalRecords};
-use crate::store::{AsOf, StoreError};
+use crate::store::{Snapshot, StoreError};
 
 const TRANSACTIONS: &str = "SELECT transaction_id FROM dialpass.transactions \
     WHERE tenant = $1 AND user_id = $2 ORDER BY created_at, transaction_id";
@@ -43,15 +43,18 @@ impl PersonalRecords for PostgresAdministration {
         name: &RegisteredName,
     ) -> Result<Vec<(RegisteredId, RegisteredName)>, StoreError> {
         let key: [&(dyn ToSql + Sync); 2] = [&tenant.as_str(), &name.as_str()];
-        let found = self.rows(registry_rows::NAMESAKES, &key).await?.held;
+        let found = self.rows(registry_rows::NAMESAKES, &key).await?.value;
         super::administration::read(found.iter().map(registry_rows::namesake).collect())
     }
 
-    async fn records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError> {
+    async fn records(&self, whose: &Individual) -> Result<Snapshot<PersonRecords>, StoreError> {
         self.see(RecordsLook(whose.clone())).await
     }
 
-    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError> {
+    async fn delete_records(
+        &self,
+        whose: &Individual,
+    ) -> Result<Snapshot<PersonRecords>, StoreError> {
         self.take(Deletion(whose.clone())).await
     }
 }
@@ -60,7 +63,7 @@ impl PersonalRecords for PostgresAdministration {
 struct RecordsLook(Individual);
 
 impl Look for RecordsLook {
-    type Seen = AsOf<PersonRecords>;
+    type Seen = Snapshot<PersonRecords>;
 
     async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
         let client = &ready.session.client;
@@ -72,7 +75,7 @@ impl Look for RecordsLook {
         let now = client.query_one(ready.statements.now.get(), &[]).await;
         // After an error this ends the transaction as well.
         client.batch_execute("COMMIT").await?;
-        Ok(AsOf { held: held?, now: Timestamp::from_millis(now?.try_get(0)?) })
+        Ok(Snapshot { value: held?, now: Timestamp::from_millis(now?.try_get(0)?) })
     }
 }
 
@@ -96,7 +99,7 @@ struct DeletionChange {
 impl Step for Deletion {
     type Held = Doomed;
     type Change = DeletionChange;
-    type Answer = AsOf<PersonRecords>;
+    type Answer = Snapshot<PersonRecords>;
 
     fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
         sent(ready, Lock::Yes)
@@ -116,12 +119,12 @@ impl Step for Deletion {
         &self,
         held: Doomed,
         now: Timestamp,
-    ) -> Decision<AsOf<PersonRecords>, DeletionChange> {
+    ) -> Decision<Snapshot<PersonRecords>, DeletionChange> {
         let Doomed { records, delete } = held;
         let numbers = self.0.all_numbers(records.person.as_ref());
         let numbers = numbers.iter().map(PhoneNumber::key).collect();
         let change = Some(DeletionChange { numbers, delete });
-        Decision { answer: AsOf { held: records, now }, change, tells: true }
+        Decision { answer: Snapshot { value: records, now }, change, tells: true }
     }
 
     async fn write(&self, ready: &Ready, change: &DeletionChange) -> Result<(), Error> {

@@ -20,12 +20,12 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, UserRef};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
-use crate::store::registry::{About, Records, Registry, Texts, Transition};
-use crate::store::{AsOf, StoreError};
+use crate::store::registry::{Records, Registry, Scope, Texts, Transition};
+use crate::store::{Snapshot, StoreError};
 
 /// A step on the records.
 struct CaseStep {
-    about: About,
+    scope: Scope,
     decide: Transition,
 }
 
@@ -35,11 +35,11 @@ impl Step for CaseStep {
     type Answer = ();
 
     fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
-        case_statements(&ready.registry, &self.about, true)
+        record_statements(&ready.registry, &self.scope, true)
     }
 
     async fn read(&self, ready: &Ready) -> Result<Records, RowError> {
-        read_case(ready, &self.about, true).await.records()
+        read_scope(ready, &self.scope, true).await.records()
     }
 
     /// What a step answers is not known here, only that it may tell what it read. A commit that
@@ -58,11 +58,11 @@ impl Step for CaseStep {
     }
 
     fn writes<'a>(&self, ready: &'a Ready, change: &CaseChange) -> Vec<&'a Prepared> {
-        registry_writes::statements(&ready.registry, &self.about, change)
+        registry_writes::statements(&ready.registry, &self.scope, change)
     }
 
     async fn write(&self, ready: &Ready, change: &CaseChange) -> Result<(), Error> {
-        registry_writes::write(&ready.session.client, &ready.registry, &self.about, change).await
+        registry_writes::write(&ready.session.client, &ready.registry, &self.scope, change).await
     }
 }
 
@@ -72,7 +72,7 @@ fn known(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction
 }
 
 /// What the database said of the records.
-struct CaseRows {
+struct RecordRows {
     namesakes: Result<u32, Error>,
     user: Result<Option<Row>, Error>,
     phones: Result<Vec<Row>, Error>,
@@ -82,7 +82,7 @@ struct CaseRows {
     intent: Result<Option<Row>, Error>,
 }
 
-impl CaseRows {
+impl RecordRows {
     fn records(self) -> Result<Records, RowError> {
         let (user, phones, authenticators) = (self.user?, self.phones?, self.authenticators?);
         let (transaction, texted, intent) = (self.transaction?, self.texted?, self.intent?);
@@ -99,45 +99,45 @@ impl CaseRows {
 /// Reads the records, and locks its rows for a step: the user, then the transaction, the texts, the
 /// intent. Each statement of a step sees what was committed when it began, so that the phones are
 /// those after the lock on their user was had, and so are the authenticators.
-async fn read_case(ready: &Ready, about: &About, lock: bool) -> CaseRows {
+async fn read_scope(ready: &Ready, scope: &Scope, lock: bool) -> RecordRows {
     let (client, all) = (&ready.session.client, &ready.registry);
-    let tenant = about.tenant.as_str();
+    let tenant = scope.tenant.as_str();
     let transaction = async {
-        let Some(id) = about.transaction else { return Ok(None) };
+        let Some(id) = scope.transaction else { return Ok(None) };
         let statement = if lock { &all.lock_transaction } else { &all.transaction }.get();
         client.query_opt(statement, &[&tenant, id.as_uuid()]).await
     };
     let texted = async {
-        let Some(number) = &about.number else { return Ok(None) };
+        let Some(number) = &scope.number else { return Ok(None) };
         let statement = if lock { &all.lock_texted } else { &all.texted }.get();
         client.query_opt(statement, &[&tenant, &number.key()]).await
     };
     let intent = async {
-        let Some(id) = about.intent else { return Ok(None) };
+        let Some(id) = scope.intent else { return Ok(None) };
         let statement = if lock { &all.lock_intent } else { &all.intent }.get();
         client.query_opt(statement, &[&tenant, &id]).await
     };
     // How many have the name goes before who is meant: if it went after, and one were deleted in
     // between, nobody would seem to have a name that another has in another case.
-    let user = join(count_namesakes(client, all, about), read_user(client, all, about, lock));
+    let user = join(count_namesakes(client, all, scope), read_user(client, all, scope, lock));
     let theirs = join(
-        read_theirs(client, about, &all.phones_by_id, &all.phones_by_name),
-        read_theirs(client, about, &all.authenticators_by_id, &all.authenticators_by_name),
+        read_theirs(client, scope, &all.phones_by_id, &all.phones_by_name),
+        read_theirs(client, scope, &all.authenticators_by_id, &all.authenticators_by_name),
     );
     let ((namesakes, user), (phones, authenticators), transaction, texted, intent) =
         join5(user, theirs, transaction, texted, intent).await;
-    CaseRows { namesakes, user, phones, authenticators, transaction, texted, intent }
+    RecordRows { namesakes, user, phones, authenticators, transaction, texted, intent }
 }
 
-/// What [`read_case`] sends.
-fn case_statements<'a>(
+/// What [`read_scope`] sends.
+fn record_statements<'a>(
     all: &'a RegistryStatements,
-    about: &About,
+    scope: &Scope,
     lock: bool,
 ) -> Vec<&'a Prepared> {
     let either = |locking, looking| if lock { locking } else { looking };
     let mut needed = Vec::new();
-    match &about.user {
+    match &scope.user {
         None => {}
         Some(UserRef::Id(_)) => {
             let user = either(&all.lock_user_by_id, &all.user_by_id);
@@ -149,9 +149,9 @@ fn case_statements<'a>(
             needed.extend([&all.namesakes, user].into_iter().chain(theirs));
         }
     }
-    needed.extend(about.transaction.map(|_| either(&all.lock_transaction, &all.transaction)));
-    needed.extend(about.number.as_ref().map(|_| either(&all.lock_texted, &all.texted)));
-    needed.extend(about.intent.map(|_| either(&all.lock_intent, &all.intent)));
+    needed.extend(scope.transaction.map(|_| either(&all.lock_transaction, &all.transaction)));
+    needed.extend(scope.number.as_ref().map(|_| either(&all.lock_texted, &all.texted)));
+    needed.extend(scope.intent.map(|_| either(&all.lock_intent, &all.intent)));
     needed
 }
 
@@ -159,10 +159,10 @@ fn case_statements<'a>(
 async fn count_namesakes(
     client: &Client,
     all: &RegistryStatements,
-    about: &About,
+    scope: &Scope,
 ) -> Result<u32, Error> {
-    let Some(UserRef::Name(name)) = &about.user else { return Ok(0) };
-    let key: [&(dyn ToSql + Sync); 2] = [&about.tenant.as_str(), &name.as_str()];
+    let Some(UserRef::Name(name)) = &scope.user else { return Ok(0) };
+    let key: [&(dyn ToSql + Sync); 2] = [&scope.tenant.as_str(), &name.as_str()];
     let found = client.query(all.namesakes.get(), &key).await?;
     Ok(u32::try_from(found.len()).unwrap_or(u32::MAX))
 }
@@ -170,16 +170,16 @@ async fn count_namesakes(
 async fn read_user(
     client: &Client,
     all: &RegistryStatements,
-    about: &About,
+    scope: &Scope,
     lock: bool,
 ) -> Result<Option<Row>, Error> {
-    let tenant = about.tenant.as_str();
+    let tenant = scope.tenant.as_str();
     let (by_id, by_name) = if lock {
         (&all.lock_user_by_id, &all.lock_user_by_name)
     } else {
         (&all.user_by_id, &all.user_by_name)
     };
-    match &about.user {
+    match &scope.user {
         None => Ok(None),
         Some(UserRef::Id(id)) => client.query_opt(by_id.get(), &[&tenant, id.as_uuid()]).await,
         Some(UserRef::Name(name)) => {
@@ -191,12 +191,12 @@ async fn read_user(
 /// Reads what the user has, by one of two statements.
 async fn read_theirs(
     client: &Client,
-    about: &About,
+    scope: &Scope,
     by_id: &Prepared,
     by_name: &Prepared,
 ) -> Result<Vec<Row>, Error> {
-    let tenant = about.tenant.as_str();
-    match &about.user {
+    let tenant = scope.tenant.as_str();
+    match &scope.user {
         None => Ok(Vec::new()),
         Some(UserRef::Id(id)) => client.query(by_id.get(), &[&tenant, id.as_uuid()]).await,
         Some(UserRef::Name(name)) => client.query(by_name.get(), &[&tenant, &name.as_str()]).await,
@@ -228,12 +228,12 @@ async fn durable_snapshot<T>(
 
 /// A look at the records.
 struct CaseLook {
-    about: About,
+    scope: Scope,
     is_durable: bool,
 }
 
 impl Look for CaseLook {
-    type Seen = AsOf<Records>;
+    type Seen = Snapshot<Records>;
 
     fn commits(&self) -> bool {
         self.is_durable
@@ -242,11 +242,11 @@ impl Look for CaseLook {
     /// What it sees may be on no standby yet, see [`CaseStep`], unless it is asked to be durable.
     async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
         let (client, now) = (&ready.session.client, &ready.statements.now);
-        let mut needed = case_statements(&ready.registry, &self.about, false);
+        let mut needed = record_statements(&ready.registry, &self.scope, false);
         needed.push(now);
         ready.prepare(needed).await?;
         let now = client.query_one(now.get(), &[]);
-        let reading = Box::pin(join(now, read_case(ready, &self.about, false)));
+        let reading = Box::pin(join(now, read_scope(ready, &self.scope, false)));
         let (now, rows) = if self.is_durable {
             durable_snapshot(client, reading).await?
         } else {
@@ -254,7 +254,10 @@ impl Look for CaseLook {
         };
         let records = rows.records()?;
         let now = Timestamp::from_millis(now?.try_get(0)?);
-        Ok(AsOf { held: Records { transaction: known(records.transaction, now), ..records }, now })
+        Ok(Snapshot {
+            value: Records { transaction: known(records.transaction, now), ..records },
+            now,
+        })
     }
 }
 
@@ -352,16 +355,16 @@ impl Look for AccessKeyLook {
 
 #[async_trait]
 impl Registry for PostgresStore {
-    async fn take(&self, about: About, decide: Transition) -> Result<(), StoreError> {
-        self.database.run(CaseStep { about, decide }).await
+    async fn transact(&self, scope: Scope, decide: Transition) -> Result<(), StoreError> {
+        self.database.run(CaseStep { scope, decide }).await
     }
 
-    async fn look(&self, about: About) -> Result<AsOf<Records>, StoreError> {
-        self.database.see(CaseLook { about, is_durable: false }).await
+    async fn read_records(&self, scope: Scope) -> Result<Snapshot<Records>, StoreError> {
+        self.database.see(CaseLook { scope, is_durable: false }).await
     }
 
-    async fn look_durable(&self, about: About) -> Result<AsOf<Records>, StoreError> {
-        self.database.see(CaseLook { about, is_durable: true }).await
+    async fn read_durable_records(&self, scope: Scope) -> Result<Snapshot<Records>, StoreError> {
+        self.database.see(CaseLook { scope, is_durable: true }).await
     }
 
     async fn owners(

@@ -19,7 +19,7 @@ use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{
     Channel, TextedCode, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
-use crate::store::registry::{Person, Texts};
+use crate::store::registry::{Texts, UserRecord};
 
 /// Which users have the name `$2` in any case.
 macro_rules! has_name {
@@ -215,7 +215,7 @@ pub(super) fn person(
     row: &Row,
     phones: &[Row],
     authenticators: &[Row],
-) -> Result<Person, RowError> {
+) -> Result<UserRecord, RowError> {
     let id: Uuid = row.try_get(0)?;
     let name = match row.try_get::<_, Option<&str>>(1)? {
         Some(name) => Some(sense(RegisteredName::from_stored(name), "a user's name")?),
@@ -240,7 +240,7 @@ pub(super) fn person(
         authenticators: of_user(authenticators, id)?,
         recovery: recovery.iter().copied().map(RecoveryHash::from_stored).collect(),
     };
-    Ok(Person {
+    Ok(UserRecord {
         user,
         texts: event_log(row, 5)?,
         wrong_codes: event_log(row, 6)?,

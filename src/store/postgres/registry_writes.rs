@@ -15,7 +15,7 @@ use crate::domain::grant::Purpose;
 use crate::domain::registered_user::{RegisteredId, RegisteredUser, VerifiedPhone};
 use crate::domain::transaction::Transaction;
 use crate::store::event_log_codec::encode;
-use crate::store::registry::{About, Changes, Person, Records, Texts};
+use crate::store::registry::{Changes, Records, Scope, Texts, UserRecord};
 
 /// How long texts are kept if no limit says how long they count.
 const KEPT: Duration = Duration::from_hours(24);
@@ -38,10 +38,10 @@ struct Writes<'a, 'b> {
 pub(super) async fn write(
     client: &Client,
     statements: &RegistryStatements,
-    about: &About,
+    scope: &Scope,
     change: &CaseChange,
 ) -> Result<(), Error> {
-    let sent = writes(statements, about, change).into_iter();
+    let sent = writes(statements, scope, change).into_iter();
     let sent = sent.map(|(statement, parameters)| async move {
         client.execute_raw(statement.get(), parameters).await.map(|_| ())
     });
@@ -51,10 +51,10 @@ pub(super) async fn write(
 /// What [`write`] sends.
 pub(super) fn statements<'a>(
     statements: &'a RegistryStatements,
-    about: &About,
+    scope: &Scope,
     change: &CaseChange,
 ) -> Vec<&'a Prepared> {
-    writes(statements, about, change).into_iter().map(|(statement, _)| statement).collect()
+    writes(statements, scope, change).into_iter().map(|(statement, _)| statement).collect()
 }
 
 /// All that a change needs.
@@ -63,16 +63,16 @@ pub(super) fn statements<'a>(
 /// intent, user, phones, authenticators. A user is deleted after the transaction is written, which goes too.
 fn writes<'a>(
     statements: &'a RegistryStatements,
-    about: &About,
+    scope: &Scope,
     change: &CaseChange,
 ) -> Vec<(&'a Prepared, Vec<Parameter>)> {
     let (before, after) = (&change.before, &change.after);
-    let mut writes = Writes { statements, tenant: about.tenant.as_str(), list: Vec::new() };
+    let mut writes = Writes { statements, tenant: scope.tenant.as_str(), list: Vec::new() };
     writes.transaction(before.transaction.as_ref(), after.transaction.as_ref());
-    if let Some(number) = &about.number {
+    if let Some(number) = &scope.number {
         writes.texts(&number.key(), &before.texts, &after.texts, change.now);
     }
-    if let Some(intent) = about.intent {
+    if let Some(intent) = scope.intent {
         writes.intent(intent, before.intent_used_until, after.intent_used_until);
     }
     writes.person(before.person.as_ref(), after.person.as_ref());
@@ -128,7 +128,7 @@ impl Writes<'_, '_> {
         }
     }
 
-    fn person(&mut self, before: Option<&Person>, after: Option<&Person>) {
+    fn person(&mut self, before: Option<&UserRecord>, after: Option<&UserRecord>) {
         let same = before.zip(after).is_some_and(|(before, after)| before.user.id == after.user.id);
         let was = before.filter(|_| same);
         if let Some(gone) = before.filter(|_| !same) {
@@ -185,14 +185,14 @@ impl Writes<'_, '_> {
 
 /// Whether two states of a user differ in anything but the phones and authenticators, which have rows of their
 /// own.
-fn differ(before: &Person, after: &Person) -> bool {
+fn differ(before: &UserRecord, after: &UserRecord) -> bool {
     let mut as_before = after.clone();
     as_before.user.phones.clone_from(&before.user.phones);
     as_before.user.authenticators.clone_from(&before.user.authenticators);
     as_before != *before
 }
 
-fn row(person: &Person) -> Vec<Parameter> {
+fn row(person: &UserRecord) -> Vec<Parameter> {
     let user = &person.user;
     let recovery: Vec<u8> = user.recovery.iter().flat_map(|hash| *hash.as_bytes()).collect();
     parameters![

@@ -40,7 +40,7 @@ impl AccessKeys for SqliteAdministration {
             let mut statement = connection.prepare_cached(SQL)?;
             statement.query_map(params![tenant.as_str()], access_key)?.collect()
         });
-        Ok(listed.await?.held)
+        Ok(listed.await?.value)
     }
 
     async fn revoke_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError> {

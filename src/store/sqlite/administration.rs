@@ -18,7 +18,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::tenant::TenantId;
 use crate::store::account::Account;
-use crate::store::{Administration, AsOf, LiveCodes, StoreError};
+use crate::store::{Administration, LiveCodes, Snapshot, StoreError};
 
 /// The store's file as an administrator sees it.
 pub struct SqliteAdministration {
@@ -38,13 +38,13 @@ impl SqliteAdministration {
     }
 
     /// Runs `operation` on a snapshot of the file, without a lock that others wait for.
-    pub(super) async fn read<T, F>(&self, operation: F) -> Result<AsOf<T>, StoreError>
+    pub(super) async fn read<T, F>(&self, operation: F) -> Result<Snapshot<T>, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send + 'static,
     {
         let read = move |connection: &Connection, now| {
-            operation(connection, now).map(|held| AsOf { held, now })
+            operation(connection, now).map(|held| Snapshot { value: held, now })
         };
         let answer = self.run(TransactionBehavior::Deferred, read).await;
         answer.map_err(|_| StoreError::Unavailable)
@@ -92,7 +92,7 @@ impl Administration for SqliteAdministration {
         purpose: Purpose,
         after: Option<&str>,
         rows: u32,
-    ) -> Result<AsOf<LiveCodes>, StoreError> {
+    ) -> Result<Snapshot<LiveCodes>, StoreError> {
         let (tenant, after) = (tenant.clone(), after.unwrap_or_default().to_owned());
         self.read(move |connection, now| {
             let found = rows::grants_after(connection, &tenant, purpose, &after, rows)?;
@@ -106,7 +106,7 @@ impl Administration for SqliteAdministration {
         .await
     }
 
-    async fn account(&self, subject: &Subject) -> Result<AsOf<Option<Account>>, StoreError> {
+    async fn account(&self, subject: &Subject) -> Result<Snapshot<Option<Account>>, StoreError> {
         let subject = subject.clone();
         self.read(move |connection, _| Tables::new(connection)?.find_account(&subject)).await
     }
@@ -131,7 +131,7 @@ impl Administration for SqliteAdministration {
         &self,
         tenant: &TenantId,
         number: &PhoneNumber,
-    ) -> Result<AsOf<EventLog>, StoreError> {
+    ) -> Result<Snapshot<EventLog>, StoreError> {
         let (tenant, number) = (tenant.clone(), number.clone());
         self.read(move |connection, _| {
             let found = Tables::new(connection)?.find_calls(&tenant, &number.key())?;

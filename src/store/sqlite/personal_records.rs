@@ -15,7 +15,7 @@ use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Transaction, TransactionId};
 use crate::store::personal_records::{Individual, PersonRecords, PersonalRecords};
 use crate::store::registry::Texts;
-use crate::store::{AsOf, StoreError};
+use crate::store::{Snapshot, StoreError};
 
 #[async_trait]
 impl PersonalRecords for SqliteAdministration {
@@ -26,20 +26,23 @@ impl PersonalRecords for SqliteAdministration {
     ) -> Result<Vec<(RegisteredId, RegisteredName)>, StoreError> {
         let (tenant, name) = (tenant.clone(), name.clone());
         let found = self.read(move |connection, _| namesakes(connection, &tenant, &name));
-        Ok(found.await?.held)
+        Ok(found.await?.value)
     }
 
-    async fn records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError> {
+    async fn records(&self, whose: &Individual) -> Result<Snapshot<PersonRecords>, StoreError> {
         let whose = whose.clone();
         self.read(move |connection, _| records(connection, &whose)).await
     }
 
-    async fn delete_records(&self, whose: &Individual) -> Result<AsOf<PersonRecords>, StoreError> {
+    async fn delete_records(
+        &self,
+        whose: &Individual,
+    ) -> Result<Snapshot<PersonRecords>, StoreError> {
         let whose = whose.clone();
         self.change(move |connection, now| {
             let held = records(connection, &whose)?;
             delete(connection, &whose, &held)?;
-            Ok(AsOf { held, now })
+            Ok(Snapshot { value: held, now })
         })
         .await
     }

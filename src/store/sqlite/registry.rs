@@ -21,22 +21,22 @@ use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, UserRef};
 use crate::domain::tenant::TenantId;
-use crate::store::registry::{About, Changes, Person, Records, Registry, Texts, Transition};
-use crate::store::{AsOf, StoreError};
+use crate::store::registry::{Changes, Records, Registry, Scope, Texts, Transition, UserRecord};
+use crate::store::{Snapshot, StoreError};
 
 /// How long texts are counted where nobody says for how long.
 const TEXTS_KEPT: Duration = Duration::from_hours(24);
 
 #[async_trait]
 impl Registry for SqliteStore {
-    async fn take(&self, about: About, decide: Transition) -> Result<(), StoreError> {
-        self.step(move |tables, now| take(tables.connection(), &about, &decide, now)).await
+    async fn transact(&self, scope: Scope, decide: Transition) -> Result<(), StoreError> {
+        self.step(move |tables, now| take(tables.connection(), &scope, &decide, now)).await
     }
 
-    async fn look(&self, about: About) -> Result<AsOf<Records>, StoreError> {
+    async fn read_records(&self, scope: Scope) -> Result<Snapshot<Records>, StoreError> {
         let look = move |connection: &Connection, now| {
             let snapshot = connection.unchecked_transaction()?;
-            Ok(AsOf { held: records(&snapshot, &about, now)?, now })
+            Ok(Snapshot { value: records(&snapshot, &scope, now)?, now })
         };
         self.running().readers.ask(look).await
     }
@@ -94,23 +94,23 @@ impl Registry for SqliteStore {
 /// Takes a step, within a transaction of the caller's.
 fn take(
     connection: &Connection,
-    about: &About,
+    scope: &Scope,
     decide: &Transition,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let before = records(connection, about, now)?;
+    let before = records(connection, scope, now)?;
     let mut after = before.clone();
     decide(&mut after, now);
     // A user who is taken away takes their transactions along, this one too: so that comes last.
-    transaction(connection, about, &before, &after)?;
-    texts(connection, about, &before.texts, &after.texts, now)?;
-    intent(connection, about, before.intent_used_until, after.intent_used_until)?;
-    person(connection, &about.tenant, before.person.as_ref(), after.person.as_ref())
+    transaction(connection, scope, &before, &after)?;
+    texts(connection, scope, &before.texts, &after.texts, now)?;
+    intent(connection, scope, before.intent_used_until, after.intent_used_until)?;
+    person(connection, &scope.tenant, before.person.as_ref(), after.person.as_ref())
 }
 
 /// What the file holds of what a step is about.
-fn records(connection: &Connection, about: &About, now: Timestamp) -> rusqlite::Result<Records> {
-    let About { tenant, user, transaction, number, intent } = about;
+fn records(connection: &Connection, scope: &Scope, now: Timestamp) -> rusqlite::Result<Records> {
+    let Scope { tenant, user, transaction, number, intent } = scope;
     let (person, namesakes) = match user {
         None => (None, 0),
         Some(UserRef::Id(id)) => (find_person(connection, tenant, *id)?, 0),
@@ -131,8 +131,8 @@ fn records(connection: &Connection, about: &About, now: Timestamp) -> rusqlite::
 fn person(
     connection: &Connection,
     tenant: &TenantId,
-    before: Option<&Person>,
-    after: Option<&Person>,
+    before: Option<&UserRecord>,
+    after: Option<&UserRecord>,
 ) -> rusqlite::Result<()> {
     let (was, is) = match (before, after) {
         (None, None) => return Ok(()),
@@ -162,15 +162,15 @@ fn person(
 
 fn transaction(
     connection: &Connection,
-    about: &About,
+    scope: &Scope,
     before: &Records,
     after: &Records,
 ) -> rusqlite::Result<()> {
     match (&before.transaction, &after.transaction) {
         (before, after) if before == after => Ok(()),
-        (Some(before), None) => delete_transaction(connection, &about.tenant, before.id),
-        (_, Some(after)) if about.transaction == Some(after.id) => {
-            write_transaction(connection, &about.tenant, after)
+        (Some(before), None) => delete_transaction(connection, &scope.tenant, before.id),
+        (_, Some(after)) if scope.transaction == Some(after.id) => {
+            write_transaction(connection, &scope.tenant, after)
         }
         _ => Err(unwritable("a transaction that the step is not about")),
     }
@@ -178,7 +178,7 @@ fn transaction(
 
 fn texts(
     connection: &Connection,
-    about: &About,
+    scope: &Scope,
     before: &Texts,
     after: &Texts,
     now: Timestamp,
@@ -189,12 +189,12 @@ fn texts(
     if before == after {
         return Ok(());
     }
-    let Some(number) = &about.number else {
+    let Some(number) = &scope.number else {
         return Err(unwritable("texts to a phone that the step is not about"));
     };
     let idle_from = after.idle_from.unwrap_or(now.plus(TEXTS_KEPT)).as_millis();
     let (sent, enrolling) = (even(&after.sent), even(&after.enrolling));
-    let row = params![about.tenant.as_str(), number.key(), sent, idle_from, enrolling];
+    let row = params![scope.tenant.as_str(), number.key(), sent, idle_from, enrolling];
     connection.prepare_cached(SQL)?.execute(row).map(|_| ())
 }
 
@@ -215,7 +215,7 @@ pub(super) fn find_texts(
 
 fn intent(
     connection: &Connection,
-    about: &About,
+    scope: &Scope,
     before: Option<Timestamp>,
     after: Option<Timestamp>,
 ) -> rusqlite::Result<()> {
@@ -226,10 +226,10 @@ fn intent(
     if before == after {
         return Ok(());
     }
-    let Some(intent) = &about.intent else {
+    let Some(intent) = &scope.intent else {
         return Err(unwritable("an intent that the step is not about"));
     };
-    let (tenant, intent) = (about.tenant.as_str(), text_of(intent));
+    let (tenant, intent) = (scope.tenant.as_str(), text_of(intent));
     match after {
         Some(until) => {
             let row = params![tenant, intent, until.as_millis()];

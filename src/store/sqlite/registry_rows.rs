@@ -11,14 +11,14 @@ use crate::domain::registered_user::{
     PhoneId, RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
 };
 use crate::domain::tenant::TenantId;
-use crate::store::registry::{Changes, Person};
+use crate::store::registry::{Changes, UserRecord};
 
 /// The user with the budgets beside; `None` if there is none.
 pub(super) fn find_person(
     connection: &Connection,
     tenant: &TenantId,
     id: RegisteredId,
-) -> rusqlite::Result<Option<Person>> {
+) -> rusqlite::Result<Option<UserRecord>> {
     const SQL: &str = "SELECT user_id, name, created_at, updated_at, recovery, texts, \
         wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals FROM users \
         WHERE tenant = ?1 AND user_id = ?2";
@@ -36,7 +36,7 @@ pub(super) fn find_named(
     connection: &Connection,
     tenant: &TenantId,
     name: &RegisteredName,
-) -> rusqlite::Result<(Option<Person>, u32)> {
+) -> rusqlite::Result<(Option<UserRecord>, u32)> {
     let found = namesakes(connection, tenant, name)?;
     let meant = match &found[..] {
         [(only, _)] => Some(*only),
@@ -64,7 +64,7 @@ pub(super) fn namesakes(
 }
 
 /// A user's row, without the phones and authenticators.
-fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
+fn person(row: &Row<'_>) -> rusqlite::Result<UserRecord> {
     let name = row.get_ref(1)?.as_str_or_null()?;
     let name = name
         .map(|text| known(1, RegisteredName::from_stored(text), "a user's name"))
@@ -81,7 +81,7 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
         authenticators: Vec::new(),
         recovery,
     };
-    Ok(Person {
+    Ok(UserRecord {
         user,
         texts: event_log(row, 5)?,
         wrong_codes: event_log(row, 6)?,
@@ -142,7 +142,7 @@ pub(super) fn phone_owner(
 pub(super) fn insert_person(
     connection: &Connection,
     tenant: &TenantId,
-    person: &Person,
+    person: &UserRecord,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT INTO users (tenant, user_id, name, created_at, updated_at, \
         recovery, texts, wrong_codes, wrong_recovery, pushes, enrolling_texts, app_approvals) \
@@ -154,7 +154,7 @@ pub(super) fn insert_person(
 pub(super) fn update_person(
     connection: &Connection,
     tenant: &TenantId,
-    person: &Person,
+    person: &UserRecord,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "UPDATE users SET name = ?3, created_at = ?4, updated_at = ?5, \
         recovery = ?6, texts = ?7, wrong_codes = ?8, wrong_recovery = ?9, \
@@ -167,7 +167,7 @@ fn write_person(
     connection: &Connection,
     sql: &str,
     tenant: &TenantId,
-    person: &Person,
+    person: &UserRecord,
 ) -> rusqlite::Result<()> {
     let user = &person.user;
     let recovery: Vec<u8> = user.recovery.iter().flat_map(|hash| *hash.as_bytes()).collect();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dialpass::domain::clock::Timestamp;
 use dialpass::domain::transaction::{Transaction, TransactionStatus};
 use dialpass::store::postgres::PostgresStore;
-use dialpass::store::registry::{About, Person, Records, Registry, step};
+use dialpass::store::registry::{Records, Registry, Scope, UserRecord, transact};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, NoTls};
@@ -28,7 +28,7 @@ pub fn pending(mark: u8, user: u8, now: Timestamp) -> Transaction {
 pub async fn begin(store: &dyn Registry, mark: u8, user: u8) {
     let make =
         move |records: &mut Records, now| records.transaction = Some(pending(mark, user, now));
-    step(store, about_transaction(mark), make).await.expect("it is made");
+    transact(store, about_transaction(mark), make).await.expect("it is made");
 }
 
 /// Has the transaction succeed; whether it did so only now.
@@ -63,18 +63,18 @@ async fn until_one_waits(server: &Postgres, database: &str) {
 async fn a_step_waits_for_who_holds_its_user_and_sees_what_became_of_them() {
     let (server, database, [store], mut intruder) = nodes().await;
     let make = |records: &mut Records, _| records.person = Some(new_person(1, Some("anna")));
-    step(&store, about_user(1), make).await.unwrap();
+    transact(&store, about_user(1), make).await.unwrap();
     begin(&store, 1, 1).await;
     let store = Arc::new(store);
-    for about in [about_user(1), about_name("anna")] {
+    for scope in [about_user(1), about_name("anna")] {
         let held = intruder.transaction().await.unwrap();
         held.batch_execute("SELECT 1 FROM dialpass.users FOR UPDATE").await.unwrap();
         let waiting = Arc::clone(&store);
-        let about = About { transaction: Some(transaction_id(1)), ..about };
+        let scope = Scope { transaction: Some(transaction_id(1)), ..scope };
         let seen = tokio::spawn(async move {
             let see =
                 |records: &mut Records, _| (records.person.clone(), records.transaction.clone());
-            step(&*waiting, about, see).await
+            transact(&*waiting, scope, see).await
         });
         until_one_waits(server, &database).await;
         // All that the step reads behind the user changes meanwhile.
@@ -89,7 +89,7 @@ async fn a_step_waits_for_who_holds_its_user_and_sees_what_became_of_them() {
         .unwrap();
         held.commit().await.unwrap();
         let (person, transaction) = seen.await.unwrap().unwrap();
-        let now = store.look(about_user(1)).await.unwrap().held.person;
+        let now = store.read_records(about_user(1)).await.unwrap().value.person;
         assert_eq!(person, now);
         let user = person.expect("a user").user;
         let code = transaction.and_then(|one| one.code).expect("a code");
@@ -103,15 +103,16 @@ async fn a_step_waits_for_who_holds_its_user_and_sees_what_became_of_them() {
 async fn a_user_who_is_deleted_while_a_step_waits_is_not_there_for_it() {
     let (server, database, [store], mut intruder) = nodes().await;
     let make = |records: &mut Records, _| records.person = Some(new_person(1, Some("anna")));
-    step(&store, about_user(1), make).await.unwrap();
+    transact(&store, about_user(1), make).await.unwrap();
     let held = intruder.transaction().await.unwrap();
     held.batch_execute("DELETE FROM dialpass.users").await.unwrap();
     let seen = tokio::spawn(async move {
-        step(&store, about_name("anna"), |records: &mut Records, _| records.person.clone()).await
+        transact(&store, about_name("anna"), |records: &mut Records, _| records.person.clone())
+            .await
     });
     until_one_waits(server, &database).await;
     held.commit().await.unwrap();
-    assert_eq!(seen.await.unwrap(), Ok(None::<Person>));
+    assert_eq!(seen.await.unwrap(), Ok(None::<UserRecord>));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +128,7 @@ async fn a_step_whose_name_another_takes_first_decides_again_on_the_others_user(
             decided.fetch_add(1, Ordering::Relaxed);
             records.person.get_or_insert_with(|| new_person(1, Some("anna"))).user.id
         };
-        step(&store, about_name("anna"), get_or_make).await
+        transact(&store, about_name("anna"), get_or_make).await
     });
     until_one_waits(server, &database).await;
     other.commit().await.unwrap();
@@ -141,10 +142,10 @@ async fn of_two_nodes_steps_at_once_one_wins() {
     const STEPS: usize = 80;
     let (server, database, stores, _) = nodes::<2>().await;
     begin(&stores[0], 1, 1).await;
-    let about = || About { transaction: Some(transaction_id(1)), ..about_name("anna") };
+    let scope = || Scope { transaction: Some(transaction_id(1)), ..about_name("anna") };
     let steps = (0..STEPS).map(|n| {
         let mark = u8::try_from(n + 1).expect("small");
-        step(&stores[n % 2], about(), move |records: &mut Records, now| {
+        transact(&stores[n % 2], scope(), move |records: &mut Records, now| {
             records.person.get_or_insert_with(|| new_person(mark, Some("anna")));
             confirm(records, now)
         })
@@ -153,7 +154,7 @@ async fn of_two_nodes_steps_at_once_one_wins() {
     assert_eq!(winners(&confirmed.unwrap()), 1);
     assert_eq!(server.psql(&database, "SELECT count(*) FROM dialpass.users"), "1");
     let intents = (0..STEPS).map(|n| {
-        step(&stores[n % 2], about_intent(1), |records: &mut Records, now: Timestamp| {
+        transact(&stores[n % 2], about_intent(1), |records: &mut Records, now: Timestamp| {
             let is_first = records.intent_used_until.is_none();
             records.intent_used_until.get_or_insert(now.plus(LIFETIME));
             is_first
@@ -170,8 +171,8 @@ async fn a_row_that_makes_no_sense_is_a_refusal() {
         records.person = Some(new_person(1, Some("anna")));
         records.transaction = Some(pending(1, 1, now));
     };
-    let about = || About { transaction: Some(transaction_id(1)), ..about_user(1) };
-    step(&store, about(), make).await.unwrap();
+    let scope = || Scope { transaction: Some(transaction_id(1)), ..about_user(1) };
+    transact(&store, scope(), make).await.unwrap();
     for (broken, mended) in [
         ("UPDATE dialpass.users SET name = 'an na'", "UPDATE dialpass.users SET name = 'anna'"),
         (
@@ -184,10 +185,10 @@ async fn a_row_that_makes_no_sense_is_a_refusal() {
         ),
     ] {
         server.psql(&database, broken);
-        assert!(step(&store, about(), confirm).await.is_err(), "{broken}");
-        assert!(store.look(about()).await.is_err(), "{broken}");
+        assert!(transact(&store, scope(), confirm).await.is_err(), "{broken}");
+        assert!(store.read_records(scope()).await.is_err(), "{broken}");
         server.psql(&database, mended);
-        assert!(store.look(about()).await.is_ok(), "{mended}");
+        assert!(store.read_records(scope()).await.is_ok(), "{mended}");
     }
-    assert_eq!(step(&store, about(), confirm).await, Ok(true));
+    assert_eq!(transact(&store, scope(), confirm).await, Ok(true));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dialpass::store::StoreError;
 use dialpass::store::postgres::{PostgresSettings, PostgresStore};
-use dialpass::store::registry::step;
+use dialpass::store::registry::transact;
 use tokio::runtime::Handle;
 
 use super::ports::ready;
@@ -40,7 +40,7 @@ async fn what_was_confirmed_when_the_server_was_killed_is_not_confirmed_again() 
         tokio::spawn(async move {
             let mut answers = Vec::new();
             for mark in (0..TRANSACTIONS).filter(|mark| mark % 4 == worker) {
-                answers.push((mark, step(&*store, about_transaction(mark), confirm).await));
+                answers.push((mark, transact(&*store, about_transaction(mark), confirm).await));
                 done.fetch_add(1, Ordering::Relaxed);
             }
             answers
@@ -57,7 +57,7 @@ async fn what_was_confirmed_when_the_server_was_killed_is_not_confirmed_again() 
     until_ready(&store).await;
     let (mut confirmed, mut unknown) = (0, 0);
     for (mark, first) in answers {
-        let second = step(&*store, about_transaction(mark), confirm).await;
+        let second = transact(&*store, about_transaction(mark), confirm).await;
         match first {
             Ok(first) => {
                 assert!(first, "{mark} had one try");
@@ -70,7 +70,7 @@ async fn what_was_confirmed_when_the_server_was_killed_is_not_confirmed_again() 
                 unknown += 1;
             }
         }
-        assert_eq!(step(&*store, about_transaction(mark), confirm).await, Ok(false), "{mark}");
+        assert_eq!(transact(&*store, about_transaction(mark), confirm).await, Ok(false), "{mark}");
     }
     println!("outage: of {TRANSACTIONS}, {confirmed} confirmed before, {unknown} undecided");
     assert!(confirmed > 0 && confirmed < TRANSACTIONS);
@@ -91,12 +91,16 @@ async fn a_step_tells_nothing_that_is_not_on_the_standby() {
     let alone = "SET synchronous_commit = local; UPDATE dialpass.transactions SET \
         stage = 'succeeded', updated_at = dialpass.now_ms() WHERE tries_left = 5";
     primary.psql(&database, alone);
-    assert_eq!(step(&store, about_transaction(3), confirm).await, Ok(false), "it found nothing");
-    let told = step(&store, about_transaction(1), confirm).await;
+    assert_eq!(
+        transact(&store, about_transaction(3), confirm).await,
+        Ok(false),
+        "it found nothing"
+    );
+    let told = transact(&store, about_transaction(1), confirm).await;
     assert_eq!(told, Err(StoreError::OutcomeUnknown), "it waits for the standby");
     standby.cont();
     until_ready(&store).await;
     for mark in [1, 2] {
-        assert_eq!(step(&store, about_transaction(mark), confirm).await, Ok(false));
+        assert_eq!(transact(&store, about_transaction(mark), confirm).await, Ok(false));
     }
 }

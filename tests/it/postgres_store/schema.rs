@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dialpass::store::postgres::{PostgresAdministration, PostgresSettings, PostgresStore, Schema};
-use dialpass::store::registry::{About, Records, step};
+use dialpass::store::registry::{Records, Scope, transact};
 use dialpass::store::{Issue, Redemption, Reservation};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
@@ -105,13 +105,13 @@ async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights
     let (reserved, redeemed) = login_steps(&store, "u", 1).await;
     assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
     assert_eq!(redeemed, Ok(Redemption::Redeemed));
-    let anna = || About { number: Some(number(1)), ..about_user(1) };
+    let anna = || Scope { number: Some(number(1)), ..about_user(1) };
     for user in [Some(new_person(1, Some("anna"))), None] {
         let change = move |records: &mut Records, _| {
             records.person.clone_from(&user);
             records.texts.idle_from = Some(START);
         };
-        assert_eq!(step(&store, anna(), change).await, Ok(()));
+        assert_eq!(transact(&store, anna(), change).await, Ok(()));
     }
     // Its sweep may delete.
     server.psql(&database, "UPDATE dialpass.subjects SET idle_from = 0");

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use dialpass::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
 use dialpass::domain::transaction::{Transaction, TransactionId, TransactionStatus};
-use dialpass::store::registry::{About, Person};
+use dialpass::store::registry::{Scope, UserRecord};
 use dialpass::store::{CodeTry, Redemption};
 use tokio::task::JoinSet;
 
@@ -96,17 +96,17 @@ async fn registers_until_it_is_killed() {
 }
 
 /// A step about a user, their transaction and their intent.
-fn registered(id: u64) -> About {
+fn registered(id: u64) -> Scope {
     let user = Some(UserRef::Id(person(id).user.id));
     let transaction = Some(confirmed(id, TransactionStatus::Pending).id);
-    About { user, transaction, ..about_intent(id.into()) }
+    Scope { user, transaction, ..about_intent(id.into()) }
 }
 
-fn person(id: u64) -> Person {
+fn person(id: u64) -> UserRecord {
     let id = RegisteredId::from_random(u128::from(id).to_be_bytes());
     let mut user = RegisteredUser::new(id, None, START);
     user.phones = vec![phone(1, 1, START)];
-    Person::new(user)
+    UserRecord::new(user)
 }
 
 fn confirmed(id: u64, stage: TransactionStatus) -> Transaction {

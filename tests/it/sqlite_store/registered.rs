@@ -4,7 +4,7 @@
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::transaction::{KEPT, Transaction};
 use dialpass::store::StoreError;
-use dialpass::store::registry::{About, Records};
+use dialpass::store::registry::{Records, Scope};
 
 use super::*;
 use crate::store_contract::{
@@ -13,9 +13,9 @@ use crate::store_contract::{
 };
 
 async fn whole(cloud: &Cloud) {
-    let about = About { transaction: Some(transaction_id(1)), ..about_user(1) };
+    let scope = Scope { transaction: Some(transaction_id(1)), ..about_user(1) };
     cloud
-        .change(about, |records| {
+        .change(scope, |records| {
             let mut person = new_person(1, Some("anna"));
             person.user.phones = vec![phone(1, 1, START)];
             records.person = Some(person);
@@ -44,9 +44,9 @@ async fn a_user_who_cannot_be_read_is_nobody() {
     ] {
         let (_folder, cloud, _store) = edited(edit).await;
         let mut errors = 0;
-        for about in [about_user(1), about_name("anna")] {
-            match cloud.at(START).await.look(about).await {
-                Ok(seen) => assert_eq!(seen.held.person, None, "{edit}"),
+        for scope in [about_user(1), about_name("anna")] {
+            match cloud.at(START).await.read_records(scope).await {
+                Ok(seen) => assert_eq!(seen.value.person, None, "{edit}"),
                 Err(error) => {
                     assert_eq!(error, StoreError::Unavailable);
                     errors += 1;
@@ -85,7 +85,7 @@ async fn a_transaction_that_cannot_be_read_confirms_nothing() {
         "transactions SET user_id = ''",
     ] {
         let (_folder, cloud, _store) = edited(edit).await;
-        let looked = cloud.at(START).await.look(about_transaction(1)).await;
+        let looked = cloud.at(START).await.read_records(about_transaction(1)).await;
         assert_eq!(looked, Err(StoreError::Unavailable), "{edit}");
         let taken =
             cloud.step(about_transaction(1), START, |records| records.transaction = None).await;
@@ -149,13 +149,13 @@ async fn what_a_step_is_not_about_or_could_not_be_read_back_is_refused() {
 async fn a_step_that_changes_nothing_leaves_no_row() {
     let (_folder, path) = folder();
     let (_store, cloud) = open_cloud(&path);
-    let about = About {
+    let scope = Scope {
         transaction: Some(transaction_id(1)),
         number: Some(number(1)),
         intent: about_intent(1).intent,
         ..about_user(1)
     };
-    cloud.change(about, |_| {}).await;
+    cloud.change(scope, |_| {}).await;
     for table in ["users", "phones", "transactions", "texted", "used_intents"] {
         assert_eq!(count_rows(&path, table), 0, "{table}");
     }
@@ -183,13 +183,13 @@ async fn what_is_forgotten_is_swept_and_no_user() {
         let late = Duration::from_millis(if i % 3 == 0 { 2 } else { 0 });
         let end = START.plus(LIFETIME).plus(late);
         let made = Transaction { expires_at: end, ..transaction(i, 1) };
-        let about = About {
+        let scope = Scope {
             number: about_number(i.into()).number,
             intent: about_intent(i.into()).intent,
             ..about_transaction(i)
         };
         cloud
-            .change(about, move |records| {
+            .change(scope, move |records| {
                 records.transaction = Some(made.clone());
                 records.texts.sent.push(START);
                 records.texts.idle_from = Some(end.plus(KEPT));

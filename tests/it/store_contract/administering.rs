@@ -21,7 +21,7 @@ async fn page(desk: &Desk, after: Option<&str>, rows: u32, now: Timestamp) -> Li
     let listed = desk.at(now).await.live_codes(&tenant("t1"), Purpose::Call, after, rows).await;
     let listed = listed.expect("it answers");
     assert_eq!(listed.now, now, "by the store's own clock");
-    listed.held
+    listed.value
 }
 
 fn ids(page: &LiveCodes) -> Vec<&str> {
@@ -75,13 +75,13 @@ pub async fn only_a_tenants_live_codes_are_listed(store: Store, desk: Desk) {
 
 pub async fn an_account_shows_its_code_and_its_counts(store: Store, desk: Desk) {
     let unknown = desk.at(START).await.account(&subject("u")).await.expect("it answers");
-    assert_eq!((unknown.held, unknown.now), (None, START));
+    assert_eq!((unknown.value, unknown.now), (None, START));
     issue(&store, 1, START).await;
     assert_eq!(wrong_password(&store, 1, true, after(1)).await, Reservation::Reserved(after(1)));
     wrong_code(&store, 1, after(2)).await;
     let account = desk.at(after(3)).await.account(&subject("u")).await.expect("it answers");
     assert_eq!(account.now, after(3));
-    let account = account.held.expect("an account");
+    let account = account.value.expect("an account");
     let stored = account.grant.expect("a grant");
     assert_eq!(stored.grant, grant(1, START));
     assert_eq!((stored.tried, stored.tries_left, stored.wrong_codes_left), (true, 2, 20));
@@ -89,9 +89,9 @@ pub async fn an_account_shows_its_code_and_its_counts(store: Store, desk: Desk) 
     assert_eq!(account.wrong_passwords.as_millis(), [after(1).as_millis()]);
     assert_eq!(account.wrong_codes.as_millis(), [after(2).as_millis()]);
     let calls = desk.at(after(3)).await.calls(&tenant("t1"), &number(1)).await.expect("calls");
-    assert_eq!((calls.held.as_millis(), calls.now), (&[START.as_millis()][..], after(3)));
+    assert_eq!((calls.value.as_millis(), calls.now), (&[START.as_millis()][..], after(3)));
     let none = desk.at(after(3)).await.calls(&tenant("t2"), &number(1)).await.expect("calls");
-    assert!(none.held.is_empty());
+    assert!(none.value.is_empty());
 }
 
 pub async fn a_revoked_code_redeems_nothing_and_is_not_told_again(store: Store, desk: Desk) {

@@ -12,7 +12,7 @@ use dialpass::domain::transaction::{
     Channel, TextedCode, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
 use dialpass::store::personal_records::PersonalRecords;
-use dialpass::store::registry::{About, AccessKeys, Person, Records, Registry, step as take_step};
+use dialpass::store::registry::{AccessKeys, Records, Registry, Scope, UserRecord, transact};
 use uuid::Uuid;
 
 /// A store's registered users and their access keys, at times of the test's choice.
@@ -55,7 +55,7 @@ impl Cloud {
     /// Takes a step at `now`, which the store must say that it is.
     pub async fn step<T: Send + 'static>(
         &self,
-        about: About,
+        scope: Scope,
         now: Timestamp,
         decide: impl Fn(&mut Records) -> T + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
@@ -63,46 +63,45 @@ impl Cloud {
             assert_eq!(told, now, "by the store's own clock");
             decide(records)
         };
-        take_step(self.at(now).await, about, decide).await
+        transact(self.at(now).await, scope, decide).await
     }
 
     /// Has the records changed at [`START`].
     pub async fn change(
         &self,
-        about: About,
+        scope: Scope,
         change: impl Fn(&mut Records) + Send + Sync + 'static,
     ) {
-        self.step(about, START, change).await.expect("it is written");
+        self.step(scope, START, change).await.expect("it is written");
     }
 
     /// What the store holds at `now`.
-    pub async fn look(&self, about: About, now: Timestamp) -> Records {
-        let seen = self.at(now).await.look(about).await.expect("it answers");
+    pub async fn look(&self, scope: Scope, now: Timestamp) -> Records {
+        let seen = self.at(now).await.read_records(scope).await.expect("it answers");
         assert_eq!(seen.now, now, "by the store's own clock");
-        seen.held
+        seen.value
     }
 
     /// The user at [`START`].
-    pub async fn person(&self, about: About) -> Option<Person> {
-        self.look(about, START).await.person
+    pub async fn person(&self, scope: Scope) -> Option<UserRecord> {
+        self.look(scope, START).await.person
     }
 
     /// Runs `count` steps at once, at [`START`], and gives back what each decided.
-    pub async fn steps<T, A, D>(&self, count: u64, about: A, decide: D) -> Vec<T>
+    pub async fn steps<T, A, D>(&self, count: u64, scope: A, decide: D) -> Vec<T>
     where
         T: Send + 'static,
-        A: Fn(u64) -> About,
+        A: Fn(u64) -> Scope,
         D: Fn(u64, &mut Records) -> T + Clone + Send + Sync + 'static,
     {
         self.clock.set(START).await;
         let mut running = JoinSet::new();
         for i in 0..count {
-            let (cloud, about, decide) = (self.clone(), about(i), decide.clone());
+            let (cloud, scope, decide) = (self.clone(), scope(i), decide.clone());
             running.spawn(async move {
-                let decided =
-                    take_step(&*cloud.registry, about, move |records: &mut Records, _| {
-                        decide(i, records)
-                    });
+                let decided = transact(&*cloud.registry, scope, move |records: &mut Records, _| {
+                    decide(i, records)
+                });
                 decided.await.expect("it answers")
             });
         }
@@ -124,41 +123,41 @@ pub fn name(text: &str) -> RegisteredName {
 }
 
 /// A new user of this id and name.
-pub fn new_person(mark: u8, text: Option<&str>) -> Person {
-    Person::new(RegisteredUser::new(user_id(mark), text.map(name), START))
+pub fn new_person(mark: u8, text: Option<&str>) -> UserRecord {
+    UserRecord::new(RegisteredUser::new(user_id(mark), text.map(name), START))
 }
 
 /// A step about the first tenant's user `mark`.
-pub fn about_user(mark: u8) -> About {
-    About::user(&tenant("t1"), UserRef::Id(user_id(mark)))
+pub fn about_user(mark: u8) -> Scope {
+    Scope::user(&tenant("t1"), UserRef::Id(user_id(mark)))
 }
 
 /// A step about the first tenant's user with this name.
-pub fn about_name(text: &str) -> About {
-    About::user(&tenant("t1"), UserRef::Name(name(text)))
+pub fn about_name(text: &str) -> Scope {
+    Scope::user(&tenant("t1"), UserRef::Name(name(text)))
 }
 
 /// A step about nothing yet, in the first tenant.
-pub fn about_nothing() -> About {
+pub fn about_nothing() -> Scope {
     let tenant = tenant("t1");
-    About { tenant, user: None, transaction: None, number: None, intent: None }
+    Scope { tenant, user: None, transaction: None, number: None, intent: None }
 }
 
 /// The same step in another tenant.
-pub fn abroad(about: About) -> About {
-    About { tenant: tenant("t2"), ..about }
+pub fn abroad(scope: Scope) -> Scope {
+    Scope { tenant: tenant("t2"), ..scope }
 }
 
-pub fn about_transaction(mark: u8) -> About {
-    About { transaction: Some(transaction_id(mark)), ..about_nothing() }
+pub fn about_transaction(mark: u8) -> Scope {
+    Scope { transaction: Some(transaction_id(mark)), ..about_nothing() }
 }
 
-pub fn about_number(tail: u32) -> About {
-    About { number: Some(number(tail)), ..about_nothing() }
+pub fn about_number(tail: u32) -> Scope {
+    Scope { number: Some(number(tail)), ..about_nothing() }
 }
 
-pub fn about_intent(mark: u128) -> About {
-    About { intent: Some(Uuid::from_u128(mark)), ..about_nothing() }
+pub fn about_intent(mark: u128) -> Scope {
+    Scope { intent: Some(Uuid::from_u128(mark)), ..about_nothing() }
 }
 
 /// A phone whose number ends in `tail`, made and verified at `at`.

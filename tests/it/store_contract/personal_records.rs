@@ -4,7 +4,7 @@ use super::*;
 use dialpass::domain::registered_user::RecoveryHash;
 use dialpass::store::account::StoredGrant;
 use dialpass::store::personal_records::{Individual, PersonRecords};
-use dialpass::store::registry::{About, Records, Texts};
+use dialpass::store::registry::{Records, Scope, Texts};
 
 /// The person of this id, with these numbers beside.
 fn individual(user_id: &str, numbers: &[u32]) -> Individual {
@@ -15,12 +15,12 @@ fn individual(user_id: &str, numbers: &[u32]) -> Individual {
 async fn held(cloud: &Cloud, whose: &Individual, now: Timestamp) -> PersonRecords {
     let seen = cloud.records_at(now).await.records(whose).await.expect("it answers");
     assert_eq!(seen.now, now, "by the store's own clock");
-    seen.held
+    seen.value
 }
 
 async fn delete(cloud: &Cloud, whose: &Individual) -> PersonRecords {
     let deleted = cloud.records_at(START).await.delete_records(whose).await.expect("it answers");
-    deleted.held
+    deleted.value
 }
 
 /// Makes a registered user with one of everything, whose phone's number ends in `mark`.
@@ -34,13 +34,13 @@ async fn registered(store: &Store, cloud: &Cloud, mark: u8, who: &str) -> Person
     let mut texts = Texts::default();
     texts.sent.push(START);
     texts.idle_from = Some(START.plus(SPAN));
-    let about = About { number: Some(number(tail)), ..about_user(mark) };
+    let scope = Scope { number: Some(number(tail)), ..about_user(mark) };
     let made = Records { person: Some(person.clone()), texts: texts.clone(), ..Records::default() };
-    cloud.change(about, move |records| *records = made.clone()).await;
+    cloud.change(scope, move |records| *records = made.clone()).await;
     let transactions = [transaction(mark, mark), asking(mark + 100, mark)];
     for one in transactions.clone() {
-        let about = About { transaction: Some(one.id), ..about_nothing() };
-        cloud.change(about, move |records| records.transaction = Some(one.clone())).await;
+        let scope = Scope { transaction: Some(one.id), ..about_nothing() };
+        cloud.change(scope, move |records| records.transaction = Some(one.clone())).await;
     }
     let id = user_id(mark).to_string();
     let mut call = call(&id, u64::from(mark), START);
@@ -130,7 +130,7 @@ pub async fn a_code_is_redeemed_or_deleted_and_never_both(store: Store, cloud: C
         let (deleted, logins) = tokio::join!(deletion, logins);
         assert!(logins.iter().all(Result::is_ok), "{logins:?}");
         let redeemed = logins.iter().filter(|one| **one == Ok(Redemption::Redeemed)).count();
-        let held = deleted.expect("it answers").held;
+        let held = deleted.expect("it answers").value;
         let live = held.accounts.iter().filter(|(_, account)| account.live(now).is_some()).count();
         assert_eq!(redeemed + live, 1, "round {round}");
     }

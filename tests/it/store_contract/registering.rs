@@ -8,7 +8,7 @@ use dialpass::domain::registered_user::{
     PhoneId, RecoveryCode, RecoveryHash, RegisteredId, UserRef, VerifiedPhone,
 };
 use dialpass::domain::transaction::TransactionStatus;
-use dialpass::store::registry::{About, Person, Records, step as take_step};
+use dialpass::store::registry::{Records, Scope, UserRecord, transact};
 use uuid::Uuid;
 
 fn recovery(marks: std::ops::Range<u8>) -> Vec<RecoveryHash> {
@@ -16,7 +16,7 @@ fn recovery(marks: std::ops::Range<u8>) -> Vec<RecoveryHash> {
 }
 
 /// A user with something of everything.
-fn whole_person() -> Person {
+fn whole_person() -> UserRecord {
     let mut person = new_person(1, Some("anna@example.com"));
     person.user.phones = vec![phone(7, 1, START), phone(3, 2, after(1))];
     let notified = Authenticator { subscription: Some(subscription()), ..authenticator(2, START) };
@@ -34,8 +34,8 @@ fn whole_person() -> Person {
 }
 
 /// A step about everything that there is.
-fn about_all() -> About {
-    About {
+fn about_all() -> Scope {
+    Scope {
         transaction: Some(transaction_id(1)),
         number: Some(number(1)),
         intent: about_intent(1).intent,
@@ -43,8 +43,8 @@ fn about_all() -> About {
     }
 }
 
-async fn make(cloud: &Cloud, about: About, person: Person) {
-    cloud.change(about, move |records| records.person = Some(person.clone())).await;
+async fn make(cloud: &Cloud, scope: Scope, person: UserRecord) {
+    cloud.change(scope, move |records| records.person = Some(person.clone())).await;
 }
 
 pub async fn what_a_step_writes_is_read_back_as_it_was(_: Store, cloud: Cloud) {
@@ -103,7 +103,7 @@ pub async fn a_name_is_one_users_in_a_tenant_and_free_in_another(_: Store, cloud
     });
     assert!(second.await.is_err());
     make(&cloud, abroad(about_name("anna")), new_person(3, Some("anna"))).await;
-    let id = async |about| cloud.person(about).await.map(|person| person.user.id);
+    let id = async |scope| cloud.person(scope).await.map(|person| person.user.id);
     assert_eq!(id(about_name("anna")).await, Some(user_id(1)));
     assert_eq!(id(abroad(about_name("anna"))).await, Some(user_id(3)));
 }
@@ -255,7 +255,7 @@ pub async fn all_owners_of_a_number_are_found_and_no_more_than_asked_for(_: Stor
     assert!(owners(&cloud, "t1", 3, 10).await.is_empty());
     let found = cloud.at(START).await.owners(&tenant("t1"), &number(2), 1).await;
     let found = found.expect("it answers").pop().expect("a user");
-    let same = cloud.person(About::user(&tenant("t1"), UserRef::Id(found.id))).await;
+    let same = cloud.person(Scope::user(&tenant("t1"), UserRef::Id(found.id))).await;
     assert_eq!(same.map(|person| person.user), Some(found), "with all their phones");
 }
 
@@ -314,20 +314,20 @@ pub async fn with_a_user_goes_all_that_is_theirs_and_no_more(store: Store, cloud
         person.user.phones = vec![phone(1, 1, START)];
         make(&cloud, about_user(mark), person).await;
         for nth in [0, 10] {
-            let about = about_transaction(mark + nth);
+            let scope = about_transaction(mark + nth);
             let made = transaction(mark + nth, mark);
-            cloud.change(about, move |records| records.transaction = Some(made.clone())).await;
+            cloud.change(scope, move |records| records.transaction = Some(made.clone())).await;
         }
         let call = call(&user_id(mark).to_string(), u64::from(mark), START);
         assert!(matches!(store.issue(call).await, Ok(Issue::Issued(_))));
     }
-    let about = About { transaction: Some(transaction_id(1)), ..about_user(1) };
+    let scope = Scope { transaction: Some(transaction_id(1)), ..about_user(1) };
     let delete = |records: &mut Records| {
         // What the same step does to what is the user's goes with it.
         records.transaction.as_mut().expect("one").end(TransactionStatus::Failed, after(1));
         records.person = None;
     };
-    cloud.change(about, delete).await;
+    cloud.change(scope, delete).await;
 
     assert_eq!(cloud.person(about_user(1)).await, None);
     assert_eq!(cloud.person(about_name("anna")).await, None);
@@ -352,7 +352,7 @@ pub async fn with_a_user_goes_all_that_is_theirs_and_no_more(store: Store, cloud
 /// before names were compared with records ignored. Not in the contract: it makes no such users.
 pub async fn names_from_before_mean_their_own_users(cloud: &Cloud) {
     let id = async |text| {
-        let seen = cloud.registry.look(about_name(text)).await.expect("it answers").held;
+        let seen = cloud.registry.read_records(about_name(text)).await.expect("it answers").value;
         assert_eq!(seen.is_ambiguous(), seen.person.is_none(), "{text}");
         (seen.person.map(|person| person.user.id), seen.namesakes)
     };
@@ -364,7 +364,7 @@ pub async fn names_from_before_mean_their_own_users(cloud: &Cloud) {
     // The first of them is gone, and then all but one: a name in any case means who is left.
     for (gone, left) in [(1, 2), (2, 1)] {
         let delete = |records: &mut Records, _| records.person = None;
-        take_step(&*cloud.registry, about_user(gone), delete).await.expect("it is written");
+        transact(&*cloud.registry, about_user(gone), delete).await.expect("it is written");
         assert_eq!(id("ANNA").await, (Some(user_id(3)), left));
     }
     assert_eq!(id("anna").await, (Some(user_id(3)), 1), "so that none is made of it");

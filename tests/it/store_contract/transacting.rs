@@ -6,11 +6,11 @@ use dialpass::domain::question::Question;
 use dialpass::domain::transaction::{
     Channel, KEPT, Transaction, TransactionKind, TransactionStatus,
 };
-use dialpass::store::registry::{About, Records};
+use dialpass::store::registry::{Records, Scope};
 
 async fn make(cloud: &Cloud, made: Transaction) {
-    let about = About { transaction: Some(made.id), ..about_nothing() };
-    cloud.change(about, move |records| records.transaction = Some(made.clone())).await;
+    let scope = Scope { transaction: Some(made.id), ..about_nothing() };
+    cloud.change(scope, move |records| records.transaction = Some(made.clone())).await;
 }
 
 pub async fn transactions_are_read_back_as_they_were_written(_: Store, cloud: Cloud) {
@@ -38,8 +38,8 @@ pub async fn transactions_are_read_back_as_they_were_written(_: Store, cloud: Cl
     assert_eq!(over.ceremony, None, "no challenge outlives its transaction");
     for made in [transaction(1, 1), recovery, failed, asking(4, 1), enrolling, answered] {
         make(&cloud, made.clone()).await;
-        let about = About { transaction: Some(made.id), ..about_nothing() };
-        assert_eq!(cloud.look(about, START).await.transaction, Some(made));
+        let scope = Scope { transaction: Some(made.id), ..about_nothing() };
+        assert_eq!(cloud.look(scope, START).await.transaction, Some(made));
     }
     // A step may take one away, and its code.
     cloud
@@ -58,8 +58,8 @@ pub async fn fifty_simultaneous_verifications_end_a_transaction_once(_: Store, c
     person.wrong_codes.push(START);
     make(&cloud, transaction(1, 1)).await;
     cloud.change(about_user(1), move |records| records.person = Some(person.clone())).await;
-    let about = |_| About { transaction: Some(transaction_id(1)), ..about_user(1) };
-    let ended = cloud.steps(50, about, |i, records| {
+    let scope = |_| Scope { transaction: Some(transaction_id(1)), ..about_user(1) };
+    let ended = cloud.steps(50, scope, |i, records| {
         let transaction = records.transaction.as_mut().expect("one");
         let is_first = transaction.stage == TransactionStatus::Pending;
         transaction.end(TransactionStatus::Succeeded, START);
@@ -70,7 +70,7 @@ pub async fn fifty_simultaneous_verifications_end_a_transaction_once(_: Store, c
         is_first
     });
     assert_eq!(winners(&ended.await), 1);
-    let records = cloud.look(about(0), START).await;
+    let records = cloud.look(scope(0), START).await;
     assert_eq!(records.transaction.map(|one| one.stage), Some(TransactionStatus::Succeeded));
     assert_eq!(records.person.map(|one| one.user.phones.len()), Some(1));
 }
@@ -102,20 +102,20 @@ pub async fn a_transaction_is_forgotten_a_day_after_its_end(_: Store, cloud: Clo
     cloud.step(about_transaction(2), after(9), end).await.expect("it is written");
     // One was never ended, so that its time ended it.
     for (mark, end) in [(1, START.plus(LIFETIME)), (2, after(9))] {
-        let about = || about_transaction(mark);
+        let scope = || about_transaction(mark);
         let gone = end.plus(KEPT);
         let before = Timestamp::from_millis(gone.as_millis() - 1);
-        assert!(cloud.look(about(), before).await.transaction.is_some(), "{mark}");
-        assert_eq!(cloud.look(about(), gone).await.transaction, None, "{mark}");
-        let seen = cloud.step(about(), gone, |records| records.transaction.is_some()).await;
+        assert!(cloud.look(scope(), before).await.transaction.is_some(), "{mark}");
+        assert_eq!(cloud.look(scope(), gone).await.transaction, None, "{mark}");
+        let seen = cloud.step(scope(), gone, |records| records.transaction.is_some()).await;
         assert_eq!(seen, Ok(false), "{mark}");
     }
 }
 
 pub async fn texts_to_a_phone_are_counted_whoever_they_are_for(_: Store, cloud: Cloud) {
-    let about = |i: u64| {
+    let scope = |i: u64| {
         let mark = u8::try_from(i % 10 + 1).expect("small");
-        About { number: Some(number(1)), ..about_user(mark) }
+        Scope { number: Some(number(1)), ..about_user(mark) }
     };
     let text = |i: u64, records: &mut Records| {
         let mark = u8::try_from(i % 10 + 1).expect("small");
@@ -128,13 +128,13 @@ pub async fn texts_to_a_phone_are_counted_whoever_they_are_for(_: Store, cloud: 
         }
         fits
     };
-    assert_eq!(winners(&cloud.steps(50, about, text).await), 5);
+    assert_eq!(winners(&cloud.steps(50, scope, text).await), 5);
     let texts = cloud.look(about_number(1), START).await.texts;
     assert_eq!(texts.sent.as_millis(), [START.as_millis(); 5]);
     assert_eq!(texts.idle_from, Some(after(600_000)));
     let mut to_users = 0;
     for i in 0..10 {
-        to_users += cloud.person(about(i)).await.map_or(0, |person| person.texts.len());
+        to_users += cloud.person(scope(i)).await.map_or(0, |person| person.texts.len());
     }
     assert_eq!(to_users, 5);
     assert!(cloud.look(about_number(2), START).await.texts.sent.is_empty(), "another phone");
@@ -148,8 +148,8 @@ pub async fn an_intent_is_used_once_among_many_at_once(_: Store, cloud: Cloud) {
         is_unused
     };
     // Fifty steps at each of two.
-    let about = |i| About { user: about_user(1).user, ..about_intent(u128::from(i % 2)) };
-    assert_eq!(winners(&cloud.steps(100, about, take).await), 2);
+    let scope = |i| Scope { user: about_user(1).user, ..about_intent(u128::from(i % 2)) };
+    assert_eq!(winners(&cloud.steps(100, scope, take).await), 2);
     let used = cloud.look(about_intent(1), START).await.intent_used_until;
     assert_eq!(used, Some(after(600_000)));
     let abroad = cloud.steps(1, |_| abroad(about_intent(1)), take).await;
