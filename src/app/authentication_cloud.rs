@@ -12,7 +12,7 @@ use crate::domain::tenant::TenantId;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::pages::Widget;
 use crate::messenger::{Messenger, Notifier};
-use crate::service::authentication_cloud::access::Access;
+use crate::service::authentication_cloud::access::AccessControl;
 use crate::service::authentication_cloud::passkey_request::LIFETIME;
 use crate::service::authentication_cloud::passkeys::Passkeys;
 use crate::service::authentication_cloud::tokens::Tokens;
@@ -58,7 +58,7 @@ pub(super) fn authentication_cloud(
         (before.map(|before| &before.by_transaction), before.map(|before| &before.by_link));
     Some(AuthenticationCloud {
         tenants: tenants.map(|tenant| (tenant.id.clone(), Arc::new(cloud(tenant)))).collect(),
-        access: Access::new(Arc::clone(&shared.registry)),
+        access: AccessControl::new(Arc::clone(&shared.registry)),
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
         widget: Widget::of(public_url),

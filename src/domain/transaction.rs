@@ -6,15 +6,15 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::clock::Timestamp;
+use super::confirmation_request::{ApprovalMessage, ConfirmationRequest};
 use super::grant::{Grant, Purpose, Subject};
 use super::phone_number::PhoneNumber;
-use super::question::{ApprovalMessage, Question};
 use super::registered_user::RegisteredId;
 use super::tenant::TenantId;
 use super::uuid_id::uuid_id;
 
 /// How long a transaction is kept after it ends.
-pub const KEPT: Duration = Duration::from_hours(24);
+pub const RETENTION: Duration = Duration::from_hours(24);
 
 /// How long a transaction's token vouches for its success.
 pub const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
@@ -84,7 +84,7 @@ impl Channel {
     }
 }
 
-/// A transaction's stage.
+/// A transaction's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransactionStatus {
     /// Waiting for the user.
@@ -137,44 +137,44 @@ pub struct Transaction {
     pub kind: TransactionKind,
     /// How it is confirmed.
     pub channel: Channel,
-    /// Its stage when last written; see [`Transaction::at`].
-    pub stage: TransactionStatus,
+    /// Its status when last written; see [`Transaction::status_at`].
+    pub status: TransactionStatus,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When its stage last changed.
+    /// When its status last changed.
     pub updated_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
     /// Its code, if it is confirmed by one.
     pub code: Option<TextedCode>,
-    /// Its question, if it is confirmed by a passkey.
-    pub question: Option<Question>,
+    /// Its request, if it is confirmed by a passkey.
+    pub confirmation_request: Option<ConfirmationRequest>,
     /// The intent that started it, if any.
     pub intent: Option<Uuid>,
 }
 
 impl Transaction {
-    /// Its stage at `now`, and since when. A pending transaction has failed if it has expired, or
+    /// Its status at `now`, and since when. A pending transaction has failed if it has expired, or
     /// if its start lies in the future because a clock was set back, even if that was never
     /// written.
     #[must_use]
-    pub fn at(&self, now: Timestamp) -> (TransactionStatus, Timestamp) {
+    pub fn status_at(&self, now: Timestamp) -> (TransactionStatus, Timestamp) {
         let is_over = now >= self.expires_at || self.created_at.is_in_the_future(now);
-        if self.stage == TransactionStatus::Pending && is_over {
+        if self.status == TransactionStatus::Pending && is_over {
             (TransactionStatus::Failed, self.expires_at)
         } else {
-            (self.stage, self.updated_at)
+            (self.status, self.updated_at)
         }
     }
 
     /// Ends it, unless it has already ended: ends are final, and remove the challenge for the
     /// passkey.
-    pub fn end(&mut self, stage: TransactionStatus, now: Timestamp) {
-        if self.at(now).0 == TransactionStatus::Pending {
-            self.stage = stage;
+    pub fn end(&mut self, status: TransactionStatus, now: Timestamp) {
+        if self.status_at(now).0 == TransactionStatus::Pending {
+            self.status = status;
             self.updated_at = now;
-            if let Some(question) = &mut self.question {
-                question.ceremony = None;
+            if let Some(request) = &mut self.confirmation_request {
+                request.ceremony = None;
             }
         }
     }
@@ -182,24 +182,26 @@ impl Transaction {
     /// What the user was asked to approve, in the requester's words.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        let shown = self.question.as_ref().and_then(|question| question.message.as_ref());
+        let shown = self.confirmation_request.as_ref().and_then(|request| request.message.as_ref());
         let texted = self.code.as_ref().and_then(|code| code.message.as_deref());
         shown.map(ApprovalMessage::as_str).or(texted)
     }
 
     /// When it is forgotten.
     #[must_use]
-    pub fn forgotten_from(&self) -> Timestamp {
-        match self.stage {
-            TransactionStatus::Pending => self.expires_at.plus(KEPT),
-            TransactionStatus::Succeeded | TransactionStatus::Failed => self.updated_at.plus(KEPT),
+    pub fn retained_until(&self) -> Timestamp {
+        match self.status {
+            TransactionStatus::Pending => self.expires_at.plus(RETENTION),
+            TransactionStatus::Succeeded | TransactionStatus::Failed => {
+                self.updated_at.plus(RETENTION)
+            }
         }
     }
 
     /// Until when its token vouches for its success; `None` if it did not succeed.
     #[must_use]
-    pub fn vouched_until(&self) -> Option<Timestamp> {
-        (self.stage == TransactionStatus::Succeeded).then(|| self.updated_at.plus(TOKEN_LIFETIME))
+    pub fn token_valid_until(&self) -> Option<Timestamp> {
+        (self.status == TransactionStatus::Succeeded).then(|| self.updated_at.plus(TOKEN_LIFETIME))
     }
 
     /// The owner that its code is bound to: the transaction, its user and the phone. If one of them
@@ -213,13 +215,13 @@ impl Transaction {
         }
     }
 
-    /// The SHA-256 of what `question` asks this user. A challenge is valid for that hash only: if
+    /// The SHA-256 of what `request` asks this user. A challenge is valid for that hash only: if
     /// the user, the message or the number in a row is edited, it can no longer be confirmed.
     #[must_use]
-    pub fn question_hash(&self, tenant: &TenantId, question: &Question) -> [u8; 32] {
-        let message = question.message.as_ref().map_or("", ApprovalMessage::as_str);
-        let number = question.match_number.map(|number| number.as_u8().to_string());
-        let authenticator = question.authenticator.map(|id| id.to_string());
+    pub fn request_digest(&self, tenant: &TenantId, request: &ConfirmationRequest) -> [u8; 32] {
+        let message = request.message.as_ref().map_or("", ApprovalMessage::as_str);
+        let number = request.match_number.map(|number| number.as_u8().to_string());
+        let authenticator = request.authenticator.map(|id| id.to_string());
         let parts = [
             tenant.as_str(),
             &self.id.to_string(),
@@ -242,21 +244,21 @@ impl Transaction {
 mod tests {
     use super::*;
     use crate::domain::authenticator::AuthenticatorId;
-    use crate::domain::question::MatchNumber;
+    use crate::domain::confirmation_request::MatchNumber;
 
-    fn transaction(stage: TransactionStatus) -> Transaction {
+    fn transaction(status: TransactionStatus) -> Transaction {
         let at = Timestamp::from_millis;
         Transaction {
             id: TransactionId::from_random([1; 16]),
             user: RegisteredId::from_random([2; 16]),
             kind: TransactionKind::Approve,
             channel: Channel::Sms,
-            stage,
+            status,
             created_at: at(1_000),
             updated_at: at(1_000),
             expires_at: at(301_000),
             code: None,
-            question: None,
+            confirmation_request: None,
             intent: None,
         }
     }
@@ -265,15 +267,15 @@ mod tests {
     fn time_fails_what_is_pending_and_nothing_else() {
         let (before, then) = (Timestamp::from_millis(300_999), Timestamp::from_millis(301_000));
         assert_eq!(
-            transaction(TransactionStatus::Pending).at(before).0,
+            transaction(TransactionStatus::Pending).status_at(before).0,
             TransactionStatus::Pending
         );
         assert_eq!(
-            transaction(TransactionStatus::Pending).at(then),
+            transaction(TransactionStatus::Pending).status_at(then),
             (TransactionStatus::Failed, then)
         );
         assert_eq!(
-            transaction(TransactionStatus::Succeeded).at(then).0,
+            transaction(TransactionStatus::Succeeded).status_at(then).0,
             TransactionStatus::Succeeded
         );
     }
@@ -284,24 +286,24 @@ mod tests {
             for other in [TransactionStatus::Succeeded, TransactionStatus::Failed] {
                 let mut ended = transaction(end);
                 ended.end(other, Timestamp::from_millis(2_000));
-                assert_eq!((ended.stage, ended.updated_at.as_millis()), (end, 1_000));
+                assert_eq!((ended.status, ended.updated_at.as_millis()), (end, 1_000));
             }
         }
         let mut late = transaction(TransactionStatus::Pending);
         late.end(TransactionStatus::Succeeded, late.expires_at);
-        assert_eq!(late.stage, TransactionStatus::Pending, "its time was up");
+        assert_eq!(late.status, TransactionStatus::Pending, "its time was up");
     }
 
     #[test]
     fn a_token_vouches_for_ten_minutes_of_a_success_alone() {
-        assert_eq!(transaction(TransactionStatus::Pending).vouched_until(), None);
-        assert_eq!(transaction(TransactionStatus::Failed).vouched_until(), None);
-        let until = transaction(TransactionStatus::Succeeded).vouched_until();
+        assert_eq!(transaction(TransactionStatus::Pending).token_valid_until(), None);
+        assert_eq!(transaction(TransactionStatus::Failed).token_valid_until(), None);
+        let until = transaction(TransactionStatus::Succeeded).token_valid_until();
         assert_eq!(until, Some(Timestamp::from_millis(601_000)));
     }
 
-    fn question() -> Question {
-        Question {
+    fn request() -> ConfirmationRequest {
+        ConfirmationRequest {
             message: ApprovalMessage::parse("Pay CHF 100"),
             asked_by: None,
             asked_from: None,
@@ -315,24 +317,26 @@ mod tests {
     fn a_challenge_is_for_one_user_message_number_and_authenticator() {
         let approval = || transaction(TransactionStatus::Pending);
         let tenant = TenantId::parse("t1").expect("an id");
-        let asked = approval().question_hash(&tenant, &question());
-        assert_eq!(asked, approval().question_hash(&tenant, &question()));
+        let asked = approval().request_digest(&tenant, &request());
+        assert_eq!(asked, approval().request_digest(&tenant, &request()));
         let other = TenantId::parse("t2").expect("an id");
         let user = Transaction { user: RegisteredId::from_random([3; 16]), ..approval() };
         let id = Transaction { id: TransactionId::from_random([3; 16]), ..approval() };
         let enroll = Transaction { kind: TransactionKind::Enroll, ..approval() };
-        let message = Question { message: ApprovalMessage::parse("Pay CHF 900"), ..question() };
-        let number = Question { match_number: MatchNumber::from_stored(43), ..question() };
+        let message =
+            ConfirmationRequest { message: ApprovalMessage::parse("Pay CHF 900"), ..request() };
+        let number =
+            ConfirmationRequest { match_number: MatchNumber::from_stored(43), ..request() };
         let authenticator = Some(AuthenticatorId::from_random([4; 16]));
-        let authenticator = Question { authenticator, ..question() };
+        let authenticator = ConfirmationRequest { authenticator, ..request() };
         let others = [
-            approval().question_hash(&other, &question()),
-            user.question_hash(&tenant, &question()),
-            id.question_hash(&tenant, &question()),
-            enroll.question_hash(&tenant, &question()),
-            approval().question_hash(&tenant, &message),
-            approval().question_hash(&tenant, &number),
-            approval().question_hash(&tenant, &authenticator),
+            approval().request_digest(&other, &request()),
+            user.request_digest(&tenant, &request()),
+            id.request_digest(&tenant, &request()),
+            enroll.request_digest(&tenant, &request()),
+            approval().request_digest(&tenant, &message),
+            approval().request_digest(&tenant, &number),
+            approval().request_digest(&tenant, &authenticator),
         ];
         assert!(others.iter().all(|other| *other != asked));
     }

@@ -18,7 +18,7 @@ use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::authentication_cloud::Cloud;
-use crate::service::authentication_cloud::access::Access;
+use crate::service::authentication_cloud::access::AccessControl;
 use crate::service::authentication_cloud::tokens::Tokens;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
@@ -61,7 +61,7 @@ pub struct AuthenticationCloud {
     /// Each tenant's part.
     pub tenants: HashMap<TenantId, Arc<Cloud>>,
     /// Checks access keys.
-    pub access: Access,
+    pub access: AccessControl,
     /// The tokens of all tenants.
     pub tokens: Arc<Tokens>,
     /// Flood limit of status queries, per transaction and address, so that a third party who has

@@ -116,8 +116,8 @@ fn push_service(endpoint: &str) -> Option<String> {
 }
 
 fn transaction(one: &Transaction, now: Timestamp) -> Value {
-    let (stage, updated_at) = one.at(now);
-    let question = one.question.as_ref();
+    let (stage, updated_at) = one.status_at(now);
+    let request = one.confirmation_request.as_ref();
     json!({
         "transaction_id": one.id.to_string(),
         "kind": one.kind.as_str(),
@@ -128,9 +128,9 @@ fn transaction(one: &Transaction, now: Timestamp) -> Value {
         "expires_at": time(one.expires_at),
         "number": one.code.as_ref().map(|code| code.number.as_str()),
         "message": one.message(),
-        "asked_by": question.and_then(|one| one.asked_by.as_ref()),
-        "asked_from": question.and_then(|one| one.asked_from.as_ref()),
-        "authenticator_id": question.and_then(|one| one.authenticator).map(|id| id.to_string()),
+        "asked_by": request.and_then(|one| one.asked_by.as_ref()),
+        "asked_from": request.and_then(|one| one.asked_from.as_ref()),
+        "authenticator_id": request.and_then(|one| one.authenticator).map(|id| id.to_string()),
         "intent_id": one.intent.map(|id| id.to_string()),
     })
 }

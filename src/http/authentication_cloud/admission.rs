@@ -14,7 +14,7 @@ use crate::http::refused::{Refusal, Refused};
 use crate::http::request_context::RequestContext;
 use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::intent::Permission;
-use crate::service::authentication_cloud::passkey_request::Asker;
+use crate::service::authentication_cloud::passkey_request::Requester;
 
 /// Longest origin shown, in bytes.
 const MAX_ORIGIN: usize = 300;
@@ -76,15 +76,15 @@ pub(super) async fn admit(
 
 /// Who asks for something that a phone will show, as far as known: the access key's name, or the
 /// origin of the page that holds the intent, as its browser reports it; and from which address.
-pub(super) fn asker(context: &mut RequestContext, permission: &Permission) -> Asker {
+pub(super) fn requester(context: &mut RequestContext, permission: &Permission) -> Requester {
     let by = match permission {
         Permission::AccessKey => context.trail.client.clone(),
         Permission::Intent(_) => origin(context),
     };
     let by = by.filter(|by| by.chars().all(is_visible)).unwrap_or_else(|| "?".to_owned());
-    Asker {
-        by: Some(by),
-        from: context.address().map(|address| address.to_canonical().to_string()),
+    Requester {
+        name: Some(by),
+        address: context.address().map(|address| address.to_canonical().to_string()),
     }
 }
 

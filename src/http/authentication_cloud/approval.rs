@@ -8,7 +8,7 @@ use super::admission;
 use super::bodies;
 use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal};
 use crate::domain::authenticator::AuthenticatorId;
-use crate::domain::question::ApprovalMessage;
+use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::UserRef;
 use crate::domain::transaction::TransactionKind;
@@ -128,13 +128,13 @@ impl PhoneWish<'_> {
             AuthenticatorId::parse(&id)
                 .ok_or_else(|| Refusal::bad_request("the authenticatorId is not a UUID"))
         });
-        let asker = admission::asker(context, &permission);
+        let requester = admission::requester(context, &permission);
         Ok(PhoneApproval {
             permission,
             named,
             message: self.message.map(|text| shown("message", text)).transpose()?,
             authenticator: authenticator.transpose()?,
-            asker,
+            requester,
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::enrollment::PhoneEnrollment;
 use crate::service::authentication_cloud::intent::Permission;
-use crate::service::authentication_cloud::sms_code::Begun;
+use crate::service::authentication_cloud::sms_code::Started;
 use crate::service::authentication_cloud::{Cloud, CloudRefusal};
 
 /// What is to be registered, and for whom.
@@ -88,8 +88,8 @@ async fn enroll_app(
     named: Option<UserRef>,
 ) -> Result<Granted, Refusal> {
     let by_frontend = matches!(permission, Permission::Intent(_));
-    let asker = admission::asker(context, &permission);
-    let begun = context.in_time(tenant.enroll_app(permission, named, asker)).await?;
+    let requester = admission::requester(context, &permission);
+    let begun = context.in_time(tenant.enroll_app(permission, named, requester)).await?;
     let link = bodies::link(cloud, tenant, &begun.transaction)?;
     let enrolled = Enrolled { link: Some(link), recovery_codes: None, by_frontend };
     Ok(answer(context, tenant, &begun, enrolled))
@@ -125,7 +125,7 @@ async fn enroll_recovery(
     let made = context.in_time(tenant.enroll_recovery(permission, named)).await?;
     let codes = made.codes.iter().map(|code| code.expose().to_owned()).collect();
     let enrolled = Enrolled { link: None, recovery_codes: Some(codes), by_frontend };
-    Ok(answer(context, tenant, &made.begun, enrolled))
+    Ok(answer(context, tenant, &made.started, enrolled))
 }
 
 /// The parts of an enrollment's answer besides user and transaction.
@@ -138,11 +138,11 @@ struct Enrolled {
 fn answer(
     context: &mut RequestContext,
     tenant: &Cloud,
-    begun: &Begun,
+    begun: &Started,
     enrolled: Enrolled,
 ) -> Granted {
     let Enrolled { link, recovery_codes, by_frontend } = enrolled;
-    let Begun { user, transaction, now } = begun;
+    let Started { user, transaction, now } = begun;
     context.about_user(user.id, user.name.as_ref());
     context.about_transaction(transaction.id);
     let mut shown = UserBody::from(user);

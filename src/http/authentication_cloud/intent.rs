@@ -14,7 +14,7 @@ use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
-use crate::service::authentication_cloud::intent::IntentWish;
+use crate::service::authentication_cloud::intent::IntentRequest;
 
 /// The channels that there are.
 pub(super) const CHANNELS: [&str; 6] = ["sms", "recovery", "app", "push", "fido2", "qr-code"];
@@ -74,7 +74,7 @@ pub(super) async fn intent(
         context.about_user(id, None);
     }
     let (message, key) = (body.message, context.access_key);
-    let wish = IntentWish { user, name, kind, channels, message, key };
+    let wish = IntentRequest { user, name, kind, channels, message, key };
     let made = context.in_time(tenant.make_intent(wish)).await?;
     Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }

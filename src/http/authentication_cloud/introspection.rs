@@ -12,7 +12,7 @@ use crate::domain::reason::AuditReason;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
-use crate::service::authentication_cloud::status::Vouched;
+use crate::service::authentication_cloud::status::ActiveToken;
 
 /// The token in question.
 #[derive(Deserialize, ToSchema)]
@@ -56,7 +56,7 @@ pub(super) async fn introspect(
 pub(in crate::http) fn told(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    vouched: Option<Vouched>,
+    vouched: Option<ActiveToken>,
 ) -> Granted {
     let Some(vouched) = vouched else {
         return Granted::json(StatusCode::OK, AuditReason::Inactive, &IntrospectionBody::default());
@@ -69,8 +69,8 @@ pub(in crate::http) fn told(
         ..IntrospectionBody::default()
     };
     match vouched {
-        Vouched::AccessKey(key) => body.iat = Some(millis(key.created_at)),
-        Vouched::Transaction {
+        ActiveToken::AccessKey(key) => body.iat = Some(millis(key.created_at)),
+        ActiveToken::Transaction {
             transaction,
             kind,
             user,

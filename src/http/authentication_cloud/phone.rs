@@ -12,7 +12,7 @@ use super::route::PhoneRoute;
 use super::subscription::SubscriptionBody;
 use crate::domain::authenticator::{AuthenticatorName, Platform};
 use crate::domain::client_address::ClientAddress;
-use crate::domain::question::ApprovalMessage;
+use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::transaction::{TransactionKind, TransactionStatus};
@@ -22,8 +22,8 @@ use crate::http::refused::{Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext};
 use crate::http::user_agent;
 use crate::service::authentication_cloud::Cloud;
-use crate::service::authentication_cloud::confirmation::{Answer, Asked};
-use crate::service::authentication_cloud::tokens::{Device, Dispatch};
+use crate::service::authentication_cloud::confirmation::{Prompt, PromptResponse};
+use crate::service::authentication_cloud::tokens::{DeviceToken, DispatchToken};
 
 /// Answers a request of a phone's page.
 pub(super) async fn answer(
@@ -47,7 +47,7 @@ struct Linked {
     token: String,
 }
 
-/// The question shown on a phone.
+/// The request shown on a phone.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AskedBody<'a> {
@@ -72,29 +72,29 @@ async fn look(
 ) -> Result<Granted, Refusal> {
     let body: Linked = bodies::json(context, payload).await?;
     let (tenant, dispatch) = enter(context, cloud, &body.token)?;
-    let asked = context.in_time(tenant.asked(dispatch.transaction)).await?;
+    let asked = context.in_time(tenant.prompt(dispatch.transaction)).await?;
     let company = tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company());
-    let Asked { user, transaction, now, options } = &asked;
+    let Prompt { user, transaction, now, options } = &asked;
     // An expired link reveals nothing more to anyone who finds it.
-    let question = transaction.question.as_ref().filter(|_| options.is_some());
+    let request = transaction.confirmation_request.as_ref().filter(|_| options.is_some());
     let username = user.name.as_ref().filter(|_| options.is_some()).map(RegisteredName::as_str);
     let body = AskedBody {
         operation: transaction.kind.as_str(),
-        stage: match transaction.at(*now).0 {
-            TransactionStatus::Failed if transaction.stage == TransactionStatus::Pending => {
+        stage: match transaction.status_at(*now).0 {
+            TransactionStatus::Failed if transaction.status == TransactionStatus::Pending => {
                 "expired"
             }
             stage => stage.as_str(),
         },
         company,
         username,
-        message: question.and_then(|one| one.message.as_ref()).map(ApprovalMessage::as_str),
-        asked_by: question.and_then(|one| one.asked_by.as_deref()),
-        asked_from: question.and_then(|one| one.asked_from.as_deref()),
+        message: request.and_then(|one| one.message.as_ref()).map(ApprovalMessage::as_str),
+        asked_by: request.and_then(|one| one.asked_by.as_deref()),
+        asked_from: request.and_then(|one| one.asked_from.as_deref()),
         created_at: rfc3339(transaction.created_at),
         expires_at: rfc3339(transaction.expires_at),
         seconds_left: transaction.expires_at.since(*now).as_secs(),
-        match_number: question.is_some_and(|one| one.match_number.is_some()),
+        match_number: request.is_some_and(|one| one.match_number.is_some()),
         public_key: options.clone(),
     };
     Ok(Granted::json(StatusCode::OK, AuditReason::Looked, &body).without_trail())
@@ -137,7 +137,7 @@ async fn confirm(
     let (tenant, dispatch) = enter(context, cloud, &body.token)?;
     let (name, platform) = device(context, &body.device);
     let ConfirmBody { credential, match_number, .. } = body;
-    let answer = Answer { credential, name, platform, match_number };
+    let answer = PromptResponse { credential, name, platform, match_number };
     let confirmed = context.in_time(tenant.confirm(dispatch.transaction, answer)).await?;
     let (user, authenticator) = (&confirmed.user, &confirmed.authenticator);
     context.about_user(user.id, user.name.as_ref());
@@ -230,7 +230,7 @@ fn enter(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     token: &str,
-) -> Result<(std::sync::Arc<Cloud>, Dispatch), Refusal> {
+) -> Result<(std::sync::Arc<Cloud>, DispatchToken), Refusal> {
     let dispatch = cloud.tokens.read_dispatch(token).ok_or_else(Refusal::nothing_there)?;
     context.about_transaction(dispatch.transaction);
     let asker = (dispatch.transaction, context.address().map(ClientAddress::of));
@@ -246,7 +246,7 @@ fn of_device(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     token: &str,
-) -> Result<(std::sync::Arc<Cloud>, Device), Refusal> {
+) -> Result<(std::sync::Arc<Cloud>, DeviceToken), Refusal> {
     let no = || Refusal::plain(Refused::Forbidden);
     let device = cloud.tokens.read_device(token).ok_or_else(no)?;
     let tenant = admission::enter(context, cloud, &device.tenant).ok_or_else(no)?;

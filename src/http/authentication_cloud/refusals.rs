@@ -1,6 +1,6 @@
 //! What a client sees of the authentication cloud's refusals: one match.
 
-use crate::domain::question::ApprovalMessage;
+use crate::domain::confirmation_request::ApprovalMessage;
 use crate::http::refused::{self, Refusal, Refused};
 use crate::http::request_context::DeadlinePassed;
 use crate::service::authentication_cloud::CloudRefusal;

@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::registered_user::{RegisteredUser, VerifiedPhone};
 use crate::domain::transaction::Transaction;
 use crate::http::error::{ErrorSchema, rfc3339};
-use crate::service::authentication_cloud::intent::MadeIntent;
+use crate::service::authentication_cloud::intent::IssuedIntent;
 
 /// A registered user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -234,7 +234,8 @@ pub(super) struct ApprovalBody {
 impl ApprovalBody {
     pub(super) fn new(transaction: &Transaction, status_token: String, link: Option<Link>) -> Self {
         let (qr_code, app_link_uri) = link.map(|link| (link.qr_code, link.uri)).unzip();
-        let number = transaction.question.as_ref().and_then(|question| question.match_number);
+        let number =
+            transaction.confirmation_request.as_ref().and_then(|request| request.match_number);
         Self {
             transaction_id: transaction.id.to_string(),
             user_id: transaction.user.to_string(),
@@ -338,8 +339,8 @@ pub(in crate::http) struct IntentBody {
     intent_id: String,
 }
 
-impl From<MadeIntent> for IntentBody {
-    fn from(made: MadeIntent) -> Self {
+impl From<IssuedIntent> for IntentBody {
+    fn from(made: IssuedIntent) -> Self {
         Self { token: made.token, intent_id: made.id.hyphenated().to_string() }
     }
 }

@@ -16,7 +16,7 @@ use super::enrollment::EnrollBody;
 use super::intent::{CHANNELS, IntentQuestion};
 use super::resources::{one_of, one_of_or_null};
 use super::verification::VerificationBody;
-use crate::domain::question::ApprovalMessage;
+use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::text_message::PLACE_OF_CODE;
 

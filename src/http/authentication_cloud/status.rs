@@ -66,14 +66,14 @@ pub(super) async fn status(
 }
 
 fn told(status: &Status) -> Granted {
-    let (code, reason) = match status.stage {
+    let (code, reason) = match status.status {
         TransactionStatus::Pending => (StatusCode::OK, AuditReason::Pending),
         TransactionStatus::Succeeded => (StatusCode::OK, AuditReason::Succeeded),
         TransactionStatus::Failed => (StatusCode::PRECONDITION_FAILED, AuditReason::Failed),
     };
     let body = StatusBody {
         transaction_id: status.transaction.to_string(),
-        status: status.stage.as_str(),
+        status: status.status.as_str(),
         user_id: status.user.to_string(),
         username: status.name.as_ref().map(ToString::to_string),
         token: status.token.clone(),

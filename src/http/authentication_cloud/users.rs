@@ -75,7 +75,7 @@ async fn look_up(
     let seen = context.in_time(tenant.user(whom)).await?;
     context.about_user(seen.user.id, seen.user.name.as_ref());
     let mut body = UserBody::from(&seen.user);
-    body.exceeded_rate_limits = seen.shut;
+    body.exceeded_rate_limits = seen.blocked_channels;
     Ok(Granted::json(StatusCode::OK, AuditReason::UserFound, &body))
 }
 

@@ -16,7 +16,7 @@ use crate::http::body;
 use crate::http::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext};
-use crate::service::authentication_cloud::intent::IntentWish;
+use crate::service::authentication_cloud::intent::IntentRequest;
 
 /// The demo's tenant.
 const TENANT: &str = "demo";
@@ -103,7 +103,7 @@ async fn intent(
         TransactionKind::Approve => Some(body.about.message().to_owned()),
     };
     let channels = vec!["app".to_owned()];
-    let wish = IntentWish { user: None, name: Some(name), kind, channels, message, key: None };
+    let wish = IntentRequest { user: None, name: Some(name), kind, channels, message, key: None };
     let made = context.in_time(tenant.make_intent(wish)).await?;
     Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }

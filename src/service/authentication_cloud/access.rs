@@ -9,9 +9,9 @@ use crate::store::registry::Registry;
 
 /// Checks access keys, those of all tenants.
 #[derive(Clone)]
-pub struct Access(Arc<dyn Registry>);
+pub struct AccessControl(Arc<dyn Registry>);
 
-impl Access {
+impl AccessControl {
     /// Checks the keys that the registry has.
     #[must_use]
     pub const fn new(registry: Arc<dyn Registry>) -> Self {

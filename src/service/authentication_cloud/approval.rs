@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::intent::{Permission, for_whom, use_up};
+use super::intent::{Permission, check_intent_user, consume_intent};
 use super::refusal::CloudRefusal;
-use super::sms_code::Begun;
-use super::{Cloud, change, nobody};
+use super::sms_code::Started;
+use super::{Cloud, all_or_nothing, why_no_user};
 use crate::domain::registered_user::UserRef;
 use crate::domain::transaction::TransactionKind;
 use crate::store::registry::{Records, Scope, transact};
@@ -25,16 +25,17 @@ impl Cloud {
         named: Option<UserRef>,
         message: Option<&str>,
         deadline: Instant,
-    ) -> Result<Begun, CloudRefusal> {
+    ) -> Result<Started, CloudRefusal> {
         let user = permission.user(named.as_ref()).ok_or(CloudRefusal::UserUnknown)?;
         let named = self.identify(&permission, named).await?;
         for _ in 0..LOOKS {
             let seen = self.registry.read_records(Scope::user(&self.tenant, user.clone())).await?;
-            let none = nobody(&seen.value);
+            let none = why_no_user(&seen.value);
             let person = seen.value.person.ok_or(none)?;
             let number = person.user.newest_phone().ok_or(CloudRefusal::NoPhone)?.number.clone();
-            let (messenger, template) = self.ready_to_text(&number, message)?;
-            let text = self.new_text(TransactionKind::Approve, &number, message, &permission)?;
+            let (messenger, template) = self.prepare_text(&number, message)?;
+            let text =
+                self.new_sms_code(TransactionKind::Approve, &number, message, &permission)?;
             let scope = Scope {
                 transaction: Some(text.id),
                 number: Some(number.subscriber()),
@@ -43,24 +44,24 @@ impl Cloud {
             };
             let (permission, named) = (permission.clone(), named.clone());
             let make = move |records: &mut Records, now| {
-                change(records, |records| {
-                    use_up(&permission, records, now)?;
-                    for_whom(&permission, records, named.as_ref())?;
+                all_or_nothing(records, |records| {
+                    consume_intent(&permission, records, now)?;
+                    check_intent_user(&permission, records, named.as_ref())?;
                     let user = &records.person.as_ref().ok_or(CloudRefusal::UserUnknown)?.user;
                     let newest = user.newest_phone().ok_or(CloudRefusal::NoPhone)?;
                     if newest.number != number {
                         return Err(CloudRefusal::Changing);
                     }
                     let user = user.clone();
-                    Ok(Begun { user, transaction: text.begin(records, now)?, now })
+                    Ok(Started { user, transaction: text.start(records, now)?, now })
                 })
             };
-            let begun = match transact(&*self.registry, scope, make).await? {
+            let started = match transact(&*self.registry, scope, make).await? {
                 Err(CloudRefusal::Changing) => continue,
-                begun => begun?,
+                started => started?,
             };
-            self.send(messenger, &template, &begun, deadline).await?;
-            return Ok(begun);
+            self.send(messenger, &template, &started, deadline).await?;
+            return Ok(started);
         }
         Err(CloudRefusal::Changing)
     }

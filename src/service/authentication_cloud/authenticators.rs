@@ -3,7 +3,7 @@
 
 use super::Cloud;
 use super::refusal::CloudRefusal;
-use super::tokens::Device;
+use super::tokens::DeviceToken;
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Subscription,
 };
@@ -57,9 +57,12 @@ impl Cloud {
     /// # Errors
     /// [`CloudRefusal::DeviceTokenExpired`], [`CloudRefusal::AuthenticatorUnknown`], or a failure of the
     /// store.
-    pub async fn authenticator_of(&self, device: &Device) -> Result<Authenticator, CloudRefusal> {
+    pub async fn authenticator_of(
+        &self,
+        device: &DeviceToken,
+    ) -> Result<Authenticator, CloudRefusal> {
         let scope = Scope::user(&self.tenant, UserRef::Id(device.user));
-        let seen = self.look_to_tell(scope).await?;
+        let seen = self.read_for_client(scope).await?;
         if seen.now >= device.expires_at {
             return Err(CloudRefusal::DeviceTokenExpired);
         }
@@ -74,7 +77,7 @@ impl Cloud {
     /// [`CloudRefusal`].
     pub async fn subscribe(
         &self,
-        device: &Device,
+        device: &DeviceToken,
         subscription: Option<Subscription>,
     ) -> Result<(), CloudRefusal> {
         if let Some(subscription) = &subscription {
@@ -108,7 +111,7 @@ impl Cloud {
         + 'static,
     ) -> Result<Authenticator, CloudRefusal> {
         let change = move |records: &mut Records, now| {
-            super::change(records, |records| {
+            super::all_or_nothing(records, |records| {
                 let person = records.person.as_mut().ok_or(CloudRefusal::AuthenticatorUnknown)?;
                 let mut theirs = person.user.authenticators.iter_mut();
                 let authenticator =

@@ -1,23 +1,23 @@
-//! What a phone does after opening a link: it views the question, confirms it with its passkey, or
+//! What a phone does after opening a link: it views the request, confirms it with its passkey, or
 //! declines. Viewing changes nothing, so link previews use nothing up.
 
-use super::passkeys::{self, Signed};
+use super::passkeys::{self, VerifiedSignature};
 use super::refusal::CloudRefusal;
-use super::{Cloud, change};
+use super::{Cloud, all_or_nothing};
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform,
 };
 use crate::domain::clock::Timestamp;
-use crate::domain::question::Question;
+use crate::domain::confirmation_request::ConfirmationRequest;
 use crate::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
 use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, TransactionStatus};
 use crate::store::registry::{Records, Scope, transact};
 /// What a phone is asked.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Prompt {
     /// The user who is asked.
     pub user: RegisteredUser,
-    /// The transaction: the question and its state.
+    /// The transaction: the request and its state.
     pub transaction: Transaction,
     /// The time by the store's clock.
     pub now: Timestamp,
@@ -28,7 +28,7 @@ pub struct Asked {
 
 /// A phone's response.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct PromptResponse {
     /// The new passkey or the signature, in the form of the Web Authentication API.
     pub credential: serde_json::Value,
     /// The phone's name.
@@ -41,7 +41,7 @@ pub struct Answer {
 
 /// A transaction confirmed by a phone.
 #[derive(Debug, Clone)]
-pub struct Confirmed {
+pub struct Confirmation {
     /// The user who confirmed it.
     pub user: RegisteredUser,
     /// The authenticator used.
@@ -56,9 +56,9 @@ pub struct Confirmed {
 
 /// A passkey that was checked.
 #[derive(Clone)]
-enum Checked {
-    Made(Credential),
-    Signed(Box<Signed>),
+enum VerifiedPasskey {
+    Registered(Credential),
+    Asserted(Box<VerifiedSignature>),
 }
 
 impl Cloud {
@@ -66,16 +66,17 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudRefusal::TransactionUnknown`], or a failure of the store.
-    pub async fn asked(&self, id: TransactionId) -> Result<Asked, CloudRefusal> {
+    pub async fn prompt(&self, id: TransactionId) -> Result<Prompt, CloudRefusal> {
         let user = self.user_of(id).await?;
-        let seen = self.look_to_tell(self.about_asked(id, user)).await?;
+        let seen = self.read_for_client(self.prompt_scope(id, user)).await?;
         let (now, person) = (seen.now, seen.value.person.ok_or(CloudRefusal::TransactionUnknown)?);
         let transaction = seen.value.transaction.ok_or(CloudRefusal::TransactionUnknown)?;
-        let is_pending = transaction.at(now).0 == TransactionStatus::Pending;
-        let question = transaction.question.as_ref().ok_or(CloudRefusal::TransactionUnknown)?;
-        let ceremony = question.ceremony.as_ref().filter(|_| is_pending);
+        let is_pending = transaction.status_at(now).0 == TransactionStatus::Pending;
+        let request =
+            transaction.confirmation_request.as_ref().ok_or(CloudRefusal::TransactionUnknown)?;
+        let ceremony = request.ceremony.as_ref().filter(|_| is_pending);
         let options = ceremony.map(|ceremony| passkeys::options(&ceremony.state)).transpose()?;
-        Ok(Asked { user: person.user, transaction, now, options })
+        Ok(Prompt { user: person.user, transaction, now, options })
     }
 
     /// Confirms a transaction by a passkey: a new one becomes the user's authenticator, a known one
@@ -87,50 +88,57 @@ impl Cloud {
     pub async fn confirm(
         &self,
         id: TransactionId,
-        answer: Answer,
-    ) -> Result<Confirmed, CloudRefusal> {
+        response: PromptResponse,
+    ) -> Result<Confirmation, CloudRefusal> {
         let passkeys = self.passkeys()?;
-        let asked = self.asked(id).await?;
-        if asked.options.is_none() {
+        let prompt = self.prompt(id).await?;
+        if prompt.options.is_none() {
             return Err(CloudRefusal::Ended);
         }
-        let question =
-            asked.transaction.question.clone().ok_or(CloudRefusal::TransactionUnknown)?;
-        let ceremony = question.ceremony.clone().ok_or(CloudRefusal::Ended)?;
-        if asked.transaction.question_hash(&self.tenant, &question) != ceremony.asked {
-            tracing::error!(transaction = %id, "a question is not what it was: it is confirmed by nobody");
+        let request = prompt
+            .transaction
+            .confirmation_request
+            .clone()
+            .ok_or(CloudRefusal::TransactionUnknown)?;
+        let ceremony = request.ceremony.clone().ok_or(CloudRefusal::Ended)?;
+        if prompt.transaction.request_digest(&self.tenant, &request) != ceremony.digest {
+            tracing::error!(transaction = %id, "the stored request was changed after its challenge was made: refused");
             return Err(CloudRefusal::PasskeyRefused);
         }
-        let checked = match asked.transaction.kind {
-            TransactionKind::Enroll => Checked::Made(
-                passkeys.finish_registration(&ceremony.state, answer.credential.clone())?,
+        let checked = match prompt.transaction.kind {
+            TransactionKind::Enroll => VerifiedPasskey::Registered(
+                passkeys.finish_registration(&ceremony.state, response.credential.clone())?,
             ),
-            TransactionKind::Approve => Checked::Signed(Box::new(passkeys.finish_assertion(
-                &ceremony.state,
-                answer.credential.clone(),
-                asked.user.id,
-            )?)),
+            TransactionKind::Approve => {
+                VerifiedPasskey::Asserted(Box::new(passkeys.finish_assertion(
+                    &ceremony.state,
+                    response.credential.clone(),
+                    prompt.user.id,
+                )?))
+            }
         };
         let new = AuthenticatorId::from_random(self.random_bits()?);
         let settle = move |records: &mut Records, now| {
-            let asked = records.transaction.as_ref().and_then(|one| one.question.as_ref());
-            // The question must not have changed since it was checked.
-            let stands = asked == Some(&question);
+            let stored =
+                records.transaction.as_ref().and_then(|one| one.confirmation_request.as_ref());
+            // The request must not have changed since it was checked.
+            let stands = stored == Some(&request);
             let is_pending = records
                 .transaction
                 .as_ref()
-                .is_some_and(|one| one.at(now).0 == TransactionStatus::Pending);
+                .is_some_and(|one| one.status_at(now).0 == TransactionStatus::Pending);
             if !stands || !is_pending {
                 return Err(CloudRefusal::Ended);
             }
-            if number_is_wrong(&question, &answer) {
+            if number_is_wrong(&request, &response) {
                 if let Some(transaction) = &mut records.transaction {
                     transaction.end(TransactionStatus::Failed, now);
                 }
                 return Err(CloudRefusal::MatchNumberWrong);
             }
-            let settled =
-                change(records, |records| settle(records, &checked, &question, &answer, new, now));
+            let settled = all_or_nothing(records, |records| {
+                apply(records, &checked, &request, &response, new, now)
+            });
             // No other phone would fit either, so end the transaction now for those who poll it.
             if let (Err(CloudRefusal::TooManyAuthenticators), Some(transaction)) =
                 (&settled, &mut records.transaction)
@@ -139,10 +147,10 @@ impl Cloud {
             }
             settled
         };
-        transact(&*self.registry, self.about_asked(id, asked.user.id), settle).await?
+        transact(&*self.registry, self.prompt_scope(id, prompt.user.id), settle).await?
     }
 
-    /// Declines the question, which fails the transaction. Anyone with the link may do so.
+    /// Declines the request, which fails the transaction. Anyone with the link may do so.
     ///
     /// # Errors
     /// [`CloudRefusal`].
@@ -153,13 +161,13 @@ impl Cloud {
                 records.person.as_ref().ok_or(CloudRefusal::TransactionUnknown)?.user.clone();
             let transaction =
                 records.transaction.as_mut().ok_or(CloudRefusal::TransactionUnknown)?;
-            if transaction.at(now).0 != TransactionStatus::Pending {
+            if transaction.status_at(now).0 != TransactionStatus::Pending {
                 return Err(CloudRefusal::Ended);
             }
             transaction.end(TransactionStatus::Failed, now);
             Ok(user)
         };
-        transact(&*self.registry, self.about_asked(id, user), decline).await?
+        transact(&*self.registry, self.prompt_scope(id, user), decline).await?
     }
 
     /// The user of a transaction that a phone may confirm.
@@ -172,46 +180,50 @@ impl Cloud {
             intent: None,
         };
         let seen = self.registry.read_records(scope).await?.value.transaction;
-        let transaction = seen.filter(|transaction| transaction.question.is_some());
+        let transaction = seen.filter(|transaction| transaction.confirmation_request.is_some());
         transaction.map(|one| one.user).ok_or(CloudRefusal::TransactionUnknown)
     }
 
-    fn about_asked(&self, id: TransactionId, user: RegisteredId) -> Scope {
+    fn prompt_scope(&self, id: TransactionId, user: RegisteredId) -> Scope {
         Scope { transaction: Some(id), ..Scope::user(&self.tenant, UserRef::Id(user)) }
     }
 }
 
-fn number_is_wrong(question: &Question, answer: &Answer) -> bool {
-    let typed = answer.match_number.as_deref().unwrap_or_default();
-    question.match_number.is_some_and(|number| !number.is(typed))
+fn number_is_wrong(request: &ConfirmationRequest, response: &PromptResponse) -> bool {
+    let typed = response.match_number.as_deref().unwrap_or_default();
+    request.match_number.is_some_and(|number| !number.is(typed))
 }
 
 /// Records that the user's checked passkey confirmed the records' transaction.
-fn settle(
+fn apply(
     records: &mut Records,
-    checked: &Checked,
-    question: &Question,
-    answer: &Answer,
+    checked: &VerifiedPasskey,
+    request: &ConfirmationRequest,
+    response: &PromptResponse,
     new: AuthenticatorId,
     now: Timestamp,
-) -> Result<Confirmed, CloudRefusal> {
+) -> Result<Confirmation, CloudRefusal> {
     let user = &mut records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?.user;
     let (authenticator, is_now_synced) = match checked {
-        Checked::Made(credential) => (register(user, credential, answer, new, now)?, false),
-        Checked::Signed(signed) => (note(user, signed, question, now)?, signed.is_now_synced),
+        VerifiedPasskey::Registered(credential) => {
+            (register(user, credential, response, new, now)?, false)
+        }
+        VerifiedPasskey::Asserted(signed) => {
+            (record_signature(user, signed, request, now)?, signed.is_now_synced)
+        }
     };
     let user = user.clone();
     let transaction = records.transaction.as_mut().ok_or(CloudRefusal::Ended)?;
     transaction.end(TransactionStatus::Succeeded, now);
     let kind = transaction.kind;
-    Ok(Confirmed { user, authenticator, kind, is_now_synced, now })
+    Ok(Confirmation { user, authenticator, kind, is_now_synced, now })
 }
 
 /// Makes a passkey the user's authenticator.
 fn register(
     user: &mut RegisteredUser,
     credential: &Credential,
-    answer: &Answer,
+    response: &PromptResponse,
     id: AuthenticatorId,
     now: Timestamp,
 ) -> Result<Authenticator, CloudRefusal> {
@@ -223,8 +235,8 @@ fn register(
     }
     let authenticator = Authenticator {
         id,
-        name: answer.name.clone(),
-        platform: answer.platform,
+        name: response.name.clone(),
+        platform: response.platform,
         credential: credential.clone(),
         subscription: None,
         enrolled_at: now,
@@ -236,16 +248,16 @@ fn register(
 }
 
 /// Records that the user's authenticator signed.
-fn note(
+fn record_signature(
     user: &mut RegisteredUser,
-    signed: &Signed,
-    question: &Question,
+    signed: &VerifiedSignature,
+    request: &ConfirmationRequest,
     now: Timestamp,
 ) -> Result<Authenticator, CloudRefusal> {
     // It may have been deleted since the challenge was made.
     let found = user.authenticators.iter_mut().find(|one| one.credential.id == signed.credential);
     let authenticator = found.ok_or(CloudRefusal::PasskeyRefused)?;
-    if question.authenticator.is_some_and(|only| only != authenticator.id) {
+    if request.authenticator.is_some_and(|only| only != authenticator.id) {
         return Err(CloudRefusal::PasskeyRefused);
     }
     // The library compared with the counter at the time of the challenge; another approval may have
@@ -253,7 +265,7 @@ fn note(
     if !authenticator.credential.may_follow(signed.counter) {
         return Err(CloudRefusal::PasskeyRefused);
     }
-    if signed.note(&mut authenticator.credential)? {
+    if signed.update(&mut authenticator.credential)? {
         authenticator.updated_at = now;
     }
     Ok(authenticator.clone())

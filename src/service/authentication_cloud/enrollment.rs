@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::intent::{Permission, for_whom, use_up};
+use super::intent::{Permission, check_intent_user, consume_intent};
 use super::refusal::CloudRefusal;
-use super::sms_code::{Begun, NewIds};
-use super::{Cloud, change};
+use super::sms_code::{NewIds, Started};
+use super::{Cloud, all_or_nothing};
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{RecoveryCode, RegisteredUser, UserRef};
@@ -29,7 +29,7 @@ pub struct PhoneEnrollment<'a> {
 /// A new set of recovery codes.
 pub struct RecoverySet {
     /// The user and the transaction.
-    pub begun: Begun,
+    pub started: Started,
     /// The codes, to be shown once.
     pub codes: Vec<RecoveryCode>,
 }
@@ -45,27 +45,27 @@ impl Cloud {
         &self,
         request: PhoneEnrollment<'_>,
         deadline: Instant,
-    ) -> Result<Begun, CloudRefusal> {
+    ) -> Result<Started, CloudRefusal> {
         let PhoneEnrollment { permission, named, number, message } = request;
-        let (messenger, template) = self.ready_to_text(&number, message)?;
-        let text = self.new_text(TransactionKind::Enroll, &number, message, &permission)?;
+        let (messenger, template) = self.prepare_text(&number, message)?;
+        let text = self.new_sms_code(TransactionKind::Enroll, &number, message, &permission)?;
         let enrollee = self.enrollee(permission, named).await?;
         let scope =
-            Scope { number: Some(number.subscriber()), ..self.about_enrollee(&enrollee, text.id) };
+            Scope { number: Some(number.subscriber()), ..self.enrollee_scope(&enrollee, text.id) };
         let make = move |records: &mut Records, now| {
-            change(records, |records| {
+            all_or_nothing(records, |records| {
                 let user = &enrollee.find(records, now)?.user;
                 let known = user.phones.iter().any(|phone| phone.number == number);
                 if !known && user.phones.len() >= RegisteredUser::MAX_PHONES {
                     return Err(CloudRefusal::TooManyPhones);
                 }
                 let user = user.clone();
-                Ok(Begun { user, transaction: text.begin(records, now)?, now })
+                Ok(Started { user, transaction: text.start(records, now)?, now })
             })
         };
-        let begun = transact(&*self.registry, scope, make).await??;
-        self.send(messenger, &template, &begun, deadline).await?;
-        Ok(begun)
+        let started = transact(&*self.registry, scope, make).await??;
+        self.send(messenger, &template, &started, deadline).await?;
+        Ok(started)
     }
 
     /// Makes a set of recovery codes that replaces the previous one.
@@ -84,9 +84,9 @@ impl Cloud {
             .map(|_| self.random_bits().map(RecoveryCode::from_random))
             .collect::<Result<Vec<_>, _>>()?;
         let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
-        let scope = self.about_enrollee(&enrollee, id);
+        let scope = self.enrollee_scope(&enrollee, id);
         let make = move |records: &mut Records, now| {
-            change(records, |records| {
+            all_or_nothing(records, |records| {
                 let person = enrollee.find(records, now)?;
                 person.user.recovery.clone_from(&hashes);
                 person.user.updated_at = now;
@@ -95,21 +95,21 @@ impl Cloud {
                     user: person.user.id,
                     kind: TransactionKind::Enroll,
                     channel: Channel::Recovery,
-                    stage: TransactionStatus::Succeeded,
+                    status: TransactionStatus::Succeeded,
                     created_at: now,
                     updated_at: now,
                     expires_at: now,
                     code: None,
-                    question: None,
+                    confirmation_request: None,
                     intent,
                 };
                 let user = person.user.clone();
                 records.transaction = Some(transaction.clone());
-                Ok(Begun { user, transaction, now })
+                Ok(Started { user, transaction, now })
             })
         };
-        let begun = transact(&*self.registry, scope, make).await??;
-        Ok(RecoverySet { begun, codes })
+        let started = transact(&*self.registry, scope, make).await??;
+        Ok(RecoverySet { started, codes })
     }
 
     /// The user to enroll, from `permission` and `named`.
@@ -124,7 +124,7 @@ impl Cloud {
     }
 
     /// The scope of a step on the enrollee and a new transaction.
-    pub(super) fn about_enrollee(&self, enrollee: &Enrollee, transaction: TransactionId) -> Scope {
+    pub(super) fn enrollee_scope(&self, enrollee: &Enrollee, transaction: TransactionId) -> Scope {
         Scope {
             tenant: self.tenant.clone(),
             user: enrollee.user.clone(),
@@ -150,7 +150,7 @@ impl Enrollee {
         records: &'c mut Records,
         now: Timestamp,
     ) -> Result<&'c mut UserRecord, CloudRefusal> {
-        use_up(&self.permission, records, now)?;
+        consume_intent(&self.permission, records, now)?;
         // An intent for a free name is meant to create its user. A user who has taken the name
         // since is not the one the backend had in mind.
         let is_taken = records.person.is_some() || records.is_ambiguous();
@@ -168,7 +168,7 @@ impl Enrollee {
             };
             records.person = Some(UserRecord::new(RegisteredUser::new(self.new.user, name, now)));
         }
-        for_whom(&self.permission, records, self.named.as_ref())?;
+        check_intent_user(&self.permission, records, self.named.as_ref())?;
         records.person.as_mut().ok_or(CloudRefusal::UserUnknown)
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::passkeys::Passkeys;
 use super::refusal::CloudRefusal;
-use super::tokens::{Dispatch, Intent, Tokens};
+use super::tokens::{DispatchToken, Intent, Tokens};
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform,
 };
@@ -85,7 +85,7 @@ fn tokens() -> Target {
             message: Some("{{CODE}}".to_owned()),
             expires_at: now,
         }),
-        tokens.dispatch(&Dispatch {
+        tokens.dispatch(&DispatchToken {
             tenant: tenant(),
             transaction: TransactionId::from_random([1; 16]),
         }),
@@ -119,7 +119,7 @@ fn tokens() -> Target {
 struct Ceremonies {
     passkeys: Passkeys,
     user: RegisteredId,
-    begun: String,
+    started: String,
     made: Value,
     asked: String,
     signed: Value,
@@ -139,17 +139,17 @@ impl Ceremonies {
         let (id, now) = (RegisteredId::from_random([2; 16]), Timestamp::from_millis(0));
         let user = RegisteredUser::new(id, RegisteredName::parse("anna"), now);
         let mut phone = SoftPhone::at(ORIGIN);
-        let begun = passkeys.begin_registration(&user).expect("a challenge");
-        let options = super::passkeys::options(&begun).expect("options");
+        let started = passkeys.start_registration(&user).expect("a challenge");
+        let options = super::passkeys::options(&started).expect("options");
         let made = runtime.block_on(phone.make(&options)).expect("a passkey");
-        let credential = passkeys.finish_registration(&begun, made.clone());
+        let credential = passkeys.finish_registration(&started, made.clone());
         let authenticator = authenticator(credential.expect("it is accepted"));
-        let asked = passkeys.begin_assertion(std::iter::once(&authenticator));
+        let asked = passkeys.start_assertion(std::iter::once(&authenticator));
         let asked = asked.expect("a challenge");
         let options = super::passkeys::options(&asked).expect("options");
         let signed = runtime.block_on(phone.sign(&options)).expect("a signature");
         passkeys.finish_assertion(&asked, signed.clone(), id).expect("it is accepted");
-        Self { passkeys, user: id, begun, made, asked, signed }
+        Self { passkeys, user: id, started, made, asked, signed }
     }
 }
 
@@ -164,7 +164,7 @@ fn ceremonies() -> [Target; 3] {
     let all = Rc::clone(&one);
     let register: Reader = Box::new(move |input| {
         let answer = with_parts(&all.made, &MADE, input);
-        let made = all.passkeys.finish_registration(&all.begun, answer);
+        let made = all.passkeys.finish_registration(&all.started, answer);
         outcome(made.map(|made| made.id.len()).map_err(seen))
     });
     let (all, honest) = (Rc::clone(&one), parts(&one.signed, &SIGNED[..2]));
@@ -177,7 +177,7 @@ fn ceremonies() -> [Target; 3] {
     let all = Rc::clone(&one);
     let whole: Reader = Box::new(move |input| {
         let Ok(answer) = serde_json::from_slice::<Value>(input) else { return 0 };
-        let made = all.passkeys.finish_registration(&all.begun, answer.clone());
+        let made = all.passkeys.finish_registration(&all.started, answer.clone());
         let signed = all.passkeys.finish_assertion(&all.asked, answer, all.user);
         outcome((made.map(|_| ()).map_err(seen), signed.map(|_| ()).map_err(seen)))
     });

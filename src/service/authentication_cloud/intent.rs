@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::refusal::CloudRefusal;
 use super::tokens::Intent;
-use super::{Cloud, nobody};
+use super::{Cloud, why_no_user};
 use crate::domain::clock::Timestamp;
-use crate::domain::question::ApprovalMessage;
+use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, RegisteredUser, UserRef};
 use crate::domain::text_message::Template;
 use crate::domain::transaction::TransactionKind;
@@ -27,7 +27,7 @@ pub enum Permission {
 
 /// What an intent is to allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IntentWish {
+pub struct IntentRequest {
     /// The user, if by id.
     pub user: Option<RegisteredId>,
     /// The user, if by name.
@@ -44,7 +44,7 @@ pub struct IntentWish {
 
 /// An intent that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MadeIntent {
+pub struct IssuedIntent {
     /// Its token.
     pub token: String,
     /// Its id, which introspection names.
@@ -116,7 +116,7 @@ impl Permission {
 }
 
 /// Uses up the intent that permits a request, where one does.
-pub(super) fn use_up(
+pub(super) fn consume_intent(
     permission: &Permission,
     records: &mut Records,
     now: Timestamp,
@@ -133,12 +133,12 @@ pub(super) fn use_up(
 }
 
 /// Refuses an intent for another user than the request names.
-pub(super) fn for_whom(
+pub(super) fn check_intent_user(
     permission: &Permission,
     records: &Records,
     named: Option<&UserRef>,
 ) -> Result<(), CloudRefusal> {
-    let user = &records.person.as_ref().ok_or(nobody(records))?.user;
+    let user = &records.person.as_ref().ok_or(why_no_user(records))?.user;
     if permission.is_for(user, named) { Ok(()) } else { Err(CloudRefusal::IntentForOther) }
 }
 
@@ -162,7 +162,7 @@ impl Cloud {
 
     /// Refuses a message that fits none of the channels. A phone shows one to approve, none to
     /// enroll.
-    fn check_message(&self, message: &str, wish: &IntentWish) -> Result<(), CloudRefusal> {
+    fn check_message(&self, message: &str, wish: &IntentRequest) -> Result<(), CloudRefusal> {
         let (channels, is_approval) = (&wish.channels, wish.kind == TransactionKind::Approve);
         let may = |channel: &str| has_channel(channels, channel);
         let is_shown = (is_approval || !may("sms")) && (may("app") || may("push"));
@@ -194,7 +194,7 @@ impl Cloud {
     /// # Errors
     /// [`CloudRefusal`]: channels that the tenant lacks; a message that cannot be sent; a user who is not there, except that a name to
     /// enroll may be new; a name that could mean several.
-    pub async fn make_intent(&self, wish: IntentWish) -> Result<MadeIntent, CloudRefusal> {
+    pub async fn make_intent(&self, wish: IntentRequest) -> Result<IssuedIntent, CloudRefusal> {
         self.check_channels(&wish.channels)?;
         if let Some(message) = &wish.message {
             self.check_message(message, &wish)?;
@@ -228,6 +228,6 @@ impl Cloud {
             message: wish.message,
             expires_at,
         });
-        Ok(MadeIntent { token, id })
+        Ok(IssuedIntent { token, id })
     }
 }

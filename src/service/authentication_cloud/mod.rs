@@ -119,10 +119,10 @@ impl Cloud {
     /// Reads the records to report it, waiting until the loss of a machine cannot undo what it reports.
     /// A pending or unknown transaction reports nothing that could be undone, so polls of it do not
     /// wait.
-    async fn look_to_tell(&self, scope: Scope) -> Result<Snapshot<Records>, CloudRefusal> {
+    async fn read_for_client(&self, scope: Scope) -> Result<Snapshot<Records>, CloudRefusal> {
         let seen = self.registry.read_records(scope.clone()).await?;
-        let stage = seen.value.transaction.as_ref().map(|one| one.at(seen.now).0);
-        if stage == Some(TransactionStatus::Pending) || seen.value == Records::default() {
+        let status = seen.value.transaction.as_ref().map(|one| one.status_at(seen.now).0);
+        if status == Some(TransactionStatus::Pending) || seen.value == Records::default() {
             return Ok(seen);
         }
         Ok(self.registry.read_durable_records(scope).await?)
@@ -138,12 +138,12 @@ fn before_the_last_step(deadline: Instant) -> Instant {
 }
 
 /// Why the records have no user.
-const fn nobody(records: &Records) -> CloudRefusal {
+const fn why_no_user(records: &Records) -> CloudRefusal {
     if records.is_ambiguous() { CloudRefusal::UserAmbiguous } else { CloudRefusal::UserUnknown }
 }
 
 /// Changes the records by `decide`, or leaves them as they were if `decide` refuses.
-fn change<T>(
+fn all_or_nothing<T>(
     records: &mut Records,
     decide: impl FnOnce(&mut Records) -> Result<T, CloudRefusal>,
 ) -> Result<T, CloudRefusal> {

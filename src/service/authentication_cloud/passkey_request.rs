@@ -1,4 +1,4 @@
-//! Enrollment and approval by a passkey: makes a transaction with a question for the user's phone,
+//! Enrollment and approval by a passkey: makes a transaction with a request for the user's phone,
 //! and a link to it.
 
 use std::time::Duration;
@@ -6,15 +6,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::intent::{Permission, for_whom, use_up};
+use super::intent::{Permission, check_intent_user, consume_intent};
 use super::passkeys::Passkeys;
 use super::refusal::CloudRefusal;
-use super::sms_code::{Begun, full};
-use super::tokens::Dispatch;
-use super::{Cloud, change};
+use super::sms_code::{Started, quota_wait};
+use super::tokens::DispatchToken;
+use super::{Cloud, all_or_nothing};
 use crate::domain::authenticator::{Authenticator, AuthenticatorId};
 use crate::domain::clock::Timestamp;
-use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
+use crate::domain::confirmation_request::{
+    ApprovalMessage, Ceremony, ConfirmationRequest, MatchNumber,
+};
 use crate::domain::registered_user::{RegisteredUser, UserRef};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{
@@ -26,11 +28,11 @@ pub const LIFETIME: Duration = Duration::from_mins(10);
 
 /// The requester, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asker {
+pub struct Requester {
     /// The name of an access key, or the origin of a web page.
-    pub by: Option<String>,
+    pub name: Option<String>,
     /// The requester's address.
-    pub from: Option<String>,
+    pub address: Option<String>,
 }
 
 /// An approval to be given on a phone.
@@ -45,21 +47,21 @@ pub struct PhoneApproval {
     /// The one authenticator that may approve; `None` for any of the user's.
     pub authenticator: Option<AuthenticatorId>,
     /// The requester.
-    pub asker: Asker,
+    pub requester: Requester,
 }
 
 /// A transaction to be made, for confirmation by a passkey.
-struct NewQuestion {
+struct NewPasskeyRequest {
     id: TransactionId,
     kind: TransactionKind,
     channel: Channel,
-    question: Question,
+    request: ConfirmationRequest,
     intent: Option<Uuid>,
 }
 
-impl NewQuestion {
+impl NewPasskeyRequest {
     /// Makes this user's transaction at `now`; `kept` is the stored state of the challenge.
-    fn begin(
+    fn start(
         &self,
         tenant: &TenantId,
         user: &RegisteredUser,
@@ -71,17 +73,18 @@ impl NewQuestion {
             user: user.id,
             kind: self.kind,
             channel: self.channel,
-            stage: TransactionStatus::Pending,
+            status: TransactionStatus::Pending,
             created_at: now,
             updated_at: now,
             expires_at: now.plus(LIFETIME),
             code: None,
-            question: None,
+            confirmation_request: None,
             intent: self.intent,
         };
-        let asked = transaction.question_hash(tenant, &self.question);
-        let ceremony = Some(Ceremony { state: kept, asked });
-        transaction.question = Some(Question { ceremony, ..self.question.clone() });
+        let digest = transaction.request_digest(tenant, &self.request);
+        let ceremony = Some(Ceremony { state: kept, digest });
+        transaction.confirmation_request =
+            Some(ConfirmationRequest { ceremony, ..self.request.clone() });
         transaction
     }
 }
@@ -95,26 +98,32 @@ impl Cloud {
         &self,
         permission: Permission,
         named: Option<UserRef>,
-        asker: Asker,
-    ) -> Result<Begun, CloudRefusal> {
+        requester: Requester,
+    ) -> Result<Started, CloudRefusal> {
         let passkeys = self.passkeys()?;
         let intent = permission.intent_id();
-        let question =
-            self.new_question(TransactionKind::Enroll, Channel::App, None, None, asker, intent)?;
+        let request = self.new_passkey_request(
+            TransactionKind::Enroll,
+            Channel::App,
+            None,
+            None,
+            requester,
+            intent,
+        )?;
         let enrollee = self.enrollee(permission, named).await?;
-        let scope = self.about_enrollee(&enrollee, question.id);
+        let scope = self.enrollee_scope(&enrollee, request.id);
         let tenant = self.tenant.clone();
         let make = move |records: &mut Records, now| {
-            change(records, |records| {
+            all_or_nothing(records, |records| {
                 let user = &enrollee.find(records, now)?.user;
                 if user.authenticators.len() >= RegisteredUser::MAX_AUTHENTICATORS {
                     return Err(CloudRefusal::TooManyAuthenticators);
                 }
-                let kept = passkeys.begin_registration(user)?;
-                let transaction = question.begin(&tenant, user, kept, now);
+                let kept = passkeys.start_registration(user)?;
+                let transaction = request.start(&tenant, user, kept, now);
                 let user = user.clone();
                 records.transaction = Some(transaction.clone());
-                Ok(Begun { user, transaction, now })
+                Ok(Started { user, transaction, now })
             })
         };
         transact(&*self.registry, scope, make).await?
@@ -124,7 +133,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudRefusal`]; then nothing was made, and the intent is unused.
-    pub async fn approve_by_app(&self, request: PhoneApproval) -> Result<Begun, CloudRefusal> {
+    pub async fn approve_by_app(&self, request: PhoneApproval) -> Result<Started, CloudRefusal> {
         let candidates = |user: &RegisteredUser, only| of(user, only).cloned().collect();
         self.approve(request, Channel::App, candidates).await
     }
@@ -139,7 +148,7 @@ impl Cloud {
         request: PhoneApproval,
         prompt: Option<&ApprovalMessage>,
         deadline: Instant,
-    ) -> Result<Begun, CloudRefusal> {
+    ) -> Result<Started, CloudRefusal> {
         if self.notifier.is_none() {
             return Err(CloudRefusal::NoNotifier);
         }
@@ -147,9 +156,9 @@ impl Cloud {
         let notified = |user: &RegisteredUser, only| {
             of(user, only).filter(|one| one.subscription.is_some()).cloned().collect()
         };
-        let begun = self.approve(request, Channel::Push, notified).await?;
-        self.notify(&begun, notified(&begun.user, only), prompt, deadline).await?;
-        Ok(begun)
+        let started = self.approve(request, Channel::Push, notified).await?;
+        self.notify(&started, notified(&started.user, only), prompt, deadline).await?;
+        Ok(started)
     }
 
     async fn approve(
@@ -161,22 +170,25 @@ impl Cloud {
         + Sync
         + Copy
         + 'static,
-    ) -> Result<Begun, CloudRefusal> {
-        let PhoneApproval { permission, named, message, authenticator, asker } = request;
+    ) -> Result<Started, CloudRefusal> {
+        let PhoneApproval { permission, named, message, authenticator, requester } = request;
         let passkeys = self.passkeys()?;
         let user = permission.user(named.as_ref()).ok_or(CloudRefusal::UserUnknown)?;
         let named = self.identify(&permission, named).await?;
         let kind = TransactionKind::Approve;
         let intent = permission.intent_id();
-        let new_question =
-            self.new_question(kind, channel, message, authenticator, asker, intent)?;
-        let scope =
-            Scope { transaction: Some(new_question.id), intent, ..Scope::user(&self.tenant, user) };
+        let new_passkey_request =
+            self.new_passkey_request(kind, channel, message, authenticator, requester, intent)?;
+        let scope = Scope {
+            transaction: Some(new_passkey_request.id),
+            intent,
+            ..Scope::user(&self.tenant, user)
+        };
         let (tenant, policy) = (self.tenant.clone(), self.policy);
         let make = move |records: &mut Records, now| {
-            change(records, |records| {
-                use_up(&permission, records, now)?;
-                for_whom(&permission, records, named.as_ref())?;
+            all_or_nothing(records, |records| {
+                consume_intent(&permission, records, now)?;
+                check_intent_user(&permission, records, named.as_ref())?;
                 let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
                 if of(&person.user, authenticator).next().is_none() {
                     return Err(CloudRefusal::NoAuthenticator);
@@ -186,22 +198,22 @@ impl Cloud {
                     return Err(CloudRefusal::NoSubscription);
                 }
                 if channel == Channel::Push {
-                    if let Some(wait) = full(&mut person.pushes, policy.pushes, now) {
+                    if let Some(wait) = quota_wait(&mut person.pushes, policy.pushes, now) {
                         return Err(CloudRefusal::PushesPerUser(wait));
                     }
                     person.pushes.push(now);
                 } else {
                     let asked = &mut person.app_approvals;
-                    if let Some(wait) = full(asked, policy.app_approvals, now) {
+                    if let Some(wait) = quota_wait(asked, policy.app_approvals, now) {
                         return Err(CloudRefusal::AppApprovalsPerUser(wait));
                     }
                     asked.push(now);
                 }
-                let kept = passkeys.begin_assertion(of(&person.user, authenticator))?;
-                let transaction = new_question.begin(&tenant, &person.user, kept, now);
+                let kept = passkeys.start_assertion(of(&person.user, authenticator))?;
+                let transaction = new_passkey_request.start(&tenant, &person.user, kept, now);
                 let user = person.user.clone();
                 records.transaction = Some(transaction.clone());
-                Ok(Begun { user, transaction, now })
+                Ok(Started { user, transaction, now })
             })
         };
         transact(&*self.registry, scope, make).await?
@@ -211,30 +223,36 @@ impl Cloud {
     #[must_use]
     pub fn dispatch_token(&self, transaction: &Transaction) -> String {
         let (tenant, transaction) = (self.tenant.clone(), transaction.id);
-        self.tokens.dispatch(&Dispatch { tenant, transaction })
+        self.tokens.dispatch(&DispatchToken { tenant, transaction })
     }
 
     pub(super) fn passkeys(&self) -> Result<std::sync::Arc<Passkeys>, CloudRefusal> {
         self.passkeys.clone().ok_or(CloudRefusal::NoPasskeys)
     }
 
-    fn new_question(
+    fn new_passkey_request(
         &self,
         kind: TransactionKind,
         channel: Channel,
         message: Option<ApprovalMessage>,
         authenticator: Option<AuthenticatorId>,
-        asker: Asker,
+        requester: Requester,
         intent: Option<Uuid>,
-    ) -> Result<NewQuestion, CloudRefusal> {
+    ) -> Result<NewPasskeyRequest, CloudRefusal> {
         let is_matched = self.match_number && kind == TransactionKind::Approve;
         let bits = is_matched.then(|| self.random_bits()).transpose()?;
         let match_number = bits.map(MatchNumber::from_random);
-        let (asked_by, asked_from) = (asker.by, asker.from);
-        let question =
-            Question { message, asked_by, asked_from, match_number, authenticator, ceremony: None };
+        let (asked_by, asked_from) = (requester.name, requester.address);
+        let request = ConfirmationRequest {
+            message,
+            asked_by,
+            asked_from,
+            match_number,
+            authenticator,
+            ceremony: None,
+        };
         let id = TransactionId::from_random(self.random_bits()?);
-        Ok(NewQuestion { id, kind, channel, question, intent })
+        Ok(NewPasskeyRequest { id, kind, channel, request, intent })
     }
 }
 

@@ -35,21 +35,21 @@ pub struct Passkeys {
 /// The stored state of a registration: what the response is checked against, and the phone's
 /// options.
 #[derive(Serialize, Deserialize)]
-struct Registration {
+struct RegistrationState {
     state: PasskeyRegistration,
     options: serde_json::Value,
 }
 
 /// The stored state of an assertion.
 #[derive(Serialize, Deserialize)]
-struct Assertion {
+struct AssertionState {
     state: PasskeyAuthentication,
     options: serde_json::Value,
 }
 
 /// The phone's options, from either state.
 #[derive(Deserialize)]
-struct Told {
+struct PhoneOptions {
     options: serde_json::Value,
 }
 
@@ -69,7 +69,7 @@ const BACKUP_ELIGIBLE: u8 = 1 << 3;
 
 /// A checked signature over a challenge.
 #[derive(Debug, Clone)]
-pub struct Signed {
+pub struct VerifiedSignature {
     /// The id of the credential that signed.
     pub credential: Vec<u8>,
     /// The signature counter; 0 if the phone keeps none.
@@ -100,18 +100,18 @@ impl Passkeys {
     }
 
     /// Starts the registration of a user's passkey; returns the state to store.
-    pub(super) fn begin_registration(&self, user: &RegisteredUser) -> Result<String, CloudRefusal> {
+    pub(super) fn start_registration(&self, user: &RegisteredUser) -> Result<String, CloudRefusal> {
         let name = user.name.as_ref().map_or(self.company.as_str(), RegisteredName::as_str);
         let known: Vec<_> =
             user.authenticators.iter().map(|one| one.credential.id.clone()).collect();
-        let begun =
+        let started =
             self.webauthn.start_passkey_registration(*user.id.as_uuid(), name, name, Some(known));
-        let (challenge, state) = begun.map_err(|_| CloudRefusal::NoRandomness)?;
-        kept(&Registration { state, options: told(&challenge.public_key) })
+        let (challenge, state) = started.map_err(|_| CloudRefusal::NoRandomness)?;
+        to_stored(&RegistrationState { state, options: to_json(&challenge.public_key) })
     }
 
     /// Starts an assertion by one of these authenticators; returns the state to store.
-    pub(super) fn begin_assertion<'a>(
+    pub(super) fn start_assertion<'a>(
         &self,
         authenticators: impl Iterator<Item = &'a Authenticator>,
     ) -> Result<String, CloudRefusal> {
@@ -120,9 +120,9 @@ impl Passkeys {
         if passkeys.is_empty() {
             return Err(CloudRefusal::NoAuthenticator);
         }
-        let begun = self.webauthn.start_passkey_authentication(&passkeys);
-        let (challenge, state) = begun.map_err(|_| CloudRefusal::NoRandomness)?;
-        kept(&Assertion { state, options: told(&challenge.public_key) })
+        let started = self.webauthn.start_passkey_authentication(&passkeys);
+        let (challenge, state) = started.map_err(|_| CloudRefusal::NoRandomness)?;
+        to_stored(&AssertionState { state, options: to_json(&challenge.public_key) })
     }
 
     /// Checks a new passkey against the stored state.
@@ -131,7 +131,7 @@ impl Passkeys {
         kept: &str,
         made: serde_json::Value,
     ) -> Result<Credential, CloudRefusal> {
-        let Registration { state, .. } = serde_json::from_str(kept).map_err(refused)?;
+        let RegistrationState { state, .. } = serde_json::from_str(kept).map_err(refused)?;
         let made: RegisterPublicKeyCredential = serde_json::from_value(made).map_err(refused)?;
         self.check_client_data(&made.response.client_data_json)?;
         let passkey = self.webauthn.finish_passkey_registration(&made, &state).map_err(refused)?;
@@ -150,7 +150,7 @@ impl Passkeys {
         kept: &str,
         signed: serde_json::Value,
         user: RegisteredId,
-    ) -> Result<Signed, CloudRefusal> {
+    ) -> Result<VerifiedSignature, CloudRefusal> {
         let mut kept: serde_json::Value = serde_json::from_str(kept).map_err(refused)?;
         let signed: PublicKeyCredential = serde_json::from_value(signed).map_err(refused)?;
         // 7.2, step 6, which the library omits: the user handle must be this user's.
@@ -160,14 +160,14 @@ impl Passkeys {
         }
         self.check_client_data(&signed.response.client_data_json)?;
         let is_now_synced = admit_backup(&mut kept, &signed);
-        let Assertion { state, .. } = serde_json::from_value(kept).map_err(refused)?;
+        let AssertionState { state, .. } = serde_json::from_value(kept).map_err(refused)?;
         let result =
             self.webauthn.finish_passkey_authentication(&signed, &state).map_err(refused)?;
         if !result.user_verified() {
             return Err(CloudRefusal::PasskeyRefused);
         }
         let credential = result.cred_id().clone();
-        Ok(Signed { credential, counter: result.counter(), is_now_synced, result })
+        Ok(VerifiedSignature { credential, counter: result.counter(), is_now_synced, result })
     }
 
     /// Checks the client data where the library is missing or lax: the origin must equal ours
@@ -180,9 +180,9 @@ impl Passkeys {
     }
 }
 
-impl Signed {
+impl VerifiedSignature {
     /// Records the signature in the credential; returns whether the credential changed.
-    pub(super) fn note(&self, credential: &mut Credential) -> Result<bool, CloudRefusal> {
+    pub(super) fn update(&self, credential: &mut Credential) -> Result<bool, CloudRefusal> {
         let mut passkey = passkey(credential)?;
         let changed =
             passkey.update_credential(&self.result).ok_or(CloudRefusal::PasskeyRefused)?;
@@ -197,7 +197,7 @@ impl Signed {
 /// The phone's options, in the form that `parseCreationOptionsFromJSON` and
 /// `parseRequestOptionsFromJSON` of the Web Authentication API accept.
 pub(super) fn options(kept: &str) -> Result<serde_json::Value, CloudRefusal> {
-    serde_json::from_str(kept).map(|Told { options }| options).map_err(refused)
+    serde_json::from_str(kept).map(|PhoneOptions { options }| options).map_err(refused)
 }
 
 fn passkey(credential: &Credential) -> Result<Passkey, CloudRefusal> {
@@ -237,11 +237,11 @@ fn admit_backup(kept: &mut serde_json::Value, signed: &PublicKeyCredential) -> b
     })
 }
 
-fn told(options: &impl Serialize) -> serde_json::Value {
+fn to_json(options: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(options).expect("texts, numbers and bytes always serialise")
 }
 
-fn kept(ceremony: &impl Serialize) -> Result<String, CloudRefusal> {
+fn to_stored(ceremony: &impl Serialize) -> Result<String, CloudRefusal> {
     serde_json::to_string(ceremony).map_err(refused)
 }
 

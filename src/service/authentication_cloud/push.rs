@@ -1,4 +1,4 @@
-//! Notifies a user's phones of a question.
+//! Notifies a user's phones of a request.
 
 use std::collections::HashSet;
 
@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::refusal::CloudRefusal;
-use super::sms_code::Begun;
+use super::sms_code::Started;
 use super::{Cloud, before_the_last_step};
 use crate::domain::authenticator::{Authenticator, Subscription};
-use crate::domain::question::ApprovalMessage;
+use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::registered_user::RegisteredId;
 use crate::messenger::{Notification, NotifyError};
 
@@ -18,7 +18,7 @@ impl Cloud {
     /// and the notification still counts. Subscriptions that no longer exist are forgotten.
     pub(super) async fn notify(
         &self,
-        begun: &Begun,
+        started: &Started,
         phones: Vec<Authenticator>,
         prompt: Option<&ApprovalMessage>,
         deadline: Instant,
@@ -27,11 +27,11 @@ impl Cloud {
         let notification = Notification {
             open: format!(
                 "/open?dispatchTokenResponse={}",
-                self.dispatch_token(&begun.transaction)
+                self.dispatch_token(&started.transaction)
             ),
             company: self.passkeys()?.company().to_owned(),
             prompt: prompt.map(|prompt| prompt.as_str().to_owned()),
-            lifetime: begun.transaction.expires_at.since(begun.now),
+            lifetime: started.transaction.expires_at.since(started.now),
         };
         let deadline = before_the_last_step(deadline);
         // Several authenticators may share one browser, which is notified once.
@@ -45,13 +45,13 @@ impl Cloud {
         let sent = join_all(sent).await;
         for (phone, subscription, sent) in &sent {
             if *sent == Err(NotifyError::Gone) {
-                self.forget(begun.user.id, phone, subscription).await;
+                self.forget(started.user.id, phone, subscription).await;
             }
         }
         if sent.iter().any(|(_, _, sent)| sent.is_ok()) {
             return Ok(());
         }
-        self.fail(&begun.transaction).await;
+        self.fail(&started.transaction).await;
         Err(CloudRefusal::NotNotified)
     }
 

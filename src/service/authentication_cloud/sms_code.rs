@@ -22,7 +22,7 @@ use crate::store::registry::{Records, Scope, transact};
 
 /// A transaction to be made, for confirmation by a texted code.
 #[derive(Debug, Clone)]
-pub(super) struct NewText {
+pub(super) struct NewSmsCode {
     /// The transaction's id.
     pub(super) id: TransactionId,
     kind: TransactionKind,
@@ -34,9 +34,9 @@ pub(super) struct NewText {
     intent: Option<Uuid>,
 }
 
-impl NewText {
+impl NewSmsCode {
     /// Counts the text and makes the transaction of the records' user at `now`.
-    pub(super) fn begin(
+    pub(super) fn start(
         &self,
         records: &mut Records,
         now: Timestamp,
@@ -49,10 +49,10 @@ impl NewText {
             TransactionKind::Enroll => (&mut person.enrolling_texts, &mut records.texts.enrolling),
             TransactionKind::Approve => (&mut person.texts, &mut records.texts.sent),
         };
-        if let Some(wait) = full(to_user, texts, now) {
+        if let Some(wait) = quota_wait(to_user, texts, now) {
             return Err(CloudRefusal::TextsPerUser(wait));
         }
-        if let Some(wait) = full(to_phone, texts, now) {
+        if let Some(wait) = quota_wait(to_phone, texts, now) {
             return Err(CloudRefusal::TextsPerPhone(wait));
         }
         to_user.push(now);
@@ -73,7 +73,7 @@ impl NewText {
             user: person.user.id,
             kind: self.kind,
             channel: Channel::Sms,
-            stage: TransactionStatus::Pending,
+            status: TransactionStatus::Pending,
             created_at: now,
             updated_at: now,
             expires_at: now.plus(lifetime),
@@ -83,7 +83,7 @@ impl NewText {
                 tries_left: tries,
                 message: self.message.clone(),
             }),
-            question: None,
+            confirmation_request: None,
             intent: self.intent,
         };
         records.transaction = Some(transaction.clone());
@@ -92,7 +92,7 @@ impl NewText {
 }
 
 /// How long until another event fits; `None` if one fits now.
-pub(super) fn full(
+pub(super) fn quota_wait(
     log: &mut EventLog,
     quota: Quota,
     now: Timestamp,
@@ -103,7 +103,7 @@ pub(super) fn full(
 
 /// A transaction that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Begun {
+pub struct Started {
     /// Its user at that time.
     pub user: RegisteredUser,
     /// The transaction.
@@ -115,7 +115,7 @@ pub struct Begun {
 impl Cloud {
     /// Checks what a text needs before anything is counted: a way to send it, an allowed country
     /// and kind of number, and a message with a placeholder for the code.
-    pub(super) fn ready_to_text(
+    pub(super) fn prepare_text(
         &self,
         number: &PhoneNumber,
         message: Option<&str>,
@@ -133,14 +133,14 @@ impl Cloud {
     }
 
     /// A transaction to be made.
-    pub(super) fn new_text(
+    pub(super) fn new_sms_code(
         &self,
         kind: TransactionKind,
         number: &PhoneNumber,
         message: Option<&str>,
         permission: &Permission,
-    ) -> Result<NewText, CloudRefusal> {
-        Ok(NewText {
+    ) -> Result<NewSmsCode, CloudRefusal> {
+        Ok(NewSmsCode {
             kind,
             message: message.map(str::to_owned),
             intent: permission.intent_id(),
@@ -158,10 +158,10 @@ impl Cloud {
         &self,
         messenger: &dyn Messenger,
         template: &Template,
-        begun: &Begun,
+        started: &Started,
         deadline: Instant,
     ) -> Result<(), CloudRefusal> {
-        let transaction = &begun.transaction;
+        let transaction = &started.transaction;
         let text = transaction.code.as_ref().ok_or(CloudRefusal::NotSent)?;
         let subject = transaction.subject(&self.tenant, &text.number);
         let code = self.keys.code(&subject, &text.grant).ok_or(CloudRefusal::NotSent)?;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Cloud;
 use super::refusal::CloudRefusal;
-use super::tokens::Pointer;
+use super::tokens::TransactionRef;
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::clock::Timestamp;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, UserRef};
@@ -15,8 +15,8 @@ use crate::store::registry::Scope;
 pub struct Status {
     /// The transaction.
     pub transaction: TransactionId,
-    /// Its stage.
-    pub stage: TransactionStatus,
+    /// Its status.
+    pub status: TransactionStatus,
     /// Its user.
     pub user: RegisteredId,
     /// The user's name.
@@ -25,13 +25,13 @@ pub struct Status {
     pub token: String,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When its stage last changed.
+    /// When its status last changed.
     pub updated_at: Timestamp,
 }
 
 /// What a token vouches for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Vouched {
+pub enum ActiveToken {
     /// An access key of the tenant.
     AccessKey(AccessKey),
     /// A transaction that succeeded recently.
@@ -53,7 +53,7 @@ pub enum Vouched {
     },
 }
 
-impl Vouched {
+impl ActiveToken {
     /// The id of the access key or the user.
     #[must_use]
     pub const fn subject(&self) -> Uuid {
@@ -69,12 +69,12 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudRefusal::TransactionUnknown`], or a failure of the store.
-    pub async fn status(&self, pointer: &Pointer) -> Result<Status, CloudRefusal> {
+    pub async fn status(&self, pointer: &TransactionRef) -> Result<Status, CloudRefusal> {
         let (transaction, name, now) = self.find(pointer).await?;
-        let (stage, updated_at) = transaction.at(now);
+        let (status, updated_at) = transaction.status_at(now);
         Ok(Status {
             transaction: transaction.id,
-            stage,
+            status,
             user: transaction.user,
             name,
             token: self.tokens.transaction(&self.tenant, &transaction, now),
@@ -87,10 +87,10 @@ impl Cloud {
     ///
     /// # Errors
     /// A failure of the store.
-    pub async fn introspect(&self, token: &str) -> Result<Option<Vouched>, CloudRefusal> {
+    pub async fn introspect(&self, token: &str) -> Result<Option<ActiveToken>, CloudRefusal> {
         if let Some(hash) = AccessKeyHash::of(token) {
             let key = self.registry.access_key(&hash).await?;
-            return Ok(key.filter(|key| key.tenant == self.tenant).map(Vouched::AccessKey));
+            return Ok(key.filter(|key| key.tenant == self.tenant).map(ActiveToken::AccessKey));
         }
         let pointer = self.tokens.read_transaction(token);
         let Some(pointer) = pointer.filter(|pointer| pointer.tenant == self.tenant) else {
@@ -100,8 +100,8 @@ impl Cloud {
             Err(CloudRefusal::TransactionUnknown) => return Ok(None),
             found => found?,
         };
-        let until = transaction.vouched_until().filter(|until| now < *until);
-        Ok(until.map(|expires_at| Vouched::Transaction {
+        let until = transaction.token_valid_until().filter(|until| now < *until);
+        Ok(until.map(|expires_at| ActiveToken::Transaction {
             transaction: transaction.id,
             kind: transaction.kind,
             user: transaction.user,
@@ -114,13 +114,13 @@ impl Cloud {
 
     async fn find(
         &self,
-        pointer: &Pointer,
+        pointer: &TransactionRef,
     ) -> Result<(Transaction, Option<RegisteredName>, Timestamp), CloudRefusal> {
         let scope = Scope {
             transaction: Some(pointer.transaction),
             ..Scope::user(&self.tenant, UserRef::Id(pointer.user))
         };
-        let seen = self.look_to_tell(scope).await?;
+        let seen = self.read_for_client(scope).await?;
         let transaction = seen.value.transaction.filter(|one| one.user == pointer.user);
         match (transaction, seen.value.person) {
             (Some(transaction), Some(person)) => Ok((transaction, person.user.name, seen.now)),

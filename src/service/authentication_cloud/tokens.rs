@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::phone::{Device, Dispatch};
+pub use self::phone::{DeviceToken, DispatchToken};
 use crate::domain::clock::Timestamp;
 use crate::domain::otp::ServerKeys;
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
@@ -25,7 +25,7 @@ const MAX_TOKEN: usize = 8 * 1024;
 
 /// The content of a status or transaction token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pointer {
+pub struct TransactionRef {
     /// The tenant.
     pub tenant: TenantId,
     /// The transaction.
@@ -77,7 +77,7 @@ struct Keys {
 }
 
 #[derive(Serialize, Deserialize)]
-struct PointerClaims {
+struct TransactionClaims {
     iss: String,
     aud: String,
     tenant: String,
@@ -165,13 +165,13 @@ impl Tokens {
 
     /// Reads a status token; `None` if we did not issue it.
     #[must_use]
-    pub fn read_status(&self, token: &str) -> Option<Pointer> {
+    pub fn read_status(&self, token: &str) -> Option<TransactionRef> {
         self.read_pointer(&self.status, token)
     }
 
     /// Reads a transaction token; `None` if we did not issue it.
     #[must_use]
-    pub fn read_transaction(&self, token: &str) -> Option<Pointer> {
+    pub fn read_transaction(&self, token: &str) -> Option<TransactionRef> {
         self.read_pointer(&self.transaction, token)
     }
 
@@ -200,7 +200,7 @@ impl Tokens {
         transaction: &Transaction,
         now: Timestamp,
     ) -> String {
-        keys.sign(&PointerClaims {
+        keys.sign(&TransactionClaims {
             iss: self.issuer.clone(),
             aud: keys.audience.to_owned(),
             tenant: tenant.to_string(),
@@ -210,9 +210,9 @@ impl Tokens {
         })
     }
 
-    fn read_pointer(&self, keys: &Keys, token: &str) -> Option<Pointer> {
-        let claims: PointerClaims = keys.read(&self.issuer, token)?;
-        Some(Pointer {
+    fn read_pointer(&self, keys: &Keys, token: &str) -> Option<TransactionRef> {
+        let claims: TransactionClaims = keys.read(&self.issuer, token)?;
+        Some(TransactionRef {
             tenant: TenantId::parse(&claims.tenant)?,
             transaction: TransactionId::from_uuid(claims.jti),
             user: RegisteredId::from_uuid(claims.sub),

@@ -1,17 +1,17 @@
 //! A backend looks up and deletes registered users.
 
 use super::refusal::CloudRefusal;
-use super::sms_code::full;
-use super::{Cloud, Policy, nobody};
+use super::sms_code::quota_wait;
+use super::{Cloud, Policy, why_no_user};
 use crate::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
 use crate::store::registry::{Records, Scope, Texts, transact};
 /// A user, and the channels temporarily blocked for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenUser {
+pub struct UserStatus {
     /// The user.
     pub user: RegisteredUser,
     /// The blocked channels, by their API names.
-    pub shut: Vec<&'static str>,
+    pub blocked_channels: Vec<&'static str>,
 }
 
 impl Cloud {
@@ -19,9 +19,9 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudRefusal::UserUnknown`], [`CloudRefusal::UserAmbiguous`], or a failure of the store.
-    pub async fn user(&self, whom: UserRef) -> Result<SeenUser, CloudRefusal> {
-        let seen = self.look_to_tell(Scope::user(&self.tenant, whom)).await?;
-        let none = nobody(&seen.value);
+    pub async fn user(&self, user: UserRef) -> Result<UserStatus, CloudRefusal> {
+        let seen = self.read_for_client(Scope::user(&self.tenant, user)).await?;
+        let none = why_no_user(&seen.value);
         let mut person = seen.value.person.ok_or(none)?;
         let mut to_phone = self.texts_to_newest(&person.user).await?;
         let Policy { texts, wrong_codes, wrong_recovery, pushes, app_approvals, .. } = self.policy;
@@ -34,13 +34,13 @@ impl Cloud {
             ("push", &mut person.pushes, pushes),
             ("app", &mut person.app_approvals, app_approvals),
         ];
-        let mut shut = Vec::new();
+        let mut blocked_channels = Vec::new();
         for (channel, log, quota) in counts {
-            if full(log, quota, seen.now).is_some() && !shut.contains(&channel) {
-                shut.push(channel);
+            if quota_wait(log, quota, seen.now).is_some() && !blocked_channels.contains(&channel) {
+                blocked_channels.push(channel);
             }
         }
-        Ok(SeenUser { user: person.user, shut })
+        Ok(UserStatus { user: person.user, blocked_channels })
     }
 
     /// The texts to the phone that approvals are sent to.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::refusal::CloudRefusal;
-use super::sms_code::{NewIds, full};
+use super::sms_code::{NewIds, quota_wait};
 use super::{Cloud, Policy};
 use crate::domain::clock::Timestamp;
 use crate::domain::otp::Otp;
@@ -57,7 +57,7 @@ impl Cloud {
         }
         let transaction = seen.transaction.filter(|one| one.user == user);
         let transaction = transaction.ok_or(CloudRefusal::TransactionUnknown)?;
-        if transaction.question.is_some() {
+        if transaction.confirmation_request.is_some() {
             return Err(CloudRefusal::NotByCode);
         }
         // Recovery codes are confirmed as soon as they are made.
@@ -100,7 +100,7 @@ impl Cloud {
         let quota = self.policy.wrong_recovery;
         let use_up = move |records: &mut Records, now| {
             let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
-            if let Some(wait) = full(&mut person.wrong_recovery, quota, now) {
+            if let Some(wait) = quota_wait(&mut person.wrong_recovery, quota, now) {
                 return Err(CloudRefusal::WrongRecoveryCodes(wait));
             }
             let typed = typed.ok_or(CloudRefusal::CodeMalformed)?;
@@ -129,11 +129,11 @@ impl Compared {
         let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
         let transaction = records.transaction.as_mut().filter(|one| one.user == self.user);
         let transaction = transaction.ok_or(CloudRefusal::TransactionUnknown)?;
-        if let Some(wait) = full(&mut person.wrong_codes, self.policy.wrong_codes, now) {
+        if let Some(wait) = quota_wait(&mut person.wrong_codes, self.policy.wrong_codes, now) {
             transaction.end(TransactionStatus::Failed, now);
             return Err(CloudRefusal::WrongCodes(wait));
         }
-        if transaction.at(now).0 != TransactionStatus::Pending {
+        if transaction.status_at(now).0 != TransactionStatus::Pending {
             return Err(CloudRefusal::Ended);
         }
         let text = transaction.code.as_mut().filter(|text| text.grant.nonce == self.nonce);

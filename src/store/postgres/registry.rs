@@ -68,7 +68,7 @@ impl Step for CaseStep {
 
 /// A transaction, unless it is forgotten.
 fn known(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction> {
-    transaction.filter(|transaction| now < transaction.forgotten_from())
+    transaction.filter(|transaction| now < transaction.retained_until())
 }
 
 /// What the database said of the records.

@@ -8,9 +8,11 @@ use super::rows::{RowError, event_log, sense, time};
 use super::statements::statements;
 use crate::domain::access_key::AccessKey;
 use crate::domain::authenticator::AuthenticatorId;
+use crate::domain::confirmation_request::{
+    ApprovalMessage, Ceremony, ConfirmationRequest, MatchNumber,
+};
 use crate::domain::grant::{Grant, KeyId};
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use crate::domain::registered_user::{
     RecoveryHash, RegisteredId, RegisteredName, RegisteredUser, VerifiedPhone,
 };
@@ -273,12 +275,12 @@ pub(super) fn transaction(row: &Row) -> Result<Transaction, RowError> {
         user: RegisteredId::from_uuid(row.try_get(1)?),
         kind: sense(TransactionKind::parse(row.try_get(2)?), "what a transaction is for")?,
         channel: sense(Channel::parse(row.try_get(3)?), "a transaction's channel")?,
-        stage: sense(TransactionStatus::parse(row.try_get(4)?), "a transaction's stage")?,
+        status: sense(TransactionStatus::parse(row.try_get(4)?), "a transaction's status")?,
         created_at: time(row, 5)?,
         updated_at: time(row, 6)?,
         expires_at: time(row, 7)?,
         code: texted_code(row)?,
-        question: question(row)?,
+        confirmation_request: request(row)?,
         intent: row.try_get(23)?,
     })
 }
@@ -299,7 +301,7 @@ fn texted_code(row: &Row) -> Result<Option<TextedCode>, RowError> {
 }
 
 /// The columns of what a phone asks; `None` if it asks nothing.
-fn question(row: &Row) -> Result<Option<Question>, RowError> {
+fn request(row: &Row) -> Result<Option<ConfirmationRequest>, RowError> {
     if !row.try_get::<_, bool>(15)? {
         return Ok(None);
     }
@@ -314,10 +316,10 @@ fn question(row: &Row) -> Result<Option<Question>, RowError> {
         None => None,
         Some(state) => {
             let asked: &[u8] = row.try_get(22)?;
-            Some(Ceremony { state, asked: sense(asked.try_into().ok(), "a hash's length")? })
+            Some(Ceremony { state, digest: sense(asked.try_into().ok(), "a hash's length")? })
         }
     };
-    Ok(Some(Question {
+    Ok(Some(ConfirmationRequest {
         message: message.transpose()?,
         asked_by: row.try_get(17)?,
         asked_from: row.try_get(18)?,

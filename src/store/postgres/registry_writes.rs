@@ -221,20 +221,20 @@ fn lists(phones: &[&VerifiedPhone]) -> Vec<Parameter> {
 fn columns(transaction: &Transaction) -> Vec<Parameter> {
     let code = transaction.code.as_ref();
     let grant = code.map(|code| &code.grant);
-    let question = transaction.question.as_ref();
-    let ceremony = question.and_then(|question| question.ceremony.as_ref());
-    let number = question.and_then(|one| one.match_number);
-    let only = question.and_then(|one| one.authenticator);
+    let request = transaction.confirmation_request.as_ref();
+    let ceremony = request.and_then(|request| request.ceremony.as_ref());
+    let number = request.and_then(|one| one.match_number);
+    let only = request.and_then(|one| one.authenticator);
     parameters![
         *transaction.id.as_uuid(),
         *transaction.user.as_uuid(),
         transaction.kind.as_str(),
         transaction.channel.as_str(),
-        transaction.stage.as_str(),
+        transaction.status.as_str(),
         transaction.created_at.as_millis(),
         transaction.updated_at.as_millis(),
         transaction.expires_at.as_millis(),
-        transaction.forgotten_from().as_millis(),
+        transaction.retained_until().as_millis(),
         code.map(|code| code.number.key()),
         grant.map(|grant| grant.nonce.to_vec()),
         grant.map(|grant| grant.key_id.as_str().to_owned()),
@@ -242,14 +242,14 @@ fn columns(transaction: &Transaction) -> Vec<Parameter> {
         grant.map(|grant| grant.expires_at),
         grant.map(|grant| i16::from(grant.digits)),
         code.map(|code| i32::try_from(code.tries_left).unwrap_or(i32::MAX)),
-        question.is_some(),
+        request.is_some(),
         transaction.message().map(str::to_owned),
-        question.and_then(|one| one.asked_by.clone()),
-        question.and_then(|one| one.asked_from.clone()),
+        request.and_then(|one| one.asked_by.clone()),
+        request.and_then(|one| one.asked_from.clone()),
         number.map(|number| i16::from(number.as_u8())),
         only.map(|id| *id.as_uuid()),
         ceremony.map(|ceremony| ceremony.state.clone()),
-        ceremony.map(|ceremony| ceremony.asked.to_vec()),
+        ceremony.map(|ceremony| ceremony.digest.to_vec()),
         transaction.intent,
     ]
 }

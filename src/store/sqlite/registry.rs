@@ -122,7 +122,7 @@ fn records(connection: &Connection, scope: &Scope, now: Timestamp) -> rusqlite::
     Ok(Records {
         person,
         namesakes,
-        transaction: transaction.flatten().filter(|found| now < found.forgotten_from()),
+        transaction: transaction.flatten().filter(|found| now < found.retained_until()),
         texts: texts.unwrap_or_default(),
         intent_used_until: intent.flatten(),
     })

@@ -1,11 +1,13 @@
-//! Reads and writes the rows of transactions, each with its code or its question, if any.
+//! Reads and writes the rows of transactions, each with its code or its request, if any.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{known, number, readable, text_of, time, uuid};
 use crate::domain::authenticator::AuthenticatorId;
+use crate::domain::confirmation_request::{
+    ApprovalMessage, Ceremony, ConfirmationRequest, MatchNumber,
+};
 use crate::domain::grant::{Grant, KeyId};
-use crate::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
 use crate::domain::registered_user::RegisteredId;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{
@@ -29,12 +31,12 @@ pub(super) fn find_transaction(
             user: known(0, RegisteredId::parse(text(0)?), "a transaction's user")?,
             kind: known(1, TransactionKind::parse(text(1)?), "what a transaction is for")?,
             channel: known(2, Channel::parse(text(2)?), "a channel")?,
-            stage: known(3, TransactionStatus::parse(text(3)?), "a stage")?,
+            status: known(3, TransactionStatus::parse(text(3)?), "a status")?,
             created_at: time(row, 4)?,
             updated_at: time(row, 5)?,
             expires_at: time(row, 6)?,
             code: texted_code(row)?,
-            question: question(row)?,
+            confirmation_request: request(row)?,
             intent: row.get_ref(22)?.as_str_or_null()?.map(|_| uuid(row, 22)).transpose()?,
         })
     };
@@ -56,8 +58,8 @@ fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
     Ok(Some(TextedCode { number, grant, tries_left, message }))
 }
 
-/// The columns of a transaction's question; `None` if it has none.
-fn question(row: &Row<'_>) -> rusqlite::Result<Option<Question>> {
+/// The columns of a transaction's request; `None` if it has none.
+fn request(row: &Row<'_>) -> rusqlite::Result<Option<ConfirmationRequest>> {
     if !row.get::<_, bool>(14)? {
         return Ok(None);
     }
@@ -68,8 +70,8 @@ fn question(row: &Row<'_>) -> rusqlite::Result<Option<Question>> {
     let only = text(19)?.map(|id| known(19, AuthenticatorId::parse(&id), "an id"));
     let state = text(20)?;
     let ceremony =
-        state.map(|state| Ok::<_, rusqlite::Error>(Ceremony { state, asked: row.get(21)? }));
-    Ok(Some(Question {
+        state.map(|state| Ok::<_, rusqlite::Error>(Ceremony { state, digest: row.get(21)? }));
+    Ok(Some(ConfirmationRequest {
         message: message.transpose()?,
         asked_by: text(16)?,
         asked_from: text(17)?,
@@ -93,19 +95,19 @@ pub(super) fn write_transaction(
         ?25, ?26)";
     let code = transaction.code.as_ref();
     let grant = code.map(|code| &code.grant);
-    let question = transaction.question.as_ref();
-    let ceremony = question.and_then(|question| question.ceremony.as_ref());
+    let request = transaction.confirmation_request.as_ref();
+    let ceremony = request.and_then(|request| request.ceremony.as_ref());
     let row = params![
         tenant.as_str(),
         transaction.id.to_string(),
         transaction.user.to_string(),
         transaction.kind.as_str(),
         transaction.channel.as_str(),
-        transaction.stage.as_str(),
+        transaction.status.as_str(),
         transaction.created_at.as_millis(),
         transaction.updated_at.as_millis(),
         transaction.expires_at.as_millis(),
-        transaction.forgotten_from().as_millis(),
+        transaction.retained_until().as_millis(),
         code.map(|code| readable(&code.number)).transpose()?,
         grant.map(|grant| grant.nonce),
         grant.map(|grant| grant.key_id.as_str()),
@@ -113,14 +115,14 @@ pub(super) fn write_transaction(
         grant.map(|grant| grant.expires_at),
         grant.map(|grant| grant.digits),
         code.map(|code| code.tries_left),
-        question.is_some(),
+        request.is_some(),
         transaction.message(),
-        question.and_then(|one| one.asked_by.as_ref()),
-        question.and_then(|one| one.asked_from.as_ref()),
-        question.and_then(|one| one.match_number).map(MatchNumber::as_u8),
-        question.and_then(|one| one.authenticator).map(|id| id.to_string()),
+        request.and_then(|one| one.asked_by.as_ref()),
+        request.and_then(|one| one.asked_from.as_ref()),
+        request.and_then(|one| one.match_number).map(MatchNumber::as_u8),
+        request.and_then(|one| one.authenticator).map(|id| id.to_string()),
         ceremony.map(|ceremony| &ceremony.state),
-        ceremony.map(|ceremony| ceremony.asked),
+        ceremony.map(|ceremony| ceremony.digest),
         transaction.intent.as_ref().map(text_of),
     ];
     connection.prepare_cached(SQL)?.execute(row).map(|_| ())

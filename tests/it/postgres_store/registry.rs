@@ -34,7 +34,7 @@ pub async fn begin(store: &dyn Registry, mark: u8, user: u8) {
 /// Has the transaction succeed; whether it did so only now.
 pub fn confirm(records: &mut Records, now: Timestamp) -> bool {
     let Some(transaction) = &mut records.transaction else { return false };
-    let is_first = transaction.at(now).0 == TransactionStatus::Pending;
+    let is_first = transaction.status_at(now).0 == TransactionStatus::Pending;
     transaction.end(TransactionStatus::Succeeded, now);
     is_first
 }

@@ -109,10 +109,10 @@ fn person(id: u64) -> UserRecord {
     UserRecord::new(user)
 }
 
-fn confirmed(id: u64, stage: TransactionStatus) -> Transaction {
+fn confirmed(id: u64, status: TransactionStatus) -> Transaction {
     let user = person(id).user.id;
     let id = TransactionId::from_random(u128::from(id).to_be_bytes());
-    Transaction { id, user, stage, ..transaction(1, 1) }
+    Transaction { id, user, status, ..transaction(1, 1) }
 }
 
 /// Starts the test `name` as a process, and kills it when it has said the `first` thing a thousand

@@ -2,7 +2,7 @@
 //! written.
 
 use dialpass::domain::stored_number::NumberingPlan;
-use dialpass::domain::transaction::{KEPT, Transaction};
+use dialpass::domain::transaction::{RETENTION, Transaction};
 use dialpass::store::StoreError;
 use dialpass::store::registry::{Records, Scope};
 
@@ -192,13 +192,13 @@ async fn what_is_forgotten_is_swept_and_no_user() {
             .change(scope, move |records| {
                 records.transaction = Some(made.clone());
                 records.texts.sent.push(START);
-                records.texts.idle_from = Some(end.plus(KEPT));
-                records.intent_used_until = Some(end.plus(KEPT));
+                records.texts.idle_from = Some(end.plus(RETENTION));
+                records.intent_used_until = Some(end.plus(RETENTION));
             })
             .await;
     }
     drop((store, cloud));
-    let later = START.plus(LIFETIME).plus(KEPT).plus(Duration::from_millis(1));
+    let later = START.plus(LIFETIME).plus(RETENTION).plus(Duration::from_millis(1));
     let sweeping = open_at(&path, TIMEOUT, later).expect("it opens");
     let left = || ["transactions", "texted", "used_intents"].map(|table| count_rows(&path, table));
     until("they are swept", async || left() == [80; 3]).await;

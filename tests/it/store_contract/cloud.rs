@@ -4,7 +4,9 @@ use super::*;
 use dialpass::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform, Subscription,
 };
-use dialpass::domain::question::{ApprovalMessage, Ceremony, MatchNumber, Question};
+use dialpass::domain::confirmation_request::{
+    ApprovalMessage, Ceremony, ConfirmationRequest, MatchNumber,
+};
 use dialpass::domain::registered_user::{
     RegisteredId, RegisteredName, RegisteredUser, UserRef, VerifiedPhone,
 };
@@ -177,7 +179,7 @@ pub fn transaction(mark: u8, user: u8) -> Transaction {
         user: user_id(user),
         kind: TransactionKind::Approve,
         channel: Channel::Sms,
-        stage: TransactionStatus::Pending,
+        status: TransactionStatus::Pending,
         created_at: START,
         updated_at: START,
         expires_at: START.plus(LIFETIME),
@@ -187,7 +189,7 @@ pub fn transaction(mark: u8, user: u8) -> Transaction {
             tries_left: 5,
             message: Some("Pay CHF 100: {{CODE}}".to_owned()),
         }),
-        question: None,
+        confirmation_request: None,
         intent: Some(Uuid::from_u128(u128::from(mark))),
     }
 }
@@ -195,16 +197,16 @@ pub fn transaction(mark: u8, user: u8) -> Transaction {
 /// A pending transaction of a user's that a passkey confirms, made at [`START`].
 pub fn asking(mark: u8, user: u8) -> Transaction {
     let state = "{\"challenge\":\"x\"}".to_owned();
-    let question = Question {
+    let confirmation_request = ConfirmationRequest {
         message: ApprovalMessage::parse("Pay CHF 100\nto Åsa"),
         asked_by: Some("shop".to_owned()),
         asked_from: Some("203.0.113.7".to_owned()),
         match_number: MatchNumber::from_stored(42),
         authenticator: Some(AuthenticatorId::from_random([mark; 16])),
-        ceremony: Some(Ceremony { state, asked: [7; 32] }),
+        ceremony: Some(Ceremony { state, digest: [7; 32] }),
     };
-    let (channel, question) = (Channel::App, Some(question));
-    Transaction { channel, code: None, question, ..transaction(mark, user) }
+    let (channel, confirmation_request) = (Channel::App, Some(confirmation_request));
+    Transaction { channel, code: None, confirmation_request, ..transaction(mark, user) }
 }
 
 /// An authenticator, registered at `at`.

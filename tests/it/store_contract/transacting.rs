@@ -2,9 +2,9 @@
 //! intents.
 
 use super::*;
-use dialpass::domain::question::Question;
+use dialpass::domain::confirmation_request::ConfirmationRequest;
 use dialpass::domain::transaction::{
-    Channel, KEPT, Transaction, TransactionKind, TransactionStatus,
+    Channel, RETENTION, Transaction, TransactionKind, TransactionStatus,
 };
 use dialpass::store::registry::{Records, Scope};
 
@@ -17,24 +17,24 @@ pub async fn transactions_are_read_back_as_they_were_written(_: Store, cloud: Cl
     let recovery = Transaction {
         kind: TransactionKind::Enroll,
         channel: Channel::Recovery,
-        stage: TransactionStatus::Succeeded,
+        status: TransactionStatus::Succeeded,
         updated_at: after(3),
         code: None,
         ..transaction(2, 1)
     };
-    let failed = Transaction { stage: TransactionStatus::Failed, ..transaction(3, 1) };
-    let enrolling = Question {
+    let failed = Transaction { status: TransactionStatus::Failed, ..transaction(3, 1) };
+    let enrolling = ConfirmationRequest {
         message: None,
         asked_by: None,
         asked_from: None,
         match_number: None,
         authenticator: None,
-        ceremony: asking(4, 1).question.and_then(|question| question.ceremony),
+        ceremony: asking(4, 1).confirmation_request.and_then(|request| request.ceremony),
     };
-    let enrolling = Transaction { question: Some(enrolling), ..asking(5, 1) };
+    let enrolling = Transaction { confirmation_request: Some(enrolling), ..asking(5, 1) };
     let mut answered = asking(6, 1);
     answered.end(TransactionStatus::Succeeded, after(3));
-    let over = answered.question.as_ref().expect("a question");
+    let over = answered.confirmation_request.as_ref().expect("a confirmation request");
     assert_eq!(over.ceremony, None, "no challenge outlives its transaction");
     for made in [transaction(1, 1), recovery, failed, asking(4, 1), enrolling, answered] {
         make(&cloud, made.clone()).await;
@@ -61,7 +61,7 @@ pub async fn fifty_simultaneous_verifications_end_a_transaction_once(_: Store, c
     let scope = |_| Scope { transaction: Some(transaction_id(1)), ..about_user(1) };
     let ended = cloud.steps(50, scope, |i, records| {
         let transaction = records.transaction.as_mut().expect("one");
-        let is_first = transaction.stage == TransactionStatus::Pending;
+        let is_first = transaction.status == TransactionStatus::Pending;
         transaction.end(TransactionStatus::Succeeded, START);
         let person = records.person.as_mut().expect("a user");
         if is_first {
@@ -71,7 +71,7 @@ pub async fn fifty_simultaneous_verifications_end_a_transaction_once(_: Store, c
     });
     assert_eq!(winners(&ended.await), 1);
     let records = cloud.look(scope(0), START).await;
-    assert_eq!(records.transaction.map(|one| one.stage), Some(TransactionStatus::Succeeded));
+    assert_eq!(records.transaction.map(|one| one.status), Some(TransactionStatus::Succeeded));
     assert_eq!(records.person.map(|one| one.user.phones.len()), Some(1));
 }
 
@@ -103,7 +103,7 @@ pub async fn a_transaction_is_forgotten_a_day_after_its_end(_: Store, cloud: Clo
     // One was never ended, so that its time ended it.
     for (mark, end) in [(1, START.plus(LIFETIME)), (2, after(9))] {
         let scope = || about_transaction(mark);
-        let gone = end.plus(KEPT);
+        let gone = end.plus(RETENTION);
         let before = Timestamp::from_millis(gone.as_millis() - 1);
         assert!(cloud.look(scope(), before).await.transaction.is_some(), "{mark}");
         assert_eq!(cloud.look(scope(), gone).await.transaction, None, "{mark}");

@@ -20,7 +20,7 @@ const DEVICE_LIFETIME: Duration = Duration::from_hours(1);
 
 /// The content of a link's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dispatch {
+pub struct DispatchToken {
     /// The tenant.
     pub tenant: TenantId,
     /// The transaction; the token is worthless once it has ended.
@@ -29,7 +29,7 @@ pub struct Dispatch {
 
 /// The phone whose page may set its push subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
+pub struct DeviceToken {
     /// The tenant.
     pub tenant: TenantId,
     /// The user.
@@ -63,7 +63,7 @@ struct DeviceClaims {
 impl Tokens {
     /// The token for the link that a phone opens.
     #[must_use]
-    pub fn dispatch(&self, dispatch: &Dispatch) -> String {
+    pub fn dispatch(&self, dispatch: &DispatchToken) -> String {
         self.dispatch.sign(&DispatchClaims {
             aud: self.dispatch.audience.to_owned(),
             tenant: dispatch.tenant.to_string(),
@@ -73,11 +73,11 @@ impl Tokens {
 
     /// Reads a link's token; `None` if we did not issue it.
     #[must_use]
-    pub fn read_dispatch(&self, token: &str) -> Option<Dispatch> {
+    pub fn read_dispatch(&self, token: &str) -> Option<DispatchToken> {
         let validation = self.dispatch.validation(["aud"]);
         let claims: DispatchClaims = self.dispatch.decode(token, &validation)?;
         let id = URL_SAFE_NO_PAD.decode(claims.jti).ok()?;
-        Some(Dispatch {
+        Some(DispatchToken {
             tenant: TenantId::parse(&claims.tenant)?,
             transaction: TransactionId::from_uuid(Uuid::from_slice(&id).ok()?),
         })
@@ -104,9 +104,9 @@ impl Tokens {
 
     /// Reads a page's token; `None` if we did not issue it. It may have expired.
     #[must_use]
-    pub fn read_device(&self, token: &str) -> Option<Device> {
+    pub fn read_device(&self, token: &str) -> Option<DeviceToken> {
         let claims: DeviceClaims = self.device.read(&self.issuer, token)?;
-        Some(Device {
+        Some(DeviceToken {
             tenant: TenantId::parse(&claims.tenant)?,
             user: RegisteredId::from_uuid(claims.sub),
             authenticator: AuthenticatorId::from_uuid(claims.jti),

@@ -31,12 +31,12 @@ fn transaction() -> Transaction {
         user: RegisteredId::from_random([2; 16]),
         kind: TransactionKind::Approve,
         channel: Channel::Sms,
-        stage: TransactionStatus::Pending,
+        status: TransactionStatus::Pending,
         created_at: now(),
         updated_at: now(),
         expires_at: now(),
         code: None,
-        question: None,
+        confirmation_request: None,
         intent: None,
     }
 }

@@ -13,7 +13,7 @@ impl ApprovalMessage {
     /// Maximum length in characters.
     pub const MAX: usize = 200;
 
-    /// Maximum number of lines, so that the question and the buttons fit on one screen.
+    /// Maximum number of lines, so that the request and the buttons fit on one screen.
     pub const MAX_LINES: usize = 8;
 
     /// Parses a message; `None` if it is not of this form.
@@ -71,7 +71,7 @@ impl fmt::Debug for MatchNumber {
 
 /// What a phone asks its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub struct ConfirmationRequest {
     /// What is to be approved, if the requester gave a message.
     pub message: Option<ApprovalMessage>,
     /// The requester, if known: the name of an access key, or the origin of a web page.
@@ -87,13 +87,13 @@ pub struct Question {
     pub ceremony: Option<Ceremony>,
 }
 
-/// A challenge, bound to the question at the time it was made.
+/// A challenge, bound to the request at the time it was made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ceremony {
     /// The challenge and the data to check it, in the signature library's format.
     pub state: String,
-    /// The hash of the question; see [`Transaction::question_hash`](super::transaction::Transaction::question_hash).
-    pub asked: [u8; 32],
+    /// The hash of the request; see [`Transaction::question_hash`](super::transaction::Transaction::question_hash).
+    pub digest: [u8; 32],
 }
 
 impl fmt::Debug for Ceremony {
