@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::PostgresAdministration;
 use super::administration::read;
-use super::registry_rows;
+use super::user_rows;
 use crate::domain::access_key::AccessKey;
 use crate::domain::tenant::TenantId;
 use crate::store::StoreError;
@@ -28,13 +28,13 @@ impl AccessKeys for PostgresAdministration {
         let row: [&(dyn ToSql + Sync); 4] = [&hash, &tenant, &key.id, &key.name];
         let made = self.change(CREATE, &row).await?;
         // The row exists, even if what was read back is invalid.
-        let made = made.first().map(registry_rows::access_key);
+        let made = made.first().map(user_rows::access_key);
         made.and_then(Result::ok).ok_or(StoreError::OutcomeUnknown)
     }
 
     async fn access_keys(&self, tenant: &TenantId) -> Result<Vec<AccessKey>, StoreError> {
         let found = self.rows(LIST, &[&tenant.as_str()]).await?.value;
-        found.iter().map(|row| read(registry_rows::access_key(row))).collect()
+        found.iter().map(|row| read(user_rows::access_key(row))).collect()
     }
 
     async fn revoke_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError> {

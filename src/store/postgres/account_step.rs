@@ -5,7 +5,7 @@ use futures_util::future::join;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
-use super::rows::{self, RowError, Statements, write_account, write_calls};
+use super::rows::{self, AccountRow, CallerRow, RowError, Statements};
 use super::session::Ready;
 use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
@@ -108,7 +108,7 @@ impl<T: Send + 'static> Step for AccountStep<T> {
         };
         let (account, calls) = join(account, calls).await;
         let account = account?.as_ref().map(rows::account).transpose()?;
-        let calls = calls?.as_ref().map(|row| rows::event_log(row, 0)).transpose()?;
+        let calls = calls?.as_ref().map(rows::calls).transpose()?;
         Ok((account, calls))
     }
 
@@ -135,7 +135,8 @@ impl<T: Send + 'static> Step for AccountStep<T> {
             let (Some(account), Some(statement)) = (&change.account, statements.0) else {
                 return Ok(1);
             };
-            write_account(client, statement, &self.subject, &account.row).await
+            let row = AccountRow::parameters(&self.subject, &account.row);
+            client.execute_raw(statement.get(), row).await
         };
         let calls = async {
             let (Some(calls), Some(statement), Some((number, quota))) =
@@ -143,8 +144,8 @@ impl<T: Send + 'static> Step for AccountStep<T> {
             else {
                 return Ok(1);
             };
-            let number = (&self.subject.tenant, number);
-            write_calls(client, statement, number, &calls.row, *quota).await
+            let row = CallerRow::parameters(&self.subject.tenant, number, &calls.row, *quota);
+            client.execute_raw(statement.get(), row).await
         };
         let (account, calls) = join(account, calls).await;
         account.and(calls).map(|_| ())

@@ -25,19 +25,12 @@ use crate::domain::tenant::TenantId;
 use crate::store::account::Account;
 use crate::store::{Administration, LiveCodes, Snapshot, StoreError};
 
-/// The first eight columns are a grant's, see [`rows::stored_grant`].
 const LIST: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
     wrong_codes_left, subject FROM dialpass.subjects \
     WHERE tenant = $1 AND purpose = $2 AND subject > $3 ORDER BY subject LIMIT $4";
 
-const ACCOUNT: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-    wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
-    FROM dialpass.subjects WHERE tenant = $1 AND purpose = $2 AND subject = $3";
-
-const CALLS: &str = "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
-
 const CLEAR_CALLS: &str =
-    "DELETE FROM dialpass.callers WHERE tenant = $1 AND number = $2 RETURNING 1";
+    "DELETE FROM dialpass.callers WHERE tenant = $1 AND number = $2 RETURNING number";
 
 /// The store's database as an administrator sees it.
 pub struct PostgresAdministration {
@@ -86,16 +79,16 @@ impl PostgresAdministration {
         let (client, now) = (&session.session.client, &session.statements.now);
         let both = async {
             session.prepare(vec![now]).await?;
-            let (now, held) =
+            let (now, value) =
                 join(client.query_one(now.get(), &[]), client.query(sql, parameters)).await;
-            Ok((now?.try_get(0)?, held?))
+            Ok((now?.try_get("now")?, value?))
         };
         let Ok(both) = timeout(self.timeout, both).await else {
             return Err(not_read(&format!("no answer within {:?}", self.timeout)));
         };
-        let (now, held) =
+        let (now, value) =
             both.map_err(|error: tokio_postgres::Error| not_read(&describe(&error)))?;
-        Ok(Snapshot { value: held, now: Timestamp::from_millis(now) })
+        Ok(Snapshot { value, now: Timestamp::from_millis(now) })
     }
 
     /// Runs a statement that commits itself, and returns its rows.
@@ -172,7 +165,7 @@ impl Administration for PostgresAdministration {
         let Snapshot { value: found, now } = self.rows(LIST, &key).await?;
         let (mut codes, mut last) = (Vec::new(), None);
         for row in &found {
-            let id: String = read(row.try_get(8).map_err(RowError::from))?;
+            let id: String = read(row.try_get("subject").map_err(RowError::from))?;
             let stored = read(rows::stored_grant(row))?.filter(|stored| stored.is_live(now));
             last = Some(id.clone());
             if let Some(stored) = stored {
@@ -185,9 +178,9 @@ impl Administration for PostgresAdministration {
 
     async fn account(&self, subject: &Subject) -> Result<Snapshot<Option<Account>>, StoreError> {
         let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
-        let Snapshot { value: held, now } =
-            self.rows(ACCOUNT, &[&tenant, &purpose, &subject.id]).await?;
-        let account = read(held.first().map(rows::account).transpose())?;
+        let Snapshot { value, now } =
+            self.rows(rows::ACCOUNT, &[&tenant, &purpose, &subject.id]).await?;
+        let account = read(value.first().map(rows::account).transpose())?;
         Ok(Snapshot { value: account, now })
     }
 
@@ -205,9 +198,9 @@ impl Administration for PostgresAdministration {
         tenant: &TenantId,
         number: &PhoneNumber,
     ) -> Result<Snapshot<EventLog>, StoreError> {
-        let Snapshot { value: held, now } =
-            self.rows(CALLS, &[&tenant.as_str(), &number.key()]).await?;
-        let calls = read(held.first().map(|row| rows::event_log(row, 0)).transpose())?;
+        let Snapshot { value, now } =
+            self.rows(rows::CALLS, &[&tenant.as_str(), &number.key()]).await?;
+        let calls = read(value.first().map(rows::calls).transpose())?;
         Ok(Snapshot { value: calls.unwrap_or_default(), now })
     }
 

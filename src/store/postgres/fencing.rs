@@ -74,21 +74,21 @@ impl Watch {
     async fn waits_for_nobody(&self, home: Home) -> Result<bool, ConnectError> {
         let connector = &self.database.connector;
         let session = connector.open(home.server).await?;
-        let sql = "SELECT btrim(current_setting('synchronous_standby_names')) = ''";
+        let sql = "SELECT btrim(current_setting('synchronous_standby_names')) = '' AS is_empty";
         let asked = session.client.query_one(sql, &[]);
         let row = connector.within(home.server, self.database.timeout, asked).await?;
-        row.try_get(0).map_err(|error| connector.error(home.server, &error))
+        row.try_get("is_empty").map_err(|error| connector.error(home.server, &error))
     }
 
     /// Whether this session is with the node's own server under another name: both were started at
     /// the same moment.
     async fn is_the_same(&self, home: Home, session: &Session) -> bool {
         let started = async |session: &Session| {
-            let sql = "SELECT pg_postmaster_start_time()::text";
+            let sql = "SELECT pg_postmaster_start_time()::text AS started";
             let asked = session.client.query_one(sql, &[]);
             let connector = &self.database.connector;
             let row = connector.within(session.home.server, self.database.timeout, asked).await;
-            row.ok()?.try_get::<_, String>(0).ok()
+            row.ok()?.try_get::<_, String>("started").ok()
         };
         let Ok(own) = self.database.connector.open(home.server).await else { return false };
         let own = started(&own).await;

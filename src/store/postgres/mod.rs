@@ -32,6 +32,10 @@ mod statements;
 mod step;
 mod supervisor;
 mod sweep;
+mod text_rows;
+mod transaction_rows;
+mod user_rows;
+mod written_row;
 
 use std::sync::Arc;
 

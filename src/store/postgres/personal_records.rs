@@ -12,6 +12,7 @@ use super::rows::{self, RowError};
 use super::session::Ready;
 use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
+use super::{text_rows, transaction_rows, user_rows};
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
 use crate::domain::phone_number::PhoneNumber;
@@ -22,12 +23,6 @@ use crate::store::{Snapshot, StoreError};
 
 const TRANSACTIONS: &str = "SELECT transaction_id FROM dialpass.transactions \
     WHERE tenant = $1 AND user_id = $2 ORDER BY created_at, transaction_id";
-
-const ACCOUNT: &str = "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-    wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
-    FROM dialpass.subjects WHERE tenant = $1 AND purpose = $2 AND subject = $3";
-
-const CALLS: &str = "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
 
 /// Data keyed by a called-in user's id or by a number.
 const DELETE: &str = "WITH calls AS (DELETE FROM dialpass.callers \
@@ -44,7 +39,7 @@ impl PersonalRecords for PostgresAdministration {
     ) -> Result<Vec<(RegisteredId, RegisteredName)>, StoreError> {
         let key: [&(dyn ToSql + Sync); 2] = [&tenant.as_str(), &name.as_str()];
         let found = self.rows(registry_rows::NAMESAKES, &key).await?.value;
-        super::administration::read(found.iter().map(registry_rows::namesake).collect())
+        super::administration::read(found.iter().map(user_rows::namesake).collect())
     }
 
     async fn records(&self, whose: &Individual) -> Result<Snapshot<PersonRecords>, StoreError> {
@@ -71,11 +66,11 @@ impl Look for RecordsLook {
         needed.push(&ready.statements.now);
         ready.prepare(needed).await?;
         client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-        let held = records(ready, &self.0, Lock::No).await;
+        let value = records(ready, &self.0, Lock::No).await;
         let now = client.query_one(ready.statements.now.get(), &[]).await;
         // After an error this ends the transaction as well.
         client.batch_execute("COMMIT").await?;
-        Ok(Snapshot { value: held?, now: Timestamp::from_millis(now?.try_get(0)?) })
+        Ok(Snapshot { value: value?, now: Timestamp::from_millis(now?.try_get("now")?) })
     }
 }
 
@@ -117,10 +112,10 @@ impl Step for Deletion {
 
     fn decide(
         &self,
-        held: Doomed,
+        value: Doomed,
         now: Timestamp,
     ) -> Decision<Snapshot<PersonRecords>, DeletionChange> {
-        let Doomed { records, delete } = held;
+        let Doomed { records, delete } = value;
         let numbers = self.0.all_numbers(records.person.as_ref());
         let numbers = numbers.iter().map(PhoneNumber::key).collect();
         let change = Some(DeletionChange { numbers, delete });
@@ -175,30 +170,30 @@ async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<Person
         if let Some(user) = client.query_opt(user.get(), &key).await? {
             let phones = client.query(all.phones_by_id.get(), &key).await?;
             let authenticators = client.query(all.authenticators_by_id.get(), &key).await?;
-            records.person = Some(registry_rows::person(&user, &phones, &authenticators)?);
+            records.person = Some(user_rows::person(&user, &phones, &authenticators)?);
         }
         let statement = if lock == Lock::Yes { &all.lock_transaction } else { &all.transaction };
         for id in client.query(TRANSACTIONS, &key).await? {
-            let id: Uuid = id.try_get(0)?;
+            let id: Uuid = id.try_get("transaction_id")?;
             // Missing if it was swept meanwhile.
             let found = client.query_opt(statement.get(), &[&tenant, &id]).await?;
             records
                 .transactions
-                .extend(found.as_ref().map(registry_rows::transaction).transpose()?);
+                .extend(found.as_ref().map(transaction_rows::transaction).transpose()?);
         }
     }
     let numbers = whose.all_numbers(records.person.as_ref());
     let texted = if lock == Lock::Yes { &all.lock_texted } else { &all.texted };
     for number in &numbers {
         if let Some(row) = client.query_opt(texted.get(), &[&tenant, &number.key()]).await? {
-            records.texts.push((number.clone(), registry_rows::texts(&row)?));
+            records.texts.push((number.clone(), text_rows::texts(&row)?));
         }
     }
     records.accounts = accounts(client, whose, lock).await?;
-    let calls = client.prepare(&locking(CALLS, lock)).await?;
+    let calls = client.prepare(&locking(rows::CALLS, lock)).await?;
     for number in numbers {
         if let Some(row) = client.query_opt(&calls, &[&tenant, &number.key()]).await? {
-            records.calls.push((number, rows::event_log(&row, 0)?));
+            records.calls.push((number, rows::calls(&row)?));
         }
     }
     Ok(records)
@@ -211,7 +206,7 @@ async fn accounts(
     lock: Lock,
 ) -> Result<Vec<(String, crate::store::account::Account)>, RowError> {
     let (tenant, purpose) = (whose.tenant.as_str(), Purpose::Call.as_str());
-    let account = client.prepare(&locking(ACCOUNT, lock)).await?;
+    let account = client.prepare(&locking(rows::ACCOUNT, lock)).await?;
     let read = whose.account_ids().into_iter().map(async |id| {
         let found = client.query_opt(&account, &[&tenant, &purpose, &id]).await?;
         let account = found.as_ref().map(rows::account).transpose()?;

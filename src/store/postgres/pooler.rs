@@ -14,9 +14,9 @@ pub(super) async fn check(connector: &Connector, first: &Session) -> Result<(), 
     // If the server has room for one session only, the next probe checks again.
     let Ok(second) = connector.open(server).await else { return Ok(()) };
     let pids = async {
-        let before = process(first, "SELECT pg_backend_pid()").await?;
-        let other = process(&second, "BEGIN; SELECT pg_backend_pid()").await?;
-        let after = process(first, "SELECT pg_backend_pid()").await?;
+        let before = process(first, "SELECT pg_backend_pid() AS pid").await?;
+        let other = process(&second, "BEGIN; SELECT pg_backend_pid() AS pid").await?;
+        let after = process(first, "SELECT pg_backend_pid() AS pid").await?;
         second.client.batch_execute("ROLLBACK").await?;
         Ok::<_, tokio_postgres::Error>((before, other, after))
     };
@@ -38,7 +38,7 @@ pub(super) async fn check(connector: &Connector, first: &Session) -> Result<(), 
 async fn process(session: &Session, sql: &str) -> Result<Option<String>, tokio_postgres::Error> {
     let answer = session.client.simple_query(sql).await?;
     Ok(answer.iter().find_map(|message| match message {
-        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get("pid").map(str::to_owned),
         _ => None,
     }))
 }

@@ -7,12 +7,13 @@ use tokio_postgres::{Client, Error, Row};
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::registry_rows::{self, RegistryStatements};
+use super::registry_rows::RegistryStatements;
 use super::registry_writes::{self, CaseChange};
-use super::rows::{self, RowError};
+use super::rows::RowError;
 use super::session::Ready;
 use super::statements::Prepared;
 use super::step::{self, Decision, Look, Step};
+use super::{text_rows, transaction_rows, user_rows};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::clock::Timestamp;
@@ -86,11 +87,11 @@ impl RecordRows {
     fn records(self) -> Result<Records, RowError> {
         let (user, phones, authenticators) = (self.user?, self.phones?, self.authenticators?);
         let (transaction, texted, intent) = (self.transaction?, self.texted?, self.intent?);
-        let person = user.map(|row| registry_rows::person(&row, &phones, &authenticators));
+        let person = user.map(|row| user_rows::person(&row, &phones, &authenticators));
         let person = person.transpose()?;
-        let transaction = transaction.as_ref().map(registry_rows::transaction).transpose()?;
-        let texts = texted.as_ref().map_or(Ok(Texts::default()), registry_rows::texts)?;
-        let until = intent.map(|row| rows::time(&row, 0)).transpose()?;
+        let transaction = transaction.as_ref().map(transaction_rows::transaction).transpose()?;
+        let texts = texted.as_ref().map_or(Ok(Texts::default()), text_rows::texts)?;
+        let until = intent.map(|row| text_rows::used_until(&row)).transpose()?;
         let namesakes = self.namesakes?;
         Ok(Records { person, namesakes, transaction, texts, intent_used_until: until })
     }
@@ -253,7 +254,7 @@ impl Look for CaseLook {
             snapshot(client, reading).await?
         };
         let records = rows.records()?;
-        let now = Timestamp::from_millis(now?.try_get(0)?);
+        let now = Timestamp::from_millis(now?.try_get("now")?);
         Ok(Snapshot {
             value: Records { transaction: known(records.transaction, now), ..records },
             now,
@@ -286,7 +287,7 @@ impl Look for OwnersLook {
         let (users, phones, authenticators) = snapshot(client, all).await?;
         let (users, phones, authenticators) = (users?, phones?, authenticators?);
         let person =
-            |row| registry_rows::person(row, &phones, &authenticators).map(|person| person.user);
+            |row| user_rows::person(row, &phones, &authenticators).map(|person| person.user);
         users.iter().map(person).collect()
     }
 }
@@ -303,7 +304,7 @@ impl Look for AuthenticatorOwnerLook {
         let client = &ready.session.client;
         ready.prepare(vec![statement]).await?;
         let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
-        Ok(found.map(|row| row.try_get(0)).transpose()?.map(RegisteredId::from_uuid))
+        Ok(found.map(|row| row.try_get("user_id")).transpose()?.map(RegisteredId::from_uuid))
     }
 }
 
@@ -319,7 +320,7 @@ impl Look for PhoneOwnerLook {
         let client = &ready.session.client;
         ready.prepare(vec![statement]).await?;
         let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
-        Ok(found.map(|row| row.try_get(0)).transpose()?.map(RegisteredId::from_uuid))
+        Ok(found.map(|row| row.try_get("user_id")).transpose()?.map(RegisteredId::from_uuid))
     }
 }
 
@@ -334,7 +335,7 @@ impl Look for HasAccessKeyLook {
         let (statement, tenant) = (&ready.registry.has_access_key, tenant.as_str());
         ready.prepare(vec![statement]).await?;
         let found = ready.session.client.query_one(statement.get(), &[&tenant, id]).await?;
-        Ok(found.try_get(0)?)
+        Ok(found.try_get("is_there")?)
     }
 }
 
@@ -349,7 +350,7 @@ impl Look for AccessKeyLook {
         let (client, statement) = (&ready.session.client, &ready.registry.access_key);
         ready.prepare(vec![statement]).await?;
         let found = client.query_opt(statement.get(), &[&hash]).await?;
-        found.as_ref().map(registry_rows::access_key).transpose()
+        found.as_ref().map(user_rows::access_key).transpose()
     }
 }
 

@@ -1,24 +1,21 @@
 //! What has to be written of the records: the difference between what it was and what it is to be.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
-use super::authenticator_rows;
+use super::authenticator_rows::AuthenticatorRow;
 use super::registry_rows::RegistryStatements;
 use super::statements::{Parameter, Prepared, parameters};
+use super::text_rows::{IntentRow, TextsRow};
+use super::transaction_rows::TransactionRow;
+use super::user_rows::{PhoneRow, UserRow};
 use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
-use crate::domain::registered_user::{RegisteredId, RegisteredUser, VerifiedPhone};
+use crate::domain::registered_user::{RegisteredId, VerifiedPhone};
 use crate::domain::transaction::Transaction;
-use crate::store::event_log_codec::encode;
 use crate::store::registry::{Changes, Records, Scope, Texts, UserRecord};
-
-/// How long texts are kept if no limit says how long they count.
-const KEPT: Duration = Duration::from_hours(24);
 
 /// What a step's records were and is to be.
 pub(super) struct CaseChange {
@@ -80,24 +77,27 @@ fn writes<'a>(
 }
 
 impl Writes<'_, '_> {
-    /// Adds a statement, whose first parameter is the tenant.
-    fn add(&mut self, statement: impl Fn(&RegistryStatements) -> &Prepared, rest: Vec<Parameter>) {
-        let mut all = parameters![self.tenant.to_owned()];
-        all.extend(rest);
-        self.list.push((statement(self.statements), all));
+    /// Adds a statement with its parameters.
+    fn add(
+        &mut self,
+        statement: impl Fn(&RegistryStatements) -> &Prepared,
+        parameters: Vec<Parameter>,
+    ) {
+        self.list.push((statement(self.statements), parameters));
     }
 
     fn transaction(&mut self, before: Option<&Transaction>, after: Option<&Transaction>) {
         let same = before.zip(after).is_some_and(|(before, after)| before.id == after.id);
         if let Some(gone) = before.filter(|_| !same) {
-            self.add(|all| &all.delete_transaction, parameters![*gone.id.as_uuid()]);
+            let key = parameters![self.tenant.to_owned(), *gone.id.as_uuid()];
+            self.add(|all| &all.delete_transaction, key);
         }
-        match after {
-            Some(new) if !same => self.add(|all| &all.insert_transaction, columns(new)),
-            Some(changed) if before != after => {
-                self.add(|all| &all.update_transaction, columns(changed));
-            }
-            _ => {}
+        let Some(after) = after else { return };
+        let row = TransactionRow::parameters(self.tenant, after);
+        if !same {
+            self.add(|all| &all.insert_transaction, row);
+        } else if before != Some(after) {
+            self.add(|all| &all.update_transaction, row);
         }
     }
 
@@ -105,10 +105,8 @@ impl Writes<'_, '_> {
         if before == after {
             return;
         }
-        let idle_from = after.idle_from.unwrap_or_else(|| now.plus(KEPT)).as_millis();
-        let (sent, enrolling) = (encode(&after.sent), encode(&after.enrolling));
-        let row = parameters![number.to_owned(), sent, idle_from, enrolling];
-        // A row that was read says until when it counts.
+        let row = TextsRow::parameters(self.tenant, number, after, now);
+        // Texts read from a row say until when they count.
         match before.idle_from {
             None => self.add(|all| &all.insert_texted, row),
             Some(_) => self.add(|all| &all.update_texted, row),
@@ -116,15 +114,14 @@ impl Writes<'_, '_> {
     }
 
     fn intent(&mut self, id: Uuid, before: Option<Timestamp>, after: Option<Timestamp>) {
+        let row = |until| IntentRow::parameters(self.tenant, id, until);
         match (before, after) {
             (before, after) if before == after => {}
-            (None, Some(until)) => {
-                self.add(|all| &all.insert_intent, parameters![id, until.as_millis()]);
+            (None, Some(until)) => self.add(|all| &all.insert_intent, row(until)),
+            (Some(_), Some(until)) => self.add(|all| &all.update_intent, row(until)),
+            (_, None) => {
+                self.add(|all| &all.delete_intent, parameters![self.tenant.to_owned(), id]);
             }
-            (Some(_), Some(until)) => {
-                self.add(|all| &all.update_intent, parameters![id, until.as_millis()]);
-            }
-            (_, None) => self.add(|all| &all.delete_intent, parameters![id]),
         }
     }
 
@@ -132,53 +129,54 @@ impl Writes<'_, '_> {
         let same = before.zip(after).is_some_and(|(before, after)| before.user.id == after.user.id);
         let was = before.filter(|_| same);
         if let Some(gone) = before.filter(|_| !same) {
-            let call = Purpose::Call.as_str();
-            self.add(|all| &all.delete_user, parameters![*gone.user.id.as_uuid(), call]);
+            let (tenant, call) = (self.tenant.to_owned(), Purpose::Call.as_str());
+            let key = parameters![tenant, *gone.user.id.as_uuid(), call];
+            self.add(|all| &all.delete_user, key);
         }
         let Some(person) = after else { return };
+        let row = UserRow::parameters(self.tenant, person);
         match was {
-            None => self.add(|all| &all.insert_user, row(person)),
-            Some(was) if differ(was, person) => self.add(|all| &all.update_user, row(person)),
+            None => self.add(|all| &all.insert_user, row),
+            Some(was) if differ(was, person) => self.add(|all| &all.update_user, row),
             Some(_) => {}
         }
         let phones = was.map_or(&[][..], |was| &was.user.phones);
-        self.phones(&person.user, &Changes::between(phones, &person.user.phones));
+        self.phones(person.user.id, &Changes::between(phones, &person.user.phones));
         let authenticators = was.map_or(&[][..], |was| &was.user.authenticators);
         let changes = Changes::between(authenticators, &person.user.authenticators);
         self.authenticators(person.user.id, &changes);
     }
 
-    fn phones(&mut self, user: &RegisteredUser, changes: &Changes<'_, VerifiedPhone>) {
-        let id = *user.id.as_uuid();
-        let with_id = |rest: Vec<Parameter>| {
-            let mut all = parameters![id];
-            all.extend(rest);
-            all
-        };
+    fn phones(&mut self, user: RegisteredId, changes: &Changes<'_, VerifiedPhone>) {
         if !changes.gone.is_empty() {
             let gone: Vec<Uuid> = changes.gone.iter().map(|phone| phone.id).collect();
-            // With it goes the code that the user was told, perhaps by a call from it.
-            let call = Purpose::Call.as_str();
-            self.add(|all| &all.delete_phones, parameters![id, gone, call]);
+            // Also ends the user's called-in code, which a call from that phone may have obtained.
+            let (tenant, call) = (self.tenant.to_owned(), Purpose::Call.as_str());
+            self.add(|all| &all.delete_phones, parameters![tenant, *user.as_uuid(), gone, call]);
         }
-        if !changes.changed.is_empty() {
-            self.add(|all| &all.update_phones, with_id(lists(&changes.changed)));
+        for phone in &changes.changed {
+            let row = PhoneRow::parameters(self.tenant, user, phone);
+            self.add(|all| &all.update_phone, row);
         }
-        if !changes.made.is_empty() {
-            self.add(|all| &all.insert_phones, with_id(lists(&changes.made)));
+        for phone in &changes.made {
+            let row = PhoneRow::parameters(self.tenant, user, phone);
+            self.add(|all| &all.insert_phone, row);
         }
     }
 
     fn authenticators(&mut self, user: RegisteredId, changes: &Changes<'_, Authenticator>) {
         if !changes.gone.is_empty() {
             let gone: Vec<Uuid> = changes.gone.iter().map(|one| *one.id.as_uuid()).collect();
-            self.add(|all| &all.delete_authenticators, parameters![*user.as_uuid(), gone]);
+            let key = parameters![self.tenant.to_owned(), *user.as_uuid(), gone];
+            self.add(|all| &all.delete_authenticators, key);
         }
         for one in &changes.changed {
-            self.add(|all| &all.update_authenticator, authenticator_rows::columns(user, one));
+            let row = AuthenticatorRow::parameters(self.tenant, user, one);
+            self.add(|all| &all.update_authenticator, row);
         }
         for one in &changes.made {
-            self.add(|all| &all.insert_authenticator, authenticator_rows::columns(user, one));
+            let row = AuthenticatorRow::parameters(self.tenant, user, one);
+            self.add(|all| &all.insert_authenticator, row);
         }
     }
 }
@@ -190,66 +188,4 @@ fn differ(before: &UserRecord, after: &UserRecord) -> bool {
     as_before.user.phones.clone_from(&before.user.phones);
     as_before.user.authenticators.clone_from(&before.user.authenticators);
     as_before != *before
-}
-
-fn row(person: &UserRecord) -> Vec<Parameter> {
-    let user = &person.user;
-    let recovery: Vec<u8> = user.recovery.iter().flat_map(|hash| *hash.as_bytes()).collect();
-    parameters![
-        *user.id.as_uuid(),
-        user.name.as_ref().map(|name| name.as_str().to_owned()),
-        user.created_at.as_millis(),
-        user.updated_at.as_millis(),
-        recovery,
-        encode(&person.texts),
-        encode(&person.wrong_codes),
-        encode(&person.wrong_recovery),
-        encode(&person.pushes),
-        encode(&person.enrolling_texts),
-        encode(&person.app_approvals),
-    ]
-}
-
-fn lists(phones: &[&VerifiedPhone]) -> Vec<Parameter> {
-    let ids: Vec<Uuid> = phones.iter().map(|phone| phone.id).collect();
-    let numbers: Vec<String> = phones.iter().map(|phone| phone.number.key()).collect();
-    let created: Vec<i64> = phones.iter().map(|phone| phone.created_at.as_millis()).collect();
-    let updated: Vec<i64> = phones.iter().map(|phone| phone.updated_at.as_millis()).collect();
-    parameters![ids, numbers, created, updated]
-}
-
-fn columns(transaction: &Transaction) -> Vec<Parameter> {
-    let code = transaction.code.as_ref();
-    let grant = code.map(|code| &code.grant);
-    let request = transaction.confirmation_request.as_ref();
-    let ceremony = request.and_then(|request| request.ceremony.as_ref());
-    let number = request.and_then(|one| one.match_number);
-    let only = request.and_then(|one| one.authenticator);
-    parameters![
-        *transaction.id.as_uuid(),
-        *transaction.user.as_uuid(),
-        transaction.kind.as_str(),
-        transaction.channel.as_str(),
-        transaction.status.as_str(),
-        transaction.created_at.as_millis(),
-        transaction.updated_at.as_millis(),
-        transaction.expires_at.as_millis(),
-        transaction.retained_until().as_millis(),
-        code.map(|code| code.number.key()),
-        grant.map(|grant| grant.nonce.to_vec()),
-        grant.map(|grant| grant.key_id.as_str().to_owned()),
-        grant.map(|grant| grant.issued_at),
-        grant.map(|grant| grant.expires_at),
-        grant.map(|grant| i16::from(grant.digits)),
-        code.map(|code| i32::try_from(code.tries_left).unwrap_or(i32::MAX)),
-        request.is_some(),
-        transaction.message().map(str::to_owned),
-        request.and_then(|one| one.asked_by.clone()),
-        request.and_then(|one| one.asked_from.clone()),
-        number.map(|number| i16::from(number.as_u8())),
-        only.map(|id| *id.as_uuid()),
-        ceremony.map(|ceremony| ceremony.state.clone()),
-        ceremony.map(|ceremony| ceremony.digest.to_vec()),
-        transaction.intent,
-    ]
 }

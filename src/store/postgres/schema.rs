@@ -90,7 +90,7 @@ fn known() -> i32 {
 
 /// Refuses a database user without the privileges that the steps and the sweep need.
 pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
-    let sql = "SELECT string_agg(privilege || ' on ' || name, ', ') \
+    let sql = "SELECT string_agg(privilege || ' on ' || name, ', ') AS missing \
         FROM (VALUES ('subjects', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('callers', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('users', 'SELECT,INSERT,UPDATE,DELETE'), \
@@ -103,7 +103,7 @@ pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
             AS needed(name, list), \
             unnest(string_to_array(list, ',')) AS privilege \
         WHERE NOT has_table_privilege('dialpass.' || name, privilege)";
-    match client.query_one(sql, &[]).await?.try_get::<_, Option<String>>(0)? {
+    match client.query_one(sql, &[]).await?.try_get::<_, Option<String>>("missing")? {
         None => Ok(()),
         Some(missing) => Err(SchemaError::Rights(missing)),
     }
@@ -177,13 +177,13 @@ struct Found {
 async fn find(client: &Client) -> Result<Found, SchemaError> {
     // Not `to_regclass`: the session's cache hides from it what another node created while this
     // transaction waited for the lock.
-    let sql = "SELECT count(*) FILTER (WHERE relname = 'schema_version') > 0, \
-        count(*) FILTER (WHERE relname = 'subjects') > 0 \
+    let sql = "SELECT count(*) FILTER (WHERE relname = 'schema_version') > 0 AS has_version, \
+        count(*) FILTER (WHERE relname = 'subjects') > 0 AS has_subjects \
         FROM pg_catalog.pg_class AS c \
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
         WHERE n.nspname = 'dialpass'";
     let there = client.query_one(sql, &[]).await?;
-    match (there.try_get(0)?, there.try_get(1)?) {
+    match (there.try_get("has_version")?, there.try_get("has_subjects")?) {
         (true, _) => {}
         (false, false) => return Ok(Found { version: 0, serves_from: 0 }),
         (false, true) => return Err(SchemaError::NotOurs),
@@ -191,7 +191,7 @@ async fn find(client: &Client) -> Result<Found, SchemaError> {
     let sql = "SELECT version, serves_from FROM dialpass.schema_version \
         ORDER BY version DESC LIMIT 1";
     let newest = client.query_opt(sql, &[]).await?.ok_or(SchemaError::NotOurs)?;
-    Ok(Found { version: newest.try_get(0)?, serves_from: newest.try_get(1)? })
+    Ok(Found { version: newest.try_get("version")?, serves_from: newest.try_get("serves_from")? })
 }
 
 fn check(found: Found) -> Result<Schema, SchemaError> {
@@ -204,8 +204,9 @@ fn check(found: Found) -> Result<Schema, SchemaError> {
 
 async fn create(client: &Client) -> Result<(), SchemaError> {
     // An owner may have created the schema for a user without that privilege.
-    let sql = "SELECT count(*) > 0 FROM pg_catalog.pg_namespace WHERE nspname = 'dialpass'";
-    if !client.query_one(sql, &[]).await?.try_get::<_, bool>(0)? {
+    let sql = "SELECT count(*) > 0 AS is_there FROM pg_catalog.pg_namespace \
+        WHERE nspname = 'dialpass'";
+    if !client.query_one(sql, &[]).await?.try_get::<_, bool>("is_there")? {
         client.batch_execute("CREATE SCHEMA dialpass").await?;
     }
     client

@@ -102,7 +102,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) const fn new(session: Session) -> Self {
+    pub(super) fn new(session: Session) -> Self {
         Self { session, statements: Statements::new(), registry: RegistryStatements::new() }
     }
 
@@ -283,7 +283,7 @@ impl Connector {
 }
 
 /// The cluster's identifier and the name of the current WAL file, which begins with the timeline.
-const WHO: &str = "SELECT system_identifier, pg_walfile_name(pg_current_wal_lsn()) \
+const WHO: &str = "SELECT system_identifier, pg_walfile_name(pg_current_wal_lsn()) AS wal_file \
     FROM pg_control_system()";
 
 fn read_home(server: usize, rows: &[SimpleQueryMessage]) -> Home {
@@ -291,11 +291,11 @@ fn read_home(server: usize, rows: &[SimpleQueryMessage]) -> Home {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    let column = |at| row.and_then(|row| row.get(at));
-    let timeline = column(1).and_then(|file| file.get(..8));
+    let column = |name| row.and_then(|row| row.get(name));
+    let timeline = column("wal_file").and_then(|file| file.get(..8));
     Home {
         server,
-        system: column(0).and_then(|id| id.parse().ok()),
+        system: column("system_identifier").and_then(|id| id.parse().ok()),
         timeline: timeline.and_then(|digits| u32::from_str_radix(digits, 16).ok()),
     }
 }

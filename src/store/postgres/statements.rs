@@ -1,6 +1,7 @@
 //! A session's statements, each named here and prepared on first use: a locked table then blocks
 //! only the statements that touch it.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use futures_util::future::try_join_all;
@@ -9,13 +10,13 @@ use tokio_postgres::{Client, Error, Statement};
 
 /// A statement that the session's server may have prepared.
 pub(super) struct Prepared {
-    text: &'static str,
+    text: Cow<'static, str>,
     made: OnceLock<Statement>,
 }
 
 impl Prepared {
-    pub(super) const fn new(text: &'static str) -> Self {
-        Self { text, made: OnceLock::new() }
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), made: OnceLock::new() }
     }
 
     /// The prepared statement.
@@ -29,7 +30,7 @@ impl Prepared {
 pub(super) async fn prepare(client: &Client, needed: Vec<&Prepared>) -> Result<(), Error> {
     let missing = needed.into_iter().filter(|one| one.made.get().is_none());
     let making = missing.map(|one| async move {
-        let made = client.prepare(one.text).await?;
+        let made = client.prepare(&one.text).await?;
         // A statement that is needed twice may already be set, to the same value.
         let _ = one.made.set(made);
         Ok(())
@@ -47,7 +48,7 @@ macro_rules! statements {
 
         impl $name {
             /// The statements of a new session, none of them prepared.
-            pub(super) const fn new() -> Self {
+            pub(super) fn new() -> Self {
                 Self { $($field: super::statements::Prepared::new($text),)+ }
             }
         }

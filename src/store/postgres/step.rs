@@ -185,7 +185,7 @@ async fn read<S: Step>(ready: &Ready, step: &S) -> Result<(S::Held, Timestamp), 
     let now = client.query_one(now.get(), &[]);
     let (started, held, now) = join3(begin, step.read(ready), now).await;
     started?;
-    Ok((held?, Timestamp::from_millis(now?.try_get(0)?)))
+    Ok((held?, Timestamp::from_millis(now?.try_get("now")?)))
 }
 
 /// Writes and commits the decision.

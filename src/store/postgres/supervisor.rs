@@ -127,7 +127,7 @@ pub(super) async fn commits(database: &Database, session: &Session) -> Result<()
 /// session closed, and frequent probes would fill the server with them.
 async fn waits_for_a_standby(database: &Database, session: &Session) -> Result<bool, ConnectError> {
     let sql = format!(
-        "SELECT count(*) > 0 FROM pg_catalog.pg_stat_activity \
+        "SELECT count(*) > 0 AS waits FROM pg_catalog.pg_stat_activity \
          WHERE usename = current_user AND datname = current_database() \
              AND wait_event = 'SyncRep' \
              AND query_start < clock_timestamp() - interval '{} ms'",
@@ -135,7 +135,7 @@ async fn waits_for_a_standby(database: &Database, session: &Session) -> Result<b
     );
     let (server, asked) = (session.home.server, session.client.query_one(&sql, &[]));
     let row = database.connector.within(server, database.timeout, asked).await?;
-    row.try_get(0).map_err(|error| database.connector.error(server, &error))
+    row.try_get("waits").map_err(|error| database.connector.error(server, &error))
 }
 
 /// Probes while the database is down, until it is up.

@@ -76,10 +76,10 @@ const DELETE_UNCONFIRMED: &str = "DELETE FROM dialpass.users \
         ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 async fn sweep_registry(client: &Client) -> Result<Duration, Error> {
-    let due = "SELECT dialpass.now_ms() FROM dialpass.registry_housekeeping \
+    let due = "SELECT dialpass.now_ms() AS now FROM dialpass.registry_housekeeping \
         WHERE next_at <= dialpass.now_ms() FOR UPDATE SKIP LOCKED";
     let Some(row) = begin(client, due).await? else { return Ok(LOOK_AGAIN) };
-    let now: i64 = row.try_get(0)?;
+    let now: i64 = row.try_get("now")?;
     let mut pause = PAUSE_MS;
     for sweep in DELETE_IDLE.into_iter().chain([DROP_CEREMONIES, DELETE_UNCONFIRMED]) {
         let swept = client.execute(sweep, &[&now, &STEP_ROWS]).await?;
@@ -110,12 +110,13 @@ async fn commit(client: &Client, pause: i64) -> Result<Duration, Error> {
 }
 
 async fn walk(client: &Client) -> Result<Duration, Error> {
-    let due = "SELECT walking, tenant, purpose, key, dialpass.now_ms() FROM dialpass.housekeeping \
+    let due = "SELECT walking, tenant, purpose, key, dialpass.now_ms() AS now \
+        FROM dialpass.housekeeping \
         WHERE next_at <= dialpass.now_ms() FOR UPDATE SKIP LOCKED";
     let Some(row) = begin(client, due).await? else { return Ok(LOOK_AGAIN) };
-    let (walking, tenant, purpose, key): (&str, &str, &str, &str) =
-        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-    let now: i64 = row.try_get(4)?;
+    let (walking, tenant): (&str, &str) = (row.try_get("walking")?, row.try_get("tenant")?);
+    let (purpose, key): (&str, &str) = (row.try_get("purpose")?, row.try_get("key")?);
+    let now: i64 = row.try_get("now")?;
     let (next, pause) = if walking == "subjects" {
         match sweep_subjects(client, (tenant, purpose, key), now).await? {
             Some((tenant, purpose, key)) => {
@@ -153,7 +154,8 @@ async fn sweep_subjects(
         client.execute(delete, &[&tenant, &purpose, &subject, &now]).await?;
         return Ok(None);
     };
-    let to: (String, String, String) = (last.try_get(0)?, last.try_get(1)?, last.try_get(2)?);
+    let to: (String, String, String) =
+        (last.try_get("tenant")?, last.try_get("purpose")?, last.try_get("subject")?);
     let delete = "DELETE FROM dialpass.subjects WHERE (tenant, purpose, subject) > ($1, $2, $3) \
         AND (tenant, purpose, subject) <= ($4, $5, $6) AND idle_from < $7";
     client.execute(delete, &[&tenant, &purpose, &subject, &to.0, &to.1, &to.2, &now]).await?;
@@ -174,7 +176,7 @@ async fn sweep_callers(
         client.execute(delete, &[&tenant, &number, &now]).await?;
         return Ok(None);
     };
-    let to: (String, String) = (last.try_get(0)?, last.try_get(1)?);
+    let to: (String, String) = (last.try_get("tenant")?, last.try_get("number")?);
     let delete = "DELETE FROM dialpass.callers WHERE (tenant, number) > ($1, $2) \
         AND (tenant, number) <= ($3, $4) AND idle_from < $5";
     client.execute(delete, &[&tenant, &number, &to.0, &to.1, &now]).await?;

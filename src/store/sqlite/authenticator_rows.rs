@@ -1,8 +1,9 @@
 //! Reads and writes the rows of users' authenticators.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::rows::{known, text_of, time, uuid};
+use super::columns::{parsed, text_of, time, uuid};
+use super::written_row::{Write, written_row};
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform, Subscription,
 };
@@ -18,27 +19,30 @@ pub(super) fn authenticators(
 ) -> rusqlite::Result<Vec<Authenticator>> {
     const SQL: &str = "SELECT authenticator_id, name, platform, credential_id, record, counter, \
         endpoint, push_key, push_auth, enrolled_at, updated_at FROM authenticators \
-        WHERE tenant = ?1 AND user_id = ?2 ORDER BY enrolled_at, authenticator_id";
+        WHERE tenant = :tenant AND user_id = :user_id ORDER BY enrolled_at, authenticator_id";
     let read = |row: &Row<'_>| {
-        let text = |column: usize| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
         Ok(Authenticator {
-            id: AuthenticatorId::from_uuid(uuid(row, 0)?),
-            name: known(1, AuthenticatorName::parse(text(1)?), "an authenticator's name")?,
-            platform: known(2, Platform::parse(text(2)?), "a platform")?,
-            credential: Credential { id: row.get(3)?, record: row.get(4)?, counter: row.get(5)? },
+            id: AuthenticatorId::from_uuid(uuid(row, "authenticator_id")?),
+            name: parsed(row, "name", AuthenticatorName::parse, "an authenticator's name")?,
+            platform: parsed(row, "platform", Platform::parse, "a platform")?,
+            credential: Credential {
+                id: row.get("credential_id")?,
+                record: row.get("record")?,
+                counter: row.get("counter")?,
+            },
             subscription: subscription(row)?,
-            enrolled_at: time(row, 9)?,
-            updated_at: time(row, 10)?,
+            enrolled_at: time(row, "enrolled_at")?,
+            updated_at: time(row, "updated_at")?,
         })
     };
-    let mut statement = connection.prepare_cached(SQL)?;
-    statement.query_map(params![tenant.as_str(), user.to_string()], read)?.collect()
+    let key = named_params! {":tenant": tenant.as_str(), ":user_id": user.to_string()};
+    connection.prepare_cached(SQL)?.query_map(key, read)?.collect()
 }
 
 /// The columns of a subscription; the table has all of them or none.
 fn subscription(row: &Row<'_>) -> rusqlite::Result<Option<Subscription>> {
-    let Some(endpoint) = row.get::<_, Option<String>>(6)? else { return Ok(None) };
-    Ok(Some(Subscription { endpoint, key: row.get(7)?, auth: row.get(8)? }))
+    let Some(endpoint) = row.get("endpoint")? else { return Ok(None) };
+    Ok(Some(Subscription { endpoint, key: row.get("push_key")?, auth: row.get("push_auth")? }))
 }
 
 /// The user who has an authenticator.
@@ -47,11 +51,34 @@ pub(super) fn owner(
     tenant: &TenantId,
     id: AuthenticatorId,
 ) -> rusqlite::Result<Option<RegisteredId>> {
-    const SQL: &str =
-        "SELECT user_id FROM authenticators WHERE tenant = ?1 AND authenticator_id = ?2";
-    let read = |row: &Row<'_>| Ok(RegisteredId::from_uuid(uuid(row, 0)?));
-    let key = params![tenant.as_str(), id.to_string()];
+    const SQL: &str = "SELECT user_id FROM authenticators \
+        WHERE tenant = :tenant AND authenticator_id = :authenticator_id";
+    let key = named_params! {":tenant": tenant.as_str(), ":authenticator_id": id.to_string()};
+    let read = |row: &Row<'_>| Ok(RegisteredId::from_uuid(uuid(row, "user_id")?));
     connection.prepare_cached(SQL)?.query_row(key, read).optional()
+}
+
+written_row! {
+    /// The row of a user's authenticator.
+    AuthenticatorRow in "authenticators" (tenant: &TenantId, user: RegisteredId, one: &Authenticator);
+    let subscription = one.subscription.as_ref();
+    columns {
+        name: one.name.as_str(),
+        platform: one.platform.as_str(),
+        credential_id: one.credential.id,
+        record: one.credential.record,
+        counter: one.credential.counter,
+        endpoint: subscription.map(|one| &one.endpoint),
+        push_key: subscription.map(|one| one.key),
+        push_auth: subscription.map(|one| one.auth),
+        enrolled_at: one.enrolled_at.as_millis(),
+        updated_at: one.updated_at.as_millis(),
+    }
+    key {
+        tenant: tenant.as_str(),
+        user_id: user.to_string(),
+        authenticator_id: text_of(one.id.as_uuid()),
+    }
 }
 
 /// Writes the changes to a user's authenticators.
@@ -61,34 +88,18 @@ pub(super) fn write_authenticators(
     user: RegisteredId,
     changes: &Changes<'_, Authenticator>,
 ) -> rusqlite::Result<()> {
-    const WRITE: &str = "INSERT OR REPLACE INTO authenticators (tenant, user_id, \
-        authenticator_id, name, platform, credential_id, record, counter, endpoint, push_key, \
-        push_auth, enrolled_at, updated_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-    const DELETE: &str = "DELETE FROM authenticators \
-        WHERE tenant = ?1 AND user_id = ?2 AND authenticator_id = ?3";
-    let (tenant, user) = (tenant.as_str(), user.to_string());
+    const DELETE: &str = "DELETE FROM authenticators WHERE tenant = :tenant \
+        AND user_id = :user_id AND authenticator_id = :authenticator_id";
     for gone in &changes.gone {
-        let key = params![tenant, user, text_of(gone.id.as_uuid())];
-        connection.prepare_cached(DELETE)?.execute(key)?;
+        connection.prepare_cached(DELETE)?.execute(named_params! {
+            ":tenant": tenant.as_str(),
+            ":user_id": user.to_string(),
+            ":authenticator_id": text_of(gone.id.as_uuid()),
+        })?;
     }
     for one in changes.made.iter().chain(&changes.changed) {
-        let subscription = one.subscription.as_ref();
-        connection.prepare_cached(WRITE)?.execute(params![
-            tenant,
-            user,
-            text_of(one.id.as_uuid()),
-            one.name.as_str(),
-            one.platform.as_str(),
-            one.credential.id,
-            one.credential.record,
-            one.credential.counter,
-            subscription.map(|one| &one.endpoint),
-            subscription.map(|one| one.key),
-            subscription.map(|one| one.auth),
-            one.enrolled_at.as_millis(),
-            one.updated_at.as_millis(),
-        ])?;
+        let mut statement = connection.prepare_cached(AuthenticatorRow::sql(Write::Upsert))?;
+        AuthenticatorRow::execute(&mut statement, tenant, user, one)?;
     }
     Ok(())
 }

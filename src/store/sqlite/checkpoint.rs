@@ -71,5 +71,7 @@ pub(super) fn restart(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Frames in the log, and how many of them have been copied.
 fn run(connection: &Connection, pragma: &str) -> rusqlite::Result<(i64, i64)> {
-    connection.prepare_cached(pragma)?.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+    connection
+        .prepare_cached(pragma)?
+        .query_row([], |row| Ok((row.get("log")?, row.get("checkpointed")?)))
 }

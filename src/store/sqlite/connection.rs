@@ -186,8 +186,9 @@ pub fn inspect(path: &Path) -> Result<(), OpenError> {
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(url.as_str(), flags).map_err(sqlite)?;
-    let found: i64 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get("user_version"))
+        .map_err(sqlite)?;
     let known = MIGRATIONS.len();
     match usize::try_from(found) {
         Err(_) => Err(not_ours("its schema version is negative")),
@@ -196,7 +197,9 @@ pub fn inspect(path: &Path) -> Result<(), OpenError> {
         Ok(0) if has_content(&beside(path, "-wal")) => Ok(()),
         Ok(0) => {
             let tables: i64 = connection
-                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+                .query_row("SELECT count(*) AS tables FROM sqlite_schema", [], |row| {
+                    row.get("tables")
+                })
                 .map_err(sqlite)?;
             if tables == 0 { Ok(()) } else { Err(not_ours("it holds tables of another program")) }
         }
@@ -241,8 +244,9 @@ pub(super) fn open_existing(path: &Path, busy: Duration) -> Result<Connection, O
     }
     let sqlite = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
     let connection = open(path, busy, 4 * 1024).map_err(sqlite)?;
-    let found: i64 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get("user_version"))
+        .map_err(sqlite)?;
     // SQLite opens a file even if it is read-only.
     if connection.is_readonly("main").map_err(sqlite)? {
         return Err(not_writable("it is read-only"));
@@ -303,8 +307,9 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     // IMMEDIATE, so that if two processes start at once the second sees the first's work.
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
-    let found: i64 =
-        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
+    let found: i64 = transaction
+        .pragma_query_value(None, "user_version", |row| row.get("user_version"))
+        .map_err(sqlite)?;
     let not_ours =
         |reason: &str| Err(OpenError::NotOurs { path: path.to_owned(), reason: reason.to_owned() });
     let Ok(found) = usize::try_from(found) else {
@@ -315,7 +320,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     }
     if found == 0 {
         let tables: i64 = transaction
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .query_row("SELECT count(*) AS tables FROM sqlite_schema", [], |row| row.get("tables"))
             .map_err(sqlite)?;
         if tables > 0 {
             return not_ours("it holds tables of another program");

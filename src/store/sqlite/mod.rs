@@ -17,6 +17,7 @@ mod administration;
 mod authenticator_rows;
 mod beside;
 mod checkpoint;
+mod columns;
 mod connection;
 mod link;
 mod personal_records;
@@ -28,6 +29,7 @@ mod steps;
 mod sweep;
 mod transaction_rows;
 mod writer;
+mod written_row;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! One person's data in the file: reading all of it, and deleting it.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, named_params};
 
 use super::SqliteAdministration;
+use super::columns::{parsed, unreadable};
 use super::registry::find_texts;
 use super::registry_rows::{delete_person, find_person, namesakes};
-use super::rows::{Tables, delete_calls, known};
+use super::rows::{Tables, delete_account, delete_calls};
 use super::transaction_rows::find_transaction;
 use crate::domain::grant::{Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
@@ -80,12 +81,16 @@ fn transactions(
     user: RegisteredId,
 ) -> rusqlite::Result<Vec<Transaction>> {
     const SQL: &str = "SELECT transaction_id FROM transactions \
-        WHERE tenant = ?1 AND user_id = ?2 ORDER BY created_at, transaction_id";
+        WHERE tenant = :tenant AND user_id = :user_id ORDER BY created_at, transaction_id";
+    let key = named_params! {":tenant": tenant.as_str(), ":user_id": user.to_string()};
     let mut statement = connection.prepare_cached(SQL)?;
-    let ids = statement.query_map(params![tenant.as_str(), user.to_string()], |row| {
-        known(0, TransactionId::parse(row.get_ref(0)?.as_str()?), "a transaction's id")
+    let ids = statement.query_map(key, |row| {
+        parsed(row, "transaction_id", TransactionId::parse, "a transaction's id")
     })?;
-    let read = |id| known(0, find_transaction(connection, tenant, id?)?, "a transaction");
+    let read = |id| {
+        find_transaction(connection, tenant, id?)?
+            .ok_or_else(|| unreadable(0, "a transaction has no row"))
+    };
     ids.map(read).collect()
 }
 
@@ -94,12 +99,9 @@ fn delete(
     whose: &Individual,
     held: &PersonRecords,
 ) -> rusqlite::Result<()> {
-    const ACCOUNT: &str =
-        "DELETE FROM subjects WHERE tenant = ?1 AND purpose = ?2 AND subject = ?3";
     let tenant = &whose.tenant;
     for (id, _) in &held.accounts {
-        let key = params![tenant.as_str(), Purpose::Call.as_str(), id];
-        connection.prepare_cached(ACCOUNT)?.execute(key)?;
+        delete_account(connection, tenant, id)?;
     }
     // Runs even without a user row: a deleted user may have left a transaction behind.
     if let Some(id) = whose.registered_id() {
@@ -117,7 +119,7 @@ fn delete_texts(
     tenant: &TenantId,
     number: &PhoneNumber,
 ) -> rusqlite::Result<()> {
-    const SQL: &str = "DELETE FROM texted WHERE tenant = ?1 AND number = ?2";
-    let key = params![tenant.as_str(), number.key()];
+    const SQL: &str = "DELETE FROM texted WHERE tenant = :tenant AND number = :number";
+    let key = named_params! {":tenant": tenant.as_str(), ":number": number.key()};
     connection.prepare_cached(SQL)?.execute(key).map(|_| ())
 }

@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use uuid::Uuid;
 
 use super::authenticator_rows::{owner, write_authenticators};
+use super::columns::{event_log, padded, text_of, time, unreadable, unwritable};
 use super::registry_rows::{
-    delete_person, find_named, find_person, insert_person, owners, phone_owner, update_person,
-    write_phones,
+    delete_person, find_named, find_person, owners, phone_owner, write_person, write_phones,
 };
-use super::rows::{even, event_log, known, text_of, time, unwritable};
 use super::transaction_rows::{delete_transaction, find_transaction, write_transaction};
+use super::written_row::{Write, written_row};
 use super::{SqliteStore, access_keys};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
@@ -54,7 +54,7 @@ impl Registry for SqliteStore {
             let user = |id| {
                 let found = find_person(&snapshot, &tenant, id)?;
                 // To leave one out could make another the only one.
-                known(0, found.map(|person| person.user), "the phone of a user")
+                found.map(|person| person.user).ok_or_else(|| unreadable(0, "a phone has no user"))
             };
             ids.into_iter().map(user).collect()
         };
@@ -138,7 +138,7 @@ fn person(
         (None, None) => return Ok(()),
         (Some(before), None) => return delete_person(connection, tenant, before.user.id),
         (None, Some(after)) => {
-            insert_person(connection, tenant, after)?;
+            write_person(connection, Write::Insert, tenant, after)?;
             (None, after)
         }
         (Some(before), Some(after)) if before.user.id != after.user.id => {
@@ -146,7 +146,7 @@ fn person(
         }
         (Some(before), Some(after)) => {
             if before != after {
-                update_person(connection, tenant, after)?;
+                write_person(connection, Write::Update, tenant, after)?;
             }
             (Some(&before.user), after)
         }
@@ -176,6 +176,20 @@ fn transaction(
     }
 }
 
+written_row! {
+    /// The row of a phone's texts.
+    TextsRow in "texted" (tenant: &TenantId, number: &PhoneNumber, texts: &Texts, now: Timestamp);
+    columns {
+        sent: padded(&texts.sent),
+        enrolling: padded(&texts.enrolling),
+        idle_from: texts.idle_from.unwrap_or(now.plus(TEXTS_KEPT)).as_millis(),
+    }
+    key {
+        tenant: tenant.as_str(),
+        number: number.key(),
+    }
+}
+
 fn texts(
     connection: &Connection,
     scope: &Scope,
@@ -183,19 +197,14 @@ fn texts(
     after: &Texts,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT INTO texted (tenant, number, sent, idle_from, enrolling) \
-        VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (tenant, number) DO UPDATE SET \
-        sent = excluded.sent, idle_from = excluded.idle_from, enrolling = excluded.enrolling";
     if before == after {
         return Ok(());
     }
     let Some(number) = &scope.number else {
         return Err(unwritable("texts to a phone that the step is not about"));
     };
-    let idle_from = after.idle_from.unwrap_or(now.plus(TEXTS_KEPT)).as_millis();
-    let (sent, enrolling) = (even(&after.sent), even(&after.enrolling));
-    let row = params![scope.tenant.as_str(), number.key(), sent, idle_from, enrolling];
-    connection.prepare_cached(SQL)?.execute(row).map(|_| ())
+    let mut statement = connection.prepare_cached(TextsRow::sql(Write::Upsert))?;
+    TextsRow::execute(&mut statement, &scope.tenant, number, after, now)
 }
 
 pub(super) fn find_texts(
@@ -203,14 +212,18 @@ pub(super) fn find_texts(
     tenant: &TenantId,
     number: &PhoneNumber,
 ) -> rusqlite::Result<Texts> {
-    const SQL: &str =
-        "SELECT sent, idle_from, enrolling FROM texted WHERE tenant = ?1 AND number = ?2";
-    let key = params![tenant.as_str(), number.key()];
-    let found = connection.prepare_cached(SQL)?.query_row(key, |row| {
-        let (sent, enrolling) = (event_log(row, 0)?, event_log(row, 2)?);
-        Ok(Texts { sent, enrolling, idle_from: Some(time(row, 1)?) })
-    });
-    Ok(found.optional()?.unwrap_or_default())
+    const SQL: &str = "SELECT sent, idle_from, enrolling FROM texted \
+        WHERE tenant = :tenant AND number = :number";
+    let key = named_params! {":tenant": tenant.as_str(), ":number": number.key()};
+    let read = |row: &Row<'_>| {
+        Ok(Texts {
+            sent: event_log(row, "sent")?,
+            enrolling: event_log(row, "enrolling")?,
+            idle_from: Some(time(row, "idle_from")?),
+        })
+    };
+    let found = connection.prepare_cached(SQL)?.query_row(key, read).optional()?;
+    Ok(found.unwrap_or_default())
 }
 
 fn intent(
@@ -220,9 +233,10 @@ fn intent(
     after: Option<Timestamp>,
 ) -> rusqlite::Result<()> {
     const USE: &str = "INSERT INTO used_intents (tenant, intent_id, idle_from) \
-        VALUES (?1, ?2, ?3) ON CONFLICT (tenant, intent_id) \
+        VALUES (:tenant, :intent_id, :idle_from) ON CONFLICT (tenant, intent_id) \
         DO UPDATE SET idle_from = excluded.idle_from";
-    const FORGET: &str = "DELETE FROM used_intents WHERE tenant = ?1 AND intent_id = ?2";
+    const FORGET: &str =
+        "DELETE FROM used_intents WHERE tenant = :tenant AND intent_id = :intent_id";
     if before == after {
         return Ok(());
     }
@@ -230,13 +244,17 @@ fn intent(
         return Err(unwritable("an intent that the step is not about"));
     };
     let (tenant, intent) = (scope.tenant.as_str(), text_of(intent));
-    match after {
-        Some(until) => {
-            let row = params![tenant, intent, until.as_millis()];
-            connection.prepare_cached(USE)?.execute(row).map(|_| ())
-        }
-        None => connection.prepare_cached(FORGET)?.execute(params![tenant, intent]).map(|_| ()),
-    }
+    let changed = match after {
+        Some(until) => connection.prepare_cached(USE)?.execute(named_params! {
+            ":tenant": tenant,
+            ":intent_id": intent,
+            ":idle_from": until.as_millis(),
+        }),
+        None => connection
+            .prepare_cached(FORGET)?
+            .execute(named_params! {":tenant": tenant, ":intent_id": intent}),
+    };
+    changed.map(|_| ())
 }
 
 fn find_intent(
@@ -244,7 +262,8 @@ fn find_intent(
     tenant: &TenantId,
     intent: &Uuid,
 ) -> rusqlite::Result<Option<Timestamp>> {
-    const SQL: &str = "SELECT idle_from FROM used_intents WHERE tenant = ?1 AND intent_id = ?2";
-    let key = params![tenant.as_str(), text_of(intent)];
-    connection.prepare_cached(SQL)?.query_row(key, |row| time(row, 0)).optional()
+    const SQL: &str =
+        "SELECT idle_from FROM used_intents WHERE tenant = :tenant AND intent_id = :intent_id";
+    let key = named_params! {":tenant": tenant.as_str(), ":intent_id": text_of(intent)};
+    connection.prepare_cached(SQL)?.query_row(key, |row| time(row, "idle_from")).optional()
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::writer::Queue;
 use crate::domain::clock::{Clock, Timestamp};
@@ -128,26 +128,35 @@ fn step_subjects(
     now: Timestamp,
 ) -> rusqlite::Result<Option<Cursor>> {
     const LAST: &str = "SELECT tenant, purpose, subject FROM subjects \
-        WHERE (tenant, purpose, subject) > (?1, ?2, ?3) \
-        ORDER BY tenant, purpose, subject LIMIT 1 OFFSET ?4";
-    const DELETE: &str = "DELETE FROM subjects WHERE (tenant, purpose, subject) > (?1, ?2, ?3) \
-        AND (tenant, purpose, subject) <= (?4, ?5, ?6) AND idle_from < ?7";
+        WHERE (tenant, purpose, subject) > (:tenant, :purpose, :subject) \
+        ORDER BY tenant, purpose, subject LIMIT 1 OFFSET :skipped";
+    const DELETE: &str = "DELETE FROM subjects \
+        WHERE (tenant, purpose, subject) > (:tenant, :purpose, :subject) \
+        AND (tenant, purpose, subject) <= (:to_tenant, :to_purpose, :to_subject) \
+        AND idle_from < :now";
     const DELETE_REST: &str = "DELETE FROM subjects \
-        WHERE (tenant, purpose, subject) > (?1, ?2, ?3) AND idle_from < ?4";
-    let last: Option<(String, String, String)> = connection
+        WHERE (tenant, purpose, subject) > (:tenant, :purpose, :subject) AND idle_from < :now";
+    let from = named_params! {":tenant": tenant, ":purpose": purpose, ":subject": subject};
+    let skipped = named_params! {":skipped": STEP_ROWS - 1};
+    let last = connection
         .prepare_cached(LAST)?
-        .query_row(params![tenant, purpose, subject, STEP_ROWS - 1], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        .query_row(&[from, skipped].concat()[..], |row| {
+            Ok((
+                row.get::<_, String>("tenant")?,
+                row.get::<_, String>("purpose")?,
+                row.get::<_, String>("subject")?,
+            ))
         })
         .optional()?;
     let now = now.as_millis();
-    let Some((to_tenant, to_purpose, to_subject)) = last else {
-        connection.prepare_cached(DELETE_REST)?.execute(params![tenant, purpose, subject, now])?;
+    let now = named_params! {":now": now};
+    let Some((tenant, purpose, subject)) = last else {
+        connection.prepare_cached(DELETE_REST)?.execute(&[from, now].concat()[..])?;
         return Ok(None);
     };
-    let range = params![tenant, purpose, subject, to_tenant, to_purpose, to_subject, now];
-    connection.prepare_cached(DELETE)?.execute(range)?;
-    Ok(Some(Cursor::Subjects { tenant: to_tenant, purpose: to_purpose, subject: to_subject }))
+    let to = named_params! {":to_tenant": tenant, ":to_purpose": purpose, ":to_subject": subject};
+    connection.prepare_cached(DELETE)?.execute(&[from, to, now].concat()[..])?;
+    Ok(Some(Cursor::Subjects { tenant, purpose, subject }))
 }
 
 fn step_paired(
@@ -158,12 +167,15 @@ fn step_paired(
 ) -> rusqlite::Result<Option<Cursor>> {
     let Paired { name, column, idle, thinned } = &PAIRED[table];
     let last = format!(
-        "SELECT tenant, {column} FROM {name} WHERE (tenant, {column}) > (?1, ?2) \
-         ORDER BY tenant, {column} LIMIT 1 OFFSET ?3"
+        "SELECT tenant, {column} FROM {name} WHERE (tenant, {column}) > (:tenant, :key) \
+         ORDER BY tenant, {column} LIMIT 1 OFFSET :skipped"
     );
     let last: Option<(String, String)> = connection
         .prepare_cached(&last)?
-        .query_row(params![tenant, key, STEP_ROWS - 1], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(
+            named_params! {":tenant": tenant, ":key": key, ":skipped": STEP_ROWS - 1},
+            |row| Ok((row.get("tenant")?, row.get(*column)?)),
+        )
         .optional()?;
     let until = if last.is_some() {
         format!("AND (tenant, {column}) <= (:to_tenant, :to_key)")

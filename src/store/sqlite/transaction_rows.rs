@@ -1,8 +1,10 @@
-//! Reads and writes the rows of transactions, each with its code or its request, if any.
+//! Reads and writes the rows of transactions, each with its code or its question, if any.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use uuid::Uuid;
 
-use super::rows::{known, number, readable, text_of, time, uuid};
+use super::columns::{number, parsed, parsed_or_null, readable, required, text_of, time};
+use super::written_row::{Write, written_row};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::confirmation_request::{
     ApprovalMessage, Ceremony, ConfirmationRequest, MatchNumber,
@@ -23,62 +25,104 @@ pub(super) fn find_transaction(
     const SQL: &str = "SELECT user_id, undertaking, channel, stage, created_at, updated_at, \
         expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left, \
         is_question, message, asked_by, asked_from, match_number, only_authenticator, ceremony, \
-        asked, intent_id FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
+        asked, intent_id FROM transactions \
+        WHERE tenant = :tenant AND transaction_id = :transaction_id";
     let read = |row: &Row<'_>| {
-        let text = |column: usize| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
         Ok(Transaction {
             id,
-            user: known(0, RegisteredId::parse(text(0)?), "a transaction's user")?,
-            kind: known(1, TransactionKind::parse(text(1)?), "what a transaction is for")?,
-            channel: known(2, Channel::parse(text(2)?), "a channel")?,
-            status: known(3, TransactionStatus::parse(text(3)?), "a status")?,
-            created_at: time(row, 4)?,
-            updated_at: time(row, 5)?,
-            expires_at: time(row, 6)?,
+            user: parsed(row, "user_id", RegisteredId::parse, "a user's id")?,
+            kind: parsed(row, "undertaking", TransactionKind::parse, "a transaction's kind")?,
+            channel: parsed(row, "channel", Channel::parse, "a channel")?,
+            status: parsed(row, "stage", TransactionStatus::parse, "a transaction's status")?,
+            created_at: time(row, "created_at")?,
+            updated_at: time(row, "updated_at")?,
+            expires_at: time(row, "expires_at")?,
             code: texted_code(row)?,
             confirmation_request: request(row)?,
-            intent: row.get_ref(22)?.as_str_or_null()?.map(|_| uuid(row, 22)).transpose()?,
+            intent: parsed_or_null(row, "intent_id", |id| Uuid::try_parse(id).ok(), "an id")?,
         })
     };
-    let key = params![tenant.as_str(), id.to_string()];
+    let key = named_params! {":tenant": tenant.as_str(), ":transaction_id": id.to_string()};
     connection.prepare_cached(SQL)?.query_row(key, read).optional()
 }
 
 /// The columns of a transaction's code; `None` if it has none.
 fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
-    let Some(nonce) = row.get::<_, Option<[u8; 16]>>(8)? else { return Ok(None) };
+    let Some(nonce) = row.get("nonce")? else { return Ok(None) };
     let grant = Grant {
         nonce,
-        key_id: KeyId::from_stored(row.get(9)?),
-        issued_at: row.get(10)?,
-        expires_at: row.get(11)?,
-        digits: row.get(12)?,
+        key_id: KeyId::from_stored(row.get("key_id")?),
+        issued_at: row.get("issued_at")?,
+        expires_at: row.get("code_expires")?,
+        digits: row.get("digits")?,
     };
-    let (number, tries_left, message) = (number(row, 7)?, row.get(13)?, row.get(15)?);
-    Ok(Some(TextedCode { number, grant, tries_left, message }))
+    Ok(Some(TextedCode {
+        number: number(row, "number")?,
+        grant,
+        tries_left: row.get("tries_left")?,
+        message: row.get("message")?,
+    }))
 }
 
-/// The columns of a transaction's request; `None` if it has none.
+/// The columns of a transaction's question; `None` if it has none.
 fn request(row: &Row<'_>) -> rusqlite::Result<Option<ConfirmationRequest>> {
-    if !row.get::<_, bool>(14)? {
+    if !row.get::<_, bool>("is_question")? {
         return Ok(None);
     }
-    let text = |column: usize| row.get::<_, Option<String>>(column);
-    let message = text(15)?.map(|text| known(15, ApprovalMessage::parse(&text), "a message"));
-    let number = row.get::<_, Option<u8>>(18)?;
-    let number = number.map(|number| known(18, MatchNumber::from_stored(number), "two digits"));
-    let only = text(19)?.map(|id| known(19, AuthenticatorId::parse(&id), "an id"));
-    let state = text(20)?;
-    let ceremony =
-        state.map(|state| Ok::<_, rusqlite::Error>(Ceremony { state, digest: row.get(21)? }));
+    let digits = row.get::<_, Option<u8>>("match_number")?.map(|number| {
+        required(row, "match_number", MatchNumber::from_stored(number), "a number of two digits")
+    });
+    let ceremony = row
+        .get::<_, Option<String>>("ceremony")?
+        .map(|state| Ok::<_, rusqlite::Error>(Ceremony { state, digest: row.get("asked")? }));
+    let only = "only_authenticator";
     Ok(Some(ConfirmationRequest {
-        message: message.transpose()?,
-        asked_by: text(16)?,
-        asked_from: text(17)?,
-        match_number: number.transpose()?,
-        authenticator: only.transpose()?,
+        message: parsed_or_null(row, "message", ApprovalMessage::parse, "a message")?,
+        asked_by: row.get("asked_by")?,
+        asked_from: row.get("asked_from")?,
+        match_number: digits.transpose()?,
+        authenticator: parsed_or_null(row, only, AuthenticatorId::parse, "an id")?,
         ceremony: ceremony.transpose()?,
     }))
+}
+
+written_row! {
+    /// A transaction's row.
+    TransactionRow in "transactions" (tenant: &TenantId, transaction: &Transaction);
+    let code = transaction.code.as_ref();
+    let grant = code.map(|code| &code.grant);
+    let question = transaction.confirmation_request.as_ref();
+    let ceremony = question.and_then(|question| question.ceremony.as_ref());
+    columns {
+        user_id: transaction.user.to_string(),
+        undertaking: transaction.kind.as_str(),
+        channel: transaction.channel.as_str(),
+        status: transaction.status.as_str(),
+        created_at: transaction.created_at.as_millis(),
+        updated_at: transaction.updated_at.as_millis(),
+        expires_at: transaction.expires_at.as_millis(),
+        idle_from: transaction.retained_until().as_millis(),
+        number: code.map(|code| readable(&code.number)).transpose()?,
+        nonce: grant.map(|grant| grant.nonce),
+        key_id: grant.map(|grant| grant.key_id.as_str()),
+        issued_at: grant.map(|grant| grant.issued_at),
+        code_expires: grant.map(|grant| grant.expires_at),
+        digits: grant.map(|grant| grant.digits),
+        tries_left: code.map(|code| code.tries_left),
+        is_question: question.is_some(),
+        message: transaction.message(),
+        asked_by: question.and_then(|one| one.asked_by.as_ref()),
+        asked_from: question.and_then(|one| one.asked_from.as_ref()),
+        match_number: question.and_then(|one| one.match_number).map(MatchNumber::as_u8),
+        only_authenticator: question.and_then(|one| one.authenticator).map(|id| id.to_string()),
+        ceremony: ceremony.map(|ceremony| &ceremony.state),
+        asked: ceremony.map(|ceremony| ceremony.digest),
+        intent_id: transaction.intent.as_ref().map(text_of),
+    }
+    key {
+        tenant: tenant.as_str(),
+        transaction_id: transaction.id.to_string(),
+    }
 }
 
 /// Writes a transaction, replacing the one with its id.
@@ -87,45 +131,8 @@ pub(super) fn write_transaction(
     tenant: &TenantId,
     transaction: &Transaction,
 ) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT OR REPLACE INTO transactions (tenant, transaction_id, user_id, \
-        undertaking, channel, stage, created_at, updated_at, expires_at, idle_from, number, nonce, \
-        key_id, issued_at, code_expires, digits, tries_left, is_question, message, asked_by, \
-        asked_from, match_number, only_authenticator, ceremony, asked, intent_id) VALUES (?1, ?2, ?3, ?4, ?5, \
-        ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, \
-        ?25, ?26)";
-    let code = transaction.code.as_ref();
-    let grant = code.map(|code| &code.grant);
-    let request = transaction.confirmation_request.as_ref();
-    let ceremony = request.and_then(|request| request.ceremony.as_ref());
-    let row = params![
-        tenant.as_str(),
-        transaction.id.to_string(),
-        transaction.user.to_string(),
-        transaction.kind.as_str(),
-        transaction.channel.as_str(),
-        transaction.status.as_str(),
-        transaction.created_at.as_millis(),
-        transaction.updated_at.as_millis(),
-        transaction.expires_at.as_millis(),
-        transaction.retained_until().as_millis(),
-        code.map(|code| readable(&code.number)).transpose()?,
-        grant.map(|grant| grant.nonce),
-        grant.map(|grant| grant.key_id.as_str()),
-        grant.map(|grant| grant.issued_at),
-        grant.map(|grant| grant.expires_at),
-        grant.map(|grant| grant.digits),
-        code.map(|code| code.tries_left),
-        request.is_some(),
-        transaction.message(),
-        request.and_then(|one| one.asked_by.as_ref()),
-        request.and_then(|one| one.asked_from.as_ref()),
-        request.and_then(|one| one.match_number).map(MatchNumber::as_u8),
-        request.and_then(|one| one.authenticator).map(|id| id.to_string()),
-        ceremony.map(|ceremony| &ceremony.state),
-        ceremony.map(|ceremony| ceremony.digest),
-        transaction.intent.as_ref().map(text_of),
-    ];
-    connection.prepare_cached(SQL)?.execute(row).map(|_| ())
+    let mut statement = connection.prepare_cached(TransactionRow::sql(Write::Upsert))?;
+    TransactionRow::execute(&mut statement, tenant, transaction)
 }
 
 /// Deletes a transaction.
@@ -134,7 +141,8 @@ pub(super) fn delete_transaction(
     tenant: &TenantId,
     id: TransactionId,
 ) -> rusqlite::Result<()> {
-    const SQL: &str = "DELETE FROM transactions WHERE tenant = ?1 AND transaction_id = ?2";
-    let key = params![tenant.as_str(), id.to_string()];
+    const SQL: &str = "DELETE FROM transactions \
+        WHERE tenant = :tenant AND transaction_id = :transaction_id";
+    let key = named_params! {":tenant": tenant.as_str(), ":transaction_id": id.to_string()};
     connection.prepare_cached(SQL)?.execute(key).map(|_| ())
 }
