@@ -97,7 +97,7 @@ written_row! {
         user_id: transaction.user.to_string(),
         undertaking: transaction.kind.as_str(),
         channel: transaction.channel.as_str(),
-        status: transaction.status.as_str(),
+        stage: transaction.status.as_str(),
         created_at: transaction.created_at.as_millis(),
         updated_at: transaction.updated_at.as_millis(),
         expires_at: transaction.expires_at.as_millis(),
