@@ -44,7 +44,7 @@ use self::shared::SharedState;
 pub use self::source::{Source, StartError};
 use self::stopping::{Asked, Signals};
 pub use self::stores::AdministratorsStore;
-use crate::config::{Config, ConfigError, LogFormat, TenantConfig};
+use crate::config::{Config, ConfigError, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SKEW, SteadyClock, SystemClock};
@@ -115,15 +115,6 @@ pub fn directory_of_names(
 pub async fn administration(config: &Config) -> Result<AdministratorsStore, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     stores::administration(config, &clock).await
-}
-
-/// The format of log lines and audit events.
-#[must_use]
-pub fn log_format(config: &Config) -> logs::Format {
-    match config.log.format {
-        LogFormat::Json => logs::Format::Json,
-        LogFormat::Human => logs::Format::Human,
-    }
 }
 
 /// Brings the store's schema up to date and does nothing else; returns the result in words.
@@ -325,7 +316,7 @@ fn start_logs(config: &Config) -> Result<Logs, StartError> {
         )),
         None => None,
     };
-    let started = logs::start(config.log.level, log_format(config), file);
+    let started = logs::start(config.log.level, config.log.format, file);
     Ok(started.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))?)
 }
 

@@ -3,7 +3,9 @@
 
 mod failure;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -13,6 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
+use sha2::{Digest, Sha256};
 
 pub use self::failure::{TlsFailure, explain};
 use crate::pem::{self, Broken, PemError};
@@ -64,7 +67,7 @@ pub enum TlsConfigError {
 pub fn tls_config(
     ca_pem: Option<&[u8]>,
     client_cert: Option<(&[u8], &[u8])>,
-) -> Result<Arc<ClientConfig>, TlsConfigError> {
+) -> Result<ClientTls, TlsConfigError> {
     tls_config_for(Proof::Name, ca_pem, client_cert)
 }
 
@@ -76,7 +79,7 @@ pub fn tls_config_for(
     proof: Proof,
     ca_pem: Option<&[u8]>,
     client_cert: Option<(&[u8], &[u8])>,
-) -> Result<Arc<ClientConfig>, TlsConfigError> {
+) -> Result<ClientTls, TlsConfigError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -105,7 +108,68 @@ pub fn tls_config_for(
             builder.with_client_auth_cert(chain, key).map_err(TlsConfigError::ClientPair)?
         }
     };
-    Ok(Arc::new(config))
+    let digest = digest(proof, ca_pem, client_cert);
+    Ok(ClientTls { config: Arc::new(config), digest })
+}
+
+/// A TLS configuration. Two are equal if they were made from the same certificates and keys.
+#[derive(Clone)]
+pub struct ClientTls {
+    config: Arc<ClientConfig>,
+    digest: [u8; 32],
+}
+
+impl Deref for ClientTls {
+    type Target = Arc<ClientConfig>;
+
+    fn deref(&self) -> &Arc<ClientConfig> {
+        &self.config
+    }
+}
+
+impl PartialEq for ClientTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for ClientTls {}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientTls(…)")
+    }
+}
+
+/// A digest of everything that a configuration is made from.
+fn digest(proof: Proof, ca: Option<&[u8]>, pair: Option<(&[u8], &[u8])>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        digest.update(bytes.len().to_be_bytes());
+        digest.update(bytes);
+    };
+    part(match proof {
+        Proof::Name => b"name",
+        Proof::Chain => b"chain",
+        Proof::Nothing => b"nothing",
+    });
+    match ca {
+        Some(ca) => part(ca),
+        None if proof == Proof::Nothing => {}
+        // The system's CAs may change as well.
+        None => {
+            let mut roots = rustls_native_certs::load_native_certs().certs;
+            roots.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+            for root in &roots {
+                part(root);
+            }
+        }
+    }
+    if let Some((chain, key)) = pair {
+        part(chain);
+        part(key);
+    }
+    digest.finalize().into()
 }
 
 /// Suffix of host names that stand for an IPv6 address; reserved, so never a real domain (RFC 6761

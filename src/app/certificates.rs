@@ -10,13 +10,10 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
 use crate::client_tls;
-use crate::config::{
-    ClientCertificates, ClientConfig, Config, CredentialConfig, DirectoryConfig, ServerConfig,
-    StorePlace,
-};
+use crate::config::{ClientConfig, Config, DirectoryConfig, ServerConfig, StorePlace};
 use crate::domain::clock::Timestamp;
 use crate::http::gateway::CurrentGateway;
-use crate::http::tls;
+use crate::http::tls::{self, ClientCertificates};
 use crate::pem;
 use crate::regular_file;
 use crate::telemetry::metrics;
@@ -37,14 +34,18 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
     }
     for tenant in &config.tenants {
         if let DirectoryConfig::Ldap(ldap) = &tenant.directory
-            && let Some((chain, _)) = &ldap.client_certificate
+            && let Some((chain, _)) = &ldap.tls_files.client_certificate
         {
             let what = "directory servers that check it refuse this one";
-            all.push((format!("{}.client_certificate", ldap.key), chain.as_path(), what));
+            all.push((
+                format!("{}.directory.client_certificate", tenant.key),
+                chain.as_path(),
+                what,
+            ));
         }
     }
     if let StorePlace::Postgres(postgres) = &config.store.place
-        && let Some((chain, _)) = &postgres.client_certificate
+        && let Some((chain, _)) = &postgres.tls_files.client_certificate
     {
         let what = "database servers that check it refuse this one";
         all.push(("store.client_certificate".to_owned(), chain.as_path(), what));
@@ -145,16 +146,9 @@ fn no_cas(config: &Config) -> Vec<(String, String)> {
         .filter(|file| server.tls.as_ref().and_then(|tls| tls.client_ca.as_deref()) != Some(*file));
     let proxies = proxies.map(|file| ("server.proxy_client_ca".to_owned(), file));
     let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
-    let clients = clients.flat_map(|client| {
-        client.credentials.iter().filter_map(move |credential| match credential {
-            CredentialConfig::Certificate { ca_file, .. } => {
-                Some((format!("{}.certificate.ca_file", client.key), ca_file.as_deref()?))
-            }
-            CredentialConfig::Basic { .. }
-            | CredentialConfig::Bearer { .. }
-            | CredentialConfig::OAuth2(_)
-            | CredentialConfig::Anonymous(_) => None,
-        })
+    let clients = clients.filter_map(|client| {
+        let file = client.certificate_ca.as_deref()?;
+        Some((format!("{}.certificate.ca_file", client.key), file))
     });
     let told = |(key, file): (String, &Path)| {
         let all = cas(file).unwrap_or_default();
@@ -186,10 +180,7 @@ fn unrelated_cas(config: &Config) -> Vec<(String, String)> {
         |one: &CaCertificate| trusted.iter().flatten().any(|other| one.is_related(other));
     let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
     let told = clients.filter_map(|client| {
-        let file = client.credentials.iter().find_map(|credential| match credential {
-            CredentialConfig::Certificate { ca_file, .. } => ca_file.as_deref(),
-            _ => None,
-        })?;
+        let file = client.certificate_ca.as_deref()?;
         (!cas(file)?.iter().any(is_related)).then(|| {
             let text = format!(
                 "{}: none of these CAs is in server.tls.client_ca (or proxy_client_ca), nor issued by \
@@ -235,19 +226,13 @@ fn overdue(due_at: i64, now: Timestamp) -> Option<String> {
 fn ending_secrets(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
     let ends = clients.flat_map(|client| {
-        client.credentials.iter().filter_map(move |credential| match credential {
-            CredentialConfig::Basic { valid_until, .. } => Some((client, "basic", (*valid_until)?)),
-            CredentialConfig::Bearer { valid_until, .. } => {
-                Some((client, "bearer", (*valid_until)?))
-            }
-            CredentialConfig::Certificate { .. }
-            | CredentialConfig::OAuth2(_)
-            | CredentialConfig::Anonymous(_) => None,
-        })
+        let known = &client.entry.credentials;
+        let ends = [("basic", known.basic_until), ("bearer", known.bearer_until)];
+        ends.into_iter().filter_map(move |(kind, until)| Some((client, kind, until?)))
     });
     let told = |(client, kind, until): (&ClientConfig, &str, Timestamp)| {
         let told = when(i64::MIN, until.as_secs(), now.as_secs())?;
-        let name = &client.name;
+        let name = &client.entry.name;
         Some((
             format!("{}.{kind}.valid_until", client.key),
             format!(
@@ -305,21 +290,22 @@ fn passed_over(config: &Config) -> Vec<(String, String)> {
     let mut files: Vec<(String, &Path)> = Vec::new();
     for tenant in &config.tenants {
         if let DirectoryConfig::Ldap(ldap) = &tenant.directory {
-            files.extend(ldap.ca_file.iter().map(|file| (ldap.key.clone(), file.as_path())));
+            let key = format!("{}.directory", tenant.key);
+            files.extend(ldap.tls_files.ca_file.iter().map(|file| (key.clone(), file.as_path())));
         }
     }
     let sms = config.tenants.iter().filter_map(|tenant| tenant.sms.as_ref());
     for provider in sms.flat_map(|sms| &sms.providers) {
         files.extend(provider.ca_file.iter().map(|file| (provider.key.clone(), file.as_path())));
     }
-    let credentials = config.tenants.iter().flat_map(|tenant| &tenant.clients);
-    for credential in credentials.flat_map(|client| &client.credentials) {
-        if let CredentialConfig::OAuth2(oauth2) = credential {
-            files.extend(oauth2.ca_file.iter().map(|file| (oauth2.key.clone(), file.as_path())));
-        }
+    for client in config.tenants.iter().flat_map(|tenant| &tenant.clients) {
+        let key = format!("{}.oauth2", client.key);
+        files.extend(client.jwks_ca.iter().map(|file| (key.clone(), file.as_path())));
     }
     if let StorePlace::Postgres(postgres) = &config.store.place {
-        files.extend(postgres.ca_file.iter().map(|file| ("store".to_owned(), file.as_path())));
+        files.extend(
+            postgres.tls_files.ca_file.iter().map(|file| ("store".to_owned(), file.as_path())),
+        );
     }
     if let Some(push) = &config.push {
         files.extend(push.ca_file.iter().map(|file| ("push".to_owned(), file.as_path())));

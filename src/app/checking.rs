@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::prepare::{Components, tls_settings};
+use super::prepare::Components;
 use super::report::ConfigReporter;
 use super::settled::Settled;
 use super::source::Source;
@@ -80,7 +80,7 @@ fn load_tls(
     server: &ServerConfig,
     report: &ConfigReporter<'_>,
 ) -> Result<Option<TlsState>, ConfigError> {
-    let loaded = tls_settings(server).map(tls::reloadable).transpose().map_err(|error| {
+    let loaded = server.tls.clone().map(tls::reloadable).transpose().map_err(|error| {
         report.problem(
             "server.tls",
             &error,

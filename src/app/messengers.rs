@@ -4,27 +4,23 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reqwest::{Client, Method};
+use reqwest::Client;
 use tokio::runtime::Handle;
 
 use super::kept::Made;
-use super::outgoing_tls::{self, outgoing_tls};
+use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
-use crate::client_tls::Proof;
-use crate::config::{
-    BodyConfig, ConfigError, MethodConfig, SmsConfig, SmsProviderConfig, TenantConfig, TextConfig,
-};
+use crate::client_tls::{ClientTls, Proof};
+use crate::config::{ConfigError, SmsConfig, SmsProviderConfig, TenantConfig, TlsFiles};
 use crate::messenger::Messenger;
 use crate::messenger::http_client::client;
-use crate::messenger::sms_over_http::{
-    Body, Provider, ProviderSettings, Request, RequestSettings, SettingsError, SmsOverHttp, Text,
-};
+use crate::messenger::sms_over_http::{Provider, Request, SettingsError, SmsOverHttp};
 
 /// Everything that a messenger is built from.
 #[derive(PartialEq, Eq)]
 pub(super) struct Origin {
     sms: SmsConfig,
-    tls: Vec<outgoing_tls::Origin>,
+    tls: Vec<ClientTls>,
 }
 
 /// A messenger, and what it was built from.
@@ -47,34 +43,27 @@ fn sms_over_http(
     tenant: &TenantConfig,
     runtime: &Handle,
     report: &ConfigReporter<'_>,
-) -> Result<Option<(SmsOverHttp, Vec<outgoing_tls::Origin>)>, ConfigError> {
+) -> Result<Option<(SmsOverHttp, Vec<ClientTls>)>, ConfigError> {
     let Some(sms) = tenant.sms.as_ref().filter(|sms| !sms.providers.is_empty()) else {
         return Ok(None);
     };
     let mut clients = Clients::default();
     let mut providers = Vec::new();
     for config in &sms.providers {
-        let request = Request::new(&request_settings(config))
-            .map_err(|error| problem(config, &error, report))?;
+        let request =
+            Request::new(&config.request).map_err(|error| problem(config, &error, report))?;
         let client = clients.client(config, request.is_encrypted(), report)?;
-        let settings = ProviderSettings {
-            name: config.name.clone(),
-            accepted: config.accepted_status.clone(),
-            body_contains: config.body_contains.clone(),
-            timeout: config.timeout,
-            countries: config.countries.clone(),
-        };
-        providers.push(Provider::new(settings, request, client));
+        providers.push(Provider::new(config.provider.clone(), request, client));
     }
     let (id, rules) = (tenant.id.clone(), sms.rules.clone());
-    Ok(Some((SmsOverHttp::new(id, rules, providers, runtime.clone()), clients.origins)))
+    Ok(Some((SmsOverHttp::new(id, rules, providers, runtime.clone()), clients.tls)))
 }
 
 /// A tenant's HTTP clients: one for each trusted CA, and one for unencrypted requests.
 #[derive(Default)]
 struct Clients {
     made: HashMap<(bool, Option<PathBuf>), Client>,
-    origins: Vec<outgoing_tls::Origin>,
+    tls: Vec<ClientTls>,
 }
 
 impl Clients {
@@ -89,45 +78,14 @@ impl Clients {
         if let Some(known) = self.made.get(&kind) {
             return Ok(known.clone());
         }
-        let tls = || outgoing_tls(&config.key, Proof::Name, kind.1.as_deref(), None, report);
+        let tls =
+            || outgoing_tls(&config.key, Proof::Name, &TlsFiles::trusting(kind.1.clone()), report);
         let tls = encrypted.then(tls).transpose()?;
-        let made = client(tls.as_ref().map(|tls| &tls.config))
+        let made = client(tls.as_deref())
             .map_err(|error| report.problem(&config.key, &error, "what an HTTP client needs"))?;
-        self.origins.extend(tls.map(|tls| tls.origin));
+        self.tls.extend(tls);
         self.made.insert(kind, made.clone());
         Ok(made)
-    }
-}
-
-fn request_settings(config: &SmsProviderConfig) -> RequestSettings {
-    let basic = config.basic.as_ref();
-    RequestSettings {
-        preset: config.preset.is_some(),
-        variables: {
-            let all = config.variables.iter();
-            all.map(|(name, value)| (name.clone(), value.0.clone())).collect()
-        },
-        method: match config.method {
-            MethodConfig::Get => Method::GET,
-            MethodConfig::Post => Method::POST,
-            MethodConfig::Put => Method::PUT,
-        },
-        url: config.url.0.clone(),
-        headers: config.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
-        basic: basic.map(|(username, password)| (text(username), text(password))),
-        body: match &config.body {
-            BodyConfig::None => Body::None,
-            BodyConfig::Json(json) => Body::Json(json.clone()),
-            BodyConfig::Form(fields) => Body::Form(fields.clone()),
-        },
-        allow_plain_http: config.allow_plain_http,
-    }
-}
-
-fn text(config: &TextConfig) -> Text {
-    match config {
-        TextConfig::Pattern(text) => Text::Pattern(text.0.clone()),
-        TextConfig::Whole(text) => Text::Whole(text.0.clone()),
     }
 }
 

@@ -54,12 +54,13 @@ fn fit(wanted: Option<usize>, own: usize, most: usize) -> anyhow::Result<usize> 
 fn own(config: &Config) -> usize {
     let directories = config.tenants.iter().map(|tenant| match &tenant.directory {
         DirectoryConfig::Ldap(ldap) => {
+            let ldap = &ldap.settings;
             ldap.servers.len() * (ldap.search_connections + ldap.bind_connections + 1)
         }
         DirectoryConfig::File(_) | DirectoryConfig::Registered => 0,
     });
     let store = match &config.store.place {
-        StorePlace::Postgres(postgres) => postgres.connections,
+        StorePlace::Postgres(postgres) => postgres.settings.connections,
         StorePlace::Sqlite(_) => 0,
     };
     OTHERS + OPERATORS + store + directories.sum::<usize>()

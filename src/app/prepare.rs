@@ -4,23 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::authentication_cloud::{Messengers, authentication_cloud};
-use super::clients::proxy_rules;
 use super::flood_limits::{at_least, keys};
 use super::shared::SharedState;
 use super::{directories, messengers, notifier};
-use crate::config::{
-    Config, DirectoryConfig, ServerConfig, StatusStyle as ConfiguredStyle, TenantConfig,
-};
+use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::directory::Directory;
 use crate::domain::clock::SystemClock;
 use crate::domain::tenant::TenantId;
 use crate::http::client_table::ClientTable;
-use crate::http::gateway::{ExpiresIn, Gateway, Spoken, Tenant};
+use crate::http::gateway::{Gateway, Tenant};
 use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
-use crate::http::refused::StatusStyle;
-use crate::http::tls::{ClientCaState, ClientCertificates, TlsSettings, TlsState};
+use crate::http::tls::{ClientCaState, TlsState};
 use crate::messenger::Notifier;
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
@@ -90,7 +86,7 @@ impl Components {
             gate: Gate {
                 clients: Arc::clone(&self.clients),
                 proxies: TrustedProxies(config.server.trusted_proxies.clone()),
-                proxy_rules: proxy_rules(&config.server.proxy),
+                proxy_rules: config.server.proxy.clone(),
                 tls,
                 forwarded_ca: self.forwarded_ca.clone(),
                 jwks: self.jwks.clone(),
@@ -116,23 +112,6 @@ impl Components {
     }
 }
 
-/// The public listener's TLS settings.
-#[must_use]
-pub fn tls_settings(server: &ServerConfig) -> Option<TlsSettings> {
-    use crate::config::ClientCertificates as Configured;
-    server.tls.as_ref().map(|tls| TlsSettings {
-        certificate: tls.certificate.clone(),
-        private_key: tls.private_key.clone(),
-        client_ca: tls.client_ca.clone(),
-        client_certificates: match tls.client_certificates {
-            Configured::Required => ClientCertificates::Required,
-            Configured::Optional => ClientCertificates::Optional,
-            Configured::Off => ClientCertificates::Off,
-        },
-        crl_files: tls.crl_files.clone(),
-    })
-}
-
 fn tenant(
     tenant: &TenantConfig,
     config: &Config,
@@ -145,7 +124,7 @@ fn tenant(
     let counted = before.map(|before| &before.call_in.calls_per_caller);
     let latency = before.map_or_else(Arc::default, |before| Arc::clone(&before.login.latency));
     let timeout = match &tenant.directory {
-        DirectoryConfig::Ldap(ldap) => ldap.timeout,
+        DirectoryConfig::Ldap(ldap) => ldap.settings.timeout,
         DirectoryConfig::File(_) | DirectoryConfig::Registered => {
             config.server.request_deadline / 2
         }
@@ -174,13 +153,7 @@ fn tenant(
             calls_per_caller: FloodLimit::as_before(counted, per_caller, keys(flood)),
         },
         login: Login { parts, policy: tenant.login, guesses: Arc::clone(&shared.guesses), latency },
-        style: match tenant.status_style {
-            ConfiguredStyle::PhenixId => StatusStyle::PhenixId,
-            ConfiguredStyle::Http => StatusStyle::Http,
-        },
-        spoken: tenant.spoken.as_ref().map(|spoken| Spoken {
-            separator: spoken.separator.clone(),
-            expires_in: if spoken.as_strings { ExpiresIn::Text } else { ExpiresIn::Number },
-        }),
+        style: tenant.status_style,
+        spoken: tenant.spoken.clone(),
     }
 }

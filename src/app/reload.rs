@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use super::certificates::LOOK_AT_CERTIFICATES;
 use super::checking::{Usable, log_warnings, usable};
-use super::prepare::{Components, tls_settings};
+use super::prepare::Components;
 use super::report::ConfigReporter;
 use super::shared::SharedState;
 use super::source::Source;
@@ -60,7 +60,7 @@ impl Reload {
         let mut components = settled.start(before, &runtime);
         components.add_registered(&config, &self.shared.registry);
         self.reach(&components).await;
-        if let (Some(tls), Some(settings)) = (&self.tls, tls_settings(&config.server)) {
+        if let (Some(tls), Some(settings)) = (&self.tls, config.server.tls.clone()) {
             let tls = tls::read_again(tls, settings).map_err(|error| {
                 ConfigReporter(&config.places).problem(
                     "server.tls",

@@ -61,7 +61,7 @@ impl Settled {
             let messenger = outcome.of(messenger(tenant, runtime, report)).flatten();
             messengers.extend(messenger.map(|messenger| (tenant.id.clone(), messenger)));
             for client in &tenant.clients {
-                entries.extend(outcome.of(entry(&tenant.id, client, report)));
+                entries.extend(outcome.of(entry(client, report)));
             }
         }
         let notifier = push.map(|push| notifier(push, clock, runtime, report)).transpose();

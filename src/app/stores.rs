@@ -13,15 +13,11 @@ use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
 use super::source::StartError;
 use crate::client_tls::Proof;
-use crate::config::{
-    Config, ConfigError, PostgresConfig, SslMode, StoreConfig, StorePlace, files_beside,
-};
+use crate::config::{Config, ConfigError, PostgresConfig, StoreConfig, StorePlace, files_beside};
 use crate::domain::clock::Clock;
 use crate::regular_file;
 use crate::store::personal_records::PersonalRecords;
-use crate::store::postgres::{
-    Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
-};
+use crate::store::postgres::{PostgresAdministration, PostgresSettings, PostgresStore, SslMode};
 use crate::store::registry::{AccessKeys, Registry};
 use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore, inspect};
 use crate::store::{Administration, Grants, StoreHealth, Tries};
@@ -67,7 +63,7 @@ pub(super) async fn open(
     match &config.store.place {
         StorePlace::Sqlite(path) => Ok(Store::new(sqlite(path, &config.store, clock)?)),
         StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &config.store, &ConfigReporter(&config.places))?;
+            let settings = settings(postgres, &ConfigReporter(&config.places))?;
             let opened = PostgresStore::open(settings, runtime).await;
             let store = opened.context("store.url names a database that cannot be used")?;
             Ok(Store::new(store))
@@ -113,7 +109,7 @@ pub(super) async fn administration(
             Ok(AdministratorsStore::new(store.context("the store (store.url) cannot be opened")?))
         }
         StorePlace::Postgres(postgres) => {
-            let mut settings = settings(postgres, &config.store, &ConfigReporter(&config.places))?;
+            let mut settings = settings(postgres, &ConfigReporter(&config.places))?;
             settings.timeout = settings.timeout.max(ADMINISTRATOR_PATIENCE);
             settings.connect_timeout = settings.connect_timeout.max(ADMINISTRATOR_PATIENCE);
             let opened = PostgresAdministration::open(settings).await;
@@ -140,7 +136,7 @@ pub(super) fn check(
             can_use_beside(path, report)?;
             if is_open { Ok(()) } else { is_ours(path, report) }
         }
-        StorePlace::Postgres(postgres) => settings(postgres, store, report).map(|_| ()),
+        StorePlace::Postgres(postgres) => settings(postgres, report).map(|_| ()),
     }
 }
 
@@ -221,7 +217,7 @@ pub(super) async fn migrate(config: &Config, clock: &Arc<dyn Clock>) -> Result<S
             Ok(format!("{}: the schema is up to date", path.display()))
         }
         StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &config.store, &ConfigReporter(&config.places))?;
+            let settings = settings(postgres, &ConfigReporter(&config.places))?;
             let migrated = PostgresStore::migrate(settings).await;
             let schema = migrated.context("store.url names a database that cannot be migrated")?;
             let (version, applied) = (schema.version, schema.applied);
@@ -246,35 +242,22 @@ fn sqlite(path: &Path, store: &StoreConfig, clock: &Arc<dyn Clock>) -> anyhow::R
         .with_context(|| format!("store.url names {}, which cannot be opened", path.display()))
 }
 
+/// The settings of a database, with TLS unless it is switched off.
 fn settings(
     postgres: &PostgresConfig,
-    store: &StoreConfig,
     report: &ConfigReporter<'_>,
 ) -> Result<PostgresSettings, ConfigError> {
-    // As with libpq, a CA that is given is always asked for.
-    let at_least = if postgres.ca_file.is_some() { Proof::Chain } else { Proof::Nothing };
-    let tls = |proof| {
-        let ca_file = postgres.ca_file.as_deref();
-        outgoing_tls("store", proof, ca_file, postgres.client_certificate.as_ref(), report)
-            .map(|tls| tls.config)
+    let files = &postgres.tls_files;
+    let proof = match postgres.settings.ssl_mode {
+        SslMode::Disable => None,
+        // As with libpq, a CA that is given must have signed the certificate.
+        SslMode::Allow | SslMode::Prefer | SslMode::Require if files.ca_file.is_some() => {
+            Some(Proof::Chain)
+        }
+        SslMode::Allow | SslMode::Prefer | SslMode::Require => Some(Proof::Nothing),
+        SslMode::VerifyCa => Some(Proof::Chain),
+        SslMode::VerifyFull => Some(Proof::Name),
     };
-    let encryption = match postgres.ssl_mode {
-        SslMode::Disable => Encryption::Plain,
-        SslMode::Allow => Encryption::PlainFirst(tls(at_least)?),
-        SslMode::Prefer => Encryption::TlsFirst(tls(at_least)?),
-        SslMode::Require => Encryption::Tls(tls(at_least)?),
-        SslMode::VerifyCa => Encryption::Tls(tls(Proof::Chain)?),
-        SslMode::VerifyFull => Encryption::Tls(tls(Proof::Name)?),
-    };
-    let server = |(name, login): &(String, tokio_postgres::Config)| PostgresServer {
-        name: name.clone(),
-        login: login.clone(),
-    };
-    Ok(PostgresSettings {
-        servers: postgres.servers.iter().map(server).collect(),
-        encryption,
-        connections: postgres.connections,
-        timeout: store.timeout,
-        connect_timeout: postgres.connect_timeout,
-    })
+    let tls = proof.map(|proof| outgoing_tls("store", proof, files, report)).transpose()?;
+    Ok(PostgresSettings { tls, ..postgres.settings.clone() })
 }

@@ -160,7 +160,7 @@ fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) ->
         ambiguity: tenant.ambiguity,
         attributes: match &tenant.directory {
             DirectoryConfig::File(_) | DirectoryConfig::Registered => vec!["numbers".to_owned()],
-            DirectoryConfig::Ldap(ldap) => ldap.phone_attributes.clone(),
+            DirectoryConfig::Ldap(ldap) => ldap.settings.phone_attributes.clone(),
         },
         examples,
         now: SystemClock.now(),

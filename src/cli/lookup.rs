@@ -250,7 +250,7 @@ impl Lookup<'_> {
         match &self.tenant.directory {
             DirectoryConfig::File(_) | DirectoryConfig::Registered => "numbers",
             DirectoryConfig::Ldap(ldap) => {
-                ldap.phone_attributes.get(rank).map_or("", String::as_str)
+                ldap.settings.phone_attributes.get(rank).map_or("", String::as_str)
             }
         }
     }
@@ -271,9 +271,10 @@ impl Lookup<'_> {
     /// Checks the groups, as at a login.
     async fn admit(&self, user: &User, deadline: Instant) -> Result<(), (Reason, String)> {
         if let DirectoryConfig::Ldap(ldap) = &self.tenant.directory {
-            for (key, group) in
-                [("required", &ldap.required_group), ("excluded", &ldap.excluded_group)]
-            {
+            for (key, group) in [
+                ("required", &ldap.settings.required_group),
+                ("excluded", &ldap.settings.excluded_group),
+            ] {
                 if let Some(group) = group {
                     say("group", &format!("{key}: {group}"));
                 }

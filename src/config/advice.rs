@@ -1,4 +1,4 @@
-//! Says of a value of the wrong kind, and of a line that is not TOML, how it is written.
+//! Says how a value of another type is written.
 
 use super::schema::is_list_of_sections;
 
@@ -31,7 +31,7 @@ pub(super) fn of_value(path: &[(String, bool)], found: &str, expected: &str) -> 
         "a sequence" => {
             format!("a list in brackets: {name} = [{}]", quoted.unwrap_or("\"…\", \"…\""))
         }
-        "struct QuotaValue" => "{ burst = 5, per = \"10m\" }".to_owned(),
+        "struct Quota" => "{ burst = 5, per = \"10m\" }".to_owned(),
         _ if is_section && is_element => format!("[[{section}]] with keys of its own"),
         _ if is_section => {
             format!("[{section}] with keys of its own, or {name} = {{ KEY = VALUE, KEY = VALUE }}")
@@ -47,18 +47,3 @@ pub(super) fn of_value(path: &[(String, bool)], found: &str, expected: &str) -> 
     };
     (shown, accepted)
 }
-
-/// What is accepted instead of a line that the parser rejects with this message.
-pub(super) fn of_syntax(message: &str) -> &'static str {
-    if message == "duplicate key" {
-        "each key and each section once; sections that may be repeated are in double \
-         brackets: [[tenants]], [[tenants.clients]], [[tenants.sms.providers]]"
-    } else if message == UNCLOSED_BRACES {
-        "all keys of it and its } in one line: NAME = { KEY = VALUE, KEY = VALUE }"
-    } else {
-        "TOML 1.0: [section], key = value, and texts in quotes"
-    }
-}
-
-/// What is said of a `{` to which no `}` belongs.
-pub(super) const UNCLOSED_BRACES: &str = "unclosed inline table, its `}` is missing";

@@ -7,11 +7,11 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::advice;
 use super::error::{ConfigError, Position, Problem, Warning};
 use super::places::Places;
-use super::values::{QuotaValue, Span};
+use super::syntax;
 use super::words::closest;
+use crate::domain::human_duration::HumanDuration;
 use crate::domain::policy::Quota;
 use crate::regular_file;
 
@@ -116,7 +116,7 @@ impl Problems {
         // What follows in the same line follows from the first.
         if !self.is_broken_line(position.line) {
             let found = format!("a line that is not TOML: {message}");
-            let accepted = advice::of_syntax(message);
+            let accepted = syntax::accepted(message);
             self.found.push(self.places.problem_at(position, &found, accepted));
         }
     }
@@ -241,6 +241,12 @@ impl Problems {
         path
     }
 
+    /// Paths to files that can be read.
+    pub(super) fn readable_all(&mut self, key: &str, paths: &[PathBuf]) -> Vec<PathBuf> {
+        let paths = paths.iter().enumerate();
+        paths.map(|(index, path)| self.readable(&format!("{key}[{index}]"), path)).collect()
+    }
+
     /// A number from `least` to `most`.
     pub(super) fn within<T: PartialOrd + Display + Copy>(
         &mut self,
@@ -259,7 +265,7 @@ impl Problems {
     pub(super) fn span(
         &mut self,
         key: &str,
-        value: Option<Span>,
+        value: Option<HumanDuration>,
         default: Duration,
         least: Duration,
         most: Duration,
@@ -276,7 +282,7 @@ impl Problems {
     pub(super) fn quota(
         &mut self,
         key: &str,
-        value: Option<QuotaValue>,
+        value: Option<Quota>,
         default: Quota,
         most: u32,
     ) -> Quota {
@@ -288,7 +294,7 @@ impl Problems {
     pub(super) fn quota_per(
         &mut self,
         key: &str,
-        value: Option<QuotaValue>,
+        value: Option<Quota>,
         (default, most): (Quota, u32),
         per: RangeInclusive<Duration>,
     ) -> Quota {
@@ -296,7 +302,7 @@ impl Problems {
         let burst = self.within(&format!("{key}.burst"), value.burst, 1, most);
         let (least, longest) = per.into_inner();
         let key = format!("{key}.per");
-        let per = self.span(&key, Some(value.per), default.per, least, longest);
+        let per = self.span(&key, Some(HumanDuration(value.per)), default.per, least, longest);
         Quota { burst, per }
     }
 }

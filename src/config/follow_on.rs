@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
-use super::advice::UNCLOSED_BRACES;
+use super::syntax::UNCLOSED_BRACES;
 
 /// The errors of a text, by their offsets, but those that follow from others, and from where on it is
 /// read as something else than it is.

@@ -1,90 +1,49 @@
-//! `[tenants.directory]` with `kind = "ldap"`, checked.
+//! `[tenants.directory]` with `kind = "ldap"`: from the keys as written to the adapter's settings.
 
+mod attributes;
 mod lookup;
 mod profile;
+mod raw;
 mod servers;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-pub use self::lookup::LookupConfig;
-pub use self::profile::{NumberMatchConfig, ProfileConfig};
-pub use self::servers::ServerOrderConfig;
+pub(super) use self::raw::RawLdap;
 use super::check::Problems;
-use super::client_certificate;
-use super::raw::RawDirectory;
+use super::directory::Context;
 use super::secrets::{self, Form};
-use super::values::{SecretText, Span};
+use super::tls_files::{self, TlsFiles};
+use super::values::OneOrMore;
+use crate::directory::ldap::settings::{
+    AccountChecks, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapSettings, Profile, check_filter,
+};
+use crate::domain::human_duration::HumanDuration;
+use crate::domain::secret::SecretText;
 
 /// An LDAP directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LdapConfig {
-    /// Its position in the file, for errors: `tenants[0].directory`.
-    pub key: String,
-    /// The servers' URLs, in the order to try them.
-    pub servers: Vec<String>,
-    /// Whether `ldap://` connections are upgraded by StartTLS.
-    pub start_tls: bool,
-    /// The CA of the servers' certificates; `None`: the system's CAs.
-    pub ca_file: Option<PathBuf>,
-    /// Our certificate and its key, for servers that ask for one.
-    pub client_certificate: Option<(PathBuf, PathBuf)>,
-    /// The service account.
-    pub bind_dn: String,
-    /// Its password.
-    pub bind_password: SecretText,
-    /// The kind of the servers.
-    pub profile: ProfileConfig,
-    /// Which server is asked first.
-    pub server_order: ServerOrderConfig,
-    /// Where searches start.
-    pub base_dns: Vec<String>,
-    /// How people are looked up by number.
-    pub lookup: LookupConfig,
-    /// The group that people must be in.
-    pub required_group: Option<String>,
-    /// The group that people must not be in.
-    pub excluded_group: Option<String>,
-    /// Where to look for groups that are members of those two.
-    pub group_base_dn: Option<String>,
-    /// The attribute that holds PINs.
-    pub pin_attribute: Option<String>,
-    /// The filter that entries must match.
-    pub user_filter: String,
-    /// The attributes that hold numbers, in order of preference.
-    pub phone_attributes: Vec<String>,
-    /// The attribute that holds the username.
-    pub username_attribute: String,
-    /// The attribute that holds the stable id.
-    pub id_attribute: String,
-    /// How numbers are matched.
-    pub number_match: NumberMatchConfig,
-    /// Search connections to each server.
-    pub search_connections: usize,
-    /// Bind connections to each server.
-    pub bind_connections: usize,
-    /// Timeout of one operation.
-    pub timeout: Duration,
+    /// The adapter's settings, without TLS.
+    pub settings: LdapSettings,
+    /// The files that TLS is set up from.
+    pub tls_files: TlsFiles,
 }
 
-/// Checks `[tenants.directory]` with `kind = "ldap"`, whose key is `key`.
+/// Checks `[tenants.directory]` with `kind = "ldap"` at `key`.
 pub(super) fn check(
     key: &str,
-    raw: RawDirectory,
-    request_deadline: Duration,
+    raw: RawLdap,
+    context: Context,
     problems: &mut Problems,
 ) -> LdapConfig {
-    let index = lookup::RawIndex::of(&raw);
-    if raw.file.is_some() {
-        problems.add(
-            &format!("{key}.file"),
-            "a key of kind = \"file\"",
-            "servers where kind = \"ldap\"",
-        );
-    }
     let start_tls = raw.start_tls.unwrap_or(false);
-    let plain_allowed = start_tls || raw.allow_plain_ldap == Some(true);
-    let servers = servers::checked(key, raw.servers.unwrap_or_default(), plain_allowed, problems);
+    let profile = raw.profile.unwrap_or_default().defaults();
+    let lookup = lookup::check(key, &raw, profile.profile, problems);
+    let attributes = attributes::check(key, &raw, &profile, problems);
+    let tls_files = tls_files(key, &raw, problems);
+    let groups = groups(key, &raw, profile.profile, problems);
+    let bind_dn = dn(key, "bind_dn", raw.bind_dn, "cn=gateway,dc=example,dc=com", problems);
     let bind_password = secrets::secret(
         key,
         "bind_password",
@@ -93,86 +52,107 @@ pub(super) fn check(
         raw.bind_password_file.as_deref(),
         problems,
     );
-    let bind_dn = dn(key, "bind_dn", raw.bind_dn, "cn=gateway,dc=example,dc=com", problems);
-    let mut bases = raw.base_dn.map(|bases| bases.0).unwrap_or_default();
-    if bases.is_empty() {
-        bases.push(String::new());
+    let plain_allowed = start_tls || raw.allow_plain_ldap == Some(true);
+    let user_filter = raw.user_filter.unwrap_or_else(|| profile.user_filter.to_owned());
+    if let Err(error) = check_filter(&user_filter) {
+        let found = format!("{user_filter:?}, which is {error}");
+        problems.add(&format!("{key}.user_filter"), found, "an LDAP filter (RFC 4515)");
     }
-    let example = "ou=people,dc=example,dc=com";
-    let bases = bases.into_iter();
-    let base_dns = bases.filter_map(|base| dn(key, "base_dn", Some(base), example, problems));
-    let base_dns = base_dns.collect();
-    let mut group = |name: &str, value: Option<String>| {
-        value.and_then(|value| dn(key, name, Some(value), "cn=otp-users,ou=groups,…", problems))
+    let mut connections = |name: &str, value: Option<usize>, default, most| {
+        problems.within(&format!("{key}.{name}"), value.unwrap_or(default), 1, most)
     };
-    let required_group = group("required_group", raw.required_group);
-    let excluded_group = group("excluded_group", raw.excluded_group);
-    let group_base_dn = group("group_base_dn", raw.group_base_dn);
-    let profile = ProfileConfig::from(raw.profile);
-    if group_base_dn.is_some() && profile == ProfileConfig::ActiveDirectory {
+    let search_connections =
+        connections("search_connections", raw.search_connections, DEFAULT_SEARCH_CONNECTIONS, 64);
+    let bind_connections =
+        connections("bind_connections", raw.bind_connections, DEFAULT_BIND_CONNECTIONS, 512);
+    let settings = LdapSettings {
+        servers: servers::check(key, raw.servers, plain_allowed, problems),
+        start_tls,
+        tls: None,
+        bind_dn: bind_dn.unwrap_or_default(),
+        bind_password: bind_password.map_or_else(|| String::new().into(), SecretText::from),
+        profile: profile.profile,
+        server_order: raw.server_order.unwrap_or_default(),
+        base_dns: base_dns(key, raw.base_dn, problems),
+        user_filter,
+        phone_attributes: attributes.phone,
+        username_attribute: attributes.username,
+        pin_attribute: attributes.pin,
+        required_group: groups.required,
+        excluded_group: groups.excluded,
+        group_base_dn: groups.base_dn,
+        lookup,
+        id_attribute: attributes.id,
+        number_match: raw.number_match.unwrap_or(profile.number_match),
+        size_limit: DEFAULT_SIZE_LIMIT,
+        timeout: timeout(key, raw.timeout, context.request_deadline, problems),
+        search_connections,
+        searches_per_connection: DEFAULT_SEARCHES_PER_CONNECTION,
+        bind_connections,
+        plan: context.numbering,
+        account_checks: if context.password_required {
+            AccountChecks::AtTheBind
+        } else {
+            AccountChecks::FromTheEntry
+        },
+    };
+    LdapConfig { settings, tls_files }
+}
+
+fn tls_files(key: &str, raw: &RawLdap, problems: &mut Problems) -> TlsFiles {
+    let ca_file = raw.ca_file.as_ref();
+    TlsFiles {
+        ca_file: ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), path)),
+        client_certificate: tls_files::client_certificate(
+            key,
+            raw.client_certificate.as_deref(),
+            raw.client_private_key.as_deref(),
+            problems,
+        ),
+    }
+}
+
+/// The groups that decide who may use the gateway.
+struct Groups {
+    required: Option<String>,
+    excluded: Option<String>,
+    base_dn: Option<String>,
+}
+
+fn groups(key: &str, raw: &RawLdap, profile: Profile, problems: &mut Problems) -> Groups {
+    let mut group = |name: &str, value: &Option<String>| {
+        let value = value.clone()?;
+        dn(key, name, Some(value), "cn=otp-users,ou=groups,…", problems)
+    };
+    let groups = Groups {
+        required: group("required_group", &raw.required_group),
+        excluded: group("excluded_group", &raw.excluded_group),
+        base_dn: group("group_base_dn", &raw.group_base_dn),
+    };
+    if groups.base_dn.is_some() && profile == Profile::ActiveDirectory {
         problems.add(
             &format!("{key}.group_base_dn"),
             "a value where profile = \"active-directory\"",
             "nothing: such servers follow nested groups themselves",
         );
     }
-    let presets = profile.presets();
-    let attributes = profile::attributes(
-        key,
-        &presets,
-        raw.phone_attributes,
-        raw.username_attribute,
-        raw.id_attribute,
-        problems,
-    );
-    let pin_attribute = profile::pin_attribute(key, raw.pin_attribute, raw.ambiguous, problems);
-    let lookup = lookup::checked(key, raw.lookup, index, profile, problems);
-    LdapConfig {
-        key: key.to_owned(),
-        servers,
-        start_tls,
-        ca_file: raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path)),
-        client_certificate: client_certificate::check(
-            key,
-            raw.client_certificate.as_deref(),
-            raw.client_private_key.as_deref(),
-            problems,
-        ),
-        bind_dn: bind_dn.unwrap_or_default(),
-        bind_password: SecretText(bind_password.unwrap_or_default()),
-        profile,
-        server_order: raw.server_order.into(),
-        base_dns,
-        lookup,
-        required_group,
-        excluded_group,
-        group_base_dn,
-        pin_attribute,
-        user_filter: raw.user_filter.unwrap_or_else(|| presets.user_filter.to_owned()),
-        phone_attributes: attributes.phone,
-        username_attribute: attributes.username,
-        id_attribute: attributes.id,
-        number_match: raw.number_match.map_or(presets.number_match, NumberMatchConfig::from),
-        search_connections: problems.within(
-            &format!("{key}.search_connections"),
-            raw.search_connections.unwrap_or(2),
-            1,
-            64,
-        ),
-        bind_connections: problems.within(
-            &format!("{key}.bind_connections"),
-            raw.bind_connections.unwrap_or(16),
-            1,
-            512,
-        ),
-        timeout: timeout(key, raw.timeout, request_deadline, problems),
+    groups
+}
+
+fn base_dns(key: &str, raw: Option<OneOrMore>, problems: &mut Problems) -> Vec<String> {
+    let mut bases = raw.map(|bases| bases.0).unwrap_or_default();
+    if bases.is_empty() {
+        bases.push(String::new());
     }
+    let example = "ou=people,dc=example,dc=com";
+    let bases = bases.into_iter();
+    bases.filter_map(|base| dn(key, "base_dn", Some(base), example, problems)).collect()
 }
 
 /// The timeout of one operation: at most half of a request's time.
 fn timeout(
     key: &str,
-    raw: Option<Span>,
+    raw: Option<HumanDuration>,
     request_deadline: Duration,
     problems: &mut Problems,
 ) -> Duration {

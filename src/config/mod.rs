@@ -5,21 +5,30 @@
 //! `config/default.toml` documents every key. Nothing here opens a socket or names an adapter.
 
 mod advice;
+mod audit;
+mod calls;
 mod check;
-mod client_certificate;
 mod clients;
+mod credentials;
 mod directory;
 mod error;
 mod follow_on;
+mod keys;
+mod kinds;
 mod layers;
 mod ldap;
+mod limits;
+mod log;
 mod mistake;
+mod oauth2;
+mod ops;
 mod permissions;
+mod pin;
 mod places;
+mod policy;
 mod proxy;
 mod published;
 mod push;
-mod raw;
 mod reading;
 mod same_file;
 mod schema;
@@ -28,32 +37,35 @@ mod sections;
 mod server;
 mod sms;
 mod store;
+mod syntax;
 mod tenants;
+mod tls;
+mod tls_files;
 mod values;
 mod warnings;
 mod words;
 
 use std::path::{Path, PathBuf};
 
+pub use audit::AuditConfig;
 pub use check::Problems;
+pub use clients::ClientConfig;
+pub use directory::DirectoryConfig;
 pub use error::{ConfigError, Position, Problem, Warning};
+pub use keys::KeysConfig;
+pub use ldap::LdapConfig;
+pub use limits::FloodConfig;
+pub use log::LogConfig;
+pub use ops::OpsConfig;
 pub use places::Places;
-pub use proxy::{AddressHeaderConfig, CertificateFormConfig, ProxyConfig};
 pub use push::PushConfig;
 pub use same_file::files_beside;
 pub use sections::{Config, Sections};
-pub use server::{
-    AuditConfig, ClientCertificates, FloodConfig, KeysConfig, LogConfig, LogFormat, OpsConfig,
-    ServerConfig, TlsConfig,
-};
-pub use sms::{BodyConfig, MethodConfig, SmsConfig, SmsProviderConfig, TextConfig};
-pub use store::{PostgresConfig, SslMode, StoreConfig, StorePlace};
-pub use tenants::{
-    AppConfig, ClientConfig, CredentialConfig, DirectoryConfig, FileConfig, LdapConfig,
-    LookupConfig, NumberMatchConfig, OAuth2Config, PinConfig, ProfileConfig, ServerOrderConfig,
-    SpokenConfig, StatusStyle, TenantConfig,
-};
-pub use values::SecretText;
+pub use server::ServerConfig;
+pub use sms::{SmsConfig, SmsProviderConfig};
+pub use store::{PostgresConfig, StoreConfig, StorePlace};
+pub use tenants::{AppConfig, TenantConfig};
+pub use tls_files::TlsFiles;
 
 use crate::domain::text_file;
 use crate::regular_file;

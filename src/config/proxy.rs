@@ -1,47 +1,38 @@
 //! `[server.proxy]` and the lists of proxies, checked: who is believed, and in which headers.
 
+use actix_web::http::header::HeaderName;
 use ipnet::IpNet;
+use serde::Deserialize;
 
 use super::check::Problems;
-use super::clients::{self, PinConfig};
-use super::raw::{RawAddressHeader, RawCertificateForm, RawProxy};
-use super::values::Network;
+use super::pin::{self, RawPin};
+use super::values::{Network, Sha256Hex};
+use crate::http::authorization::SecretHash;
+use crate::http::proxy::{AddressHeader, CertificateForm, ProxyRules};
 
-/// `[server.proxy]`: what the headers of trusted proxies say.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ProxyConfig {
-    /// Where they tell the caller's address.
-    pub address_header: AddressHeaderConfig,
-    /// How they pass on the caller's certificate.
-    pub certificate: CertificateFormConfig,
-    /// The header and the SHA-256 of the secret that they show.
-    pub secret: Option<(String, [u8; 32])>,
-    /// The certificate that they show.
-    pub own_certificate: Option<PinConfig>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProxy {
+    pub address_header: Option<AddressHeader>,
+    pub certificate_format: Option<RawCertificateForm>,
+    pub certificate_header: Option<String>,
+    pub secret_sha256: Option<Sha256Hex>,
+    pub secret_header: Option<String>,
+    pub certificate: Option<RawPin>,
 }
 
-/// Where proxies tell the caller's address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AddressHeaderConfig {
-    /// `Forwarded`.
+/// The forms of certificates, some of which need the name of a header.
+#[derive(Deserialize, Clone, Copy, Default)]
+pub(super) enum RawCertificateForm {
     #[default]
-    Forwarded,
-    /// `X-Forwarded-For`.
-    XForwardedFor,
-}
-
-/// How proxies pass on the caller's certificate; with the header's name where there is no one name.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum CertificateFormConfig {
-    /// `Client-Cert`.
-    #[default]
+    #[serde(rename = "rfc9440")]
     Rfc9440,
-    /// Percent-encoded PEM.
-    EscapedPem(String),
-    /// DER in base64.
-    Base64Der(String),
-    /// Envoy's list.
-    Xfcc(String),
+    #[serde(rename = "escaped-pem")]
+    EscapedPem,
+    #[serde(rename = "base64-der")]
+    Base64Der,
+    #[serde(rename = "xfcc")]
+    Xfcc,
 }
 
 /// Checks `[server.proxy]`.
@@ -50,7 +41,7 @@ pub(super) fn check(
     has_proxies: bool,
     verifies_clients: bool,
     problems: &mut Problems,
-) -> ProxyConfig {
+) -> ProxyRules {
     if !has_proxies {
         problems.add(
             "server.proxy",
@@ -58,15 +49,10 @@ pub(super) fn check(
             "server.trusted_proxies with the proxies' addresses",
         );
     }
-    let address_header = match raw.address_header {
-        None | Some(RawAddressHeader::Forwarded) => AddressHeaderConfig::Forwarded,
-        Some(RawAddressHeader::XForwardedFor) => AddressHeaderConfig::XForwardedFor,
-    };
-    let name = raw.certificate_header.map(|name| {
-        header("server.proxy.certificate_header", &name, problems);
-        name.to_ascii_lowercase()
-    });
-    let form = raw.certificate_format.unwrap_or(RawCertificateForm::Rfc9440);
+    let name = raw
+        .certificate_header
+        .and_then(|name| header("server.proxy.certificate_header", &name, problems));
+    let form = raw.certificate_format.unwrap_or_default();
     let certificate = certificate(form, name.clone(), problems);
     if raw.secret_header.is_some() && raw.secret_sha256.is_none() {
         problems.add(
@@ -76,16 +62,15 @@ pub(super) fn check(
         );
     }
     let secret_header = raw.secret_header.unwrap_or_else(|| "X-Proxy-Secret".to_owned());
-    header("server.proxy.secret_header", &secret_header, problems);
-    let is_the_certificates =
-        name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&secret_header));
-    if is_the_certificates {
+    let secret_name = header("server.proxy.secret_header", &secret_header, problems);
+    if name.is_some() && name == secret_name {
         let accepted = "another header than certificate_header";
         problems.add("server.proxy.secret_header", format!("{secret_header:?}"), accepted);
     }
-    let secret = raw.secret_sha256.map(|hash| (secret_header.to_ascii_lowercase(), hash.0));
+    let hash = raw.secret_sha256.map(|hash| SecretHash::new(hash.0));
+    let secret = secret_name.zip(hash);
     let own_certificate =
-        raw.certificate.and_then(|raw| clients::pin("server.proxy.certificate", raw, problems));
+        raw.certificate.and_then(|raw| pin::check("server.proxy.certificate", raw, problems));
     if own_certificate.is_some() && !verifies_clients {
         problems.add(
             "server.proxy.certificate",
@@ -94,31 +79,32 @@ pub(super) fn check(
              \"required\"",
         );
     }
-    ProxyConfig { address_header, certificate, secret, own_certificate }
+    let address = raw.address_header.unwrap_or_default();
+    ProxyRules { address, certificate, secret, own_certificate }
 }
 
 fn certificate(
     form: RawCertificateForm,
-    name: Option<String>,
+    name: Option<HeaderName>,
     problems: &mut Problems,
-) -> CertificateFormConfig {
+) -> CertificateForm {
     let key = "server.proxy.certificate_header";
-    let named = |problems: &mut Problems| {
+    let named = |make: fn(HeaderName) -> CertificateForm, problems: &mut Problems| {
         let accepted = "the name of the header in which the proxy sends it";
-        problems.required(key, name.clone(), accepted).unwrap_or_default()
+        problems.required(key, name.clone(), accepted).map(make).unwrap_or_default()
     };
     match form {
         RawCertificateForm::Rfc9440 => {
             if let Some(name) = name {
                 let accepted = "no key: the header is Client-Cert; or another certificate_format";
-                problems.add(key, format!("{name:?}"), accepted);
+                problems.add(key, format!("{:?}", name.as_str()), accepted);
             }
-            CertificateFormConfig::Rfc9440
+            CertificateForm::Rfc9440
         }
-        RawCertificateForm::EscapedPem => CertificateFormConfig::EscapedPem(named(problems)),
-        RawCertificateForm::Base64Der => CertificateFormConfig::Base64Der(named(problems)),
-        RawCertificateForm::Xfcc => CertificateFormConfig::Xfcc(
-            name.unwrap_or_else(|| "x-forwarded-client-cert".to_owned()),
+        RawCertificateForm::EscapedPem => named(CertificateForm::EscapedPem, problems),
+        RawCertificateForm::Base64Der => named(CertificateForm::Base64Der, problems),
+        RawCertificateForm::Xfcc => CertificateForm::Xfcc(
+            name.unwrap_or(HeaderName::from_static("x-forwarded-client-cert")),
         ),
     }
 }
@@ -149,15 +135,18 @@ const OTHERS: [&str; 22] = [
     "X-Forwarded-For",
 ];
 
-fn header(key: &str, name: &str, problems: &mut Problems) {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
+/// The name of a header that is read for nothing else.
+fn header(key: &str, name: &str, problems: &mut Problems) -> Option<HeaderName> {
+    let Ok(parsed) = HeaderName::try_from(name) else {
         let accepted = "a header's name: letters, digits, hyphens (RFC 9110 section 5.6.2)";
         problems.add(key, format!("{name:?}"), accepted);
-    } else if OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other)) {
+        return None;
+    };
+    if OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other)) {
         let accepted = "the name of a header of its own, which nothing else is read from";
         problems.add(key, format!("{name:?}, which says something else"), accepted);
     }
+    Some(parsed)
 }
 
 /// Networks of proxies. One that is most of the internet would have anybody believed.

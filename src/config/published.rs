@@ -3,7 +3,8 @@
 
 use super::check::Problems;
 use super::server::ServerConfig;
-use super::tenants::{CredentialConfig, TenantConfig};
+use super::tenants::TenantConfig;
+use crate::http::authorization::SecretHash;
 
 /// SHA-256 of the secrets of clients in `config/demo.toml` and `config/default.toml`.
 const OF_CLIENTS: [&str; 4] = [
@@ -23,19 +24,13 @@ pub(super) fn refuse_secrets_of_clients(
         return;
     }
     for client in tenants.iter().flat_map(|tenant| &tenant.clients) {
-        for credential in &client.credentials {
-            let (name, sha256) = match credential {
-                CredentialConfig::Basic { password_sha256, .. } => {
-                    ("basic.password_sha256", password_sha256)
-                }
-                CredentialConfig::Bearer { token_sha256, .. } => {
-                    ("bearer.token_sha256", token_sha256)
-                }
-                CredentialConfig::Certificate { .. }
-                | CredentialConfig::OAuth2(_)
-                | CredentialConfig::Anonymous(_) => continue,
-            };
-            if OF_CLIENTS.contains(&hex::encode(sha256).as_str()) {
+        let known = &client.entry.credentials;
+        let hashes = [
+            ("basic.password_sha256", known.basic.as_ref().map(|basic| basic.password_sha256)),
+            ("bearer.token_sha256", known.bearer),
+        ];
+        for (name, hash) in hashes {
+            if hash.is_some_and(is_published) {
                 problems.add(
                     &format!("{}.{name}", client.key),
                     format!(
@@ -48,6 +43,14 @@ pub(super) fn refuse_secrets_of_clients(
             }
         }
     }
+}
+
+fn is_published(hash: SecretHash) -> bool {
+    OF_CLIENTS.iter().any(|known| {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(known, &mut digest).expect("64 hexadecimal digits");
+        SecretHash::new(digest) == hash
+    })
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! `[push]`, checked: how phones are notified. The adapter checks whether the key is usable.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize;
 use url::Url;
 
 use super::check::Problems;
-use super::raw::RawPush;
 use super::secrets::{self, Form};
-use super::values::SecretText;
 use crate::domain::host_pattern::HostPattern;
+use crate::domain::human_duration::HumanDuration;
+use crate::domain::secret::SecretText;
+use crate::messenger::web_push::settings::WebPushSettings;
 
 /// The push services of Chrome and its derivatives, Firefox, Safari and Edge.
 const WELL_KNOWN: [&str; 4] = [
@@ -20,27 +21,26 @@ const WELL_KNOWN: [&str; 4] = [
     "*.notify.windows.com",
 ];
 
-/// How phones are notified. `Debug` shows no key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PushConfig {
-    /// The contact for push services, `mailto:` or `https:`.
-    pub contact: String,
-    /// The private key, PEM.
-    pub private_key: SecretText,
-    /// The key's position in the file, for errors.
-    pub private_key_at: String,
-    /// The allowed push services.
-    pub hosts: Vec<HostPattern>,
-    /// The CA of their certificates; `None`: the system's CAs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPush {
+    pub contact: Option<String>,
+    pub private_key: Option<SecretText>,
+    pub private_key_file: Option<PathBuf>,
+    pub hosts: Option<Vec<String>>,
     pub ca_file: Option<PathBuf>,
-    /// Timeout of one request.
-    pub timeout: Duration,
+    pub timeout: Option<HumanDuration>,
 }
 
-impl fmt::Debug for PushConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PushConfig").field("contact", &self.contact).finish_non_exhaustive()
-    }
+/// How phones are notified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushConfig {
+    /// The adapter's settings.
+    pub settings: WebPushSettings,
+    /// The position of the private key, for errors.
+    pub private_key_at: String,
+    /// The CA of the push services' certificates; `None`: the system's CAs.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Checks `[push]`.
@@ -54,14 +54,9 @@ pub(super) fn check(raw: RawPush, problems: &mut Problems) -> Option<PushConfig>
     let hosts = hosts(raw.hosts, problems);
     let ca_file = raw.ca_file.map(|path| problems.readable("push.ca_file", &path));
     let timeout = problems.span("push.timeout", raw.timeout, secs(2), least, secs(10));
-    Some(PushConfig {
-        contact: contact?,
-        private_key: SecretText(private_key?),
-        private_key_at: format!("push.{name}"),
-        hosts,
-        ca_file,
-        timeout,
-    })
+    let (contact, private_key) = (contact?, private_key?.into());
+    let settings = WebPushSettings { contact, private_key, hosts, timeout };
+    Some(PushConfig { settings, private_key_at: format!("push.{name}"), ca_file })
 }
 
 fn contact(contact: Option<String>, problems: &mut Problems) -> Option<String> {

@@ -12,11 +12,12 @@ use toml::de::{DeTable, DeValue};
 use super::advice;
 use super::check::Problems;
 use super::follow_on::without_what_follows;
+use super::kinds;
 use super::layers::merged;
 use super::mistake::{Mistake, joined_lines};
 use super::places::{Lines, Places};
-use super::raw::RawConfig;
-use super::schema::{Part, is_one_section, sections_with};
+use super::schema::{Part, is_one_section, kinds_with, sections_with};
+use super::sections::RawConfig;
 use super::words::closest;
 
 /// Reads `text` and lays the environment over it.
@@ -87,7 +88,9 @@ fn value(one: Spanned<DeValue<'_>>, outsize: &mut impl FnMut(usize)) -> Option<t
 
 /// Gives each key its type. A key that cannot have it is noted and left out.
 fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
-    let mut left = Left { root: toml::Value::Table(table), gone: HashMap::new() };
+    let mut root = toml::Value::Table(table);
+    kinds::put_below(&mut root, problems);
+    let mut left = Left { root, gone: HashMap::new() };
     loop {
         let read = serde_path_to_error::deserialize::<_, RawConfig>(left.root.clone());
         let error = match read {
@@ -118,6 +121,8 @@ fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
 enum Step {
     Key(String),
     Index(usize),
+    /// The level below a section that has the keys of a kind, see [`kinds`].
+    Kind(String),
 }
 
 /// Steps as they are written in problems: `tenants[0].otp`.
@@ -130,6 +135,7 @@ impl fmt::Display for Steps<'_> {
                 Step::Key(key) if index == 0 => f.write_str(key)?,
                 Step::Key(key) => write!(f, ".{key}")?,
                 Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Kind(_) => {}
             }
         }
         Ok(())
@@ -140,7 +146,8 @@ fn path(path: &serde_path_to_error::Path) -> Vec<Step> {
     let step = |segment: &Segment| match segment {
         Segment::Seq { index } => Some(Step::Index(*index)),
         Segment::Map { key } => Some(Step::Key(key.clone())),
-        Segment::Enum { .. } | Segment::Unknown => None,
+        Segment::Enum { variant } => Some(Step::Kind(variant.clone())),
+        Segment::Unknown => None,
     };
     path.iter().map_while(step).collect()
 }
@@ -152,6 +159,7 @@ fn parts(path: &[Step]) -> Vec<Part> {
         match step {
             Step::Key(name) => parts.push((name.clone(), false)),
             Step::Index(_) => parts.last_mut().into_iter().for_each(|part| part.1 = true),
+            Step::Kind(_) => {}
         }
     }
     parts
@@ -196,7 +204,7 @@ impl Left {
         let mut place = &mut self.root;
         for step in sections {
             let next = match step {
-                Step::Key(key) => place.get_mut(key),
+                Step::Key(key) | Step::Kind(key) => place.get_mut(key),
                 Step::Index(index) => place.get_mut(*index),
             };
             let Some(next) = next else { return false };
@@ -222,7 +230,18 @@ impl Left {
 fn note(mistake: Mistake, path: &[Step], problems: &mut Problems) {
     let key = Steps(path).to_string();
     match mistake {
-        Mistake::UnknownKey { name, known, accepted } => {
+        Mistake::UnknownKey { name, mut known, accepted } => {
+            if let Some(Step::Kind(kind)) = path.iter().nth_back(1) {
+                let kinds = kinds_with(&name);
+                if !kinds.is_empty() {
+                    let kinds = kinds.iter().map(|kind| format!("kind = {kind:?}"));
+                    let found = format!("a key of {}", kinds.collect::<Vec<_>>().join(" and "));
+                    let accepted = format!("where kind = {kind:?}: kind, {}", known.join(", "));
+                    problems.unread(&key, found, None, accepted);
+                    return;
+                }
+                known.push("kind".to_owned());
+            }
             let meant = closest(&name, known.iter().map(String::as_str));
             let shown = meant.map(|meant| format!("`{meant}`")).or_else(|| {
                 let elsewhere = sections_with(&name);

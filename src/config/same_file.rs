@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::audit::AuditConfig;
 use super::check::Problems;
-use super::server::AuditConfig;
 use super::store::{StoreConfig, StorePlace};
 use crate::regular_file::{FileIdentity, followed};
 

@@ -2,8 +2,9 @@
 
 use toml::{Table, Value};
 
+use super::directory::KINDS;
 use super::mistake::{Mistake, joined_lines};
-use super::raw::RawConfig;
+use super::sections::RawConfig;
 
 /// A key that no section has.
 const NONSENSE: &str = "no such key";
@@ -51,10 +52,38 @@ fn written(section: &[Part]) -> String {
     format!("{open}{}{close}", names.join("."))
 }
 
-/// The keys of a section; `None` if this is not a section.
+/// The kinds of directory that have a key.
+pub(super) fn kinds_with(key: &str) -> Vec<&'static str> {
+    let directory = [("tenants".to_owned(), true), ("directory".to_owned(), false)];
+    let has = |kind: &&str| {
+        keys_of_kind(&directory, kind).is_some_and(|keys| keys.iter().any(|known| known == key))
+    };
+    KINDS.into_iter().filter(has).collect()
+}
+
+/// The keys of a section, of whichever kind; `None` if this is not a section.
 fn keys_of(section: &[Part]) -> Option<Vec<String>> {
-    let one = |name: &str, value| Value::Table(Table::from_iter([(name.to_owned(), value)]));
-    let innermost = one(NONSENSE, Value::Integer(1));
+    let names: Vec<&str> = section.iter().map(|(name, _)| name.as_str()).collect();
+    if names != ["tenants", "directory"] {
+        return keys_below(section, one(NONSENSE, Value::Integer(1)));
+    }
+    let kinds = KINDS.into_iter().filter_map(|kind| keys_of_kind(section, kind));
+    let mut keys: Vec<String> = kinds.flatten().collect();
+    keys.sort_unstable();
+    keys.dedup();
+    (!keys.is_empty()).then(|| [vec!["kind".to_owned()], keys].concat())
+}
+
+/// The keys of a directory of this kind.
+fn keys_of_kind(section: &[Part], kind: &str) -> Option<Vec<String>> {
+    keys_below(section, one(kind, one(NONSENSE, Value::Integer(1))))
+}
+
+fn one(name: &str, value: Value) -> Value {
+    Value::Table(Table::from_iter([(name.to_owned(), value)]))
+}
+
+fn keys_below(section: &[Part], innermost: Value) -> Option<Vec<String>> {
     let file = section.iter().rev().fold(innermost, |inner, (name, is_array)| {
         one(name, if *is_array { Value::Array(vec![inner]) } else { inner })
     });

@@ -1,15 +1,13 @@
 //! Secrets given as `x` or `x_file`, never both, and the one reader of files that hold one.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::check::Problems;
 use super::permissions;
-use super::values::SecretText;
 use crate::domain::authenticator::is_visible;
-use crate::domain::otp::{ServerKey, ServerKeys};
+use crate::domain::secret::SecretText;
 use crate::domain::text_file::{self, one_line, without_controls};
 use crate::regular_file;
 
@@ -35,7 +33,7 @@ pub(super) fn secret(
     let file_key = format!("{key}_file");
     let (key, secret) = match (text, file) {
         (Some(text), None) => {
-            let secret = checked(&key, "", text.0.expose_secret(), form, problems)?;
+            let secret = checked(&key, "", text.expose(), form, problems)?;
             (key, secret)
         }
         (None, Some(path)) => {
@@ -145,51 +143,4 @@ fn warn_of_what_is_not_seen(key: &str, with: &str, secret: &str, problems: &mut 
             ),
         );
     }
-}
-
-/// The server keys in `text`: one a line, 64 hexadecimal digits each; the first issues. Blank
-/// lines and lines that start with `#` are passed over. A key that everybody knows is refused where
-/// `listen` is not this machine's alone.
-pub(super) fn server_keys(
-    text: &SecretString,
-    key: &str,
-    listen: SocketAddr,
-    problems: &mut Problems,
-) -> Option<ServerKeys> {
-    let mut keys = Vec::new();
-    for (index, line) in text.expose_secret().lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let mut bytes = [0; 32];
-        if hex::decode_to_slice(line, &mut bytes).is_err() {
-            problems.add(
-                key,
-                format!("{} characters in line {}", line.chars().count(), index + 1),
-                "64 hexadecimal digits, as `dialpass new-secret` prints them",
-            );
-            return None;
-        }
-        if bytes.iter().all(|byte| *byte == bytes[0]) {
-            problems.add(key, "a key that is one byte over and over", "32 random bytes");
-            return None;
-        }
-        if counts_up(&bytes) && !listen.ip().to_canonical().is_loopback() {
-            let found = "a key whose bytes count up, as an example's do, and which everybody knows";
-            problems.add(key, found, "32 random bytes, as `dialpass new-secret` prints them");
-            return None;
-        }
-        keys.push(ServerKey::new(bytes));
-    }
-    let keys = ServerKeys::new(keys);
-    if keys.is_none() {
-        problems.add(key, "no key", "a line of 64 hexadecimal digits");
-    }
-    keys
-}
-
-/// Whether a server key's bytes count up, as those in tests do.
-fn counts_up(key: &[u8; 32]) -> bool {
-    key.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1))
 }

@@ -2,17 +2,44 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
+
+use super::audit::{self, AuditConfig, RawAudit};
 use super::check::Problems;
 use super::error::Warning;
+use super::keys::{self, KeysConfig, RawKeys};
+use super::log::{self, LogConfig, RawLog};
+use super::ops::{self, OpsConfig, RawOps};
 use super::places::Places;
 use super::published;
-use super::push::{self, PushConfig};
-use super::raw::RawConfig;
+use super::push::{self, PushConfig, RawPush};
 use super::same_file;
-use super::server::{self, AuditConfig, KeysConfig, LogConfig, OpsConfig, ServerConfig};
-use super::store::{self, StoreConfig, StorePlace};
-use super::tenants::{self, TenantConfig};
+use super::server::{self, RawServer, ServerConfig};
+use super::store::{self, RawStore, StoreConfig, StorePlace};
+use super::tenants::{self, RawTenant, TenantConfig};
 use super::warnings;
+
+/// The whole file as written. Keys without a default are optional here too, so that the checks
+/// report a missing key together with all other mistakes.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConfig {
+    #[serde(default)]
+    pub server: RawServer,
+    #[serde(default)]
+    pub ops: RawOps,
+    #[serde(default)]
+    pub store: RawStore,
+    #[serde(default)]
+    pub keys: RawKeys,
+    #[serde(default)]
+    pub log: RawLog,
+    #[serde(default)]
+    pub audit: RawAudit,
+    pub push: Option<RawPush>,
+    #[serde(default)]
+    pub tenants: Vec<RawTenant>,
+}
 
 /// A whole configuration, checked.
 #[derive(Debug)]
@@ -89,11 +116,11 @@ impl Sections {
 /// Checks the whole file.
 pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     let server = server::check(raw.server, problems);
-    let ops = server::ops(&raw.ops, server.listen, problems);
+    let ops = ops::check(&raw.ops, server.listen, problems);
     let store = store::check(raw.store, problems);
-    let keys = server::keys(raw.keys, server.listen, problems);
-    let log = server::log(&raw.log);
-    let audit = server::audit(raw.audit, problems);
+    let keys = keys::check(raw.keys, server.listen, problems);
+    let log = log::check(&raw.log);
+    let audit = audit::check(raw.audit, problems);
     let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, server.request_deadline, problems);
     for tenant in &tenants {

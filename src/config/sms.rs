@@ -2,22 +2,21 @@
 
 mod body;
 mod presets;
-pub(super) mod raw;
+mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-
-pub use self::body::BodyConfig;
-use self::raw::{RawAccepted, RawMethod, RawPreset, RawProvider, RawSms, RawText};
+pub(super) use self::raw::RawSms;
+use self::raw::{RawAccepted, RawPreset, RawProvider, RawText};
 use super::check::Problems;
 use super::secrets::{self, Form};
-use super::values::SecretText;
 use crate::domain::country::{Country, CountryRules};
 use crate::domain::number_kind::NumberKind;
+use crate::domain::secret::SecretText;
+use crate::messenger::sms_over_http::settings::{ProviderSettings, RequestSettings, Text};
 
 /// Placeholders that every provider has; no variable may have these names.
 const RESERVED: [&str; 3] = ["phone", "phone_digits", "message"];
@@ -40,70 +39,21 @@ pub struct SmsConfig {
 pub struct SmsProviderConfig {
     /// Its position in the file, for errors: `tenants[0].sms.providers[0]`.
     pub key: String,
-    /// Its name, for logs and metrics.
-    pub name: String,
     /// The preset that the request is from.
     pub preset: Option<String>,
-    /// The values of placeholders besides those that every provider has.
-    pub variables: BTreeMap<String, SecretText>,
-    /// The request's method.
-    pub method: MethodConfig,
-    /// Its URL, with placeholders.
-    pub url: SecretText,
-    /// Its header fields.
-    pub headers: Vec<(String, TextConfig)>,
-    /// User name and password (RFC 7617).
-    pub basic: Option<(TextConfig, TextConfig)>,
-    /// Its body.
-    pub body: BodyConfig,
-    /// The statuses that mean that the text was accepted.
-    pub accepted_status: Vec<u16>,
-    /// What the answer must contain as well.
-    pub body_contains: Option<String>,
-    /// Timeout of a request.
-    pub timeout: Duration,
-    /// The countries that it serves; `None`: all.
-    pub countries: Option<BTreeSet<Country>>,
+    /// How it is used.
+    pub provider: ProviderSettings,
+    /// The request that sends a text.
+    pub request: RequestSettings,
     /// The CA of its certificate; `None`: the system's CAs.
     pub ca_file: Option<PathBuf>,
-    /// Whether texts may be sent unencrypted beyond this machine.
-    pub allow_plain_http: bool,
 }
 
 impl fmt::Debug for SmsProviderConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SmsProviderConfig").field("name", &self.name).finish_non_exhaustive()
+        let mut shown = f.debug_struct("SmsProviderConfig");
+        shown.field("name", &self.provider.name).finish_non_exhaustive()
     }
-}
-
-/// A request's method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MethodConfig {
-    /// GET.
-    Get,
-    /// POST.
-    Post,
-    /// PUT.
-    Put,
-}
-
-impl From<RawMethod> for MethodConfig {
-    fn from(raw: RawMethod) -> Self {
-        match raw {
-            RawMethod::Get => Self::Get,
-            RawMethod::Post => Self::Post,
-            RawMethod::Put => Self::Put,
-        }
-    }
-}
-
-/// One of a provider's texts.
-#[derive(Clone, PartialEq, Eq)]
-pub enum TextConfig {
-    /// With placeholders.
-    Pattern(SecretText),
-    /// Taken literally, from a file.
-    Whole(SecretText),
 }
 
 /// Checks `[tenants.sms]`, whose key is `key`.
@@ -219,23 +169,25 @@ fn provider(
     let url = problems.required(&format!("{key}.url"), request.url, accepted);
     let secs = Duration::from_secs;
     let least = Duration::from_millis(100);
-    Some(SmsProviderConfig {
+    let provider = ProviderSettings {
         name,
-        preset: raw.preset,
+        accepted: accepted_status,
+        body_contains,
+        timeout: problems.span(&format!("{key}.timeout"), raw.timeout, secs(2), least, secs(30)),
+        countries: countries(&key, "countries", raw.countries, problems),
+    };
+    let ca_file = raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path));
+    let request = RequestSettings {
+        preset: raw.preset.is_some(),
         variables,
-        method: method.into(),
+        method,
         url: url?,
         headers,
         basic,
         body: body?,
-        accepted_status,
-        body_contains,
-        timeout: problems.span(&format!("{key}.timeout"), raw.timeout, secs(2), least, secs(30)),
-        countries: countries(&key, "countries", raw.countries, problems),
-        ca_file: raw.ca_file.map(|path| problems.readable(&format!("{key}.ca_file"), &path)),
         allow_plain_http: raw.allow_plain_http.unwrap_or(false),
-        key,
-    })
+    };
+    Some(SmsProviderConfig { key, preset: raw.preset, provider, request, ca_file })
 }
 
 /// The request of a preset, to which no keys may be added.
@@ -275,12 +227,10 @@ fn variables(
             let accepted = "a name of a-z 0-9 _ that is none of phone, phone_digits, message";
             problems.add(&key, "a name that cannot be a variable's", accepted);
         }
-        let Some(TextConfig::Pattern(value) | TextConfig::Whole(value)) =
-            text(&key, value, problems)
-        else {
+        let Some(Text::Pattern(value) | Text::Whole(value)) = text(&key, value, problems) else {
             continue;
         };
-        if value.0.expose_secret().is_empty() {
+        if value.expose().is_empty() {
             problems.add(&key, "an empty text", "a text of at least one character");
         }
         variables.insert(name, value);
@@ -288,12 +238,12 @@ fn variables(
     variables
 }
 
-fn text(key: &str, raw: RawText, problems: &mut Problems) -> Option<TextConfig> {
+fn text(key: &str, raw: RawText, problems: &mut Problems) -> Option<Text> {
     match raw {
-        RawText::Here(text) => Some(TextConfig::Pattern(SecretText(text))),
+        RawText::Here(text) => Some(Text::Pattern(SecretText::from(text))),
         RawText::File(path) => {
             let text = secrets::from_file(key, &path, Form::Line, problems)?;
-            Some(TextConfig::Whole(SecretText(text)))
+            Some(Text::Whole(SecretText::from(text)))
         }
     }
 }

@@ -1,17 +1,15 @@
 //! `[store]`: a file, or a database and its connection settings.
 
+mod postgres;
+mod raw;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-use secrecy::ExposeSecret;
-use tokio_postgres::config::Host;
-
-use super::check::{Problems, is_loopback};
-use super::client_certificate;
+pub use self::postgres::PostgresConfig;
+pub(super) use self::raw::RawStore;
+use super::check::Problems;
 use super::permissions;
-use super::raw::RawStore;
-use super::secrets::{self, Form};
 
 /// `[store]`.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,64 +29,8 @@ pub enum StorePlace {
     Postgres(PostgresConfig),
 }
 
-/// A PostgreSQL database and its connection settings.
-#[derive(Debug, PartialEq, Eq)]
-pub struct PostgresConfig {
-    /// Its servers: a display name and the login. `Debug` hides the password.
-    pub servers: Vec<(String, tokio_postgres::Config)>,
-    /// Whether and how TLS is used.
-    pub ssl_mode: SslMode,
-    /// The CA of the servers' certificates; `None`: the system's CAs.
-    pub ca_file: Option<PathBuf>,
-    /// The client certificate shown to them, and its key.
-    pub client_certificate: Option<(PathBuf, PathBuf)>,
-    /// Most connections from this node.
-    pub connections: usize,
-    /// Timeout for connecting to one server.
-    pub connect_timeout: Duration,
-}
-
-/// libpq's `sslmode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SslMode {
-    /// Plain text.
-    Disable,
-    /// Plain text; TLS if the server refuses that.
-    Allow,
-    /// TLS if the server offers it.
-    Prefer,
-    /// TLS; with a CA file like [`SslMode::VerifyCa`].
-    Require,
-    /// TLS, with a certificate signed by the CA.
-    VerifyCa,
-    /// TLS, with a certificate signed by the CA for the host name connected to.
-    VerifyFull,
-}
-
-impl SslMode {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "disable" => Self::Disable,
-            "allow" => Self::Allow,
-            "prefer" => Self::Prefer,
-            "require" => Self::Require,
-            "verify-ca" => Self::VerifyCa,
-            "verify-full" => Self::VerifyFull,
-            _ => return None,
-        })
-    }
-
-    /// Whether nothing is ever sent unencrypted.
-    const fn is_encrypted(self) -> bool {
-        matches!(self, Self::Require | Self::VerifyCa | Self::VerifyFull)
-    }
-}
-
+/// The key of the URL.
 const URL: &str = "store.url";
-const ACCEPTED: &str = "sqlite:PATH or postgres://USER@HOST[:PORT][,HOST…]/DATABASE?sslmode=…";
-const ESCAPE: &str = "a password whose @, / and ? are percent-encoded, or password_file";
-const PARAMETERS: &str = "sslmode, sslrootcert, sslcert, sslkey, connect_timeout, \
-    application_name, options, channel_binding, target_session_attrs, host, port, user, dbname";
 
 /// Checks the section.
 pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfig> {
@@ -99,7 +41,9 @@ pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfi
     // A store's URL may hold a password.
     let scheme = url.split_once(':').map_or("text without a scheme", |(scheme, _)| scheme);
     let place = match scheme {
-        "postgres" | "postgresql" => StorePlace::Postgres(postgres(raw, &url, timeout, problems)?),
+        "postgres" | "postgresql" => {
+            StorePlace::Postgres(postgres::check(raw, &url, timeout, problems)?)
+        }
         "sqlite" if url.len() > "sqlite:".len() => {
             refuse_what_is_postgres_alone(&raw, problems);
             let path = &url["sqlite:".len()..];
@@ -116,7 +60,7 @@ pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfi
             StorePlace::Sqlite(path)
         }
         _ => {
-            problems.add(URL, scheme, ACCEPTED);
+            problems.add(URL, scheme, postgres::ACCEPTED);
             return None;
         }
     };
@@ -139,208 +83,5 @@ fn refuse_what_is_postgres_alone(raw: &RawStore, problems: &mut Problems) {
             "a value, though store.url names a file",
             "nothing: it is about a PostgreSQL database",
         );
-    }
-}
-
-fn postgres(
-    raw: RawStore,
-    url: &str,
-    timeout: Duration,
-    problems: &mut Problems,
-) -> Option<PostgresConfig> {
-    let (mut login, tls) = read_url(url, problems)?;
-    let password = password(raw.password, raw.password_file.as_deref(), &login, problems);
-    if let Some(password) = password {
-        login.password(password.expose_secret());
-    }
-    if login.get_application_name().is_none() {
-        login.application_name("dialpass");
-    }
-    let servers = servers(&login, problems)?;
-    let plain_allowed = raw.allow_plain_postgres == Some(true);
-    let ssl_mode = ssl_mode(tls.mode.as_deref(), &servers, plain_allowed, problems)?;
-    let ca_file = match (raw.ca_file, tls.root) {
-        (Some(_), Some(_)) => {
-            problems.add("store.ca_file", "ca_file beside the URL's sslrootcert", "one of them");
-            None
-        }
-        (Some(path), None) => Some(problems.readable("store.ca_file", &path)),
-        (None, Some(root)) if root == "system" => None,
-        (None, Some(root)) => Some(problems.readable("store.url (sslrootcert)", Path::new(&root))),
-        (None, None) => None,
-    };
-    let (certificate, private_key) = (
-        raw.client_certificate.or(tls.certificate.map(PathBuf::from)),
-        raw.client_private_key.or(tls.key.map(PathBuf::from)),
-    );
-    let client_certificate = client_certificate::check(
-        "store",
-        certificate.as_deref(),
-        private_key.as_deref(),
-        problems,
-    );
-    let asked = login.get_connect_timeout().copied();
-    let connect_timeout = asked.unwrap_or(timeout / 2).clamp(Duration::from_millis(50), timeout);
-    let connections = raw.connections.unwrap_or(16);
-    Some(PostgresConfig {
-        servers,
-        ssl_mode,
-        ca_file,
-        client_certificate,
-        connections: problems.within("store.connections", connections, 1, 500),
-        connect_timeout,
-    })
-}
-
-/// The URL's parameters about TLS.
-#[derive(Default)]
-struct TlsParameters {
-    mode: Option<String>,
-    root: Option<String>,
-    certificate: Option<String>,
-    key: Option<String>,
-}
-
-/// Reads the URL. The TLS parameters are handled here, the rest by the client library.
-fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Config, TlsParameters)> {
-    let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let (mut tls, mut rest) = (TlsParameters::default(), Vec::new());
-    let mut names = Vec::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if names.contains(&name) {
-            problems.add(URL, "a parameter twice", "each parameter once");
-        }
-        names.push(name);
-        let Ok(text) = percent_decode_str(value).decode_utf8() else {
-            problems.add(URL, format!("{name} that is no UTF-8"), ACCEPTED);
-            return None;
-        };
-        let text = text.into_owned();
-        match name {
-            "sslmode" => tls.mode = Some(text),
-            "sslrootcert" => tls.root = Some(text),
-            "sslcert" => tls.certificate = Some(text),
-            "sslkey" => tls.key = Some(text),
-            // The server that accepts writes is always chosen.
-            "target_session_attrs" if matches!(text.as_str(), "read-write" | "primary") => {}
-            "target_session_attrs" => {
-                problems.add(URL, format!("target_session_attrs={text}"), "read-write, or nothing");
-            }
-            "connect_timeout" | "application_name" | "options" | "channel_binding" | "host"
-            | "port" | "user" | "dbname" | "password" => rest.push(pair),
-            // Anything else may be a piece of a password that contains a `?`.
-            _ if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
-                problems.add(URL, format!("the parameter {name}"), PARAMETERS);
-            }
-            _ => problems.add(URL, "a parameter that is none", ESCAPE),
-        }
-    }
-    let rest = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
-    let login = rest.parse();
-    if login.is_err() {
-        // The library's message may contain part of the password.
-        problems.add(URL, "a URL that cannot be read", ACCEPTED);
-    }
-    Some((login.ok()?, tls))
-}
-
-fn password(
-    text: Option<super::values::SecretText>,
-    file: Option<&Path>,
-    login: &tokio_postgres::Config,
-    problems: &mut Problems,
-) -> Option<secrecy::SecretString> {
-    if text.is_none() && file.is_none() {
-        return None;
-    }
-    if login.get_password().is_some() {
-        problems.add("store.password", "a password beside that in store.url", "one of them");
-        return None;
-    }
-    secrets::secret("store", "password", Form::Line, text, file, problems)
-}
-
-/// One login per host.
-fn servers(
-    login: &tokio_postgres::Config,
-    problems: &mut Problems,
-) -> Option<Vec<(String, tokio_postgres::Config)>> {
-    let (hosts, ports) = (login.get_hosts(), login.get_ports());
-    let Some(user) = login.get_user().filter(|user| !user.is_empty()) else {
-        problems.add(URL, "no user", ACCEPTED);
-        return None;
-    };
-    if hosts.is_empty() || (ports.len() > 1 && ports.len() != hosts.len()) {
-        problems.add(URL, "no host, or another number of ports than of hosts", ACCEPTED);
-        return None;
-    }
-    let is_name = |host: &&Host| match host {
-        Host::Tcp(host) => {
-            host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte))
-        }
-        Host::Unix(_) => true,
-    };
-    if !hosts.iter().all(|host| is_name(&host)) {
-        // It may be a piece of the password.
-        problems.add(URL, "a host that is none", ESCAPE);
-        return None;
-    }
-    let server = |(index, host): (usize, &Host)| {
-        let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-        let mut one = tokio_postgres::Config::new();
-        one.user(user).port(port).channel_binding(login.get_channel_binding());
-        one.dbname(login.get_dbname().unwrap_or(user));
-        let name = match host {
-            Host::Tcp(host) => {
-                one.host(host);
-                format!("{host}:{port}")
-            }
-            Host::Unix(folder) => {
-                one.host_path(folder);
-                folder.display().to_string()
-            }
-        };
-        login.get_password().map(|password| one.password(password));
-        login.get_options().map(|options| one.options(options));
-        login.get_application_name().map(|name| one.application_name(name));
-        (name, one)
-    };
-    Some(hosts.iter().enumerate().map(server).collect())
-}
-
-/// Whether and how TLS is used; plain text only on this machine or if allowed.
-fn ssl_mode(
-    text: Option<&str>,
-    servers: &[(String, tokio_postgres::Config)],
-    plain_allowed: bool,
-    problems: &mut Problems,
-) -> Option<SslMode> {
-    // libpq's own default.
-    let mode = SslMode::parse(text.unwrap_or("prefer"));
-    let Some(mode) = mode else {
-        let accepted = "disable, allow, prefer, require, verify-ca or verify-full";
-        let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
-        let mode = text.unwrap_or_default();
-        problems.add_word("store.url (sslmode)", mode, modes, accepted);
-        return None;
-    };
-    let away = servers.iter().find(|(_, login)| !login.get_hosts().iter().all(is_local));
-    if let Some((name, _)) = away.filter(|_| !mode.is_encrypted() && !plain_allowed) {
-        let found = text.map_or("no sslmode".to_owned(), |text| format!("sslmode={text}"));
-        problems.add(
-            URL,
-            format!("{found}, which may send passwords and calls in clear to {name}"),
-            "sslmode=verify-full, or verify-ca or require, or (knowing that) \
-             allow_plain_postgres = true",
-        );
-    }
-    Some(mode)
-}
-
-fn is_local(host: &Host) -> bool {
-    match host {
-        Host::Tcp(host) => is_loopback(host),
-        Host::Unix(_) => true,
     }
 }

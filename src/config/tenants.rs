@@ -1,27 +1,68 @@
-//! `[[tenants]]`, checked.
+//! `[[tenants]]`.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use serde::Deserialize;
+
+use super::calls::{self, RawCalls};
 use super::check::Problems;
-use super::clients;
-pub use super::clients::{ClientConfig, CredentialConfig, OAuth2Config, PinConfig};
-use super::directory;
-pub use super::directory::{DirectoryConfig, FileConfig};
-pub use super::ldap::{
-    LdapConfig, LookupConfig, NumberMatchConfig, ProfileConfig, ServerOrderConfig,
-};
-use super::raw::{
-    RawAmbiguous, RawApp, RawAttestation, RawCalls, RawKind, RawLimits, RawNumbers, RawOtp,
-    RawPassword, RawSpoken, RawSpokenAs, RawStyle, RawTenant,
-};
-use super::sms::{self, SmsConfig};
+use super::clients::{self, ClientConfig, RawClient};
+use super::directory::{self, Context, DirectoryConfig, RawDirectory};
+use super::policy::{self, RawLimits, RawLogin, RawOtp};
+use super::sms::{self, RawSms, SmsConfig};
 use crate::domain::authenticator::is_visible;
-use crate::domain::caller_id::{BareDigits, CallerIdPlan};
-use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy, Quota};
-use crate::domain::stored_number::NumberingPlan;
+use crate::domain::caller_id::CallerIdPlan;
+use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy};
 use crate::domain::tenant::TenantId;
 use crate::domain::user::Ambiguity;
+use crate::http::gateway::{ExpiresIn, Spoken};
+use crate::http::refused::StatusStyle;
+
+/// A tenant as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTenant {
+    pub id: Option<String>,
+    pub country: Option<String>,
+    pub status_style: Option<StatusStyle>,
+    pub spoken: Option<RawSpoken>,
+    pub spoken_separator: Option<String>,
+    pub directory: Option<RawDirectory>,
+    #[serde(default)]
+    pub otp: RawOtp,
+    #[serde(default)]
+    pub login: RawLogin,
+    #[serde(default)]
+    pub limits: RawLimits,
+    #[serde(default)]
+    pub calls: RawCalls,
+    #[serde(default)]
+    pub clients: Vec<RawClient>,
+    pub sms: Option<RawSms>,
+    #[serde(default)]
+    pub app: RawApp,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged, expecting = "another value, expected true, false or \"strings\"")]
+pub(super) enum RawSpoken {
+    Whether(bool),
+    As(RawSpokenAs),
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawSpokenAs {
+    Strings,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawApp {
+    pub company: Option<String>,
+    pub match_number: Option<bool>,
+}
 
 /// One tenant.
 #[derive(Debug)]
@@ -35,7 +76,7 @@ pub struct TenantConfig {
     /// Which statuses its clients see.
     pub status_style: StatusStyle,
     /// How the code is also spelt out, with its remaining life; `None`: neither.
-    pub spoken: Option<SpokenConfig>,
+    pub spoken: Option<Spoken>,
     /// Its directory.
     pub directory: DirectoryConfig,
     /// What happens if several users have the number.
@@ -46,23 +87,14 @@ pub struct TenantConfig {
     pub login: LoginPolicy,
     /// The store's quotas.
     pub limits: Limits,
-    /// The lowest accepted attestation of a call; `None` accepts all.
-    pub minimum_attestation: Option<Attestation>,
+    /// The lowest accepted attestation of a call.
+    pub minimum_attestation: Attestation,
     /// The API's clients.
     pub clients: Vec<ClientConfig>,
     /// How texts are sent; `None`: not at all.
     pub sms: Option<SmsConfig>,
     /// What phones that confirm display.
     pub app: AppConfig,
-}
-
-/// What a call's answer adds for speech synthesis.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SpokenConfig {
-    /// Text between two digits.
-    pub separator: String,
-    /// Whether the remaining life is a string as well.
-    pub as_strings: bool,
 }
 
 /// `[tenants.app]`: phones that confirm.
@@ -72,16 +104,6 @@ pub struct AppConfig {
     pub company: String,
     /// Whether an approval shows a number that the user types on the phone.
     pub match_number: bool,
-}
-
-/// Which statuses a tenant's clients see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum StatusStyle {
-    /// 200 and 403 only.
-    #[default]
-    PhenixId,
-    /// 429 and 503 where they fit.
-    Http,
 }
 
 /// Checks all tenants.
@@ -117,58 +139,38 @@ fn tenant(
     request_deadline: Duration,
     problems: &mut Problems,
 ) -> Option<TenantConfig> {
+    let at = |section: &str| format!("{key}.{section}");
     let id = id(key, raw.id, problems);
-    let caller_ids = caller_ids(key, raw.country, &raw.calls, problems);
-    let minimum_attestation = match raw.calls.minimum_attestation {
-        None | Some(RawAttestation::None) => None,
-        Some(RawAttestation::A) => Some(Attestation::A),
-        Some(RawAttestation::B) => Some(Attestation::B),
-        Some(RawAttestation::C) => Some(Attestation::C),
-    };
-    let password_required = !matches!(raw.login.password, Some(RawPassword::NotAsked));
-    let otp = otp(&format!("{key}.otp"), &raw.otp, password_required, problems);
-    let login = LoginPolicy {
-        password_required,
-        refusal_floor: problems.span(
-            &format!("{key}.login.refusal_floor"),
-            raw.login.refusal_floor,
-            Duration::from_millis(300),
-            Duration::ZERO,
-            Duration::from_secs(5),
-        ),
-    };
+    let minimum_attestation = raw.calls.minimum_attestation.unwrap_or_default();
+    let caller_ids = calls::check(key, raw.country, raw.calls, problems);
+    let login = policy::login(&at("login"), raw.login, problems);
+    let otp = policy::otp(&at("otp"), raw.otp, login.password_required, problems);
     let accepted = "a [tenants.directory] section";
-    let raw_directory = problems.required(&format!("{key}.directory"), raw.directory, accepted);
-    let (kind, ambiguous) =
-        raw_directory.as_ref().map_or((None, None), |raw| (raw.kind, raw.ambiguous));
-    let ambiguity = match ambiguous {
-        None | Some(RawAmbiguous::Refuse) => Ambiguity::Refuse,
-        Some(RawAmbiguous::PreferAttributeOrder) => Ambiguity::PreferAttributeOrder,
-        Some(RawAmbiguous::Pin) => Ambiguity::Pin,
+    let directory = problems.required(&at("directory"), raw.directory, accepted);
+    let context = Context {
+        request_deadline,
+        numbering: caller_ids.numbering,
+        password_required: login.password_required,
     };
-    if matches!(kind, Some(RawKind::Registered)) && login.password_required {
+    let directory = directory.map(|raw| directory::check(&at("directory"), raw, context, problems));
+    let (directory, ambiguity) = directory.unwrap_or_default();
+    if matches!(directory, Some(DirectoryConfig::Registered)) && login.password_required {
         problems.add(
-            &format!("{key}.login.password"),
+            &at("login.password"),
             "\"required\", though registered users have no passwords",
             "\"not-asked\" where directory.kind = \"registered\"",
         );
     }
     let spoken = spoken(key, raw.spoken, raw.spoken_separator, problems);
-    let limits = limits(key, &raw.limits, problems);
-    let directory = raw_directory.and_then(|raw| {
-        directory::check(&format!("{key}.directory"), raw, request_deadline, problems)
-    });
-    let clients = clients::check(key, raw.clients, problems);
-    let app = app(&format!("{key}.app"), raw.app, id.as_str(), problems);
-    let sms = raw.sms.map(|sms| sms::check(&format!("{key}.sms"), sms, problems));
+    let limits = policy::limits(&at("limits"), raw.limits, problems);
+    let clients = clients::check(key, &id, raw.clients, problems);
+    let app = app(&at("app"), raw.app, id.as_str(), problems);
+    let sms = raw.sms.map(|sms| sms::check(&at("sms"), sms, problems));
     Some(TenantConfig {
         key: key.to_owned(),
         id,
         caller_ids,
-        status_style: match raw.status_style {
-            None | Some(RawStyle::Phenixid) => StatusStyle::PhenixId,
-            Some(RawStyle::Http) => StatusStyle::Http,
-        },
+        status_style: raw.status_style.unwrap_or_default(),
         spoken,
         directory: directory?,
         ambiguity,
@@ -180,48 +182,6 @@ fn tenant(
         sms,
         app,
     })
-}
-
-/// How the tenant's numbers are read: `country` and `[tenants.calls]`.
-fn caller_ids(
-    key: &str,
-    country: Option<String>,
-    raw: &RawCalls,
-    problems: &mut Problems,
-) -> CallerIdPlan {
-    let outside_line_prefix = raw.outside_line_prefix.clone().unwrap_or_default();
-    if outside_line_prefix.len() > 4 || !outside_line_prefix.bytes().all(|b| b.is_ascii_digit()) {
-        problems.add(
-            &format!("{key}.calls.outside_line_prefix"),
-            format!("{outside_line_prefix:?}"),
-            "up to 4 digits",
-        );
-    }
-    let bare_digits = match raw.numbers {
-        None | Some(RawNumbers::Auto) => BareDigits::Either,
-        Some(RawNumbers::E164) => BareDigits::Refused,
-        Some(RawNumbers::E164WithoutPlus) => BareDigits::International,
-        Some(RawNumbers::National) => BareDigits::National,
-    };
-    let numbering = numbering(key, country, problems);
-    if raw.numbers.is_none() {
-        numbers_not_said(key, numbering, problems);
-    }
-    CallerIdPlan { numbering, outside_line_prefix, bare_digits }
-}
-
-/// Warns where national numbers look like international ones without their plus, and nothing says
-/// which of the two the phone system writes.
-fn numbers_not_said(key: &str, numbering: NumberingPlan, problems: &mut Problems) {
-    if numbering.writes_no_zero() {
-        problems.warn(
-            &format!("{key}.calls.numbers"),
-            "numbers of this country are written with no zero in front, so a caller ID \
-             without + may be one of them or an international number without its plus; where both \
-             are possible the call is refused (number_two_readings). Say which the phone system \
-             writes: numbers = \"e164\" (+…), \"e164-without-plus\" or \"national\"",
-        );
-    }
 }
 
 /// The tenant's id; if it is wrong, a placeholder, so that the rest is checked too.
@@ -238,57 +198,19 @@ fn id(key: &str, text: Option<String>, problems: &mut Problems) -> TenantId {
     .unwrap_or_else(|| TenantId::parse("wrong").expect("an id"))
 }
 
-/// The number plan of the tenant's country; if that is wrong, another one, so that the rest is
-/// checked too.
-fn numbering(key: &str, country: Option<String>, problems: &mut Problems) -> NumberingPlan {
-    let key = format!("{key}.country");
-    let accepted = "an ISO 3166-1 country code in capitals, such as \"SE\"";
-    let country = problems.required(&key, country, accepted);
-    country
-        .and_then(|country| {
-            let plan = NumberingPlan::for_country(&country);
-            if plan.is_none() {
-                let capitals = country.to_uppercase();
-                let meant = NumberingPlan::for_country(&capitals).map(|_| capitals.as_str());
-                problems.add_word(&key, &country, meant, accepted);
-            }
-            plan
-        })
-        .unwrap_or_else(|| NumberingPlan::for_country("SE").expect("a country"))
-}
-
-/// How codes are made. If the code is the only secret, it is longer, and mistyping is allowed more
-/// often.
-fn otp(key: &str, raw: &RawOtp, password_required: bool, problems: &mut Problems) -> OtpPolicy {
-    let secs = Duration::from_secs;
-    let (length, max_attempts) = if password_required { (6, 3) } else { (8, 10) };
-    let lifetime_key = format!("{key}.lifetime");
-    let lifetime = problems.span(&lifetime_key, raw.lifetime, secs(180), secs(10), secs(600));
-    if lifetime.subsec_nanos() != 0 {
-        problems.add(&lifetime_key, humantime::format_duration(lifetime), "whole seconds");
-    }
-    let length = raw.length.unwrap_or(length);
-    let max_attempts = raw.max_attempts.unwrap_or(max_attempts);
-    OtpPolicy {
-        digits: problems.within(&format!("{key}.length"), length, 6, 8),
-        lifetime,
-        max_attempts: problems.within(&format!("{key}.max_attempts"), max_attempts, 1, 20),
-    }
-}
-
 fn spoken(
     key: &str,
     raw: Option<RawSpoken>,
     separator: Option<String>,
     problems: &mut Problems,
-) -> Option<SpokenConfig> {
-    let as_strings = match raw {
+) -> Option<Spoken> {
+    let expires_in = match raw {
         None | Some(RawSpoken::Whether(false)) => None,
-        Some(RawSpoken::Whether(true)) => Some(false),
-        Some(RawSpoken::As(RawSpokenAs::Strings)) => Some(true),
+        Some(RawSpoken::Whether(true)) => Some(ExpiresIn::Number),
+        Some(RawSpoken::As(RawSpokenAs::Strings)) => Some(ExpiresIn::Text),
     };
     let separator_key = format!("{key}.spoken_separator");
-    if separator.is_some() && as_strings.is_none() {
+    if separator.is_some() && expires_in.is_none() {
         problems.add(&separator_key, "a separator without spoken", "spoken = true beside it");
     }
     let separator = separator.unwrap_or_else(|| ", ".to_owned());
@@ -298,7 +220,7 @@ fn spoken(
         let accepted = "1 to 16 characters that are no digits, such as \", \"";
         problems.add(&separator_key, format!("{separator:?}"), accepted);
     }
-    as_strings.map(|as_strings| SpokenConfig { separator, as_strings })
+    expires_in.map(|expires_in| Spoken { separator, expires_in })
 }
 
 fn app(key: &str, raw: RawApp, tenant: &str, problems: &mut Problems) -> AppConfig {
@@ -309,25 +231,4 @@ fn app(key: &str, raw: RawApp, tenant: &str, problems: &mut Problems) -> AppConf
         problems.add(&format!("{key}.company"), format!("{company:?}"), accepted);
     }
     AppConfig { company, match_number: raw.match_number.unwrap_or(false) }
-}
-
-fn limits(key: &str, raw: &RawLimits, problems: &mut Problems) -> Limits {
-    let minutes = |burst, minutes| Quota { burst, per: Duration::from_mins(minutes) };
-    let mut quota = |name, value, default| {
-        problems.quota(&format!("{key}.limits.{name}"), value, default, Quota::MAX_BURST)
-    };
-    Limits {
-        codes_per_user: quota("codes_per_user", raw.codes_per_user, minutes(5, 10)),
-        calls_per_number: quota("calls_per_number", raw.calls_per_number, minutes(5, 10)),
-        wrong_passwords_per_user: quota(
-            "wrong_passwords_per_user",
-            raw.wrong_passwords_per_user,
-            minutes(4, 15),
-        ),
-        wrong_codes_per_user: quota(
-            "wrong_codes_per_user",
-            raw.wrong_codes_per_user,
-            minutes(10, 60),
-        ),
-    }
 }

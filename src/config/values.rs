@@ -1,38 +1,13 @@
-//! Values as written: durations in human form, hex digests, and secrets that errors and `Debug`
-//! never show.
+//! Values as written: digests, dates, networks and addresses.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use crate::domain::clock::Timestamp;
-
-/// A duration such as `"300ms"`, `"3m"`, `"1h 30m"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SpanVisitor;
-        impl Visitor<'_> for SpanVisitor {
-            type Value = Span;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration such as \"300ms\", \"3m\" or \"1h\"")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
-                humantime::parse_duration(text)
-                    .map(Span)
-                    .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
-            }
-        }
-        deserializer.deserialize_str(SpanVisitor)
-    }
-}
 
 /// One text or several.
 #[derive(Debug, Clone)]
@@ -58,35 +33,6 @@ impl<'de> Deserialize<'de> for OneOrMore {
             }
         }
         deserializer.deserialize_any(OneOrMoreVisitor)
-    }
-}
-
-/// A configured secret. Neither `Debug` nor type errors show it.
-#[derive(Clone)]
-pub struct SecretText(pub SecretString);
-
-impl PartialEq for SecretText {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.expose_secret() == other.0.expose_secret()
-    }
-}
-
-impl Eq for SecretText {}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText(…)")
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(deserializer)? {
-            toml::Value::String(text) => Ok(Self(SecretString::from(text))),
-            _ => {
-                Err(de::Error::custom("invalid type: a value that is not text, expected a string"))
-            }
-        }
     }
 }
 
@@ -159,16 +105,6 @@ impl<'de> Deserialize<'de> for Until {
             ))
         })
     }
-}
-
-/// `{ burst, per }`: at most `burst` in any span of `per`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QuotaValue {
-    /// How many.
-    pub burst: u32,
-    /// The span.
-    pub per: Span,
 }
 
 /// A network (`10.0.0.0/8`) or a single address (`10.1.2.3`).

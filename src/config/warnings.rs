@@ -4,9 +4,12 @@
 //! One function for what concerns a tenant, and one line in it for each thing to know.
 
 use super::check::Problems;
+use super::clients::ClientConfig;
 use super::directory::DirectoryConfig;
-use super::server::{ClientCertificates, ServerConfig};
-use super::tenants::{ClientConfig, CredentialConfig, TenantConfig};
+use super::server::ServerConfig;
+use super::tenants::TenantConfig;
+use crate::domain::policy::Attestation;
+use crate::http::tls::ClientCertificates;
 
 /// Warns of what concerns a tenant.
 pub(super) fn of_tenant(tenant: &TenantConfig, server: &ServerConfig, problems: &mut Problems) {
@@ -33,12 +36,9 @@ pub(super) fn kept_out_by_tls(
         return;
     }
     let key = "server.tls.client_certificates";
-    let has_none = |client: &&ClientConfig| {
-        let mut credentials = client.credentials.iter();
-        !credentials.any(|one| matches!(one, CredentialConfig::Certificate { .. }))
-    };
+    let has_none = |client: &&ClientConfig| client.entry.credentials.certificate.is_none();
     let clients = tenants.iter().flat_map(|tenant| &tenant.clients).filter(has_none);
-    let names: Vec<String> = clients.map(|client| format!("{:?}", client.name)).collect();
+    let names: Vec<String> = clients.map(|client| format!("{:?}", client.entry.name)).collect();
     if !names.is_empty() {
         problems.warn(
             key,
@@ -94,10 +94,7 @@ fn nobody_shows_a_certificate(
         return;
     }
     for (index, client) in tenant.clients.iter().enumerate() {
-        let is_certificate = |credential: &CredentialConfig| {
-            matches!(credential, CredentialConfig::Certificate { .. })
-        };
-        if client.credentials.iter().any(is_certificate) {
+        if client.entry.credentials.certificate.is_some() {
             problems.add(
                 &format!("{key}.clients[{index}].certificate"),
                 "a certificate, though none is asked for",
@@ -111,27 +108,25 @@ fn nobody_shows_a_certificate(
 /// Warns of rules for tokens that any client of their issuer meets.
 fn any_client_of_the_issuer(tenant: &TenantConfig, problems: &mut Problems) {
     for client in &tenant.clients {
-        for credential in &client.credentials {
-            if let CredentialConfig::OAuth2(oauth2) = credential
-                && oauth2.client_id.is_none()
-                && oauth2.sub.is_none()
-            {
-                problems.warn(
-                    &oauth2.key,
-                    format!(
-                        "any client of {} that is given this audience and scope may call as {:?}; \
-                         client_id or sub says which one may",
-                        oauth2.issuer, client.name
-                    ),
-                );
-            }
+        if let Some(oauth2) = &client.entry.credentials.oauth2
+            && oauth2.client_id.is_none()
+            && oauth2.sub.is_none()
+        {
+            problems.warn(
+                &format!("{}.oauth2", client.key),
+                format!(
+                    "any client of {} that is given this audience and scope may call as {:?}; \
+                     client_id or sub says which one may",
+                    oauth2.issuer, client.entry.name
+                ),
+            );
         }
     }
 }
 
 /// Warns where a login takes no more than a call from somebody's number, and nobody vouches for it.
 fn caller_id_is_all(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
-    if !tenant.login.password_required && tenant.minimum_attestation.is_none() {
+    if !tenant.login.password_required && tenant.minimum_attestation == Attestation::None {
         problems.warn(
             &format!("{key}.login.password"),
             "\"not-asked\" makes the code the only secret, and calls.minimum_attestation = \"none\" \
@@ -144,18 +139,16 @@ fn caller_id_is_all(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
 /// Warns of clients without credential whose addresses are more than any one network's.
 fn anybody_may_call(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
     for (index, client) in tenant.clients.iter().enumerate() {
-        let networks = client.credentials.iter().filter_map(|credential| match credential {
-            CredentialConfig::Anonymous(networks) => Some(networks),
-            _ => None,
-        });
-        let wide = networks.flatten().find(|network| network.prefix_len() < NARROWEST_OF_MANY);
+        let networks = &client.entry.credentials.anonymous;
+        let wide =
+            networks.iter().flatten().find(|network| network.prefix_len() < NARROWEST_OF_MANY);
         if let Some(network) = wide {
             problems.warn(
                 &format!("{key}.clients[{index}].anonymous.addresses"),
                 format!(
                     "{network} is a large part of the internet: everybody there may call as {:?} \
                      with no credential, and so ask for anybody's code",
-                    client.name
+                    client.entry.name
                 ),
             );
         }

@@ -7,6 +7,8 @@ mod no_number;
 mod note;
 mod shape;
 
+use serde::Deserialize;
+
 use self::address::{name_addr, subscriber};
 pub use self::explain::Explained;
 pub use self::no_number::NoNumber;
@@ -37,16 +39,20 @@ pub struct CallerIdPlan {
 
 /// What digits mean that a phone system sends without `+`, `00` or the national prefix.
 /// `[tenants.calls] numbers` in the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum BareDigits {
     /// The phone system writes E.164 with its plus, so such digits are not a number.
+    #[serde(rename = "e164")]
     Refused,
     /// They are E.164 without its plus.
+    #[serde(rename = "e164-without-plus")]
     International,
     /// They are national numbers.
+    #[serde(rename = "national")]
     National,
     /// Either, whichever is possible; refused if both are possible and differ.
     #[default]
+    #[serde(rename = "auto")]
     Either,
 }
 

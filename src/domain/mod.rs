@@ -14,6 +14,7 @@ pub mod confirmation_request;
 pub mod country;
 pub mod grant;
 pub mod host_pattern;
+pub mod human_duration;
 pub mod number_kind;
 pub mod numbering;
 pub mod otp;

@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::clock::{Timestamp, millis};
+use super::human_duration;
 
 /// At most `burst` events in any period of length `per`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Quota {
     /// Number of events; at least 1, at most [`Quota::MAX_BURST`].
     pub burst: u32,
     /// The length of the period.
+    #[serde(deserialize_with = "human_duration::deserialize")]
     pub per: Duration,
 }
 
@@ -122,7 +127,7 @@ pub struct LoginPolicy {
 }
 
 /// How surely the carrier vouches for the caller's number (STIR/SHAKEN, RFC 8588): lower is surer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 pub enum Attestation {
     /// Full attestation.
     A,
@@ -130,17 +135,21 @@ pub enum Attestation {
     B,
     /// Gateway attestation.
     C,
+    /// None: the carrier says nothing.
+    #[default]
+    #[serde(rename = "none")]
+    None,
 }
 
 impl Attestation {
-    /// Parses `A`, `B` or `C`.
+    /// Parses `A`, `B` or `C`; any other text attests nothing.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Self {
         match text {
-            "A" | "a" => Some(Self::A),
-            "B" | "b" => Some(Self::B),
-            "C" | "c" => Some(Self::C),
-            _ => None,
+            "A" | "a" => Self::A,
+            "B" | "b" => Self::B,
+            "C" | "c" => Self::C,
+            _ => Self::None,
         }
     }
 
@@ -202,6 +211,8 @@ mod tests {
         assert!(Attestation::A.satisfies(Attestation::C));
         assert!(Attestation::B.satisfies(Attestation::B));
         assert!(!Attestation::C.satisfies(Attestation::B));
-        assert_eq!(Attestation::parse("D"), None);
+        assert_eq!(Attestation::parse("D"), Attestation::None);
+        assert!(Attestation::None.satisfies(Attestation::None));
+        assert!(!Attestation::None.satisfies(Attestation::C));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -147,7 +148,8 @@ pub struct Candidates {
 }
 
 /// What to do when several users have the caller's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ambiguity {
     /// Refuse: no code is issued.
     #[default]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use serde::Deserialize;
 use thiserror::Error;
 
 use super::authorization::SecretHash;
@@ -49,7 +50,8 @@ pub struct Credentials {
 }
 
 /// How many of its credentials a client must show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Require {
     /// One.
     #[default]
@@ -215,11 +217,13 @@ fn check_beside(first: &ClientEntry, second: &ClientEntry) -> Result<(), ClientT
 }
 
 /// An operation that a client may be allowed to call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub enum Operation {
     /// Exchanges a caller's number for a code.
+    #[serde(rename = "getOTP")]
     GetOtp,
     /// Logs in with a code.
+    #[serde(rename = "validateOTP")]
     ValidateOtp,
 }
 

@@ -12,6 +12,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use forwarded_header_value::Identifier;
 use ipnet::IpNet;
+use serde::Deserialize;
 
 pub use self::certificate::{CertificateForm, MalformedClientCert};
 use super::authorization::SecretHash;
@@ -22,12 +23,13 @@ use super::client_table::CertificatePin;
 pub struct TrustedProxies(pub Vec<IpNet>);
 
 /// The header in which proxies tell the caller's address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum AddressHeader {
     /// `Forwarded` (RFC 7239).
     #[default]
     Forwarded,
     /// `X-Forwarded-For`: addresses between commas.
+    #[serde(rename = "X-Forwarded-For")]
     XForwardedFor,
 }
 

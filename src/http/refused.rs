@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::HttpResponseBuilder;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use serde::Deserialize;
 
 use crate::domain::reason::{AuditReason, Reason};
 use crate::http::body::BodyProblem;
@@ -27,7 +28,8 @@ pub(super) enum Api {
 }
 
 /// Which statuses a tenant's clients see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StatusStyle {
     /// 200 and 403 only, as the phone systems built for this API expect.
     #[default]

@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
 use rustls::{InconsistentKeys, RootCertStore};
+use serde::Deserialize;
 use thiserror::Error;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
@@ -26,7 +27,8 @@ pub type TlsState = Reloadable<TlsGeneration, TlsError>;
 pub type ClientCaState = Reloadable<ClientVerifier, TlsError>;
 
 /// Whether clients present a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ClientCertificates {
     /// Connections without one are refused.
     Required,
@@ -50,6 +52,14 @@ pub struct TlsSettings {
     /// PEM or DER: revocation lists. If there is any, each CA that issued a certificate in a
     /// client's chain needs one; without it that client is refused.
     pub crl_files: Vec<PathBuf>,
+}
+
+impl TlsSettings {
+    /// Whether clients can present a certificate that is verified.
+    #[must_use]
+    pub fn verifies_clients(&self) -> bool {
+        self.client_ca.is_some() && self.client_certificates != ClientCertificates::Off
+    }
 }
 
 /// Why certificate files cannot be used.

@@ -59,7 +59,7 @@ pub struct CallIn {
     /// What to do if several users have the number.
     pub ambiguity: Ambiguity,
     /// The lowest attestation accepted; `None` accepts all.
-    pub minimum_attestation: Option<Attestation>,
+    pub minimum_attestation: Attestation,
     /// The node's limit per caller, which also applies to numbers without a user.
     pub calls_per_caller: Arc<FloodLimit<String>>,
 }
@@ -94,11 +94,9 @@ impl CallIn {
     ) -> Result<(Told, Reason), Reason> {
         let number = self.caller_ids.read(call.caller_id)?;
         known.number = Some(number.clone());
-        if let Some(minimum) = self.minimum_attestation {
-            let vouched = call.attestation.and_then(Attestation::parse);
-            if !vouched.is_some_and(|attestation| attestation.satisfies(minimum)) {
-                return Err(Reason::AttestationTooLow);
-            }
+        let attestation = call.attestation.map_or(Attestation::None, Attestation::parse);
+        if !attestation.satisfies(self.minimum_attestation) {
+            return Err(Reason::AttestationTooLow);
         }
         self.calls_per_caller.admit(&number.key()).map_err(Reason::Flood)?;
 

@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::operator::Operator;
 use super::output::{AUDIT_TARGET, Output};
 use crate::domain::phone_number::PhoneNumber;
@@ -13,7 +15,8 @@ use crate::domain::reason::AuditReason;
 const MAX_TEXT: usize = 128;
 
 /// What becomes of calls and logins while the audit trail cannot be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum WhenUnwritable {
     /// They are refused: no code goes out and no login succeeds without an event.
     #[default]

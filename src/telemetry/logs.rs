@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
+use serde::Deserialize;
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -22,9 +23,11 @@ use super::output::{AUDIT_TARGET, Losses, Output};
 use crate::regular_file;
 
 /// The format of lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// One JSON object per line.
+    #[default]
     Json,
     /// For people.
     Human,

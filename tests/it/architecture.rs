@@ -32,7 +32,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("breaker", &[]),
     ("cli", &["app", "config", "directory", "domain", "service", "store", "telemetry"]),
     ("client_tls", &["pem"]),
-    ("config", &["domain", "regular_file", "telemetry"]),
+    ("config", &["directory", "domain", "http", "messenger", "regular_file", "store", "telemetry"]),
     ("directory", &["breaker", "client_tls", "domain", "regular_file"]),
     ("domain", &[]),
     ("http", &["domain", "pem", "regular_file", "service", "telemetry"]),
@@ -40,7 +40,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("pem", &[]),
     ("regular_file", &[]),
     ("service", &["directory", "domain", "messenger", "store"]),
-    ("store", &["breaker", "domain", "regular_file"]),
+    ("store", &["breaker", "client_tls", "domain", "regular_file"]),
     ("telemetry", &["domain", "regular_file"]),
 ];
 
@@ -54,6 +54,32 @@ const PORTS: [(&str, &[&str]); 3] = [
         &["account", "address_log", "event_log_codec", "personal_records", "registry", "requests"],
     ),
 ];
+
+/// The modules of ports, adapters and `http` that the configuration may see: the settings that its
+/// sections are turned into.
+const SETTINGS: [&[&str]; 12] = [
+    &["directory", "ldap", "settings"],
+    &["http", "authorization"],
+    &["http", "client_table"],
+    &["http", "gateway"],
+    &["http", "oauth2"],
+    &["http", "proxy"],
+    &["http", "refused"],
+    &["http", "signing_algorithm"],
+    &["http", "tls"],
+    &["messenger", "sms_over_http", "settings"],
+    &["messenger", "web_push", "settings"],
+    &["store", "postgres", "settings"],
+];
+
+/// Whether the configuration names settings.
+fn is_settings(module: &Module, path: &Module) -> bool {
+    let starts = |settings: &&[&str]| {
+        path.len() >= settings.len()
+            && path.iter().zip(settings.iter()).all(|(one, two)| one == two)
+    };
+    module[0] == "config" && SETTINGS.iter().any(starts)
+}
 
 /// The libraries, by the start of their names, that a layer may not use.
 const LIBRARIES: [(&str, &[&str]); 6] = [
@@ -79,7 +105,10 @@ fn across_walls(sources: &Sources) -> BTreeSet<String> {
         for path in source.named() {
             let layer = path.first().map_or("", String::as_str);
             let is_module = sources.contains_key(&path[..path.len().min(1)]);
-            if is_module && layer != module[0] && !seen.contains(&layer) {
+            let is_other = module[0] == "config"
+                && SETTINGS.iter().any(|settings| settings[0] == layer)
+                && !is_settings(module, path);
+            if is_module && layer != module[0] && (is_other || !seen.contains(&layer)) {
                 found.insert(names(source, path, sources));
             }
         }
@@ -95,7 +124,7 @@ fn adapters_named(sources: &Sources) -> BTreeSet<String> {
             let (of, name) = (&path[..2], path[1].as_str());
             let is_adapter =
                 PORTS.iter().any(|(port, shared)| *port == path[0] && !shared.contains(&name));
-            let may = module[0] == "app" || module.starts_with(of);
+            let may = module[0] == "app" || module.starts_with(of) || is_settings(module, path);
             if is_adapter && sources.contains_key(of) && !may {
                 found.insert(names(source, path, sources));
             }

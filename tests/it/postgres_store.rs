@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use dialpass::domain::clock::Timestamp;
 use dialpass::store::postgres::{
-    Encryption, PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore,
+    PostgresAdministration, PostgresServer, PostgresSettings, PostgresStore, SslMode,
 };
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -71,7 +71,8 @@ fn settings(servers: &[&Postgres], database: &str) -> PostgresSettings {
     };
     PostgresSettings {
         servers: servers.iter().map(server).collect(),
-        encryption: Encryption::Plain,
+        ssl_mode: SslMode::Disable,
+        tls: None,
         connections: 8,
         timeout: TIMEOUT,
         connect_timeout: Duration::from_secs(5),

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::target::{Failure, Target};
-use crate::app;
 use crate::cli::output::{self, plain};
 use crate::cli::setup::Ended;
 use crate::config::{Config, TenantConfig};
@@ -42,7 +41,7 @@ impl AuditLog {
         key: Option<KeyInTrail>,
     ) -> anyhow::Result<Self> {
         let file = config.audit.file.as_deref();
-        let trail = Trail::open(file, app::log_format(config)).with_context(|| {
+        let trail = Trail::open(file, config.log.format).with_context(|| {
             let file = file.map(|file| file.display().to_string()).unwrap_or_default();
             format!("nothing was done: audit.file {file} cannot be opened")
         })?;

@@ -124,7 +124,7 @@ fn id_as_stored(tenant: &TenantConfig, typed: String) -> Result<String, Failure>
         }
         DirectoryConfig::Ldap(ldap) => ["objectGUID", "entryUUID"]
             .iter()
-            .any(|attribute| ldap.id_attribute.eq_ignore_ascii_case(attribute)),
+            .any(|attribute| ldap.settings.id_attribute.eq_ignore_ascii_case(attribute)),
         DirectoryConfig::File(_) => false,
     };
     let uuid = RegisteredId::parse(&typed).filter(|_| is_uuid);

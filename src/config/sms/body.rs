@@ -4,38 +4,28 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::raw::{RawField, RawMethod};
+use super::raw::RawField;
 use crate::config::check::Problems;
-
-/// A request's body.
-#[derive(Clone, PartialEq, Eq)]
-pub enum BodyConfig {
-    /// No body.
-    None,
-    /// JSON whose strings have placeholders.
-    Json(Value),
-    /// A form whose values have placeholders.
-    Form(Vec<(String, String)>),
-}
+use crate::messenger::sms_over_http::settings::{Body, RequestMethod};
 
 /// Checks a request's body.
 pub(super) fn checked(
     key: &str,
     json: Option<toml::Value>,
     form: Option<BTreeMap<String, RawField>>,
-    method: RawMethod,
+    method: RequestMethod,
     problems: &mut Problems,
-) -> Option<BodyConfig> {
-    if matches!(method, RawMethod::Get) && (json.is_some() || form.is_some()) {
+) -> Option<Body> {
+    if method == RequestMethod::Get && (json.is_some() || form.is_some()) {
         let accepted =
             "\"POST\" or \"PUT\" with json or form; placeholders in the url with \"GET\"";
         problems.add(&format!("{key}.method"), "\"GET\" with a body", accepted);
     }
     match (json, form) {
-        (None, None) => Some(BodyConfig::None),
-        (Some(json), None) => to_json(&format!("{key}.json"), json, problems).map(BodyConfig::Json),
+        (None, None) => Some(Body::None),
+        (Some(json), None) => to_json(&format!("{key}.json"), json, problems).map(Body::Json),
         (None, Some(form)) => {
-            Some(BodyConfig::Form(form.into_iter().map(|(name, value)| (name, value.0)).collect()))
+            Some(Body::Form(form.into_iter().map(|(name, value)| (name, value.0)).collect()))
         }
         (Some(_), Some(_)) => {
             problems.add(&format!("{key}.json"), "both json and form", "one of them");

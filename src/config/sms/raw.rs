@@ -7,7 +7,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use crate::config::values::{SecretText, Span};
+use crate::domain::human_duration::HumanDuration;
+use crate::domain::secret::SecretText;
+use crate::messenger::sms_over_http::settings::RequestMethod;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,14 +29,14 @@ pub(in crate::config) struct RawProvider {
     pub preset: Option<String>,
     #[serde(default)]
     pub variables: BTreeMap<String, RawText>,
-    pub method: Option<RawMethod>,
+    pub method: Option<RequestMethod>,
     pub url: Option<SecretText>,
     pub headers: Option<BTreeMap<String, RawText>>,
     pub basic: Option<RawBasic>,
     pub json: Option<toml::Value>,
     pub form: Option<BTreeMap<String, RawField>>,
     pub accepted: Option<RawAccepted>,
-    pub timeout: Option<Span>,
+    pub timeout: Option<HumanDuration>,
     pub countries: Option<Vec<String>>,
     pub ca_file: Option<PathBuf>,
     pub allow_plain_http: Option<bool>,
@@ -44,22 +46,13 @@ pub(in crate::config) struct RawProvider {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct RawPreset {
-    pub method: Option<RawMethod>,
+    pub method: Option<RequestMethod>,
     pub url: Option<SecretText>,
     pub headers: Option<BTreeMap<String, RawText>>,
     pub basic: Option<RawBasic>,
     pub json: Option<toml::Value>,
     pub form: Option<BTreeMap<String, RawField>>,
     pub accepted: Option<RawAccepted>,
-}
-
-#[derive(Deserialize, Clone, Copy, Default)]
-#[serde(rename_all = "UPPERCASE")]
-pub(in crate::config) enum RawMethod {
-    Get,
-    #[default]
-    Post,
-    Put,
 }
 
 #[derive(Deserialize)]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::{BodyConfig, MethodConfig, SmsConfig};
+use super::SmsConfig;
 use crate::config::{ConfigError, parse};
+use crate::messenger::sms_over_http::settings::{Body, RequestMethod};
 
 const TENANT: &str = "keys.server_key='000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'\n\
     [[tenants]]\nid='t1'\ncountry='SE'\n[tenants.directory]\nkind='ldap'\n\
@@ -24,10 +25,14 @@ fn provider(keys: &str) -> String {
 fn a_provider_in_two_lines_has_the_documented_defaults() {
     let sms = read(&provider(URL)).expect("good");
     let main = &sms.providers[0];
-    assert_eq!((main.name.as_str(), main.method), ("main", MethodConfig::Post));
-    assert_eq!((main.timeout.as_secs(), main.accepted_status.len()), (2, 100));
-    assert!(matches!(main.body, BodyConfig::None));
-    assert!(!main.allow_plain_http && main.countries.is_none() && main.ca_file.is_none());
+    assert_eq!((main.provider.name.as_str(), main.request.method), ("main", RequestMethod::Post));
+    assert_eq!((main.provider.timeout.as_secs(), main.provider.accepted.len()), (2, 100));
+    assert!(matches!(main.request.body, Body::None));
+    assert!(
+        !main.request.allow_plain_http
+            && main.provider.countries.is_none()
+            && main.ca_file.is_none()
+    );
     assert!(sms.rules.allowed.is_none() && sms.rules.denied.is_empty());
     let none = parse(Path::new("test.toml"), TENANT, Path::new("/"), &[]).expect("good");
     assert!(none.tenants[0].sms.is_none());
@@ -37,7 +42,7 @@ fn a_provider_in_two_lines_has_the_documented_defaults() {
 fn json_is_taken_as_it_is_nested() {
     let json = "json = { a = ['{phone}', 1, true, 1.5], b = { c = '{message}' } }";
     let sms = read(&provider(&format!("url='https://x/'\n{json}"))).expect("good");
-    let BodyConfig::Json(json) = &sms.providers[0].body else { panic!("it is JSON") };
+    let Body::Json(json) = &sms.providers[0].request.body else { panic!("it is JSON") };
     let expected = serde_json::json!({ "a": ["{phone}", 1, true, 1.5], "b": { "c": "{message}" } });
     assert_eq!(*json, expected);
 }

@@ -64,15 +64,15 @@ length = 9
         "test.toml:20:11: tenants[0].clients[0].basic.username",
         "test.toml:21:1: tenants[0].clients[1]",
         "test.toml:25:1: tenants[1].country",
-        "test.toml:27:10: tenants[1].directory.bind_password",
         "test.toml:27:10: tenants[1].directory.bind_dn",
+        "test.toml:27:10: tenants[1].directory.bind_password",
         "test.toml:27:10: tenants[1].directory.base_dn",
         "test.toml:29:32: tenants[1].directory.servers[1]",
         "test.toml:30:1: tenants[1].directory.start_tls",
         "test.toml:32:1: tenants[1].otp.length",
     ];
     assert_eq!(places(&said), expected, "{said}");
-    for meant in ["`listen`", "\"require\"", "\"SE\"", "`ldap`", "`per`", "`getOTP`"] {
+    for meant in ["`listen`", "\"require\"", "\"SE\"", "\"ldap\"", "`per`", "`getOTP`"] {
         assert!(said.contains(&format!("(did you mean {meant}?); accepted: ")), "{meant}: {said}");
     }
 }

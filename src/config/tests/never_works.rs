@@ -1,7 +1,7 @@
 //! Settings that can never work with what else is set, and those that are doubtful.
 
 use super::{KEY, TENANT, problem, read};
-use crate::config::{CredentialConfig, PinConfig};
+use crate::http::client_table::CertificatePin;
 
 const PROXY: &str = "[server]\ntrusted_proxies=['10.0.0.1']\n";
 
@@ -128,15 +128,11 @@ fn names_and_addresses_are_compared_as_what_they_mean() {
     let with = |how: &str| {
         let tls = tls(folder.path(), "client_ca='FILE'\n");
         let mut config = read(&format!("{tls}{TENANT}{}", client(how))).expect(how);
-        config.tenants.remove(0).clients.remove(0).credentials.remove(0)
+        config.tenants.remove(0).clients.remove(0).entry.credentials
     };
     for san in ["dns:PBX.Example.COM", "dns:pbx.example.com"] {
-        let CredentialConfig::Certificate { pin, .. } =
-            with(&format!("certificate={{san='{san}'}}"))
-        else {
-            panic!("a certificate")
-        };
-        assert_eq!(pin, PinConfig::SanDns("pbx.example.com".to_owned()));
+        let pin = with(&format!("certificate={{san='{san}'}}")).certificate;
+        assert_eq!(pin, Some(CertificatePin::SanDns("pbx.example.com".to_owned())));
     }
     for (written, meant) in [
         ("::ffff:192.0.2.1", "192.0.2.1/32"),
@@ -148,7 +144,7 @@ fn names_and_addresses_are_compared_as_what_they_mean() {
         ("::/0", "::/0"),
     ] {
         let how = format!("anonymous={{addresses=['{written}']}}");
-        let CredentialConfig::Anonymous(networks) = with(&how) else { panic!("{how}") };
+        let networks = with(&how).anonymous.expect(&how);
         assert_eq!(networks, [meant.parse().expect("a network")], "{written}");
     }
 }

@@ -3,8 +3,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use secrecy::ExposeSecret as _;
-
 use super::{KEY, TENANT, ldap, problem};
 use crate::config::parse;
 
@@ -20,7 +18,7 @@ fn said_of(bytes: &[u8]) -> Result<(String, Vec<String>), String> {
     let text = format!("keys.server_key='{KEY}'\n{text}");
     let read = parse(Path::new("test.toml"), &text, folder.path(), &[]);
     let config = read.map_err(|error| error.to_string())?;
-    let secret = ldap(&config).bind_password.0.expose_secret().to_owned();
+    let secret = ldap(&config).bind_password.expose().to_owned();
     let of_secret = config.warnings.iter().filter(|one| one.key.contains("bind_password_file"));
     Ok((secret, of_secret.map(ToString::to_string).collect()))
 }

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, StdStream};
-use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -181,7 +180,7 @@ impl Connector {
         if self.settings.bind_dn.is_empty() {
             return Ok(());
         }
-        let password = self.settings.bind_password.expose_secret();
+        let password = self.settings.bind_password.expose();
         if password.is_empty() {
             return Err(ConnectError::NoPassword);
         }

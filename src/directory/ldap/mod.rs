@@ -35,7 +35,7 @@ mod resolver;
 mod search;
 mod server;
 mod servers;
-mod settings;
+pub mod settings;
 mod values;
 
 use std::sync::Arc;

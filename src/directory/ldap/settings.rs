@@ -3,12 +3,13 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use serde::Deserialize;
 
-use crate::client_tls::stand_in;
+pub use super::filter::{FilterError, check_filter};
+use crate::client_tls::{ClientTls, stand_in};
+use crate::domain::secret::SecretText;
 use crate::domain::stored_number::NumberingPlan;
 
 /// Default maximum of entries per search. Several people with one number are refused anyway; the
@@ -23,7 +24,7 @@ pub const DEFAULT_SEARCHES_PER_CONNECTION: usize = 64;
 pub const DEFAULT_BIND_CONNECTIONS: usize = 16;
 
 /// One tenant's LDAP directory.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LdapSettings {
     /// The servers, in order of preference. They hold the same entries.
     pub servers: Vec<ServerUrl>,
@@ -31,11 +32,11 @@ pub struct LdapSettings {
     pub start_tls: bool,
     /// Trusted roots and client certificate, from [`client_tls`](crate::client_tls). Required for
     /// `ldaps://` and StartTLS.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    pub tls: Option<ClientTls>,
     /// The service account's DN. Empty means anonymous searches.
     pub bind_dn: String,
     /// The service account's password. Must not be empty if `bind_dn` is set.
-    pub bind_password: SecretString,
+    pub bind_password: SecretText,
     /// The type of the servers.
     pub profile: Profile,
     /// Which server is tried first.
@@ -110,9 +111,11 @@ pub enum Profile {
 }
 
 /// Which of several servers is tried first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ServerOrder {
     /// The first working server in the list.
+    #[default]
     InOrder,
     /// Each in turn.
     RoundRobin,
@@ -154,16 +157,20 @@ impl Default for IndexSettings {
 }
 
 /// What to ask the server about a caller found in the index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Confirm {
     /// Read the caller's own entry again.
+    #[default]
     Entry,
     /// Nothing, unless passwords are not requested.
+    #[serde(rename = "none")]
     Nothing,
 }
 
 /// How a directory's servers compare phone numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum NumberMatch {
     /// They ignore spaces and hyphens (`telephoneNumberMatch`, RFC 4517 4.2.29), as OpenLDAP does:
     /// whole values are looked up in an index.

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
-use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::provider::{holds, solid};
-use super::{Body, Request, RequestSettings, Text};
+use super::{Body, Request, RequestMethod, RequestSettings, Text};
+use crate::domain::secret::SecretText;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::text_message::TextMessage;
 use crate::fuzzing::{Target, outcome, seeds};
@@ -68,12 +67,12 @@ fn request(input: &[u8]) -> u64 {
     let (url, body, header) = (line(), line(), line());
     let settings = |body| RequestSettings {
         preset: false,
-        variables: BTreeMap::from([("key".to_owned(), SecretString::from("a b{c}"))]),
-        method: Method::POST,
-        url: SecretString::from(url.clone()),
+        variables: BTreeMap::from([("key".to_owned(), SecretText::from("a b{c}".to_owned()))]),
+        method: RequestMethod::Post,
+        url: SecretText::from(url.clone()),
         headers: vec![(
             "authorization".to_owned(),
-            Text::Pattern(SecretString::from(header.clone())),
+            Text::Pattern(SecretText::from(header.clone())),
         )],
         basic: None,
         body,

@@ -5,7 +5,7 @@ pub(crate) mod fuzz;
 mod pattern;
 mod provider;
 mod request;
-mod settings;
+pub mod settings;
 
 use std::sync::Arc;
 
@@ -16,7 +16,9 @@ use tracing::warn;
 
 pub use self::provider::Provider;
 pub use self::request::Request;
-pub use self::settings::{Body, ProviderSettings, RequestSettings, SettingsError, Text};
+pub use self::settings::{
+    Body, ProviderSettings, RequestMethod, RequestSettings, SettingsError, Text,
+};
 use super::{Messenger, SendError};
 use crate::domain::country::{Country, CountryRules};
 use crate::domain::phone_number::PhoneNumber;

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::settings::SettingsError;
+use crate::domain::secret::SecretText;
 use crate::domain::text_message::TextMessage;
 
 /// Characters to escape in a URL: all but the unreserved ones (RFC 3986 2.3).
@@ -108,7 +109,7 @@ impl Pattern {
 
 /// Parses the texts of one provider, and records what they use.
 pub(super) struct Reader<'a> {
-    variables: &'a BTreeMap<String, SecretString>,
+    variables: &'a BTreeMap<String, SecretText>,
     /// Whether no text is a secret.
     public: bool,
     used: BTreeSet<String>,
@@ -118,7 +119,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader that fills in these variables. `public`: the texts come from a preset and are not
     /// secret, so errors may show them.
-    pub(super) fn new(variables: &'a BTreeMap<String, SecretString>, public: bool) -> Self {
+    pub(super) fn new(variables: &'a BTreeMap<String, SecretText>, public: bool) -> Self {
         Self { variables, public, used: BTreeSet::new(), places: BTreeSet::new() }
     }
 
@@ -179,7 +180,7 @@ impl<'a> Reader<'a> {
             return Err(error);
         };
         self.used.insert(name.to_owned());
-        Ok(value.expose_secret())
+        Ok(value.expose())
     }
 
     /// Checks, after all texts are parsed, that they contain the required placeholders and use
@@ -221,7 +222,7 @@ mod tests {
     }
 
     fn filled(text: &str, encoded: bool) -> Result<String, SettingsError> {
-        let variables = BTreeMap::from([("key".to_owned(), SecretString::from("a b{c}"))]);
+        let variables = BTreeMap::from([("key".to_owned(), SecretText::from("a b{c}".to_owned()))]);
         let message = TextMessage {
             to: NumberingPlan::read_e164("+46701234567").expect("a number"),
             body: Zeroizing::new("1 & {key} {{2}} é".to_owned()),

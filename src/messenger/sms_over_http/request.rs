@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
@@ -72,7 +72,7 @@ impl Request {
             }
         };
         reader.finish()?;
-        let request = Self { method: settings.method.clone(), url, encrypted, headers, body };
+        let request = Self { method: settings.method.into(), url, encrypted, headers, body };
         request.try_out()?;
         Ok(request)
     }
@@ -146,7 +146,7 @@ fn url(
 ) -> Result<(Pattern, bool), SettingsError> {
     const ACCEPTED: &str = "https://HOST[:PORT]/PATH[?QUERY]";
     let wrong = |found: &str| Err(SettingsError::new("url", found, ACCEPTED));
-    let text = settings.url.expose_secret();
+    let text = settings.url.expose();
     // A leading `{server}` may include the scheme.
     let after_scheme =
         if text.starts_with('{') { 0 } else { text.find("://").map_or(0, |at| at + 3) };
@@ -235,10 +235,10 @@ fn read_text(
     reader: &mut Reader<'_>,
 ) -> Result<Pattern, SettingsError> {
     match text {
-        Text::Whole(text) => Ok(Pattern::fixed(text.clone())),
+        Text::Whole(text) => Ok(Pattern::fixed(text.expose().into())),
         Text::Pattern(text) => {
             let position = Position { key, places, encoded: false, secret: true };
-            reader.read(text.expose_secret(), &position)
+            reader.read(text.expose(), &position)
         }
     }
 }

@@ -4,20 +4,46 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use reqwest::Method;
-use secrecy::SecretString;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::country::Country;
+use crate::domain::secret::SecretText;
 
 /// A text in a provider's settings.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Text {
     /// With placeholders.
-    Pattern(SecretString),
+    Pattern(SecretText),
     /// Literal.
-    Whole(SecretString),
+    Whole(SecretText),
+}
+
+/// The method of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RequestMethod {
+    /// GET.
+    Get,
+    /// POST.
+    #[default]
+    Post,
+    /// PUT.
+    Put,
+}
+
+impl From<RequestMethod> for Method {
+    fn from(method: RequestMethod) -> Self {
+        match method {
+            RequestMethod::Get => Self::GET,
+            RequestMethod::Post => Self::POST,
+            RequestMethod::Put => Self::PUT,
+        }
+    }
 }
 
 /// The body of a request.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Body {
     /// Empty.
     None,
@@ -28,15 +54,16 @@ pub enum Body {
 }
 
 /// The request that sends a text.
+#[derive(Clone, PartialEq, Eq)]
 pub struct RequestSettings {
     /// Whether the texts come from a preset, and so are not secret.
     pub preset: bool,
     /// Values for placeholders other than `phone`, `phone_digits` and `message`.
-    pub variables: BTreeMap<String, SecretString>,
-    /// GET, POST or PUT.
-    pub method: Method,
+    pub variables: BTreeMap<String, SecretText>,
+    /// Its method.
+    pub method: RequestMethod,
     /// The URL with placeholders, whose values are percent-encoded.
-    pub url: SecretString,
+    pub url: SecretText,
     /// Header fields.
     pub headers: Vec<(String, Text)>,
     /// Username and password (RFC 7617).
@@ -48,6 +75,7 @@ pub struct RequestSettings {
 }
 
 /// How to use a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettings {
     /// Its name, for logs and metrics.
     pub name: String,

@@ -11,13 +11,13 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use lru::LruCache;
 use reqwest::header::HeaderValue;
 use rustls::pki_types::PrivateKeyDer;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use web_push_native::p256::SecretKey;
 use web_push_native::p256::elliptic_curve::sec1::ToEncodedPoint;
 use web_push_native::p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::secret::SecretText;
 use crate::pem;
 
 /// Validity of a token. RFC 8292 allows a day; clocks differ.
@@ -66,12 +66,8 @@ impl Identity {
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn new(
-        pem: &SecretString,
-        contact: String,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, KeyError> {
-        let der = pem::private_key(pem.expose_secret().as_bytes());
+    pub fn new(pem: &SecretText, contact: String, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
+        let der = pem::private_key(pem.expose().as_bytes());
         let key = match der.map_err(|_| KeyError::NoPem)? {
             PrivateKeyDer::Pkcs8(der) => SecretKey::from_pkcs8_der(der.secret_pkcs8_der()).ok(),
             PrivateKeyDer::Sec1(der) => SecretKey::from_sec1_der(der.secret_sec1_der()).ok(),
@@ -159,7 +155,7 @@ mod tests {
 
     fn identity(pem: &str, clock: &Arc<SetClock>) -> Result<Identity, KeyError> {
         let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-        Identity::new(&SecretString::from(pem), "mailto:it@example.com".to_owned(), clock)
+        Identity::new(&SecretText::from(pem.to_owned()), "mailto:it@example.com".to_owned(), clock)
     }
 
     fn clock() -> Arc<SetClock> {

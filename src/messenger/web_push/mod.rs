@@ -3,6 +3,7 @@
 
 mod identity;
 mod payload;
+pub mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,13 @@ use web_push_native::p256::PublicKey;
 use web_push_native::{Auth, encrypt};
 use zeroize::Zeroizing;
 
-pub use self::identity::{Identity, KeyError};
+use self::identity::Identity;
+pub use self::identity::KeyError;
+pub use self::settings::WebPushSettings;
 use super::http_client::DeliveryFailure;
 use super::{Notification, Notifier, NotifyError};
 use crate::domain::authenticator::Subscription;
+use crate::domain::clock::Clock;
 use crate::domain::host_pattern::HostPattern;
 use crate::telemetry::metrics;
 
@@ -34,32 +38,38 @@ pub struct WebPush {
     runtime: Handle,
 }
 
-/// Settings of [`WebPush`].
-pub struct Settings {
-    /// The signing identity.
-    pub identity: Identity,
+struct Shared {
+    /// Signs requests.
+    identity: Identity,
     /// The allowed push services.
-    pub hosts: Vec<HostPattern>,
+    hosts: Vec<HostPattern>,
     /// Time limit for one answer.
-    pub timeout: Duration,
-    /// The HTTP client.
-    pub client: Client,
+    timeout: Duration,
+    client: Client,
 }
 
-struct Shared(Settings);
-
 impl WebPush {
-    /// A client of the push services whose requests run on `runtime`.
-    #[must_use]
-    pub fn new(settings: Settings, runtime: Handle) -> Self {
-        Self { shared: Arc::new(Shared(settings)), runtime }
+    /// A client of the push services that sends by `client`; its requests run on `runtime`.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the private key cannot be used.
+    pub fn new(
+        settings: &WebPushSettings,
+        clock: Arc<dyn Clock>,
+        client: Client,
+        runtime: Handle,
+    ) -> Result<Self, KeyError> {
+        let identity = Identity::new(&settings.private_key, settings.contact.clone(), clock)?;
+        let (hosts, timeout) = (settings.hosts.clone(), settings.timeout);
+        let shared = Arc::new(Shared { identity, hosts, timeout, client });
+        Ok(Self { shared, runtime })
     }
 }
 
 #[async_trait]
 impl Notifier for WebPush {
     fn public_key(&self) -> &str {
-        self.shared.0.identity.public_key()
+        self.shared.identity.public_key()
     }
 
     fn may_reach(&self, endpoint: &str) -> bool {
@@ -94,7 +104,7 @@ impl Shared {
         }
         let Some(Host::Domain(host)) = url.host() else { return None };
         let port = url.port_or_known_default()?;
-        let service = self.0.hosts.iter().find(|pattern| pattern.admits(host, port))?;
+        let service = self.hosts.iter().find(|pattern| pattern.admits(host, port))?;
         Some((url, service))
     }
 
@@ -110,7 +120,7 @@ impl Shared {
             return Err(NotifyError::NotTaken);
         };
         let host = url.host_str().unwrap_or_default().to_owned();
-        let patience = self.0.timeout.min(deadline.saturating_duration_since(Instant::now()));
+        let patience = self.timeout.min(deadline.saturating_duration_since(Instant::now()));
         let posted = timeout(patience, self.post(url, to, message, lifetime)).await;
         let taken = posted.unwrap_or(Err(DeliveryFailure::TimedOut(patience)));
         // Labelled by list entry, not by host: a wildcard allows any number of hosts.
@@ -150,9 +160,8 @@ impl Shared {
         let sealed = encrypt(message.to_vec(), &key, &Auth::from(to.auth));
         let sealed = sealed.map_err(|_| DeliveryFailure::Unmakeable)?;
         let origin = url.origin().ascii_serialization();
-        let signed = self.0.identity.authorization(&origin).ok_or(DeliveryFailure::Unmakeable)?;
+        let signed = self.identity.authorization(&origin).ok_or(DeliveryFailure::Unmakeable)?;
         let request = self
-            .0
             .client
             .post(url)
             .header("TTL", lifetime.as_secs())

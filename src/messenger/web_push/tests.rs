@@ -1,22 +1,22 @@
 //! The hosts that notifications may go to.
 
 use rcgen::KeyPair;
-use secrecy::SecretString;
 
 use super::*;
 use crate::domain::clock::SystemClock;
 use crate::messenger::http_client::client;
 
 fn web_push(hosts: &[&str]) -> WebPush {
-    let pem = SecretString::from(KeyPair::generate().expect("a key").serialize_pem());
+    let pem = KeyPair::generate().expect("a key").serialize_pem();
     let contact = "mailto:it@example.com".to_owned();
-    let settings = Settings {
-        identity: Identity::new(&pem, contact, Arc::new(SystemClock)).expect("a key"),
+    let settings = WebPushSettings {
+        contact,
+        private_key: pem.into(),
         hosts: hosts.iter().map(|host| host.parse().expect("a host")).collect(),
         timeout: Duration::from_secs(1),
-        client: client(None).expect("a client"),
     };
-    WebPush::new(settings, Handle::current())
+    let client = client(None).expect("a client");
+    WebPush::new(&settings, Arc::new(SystemClock), client, Handle::current()).expect("a key")
 }
 
 #[tokio::test]

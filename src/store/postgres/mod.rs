@@ -27,7 +27,7 @@ mod registry_writes;
 mod rows;
 mod schema;
 mod session;
-mod settings;
+pub mod settings;
 mod statements;
 mod step;
 mod supervisor;
@@ -46,7 +46,7 @@ use tokio::task::AbortHandle;
 pub use self::administration::PostgresAdministration;
 pub use self::schema::Schema;
 pub use self::session::ConnectError;
-pub use self::settings::{Encryption, PostgresServer, PostgresSettings};
+pub use self::settings::{PostgresServer, PostgresSettings, SslMode};
 
 use self::account_step::{AccountStep, Judged, LiveGrant};
 use self::database::Database;

@@ -201,12 +201,11 @@ impl Connector {
     }
 
     async fn log_in(&self, server: usize) -> Result<Session, ConnectError> {
-        let encryption = &self.settings.encryption;
         let mut last = None;
-        for mode in encryption.attempts() {
-            let attempt = match encryption.tls() {
+        for mode in self.settings.ssl_mode.attempts() {
+            let attempt = match &self.settings.tls {
                 Some(tls) => {
-                    let tls = MakeRustlsConnect::new((**tls).clone());
+                    let tls = MakeRustlsConnect::new((***tls).clone());
                     self.log_in_by(server, *mode, tls).await
                 }
                 None => self.log_in_by(server, *mode, NoTls).await,

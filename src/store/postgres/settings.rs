@@ -1,74 +1,86 @@
 //! The database's location and connection settings.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::SslMode as Attempt;
 
-/// How to connect to a server: libpq's `sslmode`. CA and name checks are part of the TLS
-/// configuration.
-#[derive(Clone)]
-pub enum Encryption {
-    /// Unencrypted (`disable`).
-    Plain,
-    /// Unencrypted, or by TLS if the server refuses that (`allow`).
-    PlainFirst(Arc<ClientConfig>),
-    /// By TLS if the server offers it, else unencrypted (`prefer`).
-    TlsFirst(Arc<ClientConfig>),
-    /// By TLS only (`require`, `verify-ca`, `verify-full`).
-    Tls(Arc<ClientConfig>),
+use crate::client_tls::ClientTls;
+
+/// Whether and how connections are encrypted: libpq's `sslmode`. CA and name checks are part of the
+/// TLS configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslMode {
+    /// Unencrypted.
+    Disable,
+    /// Unencrypted, or by TLS if the server refuses that.
+    Allow,
+    /// By TLS if the server offers it, else unencrypted.
+    Prefer,
+    /// By TLS only; with a CA file like [`SslMode::VerifyCa`].
+    Require,
+    /// By TLS only, with a certificate signed by the CA.
+    VerifyCa,
+    /// By TLS only, with a certificate signed by the CA for the host name connected to.
+    VerifyFull,
 }
 
-impl Encryption {
-    /// The modes to try, in this order.
-    pub(super) fn attempts(&self) -> &'static [SslMode] {
-        match self {
-            Self::Plain => &[SslMode::Disable],
-            Self::PlainFirst(_) => &[SslMode::Disable, SslMode::Require],
-            Self::TlsFirst(_) => &[SslMode::Prefer],
-            Self::Tls(_) => &[SslMode::Require],
-        }
-    }
+impl SslMode {
+    /// Their names, as in a URL.
+    pub const NAMES: [&'static str; 6] =
+        ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-    pub(super) fn tls(&self) -> Option<&Arc<ClientConfig>> {
-        match self {
-            Self::Plain => None,
-            Self::PlainFirst(tls) | Self::TlsFirst(tls) | Self::Tls(tls) => Some(tls),
-        }
-    }
-}
-
-impl fmt::Debug for Encryption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Plain => "Plain",
-            Self::PlainFirst(_) => "PlainFirst",
-            Self::TlsFirst(_) => "TlsFirst",
-            Self::Tls(_) => "Tls",
+    /// Parses a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "disable" => Self::Disable,
+            "allow" => Self::Allow,
+            "prefer" => Self::Prefer,
+            "require" => Self::Require,
+            "verify-ca" => Self::VerifyCa,
+            "verify-full" => Self::VerifyFull,
+            _ => return None,
         })
+    }
+
+    /// Whether nothing is ever sent unencrypted.
+    #[must_use]
+    pub const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Require | Self::VerifyCa | Self::VerifyFull)
+    }
+
+    /// The modes to try, in this order.
+    pub(super) const fn attempts(self) -> &'static [Attempt] {
+        match self {
+            Self::Disable => &[Attempt::Disable],
+            Self::Allow => &[Attempt::Disable, Attempt::Require],
+            Self::Prefer => &[Attempt::Prefer],
+            Self::Require | Self::VerifyCa | Self::VerifyFull => &[Attempt::Require],
+        }
     }
 }
 
 /// One of the servers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresServer {
     /// Its name for operators: `host:port`, or the socket's folder.
     pub name: String,
-    /// How to log in there; its `sslmode` comes from the [`Encryption`]. Its `Debug` hides the
+    /// How to log in there; its `sslmode` comes from [`PostgresSettings::ssl_mode`]. Its `Debug` hides the
     /// password.
     pub login: tokio_postgres::Config,
 }
 
 /// How the database is used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresSettings {
     /// The servers. Among those that accept writes, the one promoted last is used, otherwise the
     /// first.
     pub servers: Vec<PostgresServer>,
-    /// How to connect to them.
-    pub encryption: Encryption,
+    /// Whether and how connections to them are encrypted.
+    pub ssl_mode: SslMode,
+    /// Trusted roots and client certificate, for all modes but [`SslMode::Disable`]. Without it, no
+    /// TLS connection is made.
+    pub tls: Option<ClientTls>,
     /// Maximum number of connections of this node. Each carries one step at a time.
     pub connections: usize,
     /// Time limit of a step, from request to answer.

@@ -131,7 +131,7 @@ async fn a_self_signed_certificate_made_as_everybody_does_is_told_how_to_be_made
     let tls = tls_config(Some(&ca), None).unwrap();
     let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
     let stream = tokio::net::TcpStream::connect(&server.address).await.unwrap();
-    tokio_rustls::TlsConnector::from(tls).connect(name, stream).await.unwrap();
+    tokio_rustls::TlsConnector::from((*tls).clone()).connect(name, stream).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,30 @@
-//! A client certificate and its key, as the sections of outgoing connections have them.
+//! The files of outgoing TLS: the trusted CAs, and the certificate shown to servers that ask for
+//! one.
 
 use std::path::{Path, PathBuf};
 
 use super::check::Problems;
 use super::permissions;
 
-/// The certificate and its key, both or neither, in a section.
-pub(super) fn check(
+/// The files from which outgoing TLS is set up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The CAs that servers' certificates must be signed by; `None`: the system's CAs.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate and its key, for servers that ask for one.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+}
+
+impl TlsFiles {
+    /// For servers that ask for no certificate.
+    #[must_use]
+    pub fn trusting(ca_file: Option<PathBuf>) -> Self {
+        Self { ca_file, client_certificate: None }
+    }
+}
+
+/// A section's client certificate and its key: both or neither.
+pub(super) fn client_certificate(
     section: &str,
     certificate: Option<&Path>,
     private_key: Option<&Path>,

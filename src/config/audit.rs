@@ -1,0 +1,57 @@
+//! `[audit]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::check::Problems;
+use super::permissions;
+use crate::domain::policy::Quota;
+use crate::telemetry::audit::WhenUnwritable;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAudit {
+    pub file: Option<PathBuf>,
+    pub when_unwritable: Option<WhenUnwritable>,
+    pub strangers_per_address: Option<Quota>,
+    pub strangers: Option<Quota>,
+}
+
+/// `[audit]`.
+#[derive(Debug, Clone)]
+pub struct AuditConfig {
+    /// Where audit events go instead of standard output.
+    pub file: Option<PathBuf>,
+    /// What happens to calls and logins while the trail cannot be written.
+    pub when_unwritable: WhenUnwritable,
+    /// Most lines about callers without a credential, per address.
+    pub strangers_per_address: Quota,
+    /// The same, from all addresses.
+    pub strangers: Quota,
+}
+
+/// Checks the section.
+pub(super) fn check(raw: RawAudit, problems: &mut Problems) -> AuditConfig {
+    let (minute, most) = (Duration::from_mins(1), 1_000_000);
+    // A line has some 300 bytes: 26 MB a day at most, however many ask.
+    let (one, all) = (Quota { burst: 60, per: minute }, Quota { burst: 600, per: 10 * minute });
+    // Below a second it would not limit; what is left out for days would be missed.
+    let span = Duration::from_secs(1)..=Duration::from_hours(1);
+    let file = raw.file.map(|path| problems.resolve("audit.file", &path));
+    if let Some(path) = &file {
+        permissions::of_audit("audit.file", path, problems);
+    }
+    AuditConfig {
+        file,
+        when_unwritable: raw.when_unwritable.unwrap_or_default(),
+        strangers_per_address: problems.quota_per(
+            "audit.strangers_per_address",
+            raw.strangers_per_address,
+            (one, most),
+            span.clone(),
+        ),
+        strangers: problems.quota_per("audit.strangers", raw.strangers, (all, most), span),
+    }
+}

@@ -1,0 +1,74 @@
+//! `[tenants.calls]`, and the country of a tenant's numbers: how caller IDs are read, and which
+//! calls are accepted.
+
+use serde::Deserialize;
+
+use super::check::Problems;
+use crate::domain::caller_id::{BareDigits, CallerIdPlan};
+use crate::domain::policy::Attestation;
+use crate::domain::stored_number::NumberingPlan;
+
+/// The section as written.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCalls {
+    pub minimum_attestation: Option<Attestation>,
+    pub outside_line_prefix: Option<String>,
+    pub numbers: Option<BareDigits>,
+}
+
+/// How the numbers of the tenant at `tenant` are read.
+pub(super) fn check(
+    tenant: &str,
+    country: Option<String>,
+    raw: RawCalls,
+    problems: &mut Problems,
+) -> CallerIdPlan {
+    let outside_line_prefix = raw.outside_line_prefix.unwrap_or_default();
+    if outside_line_prefix.len() > 4 || !outside_line_prefix.bytes().all(|b| b.is_ascii_digit()) {
+        problems.add(
+            &format!("{tenant}.calls.outside_line_prefix"),
+            format!("{outside_line_prefix:?}"),
+            "up to 4 digits",
+        );
+    }
+    let numbering = numbering(tenant, country, problems);
+    if raw.numbers.is_none() {
+        numbers_not_said(tenant, numbering, problems);
+    }
+    let bare_digits = raw.numbers.unwrap_or_default();
+    CallerIdPlan { numbering, outside_line_prefix, bare_digits }
+}
+
+/// Warns where national numbers look like international ones without their plus, and nothing says
+/// which of the two the phone system writes.
+fn numbers_not_said(key: &str, numbering: NumberingPlan, problems: &mut Problems) {
+    if numbering.writes_no_zero() {
+        problems.warn(
+            &format!("{key}.calls.numbers"),
+            "numbers of this country are written with no zero in front, so a caller ID \
+             without + may be one of them or an international number without its plus; where both \
+             are possible the call is refused (number_two_readings). Say which the phone system \
+             writes: numbers = \"e164\" (+…), \"e164-without-plus\" or \"national\"",
+        );
+    }
+}
+
+/// The number plan of the tenant's country; if that is wrong, another one, so that the rest is
+/// checked too.
+fn numbering(key: &str, country: Option<String>, problems: &mut Problems) -> NumberingPlan {
+    let key = format!("{key}.country");
+    let accepted = "an ISO 3166-1 country code in capitals, such as \"SE\"";
+    let country = problems.required(&key, country, accepted);
+    country
+        .and_then(|country| {
+            let plan = NumberingPlan::for_country(&country);
+            if plan.is_none() {
+                let capitals = country.to_uppercase();
+                let meant = NumberingPlan::for_country(&capitals).map(|_| capitals.as_str());
+                problems.add_word(&key, &country, meant, accepted);
+            }
+            plan
+        })
+        .unwrap_or_else(|| NumberingPlan::for_country("SE").expect("a country"))
+}
