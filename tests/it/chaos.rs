@@ -36,6 +36,12 @@ const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
+/// Lets a fault last, or a while pass between two: how long is part of the fault, and there is no
+/// condition to wait for.
+async fn lasts(how_long: Duration) {
+    tokio::time::sleep(how_long).await;
+}
+
 /// What ends all sessions of the nodes.
 fn end_sessions() -> String {
     format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{ROLE}'")

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
-
-use super::stage::Stage;
-use super::{end_sessions, held, seconds};
+use super::stage::{Stage, until_served};
+use super::{end_sessions, held, lasts, seconds};
 use crate::cluster::NODES;
 use crate::small_disk::SmallDisk;
 use crate::support::gateway::PATIENCE;
@@ -19,12 +17,12 @@ async fn long_faults_of_one_server() {
     let database = &stage.database.clone();
 
     stage
-        .tries("the server killed and restarted twice", async |_, _| {
+        .tries("the server killed and restarted twice", async |_, history| {
             for _ in 0..2 {
                 postgres.kill();
-                sleep(seconds(1)).await;
+                lasts(seconds(1)).await;
                 postgres.restart();
-                sleep(seconds(2)).await;
+                until_served(history, Instant::now(), 60).await;
             }
             Instant::now()
         })
@@ -32,7 +30,7 @@ async fn long_faults_of_one_server() {
     stage
         .tries("the server hangs for 8 s", async |_, _| {
             postgres.stop();
-            sleep(seconds(8)).await;
+            lasts(seconds(8)).await;
             postgres.cont();
             Instant::now()
         })
@@ -42,7 +40,7 @@ async fn long_faults_of_one_server() {
             let end = Instant::now() + seconds(8);
             while Instant::now() < end {
                 postgres.psql("postgres", &end_sessions());
-                sleep(Duration::from_millis(200)).await;
+                lasts(Duration::from_millis(200)).await;
             }
             Instant::now()
         })
@@ -67,7 +65,7 @@ async fn long_faults_of_one_server() {
         .tries("VACUUM FULL twelve times", async |_, _| {
             for _ in 0..12 {
                 postgres.psql(database, "VACUUM FULL");
-                sleep(Duration::from_millis(300)).await;
+                lasts(Duration::from_millis(300)).await;
             }
             Instant::now()
         })
@@ -78,7 +76,7 @@ async fn long_faults_of_one_server() {
             let set = "ALTER SYSTEM SET default_transaction_read_only = on";
             postgres.psql("postgres", set);
             postgres.psql("postgres", "SELECT pg_reload_conf()");
-            sleep(seconds(6)).await;
+            lasts(seconds(6)).await;
             let reset = "SET default_transaction_read_only = off";
             let sql = "ALTER SYSTEM RESET default_transaction_read_only";
             postgres.psql_each("postgres", &[reset, sql]);
@@ -97,7 +95,7 @@ async fn long_faults_of_the_nodes() {
         .tries("each node hangs for 8 s, one after another", async |cluster, _| {
             for at in 0..NODES {
                 cluster.node(at).signal("STOP");
-                sleep(seconds(8)).await;
+                lasts(seconds(8)).await;
                 cluster.node(at).signal("CONT");
                 cluster.until_up(NODES).await;
             }
@@ -111,14 +109,14 @@ async fn long_faults_of_the_nodes() {
                 for at in 0..NODES {
                     cluster.node(at).signal("HUP");
                 }
-                sleep(Duration::from_millis(7)).await;
+                lasts(Duration::from_millis(7)).await;
             }
             Instant::now()
         })
         .await;
     assert_eq!(found.refused(), 0);
     let found = stage
-        .tries("a new server key added, then moved to the top", async |cluster, _| {
+        .tries("a new server key added, then moved to the top", async |cluster, history| {
             let key = hex::encode([42; 32]);
             for on_top in [false, true] {
                 for node in cluster.nodes() {
@@ -130,7 +128,7 @@ async fn long_faults_of_the_nodes() {
                     std::fs::write(file, text).unwrap();
                     node.signal("HUP");
                 }
-                sleep(seconds(2)).await;
+                until_served(history, Instant::now(), 60).await;
             }
             Instant::now()
         })
@@ -147,7 +145,7 @@ async fn long_faults_of_a_pair() {
     stage
         .tries("the synchronous standby hangs for 8 s", async |_, _| {
             standby.stop();
-            sleep(seconds(8)).await;
+            lasts(seconds(8)).await;
             standby.cont();
             Instant::now()
         })
@@ -155,7 +153,7 @@ async fn long_faults_of_a_pair() {
     stage
         .tries("the primary killed, the standby promoted", async |_, _| {
             primary.kill();
-            sleep(seconds(1)).await;
+            lasts(seconds(1)).await;
             standby.promote();
             Instant::now()
         })
@@ -175,7 +173,7 @@ async fn long_faults_of_full_disks() {
     let found = stage
         .tries("the disk of the tables is full for 4 s", async |_, _| {
             tables.fill();
-            sleep(seconds(4)).await;
+            lasts(seconds(4)).await;
             tables.make_room();
             Instant::now()
         })
@@ -192,9 +190,9 @@ async fn long_faults_of_full_disks() {
                 assert!(Instant::now() < end, "it panics: {}", postgres.log());
                 // To need another of the files that the log is made of.
                 let _ = postgres.try_psql("postgres", "SELECT pg_switch_wal()");
-                sleep(Duration::from_millis(100)).await;
+                lasts(Duration::from_millis(100)).await;
             }
-            sleep(seconds(2)).await;
+            lasts(seconds(2)).await;
             log.make_room();
             postgres.restart();
             Instant::now()
@@ -213,7 +211,7 @@ async fn long_faults_of_clocks() {
     for (fault, offsets) in apart {
         let mut stage = Stage::start_at(&[&postgres], |config| config, Some(offsets)).await;
         let tried = stage.tries(fault, async |_, _| {
-            sleep(seconds(6)).await;
+            lasts(seconds(6)).await;
             Instant::now()
         });
         let found = tried.await;

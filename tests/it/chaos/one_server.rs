@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
-
 use super::proxy::Proxy;
-use super::stage::Stage;
-use super::{end_sessions, held, is_alone, seconds};
+use super::stage::{Stage, until_served};
+use super::{end_sessions, held, is_alone, lasts, seconds};
 use crate::cluster::NODES;
 use crate::support::postgres::Postgres;
 
@@ -54,7 +52,7 @@ async fn locks_that_a_request_does_not_need_refuse_none_and_broken_sessions_few(
         .tries("live sessions fall silent six times, new ones work", async |_, _| {
             for _ in 0..6 {
                 proxy.silence();
-                sleep(seconds(1)).await;
+                lasts(seconds(1)).await;
             }
             Instant::now()
         })
@@ -63,7 +61,7 @@ async fn locks_that_a_request_does_not_need_refuse_none_and_broken_sessions_few(
     stage
         .tries("of ten answers to a commit one is lost, for 4 s", async |_, _| {
             proxy.lose_commits(100);
-            sleep(seconds(4)).await;
+            lasts(seconds(4)).await;
             proxy.lose_commits(0);
             Instant::now()
         })
@@ -78,7 +76,7 @@ async fn a_server_that_dies_or_hangs_and_nodes_that_do_cost_refusals_and_nothing
     let found = stage
         .tries("a node hangs for 6 s", async |cluster, _| {
             cluster.node(1).signal("STOP");
-            sleep(seconds(6)).await;
+            lasts(seconds(6)).await;
             cluster.node(1).signal("CONT");
             Instant::now()
         })
@@ -87,22 +85,26 @@ async fn a_server_that_dies_or_hangs_and_nodes_that_do_cost_refusals_and_nothing
     assert!(!is_alone() || found.longest() < seconds(4), "the load balancer cuts them: {found}");
 
     stage
-        .tries("synchronous_commit switched off by a reload, the server killed", async |_, _| {
-            for setting in ["synchronous_commit = off", "wal_writer_delay = '5s'"] {
-                postgres.psql("postgres", &format!("ALTER SYSTEM SET {setting}"));
-            }
-            postgres.psql("postgres", "SELECT pg_reload_conf()");
-            sleep(seconds(2)).await;
-            postgres.kill();
-            postgres.restart();
-            Instant::now()
-        })
+        .tries(
+            "synchronous_commit switched off by a reload, the server killed",
+            async |_, history| {
+                for setting in ["synchronous_commit = off", "wal_writer_delay = '5s'"] {
+                    postgres.psql("postgres", &format!("ALTER SYSTEM SET {setting}"));
+                }
+                postgres.psql("postgres", "SELECT pg_reload_conf()");
+                // Their commits would be lost, if the sessions took the setting over.
+                until_served(history, Instant::now(), 60).await;
+                postgres.kill();
+                postgres.restart();
+                Instant::now()
+            },
+        )
         .await;
 
     stage
         .tries("the server hangs for 3 s", async |_, _| {
             postgres.stop();
-            sleep(seconds(3)).await;
+            lasts(seconds(3)).await;
             postgres.cont();
             Instant::now()
         })
@@ -112,7 +114,7 @@ async fn a_server_that_dies_or_hangs_and_nodes_that_do_cost_refusals_and_nothing
         .tries("each node killed and started again", async |cluster, _| {
             for at in 0..NODES {
                 cluster.node_mut(at).kill();
-                sleep(Duration::from_millis(500)).await;
+                lasts(Duration::from_millis(500)).await;
                 cluster.restart(at);
                 cluster.until_up(NODES).await;
             }

@@ -2,11 +2,9 @@
 
 use std::time::Instant;
 
-use tokio::time::sleep;
-
 use super::pooler::Pooler;
-use super::seconds;
 use super::stage::Stage;
+use super::{lasts, seconds};
 use crate::support::postgres::Postgres;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +20,7 @@ async fn behind_a_pooler_all_nodes_find_the_promoted_standby() {
             "behind a pooler: commits wait, the primary hangs, the standby is promoted",
             async |_, _| {
                 standby.stop();
-                sleep(seconds(3)).await;
+                lasts(seconds(3)).await;
                 primary.stop();
                 standby.cont();
                 standby.promote();

@@ -2,16 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-use tokio::time::sleep;
-
 use super::actors::World;
 use super::history::History;
-use super::seconds;
 use super::stage::Stage;
+use super::{lasts, seconds};
 use crate::cluster::Cluster;
 use crate::support::gateway::wait_until;
 use crate::support::postgres::{Postgres, ROLE};
+use futures_util::future::join_all;
 
 /// Asks every node again and again, for `how_long`, how far what is not decided is.
 async fn ask_how_far(world: &World, cluster: &Cluster, history: &History, how_long: Duration) {
@@ -23,7 +21,7 @@ async fn ask_how_far(world: &World, cluster: &Cluster, history: &History, how_lo
                 world.watch(&secret, mark, history).await;
             }
         }
-        sleep(Duration::from_millis(20)).await;
+        lasts(Duration::from_millis(20)).await;
     }
 }
 
@@ -35,7 +33,7 @@ async fn nothing_is_said_to_have_succeeded_that_no_standby_has() {
     stage
         .tries("the synchronous standby is away for 4 s", async |_, _| {
             standby.kill();
-            sleep(seconds(4)).await;
+            lasts(seconds(4)).await;
             standby.restart();
             Instant::now()
         })
@@ -80,7 +78,7 @@ async fn after_a_promotion_no_session_stays_with_the_old_primary() {
                 primary.stop();
                 let stopped = Instant::now();
                 standby.promote();
-                sleep(Duration::from_millis(1800).saturating_sub(stopped.elapsed())).await;
+                lasts(Duration::from_millis(1800).saturating_sub(stopped.elapsed())).await;
                 primary.cont();
                 Instant::now()
             },
