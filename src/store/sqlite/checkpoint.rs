@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::beside::Beside;
+use super::side_connections::SideConnections;
 
 /// Interval between checks of the log.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -28,17 +28,17 @@ const RESTART_FRAMES: i64 = 32 * 1024;
 const TRUNCATE_FRAMES: i64 = 128 * 1024;
 
 /// Checkpoints until the sender of `stop` is dropped.
-pub(super) fn keep_short(beside: &Arc<Beside>, slot: usize, stop: &Receiver<()>) {
+pub(super) fn keep_short(sides: &Arc<SideConnections>, slot: usize, stop: &Receiver<()>) {
     while stop.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
         // While a restart is requested, the writer must find the checkpoint lock free.
-        if beside.is_asked_to_restart() {
+        if sides.is_asked_to_restart() {
             continue;
         }
-        if let Some(connection) = beside.slot(slot).as_ref() {
+        if let Some(connection) = sides.slot(slot).as_ref() {
             match copy(connection) {
-                Ok(long) if long => beside.ask_to_restart(),
+                Ok(long) if long => sides.ask_to_restart(),
                 Ok(_) => {}
-                Err(error) => beside.report(&error),
+                Err(error) => sides.report(&error),
             }
         }
     }

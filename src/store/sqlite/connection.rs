@@ -194,7 +194,7 @@ pub fn inspect(path: &Path) -> Result<(), OpenError> {
         Err(_) => Err(not_ours("its schema version is negative")),
         Ok(found) if found > known => Err(OpenError::Newer { path: path.to_owned(), found, known }),
         // What was written last may be in the log still.
-        Ok(0) if has_content(&beside(path, "-wal")) => Ok(()),
+        Ok(0) if has_content(&companion(path, "-wal")) => Ok(()),
         Ok(0) => {
             let tables: i64 = connection
                 .query_row("SELECT count(*) AS tables FROM sqlite_schema", [], |row| {
@@ -208,7 +208,7 @@ pub fn inspect(path: &Path) -> Result<(), OpenError> {
 }
 
 /// The file that `SQLite` keeps beside a database under this suffix.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn companion(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -261,7 +261,7 @@ pub(super) fn open_existing(path: &Path, busy: Duration) -> Result<Connection, O
 }
 
 /// Opens a connection in addition to the writer's, with a page cache of `cache_kib`.
-pub(super) fn open_beside(
+pub(super) fn open_side(
     path: &Path,
     busy: Duration,
     cache_kib: i64,

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::beside::{Beside, calls_for_reopening, is_busy};
 use super::checkpoint;
-use super::connection::{FileIdentity, OpenError, open_beside, open_writer};
+use super::connection::{FileIdentity, OpenError, companion, open_side, open_writer};
+use super::side_connections::{SideConnections, calls_for_reopening, is_busy};
 
 /// Shortest time between two attempts to open the file.
 const REOPEN_PAUSE: Duration = Duration::from_millis(500);
@@ -19,11 +19,11 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 const IDENTITY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Page cache of a connection other than the writer's, in KiB.
-const BESIDE_CACHE_KIB: i64 = 4 * 1024;
+const SIDE_CACHE_KIB: i64 = 4 * 1024;
 
 /// Whether the store works, as last reported to the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Reported {
     Works,
     Locked,
     Broken,
@@ -31,44 +31,44 @@ enum Told {
 
 /// The writer's connection, and what is needed to reopen it.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct DatabaseFile {
     path: PathBuf,
     busy: Duration,
-    beside: Arc<Beside>,
+    sides: Arc<SideConnections>,
     connection: Option<Connection>,
     identity: Option<FileIdentity>,
     log_identity: Option<FileIdentity>,
     opened_at: Instant,
     looked_at: Instant,
-    told: Told,
+    reported: Reported,
 }
 
-impl Link {
+impl DatabaseFile {
     /// Opens the file for the writer and for the other threads.
     pub(super) fn open(
         path: PathBuf,
         busy: Duration,
-        beside: Arc<Beside>,
+        sides: Arc<SideConnections>,
     ) -> Result<Self, OpenError> {
         let now = Instant::now();
-        let mut link = Self {
+        let mut file = Self {
             path,
             busy,
-            beside,
+            sides,
             connection: None,
             identity: None,
             log_identity: None,
             opened_at: now,
             looked_at: now,
-            told: Told::Works,
+            reported: Reported::Works,
         };
-        link.open_all()?;
-        Ok(link)
+        file.open_all()?;
+        Ok(file)
     }
 
     /// The writer's connection, reopened if necessary; `None` if that fails.
     pub(super) fn connection(&mut self) -> Option<&Connection> {
-        if self.beside.is_suspect() {
+        if self.sides.is_suspect() {
             self.connection = None;
         }
         if self.looked_at.elapsed() >= IDENTITY_PAUSE {
@@ -78,11 +78,11 @@ impl Link {
             && self.opened_at.elapsed() >= REOPEN_PAUSE
             && let Err(error) = self.open_all()
         {
-            self.tell(Told::Broken, &error);
+            self.announce(Reported::Broken, &error);
         }
-        if self.beside.is_asked_to_restart() {
+        if self.sides.is_asked_to_restart() {
             let restarted = self.connection.as_ref().map_or(Ok(()), checkpoint::restart);
-            self.beside.restarted();
+            self.sides.restarted();
             if let Err(error) = restarted {
                 self.report(&error);
             }
@@ -94,9 +94,9 @@ impl Link {
     pub(super) fn report(&mut self, error: &rusqlite::Error) {
         if calls_for_reopening(error) {
             self.connection = None;
-            self.tell(Told::Broken, error);
+            self.announce(Reported::Broken, error);
         } else if is_busy(error) {
-            self.tell(Told::Locked, error);
+            self.announce(Reported::Locked, error);
         } else {
             tracing::error!(%error, "a step of the store failed and was rolled back");
         }
@@ -105,31 +105,31 @@ impl Link {
     /// Gives up the connection after an error that leaves its state in doubt.
     pub(super) fn give_up(&mut self, error: &rusqlite::Error) {
         self.connection = None;
-        self.tell(Told::Broken, error);
+        self.announce(Reported::Broken, error);
     }
 
     /// Records that a transaction was committed.
     pub(super) fn works(&mut self) {
-        if self.told != Told::Works {
-            self.told = Told::Works;
+        if self.reported != Reported::Works {
+            self.reported = Reported::Works;
             tracing::info!(path = %self.path.display(), "the store works again");
         }
     }
 
     fn open_all(&mut self) -> Result<(), OpenError> {
         self.opened_at = Instant::now();
-        let beside = Arc::clone(&self.beside);
-        let mut slots = beside.close();
+        let sides = Arc::clone(&self.sides);
+        let mut slots = sides.close();
         self.connection = None;
         self.remove_log_of_replaced_file();
         let writer = open_writer(&self.path, self.busy)?;
         let opened: Result<Vec<_>, _> =
-            slots.iter().map(|_| open_beside(&self.path, self.busy, BESIDE_CACHE_KIB)).collect();
+            slots.iter().map(|_| open_side(&self.path, self.busy, SIDE_CACHE_KIB)).collect();
         for (slot, connection) in slots.iter_mut().zip(opened?) {
             **slot = Some(connection);
         }
         self.identity = FileIdentity::at(&self.path);
-        self.log_identity = FileIdentity::at(&self.beside_path("-wal"));
+        self.log_identity = FileIdentity::at(&companion(&self.path, "-wal"));
         self.looked_at = Instant::now();
         self.connection = Some(writer);
         Ok(())
@@ -138,23 +138,16 @@ impl Link {
     /// If a file was replaced, `SQLite` leaves its log in place and would replay it into the new
     /// file.
     fn remove_log_of_replaced_file(&self) {
-        let log = self.beside_path("-wal");
+        let log = companion(&self.path, "-wal");
         let replaced = self.identity.is_some() && FileIdentity::at(&self.path) != self.identity;
         let left = self.log_identity.is_some() && FileIdentity::at(&log) == self.log_identity;
         if replaced && left {
-            for file in [log, self.beside_path("-shm")] {
+            for file in [log, companion(&self.path, "-shm")] {
                 if let Err(error) = fs::remove_file(&file) {
                     tracing::error!(path = %file.display(), %error, "a stale file is left");
                 }
             }
         }
-    }
-
-    /// The path of one of the files that SQLite keeps next to the database.
-    fn beside_path(&self, suffix: &str) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(suffix);
-        path.into()
     }
 
     fn look_at_identity(&mut self) {
@@ -182,20 +175,20 @@ impl Link {
         }
     }
 
-    fn tell(&mut self, news: Told, error: &dyn std::error::Error) {
-        if self.told == news {
+    fn announce(&mut self, news: Reported, error: &dyn std::error::Error) {
+        if self.reported == news {
             return;
         }
-        self.told = news;
+        self.reported = news;
         let path = self.path.display();
         match news {
-            Told::Works => {}
-            Told::Locked => tracing::error!(
+            Reported::Works => {}
+            Reported::Locked => tracing::error!(
                 %path, %error,
                 "another process holds the store's file locked; until it lets go, every request \
                  that needs the store is refused"
             ),
-            Told::Broken => tracing::error!(
+            Reported::Broken => tracing::error!(
                 %path, %error,
                 "the store's file cannot be used; it is opened again and again, and until that \
                  works every request that needs the store is refused"
@@ -204,11 +197,11 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for DatabaseFile {
     /// Closes the connections one after another: if two close at once, `SQLite` may treat neither
     /// as the last, and leave the log uncopied.
     fn drop(&mut self) {
-        drop(self.beside.close());
+        drop(self.sides.close());
         self.connection = None;
     }
 }

@@ -15,16 +15,16 @@
 mod access_keys;
 mod administration;
 mod authenticator_rows;
-mod beside;
 mod checkpoint;
 mod columns;
 mod connection;
-mod link;
+mod database_file;
 mod personal_records;
 mod reader;
 mod registry;
 mod registry_rows;
 mod rows;
+mod side_connections;
 mod steps;
 mod sweep;
 mod transaction_rows;
@@ -43,10 +43,10 @@ use rusqlite::Connection;
 pub use administration::SqliteAdministration;
 pub use connection::{OpenError, inspect};
 
-use self::beside::Beside;
-use self::link::Link;
+use self::database_file::DatabaseFile;
 use self::reader::Readers;
 use self::rows::{Tables, live_grant};
+use self::side_connections::SideConnections;
 use self::writer::Queue;
 use super::{
     CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
@@ -93,9 +93,9 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub fn open(path: &Path, timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let beside = Arc::new(Beside::new(READERS + 1));
+        let sides = Arc::new(SideConnections::new(READERS + 1));
         let busy = LONGEST_BUSY.min(timeout / 4);
-        let link = Link::open(path.to_owned(), busy, Arc::clone(&beside))?;
+        let file = DatabaseFile::open(path.to_owned(), busy, Arc::clone(&sides))?;
         let (writer, steps) = Queue::new(timeout);
         let (readers, questions) = Readers::new(READERS, timeout);
         let (stop_sweep, sweep_stopped) = mpsc::channel();
@@ -112,13 +112,13 @@ impl SqliteStore {
             _stops: ends,
         });
         let mut store = Self { running, threads: Vec::new() };
-        store.spawn("store-write", move || writer::write(link, steps))?;
+        store.spawn("store-write", move || writer::write(file, steps))?;
         for (slot, questions) in questions.into_iter().enumerate() {
-            let (beside, clock) = (Arc::clone(&beside), Arc::clone(&clock));
-            store.spawn("store-read", move || reader::read(&beside, slot, &*clock, questions))?;
+            let (sides, clock) = (Arc::clone(&sides), Arc::clone(&clock));
+            store.spawn("store-read", move || reader::read(&sides, slot, &*clock, questions))?;
         }
         store.spawn("store-checkpoint", move || {
-            checkpoint::keep_short(&beside, READERS, &checkpoints_stopped);
+            checkpoint::keep_short(&sides, READERS, &checkpoints_stopped);
         })?;
         store.spawn("store-sweep", move || sweep::sweep(&sweep_queue, &clock, &sweep_stopped))?;
         Ok(store)

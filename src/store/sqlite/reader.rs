@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::beside::Beside;
+use super::side_connections::SideConnections;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::store::StoreError;
 
-/// Maximum number of questions queued at one reader.
+/// Maximum number of jobs queued at one reader.
 const QUEUE: usize = 4096;
 
-/// One question, with any type of answer.
-pub(super) trait Question: Send {
+/// One job, with any type of answer.
+pub(super) trait Job: Send {
     /// Whether its caller still waits, within its deadline.
     fn is_waited_for(&self) -> bool;
 
@@ -29,13 +29,13 @@ pub(super) trait Question: Send {
     );
 }
 
-struct Asked<T, F> {
+struct ReadJob<T, F> {
     read: F,
     reply: oneshot::Sender<Result<T, StoreError>>,
     deadline: Instant,
 }
 
-impl<T, F> Question for Asked<T, F>
+impl<T, F> Job for ReadJob<T, F>
 where
     T: Send,
     F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send,
@@ -62,18 +62,18 @@ where
     }
 }
 
-type Questions = mpsc::Receiver<Box<dyn Question>>;
+type Jobs = mpsc::Receiver<Box<dyn Job>>;
 
-/// The readers' queues, used in turn.
+/// The readers' queues, used in next.
 pub(super) struct Readers {
-    queues: Vec<mpsc::Sender<Box<dyn Question>>>,
+    queues: Vec<mpsc::Sender<Box<dyn Job>>>,
     next: AtomicUsize,
     timeout: Duration,
 }
 
 impl Readers {
     /// Queues for this many readers, and their receivers.
-    pub(super) fn new(readers: usize, timeout: Duration) -> (Self, Vec<Questions>) {
+    pub(super) fn new(readers: usize, timeout: Duration) -> (Self, Vec<Jobs>) {
         let (queues, receivers) = (0..readers).map(|_| mpsc::channel(QUEUE)).unzip();
         (Self { queues, next: AtomicUsize::new(0), timeout }, receivers)
     }
@@ -87,9 +87,9 @@ impl Readers {
     {
         let deadline = Instant::now() + self.timeout;
         let (reply, answer) = oneshot::channel();
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
-        self.queues[turn]
-            .try_send(Box::new(Asked { read, reply, deadline }))
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
+        self.queues[next]
+            .try_send(Box::new(ReadJob { read, reply, deadline }))
             .map_err(|_| StoreError::Unavailable)?;
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(answer)) => answer,
@@ -98,12 +98,12 @@ impl Readers {
     }
 }
 
-/// Answers questions until the queue is gone.
-pub(super) fn read(beside: &Arc<Beside>, slot: usize, clock: &dyn Clock, mut questions: Questions) {
-    while let Some(question) = questions.blocking_recv() {
-        if question.is_waited_for() {
-            let connection = beside.slot(slot);
-            question.answer(connection.as_ref(), clock.now(), &|error| beside.report(error));
+/// Answers jobs until the queue is gone.
+pub(super) fn read(sides: &Arc<SideConnections>, slot: usize, clock: &dyn Clock, mut jobs: Jobs) {
+    while let Some(job) = jobs.blocking_recv() {
+        if job.is_waited_for() {
+            let connection = sides.slot(slot);
+            job.answer(connection.as_ref(), clock.now(), &|error| sides.report(error));
         }
     }
 }

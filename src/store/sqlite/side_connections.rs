@@ -12,13 +12,13 @@ use rusqlite::{Connection, ErrorCode};
 /// connections to the old one must close before the new one is opened, or the two databases would
 /// share them.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct SideConnections {
     slots: Vec<Mutex<Option<Connection>>>,
     suspect: AtomicBool,
     restart: AtomicBool,
 }
 
-impl Beside {
+impl SideConnections {
     /// Room for this many connections, none open.
     pub(super) fn new(connections: usize) -> Self {
         let slots = (0..connections).map(|_| Mutex::new(None)).collect();
@@ -61,8 +61,8 @@ impl Beside {
 
     /// Has the writer reopen all connections if `error` requires it; reports that once.
     pub(super) fn report(&self, error: &rusqlite::Error) {
-        let told = calls_for_reopening(error) && self.suspect.swap(true, Ordering::Relaxed);
-        if !told {
+        let is_reported = calls_for_reopening(error) && self.suspect.swap(true, Ordering::Relaxed);
+        if !is_reported {
             tracing::error!(%error, "the store's file could not be read or copied to");
         }
     }

@@ -1,5 +1,5 @@
-//! The single writer thread. It takes all steps queued since it last looked, runs them in one
-//! transaction, and answers when the disk has them: the more steps arrive at once, the more share
+//! The single writer thread. It takes all jobs queued since it last looked, runs them in one
+//! transaction, and answers when the disk has them: the more jobs arrive at once, the more share
 //! one wait for the disk.
 
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::link::Link;
+use super::database_file::DatabaseFile;
 use super::rows::Tables;
 use crate::store::StoreError;
 
-/// Maximum number of queued steps.
+/// Maximum number of queued jobs.
 const QUEUE: usize = 4096;
 
-/// Maximum number of steps in one transaction.
+/// Maximum number of jobs in one transaction.
 const GROUP: usize = 256;
 
-/// The queue of steps for the writer.
+/// The queue of jobs for the writer.
 #[derive(Clone)]
 pub(super) struct Queue {
-    steps: mpsc::Sender<Box<dyn Step>>,
+    jobs: mpsc::Sender<Box<dyn Job>>,
     timeout: Duration,
 }
 
@@ -35,9 +35,9 @@ struct Ticket<T> {
 
 impl Queue {
     /// The queue, and the receiver for the writer.
-    pub(super) fn new(timeout: Duration) -> (Self, mpsc::Receiver<Box<dyn Step>>) {
-        let (steps, receiver) = mpsc::channel(QUEUE);
-        (Self { steps, timeout }, receiver)
+    pub(super) fn new(timeout: Duration) -> (Self, mpsc::Receiver<Box<dyn Job>>) {
+        let (jobs, receiver) = mpsc::channel(QUEUE);
+        (Self { jobs, timeout }, receiver)
     }
 
     /// Has the writer run `operation` atomically, and waits until it is committed. It may run
@@ -72,15 +72,15 @@ impl Queue {
         let deadline = Instant::now() + self.timeout;
         let claimed = Arc::new(AtomicBool::new(false));
         let (reply, answer) = oneshot::channel();
-        let step =
-            Asked { operation, result: None, reply, claimed: Arc::clone(&claimed), deadline };
-        self.steps.try_send(Box::new(step)).map_err(|_| StoreError::Unavailable)?;
+        let job =
+            WriteJob { operation, result: None, reply, claimed: Arc::clone(&claimed), deadline };
+        self.jobs.try_send(Box::new(job)).map_err(|_| StoreError::Unavailable)?;
         Ok(Ticket { answer, claimed, deadline })
     }
 }
 
-/// The first to claim a step decides: the writer runs it, or the caller gives it up and it never
-/// runs. So a step given up in time certainly did not take effect.
+/// The first to claim a job decides: the writer runs it, or the caller gives it up and it never
+/// runs. So a job given up in time certainly did not take effect.
 fn without_answer(claimed: &AtomicBool) -> StoreError {
     if claimed.swap(true, Ordering::AcqRel) {
         StoreError::OutcomeUnknown
@@ -89,9 +89,9 @@ fn without_answer(claimed: &AtomicBool) -> StoreError {
     }
 }
 
-/// One step, with any type of answer.
-pub(super) trait Step: Send {
-    /// Whether to run the step: its caller still waits, within its deadline.
+/// One job, with any type of answer.
+pub(super) trait Job: Send {
+    /// Whether to run the job: its caller still waits, within its deadline.
     fn claim(&self) -> bool;
 
     /// Runs it, and keeps its result.
@@ -101,7 +101,7 @@ pub(super) trait Step: Send {
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
-struct Asked<T, F> {
+struct WriteJob<T, F> {
     operation: F,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -109,7 +109,7 @@ struct Asked<T, F> {
     deadline: Instant,
 }
 
-impl<T, F> Step for Asked<T, F>
+impl<T, F> Job for WriteJob<T, F>
 where
     T: Send,
     F: Fn(&mut Tables<'_>) -> rusqlite::Result<T> + Send,
@@ -127,37 +127,37 @@ where
 
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
         let Self { result, reply, .. } = *self;
-        // The caller may be gone; the step's effect stands.
+        // The caller may be gone; the job's effect stands.
         let _ = reply.send(outcome.and_then(|()| result.ok_or(StoreError::Unavailable)));
     }
 }
 
-/// Runs steps until every [`Queue`] is dropped and all queued steps are done.
-pub(super) fn write(mut link: Link, mut steps: mpsc::Receiver<Box<dyn Step>>) {
+/// Runs jobs until every [`Queue`] is dropped and all queued jobs are done.
+pub(super) fn write(mut file: DatabaseFile, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
-    while let Some(first) = steps.blocking_recv() {
+    while let Some(first) = jobs.blocking_recv() {
         group.push(first);
         while group.len() < GROUP
-            && let Ok(next) = steps.try_recv()
+            && let Ok(next) = jobs.try_recv()
         {
             group.push(next);
         }
-        run_group(&mut link, std::mem::take(&mut group));
+        run_group(&mut file, std::mem::take(&mut group));
     }
 }
 
-/// Runs a group in one transaction, and answers each step when its outcome is known.
+/// Runs a group in one transaction, and answers each job when its outcome is known.
 ///
-/// Steps hardly ever fail, so at first none gets its own savepoint, which would cost more than its
+/// Jobs hardly ever fail, so at first none gets its own savepoint, which would cost more than its
 /// write. If one fails, everything is undone and run again with savepoints.
-fn run_group(link: &mut Link, group: Group) {
-    let Some(connection) = link.connection() else {
+fn run_group(file: &mut DatabaseFile, group: Group) {
+    let Some(connection) = file.connection() else {
         return answer(group, Err(StoreError::Unavailable));
     };
     let (ran, error) = match in_transaction(connection, group) {
         Ok(ran) => ran,
         Err((group, error)) => {
-            link.report(&error);
+            file.report(&error);
             return answer(group, Err(StoreError::Unavailable));
         }
     };
@@ -167,30 +167,30 @@ fn run_group(link: &mut Link, group: Group) {
         match execute(connection, "COMMIT") {
             Ok(()) => {
                 if error.is_none() {
-                    link.works();
+                    file.works();
                 }
                 answer(ran, Ok(()));
             }
             Err(error) => {
                 // The log may hold the transaction although the commit failed, so a new connection
                 // may find it committed.
-                link.give_up(&error);
+                file.give_up(&error);
                 answer(ran, Err(StoreError::OutcomeUnknown));
             }
         }
     }
     if let Some(error) = error {
-        link.report(&error);
+        file.report(&error);
     }
 }
 
-type Group = Vec<Box<dyn Step>>;
+type Group = Vec<Box<dyn Job>>;
 
-/// Begins a transaction and runs the group in it. Returns the steps that wait for its commit, and
-/// the error of a failed step, if any; failed steps have been answered. If the transaction is gone
-/// by then, so are the effects of the other steps.
+/// Begins a transaction and runs the group in it. Returns the jobs that wait for its commit, and
+/// the error of a failed job, if any; failed jobs have been answered. If the transaction is gone
+/// by then, so are the effects of the other jobs.
 ///
-/// Fails, returning the unanswered steps, if no transaction can be begun.
+/// Fails, returning the unanswered jobs, if no transaction can be begun.
 fn in_transaction(
     connection: &Connection,
     group: Group,
@@ -204,13 +204,13 @@ fn in_transaction(
     };
     let mut claimed = Vec::with_capacity(group.len());
     let (mut rest, mut failed) = (group.into_iter(), false);
-    for mut step in rest.by_ref() {
-        if !step.claim() {
-            step.answer(Err(StoreError::Unavailable));
+    for mut job in rest.by_ref() {
+        if !job.claim() {
+            job.answer(Err(StoreError::Unavailable));
             continue;
         }
-        failed = step.run(&mut tables).is_err();
-        claimed.push(step);
+        failed = job.run(&mut tables).is_err();
+        claimed.push(job);
         if failed {
             break;
         }
@@ -236,25 +236,25 @@ fn begin_again(connection: &Connection) -> rusqlite::Result<()> {
     execute(connection, "BEGIN IMMEDIATE")
 }
 
-/// Runs the `claimed` steps, and those of the `rest` that can still be claimed, each in a
+/// Runs the `claimed` jobs, and those of the `rest` that can still be claimed, each in a
 /// savepoint. Returns like [`in_transaction`].
 fn one_by_one(
     tables: &mut Tables<'_>,
     claimed: Group,
-    rest: impl Iterator<Item = Box<dyn Step>>,
+    rest: impl Iterator<Item = Box<dyn Job>>,
 ) -> (Group, Option<rusqlite::Error>) {
-    let claimed = claimed.into_iter().map(|step| (step, true));
-    let mut steps = claimed.chain(rest.map(|step| (step, false)));
+    let claimed = claimed.into_iter().map(|job| (job, true));
+    let mut jobs = claimed.chain(rest.map(|job| (job, false)));
     let (mut ran, mut failed) = (Vec::with_capacity(GROUP), None);
-    for (mut step, is_claimed) in steps.by_ref() {
-        if !is_claimed && !step.claim() {
-            step.answer(Err(StoreError::Unavailable));
+    for (mut job, is_claimed) in jobs.by_ref() {
+        if !is_claimed && !job.claim() {
+            job.answer(Err(StoreError::Unavailable));
             continue;
         }
-        match in_savepoint(tables, step.as_mut()) {
-            Ok(()) => ran.push(step),
+        match in_savepoint(tables, job.as_mut()) {
+            Ok(()) => ran.push(job),
             Err(error) => {
-                step.answer(Err(StoreError::Unavailable));
+                job.answer(Err(StoreError::Unavailable));
                 failed = Some(error);
                 if tables.connection().is_autocommit() {
                     break;
@@ -262,7 +262,7 @@ fn one_by_one(
             }
         }
     }
-    ran.extend(steps.map(|(step, _)| step));
+    ran.extend(jobs.map(|(job, _)| job));
     (ran, failed)
 }
 
@@ -271,16 +271,16 @@ fn undo(connection: &Connection, error: rusqlite::Error) -> rusqlite::Error {
     execute(connection, "ROLLBACK").err().unwrap_or(error)
 }
 
-/// Runs a step so that its error undoes only that step; if even that fails, undoes everything.
-fn in_savepoint(tables: &mut Tables<'_>, step: &mut dyn Step) -> rusqlite::Result<()> {
+/// Runs a job so that its error undoes only that job; if even that fails, undoes everything.
+fn in_savepoint(tables: &mut Tables<'_>, job: &mut dyn Job) -> rusqlite::Result<()> {
     let connection = tables.connection();
-    execute(connection, "SAVEPOINT step")?;
-    let error = match step.run(tables) {
-        Ok(()) => return execute(connection, "RELEASE step"),
+    execute(connection, "SAVEPOINT job")?;
+    let error = match job.run(tables) {
+        Ok(()) => return execute(connection, "RELEASE job"),
         Err(error) => error,
     };
     let undone =
-        execute(connection, "ROLLBACK TO step").and_then(|()| execute(connection, "RELEASE step"));
+        execute(connection, "ROLLBACK TO job").and_then(|()| execute(connection, "RELEASE job"));
     if undone.is_err() && !connection.is_autocommit() {
         execute(connection, "ROLLBACK")?;
     }
@@ -291,6 +291,9 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
-fn answer(steps: impl IntoIterator<Item = Box<dyn Step>>, outcome: Result<(), StoreError>) {
-    steps.into_iter().for_each(|step| step.answer(outcome));
+fn answer(jobs: impl IntoIterator<Item = Box<dyn Job>>, outcome: Result<(), StoreError>) {
+    jobs.into_iter().for_each(|job| job.answer(outcome));
 }
+
+#[cfg(test)]
+mod tests;
