@@ -5,23 +5,23 @@
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
-/// What is wrong with a server, for operators: never a password, a number or a typed name.
+/// Why a server is down, for operators: never a password, a phone number or a typed name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// In words.
+pub struct DownReason {
+    /// The reason, in words.
     pub reason: String,
     /// Whether it persists until a setting is changed, here or on the server.
     pub needs_operator: bool,
 }
 
-impl Trouble {
-    /// Trouble that may pass by itself.
-    pub fn passing(reason: impl Into<String>) -> Self {
+impl DownReason {
+    /// DownReason that may pass by itself.
+    pub fn transient(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), needs_operator: false }
     }
 
-    /// Trouble that lasts until an operator changes something.
-    pub fn lasting(reason: impl Into<String>) -> Self {
+    /// DownReason that lasts until an operator changes something.
+    pub fn persistent(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), needs_operator: true }
     }
 }
@@ -35,7 +35,7 @@ pub struct Epoch(u64);
 enum Phase {
     Untried,
     Up,
-    Down(Trouble),
+    Down(DownReason),
 }
 
 struct State {
@@ -53,9 +53,9 @@ impl State {
     }
 }
 
-/// What a breaker is about, and what it logs.
+/// What a breaker protects, and what it logs.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct BreakerSettings {
     /// The server's name; `None` if the reasons name it.
     pub name: Option<String>,
     /// Logged when it goes down.
@@ -70,17 +70,17 @@ pub struct Subject {
 
 /// One server's state.
 pub struct Breaker {
-    subject: Subject,
+    settings: BreakerSettings,
     state: watch::Sender<State>,
     went_down: Notify,
 }
 
 impl Breaker {
-    /// A breaker for a server that has not been tried yet.
+    /// A breaker for a server that has not been tried.
     #[must_use]
-    pub fn new(subject: Subject) -> Self {
+    pub fn new(settings: BreakerSettings) -> Self {
         let state = State { phase: Phase::Untried, epoch: Epoch(0), noted: false };
-        Self { subject, state: watch::Sender::new(state), went_down: Notify::new() }
+        Self { settings, state: watch::Sender::new(state), went_down: Notify::new() }
     }
 
     /// Permission to use the server, unless it is down.
@@ -88,7 +88,7 @@ impl Breaker {
     pub fn admit(&self) -> Option<Epoch> {
         let state = self.state.borrow();
         let is_usable = match state.phase {
-            Phase::Untried => self.subject.may_be_used_untried,
+            Phase::Untried => self.settings.may_be_used_untried,
             Phase::Up => true,
             Phase::Down(_) => false,
         };
@@ -115,10 +115,10 @@ impl Breaker {
 
     /// Why it is down; `None` if it is up or untried.
     #[must_use]
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn down_reason(&self) -> Option<DownReason> {
         match &self.state.borrow().phase {
             Phase::Untried | Phase::Up => None,
-            Phase::Down(trouble) => Some(trouble.clone()),
+            Phase::Down(reason) => Some(reason.clone()),
         }
     }
 
@@ -133,35 +133,34 @@ impl Breaker {
         let _ = self.state.subscribe().wait_for(|state| state.phase != Phase::Up).await;
     }
 
-    /// Waits until the generation after `begun`; forever if there is none. A request waiting for
-    /// this server's answer need not wait out a deadline that another request has already waited
-    /// out.
-    pub async fn fell(&self, begun: Epoch) {
+    /// Waits until the server's state changes from that of the generation `begun`. A request that
+    /// waits for this server can give up here as soon as another request has timed out.
+    pub async fn changed(&self, begun: Epoch) {
         let _ = self.state.subscribe().wait_for(|state| state.epoch != begun).await;
     }
 
     /// Marks the server down because something begun at `begun` failed.
-    pub fn failed(&self, begun: Epoch, trouble: Trouble) {
-        let server = self.subject.name.as_deref();
+    pub fn failed(&self, begun: Epoch, down: DownReason) {
+        let server = self.settings.name.as_deref();
         self.state.send_if_modified(|state| {
             if state.epoch != begun {
                 return false;
             }
-            let reason = &trouble.reason;
+            let reason = &down.reason;
             if let Phase::Down(old) = &mut state.phase {
-                if trouble.needs_operator && !old.needs_operator {
-                    error!(server, reason, "{}", self.subject.unusable);
+                if down.needs_operator && !old.needs_operator {
+                    error!(server, reason, "{}", self.settings.unusable);
                 }
-                let needs_operator = old.needs_operator || trouble.needs_operator;
-                *old = Trouble { needs_operator, ..trouble };
+                let needs_operator = old.needs_operator || down.needs_operator;
+                *old = DownReason { needs_operator, ..down };
                 return false;
             }
-            if trouble.needs_operator {
-                error!(server, reason, "{}", self.subject.unusable);
+            if down.needs_operator {
+                error!(server, reason, "{}", self.settings.unusable);
             } else {
-                warn!(server, reason, "{}", self.subject.down);
+                warn!(server, reason, "{}", self.settings.down);
             }
-            state.enter(Phase::Down(trouble));
+            state.enter(Phase::Down(down));
             self.went_down.notify_one();
             true
         });
@@ -174,8 +173,8 @@ impl Breaker {
             if state.epoch != begun || state.phase == Phase::Up {
                 return false;
             }
-            info!(server = self.subject.name.as_deref().unwrap_or(server), "{}", self.subject.up);
-            if self.subject.may_be_used_untried && state.phase == Phase::Untried {
+            info!(server = self.settings.name.as_deref().unwrap_or(server), "{}", self.settings.up);
+            if self.settings.may_be_used_untried && state.phase == Phase::Untried {
                 // What began before the first probe's answer still counts.
                 state.phase = Phase::Up;
             } else {
@@ -202,7 +201,7 @@ mod tests {
     use super::*;
 
     fn breaker(may_be_used_untried: bool) -> Breaker {
-        Breaker::new(Subject {
+        Breaker::new(BreakerSettings {
             name: Some("ldap://one".to_owned()),
             down: "down",
             unusable: "cannot be used",
@@ -215,11 +214,11 @@ mod tests {
     fn a_failure_of_the_past_does_not_mark_a_recovered_server_down() {
         let breaker = breaker(true);
         let begun = breaker.admit().unwrap();
-        breaker.failed(begun, Trouble::passing("no answer"));
+        breaker.failed(begun, DownReason::transient("no answer"));
         assert!(breaker.admit().is_none());
-        assert_eq!(breaker.trouble(), Some(Trouble::passing("no answer")));
+        assert_eq!(breaker.down_reason(), Some(DownReason::transient("no answer")));
         breaker.recovered(breaker.epoch(), "");
-        breaker.failed(begun, Trouble::passing("no answer"));
+        breaker.failed(begun, DownReason::transient("no answer"));
         assert!(breaker.is_up() && breaker.admit().is_some());
     }
 
@@ -227,7 +226,7 @@ mod tests {
     fn a_probe_that_was_overtaken_by_a_failure_does_not_mark_the_server_up() {
         let breaker = breaker(true);
         let begun = breaker.epoch();
-        breaker.failed(begun, Trouble::passing("refused"));
+        breaker.failed(begun, DownReason::transient("refused"));
         breaker.recovered(begun, "");
         assert!(breaker.is_down());
     }
@@ -237,38 +236,38 @@ mod tests {
         let breaker = breaker(true);
         let begun = breaker.admit().unwrap();
         breaker.recovered(breaker.epoch(), "");
-        breaker.failed(begun, Trouble::passing("no answer"));
+        breaker.failed(begun, DownReason::transient("no answer"));
         assert!(breaker.is_down());
     }
 
     #[test]
-    fn trouble_that_needs_an_operator_stays_so_until_the_server_is_up() {
+    fn a_reason_that_needs_an_operator_stays_so_until_the_server_is_up() {
         let breaker = breaker(true);
-        breaker.failed(breaker.epoch(), Trouble::lasting("wrong password"));
-        breaker.failed(breaker.epoch(), Trouble::passing("no answer"));
-        assert_eq!(breaker.trouble(), Some(Trouble::lasting("no answer")));
+        breaker.failed(breaker.epoch(), DownReason::persistent("wrong password"));
+        breaker.failed(breaker.epoch(), DownReason::transient("no answer"));
+        assert_eq!(breaker.down_reason(), Some(DownReason::persistent("no answer")));
     }
 
     #[tokio::test]
-    async fn a_request_that_waits_for_a_server_learns_that_it_fell() {
+    async fn a_request_that_waits_for_a_server_learns_that_it_went_down() {
         let breaker = std::sync::Arc::new(breaker(true));
         let begun = breaker.admit().unwrap();
         let waiting = tokio::spawn({
             let breaker = std::sync::Arc::clone(&breaker);
-            async move { breaker.fell(begun).await }
+            async move { breaker.changed(begun).await }
         });
         breaker.recovered(begun, "");
         tokio::task::yield_now().await;
-        assert!(!waiting.is_finished(), "a first answer is no fall");
-        breaker.failed(begun, Trouble::passing("no answer"));
+        assert!(!waiting.is_finished(), "the first answer is not a change");
+        breaker.failed(begun, DownReason::transient("no answer"));
         waiting.await.unwrap();
-        breaker.fell(begun).await;
+        breaker.changed(begun).await;
         breaker.went_down().await;
         breaker.not_up().await;
     }
 
     #[test]
-    fn a_server_that_was_not_tried_is_not_up_and_may_be_used_only_if_so_made() {
+    fn an_untried_server_is_not_up_and_is_used_only_if_the_settings_allow_it() {
         assert!(breaker(true).admit().is_some() && !breaker(true).is_up());
         assert!(breaker(false).admit().is_none());
         let breaker = breaker(false);
@@ -285,7 +284,7 @@ mod tests {
             breaker.note_once(breaker.epoch(), || notes += 1);
         }
         assert_eq!(notes, 1);
-        breaker.failed(breaker.epoch(), Trouble::passing("no answer"));
+        breaker.failed(breaker.epoch(), DownReason::transient("no answer"));
         breaker.recovered(breaker.epoch(), "");
         breaker.note_once(breaker.epoch(), || notes += 1);
         assert_eq!(notes, 2);

@@ -224,6 +224,6 @@ impl Directory for FileDirectory {
 
     fn states(&self) -> Vec<DependencyState> {
         let detail = self.problem.load().as_str().to_owned();
-        vec![DependencyState { name: self.name.clone(), up: true, detail, is_aid: false }]
+        vec![DependencyState { name: self.name.clone(), up: true, detail, is_optional: false }]
     }
 }

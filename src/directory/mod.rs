@@ -53,7 +53,7 @@ pub struct DependencyState {
     /// What is wrong, for an operator; empty if nothing.
     pub detail: String,
     /// Whether it only improves service: everything works without it, so readiness ignores it.
-    pub is_aid: bool,
+    pub is_optional: bool,
 }
 
 /// [`DependencyState::detail`] of a server that has not been probed yet.
@@ -132,7 +132,7 @@ pub trait Directory: Send + Sync {
     /// the directory.
     fn states(&self) -> Vec<DependencyState>;
 
-    /// Figures of its index, if it has one. The index's state has [`DependencyState::is_aid`] set.
+    /// Figures of its index, if it has one. The index's state has [`DependencyState::is_optional`] set.
     fn index_figures(&self) -> Option<IndexFigures> {
         None
     }

@@ -42,7 +42,7 @@ impl Dependencies {
         let state = |(tenant, directory): &(String, Arc<dyn Directory>)| {
             let parts = directory.states();
             // A directory without states is the store's, which is checked by itself.
-            let is_ready = parts.is_empty() || parts.iter().any(|one| one.up && !one.is_aid);
+            let is_ready = parts.is_empty() || parts.iter().any(|one| one.up && !one.is_optional);
             DirectoryState { tenant: tenant.clone(), is_ready, parts }
         };
         directories.iter().map(state).collect()

@@ -27,7 +27,7 @@ pub(super) struct BindConnection {
     connection: Connection,
     /// Whether every bind so far was answered. The answer to an earlier bind must never be mistaken
     /// for that to a later one.
-    settled: bool,
+    is_clean: bool,
 }
 
 impl managed::Manager for BindConnections {
@@ -35,7 +35,7 @@ impl managed::Manager for BindConnections {
     type Error = ConnectError;
 
     async fn create(&self) -> Result<BindConnection, ConnectError> {
-        Ok(BindConnection { connection: self.0.open().await?, settled: true })
+        Ok(BindConnection { connection: self.0.open().await?, is_clean: true })
     }
 
     async fn recycle(
@@ -68,7 +68,7 @@ pub(super) enum BindAnswer {
 impl BindConnection {
     /// Whether another bind may be sent.
     pub(super) fn is_usable(&self) -> bool {
-        self.settled && !self.connection.is_closed()
+        self.is_clean && !self.connection.is_closed()
     }
 
     /// Binds as `dn`.
@@ -82,12 +82,12 @@ impl BindConnection {
         if left.is_zero() || !self.is_usable() {
             return BindAnswer::NotSent;
         }
-        self.settled = false;
+        self.is_clean = false;
         let mut ldap = self.connection.handle();
         let asked = ldap.with_timeout(left).with_controls(refusal::ask_for_policy());
         match asked.simple_bind(dn, password.expose()).await {
             Ok(result) => {
-                self.settled = true;
+                self.is_clean = true;
                 judge(&result)
             }
             Err(LdapError::OpSend { .. }) => BindAnswer::NotSent,

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::settings::{LdapSettings, ServerUrl};
-use crate::breaker::Trouble;
+use crate::breaker::DownReason;
 use crate::client_tls::{TlsFailure, explain};
 
 /// Upper limit for opening a connection, even with longer timeouts: a server that comes back must
@@ -72,7 +72,7 @@ pub(super) enum ConnectError {
     Lost(#[source] LdapError),
 }
 
-impl From<ConnectError> for Trouble {
+impl From<ConnectError> for DownReason {
     fn from(error: ConnectError) -> Self {
         let passing = match &error {
             ConnectError::Tcp(_) | ConnectError::TimedOut(_) | ConnectError::Lost(_) => true,
@@ -84,7 +84,11 @@ impl From<ConnectError> for Trouble {
                 false
             }
         };
-        if passing { Self::passing(error.to_string()) } else { Self::lasting(error.to_string()) }
+        if passing {
+            Self::transient(error.to_string())
+        } else {
+            Self::persistent(error.to_string())
+        }
     }
 }
 

@@ -43,7 +43,7 @@ struct Known {
     /// Whether its name has been resolved.
     looked_up: bool,
     /// Why it has no address, if it has none.
-    trouble: String,
+    down: String,
 }
 
 impl Hosts {
@@ -54,7 +54,7 @@ impl Hosts {
             Known {
                 servers: literal.into_iter().map(server).collect(),
                 looked_up: literal.is_some(),
-                trouble: "its name has not been looked up yet".to_owned(),
+                down: "its name has not been looked up yet".to_owned(),
             }
         });
         let known = watch::Sender::new(known.collect());
@@ -96,8 +96,8 @@ impl Hosts {
                 states.push(DependencyState {
                     name: url.to_string(),
                     up: false,
-                    detail: known.trouble.clone(),
-                    is_aid: false,
+                    detail: known.down.clone(),
+                    is_optional: false,
                 });
             }
         }
@@ -128,14 +128,14 @@ impl Hosts {
                     watches.retain(|address, _| addresses.contains(address));
                 }
                 Err(error) => {
-                    let trouble = format!("{} cannot be looked up: {error}", url.host());
+                    let down = format!("{} cannot be looked up: {error}", url.host());
                     if !std::mem::replace(&mut failing, true) {
-                        let reason = trouble.as_str();
+                        let reason = down.as_str();
                         warn!(server = %url, reason, "directory server's name has no address");
                     }
                     // The known servers are still valid.
                     self.known.send_modify(|all| {
-                        (all[at].looked_up, all[at].trouble) = (true, trouble);
+                        (all[at].looked_up, all[at].down) = (true, down);
                     });
                 }
             }

@@ -2,7 +2,7 @@
 //! the reports of `lookup` and `check-directory`.
 
 use super::settings::LdapSettings;
-use crate::breaker::Trouble;
+use crate::breaker::DownReason;
 
 /// The client's own code for a filter that cannot be sent (filterError).
 const FILTER_ERROR: u32 = 87;
@@ -39,7 +39,7 @@ pub(super) enum Judgement {
     /// There are more entries than requested.
     More,
     /// The server cannot serve any search there.
-    Refused(Trouble),
+    Refused(DownReason),
     /// The server refused this search. A probe finds out whether it refuses others like it: a
     /// user's input must not make a server look down.
     Rejected(Rejection),
@@ -80,26 +80,28 @@ pub(super) fn judge(
         0 => return Judgement::Complete,
         4 if found > 0 => return Judgement::More,
         1 | 51 | 52 | 80 => {
-            return Judgement::Refused(Trouble::passing(format!("cannot search now ({named})")));
+            return Judgement::Refused(DownReason::transient(format!(
+                "cannot search now ({named})"
+            )));
         }
         10 => {
-            return Judgement::Refused(Trouble::lasting(format!(
+            return Judgement::Refused(DownReason::persistent(format!(
                 "refers to other servers for {base} ({named}); check base_dn"
             )));
         }
         32 => {
-            return Judgement::Refused(Trouble::lasting(format!(
+            return Judgement::Refused(DownReason::persistent(format!(
                 "{base} does not exist there, or the service account may not see it ({named}); \
                  check base_dn and the account's rights"
             )));
         }
         34 => {
-            return Judgement::Refused(Trouble::lasting(format!(
+            return Judgement::Refused(DownReason::persistent(format!(
                 "{base} is not a DN to the server ({named}); check base_dn"
             )));
         }
         7 | 8 | 13 | 48 | 49 | 50 => {
-            return Judgement::Refused(Trouble::lasting(format!(
+            return Judgement::Refused(DownReason::persistent(format!(
                 "the service account may not search {base} ({named}); check its rights"
             )));
         }
@@ -184,8 +186,8 @@ mod tests {
                 let good = match judged(code, found, Kind::Number) {
                     Judgement::Complete => code == 0,
                     Judgement::More => code == 4 && found > 0,
-                    Judgement::Refused(trouble) => {
-                        trouble.reason.contains(&format!("result code {code}"))
+                    Judgement::Refused(down) => {
+                        down.reason.contains(&format!("result code {code}"))
                     }
                     Judgement::Rejected(rejection) => {
                         rejection.code == code

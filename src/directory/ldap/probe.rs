@@ -11,7 +11,7 @@ use super::judgement::Kind;
 use super::probes::{NO_PROOF, Searched, absence};
 use super::search::{Found, Query, SearchFailure, SharedConnection};
 use super::server::Server;
-use crate::breaker::Trouble;
+use crate::breaker::DownReason;
 
 /// Pause between probes after a failed one.
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
@@ -26,9 +26,9 @@ enum Unsound {
     /// The connection attempt has already reported it.
     Known,
     /// No answer within the time a call has.
-    Unanswered(Trouble),
+    Unanswered(DownReason),
     /// The server reported it.
-    Trouble(Trouble),
+    Failed(DownReason),
 }
 
 impl Server {
@@ -60,28 +60,28 @@ impl Server {
         let limit = Instant::now() + self.settings.timeout.min(LONGEST_PROBE);
         for shared in &self.searches {
             for read in &self.probes.base_reads {
-                let trouble = match self.probe_once(shared, read, limit).await {
+                let down = match self.probe_once(shared, read, limit).await {
                     Ok(true) => continue,
-                    Ok(false) => Some(Trouble::lasting(absence(read))),
-                    Err(failure) => self.trouble(failure, &read.base),
+                    Ok(false) => Some(DownReason::persistent(absence(read))),
+                    Err(failure) => self.down_reason(failure, &read.base),
                 };
-                if let Some(trouble) = trouble {
-                    self.breaker.failed(begun, trouble);
+                if let Some(down) = down {
+                    self.breaker.failed(begun, down);
                 }
                 return;
             }
         }
-        if let Some(trouble) = self.without_proof(limit).await {
-            self.breaker.failed(begun, trouble);
+        if let Some(down) = self.without_proof(limit).await {
+            self.breaker.failed(begun, down);
             return;
         }
         if self.probes.is_due(self.breaker.is_up()) {
             match self.search_for_nobody().await {
                 Ok(()) => self.breaker.recovered(begun, self.name()),
-                Err(Unsound::Trouble(trouble)) => self.breaker.failed(begun, trouble),
+                Err(Unsound::Failed(down)) => self.breaker.failed(begun, down),
                 // While the server is up, a call that waits as long decides whether it is down.
-                Err(Unsound::Unanswered(trouble)) if self.breaker.is_down() => {
-                    self.breaker.failed(begun, trouble);
+                Err(Unsound::Unanswered(down)) if self.breaker.is_down() => {
+                    self.breaker.failed(begun, down);
                 }
                 Err(Unsound::Unanswered(_) | Unsound::Known) => {}
             }
@@ -98,7 +98,7 @@ impl Server {
         self.probes.searched(|searched| {
             let unanswered = match outcome {
                 Err(Unsound::Unanswered(_)) => searched.unanswered + 1,
-                Ok(()) | Err(Unsound::Known | Unsound::Trouble(_)) => 0,
+                Ok(()) | Err(Unsound::Known | Unsound::Failed(_)) => 0,
             };
             let (ended, took) = (Instant::now(), asked.elapsed());
             *searched = Searched { ended, took, unanswered, ..*searched };
@@ -113,7 +113,7 @@ impl Server {
             match outcome {
                 Ok(_) => {}
                 Err(SearchFailure::TimedOut) => {
-                    return Err(Unsound::Unanswered(Trouble::passing(format!(
+                    return Err(Unsound::Unanswered(DownReason::transient(format!(
                         "no answer within {:?} to a search as {}: have the server index {}",
                         self.settings.timeout,
                         if search.kind == Kind::Number {
@@ -125,8 +125,8 @@ impl Server {
                     ))));
                 }
                 Err(failure) => {
-                    let trouble = self.trouble(failure, &search.base);
-                    return Err(trouble.map_or(Unsound::Known, Unsound::Trouble));
+                    let down = self.down_reason(failure, &search.base);
+                    return Err(down.map_or(Unsound::Known, Unsound::Failed));
                 }
             }
         }
@@ -134,15 +134,15 @@ impl Server {
     }
 
     /// What is wrong if none of the proofs finds an entry.
-    async fn without_proof(&self, limit: Instant) -> Option<Trouble> {
+    async fn without_proof(&self, limit: Instant) -> Option<DownReason> {
         for proof in &self.probes.proofs {
             match self.probe_once(&self.searches[0], proof, limit).await {
                 Ok(true) => return None,
                 Ok(false) => {}
-                Err(failure) => return self.trouble(failure, &proof.base),
+                Err(failure) => return self.down_reason(failure, &proof.base),
             }
         }
-        (!self.probes.proofs.is_empty()).then(|| Trouble::lasting(NO_PROOF))
+        (!self.probes.proofs.is_empty()).then(|| DownReason::persistent(NO_PROOF))
     }
 
     /// Whether a read finds any entry.
@@ -173,15 +173,15 @@ impl Server {
     }
 
     /// What a failed probe means for the server; `None` if it has been reported already.
-    fn trouble(&self, failure: SearchFailure, base: &str) -> Option<Trouble> {
+    fn down_reason(&self, failure: SearchFailure, base: &str) -> Option<DownReason> {
         match failure {
             // The connection attempt has reported the cause.
             SearchFailure::Down => None,
             SearchFailure::TimedOut | SearchFailure::Crowded => Some(self.silent()),
-            SearchFailure::Lost => Some(Trouble::passing("connections break")),
-            SearchFailure::Trouble(trouble) => Some(trouble),
+            SearchFailure::Lost => Some(DownReason::transient("connections break")),
+            SearchFailure::Failed(down) => Some(down),
             SearchFailure::Rejected(rejection) => {
-                Some(Trouble::lasting(format!("{} (searching {base})", rejection.reason)))
+                Some(DownReason::persistent(format!("{} (searching {base})", rejection.reason)))
             }
         }
     }

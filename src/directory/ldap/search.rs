@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::connection::{Connection, Connector};
 use super::judgement::{Judgement, Kind, Rejection, judge};
 use super::settings::LdapSettings;
-use crate::breaker::{Breaker, Trouble};
+use crate::breaker::{Breaker, DownReason};
 
 /// One search.
 pub(super) struct Query {
@@ -58,7 +58,7 @@ pub(super) enum SearchFailure {
     /// The cap is reached, and none of the searches under way was answered in time.
     Crowded,
     /// The server answered, but cannot serve.
-    Trouble(Trouble),
+    Failed(DownReason),
     /// The server works, but refused this search.
     Rejected(Rejection),
 }
@@ -228,7 +228,7 @@ async fn run(
     match judge(result.rc, entries.len(), query.kind, &query.base, settings) {
         Judgement::Complete => Ok(Found { entries, truncated: false }),
         Judgement::More => Ok(Found { entries, truncated: true }),
-        Judgement::Refused(trouble) => Err(SearchFailure::Trouble(trouble)),
+        Judgement::Refused(down) => Err(SearchFailure::Failed(down)),
         Judgement::Rejected(rejection) => Err(SearchFailure::Rejected(rejection)),
     }
 }

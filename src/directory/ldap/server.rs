@@ -18,7 +18,7 @@ use super::latency::Latency;
 use super::probes::Probes;
 use super::search::{Found, Query, SearchFailure, SharedConnection};
 use super::settings::{LdapSettings, ServerUrl};
-use crate::breaker::{Breaker, Epoch, Subject, Trouble};
+use crate::breaker::{Breaker, BreakerSettings, DownReason, Epoch};
 use crate::directory::{DependencyState, NOT_ASKED, PasswordCheck};
 use crate::domain::secret::Password;
 
@@ -52,7 +52,7 @@ pub(super) struct Server {
 }
 
 /// The share of a request's time that one server gets.
-struct Turn {
+struct Attempt {
     begun: Epoch,
     limit: Instant,
     /// Whether it is (nearly) as long as one operation's timeout, so that silence is the server's
@@ -65,7 +65,7 @@ impl Server {
     pub(super) fn new(url: &ServerUrl, address: SocketAddr, settings: &Arc<LdapSettings>) -> Self {
         let name = server_name(url, address);
         let connector = Arc::new(Connector::new(url.clone(), address, Arc::clone(settings)));
-        let breaker = Arc::new(Breaker::new(subject(&name)));
+        let breaker = Arc::new(Breaker::new(breaker_settings(&name)));
         let shared = || {
             Arc::new(SharedConnection::new(
                 Arc::clone(&connector),
@@ -97,12 +97,12 @@ impl Server {
     /// The state for operators. `searched` says whether calls are currently searched, so that a
     /// server that rejects such searches is useless.
     pub(super) fn state(&self, searched: bool) -> DependencyState {
-        let (up, detail) = match self.breaker.trouble() {
-            Some(trouble) => (false, trouble.reason),
+        let (up, detail) = match self.breaker.down_reason() {
+            Some(down) => (false, down.reason),
             None if self.breaker.is_up() => (true, String::new()),
             None => (false, NOT_ASKED.to_owned()),
         };
-        let mut state = DependencyState { name: self.name.clone(), up, detail, is_aid: false };
+        let mut state = DependencyState { name: self.name.clone(), up, detail, is_optional: false };
         let rejected = self.rejected.load_full().filter(|_| searched);
         match rejected {
             Some(rejection) if state.up => {
@@ -155,15 +155,19 @@ impl Server {
         self.latency.is_slow()
     }
 
-    fn turn(&self, deadline: Instant) -> Option<Turn> {
+    fn attempt(&self, deadline: Instant) -> Option<Attempt> {
         let begun = self.breaker.admit()?;
         let (now, timeout) = (Instant::now(), self.settings.timeout);
         let limit = deadline.min(now + timeout);
-        Some(Turn { begun, limit, full: limit.saturating_duration_since(now) >= timeout * 4 / 5 })
+        Some(Attempt {
+            begun,
+            limit,
+            full: limit.saturating_duration_since(now) >= timeout * 4 / 5,
+        })
     }
 
-    pub(super) fn silent(&self) -> Trouble {
-        Trouble::passing(format!("no answer within {:?}", self.settings.timeout))
+    pub(super) fn silent(&self) -> DownReason {
+        DownReason::transient(format!("no answer within {:?}", self.settings.timeout))
     }
 
     /// Searches; retries once if the connection breaks, since a search changes nothing.
@@ -172,31 +176,31 @@ impl Server {
         query: &Query,
         deadline: Instant,
     ) -> Result<Found, SearchFailure> {
-        let turn = self.turn(deadline).ok_or(SearchFailure::Down)?;
+        let attempt = self.attempt(deadline).ok_or(SearchFailure::Down)?;
         let at = self.next_search.fetch_add(1, Ordering::Relaxed) % self.searches.len();
         let shared = &self.searches[at];
         let searching = async {
-            let mut outcome = self.timed_search(shared, query, turn.limit).await;
+            let mut outcome = self.timed_search(shared, query, attempt.limit).await;
             if matches!(outcome, Err(SearchFailure::Lost)) {
-                outcome = self.timed_search(shared, query, turn.limit).await;
+                outcome = self.timed_search(shared, query, attempt.limit).await;
             }
             outcome
         };
         let outcome = tokio::select! {
             biased;
             outcome = searching => outcome,
-            () = self.breaker.fell(turn.begun) => return Err(SearchFailure::Down),
+            () = self.breaker.changed(attempt.begun) => return Err(SearchFailure::Down),
         };
         self.note(query, &outcome);
         match &outcome {
-            Err(SearchFailure::TimedOut) if turn.full => {
-                self.breaker.failed(turn.begun, self.silent());
+            Err(SearchFailure::TimedOut) if attempt.full => {
+                self.breaker.failed(attempt.begun, self.silent());
             }
             Err(SearchFailure::Lost) => {
-                self.breaker.failed(turn.begun, Trouble::passing("connections break"));
+                self.breaker.failed(attempt.begun, DownReason::transient("connections break"));
             }
-            Err(SearchFailure::Trouble(trouble)) => {
-                self.breaker.failed(turn.begun, trouble.clone());
+            Err(SearchFailure::Failed(down)) => {
+                self.breaker.failed(attempt.begun, down.clone());
             }
             Err(SearchFailure::Rejected(Rejection { code, reason })) => {
                 error!(server = self.name, code, reason, "directory server rejects a search");
@@ -244,17 +248,17 @@ impl Server {
         password: &Password,
         deadline: Instant,
     ) -> BindOutcome {
-        let Some(turn) = self.turn(deadline) else { return BindOutcome::NotSent };
+        let Some(attempt) = self.attempt(deadline) else { return BindOutcome::NotSent };
         for _ in 0..2 {
-            let mut bind = match timeout_at(turn.limit, self.binds.get()).await {
+            let mut bind = match timeout_at(attempt.limit, self.binds.get()).await {
                 Ok(Ok(bind)) => bind,
                 Ok(Err(PoolError::Backend(error))) => {
-                    self.breaker.failed(turn.begun, error.into());
+                    self.breaker.failed(attempt.begun, error.into());
                     return BindOutcome::NotSent;
                 }
                 Ok(Err(_)) | Err(_) => return BindOutcome::NotSent,
             };
-            let answer = bind.bind(dn, password, turn.limit).await;
+            let answer = bind.bind(dn, password, attempt.limit).await;
             if !bind.is_usable() {
                 drop(deadpool::managed::Object::take(bind));
             }
@@ -265,13 +269,13 @@ impl Server {
                     warn!(server = self.name, code, "directory server did not judge a password");
                     if matches!(code, 51 | 52) {
                         let reason = format!("cannot check passwords now (result code {code})");
-                        self.breaker.failed(turn.begun, Trouble::passing(reason));
+                        self.breaker.failed(attempt.begun, DownReason::transient(reason));
                     }
                     return BindOutcome::Unknown;
                 }
                 BindAnswer::TimedOut => {
-                    if turn.full {
-                        self.breaker.failed(turn.begun, self.silent());
+                    if attempt.full {
+                        self.breaker.failed(attempt.begun, self.silent());
                     }
                     return BindOutcome::Unknown;
                 }
@@ -288,8 +292,8 @@ impl Server {
 }
 
 /// A directory server, to its breaker.
-fn subject(name: &str) -> Subject {
-    Subject {
+fn breaker_settings(name: &str) -> BreakerSettings {
+    BreakerSettings {
         name: Some(name.to_owned()),
         down: "directory server is down",
         unusable: "directory server cannot be used",

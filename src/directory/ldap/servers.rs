@@ -41,8 +41,8 @@ pub(super) enum Again {
 pub(super) struct Servers {
     settings: Arc<LdapSettings>,
     hosts: Arc<Hosts>,
-    /// The next server's turn, for round robin.
-    turn: AtomicUsize,
+    /// The next server's shift, for round robin.
+    next: AtomicUsize,
     /// The attributes that searches for people read.
     attributes: Arc<[String]>,
     domains: ArcSwapOption<(Instant, Vec<Partition>)>,
@@ -52,7 +52,7 @@ impl Servers {
     pub(super) fn new(settings: Arc<LdapSettings>, resolver: Resolver) -> Self {
         Self {
             hosts: Arc::new(Hosts::new(&settings, resolver)),
-            turn: AtomicUsize::new(0),
+            next: AtomicUsize::new(0),
             attributes: entry::attributes(&settings).into(),
             domains: ArcSwapOption::empty(),
             settings,
@@ -83,8 +83,8 @@ impl Servers {
     async fn order(&self, deadline: Instant) -> Vec<Arc<Server>> {
         let mut order = self.hosts.servers(deadline).await;
         if self.settings.server_order == ServerOrder::RoundRobin {
-            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % order.len().max(1);
-            order.rotate_left(turn);
+            let shift = self.next.fetch_add(1, Ordering::Relaxed) % order.len().max(1);
+            order.rotate_left(shift);
         }
         order.sort_by_key(|server| server.is_slow());
         connected_first(&mut order, deadline).await;
@@ -138,7 +138,7 @@ impl Servers {
                 Err(
                     SearchFailure::Down
                     | SearchFailure::Lost
-                    | SearchFailure::Trouble(_)
+                    | SearchFailure::Failed(_)
                     | SearchFailure::Rejected(_),
                 ) => {}
             }

@@ -138,7 +138,7 @@ impl Ops {
         for DirectoryState { tenant, is_ready, parts } in self.dependencies.directory_states() {
             ready &= is_ready;
             dependencies.extend(parts.into_iter().map(|part| Dependency {
-                kind: if part.is_aid { "index" } else { "directory" },
+                kind: if part.is_optional { "index" } else { "directory" },
                 tenant: tenant.clone(),
                 name: part.name,
                 up: part.up,

@@ -6,7 +6,7 @@ use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
 use super::rows::{self, AccountRow, CallerRow, RowError, Statements};
-use super::session::Ready;
+use super::session::PreparedSession;
 use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
 use crate::domain::clock::Timestamp;
@@ -21,18 +21,19 @@ pub(super) struct AccountStep<T> {
     /// The number whose calls are read and counted too, with its quota.
     pub(super) caller: Option<(PhoneNumber, Quota)>,
     /// Decides on the account, if there is one, and the number's calls. May be called again.
-    pub(super) decide: Box<dyn Fn(Option<Account>, EventLog, Timestamp) -> Judged<T> + Send + Sync>,
+    pub(super) decide:
+        Box<dyn Fn(Option<Account>, EventLog, Timestamp) -> AccountDecision<T> + Send + Sync>,
 }
 
 /// The decision on an account.
-pub(super) struct Judged<T> {
+pub(super) struct AccountDecision<T> {
     pub(super) answer: T,
     /// The account, if it must be written.
     pub(super) account: Option<Account>,
     /// The number's calls, if they must be written.
     pub(super) calls: Option<EventLog>,
-    /// See [`Decision::tells`].
-    pub(super) tells: bool,
+    /// See [`Decision::reveals`].
+    pub(super) reveals: bool,
 }
 
 impl<T: Clone + Send + Sync + 'static> AccountStep<T> {
@@ -44,10 +45,20 @@ impl<T: Clone + Send + Sync + 'static> AccountStep<T> {
     ) -> Self {
         let decide = move |account: Option<Account>, _, now| {
             let Some(mut account) = account else {
-                return Judged { answer: none.clone(), account: None, calls: None, tells: false };
+                return AccountDecision {
+                    answer: none.clone(),
+                    account: None,
+                    calls: None,
+                    reveals: false,
+                };
             };
             let Decided { answer, changed } = decide(&mut account, now);
-            Judged { answer, account: changed.then_some(account), calls: None, tells: false }
+            AccountDecision {
+                answer,
+                account: changed.then_some(account),
+                calls: None,
+                reveals: false,
+            }
         };
         Self { subject: subject.clone(), caller: None, decide: Box::new(decide) }
     }
@@ -85,15 +96,15 @@ impl<T: Send + 'static> Step for AccountStep<T> {
     type Change = Rows;
     type Answer = T;
 
-    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
-        let statements = &ready.statements;
+    fn reads<'a>(&self, prepared: &'a PreparedSession) -> Vec<&'a Prepared> {
+        let statements = &prepared.statements;
         let calls = self.caller.as_ref().map(|_| &statements.lock_calls);
         [&statements.lock_account].into_iter().chain(calls).collect()
     }
 
-    async fn read(&self, ready: &Ready) -> Result<Self::Held, RowError> {
+    async fn read(&self, prepared: &PreparedSession) -> Result<Self::Held, RowError> {
         let (client, statements, subject) =
-            (&ready.session.client, &ready.statements, &self.subject);
+            (&prepared.session.client, &prepared.statements, &self.subject);
         let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
         let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
         let account = client.query_opt(statements.lock_account.get(), &key);
@@ -114,23 +125,27 @@ impl<T: Send + 'static> Step for AccountStep<T> {
 
     fn decide(&self, (account, calls): Self::Held, now: Timestamp) -> Decision<T, Rows> {
         let (account_is_new, calls_are_new) = (account.is_none(), calls.is_none());
-        let judged = (self.decide)(account, calls.unwrap_or_default(), now);
+        let decision = (self.decide)(account, calls.unwrap_or_default(), now);
         let rows = Rows {
-            account: judged.account.map(|row| Row { row, is_new: account_is_new }),
-            calls: judged.calls.map(|row| Row { row, is_new: calls_are_new }),
+            account: decision.account.map(|row| Row { row, is_new: account_is_new }),
+            calls: decision.calls.map(|row| Row { row, is_new: calls_are_new }),
         };
         let changed = rows.account.is_some() || rows.calls.is_some();
-        Decision { answer: judged.answer, change: changed.then_some(rows), tells: judged.tells }
+        Decision {
+            answer: decision.answer,
+            change: changed.then_some(rows),
+            reveals: decision.reveals,
+        }
     }
 
-    fn writes<'a>(&self, ready: &'a Ready, change: &Rows) -> Vec<&'a Prepared> {
-        let (account, calls) = change.statements(&ready.statements);
+    fn writes<'a>(&self, prepared: &'a PreparedSession, change: &Rows) -> Vec<&'a Prepared> {
+        let (account, calls) = change.statements(&prepared.statements);
         account.into_iter().chain(calls).collect()
     }
 
-    async fn write(&self, ready: &Ready, change: &Rows) -> Result<(), Error> {
-        let client = &ready.session.client;
-        let statements = change.statements(&ready.statements);
+    async fn write(&self, prepared: &PreparedSession, change: &Rows) -> Result<(), Error> {
+        let client = &prepared.session.client;
+        let statements = change.statements(&prepared.statements);
         let account = async {
             let (Some(account), Some(statement)) = (&change.account, statements.0) else {
                 return Ok(1);
@@ -158,12 +173,12 @@ pub(super) struct LiveGrant(pub(super) Subject);
 impl Look for LiveGrant {
     type Seen = Option<Grant>;
 
-    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
-        let (client, Self(subject)) = (&ready.session.client, self);
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
+        let (client, Self(subject)) = (&prepared.session.client, self);
         let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
         let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
-        ready.prepare(vec![&ready.statements.live]).await?;
-        match client.query_opt(ready.statements.live.get(), &key).await? {
+        prepared.prepare(vec![&prepared.statements.live]).await?;
+        match client.query_opt(prepared.statements.live.get(), &key).await? {
             Some(row) => rows::live_grant(&row),
             None => Ok(None),
         }

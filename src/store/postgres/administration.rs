@@ -13,7 +13,7 @@ use tokio_postgres::types::ToSql;
 use super::account_step::AccountStep;
 use super::errors::describe;
 use super::rows::{self, RowError};
-use super::session::{Connector, Ready};
+use super::session::{Connector, PreparedSession};
 use super::settings::PostgresSettings;
 use super::step::{self, CommitState, Failure, Look, Step};
 use super::{OpenError, schema};
@@ -34,7 +34,7 @@ const CLEAR_CALLS: &str =
 
 /// The store's database as an administrator sees it.
 pub struct PostgresAdministration {
-    session: Mutex<Ready>,
+    session: Mutex<PreparedSession>,
     timeout: Duration,
 }
 
@@ -55,7 +55,10 @@ impl PostgresAdministration {
             };
             match fit.await {
                 Ok(session) => {
-                    return Ok(Self { session: Mutex::new(Ready::new(session)), timeout });
+                    return Ok(Self {
+                        session: Mutex::new(PreparedSession::new(session)),
+                        timeout,
+                    });
                 }
                 Err(error) => errors.push(error),
             }
@@ -64,9 +67,9 @@ impl PostgresAdministration {
     }
 
     /// The session, unless a transaction was left open in it.
-    async fn session(&self) -> Result<MutexGuard<'_, Ready>, StoreError> {
+    async fn session(&self) -> Result<MutexGuard<'_, PreparedSession>, StoreError> {
         let session = self.session.lock().await;
-        if session.session.settled { Ok(session) } else { Err(StoreError::Unavailable) }
+        if session.session.is_clean { Ok(session) } else { Err(StoreError::Unavailable) }
     }
 
     /// The rows of a query, and the time just before it.
@@ -98,12 +101,12 @@ impl PostgresAdministration {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
         let mut session = self.session().await?;
-        session.session.settled = false;
+        session.session.is_clean = false;
         let changed = session.session.client.query(sql, parameters);
         let outcome = timeout(self.timeout, changed).await;
         // What the server refused did not happen.
         let refused = matches!(&outcome, Ok(Err(error)) if error.as_db_error().is_some());
-        session.session.settled = refused || matches!(outcome, Ok(Ok(_)));
+        session.session.is_clean = refused || matches!(outcome, Ok(Ok(_)));
         match outcome {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => {

@@ -10,11 +10,11 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::pool::{Lease, NoSession, Place};
+use super::pool::{NoSession, Place, PooledSession};
 use super::session::{ConnectError, Connector, Home};
 use super::settings::PostgresSettings;
 use super::step::{self, CommitState, Failure, Look, Step};
-use crate::breaker::{Breaker, Epoch, Subject, Trouble};
+use crate::breaker::{Breaker, BreakerSettings, DownReason, Epoch};
 use crate::store::StoreError;
 
 /// Sessions a step may need: the first may be lost with its server, and another node may win the
@@ -41,7 +41,7 @@ pub(super) struct Database {
     pub(super) connect_timeout: Duration,
 }
 
-const SUBJECT: Subject = Subject {
+const BREAKER: BreakerSettings = BreakerSettings {
     name: None,
     down: "the store's database is down; until it works again, every request that needs it is \
            refused",
@@ -112,7 +112,7 @@ impl Database {
         Self {
             place: ArcSwapOption::empty(),
             connector: Arc::new(Connector::new(settings)),
-            breaker: Breaker::new(SUBJECT),
+            breaker: Breaker::new(BREAKER),
             done: Done::new(),
             runtime: runtime.clone(),
             connections,
@@ -140,7 +140,7 @@ impl Database {
 
     /// Why the database is down, for operators; empty if it is up.
     pub(super) fn trouble(&self) -> String {
-        match self.breaker.trouble() {
+        match self.breaker.down_reason() {
             Some(trouble) => trouble.reason,
             None if self.breaker.is_up() => String::new(),
             None => "not asked yet".to_owned(),
@@ -154,16 +154,16 @@ impl Database {
 
     /// Runs a step and waits for its answer.
     pub(super) async fn run<S: Step>(self: &Arc<Self>, step: S) -> Result<S::Answer, StoreError> {
-        self.in_time(async move |database, commit_state, turn| {
-            database.take(&step, &commit_state, turn).await
+        self.in_time(async move |database, commit_state, attempt| {
+            database.take(&step, &commit_state, attempt).await
         })
         .await
     }
 
     /// Runs a look and waits for its result.
     pub(super) async fn see<L: Look>(self: &Arc<Self>, look: L) -> Result<L::Seen, StoreError> {
-        self.in_time(async move |database, commit_state, turn| {
-            database.look(&look, &commit_state, turn).await
+        self.in_time(async move |database, commit_state, attempt| {
+            database.look(&look, &commit_state, attempt).await
         })
         .await
         // A look changes nothing, whether or not its commit was answered.
@@ -178,19 +178,19 @@ impl Database {
             return Ok(());
         }
         let before = self.done.counts().commits;
-        let beat = async |database: Arc<Self>, commit_state: Arc<CommitState>, turn| {
-            database.beat(&commit_state, turn).await
+        let test_commit = async |database: Arc<Self>, commit_state: Arc<CommitState>, attempt| {
+            database.test_commit(&commit_state, attempt).await
         };
-        let beaten = self.in_time(beat).await;
+        let committed = self.in_time(test_commit).await;
         let others = || self.done.counts().commits != before && self.breaker.admit() == Some(begun);
-        if beaten.is_ok() || others() { Ok(()) } else { Err(StoreError::Unavailable) }
+        if committed.is_ok() || others() { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 
     /// Runs `work` and waits for it up to the timeout. The work continues if the caller goes away,
     /// and ends with its time limit.
     async fn in_time<T, F>(
         self: &Arc<Self>,
-        work: impl FnOnce(Arc<Self>, Arc<CommitState>, Turn) -> F,
+        work: impl FnOnce(Arc<Self>, Arc<CommitState>, Attempt) -> F,
     ) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -199,26 +199,26 @@ impl Database {
         let begun = self.breaker.admit().ok_or(StoreError::Unavailable)?;
         let since = Instant::now();
         let commit_state = Arc::new(CommitState::default());
-        let turn = Turn { begun, since, limit: since + self.timeout };
+        let attempt = Attempt { begun, since, limit: since + self.timeout };
         let before = self.done.counts();
-        let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&commit_state), turn));
+        let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&commit_state), attempt));
         // The caller may go away, but a silent database must still be noticed.
         let seen =
-            self.runtime.spawn(Arc::clone(self).see_through(task, commit_state, turn, before));
+            self.runtime.spawn(Arc::clone(self).supervise(task, commit_state, attempt, before));
         seen.await.unwrap_or(Err(StoreError::OutcomeUnknown))
     }
 
     /// Waits for the work until its time is up, then decides its fate. After that its session is
     /// closed and its slot free.
-    async fn see_through<T: Send + 'static>(
+    async fn supervise<T: Send + 'static>(
         self: Arc<Self>,
         task: JoinHandle<Result<T, StoreError>>,
         commit_state: Arc<CommitState>,
-        turn: Turn,
+        attempt: Attempt,
         before: Counts,
     ) -> Result<T, StoreError> {
         let abort = task.abort_handle();
-        match timeout_at(turn.limit, task).await {
+        match timeout_at(attempt.limit, task).await {
             Ok(Ok(answer)) => {
                 if commit_state.is_committing() && answer.is_ok() {
                     self.done.commit();
@@ -226,7 +226,7 @@ impl Database {
                 return answer;
             }
             Ok(Err(_)) => {}
-            Err(_) => self.silent(&commit_state, turn, before),
+            Err(_) => self.silent(&commit_state, attempt, before),
         }
         abort.abort();
         if commit_state.give_up() {
@@ -238,11 +238,11 @@ impl Database {
 
     /// A step got no answer, or not even a session. Blames the server if it has done nothing for
     /// other requests meanwhile; otherwise the row is locked or this session is broken.
-    fn silent(&self, commit_state: &CommitState, turn: Turn, before: Counts) {
+    fn silent(&self, commit_state: &CommitState, attempt: Attempt, before: Counts) {
         let Some(place) = self.place.load_full() else { return };
         let (now, server) = (self.done.counts(), self.connector.name(place.home.server));
         if commit_state.was_asked() {
-            place.doubt(turn.since);
+            place.doubt(attempt.since);
         }
         let hangs = if commit_state.is_committing() {
             now.commits == before.commits
@@ -255,18 +255,22 @@ impl Database {
                 "{server}: no answer within {limit:?}: it hangs, or its commits wait for a \
                  synchronous standby (see pg_stat_replication there)"
             );
-            self.breaker.failed(turn.begun, Trouble::passing(reason));
+            self.breaker.failed(attempt.begun, DownReason::transient(reason));
         }
     }
 
     /// Commits an empty message.
-    async fn beat(&self, commit_state: &CommitState, turn: Turn) -> Result<(), StoreError> {
+    async fn test_commit(
+        &self,
+        commit_state: &CommitState,
+        attempt: Attempt,
+    ) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
-            let mut session = self.lease(commit_state, turn).await?;
-            match step::beat(&mut session, commit_state).await {
+            let mut session = self.session(commit_state, attempt).await?;
+            match step::test_commit(&mut session, commit_state).await {
                 Ok(()) => return Ok(()),
                 // As for a step: the session was lost, and another may work.
-                Err(Failure::Again) if Instant::now() < turn.limit => commit_state.open_again(),
+                Err(Failure::Again) if Instant::now() < attempt.limit => commit_state.open_again(),
                 Err(_) => break,
             }
         }
@@ -277,17 +281,17 @@ impl Database {
         &self,
         step: &S,
         commit_state: &CommitState,
-        turn: Turn,
+        attempt: Attempt,
     ) -> Result<S::Answer, StoreError> {
         for _ in 0..ATTEMPTS {
-            let mut session = self.lease(commit_state, turn).await?;
+            let mut session = self.session(commit_state, attempt).await?;
             let taken = step::take(&mut session, step, commit_state).await;
             self.note(&session);
             match taken {
                 Ok(answer) if self.is_here(&session) => return Ok(answer),
                 // Another server took over meanwhile, and may not have the step.
                 Ok(_) | Err(Failure::Unknown) => return Err(StoreError::OutcomeUnknown),
-                Err(Failure::Again) if Instant::now() < turn.limit => {}
+                Err(Failure::Again) if Instant::now() < attempt.limit => {}
                 Err(Failure::Again | Failure::NotTaken) => break,
             }
         }
@@ -298,15 +302,15 @@ impl Database {
         &self,
         look: &L,
         commit_state: &CommitState,
-        turn: Turn,
+        attempt: Attempt,
     ) -> Result<L::Seen, StoreError> {
         for _ in 0..ATTEMPTS {
-            let mut session = self.lease(commit_state, turn).await?;
+            let mut session = self.session(commit_state, attempt).await?;
             let seen = step::look(&mut session, look, commit_state).await;
             self.note(&session);
             match seen {
                 Ok(seen) if self.is_here(&session) => return Ok(seen),
-                Ok(_) | Err(Failure::Again) if Instant::now() < turn.limit => {
+                Ok(_) | Err(Failure::Again) if Instant::now() < attempt.limit => {
                     commit_state.open_again();
                 }
                 Ok(_) | Err(_) => break,
@@ -316,42 +320,46 @@ impl Database {
     }
 
     /// Counts the server's answer, if it gave one.
-    fn note(&self, session: &Lease) {
-        if session.session.settled {
+    fn note(&self, session: &PooledSession) {
+        if session.session.is_clean {
             self.done.answers.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn is_here(&self, session: &Lease) -> bool {
+    fn is_here(&self, session: &PooledSession) -> bool {
         self.home().is_some_and(|home| !session.session.home.is_elsewhere_than(home))
     }
 
     /// A session for this step alone.
-    async fn lease(&self, commit_state: &CommitState, turn: Turn) -> Result<Lease, StoreError> {
+    async fn session(
+        &self,
+        commit_state: &CommitState,
+        attempt: Attempt,
+    ) -> Result<PooledSession, StoreError> {
         loop {
             let place = self.place.load_full().ok_or(StoreError::Unavailable)?;
             let session = tokio::select! {
                 biased;
-                session = timeout_at(turn.limit, place.pool.get()) => session,
-                () = self.breaker.fell(turn.begun) => return Err(StoreError::Unavailable),
+                session = timeout_at(attempt.limit, place.pool.get()) => session,
+                () = self.breaker.changed(attempt.begun) => return Err(StoreError::Unavailable),
             };
             match session {
                 Ok(Ok(session)) => {
                     commit_state.ask();
-                    return Ok(Lease::new(session));
+                    return Ok(PooledSession::new(session));
                 }
                 // A server that accepts no more sessions is not down: the existing ones continue,
                 // and one of them will be free.
                 Ok(Err(PoolError::Backend(NoSession::Refused(error))))
                     if place.pool.status().size > 0 =>
                 {
-                    self.breaker.note_once(turn.begun, || short_of_sessions(&error));
+                    self.breaker.note_once(attempt.begun, || short_of_sessions(&error));
                     sleep(ANOTHER_LOOK).await;
                 }
                 Ok(Err(PoolError::Backend(
                     NoSession::Elsewhere(error) | NoSession::Refused(error),
                 ))) => {
-                    self.breaker.failed(turn.begun, Trouble::passing(error.to_string()));
+                    self.breaker.failed(attempt.begun, DownReason::transient(error.to_string()));
                     return Err(StoreError::Unavailable);
                 }
                 // A new pool has replaced this one.
@@ -362,17 +370,17 @@ impl Database {
     }
 
     /// A session for background work, within a step's time limit; `None` if none is available.
-    pub(super) async fn spare(&self) -> Option<Lease> {
+    pub(super) async fn spare(&self) -> Option<PooledSession> {
         self.breaker.admit()?;
         let place = self.place.load_full()?;
         let session = timeout_at(Instant::now() + self.timeout, place.pool.get());
-        session.await.ok()?.ok().map(Lease::new)
+        session.await.ok()?.ok().map(PooledSession::new)
     }
 }
 
 /// A request's view of the database: since when it has been up, and the request's own time window.
 #[derive(Debug, Clone, Copy)]
-struct Turn {
+struct Attempt {
     begun: Epoch,
     since: Instant,
     limit: Instant,

@@ -10,7 +10,7 @@ use tracing::warn;
 use super::database::Database;
 use super::session::{ConnectError, Home, Session};
 use super::supervisor;
-use crate::breaker::Trouble;
+use crate::breaker::DownReason;
 
 /// Interval between checks whether the node has moved.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -53,11 +53,11 @@ struct Watch {
 impl Watch {
     /// The node has moved.
     async fn settle(&mut self, home: Home) {
-        match self.waits_for_nobody(home).await {
-            Ok(waits_for_nobody) => {
+        match self.has_no_standby(home).await {
+            Ok(has_no_standby) => {
                 self.home = Some(home);
                 self.others.clear();
-                if waits_for_nobody {
+                if has_no_standby {
                     warn!(
                         server = self.database.connector.name(home.server),
                         "store.url names several servers, and synchronous_standby_names is empty \
@@ -71,7 +71,7 @@ impl Watch {
         }
     }
 
-    async fn waits_for_nobody(&self, home: Home) -> Result<bool, ConnectError> {
+    async fn has_no_standby(&self, home: Home) -> Result<bool, ConnectError> {
         let connector = &self.database.connector;
         let session = connector.open(home.server).await?;
         let sql = "SELECT btrim(current_setting('synchronous_standby_names')) = '' AS is_empty";
@@ -126,7 +126,7 @@ impl Watch {
                     connector.name(server),
                     connector.name(home.server)
                 );
-                self.database.breaker.failed(begun, Trouble::passing(reason));
+                self.database.breaker.failed(begun, DownReason::transient(reason));
                 return;
             }
         }

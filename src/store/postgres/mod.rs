@@ -48,9 +48,9 @@ pub use self::schema::Schema;
 pub use self::session::ConnectError;
 pub use self::settings::{PostgresServer, PostgresSettings, SslMode};
 
-use self::account_step::{AccountStep, Judged, LiveGrant};
+use self::account_step::{AccountDecision, AccountStep, LiveGrant};
 use self::database::Database;
-use self::session::{Connector, each};
+use self::session::{Connector, joined};
 use self::supervisor::Probes;
 use self::sweep::Tables;
 use super::account::{Account, Decided};
@@ -65,7 +65,7 @@ use crate::domain::policy::EventLog;
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", each(.0))]
+#[error("{}", joined(.0))]
 pub struct OpenError(Vec<ConnectError>);
 
 /// Grants and budgets in a PostgreSQL database.
@@ -99,7 +99,7 @@ impl PostgresStore {
                 return Err(OpenError(errors));
             }
             tracing::warn!(
-                reason = each(&errors),
+                reason = joined(&errors),
                 "no server of the store's database takes writes yet; requests are refused until \
                  one does"
             );
@@ -164,9 +164,9 @@ impl Grants for PostgresStore {
             let mut account = account.unwrap_or_default();
             let known = || Ok::<_, std::convert::Infallible>(calls);
             let Ok((answer, calls)) = account.issue(&request, now, known);
-            let tells = matches!(answer, Issue::Repeat(_));
+            let reveals = matches!(answer, Issue::Repeat(_));
             let account = calls.is_some().then_some(account);
-            Judged { answer, account, calls, tells }
+            AccountDecision { answer, account, calls, reveals }
         };
         let step = AccountStep { subject, caller: Some(caller), decide: Box::new(decide) };
         self.database.run(step).await

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::PostgresAdministration;
 use super::registry_rows;
 use super::rows::{self, RowError};
-use super::session::Ready;
+use super::session::PreparedSession;
 use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
 use super::{text_rows, transaction_rows, user_rows};
@@ -43,31 +43,28 @@ impl PersonalRecords for PostgresAdministration {
     }
 
     async fn records(&self, whose: &Individual) -> Result<Snapshot<PersonRecords>, StoreError> {
-        self.see(RecordsLook(whose.clone())).await
+        self.see(PersonLook(whose.clone())).await
     }
 
-    async fn delete_records(
-        &self,
-        whose: &Individual,
-    ) -> Result<Snapshot<PersonRecords>, StoreError> {
+    async fn delete_records(&self, whose: &Individual) -> Result<Snapshot<PersonRecords>, StoreError> {
         self.take(Deletion(whose.clone())).await
     }
 }
 
 /// A look at all of a person's records, as of one moment.
-struct RecordsLook(Individual);
+struct PersonLook(Individual);
 
-impl Look for RecordsLook {
+impl Look for PersonLook {
     type Seen = Snapshot<PersonRecords>;
 
-    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
-        let client = &ready.session.client;
-        let mut needed = sent(ready, Lock::No);
-        needed.push(&ready.statements.now);
-        ready.prepare(needed).await?;
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
+        let client = &prepared.session.client;
+        let mut needed = sent(prepared, Lock::No);
+        needed.push(&prepared.statements.now);
+        prepared.prepare(needed).await?;
         client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-        let value = records(ready, &self.0, Lock::No).await;
-        let now = client.query_one(ready.statements.now.get(), &[]).await;
+        let value = records(prepared, &self.0, Lock::No).await;
+        let now = client.query_one(prepared.statements.now.get(), &[]).await;
         // After an error this ends the transaction as well.
         client.batch_execute("COMMIT").await?;
         Ok(Snapshot { value: value?, now: Timestamp::from_millis(now?.try_get("now")?) })
@@ -78,7 +75,7 @@ impl Look for RecordsLook {
 struct Deletion(Individual);
 
 /// What is to be deleted.
-struct Doomed {
+struct ToDelete {
     records: PersonRecords,
     /// Prepared in advance: a step's writes are sent with its commit, which leaves no time to
     /// prepare.
@@ -92,39 +89,43 @@ struct DeletionChange {
 }
 
 impl Step for Deletion {
-    type Held = Doomed;
+    type Held = ToDelete;
     type Change = DeletionChange;
     type Answer = Snapshot<PersonRecords>;
 
-    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
-        sent(ready, Lock::Yes)
+    fn reads<'a>(&self, prepared: &'a PreparedSession) -> Vec<&'a Prepared> {
+        sent(prepared, Lock::Yes)
     }
 
-    fn writes<'a>(&self, ready: &'a Ready, _: &DeletionChange) -> Vec<&'a Prepared> {
-        vec![&ready.registry.delete_user]
+    fn writes<'a>(&self, prepared: &'a PreparedSession, _: &DeletionChange) -> Vec<&'a Prepared> {
+        vec![&prepared.registry.delete_user]
     }
 
-    async fn read(&self, ready: &Ready) -> Result<Doomed, RowError> {
+    async fn read(&self, prepared: &PreparedSession) -> Result<ToDelete, RowError> {
         // Sent after the transaction's BEGIN, so a failure of that surfaces here.
-        let records = records(ready, &self.0, Lock::Yes).await?;
-        Ok(Doomed { records, delete: ready.session.client.prepare(DELETE).await? })
+        let records = records(prepared, &self.0, Lock::Yes).await?;
+        Ok(ToDelete { records, delete: prepared.session.client.prepare(DELETE).await? })
     }
 
     fn decide(
         &self,
-        value: Doomed,
+        value: ToDelete,
         now: Timestamp,
     ) -> Decision<Snapshot<PersonRecords>, DeletionChange> {
-        let Doomed { records, delete } = value;
+        let ToDelete { records, delete } = value;
         let numbers = self.0.all_numbers(records.person.as_ref());
         let numbers = numbers.iter().map(PhoneNumber::key).collect();
         let change = Some(DeletionChange { numbers, delete });
-        Decision { answer: Snapshot { value: records, now }, change, tells: true }
+        Decision { answer: Snapshot { value: records, now }, change, reveals: true }
     }
 
-    async fn write(&self, ready: &Ready, change: &DeletionChange) -> Result<(), Error> {
+    async fn write(
+        &self,
+        prepared: &PreparedSession,
+        change: &DeletionChange,
+    ) -> Result<(), Error> {
         let Individual { tenant, .. } = &self.0;
-        let client = &ready.session.client;
+        let client = &prepared.session.client;
         let (tenant, purpose, ids) =
             (tenant.as_str(), Purpose::Call.as_str(), self.0.account_ids());
         let by_key: [&(dyn ToSql + Sync); 4] = [&tenant, &change.numbers, &purpose, &ids];
@@ -133,7 +134,7 @@ impl Step for Deletion {
             // Runs even without a user row: a deleted user may have left a transaction behind.
             let Some(id) = self.0.registered_id() else { return Ok(0) };
             let key: [&(dyn ToSql + Sync); 3] = [&tenant, id.as_uuid(), &purpose];
-            client.execute(ready.registry.delete_user.get(), &key).await
+            client.execute(prepared.registry.delete_user.get(), &key).await
         };
         let (registered, by_key) = join(registered, by_key).await;
         registered.and(by_key).map(|_| ())
@@ -148,8 +149,8 @@ enum Lock {
 }
 
 /// The statements that [`records`] sends.
-fn sent(ready: &Ready, lock: Lock) -> Vec<&Prepared> {
-    let all = &ready.registry;
+fn sent(prepared: &PreparedSession, lock: Lock) -> Vec<&Prepared> {
+    let all = &prepared.registry;
     let mut sent = vec![&all.phones_by_id, &all.authenticators_by_id];
     sent.extend(match lock {
         Lock::Yes => [&all.lock_user_by_id, &all.lock_transaction, &all.lock_texted],
@@ -160,8 +161,12 @@ fn sent(ready: &Ready, lock: Lock) -> Vec<&Prepared> {
 
 /// Reads a person's records. Locks follow the order of steps on a registered user: the user, then
 /// the transactions, the texts, and finally the called-in data.
-async fn records(ready: &Ready, whose: &Individual, lock: Lock) -> Result<PersonRecords, RowError> {
-    let (client, all) = (&ready.session.client, &ready.registry);
+async fn records(
+    prepared: &PreparedSession,
+    whose: &Individual,
+    lock: Lock,
+) -> Result<PersonRecords, RowError> {
+    let (client, all) = (&prepared.session.client, &prepared.registry);
     let tenant = whose.tenant.as_str();
     let mut records = PersonRecords::default();
     if let Some(id) = whose.registered_id() {

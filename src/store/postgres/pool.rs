@@ -13,7 +13,7 @@ use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::session::{ConnectError, Connector, Home, Ready};
+use super::session::{ConnectError, Connector, Home, PreparedSession};
 
 /// Opens sessions for the pool, and decides whether one may be reused.
 pub(super) struct Sessions {
@@ -81,8 +81,8 @@ impl Sessions {
     }
 
     /// Tests an idle session, if it is in doubt.
-    async fn is_there(&self, ready: &mut Ready) -> bool {
-        let answered = ready.session.answered;
+    async fn is_there(&self, prepared: &mut PreparedSession) -> bool {
+        let answered = prepared.session.answered;
         let limit = {
             let doubt = self.doubt();
             if answered < doubt.broken {
@@ -94,10 +94,10 @@ impl Sessions {
         if answered >= limit {
             return true;
         }
-        let asked = ready.session.client.simple_query("");
+        let asked = prepared.session.client.simple_query("");
         let is_there = self.connector.reached(self.home.server, asked).await.is_ok();
         if is_there {
-            ready.session.answered = Instant::now();
+            prepared.session.answered = Instant::now();
         } else {
             let mut doubt = self.doubt();
             doubt.broken = doubt.broken.max(limit);
@@ -107,63 +107,69 @@ impl Sessions {
 }
 
 impl managed::Manager for Sessions {
-    type Type = Ready;
+    type Type = PreparedSession;
     type Error = NoSession;
 
-    async fn create(&self) -> Result<Ready, NoSession> {
+    async fn create(&self) -> Result<PreparedSession, NoSession> {
         // In a separate task, so that its connection runs on the intended runtime.
         let (connector, home) = (Arc::clone(&self.connector), self.home);
         let opening = self.runtime.spawn(async move { connector.open(home.server).await });
-        let stops = || self.connector.trouble(self.home.server, "the runtime stops");
+        let stops = || self.connector.connect_error(self.home.server, "the runtime stops");
         let opened = opening.await.unwrap_or_else(|_| Err(stops()));
         let session = opened.map_err(NoSession::Refused)?;
         if session.home.is_elsewhere_than(self.home) {
             let reason = "the sessions reach another server than before, or one that was restored \
                 or promoted";
-            return Err(NoSession::Elsewhere(self.connector.trouble(self.home.server, reason)));
+            return Err(NoSession::Elsewhere(
+                self.connector.connect_error(self.home.server, reason),
+            ));
         }
-        Ok(Ready::new(session))
+        Ok(PreparedSession::new(session))
     }
 
-    async fn recycle(&self, ready: &mut Ready, _: &Metrics) -> RecycleResult<NoSession> {
-        if !ready.session.settled || ready.session.client.is_closed() {
+    async fn recycle(
+        &self,
+        prepared: &mut PreparedSession,
+        _: &Metrics,
+    ) -> RecycleResult<NoSession> {
+        if !prepared.session.is_clean || prepared.session.client.is_closed() {
             return Err(RecycleError::message("closed or unsettled"));
         }
-        if !self.is_there(ready).await {
+        if !self.is_there(prepared).await {
             return Err(RecycleError::message("silent"));
         }
         Ok(())
     }
 }
 
-/// A session in use. Unless it is settled, it is closed instead of returned to the pool, and the
+/// A session in use. Unless it is clean, it is closed instead of returned to the pool, and the
 /// server rolls back what was begun in it.
-pub(super) struct Lease(Option<Object<Sessions>>);
+pub(super) struct PooledSession(Option<Object<Sessions>>);
 
-impl Lease {
+impl PooledSession {
     pub(super) fn new(session: Object<Sessions>) -> Self {
         Self(Some(session))
     }
 }
 
-impl Deref for Lease {
-    type Target = Ready;
+impl Deref for PooledSession {
+    type Target = PreparedSession;
 
-    fn deref(&self) -> &Ready {
+    fn deref(&self) -> &PreparedSession {
         self.0.as_ref().expect("it is there until it is dropped")
     }
 }
 
-impl DerefMut for Lease {
-    fn deref_mut(&mut self) -> &mut Ready {
+impl DerefMut for PooledSession {
+    fn deref_mut(&mut self) -> &mut PreparedSession {
         self.0.as_mut().expect("it is there until it is dropped")
     }
 }
 
-impl Drop for Lease {
+impl Drop for PooledSession {
     fn drop(&mut self) {
         let Some(mut object) = self.0.take() else { return };
-        if object.session.settled {
+        if object.session.is_clean {
             object.session.answered = Instant::now();
         } else {
             drop(Object::take(object));

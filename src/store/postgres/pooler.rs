@@ -26,7 +26,7 @@ pub(super) async fn check(connector: &Connector, first: &Session) -> Result<(), 
     }
     Err(ConnectError {
         needs_operator: true,
-        ..connector.trouble(
+        ..connector.connect_error(
             server,
             "a pooler in transaction mode: dialpass needs sessions of its own (PgBouncer: \
              pool_mode = session)",

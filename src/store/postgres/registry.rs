@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::registry_rows::RegistryStatements;
-use super::registry_writes::{self, CaseChange};
+use super::registry_writes::{self, RecordsChange};
 use super::rows::RowError;
-use super::session::Ready;
+use super::session::PreparedSession;
 use super::statements::Prepared;
 use super::step::{self, Decision, Look, Step};
 use super::{text_rows, transaction_rows, user_rows};
@@ -21,26 +21,26 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, UserRef};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
-use crate::store::registry::{Records, Registry, Scope, Texts, Transition};
+use crate::store::registry::{Scope, Records, Registry, Texts, Transition};
 use crate::store::{Snapshot, StoreError};
 
 /// A step on the records.
-struct CaseStep {
+struct RecordsStep {
     scope: Scope,
     decide: Transition,
 }
 
-impl Step for CaseStep {
+impl Step for RecordsStep {
     type Held = Records;
-    type Change = CaseChange;
+    type Change = RecordsChange;
     type Answer = ();
 
-    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared> {
-        record_statements(&ready.registry, &self.scope, true)
+    fn reads<'a>(&self, prepared: &'a PreparedSession) -> Vec<&'a Prepared> {
+        records_statements(&prepared.registry, &self.scope, true)
     }
 
-    async fn read(&self, ready: &Ready) -> Result<Records, RowError> {
-        read_scope(ready, &self.scope, true).await.records()
+    async fn read(&self, prepared: &PreparedSession) -> Result<Records, RowError> {
+        read_records(prepared, &self.scope, true).await.records()
     }
 
     /// What a step answers is not known here, only that it may tell what it read. A commit that
@@ -49,31 +49,36 @@ impl Step for CaseStep {
     /// found anything commits even if it changes nothing: its lock on the row is behind that in
     /// the log, and the answer waits until both are on the standby. Phones have no lock of their
     /// own; they are only written by who has their user's.
-    fn decide(&self, before: Records, now: Timestamp) -> Decision<(), CaseChange> {
-        let tells = before != Records::default();
-        let before = Records { transaction: known(before.transaction, now), ..before };
+    fn decide(&self, before: Records, now: Timestamp) -> Decision<(), RecordsChange> {
+        let reveals = before != Records::default();
+        let before = Records { transaction: unless_forgotten(before.transaction, now), ..before };
         let mut after = before.clone();
         (self.decide)(&mut after, now);
-        let change = (before != after).then_some(CaseChange { before, after, now });
-        Decision { answer: (), change, tells }
+        let change = (before != after).then_some(RecordsChange { before, after, now });
+        Decision { answer: (), change, reveals }
     }
 
-    fn writes<'a>(&self, ready: &'a Ready, change: &CaseChange) -> Vec<&'a Prepared> {
-        registry_writes::statements(&ready.registry, &self.scope, change)
+    fn writes<'a>(
+        &self,
+        prepared: &'a PreparedSession,
+        change: &RecordsChange,
+    ) -> Vec<&'a Prepared> {
+        registry_writes::statements(&prepared.registry, &self.scope, change)
     }
 
-    async fn write(&self, ready: &Ready, change: &CaseChange) -> Result<(), Error> {
-        registry_writes::write(&ready.session.client, &ready.registry, &self.scope, change).await
+    async fn write(&self, prepared: &PreparedSession, change: &RecordsChange) -> Result<(), Error> {
+        registry_writes::write(&prepared.session.client, &prepared.registry, &self.scope, change)
+            .await
     }
 }
 
 /// A transaction, unless it is forgotten.
-fn known(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction> {
+fn unless_forgotten(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction> {
     transaction.filter(|transaction| now < transaction.retained_until())
 }
 
 /// What the database said of the records.
-struct RecordRows {
+struct RecordsRows {
     namesakes: Result<u32, Error>,
     user: Result<Option<Row>, Error>,
     phones: Result<Vec<Row>, Error>,
@@ -83,7 +88,7 @@ struct RecordRows {
     intent: Result<Option<Row>, Error>,
 }
 
-impl RecordRows {
+impl RecordsRows {
     fn records(self) -> Result<Records, RowError> {
         let (user, phones, authenticators) = (self.user?, self.phones?, self.authenticators?);
         let (transaction, texted, intent) = (self.transaction?, self.texted?, self.intent?);
@@ -100,8 +105,8 @@ impl RecordRows {
 /// Reads the records, and locks its rows for a step: the user, then the transaction, the texts, the
 /// intent. Each statement of a step sees what was committed when it began, so that the phones are
 /// those after the lock on their user was had, and so are the authenticators.
-async fn read_scope(ready: &Ready, scope: &Scope, lock: bool) -> RecordRows {
-    let (client, all) = (&ready.session.client, &ready.registry);
+async fn read_records(prepared: &PreparedSession, scope: &Scope, lock: bool) -> RecordsRows {
+    let (client, all) = (&prepared.session.client, &prepared.registry);
     let tenant = scope.tenant.as_str();
     let transaction = async {
         let Some(id) = scope.transaction else { return Ok(None) };
@@ -127,11 +132,11 @@ async fn read_scope(ready: &Ready, scope: &Scope, lock: bool) -> RecordRows {
     );
     let ((namesakes, user), (phones, authenticators), transaction, texted, intent) =
         join5(user, theirs, transaction, texted, intent).await;
-    RecordRows { namesakes, user, phones, authenticators, transaction, texted, intent }
+    RecordsRows { namesakes, user, phones, authenticators, transaction, texted, intent }
 }
 
-/// What [`read_scope`] sends.
-fn record_statements<'a>(
+/// What [`read_records`] sends.
+fn records_statements<'a>(
     all: &'a RegistryStatements,
     scope: &Scope,
     lock: bool,
@@ -220,7 +225,7 @@ async fn durable_snapshot<T>(
     let begin = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE");
     let commit = async {
         let (written, ended) =
-            join(client.batch_execute(step::BEAT), client.batch_execute("COMMIT")).await;
+            join(client.batch_execute(step::TEST_COMMIT), client.batch_execute("COMMIT")).await;
         written.and(ended)
     };
     let (started, read, ended) = join3(begin, reading, commit).await;
@@ -228,26 +233,26 @@ async fn durable_snapshot<T>(
 }
 
 /// A look at the records.
-struct CaseLook {
+struct RecordsLook {
     scope: Scope,
     is_durable: bool,
 }
 
-impl Look for CaseLook {
+impl Look for RecordsLook {
     type Seen = Snapshot<Records>;
 
     fn commits(&self) -> bool {
         self.is_durable
     }
 
-    /// What it sees may be on no standby yet, see [`CaseStep`], unless it is asked to be durable.
-    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
-        let (client, now) = (&ready.session.client, &ready.statements.now);
-        let mut needed = record_statements(&ready.registry, &self.scope, false);
+    /// What it sees may be on no standby yet, see [`RecordsStep`], unless it is asked to be durable.
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
+        let (client, now) = (&prepared.session.client, &prepared.statements.now);
+        let mut needed = records_statements(&prepared.registry, &self.scope, false);
         needed.push(now);
-        ready.prepare(needed).await?;
+        prepared.prepare(needed).await?;
         let now = client.query_one(now.get(), &[]);
-        let reading = Box::pin(join(now, read_scope(ready, &self.scope, false)));
+        let reading = Box::pin(join(now, read_records(prepared, &self.scope, false)));
         let (now, rows) = if self.is_durable {
             durable_snapshot(client, reading).await?
         } else {
@@ -256,7 +261,7 @@ impl Look for CaseLook {
         let records = rows.records()?;
         let now = Timestamp::from_millis(now?.try_get("now")?);
         Ok(Snapshot {
-            value: Records { transaction: known(records.transaction, now), ..records },
+            value: Records { transaction: unless_forgotten(records.transaction, now), ..records },
             now,
         })
     }
@@ -272,13 +277,13 @@ struct OwnersLook {
 impl Look for OwnersLook {
     type Seen = Vec<RegisteredUser>;
 
-    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
-        let (client, all) = (&ready.session.client, &ready.registry);
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
+        let (client, all) = (&prepared.session.client, &prepared.registry);
         let (tenant, number, most) =
             (self.tenant.as_str(), self.number.key(), i64::from(self.most));
         let key: [&(dyn ToSql + Sync); 3] = [&tenant, &number, &most];
         let (phones, authenticators) = (&all.phones_of_owners, &all.authenticators_of_owners);
-        ready.prepare(vec![&all.owners, phones, authenticators]).await?;
+        prepared.prepare(vec![&all.owners, phones, authenticators]).await?;
         let all = join3(
             client.query(all.owners.get(), &key),
             client.query(phones.get(), &key),
@@ -298,11 +303,11 @@ struct AuthenticatorOwnerLook(TenantId, AuthenticatorId);
 impl Look for AuthenticatorOwnerLook {
     type Seen = Option<RegisteredId>;
 
-    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
         let Self(tenant, id) = self;
-        let (statement, tenant) = (&ready.registry.authenticator_owner, tenant.as_str());
-        let client = &ready.session.client;
-        ready.prepare(vec![statement]).await?;
+        let (statement, tenant) = (&prepared.registry.authenticator_owner, tenant.as_str());
+        let client = &prepared.session.client;
+        prepared.prepare(vec![statement]).await?;
         let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
         Ok(found.map(|row| row.try_get("user_id")).transpose()?.map(RegisteredId::from_uuid))
     }
@@ -314,11 +319,11 @@ struct PhoneOwnerLook(TenantId, PhoneId);
 impl Look for PhoneOwnerLook {
     type Seen = Option<RegisteredId>;
 
-    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
         let Self(tenant, id) = self;
-        let (statement, tenant) = (&ready.registry.phone_owner, tenant.as_str());
-        let client = &ready.session.client;
-        ready.prepare(vec![statement]).await?;
+        let (statement, tenant) = (&prepared.registry.phone_owner, tenant.as_str());
+        let client = &prepared.session.client;
+        prepared.prepare(vec![statement]).await?;
         let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
         Ok(found.map(|row| row.try_get("user_id")).transpose()?.map(RegisteredId::from_uuid))
     }
@@ -330,11 +335,11 @@ struct HasAccessKeyLook(TenantId, Uuid);
 impl Look for HasAccessKeyLook {
     type Seen = bool;
 
-    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
         let Self(tenant, id) = self;
-        let (statement, tenant) = (&ready.registry.has_access_key, tenant.as_str());
-        ready.prepare(vec![statement]).await?;
-        let found = ready.session.client.query_one(statement.get(), &[&tenant, id]).await?;
+        let (statement, tenant) = (&prepared.registry.has_access_key, tenant.as_str());
+        prepared.prepare(vec![statement]).await?;
+        let found = prepared.session.client.query_one(statement.get(), &[&tenant, id]).await?;
         Ok(found.try_get("is_there")?)
     }
 }
@@ -345,10 +350,10 @@ struct AccessKeyLook(AccessKeyHash);
 impl Look for AccessKeyLook {
     type Seen = Option<AccessKey>;
 
-    async fn look(&self, ready: &Ready) -> Result<Self::Seen, RowError> {
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
         let hash: &[u8] = self.0.as_bytes();
-        let (client, statement) = (&ready.session.client, &ready.registry.access_key);
-        ready.prepare(vec![statement]).await?;
+        let (client, statement) = (&prepared.session.client, &prepared.registry.access_key);
+        prepared.prepare(vec![statement]).await?;
         let found = client.query_opt(statement.get(), &[&hash]).await?;
         found.as_ref().map(user_rows::access_key).transpose()
     }
@@ -357,15 +362,15 @@ impl Look for AccessKeyLook {
 #[async_trait]
 impl Registry for PostgresStore {
     async fn transact(&self, scope: Scope, decide: Transition) -> Result<(), StoreError> {
-        self.database.run(CaseStep { scope, decide }).await
+        self.database.run(RecordsStep { scope, decide }).await
     }
 
     async fn read_records(&self, scope: Scope) -> Result<Snapshot<Records>, StoreError> {
-        self.database.see(CaseLook { scope, is_durable: false }).await
+        self.database.see(RecordsLook { scope, is_durable: false }).await
     }
 
     async fn read_durable_records(&self, scope: Scope) -> Result<Snapshot<Records>, StoreError> {
-        self.database.see(CaseLook { scope, is_durable: true }).await
+        self.database.see(RecordsLook { scope, is_durable: true }).await
     }
 
     async fn owners(

@@ -15,10 +15,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
 use crate::domain::registered_user::{RegisteredId, VerifiedPhone};
 use crate::domain::transaction::Transaction;
-use crate::store::registry::{Changes, Records, Scope, Texts, UserRecord};
+use crate::store::registry::{Scope, Changes, UserRecord, Records, Texts};
 
 /// What a step's records were and is to be.
-pub(super) struct CaseChange {
+pub(super) struct RecordsChange {
     pub(super) before: Records,
     pub(super) after: Records,
     pub(super) now: Timestamp,
@@ -36,7 +36,7 @@ pub(super) async fn write(
     client: &Client,
     statements: &RegistryStatements,
     scope: &Scope,
-    change: &CaseChange,
+    change: &RecordsChange,
 ) -> Result<(), Error> {
     let sent = writes(statements, scope, change).into_iter();
     let sent = sent.map(|(statement, parameters)| async move {
@@ -49,7 +49,7 @@ pub(super) async fn write(
 pub(super) fn statements<'a>(
     statements: &'a RegistryStatements,
     scope: &Scope,
-    change: &CaseChange,
+    change: &RecordsChange,
 ) -> Vec<&'a Prepared> {
     writes(statements, scope, change).into_iter().map(|(statement, _)| statement).collect()
 }
@@ -61,7 +61,7 @@ pub(super) fn statements<'a>(
 fn writes<'a>(
     statements: &'a RegistryStatements,
     scope: &Scope,
-    change: &CaseChange,
+    change: &RecordsChange,
 ) -> Vec<(&'a Prepared, Vec<Parameter>)> {
     let (before, after) = (&change.before, &change.after);
     let mut writes = Writes { statements, tenant: scope.tenant.as_str(), list: Vec::new() };

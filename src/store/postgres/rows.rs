@@ -96,7 +96,7 @@ pub(super) enum RowError {
     Database(#[from] Error),
     /// This release cannot have written such a row.
     #[error("a row of the store makes no sense: {0}")]
-    Senseless(&'static str),
+    Invalid(&'static str),
 }
 
 /// A subject's grant; `None` if the row has none.
@@ -145,7 +145,7 @@ pub(super) fn calls(row: &Row) -> Result<EventLog, RowError> {
 
 /// A column's value if it was readable, otherwise an error that says what makes no sense.
 pub(super) fn required<T>(read: Option<T>, what: &'static str) -> Result<T, RowError> {
-    read.ok_or(RowError::Senseless(what))
+    read.ok_or(RowError::Invalid(what))
 }
 
 /// A column with text that `parse` accepts.

@@ -32,7 +32,7 @@ pub struct ConnectError {
 }
 
 /// All errors on one line.
-pub(super) fn each(errors: &[ConnectError]) -> String {
+pub(super) fn joined(errors: &[ConnectError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Session {
     pub(super) home: Home,
     connection: AbortHandle,
     /// Whether the last transaction on it has ended; only then may another begin.
-    pub(super) settled: bool,
+    pub(super) is_clean: bool,
     /// When it last answered everything it was sent.
     pub(super) answered: Instant,
 }
@@ -95,13 +95,13 @@ impl Drop for Session {
 }
 
 /// A session with its prepared statements.
-pub(super) struct Ready {
+pub(super) struct PreparedSession {
     pub(super) session: Session,
     pub(super) statements: Statements,
     pub(super) registry: RegistryStatements,
 }
 
-impl Ready {
+impl PreparedSession {
     pub(super) fn new(session: Session) -> Self {
         Self { session, statements: Statements::new(), registry: RegistryStatements::new() }
     }
@@ -167,11 +167,11 @@ impl Connector {
     }
 
     fn silent(&self, server: usize, limit: Duration) -> ConnectError {
-        self.trouble(server, format!("no answer within {limit:?}"))
+        self.connect_error(server, format!("no answer within {limit:?}"))
     }
 
     /// A problem with this server that may pass.
-    pub(super) fn trouble(&self, server: usize, reason: impl Into<String>) -> ConnectError {
+    pub(super) fn connect_error(&self, server: usize, reason: impl Into<String>) -> ConnectError {
         let reason = reason.into();
         ConnectError { server: self.name(server).to_owned(), reason, needs_operator: false }
     }
@@ -244,7 +244,7 @@ impl Connector {
         let connection = tokio::spawn(async move { drop(connection.await) }).abort_handle();
         let nowhere = Home { server, system: None, timeline: None };
         let mut session =
-            Session { client, home: nowhere, connection, settled: true, answered: Instant::now() };
+            Session { client, home: nowhere, connection, is_clean: true, answered: Instant::now() };
         let client = &session.client;
         // Sent separately, because a refusal of either would undo the other.
         let (set, who) =

@@ -13,7 +13,7 @@ use tracing::error;
 
 use super::errors::describe;
 use super::rows::RowError;
-use super::session::Ready;
+use super::session::PreparedSession;
 use super::statements::Prepared;
 use crate::domain::clock::Timestamp;
 
@@ -27,22 +27,26 @@ pub(super) trait Step: Send + Sync + 'static {
     type Answer: Send + 'static;
 
     /// The statements that [`Self::read`] sends.
-    fn reads<'a>(&self, ready: &'a Ready) -> Vec<&'a Prepared>;
+    fn reads<'a>(&self, prepared: &'a PreparedSession) -> Vec<&'a Prepared>;
 
     /// Locks and reads the step's rows, all sent at once and always in the same order, so that no
     /// two steps deadlock.
-    fn read(&self, ready: &Ready) -> impl Future<Output = Result<Self::Held, RowError>> + Send;
+    fn read(
+        &self,
+        prepared: &PreparedSession,
+    ) -> impl Future<Output = Result<Self::Held, RowError>> + Send;
 
     /// Decides at `now`, a time after the locks were acquired. May be called again.
     fn decide(&self, held: Self::Held, now: Timestamp) -> Decision<Self::Answer, Self::Change>;
 
     /// The statements that [`Self::write`] sends.
-    fn writes<'a>(&self, ready: &'a Ready, change: &Self::Change) -> Vec<&'a Prepared>;
+    fn writes<'a>(&self, prepared: &'a PreparedSession, change: &Self::Change)
+    -> Vec<&'a Prepared>;
 
     /// Writes the decision, all sent at once.
     fn write(
         &self,
-        ready: &Ready,
+        prepared: &PreparedSession,
         change: &Self::Change,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 }
@@ -54,7 +58,7 @@ pub(super) struct Decision<T, C> {
     pub(super) change: Option<C>,
     /// Whether the answer reveals data that was read. That data may not be on a synchronous standby
     /// yet, so such a step commits too: its row lock is later in the log.
-    pub(super) tells: bool,
+    pub(super) reveals: bool,
 }
 
 /// Data read without a lock, in one round trip.
@@ -68,7 +72,10 @@ pub(super) trait Look: Send + Sync + 'static {
     }
 
     /// Reads; everything sent has been answered when this returns.
-    fn look(&self, ready: &Ready) -> impl Future<Output = Result<Self::Seen, RowError>> + Send;
+    fn look(
+        &self,
+        prepared: &PreparedSession,
+    ) -> impl Future<Output = Result<Self::Seen, RowError>> + Send;
 }
 
 /// Who decides a step's outcome once its time is up: the first to claim it.
@@ -128,87 +135,93 @@ pub(super) enum Failure {
     Unknown,
 }
 
-/// Runs a step in a session, which is afterwards settled or must be closed.
+/// Runs a step in a session, which is afterwards clean or must be closed.
 pub(super) async fn take<S: Step>(
-    ready: &mut Ready,
+    prepared: &mut PreparedSession,
     step: &S,
     commit_state: &CommitState,
 ) -> Result<S::Answer, Failure> {
-    ready.session.settled = false;
-    match read(ready, step).await {
-        Ok((held, now)) => write(ready, step, step.decide(held, now), commit_state).await,
+    prepared.session.is_clean = false;
+    match read(prepared, step).await {
+        Ok((held, now)) => write(prepared, step, step.decide(held, now), commit_state).await,
         Err(error) => {
             let failure = judge(&error);
-            roll_back(ready).await;
+            roll_back(prepared).await;
             Err(failure)
         }
     }
 }
 
-/// Runs a look in a session, which is afterwards settled or must be closed.
+/// Runs a look in a session, which is afterwards clean or must be closed.
 pub(super) async fn look<L: Look>(
-    ready: &mut Ready,
+    prepared: &mut PreparedSession,
     look: &L,
     commit_state: &CommitState,
 ) -> Result<L::Seen, Failure> {
     if look.commits() && !commit_state.commit() {
         return Err(Failure::NotTaken);
     }
-    ready.session.settled = false;
-    let seen = look.look(ready).await;
-    ready.session.settled = !matches!(seen, Err(RowError::Database(_)));
+    prepared.session.is_clean = false;
+    let seen = look.look(prepared).await;
+    prepared.session.is_clean = !matches!(seen, Err(RowError::Database(_)));
     seen.map_err(|error| judge(&error))
 }
 
 /// A message in the log that has no reader, written to test whether commits succeed. It touches no
 /// row, so no lock can block it.
-pub(super) const BEAT: &str = "SELECT pg_logical_emit_message(true, 'dialpass', '')";
+pub(super) const TEST_COMMIT: &str = "SELECT pg_logical_emit_message(true, 'dialpass', '')";
 
 /// Commits an empty message.
-pub(super) async fn beat(ready: &mut Ready, commit_state: &CommitState) -> Result<(), Failure> {
+pub(super) async fn test_commit(
+    prepared: &mut PreparedSession,
+    commit_state: &CommitState,
+) -> Result<(), Failure> {
     if !commit_state.commit() {
         return Err(Failure::NotTaken);
     }
-    ready.session.settled = false;
-    let beaten = ready.session.client.batch_execute(BEAT).await;
-    ready.session.settled = beaten.is_ok();
-    beaten.map_err(|error| judge(&error.into()))
+    prepared.session.is_clean = false;
+    let committed = prepared.session.client.batch_execute(TEST_COMMIT).await;
+    prepared.session.is_clean = committed.is_ok();
+    committed.map_err(|error| judge(&error.into()))
 }
 
 /// Locks and reads the step's rows; the time is taken after the locks were acquired.
-async fn read<S: Step>(ready: &Ready, step: &S) -> Result<(S::Held, Timestamp), RowError> {
-    let (client, now) = (&ready.session.client, &ready.statements.now);
-    let mut needed = step.reads(ready);
+async fn read<S: Step>(
+    prepared: &PreparedSession,
+    step: &S,
+) -> Result<(S::Held, Timestamp), RowError> {
+    let (client, now) = (&prepared.session.client, &prepared.statements.now);
+    let mut needed = step.reads(prepared);
     needed.push(now);
-    ready.prepare(needed).await?;
+    prepared.prepare(needed).await?;
     let begin = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE");
     let now = client.query_one(now.get(), &[]);
-    let (started, held, now) = join3(begin, step.read(ready), now).await;
+    let (started, held, now) = join3(begin, step.read(prepared), now).await;
     started?;
     Ok((held?, Timestamp::from_millis(now?.try_get("now")?)))
 }
 
 /// Writes and commits the decision.
 async fn write<S: Step>(
-    ready: &mut Ready,
+    prepared: &mut PreparedSession,
     step: &S,
     decided: Decision<S::Answer, S::Change>,
     commit_state: &CommitState,
 ) -> Result<S::Answer, Failure> {
-    if decided.change.is_none() && !decided.tells {
-        roll_back(ready).await;
+    if decided.change.is_none() && !decided.reveals {
+        roll_back(prepared).await;
         return Ok(decided.answer);
     }
     if let Some(change) = &decided.change
-        && let Err(error) = ready.prepare(step.writes(ready, change)).await
+        && let Err(error) = prepared.prepare(step.writes(prepared, change)).await
     {
-        roll_back(ready).await;
+        roll_back(prepared).await;
         return Err(judge(&error.into()));
     }
     if !commit_state.commit() {
         return Err(Failure::NotTaken);
     }
-    let shared = &*ready;
+    let shared = &*prepared;
     let written = async {
         match &decided.change {
             Some(change) => step.write(shared, change).await,
@@ -219,12 +232,12 @@ async fn write<S: Step>(
     let (written, committed) = join(written, shared.session.client.batch_execute("COMMIT")).await;
     match (written, committed) {
         (Ok(()), Ok(())) => {
-            ready.session.settled = true;
+            prepared.session.is_clean = true;
             Ok(decided.answer)
         }
         // What the server rejects is not committed, whatever happens to the session.
         (Err(error), committed) if committed.is_ok() || error.as_db_error().is_some() => {
-            ready.session.settled = committed.is_ok();
+            prepared.session.is_clean = committed.is_ok();
             commit_state.open_again();
             Err(judge(&error.into()))
         }
@@ -233,9 +246,9 @@ async fn write<S: Step>(
 }
 
 /// Ends a transaction that wrote nothing.
-async fn roll_back(ready: &mut Ready) {
-    let session = &mut ready.session;
-    session.settled = session.client.batch_execute("ROLLBACK").await.is_ok();
+async fn roll_back(prepared: &mut PreparedSession) {
+    let session = &mut prepared.session;
+    session.is_clean = session.client.batch_execute("ROLLBACK").await.is_ok();
 }
 
 /// Classifies the error of a step that certainly did not commit.

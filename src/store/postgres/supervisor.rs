@@ -13,7 +13,7 @@ use super::errors::describe;
 use super::session::{ConnectError, Home, Session};
 use super::sweep::Tables;
 use super::{pooler, schema, step};
-use crate::breaker::Trouble;
+use crate::breaker::DownReason;
 
 /// Pause between two probes of a database that is down.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
@@ -36,7 +36,7 @@ pub(super) struct Probes {
 /// One server's probe state.
 struct Probed {
     /// Held by a probe while it runs; every probe ends.
-    turn: Arc<Semaphore>,
+    permit: Arc<Semaphore>,
     /// Whether it is known to give each session its own process.
     has_own_processes: AtomicBool,
 }
@@ -44,7 +44,7 @@ struct Probed {
 impl Probes {
     pub(super) fn new(database: Arc<Database>) -> Self {
         let probed = || Probed {
-            turn: Arc::new(Semaphore::new(1)),
+            permit: Arc::new(Semaphore::new(1)),
             has_own_processes: AtomicBool::new(false),
         };
         let servers = (0..database.connector.servers()).map(|_| Arc::new(probed())).collect();
@@ -57,12 +57,12 @@ impl Probes {
     pub(super) async fn look(&mut self, patience: Duration) -> Result<(), Vec<ConnectError>> {
         let (send, mut answers) = mpsc::unbounded_channel();
         for (server, probed) in self.servers.iter().enumerate() {
-            let Ok(turn) = Arc::clone(&probed.turn).try_acquire_owned() else { continue };
+            let Ok(permit) = Arc::clone(&probed.permit).try_acquire_owned() else { continue };
             let (database, probed, send) =
                 (Arc::clone(&self.database), Arc::clone(probed), send.clone());
             tokio::spawn(async move {
                 let outcome = probe(&database, server, &probed).await;
-                drop(turn);
+                drop(permit);
                 // The receiver is gone once the patience is over.
                 let _ = send.send(outcome);
             });
@@ -114,13 +114,13 @@ async fn probe(database: &Database, server: usize, probed: &Probed) -> Result<Ho
 pub(super) async fn commits(database: &Database, session: &Session) -> Result<(), ConnectError> {
     let (connector, server) = (&database.connector, session.home.server);
     if waits_for_a_standby(database, session).await? {
-        return Err(connector.trouble(
+        return Err(connector.connect_error(
             server,
             "its commits wait for a synchronous standby (see pg_stat_replication there)",
         ));
     }
-    let beat = session.client.batch_execute(step::BEAT);
-    connector.within(server, database.timeout, beat).await
+    let test_commit = session.client.batch_execute(step::TEST_COMMIT);
+    connector.within(server, database.timeout, test_commit).await
 }
 
 /// Whether a commit has been waiting long for its standby. Another would wait too, even after its
@@ -146,7 +146,7 @@ pub(super) async fn keep_up(mut probes: Probes) {
         if let Err(errors) = probes.look(database.connect_timeout * 2).await {
             for error in &errors {
                 let trouble =
-                    Trouble { reason: error.to_string(), needs_operator: error.needs_operator };
+                    DownReason { reason: error.to_string(), needs_operator: error.needs_operator };
                 database.breaker.failed(database.breaker.epoch(), trouble);
             }
             sleep(PROBE_PAUSE).await;
@@ -173,9 +173,9 @@ pub(super) async fn keep_swept(database: Arc<Database>, tables: Tables) {
 /// One step, or why it failed; `None` if no session is available.
 async fn sweep_once(database: &Database, tables: Tables) -> Option<Result<Duration, String>> {
     let mut session = database.spare().await?;
-    session.session.settled = false;
+    session.session.is_clean = false;
     let taken = timeout(SWEEP, tables.step(&session.session.client)).await;
-    session.session.settled = matches!(taken, Ok(Ok(_)));
+    session.session.is_clean = matches!(taken, Ok(Ok(_)));
     Some(match taken {
         Ok(taken) => taken.map_err(|error| describe(&error)),
         Err(_) => Err(format!("no answer within {SWEEP:?}")),

@@ -72,7 +72,7 @@ async fn of_a_person_of_the_index_the_entry_is_asked_at_the_call() {
     };
     let directory = directory(&slapd, Lookup::Index(index));
     let patience = Instant::now() + Duration::from_secs(10);
-    while !directory.states().pop().is_some_and(|state| state.is_aid && state.up) {
+    while !directory.states().pop().is_some_and(|state| state.is_optional && state.up) {
         assert!(Instant::now() < patience, "{:?}", directory.states());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

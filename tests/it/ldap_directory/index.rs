@@ -47,7 +47,7 @@ async fn live(servers: &[String]) -> Arc<LdapDirectory> {
 fn state(directory: &LdapDirectory) -> DependencyState {
     use dialpass::directory::Directory;
     let state = directory.states().pop().expect("there are states");
-    assert!(state.is_aid && state.name.starts_with("index of ldap://"), "{state:?}");
+    assert!(state.is_optional && state.name.starts_with("index of ldap://"), "{state:?}");
     state
 }
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::content::Content;
 use super::paging;
 use super::record::Key;
-use super::state::Trouble;
+use super::state::SyncFailure;
 use super::sync::key;
 use super::table::Table;
 
@@ -53,7 +53,7 @@ impl Above {
         content: &Content,
         base: usize,
         ready: oneshot::Sender<()>,
-    ) -> Trouble {
+    ) -> SyncFailure {
         match self.moved(ldap, content, base, ready).await {
             Ok(true) => {
                 // The old DN in the groups' member lists may belong to someone else now.
@@ -61,7 +61,7 @@ impl Above {
                 let read = content.state().read();
                 let due = read.map_or_else(Instant::now, |read| read.ended + read.took * PAUSES);
                 sleep_until(due).await;
-                Trouble::Planned("an entry above people was renamed or moved")
+                SyncFailure::Planned("an entry above people was renamed or moved")
             }
             Ok(false) => {
                 content.state().unwatched();
@@ -79,7 +79,7 @@ impl Above {
         content: &Content,
         base: usize,
         ready: oneshot::Sender<()>,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, SyncFailure> {
         let mode = RefreshMode::RefreshAndPersist;
         let request = SyncRequest { mode, ..SyncRequest::default() };
         let mut stream = ldap

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::content::Content;
-use super::state::{Groups, Trouble};
+use super::state::{Groups, SyncFailure};
 use super::table::Table;
 
 /// Longest interval between readings of the groups.
@@ -29,7 +29,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Reads the groups every few minutes, and checks every few seconds that they exist. Ends if they
 /// do not, so that another server is followed. Other tasks decide whether the connection works: a
 /// server that is slow to return the groups may still report changes.
-pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
+pub(super) async fn keep(ldap: Ldap, content: &Content) -> SyncFailure {
     let settings = &content.settings;
     if settings.required_group.is_none() && settings.excluded_group.is_none() {
         return std::future::pending().await;
@@ -42,9 +42,9 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
             sleep(LOOK_AGAIN).await;
             continue;
         }
-        if let Err(trouble @ Trouble::Refused(_)) = reading::present(&ldap, content).await {
+        if let Err(failure @ SyncFailure::Refused(_)) = reading::present(&ldap, content).await {
             forget(content);
-            return trouble;
+            return failure;
         }
         let asked = Instant::now();
         if asked >= read_at {
@@ -58,12 +58,12 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> Trouble {
                     content.state().groups(Groups::Read { members, as_of: asked });
                 }
                 // What is known outlasts an outage until it is too old.
-                Err(Trouble::Lost(_) | Trouble::Missed(_) | Trouble::Planned(_)) => {}
-                Err(trouble @ Trouble::Refused(_)) => {
+                Err(SyncFailure::Lost(_) | SyncFailure::Missed(_) | SyncFailure::Planned(_)) => {}
+                Err(failure @ SyncFailure::Refused(_)) => {
                     forget(content);
                     if !std::mem::replace(&mut said, true) {
                         warn!(
-                            reason = trouble.reason(),
+                            reason = failure.reason(),
                             "the directory's index cannot read the groups; they are asked for at \
                              each call"
                         );

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::person;
 use super::record::Key;
-use super::state::Trouble;
+use super::state::SyncFailure;
 use crate::directory::ldap::pages::{next_page, page};
 use crate::directory::ldap::settings::LdapSettings;
 
@@ -37,8 +37,8 @@ pub(super) struct Everything<'a> {
 pub(super) async fn read(
     mut ldap: Ldap,
     what: &Everything<'_>,
-    mut each: impl FnMut(ResultEntry) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+    mut each: impl FnMut(ResultEntry) -> Result<(), SyncFailure>,
+) -> Result<(), SyncFailure> {
     let mut cookie = Vec::new();
     loop {
         let mut controls = what.controls.clone();
@@ -68,9 +68,9 @@ pub(super) async fn read(
 }
 
 /// The key of an entry that can be kept in step.
-pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Result<Key, Trouble> {
+pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Result<Key, SyncFailure> {
     let refused = |name: &str| {
-        Trouble::Refused(format!(
+        SyncFailure::Refused(format!(
             "the service account may not read {name} of everybody, without which changes are not \
              told; let it read that"
         ))
@@ -82,21 +82,21 @@ pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Result<Key, T
 }
 
 /// No entry arrived for too long.
-pub(super) fn silent(_: Elapsed) -> Trouble {
-    Trouble::Lost(format!("no next entry within {LONGEST_WAIT:?}"))
+pub(super) fn silent(_: Elapsed) -> SyncFailure {
+    SyncFailure::Lost(format!("no next entry within {LONGEST_WAIT:?}"))
 }
 
 /// The connection broke.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn lost(error: LdapError) -> Trouble {
+pub(super) fn lost(error: LdapError) -> SyncFailure {
     match error {
-        LdapError::FilterParsing => Trouble::Refused("user_filter is no filter".to_owned()),
-        _ => Trouble::Lost("the connection broke".to_owned()),
+        LdapError::FilterParsing => SyncFailure::Refused("user_filter is no filter".to_owned()),
+        _ => SyncFailure::Lost("the connection broke".to_owned()),
     }
 }
 
 /// What a result code (RFC 4511 appendix A) means for a full read.
-pub(super) fn refused(code: u32, base: &str) -> Trouble {
+pub(super) fn refused(code: u32, base: &str) -> SyncFailure {
     let reason = match code {
         3 | 4 | 11 => format!(
             "the server does not let the service account read everybody (result code {code}); \
@@ -108,9 +108,9 @@ pub(super) fn refused(code: u32, base: &str) -> Trouble {
              32); check base_dn and the account's rights"
         ),
         1 | 51 | 52 | 80 => {
-            return Trouble::Lost(format!("the server cannot search now (result code {code})"));
+            return SyncFailure::Lost(format!("the server cannot search now (result code {code})"));
         }
         _ => format!("the server refuses to list the people below {base} (result code {code})"),
     };
-    Trouble::Refused(reason)
+    SyncFailure::Refused(reason)
 }

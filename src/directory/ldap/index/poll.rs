@@ -17,7 +17,7 @@ use super::paging::{self, Everything};
 use super::person;
 use super::proof::Sample;
 use super::record::Key;
-use super::state::Trouble;
+use super::state::SyncFailure;
 use super::table::Table;
 use crate::directory::ldap::changes::{self, show_deleted};
 use crate::directory::ldap::values::values;
@@ -54,19 +54,19 @@ struct Present {
 }
 
 /// Keeps all people until the connection ends; returns the reason.
-pub(super) async fn keep(ldap: Ldap, content: &Content, memory: &mut Memory) -> Trouble {
+pub(super) async fn keep(ldap: Ldap, content: &Content, memory: &mut Memory) -> SyncFailure {
     match poll(ldap, content, memory).await {
         Ok(never) => match never {},
-        Err(trouble) => trouble,
+        Err(failure) => failure,
     }
 }
 
 /// Keeps all people by repeated full reads; returns why that ended.
-pub(super) async fn keep_by_reading(ldap: Ldap, content: &Content) -> Trouble {
+pub(super) async fn keep_by_reading(ldap: Ldap, content: &Content) -> SyncFailure {
     loop {
         let asked = Instant::now();
-        if let Err(trouble) = read_all(&ldap, content).await {
-            return trouble;
+        if let Err(failure) = read_all(&ldap, content).await {
+            return failure;
         }
         let pause = pause_after(asked.elapsed(), content);
         for base in 0..content.tables.len() {
@@ -88,7 +88,7 @@ async fn poll(
     ldap: Ldap,
     content: &Content,
     memory: &mut Memory,
-) -> Result<std::convert::Infallible, Trouble> {
+) -> Result<std::convert::Infallible, SyncFailure> {
     let mut sweep_at = Instant::now();
     let mut sampled: Option<Instant> = None;
     loop {
@@ -133,15 +133,17 @@ async fn poll(
 }
 
 /// Reads the controller's current state before anything else: any later change has a higher number.
-async fn present(ldap: &Ldap, content: &Content) -> Result<Present, Trouble> {
+async fn present(ldap: &Ldap, content: &Content) -> Result<Present, SyncFailure> {
     let root =
         read(ldap, "", &["dsServiceName", "highestCommittedUSN", "namingContexts"], Vec::new())
             .await?
-            .ok_or_else(|| Trouble::Refused("the server's root entry cannot be read".to_owned()))?;
+            .ok_or_else(|| {
+                SyncFailure::Refused("the server's root entry cannot be read".to_owned())
+            })?;
     let one = |name: &str| texts(&root, name).into_iter().next();
     let usn = one("highestCommittedUSN").and_then(|text| text.parse().ok());
     let (Some(service), Some(usn)) = (one("dsServiceName"), usn) else {
-        return Err(Trouble::Refused(
+        return Err(SyncFailure::Refused(
             "the server tells no dsServiceName and highestCommittedUSN, so that it is no domain \
              controller; check profile"
                 .to_owned(),
@@ -164,7 +166,7 @@ fn context(base: &str, contexts: &[String]) -> String {
 }
 
 /// Reads all people again.
-async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), SyncFailure> {
     let begun = Instant::now();
     for base in 0..content.tables.len() {
         content.change(base, Table::begin);
@@ -182,7 +184,7 @@ async fn read_people(
     base: usize,
     filter: &str,
     mut met: impl FnMut(Key),
-) -> Result<(), Trouble> {
+) -> Result<(), SyncFailure> {
     let what = Everything {
         base: &content.settings.base_dns[base],
         filter,
@@ -206,7 +208,7 @@ async fn changes(
     content: &Content,
     since: u64,
     present: &Present,
-) -> Result<bool, Trouble> {
+) -> Result<bool, SyncFailure> {
     let settings = &content.settings;
     let from = since + 1;
     let filter = format!("(&{}(uSNChanged>={from}))", settings.user_filter);
@@ -251,7 +253,7 @@ async fn changes(
 }
 
 /// Reads all ids, and removes the people who are gone.
-async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), SyncFailure> {
     for (base, dn) in content.settings.base_dns.iter().enumerate() {
         let what = Everything {
             base: dn,
@@ -276,7 +278,7 @@ async fn sweep(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
 
 /// Whether the service account sees deleted entries everywhere. It has to find one, because hidden
 /// entries are left out silently.
-async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, Trouble> {
+async fn sees_all_deleted(ldap: &Ldap, contexts: &[String]) -> Result<bool, SyncFailure> {
     for context in contexts {
         let container = changes::deleted_objects(context);
         let mut ldap = ldap.clone();
@@ -299,7 +301,7 @@ async fn read(
     dn: &str,
     attributes: &[&str],
     controls: Vec<RawControl>,
-) -> Result<Option<SearchEntry>, Trouble> {
+) -> Result<Option<SearchEntry>, SyncFailure> {
     let mut ldap = ldap.clone();
     let answer = ldap
         .with_controls(controls)

@@ -9,7 +9,7 @@ use ldap3::{Ldap, ResultEntry, Scope, SearchEntry};
 
 use super::content::Content;
 use super::record::{Key, Person};
-use super::state::Trouble;
+use super::state::SyncFailure;
 use super::{paging, person};
 
 /// Number of people read at a time.
@@ -28,7 +28,7 @@ pub(super) struct Bases {
 
 impl Bases {
     /// Reads each base.
-    pub(super) async fn read(&mut self, ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+    pub(super) async fn read(&mut self, ldap: &Ldap, content: &Content) -> Result<(), SyncFailure> {
         let settings = &content.settings;
         self.ids.resize(settings.base_dns.len(), None);
         for (base, known) in settings.base_dns.iter().zip(&mut self.ids) {
@@ -37,7 +37,7 @@ impl Bases {
             let Some(entry) = entry else { return Err(paging::refused(NO_SUCH_OBJECT, base)) };
             let id = person::key(&entry, settings);
             if std::mem::replace(known, id).is_some_and(|known| id != Some(known)) {
-                return Err(Trouble::Missed(format!("{base} is another entry than it was")));
+                return Err(SyncFailure::Missed(format!("{base} is another entry than it was")));
             }
         }
         Ok(())
@@ -53,7 +53,7 @@ pub(super) struct Sample {
 
 impl Sample {
     /// Reads some people and compares them with the index.
-    pub(super) async fn read(&mut self, ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+    pub(super) async fn read(&mut self, ldap: &Ldap, content: &Content) -> Result<(), SyncFailure> {
         let people = self.next(content);
         let in_step = content.state().is_live();
         let reads = people.iter().map(|(_, key, dn)| one(ldap, content, *key, dn));
@@ -69,7 +69,9 @@ impl Sample {
         self.doubts = doubts;
         if in_step && self.doubts.values().any(|times| *times >= TIMES) {
             self.doubts.clear();
-            return Err(Trouble::Missed("the directory says something else of people".to_owned()));
+            return Err(SyncFailure::Missed(
+                "the directory says something else of people".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -99,7 +101,7 @@ impl Sample {
 const NO_SUCH_OBJECT: u32 = 32;
 
 /// Reads one person from the directory.
-async fn one(ldap: &Ldap, content: &Content, key: Key, dn: &str) -> Result<Person, Trouble> {
+async fn one(ldap: &Ldap, content: &Content, key: Key, dn: &str) -> Result<Person, SyncFailure> {
     let settings = &content.settings;
     let filter = person::filter(&key, settings);
     match entry(ldap, dn, &filter, &content.attributes).await? {
@@ -117,7 +119,7 @@ async fn entry(
     dn: &str,
     filter: &str,
     attributes: &[String],
-) -> Result<Option<SearchEntry>, Trouble> {
+) -> Result<Option<SearchEntry>, SyncFailure> {
     let mut ldap = ldap.clone();
     let answer = ldap.search(dn, Scope::Base, filter, attributes).await.map_err(paging::lost)?;
     match answer.1.rc {

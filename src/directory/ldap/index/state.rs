@@ -24,7 +24,7 @@ pub(super) struct State {
     preferred: Option<String>,
     groups: Groups,
     /// Why it is not live.
-    trouble: Option<Trouble>,
+    failure: Option<SyncFailure>,
     /// Whether an entry that yields no user was found since the connection was opened.
     unusable: bool,
     /// Whether the log already says that deleted entries are invisible.
@@ -64,7 +64,7 @@ pub(super) enum Groups {
 
 /// Why the index is not live.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum SyncFailure {
     /// A passing failure.
     Lost(String),
     /// A failure that persists until a setting is changed, here or on the server.
@@ -75,7 +75,7 @@ pub(super) enum Trouble {
     Planned(&'static str),
 }
 
-impl Trouble {
+impl SyncFailure {
     /// What is wrong, for an operator.
     pub(super) fn reason(&self) -> &str {
         match self {
@@ -85,12 +85,12 @@ impl Trouble {
     }
 }
 
-impl From<breaker::Trouble> for Trouble {
-    fn from(trouble: breaker::Trouble) -> Self {
-        if trouble.needs_operator {
-            Self::Refused(trouble.reason)
+impl From<breaker::DownReason> for SyncFailure {
+    fn from(failure: breaker::DownReason) -> Self {
+        if failure.needs_operator {
+            Self::Refused(failure.reason)
         } else {
-            Self::Lost(trouble.reason)
+            Self::Lost(failure.reason)
         }
     }
 }
@@ -105,7 +105,7 @@ impl State {
             server: None,
             preferred: None,
             groups: Groups::Unread,
-            trouble: None,
+            failure: None,
             unusable: false,
             blind: false,
             unwatched: false,
@@ -186,7 +186,7 @@ impl State {
         if known || !self.complete.iter().all(|complete| *complete) {
             return;
         }
-        (self.live, self.as_of, self.trouble) = (true, Some(now), None);
+        (self.live, self.as_of, self.failure) = (true, Some(now), None);
         let server = self.server.as_deref().unwrap_or_default();
         if people == 0 {
             warn!(
@@ -239,38 +239,38 @@ impl State {
     }
 
     /// The index is no longer kept. Returns whether it was live until now.
-    pub(super) fn lost(&mut self, trouble: Trouble) -> bool {
+    pub(super) fn lost(&mut self, failure: SyncFailure) -> bool {
         let was_live = self.live;
         let server = self.server.take().unwrap_or_default();
         let known = !self.live
-            && self.trouble.as_ref().is_some_and(|old| match trouble {
-                Trouble::Lost(_) | Trouble::Missed(_) | Trouble::Planned(_) => true,
-                Trouble::Refused(_) => *old == trouble,
+            && self.failure.as_ref().is_some_and(|old| match failure {
+                SyncFailure::Lost(_) | SyncFailure::Missed(_) | SyncFailure::Planned(_) => true,
+                SyncFailure::Refused(_) => *old == failure,
             });
         self.complete.fill(false);
-        match &trouble {
-            Trouble::Planned(reason) => {
+        match &failure {
+            SyncFailure::Planned(reason) => {
                 info!(server, reason, "the directory's index is being read again");
-                self.trouble = Some(trouble);
+                self.failure = Some(failure);
                 return was_live;
             }
-            Trouble::Missed(reason) => {
+            SyncFailure::Missed(reason) => {
                 self.misses += 1;
                 warn!(server, reason, "the directory's index has missed changes; it is read again");
                 self.as_of = None;
             }
-            Trouble::Lost(_) | Trouble::Refused(_) if known => {}
-            Trouble::Lost(reason) => {
+            SyncFailure::Lost(_) | SyncFailure::Refused(_) if known => {}
+            SyncFailure::Lost(reason) => {
                 warn!(server, reason, "the directory's index is not kept up to date");
             }
-            Trouble::Refused(reason) => {
+            SyncFailure::Refused(reason) => {
                 error!(server, reason, "the directory's index cannot be kept; calls are searched");
             }
         }
         self.live = false;
         // A passing failure must not hide one that an operator has to fix.
-        if !(known && matches!(self.trouble, Some(Trouble::Refused(_)))) {
-            self.trouble = Some(trouble);
+        if !(known && matches!(self.failure, Some(SyncFailure::Refused(_)))) {
+            self.failure = Some(failure);
         }
         was_live
     }
@@ -323,9 +323,9 @@ impl State {
         if let Some(preferred) = &self.preferred {
             detail = format!("{detail}; {preferred} comes first and is followed once it is fit");
         }
-        if let Some(trouble) = &self.trouble {
-            detail = format!("{detail}; {}", trouble.reason());
+        if let Some(failure) = &self.failure {
+            detail = format!("{detail}; {}", failure.reason());
         }
-        DependencyState { name, up: self.live, detail, is_aid: true }
+        DependencyState { name, up: self.live, detail, is_optional: true }
     }
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::content::Content;
 use super::paging::{self, Everything};
 use super::record::Key;
-use super::state::Trouble;
+use super::state::SyncFailure;
 use super::table::Table;
 use crate::directory::ldap::changes::NOBODY;
 
@@ -37,13 +37,13 @@ pub(super) async fn keep(
     content: &Content,
     base: usize,
     cookie: &mut Cookie,
-) -> Trouble {
+) -> SyncFailure {
     let mut read = false;
     loop {
         if cookie.is_none() && !read {
             match read_all(&ldap, content, base).await {
                 Ok(present) => *cookie = present,
-                Err(trouble) => return trouble,
+                Err(failure) => return failure,
             }
             read = true;
         }
@@ -59,7 +59,7 @@ pub(super) async fn keep(
         };
         let result = match sync.follow(ldap.clone()).await {
             Ok(result) => result,
-            Err(trouble) => return trouble,
+            Err(failure) => return failure,
         };
         let refreshed = sync.refreshed;
         if matches!(result.rc, BUSY | UNAVAILABLE) {
@@ -72,13 +72,13 @@ pub(super) async fn keep(
             *cookie = None;
         }
         if refreshed {
-            return Trouble::Lost(format!("the server ended it (result code {})", result.rc));
+            return SyncFailure::Lost(format!("the server ended it (result code {})", result.rc));
         }
     }
 }
 
 /// Reads all people in pages. The returned cookie dates from just before the read.
-async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie, Trouble> {
+async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie, SyncFailure> {
     let dn = &content.settings.base_dns[base];
     let cookie = present_cookie(ldap.clone(), content, base).await?;
     let everybody = Everything {
@@ -102,7 +102,11 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
 }
 
 /// The current cookie, from a synchronization that matches no entry.
-async fn present_cookie(mut ldap: Ldap, content: &Content, base: usize) -> Result<Cookie, Trouble> {
+async fn present_cookie(
+    mut ldap: Ldap,
+    content: &Content,
+    base: usize,
+) -> Result<Cookie, SyncFailure> {
     let request = SyncRequest { mode: RefreshMode::RefreshOnly, ..SyncRequest::default() };
     let mut stream = ldap
         .with_controls(vec![RawControl::from(request.critical())])
@@ -118,10 +122,10 @@ async fn present_cookie(mut ldap: Ldap, content: &Content, base: usize) -> Resul
     Ok(done.and_then(|control| control.1.parse::<SyncDone>().cookie))
 }
 
-fn refused(result: &LdapResult, content: &Content, base: usize) -> Trouble {
+fn refused(result: &LdapResult, content: &Content, base: usize) -> SyncFailure {
     match result.rc {
         // unavailableCriticalExtension, or the end of a plain search.
-        0 | 12 => Trouble::Refused(
+        0 | 12 => SyncFailure::Refused(
             "the server does not offer content synchronization (RFC 4533) here; enable the \
              syncprov overlay on its database, or set lookup = \"search\""
                 .to_owned(),
@@ -149,7 +153,7 @@ struct Sync<'a> {
 
 impl Sync<'_> {
     /// Follows the server's messages until it ends the stream; returns how it ended.
-    async fn follow(&mut self, mut ldap: Ldap) -> Result<LdapResult, Trouble> {
+    async fn follow(&mut self, mut ldap: Ldap) -> Result<LdapResult, SyncFailure> {
         let settings = &self.content.settings;
         let request = SyncRequest {
             mode: RefreshMode::RefreshAndPersist,
@@ -178,11 +182,11 @@ impl Sync<'_> {
         Ok(stream.finish().await)
     }
 
-    fn entry(&mut self, message: ResultEntry) -> Result<(), Trouble> {
+    fn entry(&mut self, message: ResultEntry) -> Result<(), SyncFailure> {
         let is_state = |control: &&Control| matches!(control.0, Some(ControlType::SyncState));
         // Without a state it is a plain search: the server does not support synchronization.
         let Some(state) = message.1.iter().find(is_state) else {
-            return Err(Trouble::Lost("an entry came without its state".to_owned()));
+            return Err(SyncFailure::Lost("an entry came without its state".to_owned()));
         };
         let state = state.1.parse::<SyncState>();
         let key = key(&state.entry_uuid)?;
@@ -201,7 +205,7 @@ impl Sync<'_> {
         Ok(())
     }
 
-    fn info(&mut self, info: SyncInfo) -> Result<(), Trouble> {
+    fn info(&mut self, info: SyncInfo) -> Result<(), SyncFailure> {
         match info {
             SyncInfo::NewCookie(cookie) => self.keep_cookie(Some(cookie)),
             SyncInfo::RefreshDelete { cookie, refresh_done } => {
@@ -268,10 +272,10 @@ fn goes_back(before: Option<&[u8]>, now: Option<&[u8]>) -> bool {
     numbers(before).iter().any(|(server, number)| now.get(server).is_some_and(|now| now < number))
 }
 
-pub(super) fn key(id: &[u8]) -> Result<Key, Trouble> {
+pub(super) fn key(id: &[u8]) -> Result<Key, SyncFailure> {
     Uuid::from_slice(id)
         .map(Uuid::into_bytes)
-        .map_err(|_| Trouble::Lost("the server sent an id that is no UUID".to_owned()))
+        .map_err(|_| SyncFailure::Lost("the server sent an id that is no UUID".to_owned()))
 }
 
 #[cfg(test)]

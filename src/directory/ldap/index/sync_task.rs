@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::above::Above;
 use super::content::Content;
 use super::proof::{Bases, Sample};
-use super::state::Trouble;
+use super::state::SyncFailure;
 use super::sync::Cookie;
 use super::{members, poll, sync};
 use crate::breaker;
@@ -76,16 +76,16 @@ pub(super) async fn keep(content: Arc<Content>, hosts: Arc<Hosts>) {
             if server.is_down() {
                 continue;
             }
-            let trouble = one_connection(&content, &server, before, &memory).await;
-            let refused = matches!(trouble, Trouble::Refused(_));
-            let planned = matches!(trouble, Trouble::Planned(_));
+            let failure = one_connection(&content, &server, before, &memory).await;
+            let refused = matches!(failure, SyncFailure::Refused(_));
+            let planned = matches!(failure, SyncFailure::Planned(_));
             if !planned {
                 server.look();
             }
             if refused {
                 refusing.insert(server.name().to_owned(), Instant::now() + RETURN_AFTER_REFUSAL);
             }
-            if content.state().lost(trouble) {
+            if content.state().lost(failure) {
                 // The server is probably back at once, and then no full read is needed. After a
                 // planned end reconnect immediately: no changes arrive in between.
                 pause = if planned { Duration::ZERO } else { AGAIN };
@@ -110,14 +110,14 @@ async fn one_connection(
     server: &Arc<Server>,
     before: Before,
     memory: &Arc<Mutex<Memory>>,
-) -> Trouble {
+) -> SyncFailure {
     let task = {
         let (content, server) = (Arc::clone(content), Arc::clone(server));
         let memory = Arc::clone(memory);
         tokio::spawn(async move {
             let connection = match server.connector().open_as_service().await {
                 Ok(connection) => connection,
-                Err(error) => return breaker::Trouble::from(error).into(),
+                Err(error) => return breaker::DownReason::from(error).into(),
             };
             let mut memory = memory.lock().await;
             // What remains after a panic.
@@ -127,22 +127,22 @@ async fn one_connection(
             }
             kept.cookies.resize(content.tables.len(), None);
             kept.above.resize_with(content.tables.len(), Above::default);
-            let trouble = over(&content, &server, before, &connection, &mut kept).await;
-            match &trouble {
-                Trouble::Lost(_) => {}
+            let failure = over(&content, &server, before, &connection, &mut kept).await;
+            match &failure {
+                SyncFailure::Lost(_) => {}
                 // Any other end requires a full read over the next connection.
-                Trouble::Refused(_) | Trouble::Missed(_) | Trouble::Planned(_) => {
+                SyncFailure::Refused(_) | SyncFailure::Missed(_) | SyncFailure::Planned(_) => {
                     kept = Memory::default();
                 }
             }
             *memory = kept;
-            trouble
+            failure
         })
     };
     let _ends_with_us = AbortOnDrop(task.abort_handle());
     task.await.unwrap_or_else(|_| {
         content.mend();
-        Trouble::Refused("the server sent something unreadable".to_owned())
+        SyncFailure::Refused("the server sent something unreadable".to_owned())
     })
 }
 
@@ -153,7 +153,7 @@ async fn over(
     before: Before,
     connection: &Connection,
     memory: &mut Memory,
-) -> Trouble {
+) -> SyncFailure {
     let preferred = before.servers.first().map(|first| first.name().to_owned());
     content.state().begin(server.name(), preferred);
     let handle = || connection.handle();
@@ -195,15 +195,15 @@ async fn over(
         }
     };
     tokio::select! {
-        trouble = beat(handle(), content, bases, sample, proven) => trouble,
-        trouble = kept => trouble,
-        (trouble, _, _) = watches => trouble,
-        trouble = members::keep(handle(), content) => trouble,
+        failure = beat(handle(), content, bases, sample, proven) => failure,
+        failure = kept => failure,
+        (failure, _, _) = watches => failure,
+        failure = members::keep(handle(), content) => failure,
         () = until_full_read(content) => {
-            Trouble::Planned("everybody is being read, as every so often")
+            SyncFailure::Planned("everybody is being read, as every so often")
         }
         () = one_is_back(&before) => {
-            Trouble::Planned("a server that comes before the one followed works again")
+            SyncFailure::Planned("a server that comes before the one followed works again")
         }
     }
 }
@@ -217,7 +217,7 @@ async fn beat(
     bases: &mut Bases,
     sample: &mut Sample,
     proven: oneshot::Sender<()>,
-) -> Trouble {
+) -> SyncFailure {
     let mut proven = Some(proven);
     let limit = content.settings.timeout.min(LONGEST_BEAT);
     // When polling, the poll's own answers count.
@@ -236,8 +236,8 @@ async fn beat(
                 // The receiver may be gone.
                 proven.take().map_or(Ok(()), |proven| proven.send(())).unwrap_or_default();
             }
-            Ok(Err(trouble)) => return trouble,
-            Err(_) => return Trouble::Lost(format!("no answer within {limit:?}")),
+            Ok(Err(failure)) => return failure,
+            Err(_) => return SyncFailure::Lost(format!("no answer within {limit:?}")),
         }
         sleep(BEAT.min(content.how.max_age / 4)).await;
     }

@@ -13,13 +13,13 @@ use crate::directory::ldap::index::content::Content;
 use crate::directory::ldap::index::paging::{self, Everything};
 use crate::directory::ldap::index::person;
 use crate::directory::ldap::index::record::Key;
-use crate::directory::ldap::index::state::Trouble;
+use crate::directory::ldap::index::state::SyncFailure;
 use crate::directory::ldap::search::{Query, is_aside};
 use crate::directory::ldap::settings::Profile;
 use crate::directory::ldap::{dn, groups, probes};
 
 /// Reads the groups, and notes of everybody whether they may. How many do.
-pub(super) async fn read(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
+pub(super) async fn read(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure> {
     match content.settings.profile {
         Profile::ActiveDirectory => by_chain(ldap, content).await,
         Profile::OpenLdap | Profile::Dirsrv => by_members(ldap, content).await,
@@ -27,14 +27,14 @@ pub(super) async fn read(ldap: &Ldap, content: &Content) -> Result<usize, Troubl
 }
 
 /// Refused if what has to be there is not: of an excluded group that is gone nobody is a member.
-pub(super) async fn present(ldap: &Ldap, content: &Content) -> Result<(), Trouble> {
+pub(super) async fn present(ldap: &Ldap, content: &Content) -> Result<(), SyncFailure> {
     let over = Over { ldap };
     let is_there = async |read: &Query| {
         over.first(&read.base, read.scope, &read.filter, &["1.1"]).await.map(|one| one.is_some())
     };
     for read in probes::base_reads(&content.settings) {
         if !is_there(&read).await? {
-            return Err(Trouble::Refused(probes::absence(&read)));
+            return Err(SyncFailure::Refused(probes::absence(&read)));
         }
     }
     let proofs = probes::proofs(&content.settings);
@@ -43,11 +43,11 @@ pub(super) async fn present(ldap: &Ldap, content: &Content) -> Result<(), Troubl
             return Ok(());
         }
     }
-    if proofs.is_empty() { Ok(()) } else { Err(Trouble::Refused(probes::NO_PROOF.to_owned())) }
+    if proofs.is_empty() { Ok(()) } else { Err(SyncFailure::Refused(probes::NO_PROOF.to_owned())) }
 }
 
 /// Active Directory follows nested groups itself.
-async fn by_chain(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
+async fn by_chain(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure> {
     let settings = &content.settings;
     let mut members = 0;
     let mut filter = format!("(&{}", settings.user_filter);
@@ -78,7 +78,7 @@ async fn by_chain(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
 /// Elsewhere we go down from each group to its members, and theirs. The same DN can be written in
 /// several ways: who is certainly in the one group and certainly not in the other is let in, of
 /// all others the server is asked at the call.
-async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
+async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure> {
     let settings = &content.settings;
     let hasher = RandomState::new();
     let sure = |dn: &str| hasher.hash_one(dn::sure(dn));
@@ -106,7 +106,9 @@ async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, Trouble> {
             };
             closure(ldap, content, group, &Nested::Everywhere, met).await?;
             if let Some(dn) = unread {
-                return Err(Trouble::Refused(format!("nobody can tell who {dn} in {group} is")));
+                return Err(SyncFailure::Refused(format!(
+                    "nobody can tell who {dn} in {group} is"
+                )));
             }
             Some(members)
         }
@@ -130,7 +132,7 @@ async fn groups_beside(
     ldap: &Ldap,
     content: &Content,
     group: &str,
-) -> Result<HashSet<String>, Trouble> {
+) -> Result<HashSet<String>, SyncFailure> {
     let mut forms = HashSet::new();
     let what = Everything {
         base: groups::groups_base(&content.settings, group),
@@ -153,16 +155,16 @@ async fn closure(
     group: &str,
     nested: &Nested<'_>,
     met: impl FnMut(&str) + Send,
-) -> Result<(), Trouble> {
+) -> Result<(), SyncFailure> {
     let over = Over { ldap };
     descent::descend(&over, &content.settings, group, nested, met).await.map_err(
         |stop| match stop {
-            Stop::Failed(trouble) => trouble,
-            Stop::Hidden(of) => Trouble::Refused(format!(
+            Stop::Failed(failure) => failure,
+            Stop::Hidden(of) => SyncFailure::Refused(format!(
                 "{of} of {group} is not there, or its members cannot be read; remove it, or let \
                  the service account read it"
             )),
-            Stop::TooDeep => Trouble::Refused(format!(
+            Stop::TooDeep => SyncFailure::Refused(format!(
                 "groups are nested more than {} deep in {group}",
                 groups::MOST_LEVELS
             )),
@@ -176,7 +178,7 @@ struct Over<'a> {
 }
 
 impl Reader for Over<'_> {
-    type Error = Trouble;
+    type Error = SyncFailure;
 
     async fn first(
         &self,
@@ -184,7 +186,7 @@ impl Reader for Over<'_> {
         scope: Scope,
         filter: &str,
         attributes: &'static [&'static str],
-    ) -> Result<Option<SearchEntry>, Trouble> {
+    ) -> Result<Option<SearchEntry>, SyncFailure> {
         let mut ldap = self.ldap.clone();
         let question = ldap
             .with_search_options(SearchOptions::new().sizelimit(1))
@@ -198,7 +200,9 @@ impl Reader for Over<'_> {
                 Ok(found.map(SearchEntry::construct))
             }
             code @ (1 | 51 | 52 | 80) => Err(paging::refused(code, base)),
-            code => Err(Trouble::Refused(format!("{base} cannot be read (result code {code})"))),
+            code => {
+                Err(SyncFailure::Refused(format!("{base} cannot be read (result code {code})")))
+            }
         }
     }
 }
