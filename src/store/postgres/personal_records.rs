@@ -46,7 +46,10 @@ impl PersonalRecords for PostgresAdministration {
         self.see(PersonLook(whose.clone())).await
     }
 
-    async fn delete_records(&self, whose: &Individual) -> Result<Snapshot<PersonRecords>, StoreError> {
+    async fn delete_records(
+        &self,
+        whose: &Individual,
+    ) -> Result<Snapshot<PersonRecords>, StoreError> {
         self.take(Deletion(whose.clone())).await
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{PhoneId, RegisteredId, RegisteredUser, UserRef};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::Transaction;
-use crate::store::registry::{Scope, Records, Registry, Texts, Transition};
+use crate::store::registry::{Records, Registry, Scope, Texts, Transition};
 use crate::store::{Snapshot, StoreError};
 
 /// A step on the records.

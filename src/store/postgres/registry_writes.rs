@@ -15,7 +15,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::Purpose;
 use crate::domain::registered_user::{RegisteredId, VerifiedPhone};
 use crate::domain::transaction::Transaction;
-use crate::store::registry::{Scope, Changes, UserRecord, Records, Texts};
+use crate::store::registry::{Changes, Records, Scope, Texts, UserRecord};
 
 /// What a step's records were and is to be.
 pub(super) struct RecordsChange {
