@@ -62,8 +62,8 @@ pub(super) fn authentication_cloud(
         tokens: Arc::clone(&tokens),
         public_url: public_url.to_owned(),
         widget: Widget::of(public_url),
-        by_transaction: FloodLimit::as_before(by_transaction, STATUS_QUESTIONS, keys),
-        by_link: FloodLimit::as_before(by_link, STATUS_QUESTIONS, keys),
+        by_transaction: FloodLimit::reuse_or_new(by_transaction, STATUS_QUESTIONS, keys),
+        by_link: FloodLimit::reuse_or_new(by_link, STATUS_QUESTIONS, keys),
     })
 }
 

@@ -94,8 +94,12 @@ impl Components {
                 // real time.
                 clock: Arc::new(SystemClock),
             },
-            by_client: FloodLimit::as_before(by_client, flood.requests_per_client, keys(flood)),
-            by_address: FloodLimit::as_before(by_address, flood.requests_per_address, keys(flood)),
+            by_client: FloodLimit::reuse_or_new(by_client, flood.requests_per_client, keys(flood)),
+            by_address: FloodLimit::reuse_or_new(
+                by_address,
+                flood.requests_per_address,
+                keys(flood),
+            ),
             request_deadline: config.server.request_deadline,
             clock: Arc::clone(&shared.clock),
             waiting: Arc::clone(&shared.waiting),
@@ -150,7 +154,7 @@ fn tenant(
             caller_ids: tenant.caller_ids.clone(),
             ambiguity: tenant.ambiguity,
             minimum_attestation: tenant.minimum_attestation,
-            calls_per_caller: FloodLimit::as_before(counted, per_caller, keys(flood)),
+            calls_per_caller: FloodLimit::reuse_or_new(counted, per_caller, keys(flood)),
         },
         login: Login { parts, policy: tenant.login, guesses: Arc::clone(&shared.guesses), latency },
         style: tenant.status_style,

@@ -3,26 +3,26 @@
 //! it is done.
 
 mod access_key;
+mod arguments;
 mod audit_log;
 mod audited;
 mod codes;
 mod counts;
-mod named;
+mod format;
 mod person;
 mod person_json;
-mod printed;
 mod target;
 
 pub(super) use self::access_key::{AccessKeyCommand, run as access_key};
-pub(super) use self::codes::{Codes, run as codes};
-pub(super) use self::counts::{Counts, run as counts};
+pub(super) use self::codes::{CodesCommand, run as codes};
+pub(super) use self::counts::{CountsCommand, run as counts};
 pub(super) use self::person::{PersonCommand, run as person};
 
 /// Help text shared by all these commands.
 pub(super) const AUDITED: &str = "\
-Run as the user that the gateway runs as, or as root where that is a systemd DynamicUser.
-Each command is in the audit trail with who ran it, in audit.file or on standard error; what
-cannot be written there is not done.
+Run it as the gateway's user, or as root if that is a systemd DynamicUser. The audit trail, in
+audit.file or on standard error, records each command and who ran it; a command that cannot be
+recorded is not carried out.
 
-Exit status: 0 done, also if there was nothing to do; 1 failed: no such user, the store or the
-directory cannot be asked; 2 wrong arguments; 78 the configuration cannot be used.";
+Exit status: 0 done, also if there was nothing to do; 1 failed: no such user, or the store
+or the directory is unavailable; 2 wrong arguments; 78 the configuration cannot be used.";

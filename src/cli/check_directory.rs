@@ -14,28 +14,28 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Handle;
 
-use super::setup::{Ended, chosen, source};
+use super::setup::{CommandResult, find_tenant, source};
 use crate::app;
 use crate::config::{DirectoryConfig, TenantConfig};
 use crate::directory::inspection::{
     Inspection, InspectionError, PeopleRead, ServerReport, Severity, Step,
 };
 use crate::domain::clock::{Clock as _, SystemClock};
-use crate::service::directory_report::{Report, Survey, SurveyRules, report};
+use crate::service::directory_report::{Report, ReportBuilder, ReportRules, assemble};
 
 /// Update interval of the terminal's counter, in people.
 const SHOW_EVERY: usize = 500;
 
 /// Help text: the output formats that programs can rely on.
 pub(super) const FORMATS: &str = "\
-JSON: one object, whose keys stay:
+JSON: one object with stable keys:
   { tenant, severity,
     servers: [{ name, steps: [{ step, severity, detail, hint }] }],
     people: { people, enabled, disabled, locked_or_expired, without_number, would_get_a_code,
               values, complete },
     findings: [{ check, severity, count, message, hint,
                  examples: [{ usernames: [], attribute, value, detail }] }] }
-  severity is good, information, warning or error; people is null if nobody could be read.
+  severity is good, information, warning or error; people is null if none could be read.
 CSV: the columns check, severity, count, server, usernames, attribute, value, detail, hint; a line
   for each step on each server (check is server.STEP), and for each example of each finding.";
 
@@ -79,10 +79,10 @@ const fn status(severity: Severity) -> u8 {
     }
 }
 
-pub(super) async fn run(arguments: Arguments) -> Ended {
+pub(super) async fn run(arguments: Arguments) -> CommandResult {
     let source = source(arguments.config.clone());
     let config = source.load()?;
-    let tenant = chosen(&config, arguments.tenant.as_deref(), &source.path)?;
+    let tenant = find_tenant(&config, arguments.tenant.as_deref(), &source.path)?;
     let inspection = app::inspection(&config, tenant, &Handle::current())?;
     let report = gather(inspection, tenant, &arguments).await;
     let printed = match arguments.format {
@@ -108,39 +108,39 @@ async fn gather(
     progress.set_message("asking the servers");
     let servers = inspection.check_servers().await;
 
-    let mut directory_report = Survey::new(rules(tenant, &*inspection, arguments.examples));
+    let mut builder = ReportBuilder::new(rules(tenant, &*inspection, arguments.examples));
     progress.set_message("reading people");
     // Do not try a refused password again: that may lock the service account.
     let read = if servers.iter().any(ServerReport::let_in) {
         let mut each = |person| {
-            directory_report.add(person);
-            if directory_report.people().is_multiple_of(SHOW_EVERY) {
-                progress.set_message(format!("reading people: {}", directory_report.people()));
+            builder.add(person);
+            if builder.people().is_multiple_of(SHOW_EVERY) {
+                progress.set_message(format!("reading people: {}", builder.people()));
             }
         };
         inspection.read_people(&mut each).await
     } else {
         Err(InspectionError {
-            detail: "nobody was read: no server let the service account in".to_owned(),
-            hint: "see what is said of each server".to_owned(),
+            detail: "no people were read: no server accepted the service account".to_owned(),
+            hint: "see the steps listed for each server".to_owned(),
         })
     };
     let (complete, notes) = notes(read);
-    let self_write = if arguments.skip_write_check || directory_report.people() == 0 {
+    let self_write = if arguments.skip_write_check || builder.people() == 0 {
         None
     } else {
-        let sample = directory_report.sample();
+        let sample = builder.sample();
         progress.set_message(format!("reading the rights of {} people", sample.len()));
         Some(inspection.self_write(&sample, arguments.examples).await)
     };
-    let nobody_read = !complete && directory_report.people() == 0;
-    let (counts, mut findings) = directory_report.finish(complete);
+    let nobody_read = !complete && builder.people() == 0;
+    let (counts, mut findings) = builder.finish(complete);
     if nobody_read {
         findings.clear();
     }
     progress.finish_and_clear();
     let people = (!nobody_read).then_some(counts);
-    report(tenant.id.to_string(), servers, people, &notes, findings, self_write)
+    assemble(tenant.id.to_string(), servers, people, &notes, findings, self_write)
 }
 
 /// Whether all people were read, and what to report about it.
@@ -153,8 +153,8 @@ fn notes(read: Result<PeopleRead, InspectionError>) -> (bool, Vec<Step>) {
     }
 }
 
-fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) -> SurveyRules {
-    SurveyRules {
+fn rules(tenant: &TenantConfig, inspection: &dyn Inspection, examples: usize) -> ReportRules {
+    ReportRules {
         callers: tenant.caller_ids.clone(),
         matching: inspection.matching(),
         ambiguity: tenant.ambiguity,

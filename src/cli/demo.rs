@@ -8,21 +8,22 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::setup::{Ended, runtime};
+use super::setup::{CommandResult, runtime};
 use crate::app::{App, Source};
 
 const CONFIG: &str = include_str!("../../config/demo.toml");
 const PEOPLE: &str = include_str!("../../config/demo-people.toml");
 
 /// Runs until stopped; its files are in a temporary folder that is removed afterwards.
-pub(super) fn run(listen: SocketAddr) -> Ended {
+pub(super) fn run(listen: SocketAddr) -> CommandResult {
     let folder = tempfile::Builder::new()
         .prefix("dialpass-demo-")
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
-        .context("no temporary folder can be made")?;
+        .context("cannot create a temporary folder")?;
     let mut key = [0_u8; 32];
-    getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random bits: {error}"))?;
+    getrandom::fill(&mut key)
+        .map_err(|error| anyhow::anyhow!("the system provides no random bits: {error}"))?;
     let file = |name: &str, text: &str| {
         let mut options = OpenOptions::new();
         let made = options.write(true).create_new(true).mode(0o600).open(folder.path().join(name));
@@ -34,9 +35,7 @@ pub(super) fn run(listen: SocketAddr) -> Ended {
     file("server-key.hex", &hex::encode(key))?;
     // Bound before the configuration is read, because the configuration must name the port.
     let listener = TcpListener::bind(listen).with_context(|| {
-        format!(
-            "{listen} cannot be listened on: is another server there, or is the port below 1024?"
-        )
+        format!("cannot listen on {listen}: is the port in use, or below 1024?")
     })?;
     let address = listener.local_addr().context("the listener has no address")?;
     let page = home(address);
@@ -74,10 +73,10 @@ fn instructions(page: &str, address: SocketAddr) -> String {
          {page}/\n\n\
          Or try it from a shell. Anna calls from her mobile; the phone system asks for her code:\n\n\
          {}\n\n\
-         Anna logs in with name, password and that code (the line asks for the code once more, \
-         which tells the same one while it is unused):\n\n\
+         Anna logs in with name, password and that code (the command asks for the code again; \
+         an unused code is repeated):\n\n\
          curl -sS -X PUT http://{address}/api/authentication/validateOTP -H 'Authorization: Bearer demo-vpn' -H 'tenant: demo' -H 'Content-Type: application/json' -d \"{{\\\"username\\\":\\\"anna\\\",\\\"password\\\":\\\"correct horse\\\",\\\"otp\\\":\\\"$({code})\\\"}}\"\n\n\
-         Two people share this number, so nobody gets a code:\n\n\
+         Two people share this number, so neither gets a code:\n\n\
          {}\n\n\
          Ctrl-C stops the gateway; nothing is kept.\n\n",
         call("+46701234567", ""),

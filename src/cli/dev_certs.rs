@@ -13,31 +13,31 @@ use rcgen::{
 };
 use time::OffsetDateTime;
 
-use super::setup::Ended;
+use super::setup::CommandResult;
 use crate::domain::clock::{Clock, SystemClock};
 
 /// Lifetime of the certificates, in days.
 const DAYS: i64 = 365;
 
-pub(super) fn run(dir: &Path, hosts: &[String], client: &str, force: bool) -> Ended {
+pub(super) fn run(dir: &Path, hosts: &[String], client: &str, force: bool) -> CommandResult {
     std::fs::create_dir_all(dir)
-        .with_context(|| format!("the folder {} cannot be made", dir.display()))?;
+        .with_context(|| format!("cannot create the folder {}", dir.display()))?;
     let names =
         ["ca.pem", "clients-ca.pem", "server.pem", "server.key", "client.pem", "client.key"];
     if let Some(there) = names.iter().find(|name| !force && dir.join(name).exists()) {
         return Err(anyhow::anyhow!(
-            "{} is there already; --force replaces it",
+            "{} already exists; --force replaces it",
             dir.join(there).display()
         )
         .into());
     }
-    let ca = authority().context("the CA cannot be made")?;
+    let ca = authority().context("cannot create the CA")?;
     let mut server_names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     server_names.extend_from_slice(hosts);
     let server = leaf(&ca, server_names, "dialpass", ExtendedKeyUsagePurpose::ServerAuth)
-        .context("the server certificate cannot be made: is --host a DNS name or an address?")?;
+        .context("cannot create the server certificate: is --host a DNS name or an address?")?;
     let client = leaf(&ca, vec![client.to_owned()], client, ExtendedKeyUsagePurpose::ClientAuth)
-        .context("the client certificate cannot be made: is --client a DNS name?")?;
+        .context("cannot create the client certificate: is --client a DNS name?")?;
     let files = [
         ("ca.pem", ca.pem()),
         ("clients-ca.pem", ca.pem()),

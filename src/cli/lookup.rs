@@ -10,8 +10,8 @@ use clap::Args;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-use super::output::{self, plain};
-use super::setup::{Ended, chosen, source, wrong_argument};
+use super::output::{self, replace_controls};
+use super::setup::{CommandResult, find_tenant, source, wrong_argument};
 use crate::app;
 use crate::config::{DirectoryConfig, TenantConfig};
 use crate::directory::inspection::Inspection;
@@ -22,12 +22,12 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
 use crate::domain::stored_number::Matching;
 use crate::domain::stored_value::StoredValue;
-use crate::domain::user::{Ambiguity, Candidates, Membership, NotOne, Pin, User};
+use crate::domain::user::{Ambiguity, Candidates, Membership, NotUnique, Pin, User};
 
 /// Longer than the server would wait, because an administrator wants the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between checks of the servers' states.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The arguments of `lookup`.
 #[derive(Args)]
@@ -45,11 +45,11 @@ pub(super) struct Arguments {
     pin: Option<String>,
 }
 
-pub(super) async fn run(arguments: Arguments) -> Ended {
+pub(super) async fn run(arguments: Arguments) -> CommandResult {
     let source = source(arguments.config);
     let runtime = Handle::current();
     let (config, prepared) = app::check(&source, &runtime)?.start(&runtime);
-    let tenant = chosen(&config, arguments.tenant.as_deref(), &source.path)?;
+    let tenant = find_tenant(&config, arguments.tenant.as_deref(), &source.path)?;
     let pin = match &arguments.pin {
         None => None,
         Some(text) => Some(Pin::parse(text).ok_or_else(|| {
@@ -67,19 +67,19 @@ pub(super) async fn run(arguments: Arguments) -> Ended {
         Lookup { tenant, inspection, directory: &**directory, pin, now: SystemClock.now() };
     Ok(match lookup.explain(&arguments.number).await {
         Ok(user) => {
-            say("verdict", &format!("{} would get a code", user.username));
+            print_line("verdict", &format!("{} would get a code", user.username));
             ExitCode::SUCCESS
         }
         Err((reason, why)) => {
-            say("verdict", &format!("refused, {}: {why}", reason.name().as_str()));
+            print_line("verdict", &format!("refused, {}: {why}", reason.name().as_str()));
             ExitCode::FAILURE
         }
     })
 }
 
 /// Prints one line, a label and a text, with control characters replaced.
-fn say(about: &str, text: &str) {
-    let text = plain(text);
+fn print_line(about: &str, text: &str) {
+    let text = replace_controls(text);
     let line = format!("{about:<11}{text}");
     output::print(line.trim_end());
 }
@@ -95,26 +95,26 @@ struct Lookup<'a> {
 impl Lookup<'_> {
     /// The user who would get a code; otherwise the audit reason and the same in words.
     async fn explain(&self, text: &str) -> Result<User, (Reason, String)> {
-        say("tenant", self.tenant.id.as_str());
-        say("caller ID", text);
+        print_line("tenant", self.tenant.id.as_str());
+        print_line("caller ID", text);
         let number = self.read(text)?;
-        self.say_search(&number);
-        let deadline = Instant::now() + PATIENCE;
+        self.print_search(&number);
+        let deadline = Instant::now() + TIMEOUT;
         let found = self.directory.find_by_number(&number, deadline).await;
         if found.is_err() {
-            self.say_states().await;
+            self.print_states().await;
         }
         let candidates = found.map_err(|error| (error.into(), error.to_string()))?;
-        self.say_found(&candidates, &number);
+        self.print_found(&candidates, &number);
         let plan = &self.tenant.caller_ids.numbering;
         let truncated = candidates.truncated;
         let one = candidates.exactly_one(&number, plan, self.tenant.ambiguity, self.pin.as_ref());
-        let user = one.map_err(|not_one| match not_one {
-            NotOne::Nobody => (Reason::NumberUnknown, self.why_nobody().to_owned()),
-            NotOne::Several => (Reason::NumberAmbiguous, self.why_several(truncated)),
+        let user = one.map_err(|not_unique| match not_unique {
+            NotUnique::NoUser => (Reason::NumberUnknown, self.why_not_found().to_owned()),
+            NotUnique::SeveralUsers => (Reason::NumberAmbiguous, self.why_several(truncated)),
         })?;
         if let Some(why) = user.account.refusal(self.now) {
-            let says = format!("{} {}", user.username, why.says());
+            let says = format!("{} {}", user.username, why.describe());
             return Err((Reason::AccountClosed(why), says));
         }
         self.admit(&user, deadline).await?;
@@ -136,73 +136,73 @@ impl Lookup<'_> {
             (no_number.into(), why.to_owned())
         });
         match &outcome {
-            Ok(number) => say("read as", &number.key()),
-            Err((Reason::NumberWithheld, _)) => say("read as", "a withheld number"),
-            Err((Reason::NumberTwoReadings, _)) => say("read as", "one of two numbers"),
-            Err(_) => say("read as", "no telephone number"),
+            Ok(number) => print_line("read as", &number.key()),
+            Err((Reason::NumberWithheld, _)) => print_line("read as", "a withheld number"),
+            Err((Reason::NumberTwoReadings, _)) => print_line("read as", "one of two numbers"),
+            Err(_) => print_line("read as", "not a telephone number"),
         }
         if !how.is_empty() {
-            say("", &how);
+            print_line("", &how);
         }
         outcome
     }
 
-    fn say_search(&self, number: &PhoneNumber) {
+    fn print_search(&self, number: &PhoneNumber) {
         let Some(search) = self.inspection.explain_search(number) else {
-            say("search", "in the file");
+            print_line("search", "in the file");
             return;
         };
         if search.beside_index {
-            say(
+            print_line(
                 "index",
                 "the service answers calls from its index; this is a search, which may miss \
                  numbers in odd forms that the index finds",
             );
         }
         for base in &search.bases {
-            say("search", &format!("{base} and all below"));
+            print_line("search", &format!("{base} and all below"));
         }
-        say("filter", &search.filter);
-        say("attributes", &search.attributes.join(" "));
-        say("size limit", &search.size_limit.to_string());
+        print_line("filter", &search.filter);
+        print_line("attributes", &search.attributes.join(" "));
+        print_line("size limit", &search.size_limit.to_string());
     }
 
     /// Prints the servers' states once each has been checked.
-    async fn say_states(&self) {
-        let end = Instant::now() + PATIENCE;
+    async fn print_states(&self) {
+        let end = Instant::now() + TIMEOUT;
         let is_open = |state: &DependencyState| !state.up && state.detail == NOT_ASKED;
         while Instant::now() < end && self.directory.states().iter().any(is_open) {
-            sleep(LOOK_AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
         for state in self.directory.states() {
             let how = match (state.up, state.detail.as_str()) {
                 (true, "") => "up".to_owned(),
                 (true, detail) => format!("up; {detail}"),
-                (false, detail) => format!("of no use: {detail}"),
+                (false, detail) => format!("unusable: {detail}"),
             };
-            say("server", &format!("{}: {how}", state.name));
+            print_line("server", &format!("{}: {how}", state.name));
         }
     }
 
-    fn say_found(&self, candidates: &Candidates, number: &PhoneNumber) {
+    fn print_found(&self, candidates: &Candidates, number: &PhoneNumber) {
         let more = if candidates.truncated {
-            ", and more, or one that cannot be used: counts as several"
+            ", and more, or one unusable entry: counts as several"
         } else {
             ""
         };
-        say("found", &format!("{}{more}", candidates.users.len()));
+        print_line("found", &format!("{}{more}", candidates.users.len()));
         for user in &candidates.users {
             let closed = user.account.refusal(self.now);
             let closed = closed.map_or(String::new(), |why| format!(", {}", why.name().as_str()));
-            say("", &format!("{} ({}){closed}", user.username, user.locator));
+            print_line("", &format!("{} ({}){closed}", user.username, user.locator));
             for value in &user.numbers {
-                let says = self.what_is(&value.text, number);
+                let says = self.describe_value(&value.text, number);
                 let attribute = self.attribute(value.rank);
-                say("", &format!("  {attribute} {:?} {says}", value.text));
+                print_line("", &format!("  {attribute} {:?} {says}", value.text));
             }
             if self.tenant.ambiguity == Ambiguity::Pin {
                 let keyed = |own: &Pin| self.pin.as_ref().is_some_and(|pin| own.matches(pin));
-                say(
+                print_line(
                     "",
                     match user.pins.iter().any(keyed) {
                         true => "  has the PIN that was keyed",
@@ -215,33 +215,33 @@ impl Lookup<'_> {
     }
 
     /// What a stored value is, compared with the calling number.
-    fn what_is(&self, text: &str, number: &PhoneNumber) -> String {
+    fn describe_value(&self, text: &str, number: &PhoneNumber) -> String {
         match self.tenant.caller_ids.numbering.classify(text) {
             StoredValue::Number { number: read, .. } if read == *number => {
                 "is this number".to_owned()
             }
             StoredValue::Number { number: read, .. } => format!("is another: {}", read.key()),
             StoredValue::TwoReadings { national, international } => format!(
-                "could be {}, badly written, or {}: nobody's, until a plus says which",
+                "could be {} without its plus, or {}: it matches no one until it is written with a plus",
                 international.key(),
                 national.key()
             ),
-            StoredValue::ExtensionOnly => "is an extension alone".to_owned(),
+            StoredValue::ExtensionOnly => "is only an extension".to_owned(),
             StoredValue::Unreadable(why) => format!("is not a number: {}", why.as_str()),
         }
     }
 
     /// Why a search may have missed a person who has the number.
-    fn why_nobody(&self) -> &'static str {
+    fn why_not_found(&self) -> &'static str {
         match self.inspection.matching() {
             Matching::Everything => {
-                "nobody has this number; check-directory lists values that are no number or could \
-                 be two (unreadable_number, two_readings)"
+                "no one has this number; check-directory lists values that cannot be read or could \
+                 be two numbers (unreadable_number, two_readings)"
             }
             Matching::Exact | Matching::Patterns => {
-                "nobody has this number in a form that the filter above asks for; check-directory \
-                 lists values in other forms (not_found_by_search), and those that are no number or \
-                 could be two (unreadable_number, two_readings)"
+                "no one has this number in a form that the filter above finds; check-directory lists \
+                 values in other forms (not_found_by_search), and values that cannot be read or \
+                 could be two numbers (unreadable_number, two_readings)"
             }
         }
     }
@@ -257,15 +257,16 @@ impl Lookup<'_> {
 
     fn why_several(&self, truncated: bool) -> String {
         if truncated {
-            return "more than one has this number, or one of them cannot be used".to_owned();
+            return "several people have this number, or one of the entries cannot be used"
+                .to_owned();
         }
         let why = match (self.tenant.ambiguity, &self.pin) {
             (Ambiguity::Refuse, _) => "",
             (Ambiguity::PreferAttributeOrder, _) => ", in equally early attributes",
             (Ambiguity::Pin, None) => ", and no PIN was keyed (--pin)",
-            (Ambiguity::Pin, Some(_)) => ", and not exactly one of them has the PIN that was keyed",
+            (Ambiguity::Pin, Some(_)) => ", and the keyed PIN does not select exactly one of them",
         };
-        format!("more than one has this number{why}")
+        format!("several people have this number{why}")
     }
 
     /// Checks the groups, as at a login.
@@ -276,17 +277,16 @@ impl Lookup<'_> {
                 ("excluded", &ldap.settings.excluded_group),
             ] {
                 if let Some(group) = group {
-                    say("group", &format!("{key}: {group}"));
+                    print_line("group", &format!("{key}: {group}"));
                 }
             }
         }
         let membership = self.directory.membership(user, Occasion::Login, deadline).await;
         if membership.is_err() {
-            self.say_states().await;
+            self.print_states().await;
         }
-        let membership = membership.map_err(|error| {
-            (error.into(), format!("the groups could not be asked for: {error}"))
-        })?;
+        let membership = membership
+            .map_err(|error| (error.into(), format!("the groups could not be read: {error}")))?;
         let name = &user.username;
         match membership {
             Membership::Allowed => Ok(()),
@@ -300,7 +300,9 @@ impl Lookup<'_> {
                 Reason::GroupsTooNested,
                 format!("{name} is in more groups, or more deeply nested ones, than are followed"),
             )),
-            Membership::Gone => Err((Reason::UserGone, format!("{name} has just gone"))),
+            Membership::Gone => {
+                Err((Reason::UserGone, format!("{name} was deleted in the meantime")))
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The commands: `serve`, `demo`, setup and lookup helpers, and what administrators do to codes,
-//! counts, access keys and personal records.
+//! The commands: `serve`, `demo`, setup and lookup helpers, and the administration of codes, counts,
+//! access keys and personal records.
 
 mod administration;
 mod check_directory;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Handle;
 
-use self::setup::{Ended, runtime, source};
+use self::setup::{CommandResult, runtime, source};
 use crate::app::{self, App, StartError};
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG`, sysexits.h).
@@ -36,14 +36,14 @@ pub struct Cli {
 }
 
 const EXAMPLES: &str = "\
-A first look, with people and a store of its own:
+Try it, with built-in people and a temporary store:
   dialpass demo
 
-A real one:
+Set up your own:
   dialpass dev-certs                               certificates to try TLS with, into certs/
   (umask 077; dialpass new-secret > certs/server-key.hex)   the key that codes derive from
   (umask 077; dialpass new-push-key > certs/push.pem)       the key that notifications are signed with
-  dialpass check-config --config dialpass.toml     says what is wrong with it, and where
+  dialpass check-config --config dialpass.toml     lists every mistake, and where it is
   dialpass check-directory --config dialpass.toml  servers, people, numbers, rights
   dialpass lookup --config dialpass.toml 0701234567    who would that caller be, and why?
   dialpass serve --config dialpass.toml
@@ -54,10 +54,10 @@ A user who cannot log in, while it runs:
   dialpass counts clear --config dialpass.toml --user anna
   dialpass reasons locked_out                                what does the audit trail's reason mean?
 
-A backend that is to use the authentication cloud's API:
+Give a backend access to the authentication cloud's API:
   dialpass access-key create --config dialpass.toml --name backend > access-key
 
-Somebody who asks what is kept of them, or wants it deleted:
+A person asks what is stored about them, or wants it deleted:
   dialpass person export --config dialpass.toml --user anna > anna.json
   dialpass person delete --config dialpass.toml --user anna
 
@@ -115,10 +115,10 @@ enum Command {
     Lookup(lookup::Arguments),
     /// List or revoke live codes, while the gateway runs.
     #[command(subcommand, after_help = administration::AUDITED)]
-    Codes(administration::Codes),
+    Codes(administration::CodesCommand),
     /// Show or clear the counts against a user or a number, while the gateway runs.
     #[command(subcommand, after_help = administration::AUDITED)]
-    Counts(administration::Counts),
+    Counts(administration::CountsCommand),
     /// Create, list or revoke access keys for the authentication cloud's API, while the gateway
     /// runs.
     #[command(name = "access-key", subcommand, after_help = administration::AUDITED)]
@@ -194,17 +194,17 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(_) if output::is_lost() => ExitCode::FAILURE,
         Ok(status) => status,
         Err(StartError::Config(error)) => {
-            output::tell(&error.to_string());
+            output::print_error(&error.to_string());
             ExitCode::from(EX_CONFIG)
         }
         Err(StartError::Other(error)) => {
-            output::tell(&format!("dialpass: {error:#}"));
+            output::print_error(&format!("dialpass: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn serve(config: PathBuf) -> Ended {
+fn serve(config: PathBuf) -> CommandResult {
     // Memory holds keys and passwords: no core dumps, and no access to it by other processes of
     // this user (prctl(2), PR_SET_DUMPABLE).
     let undumpable = rustix::process::DumpableBehavior::NotDumpable;
@@ -215,14 +215,14 @@ fn serve(config: PathBuf) -> Ended {
     })
 }
 
-fn migrate(config: PathBuf) -> Ended {
+fn migrate(config: PathBuf) -> CommandResult {
     runtime()?.block_on(async {
         println!("{}", app::migrate(&source(config)).await?);
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn check_config(path: PathBuf) -> Ended {
+fn check_config(path: PathBuf) -> CommandResult {
     let source = source(path);
     runtime()?.block_on(async {
         let checked = app::check(&source, &Handle::current())?;

@@ -13,7 +13,7 @@ pub(super) fn print(line: &str) -> bool {
         Ok(()) => true,
         Err(error) => {
             if error.kind() != io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
-                tell(&format!("dialpass: the output cannot be written ({error})"));
+                print_error(&format!("dialpass: the output cannot be written ({error})"));
             }
             false
         }
@@ -26,11 +26,11 @@ pub(super) fn is_lost() -> bool {
 }
 
 /// Reports a failure on standard error, if possible.
-pub(super) fn tell(line: &str) {
+pub(super) fn print_error(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 
 /// The text without control characters, which could move a terminal's cursor.
-pub(super) fn plain(text: &str) -> String {
+pub(super) fn replace_controls(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

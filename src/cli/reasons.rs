@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 
 /// A reason as JSON.
 #[derive(Serialize)]
-struct Object {
+struct ReasonJson {
     reason: &'static str,
     group: &'static str,
     meaning: &'static str,
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let mut group = "";
     for reason in chosen {
         let is_read = if arguments.json {
-            let object = Object {
+            let object = ReasonJson {
                 reason: reason.as_str(),
                 group: reason.group(),
                 meaning: reason.meaning(),

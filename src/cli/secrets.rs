@@ -12,14 +12,14 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::setup::Ended;
+use super::setup::CommandResult;
 use crate::domain::text_file;
 
 /// Prints a secret; its SHA-256 goes to standard error, so that the secret can be redirected.
-pub(super) fn new_secret() -> Ended {
+pub(super) fn new_secret() -> CommandResult {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     getrandom::fill(bytes.as_mut_slice())
-        .map_err(|error| anyhow::anyhow!("no random bits: {error}"))?;
+        .map_err(|error| anyhow::anyhow!("the system provides no random bits: {error}"))?;
     let secret = Zeroizing::new(hex::encode(*bytes));
     println!("{}", *secret);
     let digest = Sha256::digest(secret.as_bytes());
@@ -32,8 +32,8 @@ pub(super) fn new_secret() -> Ended {
 }
 
 /// Prints a private key; its public key goes to standard error, as for [`new_secret`].
-pub(super) fn new_push_key() -> Ended {
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("the key cannot be made")?;
+pub(super) fn new_push_key() -> CommandResult {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("cannot create the key")?;
     let pem = Zeroizing::new(key.serialize_pem());
     println!("{}", pem.trim_end());
     let point = URL_SAFE_NO_PAD.encode(key.public_key_raw());
@@ -42,7 +42,7 @@ pub(super) fn new_push_key() -> Ended {
 }
 
 /// Hashes the password on standard input, without its line end.
-pub(super) fn hash_password() -> Ended {
+pub(super) fn hash_password() -> CommandResult {
     let mut bytes = Zeroizing::new(Vec::new());
     std::io::stdin().read_to_end(&mut bytes).context("the password cannot be read")?;
     // A shell's pipe may add byte order marks and line endings.

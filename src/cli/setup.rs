@@ -10,7 +10,7 @@ use crate::app::{Source, StartError};
 use crate::config::{Config, ConfigError, TenantConfig};
 
 /// How a command ended: its exit status, or why it failed.
-pub(super) type Ended = Result<ExitCode, StartError>;
+pub(super) type CommandResult = Result<ExitCode, StartError>;
 
 /// The runtime that a command works on.
 pub(super) fn runtime() -> Result<Runtime, StartError> {
@@ -24,7 +24,7 @@ pub(super) fn source(path: PathBuf) -> Source {
 }
 
 /// The requested tenant, or the only one.
-pub(super) fn chosen<'a>(
+pub(super) fn find_tenant<'a>(
     config: &'a Config,
     tenant: Option<&str>,
     path: &Path,
@@ -42,5 +42,5 @@ pub(super) fn chosen<'a>(
 
 /// An error about an argument that does not fit the configuration.
 pub(super) fn wrong_argument(path: &Path, key: &str, found: &str, accepted: &str) -> StartError {
-    StartError::Config(ConfigError::one(path, key, &output::plain(found), accepted))
+    StartError::Config(ConfigError::one(path, key, &output::replace_controls(found), accepted))
 }

@@ -7,11 +7,11 @@ use super::clock::Timestamp;
 /// The reasons against a user's logins, as the directory reported them when the user was found. If
 /// several hold, the one added first is reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AccountState(Vec<Closure>);
+pub struct AccountState(Vec<Restriction>);
 
 /// One reason why a user may not log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closure {
+pub struct Restriction {
     /// The reason.
     pub why: PasswordRefusal,
     /// When it holds.
@@ -66,37 +66,40 @@ impl AccountState {
 
     /// The user may not log in.
     #[must_use]
-    pub fn closed(why: PasswordRefusal) -> Self {
+    pub fn restricted(why: PasswordRefusal) -> Self {
         let mut state = Self::open();
-        state.close(why);
+        state.restrict(why);
         state
     }
 
     /// [`Self::open`], or closed because the directory has disabled the user.
     #[must_use]
     pub fn enabled(enabled: bool) -> Self {
-        if enabled { Self::open() } else { Self::closed(PasswordRefusal::Disabled) }
+        if enabled { Self::open() } else { Self::restricted(PasswordRefusal::Disabled) }
     }
 
     /// Adds a reason that holds until it is lifted.
-    pub fn close(&mut self, why: PasswordRefusal) {
-        self.close_when(When::Always, why);
+    pub fn restrict(&mut self, why: PasswordRefusal) {
+        self.restrict_when(When::Always, why);
     }
 
     /// Adds a reason.
-    pub fn close_when(&mut self, when: When, why: PasswordRefusal) {
-        self.0.push(Closure { why, when });
+    pub fn restrict_when(&mut self, when: When, why: PasswordRefusal) {
+        self.0.push(Restriction { why, when });
     }
 
     /// Why the user may not log in at `now`; `None` if no reason holds.
     #[must_use]
     pub fn refusal(&self, now: Timestamp) -> Option<PasswordRefusal> {
-        self.0.iter().find(|closure| closure.when.holds(now)).map(|closure| closure.why)
+        self.0
+            .iter()
+            .find(|restriction| restriction.when.holds(now))
+            .map(|restriction| restriction.why)
     }
 
     /// All reasons, whether or not they hold now.
     #[must_use]
-    pub fn closures(&self) -> &[Closure] {
+    pub fn restrictions(&self) -> &[Restriction] {
         &self.0
     }
 }
@@ -144,17 +147,17 @@ impl PasswordRefusal {
 
     /// The refusal as a predicate: `… is disabled`.
     #[must_use]
-    pub const fn says(self) -> &'static str {
+    pub const fn describe(self) -> &'static str {
         match self {
             Self::WrongPassword => "gave a wrong password",
-            Self::NoSuchUser => "has gone from the directory",
+            Self::NoSuchUser => "is no longer in the directory",
             Self::NotNow => "may not log in at this time",
             Self::NotFromHere => "may not log in from here",
-            Self::PasswordExpired => "has a password that has expired",
+            Self::PasswordExpired => "has an expired password",
             Self::Disabled => "is disabled",
-            Self::SmartCardRequired => "has to log in by a smart card",
-            Self::AccountExpired => "has an account that has expired",
-            Self::MustChangePassword => "has to set a new password first",
+            Self::SmartCardRequired => "must log in with a smart card",
+            Self::AccountExpired => "has an expired account",
+            Self::MustChangePassword => "must set a new password first",
             Self::LockedOut => "is locked out",
         }
     }
@@ -190,8 +193,8 @@ mod tests {
     fn a_state_is_judged_at_the_time_of_the_question() {
         let mut state = AccountState::open();
         assert_eq!(state.refusal(at(0)), None);
-        state.close_when(When::Until(at(1_000)), LockedOut);
-        state.close_when(When::From(at(5_000)), AccountExpired);
+        state.restrict_when(When::Until(at(1_000)), LockedOut);
+        state.restrict_when(When::From(at(5_000)), AccountExpired);
         for (now, expected) in [
             (i64::MIN, Some(LockedOut)),
             (999, Some(LockedOut)),
@@ -210,7 +213,7 @@ mod tests {
         let mut hours = [0; 21];
         (hours[0], hours[20]) = (0b10, 0b1000_0000);
         let mut state = AccountState::open();
-        state.close_when(When::Outside(Hours(hours)), NotNow);
+        state.restrict_when(When::Outside(Hours(hours)), NotNow);
         // 2025-12-27, a Saturday, 23:00.
         let saturday = 1_766_876_400_000;
         for (after, expected) in [
@@ -229,7 +232,7 @@ mod tests {
     #[test]
     fn the_first_reason_that_holds_is_given() {
         let mut state = AccountState::enabled(false);
-        state.close(LockedOut);
+        state.restrict(LockedOut);
         assert_eq!(state.refusal(at(0)), Some(Disabled));
         assert_eq!(AccountState::enabled(true), AccountState::open());
     }

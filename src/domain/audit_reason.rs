@@ -1,6 +1,7 @@
-//! The one list of reasons: what the audit trail and the metrics name, with what each means and
-//! what to do about it. A reason that is not here cannot be written, and docs/reasons.md is this
-//! list.
+//! The list of all reasons in the audit trail and the metrics: what each means, and what to do about
+//! it. Only reasons in this list can be written, and docs/reasons.md is this list.
+//!
+//! It stays in one file, although it is long: it is one table.
 
 /// Defines [`AuditReason`] from its names, meanings and advice, by group.
 macro_rules! reasons {
@@ -122,7 +123,7 @@ reasons! {
             "The directory says that the user must set a new password first."
             "Let the user set a new password.";
         NoSuchUser "no_such_user"
-            "The user has gone from the directory since they were found."
+            "The user was deleted from the directory during the request."
             "";
         PasswordMissing "password_missing"
             "The tenant requires a password, and the request has none."
@@ -132,10 +133,10 @@ reasons! {
             "Repeated for one user: someone is guessing, or a program has an old password.";
         NoLiveCode "no_live_code"
             "The user has no live code."
-            "The user has to call first; codes end after their lifetime.";
+            "The user has to call first; codes expire after their lifetime.";
         CodeWrong "code_wrong"
             "The code differs from the live one."
-            "The user listens again, or calls again.";
+            "Have the user check the code, or call again.";
         CodeMalformed "code_malformed"
             "The code is not 6 to 8 digits."
             "Check what the login service sends.";
@@ -143,7 +144,7 @@ reasons! {
             "The code is right, but came after too many wrong ones."
             "The user has to call again.";
         CodeGone "code_gone"
-            "The code was used or replaced in between."
+            "The code was used or replaced in the meantime."
             "The user has to call again.";
         OperationNeedsPassword "operation_needs_password"
             "The operation has no password, and the tenant requires one."
@@ -155,16 +156,16 @@ reasons! {
             "Find out who sends them; raise `[server.limits]` if they are honest.";
         CodesPerUser "codes_per_user"
             "Too many new codes for the user."
-            "Wait, or `dialpass counts clear`; the limit is in `[tenants.limits]`.";
+            "Wait, or run `dialpass counts clear`; the limit is in `[tenants.limits]`.";
         CallsPerNumber "calls_per_number"
             "Too many calls from the number."
-            "Wait, or `dialpass counts clear --number`; the limit is in `[tenants.limits]`.";
+            "Wait, or run `dialpass counts clear --number`; the limit is in `[tenants.limits]`.";
         WrongPasswordsPerUser "wrong_passwords_per_user"
             "Too many wrong passwords for the user."
-            "Wait, or `dialpass counts clear`; the limit is in `[tenants.limits]`.";
+            "Wait, or run `dialpass counts clear`; the limit is in `[tenants.limits]`.";
         WrongCodesPerUser "wrong_codes_per_user"
             "Too many wrong codes for the user."
-            "Wait, or `dialpass counts clear`; the limit is in `[tenants.limits]`.";
+            "Wait, or run `dialpass counts clear`; the limit is in `[tenants.limits]`.";
         WrongRecoveryCodesPerUser "wrong_recovery_codes_per_user"
             "Too many wrong recovery codes for the user."
             "Wait; the user can use another channel.";
@@ -202,7 +203,7 @@ reasons! {
             "Set up the other at the caller.";
         CredentialsDisagree "credentials_disagree"
             "The certificate and the `Authorization` header belong to different clients."
-            "Use those of one client.";
+            "Use the certificate and the secret of the same client.";
         CredentialAmbiguous "credential_ambiguous"
             "The credential belongs to several clients of the tenant."
             "Give each client a credential of its own.";
@@ -244,7 +245,7 @@ reasons! {
             "Check `jwks_url`, and that the issuer publishes its key.";
         TokenSignatureWrong "token_signature_wrong"
             "The token's signature is wrong."
-            "Check `jwks_url`; otherwise someone forged it.";
+            "Check `jwks_url`; if it is right, the token is forged.";
         TokenExpired "token_expired"
             "The token has expired."
             "Check the clocks, and that the client renews its token.";
@@ -258,13 +259,13 @@ reasons! {
             "The token is for another audience."
             "Compare `aud` with the client's `audience`.";
         TokenClientWrong "token_client_wrong"
-            "The token is another client's."
+            "The token belongs to another client."
             "Compare `client_id` with the client's entry.";
         TokenSubjectWrong "token_subject_wrong"
-            "The token is another subject's."
+            "The token has another subject."
             "Compare `sub` with the client's entry.";
         TokenScopeMissing "token_scope_missing"
-            "The token lacks the scope."
+            "The token lacks the required scope."
             "Grant the client the scope at the issuer.";
         TokenKeysUnavailable "token_keys_unavailable"
             "The issuer's keys cannot be fetched."
@@ -274,18 +275,18 @@ reasons! {
             "Check that `jwks_url` is reachable from the gateway.";
         TokenRefused "token_refused"
             "The access key or intent is invalid, or not valid for this."
-            "Use a valid access key (`dialpass access-key create` makes one), or make a new intent.";
+            "Use a valid access key (`dialpass access-key create` makes one), or create a new intent.";
         TenantUnknown "tenant_unknown"
             "The `tenant` header names an unknown tenant."
             "Compare it with the ids in the configuration.";
         TenantMismatch "tenant_mismatch"
-            "The `tenant` header names another tenant than the credential."
+            "The `tenant` header names a tenant that is not the credential's."
             "Use the header or the credential of one tenant.";
         TenantNotChosen "tenant_not_chosen"
             "The credential belongs to several tenants, and no header chooses one."
             "Send a `tenant` header.";
         TenantHeaderUnusable "tenant_header_unusable"
-            "The `tenant` header appears with values that differ or is not text."
+            "The `tenant` header is not text, or appears several times with different values."
             "Send it once.";
         OperationNotAllowed "operation_not_allowed"
             "The client may not call this operation."
@@ -294,7 +295,7 @@ reasons! {
     "Requests" {
         BodyMalformed "body_malformed"
             "The body is malformed."
-            "The answer's `message` says what is wrong.";
+            "The response's `message` says what is wrong.";
         BodyTooLarge "body_too_large"
             "The body is too large."
             "Check what the client sends.";
@@ -305,23 +306,23 @@ reasons! {
             "The body has an unsupported media type."
             "Send JSON, or a form where the operation takes one.";
         NotFound "not_found"
-            "There is nothing at the path, or what it names is not there."
+            "The path, or what it names, does not exist."
             "Check the path.";
         MethodNotAllowed "method_not_allowed"
-            "The path does not have this method."
+            "The path does not support this method."
             "Check the method.";
         Forbidden "forbidden"
             "The request is refused."
-            "See the log at that time.";
+            "See the log for that time.";
         Conflict "conflict"
-            "The request does not fit what is stored."
-            "The answer's `message` says why.";
+            "The request conflicts with what is stored."
+            "The response's `message` says why.";
         Unavailable "unavailable"
-            "A part failed."
-            "See the log at that time.";
+            "A component failed."
+            "See the log for that time.";
         NotSent "not_sent"
-            "A provider did not take the message."
-            "See the log at that time.";
+            "A provider did not accept the message."
+            "See the log for that time.";
     }
     "Parts that failed" {
         DirectoryUnavailable "directory_unavailable"
@@ -344,7 +345,7 @@ reasons! {
             "Check the operating system.";
         DeadlinePassed "deadline_passed"
             "`server.request_deadline` passed."
-            "See which part was slow in the log.";
+            "The log shows which part was slow.";
         Changing "changing"
             "Other requests kept changing the user."
             "Try again.";
@@ -363,7 +364,7 @@ reasons! {
             "Introspection: the token proves nothing."
             "";
         Looked "looked"
-            "The phone's page looked at its transaction."
+            "The phone's page read its transaction."
             "";
         Pending "pending"
             "A transaction's status was returned: it waits for the user. Counted in the metrics only."
@@ -375,16 +376,16 @@ reasons! {
             "A transaction's status was returned: it failed. Counted in the metrics only."
             "";
         Unknown "unknown"
-            "A status was asked for a transaction that is not there. Counted in the metrics only."
+            "The status of an unknown transaction was requested. Counted in the metrics only."
             "";
         EnrollmentBegun "enrollment_begun"
-            "An enrollment was begun."
+            "An enrollment was started."
             "";
         ApprovalBegun "approval_begun"
-            "An approval was begun."
+            "An approval was started."
             "";
         IntentMade "intent_made"
-            "An intent was made."
+            "An intent was created."
             "";
         CodeRight "code_right"
             "The texted code was right."
@@ -403,7 +404,7 @@ reasons! {
             "";
         Declined "declined"
             "The user declined on the phone."
-            "If the user did not ask for it, someone else did.";
+            "If the user did not expect the request, someone else made it.";
         Subscribed "subscribed"
             "A phone turned notifications on."
             "";
@@ -426,28 +427,28 @@ reasons! {
     "The authentication cloud: refused" {
         PhoneUnknown "phone_unknown"
             "The user has no such phone."
-            "Check the id.";
+            "Check the id; the phone may have been deleted.";
         AuthenticatorUnknown "authenticator_unknown"
             "The user has no such authenticator."
-            "Check the id.";
+            "Check the id; the authenticator may have been deleted.";
         TransactionUnknown "transaction_unknown"
-            "There is no such transaction, or it is another user's."
-            "Check the token.";
+            "The transaction does not exist, is no longer stored, or belongs to another user."
+            "Check that the backend sends this transaction's own token; transactions are kept for 24 hours after they end.";
         TransactionEnded "transaction_ended"
-            "The transaction has ended."
-            "Begin a new one.";
+            "The transaction has ended: it was confirmed, declined, expired or failed."
+            "Start a new one.";
         MessageRefused "message_refused"
             "The message cannot be sent or shown."
-            "The answer's `message` says why.";
+            "The response's `message` says why.";
         CountryRefused "country_refused"
             "Texts to the phone's country are not allowed."
             "Add the country to the tenant's SMS section.";
         NumberKindRefused "number_kind_refused"
             "Texts to this kind of number are not allowed."
-            "Use a mobile number, or allow the kind.";
+            "Use a mobile number, or add the kind to `number_kinds`.";
         NoSmsProvider "no_sms_provider"
             "The tenant has no SMS provider."
-            "Set one up.";
+            "Configure one in `[tenants.sms]`.";
         NoPasskeys "no_passkeys"
             "The public URL's host is an IP address, so there are no passkeys."
             "Give `public_url` a host name.";
@@ -456,60 +457,60 @@ reasons! {
             "Set up `[push]`.";
         NoVerifiedPhone "no_verified_phone"
             "The user has no verified phone."
-            "Enroll one.";
+            "Enroll a phone first.";
         NoAuthenticator "no_authenticator"
             "The user has no authenticator, or not this one."
-            "Enroll one.";
+            "Enroll an authenticator first.";
         NoSubscription "no_subscription"
-            "No phone of the user takes notifications."
-            "The user turns them on on the phone's page.";
+            "None of the user's phones has notifications turned on."
+            "Have the user turn them on, on the phone's page.";
         NotNotified "not_notified"
-            "No push service took the notification."
-            "See the log at that time.";
+            "No push service accepted the notification."
+            "See the log for that time.";
         TextNotSent "text_not_sent"
-            "No SMS provider took the text."
-            "See the log at that time.";
+            "No SMS provider accepted the text."
+            "See the log for that time.";
         PasskeyRefused "passkey_refused"
             "The passkey or its signature is invalid."
             "Enroll the phone again.";
         MatchNumberWrong "match_number_wrong"
             "The number typed differs from the one on the requesting page."
-            "If the user did not ask for it, someone else did.";
+            "If the user did not expect the request, someone else made it.";
         NotByCode "not_by_code"
             "The transaction is confirmed by a passkey, not by a code."
             "Check what the backend sends.";
         RecoveryCodeWrong "recovery_code_wrong"
-            "The recovery code is not one of those left."
-            "Enroll new ones.";
+            "The recovery code is wrong, or was already used."
+            "Use another code, or enroll new ones.";
         SubscriptionRefused "subscription_refused"
-            "The browser's push service is not one that may be notified."
-            "Add its host to `[push]` if it may.";
+            "The browser's push service is not allowed."
+            "Add its host to `[push]` if it should be.";
         DeviceTokenExpired "device_token_expired"
             "The phone's page took too long to turn notifications on."
             "Open the page again.";
         IntentUsed "intent_used"
             "The intent was already used."
-            "Make a new one.";
+            "Create a new one.";
         IntentExpired "intent_expired"
             "The intent has expired."
-            "Make a new one.";
+            "Create a new one.";
         IntentForOther "intent_for_other"
             "The intent is for another operation, channel or user."
-            "Make one for this.";
+            "Create one for this operation, channel and user.";
         IntentNameTaken "intent_name_taken"
-            "The intent makes a user whose name somebody has by now."
-            "Make one for that user, or choose another name.";
+            "The intent is for a new user, but the name has been taken since."
+            "Create one for that user, or choose another name.";
         IntentKeyRevoked "intent_key_revoked"
-            "The access key that asked for the intent was revoked."
-            "Make a new one with a valid key.";
+            "The access key that requested the intent was revoked."
+            "Create a new one with a valid key.";
     }
     "Commands" {
         KeyNotShown "key_not_shown"
-            "A command could not print a new access key, and revoked it again."
-            "Run it again with a terminal or file that takes the output.";
+            "A command could not print a new access key, so it revoked the key."
+            "Run it again, with its output going to a terminal or a writable file.";
         NotShown "not_shown"
             "A command could not print its result."
-            "Run it again with a terminal or file that takes the output.";
+            "Run it again, with its output going to a terminal or a writable file.";
         Created "created"
             "A command created an access key."
             "";
@@ -517,13 +518,13 @@ reasons! {
             "A command revoked a code or an access key."
             "";
         NoSuchKey "no_such_key"
-            "A command was to revoke an access key that is not there."
+            "A command to revoke an access key found no such key."
             "";
         Cleared "cleared"
             "A command cleared counts."
             "";
         NothingCounted "nothing_counted"
-            "A command was to clear counts, and there were none."
+            "A command to clear counts found none."
             "";
         Listed "listed"
             "A command listed codes or access keys."

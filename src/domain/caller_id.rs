@@ -10,14 +10,14 @@ mod shape;
 use serde::Deserialize;
 
 use self::address::{name_addr, subscriber};
-pub use self::explain::Explained;
+pub use self::explain::Explanation;
 pub use self::no_number::NoNumber;
 use self::no_number::is_withheld_word;
 use self::note::Note;
 pub use self::shape::{kind, shape};
 use super::numbering::{NumberingPlan, international};
 use super::phone_number::PhoneNumber;
-use super::written::{Written, clean};
+use super::written::{WrittenNumber, normalize};
 
 /// Maximum length of a caller ID, in bytes.
 const MAX_TEXT: usize = 256;
@@ -77,17 +77,17 @@ impl CallerIdPlan {
             note(Note::TooLong);
             return Err(NoNumber::Unparseable);
         }
-        let Some(text) = clean(text) else {
+        let Some(text) = normalize(text) else {
             note(Note::ControlCharacter);
             return Err(NoNumber::Unparseable);
         };
         let address = subscriber(name_addr(&text, note)?, note)?;
-        let number = clean(&address.number).ok_or(NoNumber::Unparseable)?;
+        let number = normalize(&address.number).ok_or(NoNumber::Unparseable)?;
         if is_withheld_word(&number) {
             note(Note::WithheldWord);
             return Err(NoNumber::Withheld);
         }
-        let written = Written::digits_alone(&number).ok_or_else(|| {
+        let written = WrittenNumber::digits_alone(&number).ok_or_else(|| {
             note(Note::NotDigits(&number));
             NoNumber::Unparseable
         })?;
@@ -116,7 +116,7 @@ impl CallerIdPlan {
     /// Removes the outside line prefix if a number follows it.
     fn outside(
         &self,
-        written: &Written,
+        written: &WrittenNumber,
         note: &mut dyn FnMut(Note<'_>),
     ) -> Result<PhoneNumber, NoNumber> {
         let prefix = self.outside_line_prefix.as_str();
@@ -125,7 +125,7 @@ impl CallerIdPlan {
             .strip_prefix(prefix)
             .filter(|rest| !prefix.is_empty() && !written.plus && !rest.is_empty());
         if let Some(digits) = behind {
-            let behind = Written { digits: digits.to_owned(), ..written.clone() };
+            let behind = WrittenNumber { digits: digits.to_owned(), ..written.clone() };
             if self.number(&behind, &mut |_| {}) != Err(NoNumber::Unparseable) {
                 note(Note::OutsidePrefix(prefix));
                 return self.number(&behind, note);
@@ -137,7 +137,7 @@ impl CallerIdPlan {
 
     fn number(
         &self,
-        written: &Written,
+        written: &WrittenNumber,
         note: &mut dyn FnMut(Note<'_>),
     ) -> Result<PhoneNumber, NoNumber> {
         if let Some(digits) = written.international() {
@@ -197,7 +197,7 @@ impl CallerIdPlan {
 }
 
 /// Whether the digits mean a hidden caller, even without their plus.
-fn is_junk(written: &Written) -> bool {
+fn is_junk(written: &WrittenNumber) -> bool {
     let digits = written.international().unwrap_or(&written.digits);
     JUNK.contains(&digits) || written.digits.bytes().all(|digit| digit == b'0')
 }

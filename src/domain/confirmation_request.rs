@@ -13,7 +13,7 @@ impl ApprovalMessage {
     /// Maximum length in characters.
     pub const MAX: usize = 200;
 
-    /// Maximum number of lines, so that the request and the buttons fit on one screen.
+    /// Maximum number of lines, so that the message and the buttons fit on one screen.
     pub const MAX_LINES: usize = 8;
 
     /// Parses a message; `None` if it is not of this form.
@@ -58,7 +58,7 @@ impl MatchNumber {
 
     /// Whether the user typed this number.
     #[must_use]
-    pub fn is(self, typed: &str) -> bool {
+    pub fn matches(self, typed: &str) -> bool {
         typed.trim() == self.0.to_string()
     }
 }
@@ -87,12 +87,13 @@ pub struct ConfirmationRequest {
     pub ceremony: Option<Ceremony>,
 }
 
-/// A challenge, bound to the request at the time it was made.
+/// A challenge, bound to the request as it was when the challenge was made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ceremony {
     /// The challenge and the data to check it, in the signature library's format.
     pub state: String,
-    /// The hash of the request; see [`Transaction::question_hash`](super::transaction::Transaction::question_hash).
+    /// The digest of the request, from
+    /// [`Transaction::request_digest`](super::transaction::Transaction::request_digest).
     pub digest: [u8; 32],
 }
 
@@ -124,8 +125,8 @@ mod tests {
         fn a_match_number_has_two_digits(bits in any::<[u8; 16]>()) {
             let number = MatchNumber::from_random(bits);
             prop_assert_eq!(MatchNumber::from_stored(number.as_u8()), Some(number));
-            prop_assert!(number.is(&number.as_u8().to_string()));
-            prop_assert!(!number.is(&(number.as_u8() + 1).to_string()));
+            prop_assert!(number.matches(&number.as_u8().to_string()));
+            prop_assert!(!number.matches(&(number.as_u8() + 1).to_string()));
         }
     }
 }

@@ -16,7 +16,7 @@ pub struct HostPattern {
 
 /// The text is not a valid [`HostPattern`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no name of a host")]
+#[error("not a host name")]
 pub struct NoHostPattern;
 
 impl HostPattern {

@@ -5,7 +5,7 @@
 
 pub mod access_key;
 pub mod account_state;
-pub mod audit_reason;
+mod audit_reason;
 pub mod authenticator;
 pub mod caller_id;
 pub mod client_address;
@@ -33,5 +33,5 @@ pub mod text_file;
 pub mod text_message;
 pub mod transaction;
 pub mod user;
-mod uuid_id;
+pub mod uuid_id;
 mod written;

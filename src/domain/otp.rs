@@ -9,7 +9,7 @@ use totp_rs::{Algorithm, Builder};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::grant::{Grant, KeyId, Subject};
-use super::written::{Plain, plain_char};
+use super::written::{Normalized, normalize_char};
 
 /// Version label of the derivation: a different derivation must use a different label.
 const LABEL: &[u8] = b"dialpass one-time code v1";
@@ -42,10 +42,10 @@ impl Otp {
         // Has room for one digit too many, so that it never reallocates and every copy is wiped.
         let mut digits = Zeroizing::new(String::with_capacity(9));
         for c in text.trim().chars() {
-            match plain_char(c) {
-                Plain::Is(' ' | '-') | Plain::Nothing => {}
-                Plain::Is(c) if c.is_ascii_digit() && digits.len() < 9 => digits.push(c),
-                Plain::Is(_) | Plain::Control => return None,
+            match normalize_char(c) {
+                Normalized::Char(' ' | '-') | Normalized::Invisible => {}
+                Normalized::Char(c) if c.is_ascii_digit() && digits.len() < 9 => digits.push(c),
+                Normalized::Char(_) | Normalized::Control => return None,
             }
         }
         Self::parse(&digits)

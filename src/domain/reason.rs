@@ -1,4 +1,4 @@
-//! Why a call or a login was decided as it was: the true reason, for the audit trail only.
+//! The true reason of a decision on a call or a login, for the audit trail only.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use super::account_state::PasswordRefusal;
 pub use super::audit_reason::AuditReason;
 use super::caller_id::NoNumber;
 
-/// The true reason of a decision. What the client sees is decided from it in one place, in HTTP.
+/// The true reason of a decision. The HTTP layer decides in one place how much the client sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// A new code was issued.
     Issued,
-    /// The live, untried code was told again.
+    /// The live, untried code was repeated.
     Repeated,
-    /// The login was right.
+    /// The login succeeded.
     LoggedIn,
     /// The caller withheld the number.
     NumberWithheld,
@@ -21,13 +21,13 @@ pub enum Reason {
     NumberUnparseable,
     /// The caller ID could be two different numbers.
     NumberTwoReadings,
-    /// Nobody in the directory has the number.
+    /// No user in the directory has the number.
     NumberUnknown,
     /// More than one user has the number.
     NumberAmbiguous,
     /// The call's attestation is below the tenant's minimum, or absent.
     AttestationTooLow,
-    /// By what the directory says of the account, the user may not log in.
+    /// The account's state in the directory forbids logins.
     AccountClosed(PasswordRefusal),
     /// The user is not in the tenant's required group.
     NotInRequiredGroup,
@@ -35,27 +35,27 @@ pub enum Reason {
     InExcludedGroup,
     /// The user is in more groups, or in more deeply nested ones, than are followed.
     GroupsTooNested,
-    /// The user has gone from the directory since they were found.
+    /// The user was deleted from the directory after being found.
     UserGone,
-    /// The typed name cannot be one: empty, too long, or with control characters.
+    /// The typed name is empty, too long, or has control characters.
     NameMalformed,
-    /// Nobody in the directory has the name.
+    /// No user in the directory has the name.
     UserUnknown,
     /// More than one entry has the name.
     UserAmbiguous,
     /// The user has no live code.
     NoLiveCode,
-    /// The code is not what was issued.
+    /// The code differs from the one that was issued.
     CodeWrong,
     /// The login's text for the code is not 6 to 8 digits.
     CodeMalformed,
-    /// The code is right, but came after as many wrong ones with the same password as burn a code.
+    /// The code is right, but came after too many wrong ones with the same password.
     CodeGuessed,
-    /// Another login or call used or replaced the code in between.
+    /// Another login or call used or replaced the code in the meantime.
     CodeGone,
-    /// The password was missing or empty where one is required.
+    /// A password is required, and it was missing or empty.
     PasswordMissing,
-    /// The directory refused the password, and said why.
+    /// The directory refused the password, for this reason.
     PasswordRefused(PasswordRefusal),
     /// The tenant requires a password, and this operation has none.
     OperationNeedsPassword,
@@ -69,17 +69,17 @@ pub enum Reason {
     WrongPasswordsPerUser(Duration),
     /// Too many wrong codes for this user.
     WrongCodesPerUser(Duration),
-    /// No directory server could be reached, or each refused to answer.
+    /// No directory server was reachable, or all refused.
     DirectoryUnavailable,
     /// The directory did not answer in time.
     DirectoryTimedOut,
-    /// The store could not be asked.
+    /// The store is unavailable.
     StoreUnavailable,
-    /// The store's answer did not come, so what it did is not known.
+    /// The store did not answer, so the outcome is unknown.
     StoreOutcomeUnknown,
     /// The audit trail cannot be written.
     AuditUnwritable,
-    /// The machine gave no random bits.
+    /// The machine provides no random bits.
     NoRandomness,
     /// The request's deadline passed.
     DeadlinePassed,
@@ -139,8 +139,8 @@ impl Reason {
         }
     }
 
-    /// Whether refusing for this reason took an answer of the directory or the store (or the
-    /// lack of one), so that when the refusal goes out must not tell which.
+    /// Whether this refusal depended on the directory or the store. Its time must then not reveal
+    /// which of these reasons it was.
     #[must_use]
     pub const fn depended_on_a_backend(self) -> bool {
         match self {

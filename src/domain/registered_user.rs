@@ -1,5 +1,5 @@
-//! A user who is registered here rather than in a directory: who they are, their phones and
-//! authenticators, the hashes of their recovery codes.
+//! A user who is registered here rather than in a directory: id and name, phones, authenticators,
+//! and the hashes of the recovery codes.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ use super::phone_number::PhoneNumber;
 use super::uuid_id::uuid_id;
 
 uuid_id! {
-    /// A registered user's id: a random UUID (RFC 9562 5.4) that is never given to another.
+    /// A registered user's id: a random UUID (RFC 9562 5.4) that is never reused.
     RegisteredId
 }
 
-/// The name by which another system knows a registered user: 1 to 300 of `a-z A-Z 0-9 _ - . @`, and
-/// no UUID, because a user without a name is known by the id.
+/// The name by which another system knows a registered user: 1 to 300 of `a-z A-Z 0-9 _ - . @`, but
+/// not a UUID, because a user without a name is known by the id.
 ///
-/// Names are compared with ASCII case ignored, see [`is_same_as`](Self::is_same_as), as directories
-/// compare theirs; a name keeps the case it was made with. `==` compares the texts.
+/// Names are compared ignoring ASCII case (see [`is_same_as`](Self::is_same_as)), as in directories;
+/// a name keeps the case it was created with. `==` compares the texts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegisteredName(String);
 
@@ -29,13 +29,13 @@ impl RegisteredName {
     /// Longest name, in characters.
     pub const MAX: usize = 300;
 
-    /// Reads a name; `None` if it is empty, too long, has another character or reads as a UUID.
+    /// Parses a name; `None` if it is empty, too long, has another character or is a UUID.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::from_stored(text).filter(|_| Uuid::try_parse(text).is_err())
     }
 
-    /// From what the store holds, where a name from before may read as a UUID.
+    /// From the store, where an old name may be a UUID.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@');
@@ -49,7 +49,7 @@ impl RegisteredName {
         &self.0
     }
 
-    /// Whether both are the same name: equal, or different in case only.
+    /// Whether both are the same name, ignoring case.
     #[must_use]
     pub const fn is_same_as(&self, other: &Self) -> bool {
         self.0.as_str().eq_ignore_ascii_case(other.0.as_str())
@@ -67,7 +67,7 @@ uuid_id! {
     PhoneId
 }
 
-/// A phone whose owner has proved to have it.
+/// A phone that its user has proved to possess.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedPhone {
     /// Its id.
@@ -85,19 +85,19 @@ pub struct VerifiedPhone {
 pub struct RecoveryHash([u8; 32]);
 
 impl RecoveryHash {
-    /// From what the store holds.
+    /// From the stored bytes.
     #[must_use]
     pub const fn from_stored(sha256: [u8; 32]) -> Self {
         Self(sha256)
     }
 
-    /// What the store holds.
+    /// The bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Whether both are of the same code, in a time that does not depend on where they differ.
+    /// Compares in time that does not depend on where the hashes differ.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -120,7 +120,7 @@ impl RecoveryCode {
     /// Codes in a set.
     pub const IN_A_SET: usize = 10;
 
-    /// A code of the first 80 of these random bits.
+    /// A code from the first 80 of these random bits.
     #[must_use]
     pub fn from_random(bits: [u8; 16]) -> Self {
         let mut text = zeroize::Zeroizing::new(String::with_capacity(19));
@@ -139,8 +139,8 @@ impl RecoveryCode {
         Self(text)
     }
 
-    /// Reads a code as typed: in either case, hyphens and blanks where they may be. `None` if it is
-    /// not sixteen characters of the alphabet.
+    /// Parses a code as typed: in either case, with hyphens and blanks anywhere. `None` if it is not
+    /// sixteen characters of the alphabet.
     #[must_use]
     pub fn parse(typed: &str) -> Option<Self> {
         if typed.len() > 64 {
@@ -167,7 +167,7 @@ impl RecoveryCode {
         RecoveryHash(Sha256::digest(self.0.as_bytes()).into())
     }
 
-    /// The code, for the one answer that shows it.
+    /// The code, for the one response that shows it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -187,26 +187,26 @@ pub struct RegisteredUser {
     pub id: RegisteredId,
     /// The name, if another system gave one.
     pub name: Option<RegisteredName>,
-    /// When the user was made.
+    /// When the user was created.
     pub created_at: Timestamp,
     /// When something about the user last changed: a phone, an authenticator, the recovery codes.
     pub updated_at: Timestamp,
-    /// The phones, in the order of their making.
+    /// The phones, in the order in which they were added.
     pub phones: Vec<VerifiedPhone>,
-    /// The authenticators, in the order of their making.
+    /// The authenticators, in the order in which they were added.
     pub authenticators: Vec<Authenticator>,
-    /// What is left of the recovery codes.
+    /// The hashes of the unused recovery codes.
     pub recovery: Vec<RecoveryHash>,
 }
 
 impl RegisteredUser {
-    /// Most phones that a user may have.
+    /// Maximum number of phones per user.
     pub const MAX_PHONES: usize = 10;
 
-    /// Most authenticators that a user may have.
+    /// Maximum number of authenticators per user.
     pub const MAX_AUTHENTICATORS: usize = 10;
 
-    /// A user without anything.
+    /// A user without phones, authenticators or recovery codes.
     #[must_use]
     pub fn new(id: RegisteredId, name: Option<RegisteredName>, now: Timestamp) -> Self {
         Self {
@@ -220,7 +220,7 @@ impl RegisteredUser {
         }
     }
 
-    /// Whether the user has something to log in with. Recovery codes alone are nothing.
+    /// Whether the user has something to log in with. Recovery codes alone do not count.
     #[must_use]
     pub fn is_active(&self) -> bool {
         !self.phones.is_empty() || !self.authenticators.is_empty()
@@ -232,8 +232,8 @@ impl RegisteredUser {
         self.phones.iter().max_by_key(|phone| phone.updated_at)
     }
 
-    /// Adds a phone that was just verified, or notes that one was verified again; `id` is for a new
-    /// one. `false` if there is no room.
+    /// Adds a phone that was just verified, or records that a known one was verified again; `id` is
+    /// for a new one. Returns `false` if the user has the maximum number of phones.
     #[must_use]
     pub fn verify_phone(&mut self, id: Uuid, number: &PhoneNumber, now: Timestamp) -> bool {
         if let Some(phone) = self.phones.iter_mut().find(|phone| phone.number == *number) {
@@ -269,8 +269,8 @@ impl RegisteredUser {
 pub enum UserRef {
     /// By id.
     Id(RegisteredId),
-    /// By name: the user who has this very name, else the only one who has it in another case. If
-    /// several have it in other cases alone, none is meant.
+    /// By name: the user with exactly this name, otherwise the only one who has it in another case. If
+    /// several have it in other cases only, it means none of them.
     Name(RegisteredName),
 }
 

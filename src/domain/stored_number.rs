@@ -9,7 +9,7 @@ pub use self::forms::{Matching, StoredForms};
 pub use super::numbering::NumberingPlan;
 use super::numbering::{international, is_valid};
 use super::phone_number::PhoneNumber;
-use super::written::{Written, clean};
+use super::written::{WrittenNumber, normalize};
 
 /// How a stored value was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl NumberingPlan {
     }
 
     fn read_anew(self, text: &str) -> StoredReading {
-        let Some(written) = clean(text).as_deref().and_then(Written::parse) else {
+        let Some(written) = normalize(text).as_deref().and_then(WrittenNumber::parse) else {
             return StoredReading::Nothing;
         };
         match self.stored_digits(&written) {
@@ -77,7 +77,7 @@ impl NumberingPlan {
         }
     }
 
-    fn stored_digits(self, written: &Written) -> StoredReading {
+    fn stored_digits(self, written: &WrittenNumber) -> StoredReading {
         let one = |number: Option<PhoneNumber>| {
             number.map_or(StoredReading::Nothing, StoredReading::Number)
         };

@@ -8,7 +8,7 @@ use rlibphonenumber::{
 use super::numbering::NumberingPlan;
 use super::phone_number::PhoneNumber;
 use super::stored_number::StoredReading;
-use super::written::{MAX_TEXT, Written, clean, has_words, is_separator};
+use super::written::{MAX_TEXT, WrittenNumber, has_words, is_separator, normalize};
 
 /// Most digits that are taken for an extension of a private exchange.
 const LONGEST_EXTENSION: usize = 6;
@@ -70,7 +70,7 @@ impl Unreadable {
             Self::Empty => "empty",
             Self::NotText => "not a text that could be a number",
             Self::NotANumber => "not one telephone number, or words beside it",
-            Self::UnknownCountryCode => "no country has this country code",
+            Self::UnknownCountryCode => "no country has this code",
             Self::TooShort => "too short for its country",
             Self::NoAreaCode => "without its area code",
             Self::TooLong => "too long for its country",
@@ -97,7 +97,7 @@ impl NumberingPlan {
     }
 
     fn why_unreadable(self, text: &str) -> Unreadable {
-        let Some(clean) = clean(text) else { return Unreadable::NotText };
+        let Some(clean) = normalize(text) else { return Unreadable::NotText };
         if clean.is_empty() {
             return Unreadable::Empty;
         }
@@ -107,7 +107,7 @@ impl NumberingPlan {
         if has_words(&clean) {
             return Unreadable::NotANumber;
         }
-        let Some(written) = Written::parse(&clean) else { return Unreadable::NotANumber };
+        let Some(written) = WrittenNumber::parse(&clean) else { return Unreadable::NotANumber };
         let e164 = match written.international() {
             Some(digits) => format!("+{digits}"),
             None => format!("+{}{}", self.country_code(), written.digits),
@@ -137,13 +137,13 @@ impl NumberingPlan {
 
 /// Whether a readable `text` needs the plan's country.
 fn is_without_country(text: &str) -> bool {
-    let written = clean(text).as_deref().and_then(Written::parse);
+    let written = normalize(text).as_deref().and_then(WrittenNumber::parse);
     written.is_some_and(|written| written.international().is_none())
 }
 
 /// Whether `text` is a few digits, possibly after a word for "extension".
 fn is_extension(text: &str) -> bool {
-    let Some(text) = clean(text) else { return false };
+    let Some(text) = normalize(text) else { return false };
     let text = text.to_lowercase();
     let bare = LABELS
         .iter()

@@ -9,7 +9,7 @@ use super::otp::Otp;
 use super::phone_number::PhoneNumber;
 
 /// The placeholder for the code in a template.
-pub const PLACE_OF_CODE: &str = "{{CODE}}";
+pub const CODE_PLACEHOLDER: &str = "{{CODE}}";
 
 /// The default template.
 pub const DEFAULT_TEMPLATE: &str = "Your code is {{CODE}}. Do not share it with anyone.";
@@ -21,13 +21,13 @@ pub const MAX_SEPTETS: usize = 160;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// The placeholder for the code is missing.
-    #[error("the message does not hold {PLACE_OF_CODE}")]
-    NoPlaceOfCode,
+    #[error("the message does not contain {CODE_PLACEHOLDER}")]
+    NoPlaceholder,
     /// A character is not in the GSM 7-bit alphabet.
-    #[error("the message holds {0:?}, which is not in the GSM 7-bit alphabet")]
+    #[error("the message contains {0:?}, which is not in the GSM 7-bit alphabet")]
     NotGsm7(char),
     /// The text would not fit in one message.
-    #[error("with its code the message would take {0} of {MAX_SEPTETS} characters")]
+    #[error("with its code the message takes {0} of at most {MAX_SEPTETS} characters")]
     TooLong(usize),
 }
 
@@ -41,10 +41,10 @@ impl Template {
     /// # Errors
     /// [`TemplateError`].
     pub fn parse(text: &str, digits: u8) -> Result<Self, TemplateError> {
-        if !text.contains(PLACE_OF_CODE) {
-            return Err(TemplateError::NoPlaceOfCode);
+        if !text.contains(CODE_PLACEHOLDER) {
+            return Err(TemplateError::NoPlaceholder);
         }
-        let filled = text.replace(PLACE_OF_CODE, &"0".repeat(usize::from(digits)));
+        let filled = text.replace(CODE_PLACEHOLDER, &"0".repeat(usize::from(digits)));
         let mut length = 0;
         for c in filled.chars() {
             length += septets(c).ok_or(TemplateError::NotGsm7(c))?;
@@ -64,7 +64,7 @@ impl Template {
     /// The text with the code filled in.
     #[must_use]
     pub fn fill(&self, to: &PhoneNumber, code: &Otp) -> TextMessage {
-        let body = Zeroizing::new(self.0.replace(PLACE_OF_CODE, code.expose()));
+        let body = Zeroizing::new(self.0.replace(CODE_PLACEHOLDER, code.expose()));
         TextMessage { to: to.clone(), body }
     }
 }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_template_has_a_place_and_phones_can_show_it() {
-        assert_eq!(Template::parse("code: CODE", 6), Err(TemplateError::NoPlaceOfCode));
+        assert_eq!(Template::parse("code: CODE", 6), Err(TemplateError::NoPlaceholder));
         assert_eq!(Template::parse("{{CODE}} ш", 6), Err(TemplateError::NotGsm7('ш')));
         assert_eq!(Template::parse("{{CODE}} `", 6), Err(TemplateError::NotGsm7('`')));
         assert!(Template::parse("Grüße für {{CODE}} à 5 € [~]", 6).is_ok());

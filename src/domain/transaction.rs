@@ -16,7 +16,7 @@ use super::uuid_id::uuid_id;
 /// How long a transaction is kept after it ends.
 pub const RETENTION: Duration = Duration::from_hours(24);
 
-/// How long a transaction's token vouches for its success.
+/// How long a transaction's token proves its success.
 pub const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 
 uuid_id! {
@@ -147,7 +147,7 @@ pub struct Transaction {
     pub expires_at: Timestamp,
     /// Its code, if it is confirmed by one.
     pub code: Option<TextedCode>,
-    /// Its request, if it is confirmed by a passkey.
+    /// What the phone shows, if it is confirmed by a passkey.
     pub confirmation_request: Option<ConfirmationRequest>,
     /// The intent that started it, if any.
     pub intent: Option<Uuid>,
@@ -187,7 +187,7 @@ impl Transaction {
         shown.map(ApprovalMessage::as_str).or(texted)
     }
 
-    /// When it is forgotten.
+    /// When the store may delete it.
     #[must_use]
     pub fn retained_until(&self) -> Timestamp {
         match self.status {
@@ -198,7 +198,7 @@ impl Transaction {
         }
     }
 
-    /// Until when its token vouches for its success; `None` if it did not succeed.
+    /// Until when its token proves its success; `None` if it did not succeed.
     #[must_use]
     pub fn token_valid_until(&self) -> Option<Timestamp> {
         (self.status == TransactionStatus::Succeeded).then(|| self.updated_at.plus(TOKEN_LIFETIME))
@@ -215,7 +215,7 @@ impl Transaction {
         }
     }
 
-    /// The SHA-256 of what `request` asks this user. A challenge is valid for that hash only: if
+    /// The SHA-256 of what `request` asks this user. A challenge is valid for this digest only: if
     /// the user, the message or the number in a row is edited, it can no longer be confirmed.
     #[must_use]
     pub fn request_digest(&self, tenant: &TenantId, request: &ConfirmationRequest) -> [u8; 32] {
@@ -231,6 +231,7 @@ impl Transaction {
             &number.unwrap_or_default(),
             message,
         ];
+        // Digests in the store depend on this label: never change it.
         let mut hash = Sha256::new_with_prefix(b"dialpass question 1");
         for part in parts {
             hash.update((part.len() as u64).to_be_bytes());

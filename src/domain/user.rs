@@ -163,11 +163,11 @@ pub enum Ambiguity {
 
 /// Why a number does not resolve to a single user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotOne {
+pub enum NotUnique {
     /// No user has it.
-    Nobody,
+    NoUser,
     /// Several users have it, or the search could not list all who may.
-    Several,
+    SeveralUsers,
 }
 
 impl Candidates {
@@ -179,7 +179,7 @@ impl Candidates {
     /// E.164 with extension decides, never the search.
     ///
     /// # Errors
-    /// [`NotOne::Nobody`] if no value compares equal, [`NotOne::Several`] if several users match
+    /// [`NotUnique::NoUser`] if no value compares equal, [`NotUnique::SeveralUsers`] if several users match
     /// (subject to `ambiguity`) or the list is truncated.
     pub fn exactly_one(
         self,
@@ -187,9 +187,9 @@ impl Candidates {
         plan: &NumberingPlan,
         ambiguity: Ambiguity,
         pin: Option<&Pin>,
-    ) -> Result<User, NotOne> {
+    ) -> Result<User, NotUnique> {
         if self.truncated {
-            return Err(NotOne::Several);
+            return Err(NotUnique::SeveralUsers);
         }
         let mut owners: Vec<(usize, User)> = Vec::new();
         for user in self.users {
@@ -206,7 +206,7 @@ impl Candidates {
             }
         }
         if owners.is_empty() {
-            return Err(NotOne::Nobody);
+            return Err(NotUnique::NoUser);
         }
         if owners.len() > 1 {
             match ambiguity {
@@ -224,7 +224,7 @@ impl Candidates {
         let mut owners = owners.into_iter();
         match (owners.next(), owners.next()) {
             (Some((_, user)), None) => Ok(user),
-            (None, _) | (Some(_), Some(_)) => Err(NotOne::Several),
+            (None, _) | (Some(_), Some(_)) => Err(NotUnique::SeveralUsers),
         }
     }
 }
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    fn choose(users: Vec<User>, ambiguity: Ambiguity) -> Result<String, NotOne> {
+    fn choose(users: Vec<User>, ambiguity: Ambiguity) -> Result<String, NotUnique> {
         let number = plan().read_stored("+46701234567").expect("a number");
         Candidates { users, truncated: false }
             .exactly_one(&number, &plan(), ambiguity, None)
@@ -269,11 +269,14 @@ mod tests {
     fn two_users_with_one_number_are_refused_unless_the_attribute_order_decides() {
         let shared =
             || vec![user("anna", &[(1, "070-123 45 67")]), user("bo", &[(0, "+46701234567")])];
-        assert_eq!(choose(shared(), Ambiguity::Refuse), Err(NotOne::Several));
+        assert_eq!(choose(shared(), Ambiguity::Refuse), Err(NotUnique::SeveralUsers));
         assert_eq!(choose(shared(), Ambiguity::PreferAttributeOrder), Ok("bo".to_owned()));
         let same_rank =
             vec![user("anna", &[(0, "070-123 45 67")]), user("bo", &[(0, "+46701234567")])];
-        assert_eq!(choose(same_rank, Ambiguity::PreferAttributeOrder), Err(NotOne::Several));
+        assert_eq!(
+            choose(same_rank, Ambiguity::PreferAttributeOrder),
+            Err(NotUnique::SeveralUsers)
+        );
     }
 
     #[test]
@@ -288,14 +291,14 @@ mod tests {
         let cut = Candidates { users: vec![user("anna", &[(0, "+46701234567")])], truncated: true };
         assert!(matches!(
             cut.exactly_one(&number, &plan(), Ambiguity::Refuse, None),
-            Err(NotOne::Several)
+            Err(NotUnique::SeveralUsers)
         ));
     }
 
     #[test]
     fn an_extension_matches_only_the_same_extension() {
         let with_extension = vec![user("anna", &[(0, "+46 70 123 45 67 ext. 12")])];
-        assert_eq!(choose(with_extension, Ambiguity::Refuse), Err(NotOne::Nobody));
+        assert_eq!(choose(with_extension, Ambiguity::Refuse), Err(NotUnique::NoUser));
     }
 
     #[test]
@@ -314,10 +317,14 @@ mod tests {
         };
         assert_eq!(chosen(Some("22"), ["11", "22"]), Ok("bo".to_owned()));
         for keyed in [None, Some("1"), Some("33"), Some("111")] {
-            assert_eq!(chosen(keyed, ["11", "22"]), Err(NotOne::Several), "{keyed:?}");
+            assert_eq!(chosen(keyed, ["11", "22"]), Err(NotUnique::SeveralUsers), "{keyed:?}");
         }
-        assert_eq!(chosen(Some("11"), ["11", "11"]), Err(NotOne::Several), "both have it");
-        assert_eq!(chosen(None, ["", ""]), Err(NotOne::Several), "no pin is not the empty pin");
+        assert_eq!(chosen(Some("11"), ["11", "11"]), Err(NotUnique::SeveralUsers), "both have it");
+        assert_eq!(
+            chosen(None, ["", ""]),
+            Err(NotUnique::SeveralUsers),
+            "no pin is not the empty pin"
+        );
 
         let alone =
             Candidates { users: vec![user("anna", &[(0, "0701234567")])], truncated: false };

@@ -45,8 +45,9 @@ macro_rules! uuid_id {
 
 pub(super) use uuid_id;
 
-/// Parses a hyphenated UUID; the library also accepts other forms, which would give one thing
-/// several names.
-pub(super) fn parse_hyphenated(text: &str) -> Option<Uuid> {
+/// Parses a UUID in its hyphenated form, in either case. The library also accepts other forms, which
+/// would give one thing several names.
+#[must_use]
+pub fn parse_hyphenated(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten()
 }

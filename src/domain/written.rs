@@ -17,7 +17,7 @@ const INTRODUCTIONS: [&str; 9] =
 
 /// One number, reduced to the parts that have meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Written {
+pub(super) struct WrittenNumber {
     /// Whether it starts with a plus.
     pub(super) plus: bool,
     /// All digits, ASCII, at least one.
@@ -29,17 +29,17 @@ pub(super) struct Written {
 /// Normalizes a text: removes leading and trailing blanks and all invisible characters, turns every
 /// other blank into a space, every dash into a hyphen, and digits of any script and full-width or
 /// half-width marks into ASCII. `None` if a control character is left.
-pub(super) fn clean(text: &str) -> Option<Cow<'_, str>> {
+pub(super) fn normalize(text: &str) -> Option<Cow<'_, str>> {
     let trimmed = text.trim();
     if trimmed.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Some(Cow::Borrowed(trimmed));
     }
     let mut plain = String::with_capacity(trimmed.len());
     for c in trimmed.chars() {
-        match plain_char(c) {
-            Plain::Is(c) => plain.push(c),
-            Plain::Nothing => {}
-            Plain::Control => return None,
+        match normalize_char(c) {
+            Normalized::Char(c) => plain.push(c),
+            Normalized::Invisible => {}
+            Normalized::Control => return None,
         }
     }
     // Removed characters may have stood outside the blanks.
@@ -47,34 +47,34 @@ pub(super) fn clean(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The result of normalizing a character.
-pub(super) enum Plain {
+pub(super) enum Normalized {
     /// This character.
-    Is(char),
+    Char(char),
     /// Invisible, removed.
-    Nothing,
+    Invisible,
     /// A control character, which people never type on purpose.
     Control,
 }
 
-/// Normalizes one character, as [`clean`] does for a whole text.
-pub(super) fn plain_char(c: char) -> Plain {
+/// Normalizes one character, as [`normalize`] does for a whole text.
+pub(super) fn normalize_char(c: char) -> Normalized {
     if matches!(c, ' '..='~') {
-        return Plain::Is(c);
+        return Normalized::Char(c);
     }
     if c == '\t' {
-        return Plain::Is(' ');
+        return Normalized::Char(' ');
     }
     if c.is_control() {
-        return Plain::Control;
+        return Normalized::Control;
     }
     if CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c) {
-        return Plain::Nothing;
+        return Normalized::Invisible;
     }
     if c.is_whitespace() {
-        return Plain::Is(' ');
+        return Normalized::Char(' ');
     }
     let mark = match CodePointMapData::<GeneralCategory>::new().get(c) {
-        GeneralCategory::Format => return Plain::Nothing,
+        GeneralCategory::Format => return Normalized::Invisible,
         GeneralCategory::DashPunctuation => '-',
         GeneralCategory::DecimalNumber => digit(c),
         _ => match c {
@@ -91,7 +91,7 @@ pub(super) fn plain_char(c: char) -> Plain {
             other => other,
         },
     };
-    Plain::Is(mark)
+    Normalized::Char(mark)
 }
 
 /// The ASCII digit for a decimal digit of any script.
@@ -115,7 +115,7 @@ pub(super) fn has_words(clean: &str) -> bool {
     !letters.is_empty() && !INTRODUCTIONS.contains(&letters.as_str())
 }
 
-impl Written {
+impl WrittenNumber {
     /// Parses a clean text; `None` if it is not one number, possibly after words (`Tel. 070-…`) and
     /// with an extension.
     pub(super) fn parse(clean: &str) -> Option<Self> {
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     fn digits(text: &str) -> Option<String> {
-        let written = Written::parse(&clean(text)?)?;
+        let written = WrittenNumber::parse(&normalize(text)?)?;
         let plus = if written.plus { "+" } else { "" };
         let extension = written.extension.map_or_else(String::new, |digits| format!("x{digits}"));
         Some(format!("{plus}{}{extension}", written.digits))

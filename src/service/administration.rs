@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{KnownUser, entry};
+use super::{KnownUser, find_unique};
 use crate::directory::Directory;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Purpose, Subject};
@@ -114,7 +114,7 @@ pub async fn find_user(
     deadline: Instant,
 ) -> Result<KnownUser, Reason> {
     let name = TypedName::parse(name).ok_or(Reason::NameMalformed)?;
-    Ok(KnownUser::from(&entry(directory, &name, deadline).await?))
+    Ok(KnownUser::from(&find_unique(directory, &name, deadline).await?))
 }
 
 /// One tenant's codes and counts.
@@ -137,13 +137,13 @@ impl TenantCodes {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn codes(&self, after: Option<&str>) -> Result<CodePage, StoreError> {
+    pub async fn list(&self, after: Option<&str>) -> Result<CodePage, StoreError> {
         let listed = self.store.live_codes(&self.tenant, Purpose::Call, after, PAGE).await?;
-        let Snapshot { value: held, now } = listed;
-        let codes = held.codes.into_iter();
+        let Snapshot { value: page, now } = listed;
+        let codes = page.codes.into_iter();
         Ok(CodePage {
             codes: codes.map(|(subject, stored)| LiveCode::new(subject.id, stored, now)).collect(),
-            next: held.next,
+            next: page.next,
         })
     }
 
@@ -151,9 +151,9 @@ impl TenantCodes {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn code(&self, user_id: &str) -> Result<Option<LiveCode>, StoreError> {
-        let Snapshot { value: held, now } = self.store.account(&self.subject(user_id)).await?;
-        let live = held.as_ref().and_then(|account| account.live(now)).cloned();
+    pub async fn find(&self, user_id: &str) -> Result<Option<LiveCode>, StoreError> {
+        let Snapshot { value, now } = self.store.account(&self.subject(user_id)).await?;
+        let live = value.as_ref().and_then(|account| account.live(now)).cloned();
         Ok(live.map(|stored| LiveCode::new(user_id.to_owned(), stored, now)))
     }
 
@@ -170,8 +170,8 @@ impl TenantCodes {
     /// # Errors
     /// [`StoreError`].
     pub async fn user_counts(&self, user_id: &str) -> Result<UserCounts, StoreError> {
-        let Snapshot { value: held, now } = self.store.account(&self.subject(user_id)).await?;
-        let account = held.unwrap_or_default();
+        let Snapshot { value, now } = self.store.account(&self.subject(user_id)).await?;
+        let account = value.unwrap_or_default();
         let limits = &self.limits;
         Ok(UserCounts {
             codes_issued: Count::new(account.codes_issued, limits.codes_per_user, now),
@@ -197,8 +197,8 @@ impl TenantCodes {
     /// # Errors
     /// [`StoreError`].
     pub async fn calls(&self, number: &PhoneNumber) -> Result<Count, StoreError> {
-        let Snapshot { value: held, now } = self.store.calls(&self.tenant, number).await?;
-        Ok(Count::new(held, self.limits.calls_per_number, now))
+        let Snapshot { value, now } = self.store.calls(&self.tenant, number).await?;
+        Ok(Count::new(value, self.limits.calls_per_number, now))
     }
 
     /// Forgets a number's calls; returns whether any were counted.

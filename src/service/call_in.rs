@@ -14,7 +14,7 @@ use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::Attestation;
 use crate::domain::reason::Reason;
-use crate::domain::user::{Ambiguity, NotOne, Pin, User};
+use crate::domain::user::{Ambiguity, NotUnique, Pin, User};
 use crate::store::{Issue, IssueRequest, NewGrant};
 
 /// The phone system's data about a call.
@@ -28,9 +28,9 @@ pub struct Call<'a> {
     pub pin: Option<&'a str>,
 }
 
-/// A code to be read to the caller.
+/// A code to read to the caller.
 #[derive(Debug)]
-pub struct Told {
+pub struct SpokenCode {
     /// The code.
     pub otp: Otp,
     /// Its remaining lifetime.
@@ -41,7 +41,7 @@ pub struct Told {
 #[derive(Debug)]
 pub struct CallDecision {
     /// The code, or the true reason for the refusal.
-    pub outcome: Result<Told, Reason>,
+    pub outcome: Result<SpokenCode, Reason>,
     /// [`Reason::Issued`] or [`Reason::Repeated`], or the reason of the refusal.
     pub reason: Reason,
     /// The parsed number.
@@ -74,8 +74,8 @@ impl CallIn {
             user: None,
         };
         match self.issue(call, deadline, &mut decision).await {
-            Ok((told, reason)) => {
-                decision.outcome = Ok(told);
+            Ok((code, reason)) => {
+                decision.outcome = Ok(code);
                 decision.reason = reason;
             }
             Err(reason) => {
@@ -91,7 +91,7 @@ impl CallIn {
         call: Call<'_>,
         deadline: Instant,
         known: &mut CallDecision,
-    ) -> Result<(Told, Reason), Reason> {
+    ) -> Result<(SpokenCode, Reason), Reason> {
         let number = self.caller_ids.read(call.caller_id)?;
         known.number = Some(number.clone());
         let attestation = call.attestation.map_or(Attestation::None, Attestation::parse);
@@ -117,15 +117,19 @@ impl CallIn {
     ) -> Result<User, Reason> {
         let candidates = self.parts.directory.find_by_number(number, deadline).await?;
         candidates.exactly_one(number, &self.caller_ids.numbering, self.ambiguity, pin).map_err(
-            |not_one| match not_one {
-                NotOne::Nobody => Reason::NumberUnknown,
-                NotOne::Several => Reason::NumberAmbiguous,
+            |not_unique| match not_unique {
+                NotUnique::NoUser => Reason::NumberUnknown,
+                NotUnique::SeveralUsers => Reason::NumberAmbiguous,
             },
         )
     }
 
     /// Records a grant for `user`, or finds the live one, and derives its code.
-    async fn grant(&self, user: &User, number: PhoneNumber) -> Result<(Told, Reason), Reason> {
+    async fn grant(
+        &self,
+        user: &User,
+        number: PhoneNumber,
+    ) -> Result<(SpokenCode, Reason), Reason> {
         let parts = &self.parts;
         let subject = Subject {
             tenant: parts.tenant.clone(),
@@ -153,6 +157,6 @@ impl CallIn {
         };
         // If no server key can derive the row's code, the store cannot be trusted.
         let otp = parts.keys.code(&subject, &live.grant).ok_or(Reason::StoreUnavailable)?;
-        Ok((Told { otp, expires_in: live.left }, reason))
+        Ok((SpokenCode { otp, expires_in: live.left }, reason))
     }
 }

@@ -13,11 +13,11 @@ mod sample;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use self::advice::{Advice, since};
-use self::finding::{Check, Findings};
+use self::advice::{Advice, describe_change};
 pub use self::finding::{Counts, Example, Finding};
+use self::finding::{FindingCounts, FindingKind};
 use self::owners::{Owners, Verdicts};
-pub use self::report::{Report, report};
+pub use self::report::{Report, assemble};
 use self::sample::EvenSample;
 use crate::directory::inspection::Person;
 use crate::domain::account_state::PasswordRefusal;
@@ -31,7 +31,7 @@ use crate::domain::user::{Ambiguity, NumberValue, User};
 
 /// How a tenant's people are judged.
 #[derive(Debug, Clone)]
-pub struct SurveyRules {
+pub struct ReportRules {
     /// How callers' numbers and stored numbers are parsed.
     pub callers: CallerIdPlan,
     /// The stored forms that a call's search finds.
@@ -47,10 +47,10 @@ pub struct SurveyRules {
 }
 
 /// The people added so far.
-pub struct Survey {
-    rules: SurveyRules,
+pub struct ReportBuilder {
+    rules: ReportRules,
     counts: Counts,
-    findings: Findings,
+    findings: FindingCounts,
     owners: Owners,
     enabled: Vec<bool>,
     sample: EvenSample,
@@ -63,12 +63,12 @@ pub struct Survey {
     names: HashMap<u64, u32>,
 }
 
-impl Survey {
+impl ReportBuilder {
     /// An empty report.
     #[must_use]
-    pub fn new(rules: SurveyRules) -> Self {
+    pub fn new(rules: ReportRules) -> Self {
         Self {
-            findings: Findings::new(rules.examples),
+            findings: FindingCounts::new(rules.examples),
             rules,
             counts: Counts::default(),
             owners: Owners::default(),
@@ -99,7 +99,7 @@ impl Survey {
             Person::User(user) => self.add_user(&user),
             Person::Unusable { locator, why } => {
                 self.counts.people += 1;
-                self.findings.add(Check::UnusableEntry, || Example::of(locator, "", "", why));
+                self.findings.add(FindingKind::UnusableEntry, || Example::of(locator, "", "", why));
             }
         }
     }
@@ -109,7 +109,7 @@ impl Survey {
         match self.ids.insert(self.hasher.hash_one(user.id.as_str()), locator) {
             Some(same) if same == locator => return,
             Some(_) => {
-                self.findings.add(Check::SharedId, || {
+                self.findings.add(FindingKind::SharedId, || {
                     let id = user.id.as_str();
                     Example::of(&user.username, "", id, "another entry has the same id")
                 });
@@ -129,18 +129,19 @@ impl Survey {
             None => self.counts.enabled += 1,
             Some(PasswordRefusal::Disabled) => {
                 self.counts.disabled += 1;
-                self.findings.add(Check::Disabled, || Example::of(&user.username, "", "", ""));
+                self.findings
+                    .add(FindingKind::Disabled, || Example::of(&user.username, "", "", ""));
             }
             Some(why) => {
                 self.counts.locked_or_expired += 1;
-                self.findings.add(Check::LockedOrExpired, || {
+                self.findings.add(FindingKind::LockedOrExpired, || {
                     Example::of(&user.username, "", "", why.name().as_str())
                 });
             }
         }
         let name = self.hasher.hash_one(user.username.to_lowercase());
         if self.names.insert(name, person).is_some() {
-            self.findings.add(Check::SharedName, || {
+            self.findings.add(FindingKind::SharedName, || {
                 Example::of(&user.username, "", "", format!("also {}", user.locator))
             });
         }
@@ -151,8 +152,9 @@ impl Survey {
         if !usable {
             self.counts.without_number += 1;
             let detail =
-                if user.numbers.is_empty() { "no value" } else { "values, but none of use" };
-            self.findings.add(Check::NoNumber, || Example::of(&user.username, "", "", detail));
+                if user.numbers.is_empty() { "no value" } else { "values, but none usable" };
+            self.findings
+                .add(FindingKind::NoNumber, || Example::of(&user.username, "", "", detail));
         }
     }
 
@@ -167,37 +169,40 @@ impl Survey {
         match plan.classify(&value.text) {
             StoredValue::Number { number, by_country } => {
                 if by_country {
-                    self.findings
-                        .add(Check::NoCountry, || example(&format!("read as {}", number.key())));
+                    self.findings.add(FindingKind::NoCountry, || {
+                        example(&format!("read as {}", number.key()))
+                    });
                 }
                 if let Some(former) = FormerNumber::of(&number.as_str()[1..]) {
-                    self.findings.add(Check::FormerNumber, || example(&since(&former)));
+                    self.findings
+                        .add(FindingKind::FormerNumber, || example(&describe_change(&former)));
                 }
                 let found = self.is_found(&number, &value.text, &example);
                 self.owners.add(&number, person, value.rank, !found);
                 if found {
-                    self.call_home(&number, &example);
+                    self.check_home_form(&number, &example);
                 }
                 found
             }
             StoredValue::TwoReadings { national, international } => {
-                self.findings.add(Check::TwoReadings, || {
+                self.findings.add(FindingKind::TwoReadings, || {
                     let (national, international) = (national.key(), international.key());
-                    example(&format!("is {international}, badly written, or {national}"))
+                    example(&format!("is {international} without its plus, or {national}"))
                 });
                 false
             }
             StoredValue::ExtensionOnly => {
                 self.findings
-                    .add(Check::ExtensionOnly, || example("no caller from outside has it"));
+                    .add(FindingKind::ExtensionOnly, || example("no outside caller can have it"));
                 false
             }
             StoredValue::Unreadable(why) => {
                 match plan.former(&value.text) {
                     Some(former) => {
-                        self.findings.add(Check::FormerNumber, || example(&since(&former)));
+                        self.findings
+                            .add(FindingKind::FormerNumber, || example(&describe_change(&former)));
                     }
-                    None => self.findings.add(Check::Unreadable, || example(why.as_str())),
+                    None => self.findings.add(FindingKind::Unreadable, || example(why.as_str())),
                 }
                 false
             }
@@ -223,7 +228,7 @@ impl Survey {
         let patterns = forms.find(text, Matching::Patterns);
         self.by_patterns += usize::from(patterns);
         let by = if patterns { "number_match = \"patterns\"" } else { "lookup = \"index\" alone" };
-        self.findings.add(Check::NotFoundBySearch, || {
+        self.findings.add(FindingKind::NotFoundBySearch, || {
             example(&format!("is {}, in a form that {by} finds", number.key()))
         });
         false
@@ -231,15 +236,15 @@ impl Survey {
 
     /// Records a number that has two readings as the country's telephone systems write it, without
     /// a plus.
-    fn call_home(&mut self, number: &PhoneNumber, example: &dyn Fn(&str) -> Example) {
+    fn check_home_form(&mut self, number: &PhoneNumber, example: &dyn Fn(&str) -> Example) {
         let callers = &self.rules.callers;
         let Some(digits) = callers.numbering.digits_at_home(number) else { return };
         let without_plus = &number.as_str()[1..];
         let refused = |text: &&str| callers.read(text) == Err(NoNumber::TwoReadings);
         if let Some(text) = [digits.as_str(), without_plus].into_iter().find(refused) {
             let text = text.to_owned();
-            self.findings.add(Check::CallerTwoReadings, || {
-                example(&format!("a caller {text} could be somebody else"))
+            self.findings.add(FindingKind::CallerTwoReadings, || {
+                example(&format!("a caller {text} could also be another number"))
             });
         }
     }
@@ -248,27 +253,27 @@ impl Survey {
     #[must_use]
     pub fn finish(mut self, complete: bool) -> (Counts, Vec<Finding>) {
         let verdicts: Verdicts = self.owners.judge(self.rules.ambiguity, self.rules.examples);
-        self.findings.add_counted(Check::SharedNumber, verdicts.refused, verdicts.examples);
-        self.findings.add_counted(Check::SharedNumberDecided, verdicts.decided, Vec::new());
+        self.findings.add_counted(FindingKind::SharedNumber, verdicts.refused, verdicts.examples);
+        self.findings.add_counted(FindingKind::SharedNumberDecided, verdicts.decided, Vec::new());
         self.findings.add_counted(
-            Check::SharedNumberUnseen,
-            verdicts.told_to_one,
-            verdicts.told_examples,
+            FindingKind::SharedNumberUnseen,
+            verdicts.misdirected,
+            verdicts.misdirected_examples,
         );
         let wins = verdicts.winners.iter().zip(&self.enabled);
         self.counts.would_get_a_code = wins.filter(|(wins, enabled)| **wins && **enabled).count();
         self.counts.complete = complete;
         if self.counts.people == 0 {
-            self.findings.add_counted(Check::Nobody, 1, Vec::new());
+            self.findings.add_counted(FindingKind::Nobody, 1, Vec::new());
         } else if self.counts.would_get_a_code == 0 {
-            self.findings.add_counted(Check::NobodyGetsACode, 1, Vec::new());
+            self.findings.add_counted(FindingKind::NobodyGetsACode, 1, Vec::new());
         }
         let advice = Advice {
             example: self.rules.callers.numbering.example(),
-            not_found: self.findings.count(Check::NotFoundBySearch),
+            not_found: self.findings.count(FindingKind::NotFoundBySearch),
             by_patterns: self.by_patterns,
         };
-        (self.counts, self.findings.into_list(|check| advice.on(check)))
+        (self.counts, self.findings.into_list(|kind| advice.for_kind(kind)))
     }
 }
 

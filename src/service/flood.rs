@@ -42,7 +42,7 @@ impl<K: Hash + Eq + Clone> FloodLimit<K> {
     /// Keeps the limit `before` with its counts if it has the same `quota` and `keys`; otherwise
     /// returns a new one.
     #[must_use]
-    pub fn as_before(before: Option<&Arc<Self>>, quota: Quota, keys: NonZeroUsize) -> Arc<Self> {
+    pub fn reuse_or_new(before: Option<&Arc<Self>>, quota: Quota, keys: NonZeroUsize) -> Arc<Self> {
         match before {
             Some(before) if before.settings == (quota, keys) => Arc::clone(before),
             _ => Arc::new(Self::new(quota, keys)),
@@ -109,12 +109,12 @@ mod tests {
     fn counts_go_on_where_the_limit_is_the_same() {
         let quota = |burst| Quota { burst, per: Duration::from_hours(1) };
         let keys = |keys| NonZeroUsize::new(keys).expect("not zero");
-        let first = FloodLimit::as_before(None, quota(1), keys(10));
+        let first = FloodLimit::reuse_or_new(None, quota(1), keys(10));
         assert!(first.admit(&1).is_ok());
-        let same = FloodLimit::as_before(Some(&first), quota(1), keys(10));
+        let same = FloodLimit::reuse_or_new(Some(&first), quota(1), keys(10));
         assert!(same.admit(&1).is_err() && same.admit(&2).is_ok());
         for other in [(quota(2), keys(10)), (quota(1), keys(11))] {
-            assert!(FloodLimit::as_before(Some(&first), other.0, other.1).admit(&1).is_ok());
+            assert!(FloodLimit::reuse_or_new(Some(&first), other.0, other.1).admit(&1).is_ok());
         }
     }
 

@@ -1,8 +1,8 @@
-//! How long logins lately took, so that a refusal that asked the directory for less takes as long.
+//! How long recent logins took, so that a refusal that needed less of the directory takes as long.
 //!
-//! The slowest of the last minute or two counts, and beyond that what was usual whenever logins last
-//! came: at a quiet site the first refusal of a day must not tell by its haste that no password was
-//! checked.
+//! The slowest login of the last minute or two counts, and the usual duration of the last logins
+//! however old they are: at a quiet site, the first refusal of the day must not reveal by its speed
+//! that no password was checked.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long the slowest login of a span is remembered, at least; at most twice that.
+/// How long the slowest login is remembered: at least this long, at most twice.
 const SPAN: Duration = Duration::from_mins(1);
 
-/// How many logins say what is usual.
-const USUAL_OF: usize = 64;
+/// Number of logins from which the usual duration is taken.
+const SAMPLE_SIZE: usize = 64;
 
-/// How far a login came at the directory.
+/// How far a login got with the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The account was found, and looked at with its groups.
+    /// The account was found, and its state and groups were checked.
     Account,
-    /// Its password was checked too.
+    /// The password was checked too.
     Password,
-    /// There was no answer to one of these: it took what silence takes, which is not usual.
+    /// The directory or the store did not answer, so the duration is a timeout, not a usual one.
     Unanswered,
 }
 
@@ -36,8 +36,8 @@ struct Memory {
     since: Instant,
     slowest: Duration,
     slowest_before: Duration,
-    account: Latest,
-    password: Latest,
+    account: RecentDurations,
+    password: RecentDurations,
 }
 
 impl Default for Latency {
@@ -46,15 +46,15 @@ impl Default for Latency {
             since: Instant::now(),
             slowest: Duration::ZERO,
             slowest_before: Duration::ZERO,
-            account: Latest::default(),
-            password: Latest::default(),
+            account: RecentDurations::default(),
+            password: RecentDurations::default(),
         }))
     }
 }
 
 impl Latency {
-    /// Notes a login.
-    pub(super) fn note(&self, stage: Stage, took: Duration, at: Instant) {
+    /// Records a login.
+    pub(super) fn record(&self, stage: Stage, took: Duration, at: Instant) {
         self.with(at, |memory| {
             memory.slowest = memory.slowest.max(took);
             match stage {
@@ -65,14 +65,13 @@ impl Latency {
         });
     }
 
-    /// How long a login takes, by the slowest of the last minute or two and by what is usual.
-    /// `expected` is what a password check takes as far as the directory knows by itself, which
-    /// counts until one was made.
-    pub(super) fn lately(&self, at: Instant, expected: Duration) -> Duration {
+    /// How long a login takes, from the slowest of the last minute or two and the usual duration.
+    /// `expected` is the directory's own estimate of a password check, used until one was made.
+    pub(super) fn recent(&self, at: Instant, expected: Duration) -> Duration {
         self.with(at, |memory| {
             let password = memory.password.usual().unwrap_or(expected);
             let usual = password.max(memory.account.usual().unwrap_or_default());
-            // The usual is not the maximum: add some.
+            // The usual duration is not the maximum, so add a margin.
             memory.slowest.max(memory.slowest_before).max(usual + usual / 4)
         })
     }
@@ -90,19 +89,19 @@ impl Latency {
     }
 }
 
-/// The latest few times, however long ago they were.
+/// The durations of the last few logins, however long ago they were.
 #[derive(Debug, Default)]
-struct Latest(VecDeque<Duration>);
+struct RecentDurations(VecDeque<Duration>);
 
-impl Latest {
+impl RecentDurations {
     fn push(&mut self, took: Duration) {
-        if self.0.len() == USUAL_OF {
+        if self.0.len() == SAMPLE_SIZE {
             self.0.pop_front();
         }
         self.0.push_back(took);
     }
 
-    /// What nine in ten did not exceed: a few that hung do not hold up everybody for long.
+    /// The 90th percentile, so that a few logins that hung do not delay everyone for long.
     fn usual(&self) -> Option<Duration> {
         let mut sorted: Vec<Duration> = self.0.iter().copied().collect();
         sorted.sort_unstable();
@@ -120,34 +119,34 @@ mod tests {
     fn the_slowest_login_is_remembered_for_a_minute_or_two() {
         let (latency, start) = (Latency::default(), Instant::now());
         let (ms, after) = (Duration::from_millis, |secs| start + Duration::from_secs(secs));
-        assert_eq!(latency.lately(start, NONE), NONE);
-        for _ in 0..USUAL_OF {
-            latency.note(Stage::Password, ms(40), after(1));
+        assert_eq!(latency.recent(start, NONE), NONE);
+        for _ in 0..SAMPLE_SIZE {
+            latency.record(Stage::Password, ms(40), after(1));
         }
-        latency.note(Stage::Password, ms(700), after(1));
-        latency.note(Stage::Password, ms(200), after(2));
-        assert_eq!(latency.lately(after(3), NONE), ms(700));
-        assert_eq!(latency.lately(after(61), NONE), ms(700), "still that of the span before");
-        assert_eq!(latency.lately(after(122), NONE), ms(50), "the usual, and a quarter more");
+        latency.record(Stage::Password, ms(700), after(1));
+        latency.record(Stage::Password, ms(200), after(2));
+        assert_eq!(latency.recent(after(3), NONE), ms(700));
+        assert_eq!(latency.recent(after(61), NONE), ms(700), "still that of the span before");
+        assert_eq!(latency.recent(after(122), NONE), ms(50), "the usual, and a quarter more");
     }
 
     #[test]
     fn what_is_usual_is_never_forgotten_and_known_before_the_first_login() {
         let (latency, start) = (Latency::default(), Instant::now());
         let (ms, after) = (Duration::from_millis, |secs| start + Duration::from_secs(secs));
-        assert_eq!(latency.lately(start, ms(800)), ms(1000), "as the directory expects");
-        latency.note(Stage::Account, ms(400), after(1));
-        latency.note(Stage::Password, ms(200), after(1));
-        for _ in 0..USUAL_OF {
-            latency.note(Stage::Unanswered, ms(4000), after(1));
+        assert_eq!(latency.recent(start, ms(800)), ms(1000), "as the directory expects");
+        latency.record(Stage::Account, ms(400), after(1));
+        latency.record(Stage::Password, ms(200), after(1));
+        for _ in 0..SAMPLE_SIZE {
+            latency.record(Stage::Unanswered, ms(4000), after(1));
         }
-        assert_eq!(latency.lately(after(2), ms(800)), ms(4000));
+        assert_eq!(latency.recent(after(2), ms(800)), ms(4000));
         let tomorrow = after(86_400);
-        assert_eq!(latency.lately(tomorrow, ms(800)), ms(500), "by what was seen, not expected");
+        assert_eq!(latency.recent(tomorrow, ms(800)), ms(500), "by what was seen, not expected");
         // Quick refusals of known users do not make password checks seem quick.
-        for _ in 0..USUAL_OF {
-            latency.note(Stage::Account, ms(4), tomorrow);
+        for _ in 0..SAMPLE_SIZE {
+            latency.record(Stage::Account, ms(4), tomorrow);
         }
-        assert_eq!(latency.lately(after(2 * 86_400), NONE), ms(250));
+        assert_eq!(latency.recent(after(2 * 86_400), NONE), ms(250));
     }
 }

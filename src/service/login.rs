@@ -1,17 +1,17 @@
 //! validateOTP: a name, a password and a code become a login, once.
 //!
 //! The order is fixed: name → one entry → live grant → reserved try → password → code → consume.
-//! Without a live code there is no bind, so a login is no password oracle and cannot lock accounts.
+//! Without a live code there is no bind, so logins cannot be used to test passwords or lock accounts.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::code_settlement::{self, CodeVerdict};
 use super::guesses::Guesses;
 use super::latency::{Latency, Stage};
-use super::settling::{self, Typed};
-use super::{KnownUser, TenantParts, entry};
+use super::{KnownUser, TenantParts, find_unique};
 use crate::directory::{DirectoryError, Occasion, PasswordCheck};
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
@@ -27,25 +27,25 @@ use crate::store::{CodeTry, Redemption, Reservation, ReserveRequest};
 pub struct LoginAttempt {
     /// The name as typed.
     pub username: String,
-    /// The password as typed; `None` if the operation has none or it cannot be one.
+    /// The password as typed; `None` if the operation has none or the text cannot be a password.
     pub password: Option<Password>,
     /// The code as typed.
     pub otp: String,
     /// Whether the operation carries a password at all.
     pub carries_password: bool,
-    /// Where the person is, if the login service says.
+    /// The person's address, if the login service sends it.
     pub from: Option<ClientAddress>,
 }
 
-/// What was decided of a login, and why.
+/// The decision on a login, and the reason.
 #[derive(Debug)]
 pub struct LoginDecision {
-    /// Who is logged in, or nobody.
+    /// The user who is logged in, or the reason for the refusal.
     pub user: Result<KnownUser, Reason>,
-    /// The user it was about, as far as the directory knew.
+    /// The user with the typed name, if the directory found one.
     pub known: Option<KnownUser>,
-    /// Whether any name would have met this refusal, because it came before the names part: a
-    /// directory that finds nobody, a store that reads nothing.
+    /// Whether every name would have been refused like this, because the directory or the store was
+    /// unavailable before the name made a difference.
     pub every_name: bool,
 }
 
@@ -56,7 +56,7 @@ impl LoginDecision {
         Self { user: Err(reason), known: None, every_name: false }
     }
 
-    /// The true reason, of a login as of a refusal.
+    /// The true reason, for a success as well as for a refusal.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match &self.user {
@@ -70,16 +70,16 @@ impl LoginDecision {
 pub struct Login {
     /// The tenant's directory, store and policies.
     pub parts: TenantParts,
-    /// What a login has to bring.
+    /// What a login requires.
     pub policy: LoginPolicy,
     /// The guesses of all tenants.
     pub guesses: Arc<Guesses>,
-    /// How long logins lately took.
+    /// How long recent logins took.
     pub latency: Arc<Latency>,
 }
 
 impl Login {
-    /// Decides one login. Ends by `deadline`, give or take the store's own timeout.
+    /// Decides one login. Ends by `deadline`, plus at most the store's own timeout.
     pub async fn decide(&self, attempt: LoginAttempt, deadline: Instant) -> LoginDecision {
         let began = Instant::now();
         let mut decision = LoginDecision::refused(Reason::DeadlinePassed);
@@ -96,12 +96,12 @@ impl Login {
             );
             let now = Instant::now();
             let stage = if unanswered { Stage::Unanswered } else { stage };
-            self.latency.note(stage, now - began, now);
+            self.latency.record(stage, now - began, now);
         }
         decision
     }
 
-    /// When a refusal goes out of a login whose body was read at `read_at`.
+    /// When to send the refusal of a login whose body was read at `read_at`.
     #[must_use]
     pub fn refusal_time(&self, read_at: Instant, now: Instant, deadline: Instant) -> Instant {
         let expected = if self.policy.password_required {
@@ -109,8 +109,8 @@ impl Login {
         } else {
             Duration::ZERO
         };
-        let lately = self.latency.lately(now, expected);
-        refusal_time(read_at, now, self.policy.refusal_floor, lately, deadline)
+        let recent = self.latency.recent(now, expected);
+        refusal_time(read_at, now, self.policy.refusal_floor, recent, deadline)
     }
 
     async fn check(
@@ -130,7 +130,8 @@ impl Login {
         let name = TypedName::parse(&attempt.username).ok_or(Reason::NameMalformed)?;
 
         let directory_deadline = deadline.min(Instant::now() + self.parts.directory_deadline);
-        let (subject, user, live) = self.look_up(&name, directory_deadline, decision).await?;
+        let (subject, user, live) =
+            self.find_user_and_grant(&name, directory_deadline, decision).await?;
         let login = KnownUser::from(&user);
         decision.known = Some(login.clone());
         if user.account.refusal(self.parts.clock.now()).is_none() {
@@ -152,27 +153,27 @@ impl Login {
         Ok(login)
     }
 
-    /// Who has the name, and what live code they have. The store is asked for nobody, too, so that
-    /// one that is down, or slow, is so for every name.
-    async fn look_up(
+    /// The user with this name, and their live code. For unknown names the store is asked too, so that
+    /// a store that is down or slow is so for every name.
+    async fn find_user_and_grant(
         &self,
         name: &TypedName,
         deadline: Instant,
         decision: &mut LoginDecision,
     ) -> Result<(Subject, User, Option<Grant>), Reason> {
-        let found = entry(&*self.parts.directory, name, deadline).await;
+        let found = find_unique(&*self.parts.directory, name, deadline).await;
         decision.every_name = true;
         if let Err(reason @ (Reason::DirectoryUnavailable | Reason::DirectoryTimedOut)) = found {
             return Err(reason);
         }
-        let id = found.as_ref().map_or(NOBODY, |user| user.id.as_str()).to_owned();
+        let id = found.as_ref().map_or(UNKNOWN_USER_ID, |user| user.id.as_str()).to_owned();
         let subject = Subject { tenant: self.parts.tenant.clone(), purpose: Purpose::Call, id };
         let live = self.parts.grants.live(&subject).await?;
         decision.every_name = false;
         Ok((subject, found?, live))
     }
 
-    /// Counts a wrong code, and sees whether a right one came after too many of them.
+    /// Counts a wrong code, or checks whether a right one came after too many wrong ones.
     fn count_guess(&self, mut attempt: CodeAttempt, password: &Password) -> CodeAttempt {
         let nonce = attempt.grant.nonce;
         if attempt.code_right {
@@ -184,7 +185,7 @@ impl Login {
         attempt
     }
 
-    /// Reserves a try, asks the directory about the password, then settles the code.
+    /// Reserves a try, checks the password with the directory, then settles the code.
     async fn with_password(
         &self,
         attempt: &CodeAttempt,
@@ -211,20 +212,20 @@ impl Login {
         *stage = Some(Stage::Password);
         match checked {
             Ok(PasswordCheck::Right) => self.settle(attempt, Some(reserved)).await,
-            // The reserved try stands: it is the count of this refused password.
+            // The reserved try stays: it counts this wrong password.
             Ok(PasswordCheck::Refused(why)) => Err(Reason::PasswordRefused(why)),
             Err(DirectoryError::Unavailable) => {
                 let counts_for = parts.limits.wrong_passwords_per_user.per;
                 let (subject, from) = (&attempt.subject, attempt.from);
-                settling::give_back(&parts.tries, subject, reserved, from, counts_for).await;
+                code_settlement::give_back(&parts.tries, subject, reserved, from, counts_for).await;
                 Err(Reason::DirectoryUnavailable)
             }
-            // The server may have counted it, so it stays counted here.
+            // The server may have counted the password, so it stays counted here too.
             Err(DirectoryError::TimedOut) => Err(Reason::DirectoryTimedOut),
         }
     }
 
-    /// Decides by the code, once the password is right or none is asked for.
+    /// Decides by the code, once the password is right or none is required.
     async fn settle(
         &self,
         attempt: &CodeAttempt,
@@ -238,9 +239,12 @@ impl Login {
             from: attempt.from,
             limits: parts.limits,
         };
-        let typed =
-            if attempt.code_right && !attempt.guessed { Typed::Right } else { Typed::Wrong };
-        match settling::settle(&parts.tries, code_try, typed).await? {
+        let verdict = if attempt.code_right && !attempt.guessed {
+            CodeVerdict::Right
+        } else {
+            CodeVerdict::Wrong
+        };
+        match code_settlement::settle(&parts.tries, code_try, verdict).await? {
             None if attempt.code_right => Err(Reason::CodeGuessed),
             None => Err(Reason::CodeWrong),
             Some(Redemption::Redeemed) => Ok(()),
@@ -250,31 +254,31 @@ impl Login {
     }
 }
 
-/// An id that no user has: no directory's ids are blanks.
-const NOBODY: &str = " ";
+/// An id that no user has: ids are never blank.
+const UNKNOWN_USER_ID: &str = " ";
 
-/// A typed code held against the grant that was live when it was read.
+/// A typed code, compared with the grant that was live when it was read.
 struct CodeAttempt {
     subject: Subject,
     grant: Grant,
     code_right: bool,
-    /// Whether too many wrong codes came with the same password before it.
+    /// Whether too many wrong codes with the same password came before it.
     guessed: bool,
     from: Option<ClientAddress>,
 }
 
-/// When a refusal goes out: at the next multiple of `floor` after the body was read, so that its
-/// time does not tell why it was refused, and not before `lately` has passed, as long as logins with
-/// a bind took; never later than `deadline`. A floor of zero has no multiples: `lately` alone counts.
+/// When to send a refusal: at the next multiple of `floor` after the body was read, so that its time
+/// does not reveal the reason, and not before `recent`, the time that recent logins with a bind took;
+/// never after `deadline`. If `floor` is zero, only `recent` counts.
 #[must_use]
 pub fn refusal_time(
     read_at: Instant,
     now: Instant,
     floor: Duration,
-    lately: Duration,
+    recent: Duration,
     deadline: Instant,
 ) -> Instant {
-    let elapsed = now.saturating_duration_since(read_at).max(lately);
+    let elapsed = now.saturating_duration_since(read_at).max(recent);
     if floor.is_zero() {
         return (read_at + elapsed).min(deadline).max(now);
     }
@@ -291,15 +295,15 @@ mod tests {
     fn a_refusal_goes_out_at_the_next_multiple_of_the_floor() {
         let read_at = Instant::now();
         let ms = Duration::from_millis;
-        let at = |elapsed, floor, lately| {
+        let at = |elapsed, floor, recent| {
             let (now, deadline) = (read_at + ms(elapsed), read_at + ms(5000));
-            refusal_time(read_at, now, ms(floor), ms(lately), deadline) - read_at
+            refusal_time(read_at, now, ms(floor), ms(recent), deadline) - read_at
         };
         assert_eq!(at(0, 300, 0), ms(300));
         assert_eq!(at(1, 300, 299), ms(300));
         assert_eq!(at(300, 300, 0), ms(300));
         assert_eq!(at(301, 300, 0), ms(600));
-        assert_eq!(at(1, 300, 700), ms(900), "where binds lately took longer");
+        assert_eq!(at(1, 300, 700), ms(900), "where binds recent took longer");
         assert_eq!(at(701, 300, 700), ms(900), "as one with a bind");
         assert_eq!(at(1, 300, 6000), ms(5000), "never after the deadline");
         assert_eq!(at(4999, 300, 0), ms(5000), "never after the deadline");

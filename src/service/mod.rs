@@ -4,6 +4,7 @@
 pub mod administration;
 pub mod authentication_cloud;
 pub mod call_in;
+mod code_settlement;
 pub mod dependencies;
 pub mod directory_report;
 pub mod flood;
@@ -11,7 +12,6 @@ pub mod guesses;
 pub mod latency;
 pub mod login;
 pub mod registered_directory;
-mod settling;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub struct TenantParts {
 }
 
 impl TenantParts {
-    /// Refuses a user whom the directory or the tenant's groups do not admit.
+    /// Refuses a user whom the directory or the tenant's groups do not allow.
     ///
     /// # Errors
     /// The reason for the refusal.
@@ -81,7 +81,7 @@ impl TenantParts {
 ///
 /// # Errors
 /// Why there is not exactly one.
-async fn entry(
+async fn find_unique(
     directory: &dyn Directory,
     name: &TypedName,
     deadline: Instant,

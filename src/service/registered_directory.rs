@@ -1,5 +1,5 @@
-//! The registered users as a directory, so that somebody without LDAP can call in: a verified phone
-//! is whose it is, and there are no passwords.
+//! The registered users as a directory, so that tenants without LDAP can use calls: a caller is the
+//! user who verified the phone, and there are no passwords.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::domain::tenant::TenantId;
 use crate::domain::user::{Candidates, Membership, NumberValue, TypedName, User, UserId};
 use crate::store::StoreError;
 use crate::store::registry::{Records, Registry, Scope};
-/// Most owners of a number that are looked at: two are too many already.
+/// Maximum number of owners that are read for a number: two are already too many.
 const MOST_OWNERS: u32 = 4;
 
 /// A tenant's registered users.
@@ -25,14 +25,14 @@ pub struct RegisteredDirectory {
 }
 
 impl RegisteredDirectory {
-    /// The users that `registry` has of this tenant.
+    /// This tenant's users in `registry`.
     #[must_use]
     pub const fn new(tenant: TenantId, registry: Arc<dyn Registry>) -> Self {
         Self { tenant, registry }
     }
 
-    async fn look(&self, whom: UserRef, deadline: Instant) -> Result<Records, DirectoryError> {
-        let seen = self.registry.read_records(Scope::user(&self.tenant, whom));
+    async fn read(&self, user: UserRef, deadline: Instant) -> Result<Records, DirectoryError> {
+        let seen = self.registry.read_records(Scope::user(&self.tenant, user));
         Ok(in_time(seen, deadline).await?.value)
     }
 
@@ -41,7 +41,7 @@ impl RegisteredDirectory {
         id: RegisteredId,
         deadline: Instant,
     ) -> Result<Option<RegisteredUser>, DirectoryError> {
-        let found = self.look(UserRef::Id(id), deadline).await?;
+        let found = self.read(UserRef::Id(id), deadline).await?;
         Ok(found.person.map(|person| person.user))
     }
 }
@@ -56,8 +56,8 @@ async fn in_time<T>(
     }
 }
 
-/// The user as a directory has them: one without a name is known by the id.
-fn entry(user: &RegisteredUser) -> Option<User> {
+/// The user in the directory's form: a user without a name has the id as name.
+fn to_user(user: &RegisteredUser) -> Option<User> {
     let id = user.id.to_string();
     let number = |phone: &crate::domain::registered_user::VerifiedPhone| NumberValue {
         rank: 0,
@@ -85,7 +85,7 @@ impl Directory for RegisteredDirectory {
             let owners = self.registry.owners(&self.tenant, &spelling, MOST_OWNERS);
             let owners = in_time(owners, deadline).await?;
             found.truncated |= u32::try_from(owners.len()).is_ok_and(|most| most >= MOST_OWNERS);
-            found.users.extend(owners.iter().filter_map(entry));
+            found.users.extend(owners.iter().filter_map(to_user));
         }
         Ok(found)
     }
@@ -95,23 +95,26 @@ impl Directory for RegisteredDirectory {
         name: &TypedName,
         deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        // Whose id it is goes before who took it for a name.
+        // An id takes precedence over an equal name.
         if let Some(id) = RegisteredId::parse(name.as_str())
             && let Some(user) = self.find(id, deadline).await?
         {
-            return Ok(Candidates { users: entry(&user).into_iter().collect(), truncated: false });
+            return Ok(Candidates {
+                users: to_user(&user).into_iter().collect(),
+                truncated: false,
+            });
         }
         let Some(name) = RegisteredName::parse(name.as_str()) else {
             return Ok(Candidates::default());
         };
-        let found = self.look(UserRef::Name(name), deadline).await?;
-        let users = found.person.and_then(|person| entry(&person.user)).into_iter().collect();
-        // People type a name in any case, and services may take one user for the other: a name that
-        // several have is nobody's, even as one of them has it.
+        let found = self.read(UserRef::Name(name), deadline).await?;
+        let users = found.person.and_then(|person| to_user(&person.user)).into_iter().collect();
+        // People type names in any case, and services may confuse users whose names differ only in
+        // case. So a name that several users have matches none, even if it is written as one has it.
         Ok(Candidates { users, truncated: found.namesakes > 1 })
     }
 
-    /// There are no groups; a user deleted meanwhile is gone.
+    /// There are no groups, but the user may have been deleted.
     async fn membership(
         &self,
         user: &User,
@@ -123,7 +126,7 @@ impl Directory for RegisteredDirectory {
         Ok(if found.is_some() { Membership::Allowed } else { Membership::Gone })
     }
 
-    /// No password is anybody's.
+    /// There are no passwords, so none is right.
     async fn check_password(
         &self,
         _user: &User,
@@ -133,7 +136,7 @@ impl Directory for RegisteredDirectory {
         Ok(PasswordCheck::Refused(PasswordRefusal::WrongPassword))
     }
 
-    /// None of its own: the store reports its own.
+    /// None: the store reports its own state.
     fn states(&self) -> Vec<DependencyState> {
         Vec::new()
     }

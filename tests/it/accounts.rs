@@ -123,7 +123,7 @@ fn the_commands_count_and_name_who_may_not_log_in() {
     assert!(text.contains("erik (uid=erik,ou=people,dc=example,dc=com), locked_out"), "{text}");
     assert!(text.contains("refused, locked_out: erik is locked out"), "{text}");
     let text = run(&config, &["lookup", "+46702223344"]);
-    assert!(text.contains("bob has to set a new password first"), "{text}");
+    assert!(text.contains("bob must set a new password first"), "{text}");
 }
 
 fn windows_tenant(samba: &Samba, bind: (&str, &str), more: &str) -> String {

@@ -230,11 +230,11 @@ fn lookup_says_who_would_get_a_code_and_ends_with_0_for_exactly_one() {
     for (number, status, says) in [
         ("070-123 45 67", 0, "anna would get a code"),
         ("+46701234567", 0, "+46701234567"),
-        ("+46709999999", 1, "nobody has this number"),
-        ("+46703334455", 1, "more than one has this number"),
+        ("+46709999999", 1, "no one has this number"),
+        ("+46703334455", 1, "several people have this number"),
         ("0704445566", 1, "diana is disabled"),
         ("anonymous", 1, "a withheld number"),
-        ("hello", 1, "no telephone number"),
+        ("hello", 1, "not a telephone number"),
     ] {
         let output = dialpass(&["lookup", number, "--config", &path]);
         assert_eq!(output.status.code(), Some(status), "{number}: {}", stderr(&output));
@@ -339,12 +339,12 @@ fn lookup_explains_each_step_down_to_the_audit_trails_reason() {
         (barred, &["+46705556677"], 1, "refused, in_excluded_group: erik"),
         ("", &["+46703334455"], 1, "refused, number_ambiguous: more than one"),
         ("", &["+46709999999"], 1, "and more, or one that cannot be used"),
-        ("", &["+46709090909"], 1, "refused, number_unknown: nobody has this number"),
+        ("", &["+46709090909"], 1, "refused, number_unknown: no one has this number"),
         ("", &["anonymous"], 1, "refused, number_withheld"),
         ("", &["hello"], 1, "refused, number_unparseable"),
         (pins, &["+46703334455"], 1, "no PIN was keyed"),
         (pins, &["+46703334455", "--pin", "2222"], 0, "cecilia would get a code"),
-        (pins, &["+46703334455", "--pin", "3333"], 1, "not exactly one of them has the PIN"),
+        (pins, &["+46703334455", "--pin", "3333"], 1, "the keyed PIN does not select exactly one"),
         (pins, &["+46703334455", "--pin", "x"], 78, ""),
     ] {
         let (ended, said) = lookup(more, arguments);

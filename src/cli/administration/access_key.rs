@@ -4,16 +4,17 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::audit_log::KeyInTrail;
-use super::audited::{AdminStore, in_trail};
-use super::named::{Named, Place};
-use super::printed::{print, print_json, shown_time};
+use super::arguments::{TargetArgument, TenantArguments};
+use super::audit_log::AuditedKey;
+use super::audited::{AdminStore, audited_with_store};
+use super::format::{format_time, print, print_json};
 use super::target::{Failure, Target};
 use crate::cli::output;
-use crate::cli::setup::Ended;
+use crate::cli::setup::CommandResult;
 use crate::domain::access_key::{AccessKey, AccessKeyHash, AccessKeyText};
 use crate::domain::random::{Random as _, SystemRandom};
 use crate::domain::reason::AuditReason;
+use crate::domain::uuid_id::parse_hyphenated;
 use crate::store::registry::NewAccessKey;
 
 /// The subcommands of `access-key`.
@@ -35,7 +36,7 @@ pub(in crate::cli) enum AccessKeyCommand {
 #[derive(Args)]
 pub(in crate::cli) struct Create {
     #[command(flatten)]
-    place: Place,
+    arguments: TenantArguments,
     /// A name for it, such as the backend that uses it.
     #[arg(long, value_name = "NAME", value_parser = key_name)]
     name: String,
@@ -44,7 +45,7 @@ pub(in crate::cli) struct Create {
 #[derive(Args)]
 pub(in crate::cli) struct List {
     #[command(flatten)]
-    place: Place,
+    arguments: TenantArguments,
     /// Print one object per line: `id`, `name`, `created_at`.
     #[arg(long)]
     json: bool,
@@ -53,32 +54,56 @@ pub(in crate::cli) struct List {
 #[derive(Args)]
 pub(in crate::cli) struct Revoke {
     #[command(flatten)]
-    place: Place,
+    arguments: TenantArguments,
     /// The key's id, as `access-key list` shows it.
     #[arg(long, value_name = "ID", value_parser = key_id)]
     id: Uuid,
 }
 
 /// Runs the command.
-pub(in crate::cli) async fn run(command: AccessKeyCommand) -> Ended {
+pub(in crate::cli) async fn run(command: AccessKeyCommand) -> CommandResult {
     match command {
-        AccessKeyCommand::Create(Create { place, name }) => {
+        AccessKeyCommand::Create(Create { arguments, name }) => {
             let Some((id, text)) = new_key() else {
-                return Err(anyhow::anyhow!("no random bits; nothing was done").into());
+                return Err(anyhow::anyhow!(
+                    "the system provides no random bits; nothing was done"
+                )
+                .into());
             };
-            let key = KeyInTrail { id: id.to_string(), name: Some(name.clone()) };
+            let key = AuditedKey { id: id.to_string(), name: Some(name.clone()) };
             let create =
-                async |office: &AdminStore<'_>, _: &Target| create(office, id, name, &text).await;
-            in_trail("access-key create", place, Named::Everybody, Some(key), create).await
+                async |admin: &AdminStore<'_>, _: &Target| create(admin, id, name, &text).await;
+            audited_with_store(
+                "access-key create",
+                arguments,
+                TargetArgument::WholeTenant,
+                Some(key),
+                create,
+            )
+            .await
         }
-        AccessKeyCommand::List(List { place, json }) => {
-            let list = async |office: &AdminStore<'_>, _: &Target| list(office, json).await;
-            in_trail("access-key list", place, Named::Everybody, None, list).await
+        AccessKeyCommand::List(List { arguments, json }) => {
+            let list = async |admin: &AdminStore<'_>, _: &Target| list(admin, json).await;
+            audited_with_store(
+                "access-key list",
+                arguments,
+                TargetArgument::WholeTenant,
+                None,
+                list,
+            )
+            .await
         }
-        AccessKeyCommand::Revoke(Revoke { place, id }) => {
-            let key = KeyInTrail { id: id.to_string(), name: None };
-            let revoke = async |office: &AdminStore<'_>, _: &Target| revoke(office, id).await;
-            in_trail("access-key revoke", place, Named::Everybody, Some(key), revoke).await
+        AccessKeyCommand::Revoke(Revoke { arguments, id }) => {
+            let key = AuditedKey { id: id.to_string(), name: None };
+            let revoke = async |admin: &AdminStore<'_>, _: &Target| revoke(admin, id).await;
+            audited_with_store(
+                "access-key revoke",
+                arguments,
+                TargetArgument::WholeTenant,
+                Some(key),
+                revoke,
+            )
+            .await
         }
     }
 }
@@ -90,38 +115,40 @@ fn new_key() -> Option<(Uuid, AccessKeyText)> {
 }
 
 async fn create(
-    office: &AdminStore<'_>,
+    admin: &AdminStore<'_>,
     id: Uuid,
     name: String,
     text: &AccessKeyText,
 ) -> Result<AuditReason, Failure> {
-    let tenant = &office.tenant.id;
+    let tenant = &admin.tenant.id;
     let hash = AccessKeyHash::of(text.expose()).expect("a new key is shaped as keys are");
     let key = NewAccessKey { id, tenant: tenant.clone(), name, hash };
-    let made = office.store.access_keys.create_access_key(&key).await?;
+    let made = admin.store.access_keys.create_access_key(&key).await?;
     if !output::print(text.expose()) {
         // A working key that its owner has not seen, or that someone else has: revoke it.
-        let revoked = office.store.access_keys.revoke_access_key(tenant, id).await;
+        let revoked = admin.store.access_keys.revoke_access_key(tenant, id).await;
         let and = match revoked {
             Ok(_) => "so it was revoked again".to_owned(),
-            Err(_) => format!("nor revoked again: `access-key revoke --id {id}`"),
+            Err(_) => format!(
+                "and could not be revoked either: run `dialpass access-key revoke --id {id}`"
+            ),
         };
-        let said = format!("the key could not be shown, {and}");
-        return Err(Failure { reason: AuditReason::KeyNotShown, said });
+        let message = format!("the key could not be shown, {and}");
+        return Err(Failure { reason: AuditReason::KeyNotShown, message });
     }
-    output::tell(&output::plain(&format!(
-        "access key {id} ({}) of tenant {tenant}: shown this once; keep it as a password",
+    output::print_error(&output::replace_controls(&format!(
+        "access key {id} ({}) of tenant {tenant}: it is shown only once; store it like a password",
         made.name
     )));
     Ok(AuditReason::Created)
 }
 
-async fn list(office: &AdminStore<'_>, json: bool) -> Result<AuditReason, Failure> {
-    let keys = office.store.access_keys.access_keys(&office.tenant.id).await?;
+async fn list(admin: &AdminStore<'_>, json: bool) -> Result<AuditReason, Failure> {
+    let keys = admin.store.access_keys.access_keys(&admin.tenant.id).await?;
     if json {
         for AccessKey { id, name, created_at, .. } in &keys {
-            let created_at = shown_time(created_at.as_secs());
-            print_json(&Object { id: id.to_string(), name, created_at });
+            let created_at = format_time(created_at.as_secs());
+            print_json(&AccessKeyJson { id: id.to_string(), name, created_at });
         }
         return Ok(AuditReason::Listed);
     }
@@ -129,7 +156,7 @@ async fn list(office: &AdminStore<'_>, json: bool) -> Result<AuditReason, Failur
         print(&columns("ID", "CREATED", "NAME"));
     }
     for AccessKey { id, name, created_at, .. } in &keys {
-        print(&columns(&id.to_string(), &shown_time(created_at.as_secs()), name));
+        print(&columns(&id.to_string(), &format_time(created_at.as_secs()), name));
     }
     match keys.len() {
         0 => print("no access key"),
@@ -139,20 +166,20 @@ async fn list(office: &AdminStore<'_>, json: bool) -> Result<AuditReason, Failur
     Ok(AuditReason::Listed)
 }
 
-async fn revoke(office: &AdminStore<'_>, id: Uuid) -> Result<AuditReason, Failure> {
-    let revoked = office.store.access_keys.revoke_access_key(&office.tenant.id, id).await?;
-    let (said, done) = if revoked {
+async fn revoke(admin: &AdminStore<'_>, id: Uuid) -> Result<AuditReason, Failure> {
+    let revoked = admin.store.access_keys.revoke_access_key(&admin.tenant.id, id).await?;
+    let (message, done) = if revoked {
         ("the access key is revoked", AuditReason::Revoked)
     } else {
         ("the tenant has no such access key", AuditReason::NoSuchKey)
     };
-    print(&format!("{id}: {said}"));
+    print(&format!("{id}: {message}"));
     Ok(done)
 }
 
 /// A key as JSON.
 #[derive(Serialize)]
-struct Object<'a> {
+struct AccessKeyJson<'a> {
     id: String,
     name: &'a str,
     created_at: String,
@@ -170,7 +197,6 @@ fn key_name(text: &str) -> Result<String, String> {
 }
 
 fn key_id(text: &str) -> Result<Uuid, String> {
-    // The library also accepts other forms.
-    let hyphenated = (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten();
-    hyphenated.ok_or_else(|| "an id as `access-key list` shows it".to_owned())
+    parse_hyphenated(text)
+        .ok_or_else(|| "accepted is an id as `access-key list` shows it".to_owned())
 }

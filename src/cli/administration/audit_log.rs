@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::target::{Failure, Target};
-use crate::cli::output::{self, plain};
-use crate::cli::setup::Ended;
+use crate::cli::output::{self, replace_controls};
+use crate::cli::setup::CommandResult;
 use crate::config::{Config, TenantConfig};
 use crate::domain::reason::AuditReason;
 use crate::telemetry::audit::{Act, ActOutcome};
 use crate::telemetry::trail::Trail;
 
 /// The access key that a command is about, without its text.
-pub(super) struct KeyInTrail {
+pub(super) struct AuditedKey {
     /// Its id.
     pub id: String,
     /// Its name, if the command knows it.
@@ -26,7 +26,7 @@ pub(super) struct AuditLog {
     request_id: String,
     operation: &'static str,
     tenant: String,
-    key: Option<KeyInTrail>,
+    key: Option<AuditedKey>,
 }
 
 impl AuditLog {
@@ -38,7 +38,7 @@ impl AuditLog {
         operation: &'static str,
         config: &Config,
         tenant: &TenantConfig,
-        key: Option<KeyInTrail>,
+        key: Option<AuditedKey>,
     ) -> anyhow::Result<Self> {
         let file = config.audit.file.as_deref();
         let trail = Trail::open(file, config.log.format).with_context(|| {
@@ -61,7 +61,7 @@ impl AuditLog {
     ) -> anyhow::Result<()> {
         let number = match target {
             Target::Number { number, .. } => Some(number),
-            Target::Everybody | Target::UserId(_) | Target::User(_) => None,
+            Target::WholeTenant | Target::UserId(_) | Target::User(_) => None,
         };
         let act = Act {
             request_id: &self.request_id,
@@ -79,8 +79,8 @@ impl AuditLog {
     }
 
     /// Reports a failure to the audit trail and to the administrator.
-    pub(super) fn failed(&mut self, target: &Target, failure: &Failure) -> Ended {
-        output::tell(&format!("dialpass: {}", plain(&failure.said)));
+    pub(super) fn failed(&mut self, target: &Target, failure: &Failure) -> CommandResult {
+        output::print_error(&format!("dialpass: {}", replace_controls(&failure.message)));
         self.write(target, ActOutcome::Failed, Some(failure.reason))?;
         Ok(ExitCode::FAILURE)
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::audit_log::{AuditLog, KeyInTrail};
-use super::named::{Named, Place};
-use super::target::{Failure, Target, target};
+use super::arguments::{TargetArgument, TenantArguments};
+use super::audit_log::{AuditLog, AuditedKey};
+use super::target::{Failure, Target, resolve_target};
 use crate::app::{self, AdministratorsStore};
-use crate::cli::setup::{Ended, chosen, source};
+use crate::cli::setup::{CommandResult, find_tenant, source};
 use crate::config::TenantConfig;
 use crate::domain::reason::AuditReason;
 use crate::service::administration::TenantCodes;
@@ -24,7 +24,7 @@ pub(super) struct AdminStore<'c> {
 
 impl AdminStore<'_> {
     /// The tenant's codes and counts.
-    pub(super) fn desk(&self) -> TenantCodes {
+    pub(super) fn codes(&self) -> TenantCodes {
         TenantCodes {
             tenant: self.tenant.id.clone(),
             store: Arc::clone(&self.store.administration),
@@ -37,53 +37,53 @@ impl AdminStore<'_> {
 /// in the audit trail.
 pub(super) async fn audited<F>(
     operation: &'static str,
-    place: Place,
-    named: Named,
+    arguments: TenantArguments,
+    target: TargetArgument,
     work: F,
-) -> Ended
+) -> CommandResult
 where
     F: AsyncFnOnce(&TenantCodes, &Target) -> Result<AuditReason, Failure>,
 {
-    let at_desk =
-        async |office: &AdminStore<'_>, target: &Target| work(&office.desk(), target).await;
-    in_trail(operation, place, named, None, at_desk).await
+    let with_codes =
+        async |admin: &AdminStore<'_>, target: &Target| work(&admin.codes(), target).await;
+    audited_with_store(operation, arguments, target, None, with_codes).await
 }
 
 /// Like [`audited`], for a command that may be about `key` and needs the whole store.
-pub(super) async fn in_trail<F>(
+pub(super) async fn audited_with_store<F>(
     operation: &'static str,
-    place: Place,
-    named: Named,
-    key: Option<KeyInTrail>,
+    arguments: TenantArguments,
+    target: TargetArgument,
+    key: Option<AuditedKey>,
     work: F,
-) -> Ended
+) -> CommandResult
 where
     F: AsyncFnOnce(&AdminStore<'_>, &Target) -> Result<AuditReason, Failure>,
 {
     // Fails if logging has already started, which does no harm here.
     let _ = logs::start_for_command();
-    let source = source(place.config);
+    let source = source(arguments.config);
     let config = source.load()?;
-    let tenant = chosen(&config, place.tenant.as_deref(), &source.path)?;
+    let tenant = find_tenant(&config, arguments.tenant.as_deref(), &source.path)?;
     let mut audit_log = AuditLog::open(operation, &config, tenant, key)?;
 
-    let target = match target(&config, tenant, named).await {
+    let target = match resolve_target(&config, tenant, target).await {
         Ok(target) => target,
-        Err(failure) => return audit_log.failed(&Target::Everybody, &failure),
+        Err(failure) => return audit_log.failed(&Target::WholeTenant, &failure),
     };
     audit_log.write(&target, ActOutcome::Attempted, None).context("nothing was done")?;
     let store = match app::administration(&config).await {
         Ok(store) => store,
         Err(error) => {
-            let (reason, said) = (AuditReason::StoreUnavailable, format!("{error:#}"));
-            return audit_log.failed(&target, &Failure { reason, said });
+            let (reason, message) = (AuditReason::StoreUnavailable, format!("{error:#}"));
+            return audit_log.failed(&target, &Failure { reason, message });
         }
     };
     match work(&AdminStore { tenant, store }, &target).await {
         Ok(done) => {
-            audit_log
-                .write(&target, ActOutcome::Done, Some(done))
-                .context("it was done, but its end is not in the audit trail")?;
+            audit_log.write(&target, ActOutcome::Done, Some(done)).context(
+                "the command was carried out, but the audit trail does not record its end",
+            )?;
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => audit_log.failed(&target, &failure),

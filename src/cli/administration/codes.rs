@@ -3,17 +3,17 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::arguments::{TargetArgument, TenantArguments, stable_id};
 use super::audited::audited;
-use super::named::{Named, Place, stable_id};
-use super::printed::{print, print_json, shown, shown_time};
+use super::format::{format_duration, format_time, print, print_json};
 use super::target::{Failure, Target};
-use crate::cli::setup::Ended;
+use crate::cli::setup::CommandResult;
 use crate::domain::reason::AuditReason;
 use crate::service::administration::{LiveCode, TenantCodes};
 
 /// The subcommands of `codes`.
 #[derive(Subcommand)]
-pub(in crate::cli) enum Codes {
+pub(in crate::cli) enum CodesCommand {
     /// List a tenant's live codes, or one user's.
     ///
     /// For each: the user's id, when it was issued, how long it remains valid, how many wrong codes
@@ -29,7 +29,7 @@ pub(in crate::cli) enum Codes {
 #[derive(Args)]
 pub(in crate::cli) struct List {
     #[command(flatten)]
-    place: Place,
+    arguments: TenantArguments,
     /// Only the user with this name, looked up in the directory as at a login.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -44,14 +44,14 @@ pub(in crate::cli) struct List {
 #[derive(Args)]
 pub(in crate::cli) struct Revoke {
     #[command(flatten)]
-    place: Place,
+    arguments: TenantArguments,
     #[command(flatten)]
-    user: OneUser,
+    user: UserArguments,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct OneUser {
+struct UserArguments {
     /// The user's name, looked up in the directory as at a login.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -61,47 +61,47 @@ struct OneUser {
 }
 
 /// Runs the command.
-pub(in crate::cli) async fn run(command: Codes) -> Ended {
+pub(in crate::cli) async fn run(command: CodesCommand) -> CommandResult {
     match command {
-        Codes::List(List { place, user, user_id, json }) => {
-            let named = Named::new(user, user_id, None);
-            let list = async |desk: &TenantCodes, target: &Target| list(desk, target, json).await;
-            audited("codes list", place, named, list).await
+        CodesCommand::List(List { arguments, user, user_id, json }) => {
+            let target = TargetArgument::new(user, user_id, None);
+            let list = async |codes: &TenantCodes, target: &Target| list(codes, target, json).await;
+            audited("codes list", arguments, target, list).await
         }
-        Codes::Revoke(Revoke { place, user }) => {
-            let named = Named::new(user.user, user.user_id, None);
-            audited("codes revoke", place, named, revoke).await
+        CodesCommand::Revoke(Revoke { arguments, user }) => {
+            let target = TargetArgument::new(user.user, user.user_id, None);
+            audited("codes revoke", arguments, target, revoke).await
         }
     }
 }
 
-async fn list(desk: &TenantCodes, target: &Target, json: bool) -> Result<AuditReason, Failure> {
+async fn list(codes: &TenantCodes, target: &Target, json: bool) -> Result<AuditReason, Failure> {
     let mut table = Table { username: target.username(), json, rows: 0 };
-    if matches!(target, Target::Everybody) {
+    if matches!(target, Target::WholeTenant) {
         let mut after = None;
         loop {
-            let page = desk.codes(after.as_deref()).await?;
+            let page = codes.list(after.as_deref()).await?;
             let is_read = page.codes.iter().all(|code| table.row(code));
             after = page.next;
             if !is_read || after.is_none() {
                 break;
             }
         }
-    } else if let Some(code) = desk.code(target.user_id()).await? {
+    } else if let Some(code) = codes.find(target.user_id()).await? {
         table.row(&code);
     }
     table.end(target);
     Ok(AuditReason::Listed)
 }
 
-async fn revoke(desk: &TenantCodes, target: &Target) -> Result<AuditReason, Failure> {
-    let revoked = desk.revoke(target.user_id()).await?;
-    let (said, done) = if revoked {
+async fn revoke(codes: &TenantCodes, target: &Target) -> Result<AuditReason, Failure> {
+    let revoked = codes.revoke(target.user_id()).await?;
+    let (message, done) = if revoked {
         ("the live code is revoked", AuditReason::Revoked)
     } else {
         ("there was no live code", AuditReason::NoLiveCode)
     };
-    print(&format!("{}: {said}", target.shown()));
+    print(&format!("{}: {message}", target.describe()));
     Ok(done)
 }
 
@@ -114,7 +114,7 @@ struct Table<'a> {
 
 /// A code as JSON.
 #[derive(Serialize)]
-struct Object<'a> {
+struct CodeJson<'a> {
     user_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
@@ -129,13 +129,13 @@ impl Table<'_> {
     /// Prints a code; returns whether the reader is still there.
     fn row(&mut self, code: &LiveCode) -> bool {
         let LiveCode { user_id, expires_in, tries_left, tried, .. } = code;
-        let issued_at = shown_time(code.issued_at);
+        let issued_at = format_time(code.issued_at);
         self.rows += 1;
         if self.json {
             let expires_in = expires_in.as_secs();
             let username = self.username;
             let (tries_left, tried) = (*tries_left, *tried);
-            return print_json(&Object {
+            return print_json(&CodeJson {
                 user_id,
                 username,
                 issued_at,
@@ -148,7 +148,13 @@ impl Table<'_> {
             print(&columns("USER ID", "ISSUED", "EXPIRES IN", "TRIES LEFT", "TRIED"));
         }
         let tried = if *tried { "yes" } else { "no" };
-        print(&columns(user_id, &issued_at, &shown(*expires_in), &tries_left.to_string(), tried))
+        print(&columns(
+            user_id,
+            &issued_at,
+            &format_duration(*expires_in),
+            &tries_left.to_string(),
+            tried,
+        ))
     }
 
     fn end(&self, target: &Target) {
@@ -156,8 +162,8 @@ impl Table<'_> {
             return;
         }
         let whose = match target {
-            Target::Everybody => String::new(),
-            _ => format!("{}: ", target.shown()),
+            Target::WholeTenant => String::new(),
+            _ => format!("{}: ", target.describe()),
         };
         match self.rows {
             0 => print(&format!("{whose}no live code")),

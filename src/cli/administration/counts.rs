@@ -3,17 +3,17 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::arguments::{TargetArgument, TenantArguments, stable_id};
 use super::audited::audited;
-use super::named::{Named, Place, stable_id};
-use super::printed::{print, print_json, shown};
+use super::format::{format_duration, print, print_json};
 use super::target::{Failure, Target};
-use crate::cli::setup::Ended;
+use crate::cli::setup::CommandResult;
 use crate::domain::reason::AuditReason;
 use crate::service::administration::{Count, TenantCodes, UserCounts};
 
 /// The subcommands of `counts`.
 #[derive(Subcommand)]
-pub(in crate::cli) enum Counts {
+pub(in crate::cli) enum CountsCommand {
     /// Show a user's codes, wrong passwords and wrong codes against the tenant's limits, or a
     /// number's calls, and when each count expires.
     Show(Show),
@@ -27,9 +27,9 @@ pub(in crate::cli) enum Counts {
 #[derive(Args)]
 pub(in crate::cli) struct Show {
     #[command(flatten)]
-    place: Place,
+    arguments: TenantArguments,
     #[command(flatten)]
-    whose: Whose,
+    who: UserOrNumberArguments,
     /// Print one object, with the counts by name; durations in seconds.
     #[arg(long)]
     json: bool,
@@ -38,14 +38,14 @@ pub(in crate::cli) struct Show {
 #[derive(Args)]
 pub(in crate::cli) struct Clear {
     #[command(flatten)]
-    place: Place,
+    arguments: TenantArguments,
     #[command(flatten)]
-    whose: Whose,
+    who: UserOrNumberArguments,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct Whose {
+struct UserOrNumberArguments {
     /// The user with this name, looked up in the directory as at a login.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -57,32 +57,32 @@ struct Whose {
     number: Option<String>,
 }
 
-impl From<Whose> for Named {
-    fn from(Whose { user, user_id, number }: Whose) -> Self {
+impl From<UserOrNumberArguments> for TargetArgument {
+    fn from(UserOrNumberArguments { user, user_id, number }: UserOrNumberArguments) -> Self {
         Self::new(user, user_id, number)
     }
 }
 
 /// Runs the command.
-pub(in crate::cli) async fn run(command: Counts) -> Ended {
+pub(in crate::cli) async fn run(command: CountsCommand) -> CommandResult {
     match command {
-        Counts::Show(Show { place, whose, json }) => {
-            let show = async |desk: &TenantCodes, target: &Target| show(desk, target, json).await;
-            audited("counts show", place, whose.into(), show).await
+        CountsCommand::Show(Show { arguments, who, json }) => {
+            let show = async |codes: &TenantCodes, target: &Target| show(codes, target, json).await;
+            audited("counts show", arguments, who.into(), show).await
         }
-        Counts::Clear(Clear { place, whose }) => {
-            audited("counts clear", place, whose.into(), clear).await
+        CountsCommand::Clear(Clear { arguments, who }) => {
+            audited("counts clear", arguments, who.into(), clear).await
         }
     }
 }
 
-async fn show(desk: &TenantCodes, target: &Target, json: bool) -> Result<AuditReason, Failure> {
-    let mut object = Object::of(target);
+async fn show(codes: &TenantCodes, target: &Target, json: bool) -> Result<AuditReason, Failure> {
+    let mut object = CountsJson::of(target);
     let rows = if let Target::Number { number, .. } = target {
-        vec![("calls", desk.calls(number).await?)]
+        vec![("calls", codes.calls(number).await?)]
     } else {
         let UserCounts { codes_issued, wrong_passwords, wrong_codes } =
-            desk.user_counts(target.user_id()).await?;
+            codes.user_counts(target.user_id()).await?;
         vec![
             ("codes_issued", codes_issued),
             ("wrong_passwords", wrong_passwords),
@@ -90,10 +90,10 @@ async fn show(desk: &TenantCodes, target: &Target, json: bool) -> Result<AuditRe
         ]
     };
     if json {
-        object.counts = rows.iter().map(|(name, count)| (*name, CountObject::of(count))).collect();
+        object.counts = rows.iter().map(|(name, count)| (*name, CountJson::of(count))).collect();
         print_json(&object);
     } else {
-        print(&target.shown());
+        print(&target.describe());
         for (name, count) in rows {
             print(&format!("  {:<16}{}", name.replace('_', " "), line(&count)));
         }
@@ -101,39 +101,43 @@ async fn show(desk: &TenantCodes, target: &Target, json: bool) -> Result<AuditRe
     Ok(AuditReason::Shown)
 }
 
-async fn clear(desk: &TenantCodes, target: &Target) -> Result<AuditReason, Failure> {
+async fn clear(codes: &TenantCodes, target: &Target) -> Result<AuditReason, Failure> {
     let cleared = match target {
-        Target::Number { number, .. } => desk.clear_number(number).await?,
-        Target::Everybody | Target::User(_) | Target::UserId(_) => {
-            desk.clear_user(target.user_id()).await?
+        Target::Number { number, .. } => codes.clear_number(number).await?,
+        Target::WholeTenant | Target::User(_) | Target::UserId(_) => {
+            codes.clear_user(target.user_id()).await?
         }
     };
-    let (said, done) = if cleared {
+    let (message, done) = if cleared {
         ("the counts are cleared", AuditReason::Cleared)
     } else {
         ("nothing was counted", AuditReason::NothingCounted)
     };
-    print(&format!("{}: {said}", target.shown()));
+    print(&format!("{}: {message}", target.describe()));
     Ok(done)
 }
 
 /// A count for the terminal.
 fn line(count: &Count) -> String {
-    let limit = format!("{} in {}", count.quota.burst, shown(count.quota.per));
+    let limit = format!("{} in {}", count.quota.burst, format_duration(count.quota.per));
     let frees = match (count.one_frees_in, count.all_free_in) {
         (Some(one), Some(all)) if count.counted > 1 => {
-            format!("; one frees in {}, all in {}", shown(one), shown(all))
+            format!(
+                "; the next expires in {}, all in {}",
+                format_duration(one),
+                format_duration(all)
+            )
         }
-        (Some(one), _) => format!("; it frees in {}", shown(one)),
+        (Some(one), _) => format!("; it expires in {}", format_duration(one)),
         (None, _) => String::new(),
     };
-    let spent = if count.is_spent() { "; no more fits" } else { "" };
+    let spent = if count.is_spent() { "; limit reached" } else { "" };
     format!("{} of {limit}{spent}{frees}", count.counted)
 }
 
 /// Counts as JSON.
 #[derive(Serialize)]
-struct Object<'a> {
+struct CountsJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,14 +145,14 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<&'a str>,
     #[serde(flatten)]
-    counts: std::collections::BTreeMap<&'static str, CountObject>,
+    counts: std::collections::BTreeMap<&'static str, CountJson>,
 }
 
-impl<'a> Object<'a> {
+impl<'a> CountsJson<'a> {
     fn of(target: &'a Target) -> Self {
         let number = match target {
             Target::Number { typed, .. } => Some(typed.as_str()),
-            Target::Everybody | Target::User(_) | Target::UserId(_) => None,
+            Target::WholeTenant | Target::User(_) | Target::UserId(_) => None,
         };
         Self {
             user_id: Some(target.user_id()).filter(|id| !id.is_empty()),
@@ -161,7 +165,7 @@ impl<'a> Object<'a> {
 
 /// A count as JSON.
 #[derive(Serialize)]
-struct CountObject {
+struct CountJson {
     counted: u32,
     limit: u32,
     per: u64,
@@ -170,7 +174,7 @@ struct CountObject {
     all_free_in: Option<u64>,
 }
 
-impl CountObject {
+impl CountJson {
     fn of(count: &Count) -> Self {
         Self {
             counted: count.counted,

@@ -4,12 +4,12 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::audited::{AdminStore, in_trail};
-use super::named::{Named, Place, stable_id};
+use super::arguments::{TargetArgument, TenantArguments, stable_id};
+use super::audited::{AdminStore, audited_with_store};
+use super::format::{print, print_json};
 use super::person_json;
-use super::printed::{print, print_json};
-use super::target::{Failure, Target, number_of};
-use crate::cli::setup::Ended;
+use super::target::{Failure, Target, parse_number};
+use crate::cli::setup::CommandResult;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
@@ -24,20 +24,20 @@ pub(in crate::cli) enum PersonCommand {
     ///
     /// It shows their own numbers unmasked: protect the output like the directory. It holds no
     /// code, no key and no hash of a recovery code. docs/privacy.md describes each field.
-    Export(Whose),
+    Export(PersonArguments),
     /// Delete everything that the store holds about a person, at once, including a live code.
     ///
     /// The audit trail keeps its events, and a directory is not changed: a person who is still in
     /// it gets a code at their next call. Exit status 0 also if there was nothing to delete.
-    Delete(Whose),
+    Delete(PersonArguments),
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct Whose {
+pub(in crate::cli) struct PersonArguments {
     #[command(flatten)]
-    place: Place,
+    arguments: TenantArguments,
     #[command(flatten)]
-    user: OnePerson,
+    user: UserArguments,
     /// A phone number of a person in a directory, in any form that a phone system would send; calls
     /// and texts are counted by number. May be given several times. Not needed for the verified
     /// phones of a registered user.
@@ -47,7 +47,7 @@ pub(in crate::cli) struct Whose {
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct OnePerson {
+struct UserArguments {
     /// The user name, of a registered user or looked up in the directory as at a login.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -57,29 +57,30 @@ struct OnePerson {
 }
 
 /// Runs the command.
-pub(in crate::cli) async fn run(command: PersonCommand) -> Ended {
-    let (operation, whose) = match command {
-        PersonCommand::Export(whose) => (Operation::Export, whose),
-        PersonCommand::Delete(whose) => (Operation::Delete, whose),
+pub(in crate::cli) async fn run(command: PersonCommand) -> CommandResult {
+    let (operation, individual) = match command {
+        PersonCommand::Export(individual) => (Operation::Export, individual),
+        PersonCommand::Delete(individual) => (Operation::Delete, individual),
     };
-    let Whose { place, user: OnePerson { user, user_id }, number: numbers } = whose;
-    let named = match (user, user_id) {
-        (Some(name), _) => Named::Person(name),
-        (None, id) => Named::new(None, id, None),
+    let PersonArguments { arguments, user: UserArguments { user, user_id }, number: numbers } =
+        individual;
+    let target = match (user, user_id) {
+        (Some(name), _) => TargetArgument::Person(name),
+        (None, id) => TargetArgument::new(None, id, None),
     };
-    let work = async |office: &AdminStore<'_>, target: &Target| {
-        let read = |typed: &String| number_of(office.tenant, typed);
-        let whose = Individual {
-            tenant: office.tenant.id.clone(),
+    let work = async |admin: &AdminStore<'_>, target: &Target| {
+        let read = |typed: &String| parse_number(admin.tenant, typed);
+        let individual = Individual {
+            tenant: admin.tenant.id.clone(),
             user_id: target.user_id().to_owned(),
             numbers: numbers.iter().map(read).collect::<Result<Vec<PhoneNumber>, _>>()?,
         };
         match operation {
-            Operation::Export => export(office, target, &whose).await,
-            Operation::Delete => delete(office, target, &whose).await,
+            Operation::Export => export(admin, target, &individual).await,
+            Operation::Delete => delete(admin, target, &individual).await,
         }
     };
-    in_trail(operation.as_str(), place, named, None, work).await
+    audited_with_store(operation.as_str(), arguments, target, None, work).await
 }
 
 #[derive(Clone, Copy)]
@@ -99,36 +100,37 @@ impl Operation {
 }
 
 async fn export(
-    office: &AdminStore<'_>,
+    admin: &AdminStore<'_>,
     target: &Target,
-    whose: &Individual,
+    individual: &Individual,
 ) -> Result<AuditReason, Failure> {
-    let Snapshot { value: held, now } = office.store.personal_records.records(whose).await?;
-    let mut object = person_json::object(&held, now);
-    object["tenant"] = json!(whose.tenant.as_str());
-    object["user_id"] = json!(whose.user_id);
+    let Snapshot { value: records, now } = admin.store.personal_records.records(individual).await?;
+    let mut object = person_json::object(&records, now);
+    object["tenant"] = json!(individual.tenant.as_str());
+    object["user_id"] = json!(individual.user_id);
     if let Some(username) = target.username() {
         object["username"] = json!(username);
     }
     if !print_json(&object) {
-        let said = "the output was not taken whole".to_owned();
-        return Err(Failure { reason: AuditReason::NotShown, said });
+        let message = "the output could not be written completely".to_owned();
+        return Err(Failure { reason: AuditReason::NotShown, message });
     }
-    Ok(if held.is_empty() { AuditReason::NothingHeld } else { AuditReason::Exported })
+    Ok(if records.is_empty() { AuditReason::NothingHeld } else { AuditReason::Exported })
 }
 
 async fn delete(
-    office: &AdminStore<'_>,
+    admin: &AdminStore<'_>,
     target: &Target,
-    whose: &Individual,
+    individual: &Individual,
 ) -> Result<AuditReason, Failure> {
-    let Snapshot { value: held, now } = office.store.personal_records.delete_records(whose).await?;
-    if held.is_empty() {
-        print(&format!("{}: the store holds nothing", target.shown()));
+    let Snapshot { value: records, now } =
+        admin.store.personal_records.delete_records(individual).await?;
+    if records.is_empty() {
+        print(&format!("{}: the store holds nothing", target.describe()));
         return Ok(AuditReason::NothingHeld);
     }
-    print(&format!("{}: deleted", target.shown()));
-    for (what, count) in deleted(&held, now) {
+    print(&format!("{}: deleted", target.describe()));
+    for (what, count) in deleted(&records, now) {
         print(&format!("  {what:<22}{count}"));
     }
     print(
@@ -138,14 +140,14 @@ async fn delete(
 }
 
 /// What was deleted, for the terminal: a label and a count each.
-fn deleted(held: &PersonRecords, now: Timestamp) -> Vec<(&'static str, usize)> {
-    let accounts = || held.accounts.iter().map(|(_, account)| account);
-    let user = held.person.as_ref().map(|person| &person.user);
+fn deleted(records: &PersonRecords, now: Timestamp) -> Vec<(&'static str, usize)> {
+    let accounts = || records.accounts.iter().map(|(_, account)| account);
+    let user = records.person.as_ref().map(|person| &person.user);
     let events = |logs: &mut dyn Iterator<Item = u32>| logs.map(|len| len as usize).sum::<usize>();
     let per_user = accounts().flat_map(|account| {
         [&account.codes_issued, &account.wrong_passwords, &account.wrong_codes]
     });
-    let per_person = held.person.iter().flat_map(|person| {
+    let per_person = records.person.iter().flat_map(|person| {
         [
             &person.texts,
             &person.enrolling_texts,
@@ -155,16 +157,16 @@ fn deleted(held: &PersonRecords, now: Timestamp) -> Vec<(&'static str, usize)> {
             &person.app_approvals,
         ]
     });
-    let texts = held.texts.iter().map(|(_, texts)| texts);
+    let texts = records.texts.iter().map(|(_, texts)| texts);
     vec![
         ("live codes", accounts().filter(|account| account.live(now).is_some()).count()),
         ("registered users", usize::from(user.is_some())),
         ("phones", user.map_or(0, |user| user.phones.len())),
         ("authenticators", user.map_or(0, |user| user.authenticators.len())),
         ("recovery codes", user.map_or(0, |user| user.recovery.len())),
-        ("transactions", held.transactions.len()),
+        ("transactions", records.transactions.len()),
         ("events by user", events(&mut per_user.chain(per_person).map(EventLog::len))),
-        ("calls by number", events(&mut held.calls.iter().map(|(_, calls)| calls.len()))),
+        ("calls by number", events(&mut records.calls.iter().map(|(_, calls)| calls.len()))),
         (
             "texts by number",
             events(&mut texts.map(|texts| texts.sent.len() + texts.enrolling.len())),

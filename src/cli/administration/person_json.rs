@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::printed::shown_time;
+use super::format::format_time;
 use crate::domain::authenticator::Authenticator;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
@@ -36,8 +36,8 @@ pub(super) fn object(records: &PersonRecords, now: Timestamp) -> Value {
 fn account(account: &Account, now: Timestamp) -> Value {
     let code = account.grant.as_ref().map(|stored| {
         json!({
-            "issued_at": shown_time(stored.grant.issued_at),
-            "expires_at": shown_time(stored.grant.expires_at),
+            "issued_at": format_time(stored.grant.issued_at),
+            "expires_at": format_time(stored.grant.expires_at),
             "digits": stored.grant.digits,
             "live": stored.is_live(now),
             "tried": stored.tried,
@@ -144,5 +144,5 @@ fn times(events: &EventLog) -> Value {
 }
 
 fn time(at: Timestamp) -> String {
-    shown_time(at.as_secs())
+    format_time(at.as_secs())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::named::Named;
+use super::arguments::TargetArgument;
 use crate::app;
 use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::directory::Directory;
@@ -13,16 +13,17 @@ use crate::domain::caller_id::NoNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::{AuditReason, Reason};
 use crate::domain::registered_user::{RegisteredId, RegisteredName};
+use crate::domain::uuid_id::parse_hyphenated;
 use crate::service::KnownUser;
 use crate::service::administration::find_user;
 use crate::store::StoreError;
 
 /// Longest wait for the directory.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Who a command is about, once resolved.
 pub(super) enum Target {
-    Everybody,
+    WholeTenant,
     /// By stable id.
     UserId(String),
     /// From the directory.
@@ -39,7 +40,7 @@ impl Target {
         match self {
             Self::UserId(id) => id,
             Self::User(user) => &user.id,
-            Self::Everybody | Self::Number { .. } => "",
+            Self::WholeTenant | Self::Number { .. } => "",
         }
     }
 
@@ -47,14 +48,14 @@ impl Target {
     pub(super) fn username(&self) -> Option<&str> {
         match self {
             Self::User(user) => Some(&user.username),
-            Self::Everybody | Self::UserId(_) | Self::Number { .. } => None,
+            Self::WholeTenant | Self::UserId(_) | Self::Number { .. } => None,
         }
     }
 
     /// Text for the terminal.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
-            Self::Everybody => "everybody".to_owned(),
+            Self::WholeTenant => "the whole tenant".to_owned(),
             Self::UserId(id) => id.clone(),
             Self::User(user) => format!("{} ({})", user.username, user.id),
             Self::Number { typed, number } => format!("{typed} ({})", number.key()),
@@ -66,56 +67,56 @@ impl Target {
 pub(super) struct Failure {
     /// The reason in the audit trail.
     pub(super) reason: AuditReason,
-    pub(super) said: String,
+    pub(super) message: String,
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let said = match error {
-            StoreError::Unavailable => "the store could not be asked; nothing was done",
+        let message = match error {
+            StoreError::Unavailable => "the store is unavailable; nothing was done",
             StoreError::OutcomeUnknown => {
-                "the store's answer did not come: whether it was done is not known, so look"
+                "the store did not answer, so this may or may not have been done: check, and repeat it if not"
             }
         };
-        Self { reason: Reason::from(error).name(), said: said.to_owned() }
+        Self { reason: Reason::from(error).name(), message: message.to_owned() }
     }
 }
 
-/// Resolves `named`: a name through the directory, a number as a caller ID is read.
-pub(super) async fn target(
+/// Resolves the argument: a name through the directory, a number as a caller ID is read.
+pub(super) async fn resolve_target(
     config: &Config,
     tenant: &TenantConfig,
-    named: Named,
+    target: TargetArgument,
 ) -> Result<Target, Failure> {
-    match named {
-        Named::Everybody => Ok(Target::Everybody),
-        Named::UserId(id) => id_as_stored(tenant, id).map(Target::UserId),
-        Named::Person(name) => person(config, tenant, &name).await,
+    match target {
+        TargetArgument::WholeTenant => Ok(Target::WholeTenant),
+        TargetArgument::UserId(id) => normalize_id(tenant, id).map(Target::UserId),
+        TargetArgument::Person(name) => find_person(config, tenant, &name).await,
         // Registered users are in the store: there is no directory to look a name up in.
-        Named::User(name) if matches!(tenant.directory, DirectoryConfig::Registered) => {
-            person(config, tenant, &name).await
+        TargetArgument::User(name) if matches!(tenant.directory, DirectoryConfig::Registered) => {
+            find_person(config, tenant, &name).await
         }
-        Named::Number(typed) => {
-            number_of(tenant, &typed).map(|number| Target::Number { typed, number })
+        TargetArgument::Number(typed) => {
+            parse_number(tenant, &typed).map(|number| Target::Number { typed, number })
         }
-        Named::User(name) => {
+        TargetArgument::User(name) => {
             let directory = app::directory_of_names(config, tenant, &Handle::current());
             let directory = directory.map_err(|error| Failure {
-                said: format!("{error}; --user-id needs no directory"),
+                message: format!("{error}; --user-id works without the directory"),
                 reason: AuditReason::DirectoryUnavailable,
             })?;
-            user_of(&*directory, &name).await.map(Target::User)
+            find_directory_user(&*directory, &name).await.map(Target::User)
         }
     }
 }
 
-/// The id in the notation that the store's keys have. UUIDs are written in lower case there
-/// (RFC 9562 4), whatever the tool wrote from which an administrator copies one.
-fn id_as_stored(tenant: &TenantConfig, typed: String) -> Result<String, Failure> {
+/// The id as the store writes it: UUIDs in lower case (RFC 9562 4). Administrators may copy one from
+/// a tool that writes upper case.
+fn normalize_id(tenant: &TenantConfig, typed: String) -> Result<String, Failure> {
     let is_uuid = match &tenant.directory {
         DirectoryConfig::Registered => {
             return RegisteredId::parse(&typed).map(|id| id.to_string()).ok_or_else(|| Failure {
-                said: format!(
+                message: format!(
                     "--user-id {typed}: the id of a registered user is a UUID, such as \
                      7e16ba00-92e2-4fcb-b30e-1af8fdc843aa; --user takes a name"
                 ),
@@ -127,60 +128,66 @@ fn id_as_stored(tenant: &TenantConfig, typed: String) -> Result<String, Failure>
             .any(|attribute| ldap.settings.id_attribute.eq_ignore_ascii_case(attribute)),
         DirectoryConfig::File(_) => false,
     };
-    let uuid = RegisteredId::parse(&typed).filter(|_| is_uuid);
-    Ok(uuid.map_or(typed, |id| id.to_string()))
+    let uuid = parse_hyphenated(&typed).filter(|_| is_uuid);
+    Ok(uuid.map_or(typed, |uuid| uuid.hyphenated().to_string()))
 }
 
 /// The directory's user with this name.
-async fn user_of(directory: &dyn Directory, name: &str) -> Result<KnownUser, Failure> {
-    let found = find_user(directory, name, Instant::now() + PATIENCE).await;
+async fn find_directory_user(directory: &dyn Directory, name: &str) -> Result<KnownUser, Failure> {
+    let found = find_user(directory, name, Instant::now() + DIRECTORY_TIMEOUT).await;
     found.map_err(|reason| Failure {
-        said: match reason {
+        message: match reason {
             Reason::UserUnknown => format!(
-                "nobody in the directory has the name {name}; by --user-id, somebody whom it no \
-                 longer has can be named"
+                "no user in the directory has the name {name}; for someone who has left it, use \
+                 --user-id"
             ),
-            Reason::UserAmbiguous => format!("more than one in the directory has the name {name}"),
-            Reason::NameMalformed => "what --user says is no user name".to_owned(),
-            _ => "the directory could not be asked; --user-id needs none".to_owned(),
+            Reason::UserAmbiguous => format!("several users in the directory have the name {name}; use --user-id"),
+            Reason::NameMalformed => "--user is not a user name: accepted are 1 to 256 characters without control characters".to_owned(),
+            _ => "the directory is unavailable; --user-id works without it".to_owned(),
         },
         reason: reason.name(),
     })
 }
 
 /// Reads a number as the tenant reads caller IDs.
-pub(super) fn number_of(tenant: &TenantConfig, typed: &str) -> Result<PhoneNumber, Failure> {
+pub(super) fn parse_number(tenant: &TenantConfig, typed: &str) -> Result<PhoneNumber, Failure> {
     tenant.caller_ids.read(typed).map_err(|error| match error {
         NoNumber::Withheld => Failure {
-            said: format!("{typed} is how a caller without a number looks"),
+            message: format!("{typed} stands for a withheld number"),
             reason: AuditReason::NumberWithheld,
         },
         NoNumber::Unparseable => Failure {
-            said: format!("{typed} is no number, as this tenant reads caller IDs"),
+            message: format!("{typed} is not a telephone number as this tenant reads caller IDs"),
             reason: AuditReason::NumberUnparseable,
         },
         NoNumber::TwoReadings => Failure {
-            said: format!("{typed} could be two numbers; write it with + and country code"),
+            message: format!("{typed} could be two numbers; write it with + and country code"),
             reason: AuditReason::NumberTwoReadings,
         },
     })
 }
 
 /// Resolves a name to a registered user or a person in the directory; it must not match both.
-async fn person(config: &Config, tenant: &TenantConfig, name: &str) -> Result<Target, Failure> {
-    let registered = registered(config, tenant, name).await?;
+async fn find_person(
+    config: &Config,
+    tenant: &TenantConfig,
+    name: &str,
+) -> Result<Target, Failure> {
+    let registered = find_registered_user(config, tenant, name).await?;
     if matches!(tenant.directory, DirectoryConfig::Registered) {
         return registered.map(Target::User).ok_or_else(|| Failure {
-            said: format!("no registered user has the name {name}; --user-id takes an id"),
+            message: format!(
+                "no registered user has the name {name}; to give an id, use --user-id"
+            ),
             reason: AuditReason::UserUnknown,
         });
     }
     let directory = app::directory_of_names(config, tenant, &Handle::current());
     let directory = directory.map_err(|error| Failure {
-        said: format!("{error}; --user-id needs no directory"),
+        message: format!("{error}; --user-id works without the directory"),
         reason: AuditReason::DirectoryUnavailable,
     })?;
-    let found = user_of(&*directory, name).await;
+    let found = find_directory_user(&*directory, name).await;
     match (registered, found) {
         (None, found) => found.map(Target::User),
         (Some(registered), Err(failure)) if failure.reason == AuditReason::UserUnknown => {
@@ -188,9 +195,9 @@ async fn person(config: &Config, tenant: &TenantConfig, name: &str) -> Result<Ta
         }
         (Some(_), Err(failure)) => Err(failure),
         (Some(registered), Ok(found)) => Err(Failure {
-            said: format!(
-                "{name} is a registered user's name ({}) and one in the directory ({}): say which \
-                 by --user-id",
+            message: format!(
+                "{name} is the name of a registered user ({}) and of a user in the directory ({}): \
+                 choose one with --user-id",
                 registered.id, found.id
             ),
             reason: AuditReason::UserAmbiguous,
@@ -199,14 +206,14 @@ async fn person(config: &Config, tenant: &TenantConfig, name: &str) -> Result<Ta
 }
 
 /// The registered user who alone has this name in any case.
-async fn registered(
+async fn find_registered_user(
     config: &Config,
     tenant: &TenantConfig,
     name: &str,
 ) -> Result<Option<KnownUser>, Failure> {
     let Some(name) = RegisteredName::parse(name) else { return Ok(None) };
     let store = app::administration(config).await.map_err(|error| Failure {
-        said: format!("{error:#}"),
+        message: format!("{error:#}"),
         reason: AuditReason::StoreUnavailable,
     })?;
     let found = store.personal_records.registered(&tenant.id, &name).await?;
@@ -217,8 +224,8 @@ async fn registered(
             let each = several.iter().map(|(id, name)| format!("{name} ({id})"));
             let each = each.collect::<Vec<_>>().join(", ");
             Err(Failure {
-                said: format!(
-                    "{name} is the name of several registered users: {each}: say which by --user-id"
+                message: format!(
+                    "several registered users have the name {name}: {each}; choose one with --user-id"
                 ),
                 reason: AuditReason::UserAmbiguous,
             })

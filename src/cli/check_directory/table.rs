@@ -27,8 +27,8 @@ pub(super) fn print(report: &Report) -> Vec<u8> {
     }
     out.line(0, "");
     let verdict = match report.severity {
-        Severity::Good | Severity::Information => "nothing stands in the way",
-        Severity::Warning => "it works, with the warnings above",
+        Severity::Good | Severity::Information => "ready",
+        Severity::Warning => "it works: see the warnings above",
         Severity::Error => "not ready: see the errors above",
     };
     out.line(0, &format!("VERDICT  {}: {verdict}", report.severity));
@@ -76,7 +76,7 @@ impl Page {
             self.line(2, &format!("{name:<24}  {count:>9}"));
         }
         if !counts.complete {
-            self.line(2, "not everybody could be read: the counts are of those who were");
+            self.line(2, "not all people could be read: the counts cover only those who were");
         }
     }
 
@@ -139,7 +139,8 @@ mod tests {
         };
         let text = String::from_utf8(print(&report)).unwrap();
         assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
-        for part in ["mobile", "junk", "and 2 more", "-> first\n", "-> second\n", "not everybody"] {
+        for part in ["mobile", "junk", "and 2 more", "-> first\n", "-> second\n", "not all people"]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
     }

@@ -75,7 +75,7 @@ pub(super) fn read(entry: &SearchEntry, profile: Profile, checks: AccountChecks)
         Read::Absent | Read::Unreadable => ACCOUNT_DISABLED,
     };
     if flags & ACCOUNT_DISABLED != 0 {
-        state.close(Disabled);
+        state.restrict(Disabled);
     }
     match (checks, active_directory) {
         (AccountChecks::AtTheBind, _) => {}
@@ -89,7 +89,7 @@ fn windows(entry: &SearchEntry, flags: i64, state: &mut AccountState) {
     let mut everybodys = |name| match number(entry, name) {
         Read::Value(value) => Some(value),
         Read::Absent | Read::Unreadable => {
-            state.close(Disabled);
+            state.restrict(Disabled);
             None
         }
     };
@@ -97,25 +97,25 @@ fn windows(entry: &SearchEntry, flags: i64, state: &mut AccountState) {
     let expires = everybodys(ACCOUNT_EXPIRES);
     let password_set = everybodys(PASSWORD_LAST_SET);
     if flags & SMARTCARD_REQUIRED != 0 {
-        state.close(SmartCardRequired);
+        state.restrict(SmartCardRequired);
     }
     let all = flags | computed.unwrap_or_default();
     if all & LOCKOUT != 0 {
-        state.close(LockedOut);
+        state.restrict(LockedOut);
     }
     match expires {
         None | Some(0 | i64::MAX) => {}
-        Some(expires) => state.close_when(When::From(file_time(expires)), AccountExpired),
+        Some(expires) => state.restrict_when(When::From(file_time(expires)), AccountExpired),
     }
     for hours in values(entry, LOGON_HOURS) {
         let when = hours.try_into().map_or(When::Always, |hours| When::Outside(Hours(hours)));
-        state.close_when(when, NotNow);
+        state.restrict_when(when, NotNow);
     }
     if password_set == Some(0) && flags & DONT_EXPIRE_PASSWORD == 0 {
-        state.close(MustChangePassword);
+        state.restrict(MustChangePassword);
     }
     if all & PASSWORD_EXPIRED != 0 {
-        state.close(PasswordExpired);
+        state.restrict(PasswordExpired);
     }
 }
 
@@ -127,7 +127,7 @@ fn others(entry: &SearchEntry, state: &mut AccountState) {
     // A lock's duration is defined in a policy, and its expiry shows only at a bind: so it counts
     // as long as the attribute is set.
     if not_false("nsAccountLock") || !values(entry, "pwdAccountLockedTime").is_empty() {
-        state.close(LockedOut);
+        state.restrict(LockedOut);
     }
     // Here the epoch (time zero) means never.
     times(entry, "accountUnlockTime", state, |time| {
@@ -139,7 +139,7 @@ fn others(entry: &SearchEntry, state: &mut AccountState) {
     times(entry, "pwdEndTime", state, |time| (When::From(time), LockedOut));
     times(entry, "krbPrincipalExpiration", state, |time| (When::From(time), AccountExpired));
     if not_false("pwdReset") {
-        state.close(MustChangePassword);
+        state.restrict(MustChangePassword);
     }
     // A password set by someone else expires at the epoch (time zero).
     times(entry, "passwordExpirationTime", state, |time| {
@@ -148,7 +148,7 @@ fn others(entry: &SearchEntry, state: &mut AccountState) {
     });
 }
 
-/// Adds a closure for each time in an attribute; an invalid time closes the account.
+/// Adds a restriction for each time in an attribute; an invalid time closes the account.
 fn times(
     entry: &SearchEntry,
     attribute: &str,
@@ -159,9 +159,9 @@ fn times(
         match generalized_time(value) {
             Some(time) => {
                 let (when, why) = means(time);
-                state.close_when(when, why);
+                state.restrict_when(when, why);
             }
-            None => state.close(means(Timestamp::from_millis(-1)).1),
+            None => state.restrict(means(Timestamp::from_millis(-1)).1),
         }
     }
 }

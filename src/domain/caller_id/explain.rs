@@ -5,7 +5,7 @@ use crate::domain::phone_number::PhoneNumber;
 
 /// The result of reading a caller ID, and the steps on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explained {
+pub struct Explanation {
     /// The number, or why there is none: exactly the result of [`CallerIdPlan::read`].
     pub outcome: Result<PhoneNumber, NoNumber>,
     /// What was removed and how the rest was understood, in that order.
@@ -15,10 +15,10 @@ pub struct Explained {
 impl CallerIdPlan {
     /// Reads a caller ID and explains how.
     #[must_use]
-    pub fn explain(&self, text: &str) -> Explained {
+    pub fn explain(&self, text: &str) -> Explanation {
         let mut notes = Vec::new();
         let outcome = self.trace(text, &mut |note| notes.push(note.to_string()));
-        Explained { outcome, notes }
+        Explanation { outcome, notes }
     }
 }
 

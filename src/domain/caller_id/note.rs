@@ -45,29 +45,28 @@ impl fmt::Display for Note<'_> {
                 return write!(f, "local, in the phone-context {context}");
             }
             Self::OutsidePrefix(prefix) => {
-                return write!(f, "the outside line's prefix {prefix} taken off");
+                return write!(f, "without the outside line's prefix {prefix}");
             }
             Self::OutsidePrefixKept(prefix) => {
                 return write!(
                     f,
-                    "begins with the outside line's prefix {prefix}, but there is no number behind it"
+                    "begins with the outside line's prefix {prefix}, but no number follows it"
                 );
             }
             Self::TwoReadings { national, international } => {
                 return write!(
                     f,
                     "two readings: {} as a national number, {} as an international one without \
-                     its plus; say which the phone system writes with numbers = \"national\" or \
+                     its plus; set which one the phone system writes with numbers = \"national\" or \
                      \"e164-without-plus\" in [tenants.calls]",
                     national.key(),
                     international.key()
                 );
             }
             Self::TooLong => "longer than any caller ID",
-            Self::ControlCharacter => "it holds a control character",
+            Self::ControlCharacter => "it contains a control character",
             Self::NotNameAddr => {
-                "quotes or angle brackets that are not one name, one address in angle brackets and \
-                 parameters (RFC 3261 25.1)"
+                "not one name, one address in angle brackets and parameters (RFC 3261 25.1)"
             }
             Self::HiddenName => "the display name says that the caller is hidden",
             Self::AngleBrackets => {
@@ -75,14 +74,14 @@ impl fmt::Display for Note<'_> {
             }
             Self::UnknownScheme => "only tel: and sip: addresses name a caller",
             Self::NoHost => "a sip: address has a host behind an @",
-            Self::BadParameter => "what follows the semicolon is not a parameter",
+            Self::BadParameter => "the text after the semicolon is not a parameter",
             Self::WithheldWord => "a word that stands for a hidden number",
             Self::NotDigits(text) => kind(text),
             Self::JunkNumber => "a number that networks send for a hidden caller",
             Self::Plus => "international, by its +",
             Self::DoubleZero => "international, by its 00",
             Self::NoSuchInternational => {
-                "no country has this country code, or its numbers another length"
+                "no country has this code, or its numbers have another length"
             }
             Self::NationalPrefix => "without country code: by the tenant's country",
             Self::National => {
@@ -98,7 +97,7 @@ impl fmt::Display for Note<'_> {
                  phone system writes one"
             }
             Self::NoSuchNumber => {
-                "no number of the tenant's country has this length, and no international one"
+                "neither the tenant's country nor any other has numbers of this length"
             }
         })
     }

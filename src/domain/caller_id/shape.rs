@@ -46,23 +46,23 @@ pub fn kind(text: &str) -> &'static str {
     let digits = text.chars().filter(|c| c.is_numeric()).count();
     let has = |wanted: &[char]| text.contains(wanted);
     if digits == 0 {
-        "there are no digits in it"
+        "it has no digits"
     } else if text.chars().any(char::is_control) {
-        "there are control characters in it"
+        "it has control characters"
     } else if has(&['<', '>', '"']) {
-        "it is not one name with one address behind it"
+        "it is not one name followed by one address"
     } else if has(&['*', '#']) {
-        "a key or a feature code of the phone system stands before the number"
+        "a key or a feature code of the phone system precedes the number"
     } else if has(&['@']) {
         "it is an address whose user part is not a number"
     } else if text.chars().any(char::is_alphabetic) {
-        "there are letters in it"
+        "it has letters"
     } else if digits < 7 {
         "it is too short: an extension, perhaps"
     } else if digits > 17 {
         "it is too long, or two numbers"
     } else {
-        "no number of the tenant's country or of another has this length"
+        "no country's numbers have this length"
     }
 }
 

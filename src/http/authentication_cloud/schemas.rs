@@ -18,7 +18,7 @@ use super::resources::{one_of, one_of_or_null};
 use super::verification::VerificationBody;
 use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::registered_user::RegisteredName;
-use crate::domain::text_message::PLACE_OF_CODE;
+use crate::domain::text_message::CODE_PLACEHOLDER;
 
 impl ToSchema for EnrollBody {
     fn name() -> Cow<'static, str> {
@@ -194,7 +194,7 @@ fn id(description: &str) -> ObjectBuilder {
 /// The template of a text message.
 fn template() -> ObjectBuilder {
     let text = "The text, in the GSM 7-bit alphabet, with `{{CODE}}` where the code goes.";
-    let place = PLACE_OF_CODE.replace('{', "\\{").replace('}', "\\}");
+    let place = CODE_PLACEHOLDER.replace('{', "\\{").replace('}', "\\}");
     described(text).pattern(Some(place))
 }
 

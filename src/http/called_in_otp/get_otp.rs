@@ -20,7 +20,7 @@ use crate::http::error::wants;
 use crate::http::gateway::{CurrentGateway, ExpiresIn, Spoken, Tenant};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext, in_time};
-use crate::service::call_in::{Call, Told};
+use crate::service::call_in::{Call, SpokenCode};
 
 /// The answer with a code.
 #[derive(Serialize)]
@@ -80,7 +80,7 @@ pub(super) async fn get_otp(
 async fn decide(
     context: &mut RequestContext,
     payload: &mut web::Payload,
-) -> Result<(Told, Reason, Arc<Tenant>), Refusal> {
+) -> Result<(SpokenCode, Reason, Arc<Tenant>), Refusal> {
     let tenant = admission::admit(context, Operation::GetOtp, payload).await?;
     let body: GetOtpBody = timeout_at(context.deadline, fields::read(&context.request, payload))
         .await

@@ -1,4 +1,4 @@
-//! Who may use the authentication cloud: access keys, and intents whose access key still exists.
+//! Access control of the authentication cloud: access keys, and intents whose key still exists.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::tokens::Intent;
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::store::registry::Registry;
 
-/// Checks access keys, those of all tenants.
+/// Checks the access keys of all tenants.
 #[derive(Clone)]
 pub struct AccessControl(Arc<dyn Registry>);
 

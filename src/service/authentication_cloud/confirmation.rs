@@ -12,10 +12,10 @@ use crate::domain::confirmation_request::ConfirmationRequest;
 use crate::domain::registered_user::{RegisteredId, RegisteredUser, UserRef};
 use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, TransactionStatus};
 use crate::store::registry::{Records, Scope, transact};
-/// What a phone is asked.
+/// What a phone shows its user.
 #[derive(Debug, Clone)]
 pub struct Prompt {
-    /// The user who is asked.
+    /// The user who shall confirm.
     pub user: RegisteredUser,
     /// The transaction: the request and its state.
     pub transaction: Transaction,
@@ -62,7 +62,7 @@ enum VerifiedPasskey {
 }
 
 impl Cloud {
-    /// What a phone is asked.
+    /// What a phone shows its user.
     ///
     /// # Errors
     /// [`CloudRefusal::TransactionUnknown`], or a failure of the store.
@@ -139,7 +139,7 @@ impl Cloud {
             let settled = all_or_nothing(records, |records| {
                 apply(records, &checked, &request, &response, new, now)
             });
-            // No other phone would fit either, so end the transaction now for those who poll it.
+            // No other phone can be added either, so end the transaction now; clients may be polling it.
             if let (Err(CloudRefusal::TooManyAuthenticators), Some(transaction)) =
                 (&settled, &mut records.transaction)
             {
@@ -191,7 +191,7 @@ impl Cloud {
 
 fn number_is_wrong(request: &ConfirmationRequest, response: &PromptResponse) -> bool {
     let typed = response.match_number.as_deref().unwrap_or_default();
-    request.match_number.is_some_and(|number| !number.is(typed))
+    request.match_number.is_some_and(|number| !number.matches(typed))
 }
 
 /// Records that the user's checked passkey confirmed the records' transaction.

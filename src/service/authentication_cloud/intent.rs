@@ -16,43 +16,43 @@ use crate::store::registry::{Records, Scope};
 /// How long an intent may be used.
 const LIFETIME: Duration = Duration::from_mins(10);
 
-/// By what a request is allowed.
+/// What permits a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Permission {
-    /// An access key: everything of its tenant.
+    /// An access key, which permits everything in its tenant.
     AccessKey,
-    /// An intent token: what it says, once.
+    /// An intent token, which permits one operation once.
     Intent(Intent),
 }
 
-/// What an intent is to allow.
+/// What an intent shall permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntentRequest {
     /// The user, if by id.
     pub user: Option<RegisteredId>,
     /// The user, if by name.
     pub name: Option<RegisteredName>,
-    /// What it allows.
+    /// The operation it permits.
     pub kind: TransactionKind,
-    /// The channels it is good for; all but `recovery` if there is none.
+    /// The permitted channels; if empty, all but `recovery`.
     pub channels: Vec<String>,
-    /// The message that is sent.
+    /// The message to send.
     pub message: Option<String>,
-    /// The access key that asks for it, with which it ends; `None`: no key stands behind it.
+    /// The access key that requests it; revoking the key ends the intent. `None` in the demo.
     pub key: Option<Uuid>,
 }
 
-/// An intent that was made.
+/// A new intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedIntent {
     /// Its token.
     pub token: String,
-    /// Its id, which introspection names.
+    /// Its id, which introspection returns.
     pub id: Uuid,
 }
 
-/// Whether a list of channels has this one. Recovery codes take the place of the old ones, so they
-/// are for whoever is allowed them by name.
+/// Whether a list of channels has this one. New recovery codes replace the old ones, so `recovery`
+/// must be listed explicitly.
 fn has_channel(channels: &[String], channel: &str) -> bool {
     if channels.is_empty() {
         channel != "recovery"
@@ -62,7 +62,7 @@ fn has_channel(channels: &[String], channel: &str) -> bool {
 }
 
 impl Permission {
-    /// Whether it allows `kind` of this user by this channel.
+    /// Whether it permits this kind of transaction over this channel.
     #[must_use]
     pub fn allows(&self, kind: TransactionKind, channel: &str) -> bool {
         match self {
@@ -73,8 +73,8 @@ impl Permission {
         }
     }
 
-    /// The user whom a request that names `named` is about: an intent's own, who has to be the
-    /// named one too; see [`is_for`](Self::is_for).
+    /// The user of a request that names `named`. An intent's own user takes precedence, and must be
+    /// the named one; see [`is_for`](Self::is_for).
     #[must_use]
     pub fn user(&self, named: Option<&UserRef>) -> Option<UserRef> {
         match self {
@@ -86,14 +86,14 @@ impl Permission {
         }
     }
 
-    /// Whether it is an intent to enroll under a name that was nobody's when it was made.
+    /// Whether it is an intent to enroll under a name that was free when it was made.
     #[must_use]
     pub const fn is_for_a_new_name(&self) -> bool {
         matches!(self, Self::Intent(Intent { user: None, .. }))
     }
 
-    /// Whether an intent's user is whom the request names, by id or by a name that only one user
-    /// has in any case; see `Cloud::identify`.
+    /// Whether the intent's user is the one that the request names, by id or by a name that only one
+    /// user has in any case; see `Cloud::identify`.
     #[must_use]
     pub fn is_for(&self, user: &RegisteredUser, named: Option<&UserRef>) -> bool {
         match (self, named) {
@@ -105,7 +105,7 @@ impl Permission {
         }
     }
 
-    /// The id of the intent that is used up.
+    /// The id of the intent, if it is one.
     #[must_use]
     pub fn intent_id(&self) -> Option<Uuid> {
         match self {
@@ -115,7 +115,7 @@ impl Permission {
     }
 }
 
-/// Uses up the intent that permits a request, where one does.
+/// Uses up the intent, if one permits the request.
 pub(super) fn consume_intent(
     permission: &Permission,
     records: &mut Records,
@@ -132,7 +132,7 @@ pub(super) fn consume_intent(
     Ok(())
 }
 
-/// Refuses an intent for another user than the request names.
+/// Refuses an intent whose user is not the one that the request names.
 pub(super) fn check_intent_user(
     permission: &Permission,
     records: &Records,
@@ -143,9 +143,8 @@ pub(super) fn check_intent_user(
 }
 
 impl Cloud {
-    /// The user that a request names beside an intent for a user who is there: by id, if by a name that
-    /// somebody has. A name in another case can be somebody else's own, which the intent's user
-    /// alone does not tell.
+    /// The user that a request names in addition to an intent for an existing user. A name is resolved
+    /// to its user's id, because in another case it may be another user's exact name.
     pub(super) async fn identify(
         &self,
         permission: &Permission,
@@ -160,8 +159,8 @@ impl Cloud {
         Ok(held.person.map(|person| UserRef::Id(person.user.id)).or(named))
     }
 
-    /// Refuses a message that fits none of the channels. A phone shows one to approve, none to
-    /// enroll.
+    /// Refuses a message that fits none of the channels. A phone shows a message to approve, but none
+    /// to enroll.
     fn check_message(&self, message: &str, wish: &IntentRequest) -> Result<(), CloudRefusal> {
         let (channels, is_approval) = (&wish.channels, wish.kind == TransactionKind::Approve);
         let may = |channel: &str| has_channel(channels, channel);
@@ -192,8 +191,8 @@ impl Cloud {
     /// Makes an intent token.
     ///
     /// # Errors
-    /// [`CloudRefusal`]: channels that the tenant lacks; a message that cannot be sent; a user who is not there, except that a name to
-    /// enroll may be new; a name that could mean several.
+    /// [`CloudRefusal`]: for channels that the tenant lacks, a message that cannot be sent, an unknown
+    /// user (unless the intent is to enroll a new name), or an ambiguous name.
     pub async fn make_intent(&self, wish: IntentRequest) -> Result<IssuedIntent, CloudRefusal> {
         self.check_channels(&wish.channels)?;
         if let Some(message) = &wish.message {
@@ -206,7 +205,8 @@ impl Cloud {
         };
         let may_be_new = wish.kind == TransactionKind::Enroll && wish.user.is_none();
         let seen = self.registry.read_records(Scope::user(&self.tenant, whom)).await?;
-        // An existing user is named by id, so that the intent is not for another who gets the name later.
+        // An existing user is stored by id, so that the intent never applies to another user who gets
+        // the name later.
         let is_ambiguous = seen.value.is_ambiguous();
         let (user, name) = match seen.value.person {
             Some(person) => (Some(person.user.id), None),

@@ -116,8 +116,8 @@ impl Cloud {
         self.random.nonce().ok_or(CloudRefusal::NoRandomness)
     }
 
-    /// Reads the records to report it, waiting until the loss of a machine cannot undo what it reports.
-    /// A pending or unknown transaction reports nothing that could be undone, so polls of it do not
+    /// Reads the records for a response, waiting until the loss of a machine cannot undo what it says.
+    /// A pending or unknown transaction has no result that could be undone, so polling it does not
     /// wait.
     async fn read_for_client(&self, scope: Scope) -> Result<Snapshot<Records>, CloudRefusal> {
         let seen = self.registry.read_records(scope.clone()).await?;
@@ -129,10 +129,10 @@ impl Cloud {
     }
 }
 
-/// Time reserved for the last step of a request after a part of unbounded duration.
+/// Time reserved for the last step of a request, after a part that may take any time.
 const FOR_THE_LAST_STEP: Duration = Duration::from_millis(250);
 
-/// The time by which that part must end.
+/// The deadline for that part.
 fn before_the_last_step(deadline: Instant) -> Instant {
     deadline.checked_sub(FOR_THE_LAST_STEP).unwrap_or(deadline)
 }

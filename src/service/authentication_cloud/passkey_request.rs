@@ -1,5 +1,5 @@
-//! Enrollment and approval by a passkey: makes a transaction with a request for the user's phone,
-//! and a link to it.
+//! Enrollment and approval by a passkey: creates a transaction with a confirmation request for the
+//! user's phone, and a link to it.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub struct PhoneApproval {
     pub permission: Permission,
     /// The user named in the request.
     pub named: Option<UserRef>,
-    /// What is to be approved.
+    /// What to approve.
     pub message: Option<ApprovalMessage>,
     /// The one authenticator that may approve; `None` for any of the user's.
     pub authenticator: Option<AuthenticatorId>,
@@ -50,7 +50,7 @@ pub struct PhoneApproval {
     pub requester: Requester,
 }
 
-/// A transaction to be made, for confirmation by a passkey.
+/// A transaction to create, for confirmation by a passkey.
 struct NewPasskeyRequest {
     id: TransactionId,
     kind: TransactionKind,

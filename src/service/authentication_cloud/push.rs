@@ -1,4 +1,4 @@
-//! Notifies a user's phones of a request.
+//! Notifies a user's phones of a confirmation request.
 
 use std::collections::HashSet;
 
@@ -69,7 +69,7 @@ impl Cloud {
         if let Err(refusal) = self.change_authenticator(user, phone.id, forget).await {
             tracing::debug!(
                 reason = refusal.name().as_str(),
-                "a subscription that is gone is still kept"
+                "an expired push subscription could not be removed"
             );
         }
     }

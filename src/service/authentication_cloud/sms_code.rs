@@ -1,4 +1,4 @@
-//! Transactions confirmed by a texted code: counts the text, makes the transaction, then sends the
+//! Transactions confirmed by a texted code: counts the text, creates the transaction, then sends the
 //! text.
 
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use crate::domain::transaction::{
 use crate::messenger::Messenger;
 use crate::store::registry::{Records, Scope, transact};
 
-/// A transaction to be made, for confirmation by a texted code.
+/// A transaction to create, for confirmation by a texted code.
 #[derive(Debug, Clone)]
 pub(super) struct NewSmsCode {
     /// The transaction's id.
@@ -132,7 +132,7 @@ impl Cloud {
         Ok((messenger, template))
     }
 
-    /// A transaction to be made.
+    /// Prepares a transaction.
     pub(super) fn new_sms_code(
         &self,
         kind: TransactionKind,

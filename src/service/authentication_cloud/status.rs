@@ -21,7 +21,7 @@ pub struct Status {
     pub user: RegisteredId,
     /// The user's name.
     pub name: Option<RegisteredName>,
-    /// A token that vouches for the transaction for a while after it succeeds.
+    /// A token that proves the transaction's success for a while.
     pub token: String,
     /// When it was made.
     pub created_at: Timestamp,
@@ -29,7 +29,7 @@ pub struct Status {
     pub updated_at: Timestamp,
 }
 
-/// What a token vouches for.
+/// What a valid token stands for (RFC 7662).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActiveToken {
     /// An access key of the tenant.
@@ -48,7 +48,7 @@ pub enum ActiveToken {
         intent: Option<Uuid>,
         /// When the token was made.
         issued_at: Timestamp,
-        /// When it stops vouching.
+        /// When it expires.
         expires_at: Timestamp,
     },
 }
@@ -83,7 +83,7 @@ impl Cloud {
         })
     }
 
-    /// What a token vouches for; `None` for nothing.
+    /// What a token stands for; `None` if it is not valid.
     ///
     /// # Errors
     /// A failure of the store.

@@ -13,21 +13,21 @@ use crate::domain::transaction::{Transaction, TransactionId, TransactionKind, Tr
 use crate::store::registry::{Records, Scope, transact};
 /// What the user typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Typed {
+enum TypedCode {
     /// The code that was sent.
     Right,
     /// Another code.
     Wrong,
     /// A malformed code.
-    NoCode,
+    Malformed,
 }
 
-/// A typed code, compared with a transaction's.
-struct Compared {
+/// A typed code, check with a transaction's.
+struct CodeCheck {
     user: RegisteredId,
     nonce: [u8; 16],
     number: PhoneNumber,
-    typed: Typed,
+    typed: TypedCode,
     /// The id that the phone gets if it is new.
     phone: Uuid,
     policy: Policy,
@@ -65,12 +65,12 @@ impl Cloud {
         let subject = transaction.subject(&self.tenant, &text.number);
         let sent = self.keys.code(&subject, &text.grant);
         let typed = match Otp::parse(code) {
-            None => Typed::NoCode,
+            None => TypedCode::Malformed,
             // A code of a removed key is never right.
-            Some(typed) if sent.is_some_and(|sent| sent.matches(&typed)) => Typed::Right,
-            Some(_) => Typed::Wrong,
+            Some(typed) if sent.is_some_and(|sent| sent.matches(&typed)) => TypedCode::Right,
+            Some(_) => TypedCode::Wrong,
         };
-        let compared = Compared {
+        let check = CodeCheck {
             user,
             nonce: text.grant.nonce,
             number: text.number.clone(),
@@ -78,8 +78,8 @@ impl Cloud {
             phone: NewIds::draw(self)?.phone,
             policy: self.policy,
         };
-        let number = compared.number.clone();
-        let settle = move |records: &mut Records, now| compared.settle(records, now);
+        let number = check.number.clone();
+        let settle = move |records: &mut Records, now| check.apply(records, now);
         let settled = transact(&*self.registry, scope, settle).await??;
         if self.one_user_per_number && settled.kind == TransactionKind::Enroll {
             self.take_number(&number, user, settled.updated_at).await?;
@@ -122,10 +122,10 @@ impl Cloud {
     }
 }
 
-impl Compared {
+impl CodeCheck {
     /// Settles the records' transaction: checks the user's rate, then whether it is pending, then the
     /// code.
-    fn settle(&self, records: &mut Records, now: Timestamp) -> Result<Transaction, CloudRefusal> {
+    fn apply(&self, records: &mut Records, now: Timestamp) -> Result<Transaction, CloudRefusal> {
         let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
         let transaction = records.transaction.as_mut().filter(|one| one.user == self.user);
         let transaction = transaction.ok_or(CloudRefusal::TransactionUnknown)?;
@@ -138,10 +138,10 @@ impl Compared {
         }
         let text = transaction.code.as_mut().filter(|text| text.grant.nonce == self.nonce);
         let text = text.ok_or(CloudRefusal::Ended)?;
-        if self.typed == Typed::NoCode {
+        if self.typed == TypedCode::Malformed {
             return Err(CloudRefusal::CodeMalformed);
         }
-        if self.typed == Typed::Wrong {
+        if self.typed == TypedCode::Wrong {
             person.wrong_codes.push(now);
             text.tries_left = text.tries_left.saturating_sub(1);
             if text.tries_left == 0 {

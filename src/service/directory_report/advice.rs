@@ -1,7 +1,7 @@
 //! What to do about a finding in this directory, depending on its settings, with a number as its
 //! country writes it.
 
-use super::finding::Check;
+use super::finding::FindingKind;
 use crate::domain::own_country::FormerNumber;
 
 /// What helps in this directory.
@@ -16,29 +16,29 @@ pub(super) struct Advice {
 
 impl Advice {
     /// What to add to a finding's hint.
-    pub(super) fn on(&self, check: Check) -> String {
+    pub(super) fn for_kind(&self, kind: FindingKind) -> String {
         let Self { example, .. } = self;
-        match check {
-            Check::TwoReadings => format!(", such as {example}"),
-            Check::Unreadable => format!("; best is a number such as {example}"),
-            Check::NotFoundBySearch => format!(", such as {example}; or {}", self.search()),
-            Check::SharedNumberUnseen => {
-                format!("; {}, so that `ambiguous` decides of all who have it", self.search())
+        match kind {
+            FindingKind::TwoReadings => format!(", such as {example}"),
+            FindingKind::Unreadable => format!("; best is a number such as {example}"),
+            FindingKind::NotFoundBySearch => format!(", such as {example}; or {}", self.search()),
+            FindingKind::SharedNumberUnseen => {
+                format!("; {}, so that `ambiguous` decides among all who have it", self.search())
             }
-            Check::Nobody
-            | Check::NobodyGetsACode
-            | Check::SharedNumber
-            | Check::FormerNumber
-            | Check::CallerTwoReadings
-            | Check::SharedId
-            | Check::SharedName
-            | Check::UnusableEntry
-            | Check::SharedNumberDecided
-            | Check::NoCountry
-            | Check::ExtensionOnly
-            | Check::NoNumber
-            | Check::Disabled
-            | Check::LockedOrExpired => String::new(),
+            FindingKind::Nobody
+            | FindingKind::NobodyGetsACode
+            | FindingKind::SharedNumber
+            | FindingKind::FormerNumber
+            | FindingKind::CallerTwoReadings
+            | FindingKind::SharedId
+            | FindingKind::SharedName
+            | FindingKind::UnusableEntry
+            | FindingKind::SharedNumberDecided
+            | FindingKind::NoCountry
+            | FindingKind::ExtensionOnly
+            | FindingKind::NoNumber
+            | FindingKind::Disabled
+            | FindingKind::LockedOrExpired => String::new(),
         }
     }
 
@@ -60,7 +60,7 @@ impl Advice {
 }
 
 /// What to say about a number that predates a change.
-pub(super) fn since(former: &FormerNumber) -> String {
+pub(super) fn describe_change(former: &FormerNumber) -> String {
     let since = former.since;
     match &former.now {
         Some(now) => format!("changed in {since}; today it is {now}"),

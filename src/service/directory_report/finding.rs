@@ -74,7 +74,7 @@ pub struct Finding {
 
 /// A kind of finding about people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Check {
+pub(super) enum FindingKind {
     Nobody,
     NobodyGetsACode,
     SharedNumberUnseen,
@@ -95,7 +95,7 @@ pub(super) enum Check {
     LockedOrExpired,
 }
 
-impl Check {
+impl FindingKind {
     const ALL: [Self; 18] = [
         Self::Nobody,
         Self::NobodyGetsACode,
@@ -119,102 +119,102 @@ impl Check {
 
     /// Its name, its severity, what it means, and what to do about it.
     #[expect(clippy::too_many_lines, reason = "a table, a few lines for each")]
-    const fn says(self) -> (&'static str, Severity, &'static str, &'static str) {
+    const fn properties(self) -> (&'static str, Severity, &'static str, &'static str) {
         use Severity::{Error, Information, Warning};
         match self {
             Self::Nobody => (
                 "nobody",
                 Error,
-                "nobody was found below the base DNs",
+                "no people were found below the base DNs",
                 "check base_dn, user_filter and what the service account may see",
             ),
             Self::NobodyGetsACode => (
                 "nobody_gets_a_code",
                 Error,
-                "not one person would get a code",
+                "no one would get a code",
                 "check phone_attributes, country and what the service account may read",
             ),
             Self::SharedNumberUnseen => (
                 "shared_number_unseen",
                 Error,
-                "numbers that give one person a code although someone else has them as well, \
-                 in a form that the search of a call does not find",
+                "numbers that give one person a code although someone else has them too, in a form \
+                 that a call's search does not find",
                 "give each person a number of their own",
             ),
             Self::SharedNumber => (
                 "shared_number",
                 Warning,
-                "numbers that several people have, so that some or all of them get no code by it",
+                "numbers shared by several people, some or all of whom get no code",
                 "give each person a number of their own in a phone attribute, or see `ambiguous`",
             ),
             Self::Unreadable => (
                 "unreadable_number",
                 Warning,
-                "values that are no telephone number",
+                "values that are not telephone numbers",
                 "correct them, or move the text elsewhere",
             ),
             Self::FormerNumber => (
                 "former_number",
                 Warning,
-                "numbers from before their country's numbering plan changed: nobody calls from them",
+                "numbers from before their country's numbering plan changed: no one calls from them any more",
                 "store the number that these people call from today",
             ),
             Self::TwoReadings => (
                 "two_readings",
                 Warning,
-                "numbers that begin with a country code, but have no plus: they could be two \
-                 numbers, and are nobody's",
+                "numbers that begin with a country code but have no plus: each could be two \
+                 numbers, so it matches no one",
                 "write them with a plus",
             ),
             Self::NotFoundBySearch => (
                 "not_found_by_search",
                 Warning,
-                "numbers stored in a form that the search of a call does not find",
+                "numbers stored in a form that a call's search does not find",
                 "write them with a plus",
             ),
             Self::CallerTwoReadings => (
                 "caller_two_readings",
                 Warning,
-                "numbers whose callers are refused where the phone system sends them without a \
-                 plus: they could be two numbers",
-                "say in [tenants.calls] how the phone system writes numbers: numbers = \"e164\", \
+                "numbers whose callers are refused if the phone system sends them without a plus: \
+                 each could be two numbers",
+                "set in [tenants.calls] how the phone system writes numbers: numbers = \"e164\", \
                  \"e164-without-plus\" or \"national\"",
             ),
             Self::SharedId => (
                 "shared_id",
                 Warning,
-                "people whose id another entry has as well: the two cannot be told apart",
-                "check id_attribute: it must be different for each person, and never change",
+                "people whose id another entry has too: the two cannot be told apart",
+                "check id_attribute: it must be unique and never change",
             ),
             Self::SharedName => (
                 "shared_username",
                 Warning,
-                "usernames that several entries have: nobody can log in by them",
+                "usernames shared by several entries: no one can log in with them",
                 "check username_attribute and user_filter",
             ),
             Self::UnusableEntry => (
                 "unusable_entry",
                 Warning,
-                "entries without a usable id or username: a number of theirs is refused for all",
+                "entries without a usable id or username: their numbers are refused for everyone",
                 "check id_attribute, username_attribute, user_filter and what the service account \
                  may read",
             ),
             Self::SharedNumberDecided => (
                 "shared_number_decided",
                 Information,
-                "numbers that several people have, who are told apart as `ambiguous` says",
+                "numbers shared by several people, decided by `ambiguous`",
                 "",
             ),
             Self::NoCountry => (
                 "no_country",
                 Information,
                 "numbers without a country code, read by the tenant's country",
-                "if `country` is wrong, so are these; written with + they do not depend on it",
+                "check `country`; numbers written with + do not depend on it",
             ),
             Self::ExtensionOnly => (
                 "extension_only",
                 Information,
-                "extensions alone: they match no caller",
+                "only extensions: they match no caller",
                 "store the whole number if these people are to call from there",
             ),
             Self::NoNumber => (
@@ -237,18 +237,18 @@ impl Check {
 }
 
 /// The findings so far, by kind.
-pub(super) struct Findings {
+pub(super) struct FindingCounts {
     most: usize,
-    found: [(usize, Vec<Example>); Check::ALL.len()],
+    found: [(usize, Vec<Example>); FindingKind::ALL.len()],
 }
 
-impl Findings {
+impl FindingCounts {
     pub(super) fn new(most: usize) -> Self {
         Self { most, found: Default::default() }
     }
 
-    pub(super) fn add(&mut self, check: Check, example: impl FnOnce() -> Example) {
-        let (count, examples) = &mut self.found[check as usize];
+    pub(super) fn add(&mut self, kind: FindingKind, example: impl FnOnce() -> Example) {
+        let (count, examples) = &mut self.found[kind as usize];
         *count += 1;
         if examples.len() < self.most {
             examples.push(example());
@@ -256,27 +256,27 @@ impl Findings {
     }
 
     /// How often this kind was found so far.
-    pub(super) fn count(&self, check: Check) -> usize {
-        self.found[check as usize].0
+    pub(super) fn count(&self, kind: FindingKind) -> usize {
+        self.found[kind as usize].0
     }
 
-    pub(super) fn add_counted(&mut self, check: Check, count: usize, examples: Vec<Example>) {
-        self.found[check as usize] = (count, examples);
+    pub(super) fn add_counted(&mut self, kind: FindingKind, count: usize, examples: Vec<Example>) {
+        self.found[kind as usize] = (count, examples);
     }
 
     /// All findings, worst first, with `advice` appended to each hint.
-    pub(super) fn into_list(self, advice: impl Fn(Check) -> String) -> Vec<Finding> {
-        let both = Check::ALL.into_iter().zip(self.found);
+    pub(super) fn into_list(self, advice: impl Fn(FindingKind) -> String) -> Vec<Finding> {
+        let both = FindingKind::ALL.into_iter().zip(self.found);
         let found = both.filter(|(_, (count, _))| *count > 0);
         found
-            .map(|(check, (count, examples))| {
-                let (name, severity, message, hint) = check.says();
+            .map(|(kind, (count, examples))| {
+                let (name, severity, message, hint) = kind.properties();
                 Finding {
                     check: name,
                     severity,
                     count,
                     message: message.to_owned(),
-                    hint: format!("{hint}{}", advice(check)),
+                    hint: format!("{hint}{}", advice(kind)),
                     examples,
                 }
             })

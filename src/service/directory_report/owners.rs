@@ -45,9 +45,9 @@ pub(super) struct Verdicts {
     /// Shared numbers that still lead to one person.
     pub decided: usize,
     /// Numbers that lead to a person only because the search misses their other owners.
-    pub told_to_one: usize,
+    pub misdirected: usize,
     /// Some of those.
-    pub told_examples: Vec<Example>,
+    pub misdirected_examples: Vec<Example>,
 }
 
 impl Owners {
@@ -93,13 +93,13 @@ impl Owners {
             refused: 0,
             examples: Vec::new(),
             decided: 0,
-            told_to_one: 0,
-            told_examples: Vec::new(),
+            misdirected: 0,
+            misdirected_examples: Vec::new(),
         };
         for group in
             self.entries.chunk_by(|a, b| (a.number, a.extension) == (b.number, b.extension))
         {
-            let owners = best(group.iter().filter(|entry| !entry.unseen));
+            let owners = one_per_person(group.iter().filter(|entry| !entry.unseen));
             if owners.is_empty() {
                 continue;
             }
@@ -119,11 +119,13 @@ impl Owners {
             } else if owners.len() > 1 {
                 verdicts.decided += 1;
             }
-            let everybody = best(group);
-            if self.is_told_to_one(&owners, &winners, &everybody, ambiguity) {
-                verdicts.told_to_one += 1;
-                if verdicts.told_examples.len() < examples {
-                    verdicts.told_examples.push(self.told_example(&owners, &everybody));
+            let all_owners = one_per_person(group);
+            if self.is_misdirected(&owners, &winners, &all_owners, ambiguity) {
+                verdicts.misdirected += 1;
+                if verdicts.misdirected_examples.len() < examples {
+                    verdicts
+                        .misdirected_examples
+                        .push(self.misdirected_example(&owners, &all_owners));
                 }
             }
         }
@@ -131,19 +133,19 @@ impl Owners {
     }
 
     /// Whether someone gets a code by this number who would not if the search found all its owners.
-    fn is_told_to_one(
+    fn is_misdirected(
         &self,
         owners: &[Entry],
         winners: &[u32],
-        everybody: &[Entry],
+        all_owners: &[Entry],
         ambiguity: Ambiguity,
     ) -> bool {
-        if everybody.len() == owners.len() || winners.is_empty() {
+        if all_owners.len() == owners.len() || winners.is_empty() {
             return false;
         }
         // A sole owner is not asked for a PIN.
         let unasked = ambiguity == Ambiguity::Pin && owners.len() == 1;
-        let rightful = self.winners(everybody, ambiguity);
+        let rightful = self.winners(all_owners, ambiguity);
         unasked || winners.iter().any(|winner| !rightful.contains(winner))
     }
 
@@ -174,7 +176,7 @@ impl Owners {
             let without = owners.iter().filter(|owner| !winners.contains(&owner.person));
             let without: Vec<_> =
                 without.take(MOST_NAMES).map(|owner| self.name(owner.person)).collect();
-            detail.push_str("; without a PIN of their own: ");
+            detail.push_str("; without a PIN that no other has: ");
             detail.push_str(&without.join(", "));
         }
         Example {
@@ -185,16 +187,16 @@ impl Owners {
         }
     }
 
-    fn told_example(&self, owners: &[Entry], everybody: &[Entry]) -> Example {
+    fn misdirected_example(&self, owners: &[Entry], all_owners: &[Entry]) -> Example {
         let found = |entry: &&Entry| owners.iter().any(|owner| owner.person == entry.person);
         let names = |people: Vec<&Entry>| {
             let names = people.iter().take(MOST_NAMES).map(|entry| self.name(entry.person));
             names.collect::<Vec<_>>().join(", ")
         };
-        let seen = names(everybody.iter().filter(found).collect());
-        let unseen = names(everybody.iter().filter(|entry| !found(entry)).collect());
-        let mut example = self.example(everybody, &[], Ambiguity::Refuse);
-        example.detail = format!("the search finds {seen}, and not {unseen}");
+        let seen = names(all_owners.iter().filter(found).collect());
+        let unseen = names(all_owners.iter().filter(|entry| !found(entry)).collect());
+        let mut example = self.example(all_owners, &[], Ambiguity::Refuse);
+        example.detail = format!("the search finds {seen} but not {unseen}");
         example
     }
 
@@ -207,7 +209,7 @@ impl Owners {
 }
 
 /// The first entry of each person, from entries sorted by person, then by rank.
-fn best<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Entry> {
+fn one_per_person<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Entry> {
     let mut owners: Vec<Entry> = entries.into_iter().copied().collect();
     owners.dedup_by_key(|entry| entry.person);
     owners

@@ -22,12 +22,12 @@ pub struct Report {
 
 /// Assembles a report. `notes` describe how the people were read.
 #[must_use]
-pub fn report(
+pub fn assemble(
     tenant: String,
     servers: Vec<ServerReport>,
     people: Option<Counts>,
     notes: &[Step],
-    directory_report: Vec<Finding>,
+    people_findings: Vec<Finding>,
     self_write: Option<SelfWrite>,
 ) -> Report {
     let mut findings: Vec<Finding> = servers_finding(&servers).into_iter().collect();
@@ -41,7 +41,7 @@ pub fn report(
             examples: Vec::new(),
         }
     }));
-    findings.extend(directory_report);
+    findings.extend(people_findings);
     findings.extend(self_write.map(self_write_finding));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let severity = findings.iter().map(|finding| finding.severity).max();
@@ -68,11 +68,11 @@ fn servers_finding(servers: &[ServerReport]) -> Option<Finding> {
         severity,
         count: examples.len(),
         message: if one_works {
-            "steps that did not go well on a server".to_owned()
+            "steps that failed or need attention on a server".to_owned()
         } else {
-            "no server works as it should".to_owned()
+            "no server works".to_owned()
         },
-        hint: "see what is said of each server".to_owned(),
+        hint: "see the steps listed for each server".to_owned(),
         examples,
     })
 }
@@ -90,7 +90,8 @@ fn self_write_finding(self_write: SelfWrite) -> Finding {
         SelfWrite::NotPossible => finding(
             Severity::Good,
             0,
-            "nobody writes their own number: only who may change the file does".to_owned(),
+            "people cannot change their own numbers: only those who may edit the file can"
+                .to_owned(),
             String::new(),
             Vec::new(),
         ),
@@ -120,8 +121,8 @@ fn self_write_finding(self_write: SelfWrite) -> Finding {
         SelfWrite::Checked { people, writable, hint, .. } => {
             let names: Vec<&str> = writable.iter().map(|found| found.attribute.as_str()).collect();
             let message = format!(
-                "people may write their own {} (of {people} looked at): anyone who steals a password \
-                 can point the number to a phone of their own",
+                "people may change their own {} ({people} checked): anyone who steals a password can \
+                 replace the number with their own",
                 names.join(", ")
             );
             let count = writable.iter().map(|found| found.people).max().unwrap_or_default();

@@ -7,12 +7,17 @@ use crate::domain::caller_id::BareDigits;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::user::{Pin, UserId};
 
-fn directory_report(ambiguity: Ambiguity, examples: usize) -> Survey {
-    survey_in("SE", Matching::Exact, ambiguity, examples)
+fn builder(ambiguity: Ambiguity, examples: usize) -> ReportBuilder {
+    builder_in("SE", Matching::Exact, ambiguity, examples)
 }
 
-fn survey_in(country: &str, matching: Matching, ambiguity: Ambiguity, examples: usize) -> Survey {
-    Survey::new(SurveyRules {
+fn builder_in(
+    country: &str,
+    matching: Matching,
+    ambiguity: Ambiguity,
+    examples: usize,
+) -> ReportBuilder {
+    ReportBuilder::new(ReportRules {
         callers: CallerIdPlan {
             numbering: NumberingPlan::for_country(country).unwrap(),
             outside_line_prefix: String::new(),
@@ -40,9 +45,9 @@ fn user(name: &str, numbers: &[(usize, &str)]) -> User {
     }
 }
 
-fn add(directory_report: &mut Survey, people: Vec<User>) {
+fn add(builder: &mut ReportBuilder, people: Vec<User>) {
     for user in people {
-        directory_report.add(Person::User(user));
+        builder.add(Person::User(user));
     }
 }
 
@@ -54,11 +59,11 @@ fn found<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
 
 #[test]
 fn each_awkward_person_is_counted_once_and_shown() {
-    let mut directory_report = directory_report(Ambiguity::Refuse, 20);
+    let mut builder = builder(Ambiguity::Refuse, 20);
     let mut diana = user("diana", &[(0, "+46 70 444 55 66")]);
     diana.account = AccountState::enabled(false);
     add(
-        &mut directory_report,
+        &mut builder,
         vec![
             user("anna", &[(0, "+46 70 123 45 67"), (1, "4567")]),
             user("bo", &[(0, "070-222 33 44")]),
@@ -70,9 +75,8 @@ fn each_awkward_person_is_counted_once_and_shown() {
             user("gun", &[(0, "070.77.78.899")]),
         ],
     );
-    directory_report
-        .add(Person::Unusable { locator: "cn=printer".to_owned(), why: "no id".to_owned() });
-    let (counts, findings) = directory_report.finish(true);
+    builder.add(Person::Unusable { locator: "cn=printer".to_owned(), why: "no id".to_owned() });
+    let (counts, findings) = builder.finish(true);
     let expected = Counts {
         people: 9,
         enabled: 7,
@@ -111,9 +115,9 @@ fn a_number_told_to_one_since_the_search_misses_who_shares_it_is_an_error() {
     // With a colon inside, it has a form that no search looks for.
     let (one, other) = ((0, "+46 70 111 22 33"), (0, "Mobil: 070-111 22 33"));
     for matching in [Matching::Exact, Matching::Patterns] {
-        let mut directory_report = survey_in("SE", matching, Ambiguity::Refuse, 20);
+        let mut builder = builder_in("SE", matching, Ambiguity::Refuse, 20);
         add(
-            &mut directory_report,
+            &mut builder,
             vec![
                 user("bo", &[one, other]),
                 user("siv", &[other]),
@@ -121,16 +125,16 @@ fn a_number_told_to_one_since_the_search_misses_who_shares_it_is_an_error() {
                 user("fia", &[(0, "+46 70 111 22 55"), (1, "Mobil: +46 70 111 22 55")]),
             ],
         );
-        let (counts, findings) = directory_report.finish(true);
+        let (counts, findings) = builder.finish(true);
         assert_eq!(counts.would_get_a_code, 2, "bo and fia");
         let told = found(&findings, "shared_number_unseen");
         assert_eq!((told.severity, told.count), (Severity::Error, 1));
         assert_eq!(told.examples[0].usernames, ["bo", "siv"]);
         assert_eq!(told.examples[0].value, "+46701112233");
-        assert_eq!(told.examples[0].detail, "the search finds bo, and not siv");
+        assert_eq!(told.examples[0].detail, "the search finds bo but not siv");
         assert!(told.hint.contains("lookup = \"index\""), "{}", told.hint);
     }
-    let mut index = survey_in("SE", Matching::Everything, Ambiguity::Refuse, 20);
+    let mut index = builder_in("SE", Matching::Everything, Ambiguity::Refuse, 20);
     add(&mut index, vec![user("bo", &[one]), user("siv", &[other])]);
     let (counts, findings) = index.finish(true);
     assert_eq!(counts.would_get_a_code, 0);
@@ -149,13 +153,13 @@ fn who_is_told_a_number_by_rank_or_pin_is_judged_with_those_whom_the_search_miss
         // A search that finds a single owner asks for no PIN.
         (Ambiguity::Pin, (0, 0), true),
     ] {
-        let mut directory_report = survey_in("SE", Matching::Exact, ambiguity, 20);
+        let mut builder = builder_in("SE", Matching::Exact, ambiguity, 20);
         let mut bo = user("bo", &[(ranks.0, number)]);
         bo.pins.extend(Pin::parse("1"));
         let mut siv = user("siv", &[(ranks.1, &unseen(number))]);
         siv.pins.extend(Pin::parse("2"));
-        add(&mut directory_report, vec![bo, siv]);
-        let (_, findings) = directory_report.finish(true);
+        add(&mut builder, vec![bo, siv]);
+        let (_, findings) = builder.finish(true);
         let found = findings.iter().any(|finding| finding.check == "shared_number_unseen");
         assert_eq!(found, told, "{ambiguity:?}, {ranks:?}");
     }
@@ -176,10 +180,10 @@ fn advice_names_what_helps_and_nothing_that_is_set_already() {
             "+46",
         ),
     ] {
-        let mut directory_report = survey_in("NO", matching, Ambiguity::Refuse, 20);
+        let mut builder = builder_in("NO", matching, Ambiguity::Refuse, 20);
         let values: Vec<_> = values.into_iter().map(|value| (0, value)).collect();
-        add(&mut directory_report, vec![user("ola", &values), user("kari", &[(0, "ring meg")])]);
-        let (_, findings) = directory_report.finish(true);
+        add(&mut builder, vec![user("ola", &values), user("kari", &[(0, "ring meg")])]);
+        let (_, findings) = builder.finish(true);
         let hint = &found(&findings, "not_found_by_search").hint;
         assert!(hint.contains(says) && hint.contains("+47 40 61 23 45"), "{hint}");
         assert!(!hint.contains(never), "{hint}");
@@ -189,13 +193,13 @@ fn advice_names_what_helps_and_nothing_that_is_set_already() {
 
 #[test]
 fn numbers_from_before_a_change_of_plan_are_named_with_todays() {
-    let mut brazil = survey_in("BR", Matching::Everything, Ambiguity::Refuse, 20);
+    let mut brazil = builder_in("BR", Matching::Everything, Ambiguity::Refuse, 20);
     add(&mut brazil, vec![user("ana", &[(0, "(11) 6123-4567"), (0, "(11) 96123-4567")])]);
     let (_, findings) = brazil.finish(true);
     let former = found(&findings, "former_number");
     assert_eq!((former.severity, former.count), (Severity::Warning, 1));
     assert!(former.examples[0].detail.contains("+5511961234567"), "{former:?}");
-    let mut ivory_coast = survey_in("CI", Matching::Everything, Ambiguity::Refuse, 20);
+    let mut ivory_coast = builder_in("CI", Matching::Everything, Ambiguity::Refuse, 20);
     add(&mut ivory_coast, vec![user("awa", &[(0, "07 12 34 56"), (0, "07 12 34 5")])]);
     let (_, findings) = ivory_coast.finish(true);
     assert_eq!(found(&findings, "former_number").count, 1);
@@ -204,7 +208,7 @@ fn numbers_from_before_a_change_of_plan_are_named_with_todays() {
 
 #[test]
 fn numbers_that_could_be_two_are_named_as_stored_and_as_callers() {
-    let mut italy = survey_in("IT", Matching::Everything, Ambiguity::Refuse, 20);
+    let mut italy = builder_in("IT", Matching::Everything, Ambiguity::Refuse, 20);
     // With a plus, or as stored at home, there is one reading; a call without the plus has two.
     let rome = [(0, "+39 06 560010"), (0, "06 560010")];
     add(&mut italy, vec![user("bea", &[(0, "39 06 560010")]), user("ugo", &rome)]);
@@ -224,9 +228,9 @@ fn numbers_that_could_be_two_are_named_as_stored_and_as_callers() {
 
 #[test]
 fn the_attribute_order_lets_one_of_those_who_share_a_number_have_a_code() {
-    let mut directory_report = directory_report(Ambiguity::PreferAttributeOrder, 20);
+    let mut builder = builder(Ambiguity::PreferAttributeOrder, 20);
     add(
-        &mut directory_report,
+        &mut builder,
         vec![
             user("carl", &[(0, "+46 70 333 44 55")]),
             user("cecilia", &[(1, "070-333 44 55")]),
@@ -234,7 +238,7 @@ fn the_attribute_order_lets_one_of_those_who_share_a_number_have_a_code() {
             user("dora", &[(1, "+46 8 11 11 11")]),
         ],
     );
-    let (counts, findings) = directory_report.finish(true);
+    let (counts, findings) = builder.finish(true);
     assert_eq!(counts.would_get_a_code, 1);
     assert_eq!(found(&findings, "shared_number_decided").count, 1);
     assert_eq!(found(&findings, "shared_number").examples[0].usernames, ["dan", "dora"]);
@@ -242,14 +246,14 @@ fn the_attribute_order_lets_one_of_those_who_share_a_number_have_a_code() {
 
 #[test]
 fn a_pin_of_their_own_gives_each_of_those_who_share_a_number_a_code() {
-    let mut directory_report = directory_report(Ambiguity::Pin, 20);
+    let mut builder = builder(Ambiguity::Pin, 20);
     let with_pin = |name: &str, number: &str, pin: &str| {
         let mut user = user(name, &[(0, number)]);
         user.pins.extend(Pin::parse(pin));
         user
     };
     add(
-        &mut directory_report,
+        &mut builder,
         vec![
             with_pin("carl", "+46 70 333 44 55", "1234"),
             with_pin("cecilia", "070-333 44 55", "5678"),
@@ -259,7 +263,7 @@ fn a_pin_of_their_own_gives_each_of_those_who_share_a_number_a_code() {
             with_pin("eva", "+46 8 22 22 22", ""),
         ],
     );
-    let (counts, findings) = directory_report.finish(true);
+    let (counts, findings) = builder.finish(true);
     assert_eq!(counts.would_get_a_code, 4, "carl, cecilia, doris, eva");
     assert_eq!(found(&findings, "shared_number_decided").count, 1);
     let shared = found(&findings, "shared_number");
@@ -269,33 +273,33 @@ fn a_pin_of_their_own_gives_each_of_those_who_share_a_number_a_code() {
 
 #[test]
 fn one_person_found_twice_or_with_a_number_twice_is_one() {
-    let mut directory_report = directory_report(Ambiguity::Refuse, 20);
+    let mut builder = builder(Ambiguity::Refuse, 20);
     let anna = || user("anna", &[(0, "+46 70 123 45 67"), (1, "070-123 45 67")]);
-    add(&mut directory_report, vec![anna(), anna()]);
-    let (counts, findings) = directory_report.finish(true);
+    add(&mut builder, vec![anna(), anna()]);
+    let (counts, findings) = builder.finish(true);
     assert_eq!((counts.people, counts.would_get_a_code), (1, 1));
     assert!(findings.iter().all(|finding| finding.check != "shared_number"), "{findings:?}");
 }
 
 #[test]
 fn two_entries_with_one_id_or_one_name_are_reported() {
-    let mut directory_report = directory_report(Ambiguity::Refuse, 20);
+    let mut builder = builder(Ambiguity::Refuse, 20);
     let mut other = user("anna", &[]);
     other.locator = "uid=anna,ou=elsewhere".to_owned();
     let mut namesake = user("Anna", &[]);
     namesake.locator = "uid=anna,ou=third".to_owned();
-    add(&mut directory_report, vec![user("anna", &[(0, "+46701234567")]), other, namesake]);
-    let (_, findings) = directory_report.finish(true);
+    add(&mut builder, vec![user("anna", &[(0, "+46701234567")]), other, namesake]);
+    let (_, findings) = builder.finish(true);
     assert_eq!(found(&findings, "shared_id").count, 1);
     assert_eq!(found(&findings, "shared_username").count, 2);
 }
 
 #[test]
 fn numbers_that_differ_in_their_extension_are_not_shared() {
-    let mut directory_report = directory_report(Ambiguity::Refuse, 20);
+    let mut builder = builder(Ambiguity::Refuse, 20);
     let switchboard = "+46 8 123 456 78";
     add(
-        &mut directory_report,
+        &mut builder,
         vec![
             user("evert", &[(1, "+46 8 123 456 78 ext. 12")]),
             user("fia", &[(1, switchboard)]),
@@ -303,19 +307,19 @@ fn numbers_that_differ_in_their_extension_are_not_shared() {
             user("hans", &[(1, "+46 8 123 456 78 ext. 13")]),
         ],
     );
-    let (counts, findings) = directory_report.finish(true);
+    let (counts, findings) = builder.finish(true);
     assert_eq!(counts.would_get_a_code, 2);
     assert_eq!(found(&findings, "shared_number").examples[0].value, "+46812345678;ext=13");
 }
 
 #[test]
 fn a_few_examples_are_kept_of_each_and_counts_of_all() {
-    let mut directory_report = directory_report(Ambiguity::Refuse, 3);
+    let mut builder = builder(Ambiguity::Refuse, 3);
     for at in 0..500 {
-        directory_report
+        builder
             .add(Person::User(user(&format!("user{at:03}"), &[(0, "+46 70 123 45 67"), (1, "?")])));
     }
-    let (_, findings) = directory_report.finish(false);
+    let (_, findings) = builder.finish(false);
     assert_eq!(found(&findings, "unreadable_number").count, 500);
     assert_eq!(found(&findings, "unreadable_number").examples.len(), 3);
     let shared = &found(&findings, "shared_number").examples[0];
@@ -324,11 +328,11 @@ fn a_few_examples_are_kept_of_each_and_counts_of_all() {
 
 #[test]
 fn an_empty_directory_and_one_without_a_single_caller_are_errors() {
-    let (_, findings) = directory_report(Ambiguity::Refuse, 20).finish(true);
+    let (_, findings) = builder(Ambiguity::Refuse, 20).finish(true);
     assert_eq!(found(&findings, "nobody").severity, Severity::Error);
-    let mut directory_report = directory_report(Ambiguity::Refuse, 20);
-    add(&mut directory_report, vec![user("anna", &[])]);
-    let (_, findings) = directory_report.finish(true);
+    let mut builder = builder(Ambiguity::Refuse, 20);
+    add(&mut builder, vec![user("anna", &[])]);
+    let (_, findings) = builder.finish(true);
     assert_eq!(found(&findings, "nobody_gets_a_code").severity, Severity::Error);
 }
 
@@ -337,7 +341,7 @@ fn whole(servers: &[Severity], self_write: Option<SelfWrite>) -> Report {
         name: "ldap://dc1".to_owned(),
         steps: vec![Step::bad("connect", *severity, "refused", "start it")],
     });
-    report("t1".to_owned(), servers.collect(), None, &[], Vec::new(), self_write)
+    assemble("t1".to_owned(), servers.collect(), None, &[], Vec::new(), self_write)
 }
 
 #[test]

@@ -184,8 +184,8 @@ impl Writes<'_, '_> {
 /// Whether two states of a user differ in anything but the phones and authenticators, which have rows of their
 /// own.
 fn differ(before: &UserRecord, after: &UserRecord) -> bool {
-    let mut as_before = after.clone();
-    as_before.user.phones.clone_from(&before.user.phones);
-    as_before.user.authenticators.clone_from(&before.user.authenticators);
-    as_before != *before
+    let mut reuse_or_new = after.clone();
+    reuse_or_new.user.phones.clone_from(&before.user.phones);
+    reuse_or_new.user.authenticators.clone_from(&before.user.authenticators);
+    reuse_or_new != *before
 }

@@ -103,8 +103,11 @@ async fn after_a_brute_force_cleared_counts_let_the_user_in_again() {
     assert_eq!(refused.status, 403);
 
     let shown = done(&gateway, "counts show", &["--user", "anna"]);
-    assert!(shown.contains("codes issued    1 of 5 in 10m; it frees in "), "{shown}");
-    assert!(shown.contains("wrong passwords 2 of 2 in 15m; no more fits; one frees"), "{shown}");
+    assert!(shown.contains("codes issued    1 of 5 in 10m; it expires in "), "{shown}");
+    assert!(
+        shown.contains("wrong passwords 2 of 2 in 15m; limit reached; the next expires"),
+        "{shown}"
+    );
     assert!(shown.contains("wrong codes     0 of 10 in 1h\n"), "{shown}");
     let counts = json(&done(&gateway, "counts show", &["--user", "anna", "--json"]));
     let passwords = &counts["wrong_passwords"];
@@ -133,7 +136,7 @@ async fn a_numbers_calls_are_shown_in_any_form_and_cleared() {
     for form in ["070-123 45 67", "+46701234567", "sip:0701234567@pbx.example.com"] {
         let shown = done(&gateway, "counts show", &["--number", form]);
         assert!(shown.starts_with(&format!("{form} (+46701234567)\n")), "{shown}");
-        assert!(shown.contains("calls           1 of 1 in 10m; no more fits"), "{shown}");
+        assert!(shown.contains("calls           1 of 1 in 10m; limit reached"), "{shown}");
     }
     let shown = json(&done(&gateway, "counts show", &["--number", "070-123 45 67", "--json"]));
     assert_eq!(
@@ -250,7 +253,7 @@ async fn whom_a_command_is_about_must_be_there_once() {
         assert!(said.contains(says), "{arguments:?} says {says}: {said}");
         assert_eq!(stdout(&output), "", "{arguments:?}");
     };
-    fails("codes revoke", &["--user", "nobody-here"], 1, "nobody in the directory has the name");
+    fails("codes revoke", &["--user", "nobody-here"], 1, "no user in the directory has the name");
     fails("codes revoke", &["--user", ""], 1, "no user name");
     fails("codes revoke", &[], 2, "--user");
     fails("codes revoke", &["--user", "anna", "--user-id", "x"], 2, "cannot be used with");

@@ -124,7 +124,7 @@ fn the_number_that_is_said_not_to_be_found_is_not_found() {
     let tenant = ldap_tenant("t1", &[&slapd.url()], "");
     let path = write(folder.path(), &format!("{}{tenant}{}", sections(""), clients()));
     let output = dialpass(&["lookup", "+46708887766", "--config", &path]);
-    assert!(stdout(&output).contains("nobody has this number"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("no one has this number"), "{}", stdout(&output));
     let patterns = tenant.replace("base_dn", "number_match = \"patterns\"\nbase_dn");
     let output = check(&patterns, &["--format", "json"]);
     let report = json(&output);

@@ -24,7 +24,7 @@ fn each_caller_id_is_explained_to_who_knows_no_rules() {
             &["an address whose user part is not a number"],
         ),
         ("sip:+46701234567", "number_unparseable", &["a host behind an @"]),
-        ("+999123456", "number_unparseable", &["no country has this country code"]),
+        ("+999123456", "number_unparseable", &["no country has this code"]),
         ("0701", "number_unparseable", &["no number of the tenant's country has this length"]),
         (
             "\"a\" <sip:+46709999999@h>;x=\"<sip:+46701234567@h>\"",
@@ -56,8 +56,8 @@ fn each_stored_value_is_explained_beside_the_number_that_calls() {
     let said = stdout(&output);
     for part in [
         "\"+46 70 123 45 67\" is this number",
-        "\"4567\" is an extension alone",
-        "\"468123456\" could be +468123456, badly written, or +46468123456: nobody's",
+        "\"4567\" is only an extension",
+        "\"468123456\" could be +468123456 without its plus, or +46468123456: it matches no one",
         "\"+46 70 222 33 44\" is another: +46702223344",
         "\"ring Kalle\" is not a number: not one telephone number",
     ] {

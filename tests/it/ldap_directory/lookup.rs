@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dialpass::directory::ldap::{LdapDirectory, NumberMatch};
 use dialpass::domain::account_state::AccountState;
-use dialpass::domain::user::{Ambiguity, NotOne};
+use dialpass::domain::user::{Ambiguity, NotUnique};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -61,7 +61,7 @@ async fn more_people_than_the_size_limit_are_several() {
     let found = by_number(&directory, caller).await.unwrap();
     assert!(found.truncated && found.users.len() == 10);
     let one = found.exactly_one(&number(caller), &plan(), Ambiguity::PreferAttributeOrder, None);
-    assert!(matches!(one, Err(NotOne::Several)));
+    assert!(matches!(one, Err(NotUnique::SeveralUsers)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

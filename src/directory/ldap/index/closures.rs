@@ -1,7 +1,7 @@
 //! The reasons against a user's logins, as bytes of a record.
 
 use super::varint;
-use crate::domain::account_state::{AccountState, Closure, Hours, PasswordRefusal, When};
+use crate::domain::account_state::{AccountState, Hours, PasswordRefusal, Restriction, When};
 use crate::domain::clock::Timestamp;
 /// The kinds of [`When`].
 const ALWAYS: u8 = 0;
@@ -11,11 +11,11 @@ const OUTSIDE: u8 = 3;
 
 /// Writes the reasons against a user's logins.
 pub(super) fn put(to: &mut Vec<u8>, account: &AccountState) {
-    let closures = account.closures();
+    let restrictions = account.restrictions();
     // For times before 1970, the exact value does not matter.
     let time = |time: Timestamp| u128::try_from(time.as_millis()).unwrap_or_default();
-    varint::put(to, closures.len() as u128);
-    for Closure { why, when } in closures {
+    varint::put(to, restrictions.len() as u128);
+    for Restriction { why, when } in restrictions {
         let why = PasswordRefusal::ALL.iter().position(|one| one == why);
         varint::put(to, why.expect("all are listed") as u128);
         match when {
@@ -41,7 +41,7 @@ pub(super) fn take(from: &mut &[u8]) -> AccountState {
     let mut account = AccountState::open();
     for _ in 0..varint::take_length(from) {
         let why = PasswordRefusal::ALL[varint::take_length(from)];
-        let (kind, rest) = from.split_first().expect("a closure has its kind");
+        let (kind, rest) = from.split_first().expect("a restriction has its kind");
         *from = rest;
         let mut time = || {
             let time = i64::try_from(varint::take(from));
@@ -57,7 +57,7 @@ pub(super) fn take(from: &mut &[u8]) -> AccountState {
             }
             _ => When::Always,
         };
-        account.close_when(when, why);
+        account.restrict_when(when, why);
     }
     account
 }

@@ -104,7 +104,7 @@ pub(super) fn write(to: &mut Vec<u8>, person: &Person, parents: &mut Parents) {
             varint::put(to, user.pins.len() as u128);
             user.pins.iter().for_each(|pin| varint::put_bytes(to, pin.expose().as_bytes()));
         }
-        if !user.account.closures().is_empty() {
+        if !user.account.restrictions().is_empty() {
             flags |= CLOSURES;
             closures::put(to, &user.account);
         }

@@ -93,7 +93,7 @@ impl LdapInspection {
             }
         }
         let detail = last.unwrap_or_else(|| "no server is configured".to_owned());
-        let hint = "see what is said of each server".to_owned();
+        let hint = "see the steps listed for each server".to_owned();
         Err(InspectionError { detail: format!("nobody could be read: {detail}"), hint })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dialpass::directory::ldap::Confirm;
 use dialpass::directory::{Directory, DirectoryError, Occasion};
-use dialpass::domain::user::{Ambiguity, Membership, NotOne};
+use dialpass::domain::user::{Ambiguity, Membership, NotUnique};
 
 use super::super::{by_number, deadline, number, plan, settings};
 use super::{indexed, is_live, person, synced};
@@ -22,7 +22,7 @@ async fn a_caller_who_may_not_be_seen_with_the_number_any_more_is_nobody() {
     let read = format!("to * by dn.exact={GATEWAY_DN} read by * none");
     let of_anna = "to dn.base=uid=anna,ou=people,dc=example,dc=com attrs=mobile by * none";
     slapd.access(&[of_anna, &read]);
-    for (directory, expected) in [(&asking, Err(NotOne::Nobody)), (&alone, Ok(()))] {
+    for (directory, expected) in [(&asking, Err(NotUnique::NoUser)), (&alone, Ok(()))] {
         let found = by_number(directory, ANNA).await.unwrap();
         let one = found.exactly_one(&number(ANNA), &plan(), Ambiguity::Refuse, None);
         assert_eq!(one.map(drop), expected);

@@ -61,11 +61,11 @@ fn a_person_is_found_by_any_of_their_numbers_as_they_were_put_in() {
     let mut anna = person(1, "anna", &["070-123 45 67", "+46 8 123 456 78 ext. 12"]);
     let pins = ["0042", "7"];
     table.upsert(&person(2, "bob", &["+46812345678", "+39 06 1234 5678"]));
-    let mut locked = AccountState::closed(PasswordRefusal::LockedOut);
+    let mut locked = AccountState::restricted(PasswordRefusal::LockedOut);
     let then = Timestamp::from_millis(1_767_225_600_000);
-    locked.close_when(When::From(then), PasswordRefusal::AccountExpired);
-    locked.close_when(When::Until(then), PasswordRefusal::PasswordExpired);
-    locked.close_when(When::Outside(Hours([7; 21])), PasswordRefusal::NotNow);
+    locked.restrict_when(When::From(then), PasswordRefusal::AccountExpired);
+    locked.restrict_when(When::Until(then), PasswordRefusal::PasswordExpired);
+    locked.restrict_when(When::Outside(Hours([7; 21])), PasswordRefusal::NotNow);
     let open = AccountState::open;
     for (id, dn, account) in [
         (Uuid::from_bytes(key(1)).to_string(), "uid=anna,dc=example,dc=com", open()),
@@ -399,7 +399,7 @@ fn everybody_comes_in_turn_and_who_has_changed_does_not_agree() {
     let mut anna = person(1, "user1", &["+46701230001"]);
     assert!(table.agrees(&anna));
     if let Some(user) = &mut anna.user {
-        user.account = AccountState::closed(PasswordRefusal::LockedOut);
+        user.account = AccountState::restricted(PasswordRefusal::LockedOut);
     }
     assert!(table.agrees(&anna), "servers need not tell of accounts");
     assert!(!table.agrees(&person(1, "renamed", &["+46701230001"])));

@@ -103,10 +103,10 @@ fn flaky(fails: &[Fails]) -> Arc<Flaky> {
     Arc::new(Flaky { account: Mutex::new(account), fails: Mutex::new(fails) })
 }
 
-async fn settled(typed: Typed, fails: &[Fails]) -> Account {
+async fn settled(verdict: CodeVerdict, fails: &[Fails]) -> Account {
     let flaky = flaky(fails);
     let tries: Arc<dyn Tries> = flaky.clone();
-    assert!(settle(&tries, attempt(), typed).await.is_err());
+    assert!(settle(&tries, attempt(), verdict).await.is_err());
     tokio::time::sleep(Duration::from_mins(1)).await;
     flaky.account.lock().unwrap().clone()
 }
@@ -120,11 +120,11 @@ async fn a_right_password_is_given_back_once_the_store_works_again() {
         &[UntakenUnknown],
         &[UntakenUnknown, Untaken, Taken],
     ] {
-        let account = settled(Typed::Right, fails).await;
+        let account = settled(CodeVerdict::Right, fails).await;
         assert!(account.wrong_passwords.is_empty(), "{fails:?}");
         assert!(account.grant.is_some(), "the code is not used: {fails:?}");
     }
-    let account = settled(Typed::Right, &[Taken]).await;
+    let account = settled(CodeVerdict::Right, &[Taken]).await;
     assert!(account.wrong_passwords.is_empty() && account.grant.is_none(), "it is used");
 }
 
@@ -132,7 +132,7 @@ async fn a_right_password_is_given_back_once_the_store_works_again() {
 async fn a_wrong_code_is_counted_once_however_often_the_store_fails() {
     use Fails::{Taken, Untaken};
     for fails in [&[Untaken][..], &[Untaken, Untaken], &[Taken], &[Untaken, Taken, Untaken]] {
-        let account = settled(Typed::Wrong, fails).await;
+        let account = settled(CodeVerdict::Wrong, fails).await;
         assert!(account.wrong_passwords.is_empty(), "{fails:?}");
         assert_eq!(account.wrong_codes.len(), 1, "{fails:?}");
     }
@@ -142,7 +142,7 @@ async fn a_wrong_code_is_counted_once_however_often_the_store_fails() {
 async fn a_login_that_nobody_waits_for_any_more_gives_its_try_back() {
     let flaky = flaky(&[Fails::Untaken]);
     let tries: Arc<dyn Tries> = flaky.clone();
-    let mut login = Box::pin(settle(&tries, attempt(), Typed::Right));
+    let mut login = Box::pin(settle(&tries, attempt(), CodeVerdict::Right));
     assert!(futures_util::poll!(login.as_mut()).is_pending());
     drop(login);
     tokio::time::sleep(Duration::from_mins(1)).await;

@@ -16,7 +16,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 
 /// Whether a login's code was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Typed {
+pub(super) enum CodeVerdict {
     /// Right: used up, if it still exists.
     Right,
     /// Wrong, or to be counted as wrong.
@@ -24,31 +24,31 @@ pub(super) enum Typed {
 }
 
 /// What a login with a right password still has to settle with the store.
-enum Debt {
+enum Outstanding {
     /// A wrong code that was certainly not counted.
     WrongCode(CodeTry),
     /// A reserved try that may still be in the log of wrong passwords.
     Reserved { subject: Subject, at: Timestamp, from: Option<ClientAddress> },
 }
 
-/// Settles a code whose password is right; `Ok(None)` after a wrong code. It continues if the
-/// caller goes away or runs out of time. If the store fails, the reserved try is returned once the
+/// Settles a code after a right password; returns `Ok(None)` after a wrong code. It continues if the
+/// caller disconnects or times out. If the store fails, the reserved try is returned once the
 /// store works again.
 pub(super) async fn settle(
     tries: &Arc<dyn Tries>,
     attempt: CodeTry,
-    typed: Typed,
+    verdict: CodeVerdict,
 ) -> Result<Option<Redemption>, StoreError> {
     let tries = Arc::clone(tries);
     let settling = async move {
-        let settled = match typed {
-            Typed::Right => tries.redeem(attempt.clone()).await.map(Some),
-            Typed::Wrong => tries.wrong_code(attempt.clone()).await.map(|()| None),
+        let settled = match verdict {
+            CodeVerdict::Right => tries.redeem(attempt.clone()).await.map(Some),
+            CodeVerdict::Wrong => tries.wrong_code(attempt.clone()).await.map(|()| None),
         };
         if let Err(error) = settled
-            && let Some(debt) = debt(&attempt, typed, error)
+            && let Some(outstanding) = outstanding(&attempt, verdict, error)
         {
-            tokio::spawn(pay(tries, debt, attempt.limits.wrong_passwords_per_user.per));
+            tokio::spawn(retry(tries, outstanding, attempt.limits.wrong_passwords_per_user.per));
         }
         settled
     };
@@ -65,8 +65,8 @@ pub(super) async fn give_back(
     counts_for: Duration,
 ) {
     if tries.give_back(subject, at, from).await.is_err() {
-        let debt = Debt::Reserved { subject: subject.clone(), at, from };
-        tokio::spawn(pay(Arc::clone(tries), debt, counts_for));
+        let outstanding = Outstanding::Reserved { subject: subject.clone(), at, from };
+        tokio::spawn(retry(Arc::clone(tries), outstanding, counts_for));
     }
 }
 
@@ -75,38 +75,41 @@ pub(super) async fn give_back(
 /// A redemption that took effect without an answer has used up the grant with its nonce and emptied
 /// the log of wrong passwords. So a reserved try that is still in the log proves that it did not
 /// take effect, and it no longer can, because the check waits for the account's lock.
-fn debt(attempt: &CodeTry, typed: Typed, error: StoreError) -> Option<Debt> {
+fn outstanding(attempt: &CodeTry, verdict: CodeVerdict, error: StoreError) -> Option<Outstanding> {
     let at = attempt.reserved?;
-    Some(match (typed, error) {
-        (Typed::Wrong, StoreError::Unavailable) => Debt::WrongCode(attempt.clone()),
-        (Typed::Wrong, StoreError::OutcomeUnknown) | (Typed::Right, _) => {
-            Debt::Reserved { subject: attempt.subject.clone(), at, from: attempt.from }
+    Some(match (verdict, error) {
+        (CodeVerdict::Wrong, StoreError::Unavailable) => Outstanding::WrongCode(attempt.clone()),
+        (CodeVerdict::Wrong, StoreError::OutcomeUnknown) | (CodeVerdict::Right, _) => {
+            Outstanding::Reserved { subject: attempt.subject.clone(), at, from: attempt.from }
         }
     })
 }
 
 /// Retries the settlement until the store accepts it or it no longer counts.
-async fn pay(tries: Arc<dyn Tries>, mut debt: Debt, counts_for: Duration) {
+async fn retry(tries: Arc<dyn Tries>, mut outstanding: Outstanding, counts_for: Duration) {
     let begun = Instant::now();
     let (mut pause, longest) = PAUSES;
     while begun.elapsed() < counts_for {
         sleep(pause).await;
         pause = (pause * 2).min(longest);
-        let paid = match &debt {
-            Debt::WrongCode(attempt) => tries.wrong_code(attempt.clone()).await,
-            Debt::Reserved { subject, at, from } => tries.give_back(subject, *at, *from).await,
+        let paid = match &outstanding {
+            Outstanding::WrongCode(attempt) => tries.wrong_code(attempt.clone()).await,
+            Outstanding::Reserved { subject, at, from } => {
+                tries.give_back(subject, *at, *from).await
+            }
         };
-        match (paid, debt) {
+        match (paid, outstanding) {
             (Ok(()), _) => return,
             // Not twice: a wrong code may already have been counted.
-            (Err(StoreError::OutcomeUnknown), Debt::WrongCode(attempt)) => {
-                let Some(owed) = self::debt(&attempt, Typed::Wrong, StoreError::OutcomeUnknown)
+            (Err(StoreError::OutcomeUnknown), Outstanding::WrongCode(attempt)) => {
+                let Some(rest) =
+                    self::outstanding(&attempt, CodeVerdict::Wrong, StoreError::OutcomeUnknown)
                 else {
                     return;
                 };
-                debt = owed;
+                outstanding = rest;
             }
-            (Err(_), owed) => debt = owed,
+            (Err(_), rest) => outstanding = rest,
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What every command is given: the configuration, the tenant, and whom it is about, by the words
-//! of the command line.
+//! Arguments that the commands share: the configuration, the tenant, and whom the command is about.
 
 use std::path::PathBuf;
 
@@ -7,7 +6,7 @@ use clap::Args;
 
 /// The gateway's configuration file and the tenant.
 #[derive(Args)]
-pub(super) struct Place {
+pub(super) struct TenantArguments {
     /// The gateway's configuration file.
     #[arg(long, value_name = "FILE")]
     pub(super) config: PathBuf,
@@ -17,8 +16,8 @@ pub(super) struct Place {
 }
 
 /// Who a command is about, as named on the command line.
-pub(super) enum Named {
-    Everybody,
+pub(super) enum TargetArgument {
+    WholeTenant,
     User(String),
     UserId(String),
     Number(String),
@@ -26,7 +25,7 @@ pub(super) enum Named {
     Person(String),
 }
 
-impl Named {
+impl TargetArgument {
     /// From the options; clap allows at most one of them.
     pub(super) fn new(
         user: Option<String>,
@@ -34,7 +33,7 @@ impl Named {
         number: Option<String>,
     ) -> Self {
         let user = user.map(Self::User).or(user_id.map(Self::UserId));
-        user.or(number.map(Self::Number)).unwrap_or(Self::Everybody)
+        user.or(number.map(Self::Number)).unwrap_or(Self::WholeTenant)
     }
 }
 
