@@ -45,7 +45,7 @@ impl fmt::Display for Note<'_> {
                 return write!(f, "local, in the phone-context {context}");
             }
             Self::OutsidePrefix(prefix) => {
-                return write!(f, "without the outside line's prefix {prefix}");
+                return write!(f, "outside line's prefix {prefix} removed");
             }
             Self::OutsidePrefixKept(prefix) => {
                 return write!(
