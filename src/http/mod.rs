@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod client;
 pub mod client_table;
 pub mod demo;
+mod endpoint;
 pub mod error;
 pub mod gateway;
 pub mod identify;

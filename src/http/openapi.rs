@@ -2,7 +2,6 @@
 
 mod links;
 
-use utoipa::OpenApi as _;
 use utoipa::openapi::info::LicenseBuilder;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, HttpBuilder, SecurityScheme,
@@ -15,9 +14,8 @@ use super::{authentication_cloud, called_in_otp};
 /// The whole description, for a gateway at `public_url` if it has one.
 #[must_use]
 pub fn document(public_url: Option<&str>) -> OpenApi {
-    let mut document = called_in_otp::Documentation::openapi();
-    also_by_post(&mut document);
-    document.merge(authentication_cloud::Documentation::openapi());
+    let mut document = called_in_otp::description();
+    document.merge(authentication_cloud::description());
     let mut info = Info::new("dialpass", env!("CARGO_PKG_VERSION"));
     info.description = Some(env!("CARGO_PKG_DESCRIPTION").to_owned());
     let license = env!("CARGO_PKG_LICENSE");
@@ -49,68 +47,10 @@ fn unknown_server() -> Server {
     ServerBuilder::new().url("https://{address}").parameter("address", address).build()
 }
 
-/// Adds a POST operation for each PUT operation: not every phone system can send PUT.
-fn also_by_post(document: &mut OpenApi) {
-    for item in document.paths.paths.values_mut() {
-        item.post = item.put.clone();
-        if let Some(post) = &mut item.post {
-            post.operation_id = post.operation_id.as_ref().map(|id| format!("{id}ByPost"));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use actix_web::http::Method;
-
     use super::*;
     use crate::domain::authenticator::AuthenticatorName;
-
-    /// Every path of two or three of these words and ids.
-    fn paths() -> Vec<String> {
-        let words = include_str!("authentication_cloud/route.rs").split('"').skip(1).step_by(2);
-        let segment = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
-        let mut words: Vec<&str> = words.filter(segment).collect();
-        words.extend(["{userId}", "{authenticatorId}", "{phoneId}"]);
-        words.sort_unstable();
-        words.dedup();
-        let longer = |paths: &[String]| -> Vec<String> {
-            let on = |path: &String| {
-                words.iter().map(move |word| format!("{path}/{word}")).collect::<Vec<_>>()
-            };
-            paths.iter().flat_map(on).collect()
-        };
-        let one = longer(&[authentication_cloud::BASE.to_owned()]);
-        let two = longer(&one);
-        let three = longer(&two);
-        [vec!["/ping".to_owned()], one, two, three].concat()
-    }
-
-    #[test]
-    fn what_the_router_serves_is_what_is_described() {
-        let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH];
-        let mut served = Vec::new();
-        for path in paths() {
-            let known = |method: &&Method| {
-                let ids = ("{userId}", "{authenticatorId}", "{phoneId}");
-                authentication_cloud::serves(method, &path, ids.0, ids.1, ids.2)
-            };
-            let known = methods.iter().filter(known);
-            served.extend(known.map(|method| format!("{} {path}", method.as_str().to_lowercase())));
-        }
-        for path in called_in_otp::paths::PATHS {
-            served.extend(["put", "post"].map(|method| format!("{method} {path}")));
-        }
-        served.sort_unstable();
-        let document = serde_json::to_value(document(None)).expect("JSON");
-        let mut described = Vec::new();
-        for (path, item) in document["paths"].as_object().expect("paths") {
-            let methods = item.as_object().expect("operations").keys();
-            described.extend(methods.map(|method| format!("{method} {path}")));
-        }
-        described.sort_unstable();
-        assert_eq!(served, described);
-    }
 
     #[test]
     fn the_server_is_where_the_public_url_says() {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use super::body;
 use super::certificate::PeerCertificate;
 use super::error::{escape_html, refuse, uniform_headers};
 use super::gateway::{AuthenticationCloud, CurrentGateway, Gateway};
@@ -106,6 +107,8 @@ const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 /// One request in progress.
 pub(super) struct RequestContext {
     pub request: HttpRequest,
+    /// The body, as far as it is unread.
+    pub payload: web::Payload,
     pub gateway: Arc<Gateway>,
     pub arrived: Instant,
     /// When the answer must be on its way.
@@ -124,6 +127,7 @@ impl RequestContext {
     /// Starts answering `request`; the audit trail calls the operation `name`.
     pub(super) fn begin(
         request: HttpRequest,
+        payload: web::Payload,
         gateway: &web::Data<CurrentGateway>,
         name: &'static str,
         api: Api,
@@ -142,6 +146,7 @@ impl RequestContext {
             },
             request_id: new_request_id(),
             request,
+            payload,
             gateway,
             arrived,
             name,
@@ -159,6 +164,11 @@ impl RequestContext {
     /// What the cloud's handlers share; `None` if the API is not served.
     pub(super) fn cloud(&self) -> Option<Arc<AuthenticationCloud>> {
         self.gateway.cloud.clone()
+    }
+
+    /// What the path holds in place of `{name}`.
+    pub(super) fn path_segment(&self, name: &str) -> &str {
+        self.request.match_info().get(name).unwrap_or_default()
     }
 
     /// Records for the audit trail which user the request is about.
@@ -247,13 +257,13 @@ impl RequestContext {
         }
     }
 
-    /// The answer to a refusal.
+    /// The answer to a refusal, which does not wait for the rest of the body.
     pub(super) fn refuse(self, refusal: &Refusal) -> HttpResponse {
         let Refusal { refused, reason } = refusal;
         let answer = self.answer(refused.status());
         let answer = refuse(answer, refused, self.api, &self.request, self.gateway.clock.now());
         self.record_refusal(*reason, refused.status().as_u16());
-        answer
+        body::answer_before(self.payload, answer)
     }
 
     /// An answer with the common headers.

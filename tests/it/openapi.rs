@@ -223,6 +223,32 @@ async fn what_is_served_is_the_description_of_this_code() {
     must_be_good_openapi(&dialpass::http::openapi::document(None).to_json().unwrap());
 }
 
+#[tokio::test]
+async fn each_path_serves_the_methods_that_are_described_and_no_others() {
+    let provider = Provider::start(Manner::Answer("200 OK", String::new())).await;
+    let gateway = gateway(&provider);
+    let description = serde_json::to_value(dialpass::http::openapi::document(None)).unwrap();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        let url = gateway.url(&path.replace(['{', '}'], ""));
+        let ask = |method: &str| {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            Answer::of(gateway.http.request(method, &url))
+        };
+        let mut described: Vec<String> =
+            item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+        for method in &described {
+            let status = ask(method).await.status;
+            assert!(![404, 405].contains(&status), "{method} {path}: {status}");
+        }
+        let other = ask("PROPFIND").await;
+        assert_eq!(other.status, 405, "{path}");
+        let mut allowed: Vec<&str> = other.header("allow").split(", ").collect();
+        allowed.sort_unstable();
+        described.sort_unstable();
+        assert_eq!(allowed, described, "{path}");
+    }
+}
+
 /// What any test here is answered has to be described.
 pub fn must_be_described(method: &Method, path: &str, status: u16) {
     static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {

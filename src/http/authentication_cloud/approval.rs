@@ -1,17 +1,18 @@
 //! `POST /api/v1/approval`: asks a user to confirm a login or a payment.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use serde::Deserialize;
 
 use super::admission;
 use super::bodies;
+use super::handlers::deciding;
 use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::UserRef;
 use crate::domain::transaction::TransactionKind;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
@@ -39,6 +40,11 @@ pub(super) struct ApprovalWish {
     prompt: Option<String>,
 }
 
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("approval", described!(approval), deciding(approval)).open_to_frontends()
+}
+
 /// Asks a user to confirm a login or a payment.
 #[utoipa::path(
     post,
@@ -60,10 +66,9 @@ pub(super) struct ApprovalWish {
 pub(super) async fn approval(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
     let (tenant, permission) = admission::admit(context, cloud).await?;
-    let body: ApprovalWish = bodies::json(context, payload).await?;
+    let body: ApprovalWish = bodies::json(context).await?;
     let named = bodies::whom(body.username, body.user_id)?;
     let channel = match body.channel.as_deref() {
         Some("qr-code") => "app",

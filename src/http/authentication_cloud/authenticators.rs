@@ -1,20 +1,29 @@
 //! Renaming and deleting authenticators, for backends.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
+use super::handlers::deciding;
 use super::refusals;
 use super::resources::{AnyRefusal, AuthenticatorBody, TokenRefusal};
 use crate::domain::authenticator::{AuthenticatorId, AuthenticatorName};
 use crate::domain::reason::AuditReason;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
+
+/// Their endpoints.
+pub(super) fn endpoints() -> [Endpoint; 2] {
+    [
+        Endpoint::new("renameAuthenticator", described!(rename), deciding(rename)),
+        Endpoint::new("deleteAuthenticator", described!(delete), deciding(delete)),
+    ]
+}
 
 /// What an authenticator is to be called.
 #[derive(Deserialize, ToSchema)]
@@ -50,18 +59,17 @@ pub(super) struct NameBody {
 pub(super) async fn rename(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
-    id: &str,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let body: NameBody = bodies::json(context, payload).await?;
+    let body: NameBody = bodies::json(context).await?;
     let name = AuthenticatorName::parse(&body.name).ok_or_else(|| {
         Refusal::bad_request(format!(
             "the name is not 1 to {} characters without controls",
             AuthenticatorName::MAX
         ))
     })?;
-    let id = AuthenticatorId::parse(id).ok_or_else(refusals::no_authenticator)?;
+    let id = AuthenticatorId::parse(context.path_segment("authenticatorId"))
+        .ok_or_else(refusals::no_authenticator)?;
     context.about_authenticator(id);
     let (user, authenticator) = context.in_time(tenant.rename_authenticator(id, name)).await?;
     context.about_user(user, None);
@@ -86,10 +94,10 @@ pub(super) async fn rename(
 pub(super) async fn delete(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    id: &str,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let id = AuthenticatorId::parse(id).ok_or_else(refusals::no_authenticator)?;
+    let id = AuthenticatorId::parse(context.path_segment("authenticatorId"))
+        .ok_or_else(refusals::no_authenticator)?;
     context.about_authenticator(id);
     let user = context.in_time(tenant.delete_authenticator(id)).await?;
     context.about_user(user, None);

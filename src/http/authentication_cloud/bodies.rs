@@ -1,6 +1,5 @@
 //! Request bodies: reading one, reporting its problems, and the fields that several share.
 
-use actix_web::web;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout_at;
 
@@ -16,10 +15,9 @@ use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::intent::Permission;
 /// Reads a JSON object.
 pub(in crate::http) async fn json<T: DeserializeOwned>(
-    context: &RequestContext,
-    payload: &mut web::Payload,
+    context: &mut RequestContext,
 ) -> Result<T, Refusal> {
-    let body = whole(context, payload, "application/json").await?;
+    let body = whole(context, "application/json").await?;
     // Serde would accept an array of the fields' values.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Refusal::bad_request("the body is not a JSON object"));
@@ -50,11 +48,10 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 
 /// Reads the single value of a form field.
 pub(super) async fn form_field(
-    context: &RequestContext,
-    payload: &mut web::Payload,
+    context: &mut RequestContext,
     field: &str,
 ) -> Result<String, Refusal> {
-    let body = whole(context, payload, "application/x-www-form-urlencoded").await?;
+    let body = whole(context, "application/x-www-form-urlencoded").await?;
     let values: Vec<_> =
         url::form_urlencoded::parse(&body).filter(|(name, _)| name == field).collect();
     match &values[..] {
@@ -65,11 +62,10 @@ pub(super) async fn form_field(
 }
 
 async fn whole(
-    context: &RequestContext,
-    payload: &mut web::Payload,
+    context: &mut RequestContext,
     media_type: &str,
 ) -> Result<zeroize::Zeroizing<Vec<u8>>, Refusal> {
-    let read = body::read(&context.request, payload, media_type);
+    let read = body::read(&context.request, &mut context.payload, media_type);
     match timeout_at(context.deadline, read).await {
         Ok(read) => Ok(read?),
         Err(_) => Err(Refusal::plain(Refused::BodyTooSlow)),

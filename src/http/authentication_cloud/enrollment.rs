@@ -1,16 +1,17 @@
 //! `POST /api/v1/users/enroll`: registers an authenticator, a phone or a set of recovery codes.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use serde::Deserialize;
 
 use super::admission;
 use super::bodies;
+use super::handlers::deciding;
 use super::resources::{AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::UserRef;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::transaction::TransactionKind;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
@@ -36,6 +37,11 @@ pub(super) struct EnrollBody {
     message: Option<String>,
 }
 
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("enroll", described!(enroll), deciding(enroll)).open_to_frontends()
+}
+
 /// Registers an authenticator, a phone or a set of recovery codes.
 #[utoipa::path(
     post,
@@ -58,10 +64,9 @@ pub(super) struct EnrollBody {
 pub(super) async fn enroll(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
     let (tenant, permission) = admission::admit(context, cloud).await?;
-    let body: EnrollBody = bodies::json(context, payload).await?;
+    let body: EnrollBody = bodies::json(context).await?;
     let named = bodies::whom(body.username, body.user_id)?;
     let channel = match body.channel.as_deref() {
         // Enrolling for push enrolls a passkey; the user turns notifications on with it.

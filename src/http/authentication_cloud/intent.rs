@@ -1,15 +1,16 @@
 //! `POST /api/v1/intent`: a backend allows its frontend one enrollment or approval.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use serde::Deserialize;
 
 use super::admission;
 use super::bodies;
+use super::handlers::deciding;
 use super::resources::{AnyRefusal, IntentBody, TokenRefusal};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::UserRef;
 use crate::domain::transaction::TransactionKind;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
@@ -35,6 +36,11 @@ pub(super) struct IntentQuestion {
     message: Option<String>,
 }
 
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("intent", described!(intent), deciding(intent))
+}
+
 /// Makes a token that allows one enrollment or approval, within ten minutes.
 ///
 /// It ends with the access key that it is asked for with. One to enroll a `username` that is nobody's
@@ -58,10 +64,9 @@ pub(super) struct IntentQuestion {
 pub(super) async fn intent(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let body: IntentQuestion = bodies::json(context, payload).await?;
+    let body: IntentQuestion = bodies::json(context).await?;
     let (user, name) = match bodies::whom(body.username, body.user_id)? {
         Some(UserRef::Id(id)) => (Some(id), None),
         Some(UserRef::Name(name)) => (None, Some(name)),

@@ -1,14 +1,15 @@
 //! `POST /api/v1/introspect`: whether a token vouches for something (after RFC 7662).
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
+use super::handlers::deciding;
 use super::resources::{AnyRefusal, IntrospectionBody, TokenRefusal, millis};
 use crate::domain::reason::AuditReason;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
@@ -21,6 +22,11 @@ use crate::service::authentication_cloud::status::ActiveToken;
 pub(super) struct IntrospectForm {
     /// A transaction token, or an access key.
     token: String,
+}
+
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("introspect", described!(introspect), deciding(introspect))
 }
 
 /// Says whether a token vouches for something.
@@ -44,10 +50,9 @@ pub(super) struct IntrospectForm {
 pub(super) async fn introspect(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let token = bodies::form_field(context, payload, "token").await?;
+    let token = bodies::form_field(context, "token").await?;
     let vouched = context.in_time(tenant.introspect(&token)).await?;
     Ok(told(context, cloud, vouched))
 }

@@ -6,6 +6,7 @@ mod approval;
 mod authenticators;
 pub(super) mod bodies;
 mod enrollment;
+mod handlers;
 mod intent;
 pub(super) mod introspection;
 mod phone;
@@ -14,139 +15,103 @@ mod ping;
 mod qr_code;
 mod refusals;
 pub(super) mod resources;
-mod route;
 mod schemas;
 mod status;
 mod subscription;
 mod users;
 mod verification;
 
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use std::future::ready;
 
-pub use self::route::BASE;
-use self::route::{Route, Wrong};
-use super::body;
-use super::gateway::{AuthenticationCloud, CurrentGateway};
-use crate::domain::reason::AuditReason;
+use actix_web::web::{self, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Route, Scope};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+
+use super::endpoint::{Endpoint, allow, resources};
+use super::gateway::CurrentGateway;
 use crate::http::refused::{Api, Refusal, Refused};
-use crate::http::request_context::{Granted, RequestContext};
+use crate::http::request_context::RequestContext;
 
-/// The documentation of the API's operations.
+/// The prefix of every path of the API except `/ping`.
+const BASE: &str = "/api/v1";
+
+/// The endpoints. The order decides nothing but that of the methods in `Allow`.
+fn endpoints() -> Vec<Endpoint> {
+    let mut all = vec![
+        ping::endpoint(),
+        enrollment::endpoint(),
+        approval::endpoint(),
+        verification::endpoint(),
+        status::endpoint(),
+        introspection::endpoint(),
+        intent::endpoint(),
+        phones::endpoint(),
+    ];
+    all.extend(users::endpoints());
+    all.extend(authenticators::endpoints());
+    all.extend(phone::endpoints());
+    all
+}
+
+/// What the description has besides the endpoints.
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    paths(
-        approval::approval,
-        authenticators::delete,
-        authenticators::rename,
-        enrollment::enroll,
-        intent::intent,
-        introspection::introspect,
-        phones::delete,
-        ping::ping,
-        status::status,
-        users::by_id,
-        users::by_name,
-        users::delete,
-        verification::verify,
-    ),
     components(schemas(super::error::ErrorSchema)),
     tags((
         name = "authentication cloud",
         description = "Registers users and asks them to confirm logins and payments."
     ))
 )]
-pub(super) struct Documentation;
+struct Description;
 
-/// Adds the routes. The handler checks path and method itself, so that every answer has the same
-/// form.
-pub fn routes(app: &mut ServiceConfig) {
-    app.route("/ping", web::to(serve))
-        .route("/ping/", web::to(serve))
-        .route(
-            "/open/{asked:transaction|confirm|decline|notifications|phone-state}",
-            web::to(serve),
-        )
-        .service(web::scope(BASE).default_service(web::to(serve)).route("", web::to(serve)));
-}
-
-/// Whether this operation exists, with `user`, `authenticator` and `phone` where the path has the
-/// id of a user, an authenticator or a phone.
-#[cfg(test)]
-pub(super) fn serves(
-    method: &actix_web::http::Method,
-    path: &str,
-    user: &str,
-    authenticator: &str,
-    phone: &str,
-) -> bool {
-    Route::find(method, path).is_ok_and(|route| match route {
-        Route::Verification(id) | Route::User(id) | Route::DeleteUser(id) => id == user,
-        Route::RenameAuthenticator(id) | Route::DeleteAuthenticator(id) => id == authenticator,
-        Route::DeletePhone(id) => id == phone,
-        Route::Ping
-        | Route::Phone(_)
-        | Route::Enroll
-        | Route::Approval
-        | Route::Status
-        | Route::Introspect
-        | Route::Intent
-        | Route::Users => true,
-    })
-}
-
-/// Answers one request.
-async fn serve(
-    request: HttpRequest,
-    mut payload: web::Payload,
-    gateway: web::Data<CurrentGateway>,
-) -> HttpResponse {
-    let path = request.path().to_owned();
-    let route = Route::find(request.method(), &path);
-    let name = route.as_ref().map_or("unknown", Route::name);
-    let mut context = RequestContext::begin(request, &gateway, name, Api::AuthenticationCloud)
-        .open_to_frontends(route::is_open_to_frontends(&path));
-    let Some(cloud) = context.cloud() else {
-        return body::answer_before(payload, context.refuse(&Refusal::plain(Refused::NoSuchPath)));
-    };
-    let answered = match route {
-        // The decision could not be recorded. Status queries decide nothing.
-        Ok(route) if context.audit_refuses() && !matches!(route, Route::Ping | Route::Status) => {
-            Err(Refusal { refused: Refused::Unavailable, reason: AuditReason::AuditUnwritable })
-        }
-        Ok(route) => answer(route, &mut context, &cloud, &mut payload).await,
-        Err(Wrong { allow }) => match context.admit_address() {
-            Err(failure) => Err(failure),
-            Ok(()) if context.is_preflight() => return context.preflight(),
-            Ok(()) => Err(Refusal::plain(Refused::MethodNotAllowed(allow.into()))),
-        },
-    };
-    match answered {
-        Ok(granted) => context.grant(granted).await,
-        Err(failure) => body::answer_before(payload, context.refuse(&failure)),
+/// The description of the API.
+pub(super) fn description() -> OpenApi {
+    let mut description = Description::openapi();
+    for endpoint in endpoints().into_iter().filter_map(|endpoint| endpoint.description) {
+        description.merge(endpoint);
     }
+    description
 }
 
-async fn answer(
-    route: Route<'_>,
-    context: &mut RequestContext,
-    cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
-) -> Result<Granted, Refusal> {
-    match route {
-        Route::Ping => ping::ping(context, cloud).await,
-        Route::Enroll => enrollment::enroll(context, cloud, payload).await,
-        Route::Approval => approval::approval(context, cloud, payload).await,
-        Route::Verification(user) => verification::verify(context, cloud, payload, user).await,
-        Route::Status => status::status(context, cloud, payload).await,
-        Route::Introspect => introspection::introspect(context, cloud, payload).await,
-        Route::Intent => intent::intent(context, cloud, payload).await,
-        Route::Users => users::by_name(context, cloud).await,
-        Route::User(user) => users::by_id(context, cloud, user).await,
-        Route::DeleteUser(user) => users::delete(context, cloud, user).await,
-        Route::RenameAuthenticator(id) => authenticators::rename(context, cloud, payload, id).await,
-        Route::DeleteAuthenticator(id) => authenticators::delete(context, cloud, id).await,
-        Route::DeletePhone(id) => phones::delete(context, cloud, id).await,
-        Route::Phone(asked) => phone::answer(asked, context, cloud, payload).await,
+/// Adds the routes.
+pub fn routes(app: &mut ServiceConfig) {
+    let (api, beside): (Vec<_>, Vec<_>) =
+        endpoints().into_iter().partition(|endpoint| endpoint.path.starts_with(BASE));
+    for resource in resources(beside, Api::AuthenticationCloud, "", not_allowed) {
+        app.service(resource);
+    }
+    let api = resources(api, Api::AuthenticationCloud, BASE, not_allowed);
+    let scope = api.into_iter().fold(web::scope(BASE), Scope::service);
+    app.service(scope.route("", not_allowed(&[])).default_service(not_allowed(&[])));
+}
+
+/// Refuses methods that none of these endpoints at one path has, and unknown paths.
+fn not_allowed(endpoints: &[Endpoint]) -> Route {
+    let allow = allow(endpoints);
+    let is_open_to_frontends = endpoints.iter().any(|endpoint| endpoint.is_open_to_frontends);
+    web::route().to(
+        move |request: HttpRequest, payload: Payload, gateway: web::Data<CurrentGateway>| {
+            let context = RequestContext::begin(
+                request,
+                payload,
+                &gateway,
+                "unknown",
+                Api::AuthenticationCloud,
+            )
+            .open_to_frontends(is_open_to_frontends);
+            ready(refuse_method(context, allow.clone()))
+        },
+    )
+}
+
+fn refuse_method(mut context: RequestContext, allow: String) -> HttpResponse {
+    if context.cloud().is_none() {
+        return context.refuse(&Refusal::plain(Refused::NoSuchPath));
+    }
+    match context.admit_address() {
+        Err(refusal) => context.refuse(&refusal),
+        Ok(()) if context.is_preflight() => context.preflight(),
+        Ok(()) => context.refuse(&Refusal::plain(Refused::MethodNotAllowed(allow.into()))),
     }
 }

@@ -3,12 +3,11 @@
 //! other page may call these.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::web;
 use serde::{Deserialize, Serialize};
 
 use super::admission;
 use super::bodies;
-use super::route::PhoneRoute;
+use super::handlers::deciding;
 use super::subscription::SubscriptionBody;
 use crate::domain::authenticator::{AuthenticatorName, Platform};
 use crate::domain::client_address::ClientAddress;
@@ -16,6 +15,7 @@ use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::transaction::{TransactionKind, TransactionStatus};
+use crate::http::endpoint::Endpoint;
 use crate::http::error::rfc3339;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::{Refusal, Refused};
@@ -25,21 +25,19 @@ use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::confirmation::{Prompt, PromptResponse};
 use crate::service::authentication_cloud::tokens::{DeviceToken, DispatchToken};
 
-/// Answers a request of a phone's page.
-pub(super) async fn answer(
-    asked: PhoneRoute,
-    context: &mut RequestContext,
-    cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
-) -> Result<Granted, Refusal> {
-    context.admit_address()?;
-    match asked {
-        PhoneRoute::Transaction => look(context, cloud, payload).await,
-        PhoneRoute::Confirm => confirm(context, cloud, payload).await,
-        PhoneRoute::Decline => decline(context, cloud, payload).await,
-        PhoneRoute::Notifications => notifications(context, cloud, payload).await,
-        PhoneRoute::State => state(context, cloud, payload).await,
-    }
+/// Their endpoints.
+pub(super) fn endpoints() -> [Endpoint; 5] {
+    [
+        Endpoint::of_own_pages("phoneLook", "/open/transaction", deciding(look)),
+        Endpoint::of_own_pages("phoneConfirm", "/open/confirm", deciding(confirm)),
+        Endpoint::of_own_pages("phoneDecline", "/open/decline", deciding(decline)),
+        Endpoint::of_own_pages(
+            "phoneNotifications",
+            "/open/notifications",
+            deciding(notifications),
+        ),
+        Endpoint::of_own_pages("phoneState", "/open/phone-state", deciding(state)),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -68,9 +66,9 @@ struct AskedBody<'a> {
 async fn look(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
-    let body: Linked = bodies::json(context, payload).await?;
+    context.admit_address()?;
+    let body: Linked = bodies::json(context).await?;
     let (tenant, dispatch) = enter(context, cloud, &body.token)?;
     let asked = context.in_time(tenant.prompt(dispatch.transaction)).await?;
     let company = tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company());
@@ -131,9 +129,9 @@ struct ConfirmedBody<'a> {
 async fn confirm(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
-    let body: ConfirmBody = bodies::json(context, payload).await?;
+    context.admit_address()?;
+    let body: ConfirmBody = bodies::json(context).await?;
     let (tenant, dispatch) = enter(context, cloud, &body.token)?;
     let (name, platform) = device(context, &body.device);
     let ConfirmBody { credential, match_number, .. } = body;
@@ -162,9 +160,9 @@ async fn confirm(
 async fn decline(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
-    let body: Linked = bodies::json(context, payload).await?;
+    context.admit_address()?;
+    let body: Linked = bodies::json(context).await?;
     let (tenant, dispatch) = enter(context, cloud, &body.token)?;
     let user = context.in_time(tenant.decline(dispatch.transaction)).await?;
     context.about_user(user.id, user.name.as_ref());
@@ -180,9 +178,9 @@ struct NotificationsBody {
 async fn notifications(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
-    let body: NotificationsBody = bodies::json(context, payload).await?;
+    context.admit_address()?;
+    let body: NotificationsBody = bodies::json(context).await?;
     let (tenant, device) = of_device(context, cloud, &body.device)?;
     let subscription = body.subscription.map(SubscriptionBody::read).transpose()?;
     let reason = match &subscription {
@@ -211,9 +209,9 @@ struct StateBody<'a> {
 async fn state(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
-    let body: StateQuestion = bodies::json(context, payload).await?;
+    context.admit_address()?;
+    let body: StateQuestion = bodies::json(context).await?;
     let (tenant, device) = of_device(context, cloud, &body.device)?;
     let authenticator = context.in_time(tenant.authenticator_of(&device)).await?;
     let body = StateBody {

@@ -3,14 +3,21 @@
 use actix_web::http::StatusCode;
 
 use super::admission;
+use super::handlers::deciding;
 use super::refusals;
 use super::resources::{AnyRefusal, TokenRefusal};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::PhoneId;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
+
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("deletePhone", described!(delete), deciding(delete))
+}
 
 /// Deletes a verified phone.
 ///
@@ -32,10 +39,9 @@ use crate::http::request_context::{Granted, RequestContext};
 pub(super) async fn delete(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    id: &str,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let id = PhoneId::parse(id).ok_or_else(refusals::no_phone)?;
+    let id = PhoneId::parse(context.path_segment("phoneId")).ok_or_else(refusals::no_phone)?;
     let user = context.in_time(tenant.delete_phone(id)).await?;
     context.about_user(user, None);
     Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::PhoneDeleted))

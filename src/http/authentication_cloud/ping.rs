@@ -1,11 +1,18 @@
 //! `GET /ping`: whether an access key works.
 
 use super::admission;
+use super::handlers::querying;
 use super::resources::{AnyRefusal, TokenRefusal};
 use crate::domain::reason::AuditReason;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
+
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("ping", described!(ping), querying(ping))
+}
 
 /// Says whether an access key works.
 #[utoipa::path(

@@ -1,16 +1,17 @@
 //! `POST /api/v1/status`: a transaction's status, for anyone who has its status token.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
+use super::handlers::querying;
 use super::resources::{AnyRefusal, StatusBody, UnknownBody};
 use crate::domain::client_address::ClientAddress;
 use crate::domain::reason::AuditReason;
 use crate::domain::transaction::TransactionStatus;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::rfc3339;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::{Refusal, Refused};
@@ -25,6 +26,11 @@ use crate::service::authentication_cloud::status::Status;
 pub(super) struct StatusQuestion {
     /// As an enrollment or an approval gave it.
     status_token: String,
+}
+
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("status", described!(status), querying(status)).open_to_frontends()
 }
 
 /// Says how far a transaction is. Needs no credential.
@@ -44,9 +50,8 @@ pub(super) struct StatusQuestion {
 pub(super) async fn status(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
-    let body: StatusQuestion = bodies::json(context, payload).await?;
+    let body: StatusQuestion = bodies::json(context).await?;
     // Polling many transactions from one address is not rate-limited; guessing tokens is.
     let Some(pointer) = cloud.tokens.read_status(&body.status_token) else {
         context.admit_address()?;

@@ -3,14 +3,26 @@
 use actix_web::http::StatusCode;
 
 use super::admission;
+use super::handlers::deciding;
 use super::resources::{AnyRefusal, TokenRefusal, UserBody};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, UserRef};
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::Cloud;
+
+/// Their endpoints.
+pub(super) fn endpoints() -> [Endpoint; 3] {
+    [
+        Endpoint::new("getUser", described!(by_name), deciding(by_name)),
+        Endpoint::new("getUser", described!(by_id), deciding(by_id)),
+        Endpoint::new("deleteUser", described!(delete), deciding(delete)),
+    ]
+}
+
 /// Looks a user up by id.
 #[utoipa::path(
     get,
@@ -28,10 +40,10 @@ use crate::service::authentication_cloud::Cloud;
 pub(super) async fn by_id(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    id: &str,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let id = RegisteredId::parse(id).ok_or_else(Refusal::nothing_there)?;
+    let id =
+        RegisteredId::parse(context.path_segment("userId")).ok_or_else(Refusal::nothing_there)?;
     look_up(context, &tenant, UserRef::Id(id)).await
 }
 
@@ -96,10 +108,10 @@ async fn look_up(
 pub(super) async fn delete(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    id: &str,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let id = RegisteredId::parse(id).ok_or_else(Refusal::nothing_there)?;
+    let id =
+        RegisteredId::parse(context.path_segment("userId")).ok_or_else(Refusal::nothing_there)?;
     context.about_user(id, None);
     context.in_time(tenant.delete_user(id)).await?;
     Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::UserDeleted))

@@ -2,14 +2,15 @@
 //! used up.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use serde::Deserialize;
 
 use super::admission;
 use super::bodies;
+use super::handlers::deciding;
 use super::resources::{AnyRefusal, TokenRefusal};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredId;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
@@ -25,6 +26,11 @@ pub(super) struct VerificationBody {
     status_token: Option<String>,
     /// `sms` if nothing is said, or `recovery`.
     channel: Option<String>,
+}
+
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("verification", described!(verify), deciding(verify))
 }
 
 /// Checks a code that came as text, or a recovery code.
@@ -47,12 +53,11 @@ pub(super) struct VerificationBody {
 pub(super) async fn verify(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
-    user: &str,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let body: VerificationBody = bodies::json(context, payload).await?;
-    let user = RegisteredId::parse(user).ok_or_else(Refusal::nothing_there)?;
+    let body: VerificationBody = bodies::json(context).await?;
+    let user =
+        RegisteredId::parse(context.path_segment("userId")).ok_or_else(Refusal::nothing_there)?;
     context.about_user(user, None);
     match body.channel.as_deref().unwrap_or("sms") {
         "sms" => {

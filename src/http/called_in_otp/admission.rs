@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::Method;
-use actix_web::web;
-
 use crate::domain::reason::{AuditReason, Reason};
 use crate::http::body;
 use crate::http::client_table::Operation;
@@ -14,16 +11,15 @@ use crate::http::notice;
 use crate::http::refused::{Refusal, Refused};
 use crate::http::request_context::RequestContext;
 
-/// Checks the method and the caller. The body of a rejected request is read as well, so that all
+/// Checks the caller. The body of a rejected request is read as well, so that all
 /// refusals look the same.
 pub(super) async fn admit(
     context: &mut RequestContext,
     operation: Operation,
-    payload: &mut web::Payload,
 ) -> Result<Arc<Tenant>, Refusal> {
     let admitted = look_at_caller(context, operation).await;
     if admitted.is_err() {
-        body::discard(payload, context.deadline).await;
+        body::discard(&mut context.payload, context.deadline).await;
     }
     admitted
 }
@@ -32,9 +28,6 @@ async fn look_at_caller(
     context: &mut RequestContext,
     operation: Operation,
 ) -> Result<Arc<Tenant>, Refusal> {
-    if !matches!(*context.request.method(), Method::PUT | Method::POST) {
-        return Err(Refusal::plain(Refused::MethodNotAllowed("PUT, POST".into())));
-    }
     let gateway = Arc::clone(&context.gateway);
     let gate = &gateway.gate;
     notice::unread_headers(&context.request, &gate.proxies, &gate.proxy_rules, gateway.clock.now());

@@ -1,18 +1,20 @@
 //! Splits a body of the two operations, JSON or a form, into its fields. All values are strings.
 
-use actix_web::{HttpRequest, web};
 use percent_encoding::percent_decode;
 use serde::Deserializer;
 use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use tokio::time::timeout_at;
 use zeroize::Zeroizing;
 
 use super::bad_body::BadBody;
 use crate::domain::text_file::BYTE_ORDER_MARK;
 use crate::http::body;
-use crate::http::refused::Refusal;
+use crate::http::refused::{Refusal, Refused};
+use crate::http::request_context::RequestContext;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+
 /// The fields that an operation knows, with their values in a body.
 pub(super) struct Fields {
     names: &'static [&'static str],
@@ -31,14 +33,13 @@ pub(super) trait Body: Sized {
     fn take(fields: Fields) -> Result<Self, BadBody>;
 }
 
-/// Reads a body. Checks its media type first, then its size, then its contents.
-pub(super) async fn read<T: Body>(
-    request: &HttpRequest,
-    payload: &mut web::Payload,
-) -> Result<T, Refusal> {
+/// Reads the body, until the deadline. Checks its media type first, then its size, then its contents.
+pub(super) async fn read<T: Body>(context: &mut RequestContext) -> Result<T, Refusal> {
+    let RequestContext { request, payload, deadline, .. } = context;
     let is_form = body::is_declared_as(request, FORM);
-    let read = body::read(request, payload, if is_form { FORM } else { JSON }).await;
-    let body = read?;
+    let body = body::read(request, payload, if is_form { FORM } else { JSON });
+    let body = timeout_at(*deadline, body).await;
+    let body = body.map_err(|_| Refusal::plain(Refused::BodyTooSlow))??;
     let read = if is_form { of_form } else { of_json };
     Ok(read(&body, T::FIELDS).and_then(T::take)?)
 }

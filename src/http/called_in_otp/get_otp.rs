@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tokio::time::timeout_at;
 
 use super::admission;
 use super::bodies::{GetOtpBody, Seconds};
@@ -14,13 +12,21 @@ use super::schemas::{AnyRefusal, GetOtpForm, OtpSchema};
 use crate::domain::caller_id::{kind, shape};
 use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
-use crate::http::body;
 use crate::http::client_table::Operation;
+use crate::http::endpoint::{Endpoint, described};
 use crate::http::error::wants;
-use crate::http::gateway::{CurrentGateway, ExpiresIn, Spoken, Tenant};
-use crate::http::refused::{Api, Refusal, Refused};
+use crate::http::gateway::{ExpiresIn, Spoken, Tenant};
+use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext, in_time};
 use crate::service::call_in::{Call, SpokenCode};
+
+/// The path.
+pub const GET_OTP: &str = "/api/authentication/getOTP";
+
+/// Its endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint::new("getOTP", described!(get_otp), get_otp)
+}
 
 /// The answer with a code.
 #[derive(Serialize)]
@@ -34,8 +40,8 @@ struct OtpBody<'a> {
 
 /// Gives a caller a code.
 #[utoipa::path(
-    put,
-    path = "/api/authentication/getOTP",
+    method(put, post),
+    path = GET_OTP,
     operation_id = "getOTP",
     tag = "called-in codes",
     request_body(
@@ -51,40 +57,24 @@ struct OtpBody<'a> {
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
     responses((status = 200, description = "The caller's code.", content((OtpSchema = "application/json"), (String = "text/plain"))), AnyRefusal)
 )]
-pub(super) async fn get_otp(
-    request: HttpRequest,
-    mut payload: web::Payload,
-    gateway: web::Data<CurrentGateway>,
-) -> HttpResponse {
-    let mut context = RequestContext::begin(request, &gateway, "getOTP", Api::CalledInOtp);
-    match decide(&mut context, &mut payload).await {
-        Ok((told, reason, tenant)) => {
-            let digits = told.otp.expose();
-            if wants(&context.request).plain_text {
-                let digits = digits.to_owned();
-                return context.grant(Granted::text(reason.name(), digits)).await;
-            }
-            let spoken = tenant.spoken.as_ref();
-            let body = OtpBody {
-                otp: digits,
-                otp_spoken: spoken.map(|spoken| spell(digits, &spoken.separator)),
-                expires_in: spoken.map(|spoken| seconds(told.expires_in.as_secs(), spoken)),
-            };
-            let granted = Granted::json(StatusCode::OK, reason.name(), &body);
-            context.grant(granted).await
-        }
-        Err(refusal) => body::answer_before(payload, context.refuse(&refusal)),
+pub(super) async fn get_otp(context: &mut RequestContext) -> Result<Granted, Refusal> {
+    let (told, reason, tenant) = decide(context).await?;
+    let digits = told.otp.expose();
+    if wants(&context.request).plain_text {
+        return Ok(Granted::text(reason.name(), digits.to_owned()));
     }
+    let spoken = tenant.spoken.as_ref();
+    let body = OtpBody {
+        otp: digits,
+        otp_spoken: spoken.map(|spoken| spell(digits, &spoken.separator)),
+        expires_in: spoken.map(|spoken| seconds(told.expires_in.as_secs(), spoken)),
+    };
+    Ok(Granted::json(StatusCode::OK, reason.name(), &body))
 }
 
-async fn decide(
-    context: &mut RequestContext,
-    payload: &mut web::Payload,
-) -> Result<(SpokenCode, Reason, Arc<Tenant>), Refusal> {
-    let tenant = admission::admit(context, Operation::GetOtp, payload).await?;
-    let body: GetOtpBody = timeout_at(context.deadline, fields::read(&context.request, payload))
-        .await
-        .unwrap_or(Err(Refusal::plain(Refused::BodyTooSlow)))?;
+async fn decide(context: &mut RequestContext) -> Result<(SpokenCode, Reason, Arc<Tenant>), Refusal> {
+    let tenant = admission::admit(context, Operation::GetOtp).await?;
+    let body: GetOtpBody = fields::read(context).await?;
     context.trail.call_id = body.callid;
     let call = Call {
         caller_id: &body.phonenumber,

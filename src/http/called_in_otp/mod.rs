@@ -8,42 +8,81 @@ mod fields;
 pub(crate) mod fuzz;
 mod get_otp;
 mod near_miss;
-pub(super) mod paths;
 mod schemas;
 mod validate_otp;
 
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource};
+use std::sync::LazyLock;
 
-pub use self::paths::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP};
+use actix_web::web::{self, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Route};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+
+pub use self::get_otp::GET_OTP;
 use super::body;
+use super::endpoint::{Endpoint, allow, resources};
 use super::error;
 use super::gateway::CurrentGateway;
-use super::refused::Refused;
-use super::request_context::new_request_id;
+use super::refused::{Api, Refusal, Refused};
+use super::request_context::{RequestContext, new_request_id};
 
-/// The documentation of the operations.
+/// The endpoints.
+fn endpoints() -> Vec<Endpoint> {
+    let mut all = vec![get_otp::endpoint()];
+    all.extend(validate_otp::endpoints());
+    all
+}
+
+/// What the description has besides the endpoints.
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    paths(get_otp::get_otp, validate_otp::validate_otp, validate_otp::otp_token_auth),
     components(schemas(super::error::ErrorSchema)),
     tags((name = "called-in codes", description = "Tells a caller a code and checks a login with it."))
 )]
-pub(super) struct Documentation;
+struct Description;
 
-/// Adds the routes. The handlers check the method themselves, so that every answer has the same
-/// form.
+/// The description of the API. Its operations are the same by PUT and by POST, because not every
+/// phone system can send PUT, but each needs an id of its own.
+pub(super) fn description() -> OpenApi {
+    let mut description = Description::openapi();
+    for endpoint in endpoints().into_iter().filter_map(|endpoint| endpoint.description) {
+        description.merge(endpoint);
+    }
+    for post in description.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        post.operation_id = post.operation_id.as_ref().map(|id| format!("{id}ByPost"));
+    }
+    description
+}
+
+/// Adds the routes, and the answer for unknown paths.
 pub fn routes(app: &mut ServiceConfig) {
-    app.service(anything(GET_OTP).to(get_otp::get_otp))
-        .service(anything(VALIDATE_OTP).to(validate_otp::validate_otp))
-        .service(anything(OTP_TOKEN_AUTH).to(validate_otp::otp_token_auth))
-        .default_service(web::to(not_found));
+    for resource in resources(endpoints(), Api::CalledInOtp, "", not_allowed) {
+        app.service(resource);
+    }
+    app.default_service(web::to(not_found));
 }
 
-/// Any method at a path, with or without a trailing slash.
-fn anything(path: &str) -> Resource {
-    web::resource([path.to_owned(), format!("{path}/")])
+/// Refuses methods that none of these endpoints at one path has.
+fn not_allowed(endpoints: &[Endpoint]) -> Route {
+    let allow = allow(endpoints);
+    let operation = endpoints.first().map_or("unknown", |endpoint| endpoint.operation);
+    web::route().to(
+        move |request: HttpRequest, payload: Payload, gateway: web::Data<CurrentGateway>| {
+            let context =
+                RequestContext::begin(request, payload, &gateway, operation, Api::CalledInOtp);
+            refuse_method(context, allow.clone())
+        },
+    )
 }
+
+async fn refuse_method(mut context: RequestContext, allow: String) -> HttpResponse {
+    body::discard(&mut context.payload, context.deadline).await;
+    context.refuse(&Refusal::plain(Refused::MethodNotAllowed(allow.into())))
+}
+
+/// The paths, to recognise requests that nearly have one.
+static PATHS: LazyLock<Vec<String>> =
+    LazyLock::new(|| endpoints().into_iter().map(|endpoint| endpoint.path).collect());
 
 /// The answer for unknown paths.
 async fn not_found(
@@ -54,7 +93,7 @@ async fn not_found(
     let request_id = new_request_id();
     let gateway = gateway.load();
     let now = gateway.clock.now();
-    near_miss::near_miss(&request, now);
+    near_miss::near_miss(&request, &PATHS, now);
     let refused = match gateway.admit_stranger(&request) {
         Ok(()) => Refused::NoSuchPath,
         Err(wait) => Refused::RateLimited(wait),

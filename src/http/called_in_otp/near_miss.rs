@@ -2,17 +2,16 @@
 
 use actix_web::HttpRequest;
 
-use super::paths::PATHS;
 use crate::domain::clock::Timestamp;
 use crate::http::notice::Seldom;
 
 /// Longest path shown, in characters.
 const MAX_PATH: usize = 100;
 
-/// Warns if a request to an unknown path nearly matched an operation.
-pub(super) fn near_miss(request: &HttpRequest, now: Timestamp) {
+/// Warns if a request to an unknown path nearly matched one of `paths`.
+pub(super) fn near_miss(request: &HttpRequest, paths: &[String], now: Timestamp) {
     static LAST: Seldom = Seldom::new();
-    let Some(meant) = nearest(request.path()) else { return };
+    let Some(meant) = nearest(request.path(), paths) else { return };
     if LAST.may(now) {
         let path: String = request.path().chars().take(MAX_PATH).collect();
         let peer = request.peer_addr().map(|peer| peer.ip().to_string());
@@ -26,14 +25,14 @@ pub(super) fn near_miss(request: &HttpRequest, now: Timestamp) {
     }
 }
 
-/// The operation whose name is in a path, in any spelling.
-fn nearest(path: &str) -> Option<&'static str> {
+/// The one of `paths` whose last segment is in `path`, in any spelling.
+fn nearest<'p>(path: &str, paths: &'p [String]) -> Option<&'p str> {
     let squeezed = |text: &str| -> String {
         let letters = text.chars().filter(char::is_ascii_alphanumeric);
         letters.map(|c| c.to_ascii_lowercase()).collect()
     };
     let path = squeezed(path);
-    PATHS.into_iter().find(|known| {
+    paths.iter().map(String::as_str).find(|known| {
         let name = known.rsplit('/').next().unwrap_or_default();
         path.contains(&squeezed(name))
     })
@@ -41,11 +40,15 @@ fn nearest(path: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paths::{GET_OTP, OTP_TOKEN_AUTH, VALIDATE_OTP};
     use super::*;
+
+    const GET_OTP: &str = "/api/authentication/getOTP";
+    const VALIDATE_OTP: &str = "/api/authentication/validateOTP";
+    const OTP_TOKEN_AUTH: &str = "/api/authentication/otp_token_auth";
 
     #[test]
     fn a_path_that_is_nearly_an_operation_is_known_as_such() {
+        let paths = [GET_OTP, VALIDATE_OTP, OTP_TOKEN_AUTH].map(str::to_owned);
         for (path, meant) in [
             ("/api/authentication/getotp", Some(GET_OTP)),
             ("/api/authentication/getOTP//", Some(GET_OTP)),
@@ -57,7 +60,7 @@ mod tests {
             ("/favicon.ico", None),
             ("/", None),
         ] {
-            assert_eq!(nearest(path), meant, "{path}");
+            assert_eq!(nearest(path, &paths), meant, "{path}");
         }
     }
 }

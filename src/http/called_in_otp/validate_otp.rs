@@ -1,9 +1,8 @@
 //! `PUT /api/authentication/validateOTP` and its alias: checks a login for the login service.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::admission;
 use super::bad_body::BadBody;
@@ -14,13 +13,21 @@ use crate::domain::client_address::ClientAddress;
 use crate::domain::otp::split_passcode;
 use crate::domain::reason::Reason;
 use crate::domain::secret::Password;
-use crate::http::body;
 use crate::http::client_table::Operation;
-use crate::http::gateway::CurrentGateway;
-use crate::http::refused::{Api, Refusal, Refused};
+use crate::http::endpoint::{Endpoint, described};
+use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext, in_time};
 use crate::service::KnownUser;
 use crate::service::login::{LoginAttempt, LoginDecision};
+
+/// Their endpoints.
+pub(super) fn endpoints() -> [Endpoint; 2] {
+    [
+        Endpoint::new("validateOTP", described!(validate_otp), validate_otp),
+        // Without a password, under the name that token logins use.
+        Endpoint::new("otp_token_auth", described!(otp_token_auth), otp_token_auth),
+    ]
+}
 
 /// The answer to a correct login.
 #[derive(Serialize)]
@@ -31,7 +38,7 @@ struct LoginBody<'a> {
 
 /// Checks a login.
 #[utoipa::path(
-    put,
+    method(put, post),
     path = "/api/authentication/validateOTP",
     operation_id = "validateOTP",
     tag = "called-in codes",
@@ -48,18 +55,13 @@ struct LoginBody<'a> {
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
     responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
 )]
-pub(super) async fn validate_otp(
-    request: HttpRequest,
-    payload: web::Payload,
-    gateway: web::Data<CurrentGateway>,
-) -> HttpResponse {
-    answer(RequestContext::begin(request, &gateway, "validateOTP", Api::CalledInOtp), payload, true)
-        .await
+pub(super) async fn validate_otp(context: &mut RequestContext) -> Result<Granted, Refusal> {
+    answer(context, true).await
 }
 
 /// Checks a login that carries no password.
 #[utoipa::path(
-    put,
+    method(put, post),
     path = "/api/authentication/otp_token_auth",
     operation_id = "otpTokenAuth",
     tag = "called-in codes",
@@ -76,36 +78,22 @@ pub(super) async fn validate_otp(
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
     responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
 )]
-pub(super) async fn otp_token_auth(
-    request: HttpRequest,
-    payload: web::Payload,
-    gateway: web::Data<CurrentGateway>,
-) -> HttpResponse {
-    answer(
-        RequestContext::begin(request, &gateway, "otp_token_auth", Api::CalledInOtp),
-        payload,
-        false,
-    )
-    .await
+pub(super) async fn otp_token_auth(context: &mut RequestContext) -> Result<Granted, Refusal> {
+    answer(context, false).await
 }
 
-async fn answer(
-    mut context: RequestContext,
-    mut payload: web::Payload,
-    carries_password: bool,
-) -> HttpResponse {
-    match decide(&mut context, &mut payload, carries_password).await {
+async fn answer(context: &mut RequestContext, carries_password: bool) -> Result<Granted, Refusal> {
+    match decide(context, carries_password).await {
         Ok(user) => {
             let body = LoginBody { username: &user.username, userid: &user.id };
-            let granted = Granted::json(StatusCode::OK, Reason::LoggedIn.name(), &body);
-            context.grant(granted).await
+            Ok(Granted::json(StatusCode::OK, Reason::LoggedIn.name(), &body))
         }
         Err(Held { refusal, until }) => {
             if let Some(until) = until {
                 let _counted = context.gateway.waiting.take();
                 sleep_until(until).await;
             }
-            body::answer_before(payload, context.refuse(&refusal))
+            Err(refusal)
         }
     }
 }
@@ -131,16 +119,9 @@ fn parted(passcode: &str, digits: u8) -> (Option<String>, String) {
 }
 
 /// Decides a login. Holds no resources when it returns, so that a delayed refusal waits alone.
-async fn decide(
-    context: &mut RequestContext,
-    payload: &mut web::Payload,
-    carries_password: bool,
-) -> Result<KnownUser, Held> {
-    let tenant = admission::admit(context, Operation::ValidateOtp, payload).await?;
-    let body: ValidateOtpBody =
-        timeout_at(context.deadline, fields::read(&context.request, payload))
-            .await
-            .unwrap_or(Err(Refusal::plain(Refused::BodyTooSlow)))?;
+async fn decide(context: &mut RequestContext, carries_password: bool) -> Result<KnownUser, Held> {
+    let tenant = admission::admit(context, Operation::ValidateOtp).await?;
+    let body: ValidateOtpBody = fields::read(context).await?;
     context.trail.client_ip = body.clientip;
     let policy = tenant.login.policy;
     let needs_password = carries_password && policy.password_required;

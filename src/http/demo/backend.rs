@@ -12,7 +12,6 @@ use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionKind;
 use crate::http::authentication_cloud::resources::IntentBody;
 use crate::http::authentication_cloud::{admission, bodies, introspection};
-use crate::http::body;
 use crate::http::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext};
@@ -29,20 +28,18 @@ pub(super) const INTROSPECT: &str = "/demo/introspect";
 /// Answers one request.
 pub(super) async fn serve(
     request: HttpRequest,
-    mut payload: web::Payload,
+    payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
-    let mut context = RequestContext::begin(request, &gateway, "demo", Api::AuthenticationCloud);
-    match answer(&mut context, &mut payload).await {
+    let mut context =
+        RequestContext::begin(request, payload, &gateway, "demo", Api::AuthenticationCloud);
+    match answer(&mut context).await {
         Ok(granted) => context.grant(granted).await,
-        Err(failure) => body::answer_before(payload, context.refuse(&failure)),
+        Err(failure) => context.refuse(&failure),
     }
 }
 
-async fn answer(
-    context: &mut RequestContext,
-    payload: &mut web::Payload,
-) -> Result<Granted, Refusal> {
+async fn answer(context: &mut RequestContext) -> Result<Granted, Refusal> {
     let cloud = context.cloud().ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
     if *context.request.method() != Method::POST {
         return Err(Refusal::plain(Refused::MethodNotAllowed("POST".into())));
@@ -52,9 +49,9 @@ async fn answer(
         return Err(Refusal::plain(Refused::Forbidden));
     }
     if context.request.path() == INTENT {
-        intent(context, &cloud, payload).await
+        intent(context, &cloud).await
     } else {
-        introspect(context, &cloud, payload).await
+        introspect(context, &cloud).await
     }
 }
 
@@ -89,11 +86,10 @@ impl About {
 async fn intent(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::enter(context, cloud, &tenant())
         .ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
-    let body: IntentQuestion = bodies::json(context, payload).await?;
+    let body: IntentQuestion = bodies::json(context).await?;
     let name = RegisteredName::parse(&body.username)
         .ok_or_else(|| Refusal::bad_request("the field username is no name"))?;
     let kind = TransactionKind::parse(&body.operation)
@@ -117,11 +113,10 @@ struct IntrospectQuestion {
 async fn introspect(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
-    payload: &mut web::Payload,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::enter(context, cloud, &tenant())
         .ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
-    let body: IntrospectQuestion = bodies::json(context, payload).await?;
+    let body: IntrospectQuestion = bodies::json(context).await?;
     let vouched = context.in_time(tenant.introspect(&body.token)).await?;
     Ok(introspection::told(context, cloud, vouched))
 }

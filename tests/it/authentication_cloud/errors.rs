@@ -222,6 +222,55 @@ async fn an_endpoint_or_method_that_there_is_not_is_405_under_the_base_and_404_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_path_is_matched_as_it_is_written_with_at_most_one_slash_at_its_end() {
+    let service = Service::start().await;
+    let id = uuid::Uuid::nil();
+    for (method, path, status, allow) in [
+        ("GET", "/api/v1/", 405, ""),
+        ("GET", "/api/v1//users", 405, ""),
+        ("GET", "//api/v1/users", 404, ""),
+        ("GET", "/api/v1/users%2F", 405, ""),
+        ("GET", "/api/v1/%75sers", 405, ""),
+        ("GET", "/api/V1/users", 404, ""),
+        ("GET", "/api/v1/Users", 405, ""),
+        ("GET", "/api/v1/users/enroll", 405, "POST"),
+        ("GET", "/api/v1/users/enroll//", 405, ""),
+        ("HEAD", "/api/v1/users", 405, "GET"),
+        ("PUT", "/api/v1/users/", 405, "GET"),
+        ("PUT", "/api/v1/users//", 405, "GET, DELETE"),
+        ("GET", "/api/v1/users//", 401, ""),
+        ("GET", "/api/v1/users///", 405, ""),
+        ("GET", "/api/v1/users/a%2Fenroll", 401, ""),
+        ("GET", "/api/v1/users/%E5%0A%FF", 401, ""),
+        ("POST", "/api/v1/users//verification", 401, ""),
+        ("GET", "/api/v1/users//verification/", 405, "POST"),
+        ("POST", "/api/v1/users//verification//", 405, ""),
+        ("POST", "/api/v1/authenticators/", 405, ""),
+        ("POST", "/api/v1/authenticators//", 405, "PATCH, DELETE"),
+        ("GET", "/api/v1/phones/x/", 405, "DELETE"),
+        ("GET", "/ping//", 404, ""),
+        ("HEAD", "/ping", 405, "GET"),
+        ("POST", "/ping/", 405, "GET"),
+        ("GET", "/open/confirm", 405, "POST"),
+        ("POST", "/open/confirm/", 404, ""),
+        ("POST", "/open/", 404, ""),
+    ] {
+        let wire = request(method, path, &[], "");
+        let answer = exchange(&service.gateway, &wire).await.expect("an answer");
+        assert_eq!((answer.status, answer.header("allow")), (status, allow), "{method} {path}");
+    }
+    // Every path with an id asks for a credential first, and says afterwards that there is nothing.
+    for (method, path) in [
+        ("GET", "/api/v1/users//"),
+        ("DELETE", "/api/v1/authenticators//"),
+        ("GET", &format!("/api/v1/users/%7B{id}%7D")),
+    ] {
+        let answer = Answer::of(service.api.request(method, path)).await;
+        assert_eq!(answer.status, 404, "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trailing_slash_changes_nothing() {
     let service = Service::start().await;
     let enroll = json!({"username": "anna", "channel": "sms", "phone": PHONE});
