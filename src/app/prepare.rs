@@ -3,25 +3,30 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use url::Url;
+
 use super::authentication_cloud::{Messengers, authentication_cloud};
 use super::flood_limits::{at_least, keys};
 use super::shared::SharedState;
 use super::{directories, messengers, notifier};
+
 use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::directory::Directory;
 use crate::domain::clock::SystemClock;
 use crate::domain::tenant::TenantId;
 use crate::http::client_table::ClientTable;
-use crate::http::gateway::{Gateway, Tenant};
+use crate::http::gateway::{Gateway, Tenant, Voice};
 use crate::http::identify::Gate;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
 use crate::http::tls::{ClientCaState, TlsState};
+use crate::http::voice::public_url::spellings;
 use crate::messenger::Notifier;
 use crate::service::TenantParts;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
 use crate::service::login::Login;
+use crate::service::reported_calls::ReportedCalls;
 use crate::store::registry::Registry;
 
 /// The parts built from one configuration before there is a store.
@@ -105,6 +110,7 @@ impl Components {
             waiting: Arc::clone(&shared.waiting),
             audit: Arc::clone(&shared.audit),
             strangers: Arc::clone(&shared.strangers),
+            public_bases: public_bases(config),
             cloud: authentication_cloud(config, shared, messengers, notifier, cloud).map(Arc::new),
         }
     }
@@ -114,6 +120,13 @@ impl Components {
     pub fn forwarded_ca(&self) -> Option<Arc<ClientCaState>> {
         self.forwarded_ca.clone()
     }
+}
+
+/// The public URL as voice platforms sign it; nothing if no tenant has an endpoint for them.
+fn public_bases(config: &Config) -> Vec<String> {
+    let has_voice = config.tenants.iter().any(|tenant| !tenant.voice.is_empty());
+    let url = config.server.public_url.as_ref().filter(|_| has_voice);
+    url.and_then(|url| Url::parse(url).ok()).map(|url| spellings(&url)).unwrap_or_default()
 }
 
 fn tenant(
@@ -153,11 +166,18 @@ fn tenant(
             parts: parts.clone(),
             caller_ids: tenant.caller_ids.clone(),
             ambiguity: tenant.ambiguity,
-            minimum_attestation: tenant.minimum_attestation,
+            trust: tenant.trust.clone(),
             calls_per_caller: FloodLimit::reuse_or_new(counted, per_caller, keys(flood)),
         },
         login: Login { parts, policy: tenant.login, guesses: Arc::clone(&shared.guesses), latency },
         style: tenant.status_style,
         spoken: tenant.spoken.clone(),
+        voice: Voice {
+            endpoints: tenant.voice.iter().map(|one| (one.name.clone(), one.clone())).collect(),
+            calls: ReportedCalls {
+                registry: Arc::clone(&shared.registry),
+                tenant: tenant.id.clone(),
+            },
+        },
     }
 }

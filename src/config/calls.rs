@@ -4,6 +4,8 @@
 use serde::Deserialize;
 
 use super::check::Problems;
+use super::sms::countries;
+use crate::domain::call_trust::CallTrust;
 use crate::domain::caller_id::{BareDigits, CallerIdPlan};
 use crate::domain::policy::Attestation;
 use crate::domain::stored_number::NumberingPlan;
@@ -15,15 +17,17 @@ pub(super) struct RawCalls {
     pub minimum_attestation: Option<Attestation>,
     pub outside_line_prefix: Option<String>,
     pub numbers: Option<BareDigits>,
+    pub accepted_countries: Option<Vec<String>>,
+    pub refuse_diverted: Option<bool>,
 }
 
-/// How the numbers of the tenant at `tenant` are read.
+/// How the caller IDs of the tenant at `tenant` are read, and which calls it accepts.
 pub(super) fn check(
     tenant: &str,
     country: Option<String>,
     raw: RawCalls,
     problems: &mut Problems,
-) -> CallerIdPlan {
+) -> (CallerIdPlan, CallTrust) {
     let outside_line_prefix = raw.outside_line_prefix.unwrap_or_default();
     if outside_line_prefix.len() > 4 || !outside_line_prefix.bytes().all(|b| b.is_ascii_digit()) {
         problems.add(
@@ -37,7 +41,18 @@ pub(super) fn check(
         numbers_not_said(tenant, numbering, problems);
     }
     let bare_digits = raw.numbers.unwrap_or_default();
-    CallerIdPlan { numbering, outside_line_prefix, bare_digits }
+    let accepted = countries(
+        &format!("{tenant}.calls"),
+        "accepted_countries",
+        raw.accepted_countries,
+        problems,
+    );
+    let trust = CallTrust {
+        minimum_attestation: raw.minimum_attestation.unwrap_or_default(),
+        accepted_countries: accepted.unwrap_or_default(),
+        refuse_diverted: raw.refuse_diverted.unwrap_or(false),
+    };
+    (CallerIdPlan { numbering, outside_line_prefix, bare_digits }, trust)
 }
 
 /// Warns where national numbers look like international ones without their plus, and nothing says

@@ -42,6 +42,7 @@ mod tenants;
 mod tls;
 mod tls_files;
 mod values;
+mod voice;
 mod warnings;
 mod words;
 

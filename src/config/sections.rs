@@ -17,6 +17,7 @@ use super::same_file;
 use super::server::{self, RawServer, ServerConfig};
 use super::store::{self, RawStore, StoreConfig, StorePlace};
 use super::tenants::{self, RawTenant, TenantConfig};
+use super::voice;
 use super::warnings;
 
 /// The whole file as written. Keys without a default are optional here too, so that the checks
@@ -123,6 +124,7 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     let audit = audit::check(raw.audit, problems);
     let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, server.request_deadline, problems);
+    voice::need_public_url(&tenants, &server, problems);
     for tenant in &tenants {
         warnings::of_tenant(tenant, &server, problems);
     }

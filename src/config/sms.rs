@@ -2,7 +2,7 @@
 
 mod body;
 mod presets;
-mod raw;
+pub(super) mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -103,7 +103,7 @@ fn number_kinds(
     found
 }
 
-fn countries(
+pub(super) fn countries(
     key: &str,
     name: &str,
     codes: Option<Vec<String>>,

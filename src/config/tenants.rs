@@ -11,13 +11,16 @@ use super::clients::{self, ClientConfig, RawClient};
 use super::directory::{self, Context, DirectoryConfig, RawDirectory};
 use super::policy::{self, RawLimits, RawLogin, RawOtp};
 use super::sms::{self, RawSms, SmsConfig};
+use super::voice::{self, RawVoice};
 use crate::domain::authenticator::is_visible;
+use crate::domain::call_trust::CallTrust;
 use crate::domain::caller_id::CallerIdPlan;
-use crate::domain::policy::{Attestation, Limits, LoginPolicy, OtpPolicy};
+use crate::domain::policy::{Limits, LoginPolicy, OtpPolicy};
 use crate::domain::tenant::TenantId;
 use crate::domain::user::Ambiguity;
 use crate::http::gateway::{ExpiresIn, Spoken};
 use crate::http::refused::StatusStyle;
+use crate::http::voice::endpoint::Endpoint;
 
 /// A tenant as written.
 #[derive(Deserialize)]
@@ -40,6 +43,8 @@ pub(super) struct RawTenant {
     #[serde(default)]
     pub clients: Vec<RawClient>,
     pub sms: Option<RawSms>,
+    #[serde(default)]
+    pub voice: Vec<RawVoice>,
     #[serde(default)]
     pub app: RawApp,
 }
@@ -87,12 +92,14 @@ pub struct TenantConfig {
     pub login: LoginPolicy,
     /// The store's quotas.
     pub limits: Limits,
-    /// The lowest accepted attestation of a call.
-    pub minimum_attestation: Attestation,
+    /// Which calls it accepts.
+    pub trust: CallTrust,
     /// The API's clients.
     pub clients: Vec<ClientConfig>,
     /// How texts are sent; `None`: not at all.
     pub sms: Option<SmsConfig>,
+    /// The webhooks of voice platforms.
+    pub voice: Vec<Endpoint>,
     /// What phones that confirm display.
     pub app: AppConfig,
 }
@@ -141,8 +148,7 @@ fn tenant(
 ) -> Option<TenantConfig> {
     let at = |section: &str| format!("{key}.{section}");
     let id = id(key, raw.id, problems);
-    let minimum_attestation = raw.calls.minimum_attestation.unwrap_or_default();
-    let caller_ids = calls::check(key, raw.country, raw.calls, problems);
+    let (caller_ids, trust) = calls::check(key, raw.country, raw.calls, problems);
     let login = policy::login(&at("login"), raw.login, problems);
     let otp = policy::otp(&at("otp"), raw.otp, login.password_required, problems);
     let accepted = "a [tenants.directory] section";
@@ -165,6 +171,7 @@ fn tenant(
     let limits = policy::limits(&at("limits"), raw.limits, problems);
     let clients = clients::check(key, &id, raw.clients, problems);
     let app = app(&at("app"), raw.app, id.as_str(), problems);
+    let voice = voice::check(key, raw.voice, problems);
     let sms = raw.sms.map(|sms| sms::check(&at("sms"), sms, problems));
     Some(TenantConfig {
         key: key.to_owned(),
@@ -177,9 +184,10 @@ fn tenant(
         otp,
         login,
         limits,
-        minimum_attestation,
+        trust,
         clients,
         sms,
+        voice,
         app,
     })
 }

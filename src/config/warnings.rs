@@ -126,7 +126,7 @@ fn any_client_of_the_issuer(tenant: &TenantConfig, problems: &mut Problems) {
 
 /// Warns where a login takes no more than a call from somebody's number, and nobody vouches for it.
 fn caller_id_is_all(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
-    if !tenant.login.password_required && tenant.minimum_attestation == Attestation::None {
+    if !tenant.login.password_required && tenant.trust.minimum_attestation == Attestation::None {
         problems.warn(
             &format!("{key}.login.password"),
             "\"not-asked\" makes the code the only secret, and calls.minimum_attestation = \"none\" \

@@ -80,6 +80,21 @@ reasons! {
         AttestationTooLow "attestation_too_low"
             "The call's attestation is below the tenant's minimum, or absent."
             "Check what the phone system sends, or lower `[tenants.calls] minimum_attestation`.";
+        CountryNotAccepted "country_not_accepted"
+            "The caller's number is of a country that the tenant does not accept."
+            "Add the country to `[tenants.calls] accepted_countries` if its users may call.";
+        CallDiverted "call_diverted"
+            "The call was forwarded on its way, and the tenant refuses forwarded calls."
+            "Ask the user to call from their own line, or unset `[tenants.calls] refuse_diverted`.";
+        CalledNumberNotListed "called_number_not_listed"
+            "A voice platform reported a call to a number that its endpoint does not list."
+            "Add the number to the endpoint's `called_numbers` if it is yours.";
+        CallReplayed "call_replayed"
+            "A voice platform's call was first reported more than 10 minutes ago."
+            "Repeated: someone sends a captured request again; replace the endpoint's secret.";
+        PinAsked "pin_asked"
+            "The caller is asked to key the PIN."
+            "";
         NameMalformed "name_malformed"
             "The typed name is empty, too long or has control characters."
             "Check what the login service sends.";
@@ -293,6 +308,9 @@ reasons! {
             "Add it to the client's `operations` if it may.";
     }
     "Requests" {
+        SignatureInvalid "signature_invalid"
+            "A voice platform's request has no signature by the endpoint's secrets, or names no endpoint."
+            "Check the endpoint's `secrets` and `server.public_url`, and the URL at the platform.";
         BodyMalformed "body_malformed"
             "The body is malformed."
             "The response's `message` says what is wrong.";

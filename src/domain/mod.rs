@@ -7,6 +7,7 @@ pub mod access_key;
 pub mod account_state;
 mod audit_reason;
 pub mod authenticator;
+pub mod call_trust;
 pub mod caller_id;
 pub mod client_address;
 pub mod clock;

@@ -27,6 +27,10 @@ pub enum Reason {
     NumberAmbiguous,
     /// The call's attestation is below the tenant's minimum, or absent.
     AttestationTooLow,
+    /// The number is of a country that the tenant does not accept.
+    CountryNotAccepted,
+    /// The call was forwarded, and the tenant refuses such calls.
+    CallDiverted,
     /// The account's state in the directory forbids logins.
     AccountClosed(PasswordRefusal),
     /// The user is not in the tenant's required group.
@@ -109,6 +113,8 @@ impl Reason {
             Self::NumberUnknown => AuditReason::NumberUnknown,
             Self::NumberAmbiguous => AuditReason::NumberAmbiguous,
             Self::AttestationTooLow => AuditReason::AttestationTooLow,
+            Self::CountryNotAccepted => AuditReason::CountryNotAccepted,
+            Self::CallDiverted => AuditReason::CallDiverted,
             Self::NotInRequiredGroup => AuditReason::NotInRequiredGroup,
             Self::InExcludedGroup => AuditReason::InExcludedGroup,
             Self::GroupsTooNested => AuditReason::GroupsTooNested,
@@ -174,6 +180,8 @@ impl Reason {
             | Self::NumberUnparseable
             | Self::NumberTwoReadings
             | Self::AttestationTooLow
+            | Self::CountryNotAccepted
+            | Self::CallDiverted
             | Self::PasswordMissing
             | Self::CodeMalformed
             | Self::NameMalformed

@@ -136,6 +136,9 @@ pub struct User {
     pub numbers: Vec<NumberValue>,
     /// The values of the PIN attribute, if the tenant has one; invalid PINs are left out.
     pub pins: Vec<Pin>,
+    /// The languages that the user prefers, as in `Accept-Language` (RFC 2798 2.7), if the directory
+    /// has them.
+    pub language: Option<String>,
 }
 
 /// The result of a search by number: people who may have the number, still to be compared.
@@ -248,6 +251,7 @@ mod tests {
                 .map(|(rank, text)| NumberValue { rank: *rank, text: (*text).to_owned() })
                 .collect(),
             pins: Vec::new(),
+            language: None,
         }
     }
 

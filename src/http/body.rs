@@ -31,6 +31,16 @@ pub(super) async fn read(
     payload: &mut web::Payload,
     media_type: &str,
 ) -> Result<Zeroizing<Vec<u8>>, BodyProblem> {
+    read_up_to(request, payload, media_type, MAX_BODY).await
+}
+
+/// Reads a whole body of this media type and of at most `most` bytes.
+pub(super) async fn read_up_to(
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+    media_type: &str,
+    most: usize,
+) -> Result<Zeroizing<Vec<u8>>, BodyProblem> {
     if !is_declared_as(request, media_type) {
         return Err(BodyProblem::MediaType);
     }
@@ -38,14 +48,14 @@ pub(super) async fn read(
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY) {
+    if announced.is_some_and(|length| length > most) {
         return Err(BodyProblem::TooLarge);
     }
     // It may hold a password, so it is wiped, and it never grows, which would leave copies behind.
-    let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(MAX_BODY)));
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(most)));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| BodyProblem::EndedEarly)?;
-        if body.len() + chunk.len() > MAX_BODY {
+        if body.len() + chunk.len() > most {
             return Err(BodyProblem::TooLarge);
         }
         body.extend_from_slice(&chunk);

@@ -13,6 +13,7 @@ use super::identify::Gate;
 use super::pages::assets::Widget;
 use super::refused::StatusStyle;
 use super::strangers::Strangers;
+use super::voice::endpoint::Endpoint;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
@@ -23,6 +24,7 @@ use crate::service::authentication_cloud::tokens::Tokens;
 use crate::service::call_in::CallIn;
 use crate::service::flood::FloodLimit;
 use crate::service::login::Login;
+use crate::service::reported_calls::ReportedCalls;
 use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::metrics;
 
@@ -36,6 +38,16 @@ pub struct Tenant {
     pub style: StatusStyle,
     /// How the code is also spelt out, with its remaining life; `None`: neither.
     pub spoken: Option<Spoken>,
+    /// The calls of voice platforms.
+    pub voice: Voice,
+}
+
+/// What a tenant's voice platforms reach.
+pub struct Voice {
+    /// The endpoints by name.
+    pub endpoints: HashMap<String, Endpoint>,
+    /// The calls that were reported to them.
+    pub calls: ReportedCalls,
 }
 
 /// How a code is presented to a phone system that reads the answer with speech synthesis.
@@ -97,6 +109,9 @@ pub struct Gateway {
     pub strangers: Arc<Strangers>,
     /// The authentication cloud's part; `None` if it is not served.
     pub cloud: Option<Arc<AuthenticationCloud>>,
+    /// The public URL in each spelling that voice platforms sign; none if no tenant has such an
+    /// endpoint.
+    pub public_bases: Vec<String>,
 }
 
 impl Gateway {

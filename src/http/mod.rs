@@ -32,4 +32,5 @@ pub mod strangers;
 pub mod tls;
 pub mod unidentified;
 mod user_agent;
+pub mod voice;
 pub mod workers;

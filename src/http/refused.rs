@@ -97,6 +97,8 @@ impl Refused {
             | Reason::NumberUnknown
             | Reason::NumberAmbiguous
             | Reason::AttestationTooLow
+            | Reason::CountryNotAccepted
+            | Reason::CallDiverted
             | Reason::AccountClosed(_)
             | Reason::NotInRequiredGroup
             | Reason::InExcludedGroup

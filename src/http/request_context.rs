@@ -50,6 +50,8 @@ pub(super) struct DeadlinePassed;
 pub(super) struct AuditFields {
     pub tenant: Option<TenantId>,
     pub client: Option<String>,
+    /// The endpoint that a voice platform called, once its signature was checked.
+    pub voice: Option<String>,
     pub number: Option<PhoneNumber>,
     pub user: Option<KnownUser>,
     pub transaction: Option<TransactionId>,
@@ -287,8 +289,8 @@ impl RequestContext {
     /// Writes a refusal to the audit trail and counts it. The answer does not wait for this, and
     /// refusals without a client's credential are written only within limits.
     pub(super) fn record_refusal(&self, reason: AuditReason, status: u16) {
-        let AuditFields { tenant, client, peer, floods, .. } = &self.trail;
-        let is_client = client.is_some();
+        let AuditFields { tenant, client, voice, peer, floods, .. } = &self.trail;
+        let is_client = client.is_some() || voice.is_some();
         let strangers = &self.gateway.strangers;
         if (is_client && reason != AuditReason::Flood)
             || strangers.may_write(*peer, tenant.is_some(), *floods && !is_client, reason)
@@ -324,6 +326,7 @@ impl RequestContext {
             operation: self.name,
             tenant,
             client: trail.client.as_deref(),
+            voice: trail.voice.as_deref(),
             allowed,
             reason,
             status,

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use super::flood::FloodLimit;
 use super::{KnownUser, TenantParts};
 use crate::directory::Occasion;
+use crate::domain::call_trust::{CallTrust, Vouching};
 use crate::domain::caller_id::CallerIdPlan;
 use crate::domain::grant::{Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::policy::Attestation;
 use crate::domain::reason::Reason;
 use crate::domain::user::{Ambiguity, NotUnique, Pin, User};
 use crate::store::{Issue, IssueRequest, NewGrant};
@@ -22,8 +22,8 @@ use crate::store::{Issue, IssueRequest, NewGrant};
 pub struct Call<'a> {
     /// The caller ID as the phone system sent it.
     pub caller_id: &'a str,
-    /// The STIR/SHAKEN attestation, if sent.
-    pub attestation: Option<&'a str>,
+    /// What the network says of the call.
+    pub vouching: Vouching,
     /// The PIN the caller keyed to identify themselves among several people, if any.
     pub pin: Option<&'a str>,
 }
@@ -35,6 +35,8 @@ pub struct SpokenCode {
     pub otp: Otp,
     /// Its remaining lifetime.
     pub expires_in: Duration,
+    /// The languages that the user prefers, if the directory has them.
+    pub language: Option<String>,
 }
 
 /// The decision on a call, and the reason.
@@ -58,8 +60,8 @@ pub struct CallIn {
     pub caller_ids: CallerIdPlan,
     /// What to do if several users have the number.
     pub ambiguity: Ambiguity,
-    /// The lowest attestation accepted; `None` accepts all.
-    pub minimum_attestation: Attestation,
+    /// Which calls are accepted.
+    pub trust: CallTrust,
     /// The node's limit per caller, which also applies to numbers without a user.
     pub calls_per_caller: Arc<FloodLimit<String>>,
 }
@@ -94,9 +96,8 @@ impl CallIn {
     ) -> Result<(SpokenCode, Reason), Reason> {
         let number = self.caller_ids.read(call.caller_id)?;
         known.number = Some(number.clone());
-        let attestation = call.attestation.map_or(Attestation::None, Attestation::parse);
-        if !attestation.satisfies(self.minimum_attestation) {
-            return Err(Reason::AttestationTooLow);
+        if let Some(reason) = self.trust.refusal(&number, call.vouching) {
+            return Err(reason);
         }
         self.calls_per_caller.admit(&number.key()).map_err(Reason::Flood)?;
 
@@ -157,6 +158,6 @@ impl CallIn {
         };
         // If no server key can derive the row's code, the store cannot be trusted.
         let otp = parts.keys.code(&subject, &live.grant).ok_or(Reason::StoreUnavailable)?;
-        Ok((SpokenCode { otp, expires_in: live.left }, reason))
+        Ok((SpokenCode { otp, expires_in: live.left, language: user.language.clone() }, reason))
     }
 }

@@ -12,6 +12,7 @@ pub mod guesses;
 pub mod latency;
 pub mod login;
 pub mod registered_directory;
+pub mod reported_calls;
 
 use std::sync::Arc;
 use std::time::Duration;

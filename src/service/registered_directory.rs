@@ -70,6 +70,7 @@ fn to_user(user: &RegisteredUser) -> Option<User> {
         account: AccountState::open(),
         numbers: user.phones.iter().map(number).collect(),
         pins: Vec::new(),
+        language: None,
     })
 }
 

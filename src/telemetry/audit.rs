@@ -68,6 +68,8 @@ pub struct Decision<'a> {
     pub tenant: Option<&'a str>,
     /// The client's name, once it is known.
     pub client: Option<&'a str>,
+    /// The name of the voice platform's endpoint.
+    pub voice: Option<&'a str>,
     /// Whether a code was told or a login accepted.
     pub allowed: bool,
     /// The true reason.
@@ -119,6 +121,7 @@ impl Decision<'_> {
             status = self.status,
             tenant = self.tenant,
             client = self.client,
+            voice = self.voice,
             number = number.as_deref(),
             user_id = self.user_id,
             username = self.username,

@@ -45,5 +45,6 @@ mod sqlite_store;
 mod store_contract;
 mod support;
 mod uniform;
+mod voice;
 mod who_may;
 mod world;

@@ -26,6 +26,8 @@ struct PersonEntry {
     password_hash: Option<String>,
     /// Digits that tell this person from others with the same number.
     pin: Option<String>,
+    /// The languages that this person prefers, such as `fi` or `de, en;q=0.5`.
+    language: Option<String>,
     #[serde(default = "yes")]
     enabled: bool,
 }
@@ -198,6 +200,7 @@ fn user(
         account: AccountState::enabled(person.enabled),
         numbers: numbers.map(|(rank, text)| NumberValue { rank, text }).collect(),
         pins: pin.flatten().into_iter().collect(),
+        language: person.language,
         username,
     })
 }

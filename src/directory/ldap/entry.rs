@@ -44,6 +44,7 @@ pub(super) fn read(
         account: account::read(entry, settings.profile, settings.account_checks),
         numbers: numbers(entry, phones),
         pins: settings.pin_attribute.as_deref().map(|name| pins(entry, name)).unwrap_or_default(),
+        language: language(entry),
     })
 }
 
@@ -54,6 +55,7 @@ pub(super) fn attributes(settings: &LdapSettings) -> Vec<String> {
     attributes.extend(account.into_iter().map(str::to_owned));
     attributes.extend(settings.phone_attributes.iter().cloned());
     attributes.extend(settings.pin_attribute.clone());
+    attributes.push(LANGUAGE.to_owned());
     attributes
 }
 
@@ -110,6 +112,14 @@ pub(super) fn numbers(entry: &SearchEntry, attributes: &[String]) -> Vec<NumberV
         }
     }
     numbers
+}
+
+/// The attribute of `inetOrgPerson` for a person's languages (RFC 2798 2.7).
+const LANGUAGE: &str = "preferredLanguage";
+
+fn language(entry: &SearchEntry) -> Option<String> {
+    let [value] = values(entry, LANGUAGE)[..] else { return None };
+    std::str::from_utf8(value).ok().map(str::to_owned)
 }
 
 fn pins(entry: &SearchEntry, attribute: &str) -> Vec<Pin> {

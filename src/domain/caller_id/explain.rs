@@ -58,9 +58,9 @@ mod tests {
             ("+46701234567; +46701234568", "a parameter"),
             ("468123456", "two readings: +46468123456 as a national number, +468123456 as"),
             ("46701234567", "international, without its +"),
-            ("hello", "no digits in it"),
+            ("hello", "it has no digits"),
             ("+999123456", "no country has this"),
-            ("12", "no number of the tenant's country"),
+            ("12", "neither the tenant's country nor any other"),
             ("+266696687", "networks send for a hidden caller"),
             ("070\u{1b}[2J", "a control character"),
         ] {

@@ -9,6 +9,7 @@ use super::admission;
 use super::bodies::{GetOtpBody, Seconds};
 use super::fields;
 use super::schemas::{AnyRefusal, GetOtpForm, OtpSchema};
+use crate::domain::call_trust::Vouching;
 use crate::domain::caller_id::{kind, shape};
 use crate::domain::reason::Reason;
 use crate::domain::tenant::TenantId;
@@ -78,7 +79,7 @@ async fn decide(context: &mut RequestContext) -> Result<(SpokenCode, Reason, Arc
     context.trail.call_id = body.callid;
     let call = Call {
         caller_id: &body.phonenumber,
-        attestation: body.attestation.as_deref(),
+        vouching: body.attestation.as_deref().map(Vouching::parse).unwrap_or_default(),
         pin: body.pin.as_deref(),
     };
     let decision = in_time(context.deadline, tenant.call_in.decide(call, context.deadline))

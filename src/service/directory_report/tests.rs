@@ -42,6 +42,7 @@ fn user(name: &str, numbers: &[(usize, &str)]) -> User {
             .map(|(rank, text)| NumberValue { rank: *rank, text: (*text).to_owned() })
             .collect(),
         pins: Vec::new(),
+        language: None,
     }
 }
 

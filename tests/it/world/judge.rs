@@ -345,5 +345,6 @@ fn person(name: &str, stored: &str) -> User {
         account: AccountState::default(),
         numbers: vec![NumberValue { rank: 0, text: stored.to_owned() }],
         pins: Vec::new(),
+        language: None,
     }
 }

@@ -111,6 +111,7 @@ mod tests {
                 account: AccountState::default(),
                 numbers: Vec::new(),
                 pins: Vec::new(),
+                language: None,
             };
             let key = u128::from(of).to_le_bytes();
             let person = Person { key, user: Some(user), numbers: vec![(0, number)] };

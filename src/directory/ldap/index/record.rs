@@ -196,7 +196,9 @@ pub(super) fn user(record: &[u8], parents: &Parents) -> Option<User> {
     let pins = (0..count).filter_map(|_| Pin::parse(varint::take_text(&mut rest))).collect();
     let account =
         if flags & CLOSURES == 0 { AccountState::open() } else { closures::take(&mut rest) };
-    Some(User { id: UserId::parse(id)?, username, locator, account, numbers, pins })
+    // The language is not indexed: the entry is read to confirm a match, and has it.
+    let language = None;
+    Some(User { id: UserId::parse(id)?, username, locator, account, numbers, pins, language })
 }
 
 /// The DN of the user in a record; `None` if the entry yields no user.

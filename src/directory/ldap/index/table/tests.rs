@@ -30,6 +30,7 @@ fn person(of: u64, name: &str, numbers: &[&str]) -> Person {
         account: AccountState::open(),
         numbers: Vec::new(),
         pins: Vec::new(),
+        language: None,
     };
     let numbers = numbers.iter().enumerate().map(|(rank, text)| (rank, number(text))).collect();
     Person { key: key(of), user: Some(user), numbers }

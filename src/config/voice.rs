@@ -1,0 +1,307 @@
+//! `[[tenants.voice]]`: the webhooks of voice platforms.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::check::Problems;
+use super::secrets::{self, Form};
+use super::server::ServerConfig;
+use super::sms::raw::RawText;
+use super::tenants::TenantConfig;
+use crate::domain::phone_number::PhoneNumber;
+use crate::domain::stored_number::NumberingPlan;
+use crate::http::voice::document::Speech;
+use crate::http::voice::endpoint::Endpoint;
+use crate::http::voice::texts::{MARK, Sentences, Texts};
+use crate::http::voice::twiml::{Signature, Twiml};
+
+/// An endpoint as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVoice {
+    pub name: Option<String>,
+    pub dialect: Option<RawDialect>,
+    pub signature: Option<RawSignature>,
+    pub secrets: Option<Vec<RawText>>,
+    pub called_numbers: Option<Vec<String>>,
+    #[serde(default)]
+    pub pin: RawPin,
+    pub languages: Option<Vec<String>>,
+    pub voice: Option<String>,
+    pub ssml: Option<bool>,
+    pub repeat: Option<u8>,
+    #[serde(default)]
+    pub refuse_by: RawRefuseBy,
+    #[serde(default)]
+    pub text: BTreeMap<String, RawSentences>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawDialect {
+    Twiml,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawSignature {
+    Twilio,
+    SignalWire,
+    Telnyx,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawPin {
+    #[default]
+    Off,
+    Asked,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawRefuseBy {
+    #[default]
+    Speech,
+    Reject,
+}
+
+/// The sentences of one language that replace the shipped ones.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSentences {
+    pub code: Option<String>,
+    pub again: Option<String>,
+    pub refused: Option<String>,
+    pub pin: Option<String>,
+}
+
+/// Checks a tenant's endpoints.
+pub(super) fn check(tenant: &str, raw: Vec<RawVoice>, problems: &mut Problems) -> Vec<Endpoint> {
+    let mut names = HashSet::new();
+    let mut endpoints = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let key = format!("{tenant}.voice[{index}]");
+        if let Some(name) = raw.name.as_ref().filter(|name| !names.insert((*name).clone())) {
+            let found = format!("{name:?} a second time");
+            problems.add(&format!("{key}.name"), found, "a name of its own for each endpoint");
+        }
+        endpoints.extend(endpoint(&key, raw, problems));
+    }
+    endpoints
+}
+
+/// Refuses endpoints where it is unknown which URL their platforms call.
+pub(super) fn need_public_url(
+    tenants: &[TenantConfig],
+    server: &ServerConfig,
+    problems: &mut Problems,
+) {
+    if server.public_url.is_some() || problems.was_noted("server.public_url") {
+        return;
+    }
+    if let Some(tenant) = tenants.iter().find(|tenant| !tenant.voice.is_empty()) {
+        let found = format!("nothing, though {}.voice has endpoints", tenant.key);
+        let accepted = "the URL that voice platforms call, because they sign it: \
+            \"https://otp.example.com\"";
+        problems.add("server.public_url", found, accepted);
+    }
+}
+
+fn endpoint(key: &str, raw: RawVoice, problems: &mut Problems) -> Option<Endpoint> {
+    let at = |name: &str| format!("{key}.{name}");
+    let name = name(&at("name"), raw.name, problems);
+    let dialect = problems.required(&at("dialect"), raw.dialect, "\"twiml\"");
+    let accepted = "\"twilio\", \"signalwire\" or \"telnyx\": whose signatures the requests have";
+    let signature = problems.required(&at("signature"), raw.signature, accepted);
+    let secrets = secrets(&at("secrets"), raw.secrets, problems);
+    let signature = signature.zip(secrets).and_then(|(signature, secrets)| {
+        self::signature(&at("secrets"), signature, secrets, problems)
+    });
+    let called_numbers = called_numbers(&at("called_numbers"), raw.called_numbers, problems);
+    let texts = texts(key, raw.languages, raw.text, problems);
+    let repeat = raw.repeat.unwrap_or(2);
+    if !(1..=5).contains(&repeat) {
+        problems.add(&at("repeat"), repeat, "1 to 5");
+    }
+    let voice = raw.voice.filter(|voice| !voice.is_empty());
+    if voice.as_ref().is_some_and(|voice| voice.len() > 100 || voice.contains(char::is_control)) {
+        let accepted = "the platform's name of a voice, at most 100 characters";
+        problems.add(&at("voice"), "something else", accepted);
+    }
+    let RawDialect::Twiml = dialect?;
+    Some(Endpoint {
+        name: name?,
+        dialect: Arc::new(Twiml { signature: signature? }),
+        called_numbers,
+        asks_pin: raw.pin == RawPin::Asked,
+        speech: Speech {
+            voice,
+            ssml: raw.ssml.unwrap_or(false),
+            repeat,
+            rejects: raw.refuse_by == RawRefuseBy::Reject,
+        },
+        texts: texts?,
+    })
+}
+
+/// The name is part of a URL.
+fn name(key: &str, name: Option<String>, problems: &mut Problems) -> Option<String> {
+    let accepted = "1 to 64 of a-z A-Z 0-9 _ -: a part of the endpoint's URL";
+    let name = problems.required(key, name, accepted)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
+        problems.add(key, format!("{name:?}"), accepted);
+        return None;
+    }
+    Some(name)
+}
+
+/// One secret, or two while one replaces the other.
+fn secrets(
+    key: &str,
+    raw: Option<Vec<RawText>>,
+    problems: &mut Problems,
+) -> Option<Vec<SecretString>> {
+    let accepted = "one secret, or two while the platform changes from one to the other, each in \
+        place or as { file = \"…\" }";
+    let raw = problems.required(key, raw, accepted)?;
+    if !(1..=2).contains(&raw.len()) {
+        problems.add(key, format!("{} secrets", raw.len()), accepted);
+        return None;
+    }
+    let mut secrets = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let key = format!("{key}[{index}]");
+        let secret = match raw {
+            RawText::Here(secret) => Some(secret),
+            RawText::File(path) => secrets::from_file(&key, &path, Form::Line, problems),
+        };
+        if secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
+            problems.add(&key, "an empty secret", "a secret of at least one character");
+        }
+        secrets.push(secret?);
+    }
+    Some(secrets)
+}
+
+fn signature(
+    key: &str,
+    kind: RawSignature,
+    secrets: Vec<SecretString>,
+    problems: &mut Problems,
+) -> Option<Signature> {
+    match kind {
+        RawSignature::Twilio => Some(Signature::Twilio(secrets)),
+        RawSignature::SignalWire => Some(Signature::SignalWire(secrets)),
+        RawSignature::Telnyx => {
+            let mut keys = Vec::new();
+            for (index, text) in secrets.iter().enumerate() {
+                let bytes = STANDARD.decode(text.expose_secret());
+                let public = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+                if public.is_none() {
+                    let accepted = "Telnyx's public key: 32 bytes in base64";
+                    problems.add(&format!("{key}[{index}]"), "something else", accepted);
+                }
+                keys.push(public?);
+            }
+            Some(Signature::Telnyx(keys))
+        }
+    }
+}
+
+fn called_numbers(
+    key: &str,
+    raw: Option<Vec<String>>,
+    problems: &mut Problems,
+) -> Vec<PhoneNumber> {
+    let mut numbers = Vec::new();
+    for (index, text) in raw.unwrap_or_default().into_iter().enumerate() {
+        let number = NumberingPlan::read_e164(&text);
+        if number.is_none() {
+            let key = format!("{key}[{index}]");
+            problems.add(&key, format!("{text:?}"), "a number in E.164, such as \"+46101234567\"");
+        }
+        numbers.extend(number);
+    }
+    numbers
+}
+
+/// The sentences of all languages, the first of which is the default.
+fn texts(
+    key: &str,
+    languages: Option<Vec<String>>,
+    mut own: BTreeMap<String, RawSentences>,
+    problems: &mut Problems,
+) -> Option<Texts> {
+    let languages_key = format!("{key}.languages");
+    let shipped = Sentences::languages();
+    let accepted = format!(
+        "languages, the default first: {}, or others that have all four sentences in \
+         [tenants.voice.text]",
+        shipped.map(|language| format!("{language:?}")).join(", ")
+    );
+    let languages = problems.required(&languages_key, languages, &accepted)?;
+    let mut all = Vec::new();
+    for (index, language) in languages.iter().enumerate() {
+        let own = own.remove(language);
+        let sentences = sentences(&format!("{key}.text"), language, own, problems);
+        if sentences.is_none() {
+            let key = format!("{languages_key}[{index}]");
+            problems.add_word(&key, language, shipped, &accepted);
+        }
+        all.extend(sentences.map(|sentences| (language.clone(), sentences)));
+    }
+    for language in own.keys() {
+        let found = format!("sentences for {language:?}, which languages does not list");
+        problems.add(&format!("{key}.text.{language}"), found, "the sentences of listed languages");
+    }
+    let mut all = all.into_iter();
+    let Some((_, default)) = all.next() else {
+        if languages.is_empty() {
+            problems.add(&languages_key, "no language", accepted);
+        }
+        return None;
+    };
+    Some(Texts::new(default, all.collect()))
+}
+
+/// The sentences of one language: the tenant's own, and the shipped ones for the rest.
+fn sentences(
+    key: &str,
+    language: &str,
+    own: Option<RawSentences>,
+    problems: &mut Problems,
+) -> Option<Sentences> {
+    let RawSentences { code, again, refused, pin } = own.unwrap_or_default();
+    let shipped = Sentences::shipped(language);
+    let shipped = shipped.as_ref();
+    let sentences = Sentences {
+        tag: shipped.map_or(language, |shipped| &shipped.tag).to_owned(),
+        code: code.or_else(|| shipped.map(|shipped| shipped.code.clone()))?,
+        again: again.or_else(|| shipped.map(|shipped| shipped.again.clone()))?,
+        refused: refused.or_else(|| shipped.map(|shipped| shipped.refused.clone()))?,
+        pin: pin.or_else(|| shipped.map(|shipped| shipped.pin.clone()))?,
+    };
+    let Sentences { code, again, refused, pin, .. } = &sentences;
+    let marks = [("code", code, 1), ("again", again, 1), ("refused", refused, 0), ("pin", pin, 0)];
+    for (name, text, marks) in marks {
+        let plain =
+            !text.contains(char::is_control) && text.len() <= 500 && !text.trim().is_empty();
+        if text.matches(MARK).count() != marks || !plain {
+            let accepted = if marks == 1 {
+                "a sentence with {code} once"
+            } else {
+                "a sentence without {code}"
+            };
+            let accepted = format!("{accepted}, of at most 500 bytes");
+            problems.add(&format!("{key}.{language}.{name}"), format!("{text:?}"), accepted);
+        }
+    }
+    Some(sentences)
+}

@@ -1,0 +1,49 @@
+//! What every dialect does: check and read a platform's request, and write documents.
+
+use actix_web::http::header::HeaderMap;
+
+use super::call::IncomingCall;
+use super::document::{Answer, Speech};
+use super::texts::Sentences;
+use crate::domain::clock::Timestamp;
+
+/// A platform's request, whole.
+pub struct PlatformRequest<'r> {
+    /// Its headers.
+    pub headers: &'r HeaderMap,
+    /// The service's public URL, in each spelling that platforms sign.
+    pub bases: &'r [String],
+    /// Path and query, as received.
+    pub target: &'r str,
+    /// The body.
+    pub body: &'r [u8],
+    /// When it was read.
+    pub now: Timestamp,
+}
+
+/// Why a request describes no call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unusable {
+    /// None of the endpoint's keys signed it.
+    NotSigned,
+    /// It is signed, but a needed field is missing or repeated.
+    Unreadable,
+}
+
+/// The language of a family of platforms.
+pub trait Dialect: Send + Sync {
+    /// The media type of its requests' bodies.
+    fn request_type(&self) -> &'static str;
+
+    /// The media type of its documents.
+    fn document_type(&self) -> &'static str;
+
+    /// Checks a request's signature, then reads the call.
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    fn read(&self, request: &PlatformRequest<'_>) -> Result<IncomingCall, Unusable>;
+
+    /// Writes a document.
+    fn write(&self, answer: &Answer<'_>, speech: &Speech, sentences: &Sentences) -> Vec<u8>;
+}

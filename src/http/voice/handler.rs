@@ -1,0 +1,200 @@
+//! `POST /voice/v1/{tenant}/{name}`: answers a platform's webhook.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use tokio::time::timeout_at;
+
+use super::call::IncomingCall;
+use super::dialect::{PlatformRequest, Unusable};
+use super::document::Answer;
+use super::endpoint::Endpoint;
+use crate::domain::reason::{AuditReason, Reason};
+use crate::domain::stored_number::NumberingPlan;
+use crate::http::body;
+use crate::http::error::uniform_headers;
+use crate::http::gateway::{CurrentGateway, Tenant};
+use crate::http::refused::{Api, Refusal, Refused};
+use crate::http::request_context::{RequestContext, in_time};
+use crate::service::call_in::{Call, SpokenCode};
+use crate::service::reported_calls::Report;
+
+/// The prefix of all endpoints.
+const BASE: &str = "/voice/v1";
+/// What follows the name where the platform sends what the caller keyed.
+const PIN: &str = "pin";
+/// The longest that a call takes to decide: platforms give up after 5 s.
+const LONGEST: Duration = Duration::from_secs(4);
+/// The largest body, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Adds the routes.
+pub fn routes(app: &mut ServiceConfig) {
+    app.route(&format!("{BASE}/{{tenant}}/{{name}}"), web::to(call))
+        .route(&format!("{BASE}/{{tenant}}/{{name}}/{{{PIN}:{PIN}}}"), web::to(call));
+}
+
+/// Answers a call.
+async fn call(
+    request: HttpRequest,
+    mut payload: web::Payload,
+    gateway: web::Data<CurrentGateway>,
+) -> HttpResponse {
+    let mut context = RequestContext::begin(request, &gateway, "voice", Api::CalledInOtp);
+    context.deadline = context.deadline.min(context.arrived + LONGEST);
+    if context.gateway.public_bases.is_empty() {
+        return body::answer_before(payload, context.refuse(&Refusal::plain(Refused::NoSuchPath)));
+    }
+    if *context.request.method() != Method::POST {
+        let refused = Refused::MethodNotAllowed("POST".into());
+        return body::answer_before(payload, context.refuse(&Refusal::plain(refused)));
+    }
+    match admit(&mut context, &mut payload).await {
+        Err(reason) => {
+            context.record_refusal(reason, StatusCode::FORBIDDEN.as_u16());
+            let answer = answer(&context, StatusCode::FORBIDDEN).finish();
+            body::answer_before(payload, answer)
+        }
+        Ok((tenant, name, call)) => {
+            let endpoint = &tenant.voice.endpoints[&name];
+            let document = decide(&mut context, &tenant, endpoint, call).await;
+            answer(&context, StatusCode::OK)
+                .insert_header((header::CONTENT_TYPE, endpoint.dialect.document_type()))
+                .body(document)
+        }
+    }
+}
+
+fn answer(context: &RequestContext, status: StatusCode) -> actix_web::HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    uniform_headers(&mut answer, &context.request_id);
+    answer
+}
+
+/// The tenant, the endpoint's name, and the call, or why the signed request describes none.
+type Admitted = (Arc<Tenant>, String, Result<IncomingCall, AuditReason>);
+
+/// Finds the endpoint and checks the signature. An unknown endpoint looks like a wrong signature.
+async fn admit(
+    context: &mut RequestContext,
+    payload: &mut web::Payload,
+) -> Result<Admitted, AuditReason> {
+    let gateway = Arc::clone(&context.gateway);
+    let address = context.address();
+    let flooding = address.is_some_and(|address| gateway.admit_address(address).is_err());
+    context.trail.floods = flooding;
+    let part = |name| context.request.match_info().get(name).unwrap_or_default().to_owned();
+    let (tenant, name) = (part("tenant"), part("name"));
+    let tenant = gateway.tenants.iter().find(|(id, _)| id.as_str() == tenant);
+    let endpoint =
+        tenant.and_then(|(id, tenant)| Some((id, tenant, tenant.voice.endpoints.get(&name)?)));
+    let Some((id, tenant, endpoint)) = endpoint else {
+        body::discard(payload, context.deadline).await;
+        return Err(unsigned(flooding));
+    };
+    let read =
+        body::read_up_to(&context.request, payload, endpoint.dialect.request_type(), MAX_BODY);
+    let body = timeout_at(context.deadline, read)
+        .await
+        .map_err(|_| AuditReason::BodyTooSlow)?
+        .map_err(|_| unsigned(flooding))?;
+    let read = endpoint.dialect.read(&PlatformRequest {
+        headers: context.request.headers(),
+        bases: &gateway.public_bases,
+        target: context.request.uri().path_and_query().map_or("", |target| target.as_str()),
+        body: &body,
+        now: gateway.clock.now(),
+    });
+    let call = match read {
+        Err(Unusable::NotSigned) => return Err(unsigned(flooding)),
+        Err(Unusable::Unreadable) => Err(AuditReason::BodyMalformed),
+        Ok(call) => Ok(call),
+    };
+    context.trail.tenant = Some(id.clone());
+    context.trail.voice = Some(name.clone());
+    Ok((Arc::clone(tenant), name, call))
+}
+
+const fn unsigned(flooding: bool) -> AuditReason {
+    if flooding { AuditReason::Flood } else { AuditReason::SignatureInvalid }
+}
+
+/// Decides a signed call, writes it to the audit trail, and returns the document.
+async fn decide(
+    context: &mut RequestContext,
+    tenant: &Tenant,
+    endpoint: &Endpoint,
+    call: Result<IncomingCall, AuditReason>,
+) -> Vec<u8> {
+    let ok = StatusCode::OK.as_u16();
+    let refuse = |context: &RequestContext, reason| {
+        context.record_refusal(reason, ok);
+        endpoint.document(&Answer::Refusal, None)
+    };
+    match code(context, tenant, endpoint, call).await {
+        Ok(Decided::AskPin(url)) => {
+            context.count(true, AuditReason::PinAsked, ok);
+            endpoint.document(&Answer::AskPin(&url), None)
+        }
+        Ok(Decided::Code(told, reason)) => {
+            if context.record_grant(reason.name(), ok).await {
+                endpoint.document(&Answer::Code(&told.otp), told.language.as_deref())
+            } else {
+                refuse(context, AuditReason::AuditUnwritable)
+            }
+        }
+        Err(reason) => refuse(context, reason),
+    }
+}
+
+enum Decided {
+    AskPin(String),
+    Code(SpokenCode, Reason),
+}
+
+async fn code(
+    context: &mut RequestContext,
+    tenant: &Tenant,
+    endpoint: &Endpoint,
+    call: Result<IncomingCall, AuditReason>,
+) -> Result<Decided, AuditReason> {
+    let gateway = Arc::clone(&context.gateway);
+    if context.audit_refuses() {
+        return Err(AuditReason::AuditUnwritable);
+    }
+    let id = tenant.call_in.parts.tenant.clone();
+    let key = (id, format!("voice {}", endpoint.name));
+    gateway.by_client.admit(&key).map_err(|_| AuditReason::Flood)?;
+    let call = call?;
+    context.trail.call_id = Some(call.id.clone());
+    let called = NumberingPlan::read_e164(&call.called);
+    let is_ours = called.is_some_and(|called| endpoint.called_numbers.contains(&called));
+    if !endpoint.called_numbers.is_empty() && !is_ours {
+        return Err(AuditReason::CalledNumberNotListed);
+    }
+    let reported = tenant.voice.calls.report(&endpoint.name, &call.id);
+    match in_time(context.deadline, reported).await {
+        Err(_) => return Err(AuditReason::DeadlinePassed),
+        Ok(Err(error)) => return Err(Reason::from(error).name()),
+        Ok(Ok(Report::Replayed)) => return Err(AuditReason::CallReplayed),
+        Ok(Ok(Report::Current)) => {}
+    }
+    let has_keyed = context.request.match_info().get(PIN).is_some();
+    if endpoint.asks_pin && !has_keyed {
+        let base = gateway.public_bases.first().map_or("", String::as_str);
+        return Ok(Decided::AskPin(format!("{base}{}/{PIN}", context.request.path())));
+    }
+    let caller_id = call.caller.ok_or(AuditReason::NumberUnparseable)?;
+    let pin = call.digits.filter(|_| endpoint.asks_pin);
+    let asked = Call { caller_id: &caller_id, vouching: call.vouching, pin: pin.as_deref() };
+    let decision = in_time(context.deadline, tenant.call_in.decide(asked, context.deadline))
+        .await
+        .map_err(|_| AuditReason::DeadlinePassed)?;
+    context.trail.number = decision.number;
+    context.trail.user = decision.user;
+    let told = decision.outcome.map_err(Reason::name)?;
+    Ok(Decided::Code(told, decision.reason))
+}

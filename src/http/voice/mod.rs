@@ -1,0 +1,14 @@
+//! The phone call itself: a voice platform's webhook comes in, and the answer is a document that
+//! makes the platform speak. Each dialect reads a signed request into one [`call::IncomingCall`] and
+//! writes one of three [`document::Answer`]s; the decision between them is getOTP's own.
+
+pub mod call;
+pub mod dialect;
+pub mod document;
+pub mod endpoint;
+mod handler;
+pub mod public_url;
+pub mod texts;
+pub mod twiml;
+
+pub use self::handler::routes;
