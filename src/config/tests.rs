@@ -7,6 +7,7 @@ mod never_works;
 mod of_secrets;
 mod server;
 mod tenants;
+mod voice;
 
 use std::path::Path;
 

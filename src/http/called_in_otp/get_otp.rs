@@ -73,7 +73,9 @@ pub(super) async fn get_otp(context: &mut RequestContext) -> Result<Granted, Ref
     Ok(Granted::json(StatusCode::OK, reason.name(), &body))
 }
 
-async fn decide(context: &mut RequestContext) -> Result<(SpokenCode, Reason, Arc<Tenant>), Refusal> {
+async fn decide(
+    context: &mut RequestContext,
+) -> Result<(SpokenCode, Reason, Arc<Tenant>), Refusal> {
     let tenant = admission::admit(context, Operation::GetOtp).await?;
     let body: GetOtpBody = fields::read(context).await?;
     context.trail.call_id = body.callid;

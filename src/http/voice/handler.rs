@@ -40,23 +40,22 @@ pub fn routes(app: &mut ServiceConfig) {
 /// Answers a call.
 async fn call(
     request: HttpRequest,
-    mut payload: web::Payload,
+    payload: web::Payload,
     gateway: web::Data<CurrentGateway>,
 ) -> HttpResponse {
-    let mut context = RequestContext::begin(request, &gateway, "voice", Api::CalledInOtp);
+    let mut context = RequestContext::begin(request, payload, &gateway, "voice", Api::CalledInOtp);
     context.deadline = context.deadline.min(context.arrived + LONGEST);
     if context.gateway.public_bases.is_empty() {
-        return body::answer_before(payload, context.refuse(&Refusal::plain(Refused::NoSuchPath)));
+        return context.refuse(&Refusal::plain(Refused::NoSuchPath));
     }
     if *context.request.method() != Method::POST {
-        let refused = Refused::MethodNotAllowed("POST".into());
-        return body::answer_before(payload, context.refuse(&Refusal::plain(refused)));
+        return context.refuse(&Refusal::plain(Refused::MethodNotAllowed("POST".into())));
     }
-    match admit(&mut context, &mut payload).await {
+    match admit(&mut context).await {
         Err(reason) => {
             context.record_refusal(reason, StatusCode::FORBIDDEN.as_u16());
             let answer = answer(&context, StatusCode::FORBIDDEN).finish();
-            body::answer_before(payload, answer)
+            body::answer_before(context.payload, answer)
         }
         Ok((tenant, name, call)) => {
             let endpoint = &tenant.voice.endpoints[&name];
@@ -78,10 +77,7 @@ fn answer(context: &RequestContext, status: StatusCode) -> actix_web::HttpRespon
 type Admitted = (Arc<Tenant>, String, Result<IncomingCall, AuditReason>);
 
 /// Finds the endpoint and checks the signature. An unknown endpoint looks like a wrong signature.
-async fn admit(
-    context: &mut RequestContext,
-    payload: &mut web::Payload,
-) -> Result<Admitted, AuditReason> {
+async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
     let gateway = Arc::clone(&context.gateway);
     let address = context.address();
     let flooding = address.is_some_and(|address| gateway.admit_address(address).is_err());
@@ -92,11 +88,15 @@ async fn admit(
     let endpoint =
         tenant.and_then(|(id, tenant)| Some((id, tenant, tenant.voice.endpoints.get(&name)?)));
     let Some((id, tenant, endpoint)) = endpoint else {
-        body::discard(payload, context.deadline).await;
+        body::discard(&mut context.payload, context.deadline).await;
         return Err(unsigned(flooding));
     };
-    let read =
-        body::read_up_to(&context.request, payload, endpoint.dialect.request_type(), MAX_BODY);
+    let read = body::read_up_to(
+        &context.request,
+        &mut context.payload,
+        endpoint.dialect.request_type(),
+        MAX_BODY,
+    );
     let body = timeout_at(context.deadline, read)
         .await
         .map_err(|_| AuditReason::BodyTooSlow)?

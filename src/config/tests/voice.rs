@@ -1,0 +1,71 @@
+//! `[[tenants.voice]]` and whom a tenant's calls may come from.
+
+use super::{TENANT, problem, read};
+use crate::domain::country::Country;
+use crate::domain::policy::Attestation;
+
+const VOICE: &str = "[[tenants.voice]]\nname='main'\ndialect='twiml'\nsignature='twilio'\n\
+    secrets=['a secret']\nlanguages=['sv','en']\n";
+
+fn with(from: &str, to: &str) -> String {
+    format!("server.public_url='https://otp.example.com'\n{TENANT}{}", VOICE.replace(from, to))
+}
+
+#[test]
+fn an_endpoint_has_the_documented_defaults() {
+    let endpoint = read(&with("", "")).expect("good").tenants.remove(0).voice.remove(0);
+    assert_eq!((endpoint.name.as_str(), endpoint.asks_pin), ("main", false));
+    assert!(endpoint.called_numbers.is_empty());
+    let speech = &endpoint.speech;
+    assert_eq!(
+        (&speech.voice, speech.ssml, speech.repeat, speech.rejects),
+        (&None, false, 2, false)
+    );
+    assert_eq!(endpoint.texts.of(None).tag, "sv-SE");
+    assert!(!format!("{endpoint:?}").contains("a secret"));
+}
+
+#[test]
+fn each_mistake_of_an_endpoint_is_named() {
+    let own = "[tenants.voice.text.sv]\n";
+    let more = |keys: &str| format!("{}{keys}", with("", ""));
+    for (text, key, says) in [
+        (with("name='main'", "name='a/b'"), "voice[0].name", "a part of the endpoint's URL"),
+        (with("dialect='twiml'", "dialect='twixml'"), "voice[0].dialect", "twiml"),
+        (with("signature='twilio'\n", ""), "voice[0].signature", "whose signatures"),
+        (with("['a secret']", "[]"), "voice[0].secrets", "0 secrets"),
+        (with("['a secret']", "['a','b','c']"), "voice[0].secrets", "3 secrets"),
+        (with("['a secret']", "['']"), "voice[0].secrets[0]", "an empty secret"),
+        (with("['a secret']", "[{file='/nowhere'}]"), "voice[0].secrets[0]", "/nowhere"),
+        (with("'twilio'", "'telnyx'"), "voice[0].secrets[0]", "32 bytes in base64"),
+        (with("['sv','en']", "[]"), "voice[0].languages", "no language"),
+        (with("'en'", "'tlh'"), "voice[0].languages[1]", "all four sentences"),
+        (more("repeat=0"), "voice[0].repeat", "1 to 5"),
+        (more("called_numbers=['046']"), "voice[0].called_numbers[0]", "E.164"),
+        (more(&format!("{own}code='Din kod'")), "voice[0].text.sv.code", "{code} once"),
+        (more(&format!("{own}refused='{{code}}'")), "voice[0].text.sv.refused", "without {code}"),
+        (more("[tenants.voice.text.fi]\npin='x'"), "voice[0].text.fi", "does not list"),
+        (more(VOICE), "voice[1].name", "a second time"),
+        (format!("{TENANT}{VOICE}"), "server.public_url", "they sign it"),
+    ] {
+        let problem = problem(&text);
+        assert!(problem.contains(key) && problem.contains(says), "{text}: {problem}");
+        assert!(!problem.contains("a secret'"), "{problem}");
+    }
+}
+
+#[test]
+fn a_tenant_says_which_calls_it_accepts() {
+    let trust = |keys: &str| {
+        read(&format!("{TENANT}[tenants.calls]\n{keys}")).expect("good").tenants.remove(0).trust
+    };
+    let usual = trust("");
+    assert_eq!(usual.minimum_attestation, Attestation::None);
+    assert!(usual.accepted_countries.is_empty() && !usual.refuse_diverted);
+    let strict = trust("accepted_countries=['SE']\nrefuse_diverted=true\nminimum_attestation='B'");
+    assert_eq!(strict.minimum_attestation, Attestation::B);
+    assert!(strict.accepted_countries.contains(&Country::parse("SE").expect("a country")));
+    assert!(strict.refuse_diverted);
+    let wrong = problem(&format!("{TENANT}[tenants.calls]\naccepted_countries=['se']"));
+    assert!(wrong.contains("tenants[0].calls.accepted_countries") && wrong.contains("\"SE\""));
+}
