@@ -15,12 +15,12 @@ pub struct DownReason {
 }
 
 impl DownReason {
-    /// A cause that may pass by itself.
+    /// A reason that may pass by itself.
     pub fn transient(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), needs_operator: false }
     }
 
-    /// A cause that lasts until an operator changes something.
+    /// A reason that persists until an operator changes something.
     pub fn persistent(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), needs_operator: true }
     }

@@ -76,7 +76,7 @@ impl Section {
         let der: CertificateDer<'static> = self.read()?;
         match webpki::anchor_from_trusted_cert(&der) {
             Ok(_) => Ok(der),
-            Err(error) => Err(self.broken(format!("it is no certificate of X.509 ({error})"))),
+            Err(error) => Err(self.broken(format!("it is not an X.509 certificate ({error})"))),
         }
     }
 
@@ -98,7 +98,7 @@ pub fn bundle(bytes: &[u8]) -> Bundle {
             }
         } else if section.label == "TRUSTED CERTIFICATE" {
             bundle.broken.push(section.broken(
-                "it is of OpenSSL's own kind; convert it: openssl x509 -in FILE -out FILE.pem",
+                "it is in OpenSSL's own format; convert it: openssl x509 -in FILE -out FILE.pem",
             ));
         } else if matches!(section.label.as_str(), "PKCS7" | "CMS") {
             bundle.broken.push(
@@ -212,7 +212,7 @@ fn sections(text: &str) -> Vec<Section> {
         let end = format!("{END}{label}{DASHES}");
         let content = match text[body..next].find(&end) {
             Some(length) => Ok(anew(label, &text[body..body + length])),
-            None => Err("it has no end line of its own"),
+            None => Err("it has no end line"),
         };
         found.push(Section { label: label.to_owned(), line, text: content });
         at = next;

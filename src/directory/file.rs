@@ -25,21 +25,21 @@ use crate::domain::stored_number::NumberingPlan;
 use crate::domain::user::{Candidates, Membership, TypedName, User};
 use crate::regular_file;
 
-/// How often the file is looked at for changes.
+/// Interval between checks whether the file has changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is wrong with a people file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileDirectoryError {
-    /// It cannot be read.
-    #[error("{path}: cannot be read: {error}; give a file this user may read")]
+    /// The file cannot be read.
+    #[error("{path}: cannot be read: {error}; name a file that this user may read")]
     Unreadable {
         /// The file.
         path: String,
         /// The operating system's reason.
         error: std::io::Error,
     },
-    /// It is not a list of people.
+    /// The file is not a valid list of people.
     #[error("{path}: {}", problems.join("; "))]
     Invalid {
         /// The file.
@@ -50,7 +50,7 @@ pub enum FileDirectoryError {
 }
 
 impl FileDirectoryError {
-    /// Each mistake on its own, with the file.
+    /// Each mistake separately, with the file's name.
     #[must_use]
     pub fn each(&self) -> Vec<String> {
         match self {
@@ -62,15 +62,15 @@ impl FileDirectoryError {
     }
 }
 
-/// What can be used of a people file and should be looked at; `is_public`: others than this machine
-/// can connect. A file that cannot be used is reported where it is opened.
+/// What an administrator should look at in a people file that works. `is_public` means that other
+/// machines can connect. A file that cannot be used is reported when it is opened.
 #[must_use]
 pub fn doubtful(path: &Path, is_public: bool) -> Vec<String> {
     let Ok(bytes) = regular_file::read(path) else { return Vec::new() };
     decode(&bytes).map(|text| people::doubtful(text, is_public)).unwrap_or_default()
 }
 
-/// What tells that a file changed.
+/// Identifies a version of the file: modification time, size and inode.
 type Fingerprint = (std::time::SystemTime, u64, u64);
 
 fn fingerprint(path: &Path) -> Option<Fingerprint> {
@@ -90,10 +90,10 @@ pub struct FileDirectory {
 }
 
 impl FileDirectory {
-    /// Reads `path` and keeps looking whether it changed, on `runtime`.
+    /// Reads `path`, and reads it again whenever it changes, on `runtime`.
     ///
     /// # Errors
-    /// [`FileDirectoryError`] if the file cannot be read or makes no sense.
+    /// [`FileDirectoryError`] if the file cannot be read or is invalid.
     pub fn open(
         path: &Path,
         plan: NumberingPlan,
@@ -112,10 +112,10 @@ impl FileDirectory {
         Ok(directory)
     }
 
-    /// A directory of the people in `text`, which nothing changes. `name` is shown to operators.
+    /// A directory of the people in `text`, which never changes. `name` is shown to operators.
     ///
     /// # Errors
-    /// [`FileDirectoryError::Invalid`] if the text makes no sense.
+    /// [`FileDirectoryError::Invalid`] if the text is invalid.
     pub fn from_text(
         name: String,
         text: &str,
@@ -134,7 +134,7 @@ impl FileDirectory {
         })
     }
 
-    /// Looks at the file from time to time until the directory is dropped.
+    /// Checks the file at intervals until the directory is dropped.
     fn watch(&self, path: PathBuf, mut seen: Option<Fingerprint>) {
         let people: Weak<ArcSwap<People>> = Arc::downgrade(&self.people);
         let problem = Arc::clone(&self.problem);
@@ -160,7 +160,7 @@ impl FileDirectory {
                         problem.store(Arc::default());
                     }
                     Err(reason) => {
-                        tracing::error!(file = %path.display(), %reason, "the people file changed and is not usable; the people read before stay in force until it is mended");
+                        tracing::error!(file = %path.display(), %reason, "the people file changed and is not usable; the people read before stay in use until it is corrected");
                         problem.store(Arc::new(reason));
                     }
                 }
@@ -196,7 +196,7 @@ impl Directory for FileDirectory {
         _occasion: Occasion,
         _deadline: Instant,
     ) -> Result<Membership, DirectoryError> {
-        // A file has no groups: who may not use the gateway is not in it.
+        // A file has no groups: everyone in it may use the gateway.
         Ok(Membership::Allowed)
     }
 

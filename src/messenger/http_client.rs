@@ -50,8 +50,8 @@ impl From<reqwest::Error> for DeliveryFailure {
 impl fmt::Display for DeliveryFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unmakeable => f.write_str("no request can be made of the message"),
-            Self::Gone => f.write_str("it does not know the phone any more"),
+            Self::Unmakeable => f.write_str("no request can be built from the message"),
+            Self::Gone => f.write_str("it no longer knows the phone"),
             Self::TimedOut(after) => write!(f, "no answer within {} ms", after.as_millis()),
             Self::Unreachable(reason) => write!(f, "not reached: {reason}"),
             Self::Status(status) => write!(f, "its answer has status {status}"),

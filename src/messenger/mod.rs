@@ -18,10 +18,10 @@ use crate::domain::text_message::TextMessage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// No provider accepted it: each refused, failed, or did not answer in time.
-    #[error("no provider took the text")]
+    #[error("no provider accepted the text")]
     NotTaken,
     /// Texts to this country are not allowed.
-    #[error("nothing is sent to this country")]
+    #[error("texts to this country are not allowed")]
     CountryRefused,
 }
 
@@ -63,10 +63,10 @@ impl fmt::Debug for Notification {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotifyError {
     /// The subscription no longer works and never will: forget it.
-    #[error("the subscription is of no use any more")]
+    #[error("the subscription no longer works")]
     Gone,
     /// The push service did not accept it: it refused, failed, or did not answer in time.
-    #[error("the push service did not take the notification")]
+    #[error("the push service did not accept the notification")]
     NotTaken,
 }
 

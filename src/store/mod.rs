@@ -34,10 +34,10 @@ use crate::domain::tenant::TenantId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The step certainly did not take effect.
-    #[error("the store could not be asked")]
+    #[error("the store is unavailable, and nothing was changed")]
     Unavailable,
     /// The step may have taken effect.
-    #[error("the store's answer did not come")]
+    #[error("the store did not answer, and may have made the change")]
     OutcomeUnknown,
 }
 

@@ -1,8 +1,9 @@
 //! The ports to registered users, their transactions and the access keys to them.
 //!
-//! All that is decided is decided on a [`Records`]: what the store holds of one user, one transaction
-//! and one phone. An adapter locks and reads the records, lets a step change it, and writes the
-//! difference, all before anyone else can read it; so one text of the decisions serves every store.
+//! Every decision is made on [`Records`]: the store's data about one user, one transaction and one
+//! phone. An adapter locks and reads the records, lets a step change them, and writes the
+//! difference before anyone else can read them, so one implementation of the decisions serves every
+//! store.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,12 +24,12 @@ use crate::domain::registered_user::{
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{Transaction, TransactionId};
 
-/// What a step is about. Nothing else is read or written.
+/// What a step is about. It reads and writes nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     /// The tenant.
     pub tenant: TenantId,
-    /// The user; `None` where there can be none yet.
+    /// The user; `None` if there cannot be one yet.
     pub user: Option<UserRef>,
     /// The transaction.
     pub transaction: Option<TransactionId>,
@@ -47,22 +48,22 @@ impl Scope {
     }
 }
 
-/// A registered user with the budgets beside.
+/// A registered user with their budgets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRecord {
     /// The user.
     pub user: RegisteredUser,
     /// Texts that asked the user for an approval.
     pub texts: EventLog,
-    /// Texts by which a phone of the user's is registered.
+    /// Texts that register one of the user's phones.
     pub enrolling_texts: EventLog,
-    /// Wrong codes that were sent as text.
+    /// Wrong tries of codes sent by text.
     pub wrong_codes: EventLog,
     /// Wrong recovery codes.
     pub wrong_recovery: EventLog,
     /// Notifications sent to the user's phones.
     pub pushes: EventLog,
-    /// Approvals that the user was asked for by a link.
+    /// Approvals requested by a link.
     pub app_approvals: EventLog,
 }
 
@@ -86,26 +87,26 @@ impl UserRecord {
 /// Texts sent to one phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
-    /// When those were sent that asked its verified owner for an approval.
+    /// When texts asked its verified owner for an approval.
     pub sent: EventLog,
-    /// When the texts that register it were sent, for any user.
+    /// When texts to register it were sent, for any user.
     pub enrolling: EventLog,
-    /// From when on none counts, and the row may be deleted. Set when one is added.
+    /// From then on none of them counts and the row may be deleted. Set whenever one is added.
     pub idle_from: Option<Timestamp>,
 }
 
-/// What the store holds of what a step is about, and what it shall hold afterwards.
+/// The store's data about a step's subject, which the step changes to what it should become.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
-    /// The user. One that is put where there was none is made; one that is taken away is deleted
-    /// with all that is theirs: phones, authenticators, transactions, called-in codes. With a phone
-    /// that is taken away goes the user's live called-in code.
+    /// The user. Setting it on empty records creates the user; clearing it deletes the user and
+    /// everything the user owns: phones, authenticators, transactions, called-in codes. Removing a
+    /// phone ends the user's live called-in code.
     pub person: Option<UserRecord>,
-    /// How many users have the name by which the step names its user, in any case; 0 if it names
-    /// none by name. More than one only where they had their names before names were compared with
-    /// case ignored. A step does not change it.
+    /// How many users have the name by which the step refers to its user, in any case; 0 if it does
+    /// not use a name. More than one only if they got their names before dialpass began to ignore
+    /// case. A step does not change it.
     pub namesakes: u32,
-    /// The transaction, if it is the tenant's; the caller checks whose it is.
+    /// The transaction, if it belongs to the tenant; the caller checks its user.
     pub transaction: Option<Transaction>,
     /// Texts sent to the phone.
     pub texts: Texts,
@@ -114,17 +115,17 @@ pub struct Records {
 }
 
 impl Records {
-    /// Whether the name by which the step names its user could mean several. Then there is no
-    /// [`person`](Self::person), and none may be made.
+    /// Whether the step's name could refer to several users. Then there is no
+    /// [`person`](Self::person), and none may be created.
     #[must_use]
     pub const fn is_ambiguous(&self) -> bool {
         self.person.is_none() && self.namesakes > 1
     }
 }
 
-/// Something that a user has several of.
+/// Something that a user can have several of.
 pub trait Possession: PartialEq {
-    /// What identifies it.
+    /// Its id.
     fn id(&self) -> Uuid;
 }
 
@@ -140,19 +141,19 @@ impl Possession for Authenticator {
     }
 }
 
-/// What changed between two states of a user's phones, or authenticators.
+/// The difference between two states of a user's phones or authenticators.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Changes<'a, T> {
     /// New ones.
     pub made: Vec<&'a T>,
-    /// Ones that are otherwise than before.
+    /// Those that differ from before.
     pub changed: Vec<&'a T>,
-    /// Ones that are gone.
+    /// Removed ones.
     pub gone: Vec<&'a T>,
 }
 
 impl<'a, T: Possession> Changes<'a, T> {
-    /// Compares what a user has, before and after.
+    /// Compares the two states.
     #[must_use]
     pub fn between(before: &'a [T], after: &'a [T]) -> Self {
         let kept: HashSet<Uuid> = after.iter().map(T::id).collect();
@@ -169,16 +170,16 @@ impl<'a, T: Possession> Changes<'a, T> {
     }
 }
 
-/// What a step does to its records. It may be asked again on newer records; then only the last counts.
+/// What a step does to its records. It may run again on newer records; only the last run counts.
 pub type Transition = Arc<dyn Fn(&mut Records, Timestamp) + Send + Sync>;
 
 /// Registered users and their transactions.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// Runs a transaction: what `decide` changes in the records is written, all of it or nothing, and no
-    /// other step on the same user, transaction, phone or intent runs meanwhile.
+    /// Runs a transaction: writes what `decide` changes in the records, all of it or nothing. No other
+    /// step on the same user, transaction, phone or intent runs meanwhile.
     ///
-    /// Use it by [`transact`].
+    /// Use it through [`transact`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -190,8 +191,8 @@ pub trait Registry: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn read_records(&self, scope: Scope) -> Result<Snapshot<Records>, StoreError>;
 
-    /// Reads the records whose state goes outward: what is seen cannot be undone by the loss of
-    /// one machine, where the store has several.
+    /// Reads records whose state will be shown to others: if the store has several machines, losing
+    /// one cannot undo what this returns.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -199,7 +200,7 @@ pub trait Registry: Send + Sync {
         self.read_records(scope).await
     }
 
-    /// The users who have a verified phone with this number, at most `most`, in no order.
+    /// At most `most` users who have a verified phone with this number, in any order.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -210,7 +211,7 @@ pub trait Registry: Send + Sync {
         most: u32,
     ) -> Result<Vec<RegisteredUser>, StoreError>;
 
-    /// The user who has this authenticator; `None` if it is nobody's.
+    /// The user who has this authenticator; `None` if no one has.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -220,7 +221,7 @@ pub trait Registry: Send + Sync {
         id: AuthenticatorId,
     ) -> Result<Option<RegisteredId>, StoreError>;
 
-    /// The user who has this verified phone; `None` if it is nobody's.
+    /// The user who has this verified phone; `None` if no one has.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -236,7 +237,7 @@ pub trait Registry: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn has_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError>;
 
-    /// Whose access key this is; `None` if it is nobody's.
+    /// The access key with this hash; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -263,11 +264,11 @@ pub async fn transact<T: Send + 'static>(
     answer.ok_or(StoreError::OutcomeUnknown)
 }
 
-/// Access keys as administrators see them. It goes on beside the gateways.
+/// Access keys, as administrators see and change them while gateways run.
 #[async_trait]
 pub trait AccessKeys: Send + Sync {
-    /// Makes a key known; its `created_at` is the store's to say. From its answer on, every gateway
-    /// accepts the key.
+    /// Creates a key, whose `created_at` the store sets. Once it answers, every gateway accepts the
+    /// key.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -279,23 +280,23 @@ pub trait AccessKeys: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn access_keys(&self, tenant: &TenantId) -> Result<Vec<AccessKey>, StoreError>;
 
-    /// Takes a key away; says whether there was one. From its answer on, no gateway accepts it.
+    /// Deletes a key, and returns whether it existed. Once it answers, no gateway accepts the key.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn revoke_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError>;
 }
 
-/// An access key to be.
+/// An access key to create.
 #[derive(Clone)]
 pub struct NewAccessKey {
     /// Its id.
     pub id: Uuid,
-    /// Whose users it opens.
+    /// The tenant whose users it gives access to.
     pub tenant: TenantId,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// By what it is known.
+    /// The hash that identifies it.
     pub hash: AccessKeyHash,
 }
 

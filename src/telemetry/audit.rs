@@ -1,5 +1,5 @@
-//! The audit trail: one event for each decision, with its true reason, and for what administrators
-//! have commands do.
+//! The audit trail: one event for each decision, with its true reason, and for each change that an
+//! administrator makes by a command.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::output::{AUDIT_TARGET, Output};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::AuditReason;
 
-/// Longest text of a caller's that is kept.
+/// Maximum length of a text that comes from a caller.
 const MAX_TEXT: usize = 128;
 
-/// What becomes of calls and logins while the audit trail cannot be written.
+/// How calls and logins are treated while the audit trail cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WhenUnwritable {
-    /// They are refused: no code goes out and no login succeeds without an event.
+    /// Refused: no code is given out and no login succeeds without an event.
     #[default]
     Refuse,
-    /// They are answered, and the events that are lost are counted.
+    /// Answered; lost events are counted.
     Count,
 }
 
@@ -32,13 +32,13 @@ pub struct AuditTrail {
 }
 
 impl AuditTrail {
-    /// The trail that goes to `output`.
+    /// A trail that is written to `output`.
     #[must_use]
     pub const fn new(output: Output, when_unwritable: WhenUnwritable) -> Self {
         Self { output, when_unwritable }
     }
 
-    /// Why it cannot be written, if it cannot.
+    /// Why it cannot be written; `None` if it can.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.output.trouble()
@@ -60,7 +60,7 @@ impl AuditTrail {
 
 /// One decision.
 pub struct Decision<'a> {
-    /// The id that is also in the answer's `X-Request-Id`.
+    /// The request's id, as in the answer's `X-Request-Id`.
     pub request_id: &'a str,
     /// The operation: `getOTP`, `validateOTP`.
     pub operation: &'a str,
@@ -70,27 +70,27 @@ pub struct Decision<'a> {
     pub client: Option<&'a str>,
     /// The name of the voice platform's endpoint.
     pub voice: Option<&'a str>,
-    /// Whether a code was told or a login accepted.
+    /// Whether a code was given out or a login accepted.
     pub allowed: bool,
     /// The true reason.
     pub reason: AuditReason,
-    /// The status that was answered.
+    /// The answer's HTTP status.
     pub status: u16,
     /// The caller's number; shown masked.
     pub number: Option<&'a PhoneNumber>,
-    /// The user's stable id, once the directory named them.
+    /// The user's stable id, once the directory has found the user.
     pub user_id: Option<&'a str>,
-    /// The directory's name for the user. What was typed is not kept: it may be a password.
+    /// The username in the directory. The typed text is not kept: it may be a password.
     pub username: Option<&'a str>,
-    /// What a registered user is asked to confirm.
+    /// The transaction that a registered user is asked to confirm.
     pub transaction_id: Option<&'a str>,
     /// The phone that confirmed, or was renamed or deleted.
     pub authenticator_id: Option<&'a str>,
     /// The phone system's id of the call.
     pub call_id: Option<&'a str>,
-    /// The address of the person who logs in, as the login service says.
+    /// The address that the login comes from, according to the login service.
     pub client_ip: Option<&'a str>,
-    /// The names of the certificate that no client lists, as the configuration takes them.
+    /// The names of a certificate that no client lists, in the configuration's notation.
     pub certificate_san: Option<String>,
     /// The SHA-256 of its DER, in hexadecimal digits.
     pub certificate_sha256: Option<String>,
@@ -138,20 +138,19 @@ impl Decision<'_> {
     }
 }
 
-/// Refusals of callers who showed no credential and that have no event of their own, because there
-/// were too many.
+/// A summary of refusals without a credential that were too many for an event each.
 pub struct Unwritten<'a> {
     /// How many.
     pub count: u64,
-    /// How many for each reason: `no_credential=812 flood=3`.
+    /// How many by reason: `no_credential=812 flood=3`.
     pub reasons: &'a str,
-    /// From how many addresses, an IPv6 one by its /64; at most a thousand are told apart.
+    /// From how many addresses (IPv6: /64 networks); counted up to a thousand.
     pub addresses: usize,
-    /// The address that most came from.
+    /// The address with the most refusals.
     pub peer: Option<IpAddr>,
-    /// How many came from it.
+    /// How many came from that address.
     pub from_peer: u64,
-    /// In how much time.
+    /// The period they fall in.
     pub span: Duration,
 }
 
@@ -172,21 +171,21 @@ impl Unwritten<'_> {
     }
 }
 
-/// Writes how many events could not be written before this one.
+/// Reports how many earlier events could not be written.
 pub(super) fn lost(count: u64) {
     tracing::info!(target: AUDIT_TARGET, count, "events were lost");
 }
 
-/// One thing that an administrator has a command do.
+/// One action of an administrator's command.
 #[derive(Default)]
 pub struct Act<'a> {
     /// The id that all events of one command share.
     pub request_id: &'a str,
     /// The command: `codes list`, `counts clear`.
     pub operation: &'a str,
-    /// How far it is.
+    /// Its progress.
     pub outcome: ActOutcome,
-    /// What was done, or why it was not; `None` while that is open.
+    /// What was done, or why it was not; `None` while it is not known.
     pub reason: Option<AuditReason>,
     /// The tenant.
     pub tenant: &'a str,
@@ -194,28 +193,28 @@ pub struct Act<'a> {
     pub number: Option<&'a PhoneNumber>,
     /// The user's stable id.
     pub user_id: Option<&'a str>,
-    /// The directory's name for the user, if it was asked. What was typed is not kept.
+    /// The username in the directory, if that was looked up. The typed text is not kept.
     pub username: Option<&'a str>,
     /// The id of the access key.
     pub access_key_id: Option<&'a str>,
-    /// What the access key that is made is called.
+    /// The name of a new access key.
     pub access_key_name: Option<&'a str>,
 }
 
-/// How far an act is.
+/// The progress of an administrator's action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ActOutcome {
-    /// It is about to be done; if no other event follows, it may have been.
+    /// About to start. If no other event follows, it may have happened.
     #[default]
     Attempted,
-    /// It was done.
+    /// Done.
     Done,
-    /// It was not, or not certainly.
+    /// Not done, or not certainly.
     Failed,
 }
 
 impl Act<'_> {
-    /// Writes the event, of what `by` does.
+    /// Writes the event; `by` is the operator.
     pub fn record(&self, by: &Operator) {
         let number = self.number.map(ToString::to_string);
         tracing::info!(
@@ -243,16 +242,16 @@ impl Act<'_> {
     }
 }
 
-/// Longest list of a certificate's names that is kept.
+/// Maximum length of a certificate's list of names.
 const MAX_NAMES: usize = 512;
 
-/// A text without control characters, cut short.
+/// The text without control characters, truncated.
 fn cut(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_NAMES).collect()
 }
 
-/// A caller's text cut short, without control characters, with what may be a number masked but
-/// for its last four digits: a phone system may well put the number into the call's id.
+/// A caller's text, truncated and without control characters. Anything that may be a phone number
+/// is masked except for its last four digits: a phone system may put the number into the call's id.
 fn printable(text: &str) -> String {
     let text: Vec<char> = text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
     let mut shown = String::with_capacity(text.len());

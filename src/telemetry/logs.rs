@@ -54,7 +54,7 @@ pub(super) fn append_in(folder: BorrowedFd<'_>, path: &Path) -> io::Result<File>
     match rustix::fs::openat(folder, path, flags, Mode::RUSR | Mode::WUSR) {
         Ok(file) => {
             let file = File::from(file);
-            // What a pipe or a device takes is in no trail, and whether it takes more is not known.
+            // Data written to a pipe or a device leaves no trail.
             regular_file::refuse_others(&file.metadata()?)?;
             rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
             Ok(file)
@@ -68,13 +68,13 @@ pub(super) fn append_in(folder: BorrowedFd<'_>, path: &Path) -> io::Result<File>
 }
 
 fn is_a_link() -> io::Error {
-    io::Error::other("it is a symbolic link: name the file that it leads to")
+    io::Error::other("it is a symbolic link: name the file that it points to")
 }
 
-/// Finds out whether [`append`] would open or make the file, without doing either.
+/// Checks whether [`append`] would open or create the file, without doing either.
 ///
 /// # Errors
-/// Why it would not.
+/// The reason why it would not.
 pub fn can_append(path: &Path) -> io::Result<()> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => Err(is_a_link()),

@@ -50,19 +50,16 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!(SECONDS, Unit::Seconds, "Time from a request's head to its answer.");
     describe_gauge!(
         UP,
-        "1 if the dependency answers, 0 if not; NaN if there is none of that name any more."
+        "1 if the dependency answers, 0 if not; NaN once no dependency has that name."
     );
     describe_gauge!(INDEX_PEOPLE, "People with a number in the index of a directory.");
     describe_gauge!(
         INDEX_AGE,
         Unit::Seconds,
-        "Since when it is not known whether the index is in step; NaN if it is not built."
+        "Time since the index was last known to be in step; NaN if it is not built."
     );
-    describe_counter!(INDEX_READS, "How often everybody was read for the index.");
-    describe_counter!(
-        INDEX_MISSES,
-        "How often the directory said something else of a person than the index."
-    );
+    describe_counter!(INDEX_READS, "Full reads of the directory for the index.");
+    describe_counter!(INDEX_MISSES, "Times the directory contradicted the index about a person.");
     describe_gauge!(EXPIRY, Unit::Seconds, "When the server's certificate expires (Unix time).");
     describe_gauge!(
         CRL_DUE,
@@ -73,19 +70,19 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(
         SECRET_EXPIRY,
         Unit::Seconds,
-        "When a client's secret ends (Unix time), if it does."
+        "When a client's secret expires (Unix time), if it does."
     );
     describe_counter!(LOST, "Audit events that could not be written.");
-    describe_gauge!(CLOCK, Unit::Seconds, "By how much the machine's clock was set back.");
+    describe_gauge!(CLOCK, Unit::Seconds, "How far the machine's clock was set back.");
     describe_counter!(LOG_LOST, "Log lines that could not be written.");
-    describe_counter!(HANDSHAKES, "TLS handshakes that failed, by what became of them.");
-    describe_counter!(TEXTS, "Texts by tenant, provider and what became of them there.");
-    describe_counter!(
-        NOTIFICATIONS,
-        "Notifications by push service and what became of them there."
+    describe_counter!(HANDSHAKES, "Failed TLS handshakes by outcome.");
+    describe_counter!(TEXTS, "Texts by tenant, provider and outcome.");
+    describe_counter!(NOTIFICATIONS, "Notifications by push service and outcome.");
+    describe_gauge!(
+        WAITING,
+        "Refused logins whose answers are being delayed to the refusal floor."
     );
-    describe_gauge!(WAITING, "Refused logins that wait for their floor.");
-    describe_counter!(REFUSED_CONNECTIONS, "Connections that were closed at once, by reason.");
+    describe_counter!(REFUSED_CONNECTIONS, "Connections closed at once, by reason.");
     Ok(handle)
 }
 
@@ -137,7 +134,7 @@ pub fn notification(service: &str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "service" => service.to_owned(), "outcome" => outcome).increment(1);
 }
 
-/// Counts a connection that was closed at once: `address` (its connection limit is reached) or
+/// Counts a connection closed at once: `address` (its connection limit is reached) or
 /// `proxy_header` (missing or broken).
 pub fn connection_refused(reason: &'static str) {
     counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);

@@ -1,5 +1,5 @@
-//! Where lines are written: a bounded queue and a thread of its own for each output, so that no
-//! request hangs where a disk is slow or nobody reads a pipe.
+//! Writes log lines and audit events: each output has a bounded queue and its own thread, so that a
+//! slow disk or an unread pipe never delays a request.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -17,22 +17,22 @@ use super::metrics;
 /// The `target` of audit events among the log lines.
 pub const AUDIT_TARGET: &str = "audit";
 
-/// Most bytes of log lines that wait.
+/// Maximum number of queued bytes up to which log lines are accepted.
 const MOST_LOG: usize = 4 * 1024 * 1024;
 
-/// Most bytes that wait in all. What log lines leave is the audit trail's.
+/// Maximum number of queued bytes. Log lines leave the rest to the audit trail.
 const MOST: usize = 8 * 1024 * 1024;
 
-/// Most bytes of one write, after which those who wait for their lines are told.
+/// Maximum number of bytes per write. Written lines are acknowledged after each write.
 const PIECE: usize = 64 * 1024;
 
-/// After a failure, how long until the next attempt.
+/// Delay before the next attempt after a failed write.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// A write that takes longer is trouble: nobody reads the pipe, or the disk hangs.
+/// A write that takes longer counts as failing: the pipe is not being read, or the disk hangs.
 const STUCK: Duration = Duration::from_secs(2);
 
-/// Makes the lines that say how many log lines and how many audit events were lost.
+/// Formats the lines that report how many log lines and audit events were lost.
 pub type Losses = Box<dyn Fn(u64, u64) -> Vec<u8> + Send>;
 
 /// One output. Clones share it.
@@ -41,14 +41,14 @@ pub struct Output(Arc<Shared>);
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// There is something to do.
+    /// Signals that there is something to write.
     more: Condvar,
-    /// The thread has ended.
+    /// Signals that the thread has ended.
     ended: Condvar,
     began: Instant,
-    /// When the write that is under way began, in milliseconds since `began`, plus one; 0 if none.
+    /// When the current write began, in milliseconds since `began`, plus one; 0 if there is none.
     writing_since: AtomicU64,
-    /// Whether [`Queue::failing`] says why.
+    /// Whether [`Queue::failing`] is set.
     is_failing: AtomicBool,
 }
 
@@ -56,7 +56,7 @@ struct Shared {
 struct Queue {
     bytes: Vec<u8>,
     lines: Vec<Line>,
-    /// Takes the place of the file before anything else is written.
+    /// Replaces the file before anything else is written.
     reopened: Option<File>,
     /// Why the last write failed, if it did.
     failing: Option<String>,
@@ -88,15 +88,15 @@ enum Kind {
 struct Line {
     end: usize,
     kind: Kind,
-    /// Who waits for it to be written.
+    /// The sender that acknowledges that it was written, if a request waits for it.
     written: Option<oneshot::Sender<()>>,
 }
 
 impl Output {
-    /// Starts the thread that writes to `file`, which a log line calls `name`.
+    /// Starts the thread that writes to `file`. Log lines about it use `name`.
     ///
     /// # Errors
-    /// If there can be no further thread.
+    /// The operating system's error if it refuses another thread.
     pub fn start(name: &'static str, file: File, losses: Losses) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
@@ -117,7 +117,7 @@ impl Output {
         self.0.more.notify_one();
     }
 
-    /// Why lines cannot be written, if they cannot.
+    /// Why lines cannot be written; `None` if they can.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         if let Some(stuck) = self.0.stuck_for() {
@@ -132,7 +132,7 @@ impl Output {
         self.0.is_failing.load(Ordering::Relaxed) || self.0.stuck_for().is_some()
     }
 
-    /// Has what waits written, and ends; waits for that until `patience` is over.
+    /// Closes the queue and waits, for at most `patience`, until its lines are written.
     pub fn finish(&self, patience: Duration) {
         let mut queue = self.0.queue();
         queue.is_closed = true;
@@ -147,7 +147,7 @@ impl Output {
         if queue.is_closed || queue.bytes.len() + line.len() > most {
             return queue.lose(kind);
         }
-        // The thread takes all that waits, so it has been woken if anything does.
+        // The thread takes all queued lines at once: if there are any, it has already been woken.
         let is_first = queue.lines.is_empty();
         queue.bytes.extend_from_slice(line);
         let end = queue.bytes.len();
@@ -190,13 +190,13 @@ impl Queue {
     }
 }
 
-/// What the thread owns.
+/// The state of the writing thread.
 struct Writer {
     name: &'static str,
     shared: Arc<Shared>,
     file: File,
     losses: Losses,
-    /// Whether the file ends in a part of a line.
+    /// Whether the file ends with an incomplete line.
     is_torn: bool,
 }
 
@@ -208,7 +208,7 @@ impl Writer {
                 self.file = file;
                 self.is_torn = false;
             }
-            let done = self.tell_losses(work.lost).and_then(|()| self.write(&bytes, &mut lines));
+            let done = self.report_losses(work.lost).and_then(|()| self.write(&bytes, &mut lines));
             let mut queue = self.shared.queue();
             for line in lines.drain(..) {
                 queue.lose(line.kind);
@@ -220,8 +220,12 @@ impl Writer {
                 let error = error.to_string();
                 queue.failing = Some(error.clone());
                 drop(queue);
-                // It goes to the log's queue, and is lost with the rest where that is this one.
-                tracing::error!(error, "{} cannot be written: its lines are lost", self.name);
+                // Goes to the log's queue, so it is lost too if that is the failing one.
+                tracing::error!(
+                    error,
+                    "{} cannot be written, and its lines are lost; free disk space or fix the file or pipe",
+                    self.name
+                );
             } else if done.is_ok() {
                 queue.failing = None;
             }
@@ -258,20 +262,20 @@ impl Writer {
         Some(Work { reopened: queue.reopened.take(), lost: queue.lost })
     }
 
-    /// Writes what was lost before, if anything was.
-    fn tell_losses(&mut self, lost: Lost) -> io::Result<()> {
+    /// Writes the lines that report earlier losses, if any.
+    fn report_losses(&mut self, lost: Lost) -> io::Result<()> {
         if lost.is_none() {
             return Ok(());
         }
-        let said = (self.losses)(lost.log, lost.audit);
-        self.write(&said, &mut Vec::new())?;
+        let report = (self.losses)(lost.log, lost.audit);
+        self.write(&report, &mut Vec::new())?;
         let mut queue = self.shared.queue();
         queue.lost.log -= lost.log;
         queue.lost.audit -= lost.audit;
         Ok(())
     }
 
-    /// Writes `bytes`, takes the `lines` away that are written, and tells who waits for them.
+    /// Writes `bytes`; removes the written lines from `lines` and acknowledges them.
     fn write(&mut self, bytes: &[u8], lines: &mut Vec<Line>) -> io::Result<()> {
         if self.is_torn {
             self.piece(b"\n")?;
@@ -289,7 +293,7 @@ impl Writer {
             }
             let whole = lines.partition_point(|line| line.end <= at);
             for line in lines.drain(..whole) {
-                // Its request may have given up.
+                // The request may have given up waiting.
                 let _ = line.written.map(|written| written.send(()));
             }
         }
@@ -302,7 +306,7 @@ impl Writer {
             let written = self.file.write(piece);
             match written {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // A pipe that another process has made so; it counts as one that is stuck.
+                // Another process made the pipe non-blocking; treated as a stuck write.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -318,39 +322,39 @@ impl Writer {
     }
 }
 
-/// What the thread does next, beside the lines.
+/// The thread's next work, apart from the lines.
 struct Work {
     reopened: Option<File>,
     lost: Lost,
 }
 
 thread_local! {
-    /// Who waits for the line that this thread is about to put.
+    /// The sender that acknowledges the next audit line of this thread.
     static WAITS: RefCell<Option<oneshot::Sender<()>>> = const { RefCell::new(None) };
 }
 
-/// Whether a line is written.
+/// Reports when a line has been written.
 #[derive(Debug)]
 pub struct Acknowledgement(oneshot::Receiver<()>);
 
 impl Acknowledgement {
-    /// Waits for it until `deadline`.
+    /// Whether the line was written by `deadline`.
     pub async fn came(self, deadline: tokio::time::Instant) -> bool {
         tokio::time::timeout_at(deadline, self.0).await.is_ok_and(|written| written.is_ok())
     }
 }
 
-/// Has `event` put one line, which is acknowledged when it is written.
+/// Runs `event`, which logs one audit event, and returns the acknowledgement of its line.
 pub fn acknowledged(event: impl FnOnce()) -> Acknowledgement {
     let (sender, receiver) = oneshot::channel();
     WAITS.set(Some(sender));
     event();
-    // What took no line writes none.
+    // Cleared in case `event` logged nothing.
     WAITS.take();
     Acknowledgement(receiver)
 }
 
-/// Puts what is written to it, which is one line, into an output's queue.
+/// Queues each write, which is one line, at an output.
 pub struct LineWriter<'a> {
     output: &'a Output,
     kind: Kind,

@@ -49,7 +49,7 @@ impl Trail {
 }
 
 /// Opens the file, possibly before the gateway does, which must be able to write to it later. Root
-/// opens it as the owner of its folder, so that it can only be one of that user's files.
+/// opens it as the owner of its folder, so that it can only be a file of that user.
 fn open(path: &Path) -> io::Result<File> {
     let (Some(name), true) = (path.file_name(), rustix::process::geteuid().is_root()) else {
         return logs::append(path);

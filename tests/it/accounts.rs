@@ -117,7 +117,7 @@ fn the_commands_count_and_name_who_may_not_log_in() {
     assert_eq!(details, ["must_change_password", "locked_out"]);
     assert_eq!(
         steps(&after, "account"),
-        ["what closes accounts can be read: pwdAccountLockedTime, pwdReset"]
+        ["the attributes that close accounts can be read: pwdAccountLockedTime, pwdReset"]
     );
     let text = run(&config, &["lookup", "+46705556677"]);
     assert!(text.contains("erik (uid=erik,ou=people,dc=example,dc=com), locked_out"), "{text}");

@@ -1,5 +1,5 @@
-//! Checks passwords against argon2 hashes (RFC 9106): a few at a time, in memory that is used again
-//! while there is more to check, and given back after that.
+//! Checks passwords against argon2 hashes (RFC 9106), a few at a time. Memory is reused while checks
+//! are waiting and returned to the system afterwards.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,11 @@ use tokio::time::{Instant, timeout_at};
 use crate::directory::DirectoryError;
 use crate::domain::secret::Password;
 
-/// Room for at least this many blocks is asked for at once. glibc maps what is larger than 32 MiB by
-/// itself, and unmaps it when it is freed; anything smaller could stay with the thread that had it.
-/// What is not used of it takes no memory.
+/// Minimum number of blocks to allocate at once. glibc maps allocations above 32 MiB separately and
+/// unmaps them when freed; smaller ones could stay with the thread. Unused pages take no memory.
 const MAPPED_BY_ITSELF: usize = 33 * 1024 * 1024 / Block::SIZE;
 
-/// What checks passwords. A check takes a core, and as much memory as its hash says.
+/// Checks passwords. A check takes a core, and as much memory as its hash demands.
 #[derive(Clone)]
 pub(super) struct Hashing {
     slots: Arc<Semaphore>,
@@ -43,7 +42,7 @@ struct Measured {
 }
 
 impl Hashing {
-    /// As many checks at once as there are cores; they run beside `runtime`.
+    /// Runs as many checks at once as there are cores, on the blocking threads of `runtime`.
     pub(super) fn new(runtime: Handle) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -54,11 +53,11 @@ impl Hashing {
         }
     }
 
-    /// Whether `password` is the one of `hash`.
+    /// Whether `hash` is the hash of `password`.
     ///
     /// # Errors
-    /// [`DirectoryError::Unavailable`] if there was no core for it until `deadline`,
-    /// [`DirectoryError::TimedOut`] if it was not finished.
+    /// [`DirectoryError::Unavailable`] if no core became free before `deadline`,
+    /// [`DirectoryError::TimedOut`] if the check did not finish before it.
     pub(super) async fn check(
         &self,
         hash: String,
@@ -84,18 +83,18 @@ impl Hashing {
         }
     }
 
-    /// How long a check of the costliest hash took; zero until that is known, which the first to
-    /// ask begins to find out.
+    /// How long a check of the costliest hash takes. The first call starts the measurement; zero
+    /// until it is done.
     pub(super) fn measured<'a>(&self, hashes: impl Iterator<Item = &'a str>) -> Duration {
         if !self.measured.begun.swap(true, Ordering::Relaxed) {
             let costliest = hashes.max_by_key(|hash| cost(hash)).map(str::to_owned);
-            let nobodys = Password::parse("measured".to_owned());
-            if let (Some(hash), Some(password)) = (costliest, nobodys) {
+            let example = Password::parse("measured".to_owned());
+            if let (Some(hash), Some(password)) = (costliest, example) {
                 let hashing = self.clone();
                 self.runtime.spawn(async move {
                     let begun = Wall::now();
                     let deadline = Instant::now() + Duration::from_secs(10);
-                    // Only how long it took matters.
+                    // Only the duration matters.
                     let _ = hashing.check(hash, password, deadline).await;
                     let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
                     hashing.measured.millis.store(took, Ordering::Relaxed);
@@ -106,7 +105,7 @@ impl Hashing {
     }
 }
 
-/// One check that runs or waits. The last one gives all memory back.
+/// One running or waiting check. The last one frees all memory.
 struct Wanted(Arc<Mutex<Spare>>);
 
 impl Wanted {
@@ -139,17 +138,17 @@ fn locked(spare: &Mutex<Spare>) -> MutexGuard<'_, Spare> {
     spare.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The most memory that a check may take, in KiB: the most that is recommended (RFC 9106 section 4).
+/// Maximum memory of a check, in KiB: the largest recommendation (RFC 9106 section 4).
 const MOST_MEMORY: u32 = 2 * 1024 * 1024;
 
-/// The most that a check may cost, in KiB times passes: some seconds on one core.
+/// Maximum cost of a check, in KiB times passes: some seconds on one core.
 const MOST_COST: u64 = 4 * 1024 * 1024;
 
-/// The least memory, in KiB, and the least cost, in KiB times passes, that slow down who guesses
-/// passwords from a stolen file (OWASP Password Storage Cheat Sheet: 7 MiB in 5 passes).
+/// Minimum memory, in KiB, and minimum cost, in KiB times passes, against guessing passwords from a
+/// stolen file (OWASP Password Storage Cheat Sheet: 7 MiB in 5 passes).
 const LEAST: (u32, u64) = (7 * 1024, 5 * 7 * 1024);
 
-/// Why a stored hash can check no password; `None` if it can.
+/// Why a stored hash cannot be used; `None` if it can.
 pub(super) fn unusable(hash: &str) -> Option<String> {
     let Ok(hash) = PasswordHash::new(hash) else {
         return Some("not an argon2 hash in PHC form ($argon2id$…)".to_owned());
@@ -161,20 +160,20 @@ pub(super) fn unusable(hash: &str) -> Option<String> {
         return Some("a hash by a version of argon2 that does not exist".to_owned());
     }
     if hash.salt.is_none() || hash.hash.is_none() {
-        return Some("a hash without its salt or its end, so that no password fits".to_owned());
+        return Some("a hash without its salt or its output, so no password matches".to_owned());
     }
     let Ok(params) = Params::try_from(&hash) else {
         return Some(
-            "a hash with parameters that argon2 does not have (m from 8 KiB a lane on, t and p from \
-             1 on)"
+            "a hash with invalid argon2 parameters (m must be at least 8 KiB per lane, t and p at least \
+             1)"
                 .to_owned(),
         );
     };
     let (memory, passes) = (params.m_cost(), params.t_cost());
     if memory > MOST_MEMORY || u64::from(memory) * u64::from(passes) > MOST_COST {
         return Some(format!(
-            "a hash that takes {} MiB in {passes} passes to check (m={memory},t={passes}): no more \
-             than {} MiB, and {} MiB in all passes, can be checked within a request",
+            "a hash that takes {} MiB in {passes} passes to check (m={memory},t={passes}), too long for \
+             a request: use at most {} MiB, and {} MiB over all passes",
             memory / 1024,
             MOST_MEMORY / 1024,
             MOST_COST / 1024
@@ -183,7 +182,7 @@ pub(super) fn unusable(hash: &str) -> Option<String> {
     None
 }
 
-/// Whether passwords are quickly guessed from a usable hash.
+/// Whether a usable hash is so cheap that its password can be guessed quickly.
 pub(super) fn is_weak(hash: &str) -> bool {
     let params = PasswordHash::new(hash).ok().and_then(|hash| Params::try_from(&hash).ok());
     params.is_some_and(|params| params.m_cost() < LEAST.0) || cost(hash) < LEAST.1
@@ -195,7 +194,7 @@ fn cost(hash: &str) -> u64 {
     params.map_or(0, |params| u64::from(params.m_cost()) * u64::from(params.t_cost()))
 }
 
-/// Whether `password` is the one of `hash`; an unreadable hash matches nothing.
+/// Whether `hash` is the hash of `password`; an unreadable hash matches nothing.
 fn matches(hash: &PasswordHash, password: &[u8], memory: &mut Vec<Block>) -> bool {
     let Some((salt, expected)) = hash.salt.as_ref().zip(hash.hash.as_ref()) else { return false };
     let algorithm = Algorithm::try_from(hash.algorithm.as_str());
@@ -263,9 +262,9 @@ mod tests {
         let with =
             |how: &str| format!("$argon2id$v=19${how}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA");
         for (how, says) in [
-            ("m=8,t=0,p=1", "parameters that argon2 does not have"),
-            ("m=7,t=1,p=1", "parameters that argon2 does not have"),
-            ("m=8,t=1,p=0", "parameters that argon2 does not have"),
+            ("m=8,t=0,p=1", "invalid argon2 parameters"),
+            ("m=7,t=1,p=1", "invalid argon2 parameters"),
+            ("m=8,t=1,p=0", "invalid argon2 parameters"),
             ("m=4194304,t=1,p=1", "takes 4096 MiB in 1 passes"),
             ("m=19456,t=1000000,p=1", "in 1000000 passes"),
         ] {
@@ -275,7 +274,7 @@ mod tests {
         for (text, says) in [
             ("hunter2", "not an argon2 hash"),
             ("$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo", "a hash by scrypt"),
-            ("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0", "without its salt or its end"),
+            ("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0", "without its salt or its output"),
         ] {
             let said = unusable(text).unwrap_or_default();
             assert!(said.contains(says), "{text}: {said}");

@@ -1,4 +1,4 @@
-//! A directory in a file, as an administrator looks at it before going live.
+//! Examines a directory in a file for an administrator before going live.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -12,7 +12,7 @@ use crate::directory::inspection::{
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::Matching;
 
-/// Who else may write the file, and so give any number to anyone.
+/// The permission bits of others who may write the file, and so give anyone any number.
 const OTHERS_WRITE: u32 = 0o022;
 
 #[async_trait]
@@ -29,7 +29,7 @@ impl Inspection for FileDirectory {
                     "permissions",
                     Severity::Error,
                     format!(
-                        "others than its owner may write it ({mode:03o}), and give anybody a number"
+                        "users other than its owner may write it ({mode:03o}), and give anyone any number"
                     ),
                     format!("chmod go-w {}", self.name),
                 )

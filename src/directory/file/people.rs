@@ -1,4 +1,4 @@
-//! The people in a file: as written, and as they are looked up. Everything wrong is reported.
+//! Parses the people in a file and looks them up. Every mistake is reported, not only the first.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,9 +22,9 @@ struct PersonEntry {
     username: String,
     #[serde(default)]
     numbers: Vec<String>,
-    /// argon2 in PHC form; left out: no password is right.
+    /// An argon2 hash in PHC form. If it is left out, no password is right.
     password_hash: Option<String>,
-    /// Digits that tell this person from others with the same number.
+    /// Digits that distinguish this person from others with the same number.
     pin: Option<String>,
     /// The languages that this person prefers, such as `fi` or `de, en;q=0.5`.
     language: Option<String>,
@@ -36,16 +36,16 @@ const fn yes() -> bool {
     true
 }
 
-/// The people in a file as written, each at their place in it; what cannot be read is reported.
+/// The people in a file as written, each with their position in it; unreadable ones are reported.
 fn people(text: &str, problems: &mut Vec<String>) -> Vec<(usize, PersonEntry)> {
-    let mut told = |message: &str, span: Option<Range<usize>>| {
+    let mut report = |message: &str, span: Option<Range<usize>>| {
         let line = span.map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         problems.push(format!("line {line}: {message}"));
     };
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         for error in &errors {
-            told(error.message(), error.span());
+            report(error.message(), error.span());
         }
         return Vec::new();
     }
@@ -56,13 +56,15 @@ fn people(text: &str, problems: &mut Vec<String>) -> Vec<(usize, PersonEntry)> {
                 for (index, person) in all.into_iter().enumerate() {
                     match PersonEntry::deserialize(ValueDeserializer::from(person)) {
                         Ok(person) => read.push((index, person)),
-                        Err(error) => told(error.message(), error.span()),
+                        Err(error) => report(error.message(), error.span()),
                     }
                 }
             }
-            ("people", span, _) => told("found no list, expected [[people]] sections", Some(span)),
+            ("people", span, _) => {
+                report("found no list, expected [[people]] sections", Some(span));
+            }
             (other, ..) => {
-                told(&format!("unknown key `{other}`, expected `people`"), Some(key.span()));
+                report(&format!("unknown key `{other}`, expected `people`"), Some(key.span()));
             }
         }
     }
@@ -78,7 +80,7 @@ pub(super) struct People {
 }
 
 impl People {
-    /// The people in `text`, or all that is wrong with it.
+    /// The people in `text`, or every mistake in it.
     pub fn parse(text: &str, plan: NumberingPlan) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let (mut all, mut ids, mut names) = (Self::default(), HashMap::new(), HashMap::new());
@@ -122,31 +124,31 @@ impl People {
 const PUBLISHED: [&str; 1] = ["$argon2id$v=19$m=19456,t=2,p=1$6cwQ/B+8t7xfTI5TR3OPKg$\
      +L0HCLpXB/2fRGaLCbfBw4WuJbeAkQVpBVz036MLFFM"];
 
-/// What can be used of the people in `text`, and should be looked at; `is_public`: others than this
-/// machine can connect.
+/// What an administrator should look at among the people in `text`. `is_public` means that other
+/// machines can connect.
 pub(super) fn doubtful(text: &str, is_public: bool) -> Vec<String> {
     let people = people(text, &mut Vec::new());
     if people.is_empty() {
-        return vec!["it has no people, so that no one can log in: add [[people]]".to_owned()];
+        return vec!["it has no people, so no one can log in: add [[people]]".to_owned()];
     }
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     for (index, person) in &people {
         let Some(hash) = &person.password_hash else { continue };
         let at = format!("people[{index}] ({:?}).password_hash", person.username);
         if is_public && PUBLISHED.contains(&hash.as_str()) {
-            told.push(format!(
-                "{at}: the hash of an example, whose password everybody knows: make one of another \
+            found.push(format!(
+                "{at}: the hash of an example, whose password is published: make one of another \
                  password with `dialpass hash-password`"
             ));
         }
         if is_weak(hash) {
-            told.push(format!(
-                "{at}: cheap parameters, so that passwords are quickly guessed from it by those who \
-                 get the file: make a new one with `dialpass hash-password`"
+            found.push(format!(
+                "{at}: cheap parameters, so anyone who gets the file can guess the password \
+                 quickly: make a new one with `dialpass hash-password`"
             ));
         }
     }
-    told
+    found
 }
 
 /// The text of the file.
@@ -155,7 +157,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
         .map_err(|error| format!("found {error}, expected TOML, {}", text_file::ACCEPTED))
 }
 
-/// One person, checked; what is wrong is reported, by the name of the key `at` its place.
+/// Checks one person. Mistakes are reported with the place that `at` gives for a key.
 fn user(
     person: PersonEntry,
     plan: NumberingPlan,
@@ -165,8 +167,8 @@ fn user(
     let username = person.username;
     if TypedName::parse(&username).is_none() || username.trim() != username {
         problems.push(format!(
-            "{}: found {username:?}, expected 1 to 256 characters, none of them control \
-             characters, no blanks around them",
+            "{}: found {username:?}, expected 1 to 256 characters without control characters, and \
+             without blanks around them",
             at("username")
         ));
     }
@@ -257,7 +259,7 @@ mod tests {
             let hashes = text.lines().filter(|line| line.starts_with("password_hash")).count();
             let told = doubtful(text, true);
             assert_eq!(told.len(), hashes, "{told:?}");
-            assert!(told.iter().all(|one| one.contains("everybody knows")), "{told:?}");
+            assert!(told.iter().all(|one| one.contains("is published")), "{told:?}");
             assert!(doubtful(text, false).is_empty());
         }
     }

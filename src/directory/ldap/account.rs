@@ -36,7 +36,7 @@ const SMARTCARD_REQUIRED: i64 = 0x4_0000;
 const PASSWORD_EXPIRED: i64 = 0x80_0000;
 
 /// Attributes that every Active Directory account has.
-pub(super) const OF_EVERYBODY: [&str; 4] =
+pub(super) const OF_EVERY_ACCOUNT: [&str; 4] =
     [ACCOUNT_CONTROL, COMPUTED_CONTROL, ACCOUNT_EXPIRES, PASSWORD_LAST_SET];
 
 /// Attributes of other servers, present only on accounts they concern.
@@ -57,7 +57,7 @@ pub(super) fn attributes(profile: Profile, checks: AccountChecks) -> Vec<&'stati
     match (checks, profile) {
         (AccountChecks::AtTheBind, _) => vec![ACCOUNT_CONTROL],
         (AccountChecks::FromTheEntry, Profile::ActiveDirectory) => {
-            [&OF_EVERYBODY[..], &[LOGON_HOURS]].concat()
+            [&OF_EVERY_ACCOUNT[..], &[LOGON_HOURS]].concat()
         }
         (AccountChecks::FromTheEntry, Profile::OpenLdap | Profile::Dirsrv) => {
             [&[ACCOUNT_CONTROL][..], &OF_SOME].concat()
@@ -86,16 +86,16 @@ pub(super) fn read(entry: &SearchEntry, profile: Profile, checks: AccountChecks)
 }
 
 fn windows(entry: &SearchEntry, flags: i64, state: &mut AccountState) {
-    let mut everybodys = |name| match number(entry, name) {
+    let mut expected = |name| match number(entry, name) {
         Read::Value(value) => Some(value),
         Read::Absent | Read::Unreadable => {
             state.restrict(Disabled);
             None
         }
     };
-    let computed = everybodys(COMPUTED_CONTROL);
-    let expires = everybodys(ACCOUNT_EXPIRES);
-    let password_set = everybodys(PASSWORD_LAST_SET);
+    let computed = expected(COMPUTED_CONTROL);
+    let expires = expected(ACCOUNT_EXPIRES);
+    let password_set = expected(PASSWORD_LAST_SET);
     if flags & SMARTCARD_REQUIRED != 0 {
         state.restrict(SmartCardRequired);
     }

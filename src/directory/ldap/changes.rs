@@ -7,7 +7,7 @@ use super::domains::is_within;
 use super::settings::Profile;
 
 /// A filter that matches nothing.
-pub(super) const NOBODY: &str = "(&(objectClass=person)(!(objectClass=person)))";
+pub(super) const NO_ENTRY: &str = "(&(objectClass=person)(!(objectClass=person)))";
 /// Includes deleted entries ([MS-ADTS] 3.1.1.3.4.1.14).
 const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 

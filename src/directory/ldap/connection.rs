@@ -55,13 +55,15 @@ pub(super) enum ConnectError {
     Tcp(#[source] io::Error),
     #[error("no connection within {0:?}")]
     TimedOut(Duration),
-    #[error("TLS is asked for, but there is no TLS configuration")]
+    #[error("TLS is required, but there is no TLS configuration")]
     NoTlsConfig,
     #[error("TLS failed: {}; {}", .0.what, .0.advice)]
     Tls(TlsFailure, io::ErrorKind),
     #[error("StartTLS was refused (result code {0}); enable TLS there, or use ldaps://")]
     StartTls(u32),
-    #[error("there is a bind_dn but no password, which servers take as anonymous")]
+    #[error(
+        "bind_dn is set without a password, which servers treat as anonymous; set bind_password_file"
+    )]
     NoPassword,
     #[error(
         "the service account's bind was refused (result code {0}: {1}); check bind_dn and its \

@@ -3,7 +3,7 @@
 
 use ldap3::{ldap_escape, parse_filter};
 
-use super::settings::NumberMatch;
+use super::settings::{LdapSettings, NumberMatch};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::NumberingPlan;
 
@@ -26,10 +26,19 @@ pub fn check_filter(text: &str) -> Result<(), FilterError> {
     parse_filter(text).map(|_| ()).map_err(|()| FilterError)
 }
 
-/// A filter for the people matching `user_filter` who may have `number` in one of `attributes`.
-///
+/// A filter for the users who may have `number` in one of their phone attributes.
+pub(super) fn by_number(settings: &LdapSettings, number: &PhoneNumber) -> String {
+    number_filter(
+        &settings.user_filter,
+        &settings.phone_attributes,
+        number,
+        settings.plan,
+        settings.number_match,
+    )
+}
+
 /// A number with an extension has no whole values to look up, so patterns are used.
-pub(super) fn by_number(
+fn number_filter(
     user_filter: &str,
     attributes: &[String],
     number: &PhoneNumber,
@@ -81,7 +90,7 @@ mod tests {
     fn filter_for(number: &str, how: NumberMatch) -> String {
         let number = plan().read_stored(number).unwrap();
         let attributes = ["mobile".to_owned(), "telephoneNumber".to_owned()];
-        by_number(USERS, &attributes, &number, plan(), how)
+        number_filter(USERS, &attributes, &number, plan(), how)
     }
 
     /// The filter's structure: as sent over the wire, with each value replaced by `V`.

@@ -106,16 +106,16 @@ pub(super) fn judge(
             )));
         }
         3 => format!(
-            "gives searches up at its own time limit ({named}): have the server index {}, or give \
+            "stops searches at its own time limit ({named}): have the server index {}, or give \
              the service account more time there",
             index()
         ),
         4 => format!(
-            "counts more than the service account may read, and sends nobody ({named}): raise the \
+            "finds more entries than the service account may read, and sends none ({named}): raise the \
              account's size limit there"
         ),
         11 => format!(
-            "gives searches up at a limit of its own ({named}): the server has no index for {}, \
+            "stops searches at a limit of its own ({named}): the server has no index for {}, \
              or the service account's limit is too low; make the index, or raise the limit",
             index()
         ),

@@ -217,13 +217,7 @@ impl Directory for LdapDirectory {
             return self.confirmed(index, found, deadline).await;
         }
         let settings = self.servers.settings();
-        let filter = filter::by_number(
-            &settings.user_filter,
-            &settings.phone_attributes,
-            number,
-            settings.plan,
-            settings.number_match,
-        );
+        let filter = filter::by_number(settings, number);
         let servers = Arc::clone(&self.servers);
         self.run(deadline, async move {
             let queries = servers.people(&servers.settings().base_dns, Kind::Number, &filter);

@@ -1,5 +1,5 @@
 //! Watches one server: reads the base DNs and groups, and searches as calls and logins do. A server
-//! that would refuse them is found before a caller meets it, and is used again once it is mended.
+//! that would refuse them is found before a caller meets it, and is used again once it works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Server {
             return;
         }
         if self.probes.is_due(self.breaker.is_up()) {
-            match self.search_for_nobody().await {
+            match self.test_search().await {
                 Ok(()) => self.breaker.recovered(begun, self.name()),
                 Err(Unsound::Failed(down)) => self.breaker.failed(begun, down),
                 // While the server is up, a call that waits as long decides whether it is down.
@@ -89,7 +89,7 @@ impl Server {
     }
 
     /// Searches as calls and logins do.
-    async fn search_for_nobody(&self) -> Result<(), Unsound> {
+    async fn test_search(&self) -> Result<(), Unsound> {
         // The same time limit as a call, so that the probe fails nothing that a call would get.
         let (asked, limit) = (Instant::now(), Instant::now() + self.settings.timeout);
         // Cleared before the search: a doubt raised while the answer is on its way stays.

@@ -1,5 +1,5 @@
-//! What the watch asks its server: reads of entries that must exist, and searches as calls and
-//! logins make them.
+//! The queries that the watch sends to its server: reads of entries that must exist, and searches
+//! like those of calls and logins.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,13 +20,13 @@ const SEARCH_WORKING: Duration = Duration::from_mins(1);
 const PAUSES: [u32; 2] = [20, 5];
 
 /// An unassigned number, reserved for fiction (NANPA, 555-0100 to 555-0199).
-const NOBODYS_NUMBER: &str = "+12025550199";
+const UNASSIGNED_NUMBER: &str = "+12025550199";
 /// A name that no user has, short enough for any directory.
-const NOBODYS_NAME: &str = "dialpass-nobody";
+const UNUSED_NAME: &str = "dialpass-nobody";
 
 /// What is wrong if none of the [`proofs`] finds an entry.
-pub(super) const NO_PROOF: &str = "the service account sees nobody's memberOf, so that \
-     excluded_group would exclude nobody; let it read memberOf of everybody";
+pub(super) const NO_PROOF: &str = "the service account cannot see any user's memberOf, so \
+     excluded_group would exclude no one; let it read memberOf of all users";
 
 /// The queries that the watch sends to its server.
 pub(super) struct Probes {
@@ -61,7 +61,7 @@ impl Probes {
         }
     }
 
-    /// Reads or changes what is known of the last test search.
+    /// Reads or changes the record of the last test search.
     pub(super) fn searched<T>(&self, with: impl FnOnce(&mut Searched) -> T) -> T {
         with(&mut self.searched.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -100,16 +100,16 @@ pub(super) fn base_reads(settings: &LdapSettings) -> Vec<Query> {
 
 /// What is wrong if such a read finds nothing, for an operator.
 pub(super) fn absence(read: &Query) -> String {
-    format!("{} is not there as {}; check the groups", read.base, read.filter)
+    format!("{} does not exist as {}; check the groups", read.base, read.filter)
 }
 
 /// Searches for any user with visible groups. If memberships are hidden, Active Directory treats
 /// every user as outside the excluded group.
 pub(super) fn proofs(settings: &LdapSettings) -> Vec<Query> {
-    let hidden_excludes_nobody =
+    let hidden_excludes_no_one =
         settings.profile == Profile::ActiveDirectory && settings.excluded_group.is_some();
     let filter = format!("(&{}(memberOf=*))", settings.user_filter);
-    let bases = settings.base_dns.iter().filter(|_| hidden_excludes_nobody);
+    let bases = settings.base_dns.iter().filter(|_| hidden_excludes_no_one);
     bases.map(|base| query(settings, base, Kind::Having(&["memberOf"]), filter.clone())).collect()
 }
 
@@ -118,17 +118,11 @@ pub(super) fn proofs(settings: &LdapSettings) -> Vec<Query> {
 pub(super) fn searches(settings: &LdapSettings) -> Vec<Query> {
     let mut filters = Vec::new();
     if settings.lookup == Lookup::Search {
-        let number = NumberingPlan::read_e164(NOBODYS_NUMBER).expect("it is a number");
-        let filter = filter::by_number(
-            &settings.user_filter,
-            &settings.phone_attributes,
-            &number,
-            settings.plan,
-            settings.number_match,
-        );
+        let number = NumberingPlan::read_e164(UNASSIGNED_NUMBER).expect("it is a number");
+        let filter = filter::by_number(settings, &number);
         filters.push((Kind::Number, filter));
     }
-    let name = filter::by_value(&settings.user_filter, &settings.username_attribute, NOBODYS_NAME);
+    let name = filter::by_value(&settings.user_filter, &settings.username_attribute, UNUSED_NAME);
     filters.push((Kind::Name, name));
     let at = |base: &String| -> Vec<Query> {
         let search = |(kind, filter): &(Kind, String)| query(settings, base, *kind, filter.clone());

@@ -1,4 +1,4 @@
-//! Why a server refused a bind, as far as it tells: Active Directory in the diagnostic message,
+//! Why a server refused a bind, as far as it reveals that: Active Directory in the diagnostic message,
 //! others by the result code and the password policy control.
 
 use ldap3::asn1::{PL, StructureTag, TagClass, parse_tag, parse_uint};

@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let Some(end) = rest.find('}').filter(|end| *end > 0) else {
-                let found = "a brace that belongs to no placeholder";
+                let found = "a brace outside a placeholder";
                 return Err(SettingsError::new(position.key, found, ACCEPTED));
             };
             let name = &rest[1..end];
@@ -171,10 +171,10 @@ impl<'a> Reader<'a> {
     fn variable(&mut self, name: &str, position: &Position<'_>) -> Result<&'a str, SettingsError> {
         let Some(value) = self.variables.get(name) else {
             if position.secret && !self.public {
-                let found = "a placeholder that nothing fills";
+                let found = "a placeholder without a value";
                 return Err(SettingsError::new(position.key, found, ACCEPTED));
             }
-            let found = format!("{{{name}}}, which nothing fills");
+            let found = format!("{{{name}}}, which has no value");
             let mut error = SettingsError::new(position.key, found, ACCEPTED);
             error.unfilled = Some(name.to_owned());
             return Err(error);
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
     pub(super) fn finish(self) -> Result<(), SettingsError> {
         if let Some(name) = self.variables.keys().find(|name| !self.used.contains(*name)) {
             let key = format!("variables.{name}");
-            return Err(SettingsError::new(&key, "a variable that no text names", self.named()));
+            return Err(SettingsError::new(&key, "a variable that no text uses", self.named()));
         }
         if !self.places.contains(&Place::Message) {
             let accepted = "{message} in its url, json or form";
@@ -196,17 +196,17 @@ impl<'a> Reader<'a> {
         }
         if !self.places.contains(&Place::Phone) && !self.places.contains(&Place::PhoneDigits) {
             let accepted = "{phone} or {phone_digits} in its url, headers, json or form";
-            return Err(SettingsError::new("", "a provider that is told no number", accepted));
+            return Err(SettingsError::new("", "a provider that gets no number", accepted));
         }
         Ok(())
     }
 
     fn named(&self) -> String {
         if self.used.is_empty() {
-            return "no variables: the provider's texts name none".to_owned();
+            return "no variables: the provider's texts use none".to_owned();
         }
         let names: Vec<&str> = self.used.iter().map(String::as_str).collect();
-        format!("those that its texts name: {}", names.join(", "))
+        format!("those that its texts use: {}", names.join(", "))
     }
 }
 

@@ -124,7 +124,7 @@ impl Request {
         let to = NumberingPlan::read_e164("+46701234567").expect("a number in Sweden");
         let example = TextMessage { to, body: Zeroizing::new("Your code is 123456".to_owned()) };
         if self.header_map(&example).is_err() {
-            let found = "a value that is no header field's";
+            let found = "a value that a header field cannot have";
             return Err(SettingsError::new("headers", found, "printable ASCII"));
         }
         if self.make(&example).is_err() {
@@ -155,7 +155,7 @@ fn url(
     let position = Position { key: "url", places: NOWHERE, encoded: false, secret: false };
     let origin = reader.read(origin, &position)?.text();
     if origin.contains('@') {
-        return wrong("an account in the URL, where basic is the place for it");
+        return wrong("an account in the URL; set basic instead");
     }
     let bare = origin.split_once("://").is_some_and(|(_, host)| {
         !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-.:[]_".contains(c))
@@ -167,8 +167,8 @@ fn url(
         "https" => true,
         "http" if settings.allow_plain_http || is_loopback(&parsed) => false,
         "http" => {
-            let found = "http:// beyond this machine, which would send codes in clear";
-            let accepted = "https://, or (knowing that) allow_plain_http = true";
+            let found = "http:// beyond this machine, which would send codes unencrypted";
+            let accepted = "https://, or allow_plain_http = true to accept that";
             return Err(SettingsError::new("url", found, accepted));
         }
         _ => return wrong("a scheme that is neither https nor http"),
@@ -199,26 +199,26 @@ fn headers(
     for (name, text) in &settings.headers {
         let key = format!("headers.{name}");
         let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
-            return Err(SettingsError::new(&key, "not a name of a field", "such as X-Api-Key"));
+            return Err(SettingsError::new(&key, "not a header field name", "such as X-Api-Key"));
         };
         if NOT_TO_BE_SET.contains(&parsed.as_str()) {
-            let found = "a field that belongs to the connection";
+            let found = "a header field that the connection sets itself";
             return Err(SettingsError::new(&key, found, "other header fields"));
         }
         if headers.iter().any(|(known, _)| *known == parsed) {
-            return Err(SettingsError::new(&key, "the field a second time", "each field once"));
+            return Err(SettingsError::new(&key, "the same field twice", "each field once"));
         }
         headers.push((parsed, read_text(&key, text, NUMBER, reader)?));
     }
     if let Some((username, password)) = &settings.basic {
         if headers.iter().any(|(name, _)| *name == AUTHORIZATION) {
             let accepted = "basic or headers.Authorization";
-            return Err(SettingsError::new("basic", "both of two ways to sign in", accepted));
+            return Err(SettingsError::new("basic", "two ways to sign in", accepted));
         }
         let username = read_text("basic.username", username, NOWHERE, reader)?.text();
         let password = read_text("basic.password", password, NOWHERE, reader)?.text();
         if username.contains(':') {
-            let found = "a name with a colon, which would end it";
+            let found = "a name with a colon, which ends the name (RFC 7617)";
             return Err(SettingsError::new("basic.username", found, "a name without colons"));
         }
         let both = Zeroizing::new(format!("{}:{}", *username, *password));

@@ -10,6 +10,15 @@ use crate::domain::authenticator::{
 };
 use crate::domain::registered_user::RegisteredId;
 
+/// The columns that [`authenticator`] reads, and whose authenticator it is.
+macro_rules! authenticator_columns {
+    () => {
+        "user_id, authenticator_id, name, platform, credential_id, record, counter, endpoint, \
+         push_key, push_auth, enrolled_at, updated_at"
+    };
+}
+pub(super) use authenticator_columns;
+
 /// Reads an authenticator.
 fn authenticator(row: &Row) -> Result<Authenticator, RowError> {
     let counter: i64 = row.try_get("counter")?;

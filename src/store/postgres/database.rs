@@ -47,15 +47,16 @@ const BREAKER: BreakerSettings = BreakerSettings {
            refused",
     unusable: "the store's database cannot be used",
     up: "the store's database is up",
-    // Nothing may be asked of a database before a probe has written to it.
+    // A database is not used before a probe has written to it.
     may_be_used_untried: false,
 };
 
-/// Logs that the database accepts no more sessions.
+/// Logs that the database accepts no further sessions.
 fn short_of_sessions(reason: &ConnectError) {
     tracing::warn!(
         %reason,
-        "the store's database gives this node no more sessions; requests share those that there are"
+        "the store's database accepts no more sessions from this node; requests share the existing \
+         ones: raise max_connections there, or lower store.connections"
     );
 }
 

@@ -61,8 +61,8 @@ impl Watch {
                     warn!(
                         server = self.database.connector.name(home.server),
                         "store.url names several servers, and synchronous_standby_names is empty \
-                         on the one that takes writes: if it is lost, so are codes that were told, \
-                         and used codes work again (docs/cluster.md)"
+                         on the one that takes writes: if that server is lost, issued codes are \
+                         lost and used codes work again (docs/cluster.md)"
                     );
                 }
             }

@@ -73,7 +73,7 @@ pub struct OpenError(Vec<ConnectError>);
 /// Its methods may be awaited on any Tokio runtime with its timer enabled.
 pub struct PostgresStore {
     database: Arc<Database>,
-    beside: [AbortHandle; 4],
+    background: [AbortHandle; 4],
 }
 
 impl PostgresStore {
@@ -105,13 +105,13 @@ impl PostgresStore {
             );
         }
         let swept = |tables| supervisor::keep_swept(Arc::clone(&database), tables);
-        let beside = [
+        let background = [
             runtime.spawn(supervisor::keep_up(probes)).abort_handle(),
             runtime.spawn(fencing::keep_watch(Arc::clone(&database))).abort_handle(),
             runtime.spawn(swept(Tables::Accounts)).abort_handle(),
             runtime.spawn(swept(Tables::Registry)).abort_handle(),
         ];
-        Ok(Self { database, beside })
+        Ok(Self { database, background })
     }
 
     /// Migrates the schema of the writable server, and does nothing else.
@@ -151,7 +151,7 @@ impl PostgresStore {
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
-        self.beside.iter().for_each(AbortHandle::abort);
+        self.background.iter().for_each(AbortHandle::abort);
     }
 }
 

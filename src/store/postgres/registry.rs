@@ -1,4 +1,4 @@
-//! Steps on registered users, their transactions, phones and intents, and looks at them.
+//! Steps on registered users, their transactions, phones and intents, and reads of them.
 
 use async_trait::async_trait;
 use futures_util::future::{join, join3, join5};
@@ -43,12 +43,11 @@ impl Step for RecordsStep {
         read_records(prepared, &self.scope, true).await.records()
     }
 
-    /// What a step answers is not known here, only that it may tell what it read. A commit that
-    /// waits for its synchronous standby is seen by nobody; but one whose wait was cut short, as
-    /// when the server was restarted meanwhile, is, though it may be on no standby. So a step that
-    /// found anything commits even if it changes nothing: its lock on the row is behind that in
-    /// the log, and the answer waits until both are on the standby. Phones have no lock of their
-    /// own; they are only written by who has their user's.
+    /// A step may reveal what it read, and a row may be visible before a standby has it: if the
+    /// server restarts while a commit waits for its standby, the wait is cut short. So a step that
+    /// read anything commits even without changes: its row lock is later in the log, so the answer
+    /// waits for the standby. Phones have no lock of their own; only the holder of their user's lock
+    /// writes them.
     fn decide(&self, before: Records, now: Timestamp) -> Decision<(), RecordsChange> {
         let reveals = before != Records::default();
         let before = Records { transaction: unless_forgotten(before.transaction, now), ..before };
@@ -72,12 +71,12 @@ impl Step for RecordsStep {
     }
 }
 
-/// A transaction, unless it is forgotten.
+/// The transaction, unless it is due to be forgotten.
 fn unless_forgotten(transaction: Option<Transaction>, now: Timestamp) -> Option<Transaction> {
     transaction.filter(|transaction| now < transaction.retained_until())
 }
 
-/// What the database said of the records.
+/// The database's answers about the records.
 struct RecordsRows {
     namesakes: Result<u32, Error>,
     user: Result<Option<Row>, Error>,
@@ -102,9 +101,9 @@ impl RecordsRows {
     }
 }
 
-/// Reads the records, and locks its rows for a step: the user, then the transaction, the texts, the
-/// intent. Each statement of a step sees what was committed when it began, so that the phones are
-/// those after the lock on their user was had, and so are the authenticators.
+/// Reads the records, and locks their rows for a step: the user, then the transaction, the texts,
+/// the intent. Each statement of a step sees what was committed when it began, so the phones and
+/// authenticators are those after their user was locked.
 async fn read_records(prepared: &PreparedSession, scope: &Scope, lock: bool) -> RecordsRows {
     let (client, all) = (&prepared.session.client, &prepared.registry);
     let tenant = scope.tenant.as_str();
@@ -123,8 +122,8 @@ async fn read_records(prepared: &PreparedSession, scope: &Scope, lock: bool) -> 
         let statement = if lock { &all.lock_intent } else { &all.intent }.get();
         client.query_opt(statement, &[&tenant, &id]).await
     };
-    // How many have the name goes before who is meant: if it went after, and one were deleted in
-    // between, nobody would seem to have a name that another has in another case.
+    // Namesakes are counted before the user is read. The other way round, if one of two namesakes
+    // were deleted in between, the name would look free although the other still has it.
     let user = join(count_namesakes(client, all, scope), read_user(client, all, scope, lock));
     let theirs = join(
         read_theirs(client, scope, &all.phones_by_id, &all.phones_by_name),
@@ -135,7 +134,7 @@ async fn read_records(prepared: &PreparedSession, scope: &Scope, lock: bool) -> 
     RecordsRows { namesakes, user, phones, authenticators, transaction, texted, intent }
 }
 
-/// What [`read_records`] sends.
+/// The statements that [`read_records`] sends.
 fn records_statements<'a>(
     all: &'a RegistryStatements,
     scope: &Scope,
@@ -161,7 +160,7 @@ fn records_statements<'a>(
     needed
 }
 
-/// How many users have the name by which the user is named; 0 if it is none.
+/// How many users have the name that the step gives, in any case; 0 if it gives an id.
 async fn count_namesakes(
     client: &Client,
     all: &RegistryStatements,
@@ -194,7 +193,7 @@ async fn read_user(
     }
 }
 
-/// Reads what the user has, by one of two statements.
+/// Reads what the user owns, by one of two statements.
 async fn read_theirs(
     client: &Client,
     scope: &Scope,
@@ -209,15 +208,15 @@ async fn read_theirs(
     }
 }
 
-/// Has all that `reading` sends see one snapshot, in the same round trip.
+/// Runs `reading` on one snapshot, in a single round trip.
 async fn snapshot<T>(client: &Client, reading: impl Future<Output = T>) -> Result<T, Error> {
     let begin = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
     let (started, read, ended) = join3(begin, reading, client.batch_execute("COMMIT")).await;
     started.and(ended).map(|()| read)
 }
 
-/// The same, and the answer waits until all that was seen is where commits go: what was written
-/// before is before this commit in the log.
+/// Like [`snapshot`], but answers only once everything it saw is as durable as a commit: this
+/// transaction's own commit is later in the log.
 async fn durable_snapshot<T>(
     client: &Client,
     reading: impl Future<Output = T>,
@@ -232,7 +231,7 @@ async fn durable_snapshot<T>(
     started.and(ended).map(|()| read)
 }
 
-/// A look at the records.
+/// Reads the records.
 struct RecordsLook {
     scope: Scope,
     is_durable: bool,
@@ -245,7 +244,7 @@ impl Look for RecordsLook {
         self.is_durable
     }
 
-    /// What it sees may be on no standby yet, see [`RecordsStep`], unless it is asked to be durable.
+    /// Unless `is_durable`, a standby may not have what this sees yet, see [`RecordsStep`].
     async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
         let (client, now) = (&prepared.session.client, &prepared.statements.now);
         let mut needed = records_statements(&prepared.registry, &self.scope, false);
@@ -267,7 +266,7 @@ impl Look for RecordsLook {
     }
 }
 
-/// A look for the users who have a phone.
+/// Finds the users who have a phone number.
 struct OwnersLook {
     tenant: TenantId,
     number: PhoneNumber,
@@ -297,7 +296,7 @@ impl Look for OwnersLook {
     }
 }
 
-/// A look for whose an authenticator is.
+/// Finds the user who has an authenticator.
 struct AuthenticatorOwnerLook(TenantId, AuthenticatorId);
 
 impl Look for AuthenticatorOwnerLook {
@@ -313,7 +312,7 @@ impl Look for AuthenticatorOwnerLook {
     }
 }
 
-/// A look for whose a phone is.
+/// Finds the user who has a phone.
 struct PhoneOwnerLook(TenantId, PhoneId);
 
 impl Look for PhoneOwnerLook {
@@ -329,7 +328,7 @@ impl Look for PhoneOwnerLook {
     }
 }
 
-/// A look whether a tenant has an access key.
+/// Finds out whether a tenant has an access key with this id.
 struct HasAccessKeyLook(TenantId, Uuid);
 
 impl Look for HasAccessKeyLook {
@@ -344,7 +343,7 @@ impl Look for HasAccessKeyLook {
     }
 }
 
-/// A look for whose an access key is.
+/// Finds an access key by its hash.
 struct AccessKeyLook(AccessKeyHash);
 
 impl Look for AccessKeyLook {

@@ -1,20 +1,20 @@
 //! The statements on registered users, their transactions and access keys.
 
-use super::authenticator_rows::AuthenticatorRow;
+use super::authenticator_rows::{AuthenticatorRow, authenticator_columns};
 use super::statements::statements;
 use super::text_rows::{IntentRow, TextsRow};
-use super::transaction_rows::TransactionRow;
-use super::user_rows::{PhoneRow, UserRow};
+use super::transaction_rows::{TransactionRow, transaction_columns};
+use super::user_rows::{PhoneRow, UserRow, phone_columns, user_columns};
 
-/// Which users have the name `$2` in any case.
+/// The condition that a user has the name `$2` in any case.
 macro_rules! has_name {
     () => {
         "name IS NOT NULL AND lower(name) = lower($2::text COLLATE \"C\")"
     };
 }
 
-/// The id of the user whom the name `$2` means: of those who have it in any case the one who has
-/// this very name, else the only one.
+/// The id of the user that the name `$2` refers to: among those who have it in any case, the one
+/// who has it in exactly this case, otherwise the only one.
 macro_rules! meant {
     () => {
         concat!(
@@ -26,43 +26,45 @@ macro_rules! meant {
     };
 }
 
-/// Reads users; `$rest` says which.
+/// Reads users; `$rest` selects them.
 macro_rules! users {
     ($($rest:expr),+) => {
         concat!(
-            "SELECT user_id, name, created_at, updated_at, recovery, texts, wrong_codes, \
-             wrong_recovery, pushes, enrolling_texts, app_approvals FROM dialpass.users WHERE tenant = $1 AND ",
+            "SELECT ",
+            user_columns!(),
+            " FROM dialpass.users WHERE tenant = $1 AND ",
             $($rest),+
         )
     };
 }
 
-/// Reads who has a name in any case.
+/// Reads the users who have a name in any case.
 pub(super) const NAMESAKES: &str = concat!(
     "SELECT user_id, name FROM dialpass.users WHERE tenant = $1 AND ",
     has_name!(),
     " ORDER BY namesake"
 );
 
-/// Reads the phones of the users that `$whose` says, in the order of their making.
+/// Reads the phones of the users that `$whose` selects, in the order they were created.
 macro_rules! phones {
     ($($whose:expr),+) => {
         concat!(
-            "SELECT user_id, phone_id, number, created_at, updated_at FROM dialpass.phones \
-             WHERE tenant = $1 AND user_id ",
+            "SELECT ",
+            phone_columns!(),
+            " FROM dialpass.phones WHERE tenant = $1 AND user_id ",
             $($whose),+,
             " ORDER BY created_at, phone_id"
         )
     };
 }
 
-/// Reads the authenticators of the users that `$whose` says, in the order of their making.
+/// Reads the authenticators of the users that `$whose` selects, in the order they were created.
 macro_rules! authenticators {
     ($($whose:expr),+) => {
         concat!(
-            "SELECT user_id, authenticator_id, name, platform, credential_id, record, counter, \
-             endpoint, push_key, push_auth, enrolled_at, updated_at FROM dialpass.authenticators \
-             WHERE tenant = $1 AND user_id ",
+            "SELECT ",
+            authenticator_columns!(),
+            " FROM dialpass.authenticators WHERE tenant = $1 AND user_id ",
             $($whose),+,
             " ORDER BY enrolled_at, authenticator_id"
         )
@@ -73,18 +75,17 @@ macro_rules! authenticators {
 macro_rules! transaction {
     ($lock:literal) => {
         concat!(
-            "SELECT transaction_id, user_id, undertaking, channel, stage, created_at, updated_at, \
-             expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left, \
-             is_question, message, asked_by, asked_from, match_number, only_authenticator, \
-             ceremony, asked, intent_id FROM dialpass.transactions WHERE tenant = $1 AND transaction_id = $2",
+            "SELECT ",
+            transaction_columns!(),
+            " FROM dialpass.transactions WHERE tenant = $1 AND transaction_id = $2",
             $lock
         )
     };
 }
 
 statements! {
-    /// The statements on registered users, by what they do. Those that lock are for steps, their
-    /// likes that do not for looks.
+    /// The statements on registered users, named by what they do. Steps use those that lock, plain
+    /// reads the others.
     RegistryStatements {
         lock_user_by_id: users!("user_id = $2 FOR UPDATE"),
         lock_user_by_name: users!("user_id = ", meant!(), " FOR UPDATE"),

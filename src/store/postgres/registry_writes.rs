@@ -1,4 +1,4 @@
-//! What has to be written of the records: the difference between what it was and what it is to be.
+//! The statements that turn a step's records from what they were into what they shall be.
 
 use futures_util::future::join_all;
 use tokio_postgres::{Client, Error};
@@ -17,7 +17,7 @@ use crate::domain::registered_user::{RegisteredId, VerifiedPhone};
 use crate::domain::transaction::Transaction;
 use crate::store::registry::{Changes, Records, Scope, Texts, UserRecord};
 
-/// What a step's records were and is to be.
+/// A step's records before and after.
 pub(super) struct RecordsChange {
     pub(super) before: Records,
     pub(super) after: Records,
@@ -31,7 +31,7 @@ struct Writes<'a, 'b> {
     list: Vec<(&'a Prepared, Vec<Parameter>)>,
 }
 
-/// Sends all that a change needs; the first error.
+/// Sends all statements that a change needs; returns the first error.
 pub(super) async fn write(
     client: &Client,
     statements: &RegistryStatements,
@@ -45,7 +45,7 @@ pub(super) async fn write(
     join_all(sent).await.into_iter().collect()
 }
 
-/// What [`write`] sends.
+/// The statements that [`write`] sends.
 pub(super) fn statements<'a>(
     statements: &'a RegistryStatements,
     scope: &Scope,
@@ -54,10 +54,11 @@ pub(super) fn statements<'a>(
     writes(statements, scope, change).into_iter().map(|(statement, _)| statement).collect()
 }
 
-/// All that a change needs.
+/// The statements that a change needs, with their parameters.
 ///
-/// Rows are made in one order, so that no two steps wait for each other's: transaction, texts,
-/// intent, user, phones, authenticators. A user is deleted after the transaction is written, which goes too.
+/// Rows are always written in the same order, so that no two steps deadlock: transaction, texts,
+/// intent, user, phones, authenticators. A user is deleted after the transaction is written, since
+/// that deletes the transaction as well.
 fn writes<'a>(
     statements: &'a RegistryStatements,
     scope: &Scope,
@@ -181,11 +182,11 @@ impl Writes<'_, '_> {
     }
 }
 
-/// Whether two states of a user differ in anything but the phones and authenticators, which have rows of their
-/// own.
+/// Whether two states of a user differ in anything but the phones and authenticators, which have
+/// their own rows.
 fn differ(before: &UserRecord, after: &UserRecord) -> bool {
-    let mut reuse_or_new = after.clone();
-    reuse_or_new.user.phones.clone_from(&before.user.phones);
-    reuse_or_new.user.authenticators.clone_from(&before.user.authenticators);
-    reuse_or_new != *before
+    let mut as_before = after.clone();
+    as_before.user.phones.clone_from(&before.user.phones);
+    as_before.user.authenticators.clone_from(&before.user.authenticators);
+    as_before != *before
 }

@@ -1,5 +1,5 @@
-//! The statements, and the meaning of their rows. The decisions are in
-//! [`account`](crate::store::account).
+//! The statements on accounts and callers, and the rows that they read and write. The decisions are
+//! in [`account`](crate::store::account).
 
 use tokio_postgres::{Error, Row};
 
@@ -95,7 +95,7 @@ pub(super) enum RowError {
     #[error("{0}")]
     Database(#[from] Error),
     /// This release cannot have written such a row.
-    #[error("a row of the store makes no sense: {0}")]
+    #[error("a row in the store's database is invalid: {0}")]
     Invalid(&'static str),
 }
 
@@ -143,7 +143,7 @@ pub(super) fn calls(row: &Row) -> Result<EventLog, RowError> {
     event_log(row, "calls")
 }
 
-/// A column's value if it was readable, otherwise an error that says what makes no sense.
+/// A column's value if it was readable, otherwise an error that says what is invalid.
 pub(super) fn required<T>(read: Option<T>, what: &'static str) -> Result<T, RowError> {
     read.ok_or(RowError::Invalid(what))
 }

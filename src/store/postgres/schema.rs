@@ -46,18 +46,21 @@ pub(super) enum SchemaError {
     )]
     LeftBehind { version: i32, serves_from: i32, known: i32 },
     #[error(
-        "the schema has to be brought from version {from} to {known}, which this user may not \
+        "the schema must be migrated from version {from} to {known}, and this user lacks the rights \
          ({reason}): run `dialpass migrate` once as the database's owner"
     )]
     Forbidden { from: i32, known: i32, reason: String },
-    #[error("there is no store in the database: the gateway makes it when it first starts")]
+    #[error("there is no store in the database: start the gateway once, which creates it")]
     Missing,
     #[error(
         "the database has schema version {version} and this release needs {known}: run `dialpass \
          migrate` or start the gateway's new release first"
     )]
     Older { version: i32, known: i32 },
-    #[error("the schema dialpass is there and not dialpass's own: name another database")]
+    #[error(
+        "the database has a schema dialpass that another program created: name another database in \
+         store.url"
+    )]
     NotOurs,
     #[error(
         "this user lacks rights in the schema dialpass ({0}): the GRANTs that it needs are in \

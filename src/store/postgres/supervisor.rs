@@ -161,7 +161,7 @@ pub(super) async fn keep_swept(database: Arc<Database>, tables: Tables) {
         let pause = match sweep_once(&database, tables).await {
             Some(Ok(pause)) => pause,
             Some(Err(reason)) => {
-                tracing::warn!(reason, "idle rows could not be deleted; it is tried again");
+                tracing::warn!(reason, "idle rows could not be deleted; dialpass tries again");
                 AFTER_AN_ERROR
             }
             None => AFTER_AN_ERROR,

@@ -16,6 +16,17 @@ use crate::domain::transaction::{
     Channel, TextedCode, Transaction, TransactionId, TransactionKind, TransactionStatus,
 };
 
+/// The columns that [`transaction`] reads.
+macro_rules! transaction_columns {
+    () => {
+        "transaction_id, user_id, undertaking, channel, stage, created_at, updated_at, \
+         expires_at, number, nonce, key_id, issued_at, code_expires, digits, tries_left, \
+         is_question, message, asked_by, asked_from, match_number, only_authenticator, ceremony, \
+         asked, intent_id"
+    };
+}
+pub(super) use transaction_columns;
+
 /// The row of a transaction.
 pub(super) fn transaction(row: &Row) -> Result<Transaction, RowError> {
     Ok(Transaction {

@@ -15,6 +15,23 @@ use crate::domain::tenant::TenantId;
 use crate::store::event_log_codec::encode;
 use crate::store::registry::UserRecord;
 
+/// The columns that [`person`] reads.
+macro_rules! user_columns {
+    () => {
+        "user_id, name, created_at, updated_at, recovery, texts, wrong_codes, wrong_recovery, \
+         pushes, enrolling_texts, app_approvals"
+    };
+}
+pub(super) use user_columns;
+
+/// The columns that [`phone`] reads, and whose phone it is.
+macro_rules! phone_columns {
+    () => {
+        "user_id, phone_id, number, created_at, updated_at"
+    };
+}
+pub(super) use phone_columns;
+
 /// The row of a user whose phones and authenticators are among these rows, which may hold others'
 /// as well.
 pub(super) fn person(

@@ -85,7 +85,7 @@ pub enum OpenError {
     },
     /// The file does not exist, and this caller may not create it.
     #[error(
-        "there is no store at {}: the gateway makes it when it first starts",
+        "there is no store at {}: start the gateway once, which creates it",
         .path.display()
     )]
     Missing {

@@ -144,7 +144,7 @@ impl DatabaseFile {
         if replaced && left {
             for file in [log, companion(&self.path, "-shm")] {
                 if let Err(error) = fs::remove_file(&file) {
-                    tracing::error!(path = %file.display(), %error, "a stale file is left");
+                    tracing::error!(path = %file.display(), %error, "a file of the replaced database could not be deleted");
                 }
             }
         }
@@ -161,16 +161,15 @@ impl DatabaseFile {
         if found.is_some() {
             tracing::error!(
                 %path,
-                "the store's file was replaced while in use; the file now there is used from here \
-                 on. Stop dialpass before restoring a backup: a code that was used after the \
+                "the store's file was replaced while in use; dialpass now uses the new file. Stop dialpass before restoring a backup: a code that was used after the \
                  backup was made may be accepted again until it expires"
             );
         } else {
             tracing::error!(
                 %path,
-                "the store's file was deleted while in use; an empty store is started there. Live \
-                 codes and failure budgets are lost: callers have to call again. Keep clean-up \
-                 jobs away from the store's folder"
+                "the store's file was deleted while in use; dialpass starts an empty store there. \
+                 Live codes and failure budgets are lost: callers have to call again. Keep \
+                 clean-up jobs away from the store's folder"
             );
         }
     }
@@ -185,13 +184,14 @@ impl DatabaseFile {
             Reported::Works => {}
             Reported::Locked => tracing::error!(
                 %path, %error,
-                "another process holds the store's file locked; until it lets go, every request \
-                 that needs the store is refused"
+                "another process has locked the store's file; until it releases the lock, every \
+                 request that needs the store is refused: stop that process"
             ),
             Reported::Broken => tracing::error!(
                 %path, %error,
-                "the store's file cannot be used; it is opened again and again, and until that \
-                 works every request that needs the store is refused"
+                "the store's file cannot be used; dialpass keeps trying to open it, and until \
+                 then refuses every request that needs the store: check the file's \
+                 permissions and its disk"
             ),
         }
     }

@@ -1,5 +1,5 @@
-//! Steps on registered users: the records are read, decided on, and its changes are written, while the
-//! writer runs nothing else.
+//! Steps on registered users. The writer reads the records, lets the step decide, and writes the
+//! changes, before it runs anything else.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::domain::tenant::TenantId;
 use crate::store::registry::{Changes, Records, Registry, Scope, Texts, Transition, UserRecord};
 use crate::store::{Snapshot, StoreError};
 
-/// How long texts are counted where nobody says for how long.
+/// How long texts are kept if no limit says how long they count.
 const TEXTS_KEPT: Duration = Duration::from_hours(24);
 
 #[async_trait]
@@ -53,7 +53,7 @@ impl Registry for SqliteStore {
             let ids = owners(&snapshot, &tenant, &number, most)?;
             let user = |id| {
                 let found = find_person(&snapshot, &tenant, id)?;
-                // To leave one out could make another the only one.
+                // Skipping one could make another look like the only owner.
                 found.map(|person| person.user).ok_or_else(|| unreadable(0, "a phone has no user"))
             };
             ids.into_iter().map(user).collect()
@@ -91,7 +91,7 @@ impl Registry for SqliteStore {
     }
 }
 
-/// Takes a step, within a transaction of the caller's.
+/// Runs a step within the caller's transaction.
 fn take(
     connection: &Connection,
     scope: &Scope,
@@ -101,14 +101,14 @@ fn take(
     let before = records(connection, scope, now)?;
     let mut after = before.clone();
     decide(&mut after, now);
-    // A user who is taken away takes their transactions along, this one too: so that comes last.
+    // Deleting a user also deletes the user's transactions, including this one: so it comes last.
     transaction(connection, scope, &before, &after)?;
     texts(connection, scope, &before.texts, &after.texts, now)?;
     intent(connection, scope, before.intent_used_until, after.intent_used_until)?;
     person(connection, &scope.tenant, before.person.as_ref(), after.person.as_ref())
 }
 
-/// What the file holds of what a step is about.
+/// Reads the records that a step is scope.
 fn records(connection: &Connection, scope: &Scope, now: Timestamp) -> rusqlite::Result<Records> {
     let Scope { tenant, user, transaction, number, intent } = scope;
     let (person, namesakes) = match user {

@@ -1,5 +1,5 @@
-//! Reads and writes the rows of registered users and their phones. What cannot be read is an error,
-//! and what could not be read back is not written.
+//! Reads and writes the rows of registered users and their phones. An unreadable row is an error,
+//! and a value that could not be read back is not written.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
@@ -17,7 +17,7 @@ use crate::domain::registered_user::{
 use crate::domain::tenant::TenantId;
 use crate::store::registry::{Changes, UserRecord};
 
-/// The user with the budgets beside; `None` if there is none.
+/// The user with their budgets; `None` if the user does not exist.
 pub(super) fn find_person(
     connection: &Connection,
     tenant: &TenantId,
@@ -34,8 +34,9 @@ pub(super) fn find_person(
     Ok(Some(person))
 }
 
-/// The user whom a name means, see [`UserRef::Name`](crate::domain::registered_user::UserRef::Name), and how many
-/// have it in any case.
+/// The user that a name refers to, see
+/// [`UserRef::Name`](crate::domain::registered_user::UserRef::Name), and how many users have the
+/// name in any case.
 pub(super) fn find_named(
     connection: &Connection,
     tenant: &TenantId,
@@ -50,7 +51,7 @@ pub(super) fn find_named(
     Ok((person.flatten(), u32::try_from(found.len()).unwrap_or(u32::MAX)))
 }
 
-/// The users who have this name in any case, with their names as they were made.
+/// The users who have this name in any case, each with the name as it was first written.
 pub(super) fn namesakes(
     connection: &Connection,
     tenant: &TenantId,
@@ -221,21 +222,21 @@ pub(super) fn write_phones(
     Ok(())
 }
 
-/// Deletes a user with all that is theirs: phones, authenticators, transactions, and the account of called-in
-/// codes.
+/// Deletes a user and everything the user owns: phones, authenticators, transactions, and the
+/// account of called-in codes.
 pub(super) fn delete_person(
     connection: &Connection,
     tenant: &TenantId,
     user: RegisteredId,
 ) -> rusqlite::Result<()> {
-    const THEIRS: [&str; 4] = [
+    const OWNED: [&str; 4] = [
         "DELETE FROM users WHERE tenant = :tenant AND user_id = :user_id",
         "DELETE FROM phones WHERE tenant = :tenant AND user_id = :user_id",
         "DELETE FROM authenticators WHERE tenant = :tenant AND user_id = :user_id",
         "DELETE FROM transactions WHERE tenant = :tenant AND user_id = :user_id",
     ];
     let user = user.to_string();
-    for sql in THEIRS {
+    for sql in OWNED {
         let key = named_params! {":tenant": tenant.as_str(), ":user_id": user};
         connection.prepare_cached(sql)?.execute(key)?;
     }

@@ -1,5 +1,5 @@
-//! The connections beside the writer's, one for each other thread, and what the threads tell the
-//! writer through them.
+//! The connections of the threads other than the writer, and the flags by which those threads
+//! reach the writer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -293,7 +293,7 @@ fn secrets_of_the_examples_are_for_this_machine_alone() {
     let said = stdout(&output);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(
-        said.contains("password_hash: the hash of an example, whose password everybody"),
+        said.contains("password_hash: the hash of an example, whose password is published"),
         "{said}"
     );
 }
@@ -311,7 +311,8 @@ fn stored_hashes_that_check_nothing_are_refused_and_cheap_ones_warned_of() {
         let hash = format!("$argon2id$v=19${how}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA");
         format!("[[people]]\nusername = \"anna\"\npassword_hash = \"{hash}\"\n")
     };
-    for (how, says) in [("m=8,t=0,p=1", "argon2 does not have"), ("m=4194304,t=1,p=1", "4096 MiB")]
+    for (how, says) in
+        [("m=8,t=0,p=1", "invalid argon2 parameters"), ("m=4194304,t=1,p=1", "4096 MiB")]
     {
         let (status, said) = check(&with(how));
         assert_eq!(status, Some(78), "{how}: {said}");

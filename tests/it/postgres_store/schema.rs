@@ -205,7 +205,9 @@ async fn names_that_differ_in_case_alone_outlive_the_migration_and_older_nodes_m
 /// Runs `dialpass migrate` with this `[store]`; what it says, or its complaint.
 pub fn migrate(store: &str) -> Result<String, String> {
     let folder = folder();
-    let config = sections("").replacen("url = \"sqlite:dialpass.db\"\n", store, 1);
+    // Nothing here waits for a timeout; a busy machine must not run into one.
+    let store = format!("{store}timeout = \"20s\"\n");
+    let config = sections("").replacen("url = \"sqlite:dialpass.db\"\n", &store, 1);
     std::fs::write(
         folder.path().join("people.toml"),
         "[[people]]\nusername = \"anna\"\nnumbers = [\"+46701234567\"]\n",

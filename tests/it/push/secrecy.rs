@@ -70,7 +70,7 @@ async fn logs_and_metrics_say_which_push_service_failed_and_no_more() {
         "status 500",
         "no answer within 500 ms",
         "not reached: ",
-        "does not know the phone",
+        "no longer knows the phone",
         "push.hosts does not name",
         "host=\"localhost\"",
     ] {

@@ -74,8 +74,8 @@ fn each_flag_and_time_of_active_directory_has_the_reason_that_a_bind_gives() {
 }
 
 #[test]
-fn what_active_directory_has_of_everybody_counts_as_a_no_where_it_is_hidden() {
-    for name in OF_EVERYBODY {
+fn an_attribute_that_every_account_has_counts_as_a_refusal_where_it_is_hidden() {
+    for name in OF_EVERY_ACCOUNT {
         for value in ["", "x", "-", "9223372036854775808"] {
             assert_eq!(windows_with(&[(name, value)]), Some(Disabled), "{name} {value:?}");
         }
@@ -183,7 +183,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_reader_panic(value in proptest::collection::vec(any::<u8>(), 0..24)) {
         for profile in [ActiveDirectory, OpenLdap, Dirsrv] {
-            for name in OF_EVERYBODY.iter().chain(&OF_SOME) {
+            for name in OF_EVERY_ACCOUNT.iter().chain(&OF_SOME) {
                 let _ = now_of(&[(name, &value)], profile);
             }
         }

@@ -1,6 +1,5 @@
-//! Whether the groups nested in the excluded group can all be read. Going up from a user does not
-//! find a group whose members the service account may not read, and nobody in it would count as
-//! excluded.
+//! Whether all groups nested in the excluded group can be read. Walking up from a user misses a
+//! group whose members the service account may not read, so its members would not be excluded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +16,16 @@ use crate::directory::ldap::search::Query;
 use crate::directory::ldap::server::Server;
 use crate::directory::ldap::servers::Servers;
 
-/// How long it is believed that all can be read; longer, if reading takes long.
+/// How long a finding that all are readable is kept; longer if reading takes long.
 const READABLE_KEPT: Duration = Duration::from_mins(1);
-/// How long it is believed that one cannot.
+/// How long a finding that one is hidden is kept.
 const HIDDEN_KEPT: Duration = Duration::from_secs(5);
-/// How many times as long as the reading took an answer is kept, at least.
+/// A finding is kept for at least this many times the duration of the reading.
 const PAUSES: u32 = 20;
-/// Longest that the reading may take.
+/// Time limit for reading the groups.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// What was seen last.
+/// The last finding.
 #[derive(Default)]
 pub(in crate::directory::ldap) struct Readable(Mutex<Option<Seen>>);
 
@@ -44,8 +43,7 @@ impl Readable {
         group: &str,
         deadline: Instant,
     ) -> Result<bool, DirectoryError> {
-        // Read by a task of its own, so that a caller in a hurry does not undo what others wait
-        // for.
+        // Read by a separate task, so that an impatient caller does not abort what others wait for.
         let looking = tokio::spawn({
             let (readable, servers) = (Arc::clone(self), Arc::clone(servers));
             let group = group.to_owned();
@@ -71,16 +69,16 @@ impl Readable {
             let over = Over { server: &server, limit };
             let settings = servers.settings();
             match descend(&over, settings, group, &Nested::Everywhere, |_| {}).await {
-                // Of what is nested too deep, each user's own groups tell.
+                // Groups nested too deep are found by walking up from each user.
                 Ok(()) | Err(Stop::TooDeep) => all = Some(all.unwrap_or(true)),
                 Err(Stop::Hidden(hidden)) => {
                     if last.is_none_or(|last| last.all) {
                         warn!(
                             server = server.name(),
                             group = hidden,
-                            "a member of the excluded group is not there or cannot be read, so \
-                             everybody counts as excluded; remove it, or let the service account \
-                             read it"
+                            "a member of the excluded group is missing or cannot be read, so every \
+                             user counts as excluded; remove that member, or let the service \
+                             account read it"
                         );
                     }
                     all = Some(false);

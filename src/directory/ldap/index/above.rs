@@ -57,7 +57,7 @@ impl Above {
         match self.moved(ldap, content, base, ready).await {
             Ok(true) => {
                 // The old DN in the groups' member lists may belong to someone else now.
-                content.change(base, Table::allow_nobody);
+                content.change(base, Table::allow_no_one);
                 let read = content.state().read();
                 let due = read.map_or_else(Instant::now, |read| read.ended + read.took * PAUSES);
                 sleep_until(due).await;

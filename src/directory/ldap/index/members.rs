@@ -79,7 +79,7 @@ pub(super) async fn keep(ldap: Ldap, content: &Content) -> SyncFailure {
 fn forget(content: &Content) {
     content.state().groups(Groups::Unreadable);
     for base in 0..content.tables.len() {
-        content.change(base, Table::allow_nobody);
+        content.change(base, Table::allow_no_one);
     }
 }
 

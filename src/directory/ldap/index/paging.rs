@@ -71,7 +71,7 @@ pub(super) async fn read(
 pub(super) fn key(entry: &SearchEntry, settings: &LdapSettings) -> Result<Key, SyncFailure> {
     let refused = |name: &str| {
         SyncFailure::Refused(format!(
-            "the service account may not read {name} of everybody, without which changes are not \
+            "the service account may not read {name} of all people, without which changes are not \
              told; let it read that"
         ))
     };
@@ -90,7 +90,9 @@ pub(super) fn silent(_: Elapsed) -> SyncFailure {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn lost(error: LdapError) -> SyncFailure {
     match error {
-        LdapError::FilterParsing => SyncFailure::Refused("user_filter is no filter".to_owned()),
+        LdapError::FilterParsing => {
+            SyncFailure::Refused("user_filter is not a valid filter".to_owned())
+        }
         _ => SyncFailure::Lost("the connection broke".to_owned()),
     }
 }
@@ -99,7 +101,7 @@ pub(super) fn lost(error: LdapError) -> SyncFailure {
 pub(super) fn refused(code: u32, base: &str) -> SyncFailure {
     let reason = match code {
         3 | 4 | 11 => format!(
-            "the server does not let the service account read everybody (result code {code}); \
+            "the server does not let the service account read all people (result code {code}); \
              give the account unlimited size and time there (OpenLDAP: limits … size=unlimited \
              time=unlimited; 389-ds: nsLookThroughLimit: -1 and nsSizeLimit: -1 in its entry)"
         ),

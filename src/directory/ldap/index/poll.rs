@@ -144,7 +144,7 @@ async fn present(ldap: &Ldap, content: &Content) -> Result<Present, SyncFailure>
     let usn = one("highestCommittedUSN").and_then(|text| text.parse().ok());
     let (Some(service), Some(usn)) = (one("dsServiceName"), usn) else {
         return Err(SyncFailure::Refused(
-            "the server tells no dsServiceName and highestCommittedUSN, so that it is no domain \
+            "the server shows no dsServiceName and highestCommittedUSN, so it is not a domain \
              controller; check profile"
                 .to_owned(),
         ));

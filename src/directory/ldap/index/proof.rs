@@ -37,7 +37,7 @@ impl Bases {
             let Some(entry) = entry else { return Err(paging::refused(NO_SUCH_OBJECT, base)) };
             let id = person::key(&entry, settings);
             if std::mem::replace(known, id).is_some_and(|known| id != Some(known)) {
-                return Err(SyncFailure::Missed(format!("{base} is another entry than it was")));
+                return Err(SyncFailure::Missed(format!("{base} is a different entry now")));
             }
         }
         Ok(())
@@ -70,7 +70,7 @@ impl Sample {
         if in_step && self.doubts.values().any(|times| *times >= TIMES) {
             self.doubts.clear();
             return Err(SyncFailure::Missed(
-                "the directory says something else of people".to_owned(),
+                "the directory contradicts the index about people".to_owned(),
             ));
         }
         Ok(())

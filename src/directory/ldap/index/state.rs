@@ -10,7 +10,7 @@ use crate::directory::ldap::settings::LdapSettings;
 use crate::directory::{DependencyState, IndexFigures};
 
 /// The index's age and progress.
-#[expect(clippy::struct_excessive_bools, reason = "each says a thing of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each has its own meaning")]
 pub(super) struct State {
     /// The time as of which the content is known to be complete; `None` before the first full read.
     as_of: Option<Instant>,
@@ -191,7 +191,7 @@ impl State {
         if people == 0 {
             warn!(
                 server,
-                "the directory's index is live and holds nobody; check user_filter, the phone attributes and what the service account may read"
+                "the directory's index is live but has no people; check user_filter, the phone attributes and what the service account may read"
             );
         } else {
             info!(server, people, "the directory's index is live");

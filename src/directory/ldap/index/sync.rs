@@ -21,7 +21,7 @@ use super::paging::{self, Everything};
 use super::record::Key;
 use super::state::SyncFailure;
 use super::table::Table;
-use crate::directory::ldap::changes::NOBODY;
+use crate::directory::ldap::changes::NO_ENTRY;
 
 /// Result code of a cookie that is too old or belongs to another server (e-syncRefreshRequired).
 const REFRESH_REQUIRED: u32 = 4096;
@@ -81,7 +81,7 @@ pub(super) async fn keep(
 async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie, SyncFailure> {
     let dn = &content.settings.base_dns[base];
     let cookie = present_cookie(ldap.clone(), content, base).await?;
-    let everybody = Everything {
+    let everyone = Everything {
         base: dn,
         filter: &content.settings.user_filter,
         attributes: &content.attributes,
@@ -89,7 +89,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
     };
     let begun = Instant::now();
     content.change(base, Table::begin);
-    paging::read(ldap.clone(), &everybody, |entry| {
+    paging::read(ldap.clone(), &everyone, |entry| {
         let entry = SearchEntry::construct(entry);
         let key = paging::key(&entry, &content.settings)?;
         content.put(base, key, &entry);
@@ -110,7 +110,7 @@ async fn present_cookie(
     let request = SyncRequest { mode: RefreshMode::RefreshOnly, ..SyncRequest::default() };
     let mut stream = ldap
         .with_controls(vec![RawControl::from(request.critical())])
-        .streaming_search(&content.settings.base_dns[base], Scope::Subtree, NOBODY, ["1.1"])
+        .streaming_search(&content.settings.base_dns[base], Scope::Subtree, NO_ENTRY, ["1.1"])
         .await
         .map_err(paging::lost)?;
     while stream.next().await.map_err(paging::lost)?.is_some() {}
@@ -135,7 +135,7 @@ fn refused(result: &LdapResult, content: &Content, base: usize) -> SyncFailure {
 }
 
 /// One synchronization.
-#[expect(clippy::struct_excessive_bools, reason = "each says a thing of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each has its own meaning")]
 struct Sync<'a> {
     content: &'a Content,
     base: usize,
@@ -275,7 +275,7 @@ fn goes_back(before: Option<&[u8]>, now: Option<&[u8]>) -> bool {
 pub(super) fn key(id: &[u8]) -> Result<Key, SyncFailure> {
     Uuid::from_slice(id)
         .map(Uuid::into_bytes)
-        .map_err(|_| SyncFailure::Lost("the server sent an id that is no UUID".to_owned()))
+        .map_err(|_| SyncFailure::Lost("the server sent an id that is not a UUID".to_owned()))
 }
 
 #[cfg(test)]

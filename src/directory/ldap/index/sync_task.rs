@@ -200,10 +200,10 @@ async fn over(
         (failure, _, _) = watches => failure,
         failure = members::keep(handle(), content) => failure,
         () = until_full_read(content) => {
-            SyncFailure::Planned("everybody is being read, as every so often")
+            SyncFailure::Planned("a regular full read is due")
         }
         () = one_is_back(&before) => {
-            SyncFailure::Planned("a server that comes before the one followed works again")
+            SyncFailure::Planned("a preferred server works again")
         }
     }
 }

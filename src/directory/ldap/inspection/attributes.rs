@@ -31,7 +31,10 @@ impl LdapInspection {
                 Step::bad(
                     "attribute",
                     severity,
-                    format!("{attribute} ({key}) is there for {have} of {} people", people.len()),
+                    format!(
+                        "{attribute} ({key}) can be read for {have} of {} people",
+                        people.len()
+                    ),
                     format!("check {key}, and let the service account read {attribute}"),
                 )
             });
@@ -47,7 +50,7 @@ impl LdapInspection {
             steps.push(Step::bad(
                 "attribute",
                 Severity::Error,
-                "not one phone attribute can be read, so no caller is known",
+                "no phone attribute can be read, so no caller is recognized",
                 "let the service account search and read the phone attributes",
             ));
         }
@@ -65,13 +68,13 @@ impl LdapInspection {
                 let seen: Vec<_> = seen.copied().collect();
                 let detail = if seen.is_empty() {
                     format!(
-                        "nobody of {} has an attribute that closes an account, as far as the \
+                        "none of {} people has an attribute that closes an account, as far as the \
                          service account may see; it has to be able to read {}",
                         people.len(),
                         account::OF_SOME.join(", ")
                     )
                 } else {
-                    format!("what closes accounts can be read: {}", seen.join(", "))
+                    format!("the attributes that close accounts can be read: {}", seen.join(", "))
                 };
                 steps.push(Step::good("account", detail));
             }
@@ -80,12 +83,12 @@ impl LdapInspection {
         let (severity, so) = match settings.profile {
             Profile::ActiveDirectory => (Severity::Error, "count as disabled"),
             Profile::OpenLdap | Profile::Dirsrv => {
-                (Severity::Warning, "are taken for enabled, also where they are not")
+                (Severity::Warning, "count as enabled, even if they are not")
             }
         };
         let needed: &[&str] = match settings.account_checks {
             AccountChecks::AtTheBind => &[ACCOUNT_CONTROL],
-            AccountChecks::FromTheEntry => &account::OF_EVERYBODY,
+            AccountChecks::FromTheEntry => &account::OF_EVERY_ACCOUNT,
         };
         for name in needed {
             let lack = people.len() - having(people, name);
@@ -131,8 +134,8 @@ impl LdapInspection {
         Step::bad(
             "attribute",
             Severity::Warning,
-            format!("nobody has {attribute}, as far as the service account may see"),
-            format!("let the service account search and read {attribute}, or take it out of {key}"),
+            format!("no one has {attribute}, as far as the service account may see"),
+            format!("let the service account search and read {attribute}, or remove it from {key}"),
         )
     }
 }

@@ -50,7 +50,7 @@ impl LdapInspection {
         }
         let usual = millis(begun) / (2 * bases.len().max(1) as u128);
         if people.is_empty() {
-            steps.extend(self.nobody_step(reader).await);
+            steps.extend(self.unassigned_step(reader).await);
             return;
         }
         self.check_attributes(reader, product, &people, steps).await;
@@ -98,14 +98,16 @@ impl LdapInspection {
         };
         match reader.entry(group, &["member", "uniqueMember"]).await {
             Err(error) => check(format!("{key}: {error}")),
-            Ok(None) => check(format!("{key} {group} does not exist, or may not be seen")),
+            Ok(None) => check(format!(
+                "{key} {group} does not exist, or the service account may not see it"
+            )),
             Ok(Some(entry)) if entry.attrs.is_empty() && entry.bin_attrs.is_empty() => Step::bad(
                 "group",
                 Severity::Warning,
-                format!("{key} {group} has no members, or they may not be seen"),
+                format!("{key} {group} has no members, or the service account may not see them"),
                 "let the service account search and read member and uniqueMember",
             ),
-            Ok(Some(_)) => Step::good("group", format!("{key} {group} is there")),
+            Ok(Some(_)) => Step::good("group", format!("{key} {group} exists")),
         }
     }
 
@@ -141,7 +143,7 @@ impl LdapInspection {
             return Step::bad(
                 "search",
                 Severity::Error,
-                format!("nobody below {base} matches {}", self.settings.user_filter),
+                format!("no one below {base} matches {}", self.settings.user_filter),
                 "check user_filter, base_dn and what the service account may see",
             );
         }
@@ -151,7 +153,7 @@ impl LdapInspection {
 
     /// Makes a call's search for an unassigned number, if no person is known; `None` if it is
     /// served.
-    async fn nobody_step(&self, reader: &mut Reader) -> Option<Step> {
+    async fn unassigned_step(&self, reader: &mut Reader) -> Option<Step> {
         let searches = probes::searches(&self.settings);
         for search in searches.iter().filter(|search| search.kind == Kind::Number) {
             let (base, filter) = (&search.base, &search.filter);
@@ -187,13 +189,7 @@ impl LdapInspection {
             })?;
             Some((&person.dn, found))
         })?;
-        let filter = filter::by_number(
-            &settings.user_filter,
-            &settings.phone_attributes,
-            &number,
-            settings.plan,
-            settings.number_match,
-        );
+        let filter = filter::by_number(settings, &number);
         let begun = Instant::now();
         let mut found = false;
         for base in &self.settings.base_dns {
@@ -214,7 +210,7 @@ impl LdapInspection {
             Step::bad(
                 "find",
                 Severity::Error,
-                format!("{dn} is not found by their own number"),
+                format!("a search by the number of {dn} does not find that person"),
                 "let the service account search the phone attributes, not only read them; check \
                  number_match",
             )
@@ -232,7 +228,8 @@ impl LdapInspection {
     }
 }
 
-/// What the service would say about a search, and what the server says besides its code.
+/// Why the service would refuse a search's answer, with the server's message; `None` if it would
+/// not.
 fn refusal(judged: Judgement, answer: &Answer) -> Option<String> {
     let why = match judged {
         Judgement::Complete | Judgement::More => return None,
@@ -248,15 +245,15 @@ fn unsearchable(why: &str) -> Step {
     Step::bad(
         "find",
         Severity::Error,
-        format!("a person could not be searched by their number, and so no caller can: {why}"),
-        "until this is mended, every call is refused with directory_unavailable",
+        format!("a search by a person's number failed, so no caller can be found: {why}"),
+        "until this is fixed, every call is refused with directory_unavailable",
     )
 }
 
 async fn base_step(reader: &mut Reader, base: &str) -> Step {
     match reader.ask(Search::of_entry(base, &["1.1"])).await {
         Ok(answer) if answer.code == 0 && !answer.entries.is_empty() => {
-            Step::good("base", format!("{base} is there"))
+            Step::good("base", format!("{base} exists"))
         }
         // Some servers hide the base itself but show what is below it.
         Ok(answer) if answer.code == 0 => Step::bad(
@@ -271,7 +268,7 @@ async fn base_step(reader: &mut Reader, base: &str) -> Step {
             format!("{base} cannot be read (result code {}: {})", answer.code, answer.text.trim()),
             match answer.code {
                 32 => "check base_dn, and that the service account may see it",
-                10 => "this server refers to others for it: check base_dn, or ask those",
+                10 => "this server refers to other servers for it: check base_dn, or use those",
                 34 => "base_dn is not a DN",
                 _ => "check base_dn and the service account's rights",
             },

@@ -18,8 +18,8 @@ impl LdapInspection {
             ),
             format!(
                 "close, as the first rule of the database: olcAccess: {{0}}to attrs={all} by \
-                 dn.exact=\"{account}\" read by * none   (and before that `by … write` for whoever \
-                 keeps the numbers)"
+                 dn.exact=\"{account}\" read by * none   (and before that `by … write` for the account that \
+                 maintains the numbers)"
             ),
         ]
     }
@@ -37,12 +37,12 @@ impl LdapInspection {
         }
         let base = self.settings.base_dns.first().map_or("", String::as_str);
         vec![
-            "best: keep the numbers in an attribute that only administrators write, and name it \
+            "best: keep the numbers in an attribute that only administrators may write, and name it \
              in phone_attributes"
                 .to_owned(),
             format!(
-                "or deny it on each person (an inherited denial comes too late, after what each \
-                 person is given explicitly): Get-ADUser -SearchBase \"{base}\" -Filter * | \
+                "or deny it on each person (an inherited denial comes too late, after the rights \
+                 granted on the entry itself): Get-ADUser -SearchBase \"{base}\" -Filter * | \
                  ForEach-Object {{ dsacls $_.DistinguishedName /D {} }}",
                 dsacls.join(" ")
             ),
@@ -50,11 +50,11 @@ impl LdapInspection {
                 "in Samba: samba-tool dsacl set --objectdn=\"CN=…\" --sddl=\"{}\"",
                 sddl.concat()
             ),
-            "and take the entries of those who own theirs (an owner may change the rights) from them, \
-             and people out of groups that may write: dsacls \"CN=…\" /takeownership"
+            "take ownership of entries that people own themselves (an owner may change the rights), \
+             and remove people from groups that may write: dsacls \"CN=…\" /takeownership"
                 .to_owned(),
-            "and have new people made so: take SELF's write right out of the class user's \
-             defaultSecurityDescriptor in the schema, or deny it as each person is made"
+            "for new people: remove SELF's write right from the class user's \
+             defaultSecurityDescriptor in the schema, or deny it when each person is created"
                 .to_owned(),
         ]
     }

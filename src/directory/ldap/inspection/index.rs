@@ -9,7 +9,7 @@ use super::attributes::having;
 use super::reader::{ReadError, Reader, Search};
 use super::servers::Product;
 use crate::directory::inspection::{Severity, Step};
-use crate::directory::ldap::changes::{self, NOBODY};
+use crate::directory::ldap::changes::{self, NO_ENTRY};
 use crate::directory::ldap::settings::{Lookup, Profile};
 
 /// Number of people examined per base.
@@ -79,7 +79,7 @@ impl LdapInspection {
         Step::bad(
             "index",
             Severity::Information,
-            "no deleted objects can be seen (or there are none): everybody's id is read every few \
+            "no deleted objects can be seen (or there are none): all ids are read every few \
              minutes instead, and deleted people are noticed then",
             "let the service account list CN=Deleted Objects, if that is too late",
         )
@@ -90,7 +90,7 @@ impl LdapInspection {
 /// elsewhere.
 async fn sync_step(reader: &mut Reader, base: &str) -> Option<Step> {
     let request = SyncRequest { mode: RefreshMode::RefreshOnly, ..SyncRequest::default() };
-    let mut search = Search::below(base, NOBODY, &["1.1"], 0);
+    let mut search = Search::below(base, NO_ENTRY, &["1.1"], 0);
     search.controls = vec![RawControl::from(request.critical())];
     let why = match reader.ask(search).await {
         Ok(answer) if answer.code == 0 && answer.synchronized => {

@@ -93,8 +93,8 @@ impl LdapInspection {
             }
         }
         let detail = last.unwrap_or_else(|| "no server is configured".to_owned());
-        let hint = "see the steps listed for each server".to_owned();
-        Err(InspectionError { detail: format!("nobody could be read: {detail}"), hint })
+        let hint = "see what is said of each server".to_owned();
+        Err(InspectionError { detail: format!("no people could be read: {detail}"), hint })
     }
 }
 
@@ -108,7 +108,7 @@ impl Inspection for LdapInspection {
         &self,
         each: &mut (dyn FnMut(Person) + Send),
     ) -> Result<PeopleRead, InspectionError> {
-        self.read_everybody(each).await
+        self.read_everyone(each).await
     }
 
     async fn self_write(&self, people: &[String], examples: usize) -> SelfWrite {
@@ -127,13 +127,7 @@ impl Inspection for LdapInspection {
         let settings = &self.settings;
         Some(ExplainedSearch {
             bases: settings.base_dns.clone(),
-            filter: filter::by_number(
-                &settings.user_filter,
-                &settings.phone_attributes,
-                number,
-                settings.plan,
-                settings.number_match,
-            ),
+            filter: filter::by_number(settings, number),
             attributes: self.attributes(),
             size_limit: settings.size_limit,
             beside_index: matches!(settings.lookup, Lookup::Index(_)),

@@ -13,7 +13,7 @@ const PAGE: i32 = 1000;
 const READ: &str = "read_people";
 
 impl LdapInspection {
-    pub(super) async fn read_everybody(
+    pub(super) async fn read_everyone(
         &self,
         each: &mut (dyn FnMut(Person) + Send),
     ) -> Result<PeopleRead, InspectionError> {
@@ -39,8 +39,11 @@ impl LdapInspection {
             let mut search = Search::below(base, &self.settings.user_filter, &attributes, 0);
             search.controls = vec![page(PAGE, cookie)];
             let answer = reader.ask(search).await.map_err(|error| InspectionError {
-                detail: format!("{} stopped while everybody was read: {error}", read.server),
-                hint: "try again; if it stays so, look into the server's own log".to_owned(),
+                detail: format!(
+                    "{} stopped while the people were being read: {error}",
+                    read.server
+                ),
+                hint: "try again; if that does not help, check the server's log".to_owned(),
             })?;
             for found in &answer.entries {
                 each(match entry::read(found, &self.settings, None) {
@@ -63,8 +66,11 @@ impl LdapInspection {
                     read.notes.push(Step::bad(
                         READ,
                         Severity::Warning,
-                        format!("{} sends no pages: everybody came in one answer", read.server),
-                        "nothing need be done; a large directory should have a server that pages \
+                        format!(
+                            "{} does not page results: all people came in one answer",
+                            read.server
+                        ),
+                        "no action needed; a large directory should have a server that pages \
                          (RFC 2696)",
                     ));
                     return Ok(());
@@ -89,9 +95,9 @@ impl LdapInspection {
         let (detail, hint) = match answer.code {
             3 | 4 | 11 if indexed => (
                 format!(
-                    "the server ended the reading of {base} by a limit of its own (result code \
-                     {}), so that no index can be kept; the counts below are of those read until \
-                     then",
+                    "the server stopped the reading of {base} at a limit of its own (result code \
+                     {}), so no index can be kept; the counts below are of the people read before \
+                     that",
                     answer.code
                 ),
                 format!(
@@ -101,8 +107,8 @@ impl LdapInspection {
             ),
             3 | 4 | 11 => (
                 format!(
-                    "the server ended the reading of {base} by a limit of its own (result code \
-                     {}); the counts below are of those read until then",
+                    "the server stopped the reading of {base} at a limit of its own (result code \
+                     {}); the counts below are of the people read before that",
                     answer.code
                 ),
                 format!(
@@ -116,7 +122,7 @@ impl LdapInspection {
                 "check base_dn and the account's rights".to_owned(),
             ),
             code => (
-                format!("the server would not list {base} (result code {code}: {})", answer.text),
+                format!("the server refuses to list {base} (result code {code}: {})", answer.text),
                 "check the service account's rights".to_owned(),
             ),
         };

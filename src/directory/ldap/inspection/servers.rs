@@ -95,7 +95,7 @@ impl LdapInspection {
                     "paging",
                     Severity::Information,
                     "the server does not say that it sends results in pages (RFC 2696)",
-                    "calls do not need it; reading everybody may hit a size limit",
+                    "calls do not need it; reading all people may hit a size limit",
                 )
             });
             self.check_index(&mut reader, &product, &mut steps).await;
@@ -194,7 +194,7 @@ impl LdapInspection {
                     "bind",
                     Severity::Information,
                     "no bind_dn: searches are anonymous",
-                    "give a service account, so that numbers need not be readable by everybody",
+                    "set up a service account, so that numbers need not be readable by everyone",
                 ),
                 true,
             ),

@@ -64,7 +64,7 @@ impl LdapInspection {
     async fn by_rules(&self, reader: &mut Reader) -> SelfWrite {
         let rules = access_rules::suspicious(reader, &self.guarded()).await;
         let why = match &rules {
-            None => "the server does not tell over LDAP what people may write",
+            None => "the server does not show over LDAP what people may write",
             Some(rules) if rules.is_empty() => {
                 "no rule in cn=config says so in plain words; sets, groups and regular \
                  expressions were not followed"
@@ -103,7 +103,7 @@ impl LdapInspection {
             }
         }
         if unreadable == people.len() {
-            let why = "the service account may not read anybody's rights (nTSecurityDescriptor)";
+            let why = "the service account may not read any person's rights (nTSecurityDescriptor)";
             return self.not_checked(true, why.to_owned(), Vec::new());
         }
         let hint = self.hint_for_ad(&protected);

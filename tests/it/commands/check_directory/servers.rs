@@ -49,7 +49,7 @@ fn what_stands_in_the_way_of_a_connection_is_named_with_a_hint() {
         (
             tenant.replace("base_dn", "user_filter = \"(objectClass=device)\"\nbase_dn"),
             "search",
-            "nobody below",
+            "no one below",
             "user_filter",
         ),
     ] {
@@ -121,7 +121,7 @@ fn phone_attributes_that_cannot_be_read_are_errors() {
     let (status, report) = check(&hidden("mobile"));
     assert_eq!(status, Some(1), "others have a telephoneNumber");
     let attribute = step(&report, 0, "attribute");
-    assert!(attribute["detail"].as_str().unwrap().contains("nobody has mobile"), "{attribute}");
+    assert!(attribute["detail"].as_str().unwrap().contains("no one has mobile"), "{attribute}");
 
     let (status, report) = check(&hidden("entryUUID"));
     assert_eq!(status, Some(3));
@@ -140,7 +140,7 @@ fn phone_attributes_that_cannot_be_read_are_errors() {
     let (status, report) = check(&slapd);
     assert_eq!(status, Some(3), "{report}");
     let find = step(&report, 0, "find");
-    assert!(find["detail"].as_str().unwrap().contains("not found by their own number"), "{find}");
+    assert!(find["detail"].as_str().unwrap().contains("does not find that person"), "{find}");
 }
 
 #[test]

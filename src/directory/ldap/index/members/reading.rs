@@ -1,5 +1,6 @@
-//! One reading of the tenant's groups over the index's own connection: who of the people certainly
-//! may use the gateway. What of that is noted, and for how long it holds, is elsewhere.
+//! Reads the tenant's groups once over the index's own connection, to find the people who are
+//! certainly allowed to use the gateway. How the result is recorded, and for how long it is valid,
+//! is decided elsewhere.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -18,7 +19,7 @@ use crate::directory::ldap::search::{Query, is_aside};
 use crate::directory::ldap::settings::Profile;
 use crate::directory::ldap::{dn, groups, probes};
 
-/// Reads the groups, and notes of everybody whether they may. How many do.
+/// Reads the groups, and records for every person whether they are allowed. Returns how many are.
 pub(super) async fn read(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure> {
     match content.settings.profile {
         Profile::ActiveDirectory => by_chain(ldap, content).await,
@@ -26,7 +27,7 @@ pub(super) async fn read(ldap: &Ldap, content: &Content) -> Result<usize, SyncFa
     }
 }
 
-/// Refused if what has to be there is not: of an excluded group that is gone nobody is a member.
+/// Fails if a required entry is missing: an excluded group that is gone would exclude no one.
 pub(super) async fn present(ldap: &Ldap, content: &Content) -> Result<(), SyncFailure> {
     let over = Over { ldap };
     let is_there = async |read: &Query| {
@@ -46,7 +47,7 @@ pub(super) async fn present(ldap: &Ldap, content: &Content) -> Result<(), SyncFa
     if proofs.is_empty() { Ok(()) } else { Err(SyncFailure::Refused(probes::NO_PROOF.to_owned())) }
 }
 
-/// Active Directory follows nested groups itself.
+/// For Active Directory, which resolves nested groups itself.
 async fn by_chain(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure> {
     let settings = &content.settings;
     let mut members = 0;
@@ -68,16 +69,16 @@ async fn by_chain(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure> 
             Ok(())
         })
         .await?;
-        // The group may have been renamed while that was read.
+        // The group may have been renamed during the reading.
         present(ldap, content).await?;
         members += allow(content, base, &|key, _| allowed.contains(key)).await;
     }
     Ok(members)
 }
 
-/// Elsewhere we go down from each group to its members, and theirs. The same DN can be written in
-/// several ways: who is certainly in the one group and certainly not in the other is let in, of
-/// all others the server is asked at the call.
+/// For other servers: walks down from each group to its members, and theirs. One DN can be written
+/// in several ways, so only people who are certainly in the required group and certainly not in the
+/// excluded one are allowed; for anyone else each call asks the server.
 async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure> {
     let settings = &content.settings;
     let hasher = RandomState::new();
@@ -85,7 +86,7 @@ async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure
     let coarse = |dn: &str| dn::coarse(dn).map(|form| hasher.hash_one(form));
     let required = match &settings.required_group {
         Some(group) => {
-            let groups = groups_beside(ldap, content, group).await?;
+            let groups = sibling_groups(ldap, content, group).await?;
             let mut members = HashSet::new();
             let met = |dn: &str| {
                 members.insert(sure(dn));
@@ -107,7 +108,7 @@ async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure
             closure(ldap, content, group, &Nested::Everywhere, met).await?;
             if let Some(dn) = unread {
                 return Err(SyncFailure::Refused(format!(
-                    "nobody can tell who {dn} in {group} is"
+                    "the member {dn} of {group} cannot be identified; remove it from the group"
                 )));
             }
             Some(members)
@@ -128,7 +129,7 @@ async fn by_members(ldap: &Ldap, content: &Content) -> Result<usize, SyncFailure
 }
 
 /// The coarse forms of all groups that `group` may have as members.
-async fn groups_beside(
+async fn sibling_groups(
     ldap: &Ldap,
     content: &Content,
     group: &str,
@@ -148,7 +149,7 @@ async fn groups_beside(
     Ok(forms)
 }
 
-/// Hands all members of a group, however nested, to `met`.
+/// Passes all members of a group, direct or nested, to `met`.
 async fn closure(
     ldap: &Ldap,
     content: &Content,
@@ -161,7 +162,7 @@ async fn closure(
         |stop| match stop {
             Stop::Failed(failure) => failure,
             Stop::Hidden(of) => SyncFailure::Refused(format!(
-                "{of} of {group} is not there, or its members cannot be read; remove it, or let \
+                "{of}, a member of {group}, is missing or its members cannot be read; remove it, or let \
                  the service account read it"
             )),
             Stop::TooDeep => SyncFailure::Refused(format!(
@@ -172,7 +173,7 @@ async fn closure(
     )
 }
 
-/// Asks over the index's connection.
+/// Reads over the index's connection.
 struct Over<'a> {
     ldap: &'a Ldap,
 }
@@ -194,7 +195,7 @@ impl Reader for Over<'_> {
         let answer = timeout(paging::LONGEST_WAIT, question).await.map_err(paging::silent)?;
         let answer = answer.map_err(paging::lost)?;
         match answer.1.rc {
-            // What is there, what there is more of, and what is not there.
+            // Success, more than one entry, and no such object.
             0 | 4 | 32 => {
                 let found = answer.0.into_iter().find(|entry| !is_aside(entry));
                 Ok(found.map(SearchEntry::construct))

@@ -63,7 +63,7 @@ impl Table {
     }
 
     /// Marks no one as known to be allowed.
-    pub(in crate::directory::ldap::index) fn allow_nobody(&mut self) {
+    pub(in crate::directory::ldap::index) fn allow_no_one(&mut self) {
         self.allowed.clear();
         self.to_be_allowed.clear();
     }

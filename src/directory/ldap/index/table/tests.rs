@@ -376,7 +376,7 @@ fn who_may_is_in_force_all_at_once_and_never_of_somebody_who_changed_meanwhile()
     assert_eq!(table.finish_allowing(), 998);
     assert!(is_allowed(&table, 1) && is_allowed(&table, 999));
     assert!(!is_allowed(&table, 2) && !is_allowed(&table, 2000));
-    table.allow_nobody();
+    table.allow_no_one();
     assert!(!is_allowed(&table, 1));
 }
 
