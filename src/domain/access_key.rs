@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shaped_otherwise_is_no_key() {
+    fn a_text_of_another_shape_is_not_a_key() {
         let key = AccessKeyText::from_random([1; 16], [2; 16]);
         for other in ["", "dpk_", &key.expose()[4..], &format!("{}x", key.expose())] {
             assert_eq!(AccessKeyHash::of(other), None, "{other}");

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digit_too_many_or_too_few_is_no_mobile_phone() {
+    fn a_digit_too_many_or_too_few_is_not_a_mobile_phone() {
         for number in ["+467012345678", "+4670123456", "+417912345678", "+4474001234567"] {
             let number = NumberingPlan::read_e164(number);
             assert_ne!(number.as_ref().map(NumberKind::of), Some(NumberKind::Mobile), "{number:?}");

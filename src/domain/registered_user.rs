@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_nobodys_id() {
+    fn a_name_is_never_an_id() {
         let id = RegisteredId::from_random([7; 16]);
         let (hyphens, simple) = (id.to_string(), id.as_uuid().simple().to_string());
         for text in [&hyphens, &simple, &hyphens.to_uppercase(), &simple.to_uppercase()] {

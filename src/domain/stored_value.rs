@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_says_why() {
+    fn an_unreadable_value_says_why() {
         for (text, why) in [
             ("", Unreadable::Empty),
             ("   ", Unreadable::Empty),

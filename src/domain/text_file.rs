@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_utf8_and_its_mark_is_no_part_of_it() {
+    fn text_is_utf8_and_its_mark_is_not_part_of_it() {
         assert_eq!(decode(b"a\xc3\xa4\n"), Ok("a\u{e4}\n"));
         assert_eq!(decode(b"\xef\xbb\xbfa"), Ok("a"));
         assert_eq!(decode(b"\xef\xbb\xbf\xef\xbb\xbfa"), Ok("\u{feff}a"), "one only");

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_is_too_wide_returns_nobody_else() {
+    fn a_search_that_is_too_wide_returns_no_one_else() {
         let wide =
             vec![user("anna", &[(0, "070-123 45 67")]), user("bo", &[(0, "+46 70 123 45 678")])];
         assert_eq!(choose(wide, Ambiguity::Refuse), Ok("anna".to_owned()));

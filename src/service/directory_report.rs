@@ -264,9 +264,9 @@ impl ReportBuilder {
         self.counts.would_get_a_code = wins.filter(|(wins, enabled)| **wins && **enabled).count();
         self.counts.complete = complete;
         if self.counts.people == 0 {
-            self.findings.add_counted(FindingKind::Nobody, 1, Vec::new());
+            self.findings.add_counted(FindingKind::NoPeople, 1, Vec::new());
         } else if self.counts.would_get_a_code == 0 {
-            self.findings.add_counted(FindingKind::NobodyGetsACode, 1, Vec::new());
+            self.findings.add_counted(FindingKind::NoCodes, 1, Vec::new());
         }
         let advice = Advice {
             example: self.rules.callers.numbering.example(),

@@ -85,7 +85,7 @@ fn withheld_callers_name_no_number() {
 }
 
 #[test]
-fn what_is_no_number_is_refused() {
+fn a_text_that_is_not_a_number_is_refused() {
     for text in [
         "abc",
         "1234",
@@ -153,7 +153,7 @@ fn two_zeros_and_a_possible_international_number_are_that_number() {
 }
 
 #[test]
-fn digits_that_could_be_two_numbers_are_nobodys_unless_the_tenant_says_which_they_are() {
+fn digits_that_could_be_two_numbers_match_no_one_unless_the_tenant_says_which_they_are() {
     use BareDigits::{Either, International, National, Refused};
     let read = |country, bare_digits, text: &str| {
         let plan = CallerIdPlan { bare_digits, ..plan(country, "") };
@@ -253,7 +253,7 @@ fn only_the_address_in_the_angle_brackets_says_who_calls() {
 }
 
 #[test]
-fn what_surrounds_a_number_unseen_means_nothing() {
+fn invisible_characters_around_a_number_mean_nothing() {
     for mark in ["\u{2066}", "\u{2067}", "\u{2068}", "\u{2069}", "\u{61c}", "\u{fe0d}", "\u{202a}"]
     {
         let text = format!("{mark}+46 70{mark} 123 45 67{mark}");

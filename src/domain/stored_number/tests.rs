@@ -117,7 +117,7 @@ fn two_zeros_are_international_whatever_the_country_dials() {
 }
 
 #[test]
-fn digits_behind_the_own_country_code_without_a_plus_are_nobodys_where_they_could_be_two() {
+fn digits_after_the_own_country_code_without_a_plus_match_no_one_if_they_could_be_two() {
     for (country, text, national, international) in [
         ("IT", "39 06 560010", "+393906560010", "+3906560010"),
         ("DE", "49 171 6783101", "+49491716783101", "+491716783101"),
@@ -251,7 +251,7 @@ proptest! {
 }
 
 #[test]
-fn zeros_behind_anothers_country_code_are_no_number() {
+fn zeros_after_a_foreign_country_code_are_not_a_number() {
     for (country, front) in [("MX", "09"), ("US", "011"), ("JP", "010"), ("SE", "00"), ("IT", "+")]
     {
         let plan = NumberingPlan::for_country(country).expect("a country");

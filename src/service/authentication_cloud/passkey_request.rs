@@ -60,12 +60,12 @@ struct NewPasskeyRequest {
 }
 
 impl NewPasskeyRequest {
-    /// Makes this user's transaction at `now`; `kept` is the stored state of the challenge.
+    /// Makes this user's transaction at `now`; `stored` is the stored state of the challenge.
     fn start(
         &self,
         tenant: &TenantId,
         user: &RegisteredUser,
-        kept: String,
+        stored: String,
         now: Timestamp,
     ) -> Transaction {
         let mut transaction = Transaction {
@@ -82,7 +82,7 @@ impl NewPasskeyRequest {
             intent: self.intent,
         };
         let digest = transaction.request_digest(tenant, &self.request);
-        let ceremony = Some(Ceremony { state: kept, digest });
+        let ceremony = Some(Ceremony { state: stored, digest });
         transaction.confirmation_request =
             Some(ConfirmationRequest { ceremony, ..self.request.clone() });
         transaction
@@ -119,8 +119,8 @@ impl Cloud {
                 if user.authenticators.len() >= RegisteredUser::MAX_AUTHENTICATORS {
                     return Err(CloudRefusal::TooManyAuthenticators);
                 }
-                let kept = passkeys.start_registration(user)?;
-                let transaction = request.start(&tenant, user, kept, now);
+                let stored = passkeys.start_registration(user)?;
+                let transaction = request.start(&tenant, user, stored, now);
                 let user = user.clone();
                 records.transaction = Some(transaction.clone());
                 Ok(Started { user, transaction, now })
@@ -134,7 +134,8 @@ impl Cloud {
     /// # Errors
     /// [`CloudRefusal`]; then nothing was made, and the intent is unused.
     pub async fn approve_by_app(&self, request: PhoneApproval) -> Result<Started, CloudRefusal> {
-        let candidates = |user: &RegisteredUser, only| of(user, only).cloned().collect();
+        let candidates =
+            |user: &RegisteredUser, only| authenticators_of(user, only).cloned().collect();
         self.approve(request, Channel::App, candidates).await
     }
 
@@ -154,7 +155,10 @@ impl Cloud {
         }
         let only = request.authenticator;
         let notified = |user: &RegisteredUser, only| {
-            of(user, only).filter(|one| one.subscription.is_some()).cloned().collect()
+            authenticators_of(user, only)
+                .filter(|one| one.subscription.is_some())
+                .cloned()
+                .collect()
         };
         let started = self.approve(request, Channel::Push, notified).await?;
         self.notify(&started, notified(&started.user, only), prompt, deadline).await?;
@@ -190,7 +194,7 @@ impl Cloud {
                 consume_intent(&permission, records, now)?;
                 check_intent_user(&permission, records, named.as_ref())?;
                 let person = records.person.as_mut().ok_or(CloudRefusal::UserUnknown)?;
-                if of(&person.user, authenticator).next().is_none() {
+                if authenticators_of(&person.user, authenticator).next().is_none() {
                     return Err(CloudRefusal::NoAuthenticator);
                 }
                 let candidates = candidates(&person.user, authenticator);
@@ -209,8 +213,9 @@ impl Cloud {
                     }
                     asked.push(now);
                 }
-                let kept = passkeys.start_assertion(of(&person.user, authenticator))?;
-                let transaction = new_passkey_request.start(&tenant, &person.user, kept, now);
+                let stored =
+                    passkeys.start_assertion(authenticators_of(&person.user, authenticator))?;
+                let transaction = new_passkey_request.start(&tenant, &person.user, stored, now);
                 let user = person.user.clone();
                 records.transaction = Some(transaction.clone());
                 Ok(Started { user, transaction, now })
@@ -257,7 +262,7 @@ impl Cloud {
 }
 
 /// A user's authenticators, or only the named one.
-fn of(
+fn authenticators_of(
     user: &RegisteredUser,
     only: Option<AuthenticatorId>,
 ) -> impl Iterator<Item = &Authenticator> {

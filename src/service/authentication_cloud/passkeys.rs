@@ -128,10 +128,10 @@ impl Passkeys {
     /// Checks a new passkey against the stored state.
     pub(super) fn finish_registration(
         &self,
-        kept: &str,
+        stored: &str,
         made: serde_json::Value,
     ) -> Result<Credential, CloudRefusal> {
-        let RegistrationState { state, .. } = serde_json::from_str(kept).map_err(refused)?;
+        let RegistrationState { state, .. } = serde_json::from_str(stored).map_err(refused)?;
         let made: RegisterPublicKeyCredential = serde_json::from_value(made).map_err(refused)?;
         self.check_client_data(&made.response.client_data_json)?;
         let passkey = self.webauthn.finish_passkey_registration(&made, &state).map_err(refused)?;
@@ -147,11 +147,11 @@ impl Passkeys {
     /// Checks a signature against the stored state.
     pub(super) fn finish_assertion(
         &self,
-        kept: &str,
+        stored: &str,
         signed: serde_json::Value,
         user: RegisteredId,
     ) -> Result<VerifiedSignature, CloudRefusal> {
-        let mut kept: serde_json::Value = serde_json::from_str(kept).map_err(refused)?;
+        let mut stored: serde_json::Value = serde_json::from_str(stored).map_err(refused)?;
         let signed: PublicKeyCredential = serde_json::from_value(signed).map_err(refused)?;
         // 7.2, step 6, which the library omits: the user handle must be this user's.
         let handle = signed.get_user_unique_id().filter(|handle| !handle.is_empty());
@@ -159,8 +159,8 @@ impl Passkeys {
             return Err(CloudRefusal::PasskeyRefused);
         }
         self.check_client_data(&signed.response.client_data_json)?;
-        let is_now_synced = admit_backup(&mut kept, &signed);
-        let AssertionState { state, .. } = serde_json::from_value(kept).map_err(refused)?;
+        let is_now_synced = admit_backup(&mut stored, &signed);
+        let AssertionState { state, .. } = serde_json::from_value(stored).map_err(refused)?;
         let result =
             self.webauthn.finish_passkey_authentication(&signed, &state).map_err(refused)?;
         if !result.user_verified() {
@@ -174,8 +174,8 @@ impl Passkeys {
     /// exactly (the library parses a URL and ignores its path), and no page from another origin may
     /// embed ours.
     fn check_client_data(&self, client_data: &[u8]) -> Result<(), CloudRefusal> {
-        let told: ClientData = serde_json::from_slice(client_data).map_err(refused)?;
-        let is_ours = told.origin == self.origin && !told.cross_origin;
+        let client: ClientData = serde_json::from_slice(client_data).map_err(refused)?;
+        let is_ours = client.origin == self.origin && !client.cross_origin;
         if is_ours { Ok(()) } else { Err(CloudRefusal::PasskeyRefused) }
     }
 }
@@ -196,8 +196,8 @@ impl VerifiedSignature {
 
 /// The phone's options, in the form that `parseCreationOptionsFromJSON` and
 /// `parseRequestOptionsFromJSON` of the Web Authentication API accept.
-pub(super) fn options(kept: &str) -> Result<serde_json::Value, CloudRefusal> {
-    serde_json::from_str(kept).map(|PhoneOptions { options }| options).map_err(refused)
+pub(super) fn options(stored: &str) -> Result<serde_json::Value, CloudRefusal> {
+    serde_json::from_str(stored).map(|PhoneOptions { options }| options).map_err(refused)
 }
 
 fn passkey(credential: &Credential) -> Result<Passkey, CloudRefusal> {
@@ -221,13 +221,14 @@ fn without_attestation(passkey: Passkey) -> Passkey {
 /// is still refused.
 ///
 /// Returns whether it applied; the signature, checked afterwards, covers the flag.
-fn admit_backup(kept: &mut serde_json::Value, signed: &PublicKeyCredential) -> bool {
+fn admit_backup(stored: &mut serde_json::Value, signed: &PublicKeyCredential) -> bool {
     let flags = signed.response.authenticator_data.get(FLAGS);
     if flags.is_none_or(|flags| flags & BACKUP_ELIGIBLE == 0) {
         return false;
     }
     let id = URL_SAFE_NO_PAD.encode(&signed.raw_id);
-    let credentials = kept.pointer_mut("/state/ast/credentials").and_then(|all| all.as_array_mut());
+    let credentials =
+        stored.pointer_mut("/state/ast/credentials").and_then(|all| all.as_array_mut());
     let signing = credentials.and_then(|all| all.iter_mut().find(|one| one["cred_id"] == *id));
     let eligible = signing.and_then(|one| one.get_mut("backup_eligible"));
     eligible.is_some_and(|eligible| {

@@ -139,7 +139,7 @@ async fn a_wrong_code_is_counted_once_however_often_the_store_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_login_that_nobody_waits_for_any_more_gives_its_try_back() {
+async fn an_abandoned_login_gives_its_try_back() {
     let flaky = flaky(&[Fails::Untaken]);
     let tries: Arc<dyn Tries> = flaky.clone();
     let mut login = Box::pin(settle(&tries, attempt(), CodeVerdict::Right));

@@ -25,8 +25,8 @@ impl Advice {
             FindingKind::SharedNumberUnseen => {
                 format!("; {}, so that `ambiguous` decides among all who have it", self.search())
             }
-            FindingKind::Nobody
-            | FindingKind::NobodyGetsACode
+            FindingKind::NoPeople
+            | FindingKind::NoCodes
             | FindingKind::SharedNumber
             | FindingKind::FormerNumber
             | FindingKind::CallerTwoReadings

@@ -75,8 +75,8 @@ pub struct Finding {
 /// A kind of finding about people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FindingKind {
-    Nobody,
-    NobodyGetsACode,
+    NoPeople,
+    NoCodes,
     SharedNumberUnseen,
     SharedNumber,
     Unreadable,
@@ -97,8 +97,8 @@ pub(super) enum FindingKind {
 
 impl FindingKind {
     const ALL: [Self; 18] = [
-        Self::Nobody,
-        Self::NobodyGetsACode,
+        Self::NoPeople,
+        Self::NoCodes,
         Self::SharedNumberUnseen,
         Self::SharedNumber,
         Self::Unreadable,
@@ -122,13 +122,13 @@ impl FindingKind {
     const fn properties(self) -> (&'static str, Severity, &'static str, &'static str) {
         use Severity::{Error, Information, Warning};
         match self {
-            Self::Nobody => (
+            Self::NoPeople => (
                 "nobody",
                 Error,
                 "no people were found below the base DNs",
                 "check base_dn, user_filter and what the service account may see",
             ),
-            Self::NobodyGetsACode => (
+            Self::NoCodes => (
                 "nobody_gets_a_code",
                 Error,
                 "no one would get a code",

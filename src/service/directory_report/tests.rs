@@ -112,7 +112,7 @@ fn each_awkward_person_is_counted_once_and_shown() {
 }
 
 #[test]
-fn a_number_told_to_one_since_the_search_misses_who_shares_it_is_an_error() {
+fn a_number_that_gives_one_person_a_code_because_the_search_misses_the_other_is_an_error() {
     // With a colon inside, it has a form that no search looks for.
     let (one, other) = ((0, "+46 70 111 22 33"), (0, "Mobil: 070-111 22 33"));
     for matching in [Matching::Exact, Matching::Patterns] {
@@ -144,7 +144,7 @@ fn a_number_told_to_one_since_the_search_misses_who_shares_it_is_an_error() {
 }
 
 #[test]
-fn who_is_told_a_number_by_rank_or_pin_is_judged_with_those_whom_the_search_misses() {
+fn rank_and_pin_are_judged_with_the_people_whom_the_search_misses() {
     let unseen = |text: &str| format!("Mobil: {text}");
     let number = "+46 70 111 22 33";
     for (ambiguity, ranks, told) in [

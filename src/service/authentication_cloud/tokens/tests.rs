@@ -177,7 +177,7 @@ fn every_server_key_is_accepted_and_the_first_signs() {
 }
 
 #[test]
-fn what_is_no_jwt_is_no_token() {
+fn a_text_that_is_not_a_jwt_is_not_a_token() {
     let tokens = tokens();
     let long = "a".repeat(MAX_TOKEN + 1);
     for text in ["", ".", "..", "a.b.c", "a.b.c.d", "\u{0}", &long] {

@@ -23,7 +23,7 @@ use super::request_context::new_request_id;
 /// The path of the page.
 const HOME: &str = "/";
 
-const PAGE: &str = include_str!("assets/page.html");
+const PAGE: &str = include_str!("demo/assets/page.html");
 
 /// The same policy as for the pages, plus QR codes as images.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -37,13 +37,13 @@ const PERMISSIONS_POLICY: &str = "publickey-credentials-create=(), publickey-cre
 static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
     let script = |path, body: &'static str| Asset::part(path, SCRIPT, body);
     [
-        Asset::part("/demo/page.css", STYLE, include_str!("assets/page.css")),
-        script("/demo/page.js", include_str!("assets/page.js")),
-        script("/demo/phone.js", include_str!("assets/phone.js")),
-        script("/demo/voice.js", include_str!("assets/voice.js")),
-        script("/demo/login.js", include_str!("assets/login.js")),
-        script("/demo/confirm.js", include_str!("assets/confirm.js")),
-        script("/demo/wire.js", include_str!("assets/wire.js")),
+        Asset::part("/demo/page.css", STYLE, include_str!("demo/assets/page.css")),
+        script("/demo/page.js", include_str!("demo/assets/page.js")),
+        script("/demo/phone.js", include_str!("demo/assets/phone.js")),
+        script("/demo/voice.js", include_str!("demo/assets/voice.js")),
+        script("/demo/login.js", include_str!("demo/assets/login.js")),
+        script("/demo/confirm.js", include_str!("demo/assets/confirm.js")),
+        script("/demo/wire.js", include_str!("demo/assets/wire.js")),
     ]
 });
 
