@@ -195,7 +195,7 @@ fn settings_that_no_request_comes_of_are_named() {
         (format!("{good}\nheaders={{Host='c'}}"), "providers[0].headers.Host", "connection"),
         (format!("{good}\nheaders={{a='{{message}}'}}"), "providers[0].headers.a", "{message}"),
         (format!("{good}\nheaders={{a='å'}}"), "providers[0].headers", "ASCII"),
-        (format!("{good}\nheaders={{a='b', A='c'}}"), "providers[0].headers.", "a second time"),
+        (format!("{good}\nheaders={{a='b', A='c'}}"), "providers[0].headers.", "twice"),
         (
             format!("{good}\nbasic={{username='a:b',password='c'}}"),
             "providers[0].basic.username",
