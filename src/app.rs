@@ -92,7 +92,7 @@ pub fn inspection(
     runtime: &Handle,
 ) -> Result<Arc<dyn Inspection>, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    directories::inspection(tenant, runtime, &clock, &ConfigReporter(&config.places))
+    directories::inspection(tenant, runtime, &clock, &ConfigReporter(&config.positions))
 }
 
 /// Builds the adapter in which an administrator looks up users by name.
@@ -104,7 +104,7 @@ pub fn directory_of_names(
     tenant: &TenantConfig,
     runtime: &Handle,
 ) -> Result<Arc<dyn Directory>, ConfigError> {
-    directories::directory_of_names(tenant, runtime, &ConfigReporter(&config.places))
+    directories::directory_of_names(tenant, runtime, &ConfigReporter(&config.positions))
 }
 
 /// Opens the store for an administrator's command; gateways may be using it meanwhile. Does not
@@ -307,7 +307,7 @@ fn start_logs(config: &Config) -> Result<Logs, StartError> {
             path.clone(),
             logs::append(path).map_err(|error| {
                 let found = format!("{}, which cannot be opened ({error})", path.display());
-                ConfigReporter(&config.places).problem(
+                ConfigReporter(&config.positions).problem(
                     "audit.file",
                     &found,
                     "a file that this user may append to",

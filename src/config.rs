@@ -4,7 +4,6 @@
 //! `server.listen`; arrays such as `[[tenants]]` can only be set in the file).
 //! `config/default.toml` documents every key. Nothing here opens a socket or names an adapter.
 
-mod advice;
 mod audit;
 mod calls;
 mod check;
@@ -12,7 +11,7 @@ mod clients;
 mod credentials;
 mod directory;
 mod error;
-mod follow_on;
+mod example_secrets;
 mod keys;
 mod kinds;
 mod layers;
@@ -24,27 +23,28 @@ mod oauth2;
 mod ops;
 mod permissions;
 mod pin;
-mod places;
 mod policy;
+mod positions;
 mod proxy;
-mod published;
 mod push;
 mod reading;
 mod same_file;
 mod schema;
+mod secondary_errors;
 mod secrets;
 mod sections;
 mod server;
 mod sms;
 mod store;
+mod suggestion;
 mod syntax;
 mod tenants;
 mod tls;
 mod tls_files;
+mod type_mismatch;
 mod values;
 mod voice;
 mod warnings;
-mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -58,13 +58,13 @@ pub use ldap::LdapConfig;
 pub use limits::FloodConfig;
 pub use log::LogConfig;
 pub use ops::OpsConfig;
-pub use places::Places;
+pub use positions::KeyPositions;
 pub use push::PushConfig;
 pub use same_file::files_beside;
 pub use sections::{Config, Sections};
 pub use server::ServerConfig;
 pub use sms::{SmsConfig, SmsProviderConfig};
-pub use store::{PostgresConfig, StoreConfig, StorePlace};
+pub use store::{PostgresConfig, StoreBackend, StoreConfig};
 pub use tenants::{AppConfig, TenantConfig};
 pub use tls_files::TlsFiles;
 
@@ -86,8 +86,8 @@ impl Reading {
 
     /// Where each key is in the file.
     #[must_use]
-    pub const fn places(&self) -> &Places {
-        &self.problems.places
+    pub const fn positions(&self) -> &KeyPositions {
+        &self.problems.positions
     }
 
     /// Adds problems found while building from a section, unless they follow from known ones.

@@ -38,7 +38,8 @@
 //! - [`app`]: the composition root, the only place that names adapters.
 //!
 //! `domain` imports nothing from the crate; `service` sees `domain` and the ports; `http` sees
-//! `service` and `domain`, and neither a port nor an adapter. No files import each other in a
+//! `service` and `domain`, and neither a port nor an adapter. `config` turns each section of the file
+//! into the settings of the layer that uses it, which never sees `config`. No files import each other in a
 //! circle; a parent module only lists its children and shows what they have.
 //! `tests/it/architecture.rs` enforces this.
 

@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
 use crate::client_tls;
-use crate::config::{ClientConfig, Config, DirectoryConfig, ServerConfig, StorePlace};
+use crate::config::{ClientConfig, Config, DirectoryConfig, ServerConfig, StoreBackend};
 use crate::domain::clock::Timestamp;
 use crate::http::gateway::CurrentGateway;
 use crate::http::tls::{self, ClientCertificates};
@@ -44,7 +44,7 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
             ));
         }
     }
-    if let StorePlace::Postgres(postgres) = &config.store.place
+    if let StoreBackend::Postgres(postgres) = &config.store.backend
         && let Some((chain, _)) = &postgres.tls_files.client_certificate
     {
         let what = "database servers that check it refuse this one";
@@ -302,7 +302,7 @@ fn passed_over(config: &Config) -> Vec<(String, String)> {
         let key = format!("{}.oauth2", client.key);
         files.extend(client.jwks_ca.iter().map(|file| (key.clone(), file.as_path())));
     }
-    if let StorePlace::Postgres(postgres) = &config.store.place {
+    if let StoreBackend::Postgres(postgres) = &config.store.backend {
         files.extend(
             postgres.tls_files.ca_file.iter().map(|file| ("store".to_owned(), file.as_path())),
         );

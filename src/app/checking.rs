@@ -10,7 +10,7 @@ use super::prepare::Components;
 use super::report::ConfigReporter;
 use super::settled::Settled;
 use super::source::Source;
-use super::{authentication_cloud, certificates, directories, stores};
+use super::{authentication_cloud, certificates, directories, open_files, stores};
 use crate::config::{self, Config, ConfigError, ServerConfig, Warning};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::http::tls::{self, TlsState};
@@ -44,7 +44,7 @@ pub(super) fn usable(
     runtime: &Handle,
 ) -> Result<Usable, ConfigError> {
     let mut reading = config::read(&source.path, &source.environment)?;
-    let (sections, report) = (reading.sections(), ConfigReporter(reading.places()));
+    let (sections, report) = (reading.sections(), ConfigReporter(reading.positions()));
     let store = sections
         .store
         .as_ref()
@@ -120,8 +120,8 @@ impl Checked {
 fn warnings(config: &Config, clock: &dyn Clock) -> Vec<Warning> {
     let parts = authentication_cloud::trouble(config).map(|(key, text)| (key.to_owned(), text));
     let parts = parts.into_iter().chain(certificates::trouble(config, clock.now()));
-    let parts = parts.chain(directories::trouble(config));
-    let parts = parts.map(|(key, text)| config.places.warning(&key, &text));
+    let parts = parts.chain(directories::trouble(config)).chain(open_files::trouble(config));
+    let parts = parts.map(|(key, text)| config.positions.warning(&key, &text));
     let mut all: Vec<Warning> = config.warnings.iter().cloned().chain(parts).collect();
     all.sort_by_key(|warning| warning.position);
     all

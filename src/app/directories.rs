@@ -15,6 +15,7 @@ use crate::directory::file::{FileDirectory, doubtful};
 use crate::directory::inspection::Inspection;
 use crate::directory::ldap::{LdapDirectory, LdapInspection, LdapSettings, Lookup, ServerUrl};
 use crate::domain::clock::Clock;
+use crate::domain::user::Ambiguity;
 use crate::service::registered_directory::RegisteredDirectory;
 use crate::store::registry::Registry;
 
@@ -141,7 +142,7 @@ pub(super) fn trouble(config: &Config) -> Vec<(String, String)> {
     let told = files.flat_map(|(tenant, file)| {
         let key = format!("{}.directory.file", tenant.key);
         let tell = move |text| (key.clone(), format!("{}: {text}", file.display()));
-        doubtful(file, is_public).into_iter().map(tell)
+        doubtful(file, is_public, tenant.ambiguity == Ambiguity::Pin).into_iter().map(tell)
     });
     told.collect()
 }

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::{Config, DirectoryConfig, StorePlace};
+use crate::config::{Config, DirectoryConfig, StoreBackend};
 
 /// How many connections the operators' listener holds.
 pub(super) const OPERATORS: usize = 256;
@@ -25,6 +25,13 @@ const FEWEST: usize = 100;
 /// If the limit is too low for the configuration.
 pub(super) fn connections(config: &Config) -> anyhow::Result<usize> {
     fit(config.server.limits.connections, own(config), raised())
+}
+
+/// The warning that a server with this configuration would not start under this process's limit.
+pub(super) fn trouble(config: &Config) -> Option<(String, String)> {
+    let error = fit(config.server.limits.connections, own(config), most()).err()?;
+    let text = format!("a server with the limits of this shell would not start: {error}");
+    Some(("server.limits.connections".to_owned(), text))
 }
 
 /// How many of `most` files remain for `wanted` connections.
@@ -59,9 +66,9 @@ fn own(config: &Config) -> usize {
         }
         DirectoryConfig::File(_) | DirectoryConfig::Registered => 0,
     });
-    let store = match &config.store.place {
-        StorePlace::Postgres(postgres) => postgres.settings.connections,
-        StorePlace::Sqlite(_) => 0,
+    let store = match &config.store.backend {
+        StoreBackend::Postgres(postgres) => postgres.settings.connections,
+        StoreBackend::Sqlite(_) => 0,
     };
     OTHERS + OPERATORS + store + directories.sum::<usize>()
 }
@@ -70,10 +77,18 @@ fn own(config: &Config) -> usize {
 fn raised() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };
-    let limit = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => most(),
+        Err(_) => files(limit.current),
+    }
+}
+
+/// The highest limit on open files that this process may set.
+fn most() -> usize {
+    files(getrlimit(Resource::Nofile).maximum)
+}
+
+fn files(limit: Option<u64>) -> usize {
     limit.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
 }
 

@@ -62,7 +62,7 @@ impl Reload {
         self.reach(&components).await;
         if let (Some(tls), Some(settings)) = (&self.tls, config.server.tls.clone()) {
             let tls = tls::read_again(tls, settings).map_err(|error| {
-                ConfigReporter(&config.places).problem(
+                ConfigReporter(&config.positions).problem(
                     "server.tls",
                     &error,
                     "certificates, keys and lists in PEM that belong together",
@@ -106,7 +106,7 @@ impl Reload {
 
     /// Refuses changes that need a restart.
     fn refuse_what_needs_a_restart(&self, new: &Config) -> Result<(), ConfigError> {
-        let (old, report) = (&self.config, ConfigReporter(&new.places));
+        let (old, report) = (&self.config, ConfigReporter(&new.positions));
         let changes = [
             ("server.listen", old.server.listen != new.server.listen),
             ("server.tls", old.server.tls.is_some() != new.server.tls.is_some()),
@@ -131,7 +131,7 @@ impl Reload {
                 old.server.proxy_protocol_from != new.server.proxy_protocol_from,
             ),
             ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
-            ("store.url", old.store.place != new.store.place),
+            ("store.url", old.store.backend != new.store.backend),
             ("store.timeout", old.store.timeout != new.store.timeout),
             ("log.level", old.log.level != new.log.level),
             ("log.format", old.log.format != new.log.format),

@@ -1,9 +1,9 @@
 //! Reports what an adapter says of its part of the configuration in terms of the configuration.
 
-use crate::config::{ConfigError, Places};
+use crate::config::{ConfigError, KeyPositions};
 
 /// Reports an adapter's error as a problem in the configuration.
-pub struct ConfigReporter<'a>(pub &'a Places);
+pub struct ConfigReporter<'a>(pub &'a KeyPositions);
 
 impl ConfigReporter<'_> {
     /// An error with one problem.

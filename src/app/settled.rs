@@ -129,7 +129,7 @@ pub fn prepare(
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
 ) -> Result<Components, ConfigError> {
-    let (push, report) = (config.push.as_ref(), ConfigReporter(&config.places));
+    let (push, report) = (config.push.as_ref(), ConfigReporter(&config.positions));
     let (server, tenants) = (&config.server, &config.tenants);
     let settled = Settled::new(server, push, tenants, None, (clock, runtime), &report)?;
     Ok(settled.start(None, runtime))
@@ -154,7 +154,7 @@ mod tests {
         let (clock, runtime): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Handle::current());
         let at = (&clock, &runtime);
         let settled =
-            Settled::new(server, push, tenants, before, at, &ConfigReporter(&config.places));
+            Settled::new(server, push, tenants, before, at, &ConfigReporter(&config.positions));
         settled.unwrap_or_else(|error| panic!("{error}")).start(before, &runtime)
     }
 

@@ -13,7 +13,7 @@ use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
 use super::source::StartError;
 use crate::client_tls::Proof;
-use crate::config::{Config, ConfigError, PostgresConfig, StoreConfig, StorePlace, files_beside};
+use crate::config::{Config, ConfigError, PostgresConfig, StoreBackend, StoreConfig, files_beside};
 use crate::domain::clock::Clock;
 use crate::regular_file;
 use crate::store::personal_records::PersonalRecords;
@@ -60,10 +60,10 @@ pub(super) async fn open(
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
 ) -> Result<Store, StartError> {
-    match &config.store.place {
-        StorePlace::Sqlite(path) => Ok(Store::new(sqlite(path, &config.store, clock)?)),
-        StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &ConfigReporter(&config.places))?;
+    match &config.store.backend {
+        StoreBackend::Sqlite(path) => Ok(Store::new(sqlite(path, &config.store, clock)?)),
+        StoreBackend::Postgres(postgres) => {
+            let settings = settings(postgres, &ConfigReporter(&config.positions))?;
             let opened = PostgresStore::open(settings, runtime).await;
             let store = opened.context("store.url names a database that cannot be used")?;
             Ok(Store::new(store))
@@ -97,8 +97,8 @@ pub(super) async fn administration(
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<AdministratorsStore, StartError> {
-    match &config.store.place {
-        StorePlace::Sqlite(path) => {
+    match &config.store.backend {
+        StoreBackend::Sqlite(path) => {
             let clock = Arc::clone(clock);
             let opened = SqliteAdministration::open(path, ADMINISTRATOR_PATIENCE, clock);
             let store = opened.map_err(|error| {
@@ -108,8 +108,8 @@ pub(super) async fn administration(
             });
             Ok(AdministratorsStore::new(store.context("the store (store.url) cannot be opened")?))
         }
-        StorePlace::Postgres(postgres) => {
-            let mut settings = settings(postgres, &ConfigReporter(&config.places))?;
+        StoreBackend::Postgres(postgres) => {
+            let mut settings = settings(postgres, &ConfigReporter(&config.positions))?;
             settings.timeout = settings.timeout.max(ADMINISTRATOR_PATIENCE);
             settings.connect_timeout = settings.connect_timeout.max(ADMINISTRATOR_PATIENCE);
             let opened = PostgresAdministration::open(settings).await;
@@ -126,8 +126,8 @@ pub(super) fn check(
     is_open: bool,
     report: &ConfigReporter<'_>,
 ) -> Result<(), ConfigError> {
-    match &store.place {
-        StorePlace::Sqlite(path) => {
+    match &store.backend {
+        StoreBackend::Sqlite(path) => {
             let shown = path.display();
             can_open(path).map_err(|error| {
                 let found = format!("{shown}, which cannot be opened ({error})");
@@ -136,7 +136,7 @@ pub(super) fn check(
             can_use_beside(path, report)?;
             if is_open { Ok(()) } else { is_ours(path, report) }
         }
-        StorePlace::Postgres(postgres) => settings(postgres, report).map(|_| ()),
+        StoreBackend::Postgres(postgres) => settings(postgres, report).map(|_| ()),
     }
 }
 
@@ -211,13 +211,13 @@ fn can_open(path: &Path) -> io::Result<()> {
 
 /// Brings the store's schema up to date; what became of it, in words.
 pub(super) async fn migrate(config: &Config, clock: &Arc<dyn Clock>) -> Result<String, StartError> {
-    match &config.store.place {
-        StorePlace::Sqlite(path) => {
+    match &config.store.backend {
+        StoreBackend::Sqlite(path) => {
             sqlite(path, &config.store, clock)?;
             Ok(format!("{}: the schema is up to date", path.display()))
         }
-        StorePlace::Postgres(postgres) => {
-            let settings = settings(postgres, &ConfigReporter(&config.places))?;
+        StoreBackend::Postgres(postgres) => {
+            let settings = settings(postgres, &ConfigReporter(&config.positions))?;
             let migrated = PostgresStore::migrate(settings).await;
             let schema = migrated.context("store.url names a database that cannot be migrated")?;
             let (version, applied) = (schema.version, schema.applied);

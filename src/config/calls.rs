@@ -38,7 +38,7 @@ pub(super) fn check(
     }
     let numbering = numbering(tenant, country, problems);
     if raw.numbers.is_none() {
-        numbers_not_said(tenant, numbering, problems);
+        warn_of_two_readings(tenant, numbering, problems);
     }
     let bare_digits = raw.numbers.unwrap_or_default();
     let accepted = countries(
@@ -55,16 +55,16 @@ pub(super) fn check(
     (CallerIdPlan { numbering, outside_line_prefix, bare_digits }, trust)
 }
 
-/// Warns where national numbers look like international ones without their plus, and nothing says
-/// which of the two the phone system writes.
-fn numbers_not_said(key: &str, numbering: NumberingPlan, problems: &mut Problems) {
+/// Warns if national numbers look like international ones without their plus, and the configuration
+/// does not say which the phone system sends.
+fn warn_of_two_readings(key: &str, numbering: NumberingPlan, problems: &mut Problems) {
     if numbering.writes_no_zero() {
         problems.warn(
             &format!("{key}.calls.numbers"),
-            "numbers of this country are written with no zero in front, so a caller ID \
-             without + may be one of them or an international number without its plus; where both \
-             are possible the call is refused (number_two_readings). Say which the phone system \
-             writes: numbers = \"e164\" (+…), \"e164-without-plus\" or \"national\"",
+            "national numbers of this country have no leading zero, so a caller ID without + may be \
+             national, or international without its plus; if both are possible, the call is refused \
+             (number_two_readings). Set numbers to what the phone system sends: \"e164\" (+…), \
+             \"e164-without-plus\" or \"national\"",
         );
     }
 }

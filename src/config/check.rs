@@ -1,4 +1,4 @@
-//! Collecting what is wrong while values are checked, and the checks that sections share.
+//! Collects the mistakes that are found while sections are checked, and the checks that they share.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -8,30 +8,29 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{ConfigError, Position, Problem, Warning};
-use super::places::Places;
+use super::positions::KeyPositions;
+use super::suggestion::closest;
 use super::syntax;
-use super::words::closest;
 use crate::domain::human_duration::HumanDuration;
 use crate::domain::policy::Quota;
 use crate::regular_file;
 
 /// The problems found so far in one file.
 pub struct Problems {
-    /// Where keys stand.
-    pub(super) places: Places,
+    /// Where keys are.
+    pub(super) positions: KeyPositions,
     directory: PathBuf,
     found: Vec<Problem>,
-    /// The keys that the problems are about.
+    /// The keys with a problem.
     keys: BTreeSet<String>,
-    /// What was noted while it was read, so that the checks find nothing in its place.
+    /// Keys that could not be read; the checks must not report them as missing.
     unread: BTreeSet<String>,
-    /// Whether a part of the file is not TOML, so that keys may be missing that are written.
+    /// Whether part of the file is not TOML, so that written keys may be missing.
     is_broken: bool,
-    /// From which line on keys are taken for others than they are, because of a bracket that is
-    /// missing.
+    /// The line from which keys may be in the wrong section, because a bracket is missing.
     misread_from: Option<usize>,
     warnings: Vec<Warning>,
-    /// The files that keys name to be read, and the configuration's own, whose key is empty.
+    /// The files that are read, each with its key; the configuration file has an empty key.
     files: Vec<(String, PathBuf)>,
 }
 
@@ -40,7 +39,7 @@ impl Problems {
     #[must_use]
     pub fn new(file: &Path, directory: &Path) -> Self {
         Self {
-            places: Places::unknown(file),
+            positions: KeyPositions::unknown(file),
             directory: directory.to_owned(),
             found: Vec::new(),
             keys: BTreeSet::new(),
@@ -52,13 +51,13 @@ impl Problems {
         }
     }
 
-    /// Notes a problem.
+    /// Reports a problem.
     pub fn add(&mut self, key: &str, found: impl Display, accepted: impl Display) {
-        let problem = self.places.problem(key, &found, &accepted);
-        self.note(key, problem);
+        let problem = self.positions.problem(key, &found, &accepted);
+        self.report(key, problem);
     }
 
-    /// Notes a word that is none of those that are known.
+    /// Reports a word that is not known.
     pub(super) fn add_word<'k>(
         &mut self,
         key: &str,
@@ -68,15 +67,15 @@ impl Problems {
     ) {
         let meant = closest(word, known).map(|meant| format!("{meant:?}"));
         let found = format!("{word:?}");
-        let problem = Problem { meant, ..self.places.problem(key, &found, &accepted) };
-        self.note(key, problem);
+        let problem = Problem { meant, ..self.positions.problem(key, &found, &accepted) };
+        self.report(key, problem);
     }
 
-    fn note(&mut self, key: &str, problem: Problem) {
-        // Where a line is not TOML, sections may be others than are meant, and keys be missing.
-        if self.was_noted(key)
+    fn report(&mut self, key: &str, problem: Problem) {
+        // After a line that is not TOML, keys may be missing or in the wrong section.
+        if self.was_reported(key)
             || self.misread_from.zip(problem.position).is_some_and(|(from, at)| at.line >= from)
-            || (self.is_broken && !self.places.is_value(key))
+            || (self.is_broken && !self.positions.is_value(key))
             || problem.position.is_some_and(|position| self.is_broken_line(position.line))
         {
             return;
@@ -85,14 +84,14 @@ impl Problems {
         self.found.push(problem);
     }
 
-    /// Whether a line is known not to be TOML, so that what was read of it is not what it says.
+    /// Whether a line was reported as not TOML.
     fn is_broken_line(&self, line: usize) -> bool {
         let in_that_line =
             |problem: &Problem| problem.position.is_some_and(|position| position.line == line);
         self.found.iter().any(|problem| problem.key.is_empty() && in_that_line(problem))
     }
 
-    /// Notes a key that cannot be read, and is left out.
+    /// Reports a key that cannot be read; it is left out.
     pub(super) fn unread(
         &mut self,
         key: &str,
@@ -100,34 +99,34 @@ impl Problems {
         meant: Option<String>,
         accepted: impl Display,
     ) {
-        let problem = Problem { meant, ..self.places.problem(key, &found, &accepted) };
-        self.note(key, problem);
-        self.expect_no(key);
+        let problem = Problem { meant, ..self.positions.problem(key, &found, &accepted) };
+        self.report(key, problem);
+        self.expect_missing(key);
     }
 
-    /// Notes that a key is missing because of what was noted already.
-    pub(super) fn expect_no(&mut self, key: &str) {
+    /// A key is missing because of a problem that was reported already.
+    pub(super) fn expect_missing(&mut self, key: &str) {
         self.unread.insert(key.to_owned());
     }
 
-    /// Notes a line that is not TOML, with the parser's `message`.
+    /// Reports a line that is not TOML, with the parser's `message`.
     pub(super) fn add_syntax(&mut self, position: Position, message: &str) {
         self.is_broken = true;
-        // What follows in the same line follows from the first.
+        // Further errors in the same line follow from the first.
         if !self.is_broken_line(position.line) {
             let found = format!("a line that is not TOML: {message}");
             let accepted = syntax::accepted(message);
-            self.found.push(self.places.problem_at(position, &found, accepted));
+            self.found.push(self.positions.problem_at(position, &found, accepted));
         }
     }
 
-    /// Notes that what stands in this line and after it is read as something else than it is.
+    /// From this line on, keys may be in the wrong section.
     pub(super) fn misread_from(&mut self, line: usize) {
         self.misread_from = Some(self.misread_from.map_or(line, |other| other.min(line)));
     }
 
-    /// Whether what stands at the key, or an element of it, could not be read, and that was noted.
-    pub(super) fn was_noted(&self, key: &str) -> bool {
+    /// Whether the key or an element of it could not be read, and this was reported.
+    pub(super) fn was_reported(&self, key: &str) -> bool {
         let is_it = |unread: &String| match unread.strip_prefix(key) {
             Some(rest) => {
                 let index = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -138,7 +137,7 @@ impl Problems {
         self.unread.iter().any(is_it)
     }
 
-    /// What has to be there.
+    /// A required value.
     pub(super) fn required<T>(
         &mut self,
         key: &str,
@@ -151,8 +150,7 @@ impl Problems {
         value
     }
 
-    /// Adds what the parts say that are made of the sections, but what follows from what was noted
-    /// of a section itself.
+    /// Adds problems found while building from the sections, unless they follow from reported ones.
     pub(super) fn add_of_parts(&mut self, problems: Vec<Problem>) {
         let known: Vec<String> = self.keys.iter().cloned().collect();
         let is_below = |noted: &str, key: &str| {
@@ -161,42 +159,42 @@ impl Problems {
         };
         for problem in problems {
             let key = problem.key.clone();
-            // Such a key may be of all tenants: `tenants.clients`.
+            // Such a key may concern all tenants: `tenants.clients`.
             let follows =
                 |noted: &String| is_below(noted, &key) || is_below(&without_indexes(noted), &key);
             if !known.iter().any(follows) {
-                self.note(&key, problem);
+                self.report(&key, problem);
             }
         }
     }
 
-    /// Notes what does not keep the configuration from being used, and should be known.
+    /// Warns of a setting that can be used but should be looked at.
     pub fn warn(&mut self, key: &str, text: impl Display) {
-        self.warnings.push(self.places.warning(key, &text));
+        self.warnings.push(self.positions.warning(key, &text));
     }
 
-    /// The warnings so far, which are noted no longer.
+    /// Removes and returns the warnings so far.
     pub(super) fn take_warnings(&mut self) -> Vec<Warning> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// Whether nothing is wrong so far.
+    /// Whether there is no problem so far.
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// All that is wrong, in the order of the file; first what the environment says.
+    /// All problems in file order, those of variables first.
     pub(super) fn into_error(mut self) -> ConfigError {
         self.found.sort_by_key(|problem| problem.position);
         ConfigError { problems: self.found }
     }
 
-    /// Where `path` is, by the folder of the configuration file. `$CREDENTIALS_DIRECTORY/…` is in
-    /// the folder that systemd passes credentials in (systemd.exec(5), `LoadCredential=`).
+    /// Resolves a path relative to the configuration file. `$CREDENTIALS_DIRECTORY/…` is in the folder
+    /// in which systemd passes credentials (systemd.exec(5), `LoadCredential=`).
     pub(super) fn resolve(&mut self, key: &str, path: &Path) -> PathBuf {
         if path.as_os_str().is_empty() {
             self.add(key, "an empty path", "the path of a file");
-            self.expect_no(key);
+            self.expect_missing(key);
             return path.to_owned();
         }
         let Ok(name) = path.strip_prefix("$CREDENTIALS_DIRECTORY") else {
@@ -208,19 +206,19 @@ impl Problems {
         self.add(
             key,
             format!("{} without CREDENTIALS_DIRECTORY in the environment", path.display()),
-            "this form under systemd with LoadCredential=, else a path",
+            "a path, or this form under systemd with LoadCredential=",
         );
-        // That the file is missing too adds nothing.
-        self.expect_no(key);
+        // Do not report the file as missing too.
+        self.expect_missing(key);
         path.to_owned()
     }
 
-    /// Notes that a key names a file to be read.
+    /// Records that a key names a file that is read.
     pub(super) fn reads(&mut self, key: &str, path: &Path) {
         self.files.push((key.to_owned(), path.to_owned()));
     }
 
-    /// The files that are read, by their keys; the configuration's own has none.
+    /// The files that are read, by their keys; the configuration file has an empty key.
     pub(super) fn files(&self) -> &[(String, PathBuf)] {
         &self.files
     }
@@ -314,7 +312,7 @@ fn without_indexes(key: &str) -> String {
     parts.fold(first, |key, part| key + part.split_once(']').map_or(part, |(_, rest)| rest))
 }
 
-/// Whether a host is this machine, as far as can be told without asking anybody.
+/// Whether a host is this machine, as far as the local resolver knows.
 pub(super) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = host.parse::<IpAddr>() {

@@ -121,8 +121,8 @@ fn client(
 
 /// Refuses a client without a credential, and credentials that exclude each other.
 fn enough(key: &str, given: &[(&str, bool)], require: Require, problems: &mut Problems) {
-    let was_noted = |name: &str| problems.was_noted(&format!("{key}.{name}"));
-    if !given.iter().any(|(name, given)| *given || was_noted(name)) {
+    let was_reported = |name: &str| problems.was_reported(&format!("{key}.{name}"));
+    if !given.iter().any(|(name, given)| *given || was_reported(name)) {
         problems.add(
             key,
             "a client without a credential",

@@ -75,7 +75,15 @@ pub(super) fn check(
             (file(key, raw.file, problems).map(DirectoryConfig::File), ambiguity)
         }
         RawDirectory::Registered(raw) => {
-            (Some(DirectoryConfig::Registered), raw.ambiguous.unwrap_or_default())
+            let ambiguity = raw.ambiguous.unwrap_or_default();
+            if ambiguity == Ambiguity::Pin {
+                problems.add(
+                    &format!("{key}.ambiguous"),
+                    "\"pin\", though registered users have no PINs",
+                    "\"refuse\" or \"prefer-attribute-order\" where kind = \"registered\"",
+                );
+            }
+            (Some(DirectoryConfig::Registered), ambiguity)
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct Warning {
     pub position: Option<Position>,
     /// The key concerned; empty for the file as a whole.
     pub key: String,
-    /// What is noticed, and what to do. Never a secret.
+    /// What may be wrong, and what to do. Never a secret.
     pub text: String,
 }
 

@@ -40,8 +40,8 @@ pub(super) fn check(
 }
 
 /// The server keys in `text`: one a line, 64 hexadecimal digits each; the first issues. Blank
-/// lines and lines that start with `#` are passed over. A key that everybody knows is refused where
-/// `listen` is not this machine's alone.
+/// lines and lines that start with `#` are passed over. An example's key is refused
+/// unless `listen` is a loopback address.
 fn server_keys(
     text: &SecretString,
     key: &str,
@@ -68,7 +68,7 @@ fn server_keys(
             return None;
         }
         if counts_up(&bytes) && !listen.ip().to_canonical().is_loopback() {
-            let found = "a key whose bytes count up, as an example's do, and which everybody knows";
+            let found = "a key whose bytes count up, as in the examples";
             problems.add(key, found, "32 random bytes, as `dialpass new-secret` prints them");
             return None;
         }

@@ -12,19 +12,28 @@ pub(super) fn put_below(root: &mut Value, problems: &mut Problems) {
     let tenants = root.get_mut("tenants").and_then(Value::as_array_mut);
     for (index, tenant) in tenants.into_iter().flatten().enumerate() {
         let Some(tenant) = tenant.as_table_mut() else { continue };
-        let Some(Value::Table(section)) = tenant.get_mut("directory") else { continue };
         let key = format!("tenants[{index}].directory");
-        match kind(section, &key, problems) {
-            Some(kind) => {
-                section.remove("kind");
-                let keys = Value::Table(std::mem::take(section));
-                section.insert(kind.to_owned(), keys);
-            }
-            None => {
+        let section = match tenant.get_mut("directory") {
+            Some(Value::Table(section)) => section,
+            Some(other) => {
+                let found = match other {
+                    Value::Array(_) => "a list, or a section in double brackets",
+                    _ => "a value that is not a section",
+                };
+                problems.unread(&key, found, None, "[tenants.directory] with keys of its own");
                 tenant.remove("directory");
-                problems.expect_no(&key);
+                continue;
             }
-        }
+            None => continue,
+        };
+        let Some(kind) = kind(section, &key, problems) else {
+            tenant.remove("directory");
+            problems.expect_missing(&key);
+            continue;
+        };
+        section.remove("kind");
+        let keys = Value::Table(std::mem::take(section));
+        section.insert(kind.to_owned(), keys);
     }
 }
 

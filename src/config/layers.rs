@@ -1,4 +1,4 @@
-//! The layers of the configuration, merged by the `config` crate: the file, and over it the
+//! Merges the layers of the configuration with the `config` crate: the file, and over it the
 //! environment, in which `DIALPASS_SERVER__LISTEN` sets `server.listen`.
 
 use std::fmt;
@@ -6,46 +6,55 @@ use std::fmt;
 use config::{Config, ConfigError, Environment, Map, Source, Value, ValueKind};
 
 use super::check::Problems;
-use super::places::Places;
+use super::positions::KeyPositions;
+use super::schema::section_names;
 
 /// What an environment variable that sets a key starts with.
 const PREFIX: &str = "DIALPASS_";
 
-/// The sections, each of which a variable may set as well.
-const SECTIONS: [&str; 8] = ["server", "ops", "store", "keys", "log", "audit", "push", "tenants"];
-
-/// `file` with the environment over it. A variable that sets no key is noted and left out.
+/// `file` with the environment over it. A variable that sets no key is reported and left out.
 pub(super) fn merged(
     file: toml::Table,
     environment: &[(String, String)],
     problems: &mut Problems,
 ) -> toml::Table {
+    let sections = section_names();
     let mut variables = Vec::new();
     for (name, text) in environment {
         let Some(path) = name.strip_prefix(PREFIX) else { continue };
         let key = path.replace("__", ".").to_lowercase();
-        if !path.contains("__") && !SECTIONS.contains(&key.as_str()) {
-            // Such as DIALPASS_HOME, which is somebody else's.
-            if SECTIONS.iter().any(|section| is_written_into(&key, section)) {
-                problems.places.overridden(key.clone(), name);
-                refuse(problems, &key, "a name that sets no key".to_owned());
+        if !path.contains("__") && !sections.contains(&key) {
+            // Names such as DIALPASS_HOME are not ours.
+            if sections.iter().any(|section| is_written_into(&key, section)) {
+                problems.positions.overridden(key.clone(), name);
+                problems.add(&key, "a variable that sets no key", A_VARIABLE);
             }
             continue;
         }
         let Some(value) = value(text) else {
-            problems.places.overridden(key.clone(), name);
+            problems.positions.overridden(key.clone(), name);
             problems.add(&key, "a table that is not TOML", "{ key = value, … } as in the file");
             continue;
         };
-        note(&mut problems.places, &key, &value, name);
+        record(&mut problems.positions, &key, &value, name);
         variables.push((key, name, value));
     }
-    let keys: Vec<String> = variables.iter().map(|(key, ..)| key.clone()).collect();
+    let keys: Vec<(String, String)> =
+        variables.iter().map(|(key, name, _)| (key.clone(), (*name).clone())).collect();
     variables.retain(|(key, ..)| {
-        let mut values = keys.iter().filter(|other| is_below(key, other)).cloned();
-        let section = not_a_section(&file, key).or_else(|| values.next());
+        let whole = keys.iter().find(|(other, _)| is_below(key, other));
+        if let Some((section, variable)) = whole {
+            let found = format!("a key of {section}, which {variable} sets as a whole");
+            let accepted = format!("this variable or {variable}, not both");
+            problems.add(key, found, accepted);
+            return false;
+        }
+        let section = not_a_section(&file, key);
         if let Some(section) = &section {
-            refuse(problems, key, format!("{section:?}, which is not a section"));
+            let found = format!("a key below {section}, which is not a section in the file");
+            let accepted = "a key of a section, such as DIALPASS_SERVER__LISTEN; sections in double \
+                            brackets, such as [[tenants]], can only be set in the file";
+            problems.add(key, found, accepted);
         }
         section.is_none()
     });
@@ -60,22 +69,21 @@ pub(super) fn merged(
     });
     merged.and_then(Config::try_deserialize).unwrap_or_else(|_| {
         // Its own text could show a secret.
-        refuse(problems, "environment", "variables that cannot be laid over the file".to_owned());
+        problems.add("environment", "variables that cannot be merged with the file", A_VARIABLE);
         file
     })
 }
 
-fn refuse(problems: &mut Problems, key: &str, found: String) {
-    let accepted = "DIALPASS_SECTION__KEY for a key of a section, such as DIALPASS_SERVER__LISTEN";
-    problems.add(key, found, accepted);
-}
+/// What is accepted as a variable's name.
+const A_VARIABLE: &str =
+    "DIALPASS_SECTION__KEY for a key of a section, such as DIALPASS_SERVER__LISTEN";
 
 /// Whether `key` lies within `other`: `server.tls.key` within `server.tls`.
 fn is_below(key: &str, other: &str) -> bool {
     key.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The first part of the key's path that the file has as something else than a section.
+/// The first part of the key's path that is not a section in the file.
 fn not_a_section(file: &toml::Table, key: &str) -> Option<String> {
     let (sections, _) = key.rsplit_once('.')?;
     let mut place = file;
@@ -89,13 +97,13 @@ fn not_a_section(file: &toml::Table, key: &str) -> Option<String> {
     None
 }
 
-/// Whether the key is a section's name and a single underscore before something else.
+/// Whether the key is a section's name, a single underscore and more.
 fn is_written_into(key: &str, section: &str) -> bool {
     key.strip_prefix(section).is_some_and(|rest| rest.starts_with('_'))
 }
 
 /// A variable's value. Numbers, booleans, arrays and inline tables are written as in TOML; all else
-/// is text. `None` if it begins as a table and is none.
+/// is text. `None` if it begins like a table but is not one.
 fn value(text: &str) -> Option<toml::Value> {
     let written = format!("v = {text}").parse::<toml::Table>().ok();
     let value = written.and_then(|mut parsed| parsed.remove("v"));
@@ -106,16 +114,16 @@ fn value(text: &str) -> Option<toml::Value> {
     }
 }
 
-/// Notes which keys the variable sets.
-fn note(places: &mut Places, key: &str, value: &toml::Value, variable: &str) {
+/// Records which keys the variable sets.
+fn record(positions: &mut KeyPositions, key: &str, value: &toml::Value, variable: &str) {
     match value {
         toml::Value::Table(table) => {
-            places.entered(key.to_owned(), variable);
+            positions.entered(key.to_owned(), variable);
             for (name, value) in table {
-                note(places, &format!("{key}.{name}"), value, variable);
+                record(positions, &format!("{key}.{name}"), value, variable);
             }
         }
-        _ => places.overridden(key.to_owned(), variable),
+        _ => positions.overridden(key.to_owned(), variable),
     }
 }
 
@@ -127,7 +135,7 @@ fn variable(name: &str, value: &toml::Value) -> Result<Layer, ConfigError> {
     Ok(Layer(keys.map(|key| (key, from_toml(value))).collect()))
 }
 
-/// What one source says: keys by path, each with its value.
+/// The values of one source, by path.
 #[derive(Clone)]
 struct Layer(Map<String, Value>);
 

@@ -136,6 +136,13 @@ fn groups(key: &str, raw: &RawLdap, profile: Profile, problems: &mut Problems) -
             "nothing: such servers follow nested groups themselves",
         );
     }
+    if groups.required.is_some() && groups.required == groups.excluded {
+        problems.add(
+            &format!("{key}.excluded_group"),
+            "the same group as required_group, so that no one could log in",
+            "another group, or no value",
+        );
+    }
     groups
 }
 

@@ -42,7 +42,7 @@ pub struct FloodConfig {
 /// Checks the section.
 pub(super) fn check(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {
     // 1,000 a second with a burst of 2,000: a phone system or a login service is one client at
-    // one address, so anything tighter would refuse honest traffic.
+    // one address, so tighter limits would refuse legitimate traffic.
     let wide = Quota { burst: 2000, per: Duration::from_secs(2) };
     let caller = Quota { burst: 30, per: Duration::from_mins(1) };
     let most = 10_000_000;
@@ -90,7 +90,7 @@ pub(super) fn check(raw: &RawFlood, problems: &mut Problems) -> FloodConfig {
     }
 }
 
-/// Warns where one address can take all connections, so that nobody else gets one.
+/// Warns if one address can take all connections.
 fn warn_of_one_address(raw: &RawFlood, problems: &mut Problems) {
     let most = raw.connections.unwrap_or(CONNECTIONS);
     let of_one = raw.connections_per_address.unwrap_or(PER_ADDRESS);
@@ -98,15 +98,15 @@ fn warn_of_one_address(raw: &RawFlood, problems: &mut Problems) {
         problems.warn(
             "server.limits.connections_per_address",
             format!(
-                "one address may hold {of_one} connections, and there are {most} for all \
-                 (server.limits.connections), so that one client can keep all others out: give it \
-                 a part of them"
+                "one address may hold {of_one} of the {most} connections \
+                 (server.limits.connections), so one client can shut out all others: set a lower \
+                 number"
             ),
         );
     }
 }
 
-/// The default of `connections`, where the process may open so many files.
+/// The default of `connections`, if the process may open that many files.
 const CONNECTIONS: usize = 10_000;
 
 /// The default of `connections_per_address`.

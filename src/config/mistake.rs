@@ -1,12 +1,12 @@
-//! What the parser of a section says of a key, read from its message.
+//! The parser's message about a key, taken apart.
 
-/// What the parser says of a key.
+/// What is wrong with a key.
 pub(super) enum Mistake {
-    /// There is no such key.
+    /// The key is unknown.
     UnknownKey { name: String, known: Vec<String>, accepted: String },
     /// A key that has no default is missing.
     Missing { name: String },
-    /// The value is not one of those that the key has.
+    /// The value is not one of a fixed list.
     UnknownWord { word: String, known: Vec<String>, accepted: String },
     /// The value is of another type or form.
     Value { found: String, accepted: String },
@@ -34,7 +34,7 @@ impl Mistake {
         Self::Value { found, accepted }
     }
 
-    /// The name of a key that there is not.
+    /// The name of the unknown key.
     pub(super) fn unknown_key(&self) -> Option<&str> {
         match self {
             Self::UnknownKey { name, .. } => Some(name),

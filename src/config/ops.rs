@@ -39,8 +39,8 @@ pub(super) fn check(
     if !listen.ip().is_loopback() && raw.allow_plain_http != Some(true) {
         problems.add(
             "ops.listen",
-            format!("{listen}, where anybody may ask, in clear and without a credential"),
-            "a loopback address, or allow_plain_http = true in a network of operators",
+            format!("{listen}, which other machines can reach without TLS or a credential"),
+            "a loopback address, or allow_plain_http = true in a network for operators only",
         );
     }
     Some(OpsConfig { listen })

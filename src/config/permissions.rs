@@ -1,6 +1,5 @@
-//! Who else may read or write the files that hold secrets or decide who logs in, by their mode. Root
-//! and the file's owner may; a group may read, as it has to with files of root's and systemd's
-//! credentials.
+//! Checks the modes of files that hold secrets or decide who logs in. Root and the owner may read and
+//! write them; a group may read, as root's files and systemd's credentials require.
 
 use std::collections::BTreeSet;
 use std::fs::Metadata;
@@ -15,39 +14,38 @@ const ALL_MAY_WRITE: u32 = 0o002;
 const ALL_MAY_READ: u32 = 0o004;
 const STICKY: u32 = 0o1000;
 
-/// Refuses a file at `key` that everybody may write, because anybody's secret may be in it, and
-/// warns of one that everybody may read, or a group write. One that is not there is another's to
-/// find.
+/// Refuses a file at `key` that all users can write, and warns of one that all can read or a group
+/// can write. A missing file is reported where it is read.
 pub(super) fn of_secret(key: &str, path: &Path, problems: &mut Problems) {
-    // Other than regular files are refused where they are read.
+    // Devices and the like are refused where they are read.
     let Some((mode, _)) = mode(path) else { return };
     let shown = path.display();
     if mode & ALL_MAY_WRITE != 0 {
         problems.add(
             key,
-            format!("{shown}, which every user of this machine may write (mode {mode:04o})"),
-            format!("a file that its owner alone may write: chmod 0600 {shown}"),
+            format!("{shown}, which every user of this machine can write (mode {mode:04o})"),
+            format!("a file that only its owner can write: chmod 0600 {shown}"),
         );
     } else if mode & ALL_MAY_READ != 0 {
         problems.warn(
             key,
             format!(
-                "every user of this machine may read {shown} (mode {mode:04o}), and so have what \
-                 it keeps secret: chmod 0600 {shown}, and make a new secret if others had access"
+                "every user of this machine can read {shown} (mode {mode:04o}): chmod 0600 {shown}, \
+                 and replace the secret if others have access"
             ),
         );
     } else if mode & GROUP_MAY_WRITE != 0 {
         problems.warn(
             key,
-            format!("a group may write {shown} (mode {mode:04o}), and so change the secret: chmod g-w {shown}"),
+            format!("a group can write {shown} (mode {mode:04o}) and change the secret: chmod g-w {shown}"),
         );
     }
 }
 
-/// Warns where others may write the file that says who may log in: who writes it is anybody.
+/// Warns if others can write the file of people, and so log in as anyone in it.
 pub(super) fn of_people(key: &str, path: &Path, problems: &mut Problems) {
     let Some((mode, metadata)) = mode(path) else { return };
-    // A group of the owner's own mostly has their number.
+    // A user's private group usually has the same number.
     let is_others_group = metadata.gid() != metadata.uid();
     if mode & ALL_MAY_WRITE != 0 || (mode & GROUP_MAY_WRITE != 0 && is_others_group) {
         let who = if mode & ALL_MAY_WRITE != 0 { EVERYBODY } else { "a group" };
@@ -55,14 +53,13 @@ pub(super) fn of_people(key: &str, path: &Path, problems: &mut Problems) {
         problems.warn(
             key,
             format!(
-                "{who} may write {shown} (mode {mode:04o}), and so log in as anybody: chmod go-w \
-                 {shown}"
+                "{who} can write {shown} (mode {mode:04o}) and log in as any person: chmod go-w {shown}"
             ),
         );
     }
 }
 
-/// Warns where everybody may write the configuration.
+/// Warns if all users can write the configuration.
 pub(super) fn of_configuration(path: &Path, problems: &mut Problems) {
     let Some((mode, _)) = mode(path) else { return };
     if mode & ALL_MAY_WRITE != 0 {
@@ -70,14 +67,14 @@ pub(super) fn of_configuration(path: &Path, problems: &mut Problems) {
         problems.warn(
             "",
             format!(
-                "{EVERYBODY} may write {shown} (mode {mode:04o}), and so have this server do as \
-                 they like: chmod o-w {shown}"
+                "{EVERYBODY} can write {shown} (mode {mode:04o}) and change what this server does: \
+                 chmod o-w {shown}"
             ),
         );
     }
 }
 
-/// Warns where everybody may read or write an audit trail that is there already.
+/// Warns if all users can read or write an existing audit trail.
 pub(super) fn of_audit(key: &str, path: &Path, problems: &mut Problems) {
     let Some((mode, _)) = mode(path) else { return };
     if mode & (ALL_MAY_READ | ALL_MAY_WRITE) != 0 {
@@ -86,33 +83,33 @@ pub(super) fn of_audit(key: &str, path: &Path, problems: &mut Problems) {
         problems.warn(
             key,
             format!(
-                "{EVERYBODY} may {may} {shown} (mode {mode:04o}), which says who called and logged \
-                 in when: chmod o-rwx {shown}"
+                "{EVERYBODY} can {may} {shown} (mode {mode:04o}), which records who called and \
+                 logged in: chmod o-rwx {shown}"
             ),
         );
     }
 }
 
-/// Warns of each folder that everybody may write on the way to a file which is read or written:
-/// they may put another in its place. Where a folder has the sticky bit they may not (`/tmp`).
+/// Warns of each folder on the way to a file that all users can write, because they can replace the
+/// file. In folders with the sticky bit (`/tmp`) they cannot.
 pub(super) fn of_folders(written: &[(&str, &Path)], problems: &mut Problems) {
     let read = problems.files().iter().map(|(key, path)| (key.clone(), path.clone()));
     let written = written.iter().map(|(key, path)| ((*key).to_owned(), path.to_path_buf()));
     let files: Vec<(String, PathBuf)> = read.chain(written).collect();
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for (key, file) in files {
         for folder in folders_to(&file) {
             let Some(mode) = folder.metadata().ok().map(|metadata| metadata.mode() & 0o7777) else {
                 continue;
             };
             let is_open = mode & ALL_MAY_WRITE != 0 && mode & STICKY == 0;
-            if is_open && told.insert(folder.clone()) {
+            if is_open && reported.insert(folder.clone()) {
                 let shown = folder.display();
                 problems.warn(
                     &key,
                     format!(
-                        "{EVERYBODY} may write the folder {shown} (mode {mode:04o}), and so put another \
-                         file in place of {}: chmod o-w {shown}",
+                        "{EVERYBODY} can write the folder {shown} (mode {mode:04o}) and replace {}: \
+                         chmod o-w {shown}",
                         file.display()
                     ),
                 );
@@ -121,7 +118,7 @@ pub(super) fn of_folders(written: &[(&str, &Path)], problems: &mut Problems) {
     }
 }
 
-/// The folders on the way to a file, and to what it is a link to.
+/// The folders on the way to a file, and to the target if it is a link.
 fn folders_to(file: &Path) -> BTreeSet<PathBuf> {
     let existing = |path: &Path| path.ancestors().find_map(|path| path.canonicalize().ok());
     let folder = existing(regular_file::folder(file));
@@ -132,7 +129,7 @@ fn folders_to(file: &Path) -> BTreeSet<PathBuf> {
 
 const EVERYBODY: &str = "every user of this machine";
 
-/// The mode of a regular file that is there, and what else is known of it.
+/// The mode and metadata of an existing regular file.
 fn mode(path: &Path) -> Option<(u32, Metadata)> {
     let metadata = path.metadata().ok().filter(Metadata::is_file)?;
     Some((metadata.mode() & 0o777, metadata))

@@ -40,7 +40,7 @@ pub(super) struct RawLimits {
 }
 
 /// What a login requires besides the code.
-pub(super) fn login(key: &str, raw: RawLogin, problems: &mut Problems) -> LoginPolicy {
+pub(super) fn login(key: &str, raw: &RawLogin, problems: &mut Problems) -> LoginPolicy {
     LoginPolicy {
         password_required: raw.password != Some(RawPassword::NotAsked),
         refusal_floor: problems.span(
@@ -57,7 +57,7 @@ pub(super) fn login(key: &str, raw: RawLogin, problems: &mut Problems) -> LoginP
 /// often.
 pub(super) fn otp(
     key: &str,
-    raw: RawOtp,
+    raw: &RawOtp,
     password_required: bool,
     problems: &mut Problems,
 ) -> OtpPolicy {
@@ -77,7 +77,7 @@ pub(super) fn otp(
     }
 }
 
-pub(super) fn limits(key: &str, raw: RawLimits, problems: &mut Problems) -> Limits {
+pub(super) fn limits(key: &str, raw: &RawLimits, problems: &mut Problems) -> Limits {
     let minutes = |burst, minutes| Quota { burst, per: Duration::from_mins(minutes) };
     let mut quota = |name, value, default| {
         problems.quota(&format!("{key}.{name}"), value, default, Quota::MAX_BURST)

@@ -45,7 +45,7 @@ pub(super) fn check(
     if !has_proxies {
         problems.add(
             "server.proxy",
-            "what proxies send, though none is trusted",
+            "a section about proxies, though server.trusted_proxies is empty",
             "server.trusted_proxies with the proxies' addresses",
         );
     }
@@ -57,7 +57,7 @@ pub(super) fn check(
     if raw.secret_header.is_some() && raw.secret_sha256.is_none() {
         problems.add(
             "server.proxy.secret_sha256",
-            "nothing, though secret_header is set: the proxy would prove nothing",
+            "nothing, though secret_header is set",
             "the SHA-256 of the secret that the proxy sends in that header, as 64 hexadecimal digits",
         );
     }
@@ -74,7 +74,7 @@ pub(super) fn check(
     if own_certificate.is_some() && !verifies_clients {
         problems.add(
             "server.proxy.certificate",
-            "a certificate of the proxy's own, though none is asked for",
+            "a certificate, though the server requests none from those who connect",
             "[server.tls] with the client_ca that signed it, and client_certificates \"optional\" or \
              \"required\"",
         );
@@ -96,7 +96,8 @@ fn certificate(
     match form {
         RawCertificateForm::Rfc9440 => {
             if let Some(name) = name {
-                let accepted = "no key: the header is Client-Cert; or another certificate_format";
+                let accepted =
+                    "no value, because the header is Client-Cert; or another certificate_format";
                 problems.add(key, format!("{:?}", name.as_str()), accepted);
             }
             CertificateForm::Rfc9440
@@ -109,7 +110,7 @@ fn certificate(
     }
 }
 
-/// Headers that are read for something else, here or by all of HTTP.
+/// Headers with another meaning, here or in HTTP.
 const OTHERS: [&str; 22] = [
     "Accept",
     "Accept-Language",
@@ -143,13 +144,13 @@ fn header(key: &str, name: &str, problems: &mut Problems) -> Option<HeaderName> 
         return None;
     };
     if OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other)) {
-        let accepted = "the name of a header of its own, which nothing else is read from";
-        problems.add(key, format!("{name:?}, which says something else"), accepted);
+        let accepted = "the name of a header that is used for nothing else";
+        problems.add(key, format!("{name:?}, which has another meaning"), accepted);
     }
     Some(parsed)
 }
 
-/// Networks of proxies. One that is most of the internet would have anybody believed.
+/// Networks of proxies. A large part of the internet is refused: any host there could send headers.
 pub(super) fn networks(key: &str, networks: &[Network], problems: &mut Problems) -> Vec<IpNet> {
     let networks: Vec<IpNet> = networks.iter().map(|network| network.0).collect();
     for (index, network) in networks.iter().enumerate() {
@@ -161,7 +162,7 @@ pub(super) fn networks(key: &str, networks: &[Network], problems: &mut Problems)
         if network.prefix_len() < least || is_mapped {
             problems.add(
                 &format!("{key}[{index}]"),
-                format!("{network}, whose headers anybody could send"),
+                format!("{network}, a large part of the internet, which could send forged headers"),
                 "the proxies' own addresses, such as \"10.0.0.4\" or \"10.0.0.0/24\"; at least /8 of \
                  IPv4, /7 of IPv6",
             );

@@ -1,5 +1,5 @@
-//! From text and environment to the configuration as written, past every mistake: what cannot be
-//! read is noted and left out, and the rest is read again, until all of it has been looked at.
+//! Reads the text and the environment into the configuration as written. A key that cannot be read is
+//! reported and removed, and the rest is read again, so that every mistake is found in one run.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,18 +9,18 @@ use serde_path_to_error::Segment;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::advice;
 use super::check::Problems;
-use super::follow_on::without_what_follows;
 use super::kinds;
 use super::layers::merged;
 use super::mistake::{Mistake, joined_lines};
-use super::places::{Lines, Places};
+use super::positions::{KeyPositions, Lines};
 use super::schema::{Part, is_one_section, kinds_with, sections_with};
+use super::secondary_errors::without_secondary;
 use super::sections::RawConfig;
-use super::words::closest;
+use super::suggestion::closest;
+use super::type_mismatch;
 
-/// Reads `text` and lays the environment over it.
+/// Reads `text`, and merges the environment over it.
 pub(super) fn read(
     file: &Path,
     text: &str,
@@ -31,17 +31,17 @@ pub(super) fn read(
     typed(merged(table, environment, problems), problems)
 }
 
-/// The table in `text`, without what is not TOML.
+/// The table in `text`, without lines that are not TOML.
 fn parse(file: &Path, text: &str, problems: &mut Problems) -> toml::Table {
     let (document, errors): (Spanned<DeTable<'_>>, _) = DeTable::parse_recoverable(text);
-    problems.places = Places::of(file, text, &document);
+    problems.positions = KeyPositions::of(file, text, &document);
     let lines = Lines::of(text);
     // The error's own text would show the line, which may hold a secret.
     let errors = errors.iter().map(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         (offset, joined_lines(error.message()))
     });
-    let (errors, misread) = without_what_follows(text, document.get_ref(), errors.collect());
+    let (errors, misread) = without_secondary(text, document.get_ref(), errors.collect());
     for (offset, message) in errors {
         problems.add_syntax(lines.position(offset), &message);
     }
@@ -54,7 +54,8 @@ fn parse(file: &Path, text: &str, problems: &mut Problems) -> toml::Table {
     table(document.into_inner(), &mut outsize)
 }
 
-/// The values of a table, but numbers that are none; `outsize` is called with where those are.
+/// The values of a table. `outsize` is called with the position of each number that is too large;
+/// it is left out.
 fn table(table: DeTable<'_>, outsize: &mut impl FnMut(usize)) -> toml::Table {
     let mut values = toml::Table::new();
     for (name, one) in table {
@@ -86,11 +87,11 @@ fn value(one: Spanned<DeValue<'_>>, outsize: &mut impl FnMut(usize)) -> Option<t
     read
 }
 
-/// Gives each key its type. A key that cannot have it is noted and left out.
+/// Gives each key its type. A key of another type is reported and left out.
 fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
     let mut root = toml::Value::Table(table);
     kinds::put_below(&mut root, problems);
-    let mut left = Left { root, gone: HashMap::new() };
+    let mut left = Remaining { root, removed: HashMap::new() };
     loop {
         let read = serde_path_to_error::deserialize::<_, RawConfig>(left.root.clone());
         let error = match read {
@@ -109,7 +110,7 @@ fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
             path.truncate(section);
             mistake = Mistake::Value { found: "sequence".into(), accepted: "struct Raw".into() };
         }
-        note(mistake, &left.written(&path), problems);
+        report(mistake, &left.written(&path), problems);
         if !left.remove(&path) {
             return RawConfig::default();
         }
@@ -174,22 +175,22 @@ fn list_for_section(path: &[Step]) -> Option<usize> {
     })
 }
 
-/// What is still to be read, and which elements of arrays are gone.
-struct Left {
+/// The values still to be read, and the array elements that were removed.
+struct Remaining {
     root: toml::Value,
-    /// By the path of an array as it is written, the indexes of the elements that are gone.
-    gone: HashMap<String, Vec<usize>>,
+    /// The indexes of removed elements, by the path of their array.
+    removed: HashMap<String, Vec<usize>>,
 }
 
-impl Left {
-    /// The path as it is written in the file: elements before those in it may be gone.
+impl Remaining {
+    /// The path as in the file: earlier elements may have been removed.
     fn written(&self, path: &[Step]) -> Vec<Step> {
         let mut written = Vec::with_capacity(path.len());
         for step in path {
-            let gone = self.gone.get(&Steps(&written).to_string());
-            written.push(match (step, gone) {
-                (Step::Index(index), Some(gone)) => Step::Index(
-                    gone.iter().fold(*index, |index, one| index + usize::from(*one <= index)),
+            let removed = self.removed.get(&Steps(&written).to_string());
+            written.push(match (step, removed) {
+                (Step::Index(index), Some(removed)) => Step::Index(
+                    removed.iter().fold(*index, |index, one| index + usize::from(*one <= index)),
                 ),
                 (step, _) => step.clone(),
             });
@@ -197,7 +198,7 @@ impl Left {
         written
     }
 
-    /// Takes out what is at the path; whether there was anything.
+    /// Removes the value at the path; whether there was one.
     fn remove(&mut self, path: &[Step]) -> bool {
         let written = self.written(path);
         let Some((last, sections)) = path.split_last() else { return false };
@@ -215,9 +216,9 @@ impl Left {
             (Step::Index(index), toml::Value::Array(array)) if *index < array.len() => {
                 array.remove(*index);
                 if let Some((Step::Index(index), array)) = written.split_last() {
-                    let gone = self.gone.entry(Steps(array).to_string()).or_default();
-                    gone.push(*index);
-                    gone.sort_unstable();
+                    let removed = self.removed.entry(Steps(array).to_string()).or_default();
+                    removed.push(*index);
+                    removed.sort_unstable();
                 }
                 true
             }
@@ -226,8 +227,8 @@ impl Left {
     }
 }
 
-/// Notes a mistake in what is at `path`.
-fn note(mistake: Mistake, path: &[Step], problems: &mut Problems) {
+/// Reports a mistake at `path`.
+fn report(mistake: Mistake, path: &[Step], problems: &mut Problems) {
     let key = Steps(path).to_string();
     match mistake {
         Mistake::UnknownKey { name, mut known, accepted } => {
@@ -250,7 +251,7 @@ fn note(mistake: Mistake, path: &[Step], problems: &mut Problems) {
             problems.unread(&key, format!("the unknown key `{name}`"), shown, accepted);
             if let (Some(meant), Some((_, section))) = (meant, path.split_last()) {
                 let meant = [section, &[Step::Key(meant.to_owned())]].concat();
-                problems.expect_no(&Steps(&meant).to_string());
+                problems.expect_missing(&Steps(&meant).to_string());
             }
         }
         Mistake::UnknownWord { word, known, accepted } => {
@@ -262,10 +263,10 @@ fn note(mistake: Mistake, path: &[Step], problems: &mut Problems) {
             let missing = [path, &[Step::Key(name.clone())]].concat();
             let accepted = format!("a value for `{name}`, which has no default");
             problems.add(&Steps(&missing).to_string(), "nothing", accepted);
-            problems.expect_no(&key);
+            problems.expect_missing(&key);
         }
         Mistake::Value { found, accepted } => {
-            let (found, accepted) = advice::of_value(&parts(path), &found, &accepted);
+            let (found, accepted) = type_mismatch::described(&parts(path), &found, &accepted);
             problems.unread(&key, found, None, accepted);
         }
     }

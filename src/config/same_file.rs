@@ -1,21 +1,20 @@
-//! That the files which the program writes are files of their own: an audit trail must not be
-//! appended to a key, nor a database made of one, by whatever path it is named.
+//! Refuses two uses of one file, under whatever path: an audit trail must not be appended to a key,
+//! nor a key be overwritten by a database.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::audit::AuditConfig;
 use super::check::Problems;
-use super::store::{StoreConfig, StorePlace};
+use super::store::{StoreBackend, StoreConfig};
 use crate::regular_file::{FileIdentity, followed};
 
 /// What `SQLite` appends to a database's name for the files beside it
 /// (<https://sqlite.org/tempfiles.html>).
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Refuses the file of the server key where another key names it too, and the files of other keys
-/// where a text to an SMS provider is read from them: a secret that is sent is none any more.
-fn refuse_secrets_that_are_sent(problems: &mut Problems) {
+/// Refuses other uses of the server key's file, and secrets that would be sent to an SMS provider.
+fn refuse_shared_secrets(problems: &mut Problems) {
     const SERVER_KEY: &str = "keys.server_key_file";
     let is_sent = |key: &str| key.contains(".sms.providers[") && !key.ends_with(".ca_file");
     let all: Vec<(String, PathBuf, FileIdentity)> = problems
@@ -32,20 +31,20 @@ fn refuse_secrets_that_are_sent(problems: &mut Problems) {
             let whose = if other.is_empty() { "this configuration" } else { other };
             problems.add(
                 key,
-                format!("{}, which is the file of {whose}", path.display()),
-                "a file of its own: a secret is for one purpose",
+                format!("{}, which is also {whose}", path.display()),
+                "a separate file: a secret serves one purpose",
             );
         }
     }
 }
 
-/// Refuses a database or an audit file that another key names too, and a secret's file that is
-/// read for something else.
+/// Refuses a database or an audit file that another key names, and a secret's file with another
+/// use.
 pub(super) fn check(store: Option<&StoreConfig>, audit: &AuditConfig, problems: &mut Problems) {
-    refuse_secrets_that_are_sent(problems);
+    refuse_shared_secrets(problems);
     let mut others: Vec<(String, FileIdentity)> =
         problems.files().iter().map(|(key, path)| (key.clone(), FileIdentity::of(path))).collect();
-    if let Some(StorePlace::Sqlite(database)) = store.map(|store| &store.place) {
+    if let Some(StoreBackend::Sqlite(database)) = store.map(|store| &store.backend) {
         // SQLite's files are beside the one that a link leads to.
         let real = followed(database).unwrap_or_else(|_| database.clone());
         let of_database: Vec<PathBuf> =
@@ -67,8 +66,8 @@ fn refuse(key: &str, path: &Path, others: &[(String, FileIdentity)], problems: &
     let whose = if other.is_empty() { "this configuration" } else { other };
     problems.add(
         key,
-        format!("{}, which is the file of {whose}", path.display()),
-        "a file of its own: it is written to",
+        format!("{}, which is also {whose}", path.display()),
+        "a separate file, because this one is written",
     );
 }
 

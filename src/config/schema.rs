@@ -1,4 +1,5 @@
-//! Lists the sections and their keys by asking the parser itself, with a key that no section has.
+//! Lists the sections and their keys, by giving the parser a key that no section has: its error names
+//! those that exist.
 
 use toml::{Table, Value};
 
@@ -61,6 +62,11 @@ pub(super) fn kinds_with(key: &str) -> Vec<&'static str> {
     KINDS.into_iter().filter(has).collect()
 }
 
+/// The names of all sections.
+pub(super) fn section_names() -> Vec<String> {
+    keys_of(&[]).unwrap_or_default()
+}
+
 /// The keys of a section, of whichever kind; `None` if this is not a section.
 fn keys_of(section: &[Part]) -> Option<Vec<String>> {
     let names: Vec<&str> = section.iter().map(|(name, _)| name.as_str()).collect();
@@ -96,7 +102,7 @@ fn keys_below(section: &[Part], innermost: Value) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::sections_with;
+    use super::{section_names, sections_with};
 
     #[test]
     fn a_key_is_found_in_the_sections_that_have_it() {
@@ -110,5 +116,7 @@ mod tests {
         assert_eq!(sections_with("allow_plain_ldap"), ["[tenants.directory]"]);
         assert!(sections_with("ca_file").is_empty(), "too many");
         assert!(sections_with("nonsense").is_empty());
+        let sections = ["server", "ops", "store", "keys", "log", "audit", "push", "tenants"];
+        assert_eq!(section_names(), sections);
     }
 }

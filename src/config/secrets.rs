@@ -11,7 +11,7 @@ use crate::domain::secret::SecretText;
 use crate::domain::text_file::{self, one_line, without_controls};
 use crate::regular_file;
 
-/// How a secret is written.
+/// The form of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// A password or a token: one line, in which each character counts.
@@ -45,7 +45,7 @@ pub(super) fn secret(
             return None;
         }
         (None, None) => {
-            if !problems.was_noted(&file_key) {
+            if !problems.was_reported(&file_key) {
                 problems.add(&key, "nothing", format!("{name} or {name}_file"));
             }
             return None;
@@ -90,7 +90,7 @@ pub(super) fn from_file(
     }
 }
 
-/// Whether a file holds nothing but line ends.
+/// Whether a file holds only line ends.
 fn is_blank(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     text.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
@@ -109,19 +109,19 @@ fn checked(
         Form::Lines => without_controls(text).map(|()| text.trim_end_matches(['\r', '\n'])),
     };
     let accepted = match form {
-        Form::Line => "one line of characters that can be seen, with or without a line end",
-        Form::Lines => "lines of characters that can be seen",
+        Form::Line => "one line of visible characters, with or without a line end",
+        Form::Lines => "lines of visible characters",
     };
     let secret = secret.map_err(|error| problems.add(key, format!("{with}{error}"), accepted));
     let secret = secret.ok()?;
     if form == Form::Line {
-        warn_of_what_is_not_seen(key, with, secret, problems);
+        warn_of_invisible(key, with, secret, problems);
     }
     Some(SecretString::from(secret))
 }
 
-/// Such characters may be meant, and mostly are not.
-fn warn_of_what_is_not_seen(key: &str, with: &str, secret: &str, problems: &mut Problems) {
+/// Warns of characters that are rarely intended.
+fn warn_of_invisible(key: &str, with: &str, secret: &str, problems: &mut Problems) {
     let begins = secret.starts_with(char::is_whitespace);
     let ends = secret.ends_with(char::is_whitespace);
     let mut all = Vec::new();
@@ -132,13 +132,13 @@ fn warn_of_what_is_not_seen(key: &str, with: &str, secret: &str, problems: &mut 
         all.push("a blank at its end".to_owned());
     }
     if let Some(character) = secret.chars().find(|character| !is_visible(*character)) {
-        all.push(format!("a character that shows as nothing (U+{:04X})", u32::from(character)));
+        all.push(format!("an invisible character (U+{:04X})", u32::from(character)));
     }
     if !all.is_empty() && !secret.is_empty() {
         problems.warn(
             key,
             format!(
-                "{with}{}: it is a part of the secret; take it out unless it is meant",
+                "{with}{}, which is part of the secret: remove it unless it is intended",
                 all.join(" and ")
             ),
         );

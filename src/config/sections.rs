@@ -1,4 +1,4 @@
-//! The whole configuration: its sections as far as they could be read, and checked.
+//! The whole configuration: all sections, as written and checked.
 
 use std::path::Path;
 
@@ -7,15 +7,15 @@ use serde::Deserialize;
 use super::audit::{self, AuditConfig, RawAudit};
 use super::check::Problems;
 use super::error::Warning;
+use super::example_secrets;
 use super::keys::{self, KeysConfig, RawKeys};
 use super::log::{self, LogConfig, RawLog};
 use super::ops::{self, OpsConfig, RawOps};
-use super::places::Places;
-use super::published;
+use super::positions::KeyPositions;
 use super::push::{self, PushConfig, RawPush};
 use super::same_file;
 use super::server::{self, RawServer, ServerConfig};
-use super::store::{self, RawStore, StoreConfig, StorePlace};
+use super::store::{self, RawStore, StoreBackend, StoreConfig};
 use super::tenants::{self, RawTenant, TenantConfig};
 use super::voice;
 use super::warnings;
@@ -57,18 +57,18 @@ pub struct Config {
     pub log: LogConfig,
     /// `[audit]`.
     pub audit: AuditConfig,
-    /// `[push]`; `None`: no phone is notified.
+    /// `[push]`; `None`: phones are not notified.
     pub push: Option<PushConfig>,
     /// `[[tenants]]`, at least one.
     pub tenants: Vec<TenantConfig>,
-    /// What an administrator should know all the same.
+    /// What an administrator should know though the configuration is valid.
     pub warnings: Vec<Warning>,
-    /// Where its keys stand.
-    pub places: Places,
+    /// Where its keys are.
+    pub positions: KeyPositions,
 }
 
-/// What could be read of a configuration. Where anything is wrong with it, values stand for those
-/// that are wrong, so that the rest can be looked at; it is a [`Config`] only if nothing is.
+/// The sections of a configuration that may have mistakes. Wrong values are replaced by others, so that
+/// the rest can be checked too; only sections without a mistake become a [`Config`].
 #[derive(Debug)]
 pub struct Sections {
     /// `[server]`.
@@ -87,17 +87,17 @@ pub struct Sections {
 }
 
 impl Sections {
-    /// The files that the program writes, with the keys that name them.
+    /// The files that the program writes, with their keys.
     pub(super) fn written(&self) -> Vec<(&'static str, &Path)> {
-        let database = self.store.as_ref().and_then(|store| match &store.place {
-            StorePlace::Sqlite(path) => Some(("store.url", path.as_path())),
-            StorePlace::Postgres(_) => None,
+        let database = self.store.as_ref().and_then(|store| match &store.backend {
+            StoreBackend::Sqlite(path) => Some(("store.url", path.as_path())),
+            StoreBackend::Postgres(_) => None,
         });
         let audit = self.audit.file.as_deref().map(|path| ("audit.file", path));
         database.into_iter().chain(audit).collect()
     }
 
-    /// The configuration, in whose sections nothing is wrong.
+    /// The configuration, if nothing is missing.
     pub(super) fn finish(self, problems: &mut Problems) -> Option<Config> {
         Some(Config {
             server: self.server,
@@ -109,7 +109,7 @@ impl Sections {
             push: self.push,
             tenants: self.tenants,
             warnings: problems.take_warnings(),
-            places: problems.places.clone(),
+            positions: problems.positions.clone(),
         })
     }
 }
@@ -128,8 +128,8 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     for tenant in &tenants {
         warnings::of_tenant(tenant, &server, problems);
     }
-    warnings::kept_out_by_tls(&tenants, &server, problems);
-    published::refuse_secrets_of_clients(&tenants, &server, problems);
+    warnings::refused_by_tls(&tenants, &server, problems);
+    example_secrets::refuse(&tenants, &server, problems);
     same_file::check(store.as_ref(), &audit, problems);
     Sections { server, store, push, tenants, ops, keys, log, audit }
 }

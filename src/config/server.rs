@@ -43,23 +43,22 @@ pub(super) struct RawServer {
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Under which URL clients and phones reach it, without a slash at its end; `None`: the
+    /// The URL by which clients and phones reach it, without a trailing slash; `None`: the
     /// authentication cloud's API is not served.
     pub public_url: Option<String>,
-    /// No request takes longer.
+    /// Longest time of a request.
     pub request_deadline: Duration,
-    /// How long a server that stops still takes requests, and says that it is not ready.
+    /// How long a stopping server still accepts requests while it reports that it is not ready.
     pub drain: Duration,
-    /// How long requests in flight may take to end when the server stops.
+    /// How long requests in flight may take when the server stops.
     pub shutdown_timeout: Duration,
     /// Worker threads; `None`: one a core.
     pub workers: Option<usize>,
-    /// Whose `Client-Cert` and `Forwarded` headers count.
+    /// The proxies whose `Client-Cert` and `Forwarded` headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// The CA of certificates that trusted proxies pass on.
+    /// The CA of client certificates that trusted proxies forward.
     pub proxy_client_ca: Option<PathBuf>,
-    /// Revocation lists for what trusted proxies forward, of the same kind as the listener's own,
-    /// which stand in where none are given.
+    /// Revocation lists for those certificates; by default the listener's.
     pub proxy_crl_files: Vec<PathBuf>,
     /// The load balancers whose connections begin with a PROXY header.
     pub proxy_protocol_from: Vec<IpNet>,
@@ -72,8 +71,8 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// Whether anybody's certificate can reach this server: on a connection of theirs, or in a
-    /// trusted proxy's header.
+    /// Whether client certificates can reach this server: on a connection, or in a trusted proxy's
+    /// header.
     #[must_use]
     pub fn takes_certificates(&self) -> bool {
         let forwarded = !self.trusted_proxies.is_empty() && self.proxy_client_ca.is_some();
@@ -106,7 +105,7 @@ pub(super) fn check(raw: RawServer, problems: &mut Problems) -> ServerConfig {
         problems.add(
             "server.listen",
             format!("{listen} without [server.tls]"),
-            "a loopback address, or [server.tls], or allow_plain_http = true where something in front encrypts",
+            "a loopback address, or [server.tls], or allow_plain_http = true if a proxy in front encrypts",
         );
     }
     let proxy_client_ca = raw
@@ -146,14 +145,15 @@ pub(super) fn check(raw: RawServer, problems: &mut Problems) -> ServerConfig {
     }
 }
 
-/// The base of what tokens and links say: a scheme and a host, nothing else.
+/// The base URL of links and tokens: only a scheme, a host and a port.
 fn public_url(text: &str, problems: &mut Problems) -> Option<String> {
     let url = url::Url::parse(text).ok().filter(|url| {
         let is_bare = url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
             && url.username().is_empty()
-            && url.password().is_none();
+            && url.password().is_none()
+            && url.port() != Some(0);
         let is_safe = match url.scheme() {
             "https" => true,
             "http" => url.host_str().is_some_and(is_loopback),
@@ -165,7 +165,7 @@ fn public_url(text: &str, problems: &mut Problems) -> Option<String> {
         problems.add(
             "server.public_url",
             format!("{text:?}"),
-            "https:// and a host, such as \"https://id.example.com\"; http:// for loopback only",
+            "https:// and a host, with a port from 1 to 65535 if it is not 443, such as \"https://id.example.com\"; http:// for loopback only",
         );
     }
     url.map(|url| url.origin().ascii_serialization())

@@ -58,11 +58,20 @@ impl fmt::Debug for SmsProviderConfig {
 
 /// Checks `[tenants.sms]`, whose key is `key`.
 pub(super) fn check(key: &str, raw: RawSms, problems: &mut Problems) -> SmsConfig {
+    let (allowed, denied) = (raw.allowed_countries.as_ref(), raw.denied_countries.as_ref());
+    warn_of_both_lists(key, allowed, denied, problems);
     let allowed = countries(key, "allowed_countries", raw.allowed_countries, problems);
     let denied = countries(key, "denied_countries", raw.denied_countries, problems);
     let rules = CountryRules { allowed, denied: denied.unwrap_or_default() };
     let number_kinds = number_kinds(key, raw.number_kinds, problems);
     let one_user_per_number = raw.one_user_per_number.unwrap_or(false);
+    if raw.providers.is_empty() {
+        problems.add(
+            &format!("{key}.providers"),
+            "nothing",
+            "at least one [[tenants.sms.providers]]; or no [tenants.sms], if no texts are sent",
+        );
+    }
     let (mut providers, mut names) = (Vec::new(), BTreeSet::new());
     for (index, one) in raw.providers.into_iter().enumerate() {
         let key = format!("{key}.providers[{index}]");
@@ -78,6 +87,28 @@ pub(super) fn check(key: &str, raw: RawSms, problems: &mut Problems) -> SmsConfi
         providers.extend(provider(key, name, one, problems));
     }
     SmsConfig { rules, number_kinds, one_user_per_number, providers }
+}
+
+/// Warns of countries that are allowed and denied.
+fn warn_of_both_lists(
+    key: &str,
+    allowed: Option<&Vec<String>>,
+    denied: Option<&Vec<String>>,
+    problems: &mut Problems,
+) {
+    let is_allowed = |code: &&String| allowed.is_some_and(|allowed| allowed.contains(code));
+    let both: Vec<&str> =
+        denied.into_iter().flatten().filter(is_allowed).map(String::as_str).collect();
+    if !both.is_empty() {
+        problems.warn(
+            &format!("{key}.denied_countries"),
+            format!(
+                "allowed_countries has {} as well, which gets no texts: remove it from one of the \
+                 two lists",
+                both.join(", ")
+            ),
+        );
+    }
 }
 
 fn number_kinds(
@@ -133,7 +164,7 @@ fn provider(
     raw: RawProvider,
     problems: &mut Problems,
 ) -> Option<SmsProviderConfig> {
-    let variables = variables(&key, raw.variables, problems);
+    let variables = variables(&key, raw.preset.as_deref(), raw.variables, problems);
     let own = RawPreset {
         method: raw.method,
         url: raw.url,
@@ -215,6 +246,7 @@ fn preset(key: &str, name: &str, own: &RawPreset, problems: &mut Problems) -> Op
 
 fn variables(
     key: &str,
+    preset: Option<&str>,
     raw: BTreeMap<String, RawText>,
     problems: &mut Problems,
 ) -> BTreeMap<String, SecretText> {
@@ -224,18 +256,46 @@ fn variables(
         let shaped = name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if !shaped || RESERVED.contains(&name.as_str()) {
-            let accepted = "a name of a-z 0-9 _ that is none of phone, phone_digits, message";
-            problems.add(&key, "a name that cannot be a variable's", accepted);
+            let accepted =
+                "a-z 0-9 _, starting with a letter, and not phone, phone_digits or message";
+            problems.add(&key, "an invalid variable name", accepted);
         }
         let Some(Text::Pattern(value) | Text::Whole(value)) = text(&key, value, problems) else {
             continue;
         };
         if value.expose().is_empty() {
             problems.add(&key, "an empty text", "a text of at least one character");
+        } else if let Some((found, accepted)) = placeholder(preset, &name, value.expose()) {
+            problems.add(&key, found, accepted);
         }
         variables.insert(name, value);
     }
     variables
+}
+
+/// What is wrong with a value that only stands for a real one, as in examples. It is not shown.
+fn placeholder(
+    preset: Option<&str>,
+    name: &str,
+    value: &str,
+) -> Option<(&'static str, &'static str)> {
+    if value.contains('…') {
+        return Some(("a text with …, as in an example", "the value that your provider gave you"));
+    }
+    match (preset, name) {
+        // https://www.twilio.com/docs/glossary/what-is-a-sid
+        (Some("twilio"), "account") if !is_twilio_account(value) => Some((
+            "a text that is not an account SID",
+            "the SID of your account: AC and 32 hexadecimal digits, as Twilio's console shows it",
+        )),
+        _ => None,
+    }
+}
+
+fn is_twilio_account(value: &str) -> bool {
+    value.strip_prefix("AC").is_some_and(|digits| {
+        digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 fn text(key: &str, raw: RawText, problems: &mut Problems) -> Option<Text> {
@@ -257,11 +317,11 @@ fn accepted(
     let (status, body_contains) = raw.map_or((None, None), |raw| (raw.status, raw.body_contains));
     if body_contains.as_ref().is_some_and(|text| text.trim().is_empty()) {
         let key = format!("{key}.accepted.body_contains");
-        problems.add(&key, "nothing", "a text that answers of success hold");
+        problems.add(&key, "nothing", "a text that successful answers contain");
     }
     let status = status.unwrap_or_else(|| (200..=299).collect());
     if status.is_empty() || status.iter().any(|status| !(200..=299).contains(status)) {
-        let accepted = "statuses of success, 200 to 299; leave it out to accept them all";
+        let accepted = "statuses from 200 to 299; leave it out to accept them all";
         problems.add(&format!("{key}.accepted.status"), format!("{status:?}"), accepted);
     }
     (status, body_contains)

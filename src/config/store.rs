@@ -15,14 +15,14 @@ use super::permissions;
 #[derive(Debug, PartialEq, Eq)]
 pub struct StoreConfig {
     /// The file or database.
-    pub place: StorePlace,
+    pub backend: StoreBackend,
     /// Timeout of one step.
     pub timeout: Duration,
 }
 
-/// Where codes and counts are stored.
+/// What stores codes and counts.
 #[derive(Debug, PartialEq, Eq)]
-pub enum StorePlace {
+pub enum StoreBackend {
     /// A SQLite database file.
     Sqlite(PathBuf),
     /// A PostgreSQL database.
@@ -40,12 +40,12 @@ pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfi
     let url = raw.url.clone().unwrap_or_else(|| "sqlite:data/dialpass.db".to_owned());
     // A store's URL may hold a password.
     let scheme = url.split_once(':').map_or("text without a scheme", |(scheme, _)| scheme);
-    let place = match scheme {
+    let backend = match scheme {
         "postgres" | "postgresql" => {
-            StorePlace::Postgres(postgres::check(raw, &url, timeout, problems)?)
+            StoreBackend::Postgres(postgres::check(raw, &url, timeout, problems)?)
         }
         "sqlite" if url.len() > "sqlite:".len() => {
-            refuse_what_is_postgres_alone(&raw, problems);
+            refuse_keys_of_postgres(&raw, problems);
             let path = &url["sqlite:".len()..];
             let path = path.strip_prefix("//").unwrap_or(path);
             // SQLite would not take these as the name of a file.
@@ -57,17 +57,17 @@ pub(super) fn check(raw: RawStore, problems: &mut Problems) -> Option<StoreConfi
                 problems.add(URL, format!("{}, a folder", path.display()), "the path of a file");
             }
             permissions::of_secret(URL, &path, problems);
-            StorePlace::Sqlite(path)
+            StoreBackend::Sqlite(path)
         }
         _ => {
             problems.add(URL, scheme, postgres::ACCEPTED);
             return None;
         }
     };
-    Some(StoreConfig { place, timeout })
+    Some(StoreConfig { backend, timeout })
 }
 
-fn refuse_what_is_postgres_alone(raw: &RawStore, problems: &mut Problems) {
+fn refuse_keys_of_postgres(raw: &RawStore, problems: &mut Problems) {
     let given = [
         ("password", raw.password.is_some()),
         ("password_file", raw.password_file.is_some()),
@@ -81,7 +81,7 @@ fn refuse_what_is_postgres_alone(raw: &RawStore, problems: &mut Problems) {
         problems.add(
             &format!("store.{name}"),
             "a value, though store.url names a file",
-            "nothing: it is about a PostgreSQL database",
+            "no value: the key is for PostgreSQL databases",
         );
     }
 }

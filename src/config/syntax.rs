@@ -12,5 +12,5 @@ pub(super) fn accepted(message: &str) -> &'static str {
     }
 }
 
-/// What is said of a `{` to which no `}` belongs.
+/// The message about a `{` without its `}`.
 pub(super) const UNCLOSED_BRACES: &str = "unclosed inline table, its `}` is missing";

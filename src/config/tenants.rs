@@ -149,8 +149,8 @@ fn tenant(
     let at = |section: &str| format!("{key}.{section}");
     let id = id(key, raw.id, problems);
     let (caller_ids, trust) = calls::check(key, raw.country, raw.calls, problems);
-    let login = policy::login(&at("login"), raw.login, problems);
-    let otp = policy::otp(&at("otp"), raw.otp, login.password_required, problems);
+    let login = policy::login(&at("login"), &raw.login, problems);
+    let otp = policy::otp(&at("otp"), &raw.otp, login.password_required, problems);
     let accepted = "a [tenants.directory] section";
     let directory = problems.required(&at("directory"), raw.directory, accepted);
     let context = Context {
@@ -168,7 +168,7 @@ fn tenant(
         );
     }
     let spoken = spoken(key, raw.spoken, raw.spoken_separator, problems);
-    let limits = policy::limits(&at("limits"), raw.limits, problems);
+    let limits = policy::limits(&at("limits"), &raw.limits, problems);
     let clients = clients::check(key, &id, raw.clients, problems);
     let app = app(&at("app"), raw.app, id.as_str(), problems);
     let voice = voice::check(key, raw.voice, problems);

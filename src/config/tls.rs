@@ -29,7 +29,7 @@ pub(super) fn check(raw: RawTls, problems: &mut Problems) -> TlsSettings {
     if client_certificates != ClientCertificates::Off && raw.client_ca.is_none() {
         problems.add(
             "server.tls.client_ca",
-            "nothing, though client certificates are asked for",
+            "nothing, though clients are asked for certificates",
             "the file of the CA that signs them, or client_certificates = \"off\"",
         );
     }

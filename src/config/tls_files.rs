@@ -40,7 +40,7 @@ pub(super) fn client_certificate(
             Some((certificate, private_key))
         }
         (None, None) => None,
-        _ if problems.was_noted(&private_key_key) => None,
+        _ if problems.was_reported(&private_key_key) => None,
         _ => {
             problems.add(
                 &certificate_key,

@@ -102,7 +102,7 @@ pub(super) fn need_public_url(
     server: &ServerConfig,
     problems: &mut Problems,
 ) {
-    if server.public_url.is_some() || problems.was_noted("server.public_url") {
+    if server.public_url.is_some() || problems.was_reported("server.public_url") {
         return;
     }
     if let Some(tenant) = tenants.iter().find(|tenant| !tenant.voice.is_empty()) {

@@ -1,7 +1,5 @@
-//! What check-config and a start warn of: settings that can be used, and may not be what is meant;
-//! and those of a tenant that can never work with what else is set.
-//!
-//! One function for what concerns a tenant, and one line in it for each thing to know.
+//! Warnings about settings that are valid but may be a mistake, and errors about settings of a tenant
+//! that can never work together.
 
 use super::check::Problems;
 use super::clients::ClientConfig;
@@ -11,19 +9,19 @@ use super::tenants::TenantConfig;
 use crate::domain::policy::Attestation;
 use crate::http::tls::ClientCertificates;
 
-/// Warns of what concerns a tenant.
+/// Checks one tenant against the rest of the configuration.
 pub(super) fn of_tenant(tenant: &TenantConfig, server: &ServerConfig, problems: &mut Problems) {
     let key = &tenant.key;
-    nobody_can_register(key, tenant, server, problems);
-    anybody_may_call(key, tenant, problems);
+    users_cannot_register(key, tenant, server, problems);
+    open_to_the_internet(key, tenant, problems);
     any_client_of_the_issuer(tenant, problems);
-    nobody_shows_a_certificate(key, tenant, server, problems);
-    caller_id_is_all(key, tenant, problems);
-    no_client_may_ask(key, tenant, server, problems);
+    certificate_never_requested(key, tenant, server, problems);
+    caller_id_is_the_only_factor(key, tenant, problems);
+    no_clients(key, tenant, server, problems);
 }
 
-/// Warns where `client_certificates = "required"` keeps out who has no certificate to show.
-pub(super) fn kept_out_by_tls(
+/// Warns if `client_certificates = "required"` refuses clients or browsers without a certificate.
+pub(super) fn refused_by_tls(
     tenants: &[TenantConfig],
     server: &ServerConfig,
     problems: &mut Problems,
@@ -31,7 +29,7 @@ pub(super) fn kept_out_by_tls(
     let is_required = server.tls.as_ref().is_some_and(|tls| {
         tls.client_ca.is_some() && tls.client_certificates == ClientCertificates::Required
     });
-    // Who comes through a proxy shows no certificate to this server.
+    // Behind a proxy, clients present their certificates to the proxy.
     if !is_required || !server.trusted_proxies.is_empty() {
         return;
     }
@@ -43,9 +41,9 @@ pub(super) fn kept_out_by_tls(
         problems.warn(
             key,
             format!(
-                "\"required\" refuses every connection without a certificate of client_ca, also \
-                 those of clients that are known by something else ({}): \"optional\" lets them in; \
-                 keep \"required\" if they have such a certificate too",
+                "\"required\" refuses all connections without a certificate from client_ca, \
+                 including those of clients with other credentials ({}): set \"optional\", or keep \
+                 \"required\" if these clients have such a certificate as well",
                 names.join(", ")
             ),
         );
@@ -54,37 +52,32 @@ pub(super) fn kept_out_by_tls(
         problems.warn(
             key,
             format!(
-                "\"required\" keeps out browsers, which have no certificate of client_ca, so that no \
-                 one can register or approve at {url} (server.public_url): \"optional\" lets them in"
+                "\"required\" refuses browsers, which have no certificate from client_ca, so users \
+                 cannot register or approve at {url} (server.public_url): set \"optional\""
             ),
         );
     }
 }
 
-/// Warns of a tenant that no client may call.
-fn no_client_may_ask(
-    key: &str,
-    tenant: &TenantConfig,
-    server: &ServerConfig,
-    problems: &mut Problems,
-) {
+/// Warns of a tenant without clients.
+fn no_clients(key: &str, tenant: &TenantConfig, server: &ServerConfig, problems: &mut Problems) {
     // A backend with an access key may ask where there is a public URL.
-    let is_told = needs_registration(tenant);
-    if tenant.clients.is_empty() && server.public_url.is_none() && !is_told {
+    let is_reported = needs_registration(tenant);
+    if tenant.clients.is_empty() && server.public_url.is_none() && !is_reported {
         problems.warn(
             key,
             format!(
-                "no client may ask for tenant {}: add [[tenants.clients]] with operations \
-                 \"getOTP\", \"validateOTP\" or both, or server.public_url for backends with an \
-                 access key",
+                "tenant {} has no clients, so all its calls and logins are refused: add \
+                 [[tenants.clients]] with operations \"getOTP\", \"validateOTP\" or both, or set \
+                 server.public_url for backends with an access key",
                 tenant.id
             ),
         );
     }
 }
 
-/// Refuses clients that are known by a certificate which none could be shown to the server.
-fn nobody_shows_a_certificate(
+/// Refuses clients identified by a certificate if the server never requests one.
+fn certificate_never_requested(
     key: &str,
     tenant: &TenantConfig,
     server: &ServerConfig,
@@ -97,7 +90,7 @@ fn nobody_shows_a_certificate(
         if client.entry.credentials.certificate.is_some() {
             problems.add(
                 &format!("{key}.clients[{index}].certificate"),
-                "a certificate, though none is asked for",
+                "a certificate, though the server requests none",
                 "[server.tls] with client_ca and client_certificates \"optional\" or \"required\"; or \
                  server.trusted_proxies with proxy_client_ca; or another credential",
             );
@@ -105,7 +98,7 @@ fn nobody_shows_a_certificate(
     }
 }
 
-/// Warns of rules for tokens that any client of their issuer meets.
+/// Warns of token rules that any client of the issuer satisfies.
 fn any_client_of_the_issuer(tenant: &TenantConfig, problems: &mut Problems) {
     for client in &tenant.clients {
         if let Some(oauth2) = &client.entry.credentials.oauth2
@@ -115,8 +108,8 @@ fn any_client_of_the_issuer(tenant: &TenantConfig, problems: &mut Problems) {
             problems.warn(
                 &format!("{}.oauth2", client.key),
                 format!(
-                    "any client of {} that is given this audience and scope may call as {:?}; \
-                     client_id or sub says which one may",
+                    "any client of {} with this audience and scope may call as {:?}: set client_id \
+                     or sub to admit only one",
                     oauth2.issuer, client.entry.name
                 ),
             );
@@ -124,20 +117,20 @@ fn any_client_of_the_issuer(tenant: &TenantConfig, problems: &mut Problems) {
     }
 }
 
-/// Warns where a login takes no more than a call from somebody's number, and nobody vouches for it.
-fn caller_id_is_all(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
+/// Warns if a forged caller ID is enough to log in.
+fn caller_id_is_the_only_factor(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
     if !tenant.login.password_required && tenant.trust.minimum_attestation == Attestation::None {
         problems.warn(
             &format!("{key}.login.password"),
-            "\"not-asked\" makes the code the only secret, and calls.minimum_attestation = \"none\" \
-             tells it to anyone who shows the number, which callers can forge: set the least \
-             attestation that your carrier passes on, or ask for the password",
+            "\"not-asked\" makes the code the only secret, and with calls.minimum_attestation = \
+             \"none\" anyone who forges a caller ID hears it: set the lowest attestation that your \
+             carrier passes on, or require the password",
         );
     }
 }
 
-/// Warns of clients without credential whose addresses are more than any one network's.
-fn anybody_may_call(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
+/// Warns of clients without a credential in networks larger than any organization's.
+fn open_to_the_internet(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
     for (index, client) in tenant.clients.iter().enumerate() {
         let networks = &client.entry.credentials.anonymous;
         let wide =
@@ -146,8 +139,8 @@ fn anybody_may_call(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
             problems.warn(
                 &format!("{key}.clients[{index}].anonymous.addresses"),
                 format!(
-                    "{network} is a large part of the internet: everybody there may call as {:?} \
-                     with no credential, and so ask for anybody's code",
+                    "{network} is a large part of the internet: any host there may call as {:?} \
+                     without a credential, and get any user's code; list your own addresses",
                     client.entry.name
                 ),
             );
@@ -155,15 +148,15 @@ fn anybody_may_call(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
     }
 }
 
-/// Networks with shorter prefixes than this are no organization's own.
+/// Networks with a shorter prefix do not belong to one organization.
 const NARROWEST_OF_MANY: u8 = 8;
 
-/// Whether a tenant has what only registered users use.
+/// Whether a tenant has settings that only registered users use.
 fn needs_registration(tenant: &TenantConfig) -> bool {
     tenant.sms.is_some() || matches!(tenant.directory, DirectoryConfig::Registered)
 }
 
-fn nobody_can_register(
+fn users_cannot_register(
     key: &str,
     tenant: &TenantConfig,
     server: &ServerConfig,
@@ -174,9 +167,8 @@ fn nobody_can_register(
         problems.warn(
             key,
             format!(
-                "tenant {id} has texts or registered users, and nobody can register: the \
-                 authentication cloud's API is served where server.public_url is set, which it is \
-                 not"
+                "tenant {id} sends texts or has registered users, but users cannot register: set \
+                 server.public_url, which serves the authentication cloud's API"
             ),
         );
     }

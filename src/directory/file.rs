@@ -63,11 +63,12 @@ impl FileDirectoryError {
 }
 
 /// What an administrator should look at in a people file that works. `is_public` means that other
-/// machines can connect. A file that cannot be used is reported when it is opened.
+/// machines can connect, `by_pin` that PINs tell people with the same number apart. A file that
+/// cannot be used is reported when it is opened.
 #[must_use]
-pub fn doubtful(path: &Path, is_public: bool) -> Vec<String> {
+pub fn doubtful(path: &Path, is_public: bool, by_pin: bool) -> Vec<String> {
     let Ok(bytes) = regular_file::read(path) else { return Vec::new() };
-    decode(&bytes).map(|text| people::doubtful(text, is_public)).unwrap_or_default()
+    decode(&bytes).map(|text| people::doubtful(text, is_public, by_pin)).unwrap_or_default()
 }
 
 /// Identifies a version of the file: modification time, size and inode.

@@ -135,13 +135,24 @@ fn every_shipped_configuration_is_good() {
 }
 
 /// What is accepted in a section, by the error that a key of no meaning there causes; `None` if
-/// that place is no section. A section of an array ends in `[]`.
+/// that place is no section. A section of an array ends in `[]`. A directory has the keys of its kind.
 fn accepted_in(section: &[String]) -> Option<BTreeSet<String>> {
-    let text = section.iter().rev().fold("{ nonsense = 1 }".to_owned(), |inner, name| {
-        match name.strip_suffix("[]") {
-            Some(name) => format!("{{ {name} = [{inner}] }}"),
-            None => format!("{{ {name} = {inner} }}"),
-        }
+    if section != ["tenants[]", "directory"] {
+        return accepted_beside(section, "");
+    }
+    let mut accepted = BTreeSet::from(["kind".to_owned()]);
+    for kind in ["ldap", "file", "registered"] {
+        accepted.extend(accepted_beside(section, &format!("kind = {kind:?}, "))?);
+    }
+    Some(accepted)
+}
+
+/// The same, in a section that has these keys as well.
+fn accepted_beside(section: &[String], keys: &str) -> Option<BTreeSet<String>> {
+    let innermost = format!("{{ {keys}nonsense = 1 }}");
+    let text = section.iter().rev().fold(innermost, |inner, name| match name.strip_suffix("[]") {
+        Some(name) => format!("{{ {name} = [{inner}] }}"),
+        None => format!("{{ {name} = {inner} }}"),
     });
     // The outermost braces are the file itself.
     let text = text[1..text.len() - 1].trim();

@@ -26,7 +26,7 @@ fn request(keys: &str) -> Result<Request, ConfigError> {
     let config = parse(file, &text, Path::new("/"), &[]).unwrap_or_else(|error| panic!("{error}"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let handle: &Handle = runtime.handle();
-    let report = ConfigReporter(&config.places);
+    let report = ConfigReporter(&config.positions);
     let (sms, _) = sms_over_http(&config.tenants[0], handle, &report)?.expect("a provider");
     let to = NumberingPlan::read_e164("+46701234567").expect("a number");
     let message = TextMessage { to, body: Zeroizing::new("12 & \"é\"\n+%".to_owned()) };
@@ -67,9 +67,9 @@ fn presets_with_a_form_or_a_query_make_the_request_that_their_provider_documents
     const TEXT: &str = "12+%26+%22%C3%A9%22%0A%2B%25";
     check(
         "twilio",
-        "account='AC1', token='t', sender='+15551234567'",
-        "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json",
-        &basic("AC1:t"),
+        "account='AC0123456789abcdef0123456789abcdef', token='t', sender='+15551234567'",
+        "https://api.twilio.com/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json",
+        &basic("AC0123456789abcdef0123456789abcdef:t"),
         &format!("Body={TEXT}&From=%2B15551234567&To=%2B46701234567"),
     );
     check(
@@ -157,10 +157,12 @@ fn presets_with_json_make_the_request_that_their_provider_documents() {
 #[test]
 fn a_presets_variables_are_all_given_and_no_others() {
     let twilio = |variables: &str| problem(&format!("preset='twilio'\nvariables={{{variables}}}"));
-    let said = twilio("account='a', sender='s'");
+    let said = twilio("account='AC0123456789abcdef0123456789abcdef', sender='s'");
     assert!(said.contains("tenants[0].sms.providers[0].variables.token: found nothing"), "{said}");
     assert!(said.contains("preset = \"twilio\""), "{said}");
-    let said = twilio("account='a', sender='s', token='hunter2', tokn='hunter2'");
+    let said = twilio(
+        "account='AC0123456789abcdef0123456789abcdef', sender='s', token='hunter2', tokn='hunter2'",
+    );
     assert!(said.contains("providers[0].variables.tokn"), "{said}");
     assert!(said.contains("account, sender, token") && !said.contains("hunter2"), "{said}");
 }
@@ -238,8 +240,11 @@ fn a_tenant_without_providers_has_no_messenger() {
     let file = Path::new("test.toml");
     for sms in ["", "[tenants.sms]\ndenied_countries=['SE']\n"] {
         let config = parse(file, &format!("{TENANT}{sms}"), Path::new("/"), &[]).expect("good");
-        let made =
-            super::messenger(&config.tenants[0], runtime.handle(), &ConfigReporter(&config.places));
+        let made = super::messenger(
+            &config.tenants[0],
+            runtime.handle(),
+            &ConfigReporter(&config.positions),
+        );
         assert!(made.is_ok_and(|messenger| messenger.is_none()), "{sms}");
     }
 }

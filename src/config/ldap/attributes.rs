@@ -36,16 +36,27 @@ pub(super) fn check(
         if phone[..index].iter().any(|other| other.eq_ignore_ascii_case(name)) {
             problems.add(&key, format!("{name:?} a second time"), "each attribute once");
         }
-        named(&key, name, problems);
+        check_name(&key, name, problems);
     }
     let mut one = |name: &str, value: &Option<String>, default: &str| {
         let value = value.clone().unwrap_or_else(|| default.to_owned());
-        named(&format!("{key}.{name}"), &value, problems);
+        check_name(&format!("{key}.{name}"), &value, problems);
         value
     };
     let username = one("username_attribute", &raw.username_attribute, defaults.username_attribute);
     let id = one("id_attribute", &raw.id_attribute, defaults.id_attribute);
-    Attributes { phone, username, id, pin: pin(key, raw, problems) }
+    let pin = pin(key, raw, problems);
+    let is_taken = pin.as_ref().is_some_and(|pin| {
+        phone.iter().chain([&username, &id]).any(|other| other.eq_ignore_ascii_case(pin))
+    });
+    if is_taken {
+        problems.add(
+            &format!("{key}.pin_attribute"),
+            "an attribute that holds people's numbers, names or ids",
+            "an attribute of its own for PINs",
+        );
+    }
+    Attributes { phone, username, id, pin }
 }
 
 fn pin(key: &str, raw: &RawLdap, problems: &mut Problems) -> Option<String> {
@@ -60,12 +71,12 @@ fn pin(key: &str, raw: &RawLdap, problems: &mut Problems) -> Option<String> {
         );
     }
     if let Some(name) = &attribute {
-        named(&key, name, problems);
+        check_name(&key, name, problems);
     }
     attribute
 }
 
-fn named(key: &str, name: &str, problems: &mut Problems) {
+fn check_name(key: &str, name: &str, problems: &mut Problems) {
     if check_attribute(name).is_err() {
         problems.add(key, format!("{name:?}"), AN_ATTRIBUTE);
     }

@@ -53,7 +53,7 @@ fn to_json(key: &str, value: toml::Value, problems: &mut Problems) -> Option<Val
         }
         toml::Value::Float(number) if number.is_finite() => Some(number.into()),
         toml::Value::Float(_) | toml::Value::Datetime(_) => {
-            problems.add(key, "a value that JSON has no form for", "a text, a number or a truth");
+            problems.add(key, "a value that JSON cannot hold", "a text, a number, true or false");
             None
         }
     }

@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for RawText {
         match file {
             Some(toml::Value::String(path)) => Ok(Self::File(PathBuf::from(path))),
             _ => Err(de::Error::custom(
-                "invalid type: a value that is neither, expected a text or { file = \"PATH\" }",
+                "invalid type: another value, expected a text or { file = \"PATH\" }",
             )),
         }
     }
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for RawField {
             toml::Value::Integer(number) => Ok(Self(number.to_string())),
             toml::Value::Boolean(truth) => Ok(Self(truth.to_string())),
             _ => Err(de::Error::custom(
-                "invalid type: a value that is none of these, expected a text, a whole number, \
+                "invalid type: another value, expected a text, a whole number, \
                  true or false",
             )),
         }

@@ -75,10 +75,19 @@ fn each_mistake_is_named_with_file_key_found_and_accepted() {
         (with("headers={A={file='/nowhere'}}"), "providers[0].headers.A", "/nowhere"),
         (with("headers={A={file='/dev/null'}}"), "providers[0].headers.A", "a device"),
         (with("ca_file='/nowhere'"), "providers[0].ca_file", "/nowhere"),
-        (with("variables={phone='1'}"), "variables.phone", "cannot be"),
+        (with("variables={phone='1'}"), "variables.phone", "invalid"),
         (with("variables={'A-b'='1'}"), "variables.A-b", "a-z 0-9 _"),
         (with("variables={a=''}"), "variables.a", "empty"),
         (with("basic={username='a'}"), "providers[0].basic", "password"),
+        ("[tenants.sms]\none_user_per_number=true".to_owned(), "sms.providers", "at least one"),
+        (with("variables={a='k…'}"), "variables.a", "your provider gave you"),
+        (provider("preset='twilio'\nvariables={account='AC…'}"), "variables.account", "with …"),
+        (provider("preset='twilio'\nvariables={account='AC1'}"), "variables.account", "SID"),
+        (
+            provider(&format!("preset='twilio'\nvariables={{account='AC{}'}}", "x".repeat(32))),
+            "variables.account",
+            "32 hexadecimal digits",
+        ),
         (provider("preset='carrier-pigeon'"), "providers[0].preset", "\"twilio\""),
         (with("preset='twilio'"), "providers[0].url", "preset = \"twilio\" brings"),
         (format!("{}\n{}", provider(URL), provider(URL)), "providers[1].name", "second time"),
@@ -114,4 +123,18 @@ fn no_mistake_and_no_debug_shows_a_secret() {
     );
     let debug = format!("{:?}", read(&provider(&good)).expect("good"));
     assert!(debug.contains("main") && !debug.contains("hunter2"), "{debug}");
+}
+
+#[test]
+fn a_country_that_is_allowed_and_denied_is_warned_of() {
+    let warned = |lists: &str| {
+        let text = format!("{TENANT}[tenants.sms]\n{lists}\n{}\n", provider(URL));
+        let config = parse(Path::new("test.toml"), &text, Path::new("/"), &[]).expect("good");
+        let mut about = config.warnings.into_iter();
+        about.find(|one| one.key.ends_with("sms.denied_countries")).map(|one| one.text)
+    };
+    let both = warned("allowed_countries=['SE','NO']\ndenied_countries=['NO','DK']");
+    assert!(both.is_some_and(|text| text.contains("has NO as well")));
+    assert_eq!(warned("allowed_countries=['SE']\ndenied_countries=['NO']"), None);
+    assert_eq!(warned("denied_countries=['NO']"), None);
 }

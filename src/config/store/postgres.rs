@@ -102,7 +102,7 @@ fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Confi
         }
         names.push(name);
         let Ok(text) = percent_decode_str(value).decode_utf8() else {
-            problems.add(URL, format!("{name} that is no UTF-8"), ACCEPTED);
+            problems.add(URL, format!("{name}, whose value is not UTF-8"), ACCEPTED);
             return None;
         };
         let text = text.into_owned();
@@ -118,11 +118,11 @@ fn read_url(url: &str, problems: &mut Problems) -> Option<(tokio_postgres::Confi
             }
             "connect_timeout" | "application_name" | "options" | "channel_binding" | "host"
             | "port" | "user" | "dbname" | "password" => rest.push(pair),
-            // Anything else may be a piece of a password that contains a `?`.
+            // Anything else may be part of a password that contains a `?`.
             _ if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
                 problems.add(URL, format!("the parameter {name}"), PARAMETERS);
             }
-            _ => problems.add(URL, "a parameter that is none", ESCAPE),
+            _ => problems.add(URL, "an unknown parameter", ESCAPE),
         }
     }
     let rest = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
@@ -158,7 +158,7 @@ fn servers(login: &tokio_postgres::Config, problems: &mut Problems) -> Option<Ve
         return None;
     };
     if hosts.is_empty() || (ports.len() > 1 && ports.len() != hosts.len()) {
-        problems.add(URL, "no host, or another number of ports than of hosts", ACCEPTED);
+        problems.add(URL, "no host, or not one port for each host", ACCEPTED);
         return None;
     }
     let is_name = |host: &&Host| match host {
@@ -168,8 +168,8 @@ fn servers(login: &tokio_postgres::Config, problems: &mut Problems) -> Option<Ve
         Host::Unix(_) => true,
     };
     if !hosts.iter().all(|host| is_name(&host)) {
-        // It may be a piece of the password.
-        problems.add(URL, "a host that is none", ESCAPE);
+        // It may be part of a password.
+        problems.add(URL, "an invalid host name", ESCAPE);
         return None;
     }
     let server = |(index, host): (usize, &Host)| {

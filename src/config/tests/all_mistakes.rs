@@ -313,7 +313,7 @@ fn what_a_variable_sets_is_named_by_the_variable() {
         ("DIALPASS_SERVER__LIMITS", "{ tracked_keys = 1 }", "server.limits.tracked_keys: found 1;"),
         ("DIALPASS_SERVER", "{ drain = '6m' }", "server.drain: found 6m"),
         ("DIALPASS_SERVER__TLS", "{ certificate = 'x' ", "a table that is not TOML"),
-        ("DIALPASS_SERVER_DRAIN", "6s", "a name that sets no key"),
+        ("DIALPASS_SERVER_DRAIN", "6s", "a variable that sets no key"),
     ] {
         let said = set(name, value);
         assert!(said.starts_with(&format!("environment: {name}: ")), "{said}");

@@ -38,6 +38,9 @@ fn directory_keys_that_do_not_fit_together_are_refused() {
         ("ambiguous='pin'", "pin_attribute", "nothing"),
         ("pin_attribute='employeeNumber'", "pin_attribute", "ambiguous = \"pin\""),
         ("ambiguous='pin'\npin_attribute='a*'", "pin_attribute", "an attribute's name"),
+        ("ambiguous='pin'\npin_attribute='Mobile'", "pin_attribute", "of its own for PINs"),
+        ("ambiguous='pin'\npin_attribute='uid'", "pin_attribute", "of its own for PINs"),
+        ("required_group='cn=a'\nexcluded_group='cn=a'", "excluded_group", "another group"),
         ("index_max_age='1h'", "index_max_age", "lookup = \"index\""),
         ("lookup='index'\nindex_max_age='25h'", "index_max_age", "1day"),
         ("lookup='index'\nindex_poll='2s'", "index_poll", "RFC 4533"),
@@ -76,6 +79,8 @@ fn a_key_of_another_kind_is_told_with_the_kinds_that_have_it() {
         let start = format!("{key}.{at}: found a key of {found}; accepted: where kind = ");
         assert!(said.contains(&start) && said.contains(accepted), "{section}: {said}");
     }
+    let pin = problem(&with("kind='registered'\nambiguous='pin'"));
+    assert!(pin.contains(&format!("{key}.ambiguous: found \"pin\", though")), "{pin}");
     let ldap = problem(&TENANT.replace("base_dn=", "file='x'\nbase_dn="));
     assert!(ldap.contains(&format!("{key}.file: found a key of kind = \"file\"; ")), "{ldap}");
     let typo = problem(&TENANT.replace("base_dn=", "base_nd="));
@@ -89,6 +94,12 @@ fn a_key_of_another_kind_is_told_with_the_kinds_that_have_it() {
         assert!(said.contains(&format!("{key}.kind: found {found}; accepted: ")), "{said}");
         assert!(said.contains(&format!("{key}.base_dn: found nothing")), "read as LDAP: {said}");
         assert_eq!(said.lines().count(), 2, "{said}");
+    }
+    for directory in ["'ldap'", "[]", "[{kind='ldap'}]", "5"] {
+        let said = problem(&format!("[[tenants]]\nid='t1'\ncountry='SE'\ndirectory={directory}"));
+        assert!(said.contains("tenants[0].directory: found a "), "{directory}: {said}");
+        assert!(said.contains("accepted: [tenants.directory] with keys"), "{directory}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
     }
     let list = problem(&with("kind='ldap'\nservers='ldap://127.0.0.1'\nbind_dn=5"));
     assert!(list.contains(&format!("{key}.servers: found \"ldap://127.0.0.1\"; ")), "{list}");

@@ -61,8 +61,8 @@ fn what_may_be_meant_is_warned_of_and_kept() {
         ("password \n", "a blank at its end"),
         (" password", "a blank at its beginning"),
         ("password\u{a0}\n", "a blank at its end"),
-        ("pass\u{200b}word", "shows as nothing (U+200B)"),
-        ("\u{feff}\u{feff}password", "shows as nothing (U+FEFF)"),
+        ("pass\u{200b}word", "an invisible character (U+200B)"),
+        ("\u{feff}\u{feff}password", "an invisible character (U+FEFF)"),
     ] {
         let (secret, warnings) = said_of(text.as_bytes()).expect("good");
         let kept = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches('\n');

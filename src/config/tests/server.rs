@@ -12,7 +12,10 @@ fn proxies_are_not_most_of_the_internet_and_what_they_send_is_named() {
         for network in all {
             let problem = problem(&format!("[server]\n{key}=['10.0.0.1','{network}']\n{TENANT}"));
             let at = format!("server.{key}[1]");
-            assert!(problem.contains(&at) && problem.contains("anybody"), "{network}: {problem}");
+            assert!(
+                problem.contains(&at) && problem.contains("part of the internet"),
+                "{network}: {problem}"
+            );
         }
         for network in ["10.0.0.0/8", "fc00::/7", "2001:db8::1", "192.0.2.1"] {
             assert!(read(&format!("[server]\n{key}=['{network}']\n{TENANT}")).is_ok(), "{network}");
@@ -53,7 +56,11 @@ fn each_mistake_about_the_store_is_named_and_shows_no_password() {
             "store.url",
             "percent-encoded",
         ),
-        ("[store]\nurl='postgres://u:Sec?ret@localhost/d'".to_owned(), "store.url", "is none"),
+        (
+            "[store]\nurl='postgres://u:Sec?ret@localhost/d'".to_owned(),
+            "store.url",
+            "unknown parameter",
+        ),
         (
             "[store]\nurl='postgres://u@h/d?sslmode=require&sslmode=disable'".to_owned(),
             "store.url",
@@ -128,4 +135,28 @@ fn each_mistake_about_push_is_named_and_shows_no_key() {
     assert_eq!((good.hosts.len(), good.timeout.as_secs()), (4, 2));
     assert!(!format!("{config:?}").contains("s3cr3t"));
     assert!(read(TENANT).expect("good").push.is_none(), "left out");
+}
+
+#[test]
+fn a_public_url_is_a_scheme_a_host_and_a_port_that_can_be_reached() {
+    let with = |url: &str| format!("[server]\npublic_url='{url}'\n{TENANT}");
+    for url in [
+        "id.example.com",
+        "https://",
+        "http://id.example.com",
+        "https://id.example.com/path",
+        "https://id.example.com?a=b",
+        "https://me@id.example.com",
+        "https://id.example.com:0",
+        "http://localhost:0",
+    ] {
+        let said = problem(&with(url));
+        assert!(
+            said.contains("server.public_url: found ") && said.contains("1 to 65535"),
+            "{said}"
+        );
+    }
+    for url in ["https://id.example.com", "https://id.example.com:8443/", "http://localhost:8080"] {
+        assert!(read(&with(url)).is_ok(), "{url}");
+    }
 }

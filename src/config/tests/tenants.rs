@@ -73,13 +73,22 @@ fn a_country_whose_numbers_begin_with_no_zero_is_told_to_say_how_its_phone_syste
 }
 
 #[test]
+fn two_clients_of_one_tenant_have_two_names() {
+    let client = format!(
+        "[[tenants.clients]]\nname='c'\noperations=['getOTP']\nbearer={{token_sha256='{KEY}'}}\n"
+    );
+    let said = problem(&format!("{TENANT}{client}{}", client.replace(KEY, &"ab".repeat(32))));
+    assert!(said.contains("tenants[0].clients[1].name: found \"c\" a second time"), "{said}");
+}
+
+#[test]
 fn a_client_without_credential_from_anywhere_is_warned_of() {
     let warned = |addresses: &str| {
         let client = format!(
             "[[tenants.clients]]\nname='lab'\noperations=['getOTP']\nanonymous={{addresses={addresses}}}"
         );
         let config = read(&format!("{TENANT}{client}")).expect("good");
-        config.warnings.iter().any(|warning| warning.to_string().contains("anybody's code"))
+        config.warnings.iter().any(|warning| warning.to_string().contains("any user's code"))
     };
     assert!(warned("['0.0.0.0/0']") && warned("['10.0.0.0/8', '::/0']"));
     assert!(!warned("['127.0.0.1']") && !warned("['10.0.0.0/8', 'fd00::/8']"));
@@ -93,7 +102,7 @@ fn what_can_be_used_and_may_not_be_meant_is_warned_of() {
     let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("test.toml:2:1: tenants[0]: "), "{warnings:?}");
-    assert!(warnings[0].contains("nobody can register"), "{warnings:?}");
+    assert!(warnings[0].contains("users cannot register"), "{warnings:?}");
     let served = format!("[server]\npublic_url='https://id.example.com'\n{registered}");
     assert!(read(&served).expect("good").warnings.is_empty());
     let client = format!(

@@ -125,13 +125,20 @@ const PUBLISHED: [&str; 1] = ["$argon2id$v=19$m=19456,t=2,p=1$6cwQ/B+8t7xfTI5TR3
      +L0HCLpXB/2fRGaLCbfBw4WuJbeAkQVpBVz036MLFFM"];
 
 /// What an administrator should look at among the people in `text`. `is_public` means that other
-/// machines can connect.
-pub(super) fn doubtful(text: &str, is_public: bool) -> Vec<String> {
+/// machines can connect, `by_pin` that PINs tell people with the same number apart.
+pub(super) fn doubtful(text: &str, is_public: bool, by_pin: bool) -> Vec<String> {
     let people = people(text, &mut Vec::new());
     if people.is_empty() {
         return vec!["it has no people, so no one can log in: add [[people]]".to_owned()];
     }
     let mut found = Vec::new();
+    if by_pin && people.iter().all(|(_, person)| person.pin.is_none()) {
+        found.push(
+            "no one has a pin, so that ambiguous = \"pin\" refuses all calls from a number that \
+             several people have: add pins, or choose another value"
+                .to_owned(),
+        );
+    }
     for (index, person) in &people {
         let Some(hash) = &person.password_hash else { continue };
         let at = format!("people[{index}] ({:?}).password_hash", person.username);
@@ -250,6 +257,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_pins_is_doubtful_where_pins_decide() {
+        let text = "[[people]]\nusername = \"anna\"\n";
+        assert!(doubtful(text, false, false).is_empty());
+        assert!(doubtful(text, false, true)[0].contains("ambiguous = \"pin\""));
+        assert!(doubtful(&format!("{text}pin = \"1234\"\n"), false, true).is_empty());
+    }
+
+    #[test]
     fn passwords_that_are_published_are_told_where_others_can_connect() {
         let shipped = [
             include_str!("../../../config/people.toml"),
@@ -257,10 +272,10 @@ mod tests {
         ];
         for text in shipped {
             let hashes = text.lines().filter(|line| line.starts_with("password_hash")).count();
-            let told = doubtful(text, true);
+            let told = doubtful(text, true, false);
             assert_eq!(told.len(), hashes, "{told:?}");
             assert!(told.iter().all(|one| one.contains("is published")), "{told:?}");
-            assert!(doubtful(text, false).is_empty());
+            assert!(doubtful(text, false, false).is_empty());
         }
     }
 

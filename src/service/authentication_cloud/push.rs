@@ -35,9 +35,9 @@ impl Cloud {
         };
         let deadline = before_the_last_step(deadline);
         // Several authenticators may share one browser, which is notified once.
-        let mut notified = HashSet::new();
+        let mut browsers = HashSet::new();
         let subscribed = phones.iter().filter_map(|one| Some((one, one.subscription.as_ref()?)));
-        let subscribed = subscribed.filter(|(_, to)| notified.insert(to.endpoint.as_str()));
+        let subscribed = subscribed.filter(|(_, to)| browsers.insert(to.endpoint.as_str()));
         let sent = subscribed.map(async |(phone, subscription)| {
             let sent = notifier.notify(subscription, &notification, deadline).await;
             (phone, subscription, sent)

@@ -82,16 +82,18 @@ fn a_start_raises_the_limit_of_open_files_and_fails_where_it_is_too_low() {
     let folder = folder();
     let config = config("[server.limits]\nconnections = 2000\n");
     std::fs::write(folder.path().join("dialpass.toml"), config).unwrap();
-    let started = Command::new("sh")
-        .args(["-c", "ulimit -n 1000 && exec \"$0\" serve --config \"$1\""])
-        .arg(env!("CARGO_BIN_EXE_dialpass"))
-        .arg(folder.path().join("dialpass.toml"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&[started.stdout, started.stderr].concat()).into_owned();
-    assert!(!started.status.success());
-    for part in ["1000 files", "2000", "server.limits.connections", "LimitNOFILE"] {
-        assert!(said.contains(part), "{part}: {said}");
+    for (command, succeeds) in [("serve", false), ("check-config", true)] {
+        let run = Command::new("sh")
+            .args(["-c", "ulimit -n 1000 && exec \"$0\" \"$1\" --config \"$2\""])
+            .arg(env!("CARGO_BIN_EXE_dialpass"))
+            .args([command.as_ref(), folder.path().join("dialpass.toml").as_os_str()])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned();
+        assert_eq!(run.status.success(), succeeds, "{command}: {said}");
+        for part in ["1000 files", "2000", "server.limits.connections", "LimitNOFILE"] {
+            assert!(said.contains(part), "{command}, {part}: {said}");
+        }
     }
 }
 

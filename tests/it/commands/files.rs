@@ -156,7 +156,7 @@ fn what_is_written_is_no_file_that_another_key_names_by_whatever_path() {
         ("dialpass.db", "store.url"),
         ("inner/../dialpass.db-wal", "store.url"),
     ] {
-        let says = format!("which is the file of {whose}");
+        let says = format!("which is also {whose}");
         let audited = format!("[audit]\nfile = \"{file}\"\n{config}");
         both_refuse(folder.path(), &audited, "audit.file", &says);
         if whose != "store.url" {
@@ -219,10 +219,10 @@ fn a_secrets_file_is_read_for_nothing_that_is_sent() {
         ("people.toml", "tenants[0].directory.file"),
     ] {
         let sent = config.replacen("{ file = \"token\" }", &format!("{{ file = \"{file}\" }}"), 1);
-        both_refuse(folder.path(), &sent, header, &format!("which is the file of {whose}"));
+        both_refuse(folder.path(), &sent, header, &format!("which is also {whose}"));
     }
     let authority = config.replacen("\"ca.pem\"", "\"server-key.hex\"", 1);
-    let says = "which is the file of keys.server_key_file";
+    let says = "which is also keys.server_key_file";
     both_refuse(folder.path(), &authority, "server.tls.client_ca", says);
     // One token for two headers, and one file for a certificate and its key, are what is meant.
     let twice = config.replacen("{ A = {", "{ B = { file = \"token\" }, A = {", 1);

@@ -1,5 +1,5 @@
-//! Secrets that everybody knows, because this repository publishes them: those of the demo, of the
-//! examples and of the tests. They are refused where others than this machine can connect.
+//! Secrets that are public because this repository contains them: those of the demo and of the
+//! examples. They are refused if the server listens beyond this machine.
 
 use super::check::Problems;
 use super::server::ServerConfig;
@@ -7,19 +7,15 @@ use super::tenants::TenantConfig;
 use crate::http::authorization::SecretHash;
 
 /// SHA-256 of the secrets of clients in `config/demo.toml` and `config/default.toml`.
-const OF_CLIENTS: [&str; 4] = [
+const CLIENT_SECRETS: [&str; 4] = [
     "7c7a8b1195cb008c27c0354bc08f995acf6cdca8ac993b62dd8eaef50ebffa6d",
     "63fe35f58f4b78217f4a78b4988a5983014a6c88810c33c9a2986ecebfd32346",
     "42abe89274ca0af4504e3d4f5340bdea12f5799b789c6bcd93db1e8df5688e6f",
     "77a901ec1fc45de2eb6341c28a42c86fad2e88d53e62548346ad0ca75684c43d",
 ];
 
-/// Refuses clients whose secret is published, where the server listens beyond this machine.
-pub(super) fn refuse_secrets_of_clients(
-    tenants: &[TenantConfig],
-    server: &ServerConfig,
-    problems: &mut Problems,
-) {
+/// Refuses clients with such a secret if the server listens beyond this machine.
+pub(super) fn refuse(tenants: &[TenantConfig], server: &ServerConfig, problems: &mut Problems) {
     if server.listen.ip().to_canonical().is_loopback() {
         return;
     }
@@ -30,12 +26,12 @@ pub(super) fn refuse_secrets_of_clients(
             ("bearer.token_sha256", known.bearer),
         ];
         for (name, hash) in hashes {
-            if hash.is_some_and(is_published) {
+            if hash.is_some_and(is_public) {
                 problems.add(
                     &format!("{}.{name}", client.key),
                     format!(
-                        "the SHA-256 of an example, whose secret others may know, while {} listens \
-                         beyond this machine",
+                        "the SHA-256 of an example, whose secret is public, though the server listens \
+                         at {}, beyond this machine",
                         server.listen
                     ),
                     "one of your own: `dialpass new-secret` prints a secret and its SHA-256",
@@ -45,8 +41,8 @@ pub(super) fn refuse_secrets_of_clients(
     }
 }
 
-fn is_published(hash: SecretHash) -> bool {
-    OF_CLIENTS.iter().any(|known| {
+fn is_public(hash: SecretHash) -> bool {
+    CLIENT_SECRETS.iter().any(|known| {
         let mut digest = [0; 32];
         hex::decode_to_slice(known, &mut digest).expect("64 hexadecimal digits");
         SecretHash::new(digest) == hash
@@ -82,7 +78,7 @@ mod tests {
 
     #[test]
     fn what_is_published_is_refused_beyond_this_machine() {
-        for sha256 in OF_CLIENTS {
+        for sha256 in CLIENT_SECRETS {
             let said = said("0.0.0.0:8443", OWN_KEY, sha256);
             for key in ["clients[0].basic.password_sha256", "clients[1].bearer.token_sha256"] {
                 assert!(
@@ -96,7 +92,7 @@ mod tests {
         assert!(key.contains("keys.server_key: found a key whose bytes count up"), "{key}");
         assert_eq!(said("0.0.0.0:8443", OWN_KEY, OWN_KEY), "");
         for listen in ["127.0.0.1:8443", "[::1]:8443"] {
-            assert_eq!(said(listen, COUNTING, OF_CLIENTS[0]), "", "to try it out");
+            assert_eq!(said(listen, COUNTING, CLIENT_SECRETS[0]), "", "to try it out");
         }
     }
 
@@ -112,10 +108,10 @@ mod tests {
             let Ok(text) = std::fs::read_to_string(&file) else { continue };
             for word in text.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() == 64)
             {
-                assert!(OF_CLIENTS.contains(&word), "{}: {word}", file.display());
+                assert!(CLIENT_SECRETS.contains(&word), "{}: {word}", file.display());
                 seen += 1;
             }
         }
-        assert!(seen >= OF_CLIENTS.len());
+        assert!(seen >= CLIENT_SECRETS.len());
     }
 }

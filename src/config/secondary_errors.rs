@@ -1,5 +1,5 @@
-//! Which mistakes of the syntax follow from others: one bracket that is missing makes mistakes of all
-//! lines after it.
+//! Syntax errors that only follow from others: one missing bracket can make errors of all lines after
+//! it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,12 +11,12 @@ use toml_parser::lexer::TokenKind;
 
 use super::syntax::UNCLOSED_BRACES;
 
-/// The errors of a text, by their offsets, but those that follow from others, and from where on it is
-/// read as something else than it is.
+/// The errors of a text by offset, without those that follow from others, and the offset from which
+/// keys may be in the wrong section.
 ///
 /// A list that is not closed takes in all lines after it; after a section's name that is not closed,
 /// keys are those of the section before.
-pub(super) fn without_what_follows(
+pub(super) fn without_secondary(
     text: &str,
     document: &DeTable<'_>,
     mut errors: Vec<(usize, String)>,
@@ -28,47 +28,47 @@ pub(super) fn without_what_follows(
     if let Some(open) = first.and_then(|(offset, message)| unclosed(text, *offset, message)) {
         // What follows is read as keys of that table.
         errors.retain(|(offset, _)| *offset < open);
-        let (mut told, misread) = without_what_follows(text, document, errors);
-        told.push((open, UNCLOSED_BRACES.to_owned()));
-        return (told, misread.into_iter().chain([open]).min());
+        let (mut reported, misread) = without_secondary(text, document, errors);
+        reported.push((open, UNCLOSED_BRACES.to_owned()));
+        return (reported, misread.into_iter().chain([open]).min());
     }
     let mut misread = None;
-    let mut told: Vec<(usize, String)> = Vec::new();
-    // Where in `told` the one error of each list stands.
+    let mut reported: Vec<(usize, String)> = Vec::new();
+    // Where in `reported` the one error of each list stands.
     let mut of_lists: HashMap<usize, usize> = HashMap::new();
     for (offset, message) in errors {
         let Some(list) = document.values().find_map(|value| list_at(value, offset)) else {
-            told.push((offset, message));
+            reported.push((offset, message));
             continue;
         };
-        let first = *of_lists.entry(list.start).or_insert(told.len());
+        let first = *of_lists.entry(list.start).or_insert(reported.len());
         let is_unclosed =
             message.starts_with("unclosed array,") || message.starts_with("unclosed inline table,");
-        if first == told.len() {
-            told.push((offset, message));
+        if first == reported.len() {
+            reported.push((offset, message));
         } else if is_unclosed {
-            told[first] = (list.start, message);
+            reported[first] = (list.start, message);
         }
         if text[list.clone()].contains('\n') {
             misread = misread.into_iter().chain([list.start]).min();
         }
     }
     // A brace that is missing may be taken to be a later one, so that its table has no such end.
-    if let Some(first) = told.iter().position(|(_, message)| is_within(message)) {
-        let (offset, count) = (told[first].0, told.len());
-        told.retain(|(other, message)| *other <= offset || !is_within(message));
-        if told.len() < count {
+    if let Some(first) = reported.iter().position(|(_, message)| is_within(message)) {
+        let (offset, count) = (reported[first].0, reported.len());
+        reported.retain(|(other, message)| *other <= offset || !is_within(message));
+        if reported.len() < count {
             misread = misread.into_iter().chain([offset]).min();
         }
     }
     let is_header = |(_, message): &&(usize, String)| {
         message.starts_with("unclosed table,") || message.starts_with("unclosed array table,")
     };
-    if let Some(&(header, _)) = told.iter().find(is_header) {
-        told.retain(|(offset, message)| *offset <= header || message != "duplicate key");
+    if let Some(&(header, _)) = reported.iter().find(is_header) {
+        reported.retain(|(offset, message)| *offset <= header || message != "duplicate key");
         misread = misread.into_iter().chain([header]).min();
     }
-    (told, misread)
+    (reported, misread)
 }
 
 /// Where the braces that are still open at `offset` are opened; the parser says `message` there,

@@ -11,22 +11,22 @@ use super::error::{Position, Problem, Warning};
 
 /// The positions of one configuration's keys.
 #[derive(Debug, Clone, Default)]
-pub struct Places {
+pub struct KeyPositions {
     file: String,
-    keys: HashMap<String, Spot>,
-    /// The variables that set keys to values; what lies within such a value is theirs too.
+    keys: HashMap<String, Located>,
+    /// The variables that set keys to values, including everything within those values.
     environment: HashMap<String, String>,
     /// The variables that set keys within these sections.
     sections: HashMap<String, String>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Spot {
+struct Located {
     position: Position,
     is_section: bool,
 }
 
-impl Places {
+impl KeyPositions {
     /// For a file whose positions are unknown.
     #[must_use]
     pub fn unknown(file: &Path) -> Self {
@@ -39,7 +39,7 @@ impl Places {
         Self { keys: finder.keys, ..Self::unknown(file) }
     }
 
-    /// Notes that a variable sets this key to a value.
+    /// Records that a variable sets this key to a value.
     pub(super) fn overridden(&mut self, key: String, variable: &str) {
         if let Some((section, _)) = key.rsplit_once('.') {
             self.entered(section.to_owned(), variable);
@@ -47,7 +47,7 @@ impl Places {
         self.environment.insert(key, variable.to_owned());
     }
 
-    /// Notes that a variable sets keys within this section.
+    /// Records that a variable sets keys within this section.
     pub(super) fn entered(&mut self, section: String, variable: &str) {
         self.sections.insert(section, variable.to_owned());
     }
@@ -60,7 +60,7 @@ impl Places {
         found: &dyn fmt::Display,
         accepted: &dyn fmt::Display,
     ) -> Problem {
-        let (file, key, position) = self.place(key);
+        let (file, key, position) = self.locate(key);
         let (found, accepted) = (found.to_string(), accepted.to_string());
         Problem { file, position, key, found, meant: None, accepted }
     }
@@ -73,7 +73,7 @@ impl Places {
     /// A warning about a key.
     #[must_use]
     pub fn warning(&self, key: &str, text: &dyn fmt::Display) -> Warning {
-        let (file, key, position) = self.place(key);
+        let (file, key, position) = self.locate(key);
         Warning { file, position, key, text: text.to_string() }
     }
 
@@ -84,14 +84,14 @@ impl Places {
     }
 
     /// File, key and position. A missing key gets the position of its section.
-    fn place(&self, key: &str) -> (String, String, Option<Position>) {
+    fn locate(&self, key: &str) -> (String, String, Option<Position>) {
         // A variable that sets just this key names it already.
         let of_variable = |variable: &String| {
             let names = variable.to_lowercase().ends_with(&key.replace('.', "__"));
             let key = if names { variable.clone() } else { format!("{variable}: {key}") };
             ("environment".to_owned(), key, None)
         };
-        if let Some(variable) = outwards(key).find_map(|place| self.environment.get(place)) {
+        if let Some(variable) = outwards(key).find_map(|key| self.environment.get(key)) {
             return of_variable(variable);
         }
         for place in outwards(key) {
@@ -106,7 +106,7 @@ impl Places {
     }
 }
 
-/// A key, then what it lies in: `a.b[0]`, `a.b`, `a`.
+/// A key, then the ones around it: `a.b[0]`, `a.b`, `a`.
 fn outwards(key: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(key), |place| place.rfind(['.', '[', ' ']).map(|end| &place[..end]))
 }
@@ -133,7 +133,7 @@ impl<'t> Lines<'t> {
 
 struct Finder<'t> {
     lines: Lines<'t>,
-    keys: HashMap<String, Spot>,
+    keys: HashMap<String, Located>,
 }
 
 impl Finder<'_> {
@@ -157,6 +157,6 @@ impl Finder<'_> {
         }
         let position = self.lines.position(offset);
         let is_section = matches!(value.get_ref(), DeValue::Table(_));
-        self.keys.insert(key, Spot { position, is_section });
+        self.keys.insert(key, Located { position, is_section });
     }
 }

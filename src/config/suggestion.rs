@@ -1,4 +1,4 @@
-//! Guesses which word a misspelt one was meant to be.
+//! Suggests the word that a misspelt one was meant to be.
 
 /// The word in `known` that `word` was probably meant to be, if one is close enough.
 pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {

@@ -2,11 +2,11 @@
 
 use super::schema::is_list_of_sections;
 
-/// What is found and what is accepted where a value is of another kind than its key has.
+/// What was found and what is accepted, for a value of the wrong type.
 ///
-/// `section` are the names on the way to the key, each with whether it is a list's; `found` and
+/// `path` has the names on the way to the key, each with whether it is a list element; `found` and
 /// `expected` are the parser's words.
-pub(super) fn of_value(path: &[(String, bool)], found: &str, expected: &str) -> (String, String) {
+pub(super) fn described(path: &[(String, bool)], found: &str, expected: &str) -> (String, String) {
     let name = path.last().map_or("key", |(name, _)| name.as_str());
     let names: Vec<&str> = path.iter().map(|(name, _)| name.as_str()).collect();
     let section = names.join(".");
@@ -19,7 +19,7 @@ pub(super) fn of_value(path: &[(String, bool)], found: &str, expected: &str) -> 
         ("map", _) => "a section, or keys in braces".to_owned(),
         ("sequence", _) => "a list, or a section in double brackets".to_owned(),
         (found, _) if is_section && found.starts_with("invalid length") => "a list".to_owned(),
-        // What is written in place of a section may be the secret that belongs into it.
+        // A text in place of a section may be the secret that belongs in it.
         (_, Some(_)) if is_section || is_of_sections => "a text".to_owned(),
         (_, Some(text)) => text.to_owned(),
         _ => found.to_owned(),
