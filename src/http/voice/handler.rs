@@ -45,11 +45,14 @@ async fn call(
 ) -> HttpResponse {
     let mut context = RequestContext::begin(request, payload, &gateway, "voice", Api::CalledInOtp);
     context.deadline = context.deadline.min(context.arrived + LONGEST);
-    if context.gateway.public_bases.is_empty() {
-        return context.refuse(&Refusal::plain(Refused::NoSuchPath));
-    }
-    if *context.request.method() != Method::POST {
-        return context.refuse(&Refusal::plain(Refused::MethodNotAllowed("POST".into())));
+    let is_served = !context.gateway.public_bases.is_empty();
+    if !is_served || *context.request.method() != Method::POST {
+        let refused = match context.admit_address() {
+            Err(refusal) => refusal,
+            Ok(()) if is_served => Refusal::plain(Refused::MethodNotAllowed("POST".into())),
+            Ok(()) => Refusal::plain(Refused::NoSuchPath),
+        };
+        return context.refuse(&refused);
     }
     match admit(&mut context).await {
         Err(reason) => {
