@@ -29,7 +29,7 @@ fn create(gateway: &Gateway, tenant: &str, name: &str) -> (String, String) {
     assert!(key.starts_with("dpk_") && key.len() == 47, "the key alone");
     assert!(!key.contains(char::is_whitespace), "the key alone");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("shown this once") && !said.contains(&key), "{said}");
+    assert!(said.contains("shown only once") && !said.contains(&key), "{said}");
     let id = said.strip_prefix("access key ").and_then(|said| said.split(' ').next());
     (key, id.expect("an id").to_owned())
 }

@@ -25,7 +25,7 @@ fn each_caller_id_is_explained_to_who_knows_no_rules() {
         ),
         ("sip:+46701234567", "number_unparseable", &["a host behind an @"]),
         ("+999123456", "number_unparseable", &["no country has this code"]),
-        ("0701", "number_unparseable", &["no number of the tenant's country has this length"]),
+        ("0701", "number_unparseable", &["nor any other has numbers of this length"]),
         (
             "\"a\" <sip:+46709999999@h>;x=\"<sip:+46701234567@h>\"",
             "number_unknown",

@@ -203,7 +203,7 @@ async fn somebody_in_a_directory_is_found_by_name_or_id_with_the_numbers_that_ar
 
     for (arguments, status, says) in [
         (&["--user", "nobody-here"][..], 1, "no user in the directory has the name nobody-here"),
-        (&["--user-id", "anna", "--number", "hello"], 1, "hello is no number"),
+        (&["--user-id", "anna", "--number", "hello"], 1, "hello is not a telephone number"),
         (&["--user-id", "anna", "--user", "anna"], 2, "cannot be used with"),
         (&[], 2, "required"),
         (&["--user", "anna", "--tenant", "t9"], 78, "--tenant"),

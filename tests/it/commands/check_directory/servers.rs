@@ -67,7 +67,7 @@ fn what_stands_in_the_way_of_a_connection_is_named_with_a_hint() {
         assert!(step["detail"].as_str().unwrap().contains(detail), "{detail}: {step}");
         assert!(step["hint"].as_str().unwrap().contains(hint), "{hint}: {step}");
         assert_eq!(finding(&report, "servers")["severity"], "error");
-        let read = stdout(&output).contains("no server let the service account in");
+        let read = stdout(&output).contains("no server accepted the service account");
         assert_eq!(read, matches!(failing, "connect" | "tls" | "bind"), "{failing}: {report}");
     }
     let good = check(&over_tls(&slapd, &slapd.ldaps_url()), &["--format", "json"]);
