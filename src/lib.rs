@@ -21,8 +21,9 @@
 //!   [`service::flood`] protects the node.
 //! - [`http`]: the wire. [`http::identify`] identifies callers, [`http::refused`] decides what a
 //!   refusal looks like, [`http::called_in_otp`] and [`http::authentication_cloud`] hold the
-//!   operations, [`http::openapi`] describes them, and [`http::pages`] serves browsers: pages in
-//!   three languages and the script for customers' own pages.
+//!   operations, [`http::voice`] answers the calls of voice platforms, [`http::openapi`] describes
+//!   the APIs, and [`http::pages`] serves browsers: pages in three languages and the script for
+//!   customers' own pages.
 //! - [`directory`]: the port to people, with adapters for LDAP and for a file. Administrators
 //!   inspect a directory through [`directory::inspection`]; [`service::directory_report`] judges the
 //!   findings.
