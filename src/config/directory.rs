@@ -1,14 +1,12 @@
 //! `[tenants.directory]`: its kind, and the keys of each kind.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::check::Problems;
-use super::ldap::{self, LdapConfig, RawLdap};
+use super::ldap::{self, Context, LdapConfig, RawLdap};
 use super::permissions;
-use crate::domain::stored_number::NumberingPlan;
 use crate::domain::user::Ambiguity;
 
 /// The values of `kind`, each with a section of its own below.
@@ -46,14 +44,6 @@ pub enum DirectoryConfig {
     File(PathBuf),
     /// The users registered in the store.
     Registered,
-}
-
-/// What the section depends on elsewhere.
-#[derive(Clone, Copy)]
-pub(super) struct Context {
-    pub request_deadline: Duration,
-    pub numbering: NumberingPlan,
-    pub password_required: bool,
 }
 
 /// Checks `[tenants.directory]` at `key`: the directory, and what happens if several people have

@@ -10,16 +10,17 @@ use std::time::Duration;
 
 pub(super) use self::raw::RawLdap;
 use super::check::Problems;
-use super::directory::Context;
 use super::secrets::{self, Form};
 use super::tls_files::{self, TlsFiles};
 use super::values::OneOrMore;
+use crate::directory::ldap::check_filter;
 use crate::directory::ldap::settings::{
     AccountChecks, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapSettings, Profile, check_filter,
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapSettings, Profile,
 };
 use crate::domain::human_duration::HumanDuration;
 use crate::domain::secret::SecretText;
+use crate::domain::stored_number::NumberingPlan;
 
 /// An LDAP directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,14 @@ pub struct LdapConfig {
     pub settings: LdapSettings,
     /// The files that TLS is set up from.
     pub tls_files: TlsFiles,
+}
+
+/// What the section depends on elsewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Context {
+    pub request_deadline: Duration,
+    pub numbering: NumberingPlan,
+    pub password_required: bool,
 }
 
 /// Checks `[tenants.directory]` with `kind = "ldap"` at `key`.

@@ -124,7 +124,9 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     let audit = audit::check(raw.audit, problems);
     let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, server.request_deadline, problems);
-    voice::need_public_url(&tenants, &server, problems);
+    if let Some(tenant) = tenants.iter().find(|tenant| !tenant.voice.is_empty()) {
+        voice::need_public_url(&format!("{}.voice", tenant.key), &server, problems);
+    }
     for tenant in &tenants {
         warnings::of_tenant(tenant, &server, problems);
     }

@@ -12,7 +12,6 @@ use super::check::Problems;
 use super::secrets::{self, Form};
 use super::server::ServerConfig;
 use super::sms::raw::RawText;
-use super::tenants::TenantConfig;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::NumberingPlan;
 use crate::http::voice::document::Speech;
@@ -96,17 +95,10 @@ pub(super) fn check(tenant: &str, raw: Vec<RawVoice>, problems: &mut Problems) -
     endpoints
 }
 
-/// Refuses endpoints where it is unknown which URL their platforms call.
-pub(super) fn need_public_url(
-    tenants: &[TenantConfig],
-    server: &ServerConfig,
-    problems: &mut Problems,
-) {
-    if server.public_url.is_some() || problems.was_reported("server.public_url") {
-        return;
-    }
-    if let Some(tenant) = tenants.iter().find(|tenant| !tenant.voice.is_empty()) {
-        let found = format!("nothing, though {}.voice has endpoints", tenant.key);
+/// Refuses endpoints, such as those at `voice`, if the URL that their platforms sign is unknown.
+pub(super) fn need_public_url(voice: &str, server: &ServerConfig, problems: &mut Problems) {
+    if server.public_url.is_none() && !problems.was_reported("server.public_url") {
+        let found = format!("nothing, though {voice} has endpoints");
         let accepted = "the URL that voice platforms call, because they sign it: \
             \"https://otp.example.com\"";
         problems.add("server.public_url", found, accepted);

@@ -57,7 +57,8 @@ const PORTS: [(&str, &[&str]); 3] = [
 
 /// The modules of ports, adapters and `http` that the configuration may see: the settings that its
 /// sections are turned into.
-const SETTINGS: [&[&str]; 12] = [
+const SETTINGS: [&[&str]; 17] = [
+    &["directory", "ldap", "check_filter"],
     &["directory", "ldap", "settings"],
     &["http", "authorization"],
     &["http", "client_table"],
@@ -67,6 +68,10 @@ const SETTINGS: [&[&str]; 12] = [
     &["http", "refused"],
     &["http", "signing_algorithm"],
     &["http", "tls"],
+    &["http", "voice", "document"],
+    &["http", "voice", "endpoint"],
+    &["http", "voice", "texts"],
+    &["http", "voice", "twiml"],
     &["messenger", "sms_over_http", "settings"],
     &["messenger", "web_push", "settings"],
     &["store", "postgres", "settings"],

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use super::filter::{FilterError, check_filter};
 use crate::client_tls::{ClientTls, stand_in};
 use crate::domain::secret::SecretText;
 use crate::domain::stored_number::NumberingPlan;
