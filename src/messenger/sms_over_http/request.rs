@@ -212,8 +212,12 @@ fn headers(
     }
     if let Some((username, password)) = &settings.basic {
         if headers.iter().any(|(name, _)| *name == AUTHORIZATION) {
-            let accepted = "basic or headers.Authorization";
-            return Err(SettingsError::new("basic", "two ways to sign in", accepted));
+            let accepted = "one of them";
+            return Err(SettingsError::new(
+                "basic",
+                "both basic and headers.Authorization",
+                accepted,
+            ));
         }
         let username = read_text("basic.username", username, NOWHERE, reader)?.text();
         let password = read_text("basic.password", password, NOWHERE, reader)?.text();
