@@ -206,7 +206,7 @@ fn settings_that_no_request_comes_of_are_named() {
         (
             format!("{good}\nheaders={{authorization='b'}}\nbasic={{username='a',password='c'}}"),
             "providers[0].basic",
-            "two ways to sign in",
+            "both basic and headers.Authorization",
         ),
         (
             format!("{good}\nca_file='{}/Cargo.toml'", env!("CARGO_MANIFEST_DIR")),
