@@ -5,19 +5,19 @@ mod authentication_cloud;
 mod certificates;
 mod checking;
 mod clients;
+mod components;
 mod directories;
 mod flood_limits;
-mod kept;
 mod listeners;
 mod messengers;
 mod notifier;
 mod open_files;
 mod outgoing_tls;
-mod prepare;
+mod prepared_components;
 mod reload;
 mod report;
+mod reuse;
 pub mod service_manager;
-mod settled;
 mod shared;
 mod source;
 mod stopping;
@@ -34,15 +34,15 @@ use tokio::runtime::Handle;
 
 use self::certificates::LOOK_AT_CERTIFICATES;
 pub use self::checking::{Checked, check};
-use self::checking::{Usable, log_warnings, usable};
+use self::checking::{ValidConfig, log_warnings, validate};
+pub use self::components::Components;
 use self::listeners::{Listener, SLACK, SharedByListeners, ops_listener, public_listener};
-pub use self::prepare::Components;
+pub use self::prepared_components::prepare;
 use self::reload::Reload;
 use self::report::ConfigReporter;
-pub use self::settled::prepare;
 use self::shared::SharedState;
 pub use self::source::{Source, StartError};
-use self::stopping::{Asked, Signals};
+use self::stopping::{SignalAction, Signals};
 pub use self::stores::AdministratorsStore;
 use crate::config::{Config, ConfigError, TenantConfig};
 use crate::directory::Directory;
@@ -52,8 +52,8 @@ use crate::domain::random::SystemRandom;
 use crate::http::gateway::{CurrentGateway, DelayedRefusals};
 use crate::http::listener::ConnectionDrain;
 use crate::http::ops::Ops;
-use crate::http::strangers::{Strangers, StrangersLines};
 use crate::http::tls::TlsState;
+use crate::http::unauthenticated_log::{LineQuotas, UnauthenticatedLog};
 use crate::http::workers::Workers;
 use crate::service::dependencies::Dependencies;
 use crate::store::StoreHealth;
@@ -147,12 +147,12 @@ impl App {
     async fn build_for(source: Source, demo: Option<TcpListener>) -> Result<Self, StartError> {
         let runtime = Handle::current();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let Usable { config, settled, tls } = usable(&source, None, &clock, &runtime)?;
+        let ValidConfig { config, prepared, tls } = validate(&source, None, &clock, &runtime)?;
         let steady = Arc::new(SteadyClock::new(clock));
         let clock: Arc<dyn Clock> = Arc::<SteadyClock>::clone(&steady);
         let logs = Arc::new(start_logs(&config)?);
 
-        let mut components = settled.start(None, &runtime);
+        let mut components = prepared.start(None, &runtime);
         let tls = tls.map(Arc::new);
         let stores::Store { grants, tries, registry, health: store } =
             stores::open(&config, &clock, &runtime).await?;
@@ -166,7 +166,7 @@ impl App {
             waiting: Arc::new(DelayedRefusals::new(config.server.limits.waiting_refusals)),
             guesses: Arc::default(),
             audit: Arc::new(AuditTrail::new(logs.audit().clone(), config.audit.when_unwritable)),
-            strangers: Arc::new(Strangers::new(StrangersLines {
+            unauthenticated_log: Arc::new(UnauthenticatedLog::new(LineQuotas {
                 per_address: config.audit.strangers_per_address,
                 in_all: config.audit.strangers,
             })),
@@ -174,7 +174,8 @@ impl App {
         let gateway = components.gateway(&config, &shared, tls.clone(), None);
         let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));
         let workers = Arc::new(
-            service_manager::turns_every().map_or_else(Workers::default, Workers::noting_every),
+            service_manager::watchdog_interval()
+                .map_or_else(Workers::default, Workers::with_interval),
         );
         let ops = Arc::new(Ops {
             dependencies: Dependencies {
@@ -190,17 +191,20 @@ impl App {
         let drain = ConnectionDrain::default();
         let both = SharedByListeners {
             drain: drain.clone(),
-            strangers: Arc::clone(&shared.strangers),
+            unauthenticated_log: Arc::clone(&shared.unauthenticated_log),
             workers,
         };
         let public = public_listener(&config, &gateway, tls.clone(), both, demo)?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
         watch_certificates(tls.as_ref(), &components);
-        tokio::spawn(certificates::keep_telling(Arc::downgrade(&gateway), LOOK_AT_CERTIFICATES));
+        tokio::spawn(certificates::report_regularly(
+            Arc::downgrade(&gateway),
+            LOOK_AT_CERTIFICATES,
+        ));
         log_warnings(&config, &*shared.clock);
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
-        tokio::spawn(Arc::clone(&shared.strangers).tell_every_minute());
-        tokio::spawn(tell_of_a_clock_set_back(steady));
+        tokio::spawn(Arc::clone(&shared.unauthenticated_log).report_every_minute());
+        tokio::spawn(warn_of_clock_set_back(steady));
         let signals = Signals::listen().context("signals cannot be listened for")?;
         Ok(Self {
             source,
@@ -251,8 +255,8 @@ impl App {
         loop {
             tokio::select! {
                 asked = signals.next() => match asked {
-                    Asked::Stop => break,
-                    Asked::Reload => {
+                    SignalAction::Stop => break,
+                    SignalAction::Reload => {
                         service_manager::reloading();
                         reloading.reload().await;
                         service_manager::ready();
@@ -262,7 +266,7 @@ impl App {
             }
         }
         reloading.ops.stopping.store(true, Ordering::Relaxed);
-        drain.say();
+        drain.start();
         let server = &reloading.config.server;
         let drain = server.drain;
         service_manager::stopping(drain + server.shutdown_timeout + LET_GO + SLACK);
@@ -272,7 +276,7 @@ impl App {
         if let Some(operating) = operating {
             operating.abort();
         }
-        reloading.shared.strangers.tell();
+        reloading.shared.unauthenticated_log.report();
         drop(reloading);
         close(store).await;
         tracing::info!("stopped");
@@ -285,7 +289,7 @@ impl App {
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
 
 /// Logs once if the machine's clock was set back so far that an administrator should know.
-async fn tell_of_a_clock_set_back(clock: Arc<SteadyClock>) {
+async fn warn_of_clock_set_back(clock: Arc<SteadyClock>) {
     loop {
         tokio::time::sleep(LOOK_AT_CLOCK).await;
         let ahead = clock.ahead();

@@ -68,7 +68,7 @@ pub(super) fn authentication_cloud(
 }
 
 /// A warning about the URL that phones open.
-pub(super) fn trouble(config: &Config) -> Option<(&'static str, String)> {
+pub(super) fn warnings(config: &Config) -> Option<(&'static str, String)> {
     let public_url = config.server.public_url.as_ref()?;
     let has_passkeys = Passkeys::new(public_url, "", LIFETIME).is_some();
     let told = || {

@@ -26,7 +26,7 @@ const SOON: Duration = Duration::from_hours(24 * 30);
 
 /// The problems with a configuration's certificates at `now`, each with its key. Files that cannot
 /// be read are reported elsewhere.
-pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> {
+pub(super) fn warnings(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     let mut all = Vec::new();
     if let Some(tls) = &config.server.tls {
         let what = "clients that check certificates refuse this server";
@@ -63,7 +63,7 @@ pub(super) fn trouble(config: &Config, now: Timestamp) -> Vec<(String, String)> 
         .collect()
 }
 
-/// A certificate that others may be verified with.
+/// A certificate in a CA file.
 pub(super) struct CaCertificate {
     subject: String,
     issuer: String,
@@ -72,7 +72,7 @@ pub(super) struct CaCertificate {
     /// The identifiers of its own key and of its issuer's (RFC 5280 sections 4.2.1.1 and 4.2.1.2).
     key_id: Option<Vec<u8>>,
     issuer_key_id: Option<Vec<u8>>,
-    /// Whether it says that it is a CA's (RFC 5280 section 4.2.1.9), or is a root of before that.
+    /// Whether it is marked as a CA certificate (RFC 5280 section 4.2.1.9), or is an older root.
     pub is_ca: bool,
 }
 
@@ -126,8 +126,8 @@ pub(super) fn cas(file: &Path) -> Option<Vec<CaCertificate>> {
     all.iter().map(read).collect()
 }
 
-/// The file of the CAs without which no one may connect, if no certificate can be verified with any.
-pub(super) fn lets_no_one_in(server: &ServerConfig) -> Option<&Path> {
+/// The file of required client CAs, if none of them can verify a certificate.
+pub(super) fn client_ca_without_cas(server: &ServerConfig) -> Option<&Path> {
     let tls = server.tls.as_ref()?;
     let is_required = tls.client_certificates == ClientCertificates::Required;
     let ca = tls.client_ca.as_deref().filter(|_| is_required)?;
@@ -135,7 +135,7 @@ pub(super) fn lets_no_one_in(server: &ServerConfig) -> Option<&Path> {
     verifies_none.then_some(ca)
 }
 
-/// Certificates that stand among the CAs of clients, and can verify none.
+/// Certificates among the client CAs that cannot verify any client.
 fn no_cas(config: &Config) -> Vec<(String, String)> {
     let server = &config.server;
     let own = server.tls.iter().filter(|tls| tls.verifies_clients());
@@ -154,8 +154,8 @@ fn no_cas(config: &Config) -> Vec<(String, String)> {
         let all = cas(file).unwrap_or_default();
         let tell = |one: CaCertificate| {
             let text = format!(
-                "{}: the certificate of {} is no CA's, and no client's certificate can be verified \
-                 with it: put the CA's there, and which clients' certificates may call into \
+                "{}: the certificate of {} is not a CA certificate, so no client can be verified with \
+                 it: put the CA certificate there, and name the clients that may call by \
                  certificate = {{ san = … }} or {{ sha256 = … }}",
                 file.display(),
                 one.subject
@@ -167,8 +167,8 @@ fn no_cas(config: &Config) -> Vec<(String, String)> {
     own.chain(proxies).chain(clients).flat_map(told).collect()
 }
 
-/// Which clients' CAs are in no way related to those that the server trusts: their certificates may
-/// not get as far as to be held against them.
+/// Clients' CAs that are unrelated to those that the server trusts: the server may reject their
+/// certificates before it compares them with the client's.
 fn unrelated_cas(config: &Config) -> Vec<(String, String)> {
     let server = &config.server;
     let own = server.tls.iter().filter_map(|tls| tls.client_ca.as_deref());
@@ -194,7 +194,7 @@ fn unrelated_cas(config: &Config) -> Vec<(String, String)> {
     told.collect()
 }
 
-/// Revocation lists that should have been replaced.
+/// Overdue revocation lists.
 fn overdue_crls(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     let server = &config.server;
     let own = server.tls.iter().flat_map(|tls| tls.crl_files.iter().enumerate());
@@ -248,7 +248,7 @@ fn ending_secrets(config: &Config, now: Timestamp) -> Vec<(String, String)> {
 ///
 /// Ends with the gateway and holds it only weakly, because a stop waits for its store to be
 /// released.
-pub(super) async fn keep_telling(gateway: Weak<CurrentGateway>, every: Duration) {
+pub(super) async fn report_regularly(gateway: Weak<CurrentGateway>, every: Duration) {
     let mut told = Vec::new();
     loop {
         {

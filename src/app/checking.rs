@@ -1,14 +1,14 @@
-//! Whether a configuration can be used: what its sections say and what the parts say that are made
-//! of them is one list of mistakes, and one of warnings.
+//! Checks whether a configuration can be used. The mistakes that its sections and the components report
+//! form one list, and so do the warnings.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::prepare::Components;
+use super::components::Components;
+use super::prepared_components::PreparedComponents;
 use super::report::ConfigReporter;
-use super::settled::Settled;
 use super::source::Source;
 use super::{authentication_cloud, certificates, directories, open_files, stores};
 use crate::config::{self, Config, ConfigError, ServerConfig, Warning};
@@ -23,26 +23,26 @@ use crate::telemetry::logs;
 /// [`ConfigError`].
 pub fn check(source: &Source, runtime: &Handle) -> Result<Checked, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Usable { config, settled, .. } = usable(source, None, &clock, runtime)?;
+    let ValidConfig { config, prepared, .. } = validate(source, None, &clock, runtime)?;
     let warnings = warnings(&config, &*clock);
-    Ok(Checked { config, warnings, settled })
+    Ok(Checked { config, warnings, prepared })
 }
 
-/// A configuration that can be used, and how the parts are made of it. Nothing is at work yet.
-pub(super) struct Usable {
+/// A valid configuration and the components built from it, not started yet.
+pub(super) struct ValidConfig {
     pub config: Config,
-    pub settled: Settled,
+    pub prepared: PreparedComponents,
     pub tls: Option<TlsState>,
 }
 
-/// Reads the configuration and settles how all parts are made of it. What is wrong with a section
-/// and what the parts say of theirs is one list.
-pub(super) fn usable(
+/// Reads the configuration and prepares all components. Mistakes in sections and those that components
+/// report form one list.
+pub(super) fn validate(
     source: &Source,
     before: Option<&Components>,
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
-) -> Result<Usable, ConfigError> {
+) -> Result<ValidConfig, ConfigError> {
     let mut reading = config::read(&source.path, &source.environment)?;
     let (sections, report) = (reading.sections(), ConfigReporter(reading.positions()));
     let store = sections
@@ -52,13 +52,14 @@ pub(super) fn usable(
     let audit = can_append(sections.audit.file.as_deref(), &report);
     let tls = load_tls(&sections.server, &report);
     let (server, push, tenants) = (&sections.server, sections.push.as_ref(), &sections.tenants);
-    let settled = Settled::new(server, push, tenants, before, (clock, runtime), &report);
-    match (store, audit, tls, settled) {
-        (Ok(()), Ok(()), Ok(tls), Ok(settled)) => {
-            Ok(Usable { config: reading.finish()?, settled, tls })
+    let prepared =
+        PreparedComponents::new(server, push, tenants, before, (clock, runtime), &report);
+    match (store, audit, tls, prepared) {
+        (Ok(()), Ok(()), Ok(tls), Ok(prepared)) => {
+            Ok(ValidConfig { config: reading.finish()?, prepared, tls })
         }
-        (store, audit, tls, settled) => {
-            for error in [store.err(), audit.err(), tls.err(), settled.err()].into_iter().flatten()
+        (store, audit, tls, prepared) => {
+            for error in [store.err(), audit.err(), tls.err(), prepared.err()].into_iter().flatten()
             {
                 reading.add(error);
             }
@@ -67,7 +68,7 @@ pub(super) fn usable(
     }
 }
 
-/// Finds out whether the audit trail can be opened or made, without doing either.
+/// Checks whether the audit trail can be opened or created, without doing either.
 fn can_append(file: Option<&Path>, report: &ConfigReporter<'_>) -> Result<(), ConfigError> {
     let Some(path) = file else { return Ok(()) };
     logs::can_append(path).map_err(|error| {
@@ -87,9 +88,9 @@ fn load_tls(
             "certificates, keys and lists in PEM that belong together",
         )
     })?;
-    if let Some(ca) = certificates::lets_no_one_in(server) {
+    if let Some(ca) = certificates::client_ca_without_cas(server) {
         let found = format!(
-            "{}, in which no certificate is a CA's, so that no client's can be verified",
+            "{}, which contains no CA certificate, so that no client can be verified",
             ca.display()
         );
         let accepted = "a PEM file of the CA that signs clients' certificates";
@@ -102,25 +103,24 @@ fn load_tls(
 pub struct Checked {
     /// The configuration.
     pub config: Config,
-    /// What an administrator should know all the same.
+    /// What an administrator should look at nevertheless.
     pub warnings: Vec<Warning>,
-    settled: Settled,
+    prepared: PreparedComponents,
 }
 
 impl Checked {
-    /// Sets what is made of it to work on `runtime`.
+    /// Starts the components on `runtime`.
     #[must_use]
     pub fn start(self, runtime: &Handle) -> (Config, Components) {
-        (self.config, self.settled.start(None, runtime))
+        (self.config, self.prepared.start(None, runtime))
     }
 }
 
-/// What an administrator should know of a configuration that can be used: what its sections say,
-/// and what the parts say that are made of them.
+/// The warnings about a valid configuration, from its sections and its components.
 fn warnings(config: &Config, clock: &dyn Clock) -> Vec<Warning> {
-    let parts = authentication_cloud::trouble(config).map(|(key, text)| (key.to_owned(), text));
-    let parts = parts.into_iter().chain(certificates::trouble(config, clock.now()));
-    let parts = parts.chain(directories::trouble(config)).chain(open_files::trouble(config));
+    let parts = authentication_cloud::warnings(config).map(|(key, text)| (key.to_owned(), text));
+    let parts = parts.into_iter().chain(certificates::warnings(config, clock.now()));
+    let parts = parts.chain(directories::warnings(config)).chain(open_files::trouble(config));
     let parts = parts.map(|(key, text)| config.positions.warning(&key, &text));
     let mut all: Vec<Warning> = config.warnings.iter().cloned().chain(parts).collect();
     all.sort_by_key(|warning| warning.position);

@@ -1,4 +1,4 @@
-//! From `[[tenants.clients]]` to what the listener knows its callers by.
+//! Builds the clients and their credentials from `[[tenants.clients]]`, and the rules for proxies.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::http::jwks::{Jwks, JwksSource};
 use crate::http::tls::{ClientCaState, ClientVerifier};
 use crate::regular_file;
 
-/// A client as the table of clients has it.
+/// Builds a client's entry in the client table.
 pub(super) fn entry(
     client: &ClientConfig,
     report: &ConfigReporter<'_>,
@@ -33,7 +33,7 @@ pub(super) fn entry(
     Ok(entry)
 }
 
-/// What verifies the certificates that trusted proxies pass on.
+/// The verifier of certificates that trusted proxies forward.
 pub(super) fn forwarded_ca(
     server: &ServerConfig,
     report: &ConfigReporter<'_>,
@@ -48,8 +48,7 @@ pub(super) fn forwarded_ca(
     })
 }
 
-/// What fetches the keys of the clients' token issuers, not yet at work; it begins with those that
-/// were fetched `before`.
+/// The key sets of the clients' token issuers, not started yet. Keys fetched `before` are kept.
 pub(super) fn jwks(
     tenants: &[TenantConfig],
     before: Option<&Jwks>,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::kept::Made;
 use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
+use super::reuse::Reusable;
 use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, DirectoryConfig, LdapConfig, TenantConfig};
 use crate::directory::Directory;
@@ -20,7 +20,7 @@ use crate::service::registered_directory::RegisteredDirectory;
 use crate::store::registry::Registry;
 
 /// A tenant's directory before any connection is made.
-pub(super) enum Settled {
+pub(super) enum PreparedDirectory {
     /// The store's users, [added](registered) once there is a store.
     Registered,
     /// A file, already read.
@@ -30,21 +30,25 @@ pub(super) enum Settled {
 }
 
 /// A tenant's directory in use. A file directory is always rebuilt.
-pub(super) type Working = Made<Option<LdapSettings>, Arc<dyn Directory>>;
+pub(super) type ReusableDirectory = Reusable<Option<LdapSettings>, Arc<dyn Directory>>;
 
-impl Settled {
+impl PreparedDirectory {
     /// Starts the directory, or keeps the one from `before` if it was built from the same settings,
     /// with its connections, breakers and number index.
-    pub(super) fn start(self, before: Option<&Working>, runtime: &Handle) -> Option<Working> {
+    pub(super) fn start(
+        self,
+        before: Option<&ReusableDirectory>,
+        runtime: &Handle,
+    ) -> Option<ReusableDirectory> {
         match self {
             Self::Registered => None,
-            Self::File(part) => Some(Made { from: None, part }),
+            Self::File(part) => Some(Reusable { from: None, part }),
             Self::Ldap(settings) => {
                 let part = match before.filter(|before| before.from.as_ref() == Some(&*settings)) {
                     Some(before) => Arc::clone(&before.part),
                     None => Arc::new(LdapDirectory::new(*settings.clone(), runtime.clone())),
                 };
-                Some(Made { from: Some(*settings), part })
+                Some(Reusable { from: Some(*settings), part })
             }
         }
     }
@@ -55,13 +59,15 @@ pub(super) fn directory(
     tenant: &TenantConfig,
     runtime: &Handle,
     report: &ConfigReporter<'_>,
-) -> Result<Settled, ConfigError> {
+) -> Result<PreparedDirectory, ConfigError> {
     match &tenant.directory {
-        DirectoryConfig::Registered => Ok(Settled::Registered),
+        DirectoryConfig::Registered => Ok(PreparedDirectory::Registered),
         DirectoryConfig::File(file) => {
-            Ok(Settled::File(Arc::new(file_directory(file, tenant, runtime, report)?)))
+            Ok(PreparedDirectory::File(Arc::new(file_directory(file, tenant, runtime, report)?)))
         }
-        DirectoryConfig::Ldap(ldap) => Ok(Settled::Ldap(Box::new(with_tls(ldap, tenant, report)?))),
+        DirectoryConfig::Ldap(ldap) => {
+            Ok(PreparedDirectory::Ldap(Box::new(with_tls(ldap, tenant, report)?)))
+        }
     }
 }
 
@@ -132,8 +138,8 @@ fn file_directory(
     })
 }
 
-/// What should be looked at in people files that can be used, each with its key.
-pub(super) fn trouble(config: &Config) -> Vec<(String, String)> {
+/// The warnings about usable people files, each with its key.
+pub(super) fn warnings(config: &Config) -> Vec<(String, String)> {
     let files = config.tenants.iter().filter_map(|tenant| match &tenant.directory {
         DirectoryConfig::File(file) => Some((tenant, file)),
         DirectoryConfig::Ldap(_) | DirectoryConfig::Registered => None,

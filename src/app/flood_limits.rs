@@ -1,11 +1,11 @@
-//! The node's flood limits, as the configuration has them.
+//! Builds the node's flood limits from the configuration.
 
 use std::num::NonZeroUsize;
 
 use crate::config::FloodConfig;
 use crate::domain::policy::Quota;
 
-/// How many keys a limit keeps count of.
+/// How many keys a limit tracks.
 pub(super) fn keys(flood: &FloodConfig) -> NonZeroUsize {
     NonZeroUsize::new(flood.tracked_keys).unwrap_or(NonZeroUsize::MIN)
 }

@@ -15,8 +15,8 @@ use crate::config::Config;
 use crate::http::gateway::CurrentGateway;
 use crate::http::listener::{ConnectionDrain, Exempt, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
-use crate::http::strangers::Strangers;
 use crate::http::tls::TlsState;
+use crate::http::unauthenticated_log::UnauthenticatedLog;
 use crate::http::workers::Workers;
 use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages, voice};
 
@@ -50,7 +50,7 @@ fn bound(listener: TcpListener) -> anyhow::Result<(TcpListener, SocketAddr)> {
 /// What a listener's threads share with the rest of the process.
 pub(super) struct SharedByListeners {
     pub(super) drain: ConnectionDrain,
-    pub(super) strangers: Arc<Strangers>,
+    pub(super) unauthenticated_log: Arc<UnauthenticatedLog>,
     pub(super) workers: Arc<Workers>,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
-    SharedByListeners { drain, strangers, workers }: SharedByListeners,
+    SharedByListeners { drain, unauthenticated_log, workers }: SharedByListeners,
     of_demo: Option<TcpListener>,
 ) -> anyhow::Result<Listener> {
     let is_demo = of_demo.is_some();
@@ -77,7 +77,7 @@ pub(super) fn public_listener(
         proxy_protocol: config.server.proxy_protocol_from.clone(),
         strict_transport_security: is_over_tls(config),
         drain,
-        strangers,
+        unauthenticated_log,
         ..ListenerSettings::default()
     };
     if let Some(workers) = config.server.workers {
@@ -85,7 +85,7 @@ pub(super) fn public_listener(
     }
     let data = web::Data::from(Arc::clone(gateway));
     let app = move || {
-        workers.enlist();
+        workers.register();
         let app = WebApp::new().app_data(data.clone());
         let app = if is_demo { app.configure(demo::routes) } else { app };
         app.configure(cloud_api::routes)

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use reqwest::Client;
 use tokio::runtime::Handle;
 
-use super::kept::Made;
 use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
+use super::reuse::Reusable;
 use crate::client_tls::{ClientTls, Proof};
 use crate::config::{ConfigError, SmsConfig, SmsProviderConfig, TenantConfig, TlsFiles};
 use crate::messenger::Messenger;
@@ -24,19 +24,19 @@ pub(super) struct Origin {
 }
 
 /// A messenger, and what it was built from.
-pub(super) type Kept = Made<Origin, Arc<dyn Messenger>>;
+pub(super) type ReusableMessenger = Reusable<Origin, Arc<dyn Messenger>>;
 
 /// Builds a tenant's messenger; `None` if it has no provider.
 pub(super) fn messenger(
     tenant: &TenantConfig,
     runtime: &Handle,
     report: &ConfigReporter<'_>,
-) -> Result<Option<Kept>, ConfigError> {
+) -> Result<Option<ReusableMessenger>, ConfigError> {
     let Some((sms, tls)) = sms_over_http(tenant, runtime, report)? else { return Ok(None) };
     let mut config = tenant.sms.clone().expect("a tenant with providers");
     // The position in the file is not a setting.
     config.providers.iter_mut().for_each(|provider| provider.key.clear());
-    Ok(Some(Made { from: Origin { sms: config, tls }, part: Arc::new(sms) as _ }))
+    Ok(Some(Reusable { from: Origin { sms: config, tls }, part: Arc::new(sms) as _ }))
 }
 
 fn sms_over_http(

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::kept::Made;
 use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
+use super::reuse::Reusable;
 use crate::client_tls::{ClientTls, Proof};
 use crate::config::{ConfigError, PushConfig, TlsFiles};
 use crate::domain::clock::Clock;
@@ -22,7 +22,7 @@ pub(super) struct Origin {
 }
 
 /// A notifier, and what it was built from.
-pub(super) type Kept = Made<Origin, Arc<dyn Notifier>>;
+pub(super) type ReusableNotifier = Reusable<Origin, Arc<dyn Notifier>>;
 
 /// Builds the notifier.
 pub(super) fn notifier(
@@ -30,7 +30,7 @@ pub(super) fn notifier(
     clock: &Arc<dyn Clock>,
     runtime: &Handle,
     report: &ConfigReporter<'_>,
-) -> Result<Kept, ConfigError> {
+) -> Result<ReusableNotifier, ConfigError> {
     let files = TlsFiles::trusting(push.ca_file.clone());
     let tls = outgoing_tls("push", Proof::Name, &files, report)?;
     let client = client(Some(&tls))
@@ -41,5 +41,5 @@ pub(super) fn notifier(
         report.problem(&push.private_key_at, &error, accepted)
     })?;
     let from = Origin { push: push.settings.clone(), tls };
-    Ok(Made { from, part: Arc::new(web_push) })
+    Ok(Reusable { from, part: Arc::new(web_push) })
 }

@@ -38,7 +38,7 @@ pub(super) fn outgoing_tls(
     })
 }
 
-/// The key, and the file that it names, with which something is wrong.
+/// The key and the file that the error concerns.
 fn concerned<'a>(
     error: &TlsConfigError,
     ca_file: Option<&'a Path>,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::certificates::LOOK_AT_CERTIFICATES;
-use super::checking::{Usable, log_warnings, usable};
-use super::prepare::Components;
+use super::checking::{ValidConfig, log_warnings, validate};
+use super::components::Components;
 use super::report::ConfigReporter;
 use super::shared::SharedState;
 use super::source::Source;
@@ -55,9 +55,10 @@ impl Reload {
         let runtime = Handle::current();
         let before = Some(&self.components);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let Usable { config, settled, .. } = usable(&self.source, before, &clock, &runtime)?;
+        let ValidConfig { config, prepared, .. } =
+            validate(&self.source, before, &clock, &runtime)?;
         self.refuse_what_needs_a_restart(&config)?;
-        let mut components = settled.start(before, &runtime);
+        let mut components = prepared.start(before, &runtime);
         components.add_registered(&config, &self.shared.registry);
         self.reach(&components).await;
         if let (Some(tls), Some(settings)) = (&self.tls, config.server.tls.clone()) {

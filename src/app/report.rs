@@ -1,4 +1,4 @@
-//! Reports what an adapter says of its part of the configuration in terms of the configuration.
+//! Turns an adapter's error into a configuration error with key, found and accepted.
 
 use crate::config::{ConfigError, KeyPositions};
 

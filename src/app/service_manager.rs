@@ -30,7 +30,7 @@ pub fn stopping(longest: Duration) {
 
 /// How often the workers must record their turns for the service's watchdog, if it has one.
 #[must_use]
-pub fn turns_every() -> Option<Duration> {
+pub fn watchdog_interval() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|timeout| timeout / 6)
 }
 
@@ -41,7 +41,7 @@ pub fn keep_watchdog_quiet(workers: Arc<Workers>) {
             let mut ticks = tokio::time::interval(timeout / 3);
             loop {
                 ticks.tick().await;
-                if workers.had_turns_within(timeout / 2) {
+                if workers.all_ran_within(timeout / 2) {
                     tell(&[NotifyState::Watchdog]);
                 }
             }
@@ -51,6 +51,6 @@ pub fn keep_watchdog_quiet(workers: Arc<Workers>) {
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager could not be told");
+        tracing::warn!(%error, "the service manager could not be notified");
     }
 }

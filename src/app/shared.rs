@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::clock::Clock;
 use crate::domain::random::Random;
 use crate::http::gateway::DelayedRefusals;
-use crate::http::strangers::Strangers;
+use crate::http::unauthenticated_log::UnauthenticatedLog;
 use crate::service::guesses::Guesses;
 use crate::store::registry::Registry;
 use crate::store::{Grants, Tries};
@@ -30,5 +30,5 @@ pub struct SharedState {
     /// Where decisions are recorded.
     pub audit: Arc<AuditTrail>,
     /// Limits what is written about callers without a credential.
-    pub strangers: Arc<Strangers>,
+    pub unauthenticated_log: Arc<UnauthenticatedLog>,
 }

@@ -28,17 +28,17 @@ impl Signals {
     }
 
     /// The next signal; none is lost if this future is dropped before one arrives.
-    pub(super) async fn next(&mut self) -> Asked {
+    pub(super) async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::Stop,
-            _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => SignalAction::Stop,
+            _ = self.interrupt.recv() => SignalAction::Stop,
+            _ = self.hangup.recv() => SignalAction::Reload,
         }
     }
 }
 
 /// What a signal asks for.
-pub(super) enum Asked {
+pub(super) enum SignalAction {
     /// SIGTERM, SIGINT.
     Stop,
     /// SIGHUP.
@@ -46,7 +46,7 @@ pub(super) enum Asked {
 }
 
 /// The running public listener.
-pub(super) type Serving = JoinHandle<io::Result<()>>;
+pub(super) type RunningListener = JoinHandle<io::Result<()>>;
 
 /// Why the public listener ended on its own.
 pub(super) fn failed(ended: Result<io::Result<()>, JoinError>) -> anyhow::Error {
@@ -65,26 +65,26 @@ pub(super) async fn drain(
     drain: Duration,
     signals: &mut Signals,
     reloading: &mut Reload,
-    serving: &mut Serving,
+    serving: &mut RunningListener,
 ) -> anyhow::Result<()> {
     if drain.is_zero() {
         return Ok(());
     }
     let drain_for = humantime::format_duration(drain);
-    tracing::info!(%drain_for, "stopping: not ready any more; requests are served until clients went elsewhere");
+    tracing::info!(%drain_for, "stopping: not ready any more; requests are served until the drain ends");
     let end = tokio::time::sleep(drain);
     tokio::pin!(end);
     loop {
         tokio::select! {
             () = &mut end => return Ok(()),
             asked = signals.next() => match asked {
-                Asked::Stop => {
+                SignalAction::Stop => {
                     tracing::info!("asked to stop again: the drain ends");
                     return Ok(());
                 }
                 // Log files are rotated meanwhile too. The service manager is not notified: it does
                 // not expect a stopping service to reload.
-                Asked::Reload => reloading.reload().await,
+                SignalAction::Reload => reloading.reload().await,
             },
             ended = &mut *serving => return Err(failed(ended)),
         }

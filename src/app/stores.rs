@@ -1,4 +1,4 @@
-//! From `[store]` to a store: the one place that names its adapters.
+//! Builds the store from `[store]`: the one place that names its adapters.
 
 use std::io;
 use std::path::Path;
@@ -77,7 +77,7 @@ pub struct AdministratorsStore {
     pub administration: Arc<dyn Administration>,
     /// Access keys.
     pub access_keys: Arc<dyn AccessKeys>,
-    /// What is held of people.
+    /// Personal records.
     pub personal_records: Arc<dyn PersonalRecords>,
 }
 
@@ -119,8 +119,8 @@ pub(super) async fn administration(
     }
 }
 
-/// Checks what can be checked of the section without a network. What is in a file is looked at only
-/// where this process does not have it open: to close it again would drop `SQLite`'s locks.
+/// Checks the section as far as possible without the network. Reads a database file only if this
+/// process does not have it open: closing it again would drop `SQLite`'s locks.
 pub(super) fn check(
     store: &StoreConfig,
     is_open: bool,
@@ -140,11 +140,11 @@ pub(super) fn check(
     }
 }
 
-/// What is accepted where the file of a store cannot be opened or made.
+/// What is accepted if the store's file cannot be opened or created.
 const MAY_WRITE: &str = "a file that this user may write, in a folder where it may make files; the \
     folder is made if its parent is there";
 
-/// Refuses a file that is there and is no database of this program's.
+/// Refuses an existing file that is not a database of this program.
 fn is_ours(path: &Path, report: &ConfigReporter<'_>) -> Result<(), ConfigError> {
     inspect(path).map_err(|error| {
         let (found, accepted) = match error {
@@ -165,19 +165,19 @@ fn is_ours(path: &Path, report: &ConfigReporter<'_>) -> Result<(), ConfigError> 
     })
 }
 
-/// Refuses what stands where `SQLite` keeps its files beside the database and would not be used.
+/// Refuses unusable files in the places of those that `SQLite` keeps beside the database.
 fn can_use_beside(path: &Path, report: &ConfigReporter<'_>) -> Result<(), ConfigError> {
-    // They are beside the file that a link leads to.
+    // They are beside the target of a symbolic link.
     let real = regular_file::followed(path).unwrap_or_else(|_| path.to_owned());
     for beside in files_beside(&real) {
-        let usable = match regular_file::followed(&beside).and_then(|real| real.metadata()) {
+        let validate = match regular_file::followed(&beside).and_then(|real| real.metadata()) {
             Ok(metadata) => regular_file::refuse_others(&metadata).and_then(|()| {
                 Ok(rustix::fs::access(&beside, Access::READ_OK | Access::WRITE_OK)?)
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         };
-        if let Err(error) = usable {
+        if let Err(error) = validate {
             let found = format!(
                 "{}, beside which {} cannot be used ({error})",
                 path.display(),
@@ -191,7 +191,7 @@ fn can_use_beside(path: &Path, report: &ConfigReporter<'_>) -> Result<(), Config
     Ok(())
 }
 
-/// Finds out whether [`sqlite`] could open or make the file and its folder, without doing either.
+/// Checks whether [`sqlite`] could open or create the file and its folder, without doing either.
 fn can_open(path: &Path) -> io::Result<()> {
     let path = &regular_file::followed(path)?;
     let folder = regular_file::folder(path);
@@ -209,7 +209,7 @@ fn can_open(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Brings the store's schema up to date; what became of it, in words.
+/// Brings the store's schema up to date; returns the result in words.
 pub(super) async fn migrate(config: &Config, clock: &Arc<dyn Clock>) -> Result<String, StartError> {
     match &config.store.backend {
         StoreBackend::Sqlite(path) => {

@@ -1,5 +1,5 @@
 //! The authentication cloud's API: registers users, asks them to confirm, and looks them up. It
-//! lives under [`BASE`], with `/ping` beside it; the page that a phone opens has its own paths.
+//! lives under `/api/v1`, with `/ping` beside it; the page that a phone opens has its own paths.
 
 pub(super) mod admission;
 mod approval;
@@ -36,7 +36,7 @@ use crate::http::request_context::RequestContext;
 /// The prefix of every path of the API except `/ping`.
 const BASE: &str = "/api/v1";
 
-/// The endpoints. The order decides nothing but that of the methods in `Allow`.
+/// The endpoints. Their order matters only for the methods in `Allow`.
 fn endpoints() -> Vec<Endpoint> {
     let mut all = vec![
         ping::endpoint(),
@@ -54,7 +54,7 @@ fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-/// What the description has besides the endpoints.
+/// The parts of the description besides the endpoints.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     components(schemas(super::error::ErrorSchema)),
@@ -86,7 +86,7 @@ pub fn routes(app: &mut ServiceConfig) {
     app.service(scope.route("", not_allowed(&[])).default_service(not_allowed(&[])));
 }
 
-/// Refuses methods that none of these endpoints at one path has, and unknown paths.
+/// Refuses other methods than those of `endpoints`, which share a path; unknown paths have none.
 fn not_allowed(endpoints: &[Endpoint]) -> Route {
     let allow = allow(endpoints);
     let is_open_to_frontends = endpoints.iter().any(|endpoint| endpoint.is_open_to_frontends);

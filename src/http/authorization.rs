@@ -45,7 +45,7 @@ pub const SHORTEST_SECRET: usize = 16;
 /// The contents of a request's `Authorization` header.
 #[derive(Debug, Clone)]
 pub enum Authorization {
-    /// There is no such header.
+    /// The header is missing.
     Absent,
     /// More than one header, an unknown scheme, or unreadable credentials.
     Unusable,

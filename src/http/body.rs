@@ -87,16 +87,16 @@ pub(super) async fn discard(payload: &mut web::Payload, deadline: Instant) {
 /// closed. If the body were dropped instead, the library would read a chunked one for as long as
 /// the client sends.
 pub(super) fn answer_before(unread: web::Payload, answer: HttpResponse) -> HttpResponse {
-    answer.map_body(|_, answer| BoxBody::new(Early { answer, _unread: unread }))
+    answer.map_body(|_, answer| BoxBody::new(EarlyAnswer { answer, _unread: unread }))
 }
 
 /// The body of an early answer.
-struct Early {
+struct EarlyAnswer {
     answer: BoxBody,
     _unread: web::Payload,
 }
 
-impl MessageBody for Early {
+impl MessageBody for EarlyAnswer {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

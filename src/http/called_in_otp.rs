@@ -33,7 +33,7 @@ fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-/// What the description has besides the endpoints.
+/// The parts of the description besides the endpoints.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     components(schemas(super::error::ErrorSchema)),
@@ -41,8 +41,8 @@ fn endpoints() -> Vec<Endpoint> {
 )]
 struct Description;
 
-/// The description of the API. Its operations are the same by PUT and by POST, because not every
-/// phone system can send PUT, but each needs an id of its own.
+/// The description of the API. PUT and POST do the same, because some phone systems cannot send PUT,
+/// but each needs its own operation id.
 pub(super) fn description() -> OpenApi {
     let mut description = Description::openapi();
     for endpoint in endpoints().into_iter().filter_map(|endpoint| endpoint.description) {
@@ -62,7 +62,7 @@ pub fn routes(app: &mut ServiceConfig) {
     app.default_service(web::to(not_found));
 }
 
-/// Refuses methods that none of these endpoints at one path has.
+/// Refuses other methods than those of `endpoints`, which share a path.
 fn not_allowed(endpoints: &[Endpoint]) -> Route {
     let allow = allow(endpoints);
     let operation = endpoints.first().map_or("unknown", |endpoint| endpoint.operation);
@@ -80,7 +80,7 @@ async fn refuse_method(mut context: RequestContext, allow: String) -> HttpRespon
     context.refuse(&Refusal::plain(Refused::MethodNotAllowed(allow.into())))
 }
 
-/// The paths, to recognise requests that nearly have one.
+/// The paths, to recognise near misses.
 static PATHS: LazyLock<Vec<String>> =
     LazyLock::new(|| endpoints().into_iter().map(|endpoint| endpoint.path).collect());
 
@@ -94,7 +94,7 @@ async fn not_found(
     let gateway = gateway.load();
     let now = gateway.clock.now();
     near_miss::near_miss(&request, &PATHS, now);
-    let refused = match gateway.admit_stranger(&request) {
+    let refused = match gateway.admit_unauthenticated(&request) {
         Ok(()) => Refused::NoSuchPath,
         Err(wait) => Refused::RateLimited(wait),
     };

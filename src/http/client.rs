@@ -18,7 +18,7 @@ use crate::domain::tenant::TenantId;
 /// The value of a request's `tenant` headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TenantHeader {
-    /// There is no such header.
+    /// The header is missing.
     Absent,
     /// One header, or several with the same value.
     Named(TenantId),
@@ -44,7 +44,7 @@ impl TenantHeader {
 
 /// Everything in a request that identifies its caller.
 #[derive(Debug, Clone)]
-pub struct Presented<'a> {
+pub struct PresentedCredentials<'a> {
     /// The client's certificate, verified.
     pub certificate: Option<&'a PeerCertificate>,
     /// The certificate with its chain.
@@ -61,7 +61,7 @@ pub struct Presented<'a> {
     pub now: Timestamp,
 }
 
-impl Presented<'_> {
+impl PresentedCredentials<'_> {
     /// Whether the certificate matches `known` and comes from the required CA.
     fn shows_certificate_of(&self, known: &Credentials) -> bool {
         let is_it = self.certificate.zip(known.certificate.as_ref());
@@ -77,7 +77,7 @@ impl Presented<'_> {
 /// The refusal, if not exactly one client matches, or it may not call `operation`.
 pub fn identify(
     table: &ClientTable,
-    presented: &Presented<'_>,
+    presented: &PresentedCredentials<'_>,
     operation: Operation,
 ) -> Result<Arc<ClientEntry>, Unidentified> {
     let client = match candidates(table, presented)? {
@@ -108,7 +108,7 @@ enum Candidates<'a> {
 /// The clients of all tenants that match the credentials; at least one if any were presented.
 fn candidates<'a>(
     table: &'a ClientTable,
-    presented: &Presented<'_>,
+    presented: &PresentedCredentials<'_>,
 ) -> Result<Candidates<'a>, Unidentified> {
     let by_certificate = presented
         .certificate
@@ -203,7 +203,7 @@ fn fits_basic(known: Option<&BasicCredential>, username: &str, password: &Secret
 fn by_bearer<'a>(
     table: &'a ClientTable,
     hash: &SecretHash,
-    presented: &Presented<'_>,
+    presented: &PresentedCredentials<'_>,
 ) -> Result<Entries<'a>, Unidentified> {
     let known = keep(table, |entry| {
         entry.credentials.bearer.as_ref().is_some_and(|known| known.matches(hash))

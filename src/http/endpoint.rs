@@ -49,7 +49,7 @@ impl Endpoint {
     /// The endpoint that `description` describes, with or without a trailing slash.
     ///
     /// # Panics
-    /// If more or less than one path is described.
+    /// If it does not describe exactly one path.
     pub(super) fn new<H>(operation: &'static str, description: OpenApi, handler: H) -> Self
     where
         H: AsyncFn(&mut RequestContext) -> Result<Granted, Refusal> + Copy + 'static,
@@ -61,7 +61,7 @@ impl Endpoint {
         Self { operation, path, methods, is_open_to_frontends: false, description, handler }
     }
 
-    /// An endpoint for our own pages alone: by POST, and without a trailing slash.
+    /// An endpoint that only our own pages call: POST, without a trailing slash.
     pub(super) fn of_own_pages<H>(operation: &'static str, path: &str, handler: H) -> Self
     where
         H: AsyncFn(&mut RequestContext) -> Result<Granted, Refusal> + Copy + 'static,
@@ -92,7 +92,7 @@ impl Endpoint {
         patterns.iter().map(|pattern| pattern.replace("}/", ":[^/]*}/")).collect()
     }
 
-    /// Answers requests with one of its methods.
+    /// Routes requests with one of its methods to the handler.
     fn route(&self, api: Api) -> Route {
         let methods = self.methods.clone();
         let Self { operation, is_open_to_frontends, .. } = *self;
@@ -130,7 +130,7 @@ fn methods(item: &PathItem) -> Vec<Method> {
         .collect()
 }
 
-/// A handler of any type as one of the same type as all others.
+/// Erases the handler's type.
 fn boxed<H>(handler: H) -> Handler
 where
     H: AsyncFn(&mut RequestContext) -> Result<Granted, Refusal> + Copy + 'static,

@@ -1,4 +1,5 @@
-//! The body of a refusal, and the parts that all answers share.
+//! Writes a refusal's body, as JSON or as an RFC 9457 problem, and the headers that all answers share.
+//! Which status and message a refusal has is decided in `http::refused`.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Accept, Header, Quality};
@@ -62,13 +63,13 @@ struct ErrorBody<'a> {
     timestamp: String,
 }
 
-/// The body of every refusal. For the description alone: `ErrorBody` is what is sent.
+/// The body of every refusal, for the API description only: `ErrorBody` is what is sent.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Error)]
 pub(super) struct ErrorSchema {
     /// The status in words.
     error: String,
-    /// What is wrong, where that helps.
+    /// What is wrong, if known.
     message: Option<String>,
     path: String,
     status: u16,

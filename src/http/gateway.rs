@@ -9,10 +9,10 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
 
-use super::identify::Gate;
+use super::identify::CallerIdentification;
 use super::pages::assets::Widget;
 use super::refused::StatusStyle;
-use super::strangers::Strangers;
+use super::unauthenticated_log::UnauthenticatedLog;
 use super::voice::endpoint::Endpoint;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Clock;
@@ -92,7 +92,7 @@ pub struct Gateway {
     /// The tenants by id.
     pub tenants: HashMap<TenantId, Arc<Tenant>>,
     /// Identifies callers.
-    pub gate: Gate,
+    pub gate: CallerIdentification,
     /// Flood limit per tenant and client name.
     pub by_client: Arc<FloodLimit<(TenantId, String)>>,
     /// Flood limit per address; IPv6 addresses count by their /64.
@@ -106,7 +106,7 @@ pub struct Gateway {
     /// Where decisions are recorded.
     pub audit: Arc<AuditTrail>,
     /// Limits what is written about callers without a credential.
-    pub strangers: Arc<Strangers>,
+    pub unauthenticated_log: Arc<UnauthenticatedLog>,
     /// The authentication cloud's part; `None` if it is not served.
     pub cloud: Option<Arc<AuthenticationCloud>>,
     /// The public URL in each spelling that voice platforms sign; none if no tenant has such an
@@ -119,7 +119,7 @@ impl Gateway {
     ///
     /// # Errors
     /// The time until the next request from its address is admitted.
-    pub fn admit_stranger(&self, request: &HttpRequest) -> Result<(), Duration> {
+    pub fn admit_unauthenticated(&self, request: &HttpRequest) -> Result<(), Duration> {
         // A trusted proxy that does not name its client is limited as itself.
         let peer = || request.peer_addr().map(|peer| peer.ip());
         let address = self.gate.caller_address(request).or_else(peer);

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::authorization::{Authorization, BearerToken};
 use super::certificate::{ClientCertificate, PeerCertificate};
-use super::client::{Presented, TenantHeader, identify};
+use super::client::{PresentedCredentials, TenantHeader, identify};
 use super::client_table::{CertificatePin, ClientEntry, ClientTable, Operation};
 use super::jwks::Jwks;
 use super::notice;
@@ -22,7 +22,7 @@ use super::unidentified::{Unidentified, UnidentifiedReason};
 use crate::domain::clock::{Clock, Timestamp};
 
 /// Everything needed to identify callers on one listener.
-pub struct Gate {
+pub struct CallerIdentification {
     /// The clients.
     pub clients: Arc<ClientTable>,
     /// The trusted proxies.
@@ -48,7 +48,7 @@ pub struct Identified {
     pub address: Option<IpAddr>,
 }
 
-impl Gate {
+impl CallerIdentification {
     /// The caller's address; `None` if a trusted proxy does not name it, or the request comes from
     /// a trusted proxy's address without proof.
     #[must_use]
@@ -83,7 +83,7 @@ impl Gate {
 pub async fn identify_request(
     request: &HttpRequest,
     operation: Operation,
-    gate: &Gate,
+    gate: &CallerIdentification,
     deadline: Instant,
 ) -> Result<Identified, Unidentified> {
     let forwarded;
@@ -110,7 +110,7 @@ pub async fn identify_request(
         Authorization::Absent | Authorization::Unusable | Authorization::Basic { .. } => None,
     };
     let address = gate.caller_address(request);
-    let presented = Presented {
+    let presented = PresentedCredentials {
         certificate,
         chain,
         authorization: &authorization,
@@ -131,7 +131,7 @@ pub async fn identify_request(
     Ok(Identified { client, address })
 }
 
-impl Gate {
+impl CallerIdentification {
     fn own_verifier(&self) -> Option<ClientVerifier> {
         self.tls.as_ref().and_then(|tls| tls.current().client_verifier.clone())
     }

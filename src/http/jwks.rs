@@ -333,7 +333,7 @@ impl KeySet {
             }
             body.extend_from_slice(&chunk);
         }
-        let keys = SigningKeys::read(&body).ok_or("the answer is no JSON Web Key Set")?;
+        let keys = SigningKeys::read(&body).ok_or("the answer is not a JSON Web Key Set")?;
         if keys.is_empty() {
             return Err("the answer has no key that could have signed a token".to_owned());
         }

@@ -3,11 +3,11 @@
 //! Each connection uses the TLS configuration that is current when it is accepted: a new one
 //! applies to new connections and drops no open ones.
 
-mod entrance;
+mod connection_limits;
 #[cfg(test)]
 pub(crate) mod fuzz;
+mod middleware;
 mod request_timeout;
-mod served;
 
 use std::fmt;
 use std::io;
@@ -32,15 +32,15 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
-pub use self::entrance::Exempt;
-use self::entrance::{Entered, Entrance};
+pub use self::connection_limits::Exempt;
+use self::connection_limits::{AdmittedConnection, ConnectionLimits};
+pub use self::middleware::ConnectionDrain;
+use self::middleware::{ResponseHeaders, wrap};
 pub use self::request_timeout::RequestBegan;
 use self::request_timeout::{TimeLimits, TimedStream};
-pub use self::served::ConnectionDrain;
-use self::served::{Manners, served};
 use super::certificate::ClientCertificate;
-use super::strangers::Strangers;
 use super::tls::TlsState;
+use super::unauthenticated_log::UnauthenticatedLog;
 use crate::telemetry::metrics;
 
 /// Kernel send buffer of one connection, in bytes. The kernel doubles it for its own use; without a
@@ -69,7 +69,7 @@ pub struct ListenerSettings {
     pub answer_limit: Duration,
     /// How long an idle connection is kept open.
     pub keep_alive: Duration,
-    /// How long a connection may take to finish its TLS handshake, including the wait for its turn;
+    /// How long a connection may take to finish its TLS handshake, including the wait for a permit;
     /// also how long its PROXY header may take.
     pub handshake_timeout: Duration,
     /// How many connections all workers together hold; more wait to be accepted.
@@ -86,7 +86,7 @@ pub struct ListenerSettings {
     /// Drains the clients.
     pub drain: ConnectionDrain,
     /// Limits what is logged about failed handshakes.
-    pub strangers: Arc<Strangers>,
+    pub unauthenticated_log: Arc<UnauthenticatedLog>,
 }
 
 impl Default for ListenerSettings {
@@ -105,7 +105,7 @@ impl Default for ListenerSettings {
             proxy_protocol: Vec::new(),
             strict_transport_security: false,
             drain: ConnectionDrain::default(),
-            strangers: Arc::default(),
+            unauthenticated_log: Arc::default(),
         }
     }
 }
@@ -134,31 +134,35 @@ where
     let address = listener.local_addr()?;
     let server = server(&listener, settings)?;
     let stopping = server.graceful_shutdown_signal();
-    let entrance = entrance(settings);
+    let connection_limits = connection_limits(settings);
     let settings = settings.clone();
     let limits = limits(&settings);
     let server = server.listen(name, listener, move || {
-        let door = Rc::new(Handshakes {
-            entrance: Arc::clone(&entrance),
+        let handshakes = Rc::new(Handshakes {
+            connection_limits: Arc::clone(&connection_limits),
             tls: Arc::clone(&tls),
-            turns: Semaphore::new(HANDSHAKES_AT_ONCE),
+            permits: Semaphore::new(HANDSHAKES_AT_ONCE),
             timeout: settings.handshake_timeout,
-            strangers: Arc::clone(&settings.strangers),
+            unauthenticated_log: Arc::clone(&settings.unauthenticated_log),
         });
-        let app = served(app(), manners(&settings));
+        let app = wrap(app(), response_headers(&settings));
         let http = http(&settings, address, stopping.clone())
             .secure()
             .on_connect_ext(|stream: &TimedStream<TlsStream<TcpStream>>, data| {
                 data.insert(stream.began());
-                data.insert(stream.turn());
+                data.insert(stream.progress());
                 keep_certificate(stream.stream(), data);
             })
             .finish(map_config(app, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
-            let door = Rc::clone(&door);
+            let handshakes = Rc::clone(&handshakes);
             async move {
-                let (stream, entered) = door.enter(stream).await.ok_or(())?;
-                Ok((TimedStream::new(stream, limits, entered.place), Protocol::Http1, entered.peer))
+                let (stream, admitted) = handshakes.accept(stream).await.ok_or(())?;
+                Ok((
+                    TimedStream::new(stream, limits, admitted.slot),
+                    Protocol::Http1,
+                    admitted.peer,
+                ))
             }
         })
         .and_then(http.map_err(drop))
@@ -188,25 +192,29 @@ where
     let address = listener.local_addr()?;
     let server = server(&listener, settings)?;
     let stopping = server.graceful_shutdown_signal();
-    let entrance = entrance(settings);
+    let connection_limits = connection_limits(settings);
     let settings = settings.clone();
     let limits = limits(&settings);
     let server = server.listen(name, listener, move || {
-        let entrance = Arc::clone(&entrance);
-        let app = served(app(), manners(&settings));
+        let connection_limits = Arc::clone(&connection_limits);
+        let app = wrap(app(), response_headers(&settings));
         let http = http(&settings, address, stopping.clone())
             .on_connect_ext(|stream: &TimedStream<TcpStream>, data| {
                 data.insert(stream.began());
-                data.insert(stream.turn());
+                data.insert(stream.progress());
             })
             .finish(map_config(app, |()| AppConfig::default()));
         fn_service(move |stream: TcpStream| {
-            let entrance = Arc::clone(&entrance);
+            let connection_limits = Arc::clone(&connection_limits);
             async move {
-                let entered = entrance.enter(&stream).await.ok_or(())?;
+                let admitted = connection_limits.admit(&stream).await.ok_or(())?;
                 // Answers are small; waiting to fill a packet would only delay them.
                 stream.set_nodelay(true).map_err(drop)?;
-                Ok((TimedStream::new(stream, limits, entered.place), Protocol::Http1, entered.peer))
+                Ok((
+                    TimedStream::new(stream, limits, admitted.slot),
+                    Protocol::Http1,
+                    admitted.peer,
+                ))
             }
         })
         .and_then(http.map_err(drop))
@@ -224,15 +232,15 @@ fn limits(settings: &ListenerSettings) -> TimeLimits {
     }
 }
 
-fn manners(settings: &ListenerSettings) -> Manners {
-    Manners {
+fn response_headers(settings: &ListenerSettings) -> ResponseHeaders {
+    ResponseHeaders {
         drain: settings.drain.clone(),
         strict_transport_security: settings.strict_transport_security,
     }
 }
 
-fn entrance(settings: &ListenerSettings) -> Arc<Entrance> {
-    Entrance::new(
+fn connection_limits(settings: &ListenerSettings) -> Arc<ConnectionLimits> {
+    ConnectionLimits::new(
         settings.connections_per_address,
         settings.exempt.clone(),
         settings.proxy_protocol.clone(),
@@ -286,27 +294,30 @@ fn keep_certificate(stream: &TlsStream<TcpStream>, data: &mut Extensions) {
 
 /// Accepts a worker's TLS connections, limiting the time and number of handshakes.
 struct Handshakes {
-    entrance: Arc<Entrance>,
+    connection_limits: Arc<ConnectionLimits>,
     tls: Arc<TlsState>,
-    turns: Semaphore,
+    permits: Semaphore,
     timeout: Duration,
-    strangers: Arc<Strangers>,
+    unauthenticated_log: Arc<UnauthenticatedLog>,
 }
 
 impl Handshakes {
-    async fn enter(&self, stream: TcpStream) -> Option<(TlsStream<TcpStream>, Entered)> {
-        let entered = self.entrance.enter(&stream).await?;
-        let shown = entered.peer.map(|peer| peer.to_string()).unwrap_or_default();
+    async fn accept(
+        &self,
+        stream: TcpStream,
+    ) -> Option<(TlsStream<TcpStream>, AdmittedConnection)> {
+        let admitted = self.connection_limits.admit(&stream).await?;
+        let shown = admitted.peer.map(|peer| peer.to_string()).unwrap_or_default();
         match tokio::time::timeout(self.timeout, self.handshake(stream)).await {
-            Ok(Ok(stream)) => Some((stream, entered)),
+            Ok(Ok(stream)) => Some((stream, admitted)),
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 metrics::handshake_failed("closed");
                 debug!(peer = shown, %error, "connection closed during the TLS handshake");
                 None
             }
             Ok(Err(error)) => {
-                let peer = entered.peer.map(|peer| peer.ip());
-                self.strangers.handshake_failed(peer, &error);
+                let peer = admitted.peer.map(|peer| peer.ip());
+                self.unauthenticated_log.handshake_failed(peer, &error);
                 None
             }
             Err(_) => {
@@ -318,15 +329,15 @@ impl Handshakes {
         }
     }
 
-    /// A turn covers the cryptography: it is acquired once the whole client hello has arrived, and
+    /// A permit covers the cryptography: it is acquired once the whole client hello has arrived, and
     /// released after the worker has polled its other connections.
     async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         stream.set_nodelay(true)?;
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-        let turn = self.turns.acquire().await.map_err(io::Error::other)?;
+        let permit = self.permits.acquire().await.map_err(io::Error::other)?;
         let answered = hello.into_stream(Arc::clone(&self.tls.current().server_config));
         tokio::task::yield_now().await;
-        drop(turn);
+        drop(permit);
         answered.await
     }
 }

@@ -14,9 +14,9 @@ use crate::domain::clock::Timestamp;
 const PAUSE_SECS: i64 = 60;
 
 /// When a kind of line was last written.
-pub(super) struct Seldom(AtomicI64);
+pub(super) struct OncePerMinute(AtomicI64);
 
-impl Seldom {
+impl OncePerMinute {
     pub(super) const fn new() -> Self {
         Self(AtomicI64::new(i64::MIN))
     }
@@ -52,8 +52,8 @@ pub(super) fn unread_headers(
     rules: &ProxyRules,
     now: Timestamp,
 ) {
-    static ADDRESS: Seldom = Seldom::new();
-    static CERTIFICATE: Seldom = Seldom::new();
+    static ADDRESS: OncePerMinute = OncePerMinute::new();
+    static CERTIFICATE: OncePerMinute = OncePerMinute::new();
     let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else { return };
     let has = |name: &&&str| request.headers().contains_key(**name);
     let trusted = proxies.trust(peer);
@@ -122,7 +122,7 @@ fn advice(is_the_one: bool, is_trusted: bool, send: &str) -> String {
 /// Warns that a client's secret is short. This shows only at a request, because the configuration
 /// holds just its hash.
 pub(super) fn short_secret(client: &ClientEntry, now: Timestamp) {
-    static LAST: Seldom = Seldom::new();
+    static LAST: OncePerMinute = OncePerMinute::new();
     if LAST.may(now) {
         tracing::warn!(
             tenant = %client.tenant,
@@ -139,11 +139,11 @@ mod tests {
 
     #[test]
     fn a_line_comes_once_a_minute() {
-        let (seldom, at) = (Seldom::new(), |secs: i64| Timestamp::from_millis(secs * 1000));
-        assert!(seldom.may(at(1_000)));
-        assert!(!seldom.may(at(1_059)));
-        assert!(seldom.may(at(1_060)));
-        assert!(seldom.may(at(500)), "the clock was set back");
+        let (once, at) = (OncePerMinute::new(), |secs: i64| Timestamp::from_millis(secs * 1000));
+        assert!(once.may(at(1_000)));
+        assert!(!once.may(at(1_059)));
+        assert!(once.may(at(1_060)));
+        assert!(once.may(at(500)), "the clock was set back");
     }
 
     #[test]

@@ -203,10 +203,10 @@ pub enum JwtRefusal {
     /// The signature is wrong.
     #[error("the token's signature is wrong")]
     Signature,
-    /// It has ended.
+    /// It has expired.
     #[error("the token has expired")]
     Expired,
-    /// It has not begun.
+    /// It is not valid yet.
     #[error("the token is not valid yet")]
     NotYetValid,
     /// It is not an access token, or does not say so where the rule requires it.

@@ -70,7 +70,7 @@ async fn description(ops: web::Data<Ops>) -> impl Responder {
 
 /// 200 if the process runs and every worker thread makes progress; otherwise 503.
 async fn health(ops: web::Data<Ops>) -> HttpResponse {
-    if ops.workers.had_turns_within(STUCK) {
+    if ops.workers.all_ran_within(STUCK) {
         HttpResponse::Ok().body("ok\n")
     } else {
         HttpResponse::ServiceUnavailable().body("a worker is stuck\n")
@@ -98,7 +98,7 @@ async fn node_ready(ops: web::Data<Ops>) -> HttpResponse {
     if ops.stopping.load(Ordering::Relaxed) {
         return HttpResponse::NotFound().body("stopping\n");
     }
-    let works = !ops.audit.refuses() && ops.workers.had_turns_within(STUCK);
+    let works = !ops.audit.refuses() && ops.workers.all_ran_within(STUCK);
     if !works || ops.dependencies.store_trouble().await.is_some() {
         return HttpResponse::ServiceUnavailable().body("not ready\n");
     }
@@ -130,7 +130,7 @@ impl Ops {
         let trouble = self.audit.trouble();
         ready &= trouble.is_none() || !self.audit.must_be_written();
         let audit = of_node("audit", trouble.is_none(), trouble.unwrap_or_default());
-        let serve = self.workers.had_turns_within(STUCK);
+        let serve = self.workers.all_ran_within(STUCK);
         ready &= serve;
         let detail = if serve { "" } else { "one had no turn for seconds" };
         let workers = of_node("workers", serve, detail.to_owned());

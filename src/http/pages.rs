@@ -53,7 +53,7 @@ async fn serve(
 ) -> HttpResponse {
     let gateway = gateway.load();
     let request_id = new_request_id();
-    let answer = if let Err(wait) = gateway.admit_stranger(&request) {
+    let answer = if let Err(wait) = gateway.admit_unauthenticated(&request) {
         refused(&Refused::RateLimited(wait), &request, &request_id, gateway.clock.now())
     } else if let Some(cloud) = &gateway.cloud {
         if matches!(*request.method(), Method::GET | Method::HEAD) {

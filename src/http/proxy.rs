@@ -67,7 +67,7 @@ pub struct ProxyRules {
 }
 
 impl ProxyRules {
-    /// Whether a request has the secret that proxies show, if they are to show one.
+    /// Whether a request has the secret that proxies must send, if any.
     #[must_use]
     pub fn has_secret(&self, request: &HttpRequest) -> bool {
         let Some((header, secret)) = &self.secret else { return true };
@@ -86,12 +86,12 @@ impl TrustedProxies {
     }
 
     /// The address the request came from: `peer` itself, or, when that is a trusted proxy, the
-    /// rightmost that the header tells and that is no trusted proxy. `None` if the proxy does not
-    /// say, or says something that cannot be read as an address.
+    /// rightmost in the header that is not a trusted proxy. `None` if the proxy sends no address or
+    /// an unreadable one.
     ///
     /// The list is read from its end, where the trusted proxy has added to it, and no further than
-    /// to the first address that is no trusted proxy's: what the caller wrote in front of it has no
-    /// bearing on it, however broken.
+    /// to the first address that is not a trusted proxy: whatever the caller wrote before it is
+    /// ignored, even if it is broken.
     #[must_use]
     pub fn caller<'a>(
         &self,

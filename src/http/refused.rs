@@ -1,5 +1,5 @@
-//! What a client of either API sees of a refusal: one enum, one map to status, headers and message,
-//! and never the true reason, which goes beside it to the audit trail.
+//! Every refusal that a client of either API can see, with its status, headers and message. The true
+//! reason is never sent: [`Refusal`] carries it to the audit trail. The bodies are in `http::error`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(super) enum Refused {
     MethodNotAllowed(Cow<'static, str>),
     /// 408: the body did not arrive before the deadline.
     BodyTooSlow,
-    /// 409, with what there is too much or too many of.
+    /// 409, with what is in conflict.
     Conflict(&'static str),
     /// 412: the transaction has ended.
     PreconditionFailed,

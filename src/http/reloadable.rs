@@ -107,15 +107,15 @@ impl<T: Send + Sync + 'static, E: fmt::Display + 'static> Reloadable<T, E> {
             loop {
                 ticks.tick().await;
                 let Some(state) = reloadable.upgrade() else { return };
-                let look = move || state.look();
-                if let Err(error) = tokio::task::spawn_blocking(look).await {
+                let check_files = move || state.check_files();
+                if let Err(error) = tokio::task::spawn_blocking(check_files).await {
                     error!(%error, "looking at the certificates failed");
                 }
             }
         }
     }
 
-    fn look(&self) {
+    fn check_files(&self) {
         if !self.changed() {
             return;
         }

@@ -168,7 +168,7 @@ impl RequestContext {
         self.gateway.cloud.clone()
     }
 
-    /// What the path holds in place of `{name}`.
+    /// The path's segment for `{name}`.
     pub(super) fn path_segment(&self, name: &str) -> &str {
         self.request.match_info().get(name).unwrap_or_default()
     }
@@ -232,8 +232,8 @@ impl RequestContext {
     }
 
     /// The answer to a granted request, or a refusal if the grant cannot be written to the audit
-    /// trail. The store keeps what it did: a code stays live without having been told, or stays
-    /// used up.
+    /// trail. The store is not rolled back: an unsent code stays valid, and a used one stays
+    /// used.
     pub(super) async fn grant(self, granted: Granted) -> HttpResponse {
         let Granted { status, body, reason, is_decision } = granted;
         if !is_decision {
@@ -291,9 +291,9 @@ impl RequestContext {
     pub(super) fn record_refusal(&self, reason: AuditReason, status: u16) {
         let AuditFields { tenant, client, voice, peer, floods, .. } = &self.trail;
         let is_client = client.is_some() || voice.is_some();
-        let strangers = &self.gateway.strangers;
+        let unauthenticated_log = &self.gateway.unauthenticated_log;
         if (is_client && reason != AuditReason::Flood)
-            || strangers.may_write(*peer, tenant.is_some(), *floods && !is_client, reason)
+            || unauthenticated_log.may_write(*peer, tenant.is_some(), *floods && !is_client, reason)
         {
             self.write(false, reason, status);
         }

@@ -1,4 +1,5 @@
-//! A caller who could not be identified, or may not ask this: why, for the audit trail.
+//! Why a caller could not be identified as a client, or may not call the operation: for the audit trail
+//! only. The client sees 401 or 403, see `http::refused`.
 
 use super::certificate::{CertificateRefusal, PeerCertificate};
 use super::oauth2::JwtRefusal;
@@ -10,7 +11,7 @@ use crate::domain::tenant::TenantId;
 pub enum UnidentifiedReason {
     /// Nothing was presented, and no client without credentials is configured for the address.
     NoCredential,
-    /// The `Authorization` is malformed or belongs to no client.
+    /// The `Authorization` header is malformed or belongs to no client.
     CredentialWrong,
     /// The secret belongs to a client but has expired.
     CredentialExpired,

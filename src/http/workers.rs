@@ -22,19 +22,19 @@ pub struct Workers {
 
 impl Default for Workers {
     fn default() -> Self {
-        Self::noting_every(EVERY)
+        Self::with_interval(EVERY)
     }
 }
 
 impl Workers {
     /// Workers that record their turns this often, and at least twice a second.
     #[must_use]
-    pub fn noting_every(every: Duration) -> Self {
+    pub fn with_interval(every: Duration) -> Self {
         Self { began: Instant::now(), every: every.min(EVERY), turns: Mutex::default() }
     }
 
     /// Makes the current thread's worker record its turns for as long as it lives.
-    pub fn enlist(self: &Arc<Self>) {
+    pub fn register(self: &Arc<Self>) {
         let turn = Arc::new(AtomicU64::new(self.now()));
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|turn| turn.strong_count() > 0);
@@ -50,7 +50,7 @@ impl Workers {
 
     /// Whether there are workers, and each had a turn within `span`.
     #[must_use]
-    pub fn had_turns_within(&self, span: Duration) -> bool {
+    pub fn all_ran_within(&self, span: Duration) -> bool {
         let (now, span) = (self.now(), u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
         let turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         let mut living = turns.iter().filter_map(Weak::upgrade).peekable();

@@ -161,9 +161,9 @@ async fn a_400_says_what_to_mend() {
         (&[b"\xff\xfe", &utf16[..]].concat(), "UTF-8"),
         (
             br#"{"phonenumber":"+46701234567","phonenumber":null}"#,
-            "field phonenumber is there twice",
+            "field phonenumber appears twice",
         ),
-        (br#"{"callid":"1","callid":"2","phonenumber":"1"}"#, "field callid is there twice"),
+        (br#"{"callid":"1","callid":"2","phonenumber":"1"}"#, "field callid appears twice"),
         (br#"{"phonenumber":46701234567}"#, "field phonenumber is not a string"),
         (b"{}", "field phonenumber is missing"),
         (b"phonenumber=%2B46701234567", "not a JSON object"),

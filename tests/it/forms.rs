@@ -102,11 +102,11 @@ async fn a_form_that_can_be_read_in_two_ways_is_400() {
     for (form, message) in [
         (
             &b"phonenumber=%2B46701234567&phonenumber=%2B46703331001"[..],
-            "field phonenumber is there twice",
+            "field phonenumber appears twice",
         ),
-        (b"phonenumber=1&phonenumber=", "field phonenumber is there twice"),
-        (b"phonenumber=1&phone%6eumber=1", "field phonenumber is there twice"),
-        (b"phonenumber=1&callid=a&attestation=A&callid=b", "field callid is there twice"),
+        (b"phonenumber=1&phonenumber=", "field phonenumber appears twice"),
+        (b"phonenumber=1&phone%6eumber=1", "field phonenumber appears twice"),
+        (b"phonenumber=1&callid=a&attestation=A&callid=b", "field callid appears twice"),
         (b"", "field phonenumber is missing"),
         (b"Phonenumber=1", "field phonenumber is missing"),
         (b"phonenumber", ""),

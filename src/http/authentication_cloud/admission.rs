@@ -19,8 +19,8 @@ use crate::service::authentication_cloud::passkey_request::Requester;
 /// Longest origin shown, in bytes.
 const MAX_ORIGIN: usize = 300;
 
-/// Records the tenant and returns its part.
-pub(in crate::http) fn enter(
+/// Records the tenant for the audit trail and returns its part.
+pub(in crate::http) fn select_tenant(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     tenant: &TenantId,
@@ -60,12 +60,12 @@ pub(super) async fn admit(
     let no = || Refusal::plain(Refused::Forbidden);
     let Some(hash) = AccessKeyHash::of(token.expose()) else {
         let intent = cloud.tokens.read_intent(token.expose()).ok_or_else(no)?;
-        let tenant = enter(context, cloud, &intent.tenant).ok_or_else(no)?;
+        let tenant = select_tenant(context, cloud, &intent.tenant).ok_or_else(no)?;
         context.in_time(cloud.access.check(&intent)).await?;
         return Ok((tenant, Permission::Intent(intent)));
     };
     let key = context.in_time(cloud.access.key(&hash)).await?.ok_or_else(no)?;
-    let tenant = enter(context, cloud, &key.tenant).ok_or_else(no)?;
+    let tenant = select_tenant(context, cloud, &key.tenant).ok_or_else(no)?;
     context.access_key = Some(key.id);
     let client = (key.tenant, key.name);
     let admitted = context.gateway.by_client.admit(&client);

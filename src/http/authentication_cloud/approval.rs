@@ -21,15 +21,15 @@ use crate::service::authentication_cloud::CloudRefusal;
 use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::passkey_request::PhoneApproval;
 
-/// Who is asked, and how.
+/// The user to ask, and how.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ApprovalWish {
+pub(super) struct ApprovalRequest {
     /// The user's name; this or `userId`.
     username: Option<String>,
     /// The user's id; this or `username`.
     user_id: Option<String>,
-    /// How the user confirms; `push` if nothing is said.
+    /// How the user confirms; `push` by default.
     channel: Option<String>,
     /// For `sms`: the text, in the GSM 7-bit alphabet, with `{{CODE}}` where the code goes. For
     /// `app` and `push`: what is approved, 1 to 200 characters without controls.
@@ -40,7 +40,7 @@ pub(super) struct ApprovalWish {
     prompt: Option<String>,
 }
 
-/// Its endpoint.
+/// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::new("approval", described!(approval), deciding(approval)).open_to_frontends()
 }
@@ -50,16 +50,16 @@ pub(super) fn endpoint() -> Endpoint {
     post,
     path = "/api/v1/approval",
     tag = "authentication cloud",
-    request_body(content = ApprovalWish, examples(
+    request_body(content = ApprovalRequest, examples(
         ("by app" = (value = json!({"username": "anna.muster", "channel": "app", "message": "Pay CHF 100 to Reto"}))),
         ("by text" = (value = json!({"username": "anna.muster", "channel": "sms"})))
     )),
     security(("accessKey" = []), ("intentToken" = [])),
     responses(
-        (status = 201, description = "The user is asked.", body = ApprovalBody),
+        (status = 201, description = "The user has been asked.", body = ApprovalBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
-        (status = 409, description = "Several users have this name in another case.", body = ErrorSchema),
-        (status = 502, description = "No provider took the text, or no phone could be notified.", body = ErrorSchema),
+        (status = 409, description = "Several users have this name in different case.", body = ErrorSchema),
+        (status = 502, description = "No provider accepted the text message, or no phone could be notified.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
 )]
@@ -68,8 +68,8 @@ pub(super) async fn approval(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     let (tenant, permission) = admission::admit(context, cloud).await?;
-    let body: ApprovalWish = bodies::json(context).await?;
-    let named = bodies::whom(body.username, body.user_id)?;
+    let body: ApprovalRequest = bodies::json(context).await?;
+    let user = bodies::user_ref(body.username, body.user_id)?;
     let channel = match body.channel.as_deref() {
         Some("qr-code") => "app",
         channel => channel.unwrap_or("push"),
@@ -78,33 +78,34 @@ pub(super) async fn approval(
     if !permission.allows(TransactionKind::Approve, channel) {
         return Err(CloudRefusal::IntentForOther.into());
     }
-    if permission.user(named.as_ref()).is_none() {
+    if permission.user(user.as_ref()).is_none() {
         return Err(Refusal::bad_request("the field username or userId is missing"));
     }
-    let by_phone = PhoneWish { message: message.as_deref(), authenticator: body.authenticator_id };
+    let by_phone =
+        PasskeyFields { message: message.as_deref(), authenticator: body.authenticator_id };
     if body.prompt.is_some() && matches!(permission, Permission::Intent(_)) {
-        return Err(Refusal::bad_request("with an intent token no prompt may be chosen"));
+        return Err(Refusal::bad_request("an intent token does not allow a prompt"));
     }
     let prompt = body.prompt.as_deref().filter(|_| channel != "sms");
-    let prompt = prompt.map(|text| shown("prompt", text)).transpose()?;
+    let prompt = prompt.map(|text| displayed("prompt", text)).transpose()?;
     let deadline = context.deadline;
     let (begun, link) = match channel {
         "sms" => {
-            let approval = tenant.approve_by_text(permission, named, message.as_deref(), deadline);
+            let approval = tenant.approve_by_text(permission, user, message.as_deref(), deadline);
             (context.in_time(approval).await?, None)
         }
         "app" => {
-            let approval = by_phone.read(context, permission, named)?;
+            let approval = by_phone.read(context, permission, user)?;
             let begun = context.in_time(tenant.approve_by_app(approval)).await?;
             let link = bodies::link(cloud, &tenant, &begun.transaction)?;
             (begun, Some(link))
         }
         "push" => {
-            let approval = by_phone.read(context, permission, named)?;
+            let approval = by_phone.read(context, permission, user)?;
             let approval = tenant.approve_by_push(approval, prompt.as_ref(), deadline);
             (context.in_time(approval).await?, None)
         }
-        _ => return Err(bodies::unavailable(channel)),
+        _ => return Err(bodies::channel_refused(channel)),
     };
     context.about_user(begun.user.id, begun.user.name.as_ref());
     context.about_transaction(begun.transaction.id);
@@ -117,17 +118,17 @@ pub(super) async fn approval(
 }
 
 /// The fields specific to an approval by phone.
-struct PhoneWish<'a> {
+struct PasskeyFields<'a> {
     message: Option<&'a str>,
     authenticator: Option<String>,
 }
 
-impl PhoneWish<'_> {
+impl PasskeyFields<'_> {
     fn read(
         self,
         context: &mut RequestContext,
         permission: Permission,
-        named: Option<UserRef>,
+        user: Option<UserRef>,
     ) -> Result<PhoneApproval, Refusal> {
         let authenticator = self.authenticator.map(|id| {
             AuthenticatorId::parse(&id)
@@ -136,8 +137,8 @@ impl PhoneWish<'_> {
         let requester = admission::requester(context, &permission);
         Ok(PhoneApproval {
             permission,
-            named,
-            message: self.message.map(|text| shown("message", text)).transpose()?,
+            named: user,
+            message: self.message.map(|text| displayed("message", text)).transpose()?,
             authenticator: authenticator.transpose()?,
             requester,
         })
@@ -145,7 +146,7 @@ impl PhoneWish<'_> {
 }
 
 /// Parses a text that a phone shows.
-fn shown(field: &str, text: &str) -> Result<ApprovalMessage, Refusal> {
+fn displayed(field: &str, text: &str) -> Result<ApprovalMessage, Refusal> {
     ApprovalMessage::parse(text).ok_or_else(|| {
         Refusal::bad_request(format!(
             "the {field} is not 1 to {} characters on {} lines at most, without other controls",

@@ -17,7 +17,7 @@ use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
 
-/// Their endpoints.
+/// The endpoints.
 pub(super) fn endpoints() -> [Endpoint; 2] {
     [
         Endpoint::new("renameAuthenticator", described!(rename), deciding(rename)),
@@ -25,11 +25,11 @@ pub(super) fn endpoints() -> [Endpoint; 2] {
     ]
 }
 
-/// What an authenticator is to be called.
+/// An authenticator's new name.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = AuthenticatorRequest)]
-pub(super) struct NameBody {
-    /// The name, without controls and without what is invisible; blanks around it are left out.
+pub(super) struct AuthenticatorRequest {
+    /// The name, without control characters or invisible characters. Surrounding blanks are removed.
     #[schema(
         min_length = 1,
         max_length = 100,
@@ -45,7 +45,7 @@ pub(super) struct NameBody {
     operation_id = "renameAuthenticator",
     tag = "authentication cloud",
     params(("authenticatorId" = String, Path, format = Uuid, description = "The authenticator's id.")),
-    request_body(content = NameBody, examples(
+    request_body(content = AuthenticatorRequest, examples(
         ("a model" = (value = json!({"name": "Pixel 9"}))),
         ("whose it is" = (value = json!({"name": "Anna's phone"})))
     )),
@@ -61,7 +61,7 @@ pub(super) async fn rename(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let body: NameBody = bodies::json(context).await?;
+    let body: AuthenticatorRequest = bodies::json(context).await?;
     let name = AuthenticatorName::parse(&body.name).ok_or_else(|| {
         Refusal::bad_request(format!(
             "the name is not 1 to {} characters without controls",
@@ -86,7 +86,7 @@ pub(super) async fn rename(
     params(("authenticatorId" = String, Path, format = Uuid, description = "The authenticator's id.")),
     security(("accessKey" = [])),
     responses(
-        (status = 204, description = "The authenticator is gone."),
+        (status = 204, description = "The authenticator was deleted."),
         (status = 404, description = "There is no such authenticator.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )

@@ -1,4 +1,4 @@
-//! Request bodies: reading one, reporting its problems, and the fields that several share.
+//! Reads request bodies, reports problems in them, and parses fields that several requests share.
 
 use serde::de::DeserializeOwned;
 use tokio::time::timeout_at;
@@ -40,7 +40,7 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     if let Some(field) = named("missing field `") {
         format!("the field {field} is missing")
     } else if let Some(field) = named("duplicate field `") {
-        format!("the field {field} is there twice")
+        format!("the field {field} appears twice")
     } else {
         format!("the field {} has the wrong type or value", error.path())
     }
@@ -57,7 +57,7 @@ pub(super) async fn form_field(
     match &values[..] {
         [(_, value)] => Ok(value.to_string()),
         [] => Err(Refusal::bad_request(format!("the field {field} is missing"))),
-        _ => Err(Refusal::bad_request(format!("the field {field} is there twice"))),
+        _ => Err(Refusal::bad_request(format!("the field {field} appears twice"))),
     }
 }
 
@@ -73,7 +73,7 @@ async fn whole(
 }
 
 /// The user named by one of two fields, if any.
-pub(super) fn whom(
+pub(super) fn user_ref(
     username: Option<String>,
     user_id: Option<String>,
 ) -> Result<Option<UserRef>, Refusal> {
@@ -114,7 +114,7 @@ pub(super) fn allowed_message(
 }
 
 /// The refusal of a channel that is unknown or not available.
-pub(super) fn unavailable(channel: &str) -> Refusal {
+pub(super) fn channel_refused(channel: &str) -> Refusal {
     Refusal::bad_request(match channel {
         "app" | "push" | "fido2" | "recovery" => {
             format!("the channel {channel} is not available here")

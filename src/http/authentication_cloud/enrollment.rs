@@ -21,15 +21,15 @@ use crate::service::authentication_cloud::intent::Permission;
 use crate::service::authentication_cloud::sms_code::Started;
 use crate::service::authentication_cloud::{Cloud, CloudRefusal};
 
-/// What is to be registered, and for whom.
+/// What to register, and for which user.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct EnrollBody {
-    /// The name of a user, who is made where there is none; not together with `userId`.
+pub(super) struct EnrollRequest {
+    /// The user's name; a user who does not exist is created. Not together with `userId`.
     username: Option<String>,
-    /// The id of a user who is there; not together with `username`.
+    /// An existing user's id; not together with `username`.
     user_id: Option<String>,
-    /// How the user will confirm; `app` if nothing is said.
+    /// How the user will confirm; `app` by default.
     channel: Option<String>,
     /// For `sms`: the phone's number, E.164 with its plus.
     phone: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct EnrollBody {
     message: Option<String>,
 }
 
-/// Its endpoint.
+/// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::new("enroll", described!(enroll), deciding(enroll)).open_to_frontends()
 }
@@ -47,17 +47,17 @@ pub(super) fn endpoint() -> Endpoint {
     post,
     path = "/api/v1/users/enroll",
     tag = "authentication cloud",
-    request_body(content = EnrollBody, examples(
+    request_body(content = EnrollRequest, examples(
         ("an authenticator" = (value = json!({"username": "reto.frei"}))),
         ("a phone" = (value = json!({"username": "reto.frei", "channel": "sms", "phone": "+41781234567"}))),
         ("recovery codes" = (value = json!({"username": "reto.frei", "channel": "recovery"})))
     )),
     security(("accessKey" = []), ("intentToken" = [])),
     responses(
-        (status = 201, description = "The enrollment is begun.", body = EnrolledBody),
+        (status = 201, description = "The enrollment has started.", body = EnrolledBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
-        (status = 409, description = "The user has as many phones or authenticators as fit, or several users have this name in another case.", body = ErrorSchema),
-        (status = 502, description = "No provider took the text.", body = ErrorSchema),
+        (status = 409, description = "The user has the maximum number of phones or authenticators, or several users have this name in different case.", body = ErrorSchema),
+        (status = 502, description = "No provider accepted the text message.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
 )]
@@ -66,8 +66,8 @@ pub(super) async fn enroll(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     let (tenant, permission) = admission::admit(context, cloud).await?;
-    let body: EnrollBody = bodies::json(context).await?;
-    let named = bodies::whom(body.username, body.user_id)?;
+    let body: EnrollRequest = bodies::json(context).await?;
+    let named = bodies::user_ref(body.username, body.user_id)?;
     let channel = match body.channel.as_deref() {
         // Enrolling for push enrolls a passkey; the user turns notifications on with it.
         None | Some("push") => "app",
@@ -81,7 +81,7 @@ pub(super) async fn enroll(
         "app" => enroll_app(context, cloud, &tenant, permission, named).await,
         "sms" => enroll_phone(context, &tenant, permission, named, body.phone, message).await,
         "recovery" => enroll_recovery(context, &tenant, permission, named).await,
-        _ => Err(bodies::unavailable(channel)),
+        _ => Err(bodies::channel_refused(channel)),
     }
 }
 
@@ -152,7 +152,7 @@ fn answer(
     context.about_transaction(transaction.id);
     let mut shown = UserBody::from(user);
     if by_frontend {
-        // A page does not need them, and the holder of an intent token has no right to them.
+        // A page does not need them, and an intent token does not grant access to them.
         shown.phones.clear();
         shown.authenticators.clear();
     }

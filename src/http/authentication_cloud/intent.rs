@@ -15,49 +15,49 @@ use crate::http::error::ErrorSchema;
 use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
-use crate::service::authentication_cloud::intent::IntentRequest;
+use crate::service::authentication_cloud::intent::NewIntent;
 
-/// The channels that there are.
+/// All channels.
 pub(super) const CHANNELS: [&str; 6] = ["sms", "recovery", "app", "push", "fido2", "qr-code"];
 
-/// What is to be allowed, and for whom.
+/// What to allow, and for which user.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct IntentQuestion {
+pub(super) struct IntentRequest {
     /// The user's name; this or `userId`.
     username: Option<String>,
     /// The user's id; this or `username`.
     user_id: Option<String>,
     /// What is allowed.
     operation: String,
-    /// The channels that the token is good for, at least one; left out: all but `recovery`.
+    /// The channels that the token is valid for, at least one. By default all but `recovery`.
     channels: Option<Vec<String>>,
-    /// The text that is sent or shown, which the token's holder may not choose.
+    /// The text that is sent or shown. The token's holder cannot change it.
     message: Option<String>,
 }
 
-/// Its endpoint.
+/// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::new("intent", described!(intent), deciding(intent))
 }
 
-/// Makes a token that allows one enrollment or approval, within ten minutes.
+/// Creates a token that allows one enrollment or approval within ten minutes.
 ///
-/// It ends with the access key that it is asked for with. One to enroll a `username` that is nobody's
-/// makes a user of that name; where somebody has the name by then, it is 403. The answer's `intentId`
-/// is what `introspect` says of the transaction that the token begins: keep it and compare.
+/// Deleting the access key used for the request also invalidates the token. A token to enroll an
+/// unknown `username` creates that user; if the name has been taken by then, the answer is 403. Keep
+/// `intentId`: `introspect` returns the same id for the transaction that the token starts.
 #[utoipa::path(
     post,
     path = "/api/v1/intent",
     tag = "authentication cloud",
-    request_body(content = IntentQuestion, examples(
+    request_body(content = IntentRequest, examples(
         ("a phone" = (value = json!({"username": "anna.muster", "operation": "enroll", "channels": ["sms"]})))
     )),
     security(("accessKey" = [])),
     responses(
         (status = 200, description = "The token.", body = IntentBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
-        (status = 409, description = "Several users have this name in another case.", body = ErrorSchema),
+        (status = 409, description = "Several users have this name in different case.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
 )]
@@ -66,27 +66,27 @@ pub(super) async fn intent(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let body: IntentQuestion = bodies::json(context).await?;
-    let (user, name) = match bodies::whom(body.username, body.user_id)? {
+    let body: IntentRequest = bodies::json(context).await?;
+    let (user, name) = match bodies::user_ref(body.username, body.user_id)? {
         Some(UserRef::Id(id)) => (Some(id), None),
         Some(UserRef::Name(name)) => (None, Some(name)),
         None => return Err(Refusal::bad_request("the field username or userId is missing")),
     };
     let kind = TransactionKind::parse(&body.operation)
         .ok_or_else(|| Refusal::bad_request("the field operation is neither enroll nor approve"))?;
-    let channels = body.channels.map_or(Ok(Vec::new()), |named| usable(kind, &named))?;
+    let channels = body.channels.map_or(Ok(Vec::new()), |named| allowed_channels(kind, &named))?;
     if let Some(id) = user {
         context.about_user(id, None);
     }
     let (message, key) = (body.message, context.access_key);
-    let wish = IntentRequest { user, name, kind, channels, message, key };
-    let made = context.in_time(tenant.make_intent(wish)).await?;
+    let intent = NewIntent { user, name, kind, channels, message, key };
+    let made = context.in_time(tenant.make_intent(intent)).await?;
     Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }
 
-/// The channels that an intent is for, each once: those of `named` by which `kind` can be
-/// done. At least one has to be, as an empty list would read as if all were meant.
-fn usable(kind: TransactionKind, named: &[String]) -> Result<Vec<String>, Refusal> {
+/// The channels of `named` that support `kind`, each once. At least one must remain, because an
+/// empty list would mean all channels.
+fn allowed_channels(kind: TransactionKind, named: &[String]) -> Result<Vec<String>, Refusal> {
     if named.is_empty() {
         return Err(Refusal::bad_request(
             "the field channels names no channel: name at least one, or leave the field out",
@@ -95,13 +95,13 @@ fn usable(kind: TransactionKind, named: &[String]) -> Result<Vec<String>, Refusa
     if named.len() > CHANNELS.len() {
         let most = CHANNELS.len();
         return Err(Refusal::bad_request(format!(
-            "the field channels holds more than {most}, which is as many as there are"
+            "the field channels has more than {most} entries, but there are only {most} channels"
         )));
     }
     if named.iter().any(|channel| !CHANNELS.contains(&channel.as_str())) {
         return Err(Refusal::bad_request("the field channels holds an unknown channel"));
     }
-    let mut usable: Vec<String> = Vec::new();
+    let mut allowed_channels: Vec<String> = Vec::new();
     for channel in named {
         let channel = match (kind, channel.as_str()) {
             (_, "qr-code" | "app") | (TransactionKind::Enroll, "push") => "app",
@@ -110,11 +110,11 @@ fn usable(kind: TransactionKind, named: &[String]) -> Result<Vec<String>, Refusa
             (TransactionKind::Enroll, "recovery") => "recovery",
             _ => continue,
         };
-        if usable.iter().all(|one| one != channel) {
-            usable.push(channel.to_owned());
+        if allowed_channels.iter().all(|one| one != channel) {
+            allowed_channels.push(channel.to_owned());
         }
     }
-    if usable.is_empty() {
+    if allowed_channels.is_empty() {
         return Err(Refusal::bad_request(match kind {
             TransactionKind::Approve => {
                 "the field channels names none that approves: name app, push or sms"
@@ -124,5 +124,5 @@ fn usable(kind: TransactionKind, named: &[String]) -> Result<Vec<String>, Refusa
             }
         }));
     }
-    Ok(usable)
+    Ok(allowed_channels)
 }

@@ -19,31 +19,31 @@ use crate::service::authentication_cloud::status::ActiveToken;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = IntrospectRequest)]
 #[expect(dead_code, reason = "the form's one field, for the documentation alone")]
-pub(super) struct IntrospectForm {
+pub(super) struct IntrospectRequest {
     /// A transaction token, or an access key.
     token: String,
 }
 
-/// Its endpoint.
+/// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::new("introspect", described!(introspect), deciding(introspect))
 }
 
 /// Says whether a token vouches for something.
 ///
-/// Before a backend goes on by the token of a transaction, it compares: `active` is true, `operation`
-/// is `approve`, `sub` is the user who logs in or pays, `message` is what it asked to have approved,
-/// and the transaction is the one that was begun for this: `transactionId` is the one that `approval`
-/// answered, or, where a page began it, `intentId` is the one that `intent` answered. Each is accepted
-/// once.
+/// Before a backend relies on a transaction's token it must check that `active` is true, `operation`
+/// is `approve`, `sub` is the user who logs in or pays, and `message` is what it asked the user to
+/// approve. It must also check that this is the transaction started for this purpose:
+/// `transactionId` is the one from `approval` or, if a page started it, `intentId` is the one from
+/// `intent`. Accept each transaction only once.
 #[utoipa::path(
     post,
     path = "/api/v1/introspect",
     tag = "authentication cloud",
-    request_body(content = IntrospectForm, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = IntrospectRequest, content_type = "application/x-www-form-urlencoded"),
     security(("accessKey" = [])),
     responses(
-        (status = 200, description = "What it vouches for.", body = IntrospectionBody),
+        (status = 200, description = "What the token vouches for.", body = IntrospectionBody),
         AnyRefusal, TokenRefusal
     )
 )]
@@ -54,11 +54,11 @@ pub(super) async fn introspect(
     let tenant = admission::admit_backend(context, cloud).await?;
     let token = bodies::form_field(context, "token").await?;
     let vouched = context.in_time(tenant.introspect(&token)).await?;
-    Ok(told(context, cloud, vouched))
+    Ok(answer(context, cloud, vouched))
 }
 
-/// The answer for a backend about a token that vouches for this, or for nothing.
-pub(in crate::http) fn told(
+/// The answer for a backend: what a token vouches for, if anything.
+pub(in crate::http) fn answer(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     vouched: Option<ActiveToken>,

@@ -1,6 +1,5 @@
-//! The requests of the page that a phone opened by a link: what to confirm, confirming it with a
-//! passkey, declining it, and where to send notifications. The page is ours and on our origin; no
-//! other page may call these.
+//! The requests of the page that a link opens on a phone: what to confirm, confirming it with a
+//! passkey, declining it, and where to send notifications. Pages of other origins may not call these.
 
 use actix_web::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -25,7 +24,7 @@ use crate::service::authentication_cloud::Cloud;
 use crate::service::authentication_cloud::confirmation::{Prompt, PromptResponse};
 use crate::service::authentication_cloud::tokens::{DeviceToken, DispatchToken};
 
-/// Their endpoints.
+/// The endpoints.
 pub(super) fn endpoints() -> [Endpoint; 5] {
     [
         Endpoint::of_own_pages("phoneLook", "/open/transaction", deciding(look)),
@@ -41,14 +40,14 @@ pub(super) fn endpoints() -> [Endpoint; 5] {
 }
 
 #[derive(Deserialize)]
-struct Linked {
+struct LinkRequest {
     token: String,
 }
 
 /// The request shown on a phone.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AskedBody<'a> {
+struct TransactionBody<'a> {
     operation: &'static str,
     stage: &'static str,
     company: &'a str,
@@ -68,15 +67,15 @@ async fn look(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     context.admit_address()?;
-    let body: Linked = bodies::json(context).await?;
-    let (tenant, dispatch) = enter(context, cloud, &body.token)?;
+    let body: LinkRequest = bodies::json(context).await?;
+    let (tenant, dispatch) = open_link(context, cloud, &body.token)?;
     let asked = context.in_time(tenant.prompt(dispatch.transaction)).await?;
     let company = tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company());
     let Prompt { user, transaction, now, options } = &asked;
     // An expired link reveals nothing more to anyone who finds it.
     let request = transaction.confirmation_request.as_ref().filter(|_| options.is_some());
     let username = user.name.as_ref().filter(|_| options.is_some()).map(RegisteredName::as_str);
-    let body = AskedBody {
+    let body = TransactionBody {
         operation: transaction.kind.as_str(),
         stage: match transaction.status_at(*now).0 {
             TransactionStatus::Failed if transaction.status == TransactionStatus::Pending => {
@@ -101,7 +100,7 @@ async fn look(
 /// A phone's confirmation.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ConfirmBody {
+struct ConfirmRequest {
     token: String,
     credential: serde_json::Value,
     #[serde(default)]
@@ -131,10 +130,10 @@ async fn confirm(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     context.admit_address()?;
-    let body: ConfirmBody = bodies::json(context).await?;
-    let (tenant, dispatch) = enter(context, cloud, &body.token)?;
+    let body: ConfirmRequest = bodies::json(context).await?;
+    let (tenant, dispatch) = open_link(context, cloud, &body.token)?;
     let (name, platform) = device(context, &body.device);
-    let ConfirmBody { credential, match_number, .. } = body;
+    let ConfirmRequest { credential, match_number, .. } = body;
     let answer = PromptResponse { credential, name, platform, match_number };
     let confirmed = context.in_time(tenant.confirm(dispatch.transaction, answer)).await?;
     let (user, authenticator) = (&confirmed.user, &confirmed.authenticator);
@@ -162,15 +161,15 @@ async fn decline(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     context.admit_address()?;
-    let body: Linked = bodies::json(context).await?;
-    let (tenant, dispatch) = enter(context, cloud, &body.token)?;
+    let body: LinkRequest = bodies::json(context).await?;
+    let (tenant, dispatch) = open_link(context, cloud, &body.token)?;
     let user = context.in_time(tenant.decline(dispatch.transaction)).await?;
     context.about_user(user.id, user.name.as_ref());
     Ok(Granted::nothing(StatusCode::NO_CONTENT, AuditReason::Declined))
 }
 
 #[derive(Deserialize)]
-struct NotificationsBody {
+struct NotificationsRequest {
     device: String,
     subscription: Option<SubscriptionBody>,
 }
@@ -180,8 +179,8 @@ async fn notifications(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     context.admit_address()?;
-    let body: NotificationsBody = bodies::json(context).await?;
-    let (tenant, device) = of_device(context, cloud, &body.device)?;
+    let body: NotificationsRequest = bodies::json(context).await?;
+    let (tenant, device) = registered_phone(context, cloud, &body.device)?;
     let subscription = body.subscription.map(SubscriptionBody::read).transpose()?;
     let reason = match &subscription {
         Some(_) => AuditReason::Subscribed,
@@ -192,7 +191,7 @@ async fn notifications(
 }
 
 #[derive(Deserialize)]
-struct StateQuestion {
+struct StateRequest {
     device: String,
 }
 
@@ -211,8 +210,8 @@ async fn state(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     context.admit_address()?;
-    let body: StateQuestion = bodies::json(context).await?;
-    let (tenant, device) = of_device(context, cloud, &body.device)?;
+    let body: StateRequest = bodies::json(context).await?;
+    let (tenant, device) = registered_phone(context, cloud, &body.device)?;
     let authenticator = context.in_time(tenant.authenticator_of(&device)).await?;
     let body = StateBody {
         company: tenant.passkeys.as_ref().map_or(tenant.tenant.as_str(), |one| one.company()),
@@ -224,7 +223,7 @@ async fn state(
 }
 
 /// The tenant and the transaction of a link.
-fn enter(
+fn open_link(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     token: &str,
@@ -234,20 +233,20 @@ fn enter(
     let asker = (dispatch.transaction, context.address().map(ClientAddress::of));
     let admitted = cloud.by_link.admit(&asker);
     admitted.map_err(|wait| Refusal::plain(Refused::RateLimited(wait)))?;
-    let tenant =
-        admission::enter(context, cloud, &dispatch.tenant).ok_or_else(Refusal::nothing_there)?;
+    let tenant = admission::select_tenant(context, cloud, &dispatch.tenant)
+        .ok_or_else(Refusal::nothing_there)?;
     Ok((tenant, dispatch))
 }
 
 /// The tenant and the phone of a page's token.
-fn of_device(
+fn registered_phone(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
     token: &str,
 ) -> Result<(std::sync::Arc<Cloud>, DeviceToken), Refusal> {
     let no = || Refusal::plain(Refused::Forbidden);
     let device = cloud.tokens.read_device(token).ok_or_else(no)?;
-    let tenant = admission::enter(context, cloud, &device.tenant).ok_or_else(no)?;
+    let tenant = admission::select_tenant(context, cloud, &device.tenant).ok_or_else(no)?;
     context.about_user(device.user, None);
     context.about_authenticator(device.authenticator);
     Ok((tenant, device))

@@ -14,15 +14,15 @@ use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
 
-/// Its endpoint.
+/// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::new("deletePhone", described!(delete), deciding(delete))
 }
 
 /// Deletes a verified phone.
 ///
-/// Its user is asked by it no more, and is not found by it when it calls. Ours, beside the published
-/// API.
+/// It is no longer used to ask its user, and calls from it no longer identify the user. Not part of
+/// the published API.
 #[utoipa::path(
     delete,
     path = "/api/v1/phones/{phoneId}",
@@ -31,7 +31,7 @@ pub(super) fn endpoint() -> Endpoint {
     params(("phoneId" = String, Path, format = Uuid, description = "The phone's id.")),
     security(("accessKey" = [])),
     responses(
-        (status = 204, description = "The phone is gone."),
+        (status = 204, description = "The phone was deleted."),
         (status = 404, description = "There is no such phone.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )

@@ -1,4 +1,5 @@
-//! What a client sees of the authentication cloud's refusals: one match.
+//! Maps the refusals that the authentication cloud's service decides to [`Refusal`]. The statuses are
+//! in `http::refused`, the bodies in `http::error`.
 
 use crate::domain::confirmation_request::ApprovalMessage;
 use crate::http::refused::{self, Refusal, Refused};

@@ -15,13 +15,13 @@ use crate::service::authentication_cloud::intent::IssuedIntent;
 #[serde(rename_all = "camelCase")]
 #[schema(as = User)]
 pub(super) struct UserBody {
-    /// The user's id, for good.
+    /// The user's permanent id.
     #[schema(format = Uuid)]
     user_id: String,
     /// The name by which another system knows the user.
     #[schema(required = true, max_length = 300)]
     username: Option<String>,
-    /// `active` from the first verified phone or confirmed authenticator on.
+    /// `active` once a phone is verified or an authenticator confirmed.
     #[schema(schema_with = user_status)]
     status: &'static str,
     #[schema(format = DateTime)]
@@ -32,7 +32,7 @@ pub(super) struct UserBody {
     pub authenticators: Vec<AuthenticatorBody>,
     /// The verified phones.
     pub phones: Vec<PhoneBody>,
-    /// The limits that hold for the user for a while: `sms` (approvals by text), `sms-enrollment`,
+    /// The rate limits that the user has exceeded: `sms` (approvals by text), `sms-enrollment`,
     /// `app`, `push`, `recovery`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -68,10 +68,10 @@ pub(super) fn one_of_or_null(values: &[&'static str]) -> utoipa::openapi::schema
 pub(super) struct AuthenticatorBody {
     #[schema(format = Uuid)]
     authenticator_id: String,
-    /// As the phone called itself, or a backend since.
+    /// The name that the phone reported, or that a backend has set since.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// `ios` for a device of Apple's, else `android`.
+    /// `ios` for Apple devices, `android` for all others.
     #[serde(rename = "type")]
     #[schema(schema_with = platform)]
     platform: &'static str,
@@ -165,20 +165,20 @@ impl From<&RegisteredUser> for UserBody {
     }
 }
 
-/// A transaction that was begun, and the token to ask how far it is.
+/// A started transaction, and the token to query its status.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Enrollment)]
 pub(super) struct EnrollmentBody {
     #[schema(format = Uuid)]
     transaction_id: String,
-    /// May be published: it allows nothing but to ask.
+    /// May be published: it only allows status queries.
     status_token: String,
     /// For `app`: a QR code for a phone to scan.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     qr_code: Option<QrCodeBody>,
-    /// For `app`: what the QR code says, for a phone that shows it itself.
+    /// For `app`: the QR code's link, to be opened on the phone itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     app_link_uri: Option<String>,
@@ -192,20 +192,20 @@ impl EnrollmentBody {
     }
 }
 
-/// A user with the enrollment that was begun.
+/// A user, and the started enrollment.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = EnrolledUser)]
 pub(super) struct EnrolledBody {
     #[serde(flatten)]
     pub user: UserBody,
-    /// The new set, shown this once.
+    /// The new set. It cannot be retrieved later.
     #[schema(required = true)]
     pub recovery_codes: Option<Vec<String>>,
     pub enrollment: EnrollmentBody,
 }
 
-/// An approval that was begun.
+/// A started approval.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Approval)]
@@ -214,18 +214,18 @@ pub(super) struct ApprovalBody {
     transaction_id: String,
     #[schema(format = Uuid)]
     user_id: String,
-    /// May be published: it allows nothing but to ask.
+    /// May be published: it only allows status queries.
     status_token: String,
     /// For `app`: a QR code for a phone to scan.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     qr_code: Option<QrCodeBody>,
-    /// For `app`: what the QR code says, for a phone that shows it itself.
+    /// For `app`: the QR code's link, to be opened on the phone itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     app_link_uri: Option<String>,
-    /// For `app` and `push`, where the tenant asks for it: two digits for the page to show, which
-    /// the user types on the phone.
+    /// For `app` and `push`, if the tenant requires it: two digits for the page to show, which the
+    /// user types on the phone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^[1-9][0-9]$")]
     match_number: Option<String>,
@@ -247,7 +247,7 @@ impl ApprovalBody {
     }
 }
 
-/// How far a transaction is.
+/// A transaction's status.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Status)]
@@ -284,17 +284,17 @@ fn unknown() -> utoipa::openapi::schema::Object {
     one_of(&["unknown"])
 }
 
-/// What a token vouches for; all but `active` only where it is true.
+/// What a token vouches for. All fields but `active` are present only if it is true.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Introspection)]
 pub(in crate::http) struct IntrospectionBody {
     pub active: bool,
-    /// Until when, in milliseconds since the Unix epoch; an access key has no end.
+    /// The expiry time, in milliseconds since the Unix epoch; access keys have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub exp: Option<i64>,
-    /// Since when, in milliseconds since the Unix epoch.
+    /// The issue time, in milliseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub iat: Option<i64>,
@@ -308,20 +308,19 @@ pub(in crate::http) struct IntrospectionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub iss: Option<String>,
-    /// Of a transaction token: compare it.
+    /// For a transaction token. Compare it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub transaction_id: Option<String>,
-    /// Of a transaction token: compare it.
+    /// For a transaction token. Compare it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub operation: Option<&'static str>,
-    /// Of a transaction token: what was approved, as it was asked for; not there where nothing was
-    /// said. Compare it.
+    /// For a transaction token: the message that was approved, if any. Compare it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub message: Option<String>,
-    /// Of a transaction that an intent token began: the intent's id. Compare it.
+    /// For a transaction started with an intent token: the intent's id. Compare it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = Uuid)]
     pub intent_id: Option<String>,
@@ -357,7 +356,7 @@ pub(super) enum AnyRefusal {
     /// The request is malformed.
     #[response(status = 400, content_type = "application/json")]
     BadRequest(ErrorSchema),
-    /// The path or method is none of the API's.
+    /// The API has no such path or method.
     #[response(status = 405, content_type = "application/json")]
     MethodNotAllowed(ErrorSchema),
     /// The body came too slowly.
@@ -381,7 +380,7 @@ pub(super) enum AnyRefusal {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "the statuses of the refusals, for the documentation alone")]
 pub(super) enum TokenRefusal {
-    /// There is no `Authorization`.
+    /// `Authorization` is missing.
     #[response(status = 401, content_type = "application/json")]
     Unauthorized(ErrorSchema),
     /// The token is not valid, or not for this.

@@ -11,22 +11,22 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::approval::ApprovalWish;
-use super::enrollment::EnrollBody;
-use super::intent::{CHANNELS, IntentQuestion};
+use super::approval::ApprovalRequest;
+use super::enrollment::EnrollRequest;
+use super::intent::{CHANNELS, IntentRequest};
 use super::resources::{one_of, one_of_or_null};
-use super::verification::VerificationBody;
+use super::verification::VerificationRequest;
 use crate::domain::confirmation_request::ApprovalMessage;
 use crate::domain::registered_user::RegisteredName;
 use crate::domain::text_message::CODE_PLACEHOLDER;
 
-impl ToSchema for EnrollBody {
+impl ToSchema for EnrollRequest {
     fn name() -> Cow<'static, str> {
         "EnrollRequest".into()
     }
 }
 
-impl PartialSchema for EnrollBody {
+impl PartialSchema for EnrollRequest {
     fn schema() -> RefOr<Schema> {
         let phone = described("The phone's number, E.164 with its plus.").pattern(Some(NUMBER));
         let app = user(titled("enroll an authenticator"))
@@ -48,13 +48,13 @@ impl PartialSchema for EnrollBody {
     }
 }
 
-impl ToSchema for ApprovalWish {
+impl ToSchema for ApprovalRequest {
     fn name() -> Cow<'static, str> {
         "ApprovalRequest".into()
     }
 }
 
-impl PartialSchema for ApprovalWish {
+impl PartialSchema for ApprovalRequest {
     fn schema() -> RefOr<Schema> {
         let by_phone = |body: ObjectBuilder| {
             body.property("message", shown("What is approved."))
@@ -78,13 +78,13 @@ impl PartialSchema for ApprovalWish {
     }
 }
 
-impl ToSchema for IntentQuestion {
+impl ToSchema for IntentRequest {
     fn name() -> Cow<'static, str> {
         "IntentRequest".into()
     }
 }
 
-impl PartialSchema for IntentQuestion {
+impl PartialSchema for IntentRequest {
     fn schema() -> RefOr<Schema> {
         let enroll = ["app", "qr-code", "push", "recovery", "sms"];
         let approve = ["app", "qr-code", "push", "sms"];
@@ -115,13 +115,13 @@ impl PartialSchema for IntentQuestion {
     }
 }
 
-impl ToSchema for VerificationBody {
+impl ToSchema for VerificationRequest {
     fn name() -> Cow<'static, str> {
         "VerificationRequest".into()
     }
 }
 
-impl PartialSchema for VerificationBody {
+impl PartialSchema for VerificationRequest {
     fn schema() -> RefOr<Schema> {
         let code = || described("The code.").schema_type(Type::String);
         let token = described("Of the transaction.").schema_type(Type::String);

@@ -19,31 +19,31 @@ use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::CloudRefusal;
 use crate::service::authentication_cloud::status::Status;
 
-/// Whose status is asked for.
+/// The transaction in question.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = StatusRequest)]
-pub(super) struct StatusQuestion {
-    /// As an enrollment or an approval gave it.
+pub(super) struct StatusRequest {
+    /// The token from an enrollment or approval.
     status_token: String,
 }
 
-/// Its endpoint.
+/// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::new("status", described!(status), querying(status)).open_to_frontends()
 }
 
-/// Says how far a transaction is. Needs no credential.
+/// Returns a transaction's status. Needs no credential.
 #[utoipa::path(
     post,
     path = "/api/v1/status",
     tag = "authentication cloud",
-    request_body = StatusQuestion,
+    request_body = StatusRequest,
     security(()),
     responses(
-        (status = 200, description = "It waits for the user, or has succeeded.", body = StatusBody),
+        (status = 200, description = "The transaction is pending or has succeeded.", body = StatusBody),
         (status = 404, description = "There is no such transaction.", body = UnknownBody),
-        (status = 412, description = "It was aborted, or its time is up.", body = StatusBody),
+        (status = 412, description = "The transaction was aborted or has expired.", body = StatusBody),
         AnyRefusal
     )
 )]
@@ -51,7 +51,7 @@ pub(super) async fn status(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
-    let body: StatusQuestion = bodies::json(context).await?;
+    let body: StatusRequest = bodies::json(context).await?;
     // Polling many transactions from one address is not rate-limited; guessing tokens is.
     let Some(pointer) = cloud.tokens.read_status(&body.status_token) else {
         context.admit_address()?;
@@ -60,17 +60,17 @@ pub(super) async fn status(
     let asker = (pointer.transaction, context.address().map(ClientAddress::of));
     let admitted = cloud.by_transaction.admit(&asker);
     admitted.map_err(|wait| Refusal::plain(Refused::RateLimited(wait)))?;
-    let Some(tenant) = admission::enter(context, cloud, &pointer.tenant) else {
+    let Some(tenant) = admission::select_tenant(context, cloud, &pointer.tenant) else {
         return Ok(unknown());
     };
     match context.in_time(tenant.status(&pointer)).await {
-        Ok(status) => Ok(told(&status)),
+        Ok(status) => Ok(answer(&status)),
         Err(CloudRefusal::TransactionUnknown) => Ok(unknown()),
         Err(refusal) => Err(refusal.into()),
     }
 }
 
-fn told(status: &Status) -> Granted {
+fn answer(status: &Status) -> Granted {
     let (code, reason) = match status.status {
         TransactionStatus::Pending => (StatusCode::OK, AuditReason::Pending),
         TransactionStatus::Succeeded => (StatusCode::OK, AuditReason::Succeeded),

@@ -33,7 +33,7 @@ struct KeysBody {
 impl SubscriptionBody {
     /// Decodes and checks it; lengths are from RFC 8291 3.1 and 3.2.
     pub(super) fn read(self) -> Result<Subscription, Refusal> {
-        let no = || Refusal::bad_request("the subscription is none of a browser's");
+        let no = || Refusal::bad_request("the subscription is not one that a browser made");
         let bytes = |text: &str| BASE64.decode(text).ok();
         let key = bytes(&self.keys.p256dh).and_then(|key| <[u8; 65]>::try_from(key).ok());
         let auth = bytes(&self.keys.auth).and_then(|auth| <[u8; 16]>::try_from(auth).ok());

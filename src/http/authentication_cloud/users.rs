@@ -14,7 +14,7 @@ use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext};
 use crate::service::authentication_cloud::Cloud;
 
-/// Their endpoints.
+/// The endpoints.
 pub(super) fn endpoints() -> [Endpoint; 3] {
     [
         Endpoint::new("getUser", described!(by_name), deciding(by_name)),
@@ -58,7 +58,7 @@ pub(super) async fn by_id(
     responses(
         (status = 200, description = "The user.", body = UserBody),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
-        (status = 409, description = "Several users have this name in another case.", body = ErrorSchema),
+        (status = 409, description = "Several users have this name in different case.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
 )]
@@ -73,7 +73,7 @@ pub(super) async fn by_name(
     let name = match &named[..] {
         [(_, name)] if !name.is_empty() => RegisteredName::parse(name),
         [] | [_] => return Err(Refusal::bad_request("the parameter username is missing")),
-        _ => return Err(Refusal::bad_request("the parameter username is there twice")),
+        _ => return Err(Refusal::bad_request("the parameter username appears twice")),
     };
     let name = name.ok_or_else(Refusal::nothing_there)?;
     look_up(context, &tenant, UserRef::Name(name)).await
@@ -91,7 +91,7 @@ async fn look_up(
     Ok(Granted::json(StatusCode::OK, AuditReason::UserFound, &body))
 }
 
-/// Deletes a user with all that is theirs.
+/// Deletes a user and everything that belongs to the user.
 #[utoipa::path(
     delete,
     path = "/api/v1/users/{userId}",
@@ -100,7 +100,7 @@ async fn look_up(
     params(("userId" = String, Path, format = Uuid, description = "The user's id.")),
     security(("accessKey" = [])),
     responses(
-        (status = 204, description = "The user is gone."),
+        (status = 204, description = "The user was deleted."),
         (status = 404, description = "There is no such user.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )

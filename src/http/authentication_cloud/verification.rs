@@ -1,5 +1,5 @@
-//! `POST /api/v1/users/{userId}/verification`: a code confirms a transaction, or a recovery code is
-//! used up.
+//! `POST /api/v1/users/{userId}/verification`: a code confirms a transaction, or uses
+//! up a recovery code.
 
 use actix_web::http::StatusCode;
 use serde::Deserialize;
@@ -19,33 +19,33 @@ use crate::http::request_context::{Granted, RequestContext};
 /// The code that the user typed.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct VerificationBody {
+pub(super) struct VerificationRequest {
     /// The code.
     code: String,
-    /// Of the transaction, where the code came as text.
+    /// The transaction's status token; required for `sms`.
     status_token: Option<String>,
-    /// `sms` if nothing is said, or `recovery`.
+    /// `sms` (the default) or `recovery`.
     channel: Option<String>,
 }
 
-/// Its endpoint.
+/// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::new("verification", described!(verify), deciding(verify))
 }
 
-/// Checks a code that came as text, or a recovery code.
+/// Checks a code sent by text message, or a recovery code.
 #[utoipa::path(
     post,
     path = "/api/v1/users/{userId}/verification",
     operation_id = "verification",
     tag = "authentication cloud",
     params(("userId" = String, Path, format = Uuid, description = "The user's id.")),
-    request_body = VerificationBody,
+    request_body = VerificationRequest,
     security(("accessKey" = [])),
     responses(
-        (status = 200, description = "The code was right; it is used up."),
+        (status = 200, description = "The code was correct and is now used."),
         (status = 404, description = "There is no such user or transaction.", body = ErrorSchema),
-        (status = 409, description = "The user has as many phones as fit.", body = ErrorSchema),
+        (status = 409, description = "The user has the maximum number of phones.", body = ErrorSchema),
         (status = 412, description = "The transaction has ended.", body = ErrorSchema),
         AnyRefusal, TokenRefusal
     )
@@ -55,7 +55,7 @@ pub(super) async fn verify(
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
     let tenant = admission::admit_backend(context, cloud).await?;
-    let body: VerificationBody = bodies::json(context).await?;
+    let body: VerificationRequest = bodies::json(context).await?;
     let user =
         RegisteredId::parse(context.path_segment("userId")).ok_or_else(Refusal::nothing_there)?;
     context.about_user(user, None);
@@ -74,6 +74,6 @@ pub(super) async fn verify(
             context.in_time(tenant.verify_recovery(user, &body.code)).await?;
             Ok(Granted::nothing(StatusCode::OK, AuditReason::RecoveryCodeRight))
         }
-        other => Err(bodies::unavailable(other)),
+        other => Err(bodies::channel_refused(other)),
     }
 }

@@ -23,13 +23,13 @@ pub(super) enum BadBody {
     #[error("the field {0} is missing")]
     Missing(&'static str),
     /// A field appears more than once.
-    #[error("the field {0} is there twice")]
+    #[error("the field {0} appears twice")]
     Twice(&'static str),
     /// A field's value is not a string, for example a number.
     #[error("the field {0} is not a string")]
     NotText(&'static str),
     /// A passcode already holds password and code, so neither may be sent as well.
-    #[error("the field passcode holds password and otp, so neither may stand beside it")]
+    #[error("the field passcode holds password and otp, so neither may be sent as well")]
     PasscodeAndMore,
 }
 

@@ -24,7 +24,7 @@ use crate::service::call_in::{Call, SpokenCode};
 /// The path.
 pub const GET_OTP: &str = "/api/authentication/getOTP";
 
-/// Its endpoint.
+/// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint::new("getOTP", described!(get_otp), get_otp)
 }

@@ -1,16 +1,16 @@
-//! A log line for administrators about requests that meant an operation but missed its path.
+//! Warns administrators about requests whose path is nearly that of an operation.
 
 use actix_web::HttpRequest;
 
 use crate::domain::clock::Timestamp;
-use crate::http::notice::Seldom;
+use crate::http::notice::OncePerMinute;
 
 /// Longest path shown, in characters.
 const MAX_PATH: usize = 100;
 
 /// Warns if a request to an unknown path nearly matched one of `paths`.
 pub(super) fn near_miss(request: &HttpRequest, paths: &[String], now: Timestamp) {
-    static LAST: Seldom = Seldom::new();
+    static LAST: OncePerMinute = OncePerMinute::new();
     let Some(meant) = nearest(request.path(), paths) else { return };
     if LAST.may(now) {
         let path: String = request.path().chars().take(MAX_PATH).collect();
@@ -20,7 +20,7 @@ pub(super) fn near_miss(request: &HttpRequest, paths: &[String], now: Timestamp)
             meant,
             peer,
             "a request was answered 404 because its path belongs to no operation: upper and lower case \
-             count, and nothing stands before or behind it"
+             matter, and nothing may precede or follow it"
         );
     }
 }

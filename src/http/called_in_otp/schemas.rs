@@ -16,15 +16,15 @@ pub(super) struct OtpSchema {
     /// The digits.
     #[schema(pattern = "^[0-9]{6,8}$")]
     otp: String,
-    /// The digits parted for speech synthesis, where the tenant has that switched on.
+    /// The digits separated for speech synthesis, if the tenant has enabled this.
     #[schema(nullable = false)]
     otp_spoken: Option<String>,
-    /// How many seconds the code still lives, where the tenant has that switched on.
+    /// For how many more seconds the code is valid, if the tenant has enabled this.
     #[schema(nullable = false)]
     expires_in: Option<Seconds>,
 }
 
-/// A call as a form has it.
+/// A call as a form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the body's form, for the documentation alone")]
 pub(super) struct GetOtpForm {
@@ -121,10 +121,10 @@ pub(super) enum AnyRefusal {
     /// The body is malformed.
     #[response(status = 400, content_type = "application/json")]
     BadRequest(ErrorSchema),
-    /// There is no credential.
+    /// The credential is missing.
     #[response(status = 401, content_type = "application/json")]
     NoCredential(ErrorSchema),
-    /// No.
+    /// The request is refused; the audit trail has the reason.
     #[response(status = 403, content_type = "application/json")]
     Forbidden(ErrorSchema),
     /// The method is neither PUT nor POST.
@@ -139,7 +139,7 @@ pub(super) enum AnyRefusal {
     /// The body is of another media type.
     #[response(status = 415, content_type = "application/json")]
     UnsupportedMediaType(ErrorSchema),
-    /// A limit holds; only where `status_style` is `http`.
+    /// A rate limit was exceeded; only where `status_style` is `http`.
     #[response(status = 429, content_type = "application/json")]
     RateLimited(ErrorSchema),
     /// The directory or the store does not answer; only where `status_style` is `http`.

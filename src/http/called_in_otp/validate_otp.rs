@@ -20,7 +20,7 @@ use crate::http::request_context::{Granted, RequestContext, in_time};
 use crate::service::KnownUser;
 use crate::service::login::{LoginAttempt, LoginDecision};
 
-/// Their endpoints.
+/// The endpoints.
 pub(super) fn endpoints() -> [Endpoint; 2] {
     [
         Endpoint::new("validateOTP", described!(validate_otp), validate_otp),
@@ -88,30 +88,30 @@ async fn answer(context: &mut RequestContext, carries_password: bool) -> Result<
             let body = LoginBody { username: &user.username, userid: &user.id };
             Ok(Granted::json(StatusCode::OK, Reason::LoggedIn.name(), &body))
         }
-        Err(Held { refusal, until }) => {
-            if let Some(until) = until {
+        Err(DelayableRefusal { refusal, not_before }) => {
+            if let Some(not_before) = not_before {
                 let _counted = context.gateway.waiting.take();
-                sleep_until(until).await;
+                sleep_until(not_before).await;
             }
             Err(refusal)
         }
     }
 }
 
-/// A refusal, and until when to delay it.
-struct Held {
+/// A refusal, and the earliest time to send it.
+struct DelayableRefusal {
     refusal: Refusal,
-    until: Option<Instant>,
+    not_before: Option<Instant>,
 }
 
-impl From<Refusal> for Held {
+impl From<Refusal> for DelayableRefusal {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, until: None }
+        Self { refusal, not_before: None }
     }
 }
 
 /// Splits a passcode into password and code; if it is shorter than a code, there is no password.
-fn parted(passcode: &str, digits: u8) -> (Option<String>, String) {
+fn split_off_password(passcode: &str, digits: u8) -> (Option<String>, String) {
     match split_passcode(passcode, digits) {
         Some((password, otp)) => (Some(password.to_owned()), otp.to_owned()),
         None => (None, passcode.to_owned()),
@@ -119,7 +119,10 @@ fn parted(passcode: &str, digits: u8) -> (Option<String>, String) {
 }
 
 /// Decides a login. Holds no resources when it returns, so that a delayed refusal waits alone.
-async fn decide(context: &mut RequestContext, carries_password: bool) -> Result<KnownUser, Held> {
+async fn decide(
+    context: &mut RequestContext,
+    carries_password: bool,
+) -> Result<KnownUser, DelayableRefusal> {
     let tenant = admission::admit(context, Operation::ValidateOtp).await?;
     let body: ValidateOtpBody = fields::read(context).await?;
     context.trail.client_ip = body.clientip;
@@ -130,7 +133,7 @@ async fn decide(context: &mut RequestContext, carries_password: bool) -> Result<
             return Err(Refusal::from(BadBody::Missing("password")).into());
         }
         Secrets::Apart { password, otp } => (password, otp),
-        Secrets::Passcode(passcode) => parted(&passcode, tenant.login.parts.otp.digits),
+        Secrets::Passcode(passcode) => split_off_password(&passcode, tenant.login.parts.otp.digits),
     };
     if !context.gateway.waiting.has_room() {
         return Err(Refusal::decided(Reason::Flood(policy.refusal_floor), tenant.style).into());
@@ -147,8 +150,8 @@ async fn decide(context: &mut RequestContext, carries_password: bool) -> Result<
         .await
         .unwrap_or_else(|_| LoginDecision::refused(Reason::DeadlinePassed));
     context.trail.user = decision.known;
-    decision.user.map_err(|reason| Held {
-        until: reason
+    decision.user.map_err(|reason| DelayableRefusal {
+        not_before: reason
             .depended_on_a_backend()
             .then(|| tenant.login.refusal_time(read_at, Instant::now(), context.deadline)),
         refusal: Refusal::login(reason, decision.every_name, tenant.style),

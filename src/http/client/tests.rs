@@ -123,7 +123,7 @@ fn ask_for(
     let authorization = Authorization::read(values.iter().map(String::as_bytes));
     let token = given(request.token).map(|scope| signed(&scope));
     let tenants = given(request.tenant);
-    let presented = Presented {
+    let presented = PresentedCredentials {
         certificate: certificate.as_ref(),
         chain: None,
         authorization: &authorization,
@@ -252,7 +252,7 @@ fn a_refused_token_says_what_came_closest() {
         (Ok(&other_audience), R::Token(JwtRefusal::Audience)),
         (Err(JwtRefusal::Expired), R::Token(JwtRefusal::Expired)),
     ] {
-        let presented = Presented {
+        let presented = PresentedCredentials {
             certificate: None,
             chain: None,
             authorization: &authorization,

@@ -1,6 +1,5 @@
 //! What a customer's backend would do, for the demo's page: allow the page one enrollment or
-//! approval, and introspect the token that it returns with. Anyone may call this: the demo has no
-//! one to protect.
+//! approval, and introspect the token that it returns. Anyone may call this: the demo has no real users.
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -15,7 +14,7 @@ use crate::http::authentication_cloud::{admission, bodies, introspection};
 use crate::http::gateway::{AuthenticationCloud, CurrentGateway};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext};
-use crate::service::authentication_cloud::intent::IntentRequest;
+use crate::service::authentication_cloud::intent::NewIntent;
 
 /// The demo's tenant.
 const TENANT: &str = "demo";
@@ -57,7 +56,7 @@ async fn answer(context: &mut RequestContext) -> Result<Granted, Refusal> {
 
 /// What the page asks to be allowed.
 #[derive(Deserialize)]
-struct IntentQuestion {
+struct IntentRequest {
     username: String,
     operation: String,
     #[serde(default)]
@@ -87,11 +86,11 @@ async fn intent(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
-    let tenant = admission::enter(context, cloud, &tenant())
+    let tenant = admission::select_tenant(context, cloud, &tenant())
         .ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
-    let body: IntentQuestion = bodies::json(context).await?;
+    let body: IntentRequest = bodies::json(context).await?;
     let name = RegisteredName::parse(&body.username)
-        .ok_or_else(|| Refusal::bad_request("the field username is no name"))?;
+        .ok_or_else(|| Refusal::bad_request("the field username is not a valid name"))?;
     let kind = TransactionKind::parse(&body.operation)
         .ok_or_else(|| Refusal::bad_request("the field operation is neither enroll nor approve"))?;
     let message = match kind {
@@ -99,14 +98,14 @@ async fn intent(
         TransactionKind::Approve => Some(body.about.message().to_owned()),
     };
     let channels = vec!["app".to_owned()];
-    let wish = IntentRequest { user: None, name: Some(name), kind, channels, message, key: None };
-    let made = context.in_time(tenant.make_intent(wish)).await?;
+    let intent = NewIntent { user: None, name: Some(name), kind, channels, message, key: None };
+    let made = context.in_time(tenant.make_intent(intent)).await?;
     Ok(Granted::json(StatusCode::OK, AuditReason::IntentMade, &IntentBody::from(made)))
 }
 
 /// The token in question.
 #[derive(Deserialize)]
-struct IntrospectQuestion {
+struct IntrospectRequest {
     token: String,
 }
 
@@ -114,11 +113,11 @@ async fn introspect(
     context: &mut RequestContext,
     cloud: &AuthenticationCloud,
 ) -> Result<Granted, Refusal> {
-    let tenant = admission::enter(context, cloud, &tenant())
+    let tenant = admission::select_tenant(context, cloud, &tenant())
         .ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
-    let body: IntrospectQuestion = bodies::json(context).await?;
+    let body: IntrospectRequest = bodies::json(context).await?;
     let vouched = context.in_time(tenant.introspect(&body.token)).await?;
-    Ok(introspection::told(context, cloud, vouched))
+    Ok(introspection::answer(context, cloud, vouched))
 }
 
 fn tenant() -> TenantId {

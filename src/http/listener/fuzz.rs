@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::entrance::{FIXED, rest_of, told_by};
+use super::connection_limits::{FIXED, parse_proxy_header, variable_length};
 use crate::fuzzing::{Target, outcome, seeds};
 
 /// Targets for [`crate::fuzzing`].
@@ -51,13 +51,12 @@ fn proxy_header() -> Target {
     }
 }
 
-/// Reads the header that the bytes begin with, as it is read of a connection, and holds what it
-/// tells against the place where the protocol has it (haproxy's proxy-protocol.txt, section 2.2).
+/// Reads a header as from a connection, and compares the address with the bytes at the position that the protocol gives it (haproxy's proxy-protocol.txt, section 2.2).
 fn read(input: &[u8]) -> u64 {
     let Some(fixed) = input.first_chunk::<FIXED>() else { return outcome(()) };
-    let Ok(rest) = rest_of(fixed) else { return outcome(false) };
+    let Ok(rest) = variable_length(fixed) else { return outcome(false) };
     let Some(header) = input.get(..FIXED + rest) else { return outcome(true) };
-    let told = told_by(header);
+    let told = parse_proxy_header(header);
     match &told {
         Ok(Some(told)) => {
             assert_eq!(header[12], 0x21, "only what is proxied tells of a client");
@@ -76,7 +75,7 @@ fn read(input: &[u8]) -> u64 {
     ))
 }
 
-/// The client's address by the places of its bytes.
+/// The client's address by the positions of its bytes.
 fn source(header: &[u8]) -> Option<SocketAddr> {
     let rest = &header[FIXED..];
     let (address, port): (IpAddr, _) = match header[13] {

@@ -10,7 +10,7 @@
 
 mod framing;
 mod polling;
-mod turn;
+mod progress;
 
 use std::cell::Cell;
 use std::io;
@@ -24,9 +24,9 @@ use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::framing::LineScan;
-use self::turn::Phase;
-pub(super) use self::turn::Turn;
-use super::entrance::Place;
+use self::progress::Phase;
+pub(super) use self::progress::RequestProgress;
+use super::connection_limits::ConnectionSlot;
 
 /// Largest head accepted, in bytes. Large enough for a client certificate chain that a proxy
 /// forwards.
@@ -73,7 +73,7 @@ pub(super) struct TimedStream<S> {
     taken_by: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     began: RequestBegan,
-    turn: Turn,
+    progress: RequestProgress,
     /// Bytes read but not passed on: an incomplete head, or whatever follows the current request.
     held: Vec<u8>,
     head: LineScan,
@@ -86,11 +86,11 @@ pub(super) struct TimedStream<S> {
     /// Whether reading stopped while bytes are held, so that the task must be woken once it may
     /// continue.
     waiting: bool,
-    _place: Option<Place>,
+    _slot: Option<ConnectionSlot>,
 }
 
 impl<S> TimedStream<S> {
-    pub(super) fn new(stream: S, limits: TimeLimits, counted: Option<Place>) -> Self {
+    pub(super) fn new(stream: S, limits: TimeLimits, counted: Option<ConnectionSlot>) -> Self {
         // The first request's head is due from the start, like any other.
         let until = Instant::now() + limits.request;
         Self {
@@ -100,14 +100,14 @@ impl<S> TimedStream<S> {
             taken_by: None,
             timer: Box::pin(sleep_until(until)),
             began: RequestBegan::default(),
-            turn: Turn::new(),
+            progress: RequestProgress::new(),
             held: Vec::new(),
             head: LineScan::default(),
             scanned: 0,
             whole: 0,
             written: false,
             waiting: false,
-            _place: counted,
+            _slot: counted,
         }
     }
 
@@ -119,8 +119,8 @@ impl<S> TimedStream<S> {
         self.began.clone()
     }
 
-    pub(super) fn turn(&self) -> Turn {
-        self.turn.clone()
+    pub(super) fn progress(&self) -> RequestProgress {
+        self.progress.clone()
     }
 
     /// Waits for the earliest limit.
@@ -142,18 +142,21 @@ impl<S> TimedStream<S> {
 
     /// Bytes were written: of the answer, or before it, such as `100 Continue`.
     fn wrote(&mut self, bytes: usize) {
-        let is_answer = matches!(self.turn.phase(), Phase::Answering | Phase::Answered);
+        let is_answer = matches!(self.progress.phase(), Phase::Responding | Phase::Responded);
         if bytes > 0 && is_answer && self.began.0.take().is_some() {
             self.until = Instant::now() + self.limits.pause;
         }
     }
 
-    /// Ends the turn once the answer has been written and the request read.
-    fn end_turn(&mut self) {
-        if !self.written || self.turn.phase() != Phase::Answered || !self.turn.body_is_over() {
+    /// Ends the request once the answer has been written and the request read.
+    fn end_request(&mut self) {
+        if !self.written
+            || self.progress.phase() != Phase::Responded
+            || !self.progress.body_is_over()
+        {
             return;
         }
-        self.turn.set(Phase::Head);
+        self.progress.set(Phase::Head);
         self.written = false;
         (self.head, self.scanned) = (LineScan::default(), 0);
         let now = Instant::now();
@@ -170,14 +173,14 @@ impl<S> TimedStream<S> {
     /// Passes on those held bytes that the library may have now; returns how many.
     fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) -> usize {
         let room = self.held.len().min(buffer.remaining());
-        let bytes = match self.turn.phase() {
+        let bytes = match self.progress.phase() {
             Phase::Head => {
                 self.find_head();
                 self.whole.min(buffer.remaining())
             }
-            Phase::Given => 0,
-            Phase::Asked | Phase::Answering | Phase::Answered => {
-                self.turn.take_of_body(&self.held[..room])
+            Phase::Parsing => 0,
+            Phase::Handling | Phase::Responding | Phase::Responded => {
+                self.progress.take_of_body(&self.held[..room])
             }
         };
         if bytes == 0 {
@@ -185,13 +188,13 @@ impl<S> TimedStream<S> {
         }
         buffer.put_slice(&self.held[..bytes]);
         self.held.drain(..bytes);
-        if self.turn.phase() == Phase::Head {
+        if self.progress.phase() == Phase::Head {
             self.whole -= bytes;
             if self.whole == 0 {
-                self.turn.set(Phase::Given);
+                self.progress.set(Phase::Parsing);
             }
         }
-        self.end_turn();
+        self.end_request();
         bytes
     }
 
@@ -212,7 +215,7 @@ impl<S> TimedStream<S> {
             self.whole = end.map_or(0, |_| length);
             return;
         };
-        self.turn.refuse(refusal);
+        self.progress.refuse(refusal);
         self.held.splice(..length, REFUSED.iter().copied());
         self.whole = REFUSED.len();
     }
@@ -220,11 +223,11 @@ impl<S> TimedStream<S> {
     /// Whether to read more from the connection. Not while bytes after the current request are
     /// held, so that at most one read's worth is ever buffered.
     fn reads(&self) -> bool {
-        match self.turn.phase() {
+        match self.progress.phase() {
             Phase::Head => true,
-            Phase::Given => self.held.is_empty(),
-            Phase::Asked | Phase::Answering | Phase::Answered => {
-                self.held.is_empty() || !self.turn.body_is_over()
+            Phase::Parsing => self.held.is_empty(),
+            Phase::Handling | Phase::Responding | Phase::Responded => {
+                self.held.is_empty() || !self.progress.body_is_over()
             }
         }
     }

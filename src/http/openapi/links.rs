@@ -7,23 +7,24 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
 /// A field or parameter, and where its value is in the answer; or the value itself.
-type Taken = (&'static str, &'static str);
+type NamedValue = (&'static str, &'static str);
 
 /// A link from one operation's answer to another operation.
-struct From {
+struct LinkFrom {
     operation: &'static str,
     status: &'static str,
     to: &'static str,
-    parameters: &'static [Taken],
-    body: &'static [Taken],
+    parameters: &'static [NamedValue],
+    body: &'static [NamedValue],
 }
 
 const USER_ID: &str = "$response.body#/userId";
-const OF_USER: &[Taken] = &[("userId", USER_ID)];
+const OF_USER: &[NamedValue] = &[("userId", USER_ID)];
 
-const RECOVERY: &[Taken] = &[("code", "$response.body#/recoveryCodes/0"), ("channel", "recovery")];
+const RECOVERY: &[NamedValue] =
+    &[("code", "$response.body#/recoveryCodes/0"), ("channel", "recovery")];
 
-const LINKS: &[From] = &[
+const LINKS: &[LinkFrom] = &[
     enrolled("status", &[], &[("statusToken", "$response.body#/enrollment/statusToken")]),
     enrolled("approval", &[], OF_USER),
     enrolled("intent", &[], OF_USER),
@@ -31,31 +32,35 @@ const LINKS: &[From] = &[
     enrolled("userByName", &[("username", "$response.body#/username")], &[]),
     enrolled("deleteUser", OF_USER, &[]),
     enrolled("verification", OF_USER, RECOVERY),
-    From {
+    LinkFrom {
         operation: "approval",
         status: "201",
         to: "status",
         parameters: &[],
         body: &[("statusToken", "$response.body#/statusToken")],
     },
-    From {
+    LinkFrom {
         operation: "status",
         status: "200",
         to: "introspect",
         parameters: &[],
         body: &[("token", "$response.body#/token")],
     },
-    told("validateOTP"),
-    told("otpTokenAuth"),
+    code_issued("validateOTP"),
+    code_issued("otpTokenAuth"),
 ];
 
-const fn enrolled(to: &'static str, parameters: &'static [Taken], body: &'static [Taken]) -> From {
-    From { operation: "enroll", status: "201", to, parameters, body }
+const fn enrolled(
+    to: &'static str,
+    parameters: &'static [NamedValue],
+    body: &'static [NamedValue],
+) -> LinkFrom {
+    LinkFrom { operation: "enroll", status: "201", to, parameters, body }
 }
 
-const fn told(to: &'static str) -> From {
+const fn code_issued(to: &'static str) -> LinkFrom {
     let body = &[("otp", "$response.body#/otp")];
-    From { operation: "getOTP", status: "200", to, parameters: &[], body }
+    LinkFrom { operation: "getOTP", status: "200", to, parameters: &[], body }
 }
 
 /// Adds the links to the answers where they start.
@@ -80,7 +85,7 @@ pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Opera
     [get, put, post, delete].into_iter().filter_map(Option::as_mut)
 }
 
-fn link(from: &From) -> Link {
+fn link(from: &LinkFrom) -> Link {
     let mut link = LinkBuilder::new().operation_id(from.to);
     for (name, value) in from.parameters {
         link = link.parameter(*name, *value);

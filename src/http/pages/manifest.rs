@@ -14,7 +14,7 @@ pub(super) const PHONE: &str = "/open/phone";
 const MAX_NAME: usize = 60;
 
 /// A web app manifest. The query holds the company's name for the icon; an invalid name is ignored.
-/// There is no start page: an icon opens the page from which it was added, whose address has the
+/// There is no `start_url`: an icon opens the page from which it was added, whose address has the
 /// phone's token after a `#`, where no server sees it.
 ///
 /// # Panics

@@ -45,11 +45,11 @@ impl CertificateForm {
         }
     }
 
-    /// Reads the certificate that came with a request from a trusted proxy; `None` if the caller
-    /// brought none. What is returned is not verified yet.
+    /// Reads the certificate in a trusted proxy's request; `None` if the caller presented none. It is
+    /// not verified yet.
     ///
     /// # Errors
-    /// If a header is there but cannot be read, or is there twice.
+    /// If a header is unreadable or repeated.
     pub fn read(
         &self,
         request: &HttpRequest,
@@ -84,7 +84,7 @@ impl CertificateForm {
     }
 }
 
-/// The value of a header that may be there once; without a certificate, some proxies leave it empty.
+/// The value of a header that may appear once; some proxies send it empty if there is no certificate.
 fn only<'a>(values: &[&'a [u8]]) -> Result<Option<&'a [u8]>, MalformedClientCert> {
     match values {
         [] | [[]] => Ok(None),

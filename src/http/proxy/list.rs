@@ -1,7 +1,7 @@
 //! Lists that proxies add to at their end (RFC 9110 5.6.1), and the parameters of one element
-//! (RFC 7239 4). They are read from the end, because what stands in front may be anybody's.
+//! (RFC 7239 4). They are read from the end, because the caller may have written what comes before.
 
-/// The elements of a list from the last to the first; a divider in a quoted string divides nothing.
+/// The elements of a list from the last to the first; dividers in quoted strings do not count.
 pub(super) fn from_the_right(list: &[u8], divider: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
@@ -11,7 +11,7 @@ pub(super) fn from_the_right(list: &[u8], divider: u8) -> impl Iterator<Item = &
     })
 }
 
-/// What stands in front of the last divider, if there is one, and what stands behind it.
+/// The text before the last divider, if any, and the text after it.
 fn split_last(list: &[u8], divider: u8) -> (Option<&[u8]>, &[u8]) {
     let mut quoted = false;
     for (index, byte) in list.iter().enumerate().rev() {
@@ -26,8 +26,8 @@ fn split_last(list: &[u8], divider: u8) -> (Option<&[u8]>, &[u8]) {
     (None, list)
 }
 
-/// The value of the one parameter of this name, whatever its case; `None` if there is none, there
-/// are several, or it cannot be read.
+/// The value of the parameter of this name, ignoring case; `None` if it is missing, repeated or
+/// unreadable.
 pub(super) fn parameter(element: &[u8], name: &str) -> Option<String> {
     let mut found = from_the_right(element, b';').filter_map(|pair| {
         let pair = pair.trim_ascii();

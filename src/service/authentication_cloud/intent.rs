@@ -27,7 +27,7 @@ pub enum Permission {
 
 /// What an intent shall permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IntentRequest {
+pub struct NewIntent {
     /// The user, if by id.
     pub user: Option<RegisteredId>,
     /// The user, if by name.
@@ -161,7 +161,7 @@ impl Cloud {
 
     /// Refuses a message that fits none of the channels. A phone shows a message to approve, but none
     /// to enroll.
-    fn check_message(&self, message: &str, wish: &IntentRequest) -> Result<(), CloudRefusal> {
+    fn check_message(&self, message: &str, wish: &NewIntent) -> Result<(), CloudRefusal> {
         let (channels, is_approval) = (&wish.channels, wish.kind == TransactionKind::Approve);
         let may = |channel: &str| has_channel(channels, channel);
         let is_shown = (is_approval || !may("sms")) && (may("app") || may("push"));
@@ -193,7 +193,7 @@ impl Cloud {
     /// # Errors
     /// [`CloudRefusal`]: for channels that the tenant lacks, a message that cannot be sent, an unknown
     /// user (unless the intent is to enroll a new name), or an ambiguous name.
-    pub async fn make_intent(&self, wish: IntentRequest) -> Result<IssuedIntent, CloudRefusal> {
+    pub async fn make_intent(&self, wish: NewIntent) -> Result<IssuedIntent, CloudRefusal> {
         self.check_channels(&wish.channels)?;
         if let Some(message) = &wish.message {
             self.check_message(message, &wish)?;

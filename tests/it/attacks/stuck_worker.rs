@@ -16,14 +16,14 @@ use crate::support::http_harness::send;
 async fn one_worker_of_two_that_is_stuck_is_noticed_and_forgiven_when_it_goes_on() {
     let (stuck, goes_on) = std::sync::mpsc::channel::<()>();
     let goes_on = Arc::new(std::sync::Mutex::new(goes_on));
-    let workers = Arc::new(Workers::noting_every(Duration::from_millis(10)));
-    assert!(!workers.had_turns_within(Duration::from_mins(1)), "there are none yet");
+    let workers = Arc::new(Workers::with_interval(Duration::from_millis(10)));
+    assert!(!workers.all_ran_within(Duration::from_mins(1)), "there are none yet");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let settings = ListenerSettings { workers: 2, ..ListenerSettings::default() };
     let enlisting = Arc::clone(&workers);
     let server = serve_plain("test", listener, &settings, move || {
-        enlisting.enlist();
+        enlisting.register();
         let goes_on = Arc::clone(&goes_on);
         App::new().default_service(web::to(move || {
             let goes_on = Arc::clone(&goes_on);
@@ -40,7 +40,7 @@ async fn one_worker_of_two_that_is_stuck_is_noticed_and_forgiven_when_it_goes_on
     let becomes = async |alive: bool| {
         let span = Duration::from_secs(1);
         let waiting = async {
-            while workers.had_turns_within(span) != alive {
+            while workers.all_ran_within(span) != alive {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
@@ -58,7 +58,7 @@ async fn one_worker_of_two_that_is_stuck_is_noticed_and_forgiven_when_it_goes_on
     becomes(true).await;
     handle.stop(false).await;
     let gone = async {
-        while workers.had_turns_within(Duration::from_mins(1)) {
+        while workers.all_ran_within(Duration::from_mins(1)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

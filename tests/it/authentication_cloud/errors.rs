@@ -141,7 +141,7 @@ async fn a_body_that_is_no_object_or_has_a_wrong_field_is_400() {
         (r#"{"username":7}"#, "the field username has the wrong type or value"),
         (r#"{"channel":["sms"]}"#, "the field channel has the wrong type or value"),
         (r#"{"phone":46701234567,"channel":"sms"}"#, "the field phone has the wrong type or value"),
-        (r#"{"channel":"sms","channel":"recovery"}"#, "the field channel is there twice"),
+        (r#"{"channel":"sms","channel":"recovery"}"#, "the field channel appears twice"),
         (r#"{"channel":"sms"}"#, "the field phone is missing"),
     ] {
         let answer = service.api.post_text(enroll, body).await;

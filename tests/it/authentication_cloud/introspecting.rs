@@ -133,7 +133,7 @@ async fn the_token_is_a_field_of_a_form_once() {
     for (body, says) in [
         ("", "the field token is missing"),
         ("tok=x", "the field token is missing"),
-        ("token=x&token=y", "the field token is there twice"),
+        ("token=x&token=y", "the field token appears twice"),
     ] {
         let answer = Answer::of(form(body)).await;
         assert_eq!((answer.status, text(&answer.json()["message"])), (400, says.to_owned()));

@@ -12,7 +12,7 @@ use actix_web::{App, HttpRequest, HttpResponse, web};
 use dialpass::domain::clock::{Clock, Timestamp};
 use dialpass::domain::tenant::TenantId;
 use dialpass::http::client_table::{ClientEntry, ClientTable, Credentials, Operation};
-use dialpass::http::identify::{Gate, identify_request};
+use dialpass::http::identify::{CallerIdentification, identify_request};
 use dialpass::http::listener::{ListenerSettings, serve_plain, serve_tls};
 use dialpass::http::proxy::{ProxyRules, TrustedProxies};
 use dialpass::http::tls::{self, ClientCertificates, TlsSettings, TlsState};
@@ -57,8 +57,8 @@ pub fn client(name: &str, credentials: Credentials) -> ClientEntry {
     }
 }
 
-pub fn gate(clients: Vec<ClientEntry>, clock: Arc<dyn Clock>) -> Gate {
-    Gate {
+pub fn gate(clients: Vec<ClientEntry>, clock: Arc<dyn Clock>) -> CallerIdentification {
+    CallerIdentification {
         clients: Arc::new(ClientTable::new(clients).unwrap()),
         proxies: TrustedProxies::default(),
         proxy_rules: ProxyRules::default(),
@@ -69,7 +69,7 @@ pub fn gate(clients: Vec<ClientEntry>, clock: Arc<dyn Clock>) -> Gate {
     }
 }
 
-async fn who(request: HttpRequest, gate: web::Data<Gate>) -> HttpResponse {
+async fn who(request: HttpRequest, gate: web::Data<CallerIdentification>) -> HttpResponse {
     let deadline = Instant::now() + Duration::from_secs(2);
     match identify_request(&request, Operation::GetOtp, &gate, deadline).await {
         Ok(found) => HttpResponse::Ok().body(found.client.name.clone()),
@@ -101,7 +101,7 @@ pub fn settings() -> ListenerSettings {
 }
 
 /// Serves the gate's answers, over TLS if it has any.
-pub fn start(gate: Gate) -> Running {
+pub fn start(gate: CallerIdentification) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let tls = gate.tls.clone();

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::TimedStream;
-use super::turn::Phase;
+use super::progress::Phase;
 
 impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
@@ -34,7 +34,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
                 Poll::Ready(Ok(())) if buffer.filled().len() > before => {
                     this.held.extend_from_slice(&buffer.filled()[before..]);
                     buffer.set_filled(before);
-                    if this.turn.phase() == Phase::Head && this.began.get().is_none() {
+                    if this.progress.phase() == Phase::Head && this.began.get().is_none() {
                         let now = Instant::now();
                         this.began.0.set(Some(now));
                         this.until = now + this.limits.request;
@@ -90,9 +90,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
         match Pin::new(&mut this.stream).poll_flush(context) {
             Poll::Ready(Ok(())) => {
                 this.taken_by = None;
-                if this.turn.phase() == Phase::Answered {
+                if this.progress.phase() == Phase::Responded {
                     this.written = true;
-                    this.end_turn();
+                    this.end_request();
                 }
                 this.wake(context);
                 Poll::Ready(Ok(()))

@@ -21,11 +21,11 @@ async fn a_request_that_trickles_ends_at_its_limit_and_an_answered_one_starts_an
         client.write_all(HEAD).await.unwrap();
         server.read_exact(&mut [0; HEAD.len()]).await.unwrap();
         assert!(server.began().get().is_some());
-        server.turn().ask(&mut Request::new());
+        server.progress().dispatched(&mut Request::new());
         tokio::time::advance(secs(9)).await;
-        server.turn().answering();
+        server.progress().response_started();
         server.write_all(b"y").await.unwrap();
-        server.turn().answered();
+        server.progress().response_complete();
         server.flush().await.unwrap();
         assert!(server.began().get().is_none());
         tokio::time::advance(secs(70)).await;
@@ -68,10 +68,10 @@ async fn the_next_request_is_handed_on_when_the_answer_before_it_is_out() {
     for request in &requests {
         assert_eq!(read_at_once(&mut server).await, *request);
         assert_eq!(read_at_once(&mut server).await, "");
-        server.turn().ask(&mut Request::new());
-        server.turn().answering();
+        server.progress().dispatched(&mut Request::new());
+        server.progress().response_started();
         server.write_all(b"y").await.unwrap();
-        server.turn().answered();
+        server.progress().response_complete();
         assert_eq!(read_at_once(&mut server).await, "");
         server.flush().await.unwrap();
     }
@@ -95,7 +95,7 @@ async fn a_head_that_is_too_large_or_has_bare_line_ends_is_replaced() {
         let mut server = TimedStream::new(server, LIMITS, None);
         client.write_all(head.as_bytes()).await.unwrap();
         assert_eq!(read_at_once(&mut server).await.as_bytes(), REFUSED);
-        let refused = server.turn().ask(&mut Request::new());
+        let refused = server.progress().dispatched(&mut Request::new());
         assert_eq!(refused.map(|status| status.as_u16()), Some(status));
     }
 }

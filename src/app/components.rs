@@ -1,4 +1,4 @@
-//! The parts built from one configuration, and the gateway that the handlers see, made of them.
+//! The components built from one configuration, and the gateway that the handlers see, built from them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::domain::clock::SystemClock;
 use crate::domain::tenant::TenantId;
 use crate::http::client_table::ClientTable;
 use crate::http::gateway::{Gateway, Tenant, Voice};
-use crate::http::identify::Gate;
+use crate::http::identify::CallerIdentification;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
 use crate::http::tls::{ClientCaState, TlsState};
@@ -29,7 +29,7 @@ use crate::service::login::Login;
 use crate::service::reported_calls::ReportedCalls;
 use crate::store::registry::Registry;
 
-/// The parts built from one configuration before there is a store.
+/// The components built from one configuration, before the store is open.
 pub struct Components {
     /// Each tenant's directory, in configuration order; those of registered users come last.
     pub directories: Vec<(TenantId, Arc<dyn Directory>)>,
@@ -43,11 +43,11 @@ pub struct Components {
     pub(super) origins: Origins,
 }
 
-/// What the parts were built from, for the next reload to compare.
+/// What the components were built from, for the next reload to compare.
 pub(super) struct Origins {
-    pub directories: HashMap<TenantId, directories::Working>,
-    pub messengers: HashMap<TenantId, messengers::Kept>,
-    pub notifier: Option<notifier::Kept>,
+    pub directories: HashMap<TenantId, directories::ReusableDirectory>,
+    pub messengers: HashMap<TenantId, messengers::ReusableMessenger>,
+    pub notifier: Option<notifier::ReusableNotifier>,
 }
 
 impl Components {
@@ -88,7 +88,7 @@ impl Components {
             (before.map(|before| &before.by_client), before.map(|before| &before.by_address));
         Gateway {
             tenants: tenants.collect(),
-            gate: Gate {
+            gate: CallerIdentification {
                 clients: Arc::clone(&self.clients),
                 proxies: TrustedProxies(config.server.trusted_proxies.clone()),
                 proxy_rules: config.server.proxy.clone(),
@@ -109,7 +109,7 @@ impl Components {
             clock: Arc::clone(&shared.clock),
             waiting: Arc::clone(&shared.waiting),
             audit: Arc::clone(&shared.audit),
-            strangers: Arc::clone(&shared.strangers),
+            unauthenticated_log: Arc::clone(&shared.unauthenticated_log),
             public_bases: public_bases(config),
             cloud: authentication_cloud(config, shared, messengers, notifier, cloud).map(Arc::new),
         }

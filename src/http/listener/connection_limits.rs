@@ -49,7 +49,7 @@ impl fmt::Debug for Exempt {
 }
 
 /// Admits a listener's connections.
-pub(super) struct Entrance {
+pub(super) struct ConnectionLimits {
     /// How many connections one address may hold.
     pub(super) per_address: usize,
     pub(super) exempt: Exempt,
@@ -61,19 +61,19 @@ pub(super) struct Entrance {
 }
 
 /// An admitted connection.
-pub(super) struct Entered {
+pub(super) struct AdmittedConnection {
     /// The client's address, from the load balancer if there is one.
     pub(super) peer: Option<SocketAddr>,
-    pub(super) place: Option<Place>,
+    pub(super) slot: Option<ConnectionSlot>,
 }
 
 /// One connection slot of an address, freed on drop.
-pub(super) struct Place {
-    entrance: Arc<Entrance>,
+pub(super) struct ConnectionSlot {
+    connection_limits: Arc<ConnectionLimits>,
     address: IpAddr,
 }
 
-impl Entrance {
+impl ConnectionLimits {
     pub(super) fn new(
         per_address: usize,
         exempt: Exempt,
@@ -86,14 +86,14 @@ impl Entrance {
 
     /// Admits a connection; `None` if it must be closed. Strangers can cause any number of those,
     /// so they are counted and logged at debug level only.
-    pub(super) async fn enter(self: &Arc<Self>, stream: &TcpStream) -> Option<Entered> {
+    pub(super) async fn admit(self: &Arc<Self>, stream: &TcpStream) -> Option<AdmittedConnection> {
         let connected = stream.peer_addr().ok()?;
         let from = connected.ip().to_canonical();
         let peer = if self.proxy_protocol.iter().any(|network| network.contains(&from)) {
-            match tokio::time::timeout(self.timeout, told(stream)).await {
-                Ok(Ok(told)) => told.unwrap_or(connected),
+            match tokio::time::timeout(self.timeout, read_proxy_header(stream)).await {
+                Ok(Ok(client)) => client.unwrap_or(connected),
                 Ok(Err(error)) => {
-                    debug!(peer = %connected, %error, "closed: no PROXY header that can be used");
+                    debug!(peer = %connected, %error, "closed: no usable PROXY header");
                     return refused("proxy_header");
                 }
                 Err(_) => {
@@ -105,16 +105,16 @@ impl Entrance {
             connected
         };
         if (self.exempt.0)(peer.ip()) {
-            return Some(Entered { peer: Some(peer), place: None });
+            return Some(AdmittedConnection { peer: Some(peer), slot: None });
         }
-        let Some(place) = self.take_place(peer.ip()) else {
-            debug!(%peer, "closed: its address holds as many connections as it may");
+        let Some(slot) = self.take_slot(peer.ip()) else {
+            debug!(%peer, "closed: its address holds the maximum number of connections");
             return refused("address");
         };
-        Some(Entered { peer: Some(peer), place: Some(place) })
+        Some(AdmittedConnection { peer: Some(peer), slot: Some(slot) })
     }
 
-    fn take_place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    fn take_slot(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = ClientAddress::of(address).ip();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let count = held.entry(address).or_default();
@@ -122,13 +122,13 @@ impl Entrance {
             return None;
         }
         *count += 1;
-        Some(Place { entrance: Arc::clone(self), address })
+        Some(ConnectionSlot { connection_limits: Arc::clone(self), address })
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let mut held = self.entrance.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.connection_limits.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -138,31 +138,31 @@ impl Drop for Place {
     }
 }
 
-fn refused(reason: &'static str) -> Option<Entered> {
+fn refused(reason: &'static str) -> Option<AdmittedConnection> {
     metrics::connection_refused(reason);
     None
 }
 
 /// Reads the PROXY header, version 2, at the start of a connection: the client's address, or `None`
 /// if the load balancer connects for itself, for example as a health check.
-async fn told(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
+async fn read_proxy_header(stream: &TcpStream) -> io::Result<Option<SocketAddr>> {
     let mut fixed = [0; FIXED];
     read_exact(stream, &mut fixed).await?;
     let mut header = fixed.to_vec();
-    header.resize(FIXED + rest_of(&fixed)?, 0);
+    header.resize(FIXED + variable_length(&fixed)?, 0);
     read_exact(stream, &mut header[FIXED..]).await?;
-    told_by(&header)
+    parse_proxy_header(&header)
 }
 
-/// How many bytes of the header follow the part that has one length.
-pub(super) fn rest_of(fixed: &[u8; FIXED]) -> io::Result<usize> {
+/// The length of the header's variable part, in bytes.
+pub(super) fn variable_length(fixed: &[u8; FIXED]) -> io::Result<usize> {
     let rest = usize::from(u16::from_be_bytes([fixed[FIXED - 2], fixed[FIXED - 1]]));
     let is_header = fixed.starts_with(b"\r\n\r\n\0\r\nQUIT\n") && rest <= MAX_REST;
     is_header.then_some(rest).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// What a whole header tells.
-pub(super) fn told_by(header: &[u8]) -> io::Result<Option<SocketAddr>> {
+/// The client's address in a whole header; `None` if the load balancer connects for itself.
+pub(super) fn parse_proxy_header(header: &[u8]) -> io::Result<Option<SocketAddr>> {
     let no = || io::Error::from(io::ErrorKind::InvalidData);
     let is_local = header.get(12).is_some_and(|command| command & 0x0f == LOCAL);
     let config = ParseConfig { include_tlvs: false, allow_v1: false, allow_v2: true };
@@ -194,14 +194,16 @@ mod tests {
 
     #[test]
     fn each_address_has_its_places_and_an_ipv6_one_has_them_by_its_64() {
-        let entrance = Entrance::new(2, Exempt::default(), Vec::new(), Duration::ZERO);
-        let take = |address: &str| entrance.take_place(address.parse().expect("an address"));
+        let connection_limits =
+            ConnectionLimits::new(2, Exempt::default(), Vec::new(), Duration::ZERO);
+        let take =
+            |address: &str| connection_limits.take_slot(address.parse().expect("an address"));
         let (_first, second) = (take("192.0.2.1"), take("::ffff:192.0.2.1"));
         assert!(second.is_some() && take("192.0.2.1").is_none() && take("192.0.2.2").is_some());
         drop(second);
         assert!(take("192.0.2.1").is_some());
         let _v6 = (take("2001:db8::1"), take("2001:db8::2:0:0:1"));
         assert!(take("2001:db8::3").is_none() && take("2001:db8:0:1::1").is_some());
-        assert_eq!(entrance.held.lock().expect("not poisoned").len(), 2);
+        assert_eq!(connection_limits.held.lock().expect("not poisoned").len(), 2);
     }
 }

@@ -1,5 +1,5 @@
-//! Builds all parts of the gateway from a configuration, before any of them is in use, and decides
-//! which ones stay from the previous configuration.
+//! Builds all components from a configuration before any of them is used, and decides which ones to
+//! keep from the previous configuration.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::clients::{entry, forwarded_ca, jwks};
+use super::components::{Components, Origins};
 use super::directories::{self, directory};
 use super::messengers::{self, messenger};
 use super::notifier::{self, notifier};
-use super::prepare::{Components, Origins};
 use super::report::ConfigReporter;
 use crate::config::{Config, ConfigError, Problem, PushConfig, ServerConfig, TenantConfig};
 use crate::domain::clock::Clock;
@@ -19,11 +19,11 @@ use crate::http::client_table::ClientTable;
 use crate::http::jwks::Jwks;
 use crate::http::tls::ClientCaState;
 
-/// All parts, built but not in use yet.
-pub(super) struct Settled {
-    directories: Vec<(TenantId, directories::Settled)>,
-    messengers: HashMap<TenantId, messengers::Kept>,
-    notifier: Option<notifier::Kept>,
+/// All components, built but not started.
+pub(super) struct PreparedComponents {
+    directories: Vec<(TenantId, directories::PreparedDirectory)>,
+    messengers: HashMap<TenantId, messengers::ReusableMessenger>,
+    notifier: Option<notifier::ReusableNotifier>,
     clients: Arc<ClientTable>,
     jwks: Option<Jwks>,
     forwarded_ca: Option<Arc<ClientCaState>>,
@@ -39,12 +39,12 @@ impl Outcome {
     }
 }
 
-impl Settled {
-    /// Builds all parts from sections without connecting to anything. Keys of token issuers known
-    /// from `before` are kept. The parts will work on `runtime`.
+impl PreparedComponents {
+    /// Builds all components from sections without connecting to anything. Keys of token issuers known
+    /// from `before` are kept. They will run on `runtime`.
     ///
     /// # Errors
-    /// Every problem that the adapters report about their parts of the configuration.
+    /// Every problem that the adapters report about their sections.
     pub(super) fn new(
         server: &ServerConfig,
         push: Option<&PushConfig>,
@@ -57,7 +57,7 @@ impl Settled {
         let (mut directories, mut messengers) = (Vec::new(), HashMap::new());
         for tenant in tenants {
             let directory = outcome.of(directory(tenant, runtime, report));
-            directories.extend(directory.map(|settled| (tenant.id.clone(), settled)));
+            directories.extend(directory.map(|prepared| (tenant.id.clone(), prepared)));
             let messenger = outcome.of(messenger(tenant, runtime, report)).flatten();
             messengers.extend(messenger.map(|messenger| (tenant.id.clone(), messenger)));
             for client in &tenant.clients {
@@ -79,26 +79,26 @@ impl Settled {
         }
     }
 
-    /// Starts all parts on `runtime`, or keeps those of `before` that were built from the same.
+    /// Starts all components on `runtime`, or keeps those of `before` that were built from the same.
     pub(super) fn start(self, before: Option<&Components>, runtime: &Handle) -> Components {
         let before = before.map(|before| &before.origins);
-        let directories = self.directories.into_iter().filter_map(|(tenant, settled)| {
+        let directories = self.directories.into_iter().filter_map(|(tenant, prepared)| {
             let known = before.and_then(|before| before.directories.get(&tenant));
-            Some((tenant, settled.start(known, runtime)?))
+            Some((tenant, prepared.start(known, runtime)?))
         });
         let directories: Vec<_> = directories.collect();
         let messengers = self.messengers.into_iter().map(|(tenant, messenger)| {
             let known = before.and_then(|before| before.messengers.get(&tenant));
-            (tenant, messenger.or_as_before(known))
+            (tenant, messenger.or_previous(known))
         });
         let messengers: HashMap<_, _> = messengers.collect();
         let known = before.and_then(|before| before.notifier.as_ref());
-        let notifier = self.notifier.map(|notifier| notifier.or_as_before(known));
+        let notifier = self.notifier.map(|notifier| notifier.or_previous(known));
         let jwks = self.jwks.map(|mut jwks| {
             jwks.keep_fresh();
             Arc::new(jwks)
         });
-        let part = |(tenant, made): &(TenantId, directories::Working)| {
+        let part = |(tenant, made): &(TenantId, directories::ReusableDirectory)| {
             (tenant.clone(), Arc::clone(&made.part))
         };
         Components {
@@ -120,10 +120,10 @@ impl Settled {
     }
 }
 
-/// Builds the adapters without connecting to anything. They will work on `runtime`.
+/// Builds the adapters without connecting to anything. They will run on `runtime`.
 ///
 /// # Errors
-/// Every problem that the adapters report about their parts of the configuration.
+/// Every problem that the adapters report about their sections.
 pub fn prepare(
     config: &Config,
     clock: &Arc<dyn Clock>,
@@ -131,8 +131,8 @@ pub fn prepare(
 ) -> Result<Components, ConfigError> {
     let (push, report) = (config.push.as_ref(), ConfigReporter(&config.positions));
     let (server, tenants) = (&config.server, &config.tenants);
-    let settled = Settled::new(server, push, tenants, None, (clock, runtime), &report)?;
-    Ok(settled.start(None, runtime))
+    let prepared = PreparedComponents::new(server, push, tenants, None, (clock, runtime), &report)?;
+    Ok(prepared.start(None, runtime))
 }
 
 #[cfg(test)]
@@ -153,9 +153,15 @@ mod tests {
         let (server, push, tenants) = (&config.server, config.push.as_ref(), &config.tenants);
         let (clock, runtime): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Handle::current());
         let at = (&clock, &runtime);
-        let settled =
-            Settled::new(server, push, tenants, before, at, &ConfigReporter(&config.positions));
-        settled.unwrap_or_else(|error| panic!("{error}")).start(before, &runtime)
+        let prepared = PreparedComponents::new(
+            server,
+            push,
+            tenants,
+            before,
+            at,
+            &ConfigReporter(&config.positions),
+        );
+        prepared.unwrap_or_else(|error| panic!("{error}")).start(before, &runtime)
     }
 
     #[tokio::test]

@@ -25,14 +25,14 @@ const PAUSE: Duration = Duration::from_mins(1);
 
 /// How many lines one address, and all addresses together, may cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StrangersLines {
+pub struct LineQuotas {
     /// One address.
     pub per_address: Quota,
     /// All addresses.
     pub in_all: Quota,
 }
 
-impl Default for StrangersLines {
+impl Default for LineQuotas {
     fn default() -> Self {
         Self {
             per_address: Quota { burst: 60, per: Duration::from_mins(1) },
@@ -41,25 +41,25 @@ impl Default for StrangersLines {
     }
 }
 
-/// Limits the lines about strangers in the audit trail and in the log.
-pub struct Strangers {
-    /// Refusals of callers about whom nothing is known.
+/// Limits the lines about unauthenticated callers in the audit trail and in the log.
+pub struct UnauthenticatedLog {
+    /// Refusals of callers without any credential.
     unknown: Lines,
     /// Refusals of callers without a client's credential but with a token of a tenant.
     with_token: Lines,
     handshakes: Lines,
 }
 
-impl Default for Strangers {
+impl Default for UnauthenticatedLog {
     fn default() -> Self {
-        Self::new(StrangersLines::default())
+        Self::new(LineQuotas::default())
     }
 }
 
-impl Strangers {
+impl UnauthenticatedLog {
     /// Allows `lines` for each kind.
     #[must_use]
-    pub fn new(lines: StrangersLines) -> Self {
+    pub fn new(lines: LineQuotas) -> Self {
         let of = || Lines::new(lines);
         Self { unknown: of(), with_token: of(), handshakes: of() }
     }
@@ -93,11 +93,11 @@ impl Strangers {
     }
 
     /// Writes what was counted since the last time, if anything.
-    pub fn tell(&self) {
+    pub fn report(&self) {
         for lines in [&self.unknown, &self.with_token] {
-            lines.tell(write_refusals);
+            lines.report(write_refusals);
         }
-        self.handshakes.tell(|counted| {
+        self.handshakes.report(|counted| {
             tracing::warn!(
                 count = counted.count,
                 addresses = counted.addresses,
@@ -109,11 +109,11 @@ impl Strangers {
         });
     }
 
-    /// Does so every minute.
-    pub async fn tell_every_minute(self: Arc<Self>) {
+    /// Reports every minute.
+    pub async fn report_every_minute(self: Arc<Self>) {
         loop {
             tokio::time::sleep(PAUSE).await;
-            self.tell();
+            self.report();
         }
     }
 }
@@ -139,7 +139,7 @@ struct Counted {
 }
 
 impl Lines {
-    fn new(lines: StrangersLines) -> Self {
+    fn new(lines: LineQuotas) -> Self {
         let keys = NonZeroUsize::new(ADDRESSES).expect("a thousand");
         Self {
             by_address: FloodLimit::new(lines.per_address, keys),
@@ -163,7 +163,7 @@ impl Lines {
         }
     }
 
-    fn tell(&self, write: impl FnOnce(&Unwritten<'_>)) {
+    fn report(&self, write: impl FnOnce(&Unwritten<'_>)) {
         let counted = self.counted.lock().map(|mut counted| std::mem::take(&mut *counted));
         let counted = counted.unwrap_or_default();
         let Some(since) = counted.since else { return };
@@ -196,27 +196,23 @@ mod tests {
     #[test]
     fn an_address_has_so_many_lines_and_all_together_have_more() {
         let hour = |burst| Quota { burst, per: Duration::from_hours(1) };
-        let lines = StrangersLines { per_address: hour(3), in_all: hour(5) };
-        let strangers = Strangers::new(lines);
+        let lines = LineQuotas { per_address: hour(3), in_all: hour(5) };
+        let log = UnauthenticatedLog::new(lines);
         let at = |text: &str| Some(text.parse().expect("an address"));
-        let may =
-            |peer, floods| strangers.may_write(peer, false, floods, AuditReason::NoCredential);
+        let may = |peer, floods| log.may_write(peer, false, floods, AuditReason::NoCredential);
         let written = |peer| (0..10).filter(|_| may(peer, false)).count();
         assert!(!may(at("192.0.2.1"), true), "an address that floods gets none");
         assert_eq!(written(at("192.0.2.1")), 3);
         assert_eq!(written(at("2001:db8::1")) + written(at("2001:db8::2")), 2, "one /64");
         assert_eq!(written(None), 0);
-        assert!(
-            strangers.may_write(None, true, false, AuditReason::TokenRefused),
-            "those count apart"
-        );
+        assert!(log.may_write(None, true, false, AuditReason::TokenRefused), "those count apart");
 
         let mut told = None;
-        strangers.unknown.tell(|counted| {
+        log.unknown.report(|counted| {
             assert_eq!(counted.reasons, "no_credential=36");
             told = Some((counted.count, counted.addresses, counted.peer, counted.from_peer));
         });
         assert_eq!(told, Some((36, 3, at("2001:db8::"), 18)));
-        strangers.unknown.tell(|_| panic!("nothing was counted since"));
+        log.unknown.report(|_| panic!("nothing was counted since"));
     }
 }

@@ -1,5 +1,5 @@
-//! What every request and response of a listener passes through, whichever app it has: rejects
-//! requests that no app should see, and reports the progress of responses to the connection.
+//! What a listener adds around any app: rejects requests that no app should see, adds headers to
+//! responses, and reports the progress of responses to the connection.
 
 use std::fmt;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{StatusCode, Uri, uri};
 use actix_web::web::Bytes;
 
-use super::request_timeout::Turn;
+use super::request_timeout::RequestProgress;
 
 /// Largest piece of a body passed to the HTTP library at once, in bytes; the library copies each
 /// piece.
@@ -30,7 +30,7 @@ const MAX_CHOICES: usize = 1024;
 /// One year (RFC 6797): how long browsers keep using only TLS.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Drains a listener's clients while they are still served: from `say` on, each response carries
+/// Drains a listener's clients while they are still served: from `start` on, each response carries
 /// `Connection: close`, and its connection is closed afterwards.
 ///
 /// Idle connections stay open until their next request: a client may be sending one right now, and
@@ -40,26 +40,26 @@ pub struct ConnectionDrain(Arc<AtomicBool>);
 
 impl ConnectionDrain {
     /// Starts draining.
-    pub fn say(&self) {
+    pub fn start(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_said(&self) -> bool {
+    fn is_started(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// Headers that a listener adds to every response.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Manners {
+pub(super) struct ResponseHeaders {
     pub drain: ConnectionDrain,
     /// Whether browsers must use TLS only.
     pub strict_transport_security: bool,
 }
 
-impl Manners {
-    fn on<B>(&self, answer: &mut Response<B>) {
-        if self.drain.is_said() {
+impl ResponseHeaders {
+    fn add_to<B>(&self, answer: &mut Response<B>) {
+        if self.drain.is_started() {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
         if self.strict_transport_security {
@@ -68,14 +68,14 @@ impl Manners {
     }
 }
 
-/// The app, wrapped in what a listener adds.
-pub(super) fn served<I, S, B>(
+/// Wraps the app in what a listener adds.
+pub(super) fn wrap<I, S, B>(
     app: I,
-    manners: Manners,
+    response_headers: ResponseHeaders,
 ) -> impl ServiceFactory<
     Request,
     Config = AppConfig,
-    Response = Response<Sent>,
+    Response = Response<ResponseBody>,
     Error = actix_web::Error,
     InitError = S::InitError,
     Service = impl Service<Request, Future: 'static> + 'static,
@@ -90,14 +90,14 @@ where
 {
     let app = app.into_factory().map_err(Into::into);
     apply_fn_factory(app, move |mut request: Request, app: &_| {
-        let turn = request.conn_data::<Turn>().cloned();
-        let unread = turn.as_ref().and_then(|turn| turn.ask(&mut request));
+        let progress = request.conn_data::<RequestProgress>().cloned();
+        let unread = progress.as_ref().and_then(|progress| progress.dispatched(&mut request));
         let refused = unread.or_else(|| screen(&mut request));
         let asked = match refused {
             None => Ok(Service::call(app, request)),
             Some(status) => Err((status, request.take_payload())),
         };
-        let manners = manners.clone();
+        let response_headers = response_headers.clone();
         async move {
             let (mut answer, unread) = match asked {
                 Ok(answer) => match answer.await {
@@ -109,13 +109,13 @@ where
                 },
                 Err((status, unread)) => (refusal(status), unread),
             };
-            manners.on(&mut answer);
-            Ok(answer.map_body(|_, body| Sent::new(body, turn, unread)))
+            response_headers.add_to(&mut answer);
+            Ok(answer.map_body(|_, body| ResponseBody::new(body, progress, unread)))
         }
     })
 }
 
-/// The response sent instead of the app's.
+/// The response to a rejected request.
 fn refusal(status: StatusCode) -> Response<BoxBody> {
     let mut answer = Response::with_body(status, BoxBody::new(()));
     answer.head_mut().set_connection_type(ConnectionType::Close);
@@ -176,31 +176,31 @@ fn is_needless(escaped: &str) -> bool {
 
 /// A response body that is passed to the HTTP library in pieces and reports its end to the
 /// connection.
-pub struct Sent {
+pub struct ResponseBody {
     body: BoxBody,
     size: BodySize,
     rest: Bytes,
-    turn: Option<Turn>,
+    progress: Option<RequestProgress>,
     /// Holds the unread part of the request until the response is out, so that the connection is
     /// closed afterwards.
     _unread: Payload,
 }
 
-impl Sent {
-    fn new(body: BoxBody, turn: Option<Turn>, unread: Payload) -> Self {
+impl ResponseBody {
+    fn new(body: BoxBody, progress: Option<RequestProgress>, unread: Payload) -> Self {
         let size = body.size();
-        if let Some(turn) = &turn {
+        if let Some(progress) = &progress {
             match size {
                 // The library never polls an empty body.
-                BodySize::None | BodySize::Sized(0) => turn.answered(),
-                BodySize::Sized(_) | BodySize::Stream => turn.answering(),
+                BodySize::None | BodySize::Sized(0) => progress.response_complete(),
+                BodySize::Sized(_) | BodySize::Stream => progress.response_started(),
             }
         }
-        Self { body, size, rest: Bytes::new(), turn, _unread: unread }
+        Self { body, size, rest: Bytes::new(), progress, _unread: unread }
     }
 }
 
-impl MessageBody for Sent {
+impl MessageBody for ResponseBody {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
@@ -216,8 +216,8 @@ impl MessageBody for Sent {
             match ready!(this.body.as_pin_mut().poll_next(context)) {
                 Some(Ok(bytes)) => this.rest = bytes,
                 end => {
-                    if let Some(turn) = this.turn.take() {
-                        turn.answered();
+                    if let Some(progress) = this.progress.take() {
+                        progress.response_complete();
                     }
                     return Poll::Ready(end);
                 }

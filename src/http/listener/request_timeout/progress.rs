@@ -1,5 +1,5 @@
-//! Whose turn it is on a connection that serves one request at a time: shared by the connection's
-//! stream and the app behind the HTTP library.
+//! The progress of a connection's current request, shared by the connection's stream and the app
+//! behind the HTTP library.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,19 +14,19 @@ use super::framing::Body;
 pub(super) enum Phase {
     /// Its head is being read or awaited.
     Head,
-    /// The library has its head.
-    Given,
+    /// The HTTP library parses its head.
+    Parsing,
     /// The app has it, and the library receives its body.
-    Asked,
+    Handling,
     /// Its answer is being written.
-    Answering,
+    Responding,
     /// The library has the whole answer, but may not have written it yet.
-    Answered,
+    Responded,
 }
 
-/// The turn of the current request. Available as `conn_data::<Turn>()`.
+/// The progress of the current request. Available as `conn_data::<RequestProgress>()`.
 #[derive(Debug, Clone)]
-pub(in crate::http::listener) struct Turn(Rc<State>);
+pub(in crate::http::listener) struct RequestProgress(Rc<State>);
 
 #[derive(Debug)]
 struct State {
@@ -35,7 +35,7 @@ struct State {
     refusal: Cell<Option<StatusCode>>,
 }
 
-impl Turn {
+impl RequestProgress {
     pub(super) fn new() -> Self {
         Self(Rc::new(State {
             phase: Cell::new(Phase::Head),
@@ -46,20 +46,23 @@ impl Turn {
 
     /// Marks the request as passed to the app, and notes how much of its body is still to come.
     /// Returns the status to refuse it with, whatever it asks, if the stream could not read it.
-    pub(in crate::http::listener) fn ask(&self, request: &mut Request) -> Option<StatusCode> {
+    pub(in crate::http::listener) fn dispatched(
+        &self,
+        request: &mut Request,
+    ) -> Option<StatusCode> {
         self.0.body.replace(body(request));
-        self.0.phase.set(Phase::Asked);
+        self.0.phase.set(Phase::Handling);
         self.0.refusal.take()
     }
 
     /// Marks that the app has started to answer.
-    pub(in crate::http::listener) fn answering(&self) {
-        self.0.phase.set(Phase::Answering);
+    pub(in crate::http::listener) fn response_started(&self) {
+        self.0.phase.set(Phase::Responding);
     }
 
     /// Marks that the app's answer is complete.
-    pub(in crate::http::listener) fn answered(&self) {
-        self.0.phase.set(Phase::Answered);
+    pub(in crate::http::listener) fn response_complete(&self) {
+        self.0.phase.set(Phase::Responded);
     }
 
     pub(super) fn phase(&self) -> Phase {
