@@ -182,7 +182,10 @@ fn a_clients_ca_has_to_be_one_and_to_be_trusted_by_the_server() {
     };
     let (status, said) = with_leaf("optional");
     assert!(status == Some(0) && said.contains("warning: "), "{said}");
-    assert!(said.contains("server.tls.client_ca: ") && said.contains("is no CA's"), "{said}");
+    assert!(
+        said.contains("server.tls.client_ca: ") && said.contains("is not a CA certificate"),
+        "{said}"
+    );
     let (status, said) = with_leaf("required");
     assert_eq!(status, Some(78), "no one could connect: {said}");
     assert!(said.contains("server.tls.client_ca: found "), "{said}");
