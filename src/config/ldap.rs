@@ -13,10 +13,9 @@ use super::check::Problems;
 use super::secrets::{self, Form};
 use super::tls_files::{self, TlsFiles};
 use super::values::OneOrMore;
-use crate::directory::ldap::check_filter;
 use crate::directory::ldap::settings::{
     AccountChecks, DEFAULT_BIND_CONNECTIONS, DEFAULT_SEARCH_CONNECTIONS,
-    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapSettings, Profile,
+    DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapSettings, Profile, check_filter,
 };
 use crate::domain::human_duration::HumanDuration;
 use crate::domain::secret::SecretText;

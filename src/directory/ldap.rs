@@ -46,14 +46,13 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
-pub use self::filter::{FilterError, check_filter};
 pub use self::inspection::LdapInspection;
 pub use self::resolver::Resolver;
 pub use self::settings::{
     AccountChecks, AttributeNameError, Confirm, DEFAULT_BIND_CONNECTIONS,
-    DEFAULT_SEARCH_CONNECTIONS, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, IndexSettings,
-    LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl, ServerUrlError,
-    check_attribute,
+    DEFAULT_SEARCH_CONNECTIONS, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, FilterError,
+    IndexSettings, LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
+    ServerUrlError, check_attribute, check_filter,
 };
 
 use self::connection::AbortOnDrop;

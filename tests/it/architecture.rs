@@ -57,9 +57,7 @@ const PORTS: [(&str, &[&str]); 3] = [
 
 /// The modules of ports, adapters and `http` that the configuration may see: the settings that its
 /// sections are turned into.
-const SETTINGS: [&[&str]; 18] = [
-    &["directory", "ldap", "check_filter"],
-    &["directory", "ldap", "filter", "check_filter"],
+const SETTINGS: [&[&str]; 16] = [
     &["directory", "ldap", "settings"],
     &["http", "authorization"],
     &["http", "client_table"],

@@ -1,7 +1,7 @@
 //! Search filters (RFC 4515) for numbers and names. Every value is escaped, so that it stays a
 //! value.
 
-use ldap3::{ldap_escape, parse_filter};
+use ldap3::ldap_escape;
 
 use super::settings::{LdapSettings, NumberMatch};
 use crate::domain::phone_number::PhoneNumber;
@@ -9,22 +9,6 @@ use crate::domain::stored_number::NumberingPlan;
 
 /// A filter for groups in Active Directory.
 pub(super) const A_GROUP: &str = "(objectClass=group)";
-
-/// The text is not a single search filter in parentheses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an LDAP search filter in brackets, such as (objectClass=person)")]
-pub struct FilterError;
-
-/// Checks that `text` is a single search filter in parentheses, so that it can be part of another.
-///
-/// # Errors
-/// [`FilterError`] if it is not.
-pub fn check_filter(text: &str) -> Result<(), FilterError> {
-    if !text.starts_with('(') {
-        return Err(FilterError);
-    }
-    parse_filter(text).map(|_| ()).map_err(|()| FilterError)
-}
 
 /// A filter for the users who may have `number` in one of their phone attributes.
 pub(super) fn by_number(settings: &LdapSettings, number: &PhoneNumber) -> String {
@@ -78,8 +62,11 @@ fn pattern(parts: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use ldap3::parse_filter;
     use proptest::prelude::*;
+
+    use super::super::settings::{FilterError, check_filter};
+    use super::*;
 
     const USERS: &str = "(objectClass=person)";
 

@@ -43,7 +43,7 @@ pub struct LdapSettings {
     /// The base DNs of user searches; at least one.
     pub base_dns: Vec<String>,
     /// The filter that every user matches, in parentheses: `(objectClass=person)`. Checked by
-    /// [`check_filter`](super::check_filter).
+    /// [`check_filter`].
     pub user_filter: String,
     /// The attributes that hold phone numbers, in order of preference. Names checked by
     /// [`check_attribute`].
@@ -270,6 +270,22 @@ pub enum ServerUrlError {
     /// It contains a user, a path or a query.
     #[error("a URL with more than host and port, which have settings of their own")]
     More,
+}
+
+/// The text is not a single search filter in parentheses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an LDAP search filter in brackets, such as (objectClass=person)")]
+pub struct FilterError;
+
+/// Checks that `text` is a single search filter in parentheses, so that it can be part of another.
+///
+/// # Errors
+/// [`FilterError`] if it is not.
+pub fn check_filter(text: &str) -> Result<(), FilterError> {
+    if !text.starts_with('(') {
+        return Err(FilterError);
+    }
+    ldap3::parse_filter(text).map(|_| ()).map_err(|()| FilterError)
 }
 
 /// The text is not an attribute name.
