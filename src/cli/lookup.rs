@@ -16,6 +16,7 @@ use crate::app;
 use crate::config::{DirectoryConfig, TenantConfig};
 use crate::directory::inspection::Inspection;
 use crate::directory::{DependencyState, Directory, NOT_ASKED, Occasion};
+use crate::domain::call_trust::Vouching;
 use crate::domain::caller_id::NoNumber;
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::phone_number::PhoneNumber;
@@ -43,6 +44,9 @@ pub(super) struct Arguments {
     /// The PIN that the caller keys, if `ambiguous = "pin"`.
     #[arg(long, value_name = "DIGITS")]
     pin: Option<String>,
+    /// The call's attestation, as the phone system would send it; default: full attestation.
+    #[arg(long, value_name = "WORD", default_value = "A")]
+    attestation: String,
 }
 
 pub(super) async fn run(arguments: Arguments) -> CommandResult {
@@ -63,8 +67,9 @@ pub(super) async fn run(arguments: Arguments) -> CommandResult {
         .find(|(id, _)| *id == tenant.id)
         .map(|(_, directory)| directory)
         .ok_or_else(|| anyhow::anyhow!("the tenant has no directory"))?;
-    let lookup =
-        Lookup { tenant, inspection, directory: &**directory, pin, now: SystemClock.now() };
+    let vouching = Vouching::parse(&arguments.attestation);
+    let now = SystemClock.now();
+    let lookup = Lookup { tenant, inspection, directory: &**directory, pin, vouching, now };
     Ok(match lookup.explain(&arguments.number).await {
         Ok(user) => {
             print_line("verdict", &format!("{} would get a code", user.username));
@@ -89,6 +94,7 @@ struct Lookup<'a> {
     inspection: Arc<dyn Inspection>,
     directory: &'a dyn Directory,
     pin: Option<Pin>,
+    vouching: Vouching,
     now: Timestamp,
 }
 
@@ -98,6 +104,9 @@ impl Lookup<'_> {
         print_line("tenant", self.tenant.id.as_str());
         print_line("caller ID", text);
         let number = self.read(text)?;
+        if let Some(reason) = self.tenant.trust.refusal(&number, self.vouching) {
+            return Err((reason, reason.name().meaning().to_owned()));
+        }
         self.print_search(&number);
         let deadline = Instant::now() + TIMEOUT;
         let found = self.directory.find_by_number(&number, deadline).await;

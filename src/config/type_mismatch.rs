@@ -13,7 +13,9 @@ pub(super) fn described(path: &[(String, bool)], found: &str, expected: &str) ->
     let is_section = expected.starts_with("struct Raw") || expected == "a map";
     let (is_element, is_of_sections) =
         (path.last().is_some_and(|(_, is_list)| *is_list), is_list_of_sections(path));
-    let quoted = found.strip_prefix("string ");
+    // A secret that lacks the brackets of its list is a secret all the same.
+    let quoted =
+        found.strip_prefix("string ").map(|text| if name == "secrets" { "\"…\"" } else { text });
     let shown = match (found, quoted) {
         ("map", _) if is_of_sections => format!("one section, as [{section}] makes it"),
         ("map", _) => "a section, or keys in braces".to_owned(),

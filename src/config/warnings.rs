@@ -7,6 +7,7 @@ use super::directory::DirectoryConfig;
 use super::server::ServerConfig;
 use super::tenants::TenantConfig;
 use crate::domain::policy::Attestation;
+use crate::domain::user::Ambiguity;
 use crate::http::tls::ClientCertificates;
 
 /// Checks one tenant against the rest of the configuration.
@@ -17,6 +18,7 @@ pub(super) fn of_tenant(tenant: &TenantConfig, server: &ServerConfig, problems: 
     any_client_of_the_issuer(tenant, problems);
     certificate_never_requested(key, tenant, server, problems);
     caller_id_is_the_only_factor(key, tenant, problems);
+    pin_decides_nothing(key, tenant, problems);
     no_clients(key, tenant, server, problems);
 }
 
@@ -56,6 +58,19 @@ pub(super) fn refused_by_tls(
                  cannot register or approve at {url} (server.public_url): set \"optional\""
             ),
         );
+    }
+}
+
+/// Warns of endpoints that ask for a PIN that decides nothing.
+fn pin_decides_nothing(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
+    for (index, endpoint) in tenant.voice.iter().enumerate() {
+        if endpoint.asks_pin && tenant.ambiguity != Ambiguity::Pin {
+            problems.warn(
+                &format!("{key}.voice[{index}].pin"),
+                "\"asked\" has every caller key a PIN, which decides nothing: set \
+                 directory.ambiguous = \"pin\" as well, or pin = \"off\"",
+            );
+        }
     }
 }
 

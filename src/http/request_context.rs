@@ -50,8 +50,10 @@ pub(super) struct DeadlinePassed;
 pub(super) struct AuditFields {
     pub tenant: Option<TenantId>,
     pub client: Option<String>,
-    /// The endpoint that a voice platform called, once its signature was checked.
+    /// The endpoint that a voice platform called.
     pub voice: Option<String>,
+    /// Whether the platform signed its request.
+    pub is_signed: bool,
     pub number: Option<PhoneNumber>,
     pub user: Option<KnownUser>,
     pub transaction: Option<TransactionId>,
@@ -289,8 +291,8 @@ impl RequestContext {
     /// Writes a refusal to the audit trail and counts it. The answer does not wait for this, and
     /// refusals without a client's credential are written only within limits.
     pub(super) fn record_refusal(&self, reason: AuditReason, status: u16) {
-        let AuditFields { tenant, client, voice, peer, floods, .. } = &self.trail;
-        let is_client = client.is_some() || voice.is_some();
+        let AuditFields { tenant, client, is_signed, peer, floods, .. } = &self.trail;
+        let is_client = client.is_some() || *is_signed;
         let unauthenticated_log = &self.gateway.unauthenticated_log;
         if (is_client && reason != AuditReason::Flood)
             || unauthenticated_log.may_write(*peer, tenant.is_some(), *floods && !is_client, reason)

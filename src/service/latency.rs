@@ -66,10 +66,13 @@ impl Latency {
     }
 
     /// How long a login takes, from the slowest of the last minute or two and the usual duration.
-    /// `expected` is the directory's own estimate of a password check, used until one was made.
+    /// `expected` is the directory's own estimate of a password check. It counts until many were
+    /// made: if it ended with the first, that one's refusal would go out sooner than those before
+    /// it, and so reveal that a password was checked.
     pub(super) fn recent(&self, at: Instant, expected: Duration) -> Duration {
         self.with(at, |memory| {
-            let password = memory.password.usual().unwrap_or(expected);
+            let expected = if memory.password.is_full() { Duration::ZERO } else { expected };
+            let password = memory.password.usual().unwrap_or_default().max(expected);
             let usual = password.max(memory.account.usual().unwrap_or_default());
             // The usual duration is not the maximum, so add a margin.
             memory.slowest.max(memory.slowest_before).max(usual + usual / 4)
@@ -99,6 +102,11 @@ impl RecentDurations {
             self.0.pop_front();
         }
         self.0.push_back(took);
+    }
+
+    /// Whether enough logins were seen to say what is usual.
+    fn is_full(&self) -> bool {
+        self.0.len() == SAMPLE_SIZE
     }
 
     /// The 90th percentile, so that a few logins that hung do not delay everyone for long.
@@ -142,11 +150,17 @@ mod tests {
         }
         assert_eq!(latency.recent(after(2), ms(800)), ms(4000));
         let tomorrow = after(86_400);
-        assert_eq!(latency.recent(tomorrow, ms(800)), ms(500), "by what was seen, not expected");
+        assert_eq!(latency.recent(tomorrow, NONE), ms(500), "never forgotten");
+        assert_eq!(latency.recent(tomorrow, ms(800)), ms(1000), "one check is not what is usual");
+        for _ in 0..SAMPLE_SIZE {
+            latency.record(Stage::Password, ms(200), tomorrow);
+        }
+        let next_day = after(2 * 86_400);
+        assert_eq!(latency.recent(next_day, ms(800)), ms(500), "by what was seen, not expected");
         // Quick refusals of known users do not make password checks seem quick.
         for _ in 0..SAMPLE_SIZE {
-            latency.record(Stage::Account, ms(4), tomorrow);
+            latency.record(Stage::Account, ms(4), next_day);
         }
-        assert_eq!(latency.recent(after(2 * 86_400), NONE), ms(250));
+        assert_eq!(latency.recent(after(3 * 86_400), NONE), ms(250));
     }
 }

@@ -105,7 +105,9 @@ impl Decision<'_> {
     pub fn record(&self) {
         let number = self.number.map(ToString::to_string);
         let peer = self.peer.map(|peer| peer.to_string());
-        let call_id = self.call_id.map(printable);
+        // A voice platform makes its ids itself; a phone system may use the caller's number.
+        let shown = if self.voice.is_some() { cut } else { printable };
+        let call_id = self.call_id.map(shown);
         let certificate_san = self.certificate_san.as_deref().map(cut);
         // Only an address is kept: other text may be anything, such as a password.
         let client_ip = self.client_ip.map(|text| {

@@ -5,7 +5,7 @@ use crate::domain::country::Country;
 use crate::domain::policy::Attestation;
 
 const VOICE: &str = "[[tenants.voice]]\nname='main'\ndialect='twiml'\nsignature='twilio'\n\
-    secrets=['a secret']\nlanguages=['sv','en']\n";
+    secrets=['hunter2']\nlanguages=['sv','en']\n";
 
 fn with(from: &str, to: &str) -> String {
     format!("server.public_url='https://otp.example.com'\n{TENANT}{}", VOICE.replace(from, to))
@@ -22,7 +22,7 @@ fn an_endpoint_has_the_documented_defaults() {
         (&None, false, 2, false)
     );
     assert_eq!(endpoint.texts.of(None).tag, "sv-SE");
-    assert!(!format!("{endpoint:?}").contains("a secret"));
+    assert!(!format!("{endpoint:?}").contains("hunter2"));
 }
 
 #[test]
@@ -33,10 +33,11 @@ fn each_mistake_of_an_endpoint_is_named() {
         (with("name='main'", "name='a/b'"), "voice[0].name", "a part of the endpoint's URL"),
         (with("dialect='twiml'", "dialect='twixml'"), "voice[0].dialect", "twiml"),
         (with("signature='twilio'\n", ""), "voice[0].signature", "whose signatures"),
-        (with("['a secret']", "[]"), "voice[0].secrets", "0 secrets"),
-        (with("['a secret']", "['a','b','c']"), "voice[0].secrets", "3 secrets"),
-        (with("['a secret']", "['']"), "voice[0].secrets[0]", "an empty secret"),
-        (with("['a secret']", "[{file='/nowhere'}]"), "voice[0].secrets[0]", "/nowhere"),
+        (with("['hunter2']", "[]"), "voice[0].secrets", "0 secrets"),
+        (with("['hunter2']", "['a','b','c']"), "voice[0].secrets", "3 secrets"),
+        (with("['hunter2']", "'hunter2'"), "voice[0].secrets", "a list in brackets"),
+        (with("['hunter2']", "['']"), "voice[0].secrets[0]", "an empty secret"),
+        (with("['hunter2']", "[{file='/nowhere'}]"), "voice[0].secrets[0]", "/nowhere"),
         (with("'twilio'", "'telnyx'"), "voice[0].secrets[0]", "32 bytes in base64"),
         (with("['sv','en']", "[]"), "voice[0].languages", "no language"),
         (with("'en'", "'tlh'"), "voice[0].languages[1]", "all four sentences"),
@@ -50,8 +51,18 @@ fn each_mistake_of_an_endpoint_is_named() {
     ] {
         let problem = problem(&text);
         assert!(problem.contains(key) && problem.contains(says), "{text}: {problem}");
-        assert!(!problem.contains("a secret'"), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
     }
+}
+
+#[test]
+fn a_pin_that_decides_nothing_is_warned_of() {
+    let config = read(&with("languages", "pin='asked'\nlanguages")).expect("good");
+    let warned = |warning: &super::super::error::Warning| {
+        let warning = warning.to_string();
+        warning.contains("tenants[0].voice[0].pin") && warning.contains("ambiguous")
+    };
+    assert!(config.warnings.iter().any(warned), "{:?}", config.warnings);
 }
 
 #[test]

@@ -33,8 +33,11 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// Adds the routes.
 pub fn routes(app: &mut ServiceConfig) {
-    app.route(&format!("{BASE}/{{tenant}}/{{name}}"), web::to(call))
-        .route(&format!("{BASE}/{{tenant}}/{{name}}/{{{PIN}:{PIN}}}"), web::to(call));
+    let path = format!("{BASE}/{{tenant}}/{{name}}");
+    let pin = format!("{path}/{{{PIN}:{PIN}}}");
+    for path in [path, pin] {
+        app.service(web::resource([path.clone(), format!("{path}/")]).to(call));
+    }
 }
 
 /// Answers a call.
@@ -94,6 +97,8 @@ async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
         body::discard(&mut context.payload, context.deadline).await;
         return Err(unsigned(flooding));
     };
+    context.trail.tenant = Some(id.clone());
+    context.trail.voice = Some(name.clone());
     let read = body::read_up_to(
         &context.request,
         &mut context.payload,
@@ -116,8 +121,7 @@ async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
         Err(Unusable::Unreadable) => Err(AuditReason::BodyMalformed),
         Ok(call) => Ok(call),
     };
-    context.trail.tenant = Some(id.clone());
-    context.trail.voice = Some(name.clone());
+    context.trail.is_signed = true;
     Ok((Arc::clone(tenant), name, call))
 }
 
@@ -178,17 +182,21 @@ async fn code(
     if !endpoint.called_numbers.is_empty() && !is_ours {
         return Err(AuditReason::CalledNumberNotListed);
     }
-    let reported = tenant.voice.calls.report(&endpoint.name, &call.id);
-    match in_time(context.deadline, reported).await {
-        Err(_) => return Err(AuditReason::DeadlinePassed),
-        Ok(Err(error)) => return Err(Reason::from(error).name()),
-        Ok(Ok(Report::Replayed)) => return Err(AuditReason::CallReplayed),
-        Ok(Ok(Report::Current)) => {}
+    let signed = call.signed.map(hex::encode);
+    for id in std::iter::once(&call.id).chain(&signed) {
+        let reported = tenant.voice.calls.report(&endpoint.name, id);
+        match in_time(context.deadline, reported).await {
+            Err(_) => return Err(AuditReason::DeadlinePassed),
+            Ok(Err(error)) => return Err(Reason::from(error).name()),
+            Ok(Ok(Report::Replayed)) => return Err(AuditReason::CallReplayed),
+            Ok(Ok(Report::Current)) => {}
+        }
     }
     let has_keyed = context.request.match_info().get(PIN).is_some();
     if endpoint.asks_pin && !has_keyed {
         let base = gateway.public_bases.first().map_or("", String::as_str);
-        return Ok(Decided::AskPin(format!("{base}{}/{PIN}", context.request.path())));
+        let path = context.request.path().trim_end_matches('/');
+        return Ok(Decided::AskPin(format!("{base}{path}/{PIN}")));
     }
     let caller_id = call.caller.ok_or(AuditReason::NumberUnparseable)?;
     let pin = call.digits.filter(|_| endpoint.asks_pin);

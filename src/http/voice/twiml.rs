@@ -37,7 +37,12 @@ impl Dialect for Twiml {
         if !self.signature.is_valid(&signed, now) {
             return Err(Unusable::NotSigned);
         }
-        request::read(&form).map_err(|Unreadable| Unusable::Unreadable)
+        let call = request::read(&form).map_err(|Unreadable| Unusable::Unreadable)?;
+        if self.signature.has_time() {
+            return Ok(call);
+        }
+        let once = signature::signed_once(&signed).ok_or(Unusable::Unreadable)?;
+        Ok(IncomingCall { signed: Some(once), ..call })
     }
 
     fn write(&self, answer: &Answer<'_>, speech: &Speech, sentences: &Sentences) -> Vec<u8> {

@@ -64,3 +64,29 @@ fn each_stored_value_is_explained_beside_the_number_that_calls() {
         assert!(said.contains(part), "{part} in {said}");
     }
 }
+
+#[test]
+fn calls_that_the_tenant_does_not_accept_are_refused() {
+    let folder = folder();
+    let people = include_str!("../../../config/demo-people.toml");
+    std::fs::write(folder.path().join("people.toml"), people).unwrap();
+    let config = format!(
+        "{}[[tenants]]\nid = \"t1\"\ncountry = \"SE\"\n\
+         [tenants.directory]\nkind = \"file\"\nfile = \"people.toml\"\n\
+         [tenants.calls]\nminimum_attestation = \"B\"\naccepted_countries = [\"SE\"]\n{}",
+        sections(""),
+        clients()
+    );
+    let path = write(folder.path(), &config);
+    for (number, attestation, verdict) in [
+        ("+46701234567", "TN-Validation-Passed-B", "anna would get a code"),
+        ("+46701234567", "C", "refused, attestation_too_low: "),
+        ("+4790123456", "A", "refused, country_not_accepted: "),
+    ] {
+        let asked = ["lookup", "--config", &path, "--attestation", attestation, number];
+        let output = dialpass(&asked);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains(verdict), "{number}, {attestation}: {said}");
+        assert_eq!(output.status.success(), verdict.contains("would"), "{said}");
+    }
+}

@@ -85,6 +85,16 @@ async fn all_refusals_sound_the_same() {
         assert_eq!((&event["reason"], &event["voice"]), (&json!(reason), &json!("main")));
         assert_eq!((&event["status"], &event["outcome"]), (&json!(200), &json!("refused")));
     }
+    // The field that says so, hidden in the one before it: the signature is the same.
+    let forwarded = with("ForwardedFrom", "+46709999999");
+    let signature = twilio("sign", &json!([TOKEN, format!("{PUBLIC}{MAIN}"), forwarded]));
+    let mut hidden = forwarded.clone();
+    hidden.as_object_mut().unwrap().remove("ForwardedFrom");
+    hidden["Direction"] = json!("inboundForwardedFrom+46709999999");
+    let answer = send(&gateway, MAIN, form(&hidden), Some(&signature)).await;
+    assert_eq!((answer.status, &answer.body), (200, &expected));
+    assert_eq!(event(&gateway, &answer)["reason"], "body_malformed");
+
     assert_eq!(report(&gateway, &call_from(ANNA)).await.status, 200);
     let rejecting = started("refuse_by = \"reject\"", "");
     let answer = report(&rejecting, &call_from("+46709990000")).await;
@@ -109,6 +119,14 @@ async fn a_captured_request_is_worth_nothing_after_ten_minutes() {
     drop(gateway);
     let gateway = later(11);
     let replayed = report(&gateway, &call).await;
+    assert_eq!(event(&gateway, &replayed)["reason"], "call_replayed");
+    // The fields cut elsewhere: another id, by the same signature.
+    let signature = twilio("sign", &json!([TOKEN, format!("{PUBLIC}{MAIN}"), call]));
+    let mut cut = call.clone();
+    cut.as_object_mut().unwrap().remove("CallStatus");
+    cut["CallSid"] = json!(format!("{}CallStatusringing", call["CallSid"].as_str().unwrap()));
+    assert_eq!(twilio("sign", &json!([TOKEN, format!("{PUBLIC}{MAIN}"), cut])), signature);
+    let replayed = send(&gateway, MAIN, form(&cut), Some(&signature)).await;
     assert_eq!(event(&gateway, &replayed)["reason"], "call_replayed");
     let new = report(&gateway, &call_from(ANNA)).await;
     assert_eq!(event(&gateway, &new)["outcome"], "allowed");

@@ -19,6 +19,7 @@ pub(super) fn read(form: &Form) -> Result<IncomingCall, Unreadable> {
         caller: is_from_the_network(caller).then(|| caller.to_owned()),
         called: needed("To")?.to_owned(),
         vouching,
+        signed: None,
         digits: form.one("Digits")?.map(str::to_owned),
     })
 }

@@ -9,6 +9,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
 
 use super::form::Form;
 use crate::domain::clock::Timestamp;
@@ -42,6 +43,14 @@ pub(super) struct Signed<'r> {
 const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
 
 impl Signature {
+    /// Whether the time of the signing is part of what is signed.
+    pub(super) const fn has_time(&self) -> bool {
+        match self {
+            Self::Twilio(_) | Self::SignalWire(_) => false,
+            Self::Telnyx(_) => true,
+        }
+    }
+
     /// Whether one of the keys signed this request.
     pub(super) fn is_valid(&self, signed: &Signed<'_>, now: Timestamp) -> bool {
         let headers = signed.headers;
@@ -63,6 +72,26 @@ impl Signature {
             Self::Telnyx(keys) => is_ed25519(signed, keys, now),
         }
     }
+}
+
+/// A hash of what an HMAC covers but the URL's host, and whether its fields were cut where the
+/// platform cut them: names are words, and a name that says what a call is does not stand inside
+/// another field.
+pub(super) fn signed_once(signed: &Signed<'_>) -> Option<[u8; 32]> {
+    let fields = signed_fields(signed.form);
+    let is_word = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+    };
+    let names = || signed.form.fields().iter().map(|(name, _)| name.as_str());
+    let is_hidden = |name: &&str| {
+        fields.matches(*name).count() != names().filter(|other| other.contains(*name)).count()
+    };
+    if !names().all(is_word) || ["CallSid", "ForwardedFrom"].iter().any(is_hidden) {
+        return None;
+    }
+    let hash = Sha256::new_with_prefix(signed.target).chain_update([0]).chain_update(fields);
+    Some(hash.finalize().into())
 }
 
 /// A header's value, if it comes once.
