@@ -24,7 +24,7 @@ pub(super) fn entry(
     let ca = ClientVerifier::load(file, &[])
         .map_err(|error| report.problem(&key, &error, "a PEM file of CA certificates"))?;
     if certificates::cas(file).is_some_and(|all| !all.iter().any(|one| one.is_ca)) {
-        let found = format!("{}, in which no certificate is a CA's", file.display());
+        let found = format!("{}, which contains no CA certificate", file.display());
         let accepted = "a PEM file of CA certificates; the SHA-256 of a client's own goes into \
                         sha256";
         return Err(report.problem(&key, &found, accepted));
