@@ -87,7 +87,7 @@ async fn a_wrong_service_account_is_named_as_the_cause() {
     assert!(is_refused(wrong).await.contains("check bind_dn"));
     let mut empty = settings(&[slapd.url()]);
     empty.bind_password = String::new().into();
-    assert!(is_refused(empty).await.contains("no password"));
+    assert!(is_refused(empty).await.contains("without a password"));
     let mut nowhere = settings(&[slapd.url()]);
     nowhere.base_dns = vec!["ou=nowhere,dc=example,dc=com".to_owned()];
     assert!(is_refused(nowhere).await.contains("check base_dn"));
