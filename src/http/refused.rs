@@ -1,5 +1,5 @@
 //! Every refusal that a client of either API can see, with its status, headers and message. The true
-//! reason is never sent: [`Refusal`] carries it to the audit trail. The bodies are in `http::error`.
+//! reason is never sent: `Refusal` carries it to the audit trail. The bodies are in `http::error`.
 
 use std::borrow::Cow;
 use std::time::Duration;

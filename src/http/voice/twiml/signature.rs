@@ -21,7 +21,7 @@ const TOLERANCE_MS: i64 = 5 * 60 * 1000;
 #[derive(Clone)]
 pub enum Signature {
     /// `X-Twilio-Signature`: an HMAC by the account's token, or by a shared key if the request says
-    /// so in [`SETTINGS`].
+    /// so in `X-Twilio-Webhooks-Signature-Settings`.
     Twilio(Vec<SecretString>),
     /// `X-SignalWire-Signature`: Twilio's algorithm with the project's signing key.
     SignalWire(Vec<SecretString>),
