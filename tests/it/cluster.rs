@@ -78,13 +78,16 @@ impl Cluster {
             std::fs::write(&file, key).unwrap();
             Gateway::start_with(Arc::new(folder), &pinned(config), environment)
         };
-        Self::of(environments.into_iter().map(start).collect())
+        // A refused login may wait for as long as a request may take, and `HAProxy` for longer.
+        let patience = if config.contains("request_deadline = \"10s\"") { 11 } else { 6 };
+        Self::of(environments.into_iter().map(start).collect(), patience)
     }
 
-    fn of(nodes: Vec<Gateway>) -> Self {
+    /// These nodes, each of whose answers `HAProxy` awaits for so many seconds.
+    fn of(nodes: Vec<Gateway>, patience: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, statistics) = (free_port(), free_port());
-        let config = haproxy_config(&nodes, port, statistics);
+        let config = haproxy_config(&nodes, patience, (port, statistics));
         let haproxy = Haproxy::start(folder.path(), &config, port);
         let http = reqwest::Client::new();
         Self { nodes, http, port, statistics, _haproxy: haproxy, _folder: folder }
@@ -168,7 +171,7 @@ impl Drop for Cluster {
 
 /// What a node did not answer is asked of another, except for logins: the node may have accepted
 /// one, and a code that was used is refused. A call that was answered twice has been told one code.
-fn haproxy_config(nodes: &[Gateway], port: u16, statistics: u16) -> String {
+fn haproxy_config(nodes: &[Gateway], patience: u32, (port, statistics): (u16, u16)) -> String {
     let server = |(number, node): (usize, &Gateway)| {
         let (api, ops) = (node.address(), node.ops());
         format!("    server node{number} {api} addr {} port {}\n", ops.ip(), ops.port())
@@ -176,8 +179,8 @@ fn haproxy_config(nodes: &[Gateway], port: u16, statistics: u16) -> String {
     let servers: String = nodes.iter().enumerate().map(server).collect();
     format!(
         "global\n    nbthread 1\n\
-         defaults\n    mode http\n    timeout connect 1s\n    timeout client 10s\n    \
-         timeout server 6s\n    timeout check 1s\n    retries 3\n    option redispatch 1\n    \
+         defaults\n    mode http\n    timeout connect 1s\n    timeout client 15s\n    \
+         timeout server {patience}s\n    timeout check 1s\n    retries 3\n    option redispatch 1\n    \
          retry-on conn-failure empty-response response-timeout\n\
          frontend api\n    bind 127.0.0.1:{port}\n    default_backend nodes\n    \
          http-request disable-l7-retry if {{ path_end /validateOTP }}\n\

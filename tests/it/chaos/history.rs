@@ -150,7 +150,7 @@ impl Default for Found {
 /// Longest that a request may take, and that service may be away after a fault. Among other tests the
 /// machine is as busy as they make it, and takes part of that for itself.
 fn limits() -> (Duration, Duration) {
-    if is_alone() { (DEADLINE, COMEBACK) } else { (2 * DEADLINE, PATIENCE) }
+    if is_alone() { (DEADLINE, COMEBACK) } else { (3 * DEADLINE, PATIENCE) }
 }
 
 /// Reasons of refusals that say nothing of the code, which was not taken.

@@ -172,7 +172,7 @@ async fn take_turn(asker: &Asker, user: User, memory: &Mutex<Memory>) {
 
 /// The reason that one of the nodes noted for a request.
 fn reason(nodes: &[Gateway], request: &str) -> String {
-    let events = nodes.iter().flat_map(Gateway::audit);
+    let events = nodes.iter().flat_map(|node| [node.earlier_audit(), node.audit()].concat());
     let event = events.into_iter().find(|event| event["request_id"] == request);
     event
         .map_or_else(|| "of no event".to_owned(), |event| event["reason"].to_string())

@@ -88,6 +88,8 @@ pub struct Gateway {
     folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
     lines: Arc<Mutex<Vec<String>>>,
+    /// What it logged before it was last restarted.
+    earlier: Vec<String>,
     is_read: Arc<AtomicBool>,
     address: SocketAddr,
     ops: Option<SocketAddr>,
@@ -151,6 +153,7 @@ impl Gateway {
             folder,
             environment,
             lines,
+            earlier: Vec::new(),
             is_read,
             address: address("listen").expect("it says where it listens"),
             ops: address("ops"),
@@ -163,8 +166,12 @@ impl Gateway {
     pub fn restart(mut self) -> Self {
         let (folder, http) = (Arc::clone(&self.folder), self.http.clone());
         let environment = std::mem::take(&mut self.environment);
+        let mut earlier = std::mem::take(&mut self.earlier);
+        let lines = Arc::clone(&self.lines);
         drop(self);
+        earlier.append(&mut lines.lock().unwrap());
         let mut again = Self::run(folder, environment);
+        again.earlier = earlier;
         again.http = http;
         again
     }
@@ -240,6 +247,12 @@ impl Gateway {
     pub fn warned(&self) -> bool {
         let log = self.log();
         log.lines().any(|line| line.contains("WARN") && !line.contains("secret is shorter than"))
+    }
+
+    /// The audit events from before it was last restarted.
+    pub fn earlier_audit(&self) -> Vec<Value> {
+        let events = self.earlier.iter().filter_map(|line| serde_json::from_str(line).ok());
+        events.collect()
     }
 
     /// The audit events so far.
