@@ -154,11 +154,12 @@ impl App {
 
         let mut components = prepared.start(None, &runtime);
         let tls = tls.map(Arc::new);
-        let stores::Store { grants, tries, registry, health: store } =
+        let stores::Store { grants, reported_calls, tries, registry, health: store } =
             stores::open(&config, &clock, &runtime).await?;
         components.add_registered(&config, &registry);
         let shared = SharedState {
             grants,
+            reported_calls,
             tries,
             registry,
             clock,

@@ -13,12 +13,14 @@ pub mod event_log_codec;
 pub mod personal_records;
 pub mod postgres;
 pub mod registry;
+pub mod reported_call;
 mod requests;
 pub mod sqlite;
 
 use async_trait::async_trait;
 
 use self::account::{Account, StoredGrant};
+use self::reported_call::{ReportId, Sighting};
 pub use self::requests::{
     CodeTry, Issue, IssueRequest, LiveGrant, NewGrant, Redemption, Reservation, ReserveRequest,
     SPARE_TRIES,
@@ -56,6 +58,26 @@ pub trait Grants: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError>;
+}
+
+/// Calls that voice platforms reported. [`Grants::issue`] remembers those that hear a code.
+#[async_trait]
+pub trait ReportedCalls: Send + Sync {
+    /// What is known of a call with these ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; the call must then hear no code.
+    async fn sighting(
+        &self,
+        tenant: &TenantId,
+        reports: &[ReportId],
+    ) -> Result<Sighting, StoreError>;
+
+    /// Remembers a call that heard no code, unless it is remembered already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remember(&self, tenant: &TenantId, reports: &[ReportId]) -> Result<(), StoreError>;
 }
 
 /// Tries of codes and passwords.

@@ -216,6 +216,7 @@ fn request(
             wrong_passwords_per_user: quota,
             wrong_codes_per_user: quota,
         },
+        reports: Vec::new(),
     })
 }
 

@@ -175,7 +175,7 @@ fn tenant(
         voice: Voice {
             endpoints: tenant.voice.iter().map(|one| (one.name.clone(), one.clone())).collect(),
             calls: ReportedCalls {
-                registry: Arc::clone(&shared.registry),
+                store: Arc::clone(&shared.reported_calls),
                 tenant: tenant.id.clone(),
             },
         },

@@ -8,13 +8,15 @@ use crate::http::gateway::DelayedRefusals;
 use crate::http::unauthenticated_log::UnauthenticatedLog;
 use crate::service::guesses::Guesses;
 use crate::store::registry::Registry;
-use crate::store::{Grants, Tries};
+use crate::store::{Grants, ReportedCalls, Tries};
 use crate::telemetry::audit::AuditTrail;
 
 /// State that lives as long as the process.
 pub struct SharedState {
     /// Issued codes.
     pub grants: Arc<dyn Grants>,
+    /// Calls that voice platforms reported.
+    pub reported_calls: Arc<dyn ReportedCalls>,
     /// Login attempts.
     pub tries: Arc<dyn Tries>,
     /// Registered users.

@@ -20,7 +20,7 @@ use crate::store::personal_records::PersonalRecords;
 use crate::store::postgres::{PostgresAdministration, PostgresSettings, PostgresStore, SslMode};
 use crate::store::registry::{AccessKeys, Registry};
 use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore, inspect};
-use crate::store::{Administration, Grants, StoreHealth, Tries};
+use crate::store::{Administration, Grants, ReportedCalls, StoreHealth, Tries};
 
 /// How long an administrator's command waits for the store at least: longer than a gateway's step
 /// would, because an administrator wants the answer.
@@ -34,6 +34,8 @@ const RUN_AS: &str = "run this as the user that the gateway runs as (sudo -u USE
 pub(super) struct Store {
     /// Codes.
     pub grants: Arc<dyn Grants>,
+    /// Reported calls.
+    pub reported_calls: Arc<dyn ReportedCalls>,
     /// Tries.
     pub tries: Arc<dyn Tries>,
     /// Registered users.
@@ -43,10 +45,14 @@ pub(super) struct Store {
 }
 
 impl Store {
-    fn new<S: Grants + Tries + Registry + StoreHealth + 'static>(store: S) -> Self {
+    fn new<S>(store: S) -> Self
+    where
+        S: Grants + ReportedCalls + Tries + Registry + StoreHealth + 'static,
+    {
         let store = Arc::new(store);
         Self {
             grants: Arc::clone(&store) as _,
+            reported_calls: Arc::clone(&store) as _,
             tries: Arc::clone(&store) as _,
             registry: Arc::clone(&store) as _,
             health: store,

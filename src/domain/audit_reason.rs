@@ -92,6 +92,9 @@ reasons! {
         CallReplayed "call_replayed"
             "A voice platform's call was first reported more than 10 minutes ago."
             "Repeated: someone sends a captured request again; replace the endpoint's secret.";
+        CallOver "call_over"
+            "A voice platform reported a call again whose code is used, replaced or expired."
+            "Nothing: a call hears one code. Repeated: someone sends captured requests again.";
         PinAsked "pin_asked"
             "The caller is asked to key the PIN."
             "";

@@ -31,6 +31,8 @@ pub enum Reason {
     CountryNotAccepted,
     /// The call was forwarded, and the tenant refuses such calls.
     CallDiverted,
+    /// The call was reported before, and its code no longer lives.
+    CallOver,
     /// The account's state in the directory forbids logins.
     AccountClosed(PasswordRefusal),
     /// The user is not in the tenant's required group.
@@ -115,6 +117,7 @@ impl Reason {
             Self::AttestationTooLow => AuditReason::AttestationTooLow,
             Self::CountryNotAccepted => AuditReason::CountryNotAccepted,
             Self::CallDiverted => AuditReason::CallDiverted,
+            Self::CallOver => AuditReason::CallOver,
             Self::NotInRequiredGroup => AuditReason::NotInRequiredGroup,
             Self::InExcludedGroup => AuditReason::InExcludedGroup,
             Self::GroupsTooNested => AuditReason::GroupsTooNested,
@@ -182,6 +185,7 @@ impl Reason {
             | Self::AttestationTooLow
             | Self::CountryNotAccepted
             | Self::CallDiverted
+            | Self::CallOver
             | Self::PasswordMissing
             | Self::CodeMalformed
             | Self::NameMalformed

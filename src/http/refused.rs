@@ -99,6 +99,7 @@ impl Refused {
             | Reason::AttestationTooLow
             | Reason::CountryNotAccepted
             | Reason::CallDiverted
+            | Reason::CallOver
             | Reason::AccountClosed(_)
             | Reason::NotInRequiredGroup
             | Reason::InExcludedGroup

@@ -15,6 +15,7 @@ use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
 use crate::domain::user::{Ambiguity, NotUnique, Pin, User};
+use crate::store::reported_call::ReportId;
 use crate::store::{Issue, IssueRequest, NewGrant};
 
 /// The phone system's data about a call.
@@ -26,6 +27,8 @@ pub struct Call<'a> {
     pub vouching: Vouching,
     /// The PIN the caller keyed to identify themselves among several people, if any.
     pub pin: Option<&'a str>,
+    /// The ids under which the store remembers the call; empty if it need not.
+    pub reports: &'a [ReportId],
 }
 
 /// A code to read to the caller.
@@ -106,7 +109,7 @@ impl CallIn {
         let user = self.owner(&number, pin.as_ref(), directory_deadline).await?;
         known.user = Some(KnownUser::from(&user));
         self.parts.admit(&user, Occasion::Call, directory_deadline).await?;
-        self.grant(&user, number).await
+        self.grant(&user, number, call.reports).await
     }
 
     /// The one user with `number`.
@@ -130,6 +133,7 @@ impl CallIn {
         &self,
         user: &User,
         number: PhoneNumber,
+        reports: &[ReportId],
     ) -> Result<(SpokenCode, Reason), Reason> {
         let parts = &self.parts;
         let subject = Subject {
@@ -149,10 +153,12 @@ impl CallIn {
             usable_keys: parts.keys.ids(),
             max_attempts: parts.otp.max_attempts,
             limits: parts.limits,
+            reports: reports.to_vec(),
         };
         let (live, reason) = match parts.grants.issue(request).await? {
             Issue::Issued(live) => (live, Reason::Issued),
             Issue::Repeat(live) => (live, Reason::Repeated),
+            Issue::CallOver => return Err(Reason::CallOver),
             Issue::CodesPerUser(wait) => return Err(Reason::CodesPerUser(wait)),
             Issue::CallsPerNumber(wait) => return Err(Reason::CallsPerNumber(wait)),
         };

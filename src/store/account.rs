@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::address_log::{AddressLog, Failure};
+use super::reported_call::{ReportedCall, Sighting};
 use super::requests::{
     CodeTry, Issue, IssueRequest, LiveGrant, Redemption, Reservation, ReserveRequest, SPARE_TRIES,
 };
@@ -113,9 +114,10 @@ impl Account {
         self.grant.as_ref().filter(|stored| stored.is_live(now))
     }
 
-    /// [`Grants::issue`](super::Grants::issue). `calls` reads the calls counted against the number
-    /// and runs only if they matter. If a code is [issued](Issue::Issued), both the account and the
-    /// returned calls must be written; otherwise neither.
+    /// [`Grants::issue`](super::Grants::issue). `reported` is what is remembered under the call's
+    /// ids. `calls` reads the calls counted against the number and runs only if they matter. If a
+    /// code is [issued](Issue::Issued), both the account and the returned calls must be written;
+    /// otherwise neither. If a code is [told](Issue::told), the call must be remembered.
     ///
     /// # Errors
     /// Those of `calls`.
@@ -123,10 +125,23 @@ impl Account {
         &mut self,
         request: &IssueRequest,
         now: Timestamp,
+        reported: &[ReportedCall],
         calls: impl FnOnce() -> Result<EventLog, E>,
     ) -> Result<(Issue, Option<EventLog>), E> {
         let limits = &request.limits;
-        if let Some(told) = self.grant.as_ref().filter(|one| one.may_be_told_again(request, now)) {
+        let repeated = match Sighting::of(reported, now) {
+            Sighting::Replayed => return Ok((Issue::CallOver, None)),
+            Sighting::Told(nonce) => {
+                let told = self.live(now).filter(|one| one.grant.nonce == nonce);
+                let told = told.filter(|one| request.usable_keys.contains(&one.grant.key_id));
+                let Some(told) = told else { return Ok((Issue::CallOver, None)) };
+                Some(told)
+            }
+            Sighting::First | Sighting::Again => {
+                self.grant.as_ref().filter(|one| one.may_be_told_again(request, now))
+            }
+        };
+        if let Some(told) = repeated {
             return Ok((Issue::Repeat(living(told.grant.clone(), now)), None));
         }
         self.expire(limits, now);

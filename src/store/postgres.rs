@@ -24,6 +24,7 @@ mod pooler;
 mod registry;
 mod registry_rows;
 mod registry_writes;
+mod reported_calls;
 mod rows;
 mod schema;
 mod session;
@@ -48,7 +49,7 @@ pub use self::schema::Schema;
 pub use self::session::ConnectError;
 pub use self::settings::{PostgresServer, PostgresSettings, SslMode};
 
-use self::account_step::{AccountDecision, AccountStep, LiveGrant};
+use self::account_step::{AccountDecision, AccountStep, Held, LiveGrant, Tally};
 use self::database::Database;
 use self::session::{Connector, joined};
 use self::supervisor::Probes;
@@ -61,7 +62,6 @@ use super::{
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
-use crate::domain::policy::EventLog;
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -159,16 +159,18 @@ impl Drop for PostgresStore {
 impl Grants for PostgresStore {
     async fn issue(&self, request: IssueRequest) -> Result<Issue, StoreError> {
         let subject = request.subject.clone();
-        let caller = (request.number.clone(), request.limits.calls_per_number);
-        let decide = move |account: Option<Account>, calls: EventLog, now| {
-            let mut account = account.unwrap_or_default();
-            let known = || Ok::<_, std::convert::Infallible>(calls);
-            let Ok((answer, calls)) = account.issue(&request, now, known);
+        let (number, quota) = (request.number.clone(), request.limits.calls_per_number);
+        let call = Some(Tally { number, quota, reports: request.reports.clone() });
+        let decide = move |held: Held, now| {
+            let mut account = held.account.unwrap_or_default();
+            let calls = || Ok::<_, std::convert::Infallible>(held.calls.unwrap_or_default());
+            let Ok((answer, calls)) = account.issue(&request, now, &held.reported, calls);
             let reveals = matches!(answer, Issue::Repeat(_));
+            let told = answer.told().map(|grant| grant.nonce);
             let account = calls.is_some().then_some(account);
-            AccountDecision { answer, account, calls, reveals }
+            AccountDecision { answer, account, calls, told, reveals }
         };
-        let step = AccountStep { subject, caller: Some(caller), decide: Box::new(decide) };
+        let step = AccountStep { subject, call, decide: Box::new(decide) };
         self.database.run(step).await
     }
 

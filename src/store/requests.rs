@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::reported_call::ReportId;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId, Subject};
@@ -23,6 +24,9 @@ pub struct IssueRequest {
     pub max_attempts: u32,
     /// The tenant's quotas.
     pub limits: Limits,
+    /// The ids of the call that asks, if a platform reported one: the same call hears its code
+    /// again or none, and it is remembered along with the grant.
+    pub reports: Vec<ReportId>,
 }
 
 /// A grant to be made; the store sets its times.
@@ -54,10 +58,23 @@ pub enum Issue {
     Issued(LiveGrant),
     /// A live, untried code with at least half its lifetime left is repeated; nothing was counted.
     Repeat(LiveGrant),
+    /// The call is known: its code is used, replaced or burnt, or its first report was too long ago.
+    CallOver,
     /// Too many new codes for the user; the next is allowed after this time.
     CodesPerUser(Duration),
     /// Too many calls from the number; the next is allowed after this time.
     CallsPerNumber(Duration),
+}
+
+impl Issue {
+    /// The grant whose code the caller hears, if any.
+    #[must_use]
+    pub const fn told(&self) -> Option<&Grant> {
+        match self {
+            Self::Issued(live) | Self::Repeat(live) => Some(&live.grant),
+            Self::CallOver | Self::CodesPerUser(_) | Self::CallsPerNumber(_) => None,
+        }
+    }
 }
 
 /// A login's reservation, made before the directory checks the password.

@@ -169,8 +169,8 @@ impl Drop for Cluster {
     }
 }
 
-/// What a node did not answer is asked of another, except for logins: the node may have accepted
-/// one, and a code that was used is refused. A call that was answered twice has been told one code.
+/// As docs/cluster.md has it: a call that one node did not answer is asked of another, which tells
+/// the same code; nothing else is asked twice.
 fn haproxy_config(nodes: &[Gateway], patience: u32, (port, statistics): (u16, u16)) -> String {
     let server = |(number, node): (usize, &Gateway)| {
         let (api, ops) = (node.address(), node.ops());
@@ -183,7 +183,7 @@ fn haproxy_config(nodes: &[Gateway], patience: u32, (port, statistics): (u16, u1
          timeout server {patience}s\n    timeout check 1s\n    retries 3\n    option redispatch 1\n    \
          retry-on conn-failure empty-response response-timeout\n\
          frontend api\n    bind 127.0.0.1:{port}\n    default_backend nodes\n    \
-         http-request disable-l7-retry if {{ path_end /validateOTP }}\n\
+         http-request disable-l7-retry unless {{ path_end /getOTP }}\n\
          frontend statistics\n    bind 127.0.0.1:{statistics}\n    stats enable\n    stats uri /\n\
          backend nodes\n    balance roundrobin\n    option httpchk GET /readyz/node\n    \
          http-check disable-on-404\n    \

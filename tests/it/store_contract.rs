@@ -8,6 +8,7 @@ mod issuing;
 mod keys;
 mod personal_records;
 mod registering;
+mod reporting;
 mod transacting;
 mod trying;
 
@@ -28,7 +29,7 @@ use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::tenant::TenantId;
 use dialpass::store::{
     Administration, CodeTry, Grants, Issue, IssueRequest, LiveGrant, NewGrant, Redemption,
-    Reservation, ReserveRequest, StoreError, StoreHealth, Tries,
+    ReportedCalls, Reservation, ReserveRequest, StoreError, StoreHealth, Tries,
 };
 use tokio::task::JoinSet;
 
@@ -39,13 +40,14 @@ pub use issuing::*;
 pub use keys::*;
 pub use personal_records::*;
 pub use registering::*;
+pub use reporting::*;
 pub use transacting::*;
 pub use trying::*;
 
 /// All the ports to a store.
-pub trait Ports: Grants + Tries + StoreHealth {}
+pub trait Ports: Grants + ReportedCalls + Tries + StoreHealth {}
 
-impl<S: Grants + Tries + StoreHealth> Ports for S {}
+impl<S: Grants + ReportedCalls + Tries + StoreHealth> Ports for S {}
 
 /// The clock that a store under test goes by.
 #[async_trait]
@@ -168,6 +170,11 @@ impl Store {
         self.ports.wrong_code(code.request).await
     }
 
+    /// From here on it is `now`.
+    pub async fn at(&self, now: Timestamp) {
+        self.clock.set(now).await;
+    }
+
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.ports.ready().await
     }
@@ -207,6 +214,10 @@ macro_rules! store_contract {
             an_unknown_subject_is_refused_and_leaves_nothing
             a_code_from_the_future_is_dead
             counts_from_the_future_lock_nobody_out
+            a_reported_call_hears_its_code_again_for_all_of_its_life
+            a_reported_call_hears_no_second_code
+            a_call_is_sighted_as_it_was_reported
+            simultaneous_reports_of_a_call_get_one_code
             it_says_that_it_is_ready
         }
     };
@@ -378,6 +389,7 @@ pub fn call(id: &str, mark: u64, now: Timestamp) -> At<IssueRequest> {
         grant: NewGrant { key_id, nonce, digits, lifetime: LIFETIME },
         max_attempts: 3,
         limits: limits(),
+        reports: Vec::new(),
     };
     At { request, now }
 }

@@ -83,6 +83,7 @@ async fn decide(
         caller_id: &body.phonenumber,
         vouching: body.attestation.as_deref().map(Vouching::parse).unwrap_or_default(),
         pin: body.pin.as_deref(),
+        reports: &[],
     };
     let decision = in_time(context.deadline, tenant.call_in.decide(call, context.deadline))
         .await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::call::IncomingCall;
 use super::dialect::{PlatformRequest, Unusable};
@@ -20,7 +20,8 @@ use crate::http::gateway::{CurrentGateway, Tenant};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{RequestContext, in_time};
 use crate::service::call_in::{Call, SpokenCode};
-use crate::service::reported_calls::Report;
+use crate::service::reported_calls::{ReportedCalls, report_id};
+use crate::store::reported_call::{ReportId, Sighting};
 
 /// The prefix of all endpoints.
 const BASE: &str = "/voice/v1";
@@ -182,16 +183,42 @@ async fn code(
     if !endpoint.called_numbers.is_empty() && !is_ours {
         return Err(AuditReason::CalledNumberNotListed);
     }
-    let signed = call.signed.map(hex::encode);
-    for id in std::iter::once(&call.id).chain(&signed) {
-        let reported = tenant.voice.calls.report(&endpoint.name, id);
-        match in_time(context.deadline, reported).await {
-            Err(_) => return Err(AuditReason::DeadlinePassed),
-            Ok(Err(error)) => return Err(Reason::from(error).name()),
-            Ok(Ok(Report::Replayed)) => return Err(AuditReason::CallReplayed),
-            Ok(Ok(Report::Current)) => {}
-        }
+    let reports: Vec<ReportId> = std::iter::once(call.id.as_bytes())
+        .chain(call.signed.as_ref().map(<[u8; 32]>::as_slice))
+        .map(|id| report_id(&endpoint.name, id))
+        .collect();
+    let calls = &tenant.voice.calls;
+    let sighting = in_time(context.deadline, calls.sighting(&reports)).await;
+    let sighting = sighting.map_err(|_| AuditReason::DeadlinePassed)?;
+    let sighting = sighting.map_err(|error| Reason::from(error).name())?;
+    if sighting == Sighting::Replayed {
+        return Err(AuditReason::CallReplayed);
     }
+    let decided = hear(context, tenant, endpoint, call, &reports).await;
+    if sighting == Sighting::First && !matches!(decided, Ok(Decided::Code(..))) {
+        remember(context.deadline, calls, reports).await;
+    }
+    decided
+}
+
+/// Remembers a call that heard no code, so that its report is worth nothing later. Goes on past the
+/// deadline.
+async fn remember(deadline: Instant, calls: &ReportedCalls, reports: Vec<ReportId>) {
+    let calls = calls.clone();
+    let remembering = actix_web::rt::spawn(async move { calls.remember(&reports).await });
+    // The caller hears no code either way; the store reports its troubles.
+    let _ = in_time(deadline, remembering).await;
+}
+
+/// Asks for the PIN, or decides.
+async fn hear(
+    context: &mut RequestContext,
+    tenant: &Tenant,
+    endpoint: &Endpoint,
+    call: IncomingCall,
+    reports: &[ReportId],
+) -> Result<Decided, AuditReason> {
+    let gateway = Arc::clone(&context.gateway);
     let has_keyed = context.request.match_info().get(PIN).is_some();
     if endpoint.asks_pin && !has_keyed {
         let base = gateway.public_bases.first().map_or("", String::as_str);
@@ -200,7 +227,8 @@ async fn code(
     }
     let caller_id = call.caller.ok_or(AuditReason::NumberUnparseable)?;
     let pin = call.digits.filter(|_| endpoint.asks_pin);
-    let asked = Call { caller_id: &caller_id, vouching: call.vouching, pin: pin.as_deref() };
+    let vouching = call.vouching;
+    let asked = Call { caller_id: &caller_id, vouching, pin: pin.as_deref(), reports };
     let decision = in_time(context.deadline, tenant.call_in.decide(asked, context.deadline))
         .await
         .map_err(|_| AuditReason::DeadlinePassed)?;

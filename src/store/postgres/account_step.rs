@@ -1,10 +1,11 @@
 //! Steps on a subject's account and on the number that a call came from. The decisions are in
 //! [`account`](crate::store::account).
 
-use futures_util::future::join;
+use futures_util::future::join3;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
+use super::reported_calls::{self, reported_call};
 use super::rows::{self, AccountRow, CallerRow, RowError, Statements};
 use super::session::PreparedSession;
 use super::statements::Prepared;
@@ -14,15 +15,36 @@ use crate::domain::grant::{Grant, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::store::account::{Account, Decided};
+use crate::store::reported_call::{ReportId, ReportedCall};
 
 /// A step on an account: its subject, and its decision.
 pub(super) struct AccountStep<T> {
     pub(super) subject: Subject,
-    /// The number whose calls are read and counted too, with its quota.
-    pub(super) caller: Option<(PhoneNumber, Quota)>,
-    /// Decides on the account, if there is one, and the number's calls. May be called again.
-    pub(super) decide:
-        Box<dyn Fn(Option<Account>, EventLog, Timestamp) -> AccountDecision<T> + Send + Sync>,
+    /// The call that is read and counted too.
+    pub(super) call: Option<Tally>,
+    /// Decides on what was read. May be called again.
+    pub(super) decide: Box<dyn Fn(Held, Timestamp) -> AccountDecision<T> + Send + Sync>,
+}
+
+/// A call to be counted.
+pub(super) struct Tally {
+    /// The number it came from.
+    pub(super) number: PhoneNumber,
+    /// The number's quota.
+    pub(super) quota: Quota,
+    /// The ids under which it is remembered.
+    pub(super) reports: Vec<ReportId>,
+}
+
+/// What an [`AccountStep`] read.
+#[derive(Default)]
+pub(super) struct Held {
+    /// The account, if there is one.
+    pub(super) account: Option<Account>,
+    /// The number's calls, if there are any.
+    pub(super) calls: Option<EventLog>,
+    /// What is remembered under the call's ids.
+    pub(super) reported: Vec<ReportedCall>,
 }
 
 /// The decision on an account.
@@ -32,8 +54,17 @@ pub(super) struct AccountDecision<T> {
     pub(super) account: Option<Account>,
     /// The number's calls, if they must be written.
     pub(super) calls: Option<EventLog>,
+    /// The nonce of the grant whose code the caller hears, if they hear one.
+    pub(super) told: Option<[u8; 16]>,
     /// See [`Decision::reveals`].
     pub(super) reveals: bool,
+}
+
+impl<T> AccountDecision<T> {
+    /// A decision that writes the account, if any, and nothing else.
+    const fn of_account(answer: T, account: Option<Account>) -> Self {
+        Self { answer, account, calls: None, told: None, reveals: false }
+    }
 }
 
 impl<T: Clone + Send + Sync + 'static> AccountStep<T> {
@@ -43,24 +74,14 @@ impl<T: Clone + Send + Sync + 'static> AccountStep<T> {
         none: T,
         decide: impl Fn(&mut Account, Timestamp) -> Decided<T> + Send + Sync + 'static,
     ) -> Self {
-        let decide = move |account: Option<Account>, _, now| {
-            let Some(mut account) = account else {
-                return AccountDecision {
-                    answer: none.clone(),
-                    account: None,
-                    calls: None,
-                    reveals: false,
-                };
+        let decide = move |held: Held, now| {
+            let Some(mut account) = held.account else {
+                return AccountDecision::of_account(none.clone(), None);
             };
             let Decided { answer, changed } = decide(&mut account, now);
-            AccountDecision {
-                answer,
-                account: changed.then_some(account),
-                calls: None,
-                reveals: false,
-            }
+            AccountDecision::of_account(answer, changed.then_some(account))
         };
-        Self { subject: subject.clone(), caller: None, decide: Box::new(decide) }
+        Self { subject: subject.clone(), call: None, decide: Box::new(decide) }
     }
 }
 
@@ -74,6 +95,8 @@ struct Row<R> {
 pub(super) struct Rows {
     account: Option<Row<Account>>,
     calls: Option<Row<EventLog>>,
+    /// The grant whose code the reported call hears, and when.
+    told: Option<([u8; 16], Timestamp)>,
 }
 
 impl Rows {
@@ -91,46 +114,69 @@ impl Rows {
     }
 }
 
+impl<T> AccountStep<T> {
+    /// The ids of the reported call; empty if none was reported.
+    fn reports(&self) -> &[ReportId] {
+        self.call.as_ref().map_or(&[], |call| &call.reports)
+    }
+
+    async fn read_calls(&self, prepared: &PreparedSession) -> Result<Option<EventLog>, RowError> {
+        let Some(call) = &self.call else { return Ok(None) };
+        let key: [&(dyn ToSql + Sync); 2] = [&self.subject.tenant.as_str(), &call.number.key()];
+        let lock = prepared.statements.lock_calls.get();
+        let row = prepared.session.client.query_opt(lock, &key).await?;
+        row.as_ref().map(rows::calls).transpose()
+    }
+
+    async fn read_reported(
+        &self,
+        prepared: &PreparedSession,
+    ) -> Result<Vec<ReportedCall>, RowError> {
+        let reports = self.reports();
+        if reports.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key: [&(dyn ToSql + Sync); 2] = [&self.subject.tenant.as_str(), &reports];
+        let lock = prepared.statements.lock_reported.get();
+        let rows = prepared.session.client.query(lock, &key).await?;
+        rows.iter().map(reported_call).collect()
+    }
+}
+
 impl<T: Send + 'static> Step for AccountStep<T> {
-    type Held = (Option<Account>, Option<EventLog>);
+    type Held = Held;
     type Change = Rows;
     type Answer = T;
 
     fn reads<'a>(&self, prepared: &'a PreparedSession) -> Vec<&'a Prepared> {
         let statements = &prepared.statements;
-        let calls = self.caller.as_ref().map(|_| &statements.lock_calls);
-        [&statements.lock_account].into_iter().chain(calls).collect()
+        let calls = self.call.as_ref().map(|_| &statements.lock_calls);
+        let reported = (!self.reports().is_empty()).then_some(&statements.lock_reported);
+        [&statements.lock_account].into_iter().chain(calls).chain(reported).collect()
     }
 
-    async fn read(&self, prepared: &PreparedSession) -> Result<Self::Held, RowError> {
+    async fn read(&self, prepared: &PreparedSession) -> Result<Held, RowError> {
         let (client, statements, subject) =
             (&prepared.session.client, &prepared.statements, &self.subject);
         let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
         let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
         let account = client.query_opt(statements.lock_account.get(), &key);
-        let calls = async {
-            match &self.caller {
-                None => Ok(None),
-                Some((number, _)) => {
-                    let key: [&(dyn ToSql + Sync); 2] = [&tenant, &number.key()];
-                    client.query_opt(statements.lock_calls.get(), &key).await
-                }
-            }
-        };
-        let (account, calls) = join(account, calls).await;
+        let (account, calls, reported) =
+            join3(account, self.read_calls(prepared), self.read_reported(prepared)).await;
         let account = account?.as_ref().map(rows::account).transpose()?;
-        let calls = calls?.as_ref().map(rows::calls).transpose()?;
-        Ok((account, calls))
+        Ok(Held { account, calls: calls?, reported: reported? })
     }
 
-    fn decide(&self, (account, calls): Self::Held, now: Timestamp) -> Decision<T, Rows> {
-        let (account_is_new, calls_are_new) = (account.is_none(), calls.is_none());
-        let decision = (self.decide)(account, calls.unwrap_or_default(), now);
+    fn decide(&self, held: Held, now: Timestamp) -> Decision<T, Rows> {
+        let (account_is_new, calls_are_new) = (held.account.is_none(), held.calls.is_none());
+        let decision = (self.decide)(held, now);
+        let told = decision.told.filter(|_| !self.reports().is_empty());
         let rows = Rows {
             account: decision.account.map(|row| Row { row, is_new: account_is_new }),
             calls: decision.calls.map(|row| Row { row, is_new: calls_are_new }),
+            told: told.map(|nonce| (nonce, now)),
         };
-        let changed = rows.account.is_some() || rows.calls.is_some();
+        let changed = rows.account.is_some() || rows.calls.is_some() || rows.told.is_some();
         Decision {
             answer: decision.answer,
             change: changed.then_some(rows),
@@ -140,7 +186,8 @@ impl<T: Send + 'static> Step for AccountStep<T> {
 
     fn writes<'a>(&self, prepared: &'a PreparedSession, change: &Rows) -> Vec<&'a Prepared> {
         let (account, calls) = change.statements(&prepared.statements);
-        account.into_iter().chain(calls).collect()
+        let reported = change.told.map(|_| &prepared.statements.write_reported);
+        account.into_iter().chain(calls).chain(reported).collect()
     }
 
     async fn write(&self, prepared: &PreparedSession, change: &Rows) -> Result<(), Error> {
@@ -154,16 +201,21 @@ impl<T: Send + 'static> Step for AccountStep<T> {
             client.execute_raw(statement.get(), row).await
         };
         let calls = async {
-            let (Some(calls), Some(statement), Some((number, quota))) =
-                (&change.calls, statements.1, &self.caller)
+            let (Some(calls), Some(statement), Some(Tally { number, quota, .. })) =
+                (&change.calls, statements.1, &self.call)
             else {
                 return Ok(1);
             };
             let row = CallerRow::parameters(&self.subject.tenant, number, &calls.row, *quota);
             client.execute_raw(statement.get(), row).await
         };
-        let (account, calls) = join(account, calls).await;
-        account.and(calls).map(|_| ())
+        let reported = async {
+            let Some((nonce, now)) = &change.told else { return Ok(()) };
+            let call = (&self.subject.tenant, self.reports());
+            reported_calls::write(prepared, call, Some(nonce), *now).await
+        };
+        let (account, calls, reported) = join3(account, calls, reported).await;
+        account.and(calls).and(reported)
     }
 }
 

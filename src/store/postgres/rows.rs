@@ -3,6 +3,7 @@
 
 use tokio_postgres::{Error, Row};
 
+use super::reported_calls;
 use super::statements::statements;
 use super::written_row::written_row;
 use crate::domain::clock::Timestamp;
@@ -46,6 +47,9 @@ statements! {
         update_account: AccountRow::update(),
         insert_calls: CallerRow::insert(),
         update_calls: CallerRow::update(),
+        find_reported: reported_calls::FIND,
+        lock_reported: reported_calls::LOCK,
+        write_reported: reported_calls::WRITE,
     }
 }
 

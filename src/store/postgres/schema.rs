@@ -17,12 +17,13 @@ struct Migration {
 }
 
 /// A database at version n has the first n migrations.
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration { sql: include_str!("migrations/0001_subjects_and_callers.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0002_registered_users.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0003_authenticators.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0004_counts_and_intents.sql"), serves_from: 1 },
     Migration { sql: include_str!("migrations/0005_names_in_any_case.sql"), serves_from: 1 },
+    Migration { sql: include_str!("migrations/0006_reported_calls.sql"), serves_from: 1 },
 ];
 
 /// The key of the lock that lets one node migrate at a time.
@@ -101,7 +102,8 @@ pub(super) async fn check_rights(client: &Client) -> Result<(), SchemaError> {
             ('authenticators', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('transactions', 'SELECT,INSERT,UPDATE,DELETE'), \
             ('texted', 'SELECT,INSERT,UPDATE,DELETE'), \
-            ('used_intents', 'SELECT,INSERT,UPDATE,DELETE'), ('access_keys', 'SELECT'), \
+            ('used_intents', 'SELECT,INSERT,UPDATE,DELETE'), \
+            ('reported_calls', 'SELECT,INSERT,UPDATE,DELETE'), ('access_keys', 'SELECT'), \
             ('housekeeping', 'SELECT,UPDATE'), ('registry_housekeeping', 'SELECT,UPDATE')) \
             AS needed(name, list), \
             unnest(string_to_array(list, ',')) AS privilege \

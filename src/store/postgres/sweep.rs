@@ -26,7 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 pub(super) enum Tables {
     /// Accounts and callers.
     Accounts,
-    /// Registered users' transactions, texts and intents.
+    /// Registered users' transactions, texts and intents, and reported calls.
     Registry,
 }
 
@@ -53,8 +53,12 @@ macro_rules! delete_idle {
     };
 }
 
-const DELETE_IDLE: [&str; 3] =
-    [delete_idle!("transactions"), delete_idle!("texted"), delete_idle!("used_intents")];
+const DELETE_IDLE: [&str; 4] = [
+    delete_idle!("transactions"),
+    delete_idle!("texted"),
+    delete_idle!("used_intents"),
+    delete_idle!("reported_calls"),
+];
 
 /// Clears the challenges of expired transactions, which can no longer be signed.
 const DROP_CEREMONIES: &str = "UPDATE dialpass.transactions SET ceremony = NULL, asked = NULL \

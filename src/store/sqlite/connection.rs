@@ -13,12 +13,13 @@ use crate::regular_file;
 
 /// The schema migrations. A database whose `user_version` is n has the first n; a released
 /// migration is never edited.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_subjects_and_callers.sql"),
     include_str!("migrations/0002_registered_users.sql"),
     include_str!("migrations/0003_authenticators.sql"),
     include_str!("migrations/0004_counts_and_intents.sql"),
     include_str!("migrations/0005_names_in_any_case.sql"),
+    include_str!("migrations/0006_reported_calls.sql"),
 ];
 
 /// More than the statements of one connection.

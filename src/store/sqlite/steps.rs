@@ -2,6 +2,7 @@
 //! writes it back. The writer runs one step after another, so a step never sees a half-finished
 //! one.
 
+use super::reported_calls::{find_reported, write_reported};
 use super::rows::Tables;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
@@ -16,15 +17,17 @@ pub(super) fn issue(
     request: &IssueRequest,
     now: Timestamp,
 ) -> rusqlite::Result<Issue> {
-    let IssueRequest { subject, number, limits, .. } = request;
+    let IssueRequest { subject, number, limits, reports, .. } = request;
+    let reported = find_reported(tables.connection(), &subject.tenant, reports)?;
     let found = tables.find_account(subject)?;
     let (is_known, mut account) = (found.is_some(), found.unwrap_or_default());
     let (number, mut has_called) = (number.key(), false);
-    let (issue, calls) = account.issue(request, now, || -> rusqlite::Result<EventLog> {
-        let found = tables.find_calls(&subject.tenant, &number)?;
-        has_called = found.is_some();
-        Ok(found.unwrap_or_default())
-    })?;
+    let (issue, calls) =
+        account.issue(request, now, &reported, || -> rusqlite::Result<EventLog> {
+            let found = tables.find_calls(&subject.tenant, &number)?;
+            has_called = found.is_some();
+            Ok(found.unwrap_or_default())
+        })?;
     if let Some(calls) = calls {
         if is_known {
             tables.update_account(subject, &account)?;
@@ -33,6 +36,9 @@ pub(super) fn issue(
         }
         let quota = limits.calls_per_number;
         tables.write_calls(&subject.tenant, &number, &calls, quota, has_called)?;
+    }
+    if let Some(told) = issue.told() {
+        write_reported(tables.connection(), &subject.tenant, reports, Some(told.nonce), now)?;
     }
     Ok(issue)
 }

@@ -38,7 +38,7 @@ impl Paired {
     }
 }
 
-const PAIRED: [Paired; 5] = [
+const PAIRED: [Paired; 6] = [
     Paired::new("callers", "number"),
     Paired {
         // Clears the challenge of an expired transaction, which can no longer be signed.
@@ -50,6 +50,7 @@ const PAIRED: [Paired; 5] = [
     },
     Paired::new("texted", "number"),
     Paired::new("used_intents", "intent_id"),
+    Paired::new("reported_calls", "call_id"),
     Paired {
         idle: "name IS NULL AND updated_at = created_at AND recovery = x'' \
             AND created_at < :now - 86400000 \

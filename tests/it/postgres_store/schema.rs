@@ -62,7 +62,7 @@ async fn nodes_that_open_an_empty_database_at_once_make_one_schema() {
         assert!(ready(&store.unwrap()).await);
     }
     let versions = "SELECT string_agg(version::text, ' ') FROM dialpass.schema_version";
-    assert_eq!(server.psql(&database, versions), "1 2 3 4 5");
+    assert_eq!(server.psql(&database, versions), "1 2 3 4 5 6");
     assert_eq!(server.psql(&database, "SELECT count(*) FROM dialpass.pulse"), "1");
 }
 
@@ -72,7 +72,8 @@ const GRANTS: [&str; 7] = [
     "GRANT SELECT, INSERT, UPDATE, DELETE ON dialpass.subjects, dialpass.callers TO clerk",
     "GRANT SELECT, UPDATE ON dialpass.housekeeping, dialpass.pulse TO clerk",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON dialpass.users, dialpass.phones, \
-     dialpass.authenticators, dialpass.transactions, dialpass.texted, dialpass.used_intents TO clerk",
+     dialpass.authenticators, dialpass.transactions, dialpass.texted, dialpass.used_intents, \
+     dialpass.reported_calls TO clerk",
     "GRANT SELECT, UPDATE ON dialpass.registry_housekeeping TO clerk",
     "GRANT SELECT ON dialpass.access_keys TO clerk",
     "GRANT SELECT ON dialpass.schema_version TO clerk",
@@ -88,10 +89,10 @@ async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights
     clerk.servers[0].login.user("clerk");
     let said = open(clerk.clone()).await.err().expect("refused");
     assert!(said.contains("run `dialpass migrate` once as the database's owner"), "{said}");
-    assert!(said.contains("permission denied") && said.contains("from version 0 to 5"), "{said}");
+    assert!(said.contains("permission denied") && said.contains("from version 0 to 6"), "{said}");
 
     let made = PostgresStore::migrate(owner.clone()).await.unwrap();
-    assert_eq!(made, Schema { version: 5, applied: 5 });
+    assert_eq!(made, Schema { version: 6, applied: 6 });
     assert_eq!(PostgresStore::migrate(owner).await.unwrap().applied, 0);
     for grant in GRANTS {
         let said = open(clerk.clone()).await.err().expect("not all rights yet");
@@ -149,13 +150,13 @@ async fn a_database_of_the_release_before_is_brought_up_to_date_while_its_nodes_
         UPDATE dialpass.subjects SET idle_from = idle_from + 1";
     older.batch_execute(work).await.unwrap();
     let migrated = PostgresStore::migrate(settings.clone()).await.unwrap();
-    assert_eq!(migrated, Schema { version: 5, applied: 4 });
+    assert_eq!(migrated, Schema { version: 6, applied: 5 });
     older
         .batch_execute("UPDATE dialpass.housekeeping SET walking = 'callers'; COMMIT")
         .await
         .unwrap();
     let oldest = "SELECT string_agg(serves_from::text, ' ') FROM dialpass.schema_version";
-    assert_eq!(server.psql(&database, oldest), "1 1 1 1 1", "it may be started again");
+    assert_eq!(server.psql(&database, oldest), "1 1 1 1 1 1", "it may be started again");
     let store = open(settings).await.unwrap();
     assert!(matches!(issue(&store, "u", 2).await, Ok(Issue::Repeat(_))));
     let (reserved, redeemed) = login_steps(&store, "u", 1).await;
@@ -176,6 +177,7 @@ async fn names_that_differ_in_case_alone_outlive_the_migration_and_older_nodes_m
     drop(open(settings.clone()).await.unwrap());
     // As the release before has it.
     server.psql(&database, "ALTER TABLE dialpass.users DROP COLUMN namesake");
+    server.psql(&database, "DROP TABLE dialpass.reported_calls");
     server.psql(&database, "DELETE FROM dialpass.schema_version WHERE version > 4");
     let (older, connection) =
         settings.servers[0].login.connect(tokio_postgres::NoTls).await.unwrap();
@@ -189,7 +191,7 @@ async fn names_that_differ_in_case_alone_outlive_the_migration_and_older_nodes_m
         make(mark, name).await.unwrap();
     }
     let migrated = PostgresStore::migrate(settings.clone()).await.unwrap();
-    assert_eq!(migrated, Schema { version: 5, applied: 1 });
+    assert_eq!(migrated, Schema { version: 6, applied: 2 });
     // Its node goes on, and makes nobody who would be taken for another.
     make(5, "Carl").await.unwrap();
     for name in ["CARL", "berta", "aNNa"] {
@@ -231,9 +233,9 @@ fn the_command_makes_either_store_and_may_be_repeated() {
     let (server, database, _) = fresh_database();
     let keys = server.store_keys(&database);
     let said = migrate(&keys).unwrap();
-    assert!(said.contains("version 5") && said.ends_with("steps taken now: 5"), "{said}");
+    assert!(said.contains("version 6") && said.ends_with("steps taken now: 6"), "{said}");
     let said = migrate(&keys).unwrap();
-    assert!(said.contains("version 5") && said.ends_with("steps taken now: 0"), "{said}");
+    assert!(said.contains("version 6") && said.ends_with("steps taken now: 0"), "{said}");
     let folder = folder();
     let file = folder.path().join("store.db");
     for _ in 0..2 {

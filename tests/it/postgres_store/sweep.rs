@@ -72,7 +72,9 @@ async fn of_several_nodes_one_at_a_time_deletes_what_is_idle_of_registered_users
              INSERT INTO dialpass.texted (tenant, number, sent, idle_from) \
              SELECT 't' || n % 2, '+4670' || n, '', {idle}; \
              INSERT INTO dialpass.used_intents (tenant, intent_id, idle_from) \
-             SELECT 't' || n % 2, gen_random_uuid(), {idle}"
+             SELECT 't' || n % 2, gen_random_uuid(), {idle}; \
+             INSERT INTO dialpass.reported_calls (tenant, call_id, first_reported, idle_from) \
+             SELECT 't' || n % 2, gen_random_uuid(), 0, {idle}"
         ),
     );
     let mut stores = Vec::new();
@@ -80,7 +82,7 @@ async fn of_several_nodes_one_at_a_time_deletes_what_is_idle_of_registered_users
         stores.push(PostgresStore::open(settings.clone(), &Handle::current()).await.unwrap());
     }
     let count = |sql: &str| server.psql(&database, sql).parse::<usize>().unwrap();
-    let tables = ["transactions", "texted", "used_intents"];
+    let tables = ["transactions", "texted", "used_intents", "reported_calls"];
     for table in tables {
         let all = format!("SELECT count(*) FROM dialpass.{table}");
         until("idle rows are gone", || count(&all) == 800).await;

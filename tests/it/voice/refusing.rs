@@ -115,7 +115,8 @@ async fn a_captured_request_is_worth_nothing_after_ten_minutes() {
         Gateway::start_with(Arc::clone(&folder), &config("", ""), &environment)
     };
     let gateway = later(9);
-    assert_eq!(event(&gateway, &report(&gateway, &call).await)["reason"], "issued");
+    let over = report(&gateway, &call).await;
+    assert_eq!(event(&gateway, &over)["reason"], "call_over", "its code has expired");
     drop(gateway);
     let gateway = later(11);
     let replayed = report(&gateway, &call).await;

@@ -29,6 +29,12 @@ async fn a_caller_hears_the_code_that_logs_them_in() {
     assert_eq!(spoken(&slash.body), code, "a trailing slash changes nothing");
     assert_eq!(gateway.login("anna", "correct horse", &code).await.status, 200);
     assert_eq!(gateway.login("anna", "correct horse", &code).await.status, 403);
+
+    let over = report(&gateway, &call).await;
+    assert!(over.body.contains("Vi kan inte"), "a call hears one code: {}", over.body);
+    assert_eq!(self::event(&gateway, &over)["reason"], "call_over");
+    let next = report(&gateway, &call_from(ANNA)).await;
+    assert_ne!(spoken(&next.body), code);
 }
 
 #[tokio::test(flavor = "multi_thread")]
