@@ -53,13 +53,13 @@ use crate::http::gateway::{CurrentGateway, DelayedRefusals};
 use crate::http::listener::ConnectionDrain;
 use crate::http::ops::Ops;
 use crate::http::tls::TlsState;
-use crate::http::unauthenticated_log::{LineQuotas, UnauthenticatedLog};
 use crate::http::workers::Workers;
 use crate::service::dependencies::Dependencies;
 use crate::store::StoreHealth;
 use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::logs::{self, Logs};
 use crate::telemetry::metrics;
+use crate::unauthenticated_log::{LineQuotas, UnauthenticatedLog};
 
 /// How long a stop waits for the listeners' threads to release the store.
 const LET_GO: Duration = Duration::from_secs(1);

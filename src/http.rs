@@ -29,7 +29,6 @@ mod request_context;
 pub mod signing_algorithm;
 pub mod signing_keys;
 pub mod tls;
-pub mod unauthenticated_log;
 pub mod unidentified;
 mod user_agent;
 pub mod voice;

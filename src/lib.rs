@@ -36,6 +36,7 @@
 //!   [`pem`] reads all certificate and key files, [`regular_file`] files of any kind.
 //! - `breaker`: whether a directory's server or the database is up.
 //! - [`config`], [`telemetry`], [`cli`]: the configuration file, what operators see, the commands.
+//!   [`unauthenticated_log`] limits what strangers make the node write.
 //! - [`app`]: the composition root, the only place that names adapters.
 //!
 //! `domain` imports nothing from the crate; `service` sees `domain` and the ports; `http` sees
@@ -63,3 +64,4 @@ pub mod regular_file;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod unauthenticated_log;

@@ -5,6 +5,7 @@ pub mod administration;
 pub mod authentication_cloud;
 pub mod call_in;
 mod code_settlement;
+pub mod deadline;
 pub mod dependencies;
 pub mod directory_report;
 pub mod flood;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::domain::clock::Clock;
 use crate::domain::random::Random;
 use crate::http::gateway::DelayedRefusals;
-use crate::http::unauthenticated_log::UnauthenticatedLog;
 use crate::service::guesses::Guesses;
 use crate::store::registry::Registry;
 use crate::store::{Grants, ReportedCalls, Tries};
 use crate::telemetry::audit::AuditTrail;
+use crate::unauthenticated_log::UnauthenticatedLog;
 
 /// State that lives as long as the process.
 pub struct SharedState {

@@ -12,7 +12,6 @@ use arc_swap::ArcSwap;
 use super::identify::CallerIdentification;
 use super::pages::assets::Widget;
 use super::refused::StatusStyle;
-use super::unauthenticated_log::UnauthenticatedLog;
 use super::voice::endpoint::Endpoint;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Clock;
@@ -27,6 +26,7 @@ use crate::service::login::Login;
 use crate::service::reported_calls::ReportedCalls;
 use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::metrics;
+use crate::unauthenticated_log::UnauthenticatedLog;
 
 /// One tenant as the handlers see it.
 pub struct Tenant {

@@ -40,8 +40,8 @@ pub use self::request_timeout::RequestBegan;
 use self::request_timeout::{TimeLimits, TimedStream};
 use super::certificate::ClientCertificate;
 use super::tls::TlsState;
-use super::unauthenticated_log::UnauthenticatedLog;
 use crate::telemetry::metrics;
+use crate::unauthenticated_log::UnauthenticatedLog;
 
 /// Kernel send buffer of one connection, in bytes. The kernel doubles it for its own use; without a
 /// limit it would hold megabytes for each slow reader.

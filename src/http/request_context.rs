@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::body;
@@ -24,26 +23,14 @@ use crate::domain::registered_user::{RegisteredId, RegisteredName};
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::TransactionId;
 use crate::service::KnownUser;
+pub(super) use crate::service::deadline::{DeadlinePassed, in_time};
 use crate::telemetry::audit::Decision;
-use crate::telemetry::{metrics, output};
+use crate::telemetry::metrics;
 
 /// An id for one request, used in its answer and its audit event.
 pub(super) fn new_request_id() -> String {
     Uuid::new_v4().simple().to_string()
 }
-
-/// Waits for `work` until `deadline`. A result after the deadline is late even if it is ready at
-/// the first poll: the whole process may have been suspended meanwhile.
-pub(super) async fn in_time<T>(
-    deadline: Instant,
-    work: impl Future<Output = T>,
-) -> Result<T, DeadlinePassed> {
-    let done = timeout_at(deadline, work).await.map_err(|_| DeadlinePassed)?;
-    if Instant::now() > deadline { Err(DeadlinePassed) } else { Ok(done) }
-}
-
-/// The request's deadline has passed.
-pub(super) struct DeadlinePassed;
 
 /// The audit event's fields besides the outcome.
 #[derive(Default)]
@@ -104,9 +91,6 @@ impl Granted {
         Self { is_decision: false, ..self }
     }
 }
-
-/// How long an answer waits for its audit event to be written.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// One request in progress.
 pub(super) struct RequestContext {
@@ -305,12 +289,9 @@ impl RequestContext {
     /// Writes an upcoming grant to the audit trail and counts it. Returns whether to grant: not if
     /// a required event could not be written.
     pub(super) async fn record_grant(&self, reason: AuditReason, status: u16) -> bool {
-        let written = output::acknowledged(|| self.write(true, reason, status));
-        if self.gateway.audit.must_be_written() {
-            let patience = self.deadline.min(Instant::now() + WRITTEN_WITHIN);
-            if !written.came(patience).await {
-                return false;
-            }
+        let write = || self.write(true, reason, status);
+        if !self.gateway.audit.record_grant(write, self.deadline).await {
+            return false;
         }
         self.count(true, reason, status);
         true
@@ -331,7 +312,7 @@ impl RequestContext {
             voice: trail.voice.as_deref(),
             allowed,
             reason,
-            status,
+            status: Some(status),
             number: trail.number.as_ref(),
             user_id: trail.user.as_ref().map(|user| user.id.as_str()),
             username: trail
@@ -359,25 +340,5 @@ impl RequestContext {
         let tenant = self.trail.tenant.as_ref().map(TenantId::as_str);
         metrics::decision(tenant.unwrap_or_default(), self.name, allowed, reason);
         metrics::answered(self.name, status, self.arrived.elapsed());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_done_after_the_deadline_is_late_though_it_is_done_at_the_first_look() {
-        let second = Duration::from_secs(1);
-        let deadline = Instant::now() + second;
-        assert!(in_time(deadline, async { 1 }).await.is_ok_and(|one| one == 1));
-        let asleep = async {
-            // As in a suspended process: the time is not checked until it resumes.
-            tokio::time::advance(2 * second).await;
-        };
-        assert!(in_time(deadline, asleep).await.is_err());
-        assert!(in_time(deadline, std::future::pending::<()>()).await.is_err());
     }
 }

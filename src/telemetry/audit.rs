@@ -5,14 +5,18 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::operator::Operator;
-use super::output::{AUDIT_TARGET, Output};
+use super::output::{self, AUDIT_TARGET, Output};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::AuditReason;
 
 /// Maximum length of a text that comes from a caller.
 const MAX_TEXT: usize = 128;
+
+/// How long a grant waits for its event to be written.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// How calls and logins are treated while the audit trail cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -56,6 +60,16 @@ impl AuditTrail {
     pub fn refuses(&self) -> bool {
         self.must_be_written() && self.output.is_in_trouble()
     }
+
+    /// Has `write` write the event of an upcoming grant, and waits for it until `deadline` at the
+    /// latest. Returns whether to grant: not if a required event could not be written.
+    pub async fn record_grant(&self, write: impl FnOnce(), deadline: Instant) -> bool {
+        let written = output::acknowledged(write);
+        if !self.must_be_written() {
+            return true;
+        }
+        written.came(deadline.min(Instant::now() + WRITTEN_WITHIN)).await
+    }
 }
 
 /// One decision.
@@ -74,8 +88,8 @@ pub struct Decision<'a> {
     pub allowed: bool,
     /// The true reason.
     pub reason: AuditReason,
-    /// The answer's HTTP status.
-    pub status: u16,
+    /// The answer's HTTP status; none for a call that did not come by HTTP.
+    pub status: Option<u16>,
     /// The caller's number; shown masked.
     pub number: Option<&'a PhoneNumber>,
     /// The user's stable id, once the directory has found the user.

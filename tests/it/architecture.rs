@@ -12,7 +12,7 @@ use self::imports::{Module, SOURCES, Source, read, target};
 type Sources = BTreeMap<Module, Source>;
 
 /// The folders and files of `src`, each with those that it may import from.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     (
         "app",
         &[
@@ -27,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
             "service",
             "store",
             "telemetry",
+            "unauthenticated_log",
         ],
     ),
     ("breaker", &[]),
@@ -35,13 +36,14 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("config", &["directory", "domain", "http", "messenger", "regular_file", "store", "telemetry"]),
     ("directory", &["breaker", "client_tls", "domain", "regular_file"]),
     ("domain", &[]),
-    ("http", &["domain", "pem", "regular_file", "service", "telemetry"]),
+    ("http", &["domain", "pem", "regular_file", "service", "telemetry", "unauthenticated_log"]),
     ("messenger", &["domain", "pem", "telemetry"]),
     ("pem", &[]),
     ("regular_file", &[]),
     ("service", &["directory", "domain", "messenger", "store"]),
     ("store", &["breaker", "client_tls", "domain", "regular_file"]),
     ("telemetry", &["domain", "regular_file"]),
+    ("unauthenticated_log", &["domain", "service", "telemetry"]),
 ];
 
 /// The ports, each with the modules that all may see. Every other module in a port's folder is an

@@ -66,7 +66,8 @@ impl UnauthenticatedLog {
 
     /// Whether a refusal of `peer` gets an event of its own; otherwise it is only counted. An
     /// address that floods never gets one.
-    pub(super) fn may_write(
+    #[must_use]
+    pub fn may_write(
         &self,
         peer: Option<IpAddr>,
         has_token: bool,
@@ -82,7 +83,7 @@ impl UnauthenticatedLog {
     }
 
     /// Reports a failed TLS handshake.
-    pub(super) fn handshake_failed(&self, peer: Option<IpAddr>, error: &dyn Display) {
+    pub fn handshake_failed(&self, peer: Option<IpAddr>, error: &dyn Display) {
         metrics::handshake_failed("failed");
         if self.handshakes.admit(peer) {
             let peer = peer.map(|peer| peer.to_string());
