@@ -13,6 +13,7 @@
 #   benches/load.sh --cloud         enrollments, verifications, approvals and status queries of the
 #                                   authentication cloud's API, on SQLite and on PostgreSQL, and
 #                                   the bare server; about 4 minutes
+#   benches/load.sh --voice         calls reported by a voice platform, beside getOTP; 2 minutes
 #   benches/load.sh --soak          how calls fare while strangers attack in every way at once, and
 #                                   what memory and disk the node uses; 30 minutes, or --seconds N
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
@@ -40,6 +41,7 @@ while [ $# -gt 0 ]; do
         --directory) arguments+=(--series directory); limit=40m; outages=yes; shift ;;
         --stores) arguments+=(--series stores); limit=40m; postgres=yes; shift ;;
         --cloud) arguments+=(--series cloud); postgres=yes; shift ;;
+        --voice) arguments+=(--series voice); shift ;;
         --only-file) arguments+=(--series only-file); shift ;;
         --soak)
             arguments+=(--series soak --seconds 1800 --people 10000)

@@ -24,6 +24,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::people::{self, PASSWORD};
+use crate::voice;
 
 /// The token of the benchmark's one client.
 pub const TOKEN: &str = "5d1c4f0a9be84e2f8f6b0f1f7d2a3c4e5d1c4f0a9be84e2f8f6b0f1f7d2a3c4e";
@@ -78,6 +79,24 @@ impl Connection {
         let code = body.strip_prefix(b"{\"otp\":\"").and_then(|rest| rest.strip_suffix(b"\"}"));
         let code = code.and_then(|digits| <[u8; 6]>::try_from(digits).ok());
         Ok(code.filter(|_| status == 200))
+    }
+
+    /// Reports a person's call as a voice platform does; returns whether the document speaks a code.
+    async fn report(&mut self, person: u32, turn: u64) -> anyhow::Result<bool> {
+        use std::io::Write as _;
+        let (form, signature) = voice::report(person, turn);
+        self.request.clear();
+        write!(
+            self.request,
+            "POST {} HTTP/1.1\r\nHost: localhost\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\
+             X-Twilio-Signature: {signature}\r\nContent-Length: {}\r\n\r\n{form}",
+            voice::PATH,
+            form.len(),
+        )?;
+        let (status, body) = self.finish().await?;
+        let pause = b"<Pause";
+        Ok(status == 200 && body.windows(pause.len()).any(|part| part == pause))
     }
 
     /// Logs a person in; returns whether the login was accepted.
@@ -203,6 +222,8 @@ pub type Code = (u32, [u8; 6]);
 pub enum Work {
     /// Calls by one person after another.
     Calls,
+    /// The same, reported by a voice platform.
+    Reports,
     /// One call by each of these people.
     CallsBy(Arc<[u32]>),
     /// One login with each of these codes.
@@ -406,6 +427,11 @@ async fn drive(
                 let turn = shared.next.fetch_add(1, Ordering::Relaxed);
                 let person = people::at_turn(turn, shared.target.people);
                 connection.call(person).await?.is_some()
+            }
+            Work::Reports => {
+                let turn = shared.next.fetch_add(1, Ordering::Relaxed);
+                let person = people::at_turn(turn, shared.target.people);
+                connection.report(person, turn).await?
             }
             Work::CallsBy(people) => {
                 let Some(person) = take(people, &shared.done) else { return Ok(()) };

@@ -19,6 +19,7 @@ mod servers;
 mod soak;
 mod stores;
 mod table;
+mod voice;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -110,6 +111,8 @@ enum Series {
     Stores,
     /// The authentication cloud's API compared with the bare server, on each store.
     Cloud,
+    /// Calls reported by a voice platform, compared with getOTP.
+    Voice,
     /// How calls fare while strangers attack, and what the node uses meanwhile.
     Soak,
 }
@@ -157,6 +160,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         Series::Directory => index::measure(&place, options, &mut table)?,
         Series::Stores => stores::measure(&place, options, &mut table)?,
         Series::Cloud => cloud::measure(&place, options, &mut table)?,
+        Series::Voice => voice::measure(&place, options, &mut table)?,
         Series::Soak => soak::measure(&place, options, &mut table)?,
     }
     print!("\n{}", table.text(options.markdown));

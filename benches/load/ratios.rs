@@ -17,7 +17,7 @@ use crate::table::{Goal, Rounds, Table};
 
 /// The shortest allowed lifetime of codes, in seconds: a repeated call gets the same code for half
 /// of it.
-const SHORT: u32 = 10;
+pub const SHORT: u32 = 10;
 /// The longest lifetime, for codes that are made in advance.
 const LONG: u32 = 600;
 
@@ -98,7 +98,9 @@ pub fn measure_file_only(
             let what = format!("durable rows alone: {}", index + 1);
             let target = server.target("file", options.people);
             let next = &walk.durable[index];
-            rates.0.push(calls(&what, &server.process, &target, options.full(), next)?.0);
+            rates
+                .0
+                .push(calls(&what, &server.process, &target, Work::Calls, options.full(), next)?.0);
         }
     }
     let half = Load { rate: Some(series.file.median() / 2.0), ..options.full() };
@@ -118,10 +120,10 @@ pub fn measure_file_only(
 
 /// The positions of the walks through the people, and the codes left over.
 #[derive(Default)]
-struct Walk {
+pub struct Walk {
     bare: Arc<AtomicU64>,
     durable: [Arc<AtomicU64>; 2],
-    file: Arc<AtomicU64>,
+    pub file: Arc<AtomicU64>,
     ldap: Arc<AtomicU64>,
     alone: Arc<AtomicU64>,
     logins: u64,
@@ -153,7 +155,7 @@ fn one_round(
     series.by_number.0.push(alone("search by number", Question::ByNumber)?);
     let ldap = running.ldap.target("calls", people);
     let slapd = &running.slapd.process;
-    let (rate, _) = calls("getOTP, OpenLDAP", slapd, &ldap, load, &walk.ldap)?;
+    let (rate, _) = calls("getOTP, OpenLDAP", slapd, &ldap, Work::Calls, load, &walk.ldap)?;
     series.slapd.0.push(rate);
     series.adapter.0.push(alone("search by number, by the adapter", Question::Adapter)?);
 
@@ -173,27 +175,29 @@ fn bare_and_file(
 ) -> anyhow::Result<()> {
     let (load, people) = (options.full(), options.people);
     let target = bare.target("file", people);
-    let (rate, micros) = calls("bare", &bare.process, &target, load, &walk.bare)?;
+    let (rate, micros) = calls("bare", &bare.process, &target, Work::Calls, load, &walk.bare)?;
     series.bare.0.push(rate);
     series.bare_micros.0.push(micros);
 
     let target = file.target("file", people);
-    let (rate, micros) = calls("getOTP, file directory", &file.process, &target, load, &walk.file)?;
+    let (rate, micros) =
+        calls("getOTP, file directory", &file.process, &target, Work::Calls, load, &walk.file)?;
     series.file.0.push(rate);
     series.file_micros.0.push(micros);
     Ok(())
 }
 
-/// Runs calls; returns their rate, and the CPU microseconds that `server` used per call.
-fn calls(
+/// Runs calls, as `work` makes them; returns their rate, and the CPU microseconds that `server` used per call.
+pub fn calls(
     what: &str,
     server: &Process,
     target: &Target,
+    work: Work,
     load: Load,
     next: &Arc<AtomicU64>,
 ) -> anyhow::Result<(f64, f64)> {
     let (server_before, client_before) = (server.processor()?, processor("self")?);
-    let outcome = client::run(what, target, Work::Calls, load, next)?;
+    let outcome = client::run(what, target, work, load, next)?;
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
     let each = 1e6 / outcome.answered_in_all as f64;
     let micros = (server.processor()? - server_before) * each;
@@ -331,11 +335,11 @@ fn rows(table: &mut Table, series: &Series) {
     table.judge("  to that", share.as_ratio(), share.median(), Goal::AtLeast(0.9));
 }
 
-fn micros(rounds: &Rounds) -> String {
+pub fn micros(rounds: &Rounds) -> String {
     format!("{:.0} µs a request", rounds.median())
 }
 
-fn latency(table: &mut Table, what: &str, outcome: &Outcome, judged: bool) {
+pub fn latency(table: &mut Table, what: &str, outcome: &Outcome, judged: bool) {
     let (middle, slow) = (outcome.percentile(0.5), outcome.percentile(0.99));
     let rate = crate::table::thousands(outcome.rate());
     table.note(&format!("{what} ({rate}/s): p50, ms"), format!("{middle:.2}"));

@@ -106,6 +106,18 @@ impl Place {
         self.dialpass_on(name, &format!("url = \"sqlite:{}\"", store.display()), tenants)
     }
 
+    /// The same, as platforms reach it at `public_url`.
+    pub fn dialpass_at(
+        &self,
+        public_url: &str,
+        name: &str,
+        store: &Path,
+        tenants: &[String],
+    ) -> anyhow::Result<Http> {
+        let store = format!("url = \"sqlite:{}\"", store.display());
+        self.serve(name, &format!("public_url = \"{public_url}\""), &store, tenants)
+    }
+
     /// Starts dialpass with these tenants and these `[store]` keys.
     pub fn dialpass_on(&self, name: &str, store: &str, tenants: &[String]) -> anyhow::Result<Http> {
         self.serve(name, "", store, tenants)
