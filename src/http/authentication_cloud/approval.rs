@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::admission;
 use super::bodies;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::resources::{AnyRefusal, ApprovalBody, TokenRefusal};
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::confirmation_request::ApprovalMessage;
@@ -42,7 +42,7 @@ pub(super) struct ApprovalRequest {
 
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("approval", described!(approval), deciding(approval)).open_to_frontends()
+    Endpoint::new("approval", described!(approval), audited(approval)).open_to_frontends()
 }
 
 /// Asks a user to confirm a login or a payment.

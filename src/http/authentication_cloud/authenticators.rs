@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::refusals;
 use super::resources::{AnyRefusal, AuthenticatorBody, TokenRefusal};
 use crate::domain::authenticator::{AuthenticatorId, AuthenticatorName};
@@ -20,8 +20,8 @@ use crate::http::request_context::{Granted, RequestContext};
 /// The endpoints.
 pub(super) fn endpoints() -> [Endpoint; 2] {
     [
-        Endpoint::new("renameAuthenticator", described!(rename), deciding(rename)),
-        Endpoint::new("deleteAuthenticator", described!(delete), deciding(delete)),
+        Endpoint::new("renameAuthenticator", described!(rename), audited(rename)),
+        Endpoint::new("deleteAuthenticator", described!(delete), audited(delete)),
     ]
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::admission;
 use super::bodies;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::resources::{AnyRefusal, EnrolledBody, EnrollmentBody, Link, TokenRefusal, UserBody};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::UserRef;
@@ -39,7 +39,7 @@ pub(super) struct EnrollRequest {
 
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("enroll", described!(enroll), deciding(enroll)).open_to_frontends()
+    Endpoint::new("enroll", described!(enroll), audited(enroll)).open_to_frontends()
 }
 
 /// Registers an authenticator, a phone or a set of recovery codes.

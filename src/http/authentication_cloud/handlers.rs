@@ -6,8 +6,8 @@ use crate::http::gateway::AuthenticationCloud;
 use crate::http::refused::{Refusal, Refused};
 use crate::http::request_context::{Granted, RequestContext};
 
-/// A handler that decides something: it refuses while the audit trail cannot be written.
-pub(super) fn deciding<H>(
+/// Gives the handler the authentication cloud, and answers as an unknown path if it is not served.
+pub(super) fn with_cloud<H>(
     handler: H,
 ) -> impl AsyncFn(&mut RequestContext) -> Result<Granted, Refusal> + Copy
 where
@@ -15,23 +15,23 @@ where
 {
     async move |context: &mut RequestContext| {
         let cloud = context.cloud().ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
-        if context.audit_refuses() {
-            let reason = AuditReason::AuditUnwritable;
-            return Err(Refusal { refused: Refused::Unavailable, reason });
-        }
         handler(context, &cloud).await
     }
 }
 
-/// A handler that decides nothing, and answers whether or not the audit trail can be written.
-pub(super) fn querying<H>(
+/// As [`with_cloud`], but refuses while the audit trail cannot be written. All handlers but `ping`
+/// and `status` need this.
+pub(super) fn audited<H>(
     handler: H,
 ) -> impl AsyncFn(&mut RequestContext) -> Result<Granted, Refusal> + Copy
 where
     H: AsyncFn(&mut RequestContext, &AuthenticationCloud) -> Result<Granted, Refusal> + Copy,
 {
-    async move |context: &mut RequestContext| {
-        let cloud = context.cloud().ok_or_else(|| Refusal::plain(Refused::NoSuchPath))?;
-        handler(context, &cloud).await
-    }
+    with_cloud(async move |context: &mut RequestContext, cloud: &AuthenticationCloud| {
+        if context.audit_refuses() {
+            let reason = AuditReason::AuditUnwritable;
+            return Err(Refusal { refused: Refused::Unavailable, reason });
+        }
+        handler(context, cloud).await
+    })
 }

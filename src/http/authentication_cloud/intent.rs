@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::admission;
 use super::bodies;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::resources::{AnyRefusal, IntentBody, TokenRefusal};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::UserRef;
@@ -38,7 +38,7 @@ pub(super) struct IntentRequest {
 
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("intent", described!(intent), deciding(intent))
+    Endpoint::new("intent", described!(intent), audited(intent))
 }
 
 /// Creates a token that allows one enrollment or approval within ten minutes.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::resources::{AnyRefusal, IntrospectionBody, TokenRefusal, millis};
 use crate::domain::reason::AuditReason;
 use crate::http::endpoint::{Endpoint, described};
@@ -26,7 +26,7 @@ pub(super) struct IntrospectRequest {
 
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("introspect", described!(introspect), deciding(introspect))
+    Endpoint::new("introspect", described!(introspect), audited(introspect))
 }
 
 /// Says whether a token vouches for something.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admission;
 use super::bodies;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::subscription::SubscriptionBody;
 use crate::domain::authenticator::{AuthenticatorName, Platform};
 use crate::domain::client_address::ClientAddress;
@@ -27,15 +27,11 @@ use crate::service::authentication_cloud::tokens::{DeviceToken, DispatchToken};
 /// The endpoints.
 pub(super) fn endpoints() -> [Endpoint; 5] {
     [
-        Endpoint::of_own_pages("phoneLook", "/open/transaction", deciding(look)),
-        Endpoint::of_own_pages("phoneConfirm", "/open/confirm", deciding(confirm)),
-        Endpoint::of_own_pages("phoneDecline", "/open/decline", deciding(decline)),
-        Endpoint::of_own_pages(
-            "phoneNotifications",
-            "/open/notifications",
-            deciding(notifications),
-        ),
-        Endpoint::of_own_pages("phoneState", "/open/phone-state", deciding(state)),
+        Endpoint::of_own_pages("phoneLook", "/open/transaction", audited(look)),
+        Endpoint::of_own_pages("phoneConfirm", "/open/confirm", audited(confirm)),
+        Endpoint::of_own_pages("phoneDecline", "/open/decline", audited(decline)),
+        Endpoint::of_own_pages("phoneNotifications", "/open/notifications", audited(notifications)),
+        Endpoint::of_own_pages("phoneState", "/open/phone-state", audited(state)),
     ]
 }
 

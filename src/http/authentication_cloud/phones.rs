@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 
 use super::admission;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::refusals;
 use super::resources::{AnyRefusal, TokenRefusal};
 use crate::domain::reason::AuditReason;
@@ -16,7 +16,7 @@ use crate::http::request_context::{Granted, RequestContext};
 
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("deletePhone", described!(delete), deciding(delete))
+    Endpoint::new("deletePhone", described!(delete), audited(delete))
 }
 
 /// Deletes a verified phone.

@@ -1,7 +1,7 @@
 //! `GET /ping`: whether an access key works.
 
 use super::admission;
-use super::handlers::querying;
+use super::handlers::with_cloud;
 use super::resources::{AnyRefusal, TokenRefusal};
 use crate::domain::reason::AuditReason;
 use crate::http::endpoint::{Endpoint, described};
@@ -11,7 +11,7 @@ use crate::http::request_context::{Granted, RequestContext};
 
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("ping", described!(ping), querying(ping))
+    Endpoint::new("ping", described!(ping), with_cloud(ping))
 }
 
 /// Says whether an access key works.

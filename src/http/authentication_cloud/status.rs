@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::admission;
 use super::bodies;
-use super::handlers::querying;
+use super::handlers::with_cloud;
 use super::resources::{AnyRefusal, StatusBody, UnknownBody};
 use crate::domain::client_address::ClientAddress;
 use crate::domain::reason::AuditReason;
@@ -30,7 +30,7 @@ pub(super) struct StatusRequest {
 
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("status", described!(status), querying(status)).open_to_frontends()
+    Endpoint::new("status", described!(status), with_cloud(status)).open_to_frontends()
 }
 
 /// Returns a transaction's status. Needs no credential.

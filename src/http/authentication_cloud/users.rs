@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 
 use super::admission;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::resources::{AnyRefusal, TokenRefusal, UserBody};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::{RegisteredId, RegisteredName, UserRef};
@@ -17,9 +17,9 @@ use crate::service::authentication_cloud::Cloud;
 /// The endpoints.
 pub(super) fn endpoints() -> [Endpoint; 3] {
     [
-        Endpoint::new("getUser", described!(by_name), deciding(by_name)),
-        Endpoint::new("getUser", described!(by_id), deciding(by_id)),
-        Endpoint::new("deleteUser", described!(delete), deciding(delete)),
+        Endpoint::new("getUser", described!(by_name), audited(by_name)),
+        Endpoint::new("getUser", described!(by_id), audited(by_id)),
+        Endpoint::new("deleteUser", described!(delete), audited(delete)),
     ]
 }
 

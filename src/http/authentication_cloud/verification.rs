@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::admission;
 use super::bodies;
-use super::handlers::deciding;
+use super::handlers::audited;
 use super::resources::{AnyRefusal, TokenRefusal};
 use crate::domain::reason::AuditReason;
 use crate::domain::registered_user::RegisteredId;
@@ -30,7 +30,7 @@ pub(super) struct VerificationRequest {
 
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
-    Endpoint::new("verification", described!(verify), deciding(verify))
+    Endpoint::new("verification", described!(verify), audited(verify))
 }
 
 /// Checks a code sent by text message, or a recovery code.
