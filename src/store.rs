@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod registry;
 pub mod reported_call;
 mod requests;
+mod row_sql;
 pub mod sqlite;
 
 use async_trait::async_trait;

@@ -53,7 +53,15 @@ const PORTS: [(&str, &[&str]); 3] = [
     ("messenger", &["http_client"]),
     (
         "store",
-        &["account", "address_log", "event_log_codec", "personal_records", "registry", "requests"],
+        &[
+            "account",
+            "address_log",
+            "event_log_codec",
+            "personal_records",
+            "registry",
+            "requests",
+            "row_sql",
+        ],
     ),
 ];
 

@@ -122,8 +122,8 @@ statements! {
             "IN (SELECT DISTINCT user_id FROM dialpass.phones \
              WHERE tenant = $1 AND number = $2 ORDER BY user_id LIMIT $3)"
         ),
-        insert_user: UserRow::insert(),
-        update_user: UserRow::update(),
+        insert_user: &UserRow::sql().insert,
+        update_user: &UserRow::sql().update,
         delete_user: "WITH phones AS (DELETE FROM dialpass.phones \
                 WHERE tenant = $1 AND user_id = $2::uuid), \
             transactions AS (DELETE FROM dialpass.transactions \
@@ -131,26 +131,26 @@ statements! {
             called AS (DELETE FROM dialpass.subjects \
                 WHERE tenant = $1 AND purpose = $3 AND subject = ($2::uuid)::text) \
             DELETE FROM dialpass.users WHERE tenant = $1 AND user_id = $2::uuid",
-        insert_phone: PhoneRow::insert(),
-        update_phone: PhoneRow::update(),
+        insert_phone: &PhoneRow::sql().insert,
+        update_phone: &PhoneRow::sql().update,
         delete_phones: "WITH ended AS (UPDATE dialpass.subjects SET nonce = NULL, key_id = NULL, \
                 issued_at = NULL, expires_at = NULL, digits = NULL, tried = NULL, \
                 tries_left = NULL, wrong_codes_left = NULL \
                 WHERE tenant = $1 AND purpose = $4 AND subject = ($2::uuid)::text) \
             DELETE FROM dialpass.phones \
             WHERE tenant = $1 AND user_id = $2::uuid AND phone_id = ANY($3)",
-        insert_authenticator: AuthenticatorRow::insert(),
-        update_authenticator: AuthenticatorRow::update(),
+        insert_authenticator: &AuthenticatorRow::sql().insert,
+        update_authenticator: &AuthenticatorRow::sql().update,
         delete_authenticators: "DELETE FROM dialpass.authenticators \
             WHERE tenant = $1 AND user_id = $2 AND authenticator_id = ANY($3)",
-        insert_transaction: TransactionRow::insert(),
-        update_transaction: TransactionRow::update(),
+        insert_transaction: &TransactionRow::sql().insert,
+        update_transaction: &TransactionRow::sql().update,
         delete_transaction: "DELETE FROM dialpass.transactions \
             WHERE tenant = $1 AND transaction_id = $2",
-        insert_texted: TextsRow::insert(),
-        update_texted: TextsRow::update(),
-        insert_intent: IntentRow::insert(),
-        update_intent: IntentRow::update(),
+        insert_texted: &TextsRow::sql().insert,
+        update_texted: &TextsRow::sql().update,
+        insert_intent: &IntentRow::sql().insert,
+        update_intent: &IntentRow::sql().update,
         delete_intent: "DELETE FROM dialpass.used_intents WHERE tenant = $1 AND intent_id = $2",
         access_key: "SELECT key_id, tenant, name, created_at FROM dialpass.access_keys \
             WHERE hash = $1",

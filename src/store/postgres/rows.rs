@@ -43,13 +43,13 @@ statements! {
         lock_account: account!(" FOR UPDATE"),
         lock_calls: "SELECT calls FROM dialpass.callers \
             WHERE tenant = $1 AND number = $2 FOR UPDATE",
-        insert_account: AccountRow::insert(),
-        update_account: AccountRow::update(),
-        insert_calls: CallerRow::insert(),
-        update_calls: CallerRow::update(),
         find_reported: reported_calls::FIND,
         lock_reported: reported_calls::LOCK,
         write_reported: reported_calls::WRITE,
+        insert_account: &AccountRow::sql().insert,
+        update_account: &AccountRow::sql().update,
+        insert_calls: &CallerRow::sql().insert,
+        update_calls: &CallerRow::sql().update,
     }
 }
 

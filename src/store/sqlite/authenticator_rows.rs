@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::columns::{parsed, text_of, time, uuid};
-use super::written_row::{Write, written_row};
+use super::written_row::written_row;
 use crate::domain::authenticator::{
     Authenticator, AuthenticatorId, AuthenticatorName, Credential, Platform, Subscription,
 };
@@ -98,7 +98,7 @@ pub(super) fn write_authenticators(
         })?;
     }
     for one in changes.made.iter().chain(&changes.changed) {
-        let mut statement = connection.prepare_cached(AuthenticatorRow::sql(Write::Upsert))?;
+        let mut statement = connection.prepare_cached(&AuthenticatorRow::sql().upsert)?;
         AuthenticatorRow::execute(&mut statement, tenant, user, one)?;
     }
     Ok(())

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::authenticator_rows::{owner, write_authenticators};
 use super::columns::{event_log, padded, text_of, time, unreadable, unwritable};
 use super::registry_rows::{
-    delete_person, find_named, find_person, owners, phone_owner, write_person, write_phones,
+    UserRow, delete_person, find_named, find_person, owners, phone_owner, write_person,
+    write_phones,
 };
 use super::transaction_rows::{delete_transaction, find_transaction, write_transaction};
-use super::written_row::{Write, written_row};
+use super::written_row::written_row;
 use super::{SqliteStore, access_keys};
 use crate::domain::access_key::{AccessKey, AccessKeyHash};
 use crate::domain::authenticator::AuthenticatorId;
@@ -138,7 +139,7 @@ fn person(
         (None, None) => return Ok(()),
         (Some(before), None) => return delete_person(connection, tenant, before.user.id),
         (None, Some(after)) => {
-            write_person(connection, Write::Insert, tenant, after)?;
+            write_person(connection, &UserRow::sql().insert, tenant, after)?;
             (None, after)
         }
         (Some(before), Some(after)) if before.user.id != after.user.id => {
@@ -146,7 +147,7 @@ fn person(
         }
         (Some(before), Some(after)) => {
             if before != after {
-                write_person(connection, Write::Update, tenant, after)?;
+                write_person(connection, &UserRow::sql().update, tenant, after)?;
             }
             (Some(&before.user), after)
         }
@@ -203,7 +204,7 @@ fn texts(
     let Some(number) = &scope.number else {
         return Err(unwritable("texts to a phone that the step is not about"));
     };
-    let mut statement = connection.prepare_cached(TextsRow::sql(Write::Upsert))?;
+    let mut statement = connection.prepare_cached(&TextsRow::sql().upsert)?;
     TextsRow::execute(&mut statement, &scope.tenant, number, after, now)
 }
 

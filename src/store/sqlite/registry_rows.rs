@@ -8,7 +8,7 @@ use super::columns::{
     event_log, number, padded, parsed, parsed_or_null, readable, required, text_of, time, uuid,
 };
 use super::rows::delete_account;
-use super::written_row::{Write, written_row};
+use super::written_row::written_row;
 use crate::domain::grant::Purpose;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::registered_user::{
@@ -118,14 +118,14 @@ written_row! {
     }
 }
 
-/// Writes a user's row, without the phones and authenticators.
+/// Writes a user's row by a statement of [`UserRow::sql`].
 pub(super) fn write_person(
     connection: &Connection,
-    write: Write,
+    sql: &str,
     tenant: &TenantId,
     person: &UserRecord,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(UserRow::sql(write))?;
+    let mut statement = connection.prepare_cached(sql)?;
     UserRow::execute(&mut statement, tenant, person)
 }
 
@@ -216,7 +216,7 @@ pub(super) fn write_phones(
         })?;
     }
     for phone in changes.made.iter().chain(&changes.changed) {
-        let mut statement = connection.prepare_cached(PhoneRow::sql(Write::Upsert))?;
+        let mut statement = connection.prepare_cached(&PhoneRow::sql().upsert)?;
         PhoneRow::execute(&mut statement, tenant, user, phone)?;
     }
     Ok(())

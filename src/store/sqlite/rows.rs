@@ -4,7 +4,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, named_params};
 
 use super::columns::{WHOLE_TIMES, event_log, events, filled, padded, required, time};
-use super::written_row::{Write, written_row};
+use super::written_row::written_row;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId, Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
@@ -116,13 +116,13 @@ impl<'c> Tables<'c> {
                  FROM subjects \
                  WHERE tenant = :tenant AND purpose = :purpose AND subject = :subject",
             )?,
-            insert_account: prepare(AccountRow::sql(Write::Insert))?,
-            update_account: prepare(AccountRow::sql(Write::Update))?,
+            insert_account: prepare(&AccountRow::sql().insert)?,
+            update_account: prepare(&AccountRow::sql().update)?,
             find_calls: prepare(
                 "SELECT calls FROM callers WHERE tenant = :tenant AND number = :number",
             )?,
-            insert_calls: prepare(CallerRow::sql(Write::Insert))?,
-            update_calls: prepare(CallerRow::sql(Write::Update))?,
+            insert_calls: prepare(&CallerRow::sql().insert)?,
+            update_calls: prepare(&CallerRow::sql().update)?,
         })
     }
 

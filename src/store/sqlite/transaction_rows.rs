@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use uuid::Uuid;
 
 use super::columns::{number, parsed, parsed_or_null, readable, required, text_of, time};
-use super::written_row::{Write, written_row};
+use super::written_row::written_row;
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::confirmation_request::{
     ApprovalMessage, Ceremony, ConfirmationRequest, MatchNumber,
@@ -131,7 +131,7 @@ pub(super) fn write_transaction(
     tenant: &TenantId,
     transaction: &Transaction,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(TransactionRow::sql(Write::Upsert))?;
+    let mut statement = connection.prepare_cached(&TransactionRow::sql().upsert)?;
     TransactionRow::execute(&mut statement, tenant, transaction)
 }
 

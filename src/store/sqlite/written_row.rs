@@ -1,62 +1,24 @@
-//! Defines how a table's rows are written: one list holds each column with its value, and the
-//! statements are made from that list, so that no value can end up in another column.
+//! Defines how a table's rows are written, from one list of columns and values.
 
-/// The ways to write a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Write {
-    /// The row must not exist.
-    Insert,
-    /// Changes the row with this key, if it exists.
-    Update,
-    /// Inserts the row, or updates the one with this key.
-    Upsert,
-}
-
-/// Defines a type with the SQL that writes a row ([`Write`]) and the function that runs it.
+/// Defines a type with the statements that write a row ([`RowSql`](crate::store::row_sql::RowSql))
+/// and the function that runs one of them.
 ///
-/// The statements have unnamed parameters in the order of the list: binding them by name would
-/// search all names for each value, at every step of the writer.
+/// The values are bound by position: binding them by name would search all names for each value, at
+/// every step of the writer.
 macro_rules! written_row {
     (
         $(#[$doc:meta])*
         $name:ident in $table:literal ($($argument:ident: $type:ty),+ $(,)?);
         $(let $local:ident = $given:expr;)*
-        columns { $first:ident: $first_value:expr, $($column:ident: $value:expr,)* }
-        key { $first_key:ident: $first_key_value:expr, $($key:ident: $key_value:expr,)* }
+        columns { $($column:ident: $value:expr,)+ }
+        key { $($key:ident: $key_value:expr,)+ }
     ) => {
         $(#[$doc])*
         pub(super) struct $name;
 
         impl $name {
-            /// The statement for [`Self::execute`].
-            pub(super) const fn sql(write: $crate::store::sqlite::written_row::Write) -> &'static str {
-                use $crate::store::sqlite::written_row::Write;
-                match write {
-                    Write::Insert => concat!(
-                        "INSERT INTO ", $table,
-                        " (", stringify!($first), $(", ", stringify!($column),)*
-                        ", ", stringify!($first_key), $(", ", stringify!($key),)*
-                        ") VALUES (?", $(written_row!(@another $column),)*
-                        ", ?", $(written_row!(@another $key),)* ")",
-                    ),
-                    Write::Update => concat!(
-                        "UPDATE ", $table, " SET ",
-                        stringify!($first), " = ?", $(", ", stringify!($column), " = ?",)*
-                        " WHERE ", stringify!($first_key), " = ?",
-                        $(" AND ", stringify!($key), " = ?",)*
-                    ),
-                    Write::Upsert => concat!(
-                        "INSERT INTO ", $table,
-                        " (", stringify!($first), $(", ", stringify!($column),)*
-                        ", ", stringify!($first_key), $(", ", stringify!($key),)*
-                        ") VALUES (?", $(written_row!(@another $column),)*
-                        ", ?", $(written_row!(@another $key),)*
-                        ") ON CONFLICT (", stringify!($first_key), $(", ", stringify!($key),)*
-                        ") DO UPDATE SET ",
-                        stringify!($first), " = excluded.", stringify!($first),
-                        $(", ", stringify!($column), " = excluded.", stringify!($column),)*
-                    ),
-                }
+            $crate::store::row_sql::row_sql! {
+                $table, columns { $($column)+ } key { $($key)+ }
             }
 
             /// Writes a row by one of the statements of [`Self::sql`].
@@ -65,15 +27,10 @@ macro_rules! written_row {
                 $($argument: $type,)+
             ) -> rusqlite::Result<()> {
                 $(let $local = $given;)*
-                statement
-                    .execute(rusqlite::params![
-                        $first_value, $($value,)* $first_key_value, $($key_value,)*
-                    ])
-                    .map(|_| ())
+                statement.execute(rusqlite::params![$($value,)+ $($key_value,)+]).map(|_| ())
             }
         }
     };
-    (@another $column:ident) => { ", ?" };
 }
 
 pub(super) use written_row;
@@ -81,8 +38,6 @@ pub(super) use written_row;
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;
-
-    use super::Write;
 
     written_row! {
         /// A row of the table below, whose columns stand in another order.
@@ -98,8 +53,9 @@ mod tests {
         let table = "CREATE TABLE calls (minutes, caller, tenant, seconds, \
             PRIMARY KEY (tenant, caller))";
         connection.execute(table, []).expect("created");
-        for (write, seconds) in [(Write::Insert, 60), (Write::Update, 120), (Write::Upsert, 180)] {
-            let mut statement = connection.prepare(CallRow::sql(write)).expect("prepared");
+        let sql = CallRow::sql();
+        for (sql, seconds) in [(&sql.insert, 60), (&sql.update, 120), (&sql.upsert, 180)] {
+            let mut statement = connection.prepare(sql).expect("prepared");
             CallRow::execute(&mut statement, "anna", seconds).expect("written");
             let read = "SELECT tenant, caller, seconds, minutes FROM calls";
             let row: (String, String, i64, i64) = connection
