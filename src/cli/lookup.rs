@@ -20,8 +20,8 @@ use crate::domain::call_trust::Vouching;
 use crate::domain::caller_id::NoNumber;
 use crate::domain::clock::{Clock as _, SystemClock, Timestamp};
 use crate::domain::phone_number::PhoneNumber;
-use crate::domain::reason::Reason;
-use crate::domain::stored_number::Matching;
+use crate::domain::reason::{AuditReason, Reason};
+use crate::domain::stored_number::{Matching, NumberingPlan};
 use crate::domain::stored_value::StoredValue;
 use crate::domain::user::{Ambiguity, Candidates, Membership, NotUnique, Pin, User};
 
@@ -47,6 +47,9 @@ pub(super) struct Arguments {
     /// The call's attestation, as the phone system would send it; default: full attestation.
     #[arg(long, value_name = "WORD", default_value = "A")]
     attestation: String,
+    /// The number that was called, as a voice platform reports it.
+    #[arg(long, value_name = "NUMBER")]
+    called: Option<String>,
 }
 
 pub(super) async fn run(arguments: Arguments) -> CommandResult {
@@ -67,16 +70,22 @@ pub(super) async fn run(arguments: Arguments) -> CommandResult {
         .find(|(id, _)| *id == tenant.id)
         .map(|(_, directory)| directory)
         .ok_or_else(|| anyhow::anyhow!("the tenant has no directory"))?;
+    let called = match &arguments.called {
+        None => None,
+        Some(text) => Some(NumberingPlan::read_e164(text).ok_or_else(|| {
+            wrong_argument(&source.path, "--called", "something else", "a number with + in front")
+        })?),
+    };
     let vouching = Vouching::parse(&arguments.attestation);
     let now = SystemClock.now();
-    let lookup = Lookup { tenant, inspection, directory: &**directory, pin, vouching, now };
+    let lookup = Lookup { tenant, inspection, directory: &**directory, pin, called, vouching, now };
     Ok(match lookup.explain(&arguments.number).await {
         Ok(user) => {
             print_line("verdict", &format!("{} would get a code", user.username));
             ExitCode::SUCCESS
         }
         Err((reason, why)) => {
-            print_line("verdict", &format!("refused, {}: {why}", reason.name().as_str()));
+            print_line("verdict", &format!("refused, {}: {why}", reason.as_str()));
             ExitCode::FAILURE
         }
     })
@@ -94,14 +103,38 @@ struct Lookup<'a> {
     inspection: Arc<dyn Inspection>,
     directory: &'a dyn Directory,
     pin: Option<Pin>,
+    called: Option<PhoneNumber>,
     vouching: Vouching,
     now: Timestamp,
 }
 
 impl Lookup<'_> {
     /// The user who would get a code; otherwise the audit reason and the same in words.
-    async fn explain(&self, text: &str) -> Result<User, (Reason, String)> {
+    async fn explain(&self, text: &str) -> Result<User, (AuditReason, String)> {
         print_line("tenant", self.tenant.id.as_str());
+        if let Some(called) = &self.called {
+            self.print_called(called)?;
+        }
+        self.identify(text).await.map_err(|(reason, why)| (reason.name(), why))
+    }
+
+    /// Which voice endpoints accept calls to a number; an error if none does.
+    fn print_called(&self, called: &PhoneNumber) -> Result<(), (AuditReason, String)> {
+        print_line("called", &called.key());
+        let endpoints = &self.tenant.voice;
+        let accepting: Vec<_> = endpoints.iter().filter(|one| one.accepts(called)).collect();
+        if accepting.is_empty() {
+            let why = "no endpoint in [[tenants.voice]] accepts calls to this number: add it to the \
+                       called_numbers of the one that it reaches";
+            return Err((AuditReason::CalledNumberNotListed, why.to_owned()));
+        }
+        for endpoint in accepting {
+            print_line("", &format!("accepted by the voice endpoint {:?}", endpoint.name));
+        }
+        Ok(())
+    }
+
+    async fn identify(&self, text: &str) -> Result<User, (Reason, String)> {
         print_line("caller ID", text);
         let number = self.read(text)?;
         if let Some(reason) = self.tenant.trust.refusal(&number, self.vouching) {

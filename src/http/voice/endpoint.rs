@@ -26,6 +26,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether calls to this number are accepted.
+    #[must_use]
+    pub fn accepts(&self, called: &PhoneNumber) -> bool {
+        self.called_numbers.is_empty() || self.called_numbers.contains(called)
+    }
+
     /// The document for `answer`, in one of a user's `preferred` languages. A refusal is always in
     /// the default language, so that it tells nothing of the user.
     #[must_use]

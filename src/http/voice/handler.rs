@@ -179,7 +179,7 @@ async fn code(
     let call = call?;
     context.trail.call_id = Some(call.id.clone());
     let called = NumberingPlan::read_e164(&call.called);
-    let is_ours = called.is_some_and(|called| endpoint.called_numbers.contains(&called));
+    let is_ours = called.is_some_and(|called| endpoint.accepts(&called));
     if !endpoint.called_numbers.is_empty() && !is_ours {
         return Err(AuditReason::CalledNumberNotListed);
     }

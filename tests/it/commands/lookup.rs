@@ -90,3 +90,39 @@ fn calls_that_the_tenant_does_not_accept_are_refused() {
         assert_eq!(output.status.success(), verdict.contains("would"), "{said}");
     }
 }
+
+#[test]
+fn the_number_that_was_called_is_looked_up_among_the_voice_endpoints() {
+    let folder = folder();
+    let people = include_str!("../../../config/demo-people.toml");
+    std::fs::write(folder.path().join("people.toml"), people).unwrap();
+    let endpoint = |name: &str, called: &str| {
+        format!(
+            "[[tenants.voice]]\nname = \"{name}\"\ndialect = \"twiml\"\nsignature = \"twilio\"\n\
+             secrets = [\"0123456789abcdef\"]\nlanguages = [\"sv\"]\n\
+             called_numbers = [\"{called}\"]\n"
+        )
+    };
+    let config = format!(
+        "{}[[tenants]]\nid = \"t1\"\ncountry = \"SE\"\n\
+         [tenants.directory]\nkind = \"file\"\nfile = \"people.toml\"\n{}{}{}",
+        sections("public_url = \"https://otp.example.com\""),
+        endpoint("main", "+46101234567"),
+        endpoint("other", "+46107654321"),
+        clients()
+    );
+    let path = write(folder.path(), &config);
+    for (called, expected) in [
+        ("+46101234567", "accepted by the voice endpoint \"main\""),
+        ("+46107654321", "accepted by the voice endpoint \"other\""),
+        ("+46109999999", "refused, called_number_not_listed: "),
+        ("010-123 45 67", "a number with + in front"),
+    ] {
+        let asked = ["lookup", "--config", &path, "--called", called, "+46701234567"];
+        let output = dialpass(&asked);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.contains(expected), "{called}: {said}");
+        assert_eq!(output.status.success(), expected.contains("accepted"), "{called}: {said}");
+    }
+}
