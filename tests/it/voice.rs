@@ -1,6 +1,8 @@
 //! Calls that voice platforms report by webhook, signed and read by the platforms' own libraries.
 
+mod jambonz;
 mod refusing;
+mod relatives;
 mod speaking;
 
 use std::process::Command;
@@ -26,13 +28,17 @@ const ANNA: &str = "+46701234567";
 
 /// The tenant `t1`, with `more` keys of its endpoint, and `rest` of the tenant.
 fn config(more: &str, rest: &str) -> String {
+    config_with(&endpoint(more), rest)
+}
+
+/// The tenant `t1` with this endpoint, and `rest` of the tenant.
+fn config_with(endpoint: &str, rest: &str) -> String {
     format!(
         "{}[[tenants]]\nid = \"t1\"\ncountry = \"SE\"\n\
          [tenants.directory]\nkind = \"file\"\nfile = \"people.toml\"\n\
-         {rest}{}{}",
+         {rest}{}{endpoint}",
         sections(&format!("public_url = \"{PUBLIC}\"")),
         clients(),
-        endpoint(more),
     )
 }
 
@@ -73,16 +79,21 @@ fn started(more: &str, rest: &str) -> Gateway {
     Gateway::start_in(people(&anna()), &config(more, rest))
 }
 
-/// What Twilio's library says.
-fn twilio(what: &str, arguments: &Value) -> String {
+/// What a platform's own library says, through one of the scripts here.
+fn library(script: &str, what: &str, arguments: &Value) -> String {
     let python = target().join("voicetools/bin/python");
     assert!(python.exists(), "{} is missing: tests/run.sh installs it", python.display());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/voice/twilio_library.py");
+    let script = format!("{}/tests/it/voice/{script}", env!("CARGO_MANIFEST_DIR"));
     let output =
         Command::new(python).arg(script).args([what, &arguments.to_string()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// What Twilio's library says.
+fn twilio(what: &str, arguments: &Value) -> String {
     // The library leaves a blank before the end of an empty element.
-    String::from_utf8(output.stdout).unwrap().trim_end().replace(" />", "/>")
+    library("twilio_library.py", what, arguments).replace(" />", "/>")
 }
 
 /// A call from `from`, as Twilio describes it, with an id of its own.
@@ -146,6 +157,14 @@ fn spoken(document: &str) -> String {
 /// The audit event of an answer.
 fn event(gateway: &Gateway, answer: &Answer) -> Value {
     gateway.audit_of(answer.header("x-request-id"))
+}
+
+/// An answer to what is not signed: nothing was looked up, and nothing is told.
+fn must_be_forbidden(gateway: &Gateway, answer: &Answer, what: &str) {
+    assert_eq!((answer.status, answer.body.as_str()), (403, ""), "{what}");
+    let event = event(gateway, answer);
+    assert_eq!(event["reason"], "signature_invalid", "{what}");
+    assert_eq!(event.get("number"), None, "{what}: nothing is looked up");
 }
 
 /// A clock that is ahead by so much.

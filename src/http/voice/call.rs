@@ -3,7 +3,7 @@
 use crate::domain::call_trust::Vouching;
 
 /// An incoming call, in the same terms for every dialect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IncomingCall {
     /// The platform's id of the call.
     pub id: String,
@@ -20,4 +20,11 @@ pub struct IncomingCall {
     pub signed: Option<[u8; 32]>,
     /// The digits that the caller keyed, if the request brings any.
     pub digits: Option<String>,
+}
+
+/// Whether a caller comes from the telephone network, and not by SIP (`sip:…`, `user@host`) or from
+/// an app (`client:…`).
+#[must_use]
+pub fn is_from_the_network(caller: &str) -> bool {
+    !caller.contains([':', '@'])
 }

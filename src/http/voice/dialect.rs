@@ -1,5 +1,7 @@
 //! What every dialect does: check and read a platform's request, and write documents.
 
+use std::time::Duration;
+
 use actix_web::http::header::HeaderMap;
 
 use super::call::IncomingCall;
@@ -19,6 +21,27 @@ pub struct PlatformRequest<'r> {
     pub body: &'r [u8],
     /// When it was read.
     pub now: Timestamp,
+    /// Whether it brings what the caller keyed, by its path.
+    pub has_keyed: bool,
+}
+
+/// How far a signed time may lie from now, in either direction.
+const TOLERANCE: Duration = Duration::from_mins(5);
+
+/// Whether a signed time, in seconds since 1970, is near enough to now that the request is no
+/// replay.
+#[must_use]
+pub fn is_near(seconds: i64, now: Timestamp) -> bool {
+    let away = seconds.saturating_mul(1000).saturating_sub(now.as_millis());
+    u128::from(away.unsigned_abs()) <= TOLERANCE.as_millis()
+}
+
+/// A header's value, if the header comes once.
+#[must_use]
+pub fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name);
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
 }
 
 /// Why a request describes no call.

@@ -1,5 +1,6 @@
 //! What the platform is to do with a call, before a dialect writes it down.
 
+use super::call::IncomingCall;
 use crate::domain::otp::Otp;
 
 /// How an endpoint speaks.
@@ -21,6 +22,11 @@ pub enum Answer<'a> {
     Code(&'a Otp),
     /// That there is no code, whatever the reason.
     Refusal,
-    /// The question for a PIN, to be sent to this URL.
-    AskPin(&'a str),
+    /// The question for a PIN.
+    AskPin {
+        /// Where the platform sends it.
+        url: &'a str,
+        /// The call, for platforms that describe it the first time only.
+        call: &'a IncomingCall,
+    },
 }

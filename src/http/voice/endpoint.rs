@@ -41,6 +41,16 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The refusal: a rejection where one is wished and the call is not answered yet, which a
+    /// question for a PIN does.
+    #[must_use]
+    pub fn refusal(&self, is_answered: bool) -> Vec<u8> {
+        let speech = Speech { rejects: self.speech.rejects && !is_answered, ..self.speech.clone() };
+        self.dialect.write(&Answer::Refusal, &speech, self.texts.of(None))
+    }
+}
+
 impl fmt::Debug for Endpoint {
     /// Without the dialect, which has secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

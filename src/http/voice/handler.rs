@@ -116,6 +116,7 @@ async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
         target: context.request.uri().path_and_query().map_or("", |target| target.as_str()),
         body: &body,
         now: gateway.clock.now(),
+        has_keyed: has_keyed(context),
     });
     let call = match read {
         Err(Unusable::NotSigned) => return Err(unsigned(flooding)),
@@ -130,6 +131,11 @@ const fn unsigned(flooding: bool) -> AuditReason {
     if flooding { AuditReason::Flood } else { AuditReason::SignatureInvalid }
 }
 
+/// Whether a request brings what the caller keyed.
+fn has_keyed(context: &RequestContext) -> bool {
+    context.request.match_info().get(PIN).is_some()
+}
+
 /// Decides a signed call, writes it to the audit trail, and returns the document.
 async fn decide(
     context: &mut RequestContext,
@@ -140,12 +146,12 @@ async fn decide(
     let ok = StatusCode::OK.as_u16();
     let refuse = |context: &RequestContext, reason| {
         context.record_refusal(reason, ok);
-        endpoint.document(&Answer::Refusal, None)
+        endpoint.refusal(has_keyed(context))
     };
     match code(context, tenant, endpoint, call).await {
-        Ok(Decided::AskPin(url)) => {
+        Ok(Decided::AskPin(url, call)) => {
             context.count(true, AuditReason::PinAsked, ok);
-            endpoint.document(&Answer::AskPin(&url), None)
+            endpoint.document(&Answer::AskPin { url: &url, call: &call }, None)
         }
         Ok(Decided::Code(told, reason)) => {
             if context.record_grant(reason.name(), ok).await {
@@ -159,7 +165,7 @@ async fn decide(
 }
 
 enum Decided {
-    AskPin(String),
+    AskPin(String, IncomingCall),
     Code(SpokenCode, Reason),
 }
 
@@ -219,11 +225,10 @@ async fn hear(
     reports: &[ReportId],
 ) -> Result<Decided, AuditReason> {
     let gateway = Arc::clone(&context.gateway);
-    let has_keyed = context.request.match_info().get(PIN).is_some();
-    if endpoint.asks_pin && !has_keyed {
+    if endpoint.asks_pin && !has_keyed(context) {
         let base = gateway.public_bases.first().map_or("", String::as_str);
         let path = context.request.path().trim_end_matches('/');
-        return Ok(Decided::AskPin(format!("{base}{path}/{PIN}")));
+        return Ok(Decided::AskPin(format!("{base}{path}/{PIN}"), call));
     }
     let caller_id = call.caller.ok_or(AuditReason::NumberUnparseable)?;
     let pin = call.digits.filter(|_| endpoint.asks_pin);

@@ -31,7 +31,7 @@ impl Dialect for Twiml {
     }
 
     fn read(&self, request: &PlatformRequest<'_>) -> Result<IncomingCall, Unusable> {
-        let PlatformRequest { headers, bases, target, body, now } = *request;
+        let PlatformRequest { headers, bases, target, body, now, has_keyed: _ } = *request;
         let form = Form::read(body).ok_or(Unusable::NotSigned)?;
         let signed = Signed { headers, bases, target, body, form: &form };
         if !self.signature.is_valid(&signed, now) {

@@ -2,7 +2,7 @@
 
 use super::form::{Form, Twice};
 use crate::domain::call_trust::Vouching;
-use crate::http::voice::call::IncomingCall;
+use crate::http::voice::call::{IncomingCall, is_from_the_network};
 
 /// Reads a call. Fields that are not needed are ignored.
 ///
@@ -32,12 +32,6 @@ impl From<Twice> for Unreadable {
     fn from(Twice: Twice) -> Self {
         Self
     }
-}
-
-/// Whether a caller comes from the telephone network, and not by SIP (`sip:…`, `user@host`) or from
-/// an app (`client:…`).
-fn is_from_the_network(caller: &str) -> bool {
-    !caller.contains([':', '@'])
 }
 
 /// What the carrier vouches for: `StirVerstat` of Twilio and `SignalWire`, or Telnyx's attestation,

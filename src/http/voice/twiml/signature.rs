@@ -13,9 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::form::Form;
 use crate::domain::clock::Timestamp;
-
-/// How far a signed time may lie from now, in either direction.
-const TOLERANCE_MS: i64 = 5 * 60 * 1000;
+use crate::http::voice::dialect::{is_near, single};
 
 /// How requests are signed. Each kind holds one secret, or two while one replaces the other.
 #[derive(Clone)]
@@ -56,7 +54,7 @@ impl Signature {
         let headers = signed.headers;
         match self {
             Self::Twilio(tokens) => {
-                let signature = one(headers, "x-twilio-signature");
+                let signature = single(headers, "x-twilio-signature");
                 match (signature, algorithm(headers)) {
                     (Some(signature), Some(algorithm)) => {
                         is_hmac(algorithm, tokens, signed, signature)
@@ -65,7 +63,7 @@ impl Signature {
                 }
             }
             Self::SignalWire(keys) => {
-                one(headers, "x-signalwire-signature").is_some_and(|signature| {
+                single(headers, "x-signalwire-signature").is_some_and(|signature| {
                     is_hmac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, keys, signed, signature)
                 })
             }
@@ -94,19 +92,12 @@ pub(super) fn signed_once(signed: &Signed<'_>) -> Option<[u8; 32]> {
     Some(hash.finalize().into())
 }
 
-/// A header's value, if it comes once.
-fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = headers.get_all(name);
-    let value = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(value)
-}
-
 /// The hash of Twilio's signature: SHA-1, or what [`SETTINGS`] names. `None` if that is unknown.
 fn algorithm(headers: &HeaderMap) -> Option<hmac::Algorithm> {
     if !headers.contains_key(SETTINGS) {
         return Some(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY);
     }
-    let mut named = one(headers, SETTINGS)?
+    let mut named = single(headers, SETTINGS)?
         .split(',')
         .filter_map(|part| part.trim().strip_prefix("algorithm="));
     match (named.next(), named.next()) {
@@ -148,15 +139,14 @@ fn signed_fields(form: &Form) -> String {
 fn is_ed25519(signed: &Signed<'_>, keys: &[[u8; 32]], now: Timestamp) -> bool {
     let headers = signed.headers;
     let (Some(signature), Some(time)) =
-        (one(headers, "telnyx-signature-ed25519"), one(headers, "telnyx-timestamp"))
+        (single(headers, "telnyx-signature-ed25519"), single(headers, "telnyx-timestamp"))
     else {
         return false;
     };
     let (Ok(signature), Ok(seconds)) = (STANDARD.decode(signature), time.parse::<i64>()) else {
         return false;
     };
-    let away = seconds.saturating_mul(1000).saturating_sub(now.as_millis());
-    if away.saturating_abs() > TOLERANCE_MS {
+    if !is_near(seconds, now) {
         return false;
     }
     let mut message = format!("{time}|").into_bytes();

@@ -3,24 +3,21 @@
 use std::io;
 
 use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesText, Event};
+use quick_xml::events::{BytesDecl, Event};
 
 use crate::http::voice::document::{Answer, Speech};
-use crate::http::voice::texts::{MARK, Sentences};
+use crate::http::voice::spoken::{Xml, code, text};
+use crate::http::voice::texts::Sentences;
 
 /// Digits of a PIN at most; a caller ends a shorter one with `#`.
 const PIN_DIGITS: &str = "32";
 /// Seconds that the platform waits for the next digit.
 const PIN_TIMEOUT: &str = "8";
-/// Pause between two digits, as SSML.
-const BETWEEN_DIGITS: &str = "300ms";
 
 /// Writes the document for `answer`.
 pub(super) fn write(answer: &Answer<'_>, speech: &Speech, sentences: &Sentences) -> Vec<u8> {
     document(answer, speech, sentences).expect("memory can always be written to")
 }
-
-type Xml = Writer<Vec<u8>>;
 
 fn document(answer: &Answer<'_>, speech: &Speech, sentences: &Sentences) -> io::Result<Vec<u8>> {
     let mut xml = Writer::new(Vec::new());
@@ -45,7 +42,7 @@ fn document(answer: &Answer<'_>, speech: &Speech, sentences: &Sentences) -> io::
             say(xml, speech, sentences, |xml| text(xml, &sentences.refused))?;
             hang_up(xml)
         }
-        Answer::AskPin(url) => {
+        Answer::AskPin { url, .. } => {
             xml.create_element("Gather")
                 .with_attributes([
                     ("action", *url),
@@ -75,10 +72,6 @@ fn hang_up(xml: &mut Xml) -> io::Result<()> {
     Ok(())
 }
 
-fn text(xml: &mut Xml, text: &str) -> io::Result<()> {
-    xml.write_event(Event::Text(BytesText::new(text)))
-}
-
 fn say(
     xml: &mut Xml,
     speech: &Speech,
@@ -93,29 +86,11 @@ fn say(
     Ok(())
 }
 
-/// The sentence with the code's digits one by one in the place of the mark.
-fn code(xml: &mut Xml, sentence: &str, digits: &str, ssml: bool) -> io::Result<()> {
-    let (before, after) = sentence.split_once(MARK).unwrap_or((sentence, ""));
-    text(xml, before)?;
-    for (at, digit) in digits.char_indices() {
-        match (at, ssml) {
-            (0, _) => {}
-            (_, false) => text(xml, ", ")?,
-            (_, true) => {
-                xml.create_element("break")
-                    .with_attribute(("time", BETWEEN_DIGITS))
-                    .write_empty()?;
-            }
-        }
-        text(xml, digit.encode_utf8(&mut [0; 4]))?;
-    }
-    text(xml, after)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::otp::Otp;
+    use crate::http::voice::call::IncomingCall;
 
     fn speech() -> Speech {
         Speech { voice: None, ssml: false, repeat: 2, rejects: false }
@@ -156,7 +131,9 @@ mod tests {
 
     #[test]
     fn a_pin_is_gathered_and_sent_on() {
-        let asked = written(&Answer::AskPin("https://a.example/pin?a=1&b=2"), &speech());
+        let call = IncomingCall::default();
+        let ask = Answer::AskPin { url: "https://a.example/pin?a=1&b=2", call: &call };
+        let asked = written(&ask, &speech());
         assert!(asked.contains(" action=\"https://a.example/pin?a=1&amp;b=2\" "), "{asked}");
         assert!(
             asked.contains(

@@ -1,0 +1,137 @@
+//! What the endpoints of a dialect need: whose signatures their requests have, and with which keys.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use crate::config::check::Problems;
+use crate::config::secrets::{self, Form};
+use crate::config::sms::raw::RawText;
+use crate::http::voice::dialect::Dialect;
+use crate::http::voice::jambonz::{CallerSource, Jambonz};
+use crate::http::voice::twiml::{Signature, Twiml};
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum RawDialect {
+    Twiml,
+    Jambonz,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum RawSignature {
+    Twilio,
+    SignalWire,
+    Telnyx,
+    Jambonz,
+}
+
+/// The keys of an endpoint that not all dialects have.
+pub(super) struct Platform {
+    pub dialect: Option<RawDialect>,
+    pub signature: Option<RawSignature>,
+    pub secrets: Option<Vec<RawText>>,
+    pub caller: Option<CallerSource>,
+}
+
+/// Checks the keys that differ by dialect.
+pub(super) fn check(
+    key: &str,
+    platform: Platform,
+    problems: &mut Problems,
+) -> Option<Arc<dyn Dialect>> {
+    let at = |name: &str| format!("{key}.{name}");
+    let Platform { dialect, signature, secrets, caller } = platform;
+    let dialect = problems.required(&at("dialect"), dialect, "\"twiml\" or \"jambonz\"")?;
+    if caller.is_some() && !matches!(dialect, RawDialect::Jambonz) {
+        let found = "a key that only dialect = \"jambonz\" has";
+        problems.add(&at("caller"), found, "no caller: the platform says who calls");
+    }
+    let secrets = self::secrets(&at("secrets"), secrets, problems);
+    match dialect {
+        RawDialect::Twiml => {
+            let signature = problems.required(&at("signature"), signature, TWIML_SIGNATURES);
+            let (signature, secrets) = signature.zip(secrets)?;
+            let signature = twiml_signature(key, signature, secrets, problems)?;
+            Some(Arc::new(Twiml { signature }))
+        }
+        RawDialect::Jambonz => {
+            let is_own = matches!(signature, None | Some(RawSignature::Jambonz));
+            own_signature(&at("signature"), is_own, "\"jambonz\"", problems);
+            Some(Arc::new(Jambonz { secrets: secrets?, caller: caller.unwrap_or_default() }))
+        }
+    }
+}
+
+/// Refuses a signature that the dialect's platform does not make.
+fn own_signature(key: &str, is_own: bool, own: &str, problems: &mut Problems) {
+    if !is_own {
+        problems.add(key, "another platform's signature", own);
+    }
+}
+
+/// One secret, or two while one replaces the other.
+fn secrets(
+    key: &str,
+    raw: Option<Vec<RawText>>,
+    problems: &mut Problems,
+) -> Option<Vec<SecretString>> {
+    let accepted = "one secret, or two while the platform changes from one to the other, each in \
+        place or as { file = \"…\" }";
+    let raw = problems.required(key, raw, accepted)?;
+    if !(1..=2).contains(&raw.len()) {
+        problems.add(key, format!("{} secrets", raw.len()), accepted);
+        return None;
+    }
+    let mut secrets = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let key = format!("{key}[{index}]");
+        let secret = match raw {
+            RawText::Here(secret) => Some(secret),
+            RawText::File(path) => secrets::from_file(&key, &path, Form::Line, problems),
+        };
+        if secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
+            problems.add(&key, "an empty secret", "a secret of at least one character");
+        }
+        secrets.push(secret?);
+    }
+    Some(secrets)
+}
+
+/// The signatures of `TwiML`'s platforms.
+const TWIML_SIGNATURES: &str =
+    "\"twilio\", \"signalwire\" or \"telnyx\": whose signatures the requests have";
+
+fn twiml_signature(
+    key: &str,
+    kind: RawSignature,
+    secrets: Vec<SecretString>,
+    problems: &mut Problems,
+) -> Option<Signature> {
+    match kind {
+        RawSignature::Twilio => Some(Signature::Twilio(secrets)),
+        RawSignature::SignalWire => Some(Signature::SignalWire(secrets)),
+        RawSignature::Telnyx => {
+            let mut keys = Vec::new();
+            for (index, text) in secrets.iter().enumerate() {
+                let bytes = STANDARD.decode(text.expose_secret());
+                let public = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+                if public.is_none() {
+                    let accepted = "Telnyx's public key: 32 bytes in base64";
+                    problems.add(&format!("{key}.secrets[{index}]"), "something else", accepted);
+                }
+                keys.push(public?);
+            }
+            Some(Signature::Telnyx(keys))
+        }
+        RawSignature::Jambonz => {
+            let key = format!("{key}.signature");
+            problems.add(&key, "another platform's signature", TWIML_SIGNATURES);
+            None
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Reads the body of a webhook: the call, with the headers of its SIP request.
+
+use std::collections::BTreeMap;
+
+use super::CallerSource;
+use super::writer::{OURS, TAG};
+use crate::domain::call_trust::Vouching;
+use crate::http::voice::call::{IncomingCall, is_from_the_network};
+use crate::http::voice::json::{Json, WrongType};
+
+/// What is looked up for callers that the SIP request hides: a word for a withheld number.
+const WITHHELD: &str = "anonymous";
+
+/// The body does not describe a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+impl From<WrongType> for Unreadable {
+    fn from(WrongType: WrongType) -> Self {
+        Self
+    }
+}
+
+/// Reads a call. Members that are not needed are ignored. What the caller keyed comes without the
+/// SIP request, so the caller is taken from what was noted with the question.
+///
+/// # Errors
+/// [`Unreadable`] if a needed member is missing, empty, repeated or of another type, or if the body
+/// is that of another webhook, which the same secret signs.
+pub(super) fn read(
+    body: &[u8],
+    source: CallerSource,
+    has_keyed: bool,
+) -> Result<IncomingCall, Unreadable> {
+    let json = Json::parse(body).ok_or(Unreadable)?;
+    let needed = |name| json.text(name)?.filter(|text| !text.is_empty()).ok_or(Unreadable);
+    if needed("direction")? != "inbound" {
+        return Err(Unreadable);
+    }
+    let (caller, is_diverted) = if has_keyed {
+        let ours = json.member(TAG).and_then(|tag| tag.member(OURS)).ok_or(Unreadable)?;
+        let Some(Json::Bool(is_diverted)) = ours.member("diverted") else {
+            return Err(Unreadable);
+        };
+        (ours.text("caller")?.map(str::to_owned), *is_diverted)
+    } else {
+        let headers = Headers::of(&json)?;
+        let is_hidden = headers.hide_the_caller()
+            || json.text("caller_name")?.is_some_and(|name| name.eq_ignore_ascii_case(WITHHELD));
+        let caller = match source {
+            _ if is_hidden => Some(WITHHELD),
+            CallerSource::From => Some(needed("from")?).filter(|from| is_from_the_network(from)),
+            CallerSource::PAssertedIdentity => headers.value("p-asserted-identity"),
+        };
+        (caller.map(str::to_owned), headers.are_diverted())
+    };
+    let digits = match json.text("reason")? {
+        Some("dtmfDetected") => json.text("digits")?.map(str::to_owned),
+        _ => None,
+    };
+    Ok(IncomingCall {
+        id: needed("call_sid")?.to_owned(),
+        caller,
+        called: needed("to")?.to_owned(),
+        // Nobody has verified an `Identity` header.
+        vouching: Vouching { is_diverted, ..Vouching::default() },
+        signed: None,
+        digits,
+    })
+}
+
+/// The headers of the call's SIP request, by names in lower case.
+struct Headers<'j>(BTreeMap<String, &'j Json>);
+
+impl<'j> Headers<'j> {
+    fn of(json: &'j Json) -> Result<Self, Unreadable> {
+        let headers = json.member("sip").and_then(|sip| sip.member("headers"));
+        let Some(Json::Object(members)) = headers else { return Err(Unreadable) };
+        let by_name: BTreeMap<_, _> =
+            members.iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        if by_name.len() != members.len() {
+            return Err(Unreadable);
+        }
+        Ok(Self(by_name))
+    }
+
+    /// A header's value, if it comes once.
+    fn value(&self, name: &str) -> Option<&'j str> {
+        match self.0.get(name) {
+            Some(Json::Text(text)) => Some(text),
+            Some(Json::Object(_) | Json::Bool(_) | Json::Null | Json::Other) | None => None,
+        }
+    }
+
+    /// Whether the caller asked that the number stays hidden (RFC 3323 4.2, RFC 3325 9.3).
+    fn hide_the_caller(&self) -> bool {
+        let Some(privacy) = self.0.get("privacy") else { return false };
+        let Json::Text(privacy) = privacy else { return true };
+        let hides = |word: &str| {
+            ["id", "user", "header"].iter().any(|hiding| word.trim().eq_ignore_ascii_case(hiding))
+        };
+        privacy.split([';', ',']).any(hides)
+    }
+
+    /// Whether the call was forwarded: a `Diversion` (RFC 5806), or a `History-Info` that names a
+    /// cause (RFC 7044, RFC 4458).
+    fn are_diverted(&self) -> bool {
+        let names_a_cause = |history: &&Json| match history {
+            Json::Text(history) => history.to_ascii_lowercase().contains("cause="),
+            Json::Object(_) | Json::Bool(_) | Json::Null | Json::Other => true,
+        };
+        self.0.contains_key("diversion") || self.0.get("history-info").is_some_and(names_a_cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::policy::Attestation;
+
+    fn call() -> Value {
+        json!({
+            "call_sid": "c1", "direction": "inbound", "from": "+46701234567", "to": "+46101234567",
+            "sip": {"headers": {"from": "<sip:+46701234567@a.example>;tag=1"}},
+        })
+    }
+
+    fn of(call: &Value, source: CallerSource) -> Result<IncomingCall, Unreadable> {
+        read(call.to_string().as_bytes(), source, false)
+    }
+
+    fn with_header(name: &str, value: &str) -> IncomingCall {
+        let mut call = call();
+        call["sip"]["headers"][name] = json!(value);
+        of(&call, CallerSource::From).expect("a call")
+    }
+
+    #[test]
+    fn a_call_is_read_with_what_its_sip_request_says() {
+        let read = of(&call(), CallerSource::From).expect("a call");
+        assert_eq!((read.id.as_str(), read.called.as_str()), ("c1", "+46101234567"));
+        assert_eq!(read.caller.as_deref(), Some("+46701234567"));
+        assert!(!read.vouching.is_diverted && read.digits.is_none());
+        for hidden in ["id", "ID;critical", "none; user", "header"] {
+            assert_eq!(with_header("Privacy", hidden).caller.as_deref(), Some("anonymous"));
+        }
+        assert_eq!(with_header("privacy", "none").caller.as_deref(), Some("+46701234567"));
+        assert!(with_header("Diversion", "<sip:+46709999999@a.example>").vouching.is_diverted);
+        let history = "<sip:+46709999999@a.example;cause=302>;index=1.1";
+        assert!(with_header("history-info", history).vouching.is_diverted);
+        let unchanged = with_header("history-info", "<sip:+46101234567@a.example>;index=1");
+        assert!(!unchanged.vouching.is_diverted);
+        let identity =
+            with_header("identity", "eyJhbGciOiJFUzI1NiJ9.e30.x;info=<https://a.example>");
+        assert_eq!(identity.vouching.attestation, Attestation::None, "nobody verified it");
+        let mut named = call();
+        named["caller_name"] = json!("Anonymous");
+        let named = of(&named, CallerSource::From).expect("a call");
+        assert_eq!(named.caller.as_deref(), Some("anonymous"));
+    }
+
+    #[test]
+    fn the_asserted_identity_takes_the_place_of_from() {
+        let source = CallerSource::PAssertedIdentity;
+        assert_eq!(of(&call(), source).expect("a call").caller, None, "none is asserted");
+        let mut asserted = call();
+        asserted["sip"]["headers"]["P-Asserted-Identity"] = json!("<sip:+46700000001@a.example>");
+        let caller = of(&asserted, source).expect("a call").caller;
+        assert_eq!(caller.as_deref(), Some("<sip:+46700000001@a.example>"));
+        asserted["sip"]["headers"]["p-asserted-identity"] = json!("<sip:+46700000002@a.example>");
+        assert_eq!(of(&asserted, source), Err(Unreadable), "two are asserted");
+    }
+
+    #[test]
+    fn what_was_keyed_comes_with_what_was_noted() {
+        let keyed = |reason: &str, noted: &Value| {
+            let keyed = json!({
+                "call_sid": "c1", "direction": "inbound", "from": "+46709999999",
+                "to": "+46101234567", "reason": reason, "digits": "1234", "customer_data": noted,
+            });
+            read(keyed.to_string().as_bytes(), CallerSource::From, true)
+        };
+        let noted = json!({"dialpass": {"caller": "+46701234567", "diverted": true}});
+        let call = keyed("dtmfDetected", &noted).expect("a call");
+        assert_eq!(call.caller.as_deref(), Some("+46701234567"));
+        assert_eq!((call.digits.as_deref(), call.vouching.is_diverted), (Some("1234"), true));
+        assert_eq!(keyed("timeout", &noted).expect("a call").digits, None);
+        for noted in [json!(null), json!({}), json!({"dialpass": {"caller": "+46701234567"}})] {
+            assert_eq!(keyed("dtmfDetected", &noted), Err(Unreadable), "{noted}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_incoming_call_is_not_read() {
+        for (name, value) in [
+            ("call_sid", json!("")),
+            ("call_sid", json!(1)),
+            ("direction", json!("outbound")),
+            ("direction", json!(null)),
+            ("from", json!("")),
+            ("from", json!(["+46701234567"])),
+            ("to", json!(null)),
+            ("sip", json!(null)),
+            ("sip", json!({"headers": []})),
+        ] {
+            let mut call = call();
+            call[name] = value;
+            assert_eq!(of(&call, CallerSource::From), Err(Unreadable), "{call}");
+        }
+        let body = call().to_string().replacen('{', "{\"from\":\"+46709999999\",", 1);
+        assert_eq!(read(body.as_bytes(), CallerSource::From, false), Err(Unreadable));
+        for from in ["sip:+46701234567@a.example", "46701234567@a.example"] {
+            let mut call = call();
+            call["from"] = json!(from);
+            assert_eq!(of(&call, CallerSource::From).expect("a call").caller, None, "{from}");
+        }
+    }
+}
