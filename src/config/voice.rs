@@ -95,13 +95,6 @@ pub(super) fn need_public_url(voice: &str, server: &ServerConfig, problems: &mut
 fn endpoint(key: &str, raw: RawVoice, problems: &mut Problems) -> Option<Endpoint> {
     let at = |name: &str| format!("{key}.{name}");
     let name = name(&at("name"), raw.name, problems);
-    let platform = Platform {
-        dialect: raw.dialect,
-        signature: raw.signature,
-        secrets: raw.secrets,
-        caller: raw.caller,
-    };
-    let dialect = dialects::check(key, platform, problems);
     let called_numbers = called_numbers(&at("called_numbers"), raw.called_numbers, problems);
     let texts = texts(key, raw.languages, raw.text, problems);
     let repeat = raw.repeat.unwrap_or(2);
@@ -113,17 +106,22 @@ fn endpoint(key: &str, raw: RawVoice, problems: &mut Problems) -> Option<Endpoin
         let accepted = "the platform's name of a voice, at most 100 characters";
         problems.add(&at("voice"), "something else", accepted);
     }
+    let rejects = raw.refuse_by == RawRefuseBy::Reject;
+    let platform = Platform {
+        dialect: raw.dialect,
+        signature: raw.signature,
+        secrets: raw.secrets,
+        caller: raw.caller,
+        voice: voice.as_deref(),
+        rejects,
+    };
+    let dialect = dialects::check(key, platform, problems);
     Some(Endpoint {
         name: name?,
         dialect: dialect?,
         called_numbers,
         asks_pin: raw.pin == RawPin::Asked,
-        speech: Speech {
-            voice,
-            ssml: raw.ssml.unwrap_or(false),
-            repeat,
-            rejects: raw.refuse_by == RawRefuseBy::Reject,
-        },
+        speech: Speech { voice, ssml: raw.ssml.unwrap_or(false), repeat, rejects },
         texts: texts?,
     })
 }

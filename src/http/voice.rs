@@ -9,6 +9,7 @@ pub mod endpoint;
 mod handler;
 pub mod jambonz;
 mod json;
+pub mod ncco;
 pub mod public_url;
 pub mod spoken;
 pub mod texts;

@@ -67,7 +67,7 @@ const PORTS: [(&str, &[&str]); 3] = [
 
 /// The modules of ports, adapters and `http` that the configuration may see: the settings that its
 /// sections are turned into.
-const SETTINGS: [&[&str]; 18] = [
+const SETTINGS: [&[&str]; 19] = [
     &["directory", "ldap", "settings"],
     &["http", "authorization"],
     &["http", "client_table"],
@@ -81,6 +81,7 @@ const SETTINGS: [&[&str]; 18] = [
     &["http", "voice", "document"],
     &["http", "voice", "endpoint"],
     &["http", "voice", "jambonz"],
+    &["http", "voice", "ncco"],
     &["http", "voice", "texts"],
     &["http", "voice", "twiml"],
     &["messenger", "sms_over_http", "settings"],

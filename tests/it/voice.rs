@@ -4,6 +4,7 @@ mod jambonz;
 mod refusing;
 mod relatives;
 mod speaking;
+mod vonage;
 
 use std::process::Command;
 use std::sync::Arc;

@@ -29,12 +29,19 @@ fn an_endpoint_has_the_documented_defaults() {
 fn each_mistake_of_an_endpoint_is_named() {
     let own = "[tenants.voice.text.sv]\n";
     let more = |keys: &str| format!("{}{keys}", with("", ""));
+    let vonage = |keys: &str| {
+        let text = with("'twiml'", "'ncco'").replace("'twilio'", "'vonage'");
+        format!("{text}{keys}\n")
+    };
     for (text, key, says) in [
         (with("name='main'", "name='a/b'"), "voice[0].name", "a part of the endpoint's URL"),
         (with("dialect='twiml'", "dialect='twixml'"), "voice[0].dialect", "twiml"),
         (with("signature='twilio'\n", ""), "voice[0].signature", "whose signatures"),
         (with("'twilio'", "'jambonz'"), "voice[0].signature", "\"twilio\", \"signalwire\""),
         (with("'twiml'", "'jambonz'"), "voice[0].signature", "\"jambonz\""),
+        (with("'twiml'", "'ncco'"), "voice[0].signature", "\"vonage\""),
+        (format!("{}refuse_by='reject'", vonage("")), "voice[0].refuse_by", "\"speech\""),
+        (vonage("voice='Elin'"), "voice[0].voice", "styles at Vonage"),
         (more("caller='from'"), "voice[0].caller", "only dialect = \"jambonz\""),
         (more("caller='p-asserted'"), "voice[0].caller", "p-asserted-identity"),
         (with("['hunter2']", "[]"), "voice[0].secrets", "0 secrets"),

@@ -12,6 +12,7 @@ use crate::config::secrets::{self, Form};
 use crate::config::sms::raw::RawText;
 use crate::http::voice::dialect::Dialect;
 use crate::http::voice::jambonz::{CallerSource, Jambonz};
+use crate::http::voice::ncco::Ncco;
 use crate::http::voice::twiml::{Signature, Twiml};
 
 #[derive(Deserialize, Clone, Copy)]
@@ -19,6 +20,7 @@ use crate::http::voice::twiml::{Signature, Twiml};
 pub(in crate::config) enum RawDialect {
     Twiml,
     Jambonz,
+    Ncco,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -28,25 +30,29 @@ pub(in crate::config) enum RawSignature {
     SignalWire,
     Telnyx,
     Jambonz,
+    Vonage,
 }
 
 /// The keys of an endpoint that not all dialects have.
-pub(super) struct Platform {
+pub(super) struct Platform<'p> {
     pub dialect: Option<RawDialect>,
     pub signature: Option<RawSignature>,
     pub secrets: Option<Vec<RawText>>,
     pub caller: Option<CallerSource>,
+    pub voice: Option<&'p str>,
+    pub rejects: bool,
 }
 
 /// Checks the keys that differ by dialect.
 pub(super) fn check(
     key: &str,
-    platform: Platform,
+    platform: Platform<'_>,
     problems: &mut Problems,
 ) -> Option<Arc<dyn Dialect>> {
     let at = |name: &str| format!("{key}.{name}");
-    let Platform { dialect, signature, secrets, caller } = platform;
-    let dialect = problems.required(&at("dialect"), dialect, "\"twiml\" or \"jambonz\"")?;
+    let Platform { dialect, signature, secrets, caller, voice, rejects } = platform;
+    let accepted = "\"twiml\", \"jambonz\" or \"ncco\"";
+    let dialect = problems.required(&at("dialect"), dialect, accepted)?;
     if caller.is_some() && !matches!(dialect, RawDialect::Jambonz) {
         let found = "a key that only dialect = \"jambonz\" has";
         problems.add(&at("caller"), found, "no caller: the platform says who calls");
@@ -64,6 +70,26 @@ pub(super) fn check(
             own_signature(&at("signature"), is_own, "\"jambonz\"", problems);
             Some(Arc::new(Jambonz { secrets: secrets?, caller: caller.unwrap_or_default() }))
         }
+        RawDialect::Ncco => {
+            let is_own = matches!(signature, None | Some(RawSignature::Vonage));
+            own_signature(&at("signature"), is_own, "\"vonage\"", problems);
+            cannot_reject(&at("refuse_by"), rejects, problems);
+            let style = voice.map(str::parse::<u16>);
+            if matches!(style, Some(Err(_))) {
+                let accepted =
+                    "the number of one of the language's styles at Vonage, such as \"1\"";
+                problems.add(&at("voice"), "something else", accepted);
+            }
+            Some(Arc::new(Ncco { secrets: secrets?, style: style.and_then(Result::ok) }))
+        }
+    }
+}
+
+/// Refuses to reject calls that the platform answers before it asks.
+fn cannot_reject(key: &str, rejects: bool, problems: &mut Problems) {
+    if rejects {
+        let found = "\"reject\", though this platform has answered the call when it asks";
+        problems.add(key, found, "\"speech\"");
     }
 }
 
@@ -128,7 +154,7 @@ fn twiml_signature(
             }
             Some(Signature::Telnyx(keys))
         }
-        RawSignature::Jambonz => {
+        RawSignature::Jambonz | RawSignature::Vonage => {
             let key = format!("{key}.signature");
             problems.add(&key, "another platform's signature", TWIML_SIGNATURES);
             None

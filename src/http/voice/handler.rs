@@ -189,22 +189,39 @@ async fn code(
     if !endpoint.called_numbers.is_empty() && !is_ours {
         return Err(AuditReason::CalledNumberNotListed);
     }
-    let reports: Vec<ReportId> = std::iter::once(call.id.as_bytes())
+    let calls = &tenant.voice.calls;
+    let mut reports: Vec<ReportId> = std::iter::once(call.id.as_bytes())
         .chain(call.signed.as_ref().map(<[u8; 32]>::as_slice))
         .map(|id| report_id(&endpoint.name, id))
         .collect();
-    let calls = &tenant.voice.calls;
-    let sighting = in_time(context.deadline, calls.sighting(&reports)).await;
-    let sighting = sighting.map_err(|_| AuditReason::DeadlinePassed)?;
-    let sighting = sighting.map_err(|error| Reason::from(error).name())?;
+    let sighting = sight(context.deadline, calls, &reports).await?;
     if sighting == Sighting::Replayed {
         return Err(AuditReason::CallReplayed);
     }
+    if let Some(token) = &call.once {
+        let token = report_id(&endpoint.name, format!("token\0{token}").as_bytes());
+        if sight(context.deadline, calls, &[token]).await? != Sighting::First {
+            return Err(AuditReason::CallReplayed);
+        }
+        reports.push(token);
+    }
+    let once = call.once.is_some();
     let decided = hear(context, tenant, endpoint, call, &reports).await;
-    if sighting == Sighting::First && !matches!(decided, Ok(Decided::Code(..))) {
+    let is_new = sighting == Sighting::First || once;
+    if is_new && !matches!(decided, Ok(Decided::Code(..))) {
         remember(context.deadline, calls, reports).await;
     }
     decided
+}
+
+async fn sight(
+    deadline: Instant,
+    calls: &ReportedCalls,
+    reports: &[ReportId],
+) -> Result<Sighting, AuditReason> {
+    let sighting = in_time(deadline, calls.sighting(reports)).await;
+    let sighting = sighting.map_err(|_| AuditReason::DeadlinePassed)?;
+    sighting.map_err(|error| Reason::from(error).name())
 }
 
 /// Remembers a call that heard no code, so that its report is worth nothing later. Goes on past the

@@ -65,6 +65,7 @@ pub(super) fn read(
         // Nobody has verified an `Identity` header.
         vouching: Vouching { is_diverted, ..Vouching::default() },
         signed: None,
+        once: None,
         digits,
     })
 }

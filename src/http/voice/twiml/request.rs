@@ -20,6 +20,7 @@ pub(super) fn read(form: &Form) -> Result<IncomingCall, Unreadable> {
         called: needed("To")?.to_owned(),
         vouching,
         signed: None,
+        once: None,
         digits: form.one("Digits")?.map(str::to_owned),
     })
 }
