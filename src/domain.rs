@@ -26,6 +26,7 @@ pub mod policy;
 pub mod random;
 pub mod reason;
 pub mod registered_user;
+pub mod reported_call;
 pub mod secret;
 pub mod stored_number;
 pub mod stored_value;

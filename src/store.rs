@@ -13,7 +13,6 @@ pub mod event_log_codec;
 pub mod personal_records;
 pub mod postgres;
 pub mod registry;
-pub mod reported_call;
 mod requests;
 mod row_sql;
 pub mod sqlite;
@@ -21,7 +20,6 @@ pub mod sqlite;
 use async_trait::async_trait;
 
 use self::account::{Account, StoredGrant};
-use self::reported_call::{ReportId, Sighting};
 pub use self::requests::{
     CodeTry, Issue, IssueRequest, LiveGrant, NewGrant, Redemption, Reservation, ReserveRequest,
     SPARE_TRIES,
@@ -31,6 +29,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
+use crate::domain::reported_call::{ReportId, Sighting};
 use crate::domain::tenant::TenantId;
 
 /// Why the store did not answer.

@@ -31,6 +31,8 @@ pub enum Reason {
     CountryNotAccepted,
     /// The call was forwarded, and the tenant refuses such calls.
     CallDiverted,
+    /// The call was first reported so long ago that this is a replay, or its token has served.
+    CallReplayed,
     /// The call was reported before, and its code no longer lives.
     CallOver,
     /// The account's state in the directory forbids logins.
@@ -117,6 +119,7 @@ impl Reason {
             Self::AttestationTooLow => AuditReason::AttestationTooLow,
             Self::CountryNotAccepted => AuditReason::CountryNotAccepted,
             Self::CallDiverted => AuditReason::CallDiverted,
+            Self::CallReplayed => AuditReason::CallReplayed,
             Self::CallOver => AuditReason::CallOver,
             Self::NotInRequiredGroup => AuditReason::NotInRequiredGroup,
             Self::InExcludedGroup => AuditReason::InExcludedGroup,
@@ -185,6 +188,7 @@ impl Reason {
             | Self::AttestationTooLow
             | Self::CountryNotAccepted
             | Self::CallDiverted
+            | Self::CallReplayed
             | Self::CallOver
             | Self::PasswordMissing
             | Self::CodeMalformed

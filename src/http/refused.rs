@@ -99,6 +99,7 @@ impl Refused {
             | Reason::AttestationTooLow
             | Reason::CountryNotAccepted
             | Reason::CallDiverted
+            | Reason::CallReplayed
             | Reason::CallOver
             | Reason::AccountClosed(_)
             | Reason::NotInRequiredGroup

@@ -14,8 +14,8 @@ use crate::domain::grant::{Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
+use crate::domain::reported_call::ReportId;
 use crate::domain::user::{Ambiguity, NotUnique, Pin, User};
-use crate::store::reported_call::ReportId;
 use crate::store::{Issue, IssueRequest, NewGrant};
 
 /// The phone system's data about a call.

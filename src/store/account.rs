@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use super::address_log::{AddressLog, Failure};
-use super::reported_call::{ReportedCall, Sighting};
 use super::requests::{
     CodeTry, Issue, IssueRequest, LiveGrant, Redemption, Reservation, ReserveRequest, SPARE_TRIES,
 };
@@ -13,6 +12,7 @@ use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Grant;
 use crate::domain::policy::{EventLog, Limits, Quota};
+use crate::domain::reported_call::{ReportedCall, Sighting};
 
 /// The initial [`StoredGrant::wrong_codes_left`] of a new grant.
 const WRONG_CODES_LEFT: u32 = 20;

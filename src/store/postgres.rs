@@ -24,6 +24,7 @@ mod pooler;
 mod registry;
 mod registry_rows;
 mod registry_writes;
+mod reported_call_rows;
 mod reported_calls;
 mod rows;
 mod schema;

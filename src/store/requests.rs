@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::reported_call::ReportId;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::Limits;
+use crate::domain::reported_call::ReportId;
 
 /// A call's request to the store.
 #[derive(Debug, Clone)]

@@ -23,6 +23,7 @@ mod personal_records;
 mod reader;
 mod registry;
 mod registry_rows;
+mod reported_call_rows;
 mod reported_calls;
 mod rows;
 mod side_connections;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::call::IncomingCall;
 use super::dialect::{PlatformRequest, Unusable};
@@ -20,8 +20,7 @@ use crate::http::gateway::{CurrentGateway, Tenant};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{RequestContext, in_time};
 use crate::service::call_in::{Call, SpokenCode};
-use crate::service::reported_calls::{ReportedCalls, report_id};
-use crate::store::reported_call::{ReportId, Sighting};
+use crate::service::reported_calls::{AdmittedReport, Report};
 
 /// The prefix of all endpoints.
 const BASE: &str = "/voice/v1";
@@ -189,48 +188,18 @@ async fn code(
     if !endpoint.called_numbers.is_empty() && !is_ours {
         return Err(AuditReason::CalledNumberNotListed);
     }
+    let report = Report::new(&endpoint.name, &call.id, call.signed.as_ref(), call.once.as_deref());
     let calls = &tenant.voice.calls;
-    let mut reports: Vec<ReportId> = std::iter::once(call.id.as_bytes())
-        .chain(call.signed.as_ref().map(<[u8; 32]>::as_slice))
-        .map(|id| report_id(&endpoint.name, id))
-        .collect();
-    let sighting = sight(context.deadline, calls, &reports).await?;
-    if sighting == Sighting::Replayed {
-        return Err(AuditReason::CallReplayed);
-    }
-    if let Some(token) = &call.once {
-        let token = report_id(&endpoint.name, format!("token\0{token}").as_bytes());
-        if sight(context.deadline, calls, &[token]).await? != Sighting::First {
-            return Err(AuditReason::CallReplayed);
-        }
-        reports.push(token);
-    }
-    let once = call.once.is_some();
-    let decided = hear(context, tenant, endpoint, call, &reports).await;
-    let is_new = sighting == Sighting::First || once;
-    if is_new && !matches!(decided, Ok(Decided::Code(..))) {
-        remember(context.deadline, calls, reports).await;
+    let report = in_time(context.deadline, calls.admit(report)).await;
+    let report = report.map_err(|_| AuditReason::DeadlinePassed)?.map_err(Reason::name)?;
+    let decided = hear(context, tenant, endpoint, call, &report).await;
+    if !matches!(decided, Ok(Decided::Code(..))) {
+        let calls = calls.clone();
+        let remembering = actix_web::rt::spawn(async move { calls.remember(&report).await });
+        // It goes on past the deadline. The caller hears no code either way.
+        let _ = in_time(context.deadline, remembering).await;
     }
     decided
-}
-
-async fn sight(
-    deadline: Instant,
-    calls: &ReportedCalls,
-    reports: &[ReportId],
-) -> Result<Sighting, AuditReason> {
-    let sighting = in_time(deadline, calls.sighting(reports)).await;
-    let sighting = sighting.map_err(|_| AuditReason::DeadlinePassed)?;
-    sighting.map_err(|error| Reason::from(error).name())
-}
-
-/// Remembers a call that heard no code, so that its report is worth nothing later. Goes on past the
-/// deadline.
-async fn remember(deadline: Instant, calls: &ReportedCalls, reports: Vec<ReportId>) {
-    let calls = calls.clone();
-    let remembering = actix_web::rt::spawn(async move { calls.remember(&reports).await });
-    // The caller hears no code either way; the store reports its troubles.
-    let _ = in_time(deadline, remembering).await;
 }
 
 /// Asks for the PIN, or decides.
@@ -239,7 +208,7 @@ async fn hear(
     tenant: &Tenant,
     endpoint: &Endpoint,
     call: IncomingCall,
-    reports: &[ReportId],
+    report: &AdmittedReport,
 ) -> Result<Decided, AuditReason> {
     let gateway = Arc::clone(&context.gateway);
     if endpoint.asks_pin && !has_keyed(context) {
@@ -249,8 +218,12 @@ async fn hear(
     }
     let caller_id = call.caller.ok_or(AuditReason::NumberUnparseable)?;
     let pin = call.digits.filter(|_| endpoint.asks_pin);
-    let vouching = call.vouching;
-    let asked = Call { caller_id: &caller_id, vouching, pin: pin.as_deref(), reports };
+    let asked = Call {
+        caller_id: &caller_id,
+        vouching: call.vouching,
+        pin: pin.as_deref(),
+        reports: report.ids(),
+    };
     let decision = in_time(context.deadline, tenant.call_in.decide(asked, context.deadline))
         .await
         .map_err(|_| AuditReason::DeadlinePassed)?;

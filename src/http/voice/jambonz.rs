@@ -1,11 +1,13 @@
 //! The dialect of jambonz, the open-source voice platform: JSON in, a JSON array of verbs out.
 
+mod caller_source;
 mod request;
 mod signature;
 mod writer;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+
+pub use self::caller_source::CallerSource;
 
 use super::call::IncomingCall;
 use super::dialect::{Dialect, PlatformRequest, Unusable};
@@ -18,17 +20,6 @@ pub struct Jambonz {
     pub secrets: Vec<SecretString>,
     /// Where a call's number is taken from.
     pub caller: CallerSource,
-}
-
-/// Which part of the SIP request is the caller ID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CallerSource {
-    /// `From` (RFC 3261 20.20), which the caller chooses unless the carrier sets it.
-    #[default]
-    From,
-    /// `P-Asserted-Identity` (RFC 3325 9.1), which a carrier asserts.
-    PAssertedIdentity,
 }
 
 impl Dialect for Jambonz {

@@ -46,6 +46,9 @@ pub fn code(xml: &mut Xml, sentence: &str, digits: &str, ssml: bool) -> io::Resu
 
 /// A sentence with a code for a field of JSON: plain, or as a document of SSML (`<speak>`, SSML 1.1
 /// section 3.1.1).
+///
+/// # Panics
+/// Never: memory can be written to, and all that is written is text.
 #[must_use]
 pub fn code_in_json(sentence: &str, digits: &str, ssml: bool) -> String {
     if !ssml {

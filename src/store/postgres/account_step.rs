@@ -5,7 +5,7 @@ use futures_util::future::join3;
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
-use super::reported_calls::{self, reported_call};
+use super::reported_call_rows;
 use super::rows::{self, AccountRow, CallerRow, RowError, Statements};
 use super::session::PreparedSession;
 use super::statements::Prepared;
@@ -14,8 +14,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
+use crate::domain::reported_call::{ReportId, ReportedCall};
 use crate::store::account::{Account, Decided};
-use crate::store::reported_call::{ReportId, ReportedCall};
 
 /// A step on an account: its subject, and its decision.
 pub(super) struct AccountStep<T> {
@@ -139,7 +139,7 @@ impl<T> AccountStep<T> {
         let key: [&(dyn ToSql + Sync); 2] = [&self.subject.tenant.as_str(), &reports];
         let lock = prepared.statements.lock_reported.get();
         let rows = prepared.session.client.query(lock, &key).await?;
-        rows.iter().map(reported_call).collect()
+        rows.iter().map(rows::reported_call).collect()
     }
 }
 
@@ -212,7 +212,7 @@ impl<T: Send + 'static> Step for AccountStep<T> {
         let reported = async {
             let Some((nonce, now)) = &change.told else { return Ok(()) };
             let call = (&self.subject.tenant, self.reports());
-            reported_calls::write(prepared, call, Some(nonce), *now).await
+            reported_call_rows::write(prepared, call, Some(nonce), *now).await
         };
         let (account, calls, reported) = join3(account, calls, reported).await;
         account.and(calls).and(reported)

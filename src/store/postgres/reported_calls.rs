@@ -1,60 +1,19 @@
-//! The rows of reported calls.
+//! Steps on reported calls.
 
 use async_trait::async_trait;
+use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row};
 
 use super::PostgresStore;
-use super::rows::{RowError, required, time};
+use super::reported_call_rows::write;
+use super::rows::{RowError, reported_call, time};
 use super::session::PreparedSession;
 use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
 use crate::domain::clock::Timestamp;
+use crate::domain::reported_call::{ReportId, Sighting};
 use crate::domain::tenant::TenantId;
-use crate::store::reported_call::{REMEMBERED, ReportId, ReportedCall, Sighting};
 use crate::store::{ReportedCalls, StoreError};
-
-/// Reads what is remembered under a call's ids; `$rest` follows.
-macro_rules! reported {
-    ($rest:literal) => {
-        concat!(
-            "SELECT first_reported, nonce, dialpass.now_ms() AS now FROM dialpass.reported_calls \
-             WHERE tenant = $1 AND call_id = ANY ($2)",
-            $rest
-        )
-    };
-}
-
-/// Reads what is remembered under a call's ids.
-pub(super) const FIND: &str = reported!("");
-/// The same, locked, in the order of the ids.
-pub(super) const LOCK: &str = reported!(" ORDER BY call_id FOR UPDATE");
-/// Remembers a call under each of its ids, and the grant whose code it heard.
-pub(super) const WRITE: &str = "INSERT INTO dialpass.reported_calls AS known \
-    (tenant, call_id, first_reported, nonce, idle_from) \
-    SELECT $1, call_id, $3, $4, $5 FROM unnest($2::uuid[]) AS call_id ORDER BY call_id \
-    ON CONFLICT (tenant, call_id) DO UPDATE SET nonce = coalesce(excluded.nonce, known.nonce)";
-
-/// A row of [`FIND`].
-pub(super) fn reported_call(row: &Row) -> Result<ReportedCall, RowError> {
-    let nonce: Option<&[u8]> = row.try_get("nonce")?;
-    let nonce = nonce.map(|nonce| required(nonce.try_into().ok(), "a nonce's length"));
-    Ok(ReportedCall { first_reported: time(row, "first_reported")?, nonce: nonce.transpose()? })
-}
-
-/// Sends [`WRITE`], which must be prepared.
-pub(super) async fn write(
-    prepared: &PreparedSession,
-    (tenant, reports): (&TenantId, &[ReportId]),
-    nonce: Option<&[u8; 16]>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let (tenant, nonce) = (tenant.as_str(), nonce.map(<[u8; 16]>::as_slice));
-    let (first_reported, idle_from) = (now.as_millis(), now.plus(REMEMBERED).as_millis());
-    let row: [&(dyn ToSql + Sync); 5] = [&tenant, &reports, &first_reported, &nonce, &idle_from];
-    let statement = prepared.statements.write_reported.get();
-    prepared.session.client.execute(statement, &row).await.map(|_| ())
-}
 
 /// Looks up a call.
 struct FindCall {

@@ -3,13 +3,13 @@
 
 use tokio_postgres::{Error, Row};
 
-use super::reported_calls;
 use super::statements::statements;
 use super::written_row::written_row;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
+use crate::domain::reported_call::ReportedCall;
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
 use crate::store::event_log_codec::{decode, decode_with, encode, encode_with};
@@ -33,6 +33,23 @@ pub(super) const ACCOUNT: &str = account!("");
 pub(super) const CALLS: &str =
     "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
 
+/// Reads what is remembered under a call's ids; `$rest` follows.
+macro_rules! reported {
+    ($rest:literal) => {
+        concat!(
+            "SELECT first_reported, nonce, dialpass.now_ms() AS now FROM dialpass.reported_calls \
+             WHERE tenant = $1 AND call_id = ANY ($2)",
+            $rest
+        )
+    };
+}
+
+/// Remembers a call under each of its ids, and the grant whose code it heard.
+const WRITE_REPORTED: &str = "INSERT INTO dialpass.reported_calls AS known \
+    (tenant, call_id, first_reported, nonce, idle_from) \
+    SELECT $1, call_id, $3, $4, $5 FROM unnest($2::uuid[]) AS call_id ORDER BY call_id \
+    ON CONFLICT (tenant, call_id) DO UPDATE SET nonce = coalesce(excluded.nonce, known.nonce)";
+
 statements! {
     /// The statements on accounts and callers, named by what they do.
     Statements {
@@ -43,9 +60,9 @@ statements! {
         lock_account: account!(" FOR UPDATE"),
         lock_calls: "SELECT calls FROM dialpass.callers \
             WHERE tenant = $1 AND number = $2 FOR UPDATE",
-        find_reported: reported_calls::FIND,
-        lock_reported: reported_calls::LOCK,
-        write_reported: reported_calls::WRITE,
+        find_reported: reported!(""),
+        lock_reported: reported!(" ORDER BY call_id FOR UPDATE"),
+        write_reported: WRITE_REPORTED,
         insert_account: &AccountRow::sql().insert,
         update_account: &AccountRow::sql().update,
         insert_calls: &CallerRow::sql().insert,
@@ -145,6 +162,13 @@ pub(super) fn account(row: &Row) -> Result<Account, RowError> {
 /// A row of [`CALLS`] or [`Statements::lock_calls`].
 pub(super) fn calls(row: &Row) -> Result<EventLog, RowError> {
     event_log(row, "calls")
+}
+
+/// A row of [`Statements::find_reported`] or [`Statements::lock_reported`].
+pub(super) fn reported_call(row: &Row) -> Result<ReportedCall, RowError> {
+    let nonce: Option<&[u8]> = row.try_get("nonce")?;
+    let nonce = nonce.map(|nonce| required(nonce.try_into().ok(), "a nonce's length"));
+    Ok(ReportedCall { first_reported: time(row, "first_reported")?, nonce: nonce.transpose()? })
 }
 
 /// A column's value if it was readable, otherwise an error that says what is invalid.

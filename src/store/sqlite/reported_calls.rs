@@ -1,13 +1,12 @@
-//! The rows of reported calls.
+//! Steps on reported calls.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::Connection;
 
 use super::SqliteStore;
-use super::columns::{text_of, time};
-use crate::domain::clock::Timestamp;
+use super::reported_call_rows::{find_reported, write_reported};
+use crate::domain::reported_call::{ReportId, Sighting};
 use crate::domain::tenant::TenantId;
-use crate::store::reported_call::{REMEMBERED, ReportId, ReportedCall, Sighting};
 use crate::store::{ReportedCalls, StoreError};
 
 #[async_trait]
@@ -31,54 +30,4 @@ impl ReportedCalls for SqliteStore {
         })
         .await
     }
-}
-
-/// What is remembered under these ids.
-pub(super) fn find_reported(
-    connection: &Connection,
-    tenant: &TenantId,
-    reports: &[ReportId],
-) -> rusqlite::Result<Vec<ReportedCall>> {
-    const SQL: &str = "SELECT first_reported, nonce FROM reported_calls \
-        WHERE tenant = :tenant AND call_id = :call_id";
-    if reports.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut statement = connection.prepare_cached(SQL)?;
-    let read = |row: &Row<'_>| {
-        Ok(ReportedCall { first_reported: time(row, "first_reported")?, nonce: row.get("nonce")? })
-    };
-    let mut find = |id| {
-        let key = named_params! {":tenant": tenant.as_str(), ":call_id": text_of(id)};
-        statement.query_row(key, read).optional()
-    };
-    reports.iter().filter_map(|id| find(id).transpose()).collect()
-}
-
-/// Remembers a call under each of its ids, and the grant whose code it heard.
-pub(super) fn write_reported(
-    connection: &Connection,
-    tenant: &TenantId,
-    reports: &[ReportId],
-    nonce: Option<[u8; 16]>,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT INTO reported_calls \
-        (tenant, call_id, first_reported, nonce, idle_from) \
-        VALUES (:tenant, :call_id, :first_reported, :nonce, :idle_from) \
-        ON CONFLICT (tenant, call_id) DO UPDATE SET nonce = coalesce(excluded.nonce, nonce)";
-    if reports.is_empty() {
-        return Ok(());
-    }
-    let mut statement = connection.prepare_cached(SQL)?;
-    for id in reports {
-        statement.execute(named_params! {
-            ":tenant": tenant.as_str(),
-            ":call_id": text_of(id),
-            ":first_reported": now.as_millis(),
-            ":nonce": nonce,
-            ":idle_from": now.plus(REMEMBERED).as_millis(),
-        })?;
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 //! writes it back. The writer runs one step after another, so a step never sees a half-finished
 //! one.
 
-use super::reported_calls::{find_reported, write_reported};
+use super::reported_call_rows::{find_reported, write_reported};
 use super::rows::Tables;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use dialpass::domain::otp::ServerKeys;
-use dialpass::store::reported_call::{ReportId, SAME_CALL, Sighting};
+use dialpass::domain::reported_call::{ReportId, SAME_CALL, Sighting};
 
 /// A call of `u` reported under these ids.
 fn reported(ids: &[u128], mark: u64, now: Timestamp) -> At<IssueRequest> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::CallerSource;
+use super::caller_source::CallerSource;
 use super::writer::{OURS, TAG};
 use crate::domain::call_trust::Vouching;
 use crate::http::voice::call::{IncomingCall, is_from_the_network};
