@@ -22,6 +22,7 @@ mod personal_records;
 mod pool;
 mod pooler;
 mod registry;
+mod registry_reads;
 mod registry_rows;
 mod registry_writes;
 mod reported_call_rows;
