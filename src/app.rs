@@ -52,13 +52,13 @@ use crate::domain::random::SystemRandom;
 use crate::http::gateway::{CurrentGateway, DelayedRefusals};
 use crate::http::listener::ConnectionDrain;
 use crate::http::ops::Ops;
-use crate::http::tls::TlsState;
 use crate::http::workers::Workers;
 use crate::service::dependencies::Dependencies;
 use crate::store::StoreHealth;
 use crate::telemetry::audit::AuditTrail;
 use crate::telemetry::logs::{self, Logs};
 use crate::telemetry::metrics;
+use crate::tls::server::TlsState;
 use crate::unauthenticated_log::{LineQuotas, UnauthenticatedLog};
 
 /// How long a stop waits for the listeners' threads to release the store.

@@ -32,8 +32,8 @@
 //!   registered users; decisions about them are made in the service.
 //! - [`messenger`]: the ports through which texts and notifications reach phones, with adapters for
 //!   SMS providers with an HTTP API and for browsers' push services.
-//! - [`client_tls`]: outgoing TLS, to directories, databases, SMS providers and push services;
-//!   [`pem`] reads all certificate and key files, [`regular_file`] files of any kind.
+//! - [`tls`]: TLS in both directions, from reading certificate and key files to the reloadable
+//!   configuration; [`regular_file`] reads files of any kind.
 //! - `breaker`: whether a directory's server or the database is up.
 //! - [`config`], [`telemetry`], [`cli`]: the configuration file, what operators see, the commands.
 //!   [`unauthenticated_log`] limits what strangers make the node write.
@@ -48,7 +48,6 @@
 pub mod app;
 mod breaker;
 pub mod cli;
-pub mod client_tls;
 pub mod config;
 #[cfg(test)]
 #[path = "../tests/it/contract_coverage/listed.rs"]
@@ -59,9 +58,9 @@ pub mod domain;
 mod fuzzing;
 pub mod http;
 pub mod messenger;
-pub mod pem;
 pub mod regular_file;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod unauthenticated_log;

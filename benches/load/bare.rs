@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::{App, HttpResponse, web};
 use dialpass::http::called_in_otp::GET_OTP;
 use dialpass::http::listener::{ListenerSettings, serve_tls};
-use dialpass::http::tls::{self, ClientCertificates, TlsSettings};
+use dialpass::tls::server::{self as server_tls, ClientCertificates, TlsSettings};
 use serde::Deserialize;
 
 /// The part of a call that is read.
@@ -50,7 +50,7 @@ pub fn tls(certificates: &Path) -> TlsSettings {
 pub fn serve(listen: SocketAddr, certificates: &Path) -> anyhow::Result<()> {
     // Like dialpass: with a separate runtime beside the listener's workers.
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let tls = Arc::new(tls::reloadable(self::tls(certificates))?);
+        let tls = Arc::new(server_tls::reloadable(self::tls(certificates))?);
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let app = || App::new().route(GET_OTP, web::put().to(answer));

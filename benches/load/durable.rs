@@ -13,7 +13,7 @@ use actix_web::{App, HttpResponse, web};
 use anyhow::Context;
 use dialpass::http::called_in_otp::GET_OTP;
 use dialpass::http::listener::{ListenerSettings, serve_tls};
-use dialpass::http::tls;
+use dialpass::tls::server as server_tls;
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
@@ -59,7 +59,7 @@ pub fn serve(listen: SocketAddr, certificates: &Path, tables: usize) -> anyhow::
         }
     })?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let tls = Arc::new(tls::reloadable(bare::tls(certificates))?);
+        let tls = Arc::new(server_tls::reloadable(bare::tls(certificates))?);
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let queue = web::Data::new(queue);

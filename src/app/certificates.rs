@@ -9,14 +9,13 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
-use crate::client_tls;
 use crate::config::{ClientConfig, Config, DirectoryConfig, ServerConfig, StoreBackend};
 use crate::domain::clock::Timestamp;
 use crate::http::gateway::CurrentGateway;
-use crate::http::tls::{self, ClientCertificates};
-use crate::pem;
 use crate::regular_file;
 use crate::telemetry::metrics;
+use crate::tls::server::ClientCertificates;
+use crate::tls::{self, pem};
 
 /// How often certificate files are checked for changes.
 pub(super) const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(2);
@@ -204,7 +203,7 @@ fn overdue_crls(config: &Config, now: Timestamp) -> Vec<(String, String)> {
         .filter(|(_, file)| server.tls.as_ref().is_none_or(|tls| !tls.crl_files.contains(file)))
         .map(|(index, file)| (format!("server.proxy_crl_files[{index}]"), file));
     let told = |(key, file): (String, &PathBuf)| {
-        let told = overdue(tls::crl_due_at(file)?, now)?;
+        let told = overdue(tls::server::crl_due_at(file)?, now)?;
         Some((key, format!("{}: {told}", file.display())))
     };
     own.chain(proxies).filter_map(told).collect()
@@ -311,7 +310,7 @@ fn passed_over(config: &Config) -> Vec<(String, String)> {
         files.extend(push.ca_file.iter().map(|file| ("push".to_owned(), file.as_path())));
     }
     let told = |(key, file): (String, &Path)| {
-        let broken = regular_file::read(file).map(|pem| client_tls::passed_over(&pem));
+        let broken = regular_file::read(file).map(|pem| tls::client::passed_over(&pem));
         let tell = move |broken| {
             let told = format!("{}: {broken}; the other CAs are trusted", file.display());
             (format!("{key}.ca_file"), told)

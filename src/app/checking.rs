@@ -13,8 +13,9 @@ use super::source::Source;
 use super::{authentication_cloud, certificates, directories, open_files, stores};
 use crate::config::{self, Config, ConfigError, ServerConfig, Warning};
 use crate::domain::clock::{Clock, SystemClock};
-use crate::http::tls::{self, TlsState};
 use crate::telemetry::logs;
+use crate::tls;
+use crate::tls::server::TlsState;
 
 /// Checks everything that can be checked of a configuration without touching the store or the
 /// network.
@@ -81,7 +82,7 @@ fn load_tls(
     server: &ServerConfig,
     report: &ConfigReporter<'_>,
 ) -> Result<Option<TlsState>, ConfigError> {
-    let loaded = server.tls.clone().map(tls::reloadable).transpose().map_err(|error| {
+    let loaded = server.tls.clone().map(tls::server::reloadable).transpose().map_err(|error| {
         report.problem(
             "server.tls",
             &error,

@@ -10,8 +10,8 @@ use crate::config::{ClientConfig, ConfigError, ServerConfig, TenantConfig};
 use crate::domain::clock::Clock;
 use crate::http::client_table::ClientEntry;
 use crate::http::jwks::{Jwks, JwksSource};
-use crate::http::tls::{ClientCaState, ClientVerifier};
 use crate::regular_file;
+use crate::tls::server::{ClientCaState, ClientVerifier};
 
 /// Builds a client's entry in the client table.
 pub(super) fn entry(

@@ -19,7 +19,6 @@ use crate::http::gateway::{Gateway, Tenant, Voice};
 use crate::http::identify::CallerIdentification;
 use crate::http::jwks::Jwks;
 use crate::http::proxy::TrustedProxies;
-use crate::http::tls::{ClientCaState, TlsState};
 use crate::http::voice::public_url::spellings;
 use crate::messenger::Notifier;
 use crate::service::TenantParts;
@@ -28,6 +27,7 @@ use crate::service::flood::FloodLimit;
 use crate::service::login::Login;
 use crate::service::reported_calls::ReportedCalls;
 use crate::store::registry::Registry;
+use crate::tls::server::{ClientCaState, TlsState};
 
 /// The components built from one configuration, before the store is open.
 pub struct Components {

@@ -8,7 +8,6 @@ use tokio::runtime::Handle;
 use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
 use super::reuse::Reusable;
-use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, DirectoryConfig, LdapConfig, TenantConfig};
 use crate::directory::Directory;
 use crate::directory::file::{FileDirectory, doubtful};
@@ -18,6 +17,7 @@ use crate::domain::clock::Clock;
 use crate::domain::user::Ambiguity;
 use crate::service::registered_directory::RegisteredDirectory;
 use crate::store::registry::Registry;
+use crate::tls::client::Proof;
 
 /// A tenant's directory before any connection is made.
 pub(super) enum PreparedDirectory {

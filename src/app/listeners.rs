@@ -15,9 +15,9 @@ use crate::config::Config;
 use crate::http::gateway::CurrentGateway;
 use crate::http::listener::{ConnectionDrain, Exempt, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
-use crate::http::tls::TlsState;
 use crate::http::workers::Workers;
 use crate::http::{authentication_cloud as cloud_api, called_in_otp, demo, pages, voice};
+use crate::tls::server::TlsState;
 use crate::unauthenticated_log::UnauthenticatedLog;
 
 /// How much longer than its deadline a request may take before its connection is cut: the handler

@@ -10,11 +10,11 @@ use tokio::runtime::Handle;
 use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
 use super::reuse::Reusable;
-use crate::client_tls::{ClientTls, Proof};
 use crate::config::{ConfigError, SmsConfig, SmsProviderConfig, TenantConfig, TlsFiles};
 use crate::messenger::Messenger;
 use crate::messenger::http_client::client;
 use crate::messenger::sms_over_http::{Provider, Request, SettingsError, SmsOverHttp};
+use crate::tls::client::{ClientTls, Proof};
 
 /// Everything that a messenger is built from.
 #[derive(PartialEq, Eq)]

@@ -7,12 +7,12 @@ use tokio::runtime::Handle;
 use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
 use super::reuse::Reusable;
-use crate::client_tls::{ClientTls, Proof};
 use crate::config::{ConfigError, PushConfig, TlsFiles};
 use crate::domain::clock::Clock;
 use crate::messenger::Notifier;
 use crate::messenger::http_client::client;
 use crate::messenger::web_push::{WebPush, WebPushSettings};
+use crate::tls::client::{ClientTls, Proof};
 
 /// Everything that a notifier is built from.
 #[derive(PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::report::ConfigReporter;
-use crate::client_tls::{ClientTls, Proof, TlsConfigError, tls_config_for};
 use crate::config::{ConfigError, TlsFiles};
 use crate::regular_file;
+use crate::tls::client::{ClientTls, Proof, TlsConfigError, tls_config_for};
 
 /// Reads the files and builds a TLS configuration from them.
 pub(super) fn outgoing_tls(

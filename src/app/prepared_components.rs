@@ -17,7 +17,7 @@ use crate::domain::clock::Clock;
 use crate::domain::tenant::TenantId;
 use crate::http::client_table::ClientTable;
 use crate::http::jwks::Jwks;
-use crate::http::tls::ClientCaState;
+use crate::tls::server::ClientCaState;
 
 /// All components, built but not started.
 pub(super) struct PreparedComponents {

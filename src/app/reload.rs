@@ -16,9 +16,10 @@ use crate::directory::Directory;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::http::gateway::CurrentGateway;
 use crate::http::ops::Ops;
-use crate::http::tls::{self, TlsState};
 use crate::telemetry::logs::Logs;
 use crate::telemetry::metrics;
+use crate::tls;
+use crate::tls::server::TlsState;
 
 /// How long a reload waits for the new directories to be reached before it puts them in use.
 const REACH_DIRECTORIES: Duration = Duration::from_secs(2);
@@ -62,7 +63,7 @@ impl Reload {
         components.add_registered(&config, &self.shared.registry);
         self.reach(&components).await;
         if let (Some(tls), Some(settings)) = (&self.tls, config.server.tls.clone()) {
-            let tls = tls::read_again(tls, settings).map_err(|error| {
+            let tls = tls::server::read_again(tls, settings).map_err(|error| {
                 ConfigReporter(&config.positions).problem(
                     "server.tls",
                     &error,

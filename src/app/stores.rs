@@ -12,7 +12,6 @@ use tokio::runtime::Handle;
 use super::outgoing_tls::outgoing_tls;
 use super::report::ConfigReporter;
 use super::source::StartError;
-use crate::client_tls::Proof;
 use crate::config::{Config, ConfigError, PostgresConfig, StoreBackend, StoreConfig, files_beside};
 use crate::domain::clock::Clock;
 use crate::regular_file;
@@ -21,6 +20,7 @@ use crate::store::postgres::{PostgresAdministration, PostgresSettings, PostgresS
 use crate::store::registry::{AccessKeys, Registry};
 use crate::store::sqlite::{OpenError, SqliteAdministration, SqliteStore, inspect};
 use crate::store::{Administration, Grants, ReportedCalls, StoreHealth, Tries};
+use crate::tls::client::Proof;
 
 /// How long an administrator's command waits for the store at least: longer than a gateway's step
 /// would, because an administrator wants the answer.

@@ -14,7 +14,7 @@ use super::tls::{self, RawTls};
 use super::values::{Address, Network};
 use crate::domain::human_duration::HumanDuration;
 use crate::http::proxy::ProxyRules;
-use crate::http::tls::TlsSettings;
+use crate::tls::server::TlsSettings;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::check::Problems;
 use super::permissions;
-use crate::http::tls::{ClientCertificates, TlsSettings};
+use crate::tls::server::{ClientCertificates, TlsSettings};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

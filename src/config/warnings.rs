@@ -8,7 +8,7 @@ use super::server::ServerConfig;
 use super::tenants::TenantConfig;
 use crate::domain::policy::Attestation;
 use crate::domain::user::Ambiguity;
-use crate::http::tls::ClientCertificates;
+use crate::tls::server::ClientCertificates;
 
 /// Checks one tenant against the rest of the configuration.
 pub(super) fn of_tenant(tenant: &TenantConfig, server: &ServerConfig, problems: &mut Problems) {

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use super::tls::ClientVerifier;
 use crate::domain::clock::Timestamp;
 use crate::domain::reason::AuditReason;
+use crate::tls::server::ClientVerifier;
 
 /// How long a verified chain counts as verified, in seconds, unless the trust changes earlier.
 const VERIFIED_FOR_SECS: i64 = 60;

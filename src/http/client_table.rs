@@ -9,9 +9,9 @@ use thiserror::Error;
 use super::authorization::SecretHash;
 use super::certificate::PeerCertificate;
 use super::oauth2::OAuth2Rule;
-use super::tls::ClientVerifier;
 use crate::domain::clock::Timestamp;
 use crate::domain::tenant::TenantId;
+use crate::tls::server::ClientVerifier;
 
 /// One client of one tenant.
 #[derive(Debug, Clone)]

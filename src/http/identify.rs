@@ -17,9 +17,9 @@ use super::notice;
 use super::oauth2::{JwtRefusal, SignedToken};
 use super::proxy::{ProxyRules, TrustedProxies};
 use super::signing_keys::unverified_issuer;
-use super::tls::{ClientCaState, ClientVerifier, TlsState};
 use super::unidentified::{Unidentified, UnidentifiedReason};
 use crate::domain::clock::{Clock, Timestamp};
+use crate::tls::server::{ClientCaState, ClientVerifier, TlsState};
 
 /// Everything needed to identify callers on one listener.
 pub struct CallerIdentification {

@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use super::oauth2::{Claims, JwtRefusal, OAuth2Rule, SignedToken};
 use super::signing_keys::{SigningKeys, TokenHeader};
 use crate::domain::clock::{Clock, Timestamp};
-use crate::pem;
+use crate::tls::pem;
 
 /// Interval between fetches while they succeed.
 const REFRESH: Duration = Duration::from_mins(10);

@@ -39,8 +39,8 @@ use self::middleware::{ResponseHeaders, wrap};
 pub use self::request_timeout::RequestBegan;
 use self::request_timeout::{TimeLimits, TimedStream};
 use super::certificate::ClientCertificate;
-use super::tls::TlsState;
 use crate::telemetry::metrics;
+use crate::tls::server::TlsState;
 use crate::unauthenticated_log::UnauthenticatedLog;
 
 /// Kernel send buffer of one connection, in bytes. The kernel doubles it for its own use; without a

@@ -2,23 +2,21 @@
 //! must be signed by and which client certificate they are shown.
 
 mod failure;
+mod verifier;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
 
 pub use self::failure::{TlsFailure, explain};
-use crate::pem::{self, Broken, PemError};
+pub use self::verifier::stand_in;
+use self::verifier::{AnyCertificate, Verifier};
+use super::pem::{self, Broken, PemError};
+use super::{VERSIONS, provider};
 
 /// What a server's certificate must prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +78,9 @@ pub fn tls_config_for(
     ca_pem: Option<&[u8]>,
     client_cert: Option<(&[u8], &[u8])>,
 ) -> Result<ClientTls, TlsConfigError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = provider();
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&VERSIONS)
         .map_err(TlsConfigError::Versions)?;
     let roots = || match ca_pem {
         Some(pem) => own_roots(pem),
@@ -97,7 +95,7 @@ pub fn tls_config_for(
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
         Proof::Nothing => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         }
     };
     let config = match client_cert {
@@ -172,116 +170,6 @@ fn digest(proof: Proof, ca: Option<&[u8]>, pair: Option<(&[u8], &[u8])>) -> [u8;
     digest.finalize().into()
 }
 
-/// Suffix of host names that stand for an IPv6 address; reserved, so never a real domain (RFC 6761
-/// 6.4).
-const STAND_IN: &str = ".ipv6.invalid";
-
-/// A name that stands for `address`, for libraries that accept only names: a configuration from
-/// [`tls_config`] then makes the server prove the address. Never send it to the server, to which it
-/// means nothing.
-#[must_use]
-pub fn stand_in(address: Ipv6Addr) -> String {
-    format!("{:032x}{STAND_IN}", address.to_bits())
-}
-
-/// The address that a stand-in name stands for.
-fn stood_for(name: &ServerName<'_>) -> Option<Ipv6Addr> {
-    let ServerName::DnsName(name) = name else { return None };
-    let bits = name.as_ref().strip_suffix(STAND_IN)?;
-    u128::from_str_radix(bits, 16).ok().map(Ipv6Addr::from_bits)
-}
-
-/// Checks the chain, and the name or address unless any name will do.
-#[derive(Debug)]
-struct Verifier {
-    chain: Arc<WebPkiServerVerifier>,
-    any_name: bool,
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let address = stood_for(server_name).map(|address| ServerName::from(IpAddr::V6(address)));
-        let name = address.as_ref().unwrap_or(server_name);
-        match self.chain.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
-            // The name is checked last, so the chain is good.
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if self.any_name => Ok(ServerCertVerified::assertion()),
-            checked => checked,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
-    }
-}
-
-/// Accepts any certificate; the server must only hold its key.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 /// The sections of a CA file that are skipped because they cannot be used. The rest is trusted:
 /// trusting fewer CAs admits no one new.
 #[must_use]
@@ -314,18 +202,6 @@ mod tests {
         for pem in ["", "no pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
         {
             assert!(matches!(tls_config(Some(pem.as_bytes()), None), Err(TlsConfigError::Ca(_))));
-        }
-    }
-
-    #[test]
-    fn a_stand_in_is_a_name_and_stands_for_its_address() {
-        for address in ["::1", "2001:db8::5", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
-            let address: Ipv6Addr = address.parse().unwrap();
-            let name = ServerName::try_from(stand_in(address)).unwrap();
-            assert_eq!(stood_for(&name), Some(address));
-        }
-        for name in ["ipv6.invalid", "x.ipv6.invalid", "1.ipv6.example"] {
-            assert_eq!(stood_for(&ServerName::try_from(name).unwrap()), None, "{name}");
         }
     }
 

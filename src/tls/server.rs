@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
@@ -14,8 +13,9 @@ use thiserror::Error;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
+use super::pem::{self, PemError};
 use super::reloadable::Reloadable;
-use crate::pem::{self, PemError};
+use super::{VERSIONS, provider};
 use crate::regular_file;
 
 /// The current TLS configuration of a listener, reloaded when its files change. Each one has a new
@@ -212,7 +212,7 @@ pub fn load(settings: &TlsSettings) -> Result<TlsGeneration, TlsError> {
         .as_ref()
         .map_or_else(WebPkiClientVerifier::no_client_auth, |client| Arc::clone(&client.verifier));
     let mut config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .with_protocol_versions(&VERSIONS)
         .map_err(|error| TlsError::Unsupported { reason: error.to_string() })?
         .with_client_cert_verifier(client_auth)
         .with_single_cert(chain, key)
@@ -245,10 +245,6 @@ pub fn read_again(state: &TlsState, settings: TlsSettings) -> Result<Arc<TlsGene
 fn files(settings: &TlsSettings) -> Vec<PathBuf> {
     let own = [&settings.certificate, &settings.private_key];
     own.into_iter().chain(&settings.client_ca).chain(&settings.crl_files).cloned().collect()
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(aws_lc_rs::default_provider())
 }
 
 fn next_id() -> u64 {

@@ -12,37 +12,38 @@ use self::imports::{Module, SOURCES, Source, read, target};
 type Sources = BTreeMap<Module, Source>;
 
 /// The folders and files of `src`, each with those that it may import from.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     (
         "app",
         &[
-            "client_tls",
             "config",
             "directory",
             "domain",
             "http",
             "messenger",
-            "pem",
             "regular_file",
             "service",
             "store",
             "telemetry",
+            "tls",
             "unauthenticated_log",
         ],
     ),
     ("breaker", &[]),
     ("cli", &["app", "config", "directory", "domain", "service", "store", "telemetry"]),
-    ("client_tls", &["pem"]),
-    ("config", &["directory", "domain", "http", "messenger", "regular_file", "store", "telemetry"]),
-    ("directory", &["breaker", "client_tls", "domain", "regular_file"]),
+    (
+        "config",
+        &["directory", "domain", "http", "messenger", "regular_file", "store", "telemetry", "tls"],
+    ),
+    ("directory", &["breaker", "domain", "regular_file", "tls"]),
     ("domain", &[]),
-    ("http", &["domain", "pem", "regular_file", "service", "telemetry", "unauthenticated_log"]),
-    ("messenger", &["domain", "pem", "telemetry"]),
-    ("pem", &[]),
+    ("http", &["domain", "regular_file", "service", "telemetry", "tls", "unauthenticated_log"]),
+    ("messenger", &["domain", "telemetry", "tls"]),
     ("regular_file", &[]),
     ("service", &["directory", "domain", "messenger", "store"]),
-    ("store", &["breaker", "client_tls", "domain", "regular_file"]),
+    ("store", &["breaker", "domain", "regular_file", "tls"]),
     ("telemetry", &["domain", "regular_file"]),
+    ("tls", &["regular_file"]),
     ("unauthenticated_log", &["domain", "service", "telemetry"]),
 ];
 
@@ -67,7 +68,7 @@ const PORTS: [(&str, &[&str]); 3] = [
 
 /// The modules of ports, adapters and `http` that the configuration may see: the settings that its
 /// sections are turned into.
-const SETTINGS: [&[&str]; 19] = [
+const SETTINGS: [&[&str]; 18] = [
     &["directory", "ldap", "settings"],
     &["http", "authorization"],
     &["http", "client_table"],
@@ -76,7 +77,6 @@ const SETTINGS: [&[&str]; 19] = [
     &["http", "proxy"],
     &["http", "refused"],
     &["http", "signing_algorithm"],
-    &["http", "tls"],
     &["http", "voice", "dialect"],
     &["http", "voice", "document"],
     &["http", "voice", "endpoint"],

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialpass::client_tls::tls_config;
 use dialpass::directory::ldap::{
     AccountChecks, DEFAULT_SEARCHES_PER_CONNECTION, DEFAULT_SIZE_LIMIT, LdapDirectory,
     LdapSettings, Lookup, NumberMatch, Profile, ServerOrder, ServerUrl,
@@ -12,6 +11,7 @@ use dialpass::directory::{Directory, PasswordCheck};
 use dialpass::domain::secret::Password;
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::user::{Candidates, TypedName, User};
+use dialpass::tls::client::tls_config;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dialpass::http::authorization::SecretHash;
 use dialpass::http::client_table::{CertificatePin, ClientEntry, Credentials};
-use dialpass::http::tls::{
+use dialpass::tls::server::{
     ClientCertificates, ClientVerifier, TlsError, TlsSettings, TlsState, load,
 };
 use rustls::HandshakeKind;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, web};
 use dialpass::http::listener::{ListenerSettings, serve_plain, serve_tls};
-use dialpass::http::tls::ClientCertificates;
+use dialpass::tls::server::ClientCertificates;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use dialpass::http::authorization::SecretHash;
 use dialpass::http::client_table::{CertificatePin, Credentials};
 use dialpass::http::proxy::{CertificateForm, ProxyRules, TrustedProxies};
-use dialpass::http::tls::{ClientCertificates, ClientVerifier};
+use dialpass::tls::server::{ClientCertificates, ClientVerifier};
 
 use crate::support::http_harness::{
     Files, NOW, PBX, Running, SetClock, ask, ask_plain, client, gate, start,

@@ -15,7 +15,7 @@ use tracing::debug;
 
 use super::settings::{LdapSettings, ServerUrl};
 use crate::breaker::DownReason;
-use crate::client_tls::{TlsFailure, explain};
+use crate::tls::client::{TlsFailure, explain};
 
 /// Upper limit for opening a connection, even with longer timeouts: a server that comes back must
 /// be noticed within a few seconds.

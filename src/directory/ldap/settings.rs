@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::client_tls::{ClientTls, stand_in};
 use crate::domain::secret::SecretText;
 use crate::domain::stored_number::NumberingPlan;
+use crate::tls::client::{ClientTls, stand_in};
 
 /// Default maximum of entries per search. Several people with one number are refused anyway; the
 /// rest leaves room for searches that match too much.
@@ -29,8 +29,8 @@ pub struct LdapSettings {
     pub servers: Vec<ServerUrl>,
     /// Whether `ldap://` connections must switch to TLS first. A server that refuses is not used.
     pub start_tls: bool,
-    /// Trusted roots and client certificate, from [`client_tls`](crate::client_tls). Required for
-    /// `ldaps://` and StartTLS.
+    /// Trusted roots and client certificate, from [`crate::tls::client`]. Required for `ldaps://` and
+    /// StartTLS.
     pub tls: Option<ClientTls>,
     /// The service account's DN. Empty means anonymous searches.
     pub bind_dn: String,

@@ -10,7 +10,7 @@ use sfv::{BareItem, Item, List, ListEntry, Parser};
 
 use super::list;
 use crate::http::certificate::ClientCertificate;
-use crate::pem;
+use crate::tls::pem;
 
 /// Longest chain taken from a proxy, the client's own certificate not counted.
 const MAX_INTERMEDIATES: usize = 8;

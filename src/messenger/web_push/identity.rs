@@ -18,7 +18,7 @@ use web_push_native::p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::secret::SecretText;
-use crate::pem;
+use crate::tls::pem;
 
 /// Validity of a token. RFC 8292 allows a day; clocks differ.
 const LIFETIME: Duration = Duration::from_hours(2);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::config::SslMode as Attempt;
 
-use crate::client_tls::ClientTls;
+use crate::tls::client::ClientTls;
 
 /// Whether and how connections are encrypted: libpq's `sslmode`. CA and name checks are part of the
 /// TLS configuration.

@@ -153,7 +153,7 @@ fn an_index_needs_the_number_of_each_change_and_says_whether_deletions_are_seen(
 /// Makes a person the owner of their own entry.
 async fn let_own(samba: &Samba, dn: &str) {
     let ca = std::fs::read(samba.ca_pem()).unwrap();
-    let tls = dialpass::client_tls::tls_config(Some(&ca), None).unwrap();
+    let tls = dialpass::tls::client::tls_config(Some(&ca), None).unwrap();
     let settings = LdapConnSettings::new().set_config((*tls).clone());
     let (connection, mut ldap) =
         LdapConnAsync::with_settings(settings, &samba.ldaps_url()).await.unwrap();

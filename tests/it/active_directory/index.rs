@@ -180,7 +180,7 @@ async fn another_controller_is_read_from_the_start() {
     let directory = live(&first, |settings| {
         let url = dialpass::directory::ldap::ServerUrl::parse(&second.ldaps_url());
         settings.servers.push(url.unwrap());
-        settings.tls = Some(dialpass::client_tls::tls_config(Some(&trust), None).unwrap());
+        settings.tls = Some(dialpass::tls::client::tls_config(Some(&trust), None).unwrap());
     })
     .await;
     has(&directory, "+46701234567", &["anna"]).await;

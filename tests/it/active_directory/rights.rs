@@ -11,7 +11,7 @@ const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 /// The names of the deleted people that the service account sees.
 async fn deleted(samba: &Samba) -> Vec<String> {
     let ca = std::fs::read(samba.ca_pem()).unwrap();
-    let tls = dialpass::client_tls::tls_config(Some(&ca), None).unwrap();
+    let tls = dialpass::tls::client::tls_config(Some(&ca), None).unwrap();
     let settings = LdapConnSettings::new().set_config((*tls).clone());
     let (connection, mut ldap) =
         LdapConnAsync::with_settings(settings, &samba.ldaps_url()).await.unwrap();

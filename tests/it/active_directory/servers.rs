@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use dialpass::client_tls::tls_config;
 use dialpass::directory::ldap::ServerUrl;
 use dialpass::directory::{DirectoryError, PasswordCheck};
+use dialpass::tls::client::tls_config;
 
 use super::{TIMEOUT, by_name, by_number, check, directory, is_down, is_up, owners, user, with};
 use crate::support::samba::{Samba, password_of};

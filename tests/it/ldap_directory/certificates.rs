@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dialpass::client_tls::tls_config;
 use dialpass::directory::Directory;
 use dialpass::directory::ldap::LdapDirectory;
+use dialpass::tls::client::tls_config;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 

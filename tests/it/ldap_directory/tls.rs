@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use dialpass::client_tls::tls_config;
 use dialpass::directory::DirectoryError;
 use dialpass::directory::PasswordCheck::Right;
 use dialpass::directory::ldap::{LdapDirectory, LdapSettings};
+use dialpass::tls::client::tls_config;
 use tokio::runtime::Handle;
 
 use super::{WRONG, by_number, check, names, settings, user};

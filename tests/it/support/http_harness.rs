@@ -15,7 +15,7 @@ use dialpass::http::client_table::{ClientEntry, ClientTable, Credentials, Operat
 use dialpass::http::identify::{CallerIdentification, identify_request};
 use dialpass::http::listener::{ListenerSettings, serve_plain, serve_tls};
 use dialpass::http::proxy::{ProxyRules, TrustedProxies};
-use dialpass::http::tls::{self, ClientCertificates, TlsSettings, TlsState};
+use dialpass::tls::server::{self as server_tls, ClientCertificates, TlsSettings, TlsState};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -159,7 +159,7 @@ impl Files {
     }
 
     pub fn tls(&self, client_certificates: ClientCertificates) -> Arc<TlsState> {
-        Arc::new(tls::reloadable(self.settings(client_certificates)).unwrap())
+        Arc::new(server_tls::reloadable(self.settings(client_certificates)).unwrap())
     }
 
     /// The configuration of a client that trusts the CA, with or without a certificate.
