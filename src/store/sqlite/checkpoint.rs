@@ -35,7 +35,7 @@ pub(super) fn keep_short(sides: &Arc<SideConnections>, slot: usize, stop: &Recei
             continue;
         }
         if let Some(connection) = sides.slot(slot).as_ref() {
-            match copy(connection) {
+            match copy(connection, sides) {
                 Ok(long) if long => sides.ask_to_restart(),
                 Ok(_) => {}
                 Err(error) => sides.report(&error),
@@ -45,18 +45,29 @@ pub(super) fn keep_short(sides: &Arc<SideConnections>, slot: usize, stop: &Recei
 }
 
 /// Copies the log; returns whether it must restart.
-fn copy(connection: &Connection) -> rusqlite::Result<bool> {
+fn copy(connection: &Connection, sides: &SideConnections) -> rusqlite::Result<bool> {
     let (in_log, copied) = run(connection, "PRAGMA wal_checkpoint(NOOP)")?;
     if in_log - copied >= PASSIVE_FRAMES {
-        run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+        copy_and_sync(connection, sides)?;
     }
     // A completely copied log restarts by itself at the next commit.
     let long = in_log >= RESTART_FRAMES && copied < in_log;
     if long {
         // Copies what arrived during the first pass, so that little is left for the writer.
-        run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+        copy_and_sync(connection, sides)?;
     }
     Ok(long)
+}
+
+/// Copies without waiting for anyone, and writes what was copied to the disk. `SQLite` syncs the
+/// file only when a checkpoint reaches the end of the log, which none does under load: all pages
+/// would be left for the writer's restart, whose callers would wait.
+fn copy_and_sync(connection: &Connection, sides: &SideConnections) -> rusqlite::Result<()> {
+    run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    if let Err(error) = sides.sync() {
+        tracing::error!(%error, "the store's file could not be written to the disk");
+    }
+    Ok(())
 }
 
 /// Copies the rest of the log on the writer's connection, and restarts it. If the log has grown

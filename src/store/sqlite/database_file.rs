@@ -1,7 +1,7 @@
 //! The writer's hold on the database file: reopening it after an error, noticing that it was
 //! deleted or replaced, and reporting each change to the operator once.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,10 +32,11 @@ enum Reported {
 /// The writer's connection, and what is needed to reopen it.
 #[derive(Debug)]
 pub(super) struct DatabaseFile {
+    // Dropped first: the file that `sides` holds is closed after all connections.
+    connection: Option<Connection>,
     path: PathBuf,
     busy: Duration,
     sides: Arc<SideConnections>,
-    connection: Option<Connection>,
     identity: Option<FileIdentity>,
     log_identity: Option<FileIdentity>,
     opened_at: Instant,
@@ -121,6 +122,7 @@ impl DatabaseFile {
         let sides = Arc::clone(&self.sides);
         let mut slots = sides.close();
         self.connection = None;
+        sides.set_file(None);
         self.remove_log_of_replaced_file();
         let writer = open_writer(&self.path, self.busy)?;
         let opened: Result<Vec<_>, _> =
@@ -128,6 +130,8 @@ impl DatabaseFile {
         for (slot, connection) in slots.iter_mut().zip(opened?) {
             **slot = Some(connection);
         }
+        // Without it the writer's restarts sync all that was copied.
+        sides.set_file(File::open(&self.path).ok());
         self.identity = FileIdentity::at(&self.path);
         self.log_identity = FileIdentity::at(&companion(&self.path, "-wal"));
         self.looked_at = Instant::now();

@@ -1,6 +1,8 @@
 //! The connections of the threads other than the writer, and the flags by which those threads
 //! reach the writer.
 
+use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +16,9 @@ use rusqlite::{Connection, ErrorCode};
 #[derive(Debug)]
 pub(super) struct SideConnections {
     slots: Vec<Mutex<Option<Connection>>>,
+    /// The database file, for [`Self::sync`]. Closing any descriptor of a file gives up all of the
+    /// process's locks on it (POSIX `fcntl`), so this one outlives the connections.
+    file: Mutex<Option<File>>,
     suspect: AtomicBool,
     restart: AtomicBool,
 }
@@ -22,7 +27,12 @@ impl SideConnections {
     /// Room for this many connections, none open.
     pub(super) fn new(connections: usize) -> Self {
         let slots = (0..connections).map(|_| Mutex::new(None)).collect();
-        Self { slots, suspect: AtomicBool::new(false), restart: AtomicBool::new(false) }
+        Self {
+            slots,
+            file: Mutex::new(None),
+            suspect: AtomicBool::new(false),
+            restart: AtomicBool::new(false),
+        }
     }
 
     /// One thread's connection; `None` while the database cannot be opened.
@@ -37,6 +47,20 @@ impl SideConnections {
             **slot = None;
         }
         slots
+    }
+
+    /// Exchanges the file that is synced. Call this only while all connections are closed.
+    pub(super) fn set_file(&self, file: Option<File>) {
+        *self.file() = file;
+    }
+
+    /// Writes the pages that were copied into the file to the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file().as_ref().map_or(Ok(()), File::sync_data)
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the writer restart the log before its next transaction.
