@@ -160,6 +160,7 @@ impl App {
         let shared = SharedState {
             grants,
             reported_calls,
+            recent_reports: Arc::default(),
             tries,
             registry,
             clock,

@@ -29,7 +29,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
-use crate::domain::reported_call::{ReportId, Sighting};
+use crate::domain::reported_call::ReportIds;
 use crate::domain::tenant::TenantId;
 
 /// Why the store did not answer.
@@ -63,21 +63,11 @@ pub trait Grants: Send + Sync {
 /// Calls that voice platforms reported. [`Grants::issue`] remembers those that hear a code.
 #[async_trait]
 pub trait ReportedCalls: Send + Sync {
-    /// What is known of a call with these ids.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`]; the call must then hear no code.
-    async fn sighting(
-        &self,
-        tenant: &TenantId,
-        reports: &[ReportId],
-    ) -> Result<Sighting, StoreError>;
-
     /// Remembers a call that heard no code, unless it is remembered already.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn remember(&self, tenant: &TenantId, reports: &[ReportId]) -> Result<(), StoreError>;
+    async fn remember(&self, tenant: &TenantId, report: &ReportIds) -> Result<(), StoreError>;
 }
 
 /// Tries of codes and passwords.

@@ -15,6 +15,7 @@ use dialpass::domain::clock::{Clock, SystemClock, Timestamp};
 use dialpass::domain::grant::{KeyId, Purpose, Subject};
 use dialpass::domain::otp::ServerKey;
 use dialpass::domain::policy::{Limits, Quota};
+use dialpass::domain::reported_call::ReportIds;
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::tenant::TenantId;
 use dialpass::store::sqlite::SqliteStore;
@@ -216,7 +217,7 @@ fn request(
             wrong_passwords_per_user: quota,
             wrong_codes_per_user: quota,
         },
-        reports: Vec::new(),
+        report: ReportIds::default(),
     })
 }
 

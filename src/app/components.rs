@@ -176,6 +176,8 @@ fn tenant(
             endpoints: tenant.voice.iter().map(|one| (one.name.clone(), one.clone())).collect(),
             calls: ReportedCalls {
                 store: Arc::clone(&shared.reported_calls),
+                recent: Arc::clone(&shared.recent_reports),
+                clock: Arc::clone(&shared.clock),
                 tenant: tenant.id.clone(),
             },
         },

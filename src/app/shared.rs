@@ -6,6 +6,7 @@ use crate::domain::clock::Clock;
 use crate::domain::random::Random;
 use crate::http::gateway::DelayedRefusals;
 use crate::service::guesses::Guesses;
+use crate::service::reported_calls::RecentReports;
 use crate::store::registry::Registry;
 use crate::store::{Grants, ReportedCalls, Tries};
 use crate::telemetry::audit::AuditTrail;
@@ -17,6 +18,8 @@ pub struct SharedState {
     pub grants: Arc<dyn Grants>,
     /// Calls that voice platforms reported.
     pub reported_calls: Arc<dyn ReportedCalls>,
+    /// What this node remembers of them.
+    pub recent_reports: Arc<RecentReports>,
     /// Login attempts.
     pub tries: Arc<dyn Tries>,
     /// Registered users.

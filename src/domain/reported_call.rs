@@ -20,10 +20,29 @@ pub type ReportId = Uuid;
 /// A call as the store remembers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportedCall {
+    /// The id under which it is remembered.
+    pub id: ReportId,
     /// When it was first reported.
     pub first_reported: Timestamp,
     /// The nonce of the grant whose code the caller heard; `None` if they heard none.
     pub nonce: Option<[u8; 16]>,
+}
+
+/// The ids of a call that is reported now; none if no platform reported it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportIds {
+    /// The call's id.
+    pub call: Option<ReportId>,
+    /// The id of a token that serves once.
+    pub token: Option<ReportId>,
+}
+
+impl ReportIds {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<ReportId> {
+        self.call.into_iter().chain(self.token).collect()
+    }
 }
 
 /// What the store knows of a call that is reported now.
@@ -35,14 +54,17 @@ pub enum Sighting {
     Again,
     /// The same, and this grant's code was told.
     Told([u8; 16]),
-    /// It was first reported so long ago that this is a replay.
+    /// It was first reported so long ago that this is a replay, or its token has served.
     Replayed,
 }
 
 impl Sighting {
-    /// Judges what is remembered under a call's ids.
+    /// Judges what is remembered under the ids of a report.
     #[must_use]
-    pub fn of(known: &[ReportedCall], now: Timestamp) -> Self {
+    pub fn of(report: &ReportIds, known: &[ReportedCall], now: Timestamp) -> Self {
+        if report.token.is_some_and(|token| known.iter().any(|call| call.id == token)) {
+            return Self::Replayed;
+        }
         let is_old = |call: &ReportedCall| now.since(call.first_reported) > SAME_CALL;
         if known.iter().any(is_old) {
             return Self::Replayed;
@@ -62,21 +84,31 @@ mod tests {
     #[test]
     fn a_call_may_be_reported_again_for_ten_minutes() {
         let first_reported = Timestamp::from_millis(1_000_000);
-        let silent = ReportedCall { first_reported, nonce: None };
+        let report = ReportIds { call: Some(Uuid::from_u128(1)), token: None };
+        let silent = ReportedCall { id: Uuid::from_u128(1), first_reported, nonce: None };
         let told = ReportedCall { nonce: Some([7; 16]), ..silent };
         let at = |later| first_reported.plus(later);
         let just_too_late = SAME_CALL + Duration::from_millis(1);
         for (known, later, expected) in [
             (vec![], Duration::ZERO, Sighting::First),
             (vec![silent], SAME_CALL, Sighting::Again),
-            (vec![silent, told], SAME_CALL, Sighting::Told([7; 16])),
+            (vec![told], SAME_CALL, Sighting::Told([7; 16])),
             (vec![silent], just_too_late, Sighting::Replayed),
             (vec![told], REMEMBERED, Sighting::Replayed),
         ] {
-            assert_eq!(Sighting::of(&known, at(later)), expected, "{known:?} after {later:?}");
+            let sighting = Sighting::of(&report, &known, at(later));
+            assert_eq!(sighting, expected, "{known:?} after {later:?}");
         }
-        let renewed = ReportedCall { first_reported: at(just_too_late), nonce: None };
-        let of_both = Sighting::of(&[renewed, told], at(just_too_late));
-        assert_eq!(of_both, Sighting::Replayed, "one old id is enough");
+    }
+
+    #[test]
+    fn a_token_serves_once() {
+        let first_reported = Timestamp::from_millis(1_000_000);
+        let report = ReportIds { call: Some(Uuid::from_u128(1)), token: Some(Uuid::from_u128(2)) };
+        let row = |id| ReportedCall { id: Uuid::from_u128(id), first_reported, nonce: None };
+        let sighting = |known: &[ReportedCall]| Sighting::of(&report, known, first_reported);
+        assert_eq!(sighting(&[]), Sighting::First);
+        assert_eq!(sighting(&[row(1)]), Sighting::Again, "another token for the same call");
+        assert_eq!(sighting(&[row(1), row(2)]), Sighting::Replayed);
     }
 }

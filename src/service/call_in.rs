@@ -14,7 +14,7 @@ use crate::domain::grant::{Purpose, Subject};
 use crate::domain::otp::Otp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::Reason;
-use crate::domain::reported_call::ReportId;
+use crate::domain::reported_call::ReportIds;
 use crate::domain::user::{Ambiguity, NotUnique, Pin, User};
 use crate::store::{Issue, IssueRequest, NewGrant};
 
@@ -27,8 +27,8 @@ pub struct Call<'a> {
     pub vouching: Vouching,
     /// The PIN the caller keyed to identify themselves among several people, if any.
     pub pin: Option<&'a str>,
-    /// The ids under which the store remembers the call; empty if it need not.
-    pub reports: &'a [ReportId],
+    /// The ids under which the store remembers the call; none if it need not.
+    pub report: &'a ReportIds,
 }
 
 /// A code to read to the caller.
@@ -109,7 +109,7 @@ impl CallIn {
         let user = self.owner(&number, pin.as_ref(), directory_deadline).await?;
         known.user = Some(KnownUser::from(&user));
         self.parts.admit(&user, Occasion::Call, directory_deadline).await?;
-        self.grant(&user, number, call.reports).await
+        self.grant(&user, number, call.report).await
     }
 
     /// The one user with `number`.
@@ -133,7 +133,7 @@ impl CallIn {
         &self,
         user: &User,
         number: PhoneNumber,
-        reports: &[ReportId],
+        report: &ReportIds,
     ) -> Result<(SpokenCode, Reason), Reason> {
         let parts = &self.parts;
         let subject = Subject {
@@ -153,11 +153,12 @@ impl CallIn {
             usable_keys: parts.keys.ids(),
             max_attempts: parts.otp.max_attempts,
             limits: parts.limits,
-            reports: reports.to_vec(),
+            report: report.clone(),
         };
         let (live, reason) = match parts.grants.issue(request).await? {
             Issue::Issued(live) => (live, Reason::Issued),
             Issue::Repeat(live) => (live, Reason::Repeated),
+            Issue::CallReplayed => return Err(Reason::CallReplayed),
             Issue::CallOver => return Err(Reason::CallOver),
             Issue::CodesPerUser(wait) => return Err(Reason::CodesPerUser(wait)),
             Issue::CallsPerNumber(wait) => return Err(Reason::CallsPerNumber(wait)),

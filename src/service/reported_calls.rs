@@ -1,97 +1,105 @@
-//! The calls that voice platforms report, as the service remembers them.
+//! The calls that voice platforms report. The store remembers them, and decides on each report
+//! together with its grant. Each node also remembers those it saw lately, and refuses their replays
+//! without asking anyone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use lru::LruCache;
 use sha2::{Digest as _, Sha256};
 use uuid::Builder;
 
+use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::reason::Reason;
-use crate::domain::reported_call::{ReportId, Sighting};
+use crate::domain::reported_call::{ReportId, ReportIds, ReportedCall, Sighting};
 use crate::domain::tenant::TenantId;
 use crate::store::{self, StoreError};
 
-/// The reported calls of one tenant, on all nodes.
+/// How many ids a node remembers, the latest first; about 100 bytes each.
+const REMEMBERED: usize = 20_000;
+
+/// The ids that this node saw lately, of all tenants, with the time when each was first seen.
+pub struct RecentReports(Mutex<LruCache<(TenantId, ReportId), Timestamp>>);
+
+impl Default for RecentReports {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::unbounded()))
+    }
+}
+
+impl RecentReports {
+    /// Remembers the ids; returns those that were known.
+    fn see(&self, tenant: &TenantId, report: &ReportIds, now: Timestamp) -> Vec<ReportedCall> {
+        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = Vec::new();
+        for id in report.all() {
+            let key = (tenant.clone(), id);
+            match recent.get(&key) {
+                Some(first) => known.push(ReportedCall { id, first_reported: *first, nonce: None }),
+                None => {
+                    recent.put(key, now);
+                }
+            }
+        }
+        while recent.len() > REMEMBERED {
+            recent.pop_lru();
+        }
+        known
+    }
+}
+
+/// The reported calls of one tenant.
 #[derive(Clone)]
 pub struct ReportedCalls {
-    /// Where they are remembered.
+    /// Where they are remembered for all nodes.
     pub store: Arc<dyn store::ReportedCalls>,
+    /// What this node remembers.
+    pub recent: Arc<RecentReports>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
     /// The tenant.
     pub tenant: TenantId,
 }
 
-/// A call as a platform's request reports it.
-#[derive(Debug)]
-pub struct Report {
-    /// The call's ids.
-    ids: Vec<ReportId>,
-    /// The id of a token that serves once.
-    token: Option<ReportId>,
-}
-
-/// A report that is no replay.
-#[derive(Debug)]
-pub struct AdmittedReport {
-    ids: Vec<ReportId>,
-    is_new: bool,
-}
-
-impl Report {
-    /// The report of a call to the endpoint `endpoint` by the platform's id of it, by a hash of what
-    /// was signed if that carries no time, and by the id of a token if one serves once.
-    #[must_use]
-    pub fn new(endpoint: &str, call: &str, signed: Option<&[u8; 32]>, token: Option<&str>) -> Self {
-        let signed = signed.map(<[u8; 32]>::as_slice);
-        let ids = std::iter::once(call.as_bytes()).chain(signed);
-        Self {
-            ids: ids.map(|id| report_id(endpoint, b"call", id)).collect(),
-            token: token.map(|token| report_id(endpoint, b"token", token.as_bytes())),
-        }
-    }
-}
-
-impl AdmittedReport {
-    /// The ids under which the call is remembered.
-    #[must_use]
-    pub fn ids(&self) -> &[ReportId] {
-        &self.ids
-    }
-}
-
 impl ReportedCalls {
-    /// Refuses a replay.
+    /// The ids of a report to the endpoint `endpoint`: of the call, as the platform names it, and of
+    /// its token, if one serves once.
     ///
     /// # Errors
-    /// [`Reason::CallReplayed`], or that of the store.
-    pub async fn admit(&self, report: Report) -> Result<AdmittedReport, Reason> {
-        let Report { mut ids, token } = report;
-        let known = self.store.sighting(&self.tenant, &ids).await?;
-        if known == Sighting::Replayed {
-            return Err(Reason::CallReplayed);
+    /// [`Reason::CallReplayed`] if this node knows it for a replay.
+    pub fn admit(
+        &self,
+        endpoint: &str,
+        call: &str,
+        token: Option<&str>,
+    ) -> Result<ReportIds, Reason> {
+        let report = ReportIds {
+            call: Some(report_id(endpoint, "call", call)),
+            token: token.map(|token| report_id(endpoint, "token", token)),
+        };
+        let now = self.clock.now();
+        let known = self.recent.see(&self.tenant, &report, now);
+        match Sighting::of(&report, &known, now) {
+            Sighting::Replayed => Err(Reason::CallReplayed),
+            Sighting::First | Sighting::Again | Sighting::Told(_) => Ok(report),
         }
-        let mut is_new = known == Sighting::First;
-        if let Some(token) = token {
-            if self.store.sighting(&self.tenant, &[token]).await? != Sighting::First {
-                return Err(Reason::CallReplayed);
-            }
-            ids.push(token);
-            is_new = true;
-        }
-        Ok(AdmittedReport { ids, is_new })
     }
 
     /// Remembers a call that heard no code, so that its report is worth nothing later.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn remember(&self, report: &AdmittedReport) -> Result<(), StoreError> {
-        if report.is_new { self.store.remember(&self.tenant, &report.ids).await } else { Ok(()) }
+    pub async fn remember(&self, report: &ReportIds) -> Result<(), StoreError> {
+        self.store.remember(&self.tenant, report).await
     }
 }
 
 /// The id under which a call or a token of the endpoint `endpoint` is remembered.
-fn report_id(endpoint: &str, kind: &[u8], id: &[u8]) -> ReportId {
-    let hash = Sha256::new_with_prefix(b"voice ").chain_update(kind).chain_update([0]);
-    let hash = hash.chain_update(endpoint).chain_update([0]).chain_update(id);
+fn report_id(endpoint: &str, kind: &str, id: &str) -> ReportId {
+    let mut hash = Sha256::new();
+    for part in ["voice", kind, endpoint, id] {
+        hash.update(part);
+        hash.update([0]);
+    }
     let hash: [u8; 32] = hash.finalize().into();
     let mut first = [0; 16];
     first.copy_from_slice(&hash[..16]);
@@ -100,16 +108,41 @@ fn report_id(endpoint: &str, kind: &[u8], id: &[u8]) -> ReportId {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
     use super::*;
+    use crate::domain::reported_call::SAME_CALL;
 
     #[test]
     fn calls_of_other_endpoints_and_ids_are_other_calls() {
-        let of = |endpoint, call: &str| report_id(endpoint, b"call", call.as_bytes());
-        let all = [of("a", "b"), of("a", "c"), of("b", "b"), of("ab", ""), of("", "ab")];
-        let token = report_id("a", b"token", b"b");
-        assert!(!all.contains(&token));
-        let distinct: std::collections::HashSet<ReportId> = all.into_iter().collect();
+        let of = |endpoint, call| report_id(endpoint, "call", call);
+        let token = report_id("a", "token", "b");
+        let all = [of("a", "b"), of("a", "c"), of("b", "b"), of("ab", ""), of("", "ab"), token];
+        let distinct: HashSet<ReportId> = all.into_iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert!(all.iter().all(|id| id.get_version_num() == 8));
+    }
+
+    #[test]
+    fn a_node_knows_the_replays_of_what_it_saw_itself() {
+        let recent = RecentReports::default();
+        let tenant = TenantId::parse("t1").expect("legal");
+        let other = TenantId::parse("t2").expect("legal");
+        let report = ReportIds { call: Some(report_id("a", "call", "1")), token: None };
+        let first = Timestamp::from_millis(1_000_000);
+        let sighting = |tenant, later: Duration| {
+            let now = first.plus(later);
+            Sighting::of(&report, &recent.see(tenant, &report, now), now)
+        };
+        assert_eq!(sighting(&tenant, Duration::ZERO), Sighting::First);
+        assert_eq!(sighting(&tenant, SAME_CALL), Sighting::Again);
+        assert_eq!(sighting(&tenant, SAME_CALL + Duration::from_secs(1)), Sighting::Replayed);
+        assert_eq!(sighting(&other, SAME_CALL), Sighting::First, "tenants do not mix");
+        for call in 0..=REMEMBERED {
+            let call = Some(report_id("b", "call", &call.to_string()));
+            recent.see(&tenant, &ReportIds { call, token: None }, first);
+        }
+        assert_eq!(sighting(&tenant, SAME_CALL * 2), Sighting::First, "room is bounded");
     }
 }

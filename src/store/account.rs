@@ -129,8 +129,8 @@ impl Account {
         calls: impl FnOnce() -> Result<EventLog, E>,
     ) -> Result<(Issue, Option<EventLog>), E> {
         let limits = &request.limits;
-        let repeated = match Sighting::of(reported, now) {
-            Sighting::Replayed => return Ok((Issue::CallOver, None)),
+        let repeated = match Sighting::of(&request.report, reported, now) {
+            Sighting::Replayed => return Ok((Issue::CallReplayed, None)),
             Sighting::Told(nonce) => {
                 let told = self.live(now).filter(|one| one.grant.nonce == nonce);
                 let told = told.filter(|one| request.usable_keys.contains(&one.grant.key_id));

@@ -162,7 +162,7 @@ impl Grants for PostgresStore {
     async fn issue(&self, request: IssueRequest) -> Result<Issue, StoreError> {
         let subject = request.subject.clone();
         let (number, quota) = (request.number.clone(), request.limits.calls_per_number);
-        let call = Some(Tally { number, quota, reports: request.reports.clone() });
+        let call = Some(Tally { number, quota, reports: request.report.all() });
         let decide = move |held: Held, now| {
             let mut account = held.account.unwrap_or_default();
             let calls = || Ok::<_, std::convert::Infallible>(held.calls.unwrap_or_default());

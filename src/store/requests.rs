@@ -7,7 +7,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::Limits;
-use crate::domain::reported_call::ReportId;
+use crate::domain::reported_call::ReportIds;
 
 /// A call's request to the store.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct IssueRequest {
     pub limits: Limits,
     /// The ids of the call that asks, if a platform reported one: the same call hears its code
     /// again or none, and it is remembered along with the grant.
-    pub reports: Vec<ReportId>,
+    pub report: ReportIds,
 }
 
 /// A grant to be made; the store sets its times.
@@ -58,7 +58,9 @@ pub enum Issue {
     Issued(LiveGrant),
     /// A live, untried code with at least half its lifetime left is repeated; nothing was counted.
     Repeat(LiveGrant),
-    /// The call is known: its code is used, replaced or burnt, or its first report was too long ago.
+    /// The report is a replay.
+    CallReplayed,
+    /// The call heard a code that is used, replaced or burnt.
     CallOver,
     /// Too many new codes for the user; the next is allowed after this time.
     CodesPerUser(Duration),
@@ -72,7 +74,10 @@ impl Issue {
     pub const fn told(&self) -> Option<&Grant> {
         match self {
             Self::Issued(live) | Self::Repeat(live) => Some(&live.grant),
-            Self::CallOver | Self::CodesPerUser(_) | Self::CallsPerNumber(_) => None,
+            Self::CallReplayed
+            | Self::CallOver
+            | Self::CodesPerUser(_)
+            | Self::CallsPerNumber(_) => None,
         }
     }
 }

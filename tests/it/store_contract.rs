@@ -25,6 +25,7 @@ use dialpass::domain::grant::{Grant, Purpose, Subject};
 use dialpass::domain::otp::ServerKey;
 use dialpass::domain::phone_number::PhoneNumber;
 use dialpass::domain::policy::{Limits, Quota};
+use dialpass::domain::reported_call::ReportIds;
 use dialpass::domain::stored_number::NumberingPlan;
 use dialpass::domain::tenant::TenantId;
 use dialpass::store::{
@@ -216,7 +217,8 @@ macro_rules! store_contract {
             counts_from_the_future_lock_nobody_out
             a_reported_call_hears_its_code_again_for_all_of_its_life
             a_reported_call_hears_no_second_code
-            a_call_is_sighted_as_it_was_reported
+            a_call_counts_from_its_first_report_told_or_not
+            a_token_serves_one_report
             simultaneous_reports_of_a_call_get_one_code
             it_says_that_it_is_ready
         }
@@ -389,7 +391,7 @@ pub fn call(id: &str, mark: u64, now: Timestamp) -> At<IssueRequest> {
         grant: NewGrant { key_id, nonce, digits, lifetime: LIFETIME },
         max_attempts: 3,
         limits: limits(),
-        reports: Vec::new(),
+        report: ReportIds::default(),
     };
     At { request, now }
 }

@@ -12,6 +12,7 @@ use super::schemas::{AnyRefusal, GetOtpForm, OtpSchema};
 use crate::domain::call_trust::Vouching;
 use crate::domain::caller_id::{kind, shape};
 use crate::domain::reason::Reason;
+use crate::domain::reported_call::ReportIds;
 use crate::domain::tenant::TenantId;
 use crate::http::client_table::Operation;
 use crate::http::endpoint::{Endpoint, described};
@@ -83,7 +84,7 @@ async fn decide(
         caller_id: &body.phonenumber,
         vouching: body.attestation.as_deref().map(Vouching::parse).unwrap_or_default(),
         pin: body.pin.as_deref(),
-        reports: &[],
+        report: &ReportIds::default(),
     };
     let decision = in_time(context.deadline, tenant.call_in.decide(call, context.deadline))
         .await

@@ -14,10 +14,6 @@ pub struct IncomingCall {
     pub called: String,
     /// What the network vouches for.
     pub vouching: Vouching,
-    /// A hash of what was signed, where the signature carries no time: fields of a captured request
-    /// can be cut elsewhere without changing what was signed, so that the id alone would not tell
-    /// that it was seen before.
-    pub signed: Option<[u8; 32]>,
     /// The id of the request's token, which serves once: a request whose token came before is refused.
     pub once: Option<String>,
     /// The digits that the caller keyed, if the request brings any.

@@ -13,6 +13,7 @@ use super::dialect::{PlatformRequest, Unusable};
 use super::document::Answer;
 use super::endpoint::Endpoint;
 use crate::domain::reason::{AuditReason, Reason};
+use crate::domain::reported_call::ReportIds;
 use crate::domain::stored_number::NumberingPlan;
 use crate::http::body;
 use crate::http::error::uniform_headers;
@@ -20,7 +21,6 @@ use crate::http::gateway::{CurrentGateway, Tenant};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{RequestContext, in_time};
 use crate::service::call_in::{Call, SpokenCode};
-use crate::service::reported_calls::{AdmittedReport, Report};
 
 /// The prefix of all endpoints.
 const BASE: &str = "/voice/v1";
@@ -188,10 +188,9 @@ async fn code(
     if !endpoint.called_numbers.is_empty() && !is_ours {
         return Err(AuditReason::CalledNumberNotListed);
     }
-    let report = Report::new(&endpoint.name, &call.id, call.signed.as_ref(), call.once.as_deref());
     let calls = &tenant.voice.calls;
-    let report = in_time(context.deadline, calls.admit(report)).await;
-    let report = report.map_err(|_| AuditReason::DeadlinePassed)?.map_err(Reason::name)?;
+    let report =
+        calls.admit(&endpoint.name, &call.id, call.once.as_deref()).map_err(Reason::name)?;
     let decided = hear(context, tenant, endpoint, call, &report).await;
     if !matches!(decided, Ok(Decided::Code(..))) {
         let calls = calls.clone();
@@ -208,7 +207,7 @@ async fn hear(
     tenant: &Tenant,
     endpoint: &Endpoint,
     call: IncomingCall,
-    report: &AdmittedReport,
+    report: &ReportIds,
 ) -> Result<Decided, AuditReason> {
     let gateway = Arc::clone(&context.gateway);
     if endpoint.asks_pin && !has_keyed(context) {
@@ -218,12 +217,8 @@ async fn hear(
     }
     let caller_id = call.caller.ok_or(AuditReason::NumberUnparseable)?;
     let pin = call.digits.filter(|_| endpoint.asks_pin);
-    let asked = Call {
-        caller_id: &caller_id,
-        vouching: call.vouching,
-        pin: pin.as_deref(),
-        reports: report.ids(),
-    };
+    let asked =
+        Call { caller_id: &caller_id, vouching: call.vouching, pin: pin.as_deref(), report };
     let decision = in_time(context.deadline, tenant.call_in.decide(asked, context.deadline))
         .await
         .map_err(|_| AuditReason::DeadlinePassed)?;

@@ -2,39 +2,17 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Error;
-use tokio_postgres::types::ToSql;
 
 use super::PostgresStore;
 use super::reported_call_rows::write;
-use super::rows::{RowError, reported_call, time};
+use super::rows::RowError;
 use super::session::PreparedSession;
 use super::statements::Prepared;
-use super::step::{Decision, Look, Step};
+use super::step::{Decision, Step};
 use crate::domain::clock::Timestamp;
-use crate::domain::reported_call::{ReportId, Sighting};
+use crate::domain::reported_call::{ReportId, ReportIds};
 use crate::domain::tenant::TenantId;
 use crate::store::{ReportedCalls, StoreError};
-
-/// Looks up a call.
-struct FindCall {
-    tenant: TenantId,
-    reports: Vec<ReportId>,
-}
-
-impl Look for FindCall {
-    type Seen = Sighting;
-
-    async fn look(&self, prepared: &PreparedSession) -> Result<Sighting, RowError> {
-        let find = &prepared.statements.find_reported;
-        prepared.prepare(vec![find]).await?;
-        let key: [&(dyn ToSql + Sync); 2] = [&self.tenant.as_str(), &self.reports];
-        let rows = prepared.session.client.query(find.get(), &key).await?;
-        let Some(first) = rows.first() else { return Ok(Sighting::First) };
-        let now = time(first, "now")?;
-        let known: Vec<_> = rows.iter().map(reported_call).collect::<Result<_, _>>()?;
-        Ok(Sighting::of(&known, now))
-    }
-}
 
 /// Remembers a call that heard no code.
 struct RememberCall {
@@ -70,17 +48,8 @@ impl Step for RememberCall {
 
 #[async_trait]
 impl ReportedCalls for PostgresStore {
-    async fn sighting(
-        &self,
-        tenant: &TenantId,
-        reports: &[ReportId],
-    ) -> Result<Sighting, StoreError> {
-        let (tenant, reports) = (tenant.clone(), reports.to_vec());
-        self.database.see(FindCall { tenant, reports }).await
-    }
-
-    async fn remember(&self, tenant: &TenantId, reports: &[ReportId]) -> Result<(), StoreError> {
-        let (tenant, reports) = (tenant.clone(), reports.to_vec());
+    async fn remember(&self, tenant: &TenantId, report: &ReportIds) -> Result<(), StoreError> {
+        let (tenant, reports) = (tenant.clone(), report.all());
         self.database.run(RememberCall { tenant, reports }).await
     }
 }

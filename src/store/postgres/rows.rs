@@ -33,17 +33,6 @@ pub(super) const ACCOUNT: &str = account!("");
 pub(super) const CALLS: &str =
     "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
 
-/// Reads what is remembered under a call's ids; `$rest` follows.
-macro_rules! reported {
-    ($rest:literal) => {
-        concat!(
-            "SELECT first_reported, nonce, dialpass.now_ms() AS now FROM dialpass.reported_calls \
-             WHERE tenant = $1 AND call_id = ANY ($2)",
-            $rest
-        )
-    };
-}
-
 /// Remembers a call under each of its ids, and the grant whose code it heard.
 const WRITE_REPORTED: &str = "INSERT INTO dialpass.reported_calls AS known \
     (tenant, call_id, first_reported, nonce, idle_from) \
@@ -60,8 +49,8 @@ statements! {
         lock_account: account!(" FOR UPDATE"),
         lock_calls: "SELECT calls FROM dialpass.callers \
             WHERE tenant = $1 AND number = $2 FOR UPDATE",
-        find_reported: reported!(""),
-        lock_reported: reported!(" ORDER BY call_id FOR UPDATE"),
+        lock_reported: "SELECT call_id, first_reported, nonce FROM dialpass.reported_calls \
+            WHERE tenant = $1 AND call_id = ANY ($2) ORDER BY call_id FOR UPDATE",
         write_reported: WRITE_REPORTED,
         insert_account: &AccountRow::sql().insert,
         update_account: &AccountRow::sql().update,
@@ -164,11 +153,12 @@ pub(super) fn calls(row: &Row) -> Result<EventLog, RowError> {
     event_log(row, "calls")
 }
 
-/// A row of [`Statements::find_reported`] or [`Statements::lock_reported`].
+/// A row of [`Statements::lock_reported`].
 pub(super) fn reported_call(row: &Row) -> Result<ReportedCall, RowError> {
     let nonce: Option<&[u8]> = row.try_get("nonce")?;
     let nonce = nonce.map(|nonce| required(nonce.try_into().ok(), "a nonce's length"));
-    Ok(ReportedCall { first_reported: time(row, "first_reported")?, nonce: nonce.transpose()? })
+    let (id, first_reported) = (row.try_get("call_id")?, time(row, "first_reported")?);
+    Ok(ReportedCall { id, first_reported, nonce: nonce.transpose()? })
 }
 
 /// A column's value if it was readable, otherwise an error that says what is invalid.

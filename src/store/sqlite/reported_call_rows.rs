@@ -19,10 +19,11 @@ pub(super) fn find_reported(
         return Ok(Vec::new());
     }
     let mut statement = connection.prepare_cached(SQL)?;
-    let read = |row: &Row<'_>| {
-        Ok(ReportedCall { first_reported: time(row, "first_reported")?, nonce: row.get("nonce")? })
-    };
-    let mut find = |id| {
+    let mut find = |id: &ReportId| {
+        let read = |row: &Row<'_>| {
+            let first_reported = time(row, "first_reported")?;
+            Ok(ReportedCall { id: *id, first_reported, nonce: row.get("nonce")? })
+        };
         let key = named_params! {":tenant": tenant.as_str(), ":call_id": text_of(id)};
         statement.query_row(key, read).optional()
     };

@@ -17,8 +17,9 @@ pub(super) fn issue(
     request: &IssueRequest,
     now: Timestamp,
 ) -> rusqlite::Result<Issue> {
-    let IssueRequest { subject, number, limits, reports, .. } = request;
-    let reported = find_reported(tables.connection(), &subject.tenant, reports)?;
+    let IssueRequest { subject, number, limits, report, .. } = request;
+    let reports = report.all();
+    let reported = find_reported(tables.connection(), &subject.tenant, &reports)?;
     let found = tables.find_account(subject)?;
     let (is_known, mut account) = (found.is_some(), found.unwrap_or_default());
     let (number, mut has_called) = (number.key(), false);
@@ -38,7 +39,7 @@ pub(super) fn issue(
         tables.write_calls(&subject.tenant, &number, &calls, quota, has_called)?;
     }
     if let Some(told) = issue.told() {
-        write_reported(tables.connection(), &subject.tenant, reports, Some(told.nonce), now)?;
+        write_reported(tables.connection(), &subject.tenant, &reports, Some(told.nonce), now)?;
     }
     Ok(issue)
 }

@@ -64,7 +64,6 @@ pub(super) fn read(
         called: needed("to")?.to_owned(),
         // Nobody has verified an `Identity` header.
         vouching: Vouching { is_diverted, ..Vouching::default() },
-        signed: None,
         once: None,
         digits,
     })

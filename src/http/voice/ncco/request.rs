@@ -45,7 +45,6 @@ pub(super) fn read(body: &[u8]) -> Result<IncomingCall, Unreadable> {
         caller: (!is_other && is_from_the_network(from)).then(|| with_plus(from)),
         called: with_plus(needed("to")?),
         vouching: Vouching::default(),
-        signed: None,
         once: None,
         digits: digits.filter(|digits| !digits.is_empty()).map(str::to_owned),
     })

@@ -19,7 +19,6 @@ pub(super) fn read(form: &Form) -> Result<IncomingCall, Unreadable> {
         caller: is_from_the_network(caller).then(|| caller.to_owned()),
         called: needed("To")?.to_owned(),
         vouching,
-        signed: None,
         once: None,
         digits: form.one("Digits")?.map(str::to_owned),
     })
