@@ -1,16 +1,14 @@
 //! Who may call the real program, over real TLS and for several tenants: each kind of credential,
 //! and each way for it to be no good, with the reason that the audit trail or the log has.
 
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, TcpListener};
+mod tokens;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dialpass::domain::clock::{Clock as _, SystemClock};
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -84,7 +82,7 @@ async fn outcome(gateway: &Gateway, request: RequestBuilder) -> (u16, String, Va
 }
 
 #[track_caller]
-fn assert_told(outcome: &(u16, String, Value, Value), tenant: &str, client: &str) {
+fn assert_client(outcome: &(u16, String, Value, Value), tenant: &str, client: &str) {
     let expected = (200, "told".to_owned(), json!(tenant), json!(client));
     assert_eq!(outcome, &expected);
 }
@@ -121,15 +119,15 @@ async fn each_kind_of_credential_names_its_client() {
     let gateway = Gateway::start(&format!("{}{}{t1}", sections(""), tls(&files, "optional")));
     for (own, name) in [(&by_dns, "by-dns"), (&by_uri, "by-uri"), (&by_hash, "by-hash")] {
         let http = with(&files, own);
-        assert_told(&outcome(&gateway, call(&gateway, &http)).await, "t1", name);
+        assert_client(&outcome(&gateway, call(&gateway, &http)).await, "t1", name);
         let named = call(&gateway, &http).header("tenant", "t1");
-        assert_told(&outcome(&gateway, named).await, "t1", name);
+        assert_client(&outcome(&gateway, named).await, "t1", name);
     }
     let http = trusting(&files).build().unwrap();
     let basic = call(&gateway, &http).basic_auth("pbx", Some("pbx-secret"));
-    assert_told(&outcome(&gateway, basic).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, basic).await, "t1", "pbx");
     let token = call(&gateway, &http).bearer_auth("token-secret");
-    assert_told(&outcome(&gateway, token).await, "t1", "by-token");
+    assert_client(&outcome(&gateway, token).await, "t1", "by-token");
     assert_refused(&outcome(&gateway, call(&gateway, &http)).await, 401, "no_credential");
     // A certificate of nobody's, with and without a good secret.
     let stranger = with(
@@ -143,7 +141,7 @@ async fn each_kind_of_credential_names_its_client() {
     assert_eq!(event["certificate_san"], "dns:pbx.example.org", "{event}");
     assert_eq!(event["certificate_sha256"].as_str().map(str::len), Some(64), "{event}");
     let both = call(&gateway, &stranger).bearer_auth("token-secret");
-    assert_told(&outcome(&gateway, both).await, "t1", "by-token");
+    assert_client(&outcome(&gateway, both).await, "t1", "by-token");
     let wrong = call(&gateway, &with(&files, &by_dns)).bearer_auth("wrong");
     assert_refused(&outcome(&gateway, wrong).await, 403, "credential_wrong");
     let two = call(&gateway, &with(&files, &by_dns)).bearer_auth("token-secret");
@@ -176,7 +174,7 @@ async fn a_certificate_that_is_no_good_is_refused_and_the_log_says_why() {
             gateway.wait_for_line("TLS handshake failed");
         }
         let good = with(&files, &files.ca.client(PBX));
-        assert_told(&outcome(&gateway, call(&gateway, &good)).await, "t1", "pbx");
+        assert_client(&outcome(&gateway, call(&gateway, &good)).await, "t1", "pbx");
         let none = trusting(&files).build().unwrap();
         let answer = call(&gateway, &none).send().await;
         match need {
@@ -193,14 +191,14 @@ async fn a_revoked_certificate_is_refused_once_the_list_on_disk_has_it() {
     let gateway = Gateway::start(&format!("{}{}{t1}", sections(""), tls(&files, "optional")));
     let own = files.ca.client(Leaf { serial: 77, ..PBX });
     let open = with(&files, &own);
-    assert_told(&outcome(&gateway, call(&gateway, &open)).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, call(&gateway, &open)).await, "t1", "pbx");
     files.write("crl.pem", &files.ca.crl(&[77]));
     gateway.wait_for_line("certificates read again");
     // The connection that was open when it was revoked, and a new one.
     assert_refused(&outcome(&gateway, call(&gateway, &open)).await, 403, "certificate_revoked");
     assert!(call(&gateway, &with(&files, &own)).send().await.is_err());
     let other = with(&files, &files.ca.client(Leaf { serial: 78, ..PBX }));
-    assert_told(&outcome(&gateway, call(&gateway, &other)).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, call(&gateway, &other)).await, "t1", "pbx");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,7 +208,7 @@ async fn a_new_server_certificate_on_disk_is_in_force_by_itself() {
     let gateway = Gateway::start(&format!("{}{}{t1}", sections(""), tls(&files, "optional")));
     let http = trusting(&files).build().unwrap();
     let basic = || call(&gateway, &http).basic_auth("pbx", Some("pbx-secret"));
-    assert_told(&outcome(&gateway, basic()).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, basic()).await, "t1", "pbx");
     let new = files.write_server(2);
     let end = std::time::Instant::now() + PATIENCE;
     loop {
@@ -222,12 +220,12 @@ async fn a_new_server_certificate_on_disk_is_in_force_by_itself() {
         assert!(std::time::Instant::now() < end, "the new certificate is shown");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_told(&outcome(&gateway, basic()).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, basic()).await, "t1", "pbx");
     // One that cannot be used changes nothing.
     files.write("server.pem", "nonsense");
     gateway.wait_for_line("certificates changed but are not usable");
     connect(gateway.address(), &files.client(None)).await.unwrap();
-    assert_told(&outcome(&gateway, basic()).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, basic()).await, "t1", "pbx");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,8 +283,8 @@ async fn a_secret_of_two_tenants_needs_the_header_to_choose() {
         (call(&gateway, &own), "pbx"),
     ] {
         let to = |tenant: &str| request.try_clone().unwrap().header("tenant", tenant);
-        assert_told(&outcome(&gateway, to("t1")).await, "t1", name);
-        assert_told(&outcome(&gateway, to("t2")).await, "t2", name);
+        assert_client(&outcome(&gateway, to("t1")).await, "t1", name);
+        assert_client(&outcome(&gateway, to("t2")).await, "t2", name);
         assert_refused(&outcome(&gateway, to("t3")).await, 403, "tenant_mismatch");
         assert_refused(&outcome(&gateway, to("t4")).await, 403, "tenant_unknown");
         let unchosen = request.try_clone().unwrap();
@@ -315,9 +313,9 @@ async fn a_caller_without_a_credential_is_known_by_its_address_and_a_wrong_one_i
     let t1 = tenant("t1", &slapd, &[clients(), lab]);
     let gateway = Gateway::start(&format!("{}{t1}", sections("")));
     let (here, elsewhere) = (from([127, 0, 0, 2]), from([127, 0, 0, 3]));
-    assert_told(&outcome(&gateway, call(&gateway, &here)).await, "t1", "lab");
+    assert_client(&outcome(&gateway, call(&gateway, &here)).await, "t1", "lab");
     let named = call(&gateway, &here).header("tenant", "t1");
-    assert_told(&outcome(&gateway, named).await, "t1", "lab");
+    assert_client(&outcome(&gateway, named).await, "t1", "lab");
     assert_refused(&outcome(&gateway, call(&gateway, &elsewhere)).await, 401, "no_credential");
     for request in [
         call(&gateway, &here).bearer_auth("wrong"),
@@ -329,116 +327,13 @@ async fn a_caller_without_a_credential_is_known_by_its_address_and_a_wrong_one_i
         assert_refused(&outcome(&gateway, request).await, 403, "credential_wrong");
     }
     let pbx = call(&gateway, &here).basic_auth("pbx", Some("pbx-secret"));
-    assert_told(&outcome(&gateway, pbx).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, pbx).await, "t1", "pbx");
     // What an untrusted peer says of its address counts for nothing.
     let forged = call(&gateway, &elsewhere)
         .header("forwarded", "for=127.0.0.2")
         .header("x-forwarded-for", "127.0.0.2")
         .header("x-real-ip", "127.0.0.2");
     assert_refused(&outcome(&gateway, forged).await, 401, "no_credential");
-}
-
-/// Serves an issuer's keys until the process ends, one connection after another.
-fn serve_keys(keys: &Value) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/keys", listener.local_addr().unwrap());
-    let body = json!({"keys": [keys]}).to_string();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                if stream.read(&mut byte).unwrap_or(0) == 0 {
-                    break;
-                }
-                head.push(byte[0]);
-            }
-            let length = body.len();
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
-                 content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
-            // A client that has gone needs no answer.
-            let _ = stream.write_all(answer.as_bytes());
-        }
-    });
-    url
-}
-
-/// A signing key, and the public key as issuers publish it.
-fn signing_key(id: &str) -> (EncodingKey, Value) {
-    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-    let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
-    let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
-    jwk.common.key_id = Some(id.to_owned());
-    (key, serde_json::to_value(jwk).unwrap())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_a_known_issuer_names_its_client() {
-    let slapd = slapd();
-    let (key, public) = signing_key("1");
-    let (other_key, _) = signing_key("1");
-    let url = serve_keys(&public);
-    let oauth2 = |scope: &str| {
-        format!(
-            "oauth2 = {{ issuer = \"https://issuer.example\", audience = \"dialpass\", \
-             jwks_url = \"{url}\", scope = \"{scope}\", algorithms = [\"ES256\"] }}"
-        )
-    };
-    let gateway = Gateway::start(&format!(
-        "{}{}{}",
-        sections(""),
-        tenant("t1", &slapd, &[clients(), caller("ivr", &oauth2("t1.otp"))]),
-        tenant("t2", &slapd, &[caller("ivr", &oauth2("t2.otp"))]),
-    ));
-    let now = SystemClock.now().as_secs();
-    let token = |key: &EncodingKey, change: &dyn Fn(&mut Value)| {
-        let mut claims = json!({"iss": "https://issuer.example", "aud": "dialpass",
-            "exp": now + 300, "scope": "openid t1.otp"});
-        change(&mut claims);
-        let mut header = Header::new(Algorithm::ES256);
-        header.kid = Some("1".to_owned());
-        let token = encode(&header, &claims, key).unwrap();
-        call(&gateway, &gateway.http).bearer_auth(token)
-    };
-    let good = token(&key, &|_| ());
-    assert_told(&outcome(&gateway, good).await, "t1", "ivr");
-    let of_kind = |typ: &str| {
-        let claims = json!({"iss": "https://issuer.example", "aud": "dialpass", "exp": now + 300,
-            "scope": "t1.otp"});
-        let kid = Some("1".to_owned());
-        let header = Header { typ: Some(typ.to_owned()), kid, ..Header::new(Algorithm::ES256) };
-        call(&gateway, &gateway.http).bearer_auth(encode(&header, &claims, &key).unwrap())
-    };
-    assert_told(&outcome(&gateway, of_kind("at+jwt")).await, "t1", "ivr");
-    let second = token(&key, &|claims| claims["scope"] = json!("t2.otp"));
-    assert_told(&outcome(&gateway, second).await, "t2", "ivr");
-    let mismatch = token(&key, &|_| ()).header("tenant", "t2");
-    assert_refused(&outcome(&gateway, mismatch).await, 403, "tenant_mismatch");
-    let both = |claims: &mut Value| claims["scope"] = json!("t1.otp t2.otp");
-    assert_refused(&outcome(&gateway, token(&key, &both)).await, 403, "tenant_not_chosen");
-    let chosen = token(&key, &both).header("tenant", "t2");
-    assert_told(&outcome(&gateway, chosen).await, "t2", "ivr");
-    for (request, reason) in [
-        (token(&key, &|claims| claims["exp"] = json!(now - 120)), "token_expired"),
-        (token(&key, &|claims| claims["aud"] = json!("other")), "token_audience_wrong"),
-        (token(&key, &|claims| claims["iss"] = json!("https://x")), "token_issuer_unknown"),
-        (token(&key, &|claims| claims["scope"] = json!("openid")), "token_scope_missing"),
-        (token(&other_key, &|_| ()), "token_signature_wrong"),
-        (of_kind("logout+jwt"), "token_kind_wrong"),
-        (call(&gateway, &gateway.http).bearer_auth("a.b.c"), "token_malformed"),
-        (call(&gateway, &gateway.http).bearer_auth("abc"), "credential_wrong"),
-    ] {
-        assert_refused(&outcome(&gateway, request).await, 403, reason);
-    }
-    let body = json!({"username": "anna", "password": "anna-secret", "otp": "123456"});
-    let login = token(&key, &|_| ()).build().unwrap();
-    let bearer = login.headers()["authorization"].clone();
-    let login = gateway.http.put(gateway.url(VALIDATE_OTP)).header("authorization", bearer);
-    let refused = outcome(&gateway, login.json(&body)).await;
-    assert_refused(&refused, 403, "operation_not_allowed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -464,7 +359,7 @@ async fn a_trusted_proxy_speaks_for_its_callers_and_no_other_peer_does() {
     let own = field(&files.ca.client(PBX));
 
     let request = call(&gateway, &proxy).header("client-cert", &own);
-    assert_told(&outcome(&gateway, request).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, request).await, "t1", "pbx");
     let request = call(&gateway, &proxy).header("forwarded", "for=192.0.2.7;proto=https");
     let told = Answer::of(request).await;
     assert_eq!(told.status, 200);
@@ -504,5 +399,5 @@ async fn plain_http_to_the_tls_port_gets_no_answer_and_harms_nobody() {
     assert!(Client::new().put(plain).send().await.is_err());
     let http = Arc::new(trusting(&files).build().unwrap());
     let basic = call(&gateway, &http).basic_auth("pbx", Some("pbx-secret"));
-    assert_told(&outcome(&gateway, basic).await, "t1", "pbx");
+    assert_client(&outcome(&gateway, basic).await, "t1", "pbx");
 }
