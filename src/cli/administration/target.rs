@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use super::arguments::TargetArgument;
 use crate::app;
 use crate::config::{Config, DirectoryConfig, TenantConfig};
-use crate::directory::Directory;
 use crate::domain::caller_id::NoNumber;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::reason::{AuditReason, Reason};
@@ -100,12 +99,7 @@ pub(super) async fn resolve_target(
             parse_number(tenant, &typed).map(|number| Target::Number { typed, number })
         }
         TargetArgument::User(name) => {
-            let directory = app::directory_of_names(config, tenant, &Handle::current());
-            let directory = directory.map_err(|error| Failure {
-                message: format!("{error}; --user-id works without the directory"),
-                reason: AuditReason::DirectoryUnavailable,
-            })?;
-            find_directory_user(&*directory, &name).await.map(Target::User)
+            find_directory_user(config, tenant, &name).await.map(Target::User)
         }
     }
 }
@@ -133,8 +127,17 @@ fn normalize_id(tenant: &TenantConfig, typed: String) -> Result<String, Failure>
 }
 
 /// The directory's user with this name.
-async fn find_directory_user(directory: &dyn Directory, name: &str) -> Result<KnownUser, Failure> {
-    let found = find_user(directory, name, Instant::now() + DIRECTORY_TIMEOUT).await;
+async fn find_directory_user(
+    config: &Config,
+    tenant: &TenantConfig,
+    name: &str,
+) -> Result<KnownUser, Failure> {
+    let directory = app::directory_of_names(config, tenant, &Handle::current());
+    let directory = directory.map_err(|error| Failure {
+        message: format!("{error}; --user-id works without the directory"),
+        reason: AuditReason::DirectoryUnavailable,
+    })?;
+    let found = find_user(&*directory, name, Instant::now() + DIRECTORY_TIMEOUT).await;
     found.map_err(|reason| Failure {
         message: match reason {
             Reason::UserUnknown => format!(
@@ -182,12 +185,7 @@ async fn find_person(
             reason: AuditReason::UserUnknown,
         });
     }
-    let directory = app::directory_of_names(config, tenant, &Handle::current());
-    let directory = directory.map_err(|error| Failure {
-        message: format!("{error}; --user-id works without the directory"),
-        reason: AuditReason::DirectoryUnavailable,
-    })?;
-    let found = find_directory_user(&*directory, name).await;
+    let found = find_directory_user(config, tenant, name).await;
     match (registered, found) {
         (None, found) => found.map(Target::User),
         (Some(registered), Err(failure)) if failure.reason == AuditReason::UserUnknown => {

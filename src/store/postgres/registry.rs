@@ -164,34 +164,28 @@ impl Look for OwnersLook {
     }
 }
 
-/// Finds the user who has an authenticator.
-struct AuthenticatorOwnerLook(TenantId, AuthenticatorId);
-
-impl Look for AuthenticatorOwnerLook {
-    type Seen = Option<RegisteredId>;
-
-    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
-        let Self(tenant, id) = self;
-        let (statement, tenant) = (&prepared.registry.authenticator_owner, tenant.as_str());
-        let client = &prepared.session.client;
-        prepared.prepare(vec![statement]).await?;
-        let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
-        Ok(found.map(|row| row.try_get("user_id")).transpose()?.map(RegisteredId::from_uuid))
-    }
+/// Finds the user who has an authenticator or a phone.
+struct OwnerLook {
+    tenant: TenantId,
+    owned: Owned,
 }
 
-/// Finds the user who has a phone.
-struct PhoneOwnerLook(TenantId, PhoneId);
+enum Owned {
+    Authenticator(AuthenticatorId),
+    Phone(PhoneId),
+}
 
-impl Look for PhoneOwnerLook {
+impl Look for OwnerLook {
     type Seen = Option<RegisteredId>;
 
     async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
-        let Self(tenant, id) = self;
-        let (statement, tenant) = (&prepared.registry.phone_owner, tenant.as_str());
-        let client = &prepared.session.client;
+        let (statement, id) = match &self.owned {
+            Owned::Authenticator(id) => (&prepared.registry.authenticator_owner, id.as_uuid()),
+            Owned::Phone(id) => (&prepared.registry.phone_owner, id.as_uuid()),
+        };
         prepared.prepare(vec![statement]).await?;
-        let found = client.query_opt(statement.get(), &[&tenant, id.as_uuid()]).await?;
+        let key: [&(dyn ToSql + Sync); 2] = [&self.tenant.as_str(), id];
+        let found = prepared.session.client.query_opt(statement.get(), &key).await?;
         Ok(found.map(|row| row.try_get("user_id")).transpose()?.map(RegisteredId::from_uuid))
     }
 }
@@ -255,7 +249,8 @@ impl Registry for PostgresStore {
         tenant: &TenantId,
         id: AuthenticatorId,
     ) -> Result<Option<RegisteredId>, StoreError> {
-        self.database.see(AuthenticatorOwnerLook(tenant.clone(), id)).await
+        let owned = Owned::Authenticator(id);
+        self.database.see(OwnerLook { tenant: tenant.clone(), owned }).await
     }
 
     async fn phone_owner(
@@ -263,7 +258,8 @@ impl Registry for PostgresStore {
         tenant: &TenantId,
         id: PhoneId,
     ) -> Result<Option<RegisteredId>, StoreError> {
-        self.database.see(PhoneOwnerLook(tenant.clone(), id)).await
+        let owned = Owned::Phone(id);
+        self.database.see(OwnerLook { tenant: tenant.clone(), owned }).await
     }
 
     async fn has_access_key(&self, tenant: &TenantId, id: Uuid) -> Result<bool, StoreError> {

@@ -109,17 +109,22 @@ pub(super) enum RowError {
     Invalid(&'static str),
 }
 
-/// A subject's grant; `None` if the row has none.
-pub(super) fn stored_grant(row: &Row) -> Result<Option<StoredGrant>, RowError> {
+/// A row's grant, which expires at the time in the column `expires`; `None` if the row has none.
+pub(super) fn grant(row: &Row, expires: &str) -> Result<Option<Grant>, RowError> {
     let Some(nonce) = row.try_get::<_, Option<&[u8]>>("nonce")? else { return Ok(None) };
     let digits: i16 = row.try_get("digits")?;
-    let grant = Grant {
+    Ok(Some(Grant {
         nonce: required(nonce.try_into().ok(), "a nonce's length")?,
         key_id: KeyId::from_stored(row.try_get("key_id")?),
         issued_at: row.try_get("issued_at")?,
-        expires_at: row.try_get("expires_at")?,
+        expires_at: row.try_get(expires)?,
         digits: required(u8::try_from(digits).ok(), "a number of digits")?,
-    };
+    }))
+}
+
+/// A subject's grant; `None` if the row has none.
+pub(super) fn stored_grant(row: &Row) -> Result<Option<StoredGrant>, RowError> {
+    let Some(grant) = grant(row, "expires_at")? else { return Ok(None) };
     Ok(Some(StoredGrant {
         grant,
         tried: row.try_get("tried")?,

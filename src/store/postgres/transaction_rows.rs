@@ -3,13 +3,12 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::rows::{RowError, count, parsed, parsed_or_null, required, time, to_integer};
+use super::rows::{RowError, count, grant, parsed, parsed_or_null, required, time, to_integer};
 use super::written_row::written_row;
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::confirmation_request::{
     ApprovalMessage, Ceremony, ConfirmationRequest, MatchNumber,
 };
-use crate::domain::grant::{Grant, KeyId};
 use crate::domain::registered_user::RegisteredId;
 use crate::domain::stored_number::NumberingPlan;
 use crate::domain::transaction::{
@@ -50,14 +49,7 @@ fn texted_code(row: &Row) -> Result<Option<TextedCode>, RowError> {
     let Some(number) = parsed_or_null(row, "number", read_number, "a phone's number")? else {
         return Ok(None);
     };
-    let (nonce, digits): (&[u8], i16) = (row.try_get("nonce")?, row.try_get("digits")?);
-    let grant = Grant {
-        key_id: KeyId::from_stored(row.try_get("key_id")?),
-        nonce: required(nonce.try_into().ok(), "a nonce's length")?,
-        issued_at: row.try_get("issued_at")?,
-        expires_at: row.try_get("code_expires")?,
-        digits: required(u8::try_from(digits).ok(), "a number of digits")?,
-    };
+    let grant = required(grant(row, "code_expires")?, "a code")?;
     let (tries_left, message) = (count(row, "tries_left")?, row.try_get("message")?);
     Ok(Some(TextedCode { number, grant, tries_left, message }))
 }

@@ -14,16 +14,21 @@ use crate::store::account::{Account, StoredGrant};
 use crate::store::address_log::AddressLog;
 use crate::store::event_log_codec::{decode_with, encode_with};
 
-/// A subject's grant; `None` if the row has none.
-fn stored_grant(row: &Row<'_>) -> rusqlite::Result<Option<StoredGrant>> {
+/// A row's grant, which expires at the time in the column `expires`; `None` if the row has none.
+pub(super) fn grant(row: &Row<'_>, expires: &str) -> rusqlite::Result<Option<Grant>> {
     let Some(nonce) = row.get("nonce")? else { return Ok(None) };
-    let grant = Grant {
+    Ok(Some(Grant {
         nonce,
         key_id: KeyId::from_stored(row.get("key_id")?),
         issued_at: row.get("issued_at")?,
-        expires_at: row.get("expires_at")?,
+        expires_at: row.get(expires)?,
         digits: row.get("digits")?,
-    };
+    }))
+}
+
+/// A subject's grant; `None` if the row has none.
+fn stored_grant(row: &Row<'_>) -> rusqlite::Result<Option<StoredGrant>> {
+    let Some(grant) = grant(row, "expires_at")? else { return Ok(None) };
     Ok(Some(StoredGrant {
         grant,
         tried: row.get("tried")?,

@@ -4,12 +4,12 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use uuid::Uuid;
 
 use super::columns::{number, parsed, parsed_or_null, readable, required, text_of, time};
+use super::rows::grant;
 use super::written_row::written_row;
 use crate::domain::authenticator::AuthenticatorId;
 use crate::domain::confirmation_request::{
     ApprovalMessage, Ceremony, ConfirmationRequest, MatchNumber,
 };
-use crate::domain::grant::{Grant, KeyId};
 use crate::domain::registered_user::RegisteredId;
 use crate::domain::tenant::TenantId;
 use crate::domain::transaction::{
@@ -48,14 +48,7 @@ pub(super) fn find_transaction(
 
 /// The columns of a transaction's code; `None` if it has none.
 fn texted_code(row: &Row<'_>) -> rusqlite::Result<Option<TextedCode>> {
-    let Some(nonce) = row.get("nonce")? else { return Ok(None) };
-    let grant = Grant {
-        nonce,
-        key_id: KeyId::from_stored(row.get("key_id")?),
-        issued_at: row.get("issued_at")?,
-        expires_at: row.get("code_expires")?,
-        digits: row.get("digits")?,
-    };
+    let Some(grant) = grant(row, "code_expires")? else { return Ok(None) };
     Ok(Some(TextedCode {
         number: number(row, "number")?,
         grant,
