@@ -13,6 +13,7 @@ use rustls::pki_types::UnixTime;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
+use crate::support::gateway::wait_until;
 use crate::support::http_harness::{
     Files, NOW, PBX, Running, SetClock, ask, client, connect, gate, send, start,
 };
@@ -137,9 +138,7 @@ async fn a_new_server_certificate_is_for_new_connections_and_drops_none() {
 
     let second = files.write_server(2);
     let watching = tokio::spawn(Arc::clone(&tls).watch(Duration::from_millis(20)));
-    while tls.current().id == before.id {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    wait_until("the new certificate is read", || tls.current().id != before.id);
     watching.abort();
     assert_eq!(send(&mut open, &[]).await.unwrap(), answer(200, "anyone"));
     let new = connect(server.address, &config).await.unwrap();

@@ -181,7 +181,9 @@ async fn of_each_code_that_was_told_the_event_outlives_rotation_and_a_stop() {
     });
     let calls: Vec<_> = calls.collect();
     for nth in 0..5 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let has_events =
+            || std::fs::metadata(gateway.file("audit.log")).is_ok_and(|at| at.len() > 0);
+        wait_until("an event in the file", has_events);
         let old = gateway.file(&format!("audit.log.{nth}"));
         std::fs::rename(gateway.file("audit.log"), old).unwrap();
         gateway.signal("HUP");
