@@ -369,7 +369,7 @@ mod tests {
     use super::when;
 
     #[test]
-    fn a_certificate_is_told_of_from_thirty_days_before_its_end() {
+    fn a_certificate_is_warned_about_from_thirty_days_before_it_expires() {
         const DAY: i64 = 24 * 3600;
         let (begins, expires) = (1_000 * DAY, 2_000 * DAY);
         let at = |now| when(begins, expires, now).unwrap_or_default();

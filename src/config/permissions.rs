@@ -170,7 +170,7 @@ mod tests {
         assert!(problems.is_empty() && problems.take_warnings().is_empty());
     }
     #[test]
-    fn folders_that_everybody_may_write_are_warned_of_once_but_those_with_the_sticky_bit() {
+    fn world_writable_folders_without_the_sticky_bit_are_warned_about_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().canonicalize().expect("a folder").join(name);
         std::fs::create_dir_all(at("open/inner")).expect("folders");

@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_told_no_more_than_any_name_would_be() {
+    fn a_refused_login_learns_no_more_than_any_name_would() {
         let wait = Duration::from_secs(1);
         let http = |reason, every_name| Refused::of_login(reason, every_name, StatusStyle::Http);
         assert_eq!(http(Reason::Flood(wait), false), Refused::RateLimited(wait));

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_files_of_a_value_that_nobody_holds_are_not_looked_at_any_more() {
+    async fn the_files_of_a_dropped_value_are_no_longer_watched() {
         let reloadable = Arc::new(Reloadable::new(Vec::new(), || Ok::<_, fmt::Error>(1)).unwrap());
         let watching = tokio::spawn(reloadable.watch(Duration::from_millis(1)));
         drop(reloadable);

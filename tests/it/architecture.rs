@@ -246,7 +246,7 @@ fn a_path_is_seen_however_it_is_written() {
 }
 
 #[test]
-fn a_circle_is_told_with_its_files_and_what_ties_them() {
+fn a_circle_is_reported_with_its_files_and_what_ties_them() {
     let sources = sample(&[
         ("a", "mod b; mod c; use self::b::Way; pub struct Top;"),
         ("a::b", "use super::c::{Far, Wide}; pub struct Way;"),

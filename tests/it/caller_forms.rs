@@ -148,7 +148,7 @@ async fn a_hidden_caller_is_never_looked_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_is_exactly_one_users_or_nobodys() {
+async fn a_number_belongs_to_exactly_one_user_or_to_none() {
     let slapd = Slapd::builder().users(0).without_tls().start();
     let gateway = start(&slapd, "", "");
     for (number, expected) in [

@@ -391,7 +391,7 @@ async fn a_trusted_proxy_speaks_for_its_callers_and_no_other_peer_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_http_to_the_tls_port_gets_no_answer_and_harms_nobody() {
+async fn plain_http_to_the_tls_port_gets_no_answer_and_does_no_harm() {
     let (slapd, files) = (slapd(), Files::new());
     let t1 = tenant("t1", &slapd, &[clients()]);
     let gateway = Gateway::start(&format!("{}{}{t1}", sections(""), tls(&files, "optional")));

@@ -274,7 +274,7 @@ fn lookup_asks_the_directory_server_and_says_what_is_wrong_with_it() {
 }
 
 #[test]
-fn lookup_ends_quietly_when_nobody_reads_on() {
+fn lookup_ends_quietly_when_its_output_is_closed() {
     let (folder, config) = on_a_file();
     let path = write(folder.path(), &config);
     let (reader, writer) = std::io::pipe().unwrap();

@@ -140,7 +140,7 @@ async fn of_more_people_than_it_looks_through_one_is_found_where_the_attribute_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_may_not_be_read_makes_an_entry_nobodys() {
+async fn an_entry_whose_id_cannot_be_read_is_no_user() {
     let server = Dirsrv::builder().hiding("nsUniqueId").start();
     let found = by_number(&directory(settings(&server)), "+46701234567").await;
     assert!(found.users.is_empty() && found.truncated);

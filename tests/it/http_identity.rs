@@ -66,7 +66,7 @@ async fn where_certificates_are_optional_a_client_may_come_with_or_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_certificates_are_required_nobody_comes_without() {
+async fn where_certificates_are_required_a_connection_without_one_fails() {
     let files = Files::new();
     let (server, ..) = serve(&files, ClientCertificates::Required);
     assert_eq!(asked(&server, &files, None).await, None);

@@ -326,7 +326,7 @@ async fn an_address_that_floods_is_refused_and_others_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_that_floods_is_refused_also_if_it_is_nobodys() {
+async fn an_unknown_number_that_floods_is_refused_too() {
     let slapd = slapd();
     let tenant = ldap_tenant("t1", &[&slapd.url()], "");
     let server = sections("limits = { calls_per_caller = { burst = 5, per = \"1h\" } }");

@@ -51,7 +51,7 @@ fn start(slapd: &Slapd, country: &str, mode: &str, numbers: &str) -> Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_is_told_their_own_code_or_none_however_the_directory_is_asked() {
+async fn a_caller_hears_their_own_code_or_none_however_the_directory_is_asked() {
     let slapd = Slapd::builder().users(0).without_tls().with_sync().start();
     for (uid, mobile) in NUMBERS {
         slapd.modify(&format!(

@@ -14,7 +14,7 @@ const TYPED_NAME: &str = "somebody.who.is.not.here";
 const TYPED_CODE: &str = "90817263";
 
 /// Everything that an operator, or whoever reads over their shoulder, can see.
-pub async fn all_that_is_told(gateway: &Gateway) -> Vec<(String, String)> {
+pub async fn all_output(gateway: &Gateway) -> Vec<(String, String)> {
     let mut texts = vec![("the log".to_owned(), gateway.log())];
     for path in ["/metrics", "/readyz", "/healthz"] {
         let answer = Answer::of(gateway.http.get(gateway.ops_url(path))).await;
@@ -121,7 +121,7 @@ async fn assert_silent(gateway: &Gateway, codes: &[String]) {
     for national in ["701234567", "702223344", "709990000", "703334455", "704445566"] {
         secrets.push(("a number", national.to_owned()));
     }
-    for (place, text) in all_that_is_told(gateway).await {
+    for (place, text) in all_output(gateway).await {
         for (what, secret) in &secrets {
             let found = find(&text, secret);
             assert!(found.is_none(), "{what} ({secret}) in {place}: {found:?}");
@@ -160,7 +160,7 @@ fn config(slapd: &Slapd, more: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_told_at_any_level() {
+async fn no_secret_is_written_at_any_log_level() {
     let mut slapd = Slapd::builder().users(0).without_tls().start();
     let gateway = Gateway::start(&config(&slapd, "[audit]\nfile = \"audit.log\"\n"));
     let codes = exercise(&gateway).await;
@@ -179,7 +179,7 @@ async fn no_secret_is_told_at_any_level() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_told_where_the_audit_trail_is_part_of_the_log() {
+async fn no_secret_is_written_where_the_audit_trail_is_part_of_the_log() {
     let slapd = Slapd::builder().users(0).without_tls().start();
     let gateway = Gateway::start(&config(&slapd, ""));
     let codes = exercise(&gateway).await;

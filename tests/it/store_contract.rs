@@ -186,15 +186,15 @@ macro_rules! store_contract {
     ($open:expr) => {
         $crate::store_contract::store_contract! { $open;
             a_new_code_is_live_until_it_expires
-            a_second_call_is_told_the_same_code_at_no_cost
-            a_code_is_told_again_only_in_the_first_half_of_its_life
+            a_second_call_hears_the_same_code_at_no_cost
+            a_code_is_repeated_only_in_the_first_half_of_its_life
             a_code_of_an_unusable_key_or_another_length_is_replaced
             a_user_never_gets_more_codes_than_the_quota
             a_number_never_makes_more_calls_than_the_quota
             simultaneous_calls_get_one_code
             simultaneous_calls_of_many_users_from_one_number_keep_its_quota
             tenants_and_subjects_do_not_mix
-            a_tried_code_is_not_told_again
+            a_tried_code_is_not_repeated
             a_new_code_resets_no_budget
             a_code_is_redeemed_once
             two_hundred_simultaneous_logins_redeem_a_code_once
@@ -214,7 +214,7 @@ macro_rules! store_contract {
             a_wrong_code_gives_the_reserved_password_back
             an_unknown_subject_is_refused_and_leaves_nothing
             a_code_from_the_future_is_dead
-            counts_from_the_future_lock_nobody_out
+            counts_from_the_future_lock_no_one_out
             a_reported_call_hears_its_code_again_for_all_of_its_life
             a_reported_call_hears_no_second_code
             a_call_counts_from_its_first_report_told_or_not
@@ -242,7 +242,7 @@ macro_rules! administration_contract {
             live_codes_are_listed_in_order_and_page_by_page
             only_a_tenants_live_codes_are_listed
             an_account_shows_its_code_and_its_counts
-            a_revoked_code_redeems_nothing_and_is_not_told_again
+            a_revoked_code_redeems_nothing_and_is_not_repeated
             a_revoked_code_gives_no_quota_back
             revoking_what_is_not_live_does_nothing
             a_code_is_redeemed_or_revoked_and_never_both
@@ -283,7 +283,7 @@ macro_rules! registry_contract {
             fifty_simultaneous_verifications_end_a_transaction_once
             simultaneous_wrong_codes_take_no_more_than_a_codes_tries
             a_transaction_is_forgotten_a_day_after_its_end
-            texts_to_a_phone_are_counted_whoever_they_are_for
+            texts_to_a_phone_are_counted_for_all_its_users_together
             an_intent_is_used_once_among_many_at_once
             a_key_is_found_as_soon_as_it_is_made_and_no_longer_than_until_it_is_revoked
             a_tenants_keys_are_listed_oldest_first_and_no_others

@@ -38,7 +38,7 @@ fn countries() -> Vec<(Region, Tally)> {
 }
 
 #[test]
-fn in_no_country_is_anybody_told_the_code_of_somebody_else() {
+fn in_no_country_does_a_caller_hear_another_users_code() {
     let countries = countries();
     let mut world = Tally::default();
     for (_, tally) in &countries {

@@ -163,7 +163,7 @@ bearer = { token_sha256 = '00000000000000000000000000000000000000000000000000000
 }
 
 #[test]
-fn braces_that_are_not_closed_are_told_where_they_open() {
+fn the_error_for_unclosed_braces_says_where_they_open() {
     let basic = "basic = { username = \"a\", password_sha256 = \"00\"";
     let tenant = |client: &str| {
         format!(
@@ -196,7 +196,7 @@ fn braces_that_are_not_closed_are_told_where_they_open() {
 }
 
 #[test]
-fn a_value_of_another_kind_is_told_as_it_is_written() {
+fn the_error_for_a_wrong_type_shows_the_value_as_written() {
     let (tenant, client) =
         ("[[tenants]]\nid='t1'\ncountry='SE'\n", "[[tenants.clients]]\nname='c'\n");
     for (text, at, found, accepted) in [

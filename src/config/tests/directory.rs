@@ -62,7 +62,7 @@ fn directory_keys_that_do_not_fit_together_are_refused() {
 }
 
 #[test]
-fn a_key_of_another_kind_is_told_with_the_kinds_that_have_it() {
+fn the_error_for_a_key_of_another_kind_names_the_kinds_that_have_it() {
     let with = |section: &str| {
         format!(
             "[[tenants]]\nid='t1'\ncountry='SE'\nlogin.password='not-asked'\n\

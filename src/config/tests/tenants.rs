@@ -51,7 +51,7 @@ fn a_tenants_company_is_shown_as_it_is_or_not_at_all() {
 }
 
 #[test]
-fn a_country_whose_numbers_begin_with_no_zero_is_told_to_say_how_its_phone_system_writes() {
+fn a_country_without_a_trunk_zero_is_warned_to_set_how_numbers_are_written() {
     let warned = |country: &str, calls: &str| {
         let tenant = TENANT.replace("'SE'", &format!("'{country}'"));
         let config = read(&format!("{tenant}[tenants.calls]\n{calls}")).expect("good");

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_without_a_salt_or_an_output_is_nobodys() {
+    fn a_hash_without_a_salt_or_an_output_matches_nothing() {
         for text in ["$argon2id$v=19$m=16,t=1,p=1", "$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"]
         {
             let Ok(hash) = PasswordHash::new(text) else { continue };

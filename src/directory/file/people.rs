@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_that_are_published_are_told_where_others_can_connect() {
+    fn published_passwords_are_reported_where_others_can_connect() {
         let shipped = [
             include_str!("../../../config/people.toml"),
             include_str!("../../../config/demo-people.toml"),

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_below_a_base_may_be_told_by_the_coarse_forms() {
+    fn coarse_forms_decide_what_is_below_a_base() {
         let base = coarse("OU=Groups, dc=x").unwrap();
         for (dn, expected) in [
             ("cn=a,ou=groups,dc=x", true),

@@ -297,7 +297,7 @@ fn a_pin_is_exact_and_of_its_type() {
 }
 
 #[test]
-fn a_table_in_which_a_client_could_not_be_told_is_refused() {
+fn a_table_with_clients_that_look_alike_is_refused() {
     let shared = |one: Credentials, two: Credentials| match ClientTable::new(vec![
         client("t1", "a", one),
         client("t1", "b", two),
@@ -353,7 +353,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_header_says_it_identifies_nobody_by_accident(value in "[ -~]{0,60}") {
+    fn random_headers_identify_no_client(value in "[ -~]{0,60}") {
         let request = Request { authorization: &value, ..NOTHING };
         prop_assert!(ask(&table(), request).is_err());
     }

@@ -6,7 +6,7 @@ use super::*;
 const WEIGHT: usize = 50_000;
 
 #[test]
-fn the_page_has_nothing_inline_that_runs_and_nothing_of_anybody_else() {
+fn the_page_runs_nothing_inline_and_loads_nothing_from_others() {
     for script in PAGE.split("<script ").skip(1) {
         let is_file = script.starts_with("src=\"") || script.starts_with("type=\"module\" src=\"");
         assert!(is_file && script.contains("></script>"), "{script}");

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_wants_none_of_them_gets_english() {
+    fn english_is_served_if_no_wanted_language_is_available() {
         assert_eq!(Language::wanted(&TestRequest::default().to_http_request()), Language::English);
         for accept in ["", "fr", "*", "fr, *;q=0.1", "de;q=0", "§", "svx", "den"] {
             assert_eq!(wanted(accept), Language::English, "{accept}");

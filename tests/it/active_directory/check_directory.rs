@@ -95,7 +95,7 @@ fn an_attribute_that_only_administrators_write_is_good() {
 }
 
 #[test]
-fn each_step_at_a_domain_controller_is_good_and_a_mistyped_group_is_told() {
+fn each_step_at_a_domain_controller_is_good_and_a_mistyped_group_is_reported() {
     let samba = Samba::start();
     let (_, report) = check(&samba, "phone_attributes = [\"telephoneNumber\"]");
     let steps = report["servers"][0]["steps"].as_array().unwrap();

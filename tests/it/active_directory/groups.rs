@@ -68,7 +68,7 @@ async fn a_group_whose_name_has_special_characters_is_a_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_is_not_there_lets_nobody_in_and_is_named() {
+async fn a_missing_group_admits_no_one_and_is_named() {
     let samba = Samba::start();
     for change in [
         |settings: &mut LdapSettings| settings.required_group = Some(dn("outer-typo")),
@@ -94,7 +94,7 @@ async fn who_is_not_there_any_more_is_not_let_in_and_said_to_be_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_let_in_by_the_groups_of_somebody_else_who_took_the_dn() {
+async fn the_groups_of_another_user_who_took_the_dn_admit_no_one() {
     let samba = Samba::start();
     let required = with(&samba, |settings| settings.required_group = Some(dn("outer")));
     let bob = user(&required, "bob").await;
@@ -109,7 +109,7 @@ async fn nobody_is_let_in_by_the_groups_of_somebody_else_who_took_the_dn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_excluded_group_that_is_no_group_is_named_and_nobody_is_let_in() {
+async fn an_excluded_group_that_is_no_group_is_named_and_no_one_is_admitted() {
     let samba = Samba::start();
     for wrong in [format!("CN=bob,{USERS}"), STAFF.to_owned()] {
         let directory = with(&samba, |settings| settings.excluded_group = Some(wrong.clone()));
@@ -119,7 +119,7 @@ async fn an_excluded_group_that_is_no_group_is_named_and_nobody_is_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_excluded_group_that_was_just_renamed_lets_nobody_in() {
+async fn an_excluded_group_that_was_just_renamed_admits_no_one() {
     let samba = Samba::start();
     let directory = with(&samba, |settings| settings.excluded_group = Some(dn("suspended")));
     let anna = user(&directory, "anna").await;
@@ -130,7 +130,7 @@ async fn an_excluded_group_that_was_just_renamed_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nobodys_memberships_can_be_seen_an_excluded_group_lets_nobody_in() {
+async fn where_no_memberships_can_be_read_an_excluded_group_admits_no_one() {
     let samba = Samba::start();
     let anna = format!("CN=anna,{USERS}");
     let only_anna = |settings: &mut LdapSettings| {

@@ -73,7 +73,7 @@ async fn is_at(directory: &LdapDirectory, caller: &str, name: &str, dn: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_index_has_everybody_in_any_form_and_is_kept() {
+async fn the_index_has_all_people_in_any_form_and_is_kept() {
     let samba = Samba::builder().crowd(1200).deletions_shown().start();
     let directory = live(&samba, |_| {}).await;
     for form in 1..=8 {
@@ -190,7 +190,7 @@ async fn another_controller_is_read_from_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nested_members_are_let_in_at_a_call_without_a_controller_and_nobody_else_is() {
+async fn without_a_controller_the_index_admits_nested_members_and_no_one_else() {
     let mut samba = Samba::start();
     samba.join("suspended", &dn("bob"));
     for (required, excluded, allowed, refused) in [
@@ -273,7 +273,7 @@ fn indexed(samba: &Samba, change: impl FnOnce(&mut LdapSettings)) -> Arc<LdapDir
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_is_not_there_lets_nobody_in_by_the_index() {
+async fn a_missing_group_admits_no_one_by_the_index() {
     let samba = Samba::start();
     let typo = format!("CN=outer-typo,{STAFF}");
     for change in [
@@ -289,7 +289,7 @@ async fn a_group_that_is_not_there_lets_nobody_in_by_the_index() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_an_excluded_group_is_renamed_the_index_lets_nobody_in() {
+async fn while_an_excluded_group_is_renamed_the_index_admits_no_one() {
     let samba = Samba::start();
     let suspended = format!("CN=suspended,{STAFF}");
     let directory =
@@ -315,7 +315,7 @@ async fn while_an_excluded_group_is_renamed_the_index_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nobodys_memberships_can_be_seen_the_index_lets_nobody_in() {
+async fn where_no_memberships_can_be_read_the_index_admits_no_one() {
     let samba = Samba::start();
     let only_anna = |settings: &mut LdapSettings| {
         settings.base_dns = vec![dn("anna")];
@@ -329,7 +329,7 @@ async fn where_nobodys_memberships_can_be_seen_the_index_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_memberships_come_to_be_hidden_the_index_lets_nobody_in() {
+async fn where_memberships_become_hidden_the_index_admits_no_one() {
     let samba = Samba::start();
     let directory = live(&samba, |settings| {
         settings.base_dns = vec![dn("anna")];

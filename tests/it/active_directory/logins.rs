@@ -179,7 +179,7 @@ async fn starttls_and_several_base_dns_are_configured_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_tls_nobody_is_let_in_and_the_log_says_what_to_do() {
+async fn without_tls_no_one_is_admitted_and_the_log_says_what_to_do() {
     let samba = Samba::start();
     let gateway = gateway(&samba, &samba.url(), &format!("\"{BASE_DN}\""), "");
     assert_refused(&gateway, &gateway.call(ANNA).await, "directory_unavailable");

@@ -102,7 +102,7 @@ async fn referrals_are_not_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_base_dn_of_another_domain_is_an_operators_mistake_and_finds_nobody() {
+async fn a_base_dn_of_another_domain_is_an_operators_mistake_and_finds_no_user() {
     let samba = Samba::start();
     let directory = with(&samba, |settings| settings.base_dns.push("DC=other,DC=org".to_owned()));
     is_down(&directory, "DC=other,DC=org").await;

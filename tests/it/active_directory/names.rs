@@ -35,7 +35,7 @@ async fn a_principal_name_may_have_a_suffix_of_its_own_beside_the_implicit_one()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_domain_is_nobody_and_is_never_cut_off() {
+async fn a_name_with_a_foreign_domain_is_unknown_and_the_domain_is_never_cut_off() {
     let samba = Samba::start();
     let directory = directory(&samba);
     for name in [

@@ -12,7 +12,7 @@ use super::{check, directory, is_down, user, with};
 use crate::support::samba::{Samba, password_of};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_reason_is_told_to_who_knows_the_password_and_to_nobody_else() {
+async fn each_reason_is_given_only_with_the_right_password() {
     let samba = Samba::start();
     let directory = directory(&samba);
     for (name, expected) in [
@@ -34,7 +34,7 @@ async fn each_reason_is_told_to_who_knows_the_password_and_to_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_locked_out_is_told_so_with_any_password() {
+async fn a_lockout_is_reported_with_any_password() {
     let samba = Samba::start();
     let directory = directory(&samba);
     let locked = user(&directory, "locked").await;

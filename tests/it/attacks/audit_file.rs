@@ -103,7 +103,7 @@ fn the_file_is_made_as_the_folders_owner_even_where_they_alone_cannot_get_to_it(
 }
 
 #[test]
-fn a_secret_that_everybody_may_write_is_refused_and_one_that_they_may_read_is_warned_of() {
+fn a_world_writable_secret_is_refused_and_a_world_readable_one_is_warned_about() {
     let folder = people();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("dialpass.toml"), config("", "")).unwrap();

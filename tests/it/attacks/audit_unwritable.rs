@@ -46,7 +46,7 @@ async fn count(gateway: &Gateway, name: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_reads_the_trail_and_no_request_hangs_and_no_code_is_told() {
+async fn an_unread_trail_hangs_no_request_and_gives_out_no_code() {
     let gateway = start("", "");
     let code = gateway.code(ANNA).await;
     fill_the_pipe(&gateway).await;
@@ -94,7 +94,7 @@ async fn where_the_administrator_says_so_lost_events_are_counted_and_all_are_ser
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_tells_no_code_and_lets_nobody_in() {
+async fn a_full_disk_gives_out_no_code_and_admits_no_one() {
     let folder = super::people();
     let disk = SmallDisk::at(&folder.path().join("disk"), "1m");
     disk.fill();
@@ -156,7 +156,7 @@ async fn a_trail_that_can_be_written_again_says_what_was_lost_and_serves_by_itse
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_each_code_that_was_told_the_event_outlives_rotation_and_a_stop() {
+async fn each_issued_codes_event_outlives_rotation_and_a_stop() {
     let config = "[server.limits]\nrequests_per_client = { burst = 100000, per = \"1s\" }\n\
                   calls_per_caller = { burst = 100000, per = \"1s\" }\n\
                   [audit]\nfile = \"audit.log\"\n";

@@ -134,7 +134,7 @@ async fn a_certificate_that_a_proxy_passes_on_may_be_revoked_without_tls_here() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_list_that_is_overdue_is_told_of_everywhere() {
+async fn an_overdue_revocation_list_is_reported_everywhere() {
     let files = Files::new();
     files.write("crl.pem", &files.ca.crl_until(&[66], 2025));
     let t1 = tenant("t1", &caller("pbx", "certificate = { san = \"dns:pbx.example\" }"));
@@ -228,7 +228,7 @@ async fn a_client_may_have_to_show_its_certificate_and_its_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_ends_when_it_is_said_to_and_is_told_of_before() {
+async fn a_secret_expires_as_configured_and_is_warned_about_before() {
     let until = |name: &str, until: &str| {
         caller(name, &bearer(name, &format!(", valid_until = \"{until}\"")))
     };

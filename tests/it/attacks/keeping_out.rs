@@ -91,7 +91,7 @@ async fn many_at_once_around_a_right_login_do_not_lock_the_account_in_the_direct
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_knows_only_a_username_keeps_nobody_out() {
+async fn knowing_a_username_locks_no_one_out() {
     let slapd = locking_after_five();
     let gateway = start(&slapd, "", "");
     let gateway = &gateway;

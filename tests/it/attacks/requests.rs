@@ -95,7 +95,7 @@ async fn a_large_head_is_refused_and_a_long_list_of_choices_is_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn browsers_are_told_to_come_over_tls_where_it_is_served() {
+async fn browsers_get_hsts_where_tls_is_served() {
     let tls_only = "max-age=31536000";
     let public = Gateway::start(&config(WIDE));
     for path in ["/open", "/widget/auth.js", "/nothing", "/ping"] {

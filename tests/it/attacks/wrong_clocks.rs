@@ -32,7 +32,7 @@ async fn a_code_of_a_clock_that_was_an_hour_ahead_is_dead_when_that_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_was_a_day_ahead_keeps_nobody_out_when_it_is_right() {
+async fn a_clock_that_was_a_day_ahead_locks_no_one_out_once_it_is_right() {
     let folder = people();
     let ahead = with_clock(&folder, "+1d");
     for _ in 0..2 {

@@ -32,7 +32,7 @@ async fn an_approval_is_confirmed_by_the_code_that_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_asked_who_is_unknown_or_has_no_verified_phone() {
+async fn a_user_who_is_unknown_or_has_no_verified_phone_gets_no_text() {
     let service = Service::start().await;
     let pending = service.enroll("pending", PHONE).await;
     let (recovering, _) = service.recovery("recovering").await;

@@ -33,7 +33,7 @@ async fn a_registered_user_calls_in_and_logs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_that_was_told_is_none_that_was_sent_and_the_other_way_round() {
+async fn called_in_codes_and_texted_codes_are_not_interchangeable() {
     let service = Service::start().await;
     service.user("anna", PHONE).await;
     let texted = service.approve("anna", PHONE).await;
@@ -47,7 +47,7 @@ async fn a_code_that_was_told_is_none_that_was_sent_and_the_other_way_round() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_with_two_owners_is_told_nothing() {
+async fn a_number_with_two_owners_gets_no_code() {
     let service = Service::start().await;
     let anna = service.user("anna", PHONE).await;
     assert_eq!(service.gateway.call(PHONE).await.status, 200);
@@ -63,7 +63,7 @@ async fn a_number_with_two_owners_is_told_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_tenants_users_are_nobody_here() {
+async fn another_tenants_users_are_unknown_here() {
     let service = Service::start().await;
     let other = service.backend_of("t2");
     let answer = other.enroll(json!({"username": "anna", "channel": "sms", "phone": PHONE})).await;

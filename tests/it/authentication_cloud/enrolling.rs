@@ -215,7 +215,7 @@ async fn a_user_who_is_there_gets_a_further_phone_and_the_newest_one_gets_the_te
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_no_username_is_a_new_user_each_time() {
+async fn an_enrollment_without_a_username_makes_a_new_user_each_time() {
     let service = Service::start().await;
     let mut users = Vec::new();
     for _ in 0..2 {

@@ -71,7 +71,7 @@ async fn an_error_shows_nothing_back_that_html_could_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_shows_no_token_is_told_so_and_whoever_shows_a_wrong_one_is_refused() {
+async fn a_missing_token_is_401_and_a_wrong_one_403() {
     let service = Service::start().await;
     let texted = service.enroll("anna", PHONE).await;
     let transaction = text(&service.api.status(&texted.token).await.json()["token"]);

@@ -230,7 +230,7 @@ async fn an_intent_is_for_a_user_who_is_there_or_a_name_to_enroll() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_intent_of_a_user_who_was_deleted_enrolls_nobody_by_id() {
+async fn an_intent_for_a_deleted_user_enrolls_no_one_by_id() {
     let service = Service::start().await;
     let user = service.user("anna", PHONE).await;
     let wish = json!({"userId": user, "operation": "enroll", "channels": ["recovery", "sms"]});

@@ -92,7 +92,7 @@ async fn no_other_token_is_ever_active() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_approved_is_told_with_the_intent_that_began_it() {
+async fn introspection_shows_what_was_approved_and_by_which_intent() {
     let service = Service::start().await;
     service.user("anna", PHONE).await;
     let vouched = async |texted: &Texted| {

@@ -41,7 +41,7 @@ async fn a_user_gets_five_texts_in_ten_minutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phone_gets_five_texts_in_ten_minutes_whoever_asks() {
+async fn a_phone_gets_five_texts_in_ten_minutes_from_all_senders_together() {
     let service = Service::start().await;
     for name in ["a", "b", "c", "d"] {
         service.enroll(name, PHONE).await;

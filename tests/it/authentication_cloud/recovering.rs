@@ -94,7 +94,7 @@ async fn of_many_who_have_the_same_code_at_once_one_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_users_or_tenants_code_is_good_for_nobody_else() {
+async fn a_recovery_code_works_only_for_its_own_user_and_tenant() {
     let service = Service::start().await;
     let (anna, codes) = service.recovery("anna").await;
     let (berta, _) = service.recovery("berta").await;

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::secrecy::{all_that_is_told, find};
+use crate::secrecy::{all_output, find};
 use crate::support::gateway::Answer;
 
 const TYPED_NAME: &str = "somebody.who.is.not.here";
@@ -70,7 +70,7 @@ async fn exercise(service: &Service) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_told_at_any_level() {
+async fn no_secret_is_written_at_any_log_level() {
     let chatty = "[log]\nlevel = \"trace\"\n[audit]\nfile = \"audit.log\"\n[ops]\n";
     let service = Service::start_with(|config| config.replacen("[ops]\n", chatty, 1), &[]).await;
     let mut secrets = exercise(&service).await;
@@ -85,7 +85,7 @@ async fn no_secret_is_told_at_any_level() {
         .collect();
     assert_eq!(signatures.len(), 4);
     secrets.extend(signatures);
-    let told = all_that_is_told(&service.gateway).await;
+    let told = all_output(&service.gateway).await;
     for (place, said) in &told {
         for secret in &secrets {
             let found = find(said, secret);

@@ -90,7 +90,7 @@ async fn a_token_is_a_jwt_with_that_one_header_and_tells_no_phone_and_no_code() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_asks_needs_no_credential_and_may_show_any() {
+async fn a_status_needs_no_credential_and_ignores_any() {
     let service = Service::start().await;
     let texted = service.enroll("anna", PHONE).await;
     let body = json!({"statusToken": texted.token});
@@ -108,7 +108,7 @@ async fn whoever_asks_needs_no_credential_and_may_show_any() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_polls_is_not_held_back() {
+async fn polling_is_not_rate_limited() {
     let service = Service::start().await;
     let texted = service.enroll("anna", PHONE).await;
     let api = service.api.clone();

@@ -25,7 +25,7 @@ async fn enroll(api: &Api, username: &str, phone: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_intent_for_a_free_name_is_not_for_whoever_registers_it_later() {
+async fn an_intent_for_a_free_name_is_not_for_a_user_who_registers_it_later() {
     let service = Service::start().await;
     let wish =
         json!({"username": "anna", "operation": "enroll", "channels": ["app", "sms", "recovery"]});
@@ -122,7 +122,7 @@ async fn strangers_shut_no_verified_phone_out_of_approvals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_limit_of_a_shared_phone_is_told_of_each_who_is_asked_by_it() {
+async fn the_limit_of_a_shared_phone_is_reported_for_each_of_its_users() {
     let service = Service::start().await;
     let anna = service.user("anna", PHONE).await;
     let berta = service.user("berta", PHONE).await;
@@ -137,7 +137,7 @@ async fn the_limit_of_a_shared_phone_is_told_of_each_who_is_asked_by_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_verified_phone_that_is_deleted_is_nobodys_at_once() {
+async fn a_deleted_phone_has_no_owner_at_once() {
     let service = Service::start().await;
     let anna = service.user("anna", PHONE).await;
     let user = service.api.user(&anna).await.json();
@@ -240,7 +240,7 @@ async fn texts_go_to_numbers_that_can_be_mobile_unless_the_tenant_allows_more() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_whom_nobody_confirmed_and_challenges_whose_time_is_up_are_swept() {
+async fn unconfirmed_users_and_expired_challenges_are_swept() {
     let (service, mut clock) = start_with_clock().await;
     let made = async |body: Value| {
         let answer = service.api.enroll(body).await;

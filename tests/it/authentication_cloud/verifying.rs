@@ -101,7 +101,7 @@ async fn what_is_no_code_is_400_and_costs_no_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_or_whatever_is_unknown_is_404_in_the_same_words() {
+async fn all_that_is_unknown_is_404_in_the_same_words() {
     let service = Service::start().await;
     let anna = service.enroll("anna", PHONE).await;
     let berta = service.enroll("berta", "+46702223344").await;

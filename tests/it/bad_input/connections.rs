@@ -104,7 +104,7 @@ async fn a_body_or_a_head_that_never_comes_is_not_waited_for_beyond_the_deadline
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_asks_first_is_told_to_go_on() {
+async fn a_client_that_expects_100_continue_gets_it() {
     let slapd = slapd();
     let gateway = start(&slapd);
     let body = br#"{"phonenumber":"+46701234567"}"#;

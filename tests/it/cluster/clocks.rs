@@ -92,7 +92,7 @@ fn started(node: &Gateway) -> SystemTime {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_lives_as_long_by_whichever_nodes_it_is_told_and_taken() {
+async fn a_code_lives_as_long_whichever_nodes_issue_and_redeem_it() {
     let mut clocks = Clocks::start();
     let (early, late, right) =
         (started(clocks.node(0)), started(clocks.node(1)), started(clocks.node(2)));
@@ -125,7 +125,7 @@ async fn a_code_lives_as_long_by_whichever_nodes_it_is_told_and_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_is_told_again_in_the_first_half_of_its_life_whoever_told_it() {
+async fn any_node_repeats_a_code_in_the_first_half_of_its_life() {
     let mut clocks = Clocks::start();
     let mut codes = Vec::new();
     for (user, told, again) in Clocks::ways() {

@@ -16,7 +16,7 @@ fn slapd() -> Slapd {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_database_comes_back_with_every_code_that_was_told_and_takes_none_twice() {
+async fn a_killed_database_comes_back_with_every_issued_code_and_accepts_none_twice() {
     let (slapd, mut postgres) = (slapd(), Postgres::start());
     let database = postgres.database();
     let cluster = Cluster::start(&on_postgres(&slapd, &[&postgres], &database));
@@ -41,7 +41,7 @@ async fn a_killed_database_comes_back_with_every_code_that_was_told_and_takes_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_standby_that_takes_over_has_every_code_that_was_told_and_takes_none_twice() {
+async fn a_standby_that_takes_over_has_every_issued_code_and_accepts_none_twice() {
     let (slapd, mut primary) = (slapd(), Postgres::start());
     let database = primary.database();
     let standby = primary.standby();

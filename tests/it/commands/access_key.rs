@@ -150,7 +150,7 @@ fn what_cannot_be_audited_makes_no_key() {
 }
 
 #[test]
-fn a_key_that_nobody_could_read_is_not_left_behind() {
+fn a_key_that_could_not_be_printed_is_not_left_behind() {
     let gateway = running();
     let (reader, closed) = std::io::pipe().unwrap();
     drop(reader);

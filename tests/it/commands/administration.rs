@@ -53,7 +53,7 @@ fn user_id(gateway: &Gateway, username: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_told_code_is_listed_and_once_revoked_lets_nobody_in() {
+async fn an_issued_code_is_listed_and_once_revoked_admits_no_one() {
     let slapd = Slapd::builder().without_log().start();
     let gateway = running(&slapd, "");
     assert_eq!(done(&gateway, "codes list", &[]), "no live code\n");

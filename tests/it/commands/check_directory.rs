@@ -193,7 +193,7 @@ fn more_than_a_page_of_people_are_all_read() {
 }
 
 #[test]
-fn a_servers_own_limit_is_told_and_what_to_do_about_it() {
+fn a_servers_own_limit_is_reported_with_what_to_do_about_it() {
     let limited = || Slapd::builder().users(1300).without_log();
     let slapd = limited().start();
     let output = check(&ldap_tenant("t1", &[&slapd.url()], ""), &["--format", "json"]);
@@ -265,7 +265,7 @@ fn a_file_is_checked_as_well() {
 }
 
 #[test]
-fn a_wrong_tenant_or_configuration_is_told_as_such() {
+fn a_wrong_tenant_or_configuration_is_reported_as_such() {
     let (folder, config) = on_a_file();
     let path = write(folder.path(), &config);
     let output = dialpass(&["check-directory", "--config", &path, "--tenant", "t9"]);

@@ -234,7 +234,7 @@ fn a_secrets_file_is_read_for_nothing_that_is_sent() {
 }
 
 #[test]
-fn a_folder_that_everybody_may_write_is_warned_of_with_the_command_that_mends_it() {
+fn a_world_writable_folder_is_warned_about_with_the_command_that_mends_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let (folder, config) = on_a_file();
     let path = write(folder.path(), &config);

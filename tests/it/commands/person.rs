@@ -259,7 +259,7 @@ async fn each_of_both_commands_is_in_the_audit_trail_without_a_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_is_two_peoples_is_nobodys_until_an_id_says_whose() {
+async fn a_name_of_two_people_matches_neither_until_an_id_decides() {
     let service = service().await;
     let anna = service.user("anna", PHONE).await;
     // From now on the tenant's people are in a file, where there is an anna too.

@@ -69,7 +69,7 @@ fn a_number_that_went_to_somebody_else_is_the_old_owners_no_longer_than_the_boun
 }
 
 #[test]
-fn who_is_gone_disabled_or_shares_the_number_is_told_nothing() {
+fn a_deleted_or_disabled_user_or_a_shared_number_gets_no_code() {
     let off = entry(1, &[8]).map(|entry| Entry { enabled: false, ..entry });
     let mut told = Told::of(&[entry(0, &[7]), off, entry(2, &[9]), entry(3, &[9])]);
     assert_eq!(told.told(9, 8, 1), None, "disabled");

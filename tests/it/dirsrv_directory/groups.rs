@@ -42,7 +42,7 @@ async fn said(server: &Dirsrv, caller: &str) -> Vec<Membership> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nested_group_without_members_excludes_nobody_and_one_that_is_hidden_everybody() {
+async fn a_nested_group_without_members_excludes_no_one_and_a_hidden_one_excludes_all() {
     let server = Dirsrv::start();
     let leaving = format!("cn=leaving,{GROUPS}");
     assert_eq!(said(&server, ANNA).await, [Allowed; 4]);

@@ -56,7 +56,7 @@ fn person(uid: &str, rest: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_index_has_everybody_in_any_form_and_is_kept() {
+async fn the_index_has_all_people_in_any_form_and_is_kept() {
     let server = Dirsrv::builder().users(600).start();
     let directory = indexed(&server);
     until(&directory, |state| state.up).await;
@@ -88,7 +88,7 @@ async fn the_index_has_everybody_in_any_form_and_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_while_nobody_listens_is_seen_after_that() {
+async fn changes_while_not_listening_are_seen_afterwards() {
     let mut server = Dirsrv::builder().start();
     let directory = indexed(&server);
     until(&directory, |state| state.up).await;
@@ -129,7 +129,7 @@ async fn of_more_people_than_it_looks_through_all_are_read_by_an_account_without
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_may_not_read_everybody_has_no_index_and_is_told_what_to_do() {
+async fn an_account_that_may_not_read_all_has_no_index_and_the_log_says_what_to_do() {
     let server = Dirsrv::builder().users(5_200).indexing_mobile().start();
     let directory = indexed(&server);
     until(&directory, |state| state.detail.contains("nsLookThroughLimit")).await;

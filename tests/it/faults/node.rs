@@ -26,7 +26,7 @@ enum Login {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_under_load_it_forgets_no_code_it_told_and_accepts_none_twice() {
+async fn killed_under_load_it_loses_no_issued_code_and_accepts_none_twice() {
     const USERS: usize = 240;
     let slapd = Slapd::builder().without_log().start();
     let mut gateway = Gateway::start(&config(&[("t1", "http")], &[&slapd.url()]));

@@ -128,7 +128,7 @@ async fn a_store_replaced_by_a_file_that_is_none_is_a_refusal_until_it_is_one_ag
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_a_refusal_in_time_and_loses_nothing_that_was_told() {
+async fn a_full_disk_is_a_refusal_in_time_and_loses_no_issued_code() {
     let folder = Arc::new(folder());
     let disk = SmallDisk::at(&folder.path().join("small"), "1m");
     let slapd = Slapd::builder().without_log().start();

@@ -106,7 +106,7 @@ fn is_one_short_line(said: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_self_signed_certificate_made_as_everybody_does_is_told_how_to_be_made() {
+async fn the_error_for_a_usual_self_signed_certificate_says_how_to_make_one() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     openssl(
@@ -135,7 +135,7 @@ async fn a_self_signed_certificate_made_as_everybody_does_is_told_how_to_be_made
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_of_version_one_is_told_so() {
+async fn a_certificate_of_version_one_is_named_as_such() {
     let folder = certificates("sha256");
     let at = folder.path();
     openssl(
@@ -148,7 +148,7 @@ async fn a_certificate_of_version_one_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_signed_with_sha_1_is_told_so() {
+async fn a_certificate_signed_with_sha_1_is_named_as_such() {
     let folder = certificates("sha1");
     let server = Server::start(folder.path(), "-cipher DEFAULT@SECLEVEL=0");
     let said = said_of(folder.path(), &server).await;
@@ -157,7 +157,7 @@ async fn a_certificate_signed_with_sha_1_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_with_nothing_but_cbc_or_old_tls_is_told_what_it_needs() {
+async fn the_error_for_a_server_with_only_cbc_or_old_tls_says_what_it_needs() {
     let folder = certificates("sha256");
     for (how, word) in [
         ("-tls1_2 -cipher ECDHE-RSA-AES128-SHA", "AES-GCM"),
@@ -171,7 +171,7 @@ async fn a_server_with_nothing_but_cbc_or_old_tls_is_told_what_it_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_wants_a_client_certificate_is_told_so() {
+async fn the_error_says_that_the_server_wants_a_client_certificate() {
     let folder = certificates("sha256");
     let server =
         Server::start(folder.path(), "-tls1_2 -Verify 1 -verify_return_error -CAfile ca.pem");

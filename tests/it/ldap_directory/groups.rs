@@ -83,7 +83,7 @@ async fn groups_are_followed_only_where_they_are_said_to_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_is_not_there_lets_nobody_in_and_is_named() {
+async fn a_missing_group_admits_no_one_and_is_named() {
     let slapd = Slapd::start();
     for change in [
         |settings: &mut LdapSettings| settings.required_group = Some(group("otp-typo")),
@@ -104,7 +104,7 @@ async fn a_group_that_is_not_there_lets_nobody_in_and_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_service_account_may_not_read_lets_nobody_in() {
+async fn a_group_that_the_service_account_may_not_read_admits_no_one() {
     let slapd = Slapd::builder().hiding("member,uniqueMember").start();
     let required = with(&slapd, |settings| settings.required_group = Some(group("otp")));
     assert_eq!(membership(&required, "anna").await, Ok(NotInRequiredGroup));
@@ -113,7 +113,7 @@ async fn what_the_service_account_may_not_read_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_nested_groups_members_cannot_be_read_everybody_counts_as_excluded() {
+async fn unreadable_members_of_a_nested_group_exclude_all_users() {
     for rule in [
         "access to dn.exact=\"cn=leaving,ou=groups,dc=example,dc=com\" attrs=member by * none",
         "access to dn.exact=\"cn=leaving,ou=groups,dc=example,dc=com\" by * none",
@@ -149,7 +149,7 @@ async fn people_among_the_members_of_an_excluded_group_are_no_groups() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_in_more_groups_than_are_followed_is_not_let_in_and_told_why() {
+async fn a_user_in_more_groups_than_are_followed_is_refused_with_the_reason() {
     for slapd in [Slapd::builder().with_sync().start(), Slapd::start()] {
         let groups = (0..=1000).map(|at| {
             format!(
@@ -167,7 +167,7 @@ async fn whoever_is_in_more_groups_than_are_followed_is_not_let_in_and_told_why(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_groups_nobody_is_asked() {
+async fn without_groups_no_server_is_asked() {
     let slapd = Slapd::start();
     let directory = with(&slapd, |_| {});
     let anna = user(&directory, "anna").await;
@@ -178,7 +178,7 @@ async fn without_groups_nobody_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_in_groups_too_deep_to_follow_is_not_let_in() {
+async fn a_user_in_groups_too_deep_to_follow_is_refused() {
     let slapd = Slapd::start();
     let group_in = |name: &str, member: &str| {
         format!(
@@ -201,7 +201,7 @@ async fn whoever_is_in_groups_too_deep_to_follow_is_not_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_gone_since_they_were_found_is_not_said_to_be_in_a_group() {
+async fn a_user_deleted_since_the_search_is_in_no_group() {
     let slapd = Slapd::start();
     let directory = with(&slapd, |settings| settings.excluded_group = Some(group("barred")));
     let mut gone = user(&directory, "anna").await;
@@ -213,7 +213,7 @@ async fn whoever_has_gone_since_they_were_found_is_not_said_to_be_in_a_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_let_in_by_the_groups_of_somebody_else_who_took_the_dn() {
+async fn the_groups_of_another_user_who_took_the_dn_admit_no_one() {
     let slapd = Slapd::start();
     let required = with(&slapd, |settings| settings.required_group = Some(group("otp")));
     let before = user(&required, "anna").await;

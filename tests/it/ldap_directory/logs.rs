@@ -73,7 +73,7 @@ async fn each_change_of_a_server_is_logged_once_and_no_secret_ever() {
 }
 
 #[tokio::test]
-async fn each_change_of_the_index_is_logged_once_and_nobodys_data_ever() {
+async fn each_change_of_the_index_is_logged_once_without_personal_data() {
     let lines = Lines::default();
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = keep(&lines);

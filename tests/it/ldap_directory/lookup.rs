@@ -75,7 +75,7 @@ async fn a_name_finds_its_user_whatever_its_case() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_holds_filter_syntax_finds_nobody() {
+async fn a_name_with_filter_syntax_finds_no_user() {
     let slapd = Slapd::start();
     let directory = directory(&[slapd.url()]);
     for name in ["*", "b*", "bob)(uid=*", "*)(objectClass=*", "x)(|(uid=bob", "\\62ob", "bob\\"] {
@@ -108,7 +108,7 @@ async fn an_entry_without_a_usable_id_makes_the_result_incomplete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_filter_that_excludes_everybody_finds_nobody() {
+async fn a_user_filter_that_excludes_all_finds_no_user() {
     let slapd = Slapd::start();
     let mut settings = settings(&[slapd.url()]);
     settings.user_filter = "(&(objectClass=inetOrgPerson)(!(uid=anna)))".to_owned();

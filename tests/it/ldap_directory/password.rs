@@ -114,7 +114,7 @@ async fn a_check_that_was_not_sent_goes_to_the_next_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_server_the_password_reached_nobody() {
+async fn without_a_server_the_password_is_sent_nowhere() {
     let mut slapd = Slapd::start();
     let directory = directory(&[slapd.url()]);
     let anna = user(&directory, "anna").await;

@@ -89,7 +89,7 @@ fn says_close(answer: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readiness_goes_off_at_once_while_requests_are_served_and_connections_told_to_close() {
+async fn readiness_goes_off_at_once_while_requests_are_served_and_connections_end() {
     let slapd = Slapd::builder().without_log().start();
     let mut gateway = draining(&slapd, LONG);
     let mut open = KeptAlive::to(gateway.address()).await;

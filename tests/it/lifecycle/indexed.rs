@@ -27,7 +27,7 @@ async fn says(gateway: &Gateway, status: u16, words: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_excluded_group_that_is_mistyped_at_sighup_lets_nobody_in_by_the_index() {
+async fn an_excluded_group_mistyped_at_sighup_admits_no_one_by_the_index() {
     let (slapd, samba) = (Slapd::builder().without_log().with_sync().start(), Samba::start());
     let openldap = ldap_tenant("t1", &[&slapd.url()], "");
     let active = format!(

@@ -48,7 +48,7 @@ async fn a_node_without_its_database_is_not_ready_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commits_that_hang_are_noticed_and_told_though_nobody_waits_for_an_answer() {
+async fn hanging_commits_are_noticed_and_reported_even_if_no_request_waits() {
     let slapd = Slapd::builder().without_log().start();
     let postgres = Postgres::builder().without_fsync().start();
     let database = postgres.database();

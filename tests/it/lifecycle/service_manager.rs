@@ -25,7 +25,7 @@ fn wait_for(socket: &UnixDatagram, line: &str) -> (String, Vec<String>) {
 }
 
 #[test]
-fn the_service_manager_is_told_of_the_start_the_watchdog_each_reload_and_the_stop() {
+fn the_service_manager_is_notified_of_the_start_the_watchdog_each_reload_and_the_stop() {
     let slapd = Slapd::builder().without_log().start();
     let folder = Arc::new(folder());
     let path = folder.path().join("notify.sock");
@@ -56,7 +56,7 @@ fn the_service_manager_is_told_of_the_start_the_watchdog_each_reload_and_the_sto
 }
 
 #[test]
-fn a_stop_is_told_at_once_with_the_time_that_the_drain_and_what_is_in_flight_may_take() {
+fn a_stop_is_notified_at_once_with_the_time_that_the_drain_may_take() {
     let slapd = Slapd::builder().without_log().start();
     let folder = Arc::new(folder());
     let path = folder.path().join("notify.sock");

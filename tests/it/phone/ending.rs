@@ -13,7 +13,7 @@ async fn start() -> (Company, Clock) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_answers_in_ten_minutes_has_failed() {
+async fn a_request_unanswered_for_ten_minutes_has_failed() {
     let (company, mut clock) = start().await;
     let phone = browser(&PHONE).await;
     let _passkeys = phone.authenticator().await;

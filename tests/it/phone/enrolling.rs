@@ -127,7 +127,7 @@ async fn a_new_phone_takes_the_place_of_the_old_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phone_that_is_registered_is_told_so_and_another_may_still_use_the_code() {
+async fn a_registered_phone_is_recognized_and_another_may_still_use_the_code() {
     let company = Company::start().await;
     let phone = browser(&PHONE).await;
     let passkeys = phone.authenticator().await;
@@ -173,7 +173,7 @@ async fn who_cancels_or_is_not_verified_registers_nothing_and_may_try_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_eleventh_phone_is_told_that_there_are_too_many() {
+async fn an_eleventh_phone_learns_that_there_are_too_many() {
     let company = Company::start().await;
     let phone = browser(&PHONE).await;
     let passkeys = phone.authenticator().await;

@@ -41,7 +41,7 @@ async fn pages_speak_the_browsers_language() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_weighs_little_and_asks_nobody_else() {
+async fn a_page_weighs_little_and_loads_nothing_from_others() {
     let company = Company::start().await;
     let phone = browser(&PHONE).await;
     let _passkeys = phone.authenticator().await;

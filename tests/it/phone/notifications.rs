@@ -124,7 +124,7 @@ async fn a_phone_that_blocks_notifications_says_how_to_allow_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_iphone_is_told_of_the_home_screen() {
+async fn an_iphone_is_shown_the_home_screen_hint() {
     let service = PushService::start().await;
     let (company, _folder) = company(&service).await;
     let phone = browser(&IPHONE).await;

@@ -119,7 +119,7 @@ async fn a_page_of_another_origin_enrolls_and_approves_with_a_phone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_is_told_that_the_person_declined() {
+async fn the_page_learns_that_the_person_declined() {
     let company = Company::start().await;
     let [shop, phone] = browsers([&DESKTOP.speaking("de-CH,de"), &PHONE]).await;
     let _passkeys = phone.authenticator().await;
@@ -196,7 +196,7 @@ async fn on_a_phone_the_widget_is_a_link_in_the_brands_colour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_is_told_that_the_time_is_up_or_that_it_may_not_ask() {
+async fn the_page_learns_that_the_time_is_up_or_that_it_may_not_ask() {
     let mut clock = Clock::start();
     let company = Company::start_with("", "", &clock.environment()).await;
     let shop = browser(&DESKTOP).await;

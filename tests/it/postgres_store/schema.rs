@@ -80,7 +80,7 @@ const GRANTS: [&str; 7] = [
 ];
 
 #[tokio::test]
-async fn a_role_that_may_not_create_is_told_to_migrate_and_then_needs_few_rights() {
+async fn a_role_that_may_not_create_must_migrate_first_and_then_needs_few_rights() {
     let server = Postgres::builder().without_fsync().start();
     let database = server.database();
     server.psql("postgres", &format!("CREATE ROLE clerk LOGIN PASSWORD '{PASSWORD}'"));

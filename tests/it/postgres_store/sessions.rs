@@ -23,7 +23,7 @@ fn end_sessions(server: &Postgres, database: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_that_were_ended_while_nobody_used_them_fail_no_request() {
+async fn sessions_that_ended_while_idle_fail_no_request() {
     let (server, database, settings) = fresh_database();
     let store = PostgresStore::open(settings, &Handle::current()).await.unwrap();
     for round in 0..5 {
@@ -89,7 +89,7 @@ async fn sessions_ended_under_load_leave_a_request_undecided_at_worst_and_none_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_somebody_holds_refuses_its_own_user_in_time_and_nobody_else() {
+async fn a_locked_row_refuses_only_its_own_user_and_in_time() {
     let limit = Duration::from_secs(2);
     let server = Postgres::shared();
     let database = server.database();

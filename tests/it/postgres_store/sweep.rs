@@ -118,7 +118,7 @@ async fn of_several_nodes_one_at_a_time_deletes_what_is_idle_of_registered_users
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_whom_nobody_confirmed_and_challenges_whose_time_is_up_are_swept() {
+async fn unconfirmed_users_and_expired_challenges_are_swept() {
     let (server, database, settings) = fresh_database();
     PostgresStore::migrate(settings.clone()).await.unwrap();
     // Of nine, two are to go. The others have a name, were changed since, are young, have a

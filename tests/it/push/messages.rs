@@ -41,7 +41,7 @@ async fn a_notification_is_sealed_for_the_browser_and_signed_by_the_key_it_subsc
 }
 
 #[tokio::test]
-async fn each_notification_has_keys_of_its_own_and_nobody_else_reads_it() {
+async fn each_notification_has_its_own_keys_and_only_its_phone_reads_it() {
     let service = PushService::start().await;
     let notifier = notifier(&service, "");
     let (anna, bob) = (service.subscribe("anna"), service.subscribe("bob"));
@@ -66,7 +66,7 @@ async fn each_notification_has_keys_of_its_own_and_nobody_else_reads_it() {
 #[test]
 fn no_proxy_of_the_environment_is_asked() {
     let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-    let test = "push::messages::each_notification_has_keys_of_its_own_and_nobody_else_reads_it";
+    let test = "push::messages::each_notification_has_its_own_keys_and_only_its_phone_reads_it";
     again.args(["--exact", test]);
     // Nobody listens there.
     for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {

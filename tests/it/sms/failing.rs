@@ -131,7 +131,7 @@ async fn a_provider_that_refuses_one_text_is_asked_first_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_text_under_way_is_sent_even_if_nobody_waits_for_it() {
+async fn a_text_under_way_is_sent_even_if_the_request_is_gone() {
     let (slow, good) = (Provider::start(Manner::Hang).await, Provider::start(good()).await);
     let sections = slow.section("slow", "timeout = \"200ms\"") + &good.section("good", "");
     let messenger = messenger(&sections);

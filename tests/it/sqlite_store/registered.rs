@@ -34,7 +34,7 @@ async fn edited(edit: &str) -> (TempDir, Cloud, Store) {
 }
 
 #[tokio::test]
-async fn a_user_who_cannot_be_read_is_nobody() {
+async fn a_user_whose_row_cannot_be_read_is_unknown() {
     for edit in [
         "users SET user_id = 'anna'",
         "users SET name = 'no name'",
@@ -208,7 +208,7 @@ async fn what_is_forgotten_is_swept_and_no_user() {
 }
 
 #[tokio::test]
-async fn texts_that_nobody_says_how_long_to_keep_are_kept_for_a_day() {
+async fn texts_without_a_retention_time_are_kept_for_a_day() {
     let (_folder, path) = folder();
     let (_store, cloud) = open_cloud(&path);
     cloud.change(about_number(1), |records| records.texts.sent.push(START)).await;

@@ -94,7 +94,7 @@ pub async fn an_account_shows_its_code_and_its_counts(store: Store, desk: Desk) 
     assert!(none.value.is_empty());
 }
 
-pub async fn a_revoked_code_redeems_nothing_and_is_not_told_again(store: Store, desk: Desk) {
+pub async fn a_revoked_code_redeems_nothing_and_is_not_repeated(store: Store, desk: Desk) {
     issue(&store, 1, START).await;
     let reserved = store.reserve(login(1, true, after(1))).await.expect("it answers");
     assert_eq!(reserved, Reservation::Reserved(after(1)));

@@ -17,7 +17,7 @@ pub async fn a_code_from_the_future_is_dead(store: Store) {
     assert_eq!(store.redeem(code(2, None, after(1))).await, Ok(Redemption::Redeemed));
 }
 
-pub async fn counts_from_the_future_lock_nobody_out(store: Store) {
+pub async fn counts_from_the_future_lock_no_one_out(store: Store) {
     for i in 0..6 {
         issue(&store, i, after(DAY + 200_000 * i)).await;
     }

@@ -11,7 +11,7 @@ pub async fn a_new_code_is_live_until_it_expires(store: Store) {
     assert_eq!(live(&store, after(180_000)).await, None);
 }
 
-pub async fn a_second_call_is_told_the_same_code_at_no_cost(store: Store) {
+pub async fn a_second_call_hears_the_same_code_at_no_cost(store: Store) {
     issue(&store, 1, START).await;
     for i in 2..50 {
         let told = store.issue(call("u", i, after(i))).await;
@@ -23,7 +23,7 @@ pub async fn a_second_call_is_told_the_same_code_at_no_cost(store: Store) {
     }
 }
 
-pub async fn a_code_is_told_again_only_in_the_first_half_of_its_life(store: Store) {
+pub async fn a_code_is_repeated_only_in_the_first_half_of_its_life(store: Store) {
     issue(&store, 1, START).await;
     let told = store.issue(call("u", 2, after(90_000))).await;
     assert_eq!(told, Ok(Issue::Repeat(living(grant(1, START), after(90_000)))));
@@ -111,7 +111,7 @@ pub async fn tenants_and_subjects_do_not_mix(store: Store) {
     assert_eq!(store.live(&subject_of("T1", "u"), START).await, Ok(None));
 }
 
-pub async fn a_tried_code_is_not_told_again(store: Store) {
+pub async fn a_tried_code_is_not_repeated(store: Store) {
     issue(&store, 1, START).await;
     // Nobody has proved the password yet.
     wrong_password(&store, 1, true, after(1)).await;

@@ -112,7 +112,7 @@ pub async fn a_transaction_is_forgotten_a_day_after_its_end(_: Store, cloud: Clo
     }
 }
 
-pub async fn texts_to_a_phone_are_counted_whoever_they_are_for(_: Store, cloud: Cloud) {
+pub async fn texts_to_a_phone_are_counted_for_all_its_users_together(_: Store, cloud: Cloud) {
     let scope = |i: u64| {
         let mark = u8::try_from(i % 10 + 1).expect("small");
         Scope { number: Some(number(1)), ..about_user(mark) }

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_while_those_who_have_gone_are_removed() {
+    fn lookups_do_not_wait_while_people_are_removed() {
         let go_on = (0..TRIES).any(|_| {
             let content = content(60_000);
             content.change(0, |table| {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_while_it_is_noted_who_may() {
+    fn lookups_do_not_wait_while_allowed_people_are_recorded() {
         // A million take some minutes to put in without optimisation.
         let people = std::env::var("DIALPASS_INDEX_PEOPLE").ok();
         let people = people.and_then(|text| text.parse().ok()).unwrap_or(60_000);

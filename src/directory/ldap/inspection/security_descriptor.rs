@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_everybody_may_do_everything() {
+    fn without_an_access_list_everyone_may_do_everything() {
         for control in [SELF_RELATIVE, SELF_RELATIVE | DACL_PRESENT] {
             let mut bytes = descriptor(&[]);
             bytes[2..4].copy_from_slice(&control.to_le_bytes());

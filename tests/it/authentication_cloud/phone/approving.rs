@@ -90,7 +90,7 @@ async fn a_message_is_1_to_200_characters_that_show_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_asked_who_is_unknown_or_has_no_such_authenticator() {
+async fn a_user_who_is_unknown_or_lacks_the_authenticator_is_not_asked() {
     let service = Service::start().await;
     service.user_with_phone("anna").await;
     let (berta, _) = service.user_with_phone("berta").await;

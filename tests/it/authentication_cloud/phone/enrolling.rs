@@ -86,7 +86,7 @@ async fn a_phone_is_registered_by_the_link_and_the_qr_code_says_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_is_told_who_asks_whom_from_where_and_until_when() {
+async fn the_page_learns_who_asks_whom_from_where_and_until_when() {
     let service = Service::start_with(
         |config| {
             let company = "[tenants.app]\ncompany = \"Example AG\"\n[tenants.login]\n";
@@ -129,7 +129,7 @@ async fn the_page_is_told_who_asks_whom_from_where_and_until_when() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_named_is_enrolled_and_whoever_is_not_is_somebody_new() {
+async fn a_named_user_is_enrolled_and_an_unnamed_one_is_created() {
     let service = Service::start().await;
     let (user, _) = service.user_with_phone("anna").await;
     for body in [

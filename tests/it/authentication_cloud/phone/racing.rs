@@ -50,7 +50,7 @@ async fn of_many_signatures_at_once_one_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_confirms_and_whoever_declines_are_not_both_told_yes() {
+async fn a_confirmation_and_a_refusal_at_once_do_not_both_succeed() {
     let service = Service::start().await;
     let (_, mut phone) = service.user_with_phone("anna").await;
     for _ in 0..10 {

@@ -72,7 +72,7 @@ async fn a_passkey_is_registered_once_and_by_its_own_transaction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_question_that_was_edited_is_approved_by_nobody() {
+async fn an_edited_confirmation_request_cannot_be_approved() {
     let service = Service::start().await;
     let (_, mut phone) = service.user_with_phone("anna").await;
     let (berta, _) = service.user_with_phone("berta").await;

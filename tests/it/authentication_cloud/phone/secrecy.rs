@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::*;
-use crate::secrecy::{all_that_is_told, find};
+use crate::secrecy::{all_output, find};
 use crate::support::soft_phone::SoftPhone;
 
 const MESSAGE: &str = "Pay CHF 98765 to somebody secret";
@@ -83,7 +83,7 @@ async fn exercise(service: &Service) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_of_a_phone_is_told_at_any_level() {
+async fn no_secret_of_a_phone_is_written_at_any_log_level() {
     let chatty = "[log]\nlevel = \"trace\"\n[audit]\nfile = \"audit.log\"\n[ops]\n";
     let service = Service::start_with(|config| config.replacen("[ops]\n", chatty, 1), &[]).await;
     let mut secrets = exercise(&service).await;
@@ -97,7 +97,7 @@ async fn no_secret_of_a_phone_is_told_at_any_level() {
     secrets.extend(
         ["stolen-secret", MESSAGE, "98765", ENDPOINT, "secret-endpoint"].map(str::to_owned),
     );
-    for (place, said) in &all_that_is_told(&service.gateway).await {
+    for (place, said) in &all_output(&service.gateway).await {
         for secret in &secrets {
             let found = find(said, secret);
             assert!(found.is_none(), "{secret} in {place}: {found:?}");

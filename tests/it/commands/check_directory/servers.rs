@@ -169,7 +169,7 @@ fn an_index_needs_a_server_that_reports_changes() {
 }
 
 #[test]
-fn an_index_is_tried_on_each_base_and_nobody_is_searched_by_number() {
+fn an_index_is_tried_on_each_base_and_no_number_is_searched_for() {
     let index = "lookup = \"index\"";
     let report_on = |slapd: &Slapd| {
         let output = check(&ldap_tenant("t1", &[&slapd.url()], index), &["--format", "json"]);
@@ -189,7 +189,7 @@ fn an_index_is_tried_on_each_base_and_nobody_is_searched_by_number() {
 }
 
 #[test]
-fn a_size_limit_below_everybody_is_an_error_for_an_index() {
+fn a_size_limit_below_the_number_of_people_is_an_error_for_an_index() {
     let slapd = Slapd::builder().users(1300).without_log().with_limited_sync().start();
     let tenant = ldap_tenant("t1", &[&slapd.url()], "lookup = \"index\"");
     let report = json(&check(&tenant, &["--format", "json"]));
@@ -199,7 +199,7 @@ fn a_size_limit_below_everybody_is_an_error_for_an_index() {
 }
 
 #[test]
-fn a_pin_attribute_that_cannot_be_read_is_told() {
+fn a_pin_attribute_that_cannot_be_read_is_reported() {
     let pins = "ambiguous = \"pin\"\npin_attribute = \"employeeNumber\"";
     let report_on = |slapd: &Slapd| {
         json(&check(&ldap_tenant("t1", &[&slapd.url()], pins), &["--format", "json"]))

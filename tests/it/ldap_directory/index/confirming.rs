@@ -13,7 +13,7 @@ use crate::support::slapd::{GATEWAY_DN, GROUPS};
 const ANNA: &str = "+46701234567";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_who_may_not_be_seen_with_the_number_any_more_is_nobody() {
+async fn a_caller_whose_number_can_no_longer_be_read_is_unknown() {
     let slapd = synced().configurable().start();
     let index = |confirm| indexed(settings(&[slapd.url()]), Duration::from_mins(15), confirm);
     let (asking, alone) = (index(Confirm::Entry), index(Confirm::Nothing));
@@ -82,7 +82,7 @@ async fn of_whom_no_server_says_where_they_are_now_it_is_an_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_has_a_shared_number_alone_while_rights_come_and_go() {
+async fn a_shared_number_never_has_one_owner_while_rights_change() {
     const RULE: &str = "access to dn.subtree=\"ou=people,dc=example,dc=com\" attrs=mobile \
                         by group.exact=\"cn=readers,dc=example,dc=com\" read by * none";
     let slapd = synced().setting(RULE).start();

@@ -41,7 +41,7 @@ async fn asked(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_are_let_in_at_a_call_without_a_server_and_nobody_else_is() {
+async fn without_a_server_the_index_admits_members_and_no_one_else() {
     let mut slapd = synced().start();
     let directory = read(&slapd, |settings| {
         settings.required_group = Some(group("otp"));
@@ -90,7 +90,7 @@ async fn a_new_dn_is_not_let_in_by_what_was_known_of_the_old_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_members_cannot_be_read_nobody_is_let_in() {
+async fn unreadable_members_admit_no_one() {
     let slapd = synced().hiding("member,uniqueMember").start();
     let mut settings = settings(&[slapd.url()]);
     settings.excluded_group = Some(group("barred"));
@@ -142,7 +142,7 @@ async fn groups_whose_names_differ_only_in_punctuation_are_two() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_excluded_in_another_form_of_their_dn_is_excluded() {
+async fn a_user_excluded_by_another_form_of_the_dn_is_excluded() {
     let slapd = synced().start();
     let forms = [
         ("uid=andr\u{e9}", "uid: andr\u{e9}\n", "uid=andre\u{301}"),
@@ -211,7 +211,7 @@ async fn a_server_on_which_a_group_is_not_there_is_not_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_nested_groups_members_cannot_be_read_nobody_is_let_in() {
+async fn unreadable_members_of_a_nested_group_admit_no_one() {
     for rule in [
         "access to dn.exact=\"cn=leaving,ou=groups,dc=example,dc=com\" attrs=member by * none",
         "access to dn.exact=\"cn=leaving,ou=groups,dc=example,dc=com\" by * none",

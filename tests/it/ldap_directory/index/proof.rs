@@ -129,7 +129,7 @@ async fn a_change_by_a_clock_that_was_set_back_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_is_read_every_so_often_while_calls_are_served() {
+async fn all_entries_are_read_regularly_while_calls_are_served() {
     use dialpass::directory::ldap::{Confirm, IndexSettings, LdapDirectory, Lookup};
 
     let slapd = synced().start();

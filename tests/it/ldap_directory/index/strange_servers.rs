@@ -20,7 +20,7 @@ async fn calls_are_searched_where_the_server_has_no_synchronization() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_are_searched_where_the_server_does_not_let_everybody_be_read() {
+async fn calls_are_searched_where_not_all_entries_can_be_read() {
     let slapd = Slapd::builder().without_tls().with_limited_sync().users(600).start();
     let directory = with_index(settings(&[slapd.url()]), Duration::from_mins(15));
     until(&directory, |directory| state(directory).detail.contains("size=unlimited")).await;

@@ -121,7 +121,7 @@ fn more_people_than_are_asked_for_make_the_list_incomplete() {
 }
 
 #[test]
-fn a_number_that_many_share_belongs_to_nobody_until_few_have_it() {
+fn a_number_shared_by_many_has_no_owner_until_few_have_it() {
     let mut table = Table::default();
     let own = |of: u64| format!("+4670{of:07}");
     let shared = "+46812345678";
@@ -165,7 +165,7 @@ fn of_a_person_with_thousands_of_numbers_none_is_dropped() {
 }
 
 #[test]
-fn a_number_that_many_have_as_one_of_very_many_belongs_to_nobody_until_few_have_it() {
+fn a_number_among_very_many_has_no_owner_while_many_share_it() {
     let mut table = Table::default();
     let shared = "+46812345678";
     let put = |table: &mut Table, of: u64, also: &[&str]| {
@@ -284,7 +284,7 @@ fn who_may_is_in_force_all_at_once_and_never_of_somebody_who_changed_meanwhile()
 }
 
 #[test]
-fn everybody_comes_in_turn_and_who_has_changed_does_not_agree() {
+fn each_person_comes_in_turn_and_a_changed_one_does_not_agree() {
     let mut table = Table::default();
     for of in 0..20 {
         table.upsert(&person(of, &format!("user{of}"), &[&format!("+4670123{of:04}")]));

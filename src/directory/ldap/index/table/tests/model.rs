@@ -32,7 +32,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn whoever_has_a_number_is_the_one_who_has_it(
+    fn a_numbers_owner_is_the_one_who_has_it(
         text in "(\\+|00)?(1|39|43|44|46|49|54|55|354|358|800|0)[0-9]{3,14}( ext\\. [0-9]{1,7})?",
     ) {
         // Some unassigned numbers, such as +43 000000, lose zeros each time they are read; they
