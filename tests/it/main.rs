@@ -35,6 +35,7 @@ mod phone;
 mod postgres_store;
 mod push;
 mod reasons;
+mod recipes;
 mod right_person;
 mod secrecy;
 mod shipped_files;
