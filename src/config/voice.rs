@@ -2,6 +2,7 @@
 //! `dialects`.
 
 mod dialects;
+mod doubtful;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -94,6 +95,7 @@ pub(super) fn need_public_url(voice: &str, server: &ServerConfig, problems: &mut
 
 fn endpoint(key: &str, raw: RawVoice, problems: &mut Problems) -> Option<Endpoint> {
     let at = |name: &str| format!("{key}.{name}");
+    doubtful::lists(key, &raw, problems);
     let name = name(&at("name"), raw.name, problems);
     let called_numbers = called_numbers(&at("called_numbers"), raw.called_numbers, problems);
     let texts = texts(key, raw.languages, raw.text, problems);

@@ -76,6 +76,66 @@ fn a_pin_that_decides_nothing_is_warned_of() {
     assert!(config.warnings.iter().any(warned), "{:?}", config.warnings);
 }
 
+/// The warnings about a configuration's endpoints.
+fn warned(text: &str) -> Vec<String> {
+    let warnings = read(text).expect("good").warnings;
+    let warnings = warnings.iter().map(ToString::to_string);
+    warnings.filter(|warning| warning.contains(".voice[")).collect()
+}
+
+#[test]
+fn what_is_probably_a_mistake_in_an_endpoint_is_warned_of() {
+    let secrets = |written: &str| with("['hunter2']", written);
+    let long = "'0123456789abcdef'";
+    let telnyx = "'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='";
+    let keys = |keys: &str| secrets(keys).replace("'twilio'", "'telnyx'");
+    for good in [
+        secrets(&format!("[{long}]")),
+        secrets(&format!("[{long}, 'another one, as long']")),
+        keys(&format!("[{telnyx}]")),
+        format!("{}called_numbers=['+46101234567']", secrets(&format!("[{long}]"))),
+    ] {
+        assert_eq!(warned(&good), Vec::<String>::new(), "{good}");
+    }
+    let good = secrets(&format!("[{long}]"));
+    for (text, key, says) in [
+        (secrets("['0123456789abcde']"), "voice[0].secrets[0]", "shorter than 16 characters"),
+        (secrets(&format!("[{long}, 'short']")), "voice[0].secrets[1]", "shorter than 16"),
+        (secrets(&format!("[{long}, {long}]")), "voice[0].secrets[1]", "same secret a second time"),
+        (
+            keys(&format!("[{telnyx}, {telnyx}]")),
+            "voice[0].secrets[1]",
+            "same secret a second time",
+        ),
+        (
+            good.replace("['sv','en']", "['sv','en','sv']"),
+            "voice[0].languages[2]",
+            "\"sv\" is listed",
+        ),
+        (format!("{good}called_numbers=[]"), "voice[0].called_numbers", "calls to any number"),
+    ] {
+        let warned = warned(&text);
+        let [warning] = warned.as_slice() else { panic!("one warning of {text}: {warned:?}") };
+        assert!(warning.contains(key) && warning.contains(says), "{text}: {warning}");
+        assert!(!warning.contains("0123456789"), "{warning}");
+    }
+}
+
+#[test]
+fn a_tenant_that_believes_any_caller_and_asks_no_password_is_warned_of() {
+    let warned = |calls: &str, login: &str| {
+        let text = format!("{TENANT}[tenants.calls]\n{calls}[tenants.login]\n{login}");
+        let warnings = read(&text).expect("good").warnings;
+        let warnings = warnings.iter().map(ToString::to_string);
+        warnings.filter(|warning| warning.contains("tenants[0].login.password")).count()
+    };
+    let not_asked = "password='not-asked'\n";
+    assert_eq!(warned("", not_asked), 1);
+    assert_eq!(warned("accepted_countries=['SE']\n", not_asked), 1, "numbers there are forged too");
+    assert_eq!(warned("minimum_attestation='C'\n", not_asked), 0);
+    assert_eq!(warned("", ""), 0);
+}
+
 #[test]
 fn a_tenant_says_which_calls_it_accepts() {
     let trust = |keys: &str| {

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use super::doubtful;
 use crate::config::check::Problems;
 use crate::config::secrets::{self, Form};
 use crate::config::sms::raw::RawText;
@@ -125,6 +126,7 @@ fn secrets(
         }
         secrets.push(secret?);
     }
+    doubtful::secrets(key, &secrets, problems);
     Some(secrets)
 }
 
