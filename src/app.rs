@@ -23,7 +23,7 @@ mod source;
 mod stopping;
 mod stores;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,6 +36,7 @@ use self::certificates::LOOK_AT_CERTIFICATES;
 pub use self::checking::{Checked, check};
 use self::checking::{ValidConfig, log_warnings, validate};
 pub use self::components::Components;
+pub use self::listeners::Demo;
 use self::listeners::{Listener, SLACK, SharedByListeners, ops_listener, public_listener};
 pub use self::prepared_components::prepare;
 use self::reload::Reload;
@@ -135,16 +136,15 @@ impl App {
         Self::build_for(source, None).await
     }
 
-    /// Builds the gateway with the demo's page, in a runtime. It listens on `listener`, not where
-    /// the configuration says.
+    /// Builds the gateway with the demo's page, in a runtime.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn build_demo(source: Source, listener: TcpListener) -> Result<Self, StartError> {
-        Self::build_for(source, Some(listener)).await
+    pub async fn build_demo(source: Source, demo: Demo) -> Result<Self, StartError> {
+        Self::build_for(source, Some(demo)).await
     }
 
-    async fn build_for(source: Source, demo: Option<TcpListener>) -> Result<Self, StartError> {
+    async fn build_for(source: Source, demo: Option<Demo>) -> Result<Self, StartError> {
         let runtime = Handle::current();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ValidConfig { config, prepared, tls } = validate(&source, None, &clock, &runtime)?;

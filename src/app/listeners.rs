@@ -9,9 +9,11 @@ use actix_web::http::header;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App as WebApp, web};
 use anyhow::Context;
+use secrecy::SecretString;
 
 use super::open_files::{self, OPERATORS};
 use crate::config::Config;
+use crate::http::demo::VoiceSecret;
 use crate::http::gateway::CurrentGateway;
 use crate::http::listener::{ConnectionDrain, Exempt, ListenerSettings, serve_plain, serve_tls};
 use crate::http::ops::{self, Ops};
@@ -54,18 +56,27 @@ pub(super) struct SharedByListeners {
     pub(super) workers: Arc<Workers>,
 }
 
+/// What the demo has beside its configuration.
+pub struct Demo {
+    /// Where it listens, not where the configuration says.
+    pub listener: TcpListener,
+    /// The secret of its voice platform, as in its configuration.
+    pub voice_secret: SecretString,
+}
+
 /// Binds and builds the listener for clients and phones; the demo's is already bound.
 pub(super) fn public_listener(
     config: &Config,
     gateway: &Arc<CurrentGateway>,
     tls: Option<Arc<TlsState>>,
     SharedByListeners { drain, unauthenticated_log, workers }: SharedByListeners,
-    of_demo: Option<TcpListener>,
+    demo: Option<Demo>,
 ) -> anyhow::Result<Listener> {
-    let is_demo = of_demo.is_some();
-    let (listener, address) = match of_demo {
-        Some(listener) => bound(listener)?,
-        None => bind("server.listen", config.server.listen)?,
+    let ((listener, address), of_demo) = match demo {
+        Some(Demo { listener, voice_secret }) => {
+            (bound(listener)?, Some(VoiceSecret(voice_secret)))
+        }
+        None => (bind("server.listen", config.server.listen)?, None),
     };
     let mut settings = ListenerSettings {
         shutdown_timeout: config.server.shutdown_timeout,
@@ -87,7 +98,10 @@ pub(super) fn public_listener(
     let app = move || {
         workers.register();
         let app = WebApp::new().app_data(data.clone());
-        let app = if is_demo { app.configure(demo::routes) } else { app };
+        let app = match of_demo.clone() {
+            Some(secret) => app.configure(|app| demo::routes(app, secret)),
+            None => app,
+        };
         app.configure(cloud_api::routes)
             .configure(pages::routes)
             .configure(voice::routes)

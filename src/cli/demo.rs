@@ -7,9 +7,10 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use secrecy::SecretString;
 
 use super::setup::{CommandResult, runtime};
-use crate::app::{App, Source};
+use crate::app::{App, Demo, Source};
 
 const CONFIG: &str = include_str!("../../config/demo.toml");
 const PEOPLE: &str = include_str!("../../config/demo-people.toml");
@@ -21,9 +22,6 @@ pub(super) fn run(listen: SocketAddr) -> CommandResult {
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .context("cannot create a temporary folder")?;
-    let mut key = [0_u8; 32];
-    getrandom::fill(&mut key)
-        .map_err(|error| anyhow::anyhow!("the system provides no random bits: {error}"))?;
     let file = |name: &str, text: &str| {
         let mut options = OpenOptions::new();
         let made = options.write(true).create_new(true).mode(0o600).open(folder.path().join(name));
@@ -32,7 +30,9 @@ pub(super) fn run(listen: SocketAddr) -> CommandResult {
     };
     file("demo.toml", CONFIG)?;
     file("demo-people.toml", PEOPLE)?;
-    file("server-key.hex", &hex::encode(key))?;
+    file("server-key.hex", &random()?)?;
+    let voice_secret = random()?;
+    file("voice-secret", &voice_secret)?;
     // Bound before the configuration is read, because the configuration must name the port.
     let listener = TcpListener::bind(listen).with_context(|| {
         format!("cannot listen on {listen}: is the port in use, or below 1024?")
@@ -46,12 +46,21 @@ pub(super) fn run(listen: SocketAddr) -> CommandResult {
             ("DIALPASS_SERVER__PUBLIC_URL".to_owned(), page.clone()),
         ],
     };
+    let demo = Demo { listener, voice_secret: SecretString::from(voice_secret) };
     runtime()?.block_on(async {
-        let app = App::build_demo(source, listener).await?;
+        let app = App::build_demo(source, demo).await?;
         print!("{}", instructions(&page, address));
         app.run().await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// 32 random bytes in hexadecimal.
+fn random() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system provides no random bits: {error}"))?;
+    Ok(hex::encode(bytes))
 }
 
 /// The page's address: passkeys need a host name, and `localhost` works without TLS.

@@ -113,7 +113,8 @@ fn every_shipped_configuration_is_good() {
     let made = Command::new(program).args(["dev-certs", "--dir"]).arg(&certs).output().unwrap();
     assert!(made.status.success());
     let key = Command::new(program).arg("new-secret").output().unwrap().stdout;
-    for path in [config.join("server-key.hex"), certs.join("server-key.hex")] {
+    let made = ["server-key.hex", "voice-secret"].map(|name| config.join(name));
+    for path in made.into_iter().chain([certs.join("server-key.hex")]) {
         std::fs::write(path, &key).unwrap();
     }
     std::fs::write(certs.join("ldap-password"), "a password\n").unwrap();

@@ -1,6 +1,7 @@
-// The phone on the screen: the chosen person calls, the phone system requests a code from the
+// The phone on the screen: the chosen person calls, the chosen phone system requests a code from the
 // gateway, and the phone shows and says what the caller would hear.
-import { ask, duration } from "./wire.js";
+import { DIALECTS } from "./dialects.js";
+import { duration } from "./wire.js";
 import { hush, say } from "./voice.js";
 
 const phone = document.getElementById("phone");
@@ -14,9 +15,7 @@ const people = document.getElementById("people");
 const username = document.getElementById("username");
 const code = document.getElementById("code");
 const loggedIn = document.getElementById("login-outcome");
-
-/** The phone system's credential: pbx:demo-pbx. */
-const PHONE_SYSTEM = { Authorization: `Basic ${btoa("pbx:demo-pbx")}`, tenant: "demo" };
+const dialects = document.getElementById("dialect");
 
 /** Delay until the line answers, and between digits, in milliseconds. */
 const RINGING = 900;
@@ -30,6 +29,10 @@ let call = 0;
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const chosen = () => people.querySelector("input:checked");
+
+const dialect = () => DIALECTS.find(({ id }) => id === dialects.value);
+
+dialects.append(...DIALECTS.map(({ id, name }) => new Option(name, id)));
 
 /** The call's progress; `spelt` is for screen readers, which do not see the digits. */
 function show(name, text, { spelt = "", reason = "" } = {}) {
@@ -53,17 +56,17 @@ async function begin() {
   const person = chosen();
   clear();
   show("calling", "Calling…");
-  const question = { headers: PHONE_SYSTEM, body: { phonenumber: person.dataset.number } };
-  const [answer] = await Promise.all([
-    ask("PUT", "/api/authentication/getOTP", question, "get-otp"),
+  const [{ answer, otp, heard }] = await Promise.all([
+    dialect().call(person.dataset.number),
     sleep(RINGING),
   ]);
   if (mine !== call) return;
-  if (answer.status === 200) await tell(mine, answer.body.otp);
-  else refuse(answer, person.dataset.why);
+  const told = `${answer.told}, ${answer.type}`;
+  if (otp) await tell(mine, otp, told);
+  else refuse({ ...answer, told }, heard ?? REFUSED, person.dataset.why);
 }
 
-async function tell(mine, otp) {
+async function tell(mine, otp, told) {
   show("telling", "Your code is");
   say(`Your code is: ${[...otp].join(". ")}.`);
   const isSlow = !matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -72,17 +75,17 @@ async function tell(mine, otp) {
     if (mine !== call) return;
     digits[place].textContent = digit;
   }
-  const reason = "200 OK. Type it into the login form.";
+  const reason = `${told}. Type it into the login form.`;
   show("told", "Your code is", { spelt: [...otp].join(" "), reason });
 }
 
-function refuse({ status, told, wait }, known) {
-  say(REFUSED);
+function refuse({ status, told, wait }, heard, known) {
+  say(heard);
   let reason = known ?? "The audit trail knows why.";
   if (status === 429) reason = `Too many calls. Wait ${duration(wait)}.`;
   if (status === 0) reason = "The gateway does not answer. Is the demo still running?";
   reason = `${told}. The caller hears no more than that. ${reason}`;
-  show("refused", `“${REFUSED}”`, { reason });
+  show("refused", `“${heard}”`, { reason });
 }
 
 function hangUp() {

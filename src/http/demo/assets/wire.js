@@ -1,25 +1,41 @@
 // Sends the page's requests to the gateway, and shows requests and answers.
 
-/** The type of every request and answer. */
+/** The types of requests. */
 const JSON_TYPE = "application/json";
+const FORM_TYPE = "application/x-www-form-urlencoded";
 
-/** Returns status (0 without an answer), body and seconds to wait; shows both in `at`. */
+/**
+ * Asks, with an object as JSON or a form as such. Returns status (0 without an answer), text, media
+ * type, body (of JSON), and seconds to wait; shows both in `at`.
+ */
 export async function ask(method, path, { headers = {}, body }, at) {
-  const question = { "Content-Type": JSON_TYPE, ...headers };
-  const asked = `${method} ${path}\n${lines(question)}\n\n${pretty(body)}`;
-  let answer;
+  const isForm = body instanceof URLSearchParams;
+  const question = { "Content-Type": isForm ? FORM_TYPE : JSON_TYPE, ...headers };
+  const asked = `${method} ${path}\n${lines(question)}\n\n${isForm ? body : pretty(body)}`;
+  let answer, text;
   try {
-    const request = { method, headers: question, body: JSON.stringify(body) };
+    const request = { method, headers: question, body: isForm ? body.toString() : JSON.stringify(body) };
     answer = await fetch(path, { ...request, cache: "no-store", credentials: "omit" });
+    text = await answer.text();
   } catch {
     show(at, `${asked}\n\nNobody answered.`);
-    return { status: 0, body: {}, wait: 0, told: "no answer" };
+    return { status: 0, body: {}, text: "", type: "", wait: 0, told: "no answer" };
   }
-  const given = await answer.json().catch(() => ({}));
+  const type = (answer.headers.get("Content-Type") ?? "").split(";")[0];
+  const given = parsed(text);
   const told = `${answer.status} ${NAMES[answer.status] ?? ""}`.trim();
-  show(at, `${asked}\n\n${told}\n${pretty(given)}`);
+  show(at, `${asked}\n\n${told}\n${lines({ "Content-Type": type })}\n\n${given ? pretty(given) : text}`);
   const wait = Number(answer.headers.get("Retry-After"));
-  return { status: answer.status, body: given, wait, told };
+  return { status: answer.status, body: given ?? {}, text, type, wait, told };
+}
+
+/** JSON, or nothing if it is none. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const NAMES = {

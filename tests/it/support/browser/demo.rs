@@ -116,6 +116,54 @@ async fn a_newcomer_plays_the_whole_story() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_sees_the_document_of_the_chosen_phone_system() {
+    let temporary = tempfile::tempdir().unwrap();
+    let demo = Demo::start(temporary.path());
+    let browser = browser(&PHONE).await;
+    browser.go(&demo.page()).await;
+    // The systems come from the script's list.
+    browser.until("a choice", async || browser.all("#dialect option").await.len() > 1).await;
+    browser.click("#call-wire summary").await;
+    browser.click("#dialect option[value=\"twiml\"]").await;
+    call(&browser, "told").await;
+    let told = browser.find("#digits").await.text().await;
+    let code: String = told.chars().filter(char::is_ascii_digit).collect();
+    let phone = browser.find("#phone").await.text().await;
+    assert!(phone.contains("200 OK, text/xml"), "{phone}");
+    let wire = browser.find("#get-otp").await.text().await;
+    let digits = code.chars().map(String::from).collect::<Vec<_>>().join(", ");
+    for part in [
+        "POST /voice/v1/demo/main",
+        "X-Twilio-Signature: ",
+        "From=%2B46701234567",
+        "<Response><Pause length=\"1\"/><Say language=\"en-GB\">",
+        &format!("{digits}.</Say>"),
+    ] {
+        assert!(wire.contains(part), "{part}: {wire}");
+    }
+    browser.must_be_accessible("a document").await;
+    must_be_valid_html(&[("demo.html".to_owned(), browser.html().await)]);
+    assert!(!browser.overflows().await);
+    browser.screenshot("demo-twiml").await;
+    // The platform is told that there is no code, by a document as well.
+    choose(&browser, "cecilia").await;
+    call(&browser, "refused").await;
+    let wire = browser.find("#get-otp").await.text().await;
+    let phone = browser.find("#phone").await.text().await;
+    let heard = wire.split_once("\">").and_then(|(_, rest)| rest.split_once('<')).expect("words").0;
+    assert!(wire.contains("200 OK") && phone.contains(heard), "{phone}: {wire}");
+    // The code is Anna's by whichever system, and logs her in.
+    choose(&browser, "anna").await;
+    browser.click("#dialect option[value=\"json\"]").await;
+    call(&browser, "told").await;
+    assert!(browser.find("#get-otp").await.text().await.contains(&format!("\"otp\": \"{code}\"")));
+    browser.find("#code").await.type_in(&code).await;
+    browser.click("#log-in").await;
+    browser.until_text("Welcome, anna.").await;
+    browser.must_be_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_demos_page_fits_phones_and_dark_rooms() {
     let temporary = tempfile::tempdir().unwrap();
     let demo = Demo::start(temporary.path());
