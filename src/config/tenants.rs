@@ -172,7 +172,7 @@ fn tenant(
     let limits = policy::limits(&at("limits"), &raw.limits, problems);
     let clients = clients::check(key, &id, raw.clients, problems);
     let app = app(&at("app"), raw.app, id.as_str(), problems);
-    let voice = voice::check(key, raw.voice, problems);
+    let voice = voice::check(key, raw.voice, &clients, problems);
     let sms = raw.sms.map(|sms| sms::check(&at("sms"), sms, problems));
     Some(TenantConfig {
         key: key.to_owned(),

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use self::dialects::{Platform, RawDialect, RawSignature};
 
 use super::check::Problems;
+use super::clients::ClientConfig;
 use super::server::ServerConfig;
 use super::sms::raw::RawText;
 use crate::domain::phone_number::PhoneNumber;
@@ -29,6 +30,7 @@ pub(super) struct RawVoice {
     pub signature: Option<RawSignature>,
     pub secrets: Option<Vec<RawText>>,
     pub caller: Option<CallerSource>,
+    pub client: Option<String>,
     pub called_numbers: Option<Vec<String>>,
     #[serde(default)]
     pub pin: RawPin,
@@ -69,7 +71,12 @@ pub(super) struct RawSentences {
 }
 
 /// Checks a tenant's endpoints.
-pub(super) fn check(tenant: &str, raw: Vec<RawVoice>, problems: &mut Problems) -> Vec<Endpoint> {
+pub(super) fn check(
+    tenant: &str,
+    raw: Vec<RawVoice>,
+    clients: &[ClientConfig],
+    problems: &mut Problems,
+) -> Vec<Endpoint> {
     let mut names = HashSet::new();
     let mut endpoints = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
@@ -78,7 +85,7 @@ pub(super) fn check(tenant: &str, raw: Vec<RawVoice>, problems: &mut Problems) -
             let found = format!("{name:?} a second time");
             problems.add(&format!("{key}.name"), found, "a name of its own for each endpoint");
         }
-        endpoints.extend(endpoint(&key, raw, problems));
+        endpoints.extend(endpoint(&key, raw, clients, problems));
     }
     endpoints
 }
@@ -93,9 +100,14 @@ pub(super) fn need_public_url(voice: &str, server: &ServerConfig, problems: &mut
     }
 }
 
-fn endpoint(key: &str, raw: RawVoice, problems: &mut Problems) -> Option<Endpoint> {
+fn endpoint(
+    key: &str,
+    raw: RawVoice,
+    clients: &[ClientConfig],
+    problems: &mut Problems,
+) -> Option<Endpoint> {
     let at = |name: &str| format!("{key}.{name}");
-    doubtful::lists(key, &raw, problems);
+    doubtful::lists(key, raw.called_numbers.as_ref(), raw.languages.as_ref(), problems);
     let name = name(&at("name"), raw.name, problems);
     let called_numbers = called_numbers(&at("called_numbers"), raw.called_numbers, problems);
     let texts = texts(key, raw.languages, raw.text, problems);
@@ -114,10 +126,11 @@ fn endpoint(key: &str, raw: RawVoice, problems: &mut Problems) -> Option<Endpoin
         signature: raw.signature,
         secrets: raw.secrets,
         caller: raw.caller,
+        client: raw.client,
         voice: voice.as_deref(),
         rejects,
     };
-    let dialect = dialects::check(key, platform, problems);
+    let dialect = dialects::check(key, platform, clients, problems);
     Some(Endpoint {
         name: name?,
         dialect: dialect?,

@@ -73,6 +73,8 @@ reasons! {
             "A voice platform's call was first reported more than 10 minutes ago.";
         CallOver "call_over"
             "A voice platform reported a call again whose code is used, replaced or expired.";
+        CallerAsked "caller_asked"
+            "A voice browser is asked who calls: it got its first page.";
         PinAsked "pin_asked"
             "The caller is asked to key the PIN.";
         NameMalformed "name_malformed"
@@ -220,7 +222,7 @@ reasons! {
     }
     "Requests" {
         SignatureInvalid "signature_invalid"
-            "A voice platform's request has no signature by the endpoint's secrets, or names no endpoint.";
+            "A voice platform's request has no signature by the endpoint's secrets or no credential of its client, or names no endpoint.";
         BodyMalformed "body_malformed"
             "The body is malformed.";
         BodyTooLarge "body_too_large"

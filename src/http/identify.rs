@@ -86,6 +86,21 @@ pub async fn identify_request(
     gate: &CallerIdentification,
     deadline: Instant,
 ) -> Result<Identified, Unidentified> {
+    let tenant = TenantHeader::read(values(request, "tenant"));
+    identify_in(&tenant, request, operation, gate, deadline).await
+}
+
+/// The same, for a request that names its tenant otherwise than by a header.
+///
+/// # Errors
+/// Why the caller is refused.
+pub async fn identify_in(
+    tenant: &TenantHeader,
+    request: &HttpRequest,
+    operation: Operation,
+    gate: &CallerIdentification,
+    deadline: Instant,
+) -> Result<Identified, Unidentified> {
     let forwarded;
     let peer = request.peer_addr().map(|peer| peer.ip());
     let behind_proxy = peer.is_some_and(|peer| gate.proxies.trust(peer));
@@ -116,7 +131,7 @@ pub async fn identify_request(
         authorization: &authorization,
         token: token.as_ref().map(|token| token.as_ref().map_err(|refusal| *refusal)),
         address,
-        tenant: &TenantHeader::read(values(request, "tenant")),
+        tenant,
         now,
     };
     let client = identify(&gate.clients, &presented, operation).map_err(|mut refusal| {

@@ -6,6 +6,8 @@ pub mod call;
 pub mod dialect;
 pub mod document;
 pub mod endpoint;
+mod first_page;
+mod form;
 mod handler;
 pub mod jambonz;
 mod json;
@@ -14,5 +16,6 @@ pub mod public_url;
 pub mod spoken;
 pub mod texts;
 pub mod twiml;
+pub mod vxml;
 
 pub use self::handler::routes;

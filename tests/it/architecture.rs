@@ -68,7 +68,7 @@ const PORTS: [(&str, &[&str]); 3] = [
 
 /// The modules of ports, adapters and `http` that the configuration may see: the settings that its
 /// sections are turned into.
-const SETTINGS: [&[&str]; 18] = [
+const SETTINGS: [&[&str]; 19] = [
     &["directory", "ldap", "settings"],
     &["http", "authorization"],
     &["http", "client_table"],
@@ -84,6 +84,7 @@ const SETTINGS: [&[&str]; 18] = [
     &["http", "voice", "ncco"],
     &["http", "voice", "texts"],
     &["http", "voice", "twiml"],
+    &["http", "voice", "vxml"],
     &["messenger", "sms_over_http", "settings"],
     &["messenger", "web_push", "settings"],
     &["store", "postgres", "settings"],

@@ -5,6 +5,7 @@ mod refusing;
 mod relatives;
 mod speaking;
 mod vonage;
+mod vxml;
 
 use std::process::Command;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::support::browser::tools::target;
-use crate::support::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections};
+use crate::support::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections, sha256};
 use crate::support::slapd::Slapd;
 
 /// The public URL, which platforms sign.

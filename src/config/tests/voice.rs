@@ -29,6 +29,12 @@ fn an_endpoint_has_the_documented_defaults() {
 fn each_mistake_of_an_endpoint_is_named() {
     let own = "[tenants.voice.text.sv]\n";
     let more = |keys: &str| format!("{}{keys}", with("", ""));
+    let browser = |keys: &str| {
+        let text = with("signature='twilio'\n", "").replace("secrets=['hunter2']\n", "");
+        let client = "[[tenants.clients]]\nname='pbx'\noperations=['getOTP']\n\
+                      anonymous.addresses=['10.0.0.5']\n";
+        format!("{}{keys}\n{client}", text.replace("'twiml'", "'vxml'"))
+    };
     let vonage = |keys: &str| {
         let text = with("'twiml'", "'ncco'").replace("'twilio'", "'vonage'");
         format!("{text}{keys}\n")
@@ -39,6 +45,12 @@ fn each_mistake_of_an_endpoint_is_named() {
         (with("signature='twilio'\n", ""), "voice[0].signature", "whose signatures"),
         (with("'twilio'", "'jambonz'"), "voice[0].signature", "\"twilio\", \"signalwire\""),
         (with("'twiml'", "'jambonz'"), "voice[0].signature", "\"jambonz\""),
+        (browser("client='pbx'\nsecrets=['hunter2']"), "voice[0].secrets", "signs nothing"),
+        (browser("client='pbx'\nsignature='twilio'"), "voice[0].signature", "signs nothing"),
+        (browser("client='pbx'\nrefuse_by='reject'"), "voice[0].refuse_by", "\"speech\""),
+        (browser(""), "voice[0].client", "\"getOTP\": [\"pbx\"]"),
+        (browser("client='ivr'"), "voice[0].client", "\"getOTP\": [\"pbx\"]"),
+        (more("client='pbx'"), "voice[0].client", "only dialect = \"vxml\""),
         (with("'twiml'", "'ncco'"), "voice[0].signature", "\"vonage\""),
         (format!("{}refuse_by='reject'", vonage("")), "voice[0].refuse_by", "\"speech\""),
         (vonage("voice='Elin'"), "voice[0].voice", "styles at Vonage"),

@@ -9,12 +9,15 @@ use serde::Deserialize;
 
 use super::doubtful;
 use crate::config::check::Problems;
+use crate::config::clients::ClientConfig;
 use crate::config::secrets::{self, Form};
 use crate::config::sms::raw::RawText;
+use crate::http::client_table::Operation;
 use crate::http::voice::dialect::Dialect;
 use crate::http::voice::jambonz::{CallerSource, Jambonz};
 use crate::http::voice::ncco::Ncco;
 use crate::http::voice::twiml::{Signature, Twiml};
+use crate::http::voice::vxml::Vxml;
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
@@ -22,6 +25,7 @@ pub(in crate::config) enum RawDialect {
     Twiml,
     Jambonz,
     Ncco,
+    Vxml,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -40,6 +44,7 @@ pub(super) struct Platform<'p> {
     pub signature: Option<RawSignature>,
     pub secrets: Option<Vec<RawText>>,
     pub caller: Option<CallerSource>,
+    pub client: Option<String>,
     pub voice: Option<&'p str>,
     pub rejects: bool,
 }
@@ -48,18 +53,36 @@ pub(super) struct Platform<'p> {
 pub(super) fn check(
     key: &str,
     platform: Platform<'_>,
+    clients: &[ClientConfig],
     problems: &mut Problems,
 ) -> Option<Arc<dyn Dialect>> {
     let at = |name: &str| format!("{key}.{name}");
-    let Platform { dialect, signature, secrets, caller, voice, rejects } = platform;
-    let accepted = "\"twiml\", \"jambonz\" or \"ncco\"";
+    let Platform { dialect, signature, secrets, caller, client, voice, rejects } = platform;
+    let accepted = "\"twiml\", \"jambonz\", \"ncco\" or \"vxml\"";
     let dialect = problems.required(&at("dialect"), dialect, accepted)?;
     if caller.is_some() && !matches!(dialect, RawDialect::Jambonz) {
         let found = "a key that only dialect = \"jambonz\" has";
         problems.add(&at("caller"), found, "no caller: the platform says who calls");
     }
+    if matches!(dialect, RawDialect::Vxml) {
+        cannot_reject(&at("refuse_by"), rejects, problems);
+        for (name, is_given) in [("signature", signature.is_some()), ("secrets", secrets.is_some())]
+        {
+            if is_given {
+                let found = "a key that dialect = \"vxml\" does not have";
+                problems.add(&at(name), found, "client: a VoiceXML browser signs nothing");
+            }
+        }
+        let client = self::client(&at("client"), client, clients, problems)?;
+        return Some(Arc::new(Vxml { client }));
+    }
+    if client.is_some() {
+        let found = "a key that only dialect = \"vxml\" has";
+        problems.add(&at("client"), found, "signature and secrets: this platform signs");
+    }
     let secrets = self::secrets(&at("secrets"), secrets, problems);
     match dialect {
+        RawDialect::Vxml => None,
         RawDialect::Twiml => {
             let signature = problems.required(&at("signature"), signature, TWIML_SIGNATURES);
             let (signature, secrets) = signature.zip(secrets)?;
@@ -84,6 +107,27 @@ pub(super) fn check(
             Some(Arc::new(Ncco { secrets: secrets?, style: style.and_then(Result::ok) }))
         }
     }
+}
+
+/// The client that asks, which must be one of the tenant's, and may call getOTP.
+fn client(
+    key: &str,
+    client: Option<String>,
+    clients: &[ClientConfig],
+    problems: &mut Problems,
+) -> Option<String> {
+    let may_ask = |client: &&ClientConfig| client.entry.operations.contains(&Operation::GetOtp);
+    let names: Vec<&str> =
+        clients.iter().filter(may_ask).map(|client| client.entry.name.as_str()).collect();
+    let accepted = match names.as_slice() {
+        [] => "the name of one of [[tenants.clients]] with the operation \"getOTP\"".to_owned(),
+        names => format!("the name of a client with the operation \"getOTP\": {names:?}"),
+    };
+    let client = problems.required(key, client, &accepted)?;
+    if !names.contains(&client.as_str()) {
+        problems.add(key, format!("{client:?}"), accepted);
+    }
+    Some(client)
 }
 
 /// Refuses to reject calls that the platform answers before it asks.

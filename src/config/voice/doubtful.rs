@@ -4,15 +4,19 @@ use std::collections::HashSet;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::RawVoice;
 use crate::config::check::Problems;
 
 /// The shortest secret that nobody guesses, in characters: platforms' own have 32 and more.
 const SHORTEST: usize = 16;
 
 /// Warns of what an endpoint at `key` lists.
-pub(super) fn lists(key: &str, raw: &RawVoice, problems: &mut Problems) {
-    if raw.called_numbers.as_ref().is_some_and(Vec::is_empty) {
+pub(super) fn lists(
+    key: &str,
+    called_numbers: Option<&Vec<String>>,
+    languages: Option<&Vec<String>>,
+    problems: &mut Problems,
+) {
+    if called_numbers.is_some_and(Vec::is_empty) {
         problems.warn(
             &format!("{key}.called_numbers"),
             "[] accepts calls to any number: list the numbers that may be called, or leave the key \
@@ -20,7 +24,7 @@ pub(super) fn lists(key: &str, raw: &RawVoice, problems: &mut Problems) {
         );
     }
     let mut seen = HashSet::new();
-    for (index, language) in raw.languages.iter().flatten().enumerate() {
+    for (index, language) in languages.into_iter().flatten().enumerate() {
         if !seen.insert(language) {
             let key = format!("{key}.languages[{index}]");
             problems.warn(&key, format!("{language:?} is listed twice: remove one"));

@@ -120,7 +120,7 @@ impl AuditReason {
             Self::TenantHeaderUnusable => "Send it once.",
             Self::OperationNotAllowed => "Add it to the client's `operations` if it may.",
             Self::SignatureInvalid => {
-                "Check the endpoint's `secrets` and `server.public_url`, and the URL at the platform."
+                "Check the endpoint's `secrets` or `client`, `server.public_url`, and the URL at the platform."
             }
             Self::BodyMalformed => "The response's `message` says what is wrong.",
             Self::BodyTooSlow => "Check the network to the client.",
@@ -175,6 +175,7 @@ impl AuditReason {
             Self::Issued
             | Self::Repeated
             | Self::LoggedIn
+            | Self::CallerAsked
             | Self::PinAsked
             | Self::NoSuchUser
             | Self::Pong

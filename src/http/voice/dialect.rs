@@ -61,6 +61,12 @@ pub trait Dialect: Send + Sync {
     /// The media type of its documents.
     fn document_type(&self) -> &'static str;
 
+    /// The first page, where a browser fetches pages; `None` where a platform reports calls, and
+    /// signs its requests.
+    fn first_page(&self) -> Option<&dyn FirstPage> {
+        None
+    }
+
     /// Checks a request's signature, then reads the call.
     ///
     /// # Errors
@@ -69,4 +75,13 @@ pub trait Dialect: Send + Sync {
 
     /// Writes a document.
     fn write(&self, answer: &Answer<'_>, speech: &Speech, sentences: &Sentences) -> Vec<u8>;
+}
+
+/// A page without secrets that a browser fetches first, and that has it send the call.
+pub trait FirstPage {
+    /// The name of the tenant's client whose credential takes the place of a signature.
+    fn client(&self) -> &str;
+
+    /// Writes the page that has the call `call` sent to `url`.
+    fn write(&self, url: &str, call: &str, speech: &Speech, sentences: &Sentences) -> Vec<u8>;
 }

@@ -1,4 +1,5 @@
-//! `POST /voice/v1/{tenant}/{name}`: answers a platform's webhook.
+//! `POST /voice/v1/{tenant}/{name}`: answers a platform's webhook. Of a browser that fetches pages,
+//! `GET` there, and `POST` to `…/code`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::call::IncomingCall;
 use super::dialect::{PlatformRequest, Unusable};
 use super::document::Answer;
 use super::endpoint::Endpoint;
+use super::first_page;
 use crate::domain::reason::{AuditReason, Reason};
 use crate::domain::reported_call::ReportIds;
 use crate::domain::stored_number::NumberingPlan;
@@ -26,6 +28,8 @@ use crate::service::call_in::{Call, SpokenCode};
 const BASE: &str = "/voice/v1";
 /// What follows the name where the platform sends what the caller keyed.
 const PIN: &str = "pin";
+/// What follows the name where a browser sends the call.
+const CODE: &str = "code";
 /// The longest that a call takes to decide: platforms give up after 5 s.
 const LONGEST: Duration = Duration::from_secs(4);
 /// The largest body, in bytes.
@@ -34,8 +38,8 @@ const MAX_BODY: usize = 64 * 1024;
 /// Adds the routes.
 pub fn routes(app: &mut ServiceConfig) {
     let path = format!("{BASE}/{{tenant}}/{{name}}");
-    let pin = format!("{path}/{{{PIN}:{PIN}}}");
-    for path in [path, pin] {
+    let step = |step| format!("{path}/{{{step}:{step}}}");
+    for path in [path.clone(), step(CODE), step(PIN)] {
         app.service(web::resource([path.clone(), format!("{path}/")]).to(call));
     }
 }
@@ -49,23 +53,39 @@ async fn call(
     let mut context = RequestContext::begin(request, payload, &gateway, "voice", Api::CalledInOtp);
     context.deadline = context.deadline.min(context.arrived + LONGEST);
     let is_served = !context.gateway.public_bases.is_empty();
-    if !is_served || *context.request.method() != Method::POST {
+    let is_page = asks_first_page(&context);
+    let method = if is_page { Method::GET } else { Method::POST };
+    if !is_served || *context.request.method() != method {
         let refused = match context.admit_address() {
             Err(refusal) => refusal,
-            Ok(()) if is_served => Refusal::plain(Refused::MethodNotAllowed("POST".into())),
+            Ok(()) if is_served => {
+                Refusal::plain(Refused::MethodNotAllowed(method.to_string().into()))
+            }
             Ok(()) => Refusal::plain(Refused::NoSuchPath),
         };
         return context.refuse(&refused);
     }
     match admit(&mut context).await {
         Err(reason) => {
-            context.record_refusal(reason, StatusCode::FORBIDDEN.as_u16());
-            let answer = answer(&context, StatusCode::FORBIDDEN).finish();
-            body::answer_before(context.payload, answer)
+            let is_challenged = first_page::asks_for_password(&context);
+            let status =
+                if is_challenged { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+            context.record_refusal(reason, status.as_u16());
+            let mut answer = answer(&context, status);
+            if is_challenged {
+                answer.insert_header((header::WWW_AUTHENTICATE, first_page::CHALLENGE));
+            }
+            body::answer_before(context.payload, answer.finish())
         }
-        Ok((tenant, name, call)) => {
+        Ok((tenant, name, asked)) => {
             let endpoint = &tenant.voice.endpoints[&name];
-            let document = decide(&mut context, &tenant, endpoint, call).await;
+            let document = match asked {
+                Asked::Call(call) => decide(&mut context, &tenant, endpoint, call).await,
+                Asked::FirstPage => {
+                    let url = url(&context, CODE);
+                    first_page::document(&context, &tenant, endpoint, &url)
+                }
+            };
             answer(&context, StatusCode::OK)
                 .insert_header((header::CONTENT_TYPE, endpoint.dialect.document_type()))
                 .body(document)
@@ -79,8 +99,33 @@ fn answer(context: &RequestContext, status: StatusCode) -> actix_web::HttpRespon
     answer
 }
 
-/// The tenant, the endpoint's name, and the call, or why the signed request describes none.
-type Admitted = (Arc<Tenant>, String, Result<IncomingCall, AuditReason>);
+/// What a signed request asks.
+enum Asked {
+    /// The first page.
+    FirstPage,
+    /// The answer to a call, or to what describes none.
+    Call(Result<IncomingCall, AuditReason>),
+}
+
+/// The tenant, the endpoint's name, and what is asked.
+type Admitted = (Arc<Tenant>, String, Asked);
+
+/// Whether a request's path is that of a browser's first page.
+fn asks_first_page(context: &RequestContext) -> bool {
+    let (tenant, name) = (context.path_segment("tenant"), context.path_segment("name"));
+    let mut tenants = context.gateway.tenants.iter();
+    let tenant = tenants.find(|(id, _)| id.as_str() == tenant).map(|(_, tenant)| tenant);
+    let endpoint = tenant.and_then(|tenant| tenant.voice.endpoints.get(name));
+    endpoint.is_some_and(|endpoint| endpoint.dialect.first_page().is_some())
+        && ![CODE, PIN].iter().any(|step| context.request.match_info().get(step).is_some())
+}
+
+/// The public URL of an endpoint's next step.
+fn url(context: &RequestContext, step: &str) -> String {
+    let base = context.gateway.public_bases.first().map_or("", String::as_str);
+    let (tenant, name) = (context.path_segment("tenant"), context.path_segment("name"));
+    format!("{base}{BASE}/{tenant}/{name}/{step}")
+}
 
 /// Finds the endpoint and checks the signature. An unknown endpoint looks like a wrong signature.
 async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
@@ -99,6 +144,20 @@ async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
     };
     context.trail.tenant = Some(id.clone());
     context.trail.voice = Some(name.clone());
+    let page = endpoint.dialect.first_page();
+    if page.is_none() && context.request.match_info().get(CODE).is_some() {
+        return Err(unsigned(flooding));
+    }
+    if let Some(page) = page
+        && first_page::identify(context, id, page.client()).await.is_err()
+    {
+        body::discard(&mut context.payload, context.deadline).await;
+        return Err(unsigned(flooding));
+    }
+    if asks_first_page(context) {
+        context.trail.is_signed = true;
+        return Ok((Arc::clone(tenant), name, Asked::FirstPage));
+    }
     let read = body::read_up_to(
         &context.request,
         &mut context.payload,
@@ -123,7 +182,7 @@ async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
         Ok(call) => Ok(call),
     };
     context.trail.is_signed = true;
-    Ok((Arc::clone(tenant), name, call))
+    Ok((Arc::clone(tenant), name, Asked::Call(call)))
 }
 
 const fn unsigned(flooding: bool) -> AuditReason {
@@ -209,11 +268,8 @@ async fn hear(
     call: IncomingCall,
     report: &ReportIds,
 ) -> Result<Decided, AuditReason> {
-    let gateway = Arc::clone(&context.gateway);
     if endpoint.asks_pin && !has_keyed(context) {
-        let base = gateway.public_bases.first().map_or("", String::as_str);
-        let path = context.request.path().trim_end_matches('/');
-        return Ok(Decided::AskPin(format!("{base}{path}/{PIN}"), call));
+        return Ok(Decided::AskPin(url(context, PIN), call));
     }
     let caller_id = call.caller.ok_or(AuditReason::NumberUnparseable)?;
     let pin = call.digits.filter(|_| endpoint.asks_pin);

@@ -1,18 +1,17 @@
 //! The dialect of Twilio (`TwiML`), which `SignalWire` (`cXML`) and Telnyx (`TeXML`) speak too: form
 //! bodies in, XML out.
 
-mod form;
 mod request;
 mod signature;
 mod writer;
 
-use self::form::Form;
 use self::request::Unreadable;
 pub use self::signature::Signature;
 use self::signature::Signed;
 use super::call::IncomingCall;
 use super::dialect::{Dialect, PlatformRequest, Unusable};
 use super::document::{Answer, Speech};
+use super::form::Form;
 use super::texts::Sentences;
 
 /// An endpoint that speaks `TwiML`.

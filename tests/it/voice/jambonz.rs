@@ -226,6 +226,7 @@ async fn what_is_not_signed_lately_for_this_body_is_forbidden() {
         (MAIN.to_owned(), &body, right.replace("v1=", "v0="), "another scheme"),
         (MAIN.to_owned(), &body, String::new(), "an empty header"),
         (MAIN.replace("main", "other"), &body, right.clone(), "no endpoint"),
+        (format!("{MAIN}/code"), &body, right.clone(), "no step of jambonz"),
     ];
     for (path, body, signature, what) in cases {
         let answer = send(&gateway, &path, body.clone(), Some(&signature)).await;

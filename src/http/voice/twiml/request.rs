@@ -1,8 +1,8 @@
 //! Reads the fields of an incoming call.
 
-use super::form::{Form, Twice};
 use crate::domain::call_trust::Vouching;
 use crate::http::voice::call::{IncomingCall, is_from_the_network};
+use crate::http::voice::form::{Form, Twice};
 
 /// Reads a call. Fields that are not needed are ignored.
 ///

@@ -10,9 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::form::Form;
 use crate::domain::clock::Timestamp;
 use crate::http::voice::dialect::{is_near, single};
+use crate::http::voice::form::Form;
 
 /// How requests are signed. Each kind holds one secret, or two while one replaces the other.
 #[derive(Clone)]
