@@ -16,6 +16,7 @@ pub mod registry;
 mod requests;
 mod row_sql;
 pub mod sqlite;
+pub mod told_calls_codec;
 
 use async_trait::async_trait;
 
@@ -60,7 +61,8 @@ pub trait Grants: Send + Sync {
     async fn live(&self, subject: &Subject) -> Result<Option<Grant>, StoreError>;
 }
 
-/// Calls that voice platforms reported. [`Grants::issue`] remembers those that hear a code.
+/// Calls that voice platforms reported. [`Grants::issue`] remembers those that hear a code, with the
+/// user whose code it is.
 #[async_trait]
 pub trait ReportedCalls: Send + Sync {
     /// Remembers a call that heard no code, unless it is remembered already.

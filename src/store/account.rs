@@ -12,7 +12,7 @@ use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Grant;
 use crate::domain::policy::{EventLog, Limits, Quota};
-use crate::domain::reported_call::{ReportedCall, Sighting};
+use crate::domain::reported_call::{REMEMBERED, ReportIds, ReportedCall, Sighting};
 
 /// The initial [`StoredGrant::wrong_codes_left`] of a new grant.
 const WRONG_CODES_LEFT: u32 = 20;
@@ -70,6 +70,8 @@ pub struct Account {
     pub wrong_codes: EventLog,
     /// Both of the above by the address they came from, where it is known.
     pub by_address: AddressLog,
+    /// The reported calls that heard one of the subject's codes, while they are remembered.
+    pub told_calls: Vec<ReportedCall>,
     /// From this time nothing in the account counts, and it may be deleted.
     pub idle_from: Timestamp,
 }
@@ -83,8 +85,26 @@ impl Default for Account {
             wrong_passwords: EventLog::default(),
             wrong_codes: EventLog::default(),
             by_address: AddressLog::default(),
+            told_calls: Vec::new(),
             idle_from: Timestamp::from_millis(i64::MIN),
         }
+    }
+}
+
+/// The decision on a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssueDecision {
+    /// The answer, valid once the changes are written.
+    pub answer: Issue,
+    /// Whether the account must be written.
+    pub account_changed: bool,
+    /// The calls counted against the number, if they must be written.
+    pub calls: Option<EventLog>,
+}
+
+impl IssueDecision {
+    const fn refusal(answer: Issue) -> Self {
+        Self { answer, account_changed: false, calls: None }
     }
 }
 
@@ -114,10 +134,8 @@ impl Account {
         self.grant.as_ref().filter(|stored| stored.is_live(now))
     }
 
-    /// [`Grants::issue`](super::Grants::issue). `reported` is what is remembered under the call's
-    /// ids. `calls` reads the calls counted against the number and runs only if they matter. If a
-    /// code is [issued](Issue::Issued), both the account and the returned calls must be written;
-    /// otherwise neither. If a code is [told](Issue::told), the call must be remembered.
+    /// [`Grants::issue`](super::Grants::issue). `reported` is what is remembered of the call if it
+    /// heard no code. `calls` reads the calls counted against the number and runs only if they matter.
     ///
     /// # Errors
     /// Those of `calls`.
@@ -127,33 +145,52 @@ impl Account {
         now: Timestamp,
         reported: &[ReportedCall],
         calls: impl FnOnce() -> Result<EventLog, E>,
-    ) -> Result<(Issue, Option<EventLog>), E> {
-        let limits = &request.limits;
-        let repeated = match Sighting::of(&request.report, reported, now) {
-            Sighting::Replayed => return Ok((Issue::CallReplayed, None)),
+    ) -> Result<IssueDecision, E> {
+        let ids = request.report.all();
+        let told = self.told_calls.iter().filter(|call| ids.contains(&call.id));
+        let known: Vec<ReportedCall> = reported.iter().chain(told).copied().collect();
+        let repeated = match Sighting::of(&request.report, &known, now) {
+            Sighting::Replayed => return Ok(IssueDecision::refusal(Issue::CallReplayed)),
             Sighting::Told(nonce) => {
                 let told = self.live(now).filter(|one| one.grant.nonce == nonce);
                 let told = told.filter(|one| request.usable_keys.contains(&one.grant.key_id));
-                let Some(told) = told else { return Ok((Issue::CallOver, None)) };
+                let Some(told) = told else { return Ok(IssueDecision::refusal(Issue::CallOver)) };
                 Some(told)
             }
             Sighting::First | Sighting::Again => {
                 self.grant.as_ref().filter(|one| one.may_be_told_again(request, now))
             }
         };
-        if let Some(told) = repeated {
-            return Ok((Issue::Repeat(living(told.grant.clone(), now)), None));
+        if let Some(grant) = repeated.map(|told| told.grant.clone()) {
+            let account_changed = self.remember_told(&request.report, &known, grant.nonce, now);
+            let answer = Issue::Repeat(living(grant, now));
+            return Ok(IssueDecision { answer, account_changed, calls: None });
         }
+        let decision = self.issue_new(request, now, calls)?;
+        if let Issue::Issued(live) = &decision.answer {
+            self.remember_told(&request.report, &known, live.grant.nonce, now);
+        }
+        Ok(decision)
+    }
+
+    /// Issues a new code, if the quotas allow it.
+    fn issue_new<E>(
+        &mut self,
+        request: &IssueRequest,
+        now: Timestamp,
+        calls: impl FnOnce() -> Result<EventLog, E>,
+    ) -> Result<IssueDecision, E> {
+        let limits = &request.limits;
         self.expire(limits, now);
         if self.codes_issued.len() >= limits.codes_per_user.burst {
             let wait = self.codes_issued.wait(limits.codes_per_user, now);
-            return Ok((Issue::CodesPerUser(wait), None));
+            return Ok(IssueDecision::refusal(Issue::CodesPerUser(wait)));
         }
         let mut calls = calls()?;
         calls.expire(limits.calls_per_number, now);
         if calls.len() >= limits.calls_per_number.burst {
             let wait = calls.wait(limits.calls_per_number, now);
-            return Ok((Issue::CallsPerNumber(wait), None));
+            return Ok(IssueDecision::refusal(Issue::CallsPerNumber(wait)));
         }
 
         let lifetime = i64::try_from(request.grant.lifetime.as_secs()).unwrap_or(i64::MAX);
@@ -173,7 +210,33 @@ impl Account {
         self.codes_issued.push(now);
         self.settle_idle_from(limits);
         calls.push(now);
-        Ok((Issue::Issued(living(grant, now)), Some(calls)))
+        let answer = Issue::Issued(living(grant, now));
+        Ok(IssueDecision { answer, account_changed: true, calls: Some(calls) })
+    }
+
+    /// Remembers that a reported call heard the code of the grant with this nonce; `known` is what was
+    /// remembered of it. Returns whether that is new.
+    fn remember_told(
+        &mut self,
+        report: &ReportIds,
+        known: &[ReportedCall],
+        nonce: [u8; 16],
+        now: Timestamp,
+    ) -> bool {
+        let ids = report.all();
+        let is_new = ids.iter().any(|id| !self.told_calls.iter().any(|call| call.id == *id));
+        if !is_new {
+            return false;
+        }
+        self.told_calls
+            .retain(|call| now.since(call.first_reported) < REMEMBERED && !ids.contains(&call.id));
+        for id in ids {
+            let first = known.iter().find(|call| call.id == id).map(|call| call.first_reported);
+            let first_reported = first.unwrap_or(now);
+            self.told_calls.push(ReportedCall { id, first_reported, nonce: Some(nonce) });
+        }
+        self.idle_from = self.idle_from.max(now.plus(REMEMBERED));
+        true
     }
 
     /// [`Tries::reserve`](super::Tries::reserve).
@@ -358,6 +421,7 @@ impl Account {
             self.codes_issued.idle_from(limits.codes_per_user),
             self.wrong_passwords.idle_from(limits.wrong_passwords_per_user),
             self.wrong_codes.idle_from(limits.wrong_codes_per_user),
+            self.told_calls.iter().map(|call| call.first_reported.plus(REMEMBERED)).max(),
         ];
         let latest = ends.into_iter().flatten().max();
         self.idle_from = latest.unwrap_or(Timestamp::from_millis(i64::MIN));

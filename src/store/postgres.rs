@@ -25,7 +25,6 @@ mod registry;
 mod registry_reads;
 mod registry_rows;
 mod registry_writes;
-mod reported_call_rows;
 mod reported_calls;
 mod rows;
 mod schema;
@@ -56,7 +55,7 @@ use self::database::Database;
 use self::session::{Connector, joined};
 use self::supervisor::Probes;
 use self::sweep::Tables;
-use super::account::{Account, Decided};
+use super::account::{Account, Decided, IssueDecision};
 use super::{
     CodeTry, Grants, Issue, IssueRequest, Redemption, Reservation, ReserveRequest, StoreError,
     StoreHealth, Tries,
@@ -166,11 +165,11 @@ impl Grants for PostgresStore {
         let decide = move |held: Held, now| {
             let mut account = held.account.unwrap_or_default();
             let calls = || Ok::<_, std::convert::Infallible>(held.calls.unwrap_or_default());
-            let Ok((answer, calls)) = account.issue(&request, now, &held.reported, calls);
+            let Ok(decision) = account.issue(&request, now, &held.reported, calls);
+            let IssueDecision { answer, account_changed, calls } = decision;
             let reveals = matches!(answer, Issue::Repeat(_));
-            let told = answer.told().map(|grant| grant.nonce);
-            let account = calls.is_some().then_some(account);
-            AccountDecision { answer, account, calls, told, reveals }
+            let account = account_changed.then_some(account);
+            AccountDecision { answer, account, calls, reveals }
         };
         let step = AccountStep { subject, call, decide: Box::new(decide) };
         self.database.run(step).await

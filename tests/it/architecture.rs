@@ -58,6 +58,7 @@ const PORTS: [(&str, &[&str]); 3] = [
             "account",
             "address_log",
             "event_log_codec",
+            "told_calls_codec",
             "personal_records",
             "registry",
             "requests",

@@ -242,9 +242,8 @@ async fn code(
     gateway.by_client.admit(&key).map_err(|_| AuditReason::Flood)?;
     let call = call?;
     context.trail.call_id = Some(call.id.clone());
-    let called = NumberingPlan::read_e164(&call.called);
-    let is_ours = called.is_some_and(|called| endpoint.accepts(&called));
-    if !endpoint.called_numbers.is_empty() && !is_ours {
+    let is_ours = || NumberingPlan::read_e164(&call.called).is_some_and(|it| endpoint.accepts(&it));
+    if !endpoint.called_numbers.is_empty() && !is_ours() {
         return Err(AuditReason::CalledNumberNotListed);
     }
     let calls = &tenant.voice.calls;

@@ -1,11 +1,10 @@
 //! Steps on a subject's account and on the number that a call came from. The decisions are in
 //! [`account`](crate::store::account).
 
-use futures_util::future::join3;
+use futures_util::future::{join, join3};
 use tokio_postgres::Error;
 use tokio_postgres::types::ToSql;
 
-use super::reported_call_rows;
 use super::rows::{self, AccountRow, CallerRow, RowError, Statements};
 use super::session::PreparedSession;
 use super::statements::Prepared;
@@ -43,7 +42,7 @@ pub(super) struct Held {
     pub(super) account: Option<Account>,
     /// The number's calls, if there are any.
     pub(super) calls: Option<EventLog>,
-    /// What is remembered under the call's ids.
+    /// What is remembered of the call if it heard no code.
     pub(super) reported: Vec<ReportedCall>,
 }
 
@@ -54,8 +53,6 @@ pub(super) struct AccountDecision<T> {
     pub(super) account: Option<Account>,
     /// The number's calls, if they must be written.
     pub(super) calls: Option<EventLog>,
-    /// The nonce of the grant whose code the caller hears, if they hear one.
-    pub(super) told: Option<[u8; 16]>,
     /// See [`Decision::reveals`].
     pub(super) reveals: bool,
 }
@@ -63,7 +60,7 @@ pub(super) struct AccountDecision<T> {
 impl<T> AccountDecision<T> {
     /// A decision that writes the account, if any, and nothing else.
     const fn of_account(answer: T, account: Option<Account>) -> Self {
-        Self { answer, account, calls: None, told: None, reveals: false }
+        Self { answer, account, calls: None, reveals: false }
     }
 }
 
@@ -95,8 +92,6 @@ struct Row<R> {
 pub(super) struct Rows {
     account: Option<Row<Account>>,
     calls: Option<Row<EventLog>>,
-    /// The grant whose code the reported call hears, and when.
-    told: Option<([u8; 16], Timestamp)>,
 }
 
 impl Rows {
@@ -170,13 +165,11 @@ impl<T: Send + 'static> Step for AccountStep<T> {
     fn decide(&self, held: Held, now: Timestamp) -> Decision<T, Rows> {
         let (account_is_new, calls_are_new) = (held.account.is_none(), held.calls.is_none());
         let decision = (self.decide)(held, now);
-        let told = decision.told.filter(|_| !self.reports().is_empty());
         let rows = Rows {
             account: decision.account.map(|row| Row { row, is_new: account_is_new }),
             calls: decision.calls.map(|row| Row { row, is_new: calls_are_new }),
-            told: told.map(|nonce| (nonce, now)),
         };
-        let changed = rows.account.is_some() || rows.calls.is_some() || rows.told.is_some();
+        let changed = rows.account.is_some() || rows.calls.is_some();
         Decision {
             answer: decision.answer,
             change: changed.then_some(rows),
@@ -186,8 +179,7 @@ impl<T: Send + 'static> Step for AccountStep<T> {
 
     fn writes<'a>(&self, prepared: &'a PreparedSession, change: &Rows) -> Vec<&'a Prepared> {
         let (account, calls) = change.statements(&prepared.statements);
-        let reported = change.told.map(|_| &prepared.statements.write_reported);
-        account.into_iter().chain(calls).chain(reported).collect()
+        account.into_iter().chain(calls).collect()
     }
 
     async fn write(&self, prepared: &PreparedSession, change: &Rows) -> Result<(), Error> {
@@ -209,13 +201,8 @@ impl<T: Send + 'static> Step for AccountStep<T> {
             let row = CallerRow::parameters(&self.subject.tenant, number, &calls.row, *quota);
             client.execute_raw(statement.get(), row).await
         };
-        let reported = async {
-            let Some((nonce, now)) = &change.told else { return Ok(()) };
-            let call = (&self.subject.tenant, self.reports());
-            reported_call_rows::write(prepared, call, Some(nonce), *now).await
-        };
-        let (account, calls, reported) = join3(account, calls, reported).await;
-        account.and(calls).and(reported)
+        let (account, calls) = join(account, calls).await;
+        account.and(calls).map(|_| ())
     }
 }
 

@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use tokio_postgres::Error;
+use tokio_postgres::types::ToSql;
 
 use super::PostgresStore;
-use super::reported_call_rows::write;
 use super::rows::RowError;
 use super::session::PreparedSession;
 use super::statements::Prepared;
 use super::step::{Decision, Step};
 use crate::domain::clock::Timestamp;
-use crate::domain::reported_call::{ReportId, ReportIds};
+use crate::domain::reported_call::{REMEMBERED, ReportId, ReportIds};
 use crate::domain::tenant::TenantId;
 use crate::store::{ReportedCalls, StoreError};
 
@@ -42,7 +42,11 @@ impl Step for RememberCall {
     }
 
     async fn write(&self, prepared: &PreparedSession, now: &Timestamp) -> Result<(), Error> {
-        write(prepared, (&self.tenant, &self.reports), None, *now).await
+        let tenant = self.tenant.as_str();
+        let (first_reported, idle_from) = (now.as_millis(), now.plus(REMEMBERED).as_millis());
+        let row: [&(dyn ToSql + Sync); 4] = [&tenant, &self.reports, &first_reported, &idle_from];
+        let statement = prepared.statements.write_reported.get();
+        prepared.session.client.execute(statement, &row).await.map(|_| ())
     }
 }
 

@@ -13,14 +13,15 @@ use crate::domain::reported_call::ReportedCall;
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
 use crate::store::event_log_codec::{decode, decode_with, encode, encode_with};
+use crate::store::told_calls_codec;
 
 /// Reads a subject's account; `$rest` follows.
 macro_rules! account {
     ($rest:literal) => {
         concat!(
             "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-             wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
-             FROM dialpass.subjects WHERE tenant = $1 AND purpose = $2 AND subject = $3",
+             wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, told_calls, \
+             idle_from FROM dialpass.subjects WHERE tenant = $1 AND purpose = $2 AND subject = $3",
             $rest
         )
     };
@@ -33,11 +34,11 @@ pub(super) const ACCOUNT: &str = account!("");
 pub(super) const CALLS: &str =
     "SELECT calls FROM dialpass.callers WHERE tenant = $1 AND number = $2";
 
-/// Remembers a call under each of its ids, and the grant whose code it heard.
-const WRITE_REPORTED: &str = "INSERT INTO dialpass.reported_calls AS known \
-    (tenant, call_id, first_reported, nonce, idle_from) \
-    SELECT $1, call_id, $3, $4, $5 FROM unnest($2::uuid[]) AS call_id ORDER BY call_id \
-    ON CONFLICT (tenant, call_id) DO UPDATE SET nonce = coalesce(excluded.nonce, known.nonce)";
+/// Remembers a call that heard no code under each of its ids.
+const WRITE_REPORTED: &str = "INSERT INTO dialpass.reported_calls \
+    (tenant, call_id, first_reported, idle_from) \
+    SELECT $1, call_id, $3, $4 FROM unnest($2::uuid[]) AS call_id ORDER BY call_id \
+    ON CONFLICT (tenant, call_id) DO NOTHING";
 
 statements! {
     /// The statements on accounts and callers, named by what they do.
@@ -49,7 +50,7 @@ statements! {
         lock_account: account!(" FOR UPDATE"),
         lock_calls: "SELECT calls FROM dialpass.callers \
             WHERE tenant = $1 AND number = $2 FOR UPDATE",
-        lock_reported: "SELECT call_id, first_reported, nonce FROM dialpass.reported_calls \
+        lock_reported: "SELECT call_id, first_reported FROM dialpass.reported_calls \
             WHERE tenant = $1 AND call_id = ANY ($2) ORDER BY call_id FOR UPDATE",
         write_reported: WRITE_REPORTED,
         insert_account: &AccountRow::sql().insert,
@@ -81,6 +82,7 @@ written_row! {
         codes_issued: encode(&account.codes_issued),
         wrong_passwords: encode_with(&account.wrong_passwords, &account.by_address),
         wrong_codes: encode(&account.wrong_codes),
+        told_calls: told_calls_codec::encode(&account.told_calls),
         idle_from: account.idle_from.as_millis(),
     }
 }
@@ -149,6 +151,7 @@ pub(super) fn account(row: &Row) -> Result<Account, RowError> {
         wrong_passwords,
         wrong_codes: event_log(row, "wrong_codes")?,
         by_address,
+        told_calls: required(told_calls_codec::decode(row.try_get("told_calls")?), "told calls")?,
         idle_from: time(row, "idle_from")?,
     })
 }
@@ -160,10 +163,8 @@ pub(super) fn calls(row: &Row) -> Result<EventLog, RowError> {
 
 /// A row of [`Statements::lock_reported`].
 pub(super) fn reported_call(row: &Row) -> Result<ReportedCall, RowError> {
-    let nonce: Option<&[u8]> = row.try_get("nonce")?;
-    let nonce = nonce.map(|nonce| required(nonce.try_into().ok(), "a nonce's length"));
-    let (id, first_reported) = (row.try_get("call_id")?, time(row, "first_reported")?);
-    Ok(ReportedCall { id, first_reported, nonce: nonce.transpose()? })
+    let first_reported = time(row, "first_reported")?;
+    Ok(ReportedCall { id: row.try_get("call_id")?, first_reported, nonce: None })
 }
 
 /// A column's value if it was readable, otherwise an error that says what is invalid.

@@ -13,7 +13,7 @@ pub(super) fn find_reported(
     tenant: &TenantId,
     reports: &[ReportId],
 ) -> rusqlite::Result<Vec<ReportedCall>> {
-    const SQL: &str = "SELECT first_reported, nonce FROM reported_calls \
+    const SQL: &str = "SELECT first_reported FROM reported_calls \
         WHERE tenant = :tenant AND call_id = :call_id";
     if reports.is_empty() {
         return Ok(Vec::new());
@@ -22,7 +22,7 @@ pub(super) fn find_reported(
     let mut find = |id: &ReportId| {
         let read = |row: &Row<'_>| {
             let first_reported = time(row, "first_reported")?;
-            Ok(ReportedCall { id: *id, first_reported, nonce: row.get("nonce")? })
+            Ok(ReportedCall { id: *id, first_reported, nonce: None })
         };
         let key = named_params! {":tenant": tenant.as_str(), ":call_id": text_of(id)};
         statement.query_row(key, read).optional()
@@ -30,18 +30,17 @@ pub(super) fn find_reported(
     reports.iter().filter_map(|id| find(id).transpose()).collect()
 }
 
-/// Remembers a call under each of its ids, and the grant whose code it heard.
+/// Remembers a call that heard no code under each of its ids.
 pub(super) fn write_reported(
     connection: &Connection,
     tenant: &TenantId,
     reports: &[ReportId],
-    nonce: Option<[u8; 16]>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     const SQL: &str = "INSERT INTO reported_calls \
-        (tenant, call_id, first_reported, nonce, idle_from) \
-        VALUES (:tenant, :call_id, :first_reported, :nonce, :idle_from) \
-        ON CONFLICT (tenant, call_id) DO UPDATE SET nonce = coalesce(excluded.nonce, nonce)";
+        (tenant, call_id, first_reported, idle_from) \
+        VALUES (:tenant, :call_id, :first_reported, :idle_from) \
+        ON CONFLICT (tenant, call_id) DO NOTHING";
     if reports.is_empty() {
         return Ok(());
     }
@@ -51,7 +50,6 @@ pub(super) fn write_reported(
             ":tenant": tenant.as_str(),
             ":call_id": text_of(id),
             ":first_reported": now.as_millis(),
-            ":nonce": nonce,
             ":idle_from": now.plus(REMEMBERED).as_millis(),
         })?;
     }

@@ -12,9 +12,7 @@ use crate::store::{ReportedCalls, StoreError};
 impl ReportedCalls for SqliteStore {
     async fn remember(&self, tenant: &TenantId, report: &ReportIds) -> Result<(), StoreError> {
         let (tenant, reports) = (tenant.clone(), report.all());
-        self.step(move |tables, now| {
-            write_reported(tables.connection(), &tenant, &reports, None, now)
-        })
-        .await
+        self.step(move |tables, now| write_reported(tables.connection(), &tenant, &reports, now))
+            .await
     }
 }

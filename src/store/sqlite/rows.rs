@@ -9,10 +9,12 @@ use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, KeyId, Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
+use crate::domain::reported_call::ReportedCall;
 use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, StoredGrant};
 use crate::store::address_log::AddressLog;
 use crate::store::event_log_codec::{decode_with, encode_with};
+use crate::store::told_calls_codec;
 
 /// A row's grant, which expires at the time in the column `expires`; `None` if the row has none.
 pub(super) fn grant(row: &Row<'_>, expires: &str) -> rusqlite::Result<Option<Grant>> {
@@ -75,6 +77,7 @@ written_row! {
         codes_issued: padded(&account.codes_issued),
         wrong_passwords: filled(&encode_with(&account.wrong_passwords, &account.by_address)),
         wrong_codes: padded(&account.wrong_codes),
+        told_calls: padded_calls(&account.told_calls),
         idle_from: account.idle_from.as_millis(),
     }
     key {
@@ -117,8 +120,8 @@ impl<'c> Tables<'c> {
             connection,
             find_account: prepare(
                 "SELECT nonce, key_id, issued_at, expires_at, digits, tried, tries_left, \
-                 wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, idle_from \
-                 FROM subjects \
+                 wrong_codes_left, codes_issued, wrong_passwords, wrong_codes, told_calls, \
+                 idle_from FROM subjects \
                  WHERE tenant = :tenant AND purpose = :purpose AND subject = :subject",
             )?,
             insert_account: prepare(&AccountRow::sql().insert)?,
@@ -151,6 +154,7 @@ impl<'c> Tables<'c> {
                 wrong_passwords,
                 wrong_codes: event_log(row, "wrong_codes")?,
                 by_address,
+                told_calls: told_calls(row)?,
                 idle_from: time(row, "idle_from")?,
             })
         };
@@ -230,6 +234,22 @@ pub(super) fn grants_after(
 fn passwords(row: &Row<'_>) -> rusqlite::Result<(EventLog, AddressLog)> {
     let column = "wrong_passwords";
     required(row, column, decode_with(events(row, column)?), WHOLE_TIMES)
+}
+
+/// The calls that heard the subject's codes.
+fn told_calls(row: &Row<'_>) -> rusqlite::Result<Vec<ReportedCall>> {
+    let column = "told_calls";
+    let bytes = row.get_ref(column)?.as_blob()?;
+    required(row, column, told_calls_codec::decode(bytes), "calls of 40 bytes each")
+}
+
+/// The same as bytes, padded at the front so that a row seldom grows.
+fn padded_calls(calls: &[ReportedCall]) -> Vec<u8> {
+    const ROOM: usize = 160;
+    let calls = told_calls_codec::encode(calls);
+    let mut bytes = vec![0; calls.len().next_multiple_of(ROOM) - calls.len()];
+    bytes.extend(calls);
+    bytes
 }
 
 /// Deletes the calls counted against a number; returns whether there were any.

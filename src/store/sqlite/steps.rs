@@ -2,13 +2,13 @@
 //! writes it back. The writer runs one step after another, so a step never sees a half-finished
 //! one.
 
-use super::reported_call_rows::{find_reported, write_reported};
+use super::reported_call_rows::find_reported;
 use super::rows::Tables;
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::Subject;
 use crate::domain::policy::EventLog;
-use crate::store::account::{Account, Decided};
+use crate::store::account::{Account, Decided, IssueDecision};
 use crate::store::{CodeTry, Issue, IssueRequest, Redemption, Reservation, ReserveRequest};
 
 /// [`Grants::issue`](crate::store::Grants::issue).
@@ -18,30 +18,29 @@ pub(super) fn issue(
     now: Timestamp,
 ) -> rusqlite::Result<Issue> {
     let IssueRequest { subject, number, limits, report, .. } = request;
-    let reports = report.all();
-    let reported = find_reported(tables.connection(), &subject.tenant, &reports)?;
+    let reported = find_reported(tables.connection(), &subject.tenant, &report.all())?;
     let found = tables.find_account(subject)?;
     let (is_known, mut account) = (found.is_some(), found.unwrap_or_default());
     let (number, mut has_called) = (number.key(), false);
-    let (issue, calls) =
-        account.issue(request, now, &reported, || -> rusqlite::Result<EventLog> {
-            let found = tables.find_calls(&subject.tenant, &number)?;
-            has_called = found.is_some();
-            Ok(found.unwrap_or_default())
-        })?;
-    if let Some(calls) = calls {
+    let calls = || -> rusqlite::Result<EventLog> {
+        let found = tables.find_calls(&subject.tenant, &number)?;
+        has_called = found.is_some();
+        Ok(found.unwrap_or_default())
+    };
+    let IssueDecision { answer, account_changed, calls } =
+        account.issue(request, now, &reported, calls)?;
+    if account_changed {
         if is_known {
             tables.update_account(subject, &account)?;
         } else {
             tables.insert_account(subject, &account)?;
         }
+    }
+    if let Some(calls) = calls {
         let quota = limits.calls_per_number;
         tables.write_calls(&subject.tenant, &number, &calls, quota, has_called)?;
     }
-    if let Some(told) = issue.told() {
-        write_reported(tables.connection(), &subject.tenant, &reports, Some(told.nonce), now)?;
-    }
-    Ok(issue)
+    Ok(answer)
 }
 
 /// [`Tries::reserve`](crate::store::Tries::reserve).

@@ -141,6 +141,7 @@ async fn a_database_of_the_release_before_is_brought_up_to_date_while_its_nodes_
             ('subjects', 'callers', 'housekeeping', 'pulse', 'schema_version')";
     let newer = server.psql(&database, newer);
     server.psql(&database, &format!("DROP TABLE {newer}"));
+    server.psql(&database, "ALTER TABLE dialpass.subjects DROP COLUMN told_calls");
     server.psql(&database, "DELETE FROM dialpass.schema_version WHERE version > 1");
     // A node of that release is at work.
     let (older, connection) =
@@ -149,12 +150,16 @@ async fn a_database_of_the_release_before_is_brought_up_to_date_while_its_nodes_
     let work = "BEGIN; SELECT 1 FROM dialpass.housekeeping FOR UPDATE; \
         UPDATE dialpass.subjects SET idle_from = idle_from + 1";
     older.batch_execute(work).await.unwrap();
-    let migrated = PostgresStore::migrate(settings.clone()).await.unwrap();
-    assert_eq!(migrated, Schema { version: 6, applied: 5 });
+    // The migration waits for that step, and no longer.
+    let migrating = tokio::spawn(PostgresStore::migrate(settings.clone()));
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    super::until("it waits", || server.psql(&database, waiting) == "1").await;
     older
         .batch_execute("UPDATE dialpass.housekeeping SET walking = 'callers'; COMMIT")
         .await
         .unwrap();
+    let migrated = migrating.await.unwrap().unwrap();
+    assert_eq!(migrated, Schema { version: 6, applied: 5 });
     let oldest = "SELECT string_agg(serves_from::text, ' ') FROM dialpass.schema_version";
     assert_eq!(server.psql(&database, oldest), "1 1 1 1 1 1", "it may be started again");
     let store = open(settings).await.unwrap();
@@ -178,6 +183,7 @@ async fn names_that_differ_in_case_alone_outlive_the_migration_and_older_nodes_m
     // As the release before has it.
     server.psql(&database, "ALTER TABLE dialpass.users DROP COLUMN namesake");
     server.psql(&database, "DROP TABLE dialpass.reported_calls");
+    server.psql(&database, "ALTER TABLE dialpass.subjects DROP COLUMN told_calls");
     server.psql(&database, "DELETE FROM dialpass.schema_version WHERE version > 4");
     let (older, connection) =
         settings.servers[0].login.connect(tokio_postgres::NoTls).await.unwrap();
