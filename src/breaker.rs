@@ -133,17 +133,17 @@ impl Breaker {
         let _ = self.state.subscribe().wait_for(|state| state.phase != Phase::Up).await;
     }
 
-    /// Waits until the server's state changes from that of the generation `begun`. A request that
+    /// Waits until the server's state changes from that of the generation `epoch`. A request that
     /// waits for this server can give up here as soon as another request has timed out.
-    pub async fn changed(&self, begun: Epoch) {
-        let _ = self.state.subscribe().wait_for(|state| state.epoch != begun).await;
+    pub async fn changed(&self, epoch: Epoch) {
+        let _ = self.state.subscribe().wait_for(|state| state.epoch != epoch).await;
     }
 
-    /// Marks the server down because something begun at `begun` failed.
-    pub fn failed(&self, begun: Epoch, down: DownReason) {
+    /// Marks the server down because something that began in `epoch` failed.
+    pub fn failed(&self, epoch: Epoch, down: DownReason) {
         let server = self.settings.name.as_deref();
         self.state.send_if_modified(|state| {
-            if state.epoch != begun {
+            if state.epoch != epoch {
                 return false;
             }
             let reason = &down.reason;
@@ -166,11 +166,11 @@ impl Breaker {
         });
     }
 
-    /// Marks the server up, if a probe begun at `begun` succeeded and nothing has changed since.
+    /// Marks the server up, if a probe that began in `epoch` succeeded and nothing has changed since.
     /// `server` is named in the log if the breaker has no name.
-    pub fn recovered(&self, begun: Epoch, server: &str) {
+    pub fn recovered(&self, epoch: Epoch, server: &str) {
         self.state.send_if_modified(|state| {
-            if state.epoch != begun || state.phase == Phase::Up {
+            if state.epoch != epoch || state.phase == Phase::Up {
                 return false;
             }
             info!(server = self.settings.name.as_deref().unwrap_or(server), "{}", self.settings.up);
@@ -185,9 +185,9 @@ impl Breaker {
     }
 
     /// Calls `note` once, while the server is up, until its next change.
-    pub fn note_once(&self, begun: Epoch, note: impl FnOnce()) {
+    pub fn note_once(&self, epoch: Epoch, note: impl FnOnce()) {
         self.state.send_if_modified(|state| {
-            if state.phase == Phase::Up && state.epoch == begun && !state.noted {
+            if state.phase == Phase::Up && state.epoch == epoch && !state.noted {
                 note();
                 state.noted = true;
             }
@@ -213,30 +213,30 @@ mod tests {
     #[test]
     fn a_failure_of_the_past_does_not_mark_a_recovered_server_down() {
         let breaker = breaker(true);
-        let begun = breaker.admit().unwrap();
-        breaker.failed(begun, DownReason::transient("no answer"));
+        let epoch = breaker.admit().unwrap();
+        breaker.failed(epoch, DownReason::transient("no answer"));
         assert!(breaker.admit().is_none());
         assert_eq!(breaker.down_reason(), Some(DownReason::transient("no answer")));
         breaker.recovered(breaker.epoch(), "");
-        breaker.failed(begun, DownReason::transient("no answer"));
+        breaker.failed(epoch, DownReason::transient("no answer"));
         assert!(breaker.is_up() && breaker.admit().is_some());
     }
 
     #[test]
     fn a_probe_that_was_overtaken_by_a_failure_does_not_mark_the_server_up() {
         let breaker = breaker(true);
-        let begun = breaker.epoch();
-        breaker.failed(begun, DownReason::transient("refused"));
-        breaker.recovered(begun, "");
+        let epoch = breaker.epoch();
+        breaker.failed(epoch, DownReason::transient("refused"));
+        breaker.recovered(epoch, "");
         assert!(breaker.is_down());
     }
 
     #[test]
     fn a_failure_begun_before_the_first_probe_was_answered_counts() {
         let breaker = breaker(true);
-        let begun = breaker.admit().unwrap();
+        let epoch = breaker.admit().unwrap();
         breaker.recovered(breaker.epoch(), "");
-        breaker.failed(begun, DownReason::transient("no answer"));
+        breaker.failed(epoch, DownReason::transient("no answer"));
         assert!(breaker.is_down());
     }
 
@@ -251,17 +251,17 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_waits_for_a_server_learns_that_it_went_down() {
         let breaker = std::sync::Arc::new(breaker(true));
-        let begun = breaker.admit().unwrap();
+        let epoch = breaker.admit().unwrap();
         let waiting = tokio::spawn({
             let breaker = std::sync::Arc::clone(&breaker);
-            async move { breaker.changed(begun).await }
+            async move { breaker.changed(epoch).await }
         });
-        breaker.recovered(begun, "");
+        breaker.recovered(epoch, "");
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished(), "the first answer is not a change");
-        breaker.failed(begun, DownReason::transient("no answer"));
+        breaker.failed(epoch, DownReason::transient("no answer"));
         waiting.await.unwrap();
-        breaker.changed(begun).await;
+        breaker.changed(epoch).await;
         breaker.went_down().await;
         breaker.not_up().await;
     }

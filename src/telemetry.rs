@@ -2,8 +2,8 @@
 //! through here.
 
 pub mod audit;
+pub mod audit_writer;
 pub mod logs;
 pub mod metrics;
 pub mod operator;
 pub mod output;
-pub mod trail;

@@ -71,12 +71,12 @@ pub(super) fn authentication_cloud(
 pub(super) fn warnings(config: &Config) -> Option<(&'static str, String)> {
     let public_url = config.server.public_url.as_ref()?;
     let has_passkeys = Passkeys::new(public_url, "", LIFETIME).is_some();
-    let told = || {
-        let told = format!(
+    let warning = || {
+        let text = format!(
             "{public_url:?} has an IP address where passkeys need a name: the channels app and \
              push answer 400"
         );
-        ("server.public_url", told)
+        ("server.public_url", text)
     };
-    (!has_passkeys).then(told)
+    (!has_passkeys).then(warning)
 }

@@ -49,11 +49,11 @@ pub(super) fn warnings(config: &Config, now: Timestamp) -> Vec<(String, String)>
         let what = "database servers that check it refuse this one";
         all.push(("store.client_certificate".to_owned(), chain.as_path(), what));
     }
-    let told = |(key, file, what): (String, &Path, &str)| {
-        let told = trouble_of(file, now)?;
-        Some((key, format!("{}: {told}: {what}, or soon will", file.display())))
+    let warning = |(key, file, what): (String, &Path, &str)| {
+        let problem = problem_of(file, now)?;
+        Some((key, format!("{}: {problem}: {what}, or soon will", file.display())))
     };
-    let certificates = all.into_iter().filter_map(told).chain(passed_over(config));
+    let certificates = all.into_iter().filter_map(warning).chain(passed_over(config));
     let certificates = certificates.chain(overdue_crls(config, now));
     certificates
         .chain(ending_secrets(config, now))
@@ -149,9 +149,9 @@ fn no_cas(config: &Config) -> Vec<(String, String)> {
         let file = client.certificate_ca.as_deref()?;
         Some((format!("{}.certificate.ca_file", client.key), file))
     });
-    let told = |(key, file): (String, &Path)| {
+    let warnings = |(key, file): (String, &Path)| {
         let all = cas(file).unwrap_or_default();
-        let tell = |one: CaCertificate| {
+        let warning = |one: CaCertificate| {
             let text = format!(
                 "{}: the certificate of {} is not a CA certificate, so no client can be verified with \
                  it: put the CA certificate there, and name the clients that may call by \
@@ -161,9 +161,9 @@ fn no_cas(config: &Config) -> Vec<(String, String)> {
             );
             (key.clone(), text)
         };
-        all.into_iter().filter(|one| !one.verifies()).map(tell).collect::<Vec<_>>()
+        all.into_iter().filter(|one| !one.verifies()).map(warning).collect::<Vec<_>>()
     };
-    own.chain(proxies).chain(clients).flat_map(told).collect()
+    own.chain(proxies).chain(clients).flat_map(warnings).collect()
 }
 
 /// Clients' CAs that are unrelated to those that the server trusts: the server may reject their
@@ -178,7 +178,7 @@ fn unrelated_cas(config: &Config) -> Vec<(String, String)> {
     let is_related =
         |one: &CaCertificate| trusted.iter().flatten().any(|other| one.is_related(other));
     let clients = config.tenants.iter().flat_map(|tenant| &tenant.clients);
-    let told = clients.filter_map(|client| {
+    let warnings = clients.filter_map(|client| {
         let file = client.certificate_ca.as_deref()?;
         (!cas(file)?.iter().any(is_related)).then(|| {
             let text = format!(
@@ -190,7 +190,7 @@ fn unrelated_cas(config: &Config) -> Vec<(String, String)> {
             (format!("{}.certificate.ca_file", client.key), text)
         })
     });
-    told.collect()
+    warnings.collect()
 }
 
 /// Overdue revocation lists.
@@ -202,11 +202,11 @@ fn overdue_crls(config: &Config, now: Timestamp) -> Vec<(String, String)> {
     let proxies = proxies
         .filter(|(_, file)| server.tls.as_ref().is_none_or(|tls| !tls.crl_files.contains(file)))
         .map(|(index, file)| (format!("server.proxy_crl_files[{index}]"), file));
-    let told = |(key, file): (String, &PathBuf)| {
-        let told = overdue(tls::server::crl_due_at(file)?, now)?;
-        Some((key, format!("{}: {told}", file.display())))
+    let warning = |(key, file): (String, &PathBuf)| {
+        let problem = overdue(tls::server::crl_due_at(file)?, now)?;
+        Some((key, format!("{}: {problem}", file.display())))
     };
-    own.chain(proxies).filter_map(told).collect()
+    own.chain(proxies).filter_map(warning).collect()
 }
 
 /// The warning about revocation lists that were due at `due_at`, in seconds since the Unix epoch.
@@ -229,17 +229,17 @@ fn ending_secrets(config: &Config, now: Timestamp) -> Vec<(String, String)> {
         let ends = [("basic", known.basic_until), ("bearer", known.bearer_until)];
         ends.into_iter().filter_map(move |(kind, until)| Some((client, kind, until?)))
     });
-    let told = |(client, kind, until): (&ClientConfig, &str, Timestamp)| {
-        let told = when(i64::MIN, until.as_secs(), now.as_secs())?;
+    let warning = |(client, kind, until): (&ClientConfig, &str, Timestamp)| {
+        let end = when(i64::MIN, until.as_secs(), now.as_secs())?;
         let name = &client.entry.name;
         Some((
             format!("{}.{kind}.valid_until", client.key),
             format!(
-                "the secret of client {name:?} {told}: it is refused from then on; give it a new one"
+                "the secret of client {name:?} {end}: it is refused from then on; give it a new one"
             ),
         ))
     };
-    ends.filter_map(told).collect()
+    ends.filter_map(warning).collect()
 }
 
 /// Reports expiry while the program runs: overdue revocation lists in the log, the dates of the
@@ -248,7 +248,7 @@ fn ending_secrets(config: &Config, now: Timestamp) -> Vec<(String, String)> {
 /// Ends with the gateway and holds it only weakly, because a stop waits for its store to be
 /// released.
 pub(super) async fn report_regularly(gateway: Weak<CurrentGateway>, every: Duration) {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     loop {
         {
             let Some(current) = gateway.upgrade() else { return };
@@ -263,9 +263,9 @@ pub(super) async fn report_regularly(gateway: Weak<CurrentGateway>, every: Durat
                 let Some(due_at) = verifier.crls_due_at() else { continue };
                 metrics::crl_due(of, due_at);
                 if let Some(reason) =
-                    overdue(due_at, now).filter(|_| !told.contains(&verifier.id()))
+                    overdue(due_at, now).filter(|_| !reported.contains(&verifier.id()))
                 {
-                    told.push(verifier.id());
+                    reported.push(verifier.id());
                     tracing::warn!(of, %reason, "a revocation list is out of date");
                 }
             }
@@ -309,20 +309,20 @@ fn passed_over(config: &Config) -> Vec<(String, String)> {
     if let Some(push) = &config.push {
         files.extend(push.ca_file.iter().map(|file| ("push".to_owned(), file.as_path())));
     }
-    let told = |(key, file): (String, &Path)| {
+    let warnings = |(key, file): (String, &Path)| {
         let broken = regular_file::read(file).map(|pem| tls::client::passed_over(&pem));
-        let tell = move |broken| {
-            let told = format!("{}: {broken}; the other CAs are trusted", file.display());
-            (format!("{key}.ca_file"), told)
+        let warning = move |broken| {
+            let text = format!("{}: {broken}; the other CAs are trusted", file.display());
+            (format!("{key}.ca_file"), text)
         };
-        broken.unwrap_or_default().into_iter().map(tell).collect::<Vec<_>>()
+        broken.unwrap_or_default().into_iter().map(warning).collect::<Vec<_>>()
     };
-    files.into_iter().flat_map(told).collect()
+    files.into_iter().flat_map(warnings).collect()
 }
 
 /// The problem with the first certificate of a chain that has expired, soon will, or is not valid
 /// yet.
-fn trouble_of(file: &Path, now: Timestamp) -> Option<String> {
+fn problem_of(file: &Path, now: Timestamp) -> Option<String> {
     let chain = pem::certificates(&regular_file::read(file).ok()?).ok()?;
     chain.iter().enumerate().find_map(|(index, der)| {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;

@@ -145,12 +145,12 @@ pub(super) fn warnings(config: &Config) -> Vec<(String, String)> {
         DirectoryConfig::Ldap(_) | DirectoryConfig::Registered => None,
     });
     let is_public = !config.server.listen.ip().to_canonical().is_loopback();
-    let told = files.flat_map(|(tenant, file)| {
+    let warnings = files.flat_map(|(tenant, file)| {
         let key = format!("{}.directory.file", tenant.key);
-        let tell = move |text| (key.clone(), format!("{}: {text}", file.display()));
-        doubtful(file, is_public, tenant.ambiguity == Ambiguity::Pin).into_iter().map(tell)
+        let warning = move |text| (key.clone(), format!("{}: {text}", file.display()));
+        doubtful(file, is_public, tenant.ambiguity == Ambiguity::Pin).into_iter().map(warning)
     });
-    told.collect()
+    warnings.collect()
 }
 
 /// The settings of an LDAP directory, with TLS if a connection uses it.

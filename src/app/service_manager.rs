@@ -10,14 +10,14 @@ use crate::http::workers::Workers;
 
 /// The server is listening, or has reloaded its configuration.
 pub fn ready() {
-    tell(&[NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
 }
 
 /// The configuration is being reloaded.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(_) => tell(&[NotifyState::Reloading]),
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(_) => notify(&[NotifyState::Reloading]),
     }
 }
 
@@ -25,7 +25,7 @@ pub fn reloading() {
 /// long even if `TimeoutStopSec=` is shorter.
 pub fn stopping(longest: Duration) {
     let longest = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
-    tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(longest)]);
+    notify(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(longest)]);
 }
 
 /// How often the workers must record their turns for the service's watchdog, if it has one.
@@ -42,14 +42,14 @@ pub fn keep_watchdog_quiet(workers: Arc<Workers>) {
             loop {
                 ticks.tick().await;
                 if workers.all_ran_within(timeout / 2) {
-                    tell(&[NotifyState::Watchdog]);
+                    notify(&[NotifyState::Watchdog]);
                 }
             }
         });
     }
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "the service manager could not be notified");
     }

@@ -136,9 +136,9 @@ impl Claims {
     pub fn valid_at(&self, now: Timestamp) -> Result<(), JwtRefusal> {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds are exact for 285,000 years")]
         let now = now.as_millis() as f64 / 1000.0;
-        let lasting = now < self.exp + LEEWAY_SECS;
-        let begun = self.nbf.is_none_or(|nbf| now >= nbf - LEEWAY_SECS);
-        match (lasting, begun) {
+        let is_unexpired = now < self.exp + LEEWAY_SECS;
+        let has_started = self.nbf.is_none_or(|nbf| now >= nbf - LEEWAY_SECS);
+        match (is_unexpired, has_started) {
             (true, true) => Ok(()),
             (false, _) => Err(JwtRefusal::Expired),
             (true, false) => Err(JwtRefusal::NotYetValid),

@@ -87,9 +87,9 @@ fn outstanding(attempt: &CodeTry, verdict: CodeVerdict, error: StoreError) -> Op
 
 /// Retries the settlement until the store accepts it or it no longer counts.
 async fn retry(tries: Arc<dyn Tries>, mut outstanding: Outstanding, counts_for: Duration) {
-    let begun = Instant::now();
+    let started = Instant::now();
     let (mut pause, longest) = PAUSES;
-    while begun.elapsed() < counts_for {
+    while started.elapsed() < counts_for {
         sleep(pause).await;
         pause = (pause * 2).min(longest);
         let paid = match &outstanding {

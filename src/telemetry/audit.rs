@@ -194,13 +194,13 @@ pub(super) fn lost(count: u64) {
 
 /// One action of an administrator's command.
 #[derive(Default)]
-pub struct Act<'a> {
+pub struct AdminEvent<'a> {
     /// The id that all events of one command share.
     pub request_id: &'a str,
     /// The command: `codes list`, `counts clear`.
     pub operation: &'a str,
     /// Its progress.
-    pub outcome: ActOutcome,
+    pub outcome: AdminOutcome,
     /// What was done, or why it was not; `None` while it is not known.
     pub reason: Option<AuditReason>,
     /// The tenant.
@@ -219,7 +219,7 @@ pub struct Act<'a> {
 
 /// The progress of an administrator's action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ActOutcome {
+pub enum AdminOutcome {
     /// About to start. If no other event follows, it may have happened.
     #[default]
     Attempted,
@@ -229,7 +229,7 @@ pub enum ActOutcome {
     Failed,
 }
 
-impl Act<'_> {
+impl AdminEvent<'_> {
     /// Writes the event; `by` is the operator.
     pub fn record(&self, by: &Operator) {
         let number = self.number.map(ToString::to_string);
@@ -238,9 +238,9 @@ impl Act<'_> {
             request_id = self.request_id,
             operation = self.operation,
             outcome = match self.outcome {
-                ActOutcome::Attempted => "attempted",
-                ActOutcome::Done => "done",
-                ActOutcome::Failed => "failed",
+                AdminOutcome::Attempted => "attempted",
+                AdminOutcome::Done => "done",
+                AdminOutcome::Failed => "failed",
             },
             reason = self.reason.map(AuditReason::as_str),
             tenant = self.tenant,

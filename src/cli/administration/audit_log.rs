@@ -9,8 +9,8 @@ use crate::cli::output::{self, replace_controls};
 use crate::cli::setup::CommandResult;
 use crate::config::{Config, TenantConfig};
 use crate::domain::reason::AuditReason;
-use crate::telemetry::audit::{Act, ActOutcome};
-use crate::telemetry::trail::Trail;
+use crate::telemetry::audit::{AdminEvent, AdminOutcome};
+use crate::telemetry::audit_writer::AuditWriter;
 
 /// The access key that a command is about, without its text.
 pub(super) struct AuditedKey {
@@ -22,7 +22,7 @@ pub(super) struct AuditedKey {
 
 /// Writes one command's audit events.
 pub(super) struct AuditLog {
-    trail: Trail,
+    writer: AuditWriter,
     request_id: String,
     operation: &'static str,
     tenant: String,
@@ -41,12 +41,12 @@ impl AuditLog {
         key: Option<AuditedKey>,
     ) -> anyhow::Result<Self> {
         let file = config.audit.file.as_deref();
-        let trail = Trail::open(file, config.log.format).with_context(|| {
+        let writer = AuditWriter::open(file, config.log.format).with_context(|| {
             let file = file.map(|file| file.display().to_string()).unwrap_or_default();
             format!("nothing was done: audit.file {file} cannot be opened")
         })?;
         let request_id = uuid::Uuid::new_v4().simple().to_string();
-        Ok(Self { trail, request_id, operation, tenant: tenant.id.to_string(), key })
+        Ok(Self { writer, request_id, operation, tenant: tenant.id.to_string(), key })
     }
 
     /// Writes an event about the command's progress.
@@ -56,14 +56,14 @@ impl AuditLog {
     pub(super) fn write(
         &mut self,
         target: &Target,
-        outcome: ActOutcome,
+        outcome: AdminOutcome,
         reason: Option<AuditReason>,
     ) -> anyhow::Result<()> {
         let number = match target {
             Target::Number { number, .. } => Some(number),
             Target::WholeTenant | Target::UserId(_) | Target::User(_) => None,
         };
-        let act = Act {
+        let event = AdminEvent {
             request_id: &self.request_id,
             operation: self.operation,
             outcome,
@@ -75,13 +75,13 @@ impl AuditLog {
             access_key_id: self.key.as_ref().map(|key| key.id.as_str()),
             access_key_name: self.key.as_ref().and_then(|key| key.name.as_deref()),
         };
-        self.trail.write(&act).context("the audit trail cannot be written")
+        self.writer.write(&event).context("the audit trail cannot be written")
     }
 
     /// Reports a failure to the audit trail and to the administrator.
     pub(super) fn failed(&mut self, target: &Target, failure: &Failure) -> CommandResult {
         output::print_error(&format!("dialpass: {}", replace_controls(&failure.message)));
-        self.write(target, ActOutcome::Failed, Some(failure.reason))?;
+        self.write(target, AdminOutcome::Failed, Some(failure.reason))?;
         Ok(ExitCode::FAILURE)
     }
 }

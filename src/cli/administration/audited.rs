@@ -13,7 +13,7 @@ use crate::cli::setup::{CommandResult, find_tenant, source};
 use crate::config::TenantConfig;
 use crate::domain::reason::AuditReason;
 use crate::service::administration::TenantCodes;
-use crate::telemetry::audit::ActOutcome;
+use crate::telemetry::audit::AdminOutcome;
 use crate::telemetry::logs;
 
 /// A tenant and the store, opened for a command.
@@ -71,7 +71,7 @@ where
         Ok(target) => target,
         Err(failure) => return audit_log.failed(&Target::WholeTenant, &failure),
     };
-    audit_log.write(&target, ActOutcome::Attempted, None).context("nothing was done")?;
+    audit_log.write(&target, AdminOutcome::Attempted, None).context("nothing was done")?;
     let store = match app::administration(&config).await {
         Ok(store) => store,
         Err(error) => {
@@ -81,7 +81,7 @@ where
     };
     match work(&AdminStore { tenant, store }, &target).await {
         Ok(done) => {
-            audit_log.write(&target, ActOutcome::Done, Some(done)).context(
+            audit_log.write(&target, AdminOutcome::Done, Some(done)).context(
                 "the command was carried out, but the audit trail does not record its end",
             )?;
             Ok(ExitCode::SUCCESS)

@@ -37,7 +37,7 @@ struct Spare {
 
 #[derive(Default)]
 struct Measured {
-    begun: AtomicBool,
+    has_started: AtomicBool,
     millis: AtomicU64,
 }
 
@@ -86,17 +86,17 @@ impl Hashing {
     /// How long a check of the costliest hash takes. The first call starts the measurement; zero
     /// until it is done.
     pub(super) fn measured<'a>(&self, hashes: impl Iterator<Item = &'a str>) -> Duration {
-        if !self.measured.begun.swap(true, Ordering::Relaxed) {
+        if !self.measured.has_started.swap(true, Ordering::Relaxed) {
             let costliest = hashes.max_by_key(|hash| cost(hash)).map(str::to_owned);
             let example = Password::parse("measured".to_owned());
             if let (Some(hash), Some(password)) = (costliest, example) {
                 let hashing = self.clone();
                 self.runtime.spawn(async move {
-                    let begun = Wall::now();
+                    let started = Wall::now();
                     let deadline = Instant::now() + Duration::from_secs(10);
                     // Only the duration matters.
                     let _ = hashing.check(hash, password, deadline).await;
-                    let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                     hashing.measured.millis.store(took, Ordering::Relaxed);
                 });
             }

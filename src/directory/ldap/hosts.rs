@@ -166,11 +166,11 @@ impl Hosts {
 
     /// Waits until a name's next lookup is due.
     async fn pause(&self, at: usize) {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             sleep(LOOK).await;
             let works = self.known.borrow()[at].servers.iter().any(|server| server.is_up());
-            if begun.elapsed() >= if works { LOOK_UP_AGAIN } else { LOOK_UP_SOON } {
+            if started.elapsed() >= if works { LOOK_UP_AGAIN } else { LOOK_UP_SOON } {
                 return;
             }
         }

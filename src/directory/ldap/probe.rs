@@ -56,7 +56,7 @@ impl Server {
     /// Connects, binds and reads the required entries over each of the shared search connections,
     /// then searches.
     async fn probe(&self) {
-        let begun = self.breaker.epoch();
+        let epoch = self.breaker.epoch();
         let limit = Instant::now() + self.settings.timeout.min(LONGEST_PROBE);
         for shared in &self.searches {
             for read in &self.probes.base_reads {
@@ -66,22 +66,22 @@ impl Server {
                     Err(failure) => self.down_reason(failure, &read.base),
                 };
                 if let Some(down) = down {
-                    self.breaker.failed(begun, down);
+                    self.breaker.failed(epoch, down);
                 }
                 return;
             }
         }
         if let Some(down) = self.without_proof(limit).await {
-            self.breaker.failed(begun, down);
+            self.breaker.failed(epoch, down);
             return;
         }
         if self.probes.is_due(self.breaker.is_up()) {
             match self.test_search().await {
-                Ok(()) => self.breaker.recovered(begun, self.name()),
-                Err(Unsound::Failed(down)) => self.breaker.failed(begun, down),
+                Ok(()) => self.breaker.recovered(epoch, self.name()),
+                Err(Unsound::Failed(down)) => self.breaker.failed(epoch, down),
                 // While the server is up, a call that waits as long decides whether it is down.
                 Err(Unsound::Unanswered(down)) if self.breaker.is_down() => {
-                    self.breaker.failed(begun, down);
+                    self.breaker.failed(epoch, down);
                 }
                 Err(Unsound::Unanswered(_) | Unsound::Known) => {}
             }

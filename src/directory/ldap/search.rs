@@ -170,7 +170,7 @@ impl SharedConnection {
         if let Some(connection) = self.live() {
             return Ok(connection);
         }
-        let begun = match self.breaker.admit() {
+        let epoch = match self.breaker.admit() {
             Some(epoch) => epoch,
             None if probing => self.breaker.epoch(),
             None => return Err(SearchFailure::Down),
@@ -182,7 +182,7 @@ impl SharedConnection {
                 Ok(connection)
             }
             Err(error) => {
-                self.breaker.failed(begun, error.into());
+                self.breaker.failed(epoch, error.into());
                 Err(SearchFailure::Down)
             }
         }

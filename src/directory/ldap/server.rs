@@ -53,7 +53,7 @@ pub(super) struct Server {
 
 /// The share of a request's time that one server gets.
 struct Attempt {
-    begun: Epoch,
+    epoch: Epoch,
     limit: Instant,
     /// Whether it is (nearly) as long as one operation's timeout, so that silence is the server's
     /// fault and not that of a request without time left.
@@ -156,11 +156,11 @@ impl Server {
     }
 
     fn attempt(&self, deadline: Instant) -> Option<Attempt> {
-        let begun = self.breaker.admit()?;
+        let epoch = self.breaker.admit()?;
         let (now, timeout) = (Instant::now(), self.settings.timeout);
         let limit = deadline.min(now + timeout);
         Some(Attempt {
-            begun,
+            epoch,
             limit,
             full: limit.saturating_duration_since(now) >= timeout * 4 / 5,
         })
@@ -189,18 +189,18 @@ impl Server {
         let outcome = tokio::select! {
             biased;
             outcome = searching => outcome,
-            () = self.breaker.changed(attempt.begun) => return Err(SearchFailure::Down),
+            () = self.breaker.changed(attempt.epoch) => return Err(SearchFailure::Down),
         };
         self.note(query, &outcome);
         match &outcome {
             Err(SearchFailure::TimedOut) if attempt.full => {
-                self.breaker.failed(attempt.begun, self.silent());
+                self.breaker.failed(attempt.epoch, self.silent());
             }
             Err(SearchFailure::Lost) => {
-                self.breaker.failed(attempt.begun, DownReason::transient("connections break"));
+                self.breaker.failed(attempt.epoch, DownReason::transient("connections break"));
             }
             Err(SearchFailure::Failed(down)) => {
-                self.breaker.failed(attempt.begun, down.clone());
+                self.breaker.failed(attempt.epoch, down.clone());
             }
             Err(SearchFailure::Rejected(Rejection { code, reason })) => {
                 error!(server = self.name, code, reason, "directory server rejects a search");
@@ -253,7 +253,7 @@ impl Server {
             let mut bind = match timeout_at(attempt.limit, self.binds.get()).await {
                 Ok(Ok(bind)) => bind,
                 Ok(Err(PoolError::Backend(error))) => {
-                    self.breaker.failed(attempt.begun, error.into());
+                    self.breaker.failed(attempt.epoch, error.into());
                     return BindOutcome::NotSent;
                 }
                 Ok(Err(_)) | Err(_) => return BindOutcome::NotSent,
@@ -269,13 +269,13 @@ impl Server {
                     warn!(server = self.name, code, "directory server did not judge a password");
                     if matches!(code, 51 | 52) {
                         let reason = format!("cannot check passwords now (result code {code})");
-                        self.breaker.failed(attempt.begun, DownReason::transient(reason));
+                        self.breaker.failed(attempt.epoch, DownReason::transient(reason));
                     }
                     return BindOutcome::Unknown;
                 }
                 BindAnswer::TimedOut => {
                     if attempt.full {
-                        self.breaker.failed(attempt.begun, self.silent());
+                        self.breaker.failed(attempt.epoch, self.silent());
                     }
                     return BindOutcome::Unknown;
                 }

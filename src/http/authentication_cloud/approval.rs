@@ -89,16 +89,16 @@ pub(super) async fn approval(
     let prompt = body.prompt.as_deref().filter(|_| channel != "sms");
     let prompt = prompt.map(|text| displayed("prompt", text)).transpose()?;
     let deadline = context.deadline;
-    let (begun, link) = match channel {
+    let (started, link) = match channel {
         "sms" => {
             let approval = tenant.approve_by_text(permission, user, message.as_deref(), deadline);
             (context.in_time(approval).await?, None)
         }
         "app" => {
             let approval = by_phone.read(context, permission, user)?;
-            let begun = context.in_time(tenant.approve_by_app(approval)).await?;
-            let link = bodies::link(cloud, &tenant, &begun.transaction)?;
-            (begun, Some(link))
+            let started = context.in_time(tenant.approve_by_app(approval)).await?;
+            let link = bodies::link(cloud, &tenant, &started.transaction)?;
+            (started, Some(link))
         }
         "push" => {
             let approval = by_phone.read(context, permission, user)?;
@@ -107,13 +107,13 @@ pub(super) async fn approval(
         }
         _ => return Err(bodies::channel_refused(channel)),
     };
-    context.about_user(begun.user.id, begun.user.name.as_ref());
-    context.about_transaction(begun.transaction.id);
-    if let Some(code) = &begun.transaction.code {
+    context.about_user(started.user.id, started.user.name.as_ref());
+    context.about_transaction(started.transaction.id);
+    if let Some(code) = &started.transaction.code {
         context.about_phone(&code.number);
     }
-    let token = tenant.tokens.status(&tenant.tenant, &begun.transaction, begun.now);
-    let body = ApprovalBody::new(&begun.transaction, token, link);
+    let token = tenant.tokens.status(&tenant.tenant, &started.transaction, started.now);
+    let body = ApprovalBody::new(&started.transaction, token, link);
     Ok(Granted::json(StatusCode::CREATED, AuditReason::ApprovalBegun, &body))
 }
 

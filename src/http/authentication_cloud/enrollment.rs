@@ -94,10 +94,10 @@ async fn enroll_app(
 ) -> Result<Granted, Refusal> {
     let by_frontend = matches!(permission, Permission::Intent(_));
     let requester = admission::requester(context, &permission);
-    let begun = context.in_time(tenant.enroll_app(permission, named, requester)).await?;
-    let link = bodies::link(cloud, tenant, &begun.transaction)?;
+    let started = context.in_time(tenant.enroll_app(permission, named, requester)).await?;
+    let link = bodies::link(cloud, tenant, &started.transaction)?;
     let enrolled = Enrolled { link: Some(link), recovery_codes: None, by_frontend };
-    Ok(answer(context, tenant, &begun, enrolled))
+    Ok(answer(context, tenant, &started, enrolled))
 }
 
 async fn enroll_phone(
@@ -115,9 +115,9 @@ async fn enroll_phone(
     context.about_phone(&number);
     let by_frontend = matches!(permission, Permission::Intent(_));
     let request = PhoneEnrollment { permission, named, number, message: message.as_deref() };
-    let begun = context.in_time(tenant.enroll_phone(request, context.deadline)).await?;
+    let started = context.in_time(tenant.enroll_phone(request, context.deadline)).await?;
     let enrolled = Enrolled { link: None, recovery_codes: None, by_frontend };
-    Ok(answer(context, tenant, &begun, enrolled))
+    Ok(answer(context, tenant, &started, enrolled))
 }
 
 async fn enroll_recovery(
@@ -143,11 +143,11 @@ struct Enrolled {
 fn answer(
     context: &mut RequestContext,
     tenant: &Cloud,
-    begun: &Started,
+    started: &Started,
     enrolled: Enrolled,
 ) -> Granted {
     let Enrolled { link, recovery_codes, by_frontend } = enrolled;
-    let Started { user, transaction, now } = begun;
+    let Started { user, transaction, now } = started;
     context.about_user(user.id, user.name.as_ref());
     context.about_transaction(transaction.id);
     let mut shown = UserBody::from(user);

@@ -60,8 +60,8 @@ struct OtpBody<'a> {
     responses((status = 200, description = "The caller's code.", content((OtpSchema = "application/json"), (String = "text/plain"))), AnyRefusal)
 )]
 pub(super) async fn get_otp(context: &mut RequestContext) -> Result<Granted, Refusal> {
-    let (told, reason, tenant) = decide(context).await?;
-    let digits = told.otp.expose();
+    let (code, reason, tenant) = decide(context).await?;
+    let digits = code.otp.expose();
     if wants(&context.request).plain_text {
         return Ok(Granted::text(reason.name(), digits.to_owned()));
     }
@@ -69,7 +69,7 @@ pub(super) async fn get_otp(context: &mut RequestContext) -> Result<Granted, Ref
     let body = OtpBody {
         otp: digits,
         otp_spoken: spoken.map(|spoken| spell(digits, &spoken.separator)),
-        expires_in: spoken.map(|spoken| seconds(told.expires_in.as_secs(), spoken)),
+        expires_in: spoken.map(|spoken| seconds(code.expires_in.as_secs(), spoken)),
     };
     Ok(Granted::json(StatusCode::OK, reason.name(), &body))
 }
@@ -94,8 +94,8 @@ async fn decide(
     }
     context.trail.number = decision.number;
     context.trail.user = decision.user;
-    let told = decision.outcome.map_err(|reason| Refusal::decided(reason, tenant.style))?;
-    Ok((told, decision.reason, tenant))
+    let code = decision.outcome.map_err(|reason| Refusal::decided(reason, tenant.style))?;
+    Ok((code, decision.reason, tenant))
 }
 
 /// Logs the shape of what the phone system sent instead of a number, without revealing a number or

@@ -166,8 +166,8 @@ pub(super) fn parse_proxy_header(header: &[u8]) -> io::Result<Option<SocketAddr>
     let no = || io::Error::from(io::ErrorKind::InvalidData);
     let is_local = header.get(12).is_some_and(|command| command & 0x0f == LOCAL);
     let config = ParseConfig { include_tlvs: false, allow_v1: false, allow_v2: true };
-    let (told, _) = ProxyHeader::parse(header, config).map_err(|_| no())?;
-    match told.proxied_address() {
+    let (parsed, _) = ProxyHeader::parse(header, config).map_err(|_| no())?;
+    match parsed.proxied_address() {
         Some(address) if address.protocol == Protocol::Stream => Ok(Some(address.source)),
         None if is_local => Ok(None),
         Some(_) | None => Err(no()),

@@ -61,23 +61,23 @@ fn short_of_sessions(reason: &ConnectError) {
 }
 
 struct Done {
-    begun: Instant,
+    started: Instant,
     /// Committed steps.
     commits: AtomicU64,
     /// Steps and looks that were answered, including refusals.
     answers: AtomicU64,
-    /// Time of the last commit's answer, in milliseconds after `begun`.
+    /// Time of the last commit's answer, in milliseconds after `started`.
     last_commit: AtomicU64,
 }
 
 impl Done {
     fn new() -> Self {
         let none = || AtomicU64::new(0);
-        Self { begun: Instant::now(), commits: none(), answers: none(), last_commit: none() }
+        Self { started: Instant::now(), commits: none(), answers: none(), last_commit: none() }
     }
 
     fn millis(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn commit(&self) {
@@ -174,7 +174,7 @@ impl Database {
     /// Whether requests can be served: some recently were, or a test commit succeeds, or other
     /// requests' commits do meanwhile.
     pub(super) async fn ready(self: &Arc<Self>) -> Result<(), StoreError> {
-        let begun = self.breaker.admit().ok_or(StoreError::Unavailable)?;
+        let epoch = self.breaker.admit().ok_or(StoreError::Unavailable)?;
         if self.done.commits_lately() {
             return Ok(());
         }
@@ -183,7 +183,7 @@ impl Database {
             database.test_commit(&commit_state, attempt).await
         };
         let committed = self.in_time(test_commit).await;
-        let others = || self.done.counts().commits != before && self.breaker.admit() == Some(begun);
+        let others = || self.done.counts().commits != before && self.breaker.admit() == Some(epoch);
         if committed.is_ok() || others() { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 
@@ -197,10 +197,10 @@ impl Database {
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        let begun = self.breaker.admit().ok_or(StoreError::Unavailable)?;
+        let epoch = self.breaker.admit().ok_or(StoreError::Unavailable)?;
         let since = Instant::now();
         let commit_state = Arc::new(CommitState::default());
-        let attempt = Attempt { begun, since, limit: since + self.timeout };
+        let attempt = Attempt { epoch, since, limit: since + self.timeout };
         let before = self.done.counts();
         let task = self.runtime.spawn(work(Arc::clone(self), Arc::clone(&commit_state), attempt));
         // The caller may go away, but a silent database must still be noticed.
@@ -256,7 +256,7 @@ impl Database {
                 "{server}: no answer within {limit:?}: it hangs, or its commits wait for a \
                  synchronous standby (see pg_stat_replication there)"
             );
-            self.breaker.failed(attempt.begun, DownReason::transient(reason));
+            self.breaker.failed(attempt.epoch, DownReason::transient(reason));
         }
     }
 
@@ -342,7 +342,7 @@ impl Database {
             let session = tokio::select! {
                 biased;
                 session = timeout_at(attempt.limit, place.pool.get()) => session,
-                () = self.breaker.changed(attempt.begun) => return Err(StoreError::Unavailable),
+                () = self.breaker.changed(attempt.epoch) => return Err(StoreError::Unavailable),
             };
             match session {
                 Ok(Ok(session)) => {
@@ -354,13 +354,13 @@ impl Database {
                 Ok(Err(PoolError::Backend(NoSession::Refused(error))))
                     if place.pool.status().size > 0 =>
                 {
-                    self.breaker.note_once(attempt.begun, || short_of_sessions(&error));
+                    self.breaker.note_once(attempt.epoch, || short_of_sessions(&error));
                     sleep(ANOTHER_LOOK).await;
                 }
                 Ok(Err(PoolError::Backend(
                     NoSession::Elsewhere(error) | NoSession::Refused(error),
                 ))) => {
-                    self.breaker.failed(attempt.begun, DownReason::transient(error.to_string()));
+                    self.breaker.failed(attempt.epoch, DownReason::transient(error.to_string()));
                     return Err(StoreError::Unavailable);
                 }
                 // A new pool has replaced this one.
@@ -382,7 +382,7 @@ impl Database {
 /// A request's view of the database: since when it has been up, and the request's own time window.
 #[derive(Debug, Clone, Copy)]
 struct Attempt {
-    begun: Epoch,
+    epoch: Epoch,
     since: Instant,
     limit: Instant,
 }

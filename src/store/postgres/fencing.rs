@@ -119,14 +119,14 @@ impl Watch {
             // Not to a server whose own standby is missing: it would be unusable.
             if other.is_later_than(home)
                 && supervisor::commits(&self.database, &session).await.is_ok()
-                && let Some(begun) = self.database.breaker.admit()
+                && let Some(epoch) = self.database.breaker.admit()
             {
                 let reason = format!(
                     "{} was promoted after {}, which still takes writes",
                     connector.name(server),
                     connector.name(home.server)
                 );
-                self.database.breaker.failed(begun, DownReason::transient(reason));
+                self.database.breaker.failed(epoch, DownReason::transient(reason));
                 return;
             }
         }

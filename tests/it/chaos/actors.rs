@@ -256,7 +256,7 @@ impl Actors {
         for user in (1..=BUSY).map(User) {
             actors.add(world, history, move |world, history| async move {
                 let Some(told) = world.call(user, &history).await else { return };
-                let mark = history.told(told.clone());
+                let mark = history.issued(told.clone());
                 sleep(PAUSE).await;
                 world.try_out(&told, mark, &history).await;
             });
@@ -267,14 +267,14 @@ impl Actors {
             if user <= world.people
                 && let Some(told) = world.call(User(user), &history).await
             {
-                history.told(told);
+                history.issued(told);
             }
         });
         for keeps in [false, false, true] {
             actors.add(world, history, move |world, history| async move {
                 sleep(2 * PAUSE).await;
                 let Some(told) = world.text(&history).await else { return };
-                let mark = history.told(told.clone());
+                let mark = history.issued(told.clone());
                 if keeps {
                     sleep(10 * PAUSE).await;
                     return;
@@ -292,7 +292,7 @@ impl Actors {
                     let mut approver = approver.lock().await;
                     let told = world.question(&mut approver, &history).await;
                     let Some(told) = told else { return };
-                    let mark = history.told(told.clone());
+                    let mark = history.issued(told.clone());
                     world.try_out(&told, mark, &history).await;
                     world.watch(&told, mark, &history).await;
                 }

@@ -35,7 +35,7 @@ impl Operation {
 
 /// Something that works once, and what came of it.
 #[derive(Debug, Clone)]
-struct Told {
+struct IssuedSecret {
     secret: Secret,
     /// The statuses of the tries, with the requests' ids.
     tries: Vec<(u16, String)>,
@@ -50,10 +50,10 @@ pub struct History(Arc<Mutex<Seen>>);
 #[derive(Default)]
 struct Seen {
     operations: Vec<Operation>,
-    told: Vec<Told>,
+    issued: Vec<IssuedSecret>,
 }
 
-/// What was told, in the history.
+/// An issued secret, in the history.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark(usize);
 
@@ -65,35 +65,36 @@ impl History {
 
     /// Something that works once was told. A caller whose last code is live and untried is told it
     /// again: it is the same code, and a login that was cut off may still take it.
-    pub fn told(&self, secret: Secret) -> Mark {
-        let told = &mut self.0.lock().unwrap().told;
-        let last = told.iter().rposition(|one| one.secret.is_of_caller(&secret));
-        if let Some(last) = last.filter(|last| told[*last].secret == secret) {
+    pub fn issued(&self, secret: Secret) -> Mark {
+        let issued = &mut self.0.lock().unwrap().issued;
+        let last = issued.iter().rposition(|one| one.secret.is_of_caller(&secret));
+        if let Some(last) = last.filter(|last| issued[*last].secret == secret) {
             return Mark(last);
         }
-        told.push(Told { secret, tries: Vec::new(), succeeded: false });
-        Mark(told.len() - 1)
+        issued.push(IssuedSecret { secret, tries: Vec::new(), succeeded: false });
+        Mark(issued.len() - 1)
     }
 
     /// It was tried.
     pub fn tried(&self, mark: Mark, status: u16, request: String) {
-        self.0.lock().unwrap().told[mark.0].tries.push((status, request));
+        self.0.lock().unwrap().issued[mark.0].tries.push((status, request));
     }
 
     /// Somebody was told that it succeeded.
     pub fn succeeded(&self, mark: Mark) {
-        self.0.lock().unwrap().told[mark.0].succeeded = true;
+        self.0.lock().unwrap().issued[mark.0].succeeded = true;
     }
 
     /// What was tried, and not decided.
     pub fn undecided(&self) -> Vec<(Mark, Secret)> {
         let seen = self.0.lock().unwrap();
-        let undecided =
-            |told: &&Told| told.tries.iter().any(|(status, _)| matches!(status, 0 | 500..));
-        let all = seen.told.iter().enumerate().filter(|(_, told)| undecided(told));
-        let told = |secret: &Secret| !matches!(secret, Secret::Code { .. });
-        let all = all.filter(|(_, one)| told(&one.secret));
-        all.map(|(at, told)| (Mark(at), told.secret.clone())).collect()
+        let undecided = |issued: &&IssuedSecret| {
+            issued.tries.iter().any(|(status, _)| matches!(status, 0 | 500..))
+        };
+        let all = seen.issued.iter().enumerate().filter(|(_, issued)| undecided(issued));
+        let is_no_code = |secret: &Secret| !matches!(secret, Secret::Code { .. });
+        let all = all.filter(|(_, one)| is_no_code(&one.secret));
+        all.map(|(at, issued)| (Mark(at), issued.secret.clone())).collect()
     }
 
     /// The operations so far.
@@ -103,17 +104,17 @@ impl History {
 
     /// Tries everything again, twice, now that nothing fails, and works out what follows.
     pub async fn check(&self, world: &World, nodes: &[Gateway], back: Instant) -> Found {
-        let Seen { operations, told } = std::mem::take(&mut *self.0.lock().unwrap());
+        let Seen { operations, issued } = std::mem::take(&mut *self.0.lock().unwrap());
         let mut found = Found { operations, back, ..Found::default() };
-        let tries = stream::iter(told).map(|told| async move {
-            let first = world.decided(&told.secret).await;
-            let second = world.decided(&told.secret).await;
-            let stands = !told.succeeded || world.stands(&told.secret).await;
-            (told, [first, second], stands)
+        let tries = stream::iter(issued).map(|issued| async move {
+            let first = world.decided(&issued.secret).await;
+            let second = world.decided(&issued.secret).await;
+            let stands = !issued.succeeded || world.stands(&issued.secret).await;
+            (issued, [first, second], stands)
         });
         let tries: Vec<_> = tries.buffer_unordered(12).collect().await;
-        for (told, finals, stands) in tries {
-            found.judge(&told, finals, stands, nodes);
+        for (issued, finals, stands) in tries {
+            found.judge(&issued, finals, stands, nodes);
         }
         found
     }
@@ -167,16 +168,16 @@ const UNKNOWN: [&str; 4] = [
 ];
 
 impl Found {
-    fn judge(&mut self, told: &Told, finals: [u16; 2], stands: bool, nodes: &[Gateway]) {
-        let what = || format!("{:?}: {:?}, then {finals:?}", told.secret, told.tries);
+    fn judge(&mut self, issued: &IssuedSecret, finals: [u16; 2], stands: bool, nodes: &[Gateway]) {
+        let what = || format!("{:?}: {:?}, then {finals:?}", issued.secret, issued.tries);
         let is_accepted = |status: &u16| *status == 200;
-        let before = told.tries.iter().filter(|(status, _)| is_accepted(status)).count();
+        let before = issued.tries.iter().filter(|(status, _)| is_accepted(status)).count();
         let after = finals.iter().filter(|status| is_accepted(status)).count();
         if before + after > 1 {
             self.twice.push(what());
         }
         match before {
-            0 if told.tries.is_empty() => {
+            0 if issued.tries.is_empty() => {
                 self.held += 1;
                 if after == 0 {
                     self.lost.push(what());
@@ -184,7 +185,7 @@ impl Found {
             }
             0 => {
                 self.unknown += 1;
-                let reasons = told.tries.iter().map(|(status, request)| match status {
+                let reasons = issued.tries.iter().map(|(status, request)| match status {
                     0 => "cut off".to_owned(),
                     _ => reason(nodes, request),
                 });
@@ -196,7 +197,7 @@ impl Found {
             }
             _ => self.used += 1,
         }
-        if (told.succeeded && after > 0) || !stands {
+        if (issued.succeeded && after > 0) || !stands {
             self.undone.push(what());
         }
     }

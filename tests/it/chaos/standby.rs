@@ -47,7 +47,7 @@ async fn nothing_is_said_to_have_succeeded_that_no_standby_has() {
                 let mut told = Vec::new();
                 while told.len() < 4 {
                     let text = world.text(history).await.expect("a text");
-                    told.push((history.told(text.clone()), text));
+                    told.push((history.issued(text.clone()), text));
                 }
                 standby.kill();
                 // Their commits wait, and are not answered.

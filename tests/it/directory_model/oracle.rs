@@ -122,7 +122,7 @@ pub struct Asked {
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    Told(PersonId),
+    Code(PersonId),
     Refused(String),
 }
 
@@ -288,9 +288,9 @@ impl Oracle {
         let said =
             |what: &dyn Fn(&Groups) -> bool| asked.grouped && self.groups.within(groups).any(what);
         match answer {
-            Answer::Told(told) => any(&|id, entry| {
+            Answer::Code(owner) => any(&|id, entry| {
                 let let_in = |groups: &Groups| groups.lets_in(id, &entry.dn);
-                id == *told && entry.enabled && (!asked.grouped || said(&let_in))
+                id == *owner && entry.enabled && (!asked.grouped || said(&let_in))
             }),
             _ if answer.is_outage() => true,
             Answer::Refused(_) if self.readable.within(people).any(|readable| !readable) => true,

@@ -243,7 +243,7 @@ impl Run {
         let told = matches!(reason.as_str(), "issued" | "repeated");
         let answer = if told {
             let id = Layout::id_in_audit(decision, self.site.variant);
-            Answer::Told(id.expect("it says who was told"))
+            Answer::Code(id.expect("it says who was told"))
         } else {
             Answer::Refused(reason)
         };
@@ -252,7 +252,7 @@ impl Run {
         };
         self.tally.answered(&answer, indexed, asked.grouped, self.is_calm(asked.begun), stale);
         // The judge is no judge if it lets a stranger be told.
-        let stranger = Answer::Told(self.oracle.stranger(asked.number));
+        let stranger = Answer::Code(self.oracle.stranger(asked.number));
         assert_eq!(self.oracle.staleness(asked, &stranger, bounds), None, "{asked:?}");
         Ok(())
     }

@@ -67,7 +67,7 @@ impl Tally {
         let by = usize::from(indexed);
         self.calm += usize::from(calm);
         match answer {
-            Answer::Told(_) => {
+            Answer::Code(_) => {
                 self.told[by] += 1;
                 self.told_in_trouble += usize::from(indexed && !calm);
             }

@@ -27,10 +27,10 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// The last finding.
 #[derive(Default)]
-pub(in crate::directory::ldap) struct Readable(Mutex<Option<Seen>>);
+pub(in crate::directory::ldap) struct Readable(Mutex<Option<Finding>>);
 
 #[derive(Clone, Copy)]
-struct Seen {
+struct Finding {
     all: bool,
     until: Instant,
 }
@@ -60,15 +60,15 @@ impl Readable {
         if let Some(seen) = last.filter(|seen| Instant::now() < seen.until) {
             return Ok(seen.all);
         }
-        let (begun, limit) = (Instant::now(), Instant::now() + LONGEST);
+        let (started, limit) = (Instant::now(), Instant::now() + LONGEST);
         let mut all = None;
         for server in servers.hosts().servers(limit).await {
             if server.is_down() {
                 continue;
             }
-            let over = Over { server: &server, limit };
+            let reader = ServerReader { server: &server, limit };
             let settings = servers.settings();
-            match descend(&over, settings, group, &Nested::Everywhere, |_| {}).await {
+            match descend(&reader, settings, group, &Nested::Everywhere, |_| {}).await {
                 // Groups nested too deep are found by walking up from each user.
                 Ok(()) | Err(Stop::TooDeep) => all = Some(all.unwrap_or(true)),
                 Err(Stop::Hidden(hidden)) => {
@@ -91,18 +91,18 @@ impl Readable {
             info!("all members of the excluded group can be read");
         }
         let kept = if all { READABLE_KEPT } else { HIDDEN_KEPT };
-        *last = Some(Seen { all, until: Instant::now() + kept.max(begun.elapsed() * PAUSES) });
+        *last = Some(Finding { all, until: Instant::now() + kept.max(started.elapsed() * PAUSES) });
         Ok(all)
     }
 }
 
 /// Asks one server.
-struct Over<'a> {
+struct ServerReader<'a> {
     server: &'a Server,
     limit: Instant,
 }
 
-impl Reader for Over<'_> {
+impl Reader for ServerReader<'_> {
     /// The caller has logged why.
     type Error = ();
 

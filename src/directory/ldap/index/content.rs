@@ -53,9 +53,9 @@ impl Content {
     }
 
     /// Records a full read, below one base or all.
-    pub(super) fn has_read(&self, begun: Instant) {
+    pub(super) fn has_read(&self, started: Instant) {
         let ended = Instant::now();
-        self.state().has_read(Reading { ended, took: ended - begun });
+        self.state().has_read(Reading { ended, took: ended - started });
     }
 
     /// Number of people.

@@ -111,13 +111,13 @@ async fn poll(
         }
         // The right to see deleted entries may be revoked at any time.
         if asked >= sweep_at {
-            let begun = Instant::now();
+            let started = Instant::now();
             let sees_deleted = sees_all_deleted(&ldap, &present.contexts).await?;
             if !sees_deleted {
                 content.state().blind();
                 sweep(&ldap, content).await?;
             }
-            sweep_at = begun + pause_after(begun.elapsed(), content);
+            sweep_at = started + pause_after(started.elapsed(), content);
         }
         memory.known = Some(Known { controller: present.controller, usn: present.usn });
         if sampled.is_none_or(|sampled| sampled.elapsed() >= SAMPLE_AGAIN) {
@@ -167,13 +167,13 @@ fn context(base: &str, contexts: &[String]) -> String {
 
 /// Reads all people again.
 async fn read_all(ldap: &Ldap, content: &Content) -> Result<(), SyncFailure> {
-    let begun = Instant::now();
+    let started = Instant::now();
     for base in 0..content.tables.len() {
         content.change(base, Table::begin);
         read_people(ldap, content, base, &content.settings.user_filter, |_| {}).await?;
         content.sweep(base);
     }
-    content.has_read(begun);
+    content.has_read(started);
     Ok(())
 }
 

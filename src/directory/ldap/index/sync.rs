@@ -87,7 +87,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
         attributes: &content.attributes,
         controls: Vec::new(),
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     content.change(base, Table::begin);
     paging::read(ldap.clone(), &everyone, |entry| {
         let entry = SearchEntry::construct(entry);
@@ -97,7 +97,7 @@ async fn read_all(ldap: &Ldap, content: &Content, base: usize) -> Result<Cookie,
     })
     .await?;
     content.sweep(base);
-    content.has_read(begun);
+    content.has_read(started);
     Ok(cookie)
 }
 

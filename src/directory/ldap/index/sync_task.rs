@@ -248,19 +248,19 @@ async fn until_full_read(content: &Content) {
     if content.settings.profile == Profile::Dirsrv {
         return pending().await;
     }
-    let begun = Instant::now();
+    let started = Instant::now();
     // Spreads the reads, so that nodes started together do not always read together.
     let most = content.how.full_read;
-    let share = u32::try_from(RandomState::new().hash_one(begun) % 20).unwrap_or_default();
+    let share = u32::try_from(RandomState::new().hash_one(started) % 20).unwrap_or_default();
     let period = most.saturating_sub(most / 100 * share);
     loop {
         let read = content.state().read();
         let due = match read {
-            None => begun + period,
-            Some(read) if read.ended > begun => read.ended + period,
+            None => started + period,
+            Some(read) if read.ended > started => read.ended + period,
             Some(read) => {
                 let soon = (read.took * PAUSES).max(READ_AFTER_RETURN).min(period);
-                (read.ended + soon).max(begun + AGAIN)
+                (read.ended + soon).max(started + AGAIN)
             }
         };
         sleep_until(due).await;

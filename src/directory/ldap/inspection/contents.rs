@@ -29,7 +29,7 @@ impl LdapInspection {
     ) {
         steps.extend(self.profile_step(product));
         let mut people = Vec::new();
-        let begun = Instant::now();
+        let started = Instant::now();
         let bases = &self.settings.base_dns;
         for base in bases {
             let step = base_step(reader, base).await;
@@ -48,7 +48,7 @@ impl LdapInspection {
                 steps.push(self.group_step(reader, key, group).await);
             }
         }
-        let usual = millis(begun) / (2 * bases.len().max(1) as u128);
+        let usual = millis(started) / (2 * bases.len().max(1) as u128);
         if people.is_empty() {
             steps.extend(self.unassigned_step(reader).await);
             return;
@@ -190,7 +190,7 @@ impl LdapInspection {
             Some((&person.dn, found))
         })?;
         let filter = filter::by_number(settings, &number);
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut found = false;
         for base in &self.settings.base_dns {
             let search = Search::below(base, &filter, &["1.1"], settings.size_limit);
@@ -205,7 +205,7 @@ impl LdapInspection {
             }
             found |= more || answer.entries.iter().any(|entry| entry.dn == *dn);
         }
-        let took = millis(begun);
+        let took = millis(started);
         Some(if !found {
             Step::bad(
                 "find",

@@ -112,7 +112,7 @@ impl LdapInspection {
         steps: &mut Vec<Step>,
     ) -> Option<Connection> {
         let connector = self.connector(url, address);
-        let begun = Instant::now();
+        let started = Instant::now();
         let connection = match connector.open().await {
             Ok(connection) => connection,
             Err(error) => {
@@ -120,7 +120,7 @@ impl LdapInspection {
                 return None;
             }
         };
-        steps.push(Step::good("connect", format!("connected in {} ms", millis(begun))));
+        steps.push(Step::good("connect", format!("connected in {} ms", millis(started))));
         steps.push(self.tls_step(url, address, &connection).await);
         let (step, bound) = self.bind_step(&connector, &connection).await;
         steps.push(step);

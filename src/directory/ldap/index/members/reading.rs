@@ -29,9 +29,9 @@ pub(super) async fn read(ldap: &Ldap, content: &Content) -> Result<usize, SyncFa
 
 /// Fails if a required entry is missing: an excluded group that is gone would exclude no one.
 pub(super) async fn present(ldap: &Ldap, content: &Content) -> Result<(), SyncFailure> {
-    let over = Over { ldap };
+    let reader = ConnectionReader { ldap };
     let is_there = async |read: &Query| {
-        over.first(&read.base, read.scope, &read.filter, &["1.1"]).await.map(|one| one.is_some())
+        reader.first(&read.base, read.scope, &read.filter, &["1.1"]).await.map(|one| one.is_some())
     };
     for read in probes::base_reads(&content.settings) {
         if !is_there(&read).await? {
@@ -157,8 +157,8 @@ async fn closure(
     nested: &Nested<'_>,
     met: impl FnMut(&str) + Send,
 ) -> Result<(), SyncFailure> {
-    let over = Over { ldap };
-    descent::descend(&over, &content.settings, group, nested, met).await.map_err(
+    let reader = ConnectionReader { ldap };
+    descent::descend(&reader, &content.settings, group, nested, met).await.map_err(
         |stop| match stop {
             Stop::Failed(failure) => failure,
             Stop::Hidden(of) => SyncFailure::Refused(format!(
@@ -174,11 +174,11 @@ async fn closure(
 }
 
 /// Reads over the index's connection.
-struct Over<'a> {
+struct ConnectionReader<'a> {
     ldap: &'a Ldap,
 }
 
-impl Reader for Over<'_> {
+impl Reader for ConnectionReader<'_> {
     type Error = SyncFailure;
 
     async fn first(

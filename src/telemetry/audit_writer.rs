@@ -11,18 +11,18 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Gid, Uid};
 use rustix::thread;
 
-use super::audit::Act;
+use super::audit::AdminEvent;
 use super::logs::{self, Format};
 use super::operator::Operator;
 
 /// The output for a command's audit events.
-pub struct Trail {
+pub struct AuditWriter {
     file: Option<File>,
     format: Format,
     operator: Operator,
 }
 
-impl Trail {
+impl AuditWriter {
     /// Opens the trail. Lines in `file` are written in `format`, those on standard error as JSON.
     ///
     /// # Errors
@@ -39,8 +39,8 @@ impl Trail {
     ///
     /// # Errors
     /// If it could not be written completely.
-    pub fn write(&mut self, act: &Act<'_>) -> io::Result<()> {
-        let line = logs::rendered(self.format, || act.record(&self.operator));
+    pub fn write(&mut self, event: &AdminEvent<'_>) -> io::Result<()> {
+        let line = logs::rendered(self.format, || event.record(&self.operator));
         match &mut self.file {
             Some(file) => file.write_all(&line),
             None => io::stderr().write_all(&line),
