@@ -131,7 +131,7 @@ impl Cluster {
         self.nodes.insert(at, node.restart());
     }
 
-    /// Whoever asks through `HAProxy`.
+    /// A client that asks through `HAProxy`.
     pub fn asker(&self) -> Asker {
         Asker::at(&self.http, &self.url())
     }

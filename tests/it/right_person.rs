@@ -1,5 +1,5 @@
-//! A call tells one person's code to that person, or nobody's to anybody: numbers as they are in
-//! the world, however the directory is asked.
+//! A caller hears their own code or none: numbers as they are in the world, however the directory
+//! is asked.
 
 use crate::support::gateway::{Gateway, clients, ldap_tenant, sections};
 use crate::support::slapd::{PEOPLE, Slapd};
@@ -30,7 +30,7 @@ const NUMBERS: &[(&str, &str)] = &[
 const MODES: [&str; 3] =
     ["number_match = \"equality\"", "number_match = \"patterns\"", "lookup = \"index\""];
 
-/// What a caller comes to: the name of who is told a code, or the reason why nobody is.
+/// A call's outcome: the name of the user whose code was given out, or the reason of the refusal.
 async fn outcome(gateway: &Gateway, caller: &str) -> String {
     let answer = gateway.call(caller).await;
     let event = gateway.audit_of(answer.header("x-request-id"));

@@ -1,5 +1,5 @@
-//! What nobody may read anywhere: codes, passwords, secrets, whole numbers, names as typed. At
-//! the chattiest level, after all that can go right and wrong.
+//! No output has codes, passwords, secrets, whole numbers or names as typed, even at the most
+//! verbose level, after all that can go right and wrong.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const WRONG_PASSWORD: &str = "hunter2-typed-in-vain";
 const TYPED_NAME: &str = "somebody.who.is.not.here";
 const TYPED_CODE: &str = "90817263";
 
-/// Everything that an operator, or whoever reads over their shoulder, can see.
+/// Everything that an operator can see.
 pub async fn all_output(gateway: &Gateway) -> Vec<(String, String)> {
     let mut texts = vec![("the log".to_owned(), gateway.log())];
     for path in ["/metrics", "/readyz", "/healthz"] {

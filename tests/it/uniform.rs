@@ -398,7 +398,7 @@ async fn a_refusal_that_depended_on_the_directory_waits_for_the_floor_and_no_oth
         let bob = gateway.code("+46702223344").await;
         assert_eq!(gateway.login("bob", "bob-secret", &bob).await.status, 200);
     };
-    // Whoever is not held back is answered before those who are.
+    // Requests that are not held back are answered before those that are.
     tokio::pin!(held);
     tokio::select! {
         () = at_once => {}

@@ -1,4 +1,4 @@
-//! The right person or nobody, over every country of the numbering metadata: each of its example
+//! The right person or none, over every country of the numbering metadata: each of its example
 //! numbers as a caller in each form that telephone systems write, against the same number in each
 //! form that directories hold, with the strangers whom those texts could be taken for.
 

@@ -1,5 +1,5 @@
-//! An audit trail that cannot be written: nobody reads the pipe, the disk is full. No request hangs,
-//! no code is told and nobody let in of whom it would not be known, and health says so.
+//! An audit trail that cannot be written: the pipe is not read, the disk is full. No request hangs,
+//! no code is given out and no one admitted without an event, and health says so.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -29,7 +29,7 @@ async fn until_ops(gateway: &Gateway, path: &str, status: u16) {
     }
 }
 
-/// Has the gateway write until nobody takes its lines any more.
+/// Has the gateway write until the pipe is full.
 async fn fill_the_pipe(gateway: &Gateway) {
     gateway.read(false);
     // A pipe holds 64 KiB, and the reader as much at most.
@@ -88,7 +88,7 @@ async fn where_the_administrator_says_so_lost_events_are_counted_and_all_are_ser
     assert_eq!(ops(&gateway, "/readyz/node").await.status, 200);
     let code = gateway.code(ANNA).await;
     assert_eq!(gateway.login("anna", "correct horse", &code).await.status, 200);
-    // A pipe that nobody reads does not keep it from stopping.
+    // An unread pipe does not keep it from stopping.
     gateway.signal("TERM");
     assert_eq!(gateway.wait().code(), Some(0));
 }

@@ -1,5 +1,5 @@
-//! Who knows a username and not the password: they keep nobody out, and lock nobody in the
-//! directory.
+//! An attacker who knows a username but not the password keeps no one out, and locks no account in
+//! the directory.
 
 use std::process::{Command, Stdio};
 

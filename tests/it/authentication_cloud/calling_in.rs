@@ -21,7 +21,7 @@ async fn a_registered_user_calls_in_and_logs_in() {
     );
     assert_eq!(service.gateway.login("anna", "", &code).await.status, 403, "once");
 
-    // By id as well, also whoever has no name.
+    // By id as well, even for a user without a name.
     let code = service.gateway.code(PHONE).await;
     assert_eq!(service.gateway.login(&texted.user, "", &code).await.json()["username"], "anna");
     let answer = service.api.enroll(json!({"channel": "sms", "phone": "+46702223344"})).await;

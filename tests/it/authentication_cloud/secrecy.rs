@@ -1,4 +1,4 @@
-//! What nobody may read in logs, audit trail and metrics, at the chattiest level, after all that
+//! What must not be in logs, audit trail and metrics, at the chattiest level, after all that
 //! can go right and wrong.
 
 use serde_json::json;

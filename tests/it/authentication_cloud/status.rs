@@ -1,4 +1,4 @@
-//! How far a transaction is, for whoever has its token.
+//! How far a transaction is, for anyone who has its token.
 
 use serde_json::{Value, json};
 

@@ -104,7 +104,7 @@ async fn strangers_shut_no_verified_phone_out_of_approvals() {
     }
     let full = enroll(&service.api, "stranger", PHONE).await;
     assert_eq!((full.status, reason(&service, &full)), (429, json!("texts_per_phone")));
-    // Nor does whoever pretends to be anna.
+    // Nor does a stranger who pretends to be anna.
     for number in 0..4 {
         assert_eq!(enroll(&service.api, "anna", &format!("+4670222330{number}")).await.status, 201);
     }
@@ -188,11 +188,11 @@ async fn a_number_is_taken_from_who_had_it_where_the_tenant_says_so() {
     };
     assert_eq!(numbers(&anna).await, [OTHER_PHONE]);
     assert_eq!(numbers(&berta).await, [PHONE]);
-    // The earlier owner's approval that waits is not confirmed by whoever has the phone now.
+    // The phone's new owner cannot confirm the earlier owner's pending approval.
     assert_eq!(service.api.verify(&waiting, &waiting.code).await.status, 412);
     let code = service.gateway.code(PHONE).await;
     assert_eq!(service.gateway.login("berta", "", &code).await.status, 200);
-    // Whoever only asks for a text takes nothing.
+    // Asking for a text alone takes nothing.
     let texted = service.enroll("carla", PHONE).await;
     assert_eq!(service.api.verify(&texted, &another(&texted.code)).await.status, 400);
     assert_eq!(numbers(&berta).await, [PHONE]);

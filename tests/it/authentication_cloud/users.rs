@@ -72,7 +72,7 @@ async fn a_deleted_user_is_gone_with_all_that_was_theirs() {
     assert_eq!(service.gateway.login("anna", "", &called_in).await.status, 403);
     assert_eq!(service.gateway.login(&user, "", &called_in).await.status, 403);
 
-    // Whoever gets the name next is somebody else.
+    // The next user with the name is another person.
     let next = service.enroll("anna", "+46702223344").await;
     assert_ne!(next.user, user);
     let body = service.api.user_named("anna").await.json();

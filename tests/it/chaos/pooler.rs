@@ -36,7 +36,7 @@ impl Pooler {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Sends new sessions to another server, as whoever promotes a standby does.
+    /// Sends new sessions to another server, as an administrator who promotes a standby does.
     pub fn move_to(&self, server: &str) {
         self.configure(server);
         for command in ["RELOAD", "RECONNECT"] {

@@ -1,5 +1,4 @@
-//! What is counted is counted over all nodes: whoever spreads guesses over them gets no more of
-//! them than at one.
+//! Counts are shared by all nodes: spreading guesses over them allows no more than one node does.
 
 use std::collections::HashMap;
 

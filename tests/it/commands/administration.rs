@@ -357,7 +357,7 @@ async fn a_code_that_is_revoked_in_the_database_is_dead_at_every_node() {
 #[test]
 fn an_audit_file_that_a_command_makes_can_be_written_by_the_gateway() {
     if !rustix::process::getuid().is_root() {
-        // Whoever else runs commands is the gateway's own user.
+        // Any other user who runs commands is the gateway's own.
         return;
     }
     let (folder, config) = on_a_file();

@@ -69,7 +69,7 @@ pub fn written(number: Number, form: usize) -> String {
     }
 }
 
-/// Everybody whom this changes.
+/// The numbers of all whom this changes.
 pub fn numbers_of(action: &Action) -> BTreeSet<Number> {
     let entries = action.people.iter().filter_map(|(_, entry)| entry.as_ref());
     entries.flat_map(|entry| &entry.numbers).copied().collect()

@@ -89,7 +89,7 @@ impl Seen {
     }
 }
 
-/// Whoever asks one gateway.
+/// A client of one gateway.
 #[derive(Clone)]
 pub struct Asker {
     http: reqwest::Client,
@@ -101,7 +101,7 @@ impl Asker {
         Self::at(&gateway.http, &gateway.url(""))
     }
 
-    /// Whoever asks what is at this URL.
+    /// A client of what is at this URL.
     pub fn at(http: &reqwest::Client, url: &str) -> Self {
         Self { http: http.clone(), api: format!("{url}/api/authentication") }
     }
@@ -242,7 +242,7 @@ async fn turn(asker: &Asker, tenant: &'static str, user: User, seen: &Mutex<Vec<
     let (status, code) = asker.call(tenant, user).await;
     note(Operation::Call, begun, status);
     tokio::time::sleep(PAUSE).await;
-    // Whoever was told none tries another.
+    // A caller who heard no code tries a wrong one.
     let code = code.unwrap_or_else(|| "000000".to_owned());
     let begun = Instant::now();
     note(Operation::Login, begun, asker.login(tenant, user, &code).await);

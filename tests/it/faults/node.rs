@@ -97,7 +97,7 @@ async fn killed_under_load_it_loses_no_issued_code_and_accepts_none_twice() {
     }
     println!("killed: {told} codes told, {used} used, {unknown} logins without an answer");
     assert!(told > 0 && used > 0 && known.len() < USERS, "it was killed while they asked");
-    // Whoever was told nothing calls again.
+    // A caller who heard no code calls again.
     for user in (1..=USERS).map(User).filter(|user| !known.contains_key(user)) {
         let (status, code) = asker.call("t1", user).await;
         assert_eq!(status, 200);

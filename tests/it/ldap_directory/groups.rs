@@ -132,7 +132,7 @@ async fn unreadable_members_of_a_nested_group_exclude_all_users() {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_among_the_members_of_an_excluded_group_are_no_groups() {
     let slapd = Slapd::start();
-    // Groups and people in one place, one of whom has been deleted since.
+    // Groups and people in one place; one person has been deleted since.
     slapd.modify(&format!(
         "dn: cn=here,{PEOPLE}\nchangetype: add\nobjectClass: groupOfNames\ncn: here\n\
          member: uid=fia,{PEOPLE}\nmember: uid=gone,{PEOPLE}\nmember: cn=there,{PEOPLE}\n\n\

@@ -1,4 +1,4 @@
-//! What operators read, and what nobody may read there.
+//! What operators read in the log, and what must not be there.
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -57,7 +57,7 @@ async fn what_is_declined_has_failed_and_stays_so() {
     look(&phone, "declined").await;
     company.must_have_failed(&asked).await;
     phone.must_be_quiet().await;
-    // Whoever opens it again, or has it open still, approves nothing.
+    // Opening it again, or having it open still, approves nothing.
     open(&phone, &asked.link, "used").await;
     look(&phone, "ended").await;
     let other = company.approve("anna", "Pay CHF 100").await;

@@ -1,5 +1,4 @@
-//! Whoever has a link but not the phone, or reads it before the phone does, confirms nothing and
-//! spoils nothing.
+//! A thief with a link but without the phone, or who reads it first, confirms and spoils nothing.
 
 use serde_json::json;
 

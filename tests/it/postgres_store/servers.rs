@@ -25,7 +25,7 @@ async fn the_server_that_takes_writes_is_found_behind_a_standby_and_behind_a_dea
         let store = PostgresStore::open(settings, &Handle::current()).await.unwrap();
         assert!(ready(&store).await, "behind {what}");
         assert!(matches!(issue(&store, what, 1).await, Ok(Issue::Issued(_))), "behind {what}");
-        // Without it, and without whoever waited for it.
+        // Without it, and without the sessions that waited for it.
         primary.psql("postgres", "ALTER SYSTEM SET synchronous_standby_names = ''");
         primary.psql("postgres", "SELECT pg_reload_conf()");
         standby.kill();

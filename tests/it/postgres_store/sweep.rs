@@ -37,7 +37,7 @@ async fn of_several_nodes_one_at_a_time_deletes_idle_rows_and_no_others() {
             800
         );
     }
-    // Whoever holds the walk's row walks; the others pass.
+    // The node that holds the walk's row walks; the others pass.
     until("the walk begins anew", || {
         let next = "SELECT count(*) FROM dialpass.housekeeping WHERE walking = 'subjects' \
             AND key = '' AND next_at > dialpass.now_ms()";

@@ -26,7 +26,7 @@ fn redemption(id: u64) -> At<CodeTry> {
     attempt
 }
 
-/// Says what was answered, to whoever started this process.
+/// Reports an answer to the parent process.
 fn say(what: &str, id: u64) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("\n{what} {id}\n").as_bytes()).expect("it is heard");

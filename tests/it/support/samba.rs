@@ -30,7 +30,7 @@ pub const ADMIN_PASSWORD: &str = "Admin-secret-1";
 
 /// LDAP, with StartTLS; LDAPS; the global catalogue, in clear and with TLS.
 const PORTS: [u16; 4] = [389, 636, 3268, 3269];
-/// Whoever listens here on a loopback address has it for a domain controller.
+/// Listening on this port reserves a loopback address for a domain controller.
 const RESERVATION: u16 = 38_900;
 
 /// How a domain controller is to be made.

@@ -291,7 +291,7 @@ impl Judge {
         }
     }
 
-    /// Puts everybody into the directory whom `text` could be taken for, and has each call.
+    /// Puts all whose number `text` could be into the directory, and has each call.
     fn beside_strangers(&mut self, sample: &Sample, own: &PhoneNumber, text: &str) {
         let owner = person("owner", text);
         let own_forms = self.forms(own);

@@ -121,7 +121,7 @@ async fn a_user_who_is_unknown_or_lacks_the_authenticator_is_not_asked() {
     let clara = json!({"username": "clara", "channel": "app"});
     let answer = service.api.approve(clara).await;
     assert_eq!(answer.json()["message"], "the user has no authenticator, or not this one");
-    // Where it is not set up, nobody is notified, whoever it is.
+    // Without push, no user is notified.
     for body in [json!({"username": "anna"}), json!({"username": "clara", "channel": "push"})] {
         let answer = service.api.approve(body).await;
         let says = "the channel push is not available: it is not set up";

@@ -141,7 +141,7 @@ async fn with_a_user_go_the_authenticators_and_the_links() {
     }
     assert_eq!(rename(&service.api, &id, json!("x")).await.status, 404);
     assert_eq!(delete(&service.api, &id).await.status, 404);
-    // Whoever gets the name next has none of it.
+    // The next user with the name has none of it.
     let next = service.enroll_app(json!({"username": "anna"})).await;
     assert_ne!(next.user, user);
     let options = service.api.options(&next.token).await;

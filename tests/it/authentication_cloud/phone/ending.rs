@@ -60,7 +60,7 @@ async fn a_phones_page_may_set_notifications_for_an_hour() {
     assert_eq!(ask(&told["device"]).await, (200, 204));
     clock.advance(SLOW);
     assert_eq!(ask(&told["device"]).await, (403, 403));
-    // Whoever confirms anew has another hour.
+    // A new confirmation gives another hour.
     let asked = service.ask("anna", "Log in").await;
     let again = service.api.sign(&asked.token, &mut phone).await.json();
     assert_eq!(ask(&again["device"]).await, (200, 204));

@@ -1,4 +1,4 @@
-//! What nobody may read in logs, audit trail and metrics of phones that register and approve.
+//! What must not be in logs, audit trail and metrics of phones that register and approve.
 
 use serde_json::{Value, json};
 

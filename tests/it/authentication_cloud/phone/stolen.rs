@@ -1,4 +1,4 @@
-//! Whoever has a link and not the passkey: what they can do is look and decline.
+//! A thief with a link but without the passkey can only look and decline.
 
 use serde_json::{Value, json};
 

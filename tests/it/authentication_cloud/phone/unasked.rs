@@ -130,7 +130,7 @@ async fn a_passkey_that_is_synced_by_now_goes_on_and_the_trail_says_so() {
         let asked = service.ask("anna", "Log in").await;
         let signed = phone.sign(&service.api.options(&asked.token).await).await.unwrap();
         let signed = phone.signed_anew(&signed, flags(set, clear));
-        // Whoever sets the flag without the passkey is refused: it is signed.
+        // Setting the flag without the passkey is refused: it is signed.
         let mut unsigned = signed.clone();
         unsigned["response"]["signature"] = made["rawId"].clone();
         assert_eq!(service.api.confirm(&asked.token, &unsigned).await.status, 400, "{what}");

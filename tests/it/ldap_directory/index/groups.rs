@@ -102,8 +102,7 @@ async fn unreadable_members_admit_no_one() {
     }
 }
 
-/// Of everybody with these numbers, what an index that has read the groups says at a call, which is
-/// what a search says; who is let in.
+/// Which callers an index that has read the groups admits; a search admits the same.
 async fn let_in(slapd: &Slapd, excluded: &str, callers: &[&'static str]) -> Vec<&'static str> {
     let indexed = read(slapd, |settings| settings.excluded_group = Some(excluded.to_owned())).await;
     let mut settings = settings(&[slapd.url()]);
@@ -174,7 +173,7 @@ async fn a_user_excluded_by_another_form_of_the_dn_is_excluded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_beside_an_excluded_group_are_no_groups_nested_in_it() {
     let slapd = synced().start();
-    // One of whom has been deleted since.
+    // One of them has been deleted since.
     let members = format!("member: uid=erik,{PEOPLE}\nmember: uid=gone,{PEOPLE}");
     slapd.modify(&format!(
         "dn: cn=here,{PEOPLE}\nchangetype: add\nobjectClass: groupOfNames\ncn: here\n{members}\n"

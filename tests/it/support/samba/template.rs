@@ -88,7 +88,7 @@ fn make() -> Shell {
     shell
 }
 
-/// Whoever is signed in may see what was deleted, which by default only administrators may.
+/// Lets every signed-in user see what was deleted; by default only administrators may.
 pub fn show_deletions(shell: &Shell) {
     let_list_deletions(shell, "(A;;RPLC;;;AU)");
 }

@@ -86,7 +86,7 @@ impl SlapdBuilder {
     }
 
     /// Without an index of the numbers, and with a limit that each search for one hits then
-    /// (adminLimitExceeded); whoever is searched by name is found.
+    /// (adminLimitExceeded); searches by name find their user.
     pub fn without_number_index(mut self) -> Self {
         self.number_index = "";
         self.setting("limits dn.exact=\"cn=gateway,dc=example,dc=com\" size.unchecked=20")
