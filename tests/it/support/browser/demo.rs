@@ -133,7 +133,7 @@ async fn a_newcomer_sees_the_document_of_the_chosen_phone_system() {
     let wire = browser.find("#get-otp").await.text().await;
     let digits = code.chars().map(String::from).collect::<Vec<_>>().join(", ");
     for part in [
-        "POST /voice/v1/demo/main",
+        "POST /voice/v1/demo/twiml",
         "X-Twilio-Signature: ",
         "From=%2B46701234567",
         "<Response><Pause length=\"1\"/><Say language=\"en-GB\">",
@@ -154,9 +154,16 @@ async fn a_newcomer_sees_the_document_of_the_chosen_phone_system() {
     assert!(wire.contains("200 OK") && phone.contains(heard), "{phone}: {wire}");
     // The code is Anna's by whichever system, and logs her in.
     choose(&browser, "anna").await;
-    browser.click("#dialect option[value=\"json\"]").await;
-    call(&browser, "told").await;
-    assert!(browser.find("#get-otp").await.text().await.contains(&format!("\"otp\": \"{code}\"")));
+    for (system, said) in [
+        ("jambonz", format!("\"text\": \"Your code is: {digits}.\"")),
+        ("ncco", format!("\"text\": \"Your code is: {digits}.\"")),
+        ("json", format!("\"otp\": \"{code}\"")),
+    ] {
+        browser.click(&format!("#dialect option[value=\"{system}\"]")).await;
+        call(&browser, "told").await;
+        let wire = browser.find("#get-otp").await.text().await;
+        assert!(wire.contains(&said), "{system}: {wire}");
+    }
     browser.find("#code").await.type_in(&code).await;
     browser.click("#log-in").await;
     browser.until_text("Welcome, anna.").await;
