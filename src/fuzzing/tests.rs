@@ -24,6 +24,7 @@ fn targets() -> Vec<Target> {
     all.extend(wire::targets());
     all.extend(crate::http::listener::fuzz::targets());
     all.extend(crate::http::called_in_otp::fuzz::targets());
+    all.extend(crate::http::voice::fuzz::targets());
     all.extend(crate::service::authentication_cloud::fuzz::targets());
     all.extend(crate::messenger::sms_over_http::fuzz::targets());
     all

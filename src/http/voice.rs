@@ -8,6 +8,8 @@ pub mod document;
 pub mod endpoint;
 mod first_page;
 mod form;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod handler;
 pub mod jambonz;
 mod json;
