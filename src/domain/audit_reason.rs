@@ -74,9 +74,9 @@ reasons! {
         CallOver "call_over"
             "A voice platform reported a call again whose code is used, replaced or expired.";
         CallerAsked "caller_asked"
-            "A voice browser is asked who calls: it got its first page.";
+            "A voice browser is asked who calls: it got its first page. In the metrics alone.";
         PinAsked "pin_asked"
-            "The caller is asked to key the PIN.";
+            "The caller is asked to key the PIN. In the metrics alone: what follows is audited.";
         NameMalformed "name_malformed"
             "The typed name is empty, too long or has control characters.";
         UserUnknown "user_unknown"

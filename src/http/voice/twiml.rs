@@ -1,6 +1,7 @@
 //! The dialect of Twilio (`TwiML`), which `SignalWire` (`cXML`) and Telnyx (`TeXML`) speak too: form
 //! bodies in, XML out.
 
+mod cut;
 mod request;
 mod signature;
 mod writer;
@@ -38,7 +39,7 @@ impl Dialect for Twiml {
         }
         let call = request::read(&form).map_err(|Unreadable| Unusable::Unreadable)?;
         // The call's id tells a replay where no time is signed, so nothing else may have this one.
-        let is_sure = self.signature.has_time() || signature::are_fields_as_sent(&form, &call.id);
+        let is_sure = self.signature.has_time() || cut::are_fields_as_sent(&form, &call.id);
         is_sure.then_some(call).ok_or(Unusable::Unreadable)
     }
 

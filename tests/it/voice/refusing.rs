@@ -61,6 +61,8 @@ async fn all_refusals_sound_the_same() {
         call[field] = json!(value);
         call
     };
+    let mut elsewhere = with("To", "+46109999999");
+    elsewhere["Called"] = json!("+46109999999");
     let mut lacking = call_from(ANNA);
     lacking.as_object_mut().unwrap().remove("To");
     let refused = [
@@ -71,7 +73,7 @@ async fn all_refusals_sound_the_same() {
         (call_from("+4790123456"), "country_not_accepted"),
         (with("ForwardedFrom", "+46709999999"), "call_diverted"),
         (with("StirVerstat", "TN-Validation-Passed-A-Diverted"), "call_diverted"),
-        (with("To", "+46109999999"), "called_number_not_listed"),
+        (elsewhere, "called_number_not_listed"),
         (lacking, "body_malformed"),
     ];
     let expected = twilio("refusal", &json!(["sv-SE", "Vi kan inte ge dig någon kod."]));

@@ -71,39 +71,6 @@ impl Signature {
     }
 }
 
-/// Whether the fields that an HMAC covers are cut where the platform cut them. It covers names and
-/// values without what separates them, so others could be cut from them: names are words, the names
-/// that say what a call is do not stand inside another field, and the call's id is as long as the
-/// platform makes it.
-pub(super) fn are_fields_as_sent(form: &Form, call: &str) -> bool {
-    let fields = signed_fields(form);
-    let is_word = |name: &str| {
-        name.starts_with(|c: char| c.is_ascii_uppercase())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
-    };
-    let names = || form.fields().iter().map(|(name, _)| name.as_str());
-    let is_shown = |name: &str| {
-        fields.matches(name).count() == names().filter(|other| other.contains(name)).count()
-    };
-    let is_known = |name: &str| !name.contains("CallSid") || CALL_IDS.contains(&name);
-    is_call_id(call)
-        && names().all(|name| is_word(name) && is_known(name))
-        && ["CallSid", "ForwardedFrom"].into_iter().all(is_shown)
-}
-
-/// The fields with ids of calls.
-const CALL_IDS: [&str; 3] = ["CallSid", "ParentCallSid", "CallSidLegacy"];
-
-/// Whether this is a call's id as Twilio makes it (`CA` and 32 hexadecimal digits) or `SignalWire` (a
-/// UUID).
-fn is_call_id(id: &str) -> bool {
-    let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-'));
-    match id.strip_prefix("CA") {
-        Some(digits) => digits.len() == 32 && is_hex(digits),
-        None => id.len() == 36 && is_hex(id),
-    }
-}
-
 /// The hash of Twilio's signature: SHA-1, or what [`SETTINGS`] names. `None` if that is unknown.
 fn algorithm(headers: &HeaderMap) -> Option<hmac::Algorithm> {
     if !headers.contains_key(SETTINGS) {
@@ -137,7 +104,7 @@ fn is_hmac(
 }
 
 /// The fields as they are signed: sorted by name and value, each pair once, without separators.
-fn signed_fields(form: &Form) -> String {
+pub(super) fn signed_fields(form: &Form) -> String {
     let mut fields: Vec<&(String, String)> = form.fields().iter().collect();
     fields.sort_unstable();
     fields.dedup();
