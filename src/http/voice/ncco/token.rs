@@ -38,7 +38,12 @@ pub(super) fn verify(secrets: &[SecretString], request: &PlatformRequest<'_>) ->
         // All are tried, so that the time does not tell which one was right.
         claims = claims.or(decode::<Claims>(jwt, &key, &validation()).ok());
     }
-    let Claims { iat, jti, payload_hash, exp, nbf } = claims?.claims;
+    let token = claims?;
+    // A critical extension must be understood (RFC 7515 section 4.1.11), and we know none.
+    if token.header.crit.is_some() {
+        return None;
+    }
+    let Claims { iat, jti, payload_hash, exp, nbf } = token.claims;
     let hash: [u8; 32] = Sha256::digest(request.body).into();
     let now = request.now.as_secs();
     let is_in_time = is_near(iat, request.now)
@@ -156,10 +161,14 @@ mod tests {
         let twice =
             format!("{}.{}", encoded(&json!({"alg": "HS256"})), URL_SAFE_NO_PAD.encode(twice));
         let key = EncodingKey::from_secret(b"new");
+        let critical =
+            Header { crit: Some(vec!["exp".to_owned()]), ..Header::new(Algorithm::HS256) };
+        let critical = encode(&critical, &claims, &key).expect("signed");
         let resigned =
             jsonwebtoken::crypto::sign(twice.as_bytes(), &key, Algorithm::HS256).expect("signed");
         for token in [
             none,
+            critical,
             format!("{unsigned}."),
             format!("{}.{}.{signature}", encoded(&rs256), encoded(&claims)),
             format!("{twice}.{resigned}"),
