@@ -1,4 +1,4 @@
-//! The `OpenAPI` 3.1 description of both APIs, generated from the code that serves them.
+//! The `OpenAPI` 3.1 description of both APIs and of the voice webhooks, generated from the code that serves them.
 
 mod links;
 
@@ -9,13 +9,14 @@ use utoipa::openapi::security::{
 use utoipa::openapi::server::{ServerBuilder, ServerVariableBuilder};
 use utoipa::openapi::{Components, Info, OpenApi, Server};
 
-use super::{authentication_cloud, called_in_otp};
+use super::{authentication_cloud, called_in_otp, voice};
 
 /// The whole description, for a gateway at `public_url` if it has one.
 #[must_use]
 pub fn document(public_url: Option<&str>) -> OpenApi {
     let mut document = called_in_otp::description();
     document.merge(authentication_cloud::description());
+    document.merge(voice::description());
     let mut info = Info::new("dialpass", env!("CARGO_PKG_VERSION"));
     info.description = Some(env!("CARGO_PKG_DESCRIPTION").to_owned());
     let license = env!("CARGO_PKG_LICENSE");
@@ -31,8 +32,14 @@ pub fn document(public_url: Option<&str>) -> OpenApi {
     add("intentToken", bearer("What /api/v1/intent gave, once."));
     add("clientBearer", bearer("A client's secret, or its OAuth2 access token."));
     add("clientBasic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
-    let tenant = ApiKeyValue::new("tenant");
-    add("tenant", SecurityScheme::ApiKey(ApiKey::Header(tenant)));
+    for (name, header) in [
+        ("tenant", "tenant"),
+        ("twilioSignature", "X-Twilio-Signature"),
+        ("signalWireSignature", "X-SignalWire-Signature"),
+        ("telnyxSignature", "telnyx-signature-ed25519"),
+    ] {
+        add(name, SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(header))));
+    }
     links::add(&mut document);
     // It is served on another listener than the APIs, so its own address is not theirs.
     document.servers = Some(vec![public_url.map_or_else(unknown_server, Server::new)]);
@@ -124,6 +131,8 @@ mod tests {
                 "/api/v1/users/{userId}",
                 "/api/v1/users/{userId}/verification",
                 "/ping",
+                "/voice/v1/{tenant}/{name}",
+                "/voice/v1/{tenant}/{name}/pin",
             ]
         );
         let text = document.to_json().expect("JSON");

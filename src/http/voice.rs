@@ -3,6 +3,7 @@
 //! writes one of three [`document::Answer`]s; the decision between them is getOTP's own.
 
 pub mod call;
+mod description;
 pub mod dialect;
 pub mod document;
 pub mod endpoint;
@@ -20,4 +21,5 @@ pub mod texts;
 pub mod twiml;
 pub mod vxml;
 
+pub(super) use self::description::description;
 pub use self::handler::routes;
