@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::operator::Operator;
 use super::output::{self, AUDIT_TARGET, Output};
@@ -268,7 +269,11 @@ fn cut(text: &str) -> String {
 
 /// A caller's text, truncated and without control characters. Anything that may be a phone number
 /// is masked except for its last four digits: a phone system may put the number into the call's id.
+/// UUIDs, and Twilio's ids, which are `CA` and a UUID's digits, hold none.
 fn printable(text: &str) -> String {
+    if Uuid::try_parse(text.strip_prefix("CA").unwrap_or(text)).is_ok() {
+        return text.to_owned();
+    }
     let text: Vec<char> = text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
     let mut shown = String::with_capacity(text.len());
     let joins = |c: char| matches!(c, ' ' | '-' | '.' | '(' | ')' | '/');
@@ -302,6 +307,9 @@ mod tests {
         assert_eq!(printable("1700000000.123"), "*********0.123");
         assert_eq!(printable("x=070 333 10 09;y"), "x=*** *** 10 09;y");
         assert_eq!(printable("call 12-34 (5)"), "call 12-34 (5)");
+        for id in ["f2b3c0de-1234-4567-8901-123456789012", "CA0123456789abcdef0123456789abcdef"] {
+            assert_eq!(printable(id), id, "a random id");
+        }
         assert_eq!(printable("a\n{\"reason\":\"x\"}"), "a{\"reason\":\"x\"}");
         assert_eq!(printable("call-+46701234567@pbx"), "call-+*******4567@pbx");
         assert_eq!(printable(&"x".repeat(500)).len(), MAX_TEXT);
