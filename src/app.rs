@@ -23,7 +23,7 @@ mod source;
 mod stopping;
 mod stores;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -37,7 +37,9 @@ pub use self::checking::{Checked, check};
 use self::checking::{ValidConfig, log_warnings, validate};
 pub use self::components::Components;
 pub use self::listeners::Demo;
-use self::listeners::{Listener, SLACK, SharedByListeners, ops_listener, public_listener};
+use self::listeners::{
+    Listener, SLACK, SharedByListeners, fastagi_listener, ops_listener, public_listener,
+};
 pub use self::prepared_components::prepare;
 use self::reload::Reload;
 use self::report::ConfigReporter;
@@ -50,6 +52,8 @@ use crate::directory::Directory;
 use crate::directory::inspection::Inspection;
 use crate::domain::clock::{Clock, SKEW, SteadyClock, SystemClock};
 use crate::domain::random::SystemRandom;
+use crate::fastagi;
+use crate::fastagi::scripts::CurrentScripts;
 use crate::http::gateway::{CurrentGateway, DelayedRefusals};
 use crate::http::listener::ConnectionDrain;
 use crate::http::ops::Ops;
@@ -73,11 +77,13 @@ pub struct App {
     shared: SharedState,
     store: Arc<dyn StoreHealth>,
     gateway: Arc<CurrentGateway>,
+    scripts: Arc<CurrentScripts>,
     ops: Arc<Ops>,
     tls: Option<Arc<TlsState>>,
     logs: Arc<Logs>,
     public: Listener,
     private: Option<Listener>,
+    fastagi: Option<(TcpListener, SocketAddr)>,
     drain: ConnectionDrain,
     signals: Signals,
 }
@@ -174,6 +180,7 @@ impl App {
             })),
         };
         let gateway = components.gateway(&config, &shared, tls.clone(), None);
+        let scripts = Arc::new(ArcSwap::from_pointee(components::scripts(&config, &gateway)));
         let gateway: Arc<CurrentGateway> = Arc::new(ArcSwap::from_pointee(gateway));
         let workers = Arc::new(
             service_manager::watchdog_interval()
@@ -198,6 +205,7 @@ impl App {
         };
         let public = public_listener(&config, &gateway, tls.clone(), both, demo)?;
         let private = config.ops.map(|section| ops_listener(section.listen, &ops)).transpose()?;
+        let fastagi = fastagi_listener(&config)?;
         watch_certificates(tls.as_ref(), &components);
         tokio::spawn(certificates::report_regularly(
             Arc::downgrade(&gateway),
@@ -215,11 +223,13 @@ impl App {
             shared,
             store,
             gateway,
+            scripts,
             ops,
             tls,
             logs,
             public,
             private,
+            fastagi,
             drain,
             signals,
         })
@@ -237,7 +247,7 @@ impl App {
     /// If a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
         let Self { source, config, components, shared, store, gateway, ops, tls, logs, .. } = self;
-        let Self { public, private, mut signals, drain, .. } = self;
+        let Self { public, private, fastagi, scripts, mut signals, drain, .. } = self;
         let last_lines = Arc::clone(&logs);
         let public_handle = public.server.handle();
         let private_handle = private.as_ref().map(|listener| listener.server.handle());
@@ -245,15 +255,21 @@ impl App {
             listen = %public.address,
             tls = tls.is_some(),
             ops = private.as_ref().map(|listener| listener.address.to_string()),
+            fastagi = fastagi.as_ref().map(|(_, address)| address.to_string()),
             tenants = config.tenants.len(),
             "ready"
         );
+        let sessions = fastagi
+            .map(|(listener, _)| fastagi::listener::start(listener, Arc::clone(&scripts)))
+            .transpose()
+            .context("the FastAGI listener cannot start")?;
         let mut serving = tokio::spawn(public.server);
         let operating = private.map(|listener| tokio::spawn(listener.server));
         service_manager::ready();
         service_manager::keep_watchdog_quiet(Arc::clone(&ops.workers));
 
-        let mut reloading = Reload { source, config, components, shared, gateway, ops, tls, logs };
+        let mut reloading =
+            Reload { source, config, components, shared, gateway, scripts, ops, tls, logs };
         loop {
             tokio::select! {
                 asked = signals.next() => match asked {
@@ -274,7 +290,13 @@ impl App {
         service_manager::stopping(drain + server.shutdown_timeout + LET_GO + SLACK);
         stopping::drain(drain, &mut signals, &mut reloading, &mut serving).await?;
         tracing::info!("stopping: requests in flight are finished, new connections are refused");
-        stopping::stop(public_handle, private_handle).await;
+        let patience = reloading.config.server.shutdown_timeout;
+        let calls = async {
+            if let Some(sessions) = sessions {
+                sessions.stop(patience).await;
+            }
+        };
+        tokio::join!(calls, stopping::stop(public_handle, private_handle));
         if let Some(operating) = operating {
             operating.abort();
         }

@@ -7,7 +7,8 @@
 //! phone system ── PUT getOTP ──┐                          ┌─ directory  (LDAP/AD · file)
 //! login service ─ validateOTP ─┼─ http ──── service ──────┼─ store      (SQLite · PostgreSQL)
 //! backend ────── /api/v1/… ────┤  (TLS, client, limits)   └─ messenger  (SMS over HTTP · Web Push)
-//! phone's browser ─ /open ─────┘
+//! phone's browser ─ /open ─────┤
+//! Asterisk ──── fastagi ───────┘
 //!                                  all over: domain (numbers, codes, policies, clock)
 //! ```
 //!
@@ -24,6 +25,7 @@
 //!   operations, [`http::voice`] answers the calls of voice platforms, [`http::openapi`] describes
 //!   the APIs, and [`http::pages`] serves browsers: pages in three languages and the script for
 //!   customers' own pages.
+//! - [`fastagi`]: the same calls from Asterisk, over its own protocol instead of HTTP.
 //! - [`directory`]: the port to people, with adapters for LDAP and for a file. Administrators
 //!   inspect a directory through [`directory::inspection`]; [`service::directory_report`] judges the
 //!   findings.
@@ -39,8 +41,8 @@
 //!   [`unauthenticated_log`] limits what strangers make the node write.
 //! - [`app`]: the composition root, the only place that names adapters.
 //!
-//! `domain` imports nothing from the crate; `service` sees `domain` and the ports; `http` sees
-//! `service` and `domain`, and neither a port nor an adapter. `config` turns each section of the file
+//! `domain` imports nothing from the crate; `service` sees `domain` and the ports; `http` and `fastagi`
+//! see `service` and `domain`, and neither a port nor an adapter. `config` turns each section of the file
 //! into the settings of the layer that uses it, which never sees `config`. No files import each other in a
 //! circle; a parent module only lists its children and shows what they have.
 //! `tests/it/architecture.rs` enforces this.
@@ -54,6 +56,7 @@ pub mod config;
 mod contract_coverage;
 pub mod directory;
 pub mod domain;
+pub mod fastagi;
 #[cfg(test)]
 mod fuzzing;
 pub mod http;

@@ -14,6 +14,7 @@ use crate::config::{Config, DirectoryConfig, TenantConfig};
 use crate::directory::Directory;
 use crate::domain::clock::SystemClock;
 use crate::domain::tenant::TenantId;
+use crate::fastagi::scripts::{Script, Scripts};
 use crate::http::client_table::ClientTable;
 use crate::http::gateway::{Gateway, Tenant, Voice};
 use crate::http::identify::CallerIdentification;
@@ -122,6 +123,27 @@ impl Components {
     }
 }
 
+/// Builds the scripts of FastAGI, which share the tenants' parts and limits with `gateway`.
+#[must_use]
+pub(super) fn scripts(config: &Config, gateway: &Gateway) -> Scripts {
+    let by_name = config.tenants.iter().flat_map(|tenant| {
+        let call_in = gateway.tenants.get(&tenant.id).map(|tenant| Arc::clone(&tenant.call_in));
+        call_in.into_iter().flat_map(|call_in| {
+            tenant.fastagi.iter().map(move |settings| {
+                let script = Script { settings: settings.clone(), call_in: Arc::clone(&call_in) };
+                (settings.name.clone(), Arc::new(script))
+            })
+        })
+    });
+    Scripts {
+        by_name: by_name.collect(),
+        by_client: Arc::clone(&gateway.by_client),
+        request_deadline: gateway.request_deadline,
+        audit: Arc::clone(&gateway.audit),
+        unauthenticated_log: Arc::clone(&gateway.unauthenticated_log),
+    }
+}
+
 /// The public URL as voice platforms sign it; nothing if no tenant has an endpoint for them.
 fn public_bases(config: &Config) -> Vec<String> {
     let has_voice = config.tenants.iter().any(|tenant| !tenant.voice.is_empty());
@@ -162,13 +184,13 @@ fn tenant(
     };
     let per_caller = at_least(flood.calls_per_caller, tenant.limits.calls_per_number);
     Tenant {
-        call_in: CallIn {
+        call_in: Arc::new(CallIn {
             parts: parts.clone(),
             caller_ids: tenant.caller_ids.clone(),
             ambiguity: tenant.ambiguity,
             trust: tenant.trust.clone(),
             calls_per_caller: FloodLimit::reuse_or_new(counted, per_caller, keys(flood)),
-        },
+        }),
         login: Login { parts, policy: tenant.login, guesses: Arc::clone(&shared.guesses), latency },
         style: tenant.status_style,
         spoken: tenant.spoken.clone(),

@@ -135,6 +135,13 @@ fn is_local(url: &str) -> bool {
     url.and_then(|url| url.domain().map(|name| name == "localhost")).unwrap_or(true)
 }
 
+/// Binds FastAGI's listener, if there is one.
+pub(super) fn fastagi_listener(
+    config: &Config,
+) -> anyhow::Result<Option<(TcpListener, SocketAddr)>> {
+    config.fastagi.map(|section| bind("fastagi.listen", section.listen)).transpose()
+}
+
 /// Binds and builds the operators' listener.
 pub(super) fn ops_listener(listen: SocketAddr, ops: &Arc<Ops>) -> anyhow::Result<Listener> {
     let (listener, address) = bind("ops.listen", listen)?;

@@ -4,6 +4,7 @@ use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::{Config, DirectoryConfig, StoreBackend};
+use crate::fastagi::listener::SESSIONS;
 
 /// How many connections the operators' listener holds.
 pub(super) const OPERATORS: usize = 256;
@@ -70,7 +71,8 @@ fn own(config: &Config) -> usize {
         StoreBackend::Postgres(postgres) => postgres.settings.connections,
         StoreBackend::Sqlite(_) => 0,
     };
-    OTHERS + OPERATORS + store + directories.sum::<usize>()
+    let sessions = config.fastagi.map_or(0, |_| SESSIONS);
+    OTHERS + OPERATORS + store + sessions + directories.sum::<usize>()
 }
 
 /// The limit on open files, after raising it as far as permitted.

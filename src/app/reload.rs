@@ -7,13 +7,14 @@ use tokio::runtime::Handle;
 
 use super::certificates::LOOK_AT_CERTIFICATES;
 use super::checking::{ValidConfig, log_warnings, validate};
-use super::components::Components;
+use super::components::{Components, scripts};
 use super::report::ConfigReporter;
 use super::shared::SharedState;
 use super::source::Source;
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::fastagi::scripts::CurrentScripts;
 use crate::http::gateway::CurrentGateway;
 use crate::http::ops::Ops;
 use crate::telemetry::logs::Logs;
@@ -31,6 +32,7 @@ pub(super) struct Reload {
     pub(super) components: Components,
     pub(super) shared: SharedState,
     pub(super) gateway: Arc<CurrentGateway>,
+    pub(super) scripts: Arc<CurrentScripts>,
     pub(super) ops: Arc<Ops>,
     pub(super) tls: Option<Arc<TlsState>>,
     pub(super) logs: Arc<Logs>,
@@ -77,6 +79,7 @@ impl Reload {
         }
         let gateway =
             components.gateway(&config, &self.shared, self.tls.clone(), Some(&self.gateway.load()));
+        self.scripts.store(Arc::new(scripts(&config, &gateway)));
         self.gateway.store(Arc::new(gateway));
         self.ops.dependencies.directories.store(Arc::new(components.directories_by_id()));
         log_warnings(&config, &*self.shared.clock);
@@ -133,6 +136,11 @@ impl Reload {
                 old.server.proxy_protocol_from != new.server.proxy_protocol_from,
             ),
             ("ops.listen", old.ops.map(|ops| ops.listen) != new.ops.map(|ops| ops.listen)),
+            (
+                "fastagi.listen",
+                old.fastagi.map(|section| section.listen)
+                    != new.fastagi.map(|section| section.listen),
+            ),
             ("store.url", old.store.backend != new.store.backend),
             ("store.timeout", old.store.timeout != new.store.timeout),
             ("log.level", old.log.level != new.log.level),

@@ -48,7 +48,7 @@ pub(super) fn check(
 
 /// Whether two listeners cannot be at these addresses: the same port, also if one of them is all
 /// addresses of this machine.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let takes = |one: SocketAddr, other: SocketAddr| {
         // An IPv6 listener at all addresses takes IPv4's as well.
         let all = one.ip().is_unspecified() && (one.is_ipv6() || other.is_ipv4());

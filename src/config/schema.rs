@@ -116,7 +116,8 @@ mod tests {
         assert_eq!(sections_with("allow_plain_ldap"), ["[tenants.directory]"]);
         assert!(sections_with("ca_file").is_empty(), "too many");
         assert!(sections_with("nonsense").is_empty());
-        let sections = ["server", "ops", "store", "keys", "log", "audit", "push", "tenants"];
+        let sections =
+            ["server", "ops", "store", "keys", "log", "audit", "push", "fastagi", "tenants"];
         assert_eq!(section_names(), sections);
     }
 }

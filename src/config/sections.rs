@@ -8,6 +8,7 @@ use super::audit::{self, AuditConfig, RawAudit};
 use super::check::Problems;
 use super::error::Warning;
 use super::example_secrets;
+use super::fastagi::{self, FastAgiConfig, RawFastAgi};
 use super::keys::{self, KeysConfig, RawKeys};
 use super::log::{self, LogConfig, RawLog};
 use super::ops::{self, OpsConfig, RawOps};
@@ -38,6 +39,7 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub audit: RawAudit,
     pub push: Option<RawPush>,
+    pub fastagi: Option<RawFastAgi>,
     #[serde(default)]
     pub tenants: Vec<RawTenant>,
 }
@@ -59,6 +61,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `[push]`; `None`: phones are not notified.
     pub push: Option<PushConfig>,
+    /// `[fastagi]`; `None`: it is not served.
+    pub fastagi: Option<FastAgiConfig>,
     /// `[[tenants]]`, at least one.
     pub tenants: Vec<TenantConfig>,
     /// What an administrator should know though the configuration is valid.
@@ -80,6 +84,7 @@ pub struct Sections {
     /// `[[tenants]]`.
     pub tenants: Vec<TenantConfig>,
     ops: Option<OpsConfig>,
+    fastagi: Option<FastAgiConfig>,
     keys: Option<KeysConfig>,
     log: LogConfig,
     /// `[audit]`.
@@ -107,6 +112,7 @@ impl Sections {
             log: self.log,
             audit: self.audit,
             push: self.push,
+            fastagi: self.fastagi,
             tenants: self.tenants,
             warnings: problems.take_warnings(),
             positions: problems.positions.clone(),
@@ -127,11 +133,16 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     if let Some(tenant) = tenants.iter().find(|tenant| !tenant.voice.is_empty()) {
         voice::need_public_url(&format!("{}.voice", tenant.key), &server, problems);
     }
+    let listeners = ops.map(|ops| ("ops.listen", ops.listen));
+    let listeners: Vec<_> =
+        listeners.into_iter().chain([("server.listen", server.listen)]).collect();
+    let fastagi = raw.fastagi.map(|section| fastagi::check(&section, &listeners, problems));
+    fastagi::check_together(fastagi, &tenants, problems);
     for tenant in &tenants {
         warnings::of_tenant(tenant, &server, problems);
     }
     warnings::refused_by_tls(&tenants, &server, problems);
     example_secrets::refuse(&tenants, &server, problems);
     same_file::check(store.as_ref(), &audit, problems);
-    Sections { server, store, push, tenants, ops, keys, log, audit }
+    Sections { server, store, push, tenants, ops, fastagi, keys, log, audit }
 }

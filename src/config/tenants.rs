@@ -9,6 +9,7 @@ use super::calls::{self, RawCalls};
 use super::check::Problems;
 use super::clients::{self, ClientConfig, RawClient};
 use super::directory::{self, DirectoryConfig, RawDirectory};
+use super::fastagi::scripts::{self, RawScript};
 use super::ldap::Context;
 use super::policy::{self, RawLimits, RawLogin, RawOtp};
 use super::sms::{self, RawSms, SmsConfig};
@@ -19,6 +20,7 @@ use crate::domain::caller_id::CallerIdPlan;
 use crate::domain::policy::{Limits, LoginPolicy, OtpPolicy};
 use crate::domain::tenant::TenantId;
 use crate::domain::user::Ambiguity;
+use crate::fastagi::settings::ScriptSettings;
 use crate::http::gateway::{ExpiresIn, Spoken};
 use crate::http::refused::StatusStyle;
 use crate::http::voice::endpoint::Endpoint;
@@ -46,6 +48,8 @@ pub(super) struct RawTenant {
     pub sms: Option<RawSms>,
     #[serde(default)]
     pub voice: Vec<RawVoice>,
+    #[serde(default)]
+    pub fastagi: Vec<RawScript>,
     #[serde(default)]
     pub app: RawApp,
 }
@@ -101,6 +105,8 @@ pub struct TenantConfig {
     pub sms: Option<SmsConfig>,
     /// The webhooks of voice platforms.
     pub voice: Vec<Endpoint>,
+    /// The scripts that Asterisk calls.
+    pub fastagi: Vec<ScriptSettings>,
     /// What phones that confirm display.
     pub app: AppConfig,
 }
@@ -173,6 +179,7 @@ fn tenant(
     let clients = clients::check(key, &id, raw.clients, problems);
     let app = app(&at("app"), raw.app, id.as_str(), problems);
     let voice = voice::check(key, raw.voice, &clients, problems);
+    let fastagi = scripts::check(key, raw.fastagi, problems);
     let sms = raw.sms.map(|sms| sms::check(&at("sms"), sms, problems));
     Some(TenantConfig {
         key: key.to_owned(),
@@ -189,6 +196,7 @@ fn tenant(
         clients,
         sms,
         voice,
+        fastagi,
         app,
     })
 }

@@ -3,6 +3,7 @@
 mod all_mistakes;
 mod directory;
 mod environment;
+mod fastagi;
 mod never_works;
 mod of_secrets;
 mod server;

@@ -72,6 +72,15 @@ fn pin_decides_nothing(key: &str, tenant: &TenantConfig, problems: &mut Problems
             );
         }
     }
+    for (index, script) in tenant.fastagi.iter().enumerate() {
+        if script.pin.is_some() && tenant.ambiguity != Ambiguity::Pin {
+            problems.warn(
+                &format!("{key}.fastagi[{index}].pin"),
+                "every caller keys a PIN, which decides nothing: set directory.ambiguous = \"pin\" as \
+                 well, or leave pin out",
+            );
+        }
+    }
 }
 
 /// Warns of a tenant without clients.
@@ -146,17 +155,22 @@ fn caller_id_is_the_only_factor(key: &str, tenant: &TenantConfig, problems: &mut
 
 /// Warns of clients without a credential in networks larger than any organization's.
 fn open_to_the_internet(key: &str, tenant: &TenantConfig, problems: &mut Problems) {
-    for (index, client) in tenant.clients.iter().enumerate() {
-        let networks = &client.entry.credentials.anonymous;
-        let wide =
-            networks.iter().flatten().find(|network| network.prefix_len() < NARROWEST_OF_MANY);
+    let clients = tenant.clients.iter().enumerate().map(|(index, client)| {
+        let networks = client.entry.credentials.anonymous.as_deref().unwrap_or_default();
+        (format!("clients[{index}].anonymous.addresses"), &client.entry.name, networks)
+    });
+    let scripts = tenant.fastagi.iter().enumerate().map(|(index, script)| {
+        (format!("fastagi[{index}].addresses"), &script.name, &*script.addresses)
+    });
+    for (name, caller, networks) in clients.chain(scripts) {
+        let wide = networks.iter().find(|network| network.prefix_len() < NARROWEST_OF_MANY);
         if let Some(network) = wide {
             problems.warn(
-                &format!("{key}.clients[{index}].anonymous.addresses"),
+                &format!("{key}.{name}"),
                 format!(
-                    "{network} is a large part of the internet: any host there may call as {:?} \
-                     without a credential, and get any user's code; list your own addresses",
-                    client.entry.name
+                    "{network} is a large part of the internet: any host there may call as \
+                     {caller:?} without a credential, and get any user's code; list your own \
+                     addresses"
                 ),
             );
         }

@@ -75,6 +75,8 @@ reasons! {
             "A voice platform reported a call again whose code is used, replaced or expired.";
         CallerAsked "caller_asked"
             "A voice browser is asked who calls: it got its first page. In the metrics alone.";
+        HungUp "hung_up"
+            "The caller hung up, or Asterisk ended the FastAGI session, before the decision.";
         PinAsked "pin_asked"
             "The caller is asked to key the PIN. In the metrics alone: what follows is audited.";
         NameMalformed "name_malformed"
@@ -223,6 +225,14 @@ reasons! {
     "Requests" {
         SignatureInvalid "signature_invalid"
             "A voice platform's request has no signature by the endpoint's secrets or no credential of its client, or names no endpoint.";
+        AddressNotListed "address_not_listed"
+            "A FastAGI session came from an address that its script does not list.";
+        ScriptUnknown "script_unknown"
+            "A FastAGI session named a script that does not exist.";
+        AgiHeaderMalformed "agi_header_malformed"
+            "A FastAGI header has a name twice, a line without a name, or more than Asterisk writes.";
+        AgiHeaderTooSlow "agi_header_too_slow"
+            "A FastAGI header did not arrive within 5 seconds.";
         BodyMalformed "body_malformed"
             "The body is malformed.";
         BodyTooLarge "body_too_large"

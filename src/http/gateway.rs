@@ -31,7 +31,7 @@ use crate::unauthenticated_log::UnauthenticatedLog;
 /// One tenant as the handlers see it.
 pub struct Tenant {
     /// getOTP.
-    pub call_in: CallIn,
+    pub call_in: Arc<CallIn>,
     /// validateOTP.
     pub login: Login,
     /// Which statuses its clients see.

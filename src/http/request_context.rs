@@ -339,6 +339,6 @@ impl RequestContext {
     pub(super) fn count(&self, allowed: bool, reason: AuditReason, status: u16) {
         let tenant = self.trail.tenant.as_ref().map(TenantId::as_str);
         metrics::decision(tenant.unwrap_or_default(), self.name, allowed, reason);
-        metrics::answered(self.name, status, self.arrived.elapsed());
+        metrics::answered(self.name, status.to_string(), self.arrived.elapsed());
     }
 }

@@ -28,6 +28,8 @@ const CLOCK: &str = "dialpass_clock_ahead_seconds";
 const TEXTS: &str = "dialpass_texts_total";
 const NOTIFICATIONS: &str = "dialpass_notifications_total";
 const WAITING: &str = "dialpass_waiting_refusals";
+const AGI_SESSIONS: &str = "dialpass_fastagi_sessions_total";
+const AGI_OPEN: &str = "dialpass_fastagi_sessions_open";
 const REFUSED_CONNECTIONS: &str = "dialpass_connections_refused_total";
 
 /// How often recorded values are aggregated.
@@ -82,6 +84,8 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
         WAITING,
         "Refused logins whose answers are being delayed to the refusal floor."
     );
+    describe_counter!(AGI_SESSIONS, "FastAGI sessions by result, as in DIALPASS_RESULT.");
+    describe_gauge!(AGI_OPEN, "FastAGI sessions that are open.");
     describe_counter!(REFUSED_CONNECTIONS, "Connections closed at once, by reason.");
     Ok(handle)
 }
@@ -134,15 +138,16 @@ pub fn notification(service: &str, outcome: &'static str) {
     counter!(NOTIFICATIONS, "service" => service.to_owned(), "outcome" => outcome).increment(1);
 }
 
-/// Counts a connection closed at once: `address` (its connection limit is reached) or
-/// `proxy_header` (missing or broken).
+/// Counts a connection closed at once: `address` (its connection limit is reached), `proxy_header`
+/// (missing or broken), `fastagi_address` (no script lists it) or `fastagi_sessions` (too many are
+/// open).
 pub fn connection_refused(reason: &'static str) {
     counter!(REFUSED_CONNECTIONS, "reason" => reason).increment(1);
 }
 
-/// Records a response's time.
-pub fn answered(operation: &'static str, status: u16, took: Duration) {
-    histogram!(SECONDS, "operation" => operation, "status" => status.to_string()).record(took);
+/// Records a response's time: its HTTP status, or the result of a FastAGI session.
+pub fn answered(operation: &'static str, status: String, took: Duration) {
+    histogram!(SECONDS, "operation" => operation, "status" => status).record(took);
 }
 
 /// Sets which dependencies answer: kind, tenant, name, and whether it does. A dependency that has
@@ -216,4 +221,28 @@ pub fn client_secret_expiry(tenant: &str, client: &str, kind: &'static str, seco
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 pub fn waiting_refusals(count: usize) {
     gauge!(WAITING).set(count as f64);
+}
+
+/// One FastAGI session, counted as open until it is dropped.
+pub struct FastAgiSession(&'static str);
+
+impl FastAgiSession {
+    /// Counts a session whose result is `result` unless it [ends](Self::end) with another.
+    #[must_use]
+    pub fn begin(result: &'static str) -> Self {
+        gauge!(AGI_OPEN).increment(1.0);
+        Self(result)
+    }
+
+    /// Ends the session.
+    pub fn end(mut self, result: &'static str) {
+        self.0 = result;
+    }
+}
+
+impl Drop for FastAgiSession {
+    fn drop(&mut self) {
+        gauge!(AGI_OPEN).decrement(1.0);
+        counter!(AGI_SESSIONS, "result" => self.0).increment(1);
+    }
 }

@@ -12,13 +12,14 @@ use self::imports::{Module, SOURCES, Source, read, target};
 type Sources = BTreeMap<Module, Source>;
 
 /// The folders and files of `src`, each with those that it may import from.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     (
         "app",
         &[
             "config",
             "directory",
             "domain",
+            "fastagi",
             "http",
             "messenger",
             "regular_file",
@@ -33,10 +34,21 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("cli", &["app", "config", "directory", "domain", "service", "store", "telemetry"]),
     (
         "config",
-        &["directory", "domain", "http", "messenger", "regular_file", "store", "telemetry", "tls"],
+        &[
+            "directory",
+            "domain",
+            "fastagi",
+            "http",
+            "messenger",
+            "regular_file",
+            "store",
+            "telemetry",
+            "tls",
+        ],
     ),
     ("directory", &["breaker", "domain", "regular_file", "tls"]),
     ("domain", &[]),
+    ("fastagi", &["domain", "service", "telemetry", "unauthenticated_log"]),
     ("http", &["domain", "regular_file", "service", "telemetry", "tls", "unauthenticated_log"]),
     ("messenger", &["domain", "telemetry", "tls"]),
     ("regular_file", &[]),
@@ -67,10 +79,11 @@ const PORTS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// The modules of ports, adapters and `http` that the configuration may see: the settings that its
-/// sections are turned into.
-const SETTINGS: [&[&str]; 19] = [
+/// The modules of ports, adapters, `fastagi` and `http` that the configuration may see: the settings
+/// that its sections are turned into.
+const SETTINGS: [&[&str]; 20] = [
     &["directory", "ldap", "settings"],
+    &["fastagi", "settings"],
     &["http", "authorization"],
     &["http", "client_table"],
     &["http", "gateway"],
@@ -101,11 +114,12 @@ fn is_settings(module: &Module, path: &Module) -> bool {
 }
 
 /// The libraries, by the start of their names, that a layer may not use.
-const LIBRARIES: [(&str, &[&str]); 6] = [
+const LIBRARIES: [(&str, &[&str]); 7] = [
     (
         "domain",
         &["actix", "config", "ldap3", "reqwest", "rusqlite", "tokio", "toml", "tokio_postgres"],
     ),
+    ("fastagi", &["actix", "ldap3", "reqwest", "rusqlite", "tokio_postgres"]),
     ("service", &["actix", "ldap3", "reqwest", "rusqlite", "tokio_postgres"]),
     ("http", &["ldap3", "rusqlite", "tokio_postgres"]),
     ("directory", &["actix", "reqwest", "rusqlite", "tokio_postgres"]),

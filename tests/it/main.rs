@@ -4,6 +4,7 @@
 
 mod accounts;
 mod active_directory;
+mod agi_sessions;
 mod architecture;
 mod attacks;
 mod authentication_cloud;

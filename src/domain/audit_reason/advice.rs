@@ -122,6 +122,14 @@ impl AuditReason {
             Self::SignatureInvalid => {
                 "Check the endpoint's `secrets` or `client`, `server.public_url`, and the URL at the platform."
             }
+            Self::AddressNotListed => {
+                "Add the address to the script's `addresses` if it is your Asterisk server."
+            }
+            Self::ScriptUnknown => "Check the last part of `AGI(agi://…/SCRIPT)` in the dialplan.",
+            Self::AgiHeaderMalformed => {
+                "Callers can put line breaks into a number: repeated, find the trunk that lets them."
+            }
+            Self::AgiHeaderTooSlow => "Check the network to the Asterisk server.",
             Self::BodyMalformed => "The response's `message` says what is wrong.",
             Self::BodyTooSlow => "Check the network to the client.",
             Self::MediaType => "Send JSON, or a form where the operation takes one.",
@@ -176,6 +184,7 @@ impl AuditReason {
             | Self::Repeated
             | Self::LoggedIn
             | Self::CallerAsked
+            | Self::HungUp
             | Self::PinAsked
             | Self::NoSuchUser
             | Self::Pong

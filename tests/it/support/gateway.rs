@@ -93,6 +93,7 @@ pub struct Gateway {
     is_read: Arc<AtomicBool>,
     address: SocketAddr,
     ops: Option<SocketAddr>,
+    fastagi: Option<SocketAddr>,
     scheme: &'static str,
     /// The client that requests go through.
     pub http: reqwest::Client,
@@ -157,6 +158,7 @@ impl Gateway {
             is_read,
             address: address("listen").expect("it says where it listens"),
             ops: address("ops"),
+            fastagi: address("fastagi"),
             scheme: if ready["tls"] == true { "https" } else { "http" },
             http: reqwest::Client::new(),
         }
@@ -199,6 +201,11 @@ impl Gateway {
     /// Where its operators' listener listens.
     pub fn ops(&self) -> SocketAddr {
         self.ops.expect("it has an operators' listener")
+    }
+
+    /// Where it serves FastAGI.
+    pub fn fastagi(&self) -> SocketAddr {
+        self.fastagi.expect("it has a FastAGI listener")
     }
 
     /// A URL of its operators' listener.
