@@ -52,6 +52,9 @@ need promtool prometheus
 need shellcheck shellcheck
 need xmllint libxml2-utils
 need_file /usr/share/xml/w3c-sgml-lib/schema/dtd/REC-voicexml21-20070619/vxml.dtd w3c-sgml-lib
+need sipp sip-tester
+need sox sox
+need multimon-ng multimon-ng
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
@@ -126,6 +129,9 @@ if ! is_installed "$tools" "${lists[@]}"; then
   cat "${lists[@]}" >"$tools/installed"
 fi
 
+# Asterisk; tests/it/asterisk.rs calls it.
+tests/asterisk.sh "${CARGO_TARGET_DIR:-target}/asterisk"
+
 # Tests the server against its API description; tests/it/openapi.rs runs it.
 schemathesis=4.32.0
 tools=${CARGO_TARGET_DIR:-target}/schemathesis
@@ -178,6 +184,8 @@ if [ "$long" = yes ]; then
   step "random directories"
   MODEL_SECONDS=3600 cargo test --quiet --locked --test it -- \
     directory_model:: --nocapture --test-threads 4
+  step "the longest FastAGI session"
+  cargo test --quiet --locked --test it -- agi_sessions:: --ignored
   step "fuzzing"
   FUZZ_SEED=$(date +%s)
   export FUZZ_SEED FUZZ_INPUTS=10000000

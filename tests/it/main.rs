@@ -6,6 +6,7 @@ mod accounts;
 mod active_directory;
 mod agi_sessions;
 mod architecture;
+mod asterisk;
 mod attacks;
 mod authentication_cloud;
 mod bad_input;

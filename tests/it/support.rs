@@ -2,6 +2,7 @@
 //! test's own, and clients that speak to them by hand. What is asked of them stands beside this
 //! folder.
 
+pub mod asterisk;
 pub mod browser;
 pub mod dirsrv;
 pub mod gateway;
