@@ -4,6 +4,9 @@ use aws_lc_rs::hmac;
 
 use super::*;
 
+/// A forwarded call's history, as RFC 7044 writes it.
+const ENCODED_CAUSE: &str = "<sip:+46709999999@a.example?Reason=SIP%3Bcause%3D302>;index=1";
+
 /// The endpoint `main` of jambonz, with `more` keys.
 fn endpoint(more: &str) -> String {
     format!(
@@ -176,6 +179,7 @@ async fn all_refusals_sound_the_same() {
         (call_from("+46709999999\r\nFrom: +46701234567"), "number_unparseable"),
         (call_from("+4790123456"), "country_not_accepted"),
         (with_header("diversion", "<sip:+46709999999@carrier.example>"), "call_diverted"),
+        (with_header("history-info", ENCODED_CAUSE), "call_diverted"),
         (with("to", json!("+46109999999")), "called_number_not_listed"),
         (with("direction", json!("outbound")), "body_malformed"),
         (with("sip", json!(null)), "body_malformed"),

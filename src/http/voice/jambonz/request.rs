@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::percent_decode_str;
+
 use super::caller_source::CallerSource;
 use super::writer::{OURS, TAG};
 use crate::domain::call_trust::Vouching;
@@ -102,15 +104,33 @@ impl<'j> Headers<'j> {
         privacy.split([';', ',']).any(hides)
     }
 
-    /// Whether the call was forwarded: a `Diversion` (RFC 5806), or a `History-Info` that names a
-    /// cause (RFC 7044, RFC 4458).
+    /// Whether the call was forwarded: a `Diversion` (RFC 5806), or a `History-Info` (RFC 7044) that
+    /// tells of more than the number that was called first.
     fn are_diverted(&self) -> bool {
-        let names_a_cause = |history: &&Json| match history {
-            Json::Text(history) => history.to_ascii_lowercase().contains("cause="),
+        let tells_of_more = |history: &&Json| match history {
+            Json::Text(history) => !is_of_the_first_target(history),
             Json::Object(_) | Json::Bool(_) | Json::Null | Json::Other => true,
         };
-        self.0.contains_key("diversion") || self.0.get("history-info").is_some_and(names_a_cause)
+        self.0.contains_key("diversion") || self.0.get("history-info").is_some_and(tells_of_more)
     }
+}
+
+/// Whether a `History-Info` is the one entry that the first request has: `<sip:…>;index=1`.
+///
+/// Forwarding adds an entry (`index=1.1`), a parameter (`mp`, `rc`; RFC 7044 5) or a cause: as a
+/// parameter of the URI (RFC 4458), or as a percent-encoded `Reason` in it (RFC 7044 5.1). What
+/// cannot be read may hide one of these.
+fn is_of_the_first_target(history: &str) -> bool {
+    let entry = history.rsplit_once('>').and_then(|(before, parameters)| {
+        let (name, uri) = before.split_once('<')?;
+        Some((name, percent_decode_str(uri).decode_utf8().ok()?, parameters))
+    });
+    let Some((name, uri, parameters)) = entry else { return false };
+    let plain = |text: &str| text.replace(char::is_whitespace, "").to_ascii_lowercase();
+    let uri = plain(&uri);
+    let is_alone = !name.contains([',', ';']) && !uri.contains(['<', '>']);
+    let names_a_cause = ["cause=", "reason="].iter().any(|cause| uri.contains(cause));
+    is_alone && !names_a_cause && plain(parameters) == ";index=1"
 }
 
 #[cfg(test)]
@@ -159,6 +179,45 @@ mod tests {
         named["caller_name"] = json!("Anonymous");
         let named = of(&named, CallerSource::From).expect("a call");
         assert_eq!(named.caller.as_deref(), Some("anonymous"));
+    }
+
+    #[test]
+    fn a_history_of_more_than_the_first_target_is_a_diversion() {
+        let is_diverted = |history: &str| with_header("History-Info", history).vouching.is_diverted;
+        for first in [
+            "<sip:+46101234567@a.example>;index=1",
+            "<sip:+46101234567@a.example;user=phone>; Index = 1",
+            "\"Support\" <sip:%2B46101234567@a.example?Privacy=none>;index=1",
+        ] {
+            assert!(!is_diverted(first), "{first}");
+        }
+        for forwarded in [
+            "<sip:+46701@x?Reason=SIP%3Bcause%3D302>;index=1",
+            "<sip:+46701@x?reason=SIP%3b%20Cause%20%3d%20302>;index=1",
+            "<sip:+46701@x?Reason=SIP%3Bcause%3D302%3Btext%3D%22Moved%22>;index=1.1",
+            "<sip:+46701@x?Reason=SIP%3Bcause%3D486>;index=1, <sip:b@x>;index=1.1",
+            "<sip:+46701@x?%52eason=Q.850>;index=1",
+            "<sip:+46701@x;cause=302>;index=1",
+            "<sip:+46701@x;c%61use=302>;index=1",
+            "<sip:a@x>;index=1,<sip:b@x>;index=1.1",
+            "<sip:a@x>;index=1, <sip:b@x>;index=1",
+            "sip:a@x;index=1, <sip:b@x>;index=1",
+            "<sip:+46701@x>;index=1.1",
+            "<sip:+46701@x>;index=1.1;mp=1",
+            "<sip:+46701@x>;index=1;rc=1",
+            "<sip:+46701@x>;index=1;np=1",
+            "<sip:+46701@x>",
+            "<sip:%ff@x>;index=1",
+            "sip:+46701@x",
+            "",
+        ] {
+            assert!(is_diverted(forwarded), "{forwarded}");
+        }
+        for unreadable in [json!(["<sip:a@x>;index=1"]), json!(null), json!({})] {
+            let mut call = call();
+            call["sip"]["headers"]["history-info"] = unreadable;
+            assert!(of(&call, CallerSource::From).expect("a call").vouching.is_diverted);
+        }
     }
 
     #[test]
