@@ -11,8 +11,7 @@ use serde::Deserialize;
 
 use self::address::{name_addr, subscriber};
 pub use self::explain::Explanation;
-pub use self::no_number::NoNumber;
-use self::no_number::is_withheld_word;
+pub use self::no_number::{NoNumber, is_withheld_word};
 use self::note::Note;
 pub use self::shape::{kind, shape};
 use super::numbering::{NumberingPlan, international};
@@ -194,6 +193,23 @@ impl CallerIdPlan {
             }
         }
     }
+}
+
+/// Whether an address says that its caller is hidden, by its display name, user or host, whatever the
+/// numbering plan; it need not hold a number.
+///
+/// # Errors
+/// [`NoNumber::Unparseable`] for a text that is not one address.
+pub fn says_withheld(text: &str) -> Result<bool, NoNumber> {
+    let text = normalize(text).ok_or(NoNumber::Unparseable)?;
+    let address = match name_addr(&text, &mut |_| {}).and_then(|it| subscriber(it, &mut |_| {})) {
+        Ok(address) => address,
+        Err(NoNumber::Withheld) => return Ok(true),
+        Err(other) => return Err(other),
+    };
+    let number = normalize(&address.number).ok_or(NoNumber::Unparseable)?;
+    let is_junk = || WrittenNumber::digits_alone(&number).as_ref().is_some_and(is_junk);
+    Ok(is_withheld_word(&number) || is_junk())
 }
 
 /// Whether the digits mean a hidden caller, even without their plus.

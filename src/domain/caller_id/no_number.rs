@@ -25,7 +25,8 @@ pub enum NoNumber {
 }
 
 /// Whether a text says that the number is withheld, or says nothing.
-pub(super) fn is_withheld_word(text: &str) -> bool {
+#[must_use]
+pub fn is_withheld_word(text: &str) -> bool {
     let text = text.trim();
     text.is_empty() || WITHHELD.contains(&text.to_ascii_lowercase().as_str())
 }

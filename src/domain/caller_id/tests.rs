@@ -48,6 +48,26 @@ fn every_form_of_a_caller_id_is_read() {
 }
 
 #[test]
+fn an_address_says_whether_its_caller_is_hidden() {
+    for hidden in [
+        "\"ANONYMOUS\" <sip:+46701234567@a.example>;tag=1",
+        "anonymous <sip:alice@a.example>",
+        "<sip:+46701234567@Anonymous.Invalid>;tag=1",
+        "sip:anonymous@a.example;tag=1",
+        "<tel:+266696687>",
+        "Restricted",
+    ] {
+        assert_eq!(says_withheld(hidden), Ok(true), "{hidden}");
+    }
+    for shown in ["<sip:+46701234567@a.example>;tag=1", "\"A\" <sip:alice@a.example>", "4217"] {
+        assert_eq!(says_withheld(shown), Ok(false), "{shown}");
+    }
+    for no_address in ["<sip:a@x>, <sip:b@x>", "\"A <sip:a@x>", "a\0b", "callto:+46701234567"] {
+        assert_eq!(says_withheld(no_address), Err(NoNumber::Unparseable), "{no_address:?}");
+    }
+}
+
+#[test]
 fn withheld_callers_name_no_number() {
     for text in [
         "",

@@ -53,7 +53,9 @@ pub(crate) fn targets() -> Vec<Target> {
             "signed webhooks of jambonz",
             &[
                 "{\"call_sid\":\"c\",\"direction\":\"inbound\",\"from\":\"+46701234567\",\
-                 \"to\":\"+46101234567\",\"sip\":{\"headers\":{\"privacy\":\"none\"}}}",
+                 \"to\":\"+46101234567\",\"sip\":{\"headers\":{\"privacy\":\"none\",\
+                 \"from\":\"<sip:+46701234567@a.example>;tag=1\",\
+                 \"history-info\":\"<sip:+46101234567@a.example>;index=1\"}}}",
                 "{\"call_sid\":\"c\",\"direction\":\"inbound\",\"to\":\"+46101234567\",\
                  \"reason\":\"dtmfDetected\",\"digits\":\"1234\",\"customer_data\":\
                  {\"dialpass\":{\"caller\":\"+46701234567\",\"diverted\":false}}}",

@@ -174,6 +174,9 @@ async fn all_refusals_sound_the_same() {
         (call_from("anonymous"), "number_withheld"),
         (with_header("Privacy", "id;critical"), "number_withheld"),
         (with("caller_name", json!("Anonymous")), "number_withheld"),
+        (with_header("from", "\"anonymous\" <sip:+46701234567@a.example>"), "number_withheld"),
+        (with_header("from", "<sip:+46701234567@anonymous.invalid>"), "number_withheld"),
+        (with_header("from", "<sip:+46709990000@a.example>;tag=1"), "number_unknown"),
         (call_from("sip:+46701234567@evil.example"), "number_unparseable"),
         (call_from(injected), "number_unparseable"),
         (call_from("+46709999999\r\nFrom: +46701234567"), "number_unparseable"),
@@ -212,8 +215,16 @@ async fn all_refusals_sound_the_same() {
     let mut asserted = call_from("+46709999999");
     asserted["sip"]["headers"]["p-asserted-identity"] =
         json!("\"Anna\" <sip:+46701234567@carrier.example;user=phone>");
+    asserted["from"] = json!(ANNA);
     let answer = report(&rejecting, &asserted).await;
     assert_eq!(event(&rejecting, &answer)["reason"], "issued");
+    asserted["call_sid"] = json!("another");
+    let answer = report(&gateway, &asserted).await;
+    assert_eq!(event(&gateway, &answer)["reason"], "number_unknown", "From has another number");
+    asserted["call_sid"] = json!("a third");
+    asserted["sip"]["headers"]["from"] = json!("\"ANONYMOUS\" <sip:x@anonymous.invalid>;tag=1");
+    let answer = report(&rejecting, &asserted).await;
+    assert_eq!(event(&rejecting, &answer)["reason"], "number_withheld");
 }
 
 #[tokio::test(flavor = "multi_thread")]

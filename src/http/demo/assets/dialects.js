@@ -57,7 +57,8 @@ async function twilio(number) {
 }
 
 async function jambonz(number) {
-  const call = { call_sid: id(), direction: "inbound", from: e164(number), to: CALLED, sip: { headers: {} } };
+  const headers = { from: `<sip:${e164(number)}@carrier.example>;tag=${id()}` };
+  const call = { call_sid: id(), direction: "inbound", from: e164(number), to: CALLED, sip: { headers } };
   const time = now();
   const signature = hex(await hmac("SHA-256", `${time}.${JSON.stringify(call)}`));
   return report("jambonz", { "Jambonz-Signature": `t=${time},v1=${signature}` }, call);

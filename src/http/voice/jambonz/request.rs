@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::caller_source::CallerSource;
 use super::writer::{OURS, TAG};
 use crate::domain::call_trust::Vouching;
+use crate::domain::caller_id::{is_withheld_word, says_withheld};
 use crate::http::voice::call::{IncomingCall, is_from_the_network};
 use crate::http::voice::json::{Json, WrongType};
 
@@ -23,8 +24,8 @@ impl From<WrongType> for Unreadable {
     }
 }
 
-/// Reads a call. Members that are not needed are ignored. What the caller keyed comes without the
-/// SIP request, so the caller is taken from what was noted with the question.
+/// Reads a call. Members that are not needed are ignored. The caller is taken from the SIP request.
+/// What the caller keyed comes without one, so there it is what was noted with the question.
 ///
 /// # Errors
 /// [`Unreadable`] if a needed member is missing, empty, repeated or of another type, or if the body
@@ -47,12 +48,16 @@ pub(super) fn read(
         (ours.text("caller")?.map(str::to_owned), *is_diverted)
     } else {
         let headers = Headers::of(&json)?;
-        let is_hidden = headers.hide_the_caller()
-            || json.text("caller_name")?.is_some_and(|name| name.eq_ignore_ascii_case(WITHHELD));
-        let caller = match source {
-            _ if is_hidden => Some(WITHHELD),
-            CallerSource::From => Some(needed("from")?).filter(|from| is_from_the_network(from)),
-            CallerSource::PAssertedIdentity => headers.value("p-asserted-identity"),
+        let named = json.text("caller_name")?.filter(|name| !name.trim().is_empty());
+        // The platform's own reading of the caller: P-Asserted-Identity, where there is one.
+        let from = needed("from")?;
+        let is_hidden = headers.ask_for_privacy()
+            || named.is_some_and(is_withheld_word)
+            || is_withheld_word(from);
+        let caller = if is_hidden {
+            Some(WITHHELD)
+        } else {
+            headers.caller(source).filter(|_| is_from_the_network(from))
         };
         (caller.map(str::to_owned), headers.are_diverted())
     };
@@ -94,8 +99,22 @@ impl<'j> Headers<'j> {
         }
     }
 
+    /// The address of who calls: a word for a withheld number if any of the addresses says so, and
+    /// `None` if a `From` is missing or unreadable, as it might say so.
+    fn caller(&self, source: CallerSource) -> Option<&'j str> {
+        let (from, asserted) = (self.value("from")?, self.value("p-asserted-identity"));
+        let is_asserted_withheld = asserted.is_some_and(|one| says_withheld(one) == Ok(true));
+        if says_withheld(from).ok()? || is_asserted_withheld {
+            return Some(WITHHELD);
+        }
+        match source {
+            CallerSource::From => Some(from),
+            CallerSource::PAssertedIdentity => asserted,
+        }
+    }
+
     /// Whether the caller asked that the number stays hidden (RFC 3323 4.2, RFC 3325 9.3).
-    fn hide_the_caller(&self) -> bool {
+    fn ask_for_privacy(&self) -> bool {
         let Some(privacy) = self.0.get("privacy") else { return false };
         let Json::Text(privacy) = privacy else { return true };
         let hides = |word: &str| {
@@ -140,10 +159,12 @@ mod tests {
     use super::*;
     use crate::domain::policy::Attestation;
 
+    const FROM: &str = "<sip:+46701234567@a.example>;tag=1";
+
     fn call() -> Value {
         json!({
             "call_sid": "c1", "direction": "inbound", "from": "+46701234567", "to": "+46101234567",
-            "sip": {"headers": {"from": "<sip:+46701234567@a.example>;tag=1"}},
+            "sip": {"headers": {"from": FROM}},
         })
     }
 
@@ -161,12 +182,12 @@ mod tests {
     fn a_call_is_read_with_what_its_sip_request_says() {
         let read = of(&call(), CallerSource::From).expect("a call");
         assert_eq!((read.id.as_str(), read.called.as_str()), ("c1", "+46101234567"));
-        assert_eq!(read.caller.as_deref(), Some("+46701234567"));
+        assert_eq!(read.caller.as_deref(), Some(FROM));
         assert!(!read.vouching.is_diverted && read.digits.is_none());
         for hidden in ["id", "ID;critical", "none; user", "header"] {
             assert_eq!(with_header("Privacy", hidden).caller.as_deref(), Some("anonymous"));
         }
-        assert_eq!(with_header("privacy", "none").caller.as_deref(), Some("+46701234567"));
+        assert_eq!(with_header("privacy", "none").caller.as_deref(), Some(FROM));
         assert!(with_header("Diversion", "<sip:+46709999999@a.example>").vouching.is_diverted);
         let history = "<sip:+46709999999@a.example;cause=302>;index=1.1";
         assert!(with_header("history-info", history).vouching.is_diverted);
@@ -175,10 +196,55 @@ mod tests {
         let identity =
             with_header("identity", "eyJhbGciOiJFUzI1NiJ9.e30.x;info=<https://a.example>");
         assert_eq!(identity.vouching.attestation, Attestation::None, "nobody verified it");
-        let mut named = call();
-        named["caller_name"] = json!("Anonymous");
-        let named = of(&named, CallerSource::From).expect("a call");
-        assert_eq!(named.caller.as_deref(), Some("anonymous"));
+    }
+
+    #[test]
+    fn the_header_from_says_who_calls_whatever_the_platform_read() {
+        let caller = |json_from: &str, header: Value| {
+            let mut call = call();
+            call["from"] = json!(json_from);
+            call["sip"]["headers"]["from"] = header;
+            call["sip"]["headers"]["p-asserted-identity"] = json!("<sip:+46709999999@a.example>");
+            of(&call, CallerSource::From).expect("a call").caller
+        };
+        assert_eq!(caller("+46709999999", json!(FROM)).as_deref(), Some(FROM));
+        let named = "\"A\" <sip:+46701234567@a.example>;tag=1";
+        assert_eq!(caller("+46709999999", json!(named)).as_deref(), Some(named));
+        for none in [json!(null), json!([FROM]), json!("<sip:a@x>, <sip:b@x>"), json!("\"A <a>")] {
+            assert_eq!(caller("+46701234567", none.clone()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_caller_who_is_hidden_anywhere_counts_as_withheld() {
+        let asserted = "<sip:+46701234567@a.example>";
+        let hides = |change: &dyn Fn(&mut Value)| {
+            [CallerSource::From, CallerSource::PAssertedIdentity].map(|source| {
+                let mut call = call();
+                call["sip"]["headers"]["p-asserted-identity"] = json!(asserted);
+                change(&mut call);
+                of(&call, source).expect("a call").caller.as_deref() == Some("anonymous")
+            })
+        };
+        assert_eq!(hides(&|_| ()), [false, false]);
+        assert_eq!(hides(&|call| call["caller_name"] = json!("")), [false, false]);
+        let alice = json!("\"Alice\" <sip:alice@a.example>");
+        assert_eq!(hides(&|call| call["sip"]["headers"]["from"] = alice.clone()), [false, false]);
+        for name in ["anonymous", "Anonymous", " ANONYMOUS "] {
+            assert_eq!(hides(&|call| call["caller_name"] = json!(name)), [true, true]);
+        }
+        assert_eq!(hides(&|call| call["from"] = json!("anonymous")), [true, true]);
+        for address in [
+            "\"Anonymous\" <sip:+46701234567@a.example>;tag=1",
+            "aNoNyMoUs <sip:+46701234567@a.example>;tag=1",
+            "<sip:+46701234567@anonymous.invalid>;tag=1",
+            "<sip:anonymous@a.example>;tag=1",
+        ] {
+            for name in ["from", "p-asserted-identity"] {
+                let change = |call: &mut Value| call["sip"]["headers"][name] = json!(address);
+                assert_eq!(hides(&change), [true, true], "{name}: {address}");
+            }
+        }
     }
 
     #[test]
