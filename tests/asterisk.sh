@@ -11,7 +11,10 @@ rm -rf "$folder"
 mkdir -p "$folder/root" "$folder/apt/lists/partial" "$folder/apt/archives/partial"
 touch "$folder/apt/status"
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
-echo "deb [signed-by=$keys] http://deb.debian.org/debian $suite main" >"$folder/apt/sources.list"
+# The mirror that this machine uses.
+# shellcheck disable=SC2016 # apt-get's own variable
+mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -n 1)
+echo "deb [signed-by=$keys] $mirror $suite main" >"$folder/apt/sources.list"
 # A state of its own, in which nothing is installed, so that all dependencies come along. The
 # signature is verified, but an older copy of the archive will do.
 apt=(apt-get -qq -y
@@ -21,7 +24,7 @@ apt=(apt-get -qq -y
   -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1
   -o Acquire::Check-Valid-Until=false)
 if ! { "${apt[@]}" update && "${apt[@]}" install --download-only --no-install-recommends asterisk; }; then
-  echo "Asterisk cannot be had: $suite of http://deb.debian.org/debian is out of reach, or has none" >&2
+  echo "Asterisk cannot be had: $suite of $mirror is out of reach, or has none" >&2
   exit 1
 fi
 for package in "$folder"/apt/archives/*.deb; do
