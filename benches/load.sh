@@ -13,7 +13,8 @@
 #   benches/load.sh --cloud         enrollments, verifications, approvals and status queries of the
 #                                   authentication cloud's API, on SQLite and on PostgreSQL, and
 #                                   the bare server; about 4 minutes
-#   benches/load.sh --voice         calls reported by a voice platform, beside getOTP; 2 minutes
+#   benches/load.sh --voice         calls reported by a voice platform, beside getOTP, and FastAGI
+#                                   sessions; 2 minutes
 #   benches/load.sh --soak          how calls fare while strangers attack in every way at once, and
 #                                   what memory and disk the node uses; 30 minutes, or --seconds N
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)

@@ -7,6 +7,7 @@ mod bare;
 mod client;
 mod cloud;
 mod durable;
+mod fastagi;
 mod flatness;
 mod index;
 mod ldap;
@@ -111,7 +112,7 @@ enum Series {
     Stores,
     /// The authentication cloud's API compared with the bare server, on each store.
     Cloud,
-    /// Calls reported by a voice platform, compared with getOTP.
+    /// Calls reported by a voice platform, compared with getOTP, and FastAGI sessions.
     Voice,
     /// How calls fare while strangers attack, and what the node uses meanwhile.
     Soak,

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use crate::client::{Load, Work};
 use crate::people;
 use crate::ratios::{Walk, calls};
-use crate::servers::{Place, Quotas, file_tenant};
+use crate::servers::{Place, Quotas, file_tenant, free_address};
 use crate::table::{Goal, Rounds, Table};
-use crate::{Options, client};
+use crate::{Options, client, fastagi};
 
 /// The public URL of the server under test, which platforms sign.
 const PUBLIC_URL: &str = "https://localhost";
@@ -18,15 +18,20 @@ const PUBLIC_URL: &str = "https://localhost";
 pub const PATH: &str = "/voice/v1/file/main";
 /// The secret of the benchmark's platform.
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// FastAGI sessions that are timed.
+const SESSIONS: u64 = 2_000;
 /// The number that is called.
 const CALLED: &str = "+46101234567";
 
 pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::Result<()> {
     let people = place.people_file(options.people)?;
+    let asterisk = free_address()?;
     let tenant = file_tenant("file", crate::ratios::SHORT, Quotas::InEarnest, &people)
         + &format!(
             "[[tenants.voice]]\nname = \"main\"\ndialect = \"twiml\"\nsignature = \"twilio\"\n\
-             secrets = [\"{SECRET}\"]\nlanguages = [\"en\"]\n"
+             secrets = [\"{SECRET}\"]\nlanguages = [\"en\"]\n\
+             [[tenants.fastagi]]\nscript = \"load\"\naddresses = [\"127.0.0.1\"]\n\
+             [fastagi]\nlisten = \"{asterisk}\"\n"
         );
     let store = place.folder.join("voice.db");
     let server = place.dialpass_at(PUBLIC_URL, "voice", &store, &[tenant])?;
@@ -55,6 +60,10 @@ pub fn measure(place: &Place, options: &Options, table: &mut Table) -> anyhow::R
     table.note("  processor time of getOTP", crate::ratios::micros(&get_otp_micros));
     table.note("  processor time by TwiML", crate::ratios::micros(&twiml_micros));
     crate::ratios::latency(table, "TwiML, at half that", &half, true);
+    let took = fastagi::run(asterisk, SESSIONS, &walk.file, options.people)?;
+    let at = |percent: usize| took[(took.len() - 1) * percent / 100];
+    table.note("FastAGI, 8 sessions at once: p50 to SAY DIGITS, ms", format!("{:.1}", at(50)));
+    table.judge("  p99, ms", format!("{:.1}", at(99)), at(99), Goal::Below(50.0));
     Ok(())
 }
 

@@ -40,7 +40,7 @@ impl StoredGrant {
 }
 
 impl Account {
-    /// [`Grants::issue`](super::Grants::issue). `reported` is what is remembered of the call if it
+    /// [`Grants::issue`](crate::store::Grants::issue). `reported` is what is remembered of the call if it
     /// heard no code. `calls` reads the calls counted against the number and runs only if they matter.
     ///
     /// # Errors
