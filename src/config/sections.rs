@@ -140,7 +140,9 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     fastagi::check_together(fastagi, &tenants, problems);
     for tenant in &tenants {
         warnings::of_tenant(tenant, &server, problems);
+        voice::of_tenant(tenant, problems);
     }
+    voice::shared_secrets(&tenants, problems);
     warnings::refused_by_tls(&tenants, &server, problems);
     example_secrets::refuse(&tenants, &server, problems);
     same_file::check(store.as_ref(), &audit, problems);

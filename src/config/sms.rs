@@ -153,7 +153,10 @@ pub(super) fn countries(
             let meant = Country::parse(&capitals).map(|_| capitals.as_str());
             problems.add_word(&format!("{key}.{name}[{index}]"), code, meant, accepted);
         }
-        countries.extend(country);
+        if country.is_some_and(|country| !countries.insert(country)) {
+            let key = format!("{key}.{name}[{index}]");
+            problems.warn(&key, format!("{code:?} is listed twice: remove one"));
+        }
     }
     Some(countries)
 }

@@ -13,7 +13,7 @@ use super::fastagi::scripts::{self, RawScript};
 use super::ldap::Context;
 use super::policy::{self, RawLimits, RawLogin, RawOtp};
 use super::sms::{self, RawSms, SmsConfig};
-use super::voice::{self, RawVoice};
+use super::voice::{self, Facts, RawVoice};
 use crate::domain::authenticator::is_visible;
 use crate::domain::call_trust::CallTrust;
 use crate::domain::caller_id::CallerIdPlan;
@@ -107,6 +107,8 @@ pub struct TenantConfig {
     pub voice: Vec<Endpoint>,
     /// The scripts that Asterisk calls.
     pub fastagi: Vec<ScriptSettings>,
+    /// What warnings need to know of each of these.
+    pub(super) voice_facts: Vec<Facts>,
     /// What phones that confirm display.
     pub app: AppConfig,
 }
@@ -178,7 +180,7 @@ fn tenant(
     let limits = policy::limits(&at("limits"), &raw.limits, problems);
     let clients = clients::check(key, &id, raw.clients, problems);
     let app = app(&at("app"), raw.app, id.as_str(), problems);
-    let voice = voice::check(key, raw.voice, &clients, problems);
+    let (voice, voice_facts) = voice::check(key, raw.voice, &clients, problems);
     let fastagi = scripts::check(key, raw.fastagi, problems);
     let sms = raw.sms.map(|sms| sms::check(&at("sms"), sms, problems));
     Some(TenantConfig {
@@ -197,6 +199,7 @@ fn tenant(
         sms,
         voice,
         fastagi,
+        voice_facts,
         app,
     })
 }

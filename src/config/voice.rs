@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Deserialize;
 
 use self::dialects::{Platform, RawDialect, RawSignature};
+pub(super) use self::doubtful::{Facts, of_tenant, shared_secrets};
 
 use super::check::Problems;
 use super::clients::ClientConfig;
@@ -76,7 +77,7 @@ pub(super) fn check(
     raw: Vec<RawVoice>,
     clients: &[ClientConfig],
     problems: &mut Problems,
-) -> Vec<Endpoint> {
+) -> (Vec<Endpoint>, Vec<Facts>) {
     let mut names = HashSet::new();
     let mut endpoints = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
@@ -87,7 +88,7 @@ pub(super) fn check(
         }
         endpoints.extend(endpoint(&key, raw, clients, problems));
     }
-    endpoints
+    endpoints.into_iter().unzip()
 }
 
 /// Refuses endpoints, such as those at `voice`, if the URL that their platforms sign is unknown.
@@ -105,7 +106,7 @@ fn endpoint(
     raw: RawVoice,
     clients: &[ClientConfig],
     problems: &mut Problems,
-) -> Option<Endpoint> {
+) -> Option<(Endpoint, Facts)> {
     let at = |name: &str| format!("{key}.{name}");
     doubtful::lists(key, raw.called_numbers.as_ref(), raw.languages.as_ref(), problems);
     let name = name(&at("name"), raw.name, problems);
@@ -130,15 +131,16 @@ fn endpoint(
         voice: voice.as_deref(),
         rejects,
     };
-    let dialect = dialects::check(key, platform, clients, problems);
-    Some(Endpoint {
+    let (dialect, facts) = dialects::check(key, platform, clients, problems).unzip();
+    let endpoint = Endpoint {
         name: name?,
         dialect: dialect?,
         called_numbers,
         asks_pin: raw.pin == RawPin::Asked,
         speech: Speech { voice, ssml: raw.ssml.unwrap_or(false), repeat, rejects },
         texts: texts?,
-    })
+    };
+    Some((endpoint, facts?))
 }
 
 /// The name is part of a URL.
@@ -161,8 +163,11 @@ fn called_numbers(
     let mut numbers = Vec::new();
     for (index, text) in raw.unwrap_or_default().into_iter().enumerate() {
         let number = NumberingPlan::read_e164(&text);
+        let key = format!("{key}[{index}]");
+        if number.as_ref().is_some_and(|number| numbers.contains(number)) {
+            problems.warn(&key, format!("{text:?} is listed twice: remove one"));
+        }
         if number.is_none() {
-            let key = format!("{key}[{index}]");
             problems.add(&key, format!("{text:?}"), "a number in E.164, such as \"+46101234567\"");
         }
         numbers.extend(number);

@@ -87,7 +87,8 @@ fn pin_decides_nothing(key: &str, tenant: &TenantConfig, problems: &mut Problems
 fn no_clients(key: &str, tenant: &TenantConfig, server: &ServerConfig, problems: &mut Problems) {
     // A backend with an access key may ask where there is a public URL.
     let is_reported = needs_registration(tenant);
-    if tenant.clients.is_empty() && server.public_url.is_none() && !is_reported {
+    let has_calls = !tenant.voice.is_empty() || !tenant.fastagi.is_empty();
+    if tenant.clients.is_empty() && server.public_url.is_none() && !is_reported && !has_calls {
         problems.warn(
             key,
             format!(

@@ -125,12 +125,108 @@ fn what_is_probably_a_mistake_in_an_endpoint_is_warned_of() {
             "\"sv\" is listed",
         ),
         (format!("{good}called_numbers=[]"), "voice[0].called_numbers", "calls to any number"),
+        (
+            format!("{good}called_numbers=['+46101234567','+46101234567']"),
+            "voice[0].called_numbers[1]",
+            "listed twice",
+        ),
+        (secrets("[' 0123456789abcdef']"), "voice[0].secrets[0]", "begins or ends with a blank"),
+        (secrets("['0123456789abcdef\\t']"), "voice[0].secrets[0]", "begins or ends with a blank"),
     ] {
         let warned = warned(&text);
         let [warning] = warned.as_slice() else { panic!("one warning of {text}: {warned:?}") };
         assert!(warning.contains(key) && warning.contains(says), "{text}: {warning}");
         assert!(!warning.contains("0123456789"), "{warning}");
     }
+}
+
+/// An endpoint of this dialect, with a secret and further keys.
+fn platform(name: &str, dialect: &str, secret: &str, keys: &str) -> String {
+    format!(
+        "[[tenants.voice]]\nname='{name}'\n{dialect}\nsecrets=['{secret}']\nlanguages=['sv']\n\
+         {keys}\n"
+    )
+}
+
+const TELNYX: &str = "dialect='twiml'\nsignature='telnyx'";
+const JAMBONZ: &str = "dialect='jambonz'";
+const NCCO: &str = "dialect='ncco'";
+const TWILIO: &str = "dialect='twiml'\nsignature='twilio'";
+const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+#[test]
+fn an_endpoint_that_cannot_do_what_its_tenant_asks_is_warned_of() {
+    let warned = |dialect: &str, calls: &str| {
+        let tenant = format!("{TENANT}[tenants.calls]\n{calls}\n");
+        let text = format!("{tenant}{}", platform("main", dialect, SECRET, ""));
+        warned(&format!("server.public_url='https://otp.example.com'\n{text}"))
+    };
+    for dialect in [TWILIO, TELNYX, JAMBONZ, NCCO] {
+        assert_eq!(warned(dialect, "minimum_attestation='none'"), Vec::<String>::new());
+        let told = warned(dialect, "minimum_attestation='C'");
+        let never = [JAMBONZ, NCCO].contains(&dialect);
+        assert_eq!(told.len(), usize::from(never), "{dialect}: {told:?}");
+        assert!(
+            told.iter()
+                .all(|told| told.contains("voice[0].dialect: ")
+                    && told.contains("refuses every call"))
+        );
+        let told = warned(dialect, "refuse_diverted=true");
+        assert_eq!(told.len(), usize::from(dialect == NCCO), "{dialect}: {told:?}");
+        assert!(told.iter().all(|told| told.contains("which calls were forwarded")));
+    }
+}
+
+#[test]
+fn endpoints_that_take_each_others_requests_are_warned_of() {
+    let first = "called_numbers=['+46101234567']";
+    let another = "called_numbers=['+46107654321']";
+    let overlapping = "called_numbers=['+46107654321','+46101234567']";
+    let second_tenant = TENANT.replace("'t1'", "'t2'");
+    for (dialect, other, keys, count) in [
+        (TELNYX, TELNYX, ["", ""], 1),
+        (JAMBONZ, JAMBONZ, [first, ""], 1),
+        (JAMBONZ, JAMBONZ, ["", another], 1),
+        (NCCO, NCCO, [first, overlapping], 1),
+        (NCCO, NCCO, [first, another], 0),
+        (TWILIO, TWILIO, ["", ""], 0),
+        (JAMBONZ, NCCO, ["", ""], 0),
+    ] {
+        for (between, key) in [("", "tenants[0].voice[1]"), (&second_tenant, "tenants[1].voice[0]")]
+        {
+            let one = platform("one", dialect, SECRET, keys[0]);
+            let two = platform("two", other, SECRET, keys[1]);
+            let url = "server.public_url='https://otp.example.com'\n";
+            let told = warned(&format!("{url}{TENANT}{one}{between}{two}"));
+            assert_eq!(told.len(), count, "{dialect}, {other}, {keys:?}: {told:?}");
+            assert!(told.iter().all(|told| told.contains(key)
+                && told.contains("tenants[0].voice[0] has the same secret")
+                && !told.contains(SECRET)));
+        }
+    }
+    let two = platform("two", JAMBONZ, "another secret, as long", "");
+    let one = platform("one", JAMBONZ, SECRET, "");
+    let url = "server.public_url='https://otp.example.com'\n";
+    assert_eq!(warned(&format!("{url}{TENANT}{one}{two}")), Vec::<String>::new());
+}
+
+#[test]
+fn pins_that_no_endpoint_asks_for_are_warned_of() {
+    let told = |pins: &[&str]| {
+        let pin = "ambiguous='pin'\npin_attribute='employeeNumber'\n";
+        let url = "server.public_url='https://otp.example.com'\n";
+        let mut text = format!("{url}{TENANT}{pin}");
+        for (index, pin) in pins.iter().enumerate() {
+            text += &platform(&format!("e{index}"), TWILIO, SECRET, &format!("pin='{pin}'"));
+        }
+        let warnings = read(&text).expect("good").warnings;
+        let warnings = warnings.iter().map(ToString::to_string);
+        warnings.filter(|warning| warning.contains("tenants[0].directory.ambiguous")).count()
+    };
+    assert_eq!(told(&["off"]), 1);
+    assert_eq!(told(&["off", "off"]), 1);
+    assert_eq!(told(&["off", "asked"]), 0);
+    assert_eq!(told(&[]), 0, "phone systems send it with getOTP");
 }
 
 #[test]
@@ -160,6 +256,14 @@ fn a_tenant_says_which_calls_it_accepts() {
     assert_eq!(strict.minimum_attestation, Attestation::B);
     assert!(strict.accepted_countries.contains(&Country::parse("SE").expect("a country")));
     assert!(strict.refuse_diverted);
+    let twice = read(&format!("{TENANT}[tenants.calls]\naccepted_countries=['SE','NO','SE']"));
+    let twice = twice.expect("good").warnings;
+    let is_named = |warning: &super::super::error::Warning| {
+        let warning = warning.to_string();
+        warning.contains("calls.accepted_countries[2]")
+            && warning.contains("\"SE\" is listed twice")
+    };
+    assert!(twice.iter().any(is_named), "{twice:?}");
     let wrong = problem(&format!("{TENANT}[tenants.calls]\naccepted_countries=['se']"));
     assert!(wrong.contains("tenants[0].calls.accepted_countries") && wrong.contains("\"SE\""));
 }

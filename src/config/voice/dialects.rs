@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::doubtful;
+use super::doubtful::{self, Facts};
 use crate::config::check::Problems;
 use crate::config::clients::ClientConfig;
 use crate::config::secrets::{self, Form};
@@ -19,7 +19,7 @@ use crate::http::voice::ncco::Ncco;
 use crate::http::voice::twiml::{Signature, Twiml};
 use crate::http::voice::vxml::Vxml;
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::config) enum RawDialect {
     Twiml,
@@ -55,7 +55,7 @@ pub(super) fn check(
     platform: Platform<'_>,
     clients: &[ClientConfig],
     problems: &mut Problems,
-) -> Option<Arc<dyn Dialect>> {
+) -> Option<(Arc<dyn Dialect>, Facts)> {
     let at = |name: &str| format!("{key}.{name}");
     let Platform { dialect, signature, secrets, caller, client, voice, rejects } = platform;
     let accepted = "\"twiml\", \"jambonz\", \"ncco\" or \"vxml\"";
@@ -74,25 +74,27 @@ pub(super) fn check(
             }
         }
         let client = self::client(&at("client"), client, clients, problems)?;
-        return Some(Arc::new(Vxml { client }));
+        return Some((Arc::new(Vxml { client }), Facts::of(key, dialect, Vec::new())));
     }
     if client.is_some() {
         let found = "a key that only dialect = \"vxml\" has";
         problems.add(&at("client"), found, "signature and secrets: this platform signs");
     }
     let secrets = self::secrets(&at("secrets"), secrets, problems);
-    match dialect {
-        RawDialect::Vxml => None,
+    let signs_url = matches!(signature, Some(RawSignature::Twilio | RawSignature::SignalWire));
+    let of_body = secrets.clone().filter(|_| !signs_url).unwrap_or_default();
+    let checked: Arc<dyn Dialect> = match dialect {
+        RawDialect::Vxml => return None,
         RawDialect::Twiml => {
             let signature = problems.required(&at("signature"), signature, TWIML_SIGNATURES);
             let (signature, secrets) = signature.zip(secrets)?;
             let signature = twiml_signature(key, signature, secrets, problems)?;
-            Some(Arc::new(Twiml { signature }))
+            Arc::new(Twiml { signature })
         }
         RawDialect::Jambonz => {
             let is_own = matches!(signature, None | Some(RawSignature::Jambonz));
             own_signature(&at("signature"), is_own, "\"jambonz\"", problems);
-            Some(Arc::new(Jambonz { secrets: secrets?, caller: caller.unwrap_or_default() }))
+            Arc::new(Jambonz { secrets: secrets?, caller: caller.unwrap_or_default() })
         }
         RawDialect::Ncco => {
             let is_own = matches!(signature, None | Some(RawSignature::Vonage));
@@ -104,9 +106,10 @@ pub(super) fn check(
                     "the number of one of the language's styles at Vonage, such as \"1\"";
                 problems.add(&at("voice"), "something else", accepted);
             }
-            Some(Arc::new(Ncco { secrets: secrets?, style: style.and_then(Result::ok) }))
+            Arc::new(Ncco { secrets: secrets?, style: style.and_then(Result::ok) })
         }
-    }
+    };
+    Some((checked, Facts::of(key, dialect, of_body)))
 }
 
 /// The client that asks, which must be one of the tenant's, and may call getOTP.
@@ -162,7 +165,10 @@ fn secrets(
     for (index, raw) in raw.into_iter().enumerate() {
         let key = format!("{key}[{index}]");
         let secret = match raw {
-            RawText::Here(secret) => Some(secret),
+            RawText::Here(secret) => {
+                doubtful::blanks(&key, &secret, problems);
+                Some(secret)
+            }
             RawText::File(path) => secrets::from_file(&key, &path, Form::Line, problems),
         };
         if secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
