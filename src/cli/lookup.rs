@@ -44,9 +44,9 @@ pub(super) struct Arguments {
     /// The PIN that the caller keys, if `ambiguous = "pin"`.
     #[arg(long, value_name = "DIGITS")]
     pin: Option<String>,
-    /// The call's attestation, as the phone system would send it; default: full attestation.
-    #[arg(long, value_name = "WORD", default_value = "A")]
-    attestation: String,
+    /// The call's attestation, as the phone system would send it; default: full attestation (A).
+    #[arg(long, value_name = "WORD")]
+    attestation: Option<String>,
     /// The number that was called, as a voice platform reports it.
     #[arg(long, value_name = "NUMBER")]
     called: Option<String>,
@@ -73,12 +73,15 @@ pub(super) async fn run(arguments: Arguments) -> CommandResult {
     let called = match &arguments.called {
         None => None,
         Some(text) => Some(NumberingPlan::read_e164(text).ok_or_else(|| {
-            wrong_argument(&source.path, "--called", "something else", "a number with + in front")
+            let accepted = "a number with + in front, such as \"+46101234567\"";
+            wrong_argument(&source.path, "--called", &format!("{text:?}"), accepted)
         })?),
     };
-    let vouching = Vouching::parse(&arguments.attestation);
+    let assumes_full = arguments.attestation.is_none();
+    let vouching = Vouching::parse(arguments.attestation.as_deref().unwrap_or("A"));
     let now = SystemClock.now();
-    let lookup = Lookup { tenant, inspection, directory: &**directory, pin, called, vouching, now };
+    let directory = &**directory;
+    let lookup = Lookup { tenant, inspection, directory, pin, called, vouching, assumes_full, now };
     Ok(match lookup.explain(&arguments.number).await {
         Ok(user) => {
             print_line("verdict", &format!("{} would get a code", user.username));
@@ -105,6 +108,8 @@ struct Lookup<'a> {
     pin: Option<Pin>,
     called: Option<PhoneNumber>,
     vouching: Vouching,
+    /// Whether the attestation was not given.
+    assumes_full: bool,
     now: Timestamp,
 }
 
@@ -112,6 +117,9 @@ impl Lookup<'_> {
     /// The user who would get a code; otherwise the audit reason and the same in words.
     async fn explain(&self, text: &str) -> Result<User, (AuditReason, String)> {
         print_line("tenant", self.tenant.id.as_str());
+        if self.assumes_full {
+            print_line("assumed", "full attestation, A (--attestation gives another)");
+        }
         if let Some(called) = &self.called {
             self.print_called(called)?;
         }
@@ -249,6 +257,7 @@ impl Lookup<'_> {
                     match user.pins.iter().any(keyed) {
                         true => "  has the PIN that was keyed",
                         false if user.pins.is_empty() => "  has no PIN",
+                        false if self.pin.is_none() => "  has a PIN, but none was keyed (--pin)",
                         false => "  has another PIN",
                     },
                 );

@@ -100,6 +100,9 @@ fn typed(table: toml::Table, problems: &mut Problems) -> RawConfig {
         };
         let mut mistake = Mistake::of(&joined_lines(error.inner().message()));
         let mut path = path(error.path());
+        if let Some(word) = left.word_expected(&path) {
+            mistake = word;
+        }
         if let Some(name) = mistake.unknown_key()
             && path.last().is_none_or(|step| !matches!(step, Step::Key(key) if key == name))
         {
@@ -198,19 +201,32 @@ impl Remaining {
         written
     }
 
+    /// The mistake at the path, if a word of a fixed list belongs there and another type of value is
+    /// there: the parser lists the words only to a text that is none of them.
+    fn word_expected(&self, path: &[Step]) -> Option<Mistake> {
+        let mut root = self.root.clone();
+        let value = at(&mut root, path)?;
+        let found = match &*value {
+            toml::Value::String(_) => return None,
+            toml::Value::Array(_) => "a list".to_owned(),
+            toml::Value::Table(_) => "a section, or keys in braces".to_owned(),
+            scalar => scalar.to_string(),
+        };
+        *value = toml::Value::String(String::new());
+        let error = serde_path_to_error::deserialize::<_, RawConfig>(root).err()?;
+        match Mistake::of(&joined_lines(error.inner().message())) {
+            Mistake::UnknownWord { word, accepted, .. } if word.is_empty() => {
+                Some(Mistake::Value { found, accepted })
+            }
+            _ => None,
+        }
+    }
+
     /// Removes the value at the path; whether there was one.
     fn remove(&mut self, path: &[Step]) -> bool {
         let written = self.written(path);
         let Some((last, sections)) = path.split_last() else { return false };
-        let mut place = &mut self.root;
-        for step in sections {
-            let next = match step {
-                Step::Key(key) | Step::Kind(key) => place.get_mut(key),
-                Step::Index(index) => place.get_mut(*index),
-            };
-            let Some(next) = next else { return false };
-            place = next;
-        }
+        let Some(place) = at(&mut self.root, sections) else { return false };
         match (last, place) {
             (Step::Key(key), toml::Value::Table(table)) => table.remove(key).is_some(),
             (Step::Index(index), toml::Value::Array(array)) if *index < array.len() => {
@@ -225,6 +241,14 @@ impl Remaining {
             _ => false,
         }
     }
+}
+
+/// The value at a path.
+fn at<'v>(root: &'v mut toml::Value, path: &[Step]) -> Option<&'v mut toml::Value> {
+    path.iter().try_fold(root, |place, step| match step {
+        Step::Key(key) | Step::Kind(key) => place.get_mut(key),
+        Step::Index(index) => place.get_mut(*index),
+    })
 }
 
 /// Reports a mistake at `path`.

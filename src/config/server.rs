@@ -167,6 +167,8 @@ fn public_url(text: &str, problems: &mut Problems) -> Option<String> {
             format!("{text:?}"),
             "https:// and a host, with a port from 1 to 65535 if it is not 443, such as \"https://id.example.com\"; http:// for loopback only",
         );
+        // The parts that need one must not report it as missing.
+        problems.expect_missing("server.public_url");
     }
     url.map(|url| url.origin().ascii_serialization())
 }

@@ -64,6 +64,16 @@ fn each_mistake_of_an_endpoint_is_named() {
         (with("'twilio'", "'telnyx'"), "voice[0].secrets[0]", "32 bytes in base64"),
         (with("['sv','en']", "[]"), "voice[0].languages", "no language"),
         (with("'en'", "'tlh'"), "voice[0].languages[1]", "all four sentences"),
+        (more("pin=true"), "voice[0].pin: found true", "`off` or `asked`"),
+        (more("refuse_by=1"), "voice[0].refuse_by: found 1", "`speech` or `reject`"),
+        (
+            more("caller=['from']"),
+            "voice[0].caller: found a list",
+            "`from` or `p-asserted-identity`",
+        ),
+        (with("dialect='twiml'", "dialect=5"), "voice[0].dialect: found 5", "`twiml`, `jambonz`"),
+        (with("dialect='twiml'", "dialect={a=1,b=2}"), "voice[0].dialect: found", "`jambonz`"),
+        (with("secrets", "repeat='2'\nsecrets"), "voice[0].repeat: found \"2\"", "a whole number"),
         (more("repeat=0"), "voice[0].repeat", "1 to 5"),
         (more("called_numbers=['046']"), "voice[0].called_numbers[0]", "E.164"),
         (more(&format!("{own}code='Din kod'")), "voice[0].text.sv.code", "{code} once"),
@@ -75,6 +85,16 @@ fn each_mistake_of_an_endpoint_is_named() {
         let problem = problem(&text);
         assert!(problem.contains(key) && problem.contains(says), "{text}: {problem}");
         assert!(!problem.contains("hunter2"), "{problem}");
+    }
+}
+
+#[test]
+fn a_public_url_that_is_wrong_is_not_missing_too() {
+    for wrong in ["http://otp.example.com", "https://otp.example.com/voice", "otp.example.com"] {
+        let text = with("", "").replace("https://otp.example.com", wrong);
+        let problem = problem(&text);
+        assert_eq!(problem.matches("server.public_url").count(), 1, "{problem}");
+        assert!(problem.contains(wrong) && !problem.contains("found nothing"), "{problem}");
     }
 }
 
