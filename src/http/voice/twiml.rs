@@ -33,13 +33,15 @@ impl Dialect for Twiml {
     fn read(&self, request: &PlatformRequest<'_>) -> Result<IncomingCall, Unusable> {
         let PlatformRequest { headers, bases, target, body, now, has_keyed: _ } = *request;
         let form = Form::read(body).ok_or(Unusable::NotSigned)?;
-        let signed = Signed { headers, bases, target, body, form: &form };
+        let fields = signature::signed_fields(&form);
+        let signed = Signed { headers, bases, target, body, fields: &fields };
         if !self.signature.is_valid(&signed, now) {
             return Err(Unusable::NotSigned);
         }
         let call = request::read(&form).map_err(|Unreadable| Unusable::Unreadable)?;
         // The call's id tells a replay where no time is signed, so nothing else may have this one.
-        let is_sure = self.signature.has_time() || cut::are_fields_as_sent(&form, &call.id);
+        let is_sure =
+            self.signature.has_time() || cut::are_fields_as_sent(&form, &fields, &call.id);
         is_sure.then_some(call).ok_or(Unusable::Unreadable)
     }
 
