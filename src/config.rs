@@ -45,6 +45,7 @@ mod tls_files;
 mod type_mismatch;
 mod values;
 mod voice;
+mod voice_warnings;
 mod warnings;
 
 use std::path::{Path, PathBuf};

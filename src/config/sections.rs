@@ -19,6 +19,7 @@ use super::server::{self, RawServer, ServerConfig};
 use super::store::{self, RawStore, StoreBackend, StoreConfig};
 use super::tenants::{self, RawTenant, TenantConfig};
 use super::voice;
+use super::voice_warnings;
 use super::warnings;
 
 /// The whole file as written. Keys without a default are optional here too, so that the checks
@@ -140,9 +141,9 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     fastagi::check_together(fastagi, &tenants, problems);
     for tenant in &tenants {
         warnings::of_tenant(tenant, &server, problems);
-        voice::of_tenant(tenant, problems);
+        voice_warnings::of_tenant(tenant, problems);
     }
-    voice::shared_secrets(&tenants, problems);
+    voice_warnings::shared_secrets(&tenants, problems);
     warnings::refused_by_tls(&tenants, &server, problems);
     example_secrets::refuse(&tenants, &server, problems);
     same_file::check(store.as_ref(), &audit, problems);

@@ -3,13 +3,14 @@
 
 mod dialects;
 mod doubtful;
+mod facts;
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 
 use self::dialects::{Platform, RawDialect, RawSignature};
-pub(super) use self::doubtful::{Facts, of_tenant, shared_secrets};
+pub(super) use self::facts::Facts;
 
 use super::check::Problems;
 use super::clients::ClientConfig;

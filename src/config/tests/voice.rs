@@ -151,7 +151,7 @@ fn what_is_probably_a_mistake_in_an_endpoint_is_warned_of() {
             "listed twice",
         ),
         (secrets("[' 0123456789abcdef']"), "voice[0].secrets[0]", "begins or ends with a blank"),
-        (secrets("['0123456789abcdef\\t']"), "voice[0].secrets[0]", "begins or ends with a blank"),
+        (secrets("['0123456789abcdef ']"), "voice[0].secrets[0]", "begins or ends with a blank"),
     ] {
         let warned = warned(&text);
         let [warning] = warned.as_slice() else { panic!("one warning of {text}: {warned:?}") };
@@ -195,6 +195,15 @@ fn an_endpoint_that_cannot_do_what_its_tenant_asks_is_warned_of() {
         assert_eq!(told.len(), usize::from(dialect == NCCO), "{dialect}: {told:?}");
         assert!(told.iter().all(|told| told.contains("which calls were forwarded")));
     }
+    let browser = "[[tenants.clients]]\nname='pbx'\noperations=['getOTP']\n\
+                   anonymous.addresses=['10.0.0.5']\n[[tenants.voice]]\nname='main'\n\
+                   dialect='vxml'\nclient='pbx'\nlanguages=['sv']\n";
+    let text = format!(
+        "server.public_url='https://otp.example.com'\n{TENANT}[tenants.calls]\n\
+         minimum_attestation='A'\nrefuse_diverted=true\n{browser}"
+    );
+    let told = self::warned(&text);
+    assert!(told.len() == 1 && told[0].contains("refuses every call"), "{told:?}");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::doubtful::{self, Facts};
+use super::doubtful;
+use super::facts::Facts;
 use crate::config::check::Problems;
 use crate::config::clients::ClientConfig;
 use crate::config::secrets::{self, Form};
@@ -19,7 +20,7 @@ use crate::http::voice::ncco::Ncco;
 use crate::http::voice::twiml::{Signature, Twiml};
 use crate::http::voice::vxml::Vxml;
 
-#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
+#[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::config) enum RawDialect {
     Twiml,
@@ -74,7 +75,7 @@ pub(super) fn check(
             }
         }
         let client = self::client(&at("client"), client, clients, problems)?;
-        return Some((Arc::new(Vxml { client }), Facts::of(key, dialect, Vec::new())));
+        return Some((Arc::new(Vxml { client }), facts(key, dialect, Vec::new())));
     }
     if client.is_some() {
         let found = "a key that only dialect = \"vxml\" has";
@@ -109,7 +110,18 @@ pub(super) fn check(
             Arc::new(Ncco { secrets: secrets?, style: style.and_then(Result::ok) })
         }
     };
-    Some((checked, Facts::of(key, dialect, of_body)))
+    Some((checked, facts(key, dialect, of_body)))
+}
+
+/// What the platforms of a dialect pass on, and the secrets that sign bodies for the endpoint at `key`.
+fn facts(key: &str, dialect: RawDialect, of_body: Vec<SecretString>) -> Facts {
+    let (dialect, attests, tells_diversion) = match dialect {
+        RawDialect::Twiml => ("twiml", true, true),
+        RawDialect::Jambonz => ("jambonz", false, true),
+        RawDialect::Ncco => ("ncco", false, false),
+        RawDialect::Vxml => ("vxml", false, true),
+    };
+    Facts { key: key.to_owned(), dialect, attests, tells_diversion, of_body }
 }
 
 /// The client that asks, which must be one of the tenant's, and may call getOTP.
