@@ -26,7 +26,7 @@ const MAIN: &str = "/voice/v1/t1/main";
 /// The platform account's secret.
 const TOKEN: &str = "a token of the account";
 /// The number of the user `anna`, in E.164.
-const ANNA: &str = "+46701234567";
+pub(crate) const ANNA: &str = "+46701234567";
 
 /// The tenant `t1`, with `more` keys of its endpoint, and `rest` of the tenant.
 fn config(more: &str, rest: &str) -> String {
@@ -77,7 +77,7 @@ fn dialpass_hash() -> String {
     argon2.hash_password_with_salt(b"correct horse", b"a salt of its own").unwrap().to_string()
 }
 
-fn started(more: &str, rest: &str) -> Gateway {
+pub(crate) fn started(more: &str, rest: &str) -> Gateway {
     Gateway::start_in(people(&anna()), &config(more, rest))
 }
 
@@ -99,7 +99,7 @@ fn twilio(what: &str, arguments: &Value) -> String {
 }
 
 /// A call from `from`, as Twilio describes it, with an id of its own.
-fn call_from(from: &str) -> Value {
+pub(crate) fn call_from(from: &str) -> Value {
     let id = hex::encode(&Sha256::digest(uuid::Uuid::new_v4().as_bytes())[..16]);
     json!({
         "AccountSid": "AC00000000000000000000000000000000",
@@ -146,12 +146,12 @@ async fn report_to(gateway: &Gateway, path: &str, call: &Value) -> Answer {
 }
 
 /// Reports a call to the endpoint `main`.
-async fn report(gateway: &Gateway, call: &Value) -> Answer {
+pub(crate) async fn report(gateway: &Gateway, call: &Value) -> Answer {
     report_to(gateway, MAIN, call).await
 }
 
 /// The code that a document has the platform say.
-fn spoken(document: &str) -> String {
+pub(crate) fn spoken(document: &str) -> String {
     let said = document.split_once("är: ").expect(document).1;
     said.split_once('.').expect("a sentence").0.replace(", ", "")
 }

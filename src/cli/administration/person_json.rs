@@ -9,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::registered_user::VerifiedPhone;
+use crate::domain::reported_call::ReportedCall;
 use crate::domain::transaction::Transaction;
 use crate::store::account::Account;
 use crate::store::address_log::Failure;
@@ -32,9 +33,19 @@ pub(super) fn object(records: &PersonRecords, now: Timestamp) -> Value {
     })
 }
 
-/// A user's called-in code, without the values it is derived from, and the counts against the user.
+/// A user's called-in code, without the values it is derived from, the counts against the user, and
+/// the calls that heard a code.
 fn account(account: &Account, now: Timestamp) -> Value {
-    let code = account.grant.as_ref().map(|stored| {
+    let Account {
+        grant,
+        codes_issued,
+        wrong_passwords,
+        wrong_codes,
+        by_address,
+        told_calls,
+        idle_from: _,
+    } = account;
+    let code = grant.as_ref().map(|stored| {
         json!({
             "issued_at": format_time(stored.grant.issued_at),
             "expires_at": format_time(stored.grant.expires_at),
@@ -44,7 +55,7 @@ fn account(account: &Account, now: Timestamp) -> Value {
             "tries_left": stored.tries_left.min(stored.wrong_codes_left),
         })
     });
-    let by_address = account.by_address.events().map(|(failure, at, address)| {
+    let by_address = by_address.events().map(|(failure, at, address)| {
         let what = match failure {
             Failure::Password => "password",
             Failure::Code => "code",
@@ -53,11 +64,18 @@ fn account(account: &Account, now: Timestamp) -> Value {
     });
     json!({
         "code": code,
-        "codes_issued": times(&account.codes_issued),
-        "wrong_passwords": times(&account.wrong_passwords),
-        "wrong_codes": times(&account.wrong_codes),
+        "codes_issued": times(codes_issued),
+        "wrong_passwords": times(wrong_passwords),
+        "wrong_codes": times(wrong_codes),
         "failures_by_address": by_address.collect::<Value>(),
+        "calls_that_heard_a_code": told_calls.iter().map(told_call).collect::<Value>(),
     })
+}
+
+/// A call that a voice platform reported. The nonce of its code stays out: it is an input of the
+/// code.
+fn told_call(call: &ReportedCall) -> Value {
+    json!({"at": time(call.first_reported), "call_hash": call.id.simple().to_string()})
 }
 
 fn registered(person: &UserRecord) -> Value {

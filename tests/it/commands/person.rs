@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::administration::{administer, json};
 use super::*;
 use crate::authentication_cloud::{PHONE, Service};
+use crate::voice;
 
 /// Runs the command, which has to succeed without a word on standard error.
 fn done(gateway: &Gateway, command: &str, arguments: &[&str]) -> String {
@@ -282,10 +283,11 @@ async fn a_name_of_two_people_matches_neither_until_an_id_decides() {
     assert_eq!(service.api.get(&format!("/api/v1/users/{anna}")).await.status, 404);
 }
 
+const DOCUMENTED: &str = include_str!("../../../docs/privacy.md");
+
 /// docs/privacy.md names each table of the store, and each field of what is exported.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_documented_is_what_there_is() {
-    const DOCUMENTED: &str = include_str!("../../../docs/privacy.md");
     let service = service().await;
     let anna = service.user("anna", PHONE).await;
     service.user_with_phone("anna").await;
@@ -293,13 +295,7 @@ async fn what_is_documented_is_what_there_is() {
     service.gateway.code(PHONE).await;
     service.gateway.login("anna", "", "000000").await;
     let line = done(&service.gateway, "export", &["--tenant", "t1", "--user-id", &anna]);
-    let mut missing = Vec::new();
-    fields("", &json(&line), &mut |field| {
-        if !DOCUMENTED.contains(&format!("`{field}`")) {
-            missing.push(field.to_owned());
-        }
-    });
-    assert_eq!(missing, [""; 0], "{line}");
+    assert_eq!(undocumented(&json(&line)), [""; 0], "{line}");
     let file = Connection::open(service.gateway.file("dialpass.db")).unwrap();
     let mut tables = file.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
     for table in tables.query_map([], |row| row.get::<_, String>(0)).unwrap() {
@@ -309,6 +305,41 @@ async fn what_is_documented_is_what_there_is() {
             "docs/privacy.md says nothing of {table}"
         );
     }
+}
+
+/// A call that heard a code stays in the user's row for a day, after the code was used as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_sees_the_reported_calls_that_heard_their_codes_until_they_are_deleted() {
+    let gateway = voice::started("", "[audit]\nfile = \"audit.log\"\n");
+    let call = voice::call_from(voice::ANNA);
+    let code = voice::spoken(&voice::report(&gateway, &call).await.body);
+    assert_eq!(gateway.login("anna", "correct horse", &code).await.status, 200);
+
+    let line = done(&gateway, "export", &["--user", "anna"]);
+    let object = json(&line);
+    let calls = object["called_in"][0]["calls_that_heard_a_code"].as_array().expect("a list");
+    let [heard] = &calls[..] else { panic!("one call: {line}") };
+    let at = heard["at"].as_str().expect("a time");
+    assert!(at.ends_with('Z') && at <= object["exported_at"].as_str().unwrap(), "{line}");
+    let hash = heard["call_hash"].as_str().expect("a hash");
+    assert!(hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
+    assert!(!line.contains(call["CallSid"].as_str().unwrap()), "the hash only: {line}");
+    assert_eq!(undocumented(&object), [""; 0], "{line}");
+    assert_eq!(places(&gateway, &[hash]), ["subjects.told_calls"]);
+
+    done(&gateway, "delete", &["--user", "anna"]);
+    assert_eq!(places(&gateway, &[hash, "anna"]), [""; 0]);
+}
+
+/// The fields of an export that docs/privacy.md does not name.
+fn undocumented(export: &Value) -> Vec<String> {
+    let mut missing = Vec::new();
+    fields("", export, &mut |field| {
+        if !DOCUMENTED.contains(&format!("`{field}`")) {
+            missing.push(field.to_owned());
+        }
+    });
+    missing
 }
 
 /// Names each field of a JSON value, as `a.b` whether `a` is an object or a list of objects.
