@@ -43,6 +43,18 @@ pub enum Occasion {
     Login,
 }
 
+/// Which of the tenant's `answer_groups` a user is in, directly or through nested groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerGroups {
+    /// The tenant names none, so answers have no groups.
+    NotAsked,
+    /// These, as the configuration writes them. A group that does not exist, cannot be read, or is
+    /// nested too deeply to tell is left out.
+    In(Vec<String>),
+    /// The user is no longer where they were found.
+    Gone,
+}
+
 /// The state of a dependency, for readiness and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependencyState {
@@ -122,6 +134,18 @@ pub trait Directory: Send + Sync {
         password: &Password,
         deadline: Instant,
     ) -> Result<PasswordCheck, DirectoryError>;
+
+    /// Which groups the answer to `user`'s login names.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if no server answered.
+    async fn answer_groups(
+        &self,
+        _user: &User,
+        _deadline: Instant,
+    ) -> Result<AnswerGroups, DirectoryError> {
+        Ok(AnswerGroups::NotAsked)
+    }
 
     /// Estimated duration of a password check, without making one; zero if unknown.
     fn expected_check(&self) -> Duration {

@@ -216,6 +216,7 @@ pub fn settings(server: &Server, plan: NumberingPlan) -> anyhow::Result<LdapSett
         pin_attribute: None,
         required_group: None,
         excluded_group: None,
+        answer_groups: Vec::new(),
         group_base_dn: None,
         lookup: Lookup::Search,
         user_filter: USER_FILTER.to_owned(),

@@ -30,6 +30,9 @@ pub struct LdapConfig {
     pub tls_files: TlsFiles,
 }
 
+/// Maximum number of groups that answers may name: each costs searches at each login.
+const MOST_ANSWER_GROUPS: usize = 32;
+
 /// What the section depends on elsewhere.
 #[derive(Clone, Copy)]
 pub(super) struct Context {
@@ -88,6 +91,7 @@ pub(super) fn check(
         pin_attribute: attributes.pin,
         required_group: groups.required,
         excluded_group: groups.excluded,
+        answer_groups: Vec::new(),
         group_base_dn: groups.base_dn,
         lookup,
         id_attribute: attributes.id,
@@ -174,6 +178,28 @@ fn timeout(
     let most = (request_deadline / 2).max(Duration::from_millis(50));
     let default = Duration::from_secs(2).min(most);
     problems.span(&format!("{key}.timeout"), raw, default, Duration::from_millis(50), most)
+}
+
+/// Checks the tenant's `answer_groups`, at `key`.
+pub(super) fn answer_groups(
+    key: &str,
+    groups: Vec<String>,
+    problems: &mut Problems,
+) -> Vec<String> {
+    if !(1..=MOST_ANSWER_GROUPS).contains(&groups.len()) {
+        let accepted = format!("1 to {MOST_ANSWER_GROUPS} groups, or no value");
+        problems.add(key, format!("{} groups", groups.len()), accepted);
+    }
+    for (index, group) in groups.iter().enumerate() {
+        let at = format!("{key}[{index}]");
+        if !group.contains('=') {
+            let accepted = "a group's DN, such as \"cn=vpn,ou=groups,dc=example,dc=com\"";
+            problems.add(&at, format!("{group:?}"), accepted);
+        } else if groups[..index].contains(group) {
+            problems.add(&at, format!("{group:?} a second time"), "each group once");
+        }
+    }
+    groups
 }
 
 /// A required DN.

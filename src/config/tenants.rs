@@ -10,7 +10,7 @@ use super::check::Problems;
 use super::clients::{self, ClientConfig, RawClient};
 use super::directory::{self, DirectoryConfig, RawDirectory};
 use super::fastagi::scripts::{self, RawScript};
-use super::ldap::Context;
+use super::ldap::{self, Context};
 use super::policy::{self, RawLimits, RawLogin, RawOtp};
 use super::sms::{self, RawSms, SmsConfig};
 use super::voice::{self, Facts, RawVoice};
@@ -32,6 +32,7 @@ pub(super) struct RawTenant {
     pub id: Option<String>,
     pub country: Option<String>,
     pub status_style: Option<StatusStyle>,
+    pub answer_groups: Option<Vec<String>>,
     pub spoken: Option<RawSpoken>,
     pub spoken_separator: Option<String>,
     pub directory: Option<RawDirectory>,
@@ -168,7 +169,10 @@ fn tenant(
         password_required: login.password_required,
     };
     let directory = directory.map(|raw| directory::check(&at("directory"), raw, context, problems));
-    let (directory, ambiguity) = directory.unwrap_or_default();
+    let (mut directory, ambiguity) = directory.unwrap_or_default();
+    if let Some(groups) = raw.answer_groups {
+        answer_groups(&at("answer_groups"), groups, &mut directory, problems);
+    }
     if matches!(directory, Some(DirectoryConfig::Registered)) && login.password_required {
         problems.add(
             &at("login.password"),
@@ -216,6 +220,26 @@ fn id(key: &str, text: Option<String>, problems: &mut Problems) -> TenantId {
         id
     })
     .unwrap_or_else(|| TenantId::parse("wrong").expect("an id"))
+}
+
+/// Hands the groups that answers name to the directory, which must have groups.
+fn answer_groups(
+    key: &str,
+    groups: Vec<String>,
+    directory: &mut Option<DirectoryConfig>,
+    problems: &mut Problems,
+) {
+    match directory {
+        Some(DirectoryConfig::Ldap(config)) => {
+            config.settings.answer_groups = ldap::answer_groups(key, groups, problems);
+        }
+        Some(DirectoryConfig::File(_) | DirectoryConfig::Registered) => problems.add(
+            key,
+            "groups, though this directory has none",
+            "no value unless directory.kind = \"ldap\"",
+        ),
+        None => {}
+    }
 }
 
 fn spoken(

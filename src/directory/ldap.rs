@@ -60,7 +60,9 @@ use self::groups::Readable;
 use self::index::{Index, Indexed, Key};
 use self::judgement::Kind;
 use self::servers::{Again, Servers};
-use super::{DependencyState, Directory, DirectoryError, IndexFigures, Occasion, PasswordCheck};
+use super::{
+    AnswerGroups, DependencyState, Directory, DirectoryError, IndexFigures, Occasion, PasswordCheck,
+};
 use crate::domain::account_state::PasswordRefusal;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
@@ -269,6 +271,21 @@ impl Directory for LdapDirectory {
         let (dn, password) = (user.locator.clone(), password.clone());
         self.run(deadline, async move { servers.check_password(&dn, &password, deadline).await })
             .await
+    }
+
+    async fn answer_groups(
+        &self,
+        user: &User,
+        deadline: Instant,
+    ) -> Result<AnswerGroups, DirectoryError> {
+        if self.servers.settings().answer_groups.is_empty() {
+            return Ok(AnswerGroups::NotAsked);
+        }
+        let (servers, readable) = (Arc::clone(&self.servers), Arc::clone(&self.readable));
+        let user = user.clone();
+        let asking =
+            async move { groups::answer_groups(&servers, &readable, &user, deadline).await };
+        self.run(deadline, asking).await
     }
 
     /// The duration of the gateway's own binds.

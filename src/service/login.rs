@@ -12,7 +12,7 @@ use super::code_settlement::{self, CodeVerdict};
 use super::guesses::Guesses;
 use super::latency::{Latency, Stage};
 use super::{KnownUser, TenantParts, find_unique};
-use crate::directory::{DirectoryError, Occasion, PasswordCheck};
+use crate::directory::{AnswerGroups, DirectoryError, Occasion, PasswordCheck};
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Purpose, Subject};
@@ -37,11 +37,20 @@ pub struct LoginAttempt {
     pub from: Option<ClientAddress>,
 }
 
+/// A user who is logged in.
+#[derive(Debug)]
+pub struct LoggedIn {
+    /// The user, as the directory knows them.
+    pub user: KnownUser,
+    /// The DNs of their groups among the tenant's `answer_groups`; `None` if the tenant has none.
+    pub groups: Option<Vec<String>>,
+}
+
 /// The decision on a login, and the reason.
 #[derive(Debug)]
 pub struct LoginDecision {
     /// The user who is logged in, or the reason for the refusal.
-    pub user: Result<KnownUser, Reason>,
+    pub outcome: Result<LoggedIn, Reason>,
     /// The user with the typed name, if the directory found one.
     pub known: Option<KnownUser>,
     /// Whether every name would have been refused like this, because the directory or the store was
@@ -53,13 +62,13 @@ impl LoginDecision {
     /// A refusal without details.
     #[must_use]
     pub const fn refused(reason: Reason) -> Self {
-        Self { user: Err(reason), known: None, every_name: false }
+        Self { outcome: Err(reason), known: None, every_name: false }
     }
 
     /// The true reason, for a success as well as for a refusal.
     #[must_use]
     pub fn reason(&self) -> Reason {
-        match &self.user {
+        match &self.outcome {
             Ok(_) => Reason::LoggedIn,
             Err(reason) => *reason,
         }
@@ -84,11 +93,10 @@ impl Login {
         let began = Instant::now();
         let mut decision = LoginDecision::refused(Reason::DeadlinePassed);
         let mut stage = None;
-        let user = self.check(attempt, deadline, &mut decision, &mut stage).await;
-        decision.user = user;
+        decision.outcome = self.check(attempt, deadline, &mut decision, &mut stage).await;
         if let Some(stage) = stage {
             let unanswered = matches!(
-                decision.user,
+                decision.outcome,
                 Err(Reason::DirectoryUnavailable
                     | Reason::DirectoryTimedOut
                     | Reason::StoreUnavailable
@@ -119,7 +127,7 @@ impl Login {
         deadline: Instant,
         decision: &mut LoginDecision,
         stage: &mut Option<Stage>,
-    ) -> Result<KnownUser, Reason> {
+    ) -> Result<LoggedIn, Reason> {
         let password = match (self.policy.password_required, attempt.password) {
             (true, _) if !attempt.carries_password => return Err(Reason::OperationNeedsPassword),
             (true, None) => return Err(Reason::PasswordMissing),
@@ -132,8 +140,8 @@ impl Login {
         let directory_deadline = deadline.min(Instant::now() + self.parts.directory_deadline);
         let (subject, user, live) =
             self.find_user_and_grant(&name, directory_deadline, decision).await?;
-        let login = KnownUser::from(&user);
-        decision.known = Some(login.clone());
+        let known = KnownUser::from(&user);
+        decision.known = Some(known.clone());
         if user.account.refusal(self.parts.clock.now()).is_none() {
             *stage = Some(Stage::Account);
         }
@@ -143,14 +151,14 @@ impl Login {
         let code_right = code.matches(&typed);
         let attempt =
             CodeAttempt { subject, grant, code_right, guessed: false, from: attempt.from };
-        match password {
-            None => self.settle(&attempt, None).await?,
+        let groups = match password {
+            None => self.accept(&attempt, &user, None, directory_deadline).await?,
             Some(password) => {
                 let attempt = self.count_guess(attempt, &password);
-                self.with_password(&attempt, &user, &password, directory_deadline, stage).await?;
+                self.with_password(&attempt, &user, &password, directory_deadline, stage).await?
             }
-        }
-        Ok(login)
+        };
+        Ok(LoggedIn { user: known, groups })
     }
 
     /// The user with this name, and their live code. For unknown names the store is asked too, so that
@@ -193,7 +201,7 @@ impl Login {
         password: &Password,
         deadline: Instant,
         stage: &mut Option<Stage>,
-    ) -> Result<(), Reason> {
+    ) -> Result<Option<Vec<String>>, Reason> {
         let parts = &self.parts;
         let request = ReserveRequest {
             subject: attempt.subject.clone(),
@@ -211,13 +219,11 @@ impl Login {
         let checked = parts.directory.check_password(user, password, deadline).await;
         *stage = Some(Stage::Password);
         match checked {
-            Ok(PasswordCheck::Right) => self.settle(attempt, Some(reserved)).await,
+            Ok(PasswordCheck::Right) => self.accept(attempt, user, Some(reserved), deadline).await,
             // The reserved try stays: it counts this wrong password.
             Ok(PasswordCheck::Refused(why)) => Err(Reason::PasswordRefused(why)),
             Err(DirectoryError::Unavailable) => {
-                let counts_for = parts.limits.wrong_passwords_per_user.per;
-                let (subject, from) = (&attempt.subject, attempt.from);
-                code_settlement::give_back(&parts.tries, subject, reserved, from, counts_for).await;
+                self.give_back(attempt, reserved).await;
                 Err(Reason::DirectoryUnavailable)
             }
             // The server may have counted the password, so it stays counted here too.
@@ -225,7 +231,42 @@ impl Login {
         }
     }
 
-    /// Decides by the code, once the password is right or none is required.
+    /// Once the password is right or none is required: reads the groups that the answer names, then
+    /// settles the code. In this order, because a code that is used up cannot wait for a directory
+    /// that fails; and only for a code that is right, so that a refusal takes no longer.
+    async fn accept(
+        &self,
+        attempt: &CodeAttempt,
+        user: &User,
+        reserved: Option<Timestamp>,
+        deadline: Instant,
+    ) -> Result<Option<Vec<String>>, Reason> {
+        let mut groups = Ok(AnswerGroups::NotAsked);
+        if attempt.is_accepted() {
+            groups = self.parts.directory.answer_groups(user, deadline).await;
+        }
+        let groups = match groups {
+            Ok(AnswerGroups::NotAsked) => Ok(None),
+            Ok(AnswerGroups::In(groups)) => Ok(Some(groups)),
+            Ok(AnswerGroups::Gone) => Err(Reason::UserGone),
+            Err(error) => Err(error.into()),
+        };
+        if let (Err(_), Some(reserved)) = (&groups, reserved) {
+            self.give_back(attempt, reserved).await;
+        }
+        let groups = groups?;
+        self.settle(attempt, reserved).await?;
+        Ok(groups)
+    }
+
+    /// Returns a reserved try that turned out not to be a wrong password.
+    async fn give_back(&self, attempt: &CodeAttempt, reserved: Timestamp) {
+        let counts_for = self.parts.limits.wrong_passwords_per_user.per;
+        let (tries, subject) = (&self.parts.tries, &attempt.subject);
+        code_settlement::give_back(tries, subject, reserved, attempt.from, counts_for).await;
+    }
+
+    /// Decides by the code.
     async fn settle(
         &self,
         attempt: &CodeAttempt,
@@ -239,11 +280,7 @@ impl Login {
             from: attempt.from,
             limits: parts.limits,
         };
-        let verdict = if attempt.code_right && !attempt.guessed {
-            CodeVerdict::Right
-        } else {
-            CodeVerdict::Wrong
-        };
+        let verdict = if attempt.is_accepted() { CodeVerdict::Right } else { CodeVerdict::Wrong };
         match code_settlement::settle(&parts.tries, code_try, verdict).await? {
             None if attempt.code_right => Err(Reason::CodeGuessed),
             None => Err(Reason::CodeWrong),
@@ -265,6 +302,13 @@ struct CodeAttempt {
     /// Whether too many wrong codes with the same password came before it.
     guessed: bool,
     from: Option<ClientAddress>,
+}
+
+impl CodeAttempt {
+    /// Whether the code lets the user in, if the grant still exists.
+    const fn is_accepted(&self) -> bool {
+        self.code_right && !self.guessed
+    }
 }
 
 /// When to send a refusal: at the next multiple of `floor` after the body was read, so that its time

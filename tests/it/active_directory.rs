@@ -46,6 +46,7 @@ fn settings(samba: &Samba) -> LdapSettings {
         pin_attribute: None,
         required_group: None,
         excluded_group: None,
+        answer_groups: Vec::new(),
         group_base_dn: None,
         lookup: Lookup::Search,
         user_filter: "(&(objectCategory=person)(objectClass=user))".to_owned(),

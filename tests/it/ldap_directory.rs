@@ -50,6 +50,7 @@ fn settings(servers: &[String]) -> LdapSettings {
         pin_attribute: None,
         required_group: None,
         excluded_group: None,
+        answer_groups: Vec::new(),
         group_base_dn: None,
         lookup: Lookup::Search,
         user_filter: "(objectClass=inetOrgPerson)".to_owned(),

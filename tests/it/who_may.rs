@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections};
+use crate::support::gateway::{Answer, Gateway, PATIENCE, clients, ldap_tenant, sections};
 use crate::support::slapd::{GROUPS, GUESTS, PEOPLE, Slapd};
 
 /// The number of carl (mobile, PIN 1111) and cecilia (telephoneNumber, PIN 2222).
@@ -133,4 +133,64 @@ async fn what_a_password_policy_says_is_the_reason() {
     }
     let refused = gateway.login("anna", "anna-secret", &code).await;
     assert_refused(&gateway, &refused, "locked_out");
+}
+
+/// A gateway on `slapd` whose answers name `groups`, with `more` keys of the directory.
+fn naming(slapd: &Slapd, groups: &[String], more: &str) -> Gateway {
+    let tenant = ldap_tenant("t1", &[&slapd.url()], more);
+    let tenant = tenant.replacen("id = ", &format!("answer_groups = {groups:?}\nid = "), 1);
+    Gateway::start(&format!("{}{tenant}{}", sections(""), clients()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_a_login_names_the_users_groups_if_the_tenant_asks_for_them() {
+    let slapd = Slapd::start();
+    let group = |name| format!("cn={name},{GROUPS}");
+    let gateway = naming(&slapd, &[group("barred"), group("otp"), group("staff")], "");
+    for (name, number, expected) in [
+        ("anna", "+46701234567", json!([group("otp")])),
+        ("bob", "+46702223344", json!([group("otp"), group("staff")])),
+        ("form1", "+46701000001", json!([])),
+    ] {
+        let code = gateway.code(number).await;
+        let wrong = gateway.login(name, "wrong", &code).await;
+        assert!(wrong.status == 403 && !wrong.body.contains("group"), "{}", wrong.body);
+        let answer = gateway.login(name, &format!("{name}-secret"), &code).await;
+        assert_eq!(answer.status, 200, "{name}: {}", gateway.log());
+        assert_eq!(answer.json()["groups"], expected, "{name}");
+        assert_eq!(gateway.login(name, &format!("{name}-secret"), &code).await.status, 403);
+    }
+    let silent = Gateway::on(&slapd);
+    let code = silent.code("+46701234567").await;
+    let answer = silent.login("anna", "anna-secret", &code).await;
+    let fields: Vec<_> = answer.json().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(fields, ["username", "userid"], "exactly what the contract has");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_whose_groups_cannot_be_read_uses_up_neither_code_nor_try() {
+    let slapd = Slapd::start();
+    let base = "ou=nested,dc=example,dc=com";
+    let add = format!("dn: {base}\nchangetype: add\nobjectClass: organizationalUnit\nou: nested\n");
+    slapd.modify(&add);
+    let more = format!("group_base_dn = \"{base}\"");
+    let gateway = naming(&slapd, &[format!("cn=barred,{GROUPS}")], &more);
+    let code = gateway.code("+46701234567").await;
+    slapd.modify(&format!("dn: {base}\nchangetype: delete\n"));
+    // More than the budget of wrong passwords.
+    for _ in 0..8 {
+        let refused = gateway.login("anna", "anna-secret", &code).await;
+        assert_refused(&gateway, &refused, "directory_unavailable");
+    }
+    slapd.modify(&add);
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        let answer = gateway.login("anna", "anna-secret", &code).await;
+        if answer.status == 200 {
+            assert_eq!(answer.json()["groups"], json!([]));
+            break;
+        }
+        assert_refused(&gateway, &answer, "directory_unavailable");
+        assert!(std::time::Instant::now() < end, "{}", gateway.log());
+    }
 }

@@ -28,6 +28,26 @@ fn a_profile_presets_what_differs_between_servers() {
 }
 
 #[test]
+fn the_groups_that_answers_name_are_a_few_dns_of_an_ldap_directory() {
+    let with = |groups: &str| TENANT.replace("id=", &format!("answer_groups={groups}\nid="));
+    let config = read(&with("['cn=vpn,ou=g', 'CN=Admins,ou=g']")).expect("good");
+    assert_eq!(ldap(&config).answer_groups, ["cn=vpn,ou=g", "CN=Admins,ou=g"]);
+    assert_eq!(ldap(&read(TENANT).expect("good")).answer_groups, [""; 0]);
+    let many = format!("[{}]", (0..33).map(|n| format!("'cn={n}'")).collect::<Vec<_>>().join(","));
+    for (groups, key, says) in [
+        ("[]", "answer_groups", "0 groups; accepted: 1 to 32"),
+        (&many, "answer_groups", "33 groups"),
+        ("['vpn']", "answer_groups[0]", "a group's DN"),
+        ("['cn=a', 'cn=b', 'cn=a']", "answer_groups[2]", "a second time"),
+        ("'cn=a'", "answer_groups", "a list in brackets"),
+    ] {
+        let problem = problem(&with(groups));
+        let key = format!("tenants[0].{key}: ");
+        assert!(problem.contains(&key) && problem.contains(says), "{groups}: {problem}");
+    }
+}
+
+#[test]
 fn directory_keys_that_do_not_fit_together_are_refused() {
     let with = |more: &str| TENANT.replace("base_dn=", &format!("{more}\nbase_dn="));
     for (more, key, says) in [

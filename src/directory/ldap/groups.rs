@@ -7,6 +7,7 @@ mod readable;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use ldap3::{Scope, SearchEntry, ldap_escape};
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use super::judgement::Kind;
 use super::search::Query;
 use super::servers::Servers;
 use super::settings::{LdapSettings, Profile};
-use crate::directory::DirectoryError;
+use crate::directory::{AnswerGroups, DirectoryError};
 use crate::domain::user::{Membership, User, UserId};
 
 /// The matching rule that follows memberships through nested groups ([MS-ADTS] 3.1.1.3.4.4.3).
@@ -51,6 +52,30 @@ pub(super) async fn membership(
         return Ok(Membership::Gone);
     }
     Ok(may)
+}
+
+/// Which of the tenant's `answer_groups` the user is in.
+pub(super) async fn answer_groups(
+    servers: &Arc<Servers>,
+    readable: &Arc<Readable>,
+    user: &User,
+    deadline: Instant,
+) -> Result<AnswerGroups, DirectoryError> {
+    let dn = user.locator.as_str();
+    let ask = |group| Question { servers, readable, dn, group, deadline };
+    let groups = &servers.settings().answer_groups;
+    let inside = try_join_all(groups.iter().map(|group| async move {
+        let asking = ask(group);
+        let is_member = asking.matches(group, "(objectClass=*)").await?
+            && asking.is_inside().await? == Membership::Allowed;
+        Ok(is_member.then(|| group.clone()))
+    }))
+    .await?;
+    // The groups were checked for a DN, which may belong to someone else by now.
+    if !ask(dn).is_still(&user.id).await? {
+        return Ok(AnswerGroups::Gone);
+    }
+    Ok(AnswerGroups::In(inside.into_iter().flatten().collect()))
 }
 
 /// A filter for Active Directory users who are in `group` at any nesting depth.

@@ -56,7 +56,9 @@ pub struct LdapSettings {
     pub required_group: Option<String>,
     /// The group a user must not be in, directly or nested.
     pub excluded_group: Option<String>,
-    /// The base DN of groups that may be nested in those two, for servers that do not resolve
+    /// The groups that the answer to a login names, if the user is in them.
+    pub answer_groups: Vec<String>,
+    /// The base DN of groups that may be nested in any of these, for servers that do not resolve
     /// nested groups themselves. `None`: the parent of each group.
     pub group_base_dn: Option<String>,
     /// How people are looked up by number.
@@ -324,6 +326,7 @@ pub(super) mod tests {
             pin_attribute: None,
             required_group: None,
             excluded_group: None,
+            answer_groups: Vec::new(),
             group_base_dn: None,
             lookup: Lookup::Search,
             id_attribute: "entryUUID".to_owned(),

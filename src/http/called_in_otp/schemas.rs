@@ -112,6 +112,10 @@ pub(super) struct LoggedInSchema {
     username: String,
     /// The user's stable id.
     userid: String,
+    /// The user's groups among the tenant's `answer_groups`, as the configuration writes their
+    /// DNs. Left out unless the tenant has that key.
+    #[schema(nullable = false)]
+    groups: Option<Vec<String>>,
 }
 
 /// The refusals of both operations.

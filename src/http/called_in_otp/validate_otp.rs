@@ -17,8 +17,7 @@ use crate::http::client_table::Operation;
 use crate::http::endpoint::{Endpoint, described};
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext, in_time};
-use crate::service::KnownUser;
-use crate::service::login::{LoginAttempt, LoginDecision};
+use crate::service::login::{LoggedIn, LoginAttempt, LoginDecision};
 
 /// The endpoints.
 pub(super) fn endpoints() -> [Endpoint; 2] {
@@ -34,6 +33,8 @@ pub(super) fn endpoints() -> [Endpoint; 2] {
 struct LoginBody<'a> {
     username: &'a str,
     userid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<&'a [String]>,
 }
 
 /// Checks a login.
@@ -84,8 +85,9 @@ pub(super) async fn otp_token_auth(context: &mut RequestContext) -> Result<Grant
 
 async fn answer(context: &mut RequestContext, carries_password: bool) -> Result<Granted, Refusal> {
     match decide(context, carries_password).await {
-        Ok(user) => {
-            let body = LoginBody { username: &user.username, userid: &user.id };
+        Ok(LoggedIn { user, groups }) => {
+            let body =
+                LoginBody { username: &user.username, userid: &user.id, groups: groups.as_deref() };
             Ok(Granted::json(StatusCode::OK, Reason::LoggedIn.name(), &body))
         }
         Err(DelayableRefusal { refusal, not_before }) => {
@@ -122,7 +124,7 @@ fn split_off_password(passcode: &str, digits: u8) -> (Option<String>, String) {
 async fn decide(
     context: &mut RequestContext,
     carries_password: bool,
-) -> Result<KnownUser, DelayableRefusal> {
+) -> Result<LoggedIn, DelayableRefusal> {
     let tenant = admission::admit(context, Operation::ValidateOtp).await?;
     let body: ValidateOtpBody = fields::read(context).await?;
     context.trail.client_ip = body.clientip;
@@ -150,7 +152,7 @@ async fn decide(
         .await
         .unwrap_or_else(|_| LoginDecision::refused(Reason::DeadlinePassed));
     context.trail.user = decision.known;
-    decision.user.map_err(|reason| DelayableRefusal {
+    decision.outcome.map_err(|reason| DelayableRefusal {
         not_before: reason
             .depended_on_a_backend()
             .then(|| tenant.login.refusal_time(read_at, Instant::now(), context.deadline)),

@@ -1,7 +1,7 @@
 //! Who is in the groups that a tenant asks for, where the server follows nested groups.
 
 use dialpass::directory::ldap::{LdapDirectory, LdapSettings};
-use dialpass::directory::{Directory, DirectoryError, Occasion};
+use dialpass::directory::{AnswerGroups, Directory, DirectoryError, Occasion};
 use dialpass::domain::user::Membership::{
     self, Allowed, Gone, InExcludedGroup, NotInRequiredGroup,
 };
@@ -28,6 +28,18 @@ async fn members_are_let_in_however_deep_their_group_is_nested() {
     }
     let directory = with(&samba, |settings| settings.required_group = Some(dn("suspended")));
     assert_eq!(membership(&directory, "anna").await, Ok(NotInRequiredGroup));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_names_the_groups_asked_for_that_the_user_is_in_at_any_depth() {
+    let samba = Samba::start();
+    let asked = [dn("OUTER"), dn("absent"), dn("suspended"), dn("inner")];
+    let directory = with(&samba, |settings| settings.answer_groups = asked.to_vec());
+    for (name, expected) in [("anna", vec![dn("OUTER"), dn("inner")]), ("bob", vec![])] {
+        let user = user(&directory, name).await;
+        let answer = directory.answer_groups(&user, deadline()).await;
+        assert_eq!(answer, Ok(AnswerGroups::In(expected)), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Who is in the groups that a tenant asks for, on a server that does not follow nested groups.
 
 use dialpass::directory::ldap::{LdapDirectory, LdapSettings};
-use dialpass::directory::{Directory, DirectoryError, Occasion};
+use dialpass::directory::{AnswerGroups, Directory, DirectoryError, Occasion};
 use dialpass::domain::user::Membership::{
     self, Allowed, Gone, InExcludedGroup, NotInRequiredGroup, TooNested,
 };
@@ -198,6 +198,43 @@ async fn a_user_in_groups_too_deep_to_follow_is_refused() {
     }
     let directory = with(&slapd, |settings| settings.excluded_group = Some(group("level20")));
     assert_eq!(membership(&directory, "evert").await, Ok(TooNested));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_names_the_groups_asked_for_that_the_user_is_in_at_any_depth() {
+    let slapd = Slapd::start();
+    let absent = "cn=absent,ou=nowhere,dc=example,dc=com".to_owned();
+    let asked = [group("staff"), absent, group("barred"), group("OTP"), group("loop")];
+    let directory = with(&slapd, |settings| settings.answer_groups = asked.to_vec());
+    for (name, expected) in [
+        ("anna", &[group("OTP")][..]),
+        ("bob", &[group("staff"), group("OTP"), group("loop")]),
+        ("erik", &[group("barred"), group("OTP")]),
+        ("evert", &[]),
+    ] {
+        let user = user(&directory, name).await;
+        let answer = directory.answer_groups(&user, deadline()).await;
+        assert_eq!(answer, Ok(AnswerGroups::In(expected.to_vec())), "{name}");
+    }
+    let none = with(&slapd, |_| {});
+    let anna = user(&none, "anna").await;
+    assert_eq!(none.answer_groups(&anna, deadline()).await, Ok(AnswerGroups::NotAsked));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_groups_of_another_user_who_took_the_dn_are_not_named() {
+    let slapd = Slapd::start();
+    let directory = with(&slapd, |settings| settings.answer_groups = vec![group("otp")]);
+    let before = user(&directory, "anna").await;
+    slapd.modify(&format!(
+        "dn: uid=anna,{PEOPLE}\nchangetype: delete\n\n\
+         dn: uid=anna,{PEOPLE}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: anna\ncn: x\n\
+         sn: x\n"
+    ));
+    let now = user(&directory, "anna").await;
+    let answer = directory.answer_groups(&now, deadline()).await;
+    assert_eq!(answer, Ok(AnswerGroups::In(vec![group("otp")])));
+    assert_eq!(directory.answer_groups(&before, deadline()).await, Ok(AnswerGroups::Gone));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,13 +40,11 @@ impl LdapInspection {
             }
         }
         let settings = &self.settings;
-        for (key, group) in [
-            ("required_group", &settings.required_group),
-            ("excluded_group", &settings.excluded_group),
-        ] {
-            if let Some(group) = group {
-                steps.push(self.group_step(reader, key, group).await);
-            }
+        let required = settings.required_group.iter().map(|group| ("required_group", group));
+        let excluded = settings.excluded_group.iter().map(|group| ("excluded_group", group));
+        let answers = settings.answer_groups.iter().map(|group| ("answer_groups", group));
+        for (key, group) in required.chain(excluded).chain(answers) {
+            steps.push(self.group_step(reader, key, group).await);
         }
         let usual = millis(started) / (2 * bases.len().max(1) as u128);
         if people.is_empty() {
