@@ -97,15 +97,17 @@ pub(super) fn public_listener(
     let data = web::Data::from(Arc::clone(gateway));
     let app = move || {
         workers.register();
-        let app = WebApp::new().app_data(data.clone());
-        let app = match of_demo.clone() {
+        // Paths are compared in this order, so the busiest come first.
+        let app = WebApp::new()
+            .app_data(data.clone())
+            .configure(called_in_otp::routes)
+            .configure(voice::routes)
+            .configure(cloud_api::routes)
+            .configure(pages::routes);
+        match of_demo.clone() {
             Some(secret) => app.configure(|app| demo::routes(app, secret)),
             None => app,
-        };
-        app.configure(cloud_api::routes)
-            .configure(pages::routes)
-            .configure(voice::routes)
-            .configure(called_in_otp::routes)
+        }
     };
     let server = match tls {
         Some(tls) => serve_tls("api", listener, tls, &settings, app),

@@ -177,8 +177,7 @@ impl Directory for FileDirectory {
         number: &PhoneNumber,
         _deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        let people = self.people.load();
-        Ok(people.users(people.by_number.get(number).map_or(&[], Vec::as_slice)))
+        Ok(self.people.load().with_number(number))
     }
 
     async fn find_by_name(
@@ -186,9 +185,7 @@ impl Directory for FileDirectory {
         name: &TypedName,
         _deadline: Instant,
     ) -> Result<Candidates, DirectoryError> {
-        let people = self.people.load();
-        let found = people.by_name.get(&name.as_str().to_lowercase()).copied();
-        Ok(people.users(found.as_slice()))
+        Ok(self.people.load().with_name(name))
     }
 
     async fn membership(

@@ -118,7 +118,7 @@ impl LdapDirectory {
         let Indexed { mut people, truncated } = found;
         if !index.confirms() {
             let users = people.into_iter().map(|(_, _, user)| user).collect();
-            return Ok(Candidates { users, truncated });
+            return Ok(Candidates::to_compare(users, truncated));
         }
         // The index serves calls even if all servers are silent, so leave time for that.
         let limit = deadline.min(Instant::now() + self.servers.settings().timeout);
@@ -149,12 +149,12 @@ impl LdapDirectory {
             Ok(Again::Gone) => None,
             Ok(Again::Away(error)) => return Err(error),
             // Without a server no login works either, and the login will check again.
-            Err(_) => return Ok(Candidates { users: vec![known], truncated: false }),
+            Err(_) => return Ok(Candidates::to_compare(vec![known], false)),
         };
         if now.as_ref().is_none_or(|now| !index.agrees(base, key, now)) {
             index.doubt(base, key);
         }
-        Ok(Candidates { users: now.into_iter().collect(), truncated: false })
+        Ok(Candidates::to_compare(now.into_iter().collect(), false))
     }
 
     /// Reads several people in one search, so that all are from the same moment. If they were read
@@ -176,7 +176,7 @@ impl LdapDirectory {
         };
         let Ok(now) = self.run(limit, reading).await else {
             let users = people.into_iter().map(|(_, _, user)| user).collect();
-            return Candidates { users, truncated: false };
+            return Candidates::to_compare(users, false);
         };
         for (base, key, known) in people {
             let same = now.users.iter().find(|user| user.id == known.id);

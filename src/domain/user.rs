@@ -141,13 +141,24 @@ pub struct User {
     pub language: Option<String>,
 }
 
-/// The result of a search by number: people who may have the number, still to be compared.
+impl User {
+    /// The rank of the first value that `plan` reads as `number`.
+    fn rank_of(&self, number: &PhoneNumber, plan: NumberingPlan) -> Option<usize> {
+        let is_it = |value: &&NumberValue| plan.read_stored(&value.text).as_ref() == Some(number);
+        self.numbers.iter().filter(is_it).map(|value| value.rank).min()
+    }
+}
+
+/// The result of a search by number: people who may have the number.
 #[derive(Debug, Clone, Default)]
 pub struct Candidates {
     /// The entries found.
     pub users: Vec<User>,
     /// True if the search hit its size limit, so that there may be more entries than are listed.
     pub truncated: bool,
+    /// The rank of each user's best value that is the number, if the directory compared whole
+    /// numbers; otherwise the values are still to be read and compared.
+    ranks: Option<Vec<usize>>,
 }
 
 /// What to do when several users have the caller's number.
@@ -174,6 +185,20 @@ pub enum NotUnique {
 }
 
 impl Candidates {
+    /// What a search found that may match more than the number: the values are still to be compared.
+    #[must_use]
+    pub const fn to_compare(users: Vec<User>, truncated: bool) -> Self {
+        Self { users, truncated, ranks: None }
+    }
+
+    /// All users who have the number, each with the rank of their best value that is this number. The
+    /// directory read its values with the tenant's plan and compared them as E.164.
+    #[must_use]
+    pub fn compared(found: impl Iterator<Item = (User, usize)>) -> Self {
+        let (users, ranks) = found.unzip();
+        Self { users, truncated: false, ranks: Some(ranks) }
+    }
+
     /// The one user with `number`, after parsing each candidate's stored values by `plan`. `pin` is
     /// what the caller keyed, if anything; it matters only if several users have the number and
     /// `ambiguity` is [`Ambiguity::Pin`].
@@ -195,13 +220,11 @@ impl Candidates {
             return Err(NotUnique::SeveralUsers);
         }
         let mut owners: Vec<(usize, User)> = Vec::new();
-        for user in self.users {
-            let best = user
-                .numbers
-                .iter()
-                .filter(|value| plan.read_stored(&value.text).is_some_and(|n| n == *number))
-                .map(|value| value.rank)
-                .min();
+        for (place, user) in self.users.into_iter().enumerate() {
+            let best = match &self.ranks {
+                Some(ranks) => ranks.get(place).copied(),
+                None => user.rank_of(number, *plan),
+            };
             if let Some(rank) = best
                 && !owners.iter().any(|(_, other)| other.id == user.id)
             {
@@ -257,7 +280,7 @@ mod tests {
 
     fn choose(users: Vec<User>, ambiguity: Ambiguity) -> Result<String, NotUnique> {
         let number = plan().read_stored("+46701234567").expect("a number");
-        Candidates { users, truncated: false }
+        Candidates::to_compare(users, false)
             .exactly_one(&number, &plan(), ambiguity, None)
             .map(|user| user.username)
     }
@@ -292,7 +315,7 @@ mod tests {
     #[test]
     fn a_truncated_search_counts_as_several() {
         let number = plan().read_stored("+46701234567").expect("a number");
-        let cut = Candidates { users: vec![user("anna", &[(0, "+46701234567")])], truncated: true };
+        let cut = Candidates::to_compare(vec![user("anna", &[(0, "+46701234567")])], true);
         assert!(matches!(
             cut.exactly_one(&number, &plan(), Ambiguity::Refuse, None),
             Err(NotUnique::SeveralUsers)
@@ -315,7 +338,7 @@ mod tests {
             for (user, own) in users.iter_mut().zip(pins) {
                 user.pins.extend(Pin::parse(own));
             }
-            Candidates { users, truncated: false }
+            Candidates::to_compare(users, false)
                 .exactly_one(&number, &plan(), Ambiguity::Pin, keyed.map(pin).as_ref())
                 .map(|user| user.username)
         };
@@ -330,8 +353,7 @@ mod tests {
             "no pin is not the empty pin"
         );
 
-        let alone =
-            Candidates { users: vec![user("anna", &[(0, "0701234567")])], truncated: false };
+        let alone = Candidates::to_compare(vec![user("anna", &[(0, "0701234567")])], false);
         assert!(alone.exactly_one(&number, &plan(), Ambiguity::Pin, Some(&pin("9"))).is_ok());
         for wrong in ["", "12a", "１２", " 1", &"1".repeat(33)] {
             assert!(Pin::parse(wrong).is_none(), "{wrong}");

@@ -145,7 +145,7 @@ async fn answer(mut context: RequestContext, handler: Handler) -> HttpResponse {
     }
 }
 
-/// A resource for each path, without `prefix`. Requests with other methods go to the route that
+/// The resources for each path, without `prefix`. Requests with other methods go to the route that
 /// `not_allowed` makes for the endpoints of the path.
 pub(super) fn resources(
     mut endpoints: Vec<Endpoint>,
@@ -162,12 +162,18 @@ pub(super) fn resources(
             None => paths.push(vec![endpoint]),
         }
     }
-    let resource = |same: Vec<Endpoint>| {
-        let resource = web::resource(same[0].patterns(prefix));
+    let resource = |pattern: String, same: &[Endpoint]| {
+        let resource = web::resource(pattern);
         let resource = same.iter().fold(resource, |all, one| all.route(one.route(api)));
-        resource.default_service(not_allowed(&same))
+        resource.default_service(not_allowed(same))
     };
-    paths.into_iter().map(resource).collect()
+    // A resource for each pattern: a resource with several is matched by regular expressions, even
+    // if none of them has a variable.
+    let resources = |same: &Vec<Endpoint>| {
+        let patterns = same[0].patterns(prefix).into_iter();
+        patterns.map(|pattern| resource(pattern, same)).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(resources).collect()
 }
 
 /// The methods of endpoints at one path, for `Allow` (RFC 9110 10.2.1).

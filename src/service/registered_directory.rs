@@ -100,10 +100,7 @@ impl Directory for RegisteredDirectory {
         if let Some(id) = RegisteredId::parse(name.as_str())
             && let Some(user) = self.find(id, deadline).await?
         {
-            return Ok(Candidates {
-                users: to_user(&user).into_iter().collect(),
-                truncated: false,
-            });
+            return Ok(Candidates::to_compare(to_user(&user).into_iter().collect(), false));
         }
         let Some(name) = RegisteredName::parse(name.as_str()) else {
             return Ok(Candidates::default());
@@ -112,7 +109,7 @@ impl Directory for RegisteredDirectory {
         let users = found.person.and_then(|person| to_user(&person.user)).into_iter().collect();
         // People type names in any case, and services may confuse users whose names differ only in
         // case. So a name that several users have matches none, even if it is written as one has it.
-        Ok(Candidates { users, truncated: found.namesakes > 1 })
+        Ok(Candidates::to_compare(users, found.namesakes > 1))
     }
 
     /// There are no groups, but the user may have been deleted.

@@ -75,7 +75,9 @@ fn people(text: &str, problems: &mut Vec<String>) -> Vec<(usize, PersonEntry)> {
 #[derive(Default)]
 pub(super) struct People {
     pub entries: Vec<(User, Option<String>)>,
-    pub by_number: HashMap<PhoneNumber, Vec<usize>>,
+    /// Who has a number, by their place among the entries, with the rank of the first of their
+    /// values that is this number.
+    by_number: HashMap<PhoneNumber, Vec<(usize, usize)>>,
     pub by_name: HashMap<String, usize>,
 }
 
@@ -104,19 +106,30 @@ impl People {
 
     fn add(&mut self, user: User, hash: Option<String>, plan: NumberingPlan) {
         let place = self.entries.len();
-        for number in user.numbers.iter().filter_map(|value| plan.read_stored(&value.text)) {
+        for value in &user.numbers {
+            let Some(number) = plan.read_stored(&value.text) else { continue };
             let owners = self.by_number.entry(number).or_default();
-            if owners.last() != Some(&place) {
-                owners.push(place);
+            if owners.last().is_none_or(|(last, _)| *last != place) {
+                owners.push((place, value.rank));
             }
         }
         self.by_name.insert(user.username.to_lowercase(), place);
         self.entries.push((user, hash));
     }
 
-    pub fn users(&self, indexes: &[usize]) -> Candidates {
-        let users = indexes.iter().map(|index| self.entries[*index].0.clone()).collect();
-        Candidates { users, truncated: false }
+    /// The people with this number.
+    pub fn with_number(&self, number: &PhoneNumber) -> Candidates {
+        let owners = self.by_number.get(number).map_or(&[][..], Vec::as_slice);
+        Candidates::compared(
+            owners.iter().map(|(place, rank)| (self.entries[*place].0.clone(), *rank)),
+        )
+    }
+
+    /// The person with this name.
+    pub fn with_name(&self, name: &TypedName) -> Candidates {
+        let place = self.by_name.get(&name.as_str().to_lowercase());
+        let users = place.map(|place| self.entries[*place].0.clone()).into_iter().collect();
+        Candidates::to_compare(users, false)
     }
 }
 
@@ -230,7 +243,7 @@ mod tests {
     fn people_are_found_by_any_form_of_their_number() {
         let people = parse("[[people]]\nusername='anna'\nnumbers=['070-123 45 67']").expect("good");
         let number = plan().read_stored("+46701234567").expect("a number");
-        assert_eq!(people.by_number[&number], [0]);
+        assert_eq!(people.by_number[&number], [(0, 0)]);
     }
 
     #[test]

@@ -248,7 +248,7 @@ impl Servers {
     /// The users among the entries, without duplicates. An entry that cannot be identified marks
     /// the list incomplete, so that it is never overlooked.
     pub(super) fn candidates(&self, found: &Found, typed: Option<&TypedName>) -> Candidates {
-        let mut candidates = Candidates { users: Vec::new(), truncated: found.truncated };
+        let mut candidates = Candidates::to_compare(Vec::new(), found.truncated);
         for entry in &found.entries {
             match self.read(entry, typed) {
                 // Overlapping base DNs, or a name in two forms, find the same entry twice.

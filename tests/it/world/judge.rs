@@ -331,7 +331,7 @@ impl Judge {
     ) -> Option<String> {
         let found = people.iter().filter(|user| forms.find(&user.numbers[0].text, mode));
         let users: Vec<User> = found.map(|user| (*user).clone()).collect();
-        let candidates = Candidates { users, truncated: false };
+        let candidates = Candidates::to_compare(users, false);
         let one = candidates.exactly_one(number, &self.plan, Ambiguity::Refuse, None);
         one.ok().map(|user| user.username)
     }

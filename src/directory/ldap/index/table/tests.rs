@@ -43,7 +43,7 @@ fn person(of: u64, name: &str, numbers: &[&str]) -> Person {
 impl Table {
     fn candidates(&self, number: &PhoneNumber, most: usize) -> Candidates {
         let (people, truncated) = self.find(number, most);
-        Candidates { users: people.into_iter().map(|(_, user)| user).collect(), truncated }
+        Candidates::to_compare(people.into_iter().map(|(_, user)| user).collect(), truncated)
     }
 }
 
