@@ -17,6 +17,7 @@ mod json;
 pub mod ncco;
 pub mod public_url;
 pub mod spoken;
+mod target;
 pub mod texts;
 pub mod twiml;
 pub mod vxml;

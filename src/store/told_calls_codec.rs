@@ -22,7 +22,7 @@ pub fn encode(calls: &[ReportedCall]) -> Vec<u8> {
     bytes
 }
 
-/// The calls in `bytes`, without padding (zeros); `None` if their length is not a multiple of 40.
+/// The calls in `bytes`, without zeros, which pad older rows; `None` if their length is not a multiple of 40.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<Vec<ReportedCall>> {
     let (entries, rest) = bytes.as_chunks::<ENTRY>();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, guard};
 use tokio::time::timeout_at;
 
 use super::call::IncomingCall;
@@ -14,22 +14,18 @@ use super::dialect::{PlatformRequest, Unusable};
 use super::document::Answer;
 use super::endpoint::Endpoint;
 use super::first_page;
+use super::target::{self, Step, Target};
 use crate::domain::reason::{AuditReason, Reason};
 use crate::domain::reported_call::ReportIds;
 use crate::domain::stored_number::NumberingPlan;
+use crate::domain::tenant::TenantId;
 use crate::http::body;
 use crate::http::error::uniform_headers;
-use crate::http::gateway::{CurrentGateway, Tenant};
+use crate::http::gateway::{CurrentGateway, Gateway, Tenant};
 use crate::http::refused::{Api, Refusal, Refused};
 use crate::http::request_context::{RequestContext, in_time};
 use crate::service::call_in::{Call, SpokenCode};
 
-/// The prefix of all endpoints.
-const BASE: &str = "/voice/v1";
-/// What follows the name where the platform sends what the caller keyed.
-const PIN: &str = "pin";
-/// What follows the name where a browser sends the call.
-const CODE: &str = "code";
 /// The longest that a call takes to decide: platforms give up after 5 s.
 const LONGEST: Duration = Duration::from_secs(4);
 /// The largest body, in bytes.
@@ -37,11 +33,9 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// Adds the routes.
 pub fn routes(app: &mut ServiceConfig) {
-    let path = format!("{BASE}/{{tenant}}/{{name}}");
-    let step = |step| format!("{path}/{{{step}:{step}}}");
-    for path in [path.clone(), step(CODE), step(PIN)] {
-        app.service(web::resource([path.clone(), format!("{path}/")]).to(call));
-    }
+    // A pattern with variables would be matched by a regular expression.
+    let is_target = guard::fn_guard(|request| Target::of(request.head().uri.path()).is_some());
+    app.service(web::scope(target::BASE).guard(is_target).default_service(web::to(call)));
 }
 
 /// Answers a call.
@@ -82,7 +76,7 @@ async fn call(
             let document = match asked {
                 Asked::Call(call) => decide(&mut context, &tenant, endpoint, call).await,
                 Asked::FirstPage => {
-                    let url = url(&context, CODE);
+                    let url = url(&context, Step::Code);
                     first_page::document(&context, &tenant, endpoint, &url)
                 }
             };
@@ -110,21 +104,29 @@ enum Asked {
 /// The tenant, the endpoint's name, and what is asked.
 type Admitted = (Arc<Tenant>, String, Asked);
 
+/// What a request's path names; the route is for no other paths.
+fn target_of(request: &HttpRequest) -> Target<'_> {
+    Target::of(request.path()).expect("the route's guard read it")
+}
+
+/// The tenant and the endpoint that a path names.
+fn find<'g>(gateway: &'g Gateway, target: &Target<'_>) -> Option<(&'g Arc<Tenant>, &'g Endpoint)> {
+    let tenant = gateway.tenants.get(&TenantId::parse(target.tenant)?)?;
+    Some((tenant, tenant.voice.endpoints.get(target.name)?))
+}
+
 /// Whether a request's path is that of a browser's first page.
 fn asks_first_page(context: &RequestContext) -> bool {
-    let (tenant, name) = (context.path_segment("tenant"), context.path_segment("name"));
-    let mut tenants = context.gateway.tenants.iter();
-    let tenant = tenants.find(|(id, _)| id.as_str() == tenant).map(|(_, tenant)| tenant);
-    let endpoint = tenant.and_then(|tenant| tenant.voice.endpoints.get(name));
-    endpoint.is_some_and(|endpoint| endpoint.dialect.first_page().is_some())
-        && ![CODE, PIN].iter().any(|step| context.request.match_info().get(step).is_some())
+    let target = target_of(&context.request);
+    let found = find(&context.gateway, &target);
+    target.step == Step::Begin
+        && found.is_some_and(|(_, endpoint)| endpoint.dialect.first_page().is_some())
 }
 
 /// The public URL of an endpoint's next step.
-fn url(context: &RequestContext, step: &str) -> String {
+fn url(context: &RequestContext, step: Step) -> String {
     let base = context.gateway.public_bases.first().map_or("", String::as_str);
-    let (tenant, name) = (context.path_segment("tenant"), context.path_segment("name"));
-    format!("{base}{BASE}/{tenant}/{name}/{step}")
+    target_of(&context.request).url(base, step)
 }
 
 /// Finds the endpoint and checks the signature. An unknown endpoint looks like a wrong signature.
@@ -133,19 +135,17 @@ async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
     let address = context.address();
     let flooding = address.is_some_and(|address| gateway.admit_address(address).is_err());
     context.trail.floods = flooding;
-    let part = |name| context.request.match_info().get(name).unwrap_or_default().to_owned();
-    let (tenant, name) = (part("tenant"), part("name"));
-    let tenant = gateway.tenants.iter().find(|(id, _)| id.as_str() == tenant);
-    let endpoint =
-        tenant.and_then(|(id, tenant)| Some((id, tenant, tenant.voice.endpoints.get(&name)?)));
-    let Some((id, tenant, endpoint)) = endpoint else {
+    let target = target_of(&context.request);
+    let (name, step) = (target.name.to_owned(), target.step);
+    let Some((tenant, endpoint)) = find(&gateway, &target) else {
         body::discard(&mut context.payload, context.deadline).await;
         return Err(unsigned(flooding));
     };
+    let id = &tenant.call_in.parts.tenant;
     context.trail.tenant = Some(id.clone());
     context.trail.voice = Some(name.clone());
     let page = endpoint.dialect.first_page();
-    if page.is_none() && context.request.match_info().get(CODE).is_some() {
+    if page.is_none() && step == Step::Code {
         return Err(unsigned(flooding));
     }
     if let Some(page) = page
@@ -191,7 +191,7 @@ const fn unsigned(flooding: bool) -> AuditReason {
 
 /// Whether a request brings what the caller keyed.
 fn has_keyed(context: &RequestContext) -> bool {
-    context.request.match_info().get(PIN).is_some()
+    target_of(&context.request).step == Step::Pin
 }
 
 /// Decides a signed call, writes it to the audit trail, and returns the document.
@@ -268,7 +268,7 @@ async fn hear(
     report: &ReportIds,
 ) -> Result<Decided, AuditReason> {
     if endpoint.asks_pin && !has_keyed(context) {
-        return Ok(Decided::AskPin(url(context, PIN), call));
+        return Ok(Decided::AskPin(url(context, Step::Pin), call));
     }
     let caller_id = call.caller.ok_or(AuditReason::NumberUnparseable)?;
     let pin = call.digits.filter(|_| endpoint.asks_pin);

@@ -77,7 +77,7 @@ written_row! {
         codes_issued: padded(&account.codes_issued),
         wrong_passwords: filled(&encode_with(&account.wrong_passwords, &account.by_address)),
         wrong_codes: padded(&account.wrong_codes),
-        told_calls: padded_calls(&account.told_calls),
+        told_calls: told_calls_codec::encode(&account.told_calls),
         idle_from: account.idle_from.as_millis(),
     }
     key {
@@ -241,15 +241,6 @@ fn told_calls(row: &Row<'_>) -> rusqlite::Result<Vec<ReportedCall>> {
     let column = "told_calls";
     let bytes = row.get_ref(column)?.as_blob()?;
     required(row, column, told_calls_codec::decode(bytes), "calls of 40 bytes each")
-}
-
-/// The same as bytes, padded at the front so that a row seldom grows.
-fn padded_calls(calls: &[ReportedCall]) -> Vec<u8> {
-    const ROOM: usize = 160;
-    let calls = told_calls_codec::encode(calls);
-    let mut bytes = vec![0; calls.len().next_multiple_of(ROOM) - calls.len()];
-    bytes.extend(calls);
-    bytes
 }
 
 /// Deletes the calls counted against a number; returns whether there were any.
