@@ -55,6 +55,9 @@ need_file /usr/share/xml/w3c-sgml-lib/schema/dtd/REC-voicexml21-20070619/vxml.dt
 need sipp sip-tester
 need sox sox
 need multimon-ng multimon-ng
+need freeradius freeradius
+need radclient freeradius-utils
+need_file '/usr/lib/freeradius/rlm_rest.so' freeradius-rest
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
@@ -69,6 +72,12 @@ if ((${#missing[@]})); then
     install postgresql-common
     "${as_root[@]}" sed -i -E 's/^#?create_main_cluster .*/create_main_cluster = false/' \
       /etc/postgresql-common/createcluster.conf ;;
+  esac
+  case " ${missing[*]} " in *" freeradius "*)
+    # It would answer on the network, with a secret that everybody knows.
+    if [ -d /run/systemd/system ]; then
+      "${as_root[@]}" systemctl --quiet mask freeradius
+    fi ;;
   esac
   install "${missing[@]}"
 fi

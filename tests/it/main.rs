@@ -36,6 +36,7 @@ mod pages;
 mod phone;
 mod postgres_store;
 mod push;
+mod radius;
 mod reasons;
 mod recipes;
 mod right_person;

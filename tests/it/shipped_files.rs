@@ -74,7 +74,10 @@ fn systemd_analyze(arguments: &[&str], unit: &Path) -> String {
 #[test]
 fn systemd_finds_nothing_wrong_with_the_unit() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(systemd_analyze(&["verify"], &unit(&folder)), "");
+    let said = systemd_analyze(&["verify"], &unit(&folder));
+    // It also looks at the units of other packages.
+    let wrong: Vec<_> = said.lines().filter(|line| line.contains("dialpass.service")).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -103,7 +106,8 @@ fn every_shipped_configuration_is_good() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config");
     std::fs::create_dir(&config).unwrap();
-    let files: Vec<_> = std::fs::read_dir(shipped("config")).unwrap().flatten().collect();
+    let entries = std::fs::read_dir(shipped("config")).unwrap().flatten();
+    let files: Vec<_> = entries.filter(|entry| entry.path().is_file()).collect();
     for file in &files {
         std::fs::copy(file.path(), config.join(file.file_name())).unwrap();
     }

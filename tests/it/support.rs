@@ -5,6 +5,7 @@
 pub mod asterisk;
 pub mod browser;
 pub mod dirsrv;
+pub mod freeradius;
 pub mod gateway;
 pub mod haproxy;
 pub mod http_harness;

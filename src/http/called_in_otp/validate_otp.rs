@@ -15,6 +15,7 @@ use crate::domain::reason::Reason;
 use crate::domain::secret::Password;
 use crate::http::client_table::Operation;
 use crate::http::endpoint::{Endpoint, described};
+use crate::http::error::wants;
 use crate::http::refused::Refusal;
 use crate::http::request_context::{Granted, RequestContext, in_time};
 use crate::service::login::{LoggedIn, LoginAttempt, LoginDecision};
@@ -54,7 +55,7 @@ struct LoginBody<'a> {
         )
     ),
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
-    responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
+    responses((status = 200, description = "The login is right.", content((LoggedInSchema = "application/json"), (String = "text/plain"))), AnyRefusal)
 )]
 pub(super) async fn validate_otp(context: &mut RequestContext) -> Result<Granted, Refusal> {
     answer(context, true).await
@@ -77,7 +78,7 @@ pub(super) async fn validate_otp(context: &mut RequestContext) -> Result<Granted
         )
     ),
     security(("clientBasic" = [], "tenant" = []), ("clientBearer" = [], "tenant" = [])),
-    responses((status = 200, description = "The login is right.", body = LoggedInSchema), AnyRefusal)
+    responses((status = 200, description = "The login is right.", content((LoggedInSchema = "application/json"), (String = "text/plain"))), AnyRefusal)
 )]
 pub(super) async fn otp_token_auth(context: &mut RequestContext) -> Result<Granted, Refusal> {
     answer(context, false).await
@@ -85,6 +86,10 @@ pub(super) async fn otp_token_auth(context: &mut RequestContext) -> Result<Grant
 
 async fn answer(context: &mut RequestContext, carries_password: bool) -> Result<Granted, Refusal> {
     match decide(context, carries_password).await {
+        Ok(LoggedIn { user, groups }) if wants(&context.request).plain_text => {
+            let text = lines(&user.username, groups.as_deref().unwrap_or_default());
+            Ok(Granted::text(Reason::LoggedIn.name(), text))
+        }
         Ok(LoggedIn { user, groups }) => {
             let body =
                 LoginBody { username: &user.username, userid: &user.id, groups: groups.as_deref() };
@@ -98,6 +103,16 @@ async fn answer(context: &mut RequestContext, carries_password: bool) -> Result<
             Err(refusal)
         }
     }
+}
+
+/// The answer as text: the name on the first line, and each group on a line of its own. A control
+/// character in the name is shown as U+FFFD, because a line break would make a group of its rest.
+fn lines(username: &str, groups: &[String]) -> String {
+    let mut text = username.replace(char::is_control, "\u{fffd}");
+    for group in groups {
+        text.extend(["\n", group]);
+    }
+    text
 }
 
 /// A refusal, and the earliest time to send it.
@@ -158,4 +173,16 @@ async fn decide(
             .then(|| tenant.login.refusal_time(read_at, Instant::now(), context.deadline)),
         refusal: Refusal::login(reason, decision.every_name, tenant.style),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_line_break_makes_no_group_of_its_rest() {
+        let groups = ["cn=vpn".to_owned(), "cn=staff".to_owned()];
+        assert_eq!(lines("åsa", &groups), "åsa\ncn=vpn\ncn=staff");
+        assert_eq!(lines("anna\ncn=vpn\r", &[]), "anna\u{fffd}cn=vpn\u{fffd}");
+    }
 }

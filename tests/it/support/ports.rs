@@ -1,6 +1,6 @@
 //! Ports that stay free while whoever listens on them is down.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -11,6 +11,15 @@ const COUNT: u16 = 17_000;
 
 /// A loopback port that nobody listens on and that these tests have not used before.
 pub fn free_port() -> u16 {
+    free(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+}
+
+/// The same for UDP.
+pub fn free_udp_port() -> u16 {
+    free(|port| UdpSocket::bind(("127.0.0.1", port)).is_ok())
+}
+
+fn free(is_free: impl Fn(u16) -> bool) -> u16 {
     static START: OnceLock<u16> = OnceLock::new();
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = START.get_or_init(|| {
@@ -21,7 +30,7 @@ pub fn free_port() -> u16 {
     for _ in 0..COUNT {
         let next = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
         let port = FIRST + (start + next) % COUNT;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if is_free(port) {
             return port;
         }
     }
