@@ -58,6 +58,9 @@ need multimon-ng multimon-ng
 need freeradius freeradius
 need radclient freeradius-utils
 need_file '/usr/lib/freeradius/rlm_rest.so' freeradius-rest
+need_file '/lib/*/security/pam_radius_auth.so' libpam-radius-auth
+need pamtester pamtester
+need ip iproute2
 if ((${#missing[@]})); then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
@@ -73,12 +76,16 @@ if ((${#missing[@]})); then
     "${as_root[@]}" sed -i -E 's/^#?create_main_cluster .*/create_main_cluster = false/' \
       /etc/postgresql-common/createcluster.conf ;;
   esac
-  case " ${missing[*]} " in *" freeradius "*)
-    # It would answer on the network, with a secret that everybody knows.
-    if [ -d /run/systemd/system ]; then
-      "${as_root[@]}" systemctl --quiet mask freeradius
-    fi ;;
-  esac
+  # never_runs PACKAGE SERVICE: has a package's service not run after the next start of the machine.
+  never_runs() {
+    case " ${missing[*]} " in *" $1 "*)
+      if [ -d /run/systemd/system ]; then
+        "${as_root[@]}" systemctl --quiet mask "$2"
+      fi ;;
+    esac
+  }
+  # It would answer on the network, with a secret that everybody knows.
+  never_runs freeradius freeradius
   install "${missing[@]}"
 fi
 

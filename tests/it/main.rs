@@ -30,6 +30,7 @@ mod http_proxy;
 mod ldap_directory;
 mod lifecycle;
 mod limits;
+mod logins;
 mod main_job;
 mod openapi;
 mod pages;

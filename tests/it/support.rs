@@ -9,6 +9,7 @@ pub mod freeradius;
 pub mod gateway;
 pub mod haproxy;
 pub mod http_harness;
+pub mod machine;
 pub mod pki;
 pub mod ports;
 pub mod postgres;

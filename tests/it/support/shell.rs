@@ -130,7 +130,8 @@ fn folder() -> TempDir {
     TempDir::new().expect("a temporary folder")
 }
 
-fn is_root() -> bool {
+/// Whether the tests are run by root.
+pub fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output().expect("id is everywhere");
     output.stdout == b"0\n"
 }

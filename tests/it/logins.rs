@@ -1,0 +1,83 @@
+//! Logins by what asks RADIUS through PAM: the recipes of `docs/logins.md` as they are printed, with
+//! `FreeRADIUS` before the gateway. Each test has a machine of its own, whose `/etc` it may change.
+
+mod pam;
+
+use crate::support::asterisk::printed;
+use crate::support::freeradius::{FreeRadius, SECRET, Settings, gateway_with_tls};
+use crate::support::gateway::{Gateway, clients, ldap_tenant};
+use crate::support::slapd::Slapd;
+
+/// What a user reads who has typed a password alone, as `config/freeradius` ships it.
+const PROMPT: &str = "Call +46 10 123 45 67 and type the code that you hear";
+
+/// The address that PAM asks from, as a client of its own.
+const PAM: &str = "127.0.0.2";
+
+/// A directory with Anna in it, a gateway, and `FreeRADIUS` before it, which PAM asks.
+struct Site {
+    _slapd: Slapd,
+    gateway: Gateway,
+    radius: FreeRadius,
+}
+
+impl Site {
+    fn start() -> Self {
+        let slapd = Slapd::builder().users(0).without_tls().start();
+        let style = "status_style = \"http\"\ncountry";
+        let tenant = ldap_tenant("t1", &[&slapd.url()], "").replacen("country", style, 1);
+        let gateway = gateway_with_tls(&(tenant + &clients()));
+        let radius = radius_before(&gateway, &gateway.url(""));
+        pam_asks("/etc/dialpass_pam.conf", &[radius.port()]);
+        Self { _slapd: slapd, gateway, radius }
+    }
+
+    /// The code that Anna hears.
+    async fn code(&self) -> String {
+        self.gateway.code("+46701234567").await
+    }
+
+    /// The addresses that logins came from.
+    fn logins_from(&self) -> Vec<String> {
+        let logins = self.gateway.audit().into_iter();
+        let logins = logins.filter(|event| event["operation"] == "validateOTP");
+        logins.map(|event| event["clientip"].as_str().unwrap_or("nowhere").to_owned()).collect()
+    }
+}
+
+/// `FreeRADIUS` with the printed client for PAM, asking the gateway at `url`.
+fn radius_before(gateway: &Gateway, url: &str) -> FreeRadius {
+    let client = recipe("client pam {").replace("127.0.0.1", PAM);
+    let ca = gateway.file("ca.pem");
+    FreeRadius::start(Settings {
+        listen: "127.0.0.1",
+        url,
+        ca: &ca,
+        of_client: "",
+        clients: &client,
+    })
+}
+
+/// The printed block that contains `text`, with the secret of the tests.
+fn recipe(text: &str) -> String {
+    printed("logins.md", text).replace("THE-SHARED-SECRET", SECRET)
+}
+
+/// Has PAM ask the RADIUS servers on these ports in turn, each for as short as it can.
+fn pam_asks(file: &str, ports: &[u16]) {
+    let recipe = recipe("# /etc/dialpass_pam.conf");
+    let line = recipe.lines().find(|line| line.starts_with("127.0.0.1 ")).expect("a server");
+    let secret = line.split_whitespace().nth(1).expect("a secret");
+    let server = |port| format!("127.0.0.1:{port} {secret} 3 {PAM}\n");
+    write(file, &ports.iter().map(server).collect::<String>());
+}
+
+/// A code that is not the right one.
+fn other_than(code: &str) -> &'static str {
+    if code == "000000" { "000001" } else { "000000" }
+}
+
+/// Writes a file of the test's own machine.
+fn write(path: &str, text: &str) {
+    std::fs::write(path, text).unwrap_or_else(|error| panic!("{path}: {error}"));
+}
