@@ -60,6 +60,7 @@ need radclient freeradius-utils
 need_file '/usr/lib/freeradius/rlm_rest.so' freeradius-rest
 need_file '/lib/*/security/pam_radius_auth.so' libpam-radius-auth
 need pamtester pamtester
+need sshd openssh-server
 need ip iproute2
 if ((${#missing[@]})); then
   as_root=()
@@ -86,6 +87,8 @@ if ((${#missing[@]})); then
   }
   # It would answer on the network, with a secret that everybody knows.
   never_runs freeradius freeradius
+  # It would let the machine's users in.
+  never_runs openssh-server ssh
   install "${missing[@]}"
 fi
 

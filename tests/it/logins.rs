@@ -2,6 +2,7 @@
 //! `FreeRADIUS` before the gateway. Each test has a machine of its own, whose `/etc` it may change.
 
 mod pam;
+mod ssh;
 
 use crate::support::asterisk::printed;
 use crate::support::freeradius::{FreeRadius, SECRET, Settings, gateway_with_tls};

@@ -1,7 +1,7 @@
 //! A machine of a test's own, for what changes a machine: users, PAM, network devices. The machine
 //! that the tests run on stays as it is. What is started there stands elsewhere.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::shell::is_root;
 
@@ -57,4 +57,15 @@ pub fn on_its_own<F: Future<Output = ()>, B: FnOnce() -> F>(body: B) {
         "{name}, as root, with namespaces:\n{said}{}",
         String::from_utf8_lossy(&run.stderr)
     );
+}
+
+/// A program that is killed when this is dropped.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
