@@ -61,6 +61,7 @@ need_file '/usr/lib/freeradius/rlm_rest.so' freeradius-rest
 need_file '/lib/*/security/pam_radius_auth.so' libpam-radius-auth
 need pamtester pamtester
 need sshd openssh-server
+need openvpn openvpn
 need ip iproute2
 if ((${#missing[@]})); then
   as_root=()

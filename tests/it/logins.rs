@@ -1,6 +1,7 @@
 //! Logins by what asks RADIUS through PAM: the recipes of `docs/logins.md` as they are printed, with
 //! `FreeRADIUS` before the gateway. Each test has a machine of its own, whose `/etc` it may change.
 
+mod openvpn;
 mod pam;
 mod ssh;
 
