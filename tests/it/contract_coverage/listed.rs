@@ -24,7 +24,7 @@ pub(super) fn names(cell: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The tests of this program.
-fn tests() -> BTreeSet<String> {
+pub(super) fn tests() -> BTreeSet<String> {
     let this = std::env::current_exe().expect("a path");
     let listed = Command::new(this).args(["--list", "--format", "terse"]).output();
     let listed = listed.expect("it runs");
