@@ -62,6 +62,7 @@ need_file '/lib/*/security/pam_radius_auth.so' libpam-radius-auth
 need pamtester pamtester
 need sshd openssh-server
 need openvpn openvpn
+need sudo sudo
 need ip iproute2
 if ((${#missing[@]})); then
   as_root=()

@@ -1,13 +1,16 @@
-//! Logins by what asks RADIUS through PAM: the recipes of `docs/logins.md` as they are printed, with
-//! `FreeRADIUS` before the gateway. Each test has a machine of its own, whose `/etc` it may change.
+//! Logins by what asks RADIUS, or PAM that does: the recipes of `docs/logins.md` as they are printed,
+//! with `FreeRADIUS` before the gateway. Where PAM asks, a test has a machine of its own, whose `/etc`
+//! it may change.
 
+mod account;
 mod openvpn;
 mod pam;
 mod ssh;
+mod sudo;
 
 use crate::support::asterisk::printed;
 use crate::support::freeradius::{FreeRadius, SECRET, Settings, gateway_with_tls};
-use crate::support::gateway::{Gateway, clients, ldap_tenant};
+use crate::support::gateway::{Gateway, clients, ldap_tenant, wait_until};
 use crate::support::slapd::Slapd;
 
 /// What a user reads who has typed a password alone, as `config/freeradius` ships it.
@@ -16,7 +19,7 @@ const PROMPT: &str = "Call +46 10 123 45 67 and type the code that you hear";
 /// The address that PAM asks from, as a client of its own.
 const PAM: &str = "127.0.0.2";
 
-/// A directory with Anna in it, a gateway, and `FreeRADIUS` before it, which PAM asks.
+/// A directory with Anna in it, a gateway, and `FreeRADIUS` before it.
 struct Site {
     _slapd: Slapd,
     gateway: Gateway,
@@ -24,13 +27,19 @@ struct Site {
 }
 
 impl Site {
+    /// What PAM on this machine asks.
     fn start() -> Self {
+        let site = Self::with_radius();
+        pam_asks("/etc/dialpass_pam.conf", &[site.radius.port()]);
+        site
+    }
+
+    fn with_radius() -> Self {
         let slapd = Slapd::builder().users(0).without_tls().start();
         let style = "status_style = \"http\"\ncountry";
         let tenant = ldap_tenant("t1", &[&slapd.url()], "").replacen("country", style, 1);
         let gateway = gateway_with_tls(&(tenant + &clients()));
         let radius = radius_before(&gateway, &gateway.url(""));
-        pam_asks("/etc/dialpass_pam.conf", &[radius.port()]);
         Self { _slapd: slapd, gateway, radius }
     }
 
@@ -39,11 +48,16 @@ impl Site {
         self.gateway.code("+46701234567").await
     }
 
-    /// The addresses that logins came from.
-    fn logins_from(&self) -> Vec<String> {
-        let logins = self.gateway.audit().into_iter();
-        let logins = logins.filter(|event| event["operation"] == "validateOTP");
-        logins.map(|event| event["clientip"].as_str().unwrap_or("nowhere").to_owned()).collect()
+    /// Asserts how many logins the gateway was asked about, all from this address.
+    fn must_have_logins(&self, count: usize, from: &str) {
+        let addresses = || {
+            let events = self.gateway.audit().into_iter();
+            let logins = events.filter(|event| event["operation"] == "validateOTP");
+            logins.map(|event| event["clientip"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        // The trail is read a moment after the answer.
+        wait_until("the logins are in the audit trail", || addresses().len() >= count);
+        assert_eq!(addresses(), vec![Some(from.to_owned()); count]);
     }
 }
 
