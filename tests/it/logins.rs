@@ -5,6 +5,7 @@
 mod account;
 mod openvpn;
 mod pam;
+mod proxy;
 mod ssh;
 mod sudo;
 
