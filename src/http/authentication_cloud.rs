@@ -68,8 +68,8 @@ struct Description;
 /// The description of the API.
 pub(super) fn description() -> OpenApi {
     let mut description = Description::openapi();
-    for endpoint in endpoints().into_iter().filter_map(|endpoint| endpoint.description) {
-        description.merge(endpoint);
+    for describe in endpoints().into_iter().filter_map(|endpoint| endpoint.description) {
+        description.merge(describe());
     }
     description
 }

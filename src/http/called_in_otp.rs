@@ -45,8 +45,8 @@ struct Description;
 /// but each needs its own operation id.
 pub(super) fn description() -> OpenApi {
     let mut description = Description::openapi();
-    for endpoint in endpoints().into_iter().filter_map(|endpoint| endpoint.description) {
-        description.merge(endpoint);
+    for describe in endpoints().into_iter().filter_map(|endpoint| endpoint.description) {
+        description.merge(describe());
     }
     for post in description.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
         post.operation_id = post.operation_id.as_ref().map(|id| format!("{id}ByPost"));

@@ -2,6 +2,7 @@
 //! description. The router and the `OpenAPI` document are both made from these.
 
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use actix_web::guard;
 use actix_web::http::Method;
@@ -18,16 +19,41 @@ use super::request_context::{Granted, RequestContext};
 type Handler =
     Rc<dyn for<'c> Fn(&'c mut RequestContext) -> LocalBoxFuture<'c, Result<Granted, Refusal>>>;
 
-/// The `OpenAPI` description of a handler with a `#[utoipa::path]`.
+/// The [`Described`] route of a handler with a `#[utoipa::path]`.
 macro_rules! described {
     ($handler:ident) => {{
         #[derive(utoipa::OpenApi)]
         #[openapi(paths($handler))]
         struct Description;
-        <Description as utoipa::OpenApi>::openapi()
+        static DESCRIBED: $crate::http::endpoint::Described =
+            $crate::http::endpoint::Described::by(<Description as utoipa::OpenApi>::openapi);
+        &DESCRIBED
     }};
 }
 pub(super) use described;
+
+/// A handler's description, and the path and methods that it names. The description is made once to
+/// read those, and then only to be served: it is large, and every worker makes its routes.
+pub(super) struct Described {
+    description: fn() -> OpenApi,
+    route: OnceLock<(String, Vec<Method>)>,
+}
+
+impl Described {
+    /// What `description` describes.
+    pub(super) const fn by(description: fn() -> OpenApi) -> Self {
+        Self { description, route: OnceLock::new() }
+    }
+
+    /// The path, and the methods in the order of `Allow`.
+    fn route(&self) -> &(String, Vec<Method>) {
+        self.route.get_or_init(|| {
+            let description = (self.description)();
+            let (path, item) = description.paths.paths.first_key_value().expect("one path");
+            (path.clone(), methods(item))
+        })
+    }
+}
 
 /// An endpoint.
 #[derive(Clone)]
@@ -40,24 +66,23 @@ pub(super) struct Endpoint {
     pub methods: Vec<Method>,
     /// Whether pages of other origins may call it (CORS).
     pub is_open_to_frontends: bool,
-    /// The description; `None` if only our own pages call it.
-    pub description: Option<OpenApi>,
+    /// Makes the description; `None` if only our own pages call it.
+    pub description: Option<fn() -> OpenApi>,
     handler: Handler,
 }
 
 impl Endpoint {
-    /// The endpoint that `description` describes, with or without a trailing slash.
+    /// The endpoint that is `described`, with or without a trailing slash.
     ///
     /// # Panics
     /// If it does not describe exactly one path.
-    pub(super) fn new<H>(operation: &'static str, description: OpenApi, handler: H) -> Self
+    pub(super) fn new<H>(operation: &'static str, described: &Described, handler: H) -> Self
     where
         H: AsyncFn(&mut RequestContext) -> Result<Granted, Refusal> + Copy + 'static,
     {
-        let (path, item) = description.paths.paths.first_key_value().expect("one path");
-        let (path, methods) = (path.clone(), methods(item));
+        let (path, methods) = described.route().clone();
         let handler = boxed(handler);
-        let description = Some(description);
+        let description = Some(described.description);
         Self { operation, path, methods, is_open_to_frontends: false, description, handler }
     }
 
