@@ -3,6 +3,7 @@
 //! it may change.
 
 mod account;
+mod messages;
 mod openvpn;
 mod pam;
 mod proxy;
