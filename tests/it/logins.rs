@@ -32,7 +32,7 @@ impl Site {
     /// What PAM on this machine asks.
     fn start() -> Self {
         let site = Self::with_radius();
-        pam_asks("/etc/dialpass_pam.conf", &[site.radius.port()]);
+        pam_asks("/etc/dialpass_pam.conf", &[(site.radius.port(), "20")]);
         site
     }
 
@@ -81,13 +81,14 @@ fn recipe(text: &str) -> String {
     printed("logins.md", text).replace("THE-SHARED-SECRET", SECRET)
 }
 
-/// Has PAM ask the RADIUS servers on these ports in turn, each for as short as it can.
-fn pam_asks(file: &str, ports: &[u16]) {
+/// Has PAM ask the RADIUS servers on these ports in turn, each for so many seconds.
+fn pam_asks(file: &str, servers: &[(u16, &str)]) {
     let recipe = recipe("# /etc/dialpass_pam.conf");
     let line = recipe.lines().find(|line| line.starts_with("127.0.0.1 ")).expect("a server");
     let secret = line.split_whitespace().nth(1).expect("a secret");
-    let server = |port| format!("127.0.0.1:{port} {secret} 3 {PAM}\n");
-    write(file, &ports.iter().map(server).collect::<String>());
+    let server =
+        |(port, patience): &(u16, &str)| format!("127.0.0.1:{port} {secret} {patience} {PAM}\n");
+    write(file, &servers.iter().map(server).collect::<String>());
 }
 
 /// A code that is not the right one.

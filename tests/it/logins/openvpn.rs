@@ -157,7 +157,7 @@ fn serve_inside() -> String {
 /// How many bytes the client gets from there.
 fn fetch(url: &str) -> usize {
     let curl = Command::new("ip")
-        .args(["netns", "exec", "client", "curl", "-sS", "--max-time", "10", url])
+        .args(["netns", "exec", "client", "curl", "-sS", "--max-time", "20", url])
         .output()
         .unwrap();
     curl.stdout.len()

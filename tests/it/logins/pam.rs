@@ -7,10 +7,10 @@ use super::{PROMPT, Site, other_than, pam_asks, radius_before, recipe, write};
 use crate::support::machine::on_its_own;
 use crate::support::ports::free_port;
 
-/// Makes a service of PAM that asks the RADIUS servers on these ports in turn.
-fn service(name: &str, ports: &[u16]) {
+/// Makes a service of PAM that asks the RADIUS servers on these ports in turn, each for so many seconds.
+fn service(name: &str, radius: &[(u16, &str)]) {
     let servers = format!("/etc/{name}.conf");
-    pam_asks(&servers, ports);
+    pam_asks(&servers, radius);
     let recipe = recipe("# /etc/pam.d/openvpn").replace("/etc/dialpass_pam.conf", &servers);
     write(&format!("/etc/pam.d/{name}"), &recipe);
 }
@@ -38,7 +38,7 @@ fn log_in(service: &str, lines: &[&str]) -> (bool, String) {
 fn a_password_with_the_code_behind_it_is_let_in_once() {
     on_its_own(async || {
         let site = Site::start();
-        service("vnc", &[site.radius.port()]);
+        service("vnc", &[(site.radius.port(), "20")]);
         let typed = format!("anna-secret{}", site.code().await);
         let (is_in, read) = log_in("vnc", &[&typed]);
         assert!(is_in, "{read}{}", site.gateway.log());
@@ -54,7 +54,7 @@ fn a_password_with_the_code_behind_it_is_let_in_once() {
 fn a_password_alone_is_answered_by_the_prompt_and_the_code_is_let_in() {
     on_its_own(async || {
         let site = Site::start();
-        service("vnc", &[site.radius.port()]);
+        service("vnc", &[(site.radius.port(), "20")]);
         let code = site.code().await;
         let (is_in, read) = log_in("vnc", &["anna-secret", &code]);
         assert!(is_in && read.contains(PROMPT), "{read}{}", site.gateway.log());
@@ -71,8 +71,9 @@ fn a_server_whose_gateway_is_down_is_passed_over_and_alone_lets_nobody_in() {
     on_its_own(async || {
         let site = Site::start();
         let gone = radius_before(&site.gateway, &format!("https://localhost:{}", free_port()));
-        service("two", &[gone.port(), site.radius.port()]);
-        service("one", &[gone.port()]);
+        // The shortest that it takes.
+        service("two", &[(gone.port(), "3"), (site.radius.port(), "20")]);
+        service("one", &[(gone.port(), "3")]);
         let typed = format!("anna-secret{}", site.code().await);
         let (by_one, by_two) = std::thread::scope(|scope| {
             let by_two = scope.spawn(|| log_in("two", &[&typed]));

@@ -60,7 +60,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it before the servers on these ports, of which it waits for an answer for so many seconds.
+    /// Starts it before the servers on these ports, the first of which has so many seconds to answer.
     fn before(ports: [u16; 2], patience: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let write =
@@ -68,7 +68,7 @@ impl Proxy {
         let servers = recipe("home_server otp1 {")
             .replace("ipaddr = 192.0.2.21\n\tport = 1812", &at(ports[0]))
             .replace("ipaddr = 192.0.2.22\n\tport = 1812", &at(ports[1]))
-            .replace("response_window = 9", &format!("response_window = {patience}"));
+            .replacen("response_window = 9", &format!("response_window = {patience}"), 1);
         write("proxy.conf", &servers);
         write("site", &recipe("&Proxy-To-Realm := otp"));
         write("secret", SECRET);
@@ -169,6 +169,7 @@ async fn a_proxy_falls_silent_with_its_server_and_then_asks_the_next() {
     let attributes = [("User-Name", "anna"), ("User-Password", &typed)];
     let answer = proxy.ask(&attributes, "2");
     assert!(answer.contains("No reply from server"), "no refusal: {answer}");
+    wait_until("the proxy gives up the first", || proxy.log().contains("as zombie"));
     let answer = proxy.login(&typed);
     assert!(answer.starts_with("Received Access-Accept"), "{answer}{}", proxy.log());
 }
