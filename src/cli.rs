@@ -6,6 +6,7 @@ mod check_directory;
 mod demo;
 mod dev_certs;
 mod lookup;
+mod manual;
 mod output;
 mod reasons;
 mod secrets;
@@ -137,6 +138,19 @@ enum Command {
     NewPushKey,
     /// Read a password from standard input and print its argon2 hash for a people file.
     HashPassword,
+    /// Print the manual page, or write one page for each command to a folder.
+    Man {
+        /// The folder to write to, such as /usr/local/share/man/man1; created if needed.
+        #[arg(value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
+    /// Print a shell's completions, to be saved where the shell looks for them.
+    ///
+    /// For bash: dialpass completions bash > /usr/local/share/bash-completion/completions/dialpass
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Create a CA, a server certificate and a client certificate to try out TLS.
     ///
     /// For testing only: the CA's key is thrown away.
@@ -186,6 +200,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::NewSecret => secrets::new_secret(),
         Command::NewPushKey => secrets::new_push_key(),
         Command::HashPassword => secrets::hash_password(),
+        Command::Man { folder } => manual::man(folder.as_deref()),
+        Command::Completions { shell } => manual::completions(shell),
         Command::DevCerts { dir, host, client, force } => {
             dev_certs::run(&dir, &host, &client, force)
         }

@@ -49,6 +49,10 @@ need chromium chromium
 need chromedriver chromium-driver
 need zbarimg zbar-tools
 need promtool prometheus
+need man man-db
+need groff groff
+need mandoc mandoc
+need logrotate logrotate
 need shellcheck shellcheck
 need xmllint libxml2-utils
 need_file /usr/share/xml/w3c-sgml-lib/schema/dtd/REC-voicexml21-20070619/vxml.dtd w3c-sgml-lib

@@ -19,6 +19,7 @@ mod checking;
 pub mod demo;
 mod files;
 mod lookup;
+mod manual;
 mod person;
 
 /// Runs the program to its end.
