@@ -49,7 +49,7 @@ fn write_pages(command: &Command, folder: &Path) -> anyhow::Result<()> {
 fn page(command: &Command) -> anyhow::Result<String> {
     let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
     let seconds = epoch.unwrap_or_else(|| SystemClock.now().as_secs());
-    let date = jiff::Timestamp::from_second(seconds).context("SOURCE_DATE_EPOCH is no time")?;
+    let date = jiff::Timestamp::from_second(seconds).context("SOURCE_DATE_EPOCH is not a time")?;
     let page = Man::new(command.clone())
         .date(date.strftime("%Y-%m-%d").to_string())
         .source(concat!("dialpass ", env!("CARGO_PKG_VERSION")))

@@ -27,7 +27,7 @@ pub(super) struct Connection {
     commands: OwnedWriteHalf,
 }
 
-/// Why there is no header.
+/// Why the header could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoHeader {
     /// The peer closed the connection.

@@ -93,7 +93,7 @@ fn fields<L: AsRef<[u8]>>(lines: &[L]) -> Result<HashMap<&str, Cow<'_, str>>, Ma
     Ok(fields)
 }
 
-/// A line's name and value; `None` if it is no header line. Values may hold any bytes, because
+/// A line's name and value; `None` if it is not a header line. Values may hold any bytes, because
 /// display names come in all encodings.
 fn field(line: &[u8]) -> Option<(&str, Cow<'_, str>)> {
     let end = line.iter().position(|byte| *byte == b':')?;

@@ -32,7 +32,7 @@ fn people(more: &str) -> Arc<TempDir> {
     Arc::new(folder)
 }
 
-/// A tenant `id` with `rest`; codes alone log in, and are told without end.
+/// A tenant `id` with `rest`; codes alone log in, and there is no limit on codes.
 fn tenant(id: &str, rest: &str) -> String {
     format!(
         "[[tenants]]\nid = \"{id}\"\ncountry = \"SE\"\n\

@@ -1,4 +1,4 @@
-//! The real program from its start to its end: signals, what the service manager is told, and
+//! The real program from its start to its end: signals, what the service manager receives, and
 //! what operators see.
 
 mod draining;

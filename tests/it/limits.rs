@@ -166,7 +166,7 @@ async fn who_knows_the_password_cannot_guess_codes_once_the_budget_is_spent() {
     }
     let answer = gateway.login("anna", "anna-secret", &code).await;
     assert_refused(&gateway, &answer, "code_guessed");
-    assert_ne!(gateway.code(ANNA).await, code, "the next call is told another");
+    assert_ne!(gateway.code(ANNA).await, code, "the next call gets another");
     // A stranger's guesses are not the user's.
     let code = gateway.code(BOB).await;
     for n in 0..30 {
@@ -276,7 +276,7 @@ async fn who_does_not_prove_the_password_changes_nothing_about_a_code() {
     }
     let answer = gateway.login("anna", "wrong", &code).await;
     assert_refused(&gateway, &answer, "wrong_password");
-    assert_eq!(gateway.code(ANNA).await, code, "it is told again");
+    assert_eq!(gateway.code(ANNA).await, code, "it is given again");
     assert_eq!(gateway.login("anna", "anna-secret", &code).await.status, 200);
 }
 

@@ -9,7 +9,7 @@ async fn a_call_becomes_a_code_and_the_code_a_login_once() {
     let gateway = Gateway::on(&slapd);
 
     let code = gateway.code("+46701234567").await;
-    assert_eq!(gateway.code("070-123 45 67").await, code, "untried, the same code is told again");
+    assert_eq!(gateway.code("070-123 45 67").await, code, "untried, the same code is given again");
     let login = gateway.login("ANNA", "anna-secret", &code).await;
     assert_eq!(login.status, 200, "{}", gateway.log());
     assert_eq!(login.json()["username"], "anna", "as the directory has it, not as it was typed");
@@ -58,7 +58,7 @@ async fn who_knows_only_the_name_cannot_keep_the_user_out() {
         assert_eq!(gateway.login("anna", &format!("guess {n}"), "000000").await.status, 403);
     }
     assert_eq!(slapd.binds_of("anna"), 2, "the budget but for its last two");
-    assert_eq!(gateway.code("+46701234567").await, code, "and it is told again");
+    assert_eq!(gateway.code("+46701234567").await, code, "and it is given again");
     let login = gateway.login("anna", "anna-secret", &code).await;
     assert_eq!(login.status, 200, "the right code is still bound: {}", gateway.log());
 }

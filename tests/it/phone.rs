@@ -1,5 +1,5 @@
 //! Phones as authenticators, in a real browser against the real program: what a person sees and
-//! does on the phone, and what the backend that asked is told. What is done is in the files below.
+//! does on the phone, and what the backend gets. The steps are in the files below.
 
 mod approving;
 mod ending;

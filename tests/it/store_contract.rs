@@ -436,7 +436,7 @@ pub async fn wrong_code(store: &Store, mark: u64, now: Timestamp) -> Reservation
     reservation
 }
 
-/// What `u` is told now, if there is a live code.
+/// The live code of `u`, if there is one.
 pub async fn live(store: &Store, now: Timestamp) -> Option<Grant> {
     store.live(&subject("u"), now).await.expect("it answers")
 }

@@ -161,7 +161,7 @@ fn event(gateway: &Gateway, answer: &Answer) -> Value {
     gateway.audit_of(answer.header("x-request-id"))
 }
 
-/// An answer to what is not signed: nothing was looked up, and nothing is told.
+/// An answer to what is not signed: no lookup, and no reason given.
 fn must_be_forbidden(gateway: &Gateway, answer: &Answer, what: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (403, ""), "{what}");
     let event = event(gateway, answer);

@@ -98,7 +98,7 @@ async fn what_the_controller_says_of_a_password_is_the_reason_in_the_audit_trail
     let refused = gateway.login("locked", &password_of("locked"), &code).await;
     assert_refused(&gateway, &refused, "locked_out");
     bodies.dedup();
-    assert_eq!(bodies.len(), 1, "who asks is told none of it: {bodies:?}");
+    assert_eq!(bodies.len(), 1, "the client sees none of it: {bodies:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -105,7 +105,7 @@ async fn knowing_a_username_locks_no_one_out() {
                 gateway.login("anna", &format!("guess {round} {n}"), &otp).await.status
             });
             assert!(join_all(tries).await.into_iter().all(|status| status == 403));
-            assert_eq!(&gateway.code(ANNA).await, code, "she is told the same again");
+            assert_eq!(&gateway.code(ANNA).await, code, "she gets the same again");
         }
         assert_eq!(slapd.binds_of("anna") - before, 2, "the last two are hers");
         assert_eq!(gateway.login("anna", "anna-secret", code).await.status, 200, "round {round}");
@@ -141,7 +141,7 @@ async fn where_the_code_is_all_a_right_one_is_taken_however_many_were_wrong() {
         assert_eq!(token(&not(&code, n)).await, 403);
     }
     assert_eq!(token(&code).await, 200, "the tenth is right");
-    // Ten burn the code, and the next call is told another, which is good.
+    // Ten burn the code, and the next call gets another, which works.
     let burnt = gateway.code(ANNA).await;
     for n in 0..10 {
         assert_eq!(token(&not(&burnt, n)).await, 403);

@@ -102,7 +102,7 @@ async fn an_intent_is_good_for_its_operation_its_user_and_its_channels() {
     // Nothing used it up; and by id or by name, it is the same user.
     let by_id = frontend.enroll(json!({"userId": anna, "channel": "sms", "phone": PHONE})).await;
     assert_eq!(by_id.status, 201, "{}", by_id.body);
-    assert_eq!(by_id.json()["phones"], json!([]), "a page is told no numbers");
+    assert_eq!(by_id.json()["phones"], json!([]), "pages get no numbers");
     assert_eq!(approver.approve(json!({"channel": "sms"})).await.status, 201, "nor this one");
 }
 

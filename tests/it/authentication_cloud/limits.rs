@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::support::gateway::Answer;
 
-/// Refused for a while, which is told.
+/// Refused, with the time to wait.
 fn is_limited(answer: &Answer, longest: u64) {
     assert_eq!(answer.status, 429, "{}", answer.body);
     assert_eq!(answer.json()["error"], "Too Many Requests");

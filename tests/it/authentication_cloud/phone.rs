@@ -114,7 +114,7 @@ impl Service {
         Linked::of(&self.api.enroll(body).await)
     }
 
-    /// Registers a phone of the user with this name; what its page is told.
+    /// Registers a phone of the user with this name; returns what its page receives.
     pub async fn phone_of(&self, username: &str, phone: &mut SoftPhone) -> (Linked, Value) {
         let linked = self.enroll_app(json!({"username": username})).await;
         let confirmed = self.api.register(&linked.token, phone).await;

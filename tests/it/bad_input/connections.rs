@@ -86,7 +86,7 @@ async fn a_body_or_a_head_that_never_comes_is_not_waited_for_beyond_the_deadline
         assert!(took > Duration::from_millis(500), "{took:?}");
         assert!(wire.closes(Duration::from_secs(15)).await, "nothing more is read from it");
     }
-    // Nor that of a stranger, who is told no more than at once.
+    // Nor that of a stranger, who gets the same answer as at once.
     let mut wire = Wire::connect(gateway.address()).await;
     let stranger = [("authorization", "Bearer wrong"), JSON, ("content-length", "100")];
     let mut bytes = head("PUT", GET_OTP, &stranger);

@@ -63,7 +63,7 @@ impl History {
         self.0.lock().unwrap().operations.push(one);
     }
 
-    /// Something that works once was told. A caller whose last code is live and untried is told it
+    /// Something that works once was given out. A caller whose last code is live and untried gets it
     /// again: it is the same code, and a login that was cut off may still take it.
     pub fn issued(&self, secret: Secret) -> Mark {
         let issued = &mut self.0.lock().unwrap().issued;

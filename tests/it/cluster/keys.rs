@@ -44,7 +44,7 @@ async fn a_server_key_is_replaced_node_by_node_and_no_call_or_login_fails() {
     getrandom::fill(&mut new).unwrap();
     let new = hex::encode(new);
 
-    // Somebody is told a code of the old key, and keeps it a while.
+    // A caller gets a code of the old key, and keeps it a while.
     let kept = cluster.node(0).code("+46701234567").await;
     let old_id = live();
     assert_eq!(old_id.len(), 1);

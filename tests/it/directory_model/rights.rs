@@ -9,7 +9,7 @@ use crate::support::slapd;
 
 /// Who may read the model's people.
 pub const READERS: &str = "cn=readers,dc=example,dc=com";
-/// Who may read what changes are told by, besides.
+/// Who else may read what reports changes.
 pub const SEEING_CHANGES: &str = "cn=seeing-changes,dc=example,dc=com";
 
 /// The lines of `slapd.conf` that go by the groups.
@@ -40,7 +40,7 @@ impl Run {
         self.oracle.readable(begun, Instant::now(), may);
     }
 
-    /// Lets the service account read what changes are told by, or not.
+    /// Whether the service account may read what reports changes.
     pub async fn let_see_changes(&mut self, may: bool) {
         self.let_be_in(SEEING_CHANGES, may).await;
     }

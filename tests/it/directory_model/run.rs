@@ -200,7 +200,7 @@ impl Run {
         }
     }
 
-    /// So many numbers call each tenant at the same time, and some of those who are told log in.
+    /// So many numbers call each tenant at the same time, and some of those who get a code log in.
     pub async fn calls(&mut self, count: usize) {
         let numbers: Vec<(Number, usize)> = (0..count)
             .map(|_| {

@@ -208,7 +208,7 @@ impl Load {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Lets everyone finish; returns all that was seen, of which none took longer than a request
+    /// Lets everyone finish; returns all that was seen. None took longer than a request
     /// may, and none was left without an answer.
     pub async fn end(self) -> Vec<Seen> {
         let seen = self.end_with_broken().await;
@@ -278,7 +278,7 @@ pub fn recovery(seen: &[Seen], tenant: &str, back: Instant) -> Duration {
         .expect("it was served again");
     let took = first - back;
     assert!(took < COMEBACK, "{tenant} was served again after {took:?}");
-    // The code of a login that was under way at the first is one nobody was told.
+    // The code of a login that was under way at the first was never given out.
     let calls = of_tenant().filter(|one| one.operation == Operation::Call && one.begun > first);
     for one in calls {
         assert_eq!(one.status, 200, "served again, then not: {one:?}");

@@ -70,7 +70,7 @@ async fn killed_under_load_it_loses_no_issued_code_and_accepts_none_twice() {
     let known = known.lock().unwrap().clone();
     let mut tries = JoinSet::new();
     for (user, Known { code, login }) in known.clone() {
-        let (asker, code) = (asker.clone(), code.expect("whoever is listed was told one"));
+        let (asker, code) = (asker.clone(), code.expect("each one listed has a code"));
         tries.spawn(async move {
             let first = asker.login("t1", user, &code).await;
             let second = asker.login("t1", user, &code).await;

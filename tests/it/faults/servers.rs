@@ -1,4 +1,4 @@
-//! Several directory servers of which one is silent or slow, and how the load is shared.
+//! Several directory servers, one of them silent or slow, and how the load is shared.
 
 use std::time::{Duration, Instant};
 

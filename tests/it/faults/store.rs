@@ -32,7 +32,7 @@ async fn readyz(gateway: &Gateway) -> Answer {
     Answer::of(gateway.http.get(gateway.ops_url("/readyz"))).await
 }
 
-/// The code that anna is told as soon as there is one.
+/// The code that anna gets as soon as there is one.
 async fn code_within(gateway: &Gateway, limit: Duration) -> String {
     let begun = Instant::now();
     loop {

@@ -83,7 +83,7 @@ async fn of_a_person_of_the_index_the_entry_is_asked_at_the_call() {
     };
     assert_eq!(at_call("+46701234567").await, None);
     assert_eq!(at_call("+46704445566").await, Some(Disabled));
-    // The policy's lock is told to nobody who follows changes.
+    // Followers of changes do not see the policy's lock.
     let anna = user(&directory, "anna").await;
     for _ in 0..2 {
         assert_eq!(check(&directory, &anna, "wrong").await, Ok(super::WRONG));
@@ -91,7 +91,7 @@ async fn of_a_person_of_the_index_the_entry_is_asked_at_the_call() {
     assert_eq!(at_call("+46701234567").await, Some(LockedOut));
     slapd.modify(&format!("dn: uid=bob,{PEOPLE}\nchangetype: delete\n"));
     assert!(by_number(&directory, "+46702223344").await.unwrap().users.is_empty());
-    // Without a server nobody logs in, and calls go on by what is known.
+    // Without a server no one logs in; calls go on from the index.
     slapd.kill();
     assert_eq!(at_call("+46705556677").await, None);
     assert_eq!(at_call("+46704445566").await, Some(Disabled));

@@ -119,7 +119,7 @@ async fn the_error_for_a_usual_self_signed_certificate_says_how_to_make_one() {
     assert!(said.contains("CA's certificate as its own") && said.contains("CA:FALSE"), "{said}");
     is_one_short_line(&said);
 
-    // As it is told.
+    // As configured.
     openssl(
         at,
         "req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.pem -subj /CN=dc \

@@ -28,7 +28,7 @@ async fn works(settings: LdapSettings) {
     assert_eq!(check(&directory, &anna, "wrong").await, Ok(WRONG));
 }
 
-/// Asserts that nothing can be asked, and returns what operators are told.
+/// Asserts that no search works, and returns what operators read.
 async fn is_refused(settings: LdapSettings) -> String {
     use dialpass::directory::Directory;
     let directory = LdapDirectory::new(settings, Handle::current());

@@ -1,4 +1,4 @@
-//! What a load balancer is told: whether this node may be given requests, whatever is wrong with
+//! What a load balancer learns: whether to send requests to this node, whatever is wrong with
 //! one tenant's directory.
 
 use crate::support::gateway::{Answer, Gateway, clients, ldap_tenant, sections, wait_until};

@@ -1,4 +1,4 @@
-//! What systemd is told over its socket (`sd_notify(3)`).
+//! What systemd receives over its socket (`sd_notify(3)`).
 
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;

@@ -139,7 +139,7 @@ fn openvpn(command: &mut Command, folder: &Path, name: &str, config: &str) -> Ru
     Running(child.expect("openvpn is installed"))
 }
 
-/// Serves whoever comes through the tunnel, and returns the URL.
+/// Serves requests that come through the tunnel, and returns the URL.
 fn serve_inside() -> String {
     let listener = TcpListener::bind("10.8.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

@@ -60,7 +60,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it before the servers on these ports, the first of which has so many seconds to answer.
+    /// Starts it before the servers on these ports. The first has so many seconds to answer.
     fn before(ports: [u16; 2], patience: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let write =

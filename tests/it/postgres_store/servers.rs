@@ -1,4 +1,4 @@
-//! Several servers of which one takes writes, a server that is not there yet, and one that is full.
+//! Several servers, one of them taking writes, a server that is not there yet, and one that is full.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A provider of SMS: a small HTTP server that answers as it is told and keeps what it was sent.
+//! A provider of SMS: a small HTTP server that answers as configured and keeps what it was sent.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

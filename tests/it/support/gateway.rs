@@ -303,10 +303,10 @@ impl Gateway {
         Answer::of(request).await
     }
 
-    /// The code that a caller is told.
+    /// The code that a caller gets.
     pub async fn code(&self, number: &str) -> String {
         let answer = self.call(number).await;
-        assert_eq!(answer.status, 200, "{} is told a code: {}", number, self.log());
+        assert_eq!(answer.status, 200, "{} gets a code: {}", number, self.log());
         answer.json()["otp"].as_str().expect("an otp").to_owned()
     }
 

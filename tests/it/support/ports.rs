@@ -1,4 +1,4 @@
-//! Ports that stay free while whoever listens on them is down.
+//! Ports that stay free while their server is down.
 
 use std::net::{TcpListener, UdpSocket};
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! Who is told whose code: each number as a caller in each form, against the number as stored in
+//! Who gets whose code: each number as a caller in each form, against the number as stored in
 //! each form, with those whom the texts could be taken for in the same directory.
 
 use std::collections::{BTreeMap, HashMap};
@@ -41,7 +41,7 @@ pub struct Called {
 pub struct Tally {
     /// How many there were.
     pub pairs: usize,
-    /// The owner is told a code.
+    /// The owner gets a code.
     pub right: usize,
     /// Nobody is.
     pub refused: usize,
@@ -321,7 +321,7 @@ impl Judge {
         }
     }
 
-    /// Who of these people is told the code of a caller with `number`.
+    /// Which of these people a caller with `number` gets the code of.
     fn told(
         &self,
         people: &[&User],

@@ -48,7 +48,7 @@ async fn refuses(service: &Service, linked: &Linked, credential: &Value, what: &
     let refused = service.api.confirm(&linked.token, credential).await;
     assert_eq!(refused.status, 400, "{what}: {}", refused.body);
     let message = refused.json()["message"].clone();
-    assert_eq!(message, "the passkey is refused", "{what}: nobody is told what is wrong");
+    assert_eq!(message, "the passkey is refused", "{what}: the reason stays in the audit trail");
     assert_eq!(service.api.stage(&linked.status).await, "pending", "{what}");
 }
 

@@ -55,7 +55,7 @@ async fn a_page_enrolls_and_asks_by_intents_and_polls_until_it_is_done() {
     assert_eq!(vouched["intentId"], made["intentId"]);
     let again = from_page(&page, "/api/v1/approval", json!({"channel": "app"})).await;
     assert_eq!((again.status, again.header("access-control-allow-origin")), (403, "*"));
-    // A page is told nothing of what else the user has.
+    // A page learns nothing about what else the user has.
     let wish = json!({"username": "anna", "operation": "enroll"});
     let page = service.api.with(&service.api.intent(wish).await);
     let enrolled = from_page(&page, "/api/v1/users/enroll", json!({})).await.json();

@@ -1,4 +1,4 @@
-//! Approval by `push`: the phone's browser is told, by a push service that the test plays.
+//! Approval by `push`: the phone's browser is notified by a push service that the test plays.
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -195,7 +195,7 @@ async fn notifications_are_turned_off_and_on_by_the_phone_itself() {
     let user = anna.service.api.user(&anna.user).await.body;
     assert!(
         !user.contains("localhost") && !user.contains("/push/"),
-        "nobody is told where: {user}"
+        "the address stays secret: {user}"
     );
 }
 

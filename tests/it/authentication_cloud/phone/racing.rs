@@ -105,7 +105,7 @@ async fn a_count_of_signatures_goes_up_by_one_answer_at_a_time() {
     for number in 0..6 {
         let asked = service.ask("anna", &format!("Payment {number}")).await;
         let options = service.api.options(&asked.token).await;
-        // Copies of one passkey, each of which signs its first.
+        // Copies of one passkey; each signs its first.
         waiting.push((asked.token, phone.clone().sign(&options).await.unwrap()));
     }
     let statuses = at_once(6, |number| {

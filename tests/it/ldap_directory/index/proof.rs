@@ -88,7 +88,7 @@ async fn rights_that_a_connection_lost_while_it_was_away_are_missed() {
     slapd.kill();
     is_live(&directory, false).await;
     slapd.modify_unheard(&given_away());
-    // Before the index may connect, the account is not to see what changes are told by.
+    // Before the index connects, hide from the account what reports changes.
     slapd.hide("entryCSN");
     slapd.restart();
     until(&directory, |directory| state(directory).detail.contains("entryCSN")).await;

@@ -145,7 +145,7 @@ async fn a_newcomer_sees_the_document_of_the_chosen_phone_system() {
     must_be_valid_html(&[("demo.html".to_owned(), browser.html().await)]);
     assert!(!browser.overflows().await);
     browser.screenshot("demo-twiml").await;
-    // The platform is told that there is no code, by a document as well.
+    // A refusal is a document as well.
     choose(&browser, "cecilia").await;
     call(&browser, "refused").await;
     let wire = browser.find("#get-otp").await.text().await;
