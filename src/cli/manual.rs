@@ -45,7 +45,7 @@ fn write_pages(command: &Command, folder: &Path) -> anyhow::Result<()> {
         .try_for_each(|below| write_pages(below, folder))
 }
 
-/// A command's page, dated today, or at SOURCE_DATE_EPOCH so that builds can be reproduced.
+/// A command's page, dated today, or at `SOURCE_DATE_EPOCH` so that builds can be reproduced.
 fn page(command: &Command) -> anyhow::Result<String> {
     let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
     let seconds = epoch.unwrap_or_else(|| SystemClock.now().as_secs());

@@ -150,6 +150,23 @@ impl Problems {
         value
     }
 
+    /// A name that stands in a URL; `place` says where.
+    pub(super) fn url_name(
+        &mut self,
+        key: &str,
+        name: Option<String>,
+        place: &str,
+    ) -> Option<String> {
+        let accepted = format!("1 to 64 of a-z A-Z 0-9 _ -: {place}");
+        let name = self.required(key, name, &accepted)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if (1..=64).contains(&name.len()) && name.bytes().all(is_plain) {
+            return Some(name);
+        }
+        self.add(key, format!("{name:?}"), accepted);
+        None
+    }
+
     /// Adds problems found while building from the sections, unless they follow from reported ones.
     pub(super) fn add_of_parts(&mut self, problems: Vec<Problem>) {
         let known: Vec<String> = self.keys.iter().cloned().collect();

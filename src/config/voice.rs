@@ -110,7 +110,7 @@ fn endpoint(
 ) -> Option<(Endpoint, Facts)> {
     let at = |name: &str| format!("{key}.{name}");
     doubtful::lists(key, raw.called_numbers.as_ref(), raw.languages.as_ref(), problems);
-    let name = name(&at("name"), raw.name, problems);
+    let name = problems.url_name(&at("name"), raw.name, "a part of the endpoint's URL");
     let called_numbers = called_numbers(&at("called_numbers"), raw.called_numbers, problems);
     let texts = texts(key, raw.languages, raw.text, problems);
     let repeat = raw.repeat.unwrap_or(2);
@@ -145,17 +145,6 @@ fn endpoint(
 }
 
 /// The name is part of a URL.
-fn name(key: &str, name: Option<String>, problems: &mut Problems) -> Option<String> {
-    let accepted = "1 to 64 of a-z A-Z 0-9 _ -: a part of the endpoint's URL";
-    let name = problems.required(key, name, accepted)?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
-        problems.add(key, format!("{name:?}"), accepted);
-        return None;
-    }
-    Some(name)
-}
-
 fn called_numbers(
     key: &str,
     raw: Option<Vec<String>>,

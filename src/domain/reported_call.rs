@@ -48,12 +48,10 @@ impl ReportIds {
 /// What the store knows of a call that is reported now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sighting {
-    /// It is reported for the first time.
-    First,
-    /// It was first reported less than [`SAME_CALL`] ago, and no code was told yet.
-    Again,
-    /// The same, and this grant's code was told.
-    Told([u8; 16]),
+    /// It has heard no code: it is reported for the first time, or was at most [`SAME_CALL`] ago.
+    HeardNone,
+    /// It was first reported at most [`SAME_CALL`] ago, and heard the code of this grant.
+    Heard([u8; 16]),
     /// It was first reported so long ago that this is a replay, or its token has served.
     Replayed,
 }
@@ -69,11 +67,7 @@ impl Sighting {
         if known.iter().any(is_old) {
             return Self::Replayed;
         }
-        match known.iter().find_map(|call| call.nonce) {
-            Some(nonce) => Self::Told(nonce),
-            None if known.is_empty() => Self::First,
-            None => Self::Again,
-        }
+        known.iter().find_map(|call| call.nonce).map_or(Self::HeardNone, Self::Heard)
     }
 }
 
@@ -90,9 +84,9 @@ mod tests {
         let at = |later| first_reported.plus(later);
         let just_too_late = SAME_CALL + Duration::from_millis(1);
         for (known, later, expected) in [
-            (vec![], Duration::ZERO, Sighting::First),
-            (vec![silent], SAME_CALL, Sighting::Again),
-            (vec![told], SAME_CALL, Sighting::Told([7; 16])),
+            (vec![], Duration::ZERO, Sighting::HeardNone),
+            (vec![silent], SAME_CALL, Sighting::HeardNone),
+            (vec![told], SAME_CALL, Sighting::Heard([7; 16])),
             (vec![silent], just_too_late, Sighting::Replayed),
             (vec![told], REMEMBERED, Sighting::Replayed),
         ] {
@@ -107,8 +101,8 @@ mod tests {
         let report = ReportIds { call: Some(Uuid::from_u128(1)), token: Some(Uuid::from_u128(2)) };
         let row = |id| ReportedCall { id: Uuid::from_u128(id), first_reported, nonce: None };
         let sighting = |known: &[ReportedCall]| Sighting::of(&report, known, first_reported);
-        assert_eq!(sighting(&[]), Sighting::First);
-        assert_eq!(sighting(&[row(1)]), Sighting::Again, "another token for the same call");
+        assert_eq!(sighting(&[]), Sighting::HeardNone);
+        assert_eq!(sighting(&[row(1)]), Sighting::HeardNone, "another token for the same call");
         assert_eq!(sighting(&[row(1), row(2)]), Sighting::Replayed);
     }
 }

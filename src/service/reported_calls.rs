@@ -80,7 +80,7 @@ impl ReportedCalls {
         let known = self.recent.see(&self.tenant, &report, now);
         match Sighting::of(&report, &known, now) {
             Sighting::Replayed => Err(Reason::CallReplayed),
-            Sighting::First | Sighting::Again | Sighting::Told(_) => Ok(report),
+            Sighting::HeardNone | Sighting::Heard(_) => Ok(report),
         }
     }
 
@@ -135,14 +135,14 @@ mod tests {
             let now = first.plus(later);
             Sighting::of(&report, &recent.see(tenant, &report, now), now)
         };
-        assert_eq!(sighting(&tenant, Duration::ZERO), Sighting::First);
-        assert_eq!(sighting(&tenant, SAME_CALL), Sighting::Again);
+        assert_eq!(sighting(&tenant, Duration::ZERO), Sighting::HeardNone);
+        assert_eq!(sighting(&tenant, SAME_CALL), Sighting::HeardNone);
         assert_eq!(sighting(&tenant, SAME_CALL + Duration::from_secs(1)), Sighting::Replayed);
-        assert_eq!(sighting(&other, SAME_CALL), Sighting::First, "tenants do not mix");
+        assert_eq!(sighting(&other, SAME_CALL), Sighting::HeardNone, "tenants do not mix");
         for call in 0..=REMEMBERED {
             let call = Some(report_id("b", "call", &call.to_string()));
             recent.see(&tenant, &ReportIds { call, token: None }, first);
         }
-        assert_eq!(sighting(&tenant, SAME_CALL * 2), Sighting::First, "room is bounded");
+        assert_eq!(sighting(&tenant, SAME_CALL * 2), Sighting::HeardNone, "room is bounded");
     }
 }

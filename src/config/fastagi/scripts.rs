@@ -61,7 +61,7 @@ pub(in crate::config) fn check(
 
 fn script(key: &str, raw: RawScript, problems: &mut Problems) -> Option<ScriptSettings> {
     let at = |name: &str| format!("{key}.{name}");
-    let name = name(&at("script"), raw.script, problems);
+    let name = problems.url_name(&at("script"), raw.script, "the last part of agi://HOST/SCRIPT");
     let addresses = addresses(&at("addresses"), raw.addresses, problems);
     let repeat = problems.within(&at("repeat"), raw.repeat.unwrap_or(2), 1, 5);
     let sounds = Sounds {
@@ -81,17 +81,6 @@ fn script(key: &str, raw: RawScript, problems: &mut Problems) -> Option<ScriptSe
 }
 
 /// The name is the path of a URL.
-fn name(key: &str, name: Option<String>, problems: &mut Problems) -> Option<String> {
-    let accepted = "1 to 64 of a-z A-Z 0-9 _ -: the last part of agi://HOST/SCRIPT";
-    let name = problems.required(key, name, accepted)?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
-        problems.add(key, format!("{name:?}"), accepted);
-        return None;
-    }
-    Some(name)
-}
-
 fn addresses(key: &str, raw: Option<Vec<Network>>, problems: &mut Problems) -> Vec<IpNet> {
     let accepted = "the addresses of the Asterisk servers, such as [\"10.0.0.5\"]";
     let raw = problems.required(key, raw, accepted).unwrap_or_default();

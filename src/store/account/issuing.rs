@@ -57,13 +57,13 @@ impl Account {
         let known: Vec<ReportedCall> = reported.iter().chain(told).copied().collect();
         let repeated = match Sighting::of(&request.report, &known, now) {
             Sighting::Replayed => return Ok(IssueDecision::refusal(Issue::CallReplayed)),
-            Sighting::Told(nonce) => {
+            Sighting::Heard(nonce) => {
                 let told = self.live(now).filter(|one| one.grant.nonce == nonce);
                 let told = told.filter(|one| request.usable_keys.contains(&one.grant.key_id));
                 let Some(told) = told else { return Ok(IssueDecision::refusal(Issue::CallOver)) };
                 Some(told)
             }
-            Sighting::First | Sighting::Again => {
+            Sighting::HeardNone => {
                 self.grant.as_ref().filter(|one| one.may_be_told_again(request, now))
             }
         };
