@@ -15,14 +15,11 @@ mod setup;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tokio::runtime::Handle;
 
-use self::setup::{CommandResult, runtime, source};
+use self::setup::{CommandResult, EX_CONFIG, runtime, source};
 use crate::app::{self, App, StartError};
-
-/// Exit status for a configuration that cannot be used (`EX_CONFIG`, sysexits.h).
-const EX_CONFIG: u8 = 78;
 
 /// Turns a phone call into a one-time code, and a code into a login.
 ///
@@ -200,8 +197,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::NewSecret => secrets::new_secret(),
         Command::NewPushKey => secrets::new_push_key(),
         Command::HashPassword => secrets::hash_password(),
-        Command::Man { folder } => manual::man(folder.as_deref()),
-        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::man(Cli::command(), folder.as_deref()),
+        Command::Completions { shell } => manual::completions(Cli::command(), shell),
         Command::DevCerts { dir, host, client, force } => {
             dev_certs::run(&dir, &host, &client, force)
         }

@@ -7,11 +7,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::Cli;
 use super::output;
 use super::setup::CommandResult;
 use crate::domain::clock::{Clock as _, SystemClock};
@@ -20,8 +19,7 @@ use crate::domain::clock::{Clock as _, SystemClock};
 const NAME: &str = "dialpass";
 
 /// Writes a manual page for each command to `folder`, or prints the program's own.
-pub(super) fn man(folder: Option<&Path>) -> CommandResult {
-    let mut command = Cli::command();
+pub(super) fn man(mut command: Command, folder: Option<&Path>) -> CommandResult {
     command.build();
     let Some(folder) = folder else {
         output::print(page(&command)?.trim_end());
@@ -60,9 +58,9 @@ fn page(command: &Command) -> anyhow::Result<String> {
 }
 
 /// Prints a shell's completions.
-pub(super) fn completions(shell: Shell) -> CommandResult {
+pub(super) fn completions(mut command: Command, shell: Shell) -> CommandResult {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(shell, &mut command, NAME, &mut script);
     match io::stdout().write_all(&script) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(anyhow::Error::from(error).context("the output cannot be written").into())

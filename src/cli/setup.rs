@@ -9,6 +9,9 @@ use super::output;
 use crate::app::{Source, StartError};
 use crate::config::{Config, ConfigError, TenantConfig};
 
+/// Exit status for a configuration that cannot be used (`EX_CONFIG`, sysexits.h).
+pub(super) const EX_CONFIG: u8 = 78;
+
 /// How a command ended: its exit status, or why it failed.
 pub(super) type CommandResult = Result<ExitCode, StartError>;
 
