@@ -59,7 +59,7 @@ async fn call(
         };
         return context.refuse(&refused);
     }
-    match admit(&mut context).await {
+    match admit(&mut context, is_page).await {
         Err(reason) => {
             let is_challenged = first_page::asks_for_password(&context);
             let status =
@@ -130,7 +130,7 @@ fn url(context: &RequestContext, step: Step) -> String {
 }
 
 /// Finds the endpoint and checks the signature. An unknown endpoint looks like a wrong signature.
-async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
+async fn admit(context: &mut RequestContext, is_page: bool) -> Result<Admitted, AuditReason> {
     let gateway = Arc::clone(&context.gateway);
     let address = context.address();
     let flooding = address.is_some_and(|address| gateway.admit_address(address).is_err());
@@ -154,7 +154,7 @@ async fn admit(context: &mut RequestContext) -> Result<Admitted, AuditReason> {
         body::discard(&mut context.payload, context.deadline).await;
         return Err(unsigned(flooding));
     }
-    if asks_first_page(context) {
+    if is_page {
         context.trail.is_signed = true;
         return Ok((Arc::clone(tenant), name, Asked::FirstPage));
     }
