@@ -211,6 +211,8 @@ if [ "$long" = yes ]; then
     directory_model:: --nocapture --test-threads 4
   step "the longest FastAGI session"
   cargo test --quiet --locked --test it -- agi_sessions:: --ignored
+  step "RADIUS logins while a server and a node are killed"
+  cargo test --quiet --locked --test it -- radius:: --ignored
   step "fuzzing"
   FUZZ_SEED=$(date +%s)
   export FUZZ_SEED FUZZ_INPUTS=10000000

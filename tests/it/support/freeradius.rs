@@ -1,9 +1,13 @@
 //! A running `FreeRADIUS` with the files of `config/freeradius`, filled in as an administrator does,
 //! and what a client asks it (radclient).
 
+mod packets;
+
+pub use packets::{Reply, request};
+
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -64,14 +68,24 @@ modules {
 	}
 	$INCLUDE mods-enabled/
 }
+policy {
+	$INCLUDE policy.d/
+}
 $INCLUDE sites-enabled/
 ";
 
 /// A gateway with TLS, whose folder has `ca.pem`. `tenants` are the sections after those that every
 /// configuration has; a tenant for RADIUS has `status_style = "http"`.
 pub fn gateway_with_tls(tenants: &str) -> Gateway {
-    let folder = folder();
-    let ca = Ca::new("ca");
+    // All logins come from one client at one address.
+    let much = "{ burst = 100000, per = \"1s\" }";
+    let limits =
+        format!("limits = {{ requests_per_client = {much}, requests_per_address = {much} }}");
+    gateway_by(&Ca::new("ca"), folder(), &format!("{}{tenants}", sections(&limits)))
+}
+
+/// The same with this CA, folder and configuration, which says nothing of TLS.
+pub fn gateway_by(ca: &Ca, folder: TempDir, config: &str) -> Gateway {
     let server = ca.server(1);
     for (name, text) in
         [("ca.pem", ca.pem()), ("server.pem", server.certificate), ("server.key", server.key)]
@@ -81,26 +95,32 @@ pub fn gateway_with_tls(tenants: &str) -> Gateway {
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
     let tls = "[server.tls]\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\n[ops]";
-    let config = format!("{}{tenants}", sections("").replacen("[ops]", tls, 1));
-    let mut gateway = Gateway::start_in(Arc::new(folder), &config);
+    let mut gateway = Gateway::start_in(Arc::new(folder), &config.replacen("[ops]", tls, 1));
     let root = reqwest::Certificate::from_pem(ca.pem().as_bytes()).unwrap();
     gateway.http = reqwest::Client::builder().tls_certs_only([root]).build().unwrap();
     gateway
 }
 
 /// What an administrator fills in.
-#[derive(Clone, Copy)]
 pub struct Settings<'a> {
     /// The address to listen on.
     pub listen: &'a str,
     /// Where dialpass is.
     pub url: &'a str,
     /// The CA that vouches for it.
-    pub ca: &'a Path,
+    pub ca: PathBuf,
     /// Further settings of the client at 127.0.0.1, lines of its block.
     pub of_client: &'a str,
     /// Further blocks of clients.
     pub clients: &'a str,
+}
+
+impl<'a> Settings<'a> {
+    /// At 127.0.0.1, before a gateway of [`gateway_with_tls`] that is to be asked at this URL.
+    pub fn before(gateway: &Gateway, url: &'a str) -> Self {
+        let ca = gateway.file("ca.pem");
+        Self { listen: "127.0.0.1", url, ca, of_client: "", clients: "" }
+    }
 }
 
 /// A running `FreeRADIUS`; dropped, it is killed.
@@ -113,17 +133,11 @@ pub struct FreeRadius {
 impl FreeRadius {
     /// Starts it before a gateway of [`gateway_with_tls`], as its client `vpn`.
     pub fn before(gateway: &Gateway) -> Self {
-        Self::asking(gateway, &gateway.url(""))
-    }
-
-    /// The same where dialpass is asked at this URL.
-    pub fn asking(gateway: &Gateway, url: &str) -> Self {
-        let ca = gateway.file("ca.pem");
-        Self::start(Settings { listen: "127.0.0.1", url, ca: &ca, of_client: "", clients: "" })
+        Self::start(&Settings::before(gateway, &gateway.url("")))
     }
 
     /// Starts it with these settings on a free port, and waits until it answers.
-    pub fn start(settings: Settings<'_>) -> Self {
+    pub fn start(settings: &Settings<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_udp_port();
         install(folder.path(), settings, port);
@@ -184,19 +198,26 @@ impl FreeRadius {
 
     /// Runs radclient with these options and requests, and returns what it says.
     pub fn radclient(&self, options: &[&str], requests: &str) -> String {
+        Self::radclient_at(self.port, "auth", options, requests)
+    }
+
+    /// The same for requests of this kind to a port of 127.0.0.1.
+    pub fn radclient_at(port: u16, kind: &str, options: &[&str], requests: &str) -> String {
         let mut child = Command::new("radclient")
-            .args(["-x"])
+            .arg("-x")
             .args(options)
-            .args([&format!("127.0.0.1:{}", self.port()), "auth"])
-            .arg("-S")
-            .arg(self.folder.path().join("secret"))
+            .args([&format!("127.0.0.1:{port}"), kind, SECRET])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("radclient is installed (freeradius-utils)");
-        child.stdin.take().expect("it is piped").write_all(requests.as_bytes()).unwrap();
+        let mut input = child.stdin.take().expect("it is piped");
+        let requests = requests.to_owned();
+        // It may write before it has read all.
+        let written = std::thread::spawn(move || input.write_all(requests.as_bytes()));
         let output = child.wait_with_output().unwrap();
+        written.join().expect("it only writes").unwrap();
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 }
@@ -212,52 +233,11 @@ impl Drop for FreeRadius {
     }
 }
 
-/// A request as radclient reads it. A value that begins with `0x` is of bytes.
-pub fn request(attributes: &[(&str, &str)]) -> String {
-    let line = |(name, value): &(&str, &str)| {
-        if value.starts_with("0x") {
-            return format!("{name} = {value}\n");
-        }
-        let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        format!("{name} = \"{escaped}\"\n")
-    };
-    attributes.iter().map(line).collect::<String>() + "\n"
-}
-
-/// What came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// `Access-Accept`, `Access-Reject` or `Access-Challenge`; empty if nothing came.
-    pub kind: String,
-    /// The attributes in order, as radclient writes them.
-    pub attributes: Vec<(String, String)>,
-}
-
-impl Reply {
-    /// Reads the only reply in what radclient said.
-    fn of(said: &str) -> Self {
-        let mut lines = said.lines().skip_while(|line| !line.starts_with("Received "));
-        let kind = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
-        let attribute = |line: &str| {
-            let (name, value) = line.strip_prefix('\t')?.split_once(" = ")?;
-            Some((name.to_owned(), value.trim_matches('"').to_owned()))
-        };
-        assert!(!kind.is_empty() || said.contains("No reply from server"), "{said}");
-        Self { kind: kind.to_owned(), attributes: lines.map_while(attribute).collect() }
-    }
-
-    /// The only attribute of this name, if it is there.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let mut found = self.attributes.iter().filter(|(known, _)| known == name);
-        let (_, value) = found.next()?;
-        assert_eq!(found.next(), None, "one {name}");
-        Some(value)
-    }
-}
-
 /// Lays the files into `folder` and enables them, and writes what Debian has beside them.
-fn install(folder: &Path, settings: Settings<'_>, port: u16) {
+fn install(folder: &Path, settings: &Settings<'_>, port: u16) {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/freeradius");
+    fs::create_dir(folder.join("policy.d")).unwrap();
+    fs::copy(shipped.join("policy.d/dialpass"), folder.join("policy.d/dialpass")).unwrap();
     for kind in ["mods", "sites"] {
         for state in ["available", "enabled"] {
             fs::create_dir(folder.join(format!("{kind}-{state}"))).unwrap();
@@ -284,7 +264,6 @@ fn install(folder: &Path, settings: Settings<'_>, port: u16) {
     fs::write(folder.join("dialpass.conf"), dialpass + settings.clients).unwrap();
     let radiusd = RADIUSD.replace("@folder", &folder.display().to_string());
     fs::write(folder.join("radiusd.conf"), radiusd).unwrap();
-    fs::write(folder.join("secret"), SECRET).unwrap();
 }
 
 fn run(folder: &Path) -> Child {
