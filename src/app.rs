@@ -6,6 +6,7 @@ mod certificates;
 mod checking;
 mod clients;
 mod components;
+mod config_metrics;
 mod directories;
 mod flood_limits;
 mod listeners;
@@ -15,6 +16,7 @@ mod open_files;
 mod outgoing_tls;
 mod prepared_components;
 mod reload;
+mod reload_status;
 mod report;
 mod reuse;
 pub mod service_manager;
@@ -42,6 +44,8 @@ use self::listeners::{
 };
 pub use self::prepared_components::prepare;
 use self::reload::Reload;
+use self::reload_status::ReloadReport;
+pub use self::reload_status::{RUNTIME_DIRECTORY, ReloadStatus};
 use self::report::ConfigReporter;
 use self::shared::SharedState;
 pub use self::source::{Source, StartError};
@@ -152,6 +156,8 @@ impl App {
 
     async fn build_for(source: Source, demo: Option<Demo>) -> Result<Self, StartError> {
         let runtime = Handle::current();
+        // First, because the parts keep what they record to.
+        let recorded = metrics::start().context("metrics cannot start")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ValidConfig { config, prepared, tls } = validate(&source, None, &clock, &runtime)?;
         let steady = Arc::new(SteadyClock::new(clock));
@@ -194,7 +200,8 @@ impl App {
             audit: Arc::clone(&shared.audit),
             workers: Arc::clone(&workers),
             stopping: AtomicBool::new(false),
-            metrics: metrics::start().context("metrics cannot start")?,
+            metrics: recorded,
+            outputs: logs.outputs(),
             gateway: Arc::clone(&gateway),
         });
         let drain = ConnectionDrain::default();
@@ -212,6 +219,10 @@ impl App {
             LOOK_AT_CERTIFICATES,
         ));
         log_warnings(&config, &*shared.clock);
+        config_metrics::in_force(&config, &SystemClock);
+        let codes =
+            config_metrics::count_live_codes(Arc::downgrade(&gateway), Arc::downgrade(&store));
+        tokio::spawn(codes);
         tokio::spawn(metrics::keep_small(ops.metrics.clone()));
         tokio::spawn(Arc::clone(&shared.unauthenticated_log).report_every_minute());
         tokio::spawn(warn_of_clock_set_back(steady));
@@ -265,11 +276,12 @@ impl App {
             .context("the FastAGI listener cannot start")?;
         let mut serving = tokio::spawn(public.server);
         let operating = private.map(|listener| tokio::spawn(listener.server));
+        let report = ReloadReport::start(source.variable(RUNTIME_DIRECTORY));
         service_manager::ready();
         service_manager::keep_watchdog_quiet(Arc::clone(&ops.workers));
 
         let mut reloading =
-            Reload { source, config, components, shared, gateway, scripts, ops, tls, logs };
+            Reload { source, config, components, shared, gateway, scripts, ops, tls, logs, report };
         loop {
             tokio::select! {
                 asked = signals.next() => match asked {

@@ -9,6 +9,7 @@ mod lookup;
 mod manual;
 mod output;
 mod reasons;
+mod reload;
 mod secrets;
 mod setup;
 
@@ -80,6 +81,13 @@ enum Command {
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
         listen: std::net::SocketAddr,
     },
+    /// Have a running gateway reread its configuration, and wait for the outcome: the unit's
+    /// `ExecReload=`.
+    ///
+    /// Sends SIGHUP to the process. If the new configuration is refused, prints its mistakes and
+    /// ends with status 78; the old one stays in force. Works where the gateway was started with
+    /// the variable `RUNTIME_DIRECTORY`, as systemd sets it for `RuntimeDirectory=`.
+    Reload(reload::Arguments),
     /// Bring the store's schema up to date, and do nothing else.
     ///
     /// The server does this itself when it starts. Use this if the schema belongs to another
@@ -173,6 +181,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command {
         Command::Serve { config } => serve(config),
         Command::Demo { listen } => demo::run(listen),
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Migrate { config } => migrate(config),
         Command::CheckConfig { config } => check_config(config),
         Command::CheckDirectory(arguments) => {

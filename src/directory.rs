@@ -13,6 +13,7 @@ use crate::domain::account_state::PasswordRefusal;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::user::{Candidates, Membership, TypedName, User};
+use crate::telemetry::node_metrics::PoolUse;
 
 /// Why a directory gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -155,6 +156,11 @@ pub trait Directory: Send + Sync {
     /// The last known state of each server (or file) behind this directory; empty if the store is
     /// the directory.
     fn states(&self) -> Vec<DependencyState>;
+
+    /// How its connections are used, by server and purpose.
+    fn pools(&self) -> Vec<PoolUse> {
+        Vec::new()
+    }
 
     /// Figures of its index, if it has one. The index's state has [`DependencyState::is_optional`] set.
     fn index_figures(&self) -> Option<IndexFigures> {

@@ -32,6 +32,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::EventLog;
 use crate::domain::reported_call::ReportIds;
 use crate::domain::tenant::TenantId;
+use crate::telemetry::node_metrics::PoolUse;
 
 /// Why the store did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -124,6 +125,18 @@ pub trait StoreHealth: Send + Sync {
     fn trouble(&self) -> String {
         String::new()
     }
+
+    /// How its connections are used; `None` if it has no pool of them.
+    fn pool(&self) -> Option<PoolUse> {
+        None
+    }
+
+    /// The number of the tenant's live codes by call. May read every account, but holds up no
+    /// request for long.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn live_codes(&self, tenant: &TenantId) -> Result<u64, StoreError>;
 }
 
 /// The store's content at a time by its own clock.

@@ -5,5 +5,6 @@ pub mod audit;
 pub mod audit_writer;
 pub mod logs;
 pub mod metrics;
+pub mod node_metrics;
 pub mod operator;
 pub mod output;

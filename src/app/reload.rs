@@ -8,6 +8,8 @@ use tokio::runtime::Handle;
 use super::certificates::LOOK_AT_CERTIFICATES;
 use super::checking::{ValidConfig, log_warnings, validate};
 use super::components::{Components, scripts};
+use super::config_metrics;
+use super::reload_status::ReloadReport;
 use super::report::ConfigReporter;
 use super::shared::SharedState;
 use super::source::Source;
@@ -18,7 +20,7 @@ use crate::fastagi::scripts::CurrentScripts;
 use crate::http::gateway::CurrentGateway;
 use crate::http::ops::Ops;
 use crate::telemetry::logs::Logs;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, node_metrics};
 use crate::tls;
 use crate::tls::server::TlsState;
 
@@ -36,22 +38,29 @@ pub(super) struct Reload {
     pub(super) ops: Arc<Ops>,
     pub(super) tls: Option<Arc<TlsState>>,
     pub(super) logs: Arc<Logs>,
+    pub(super) report: ReloadReport,
 }
 
 impl Reload {
     /// Reads everything again; if anything is wrong, reports it and changes nothing.
     pub(super) async fn reload(&mut self) {
+        self.report.begin();
+        let mut problems = Vec::new();
         if let Err(error) = self.logs.reopen() {
             tracing::error!(%error, "the audit file cannot be opened again; the one opened before stays in use");
+            problems.push(format!("audit.file: it cannot be opened again ({error})"));
         }
         match self.try_reload().await {
             Ok(()) => tracing::info!("the configuration was read again and is in force"),
             Err(error) => {
+                node_metrics::configuration_read(false, SystemClock.now().as_secs());
                 for problem in &error.problems {
                     tracing::error!(%problem, "the new configuration is not usable; the old one stays in force");
+                    problems.push(problem.to_string());
                 }
             }
         }
+        self.report.end(problems);
     }
 
     async fn try_reload(&mut self) -> Result<(), ConfigError> {
@@ -83,6 +92,7 @@ impl Reload {
         self.gateway.store(Arc::new(gateway));
         self.ops.dependencies.directories.store(Arc::new(components.directories_by_id()));
         log_warnings(&config, &*self.shared.clock);
+        config_metrics::in_force(&config, &SystemClock);
         self.config = config;
         self.components = components;
         Ok(())

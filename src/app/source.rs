@@ -31,4 +31,10 @@ impl Source {
     pub fn load(&self) -> Result<Config, ConfigError> {
         config::load(&self.path, &self.environment)
     }
+
+    /// A variable of the environment.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        let found = self.environment.iter().find(|(its_name, _)| its_name == name);
+        found.map(|(_, value)| value.as_str())
+    }
 }

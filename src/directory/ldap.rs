@@ -67,6 +67,7 @@ use crate::domain::account_state::PasswordRefusal;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::secret::Password;
 use crate::domain::user::{Candidates, Membership, TypedName, User};
+use crate::telemetry::node_metrics::PoolUse;
 
 /// Extra time to wait for work that ends by itself at the deadline, because it knows best how far
 /// it got.
@@ -298,6 +299,10 @@ impl Directory for LdapDirectory {
         let mut states = self.servers.states(!from_index);
         states.extend(self.index.as_ref().map(Index::state));
         states
+    }
+
+    fn pools(&self) -> Vec<PoolUse> {
+        self.servers.hosts().now().iter().flat_map(|server| server.pools()).collect()
     }
 
     fn index_figures(&self) -> Option<IndexFigures> {

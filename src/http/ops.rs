@@ -14,7 +14,8 @@ use crate::http::openapi;
 use crate::http::workers::{STUCK, Workers};
 use crate::service::dependencies::{Dependencies, DirectoryState};
 use crate::telemetry::audit::AuditTrail;
-use crate::telemetry::metrics;
+use crate::telemetry::output::Output;
+use crate::telemetry::{metrics, node_metrics};
 
 /// What the operators' listener reports on.
 pub struct Ops {
@@ -26,6 +27,8 @@ pub struct Ops {
     pub workers: Arc<Workers>,
     /// Whether the gateway is stopping, and serves requests only until its clients have moved on.
     pub stopping: AtomicBool,
+    /// The log's and the audit trail's outputs, by name.
+    pub outputs: Vec<(&'static str, Output)>,
     /// The metrics' text.
     pub metrics: PrometheusHandle,
     /// The current gateway, for the API description.
@@ -115,6 +118,18 @@ async fn scrape(ops: web::Data<Ops>) -> HttpResponse {
     for (tenant, figures) in ops.dependencies.index_figures() {
         let age = figures.age.map(|age| age.as_secs_f64());
         metrics::index(&tenant, figures.people, age, figures.full_reads, figures.misses);
+    }
+    for (tenant, directory) in ops.dependencies.directories.load().iter() {
+        for pool in directory.pools() {
+            node_metrics::pool(tenant, &pool);
+        }
+    }
+    if let Some(pool) = ops.dependencies.store.pool() {
+        node_metrics::pool("", &pool);
+    }
+    for (name, output) in &ops.outputs {
+        let (bytes, limit) = output.queued();
+        node_metrics::output_queue(name, bytes, limit);
     }
     ops.metrics.run_upkeep();
     HttpResponse::Ok()

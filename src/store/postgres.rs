@@ -50,7 +50,7 @@ pub use self::schema::Schema;
 pub use self::session::ConnectError;
 pub use self::settings::{PostgresServer, PostgresSettings, SslMode};
 
-use self::account_step::{AccountDecision, AccountStep, Held, LiveGrant, Tally};
+use self::account_step::{AccountDecision, AccountStep, Held, LiveCodesLook, LiveGrant, Tally};
 use self::database::Database;
 use self::session::{Connector, joined};
 use self::supervisor::Probes;
@@ -63,6 +63,8 @@ use super::{
 use crate::domain::client_address::ClientAddress;
 use crate::domain::clock::Timestamp;
 use crate::domain::grant::{Grant, Subject};
+use crate::domain::tenant::TenantId;
+use crate::telemetry::node_metrics::PoolUse;
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -219,5 +221,13 @@ impl StoreHealth for PostgresStore {
 
     fn trouble(&self) -> String {
         self.database.trouble()
+    }
+
+    fn pool(&self) -> Option<PoolUse> {
+        Some(self.database.pool_use())
+    }
+
+    async fn live_codes(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+        self.database.see(LiveCodesLook(tenant.clone())).await
     }
 }

@@ -105,6 +105,13 @@ impl Logs {
         self.audit.as_ref().map_or(&self.log, |(_, output)| output)
     }
 
+    /// The outputs with their names: `log`, and `audit` if it has an output of its own.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<(&'static str, Output)> {
+        let audit = self.audit.iter().map(|(_, output)| ("audit", output.clone()));
+        audit.chain([("log", self.log.clone())]).collect()
+    }
+
     /// Reopens the audit file, which may have been moved away (`logrotate`).
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::node_metrics::{self, count_from_zero};
 use crate::domain::reason::AuditReason;
 
 const DECISIONS: &str = "dialpass_decisions_total";
@@ -45,9 +46,19 @@ const BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 pub fn start() -> Result<PrometheusHandle, BuildError> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &BOUNDS)?
+        .set_buckets_for_metric(Matcher::Full(node_metrics::DIRECTORY_SECONDS.to_owned()), &BOUNDS)?
+        .set_buckets_for_metric(Matcher::Full(node_metrics::STORE_SECONDS.to_owned()), &BOUNDS)?
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder)?;
+    describe();
+    node_metrics::describe();
+    begin();
+    Ok(handle)
+}
+
+/// Describes each metric.
+fn describe() {
     describe_counter!(DECISIONS, "Decisions by tenant, operation, outcome and true reason.");
     describe_histogram!(SECONDS, Unit::Seconds, "Time from a request's head to its answer.");
     describe_gauge!(
@@ -87,7 +98,53 @@ pub fn start() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(AGI_SESSIONS, "FastAGI sessions by result, as in DIALPASS_RESULT.");
     describe_gauge!(AGI_OPEN, "FastAGI sessions that are open.");
     describe_counter!(REFUSED_CONNECTIONS, "Connections closed at once, by reason.");
-    Ok(handle)
+}
+
+/// Starts what does not depend on the configuration at zero.
+fn begin() {
+    counter!(LOST).absolute(0);
+    counter!(LOG_LOST).absolute(0);
+    gauge!(CLOCK).set(0.0);
+    gauge!(WAITING).set(0.0);
+    gauge!(AGI_OPEN).set(0.0);
+    count_from_zero(HANDSHAKES, "outcome", &["failed", "closed", "timed_out"]);
+    count_from_zero(AGI_SESSIONS, "result", &["TOLD", "REFUSED", "ERROR"]);
+    let reasons = ["address", "proxy_header", "fastagi_address", "fastagi_sessions"];
+    count_from_zero(REFUSED_CONNECTIONS, "reason", &reasons);
+    for operation in ["getOTP", "validateOTP"] {
+        drop(histogram!(SECONDS, "operation" => operation, "status" => "503"));
+    }
+}
+
+/// Starts a tenant's most important decisions at zero: what succeeds, and what its limits refuse.
+pub fn expect_decisions(tenant: &str) {
+    let start = |operation: &'static str, outcome: &'static str, reason: AuditReason| {
+        counter!(DECISIONS, "tenant" => tenant.to_owned(), "operation" => operation, "outcome" => outcome, "reason" => reason.as_str())
+            .absolute(0);
+    };
+    start("getOTP", "allowed", AuditReason::Issued);
+    start("validateOTP", "allowed", AuditReason::LoggedIn);
+    for reason in [AuditReason::CodesPerUser, AuditReason::CallsPerNumber] {
+        start("getOTP", "refused", reason);
+    }
+    for reason in [AuditReason::WrongPasswordsPerUser, AuditReason::WrongCodesPerUser] {
+        start("validateOTP", "refused", reason);
+    }
+}
+
+/// Starts the counts of texts to a provider at zero.
+pub fn expect_texts(tenant: &str, provider: &str) {
+    for outcome in ["taken", "refused", "timed_out", "unreachable"] {
+        counter!(TEXTS, "tenant" => tenant.to_owned(), "provider" => provider.to_owned(), "outcome" => outcome)
+            .absolute(0);
+    }
+}
+
+/// Starts the counts of notifications to a push service at zero.
+pub fn expect_notifications(service: &str) {
+    for outcome in ["taken", "gone", "refused", "timed_out", "unreachable"] {
+        counter!(NOTIFICATIONS, "service" => service.to_owned(), "outcome" => outcome).absolute(0);
+    }
 }
 
 /// Aggregates recorded values at intervals; otherwise they pile up until the next scrape.

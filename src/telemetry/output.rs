@@ -132,6 +132,12 @@ impl Output {
         self.0.is_failing.load(Ordering::Relaxed) || self.0.stuck_for().is_some()
     }
 
+    /// How many bytes wait to be written, and how many may.
+    #[must_use]
+    pub fn queued(&self) -> (usize, usize) {
+        (self.0.queue().bytes.len(), MOST)
+    }
+
     /// Closes the queue and waits, for at most `patience`, until its lines are written.
     pub fn finish(&self, patience: Duration) {
         let mut queue = self.0.queue();

@@ -4,8 +4,10 @@
 mod draining;
 mod indexed;
 mod kept;
+mod monitoring;
 mod node_readiness;
 mod ops;
+mod reload_command;
 mod reloading;
 mod service_manager;
 mod stopping;

@@ -109,6 +109,11 @@ impl SharedConnection {
         Ok(permit.map_err(|_| SearchFailure::Crowded)?.expect("the semaphore is never closed"))
     }
 
+    /// How many more searches may wait for an answer.
+    pub(super) fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+
     /// Searches; the caller must hold a permit.
     pub(super) async fn search(
         self: &Arc<Self>,

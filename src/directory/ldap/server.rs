@@ -21,6 +21,7 @@ use super::settings::{LdapSettings, ServerUrl};
 use crate::breaker::{Breaker, BreakerSettings, DownReason, Epoch};
 use crate::directory::{DependencyState, NOT_ASKED, PasswordCheck};
 use crate::domain::secret::Password;
+use crate::telemetry::node_metrics::{PoolUse, Timing};
 
 /// One server's verdict on a password.
 pub(super) enum BindOutcome {
@@ -47,8 +48,15 @@ pub(super) struct Server {
     pub(super) binds: BindPool,
     pub(super) probes: Probes,
     pub(super) look: Notify,
+    timings: Timings,
     /// Why the last search by number was rejected, if it was.
     rejected: ArcSwapOption<Rejection>,
+}
+
+/// Where its answers' times are recorded.
+struct Timings {
+    searches: Timing,
+    binds: Timing,
 }
 
 /// The share of a request's time that one server gets.
@@ -85,6 +93,7 @@ impl Server {
             binds,
             probes: Probes::new(settings),
             look: Notify::new(),
+            timings: Timings { searches: Timing::searches(&name), binds: Timing::binds(&name) },
             rejected: ArcSwapOption::empty(),
             latency: Latency::new(name.clone(), settings.timeout),
             name,
@@ -112,6 +121,27 @@ impl Server {
             Some(_) | None => {}
         }
         state
+    }
+
+    /// How its connections are used: those that searches share, and those that check passwords.
+    pub(super) fn pools(&self) -> [PoolUse; 2] {
+        let limit = self.settings.searches_per_connection.max(1);
+        let searches = PoolUse {
+            pool: "search",
+            name: self.name.clone(),
+            open: self.searches.iter().filter(|shared| shared.is_open()).count(),
+            in_use: self.searches.iter().map(|shared| limit - shared.free().min(limit)).sum(),
+            limit: limit * self.searches.len(),
+        };
+        let status = self.binds.status();
+        let binds = PoolUse {
+            pool: "bind",
+            name: self.name.clone(),
+            open: status.size,
+            in_use: status.size - status.available.min(status.size),
+            limit: status.max_size,
+        };
+        [searches, binds]
     }
 
     pub(super) fn name(&self) -> &str {
@@ -235,7 +265,9 @@ impl Server {
         let asked = Instant::now();
         let outcome = shared.search(query, limit).await;
         if matches!(outcome, Ok(_) | Err(SearchFailure::TimedOut)) {
-            self.latency.answered(asked.elapsed());
+            let took = asked.elapsed();
+            self.latency.answered(took);
+            self.timings.searches.record(took);
         }
         outcome
     }
@@ -258,7 +290,11 @@ impl Server {
                 }
                 Ok(Err(_)) | Err(_) => return BindOutcome::NotSent,
             };
+            let asked = Instant::now();
             let answer = bind.bind(dn, password, attempt.limit).await;
+            if !matches!(answer, BindAnswer::NotSent) {
+                self.timings.binds.record(asked.elapsed());
+            }
             if !bind.is_usable() {
                 drop(deadpool::managed::Object::take(bind));
             }

@@ -10,10 +10,11 @@ use super::session::PreparedSession;
 use super::statements::Prepared;
 use super::step::{Decision, Look, Step};
 use crate::domain::clock::Timestamp;
-use crate::domain::grant::{Grant, Subject};
+use crate::domain::grant::{Grant, Purpose, Subject};
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::policy::{EventLog, Quota};
 use crate::domain::reported_call::{ReportId, ReportedCall};
+use crate::domain::tenant::TenantId;
 use crate::store::account::{Account, Decided};
 
 /// A step on an account: its subject, and its decision.
@@ -208,6 +209,24 @@ impl<T: Send + 'static> Step for AccountStep<T> {
 
 /// The subject's live grant.
 pub(super) struct LiveGrant(pub(super) Subject);
+
+/// The number of a tenant's live codes by call, by the database's clock.
+pub(super) struct LiveCodesLook(pub(super) TenantId);
+
+const COUNT_LIVE: &str = "SELECT count(*) FROM dialpass.subjects \
+    WHERE tenant = $1 AND purpose = $2 AND tries_left > 0 AND wrong_codes_left > 0 \
+    AND expires_at > extract(epoch FROM clock_timestamp())::bigint";
+
+impl Look for LiveCodesLook {
+    type Seen = u64;
+
+    async fn look(&self, prepared: &PreparedSession) -> Result<u64, RowError> {
+        let (tenant, purpose) = (self.0.as_str(), Purpose::Call.as_str());
+        let row = prepared.session.client.query_one(COUNT_LIVE, &[&tenant, &purpose]).await?;
+        let count: i64 = row.try_get(0)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+}
 
 impl Look for LiveGrant {
     type Seen = Option<Grant>;

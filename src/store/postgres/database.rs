@@ -16,6 +16,7 @@ use super::settings::PostgresSettings;
 use super::step::{self, CommitState, Failure, Look, Step};
 use crate::breaker::{Breaker, BreakerSettings, DownReason, Epoch};
 use crate::store::StoreError;
+use crate::telemetry::node_metrics::{self, PoolUse};
 
 /// Sessions a step may need: the first may be lost with its server, and another node may win the
 /// race for each row that it creates (texts, an intent, a user).
@@ -155,20 +156,42 @@ impl Database {
 
     /// Runs a step and waits for its answer.
     pub(super) async fn run<S: Step>(self: &Arc<Self>, step: S) -> Result<S::Answer, StoreError> {
-        self.in_time(async move |database, commit_state, attempt| {
-            database.take(&step, &commit_state, attempt).await
-        })
-        .await
+        let asked = Instant::now();
+        let answer = self
+            .in_time(async move |database, commit_state, attempt| {
+                database.take(&step, &commit_state, attempt).await
+            })
+            .await;
+        node_metrics::store().writes.record(asked.elapsed());
+        answer
     }
 
     /// Runs a look and waits for its result.
     pub(super) async fn see<L: Look>(self: &Arc<Self>, look: L) -> Result<L::Seen, StoreError> {
-        self.in_time(async move |database, commit_state, attempt| {
-            database.look(&look, &commit_state, attempt).await
-        })
-        .await
+        let asked = Instant::now();
+        let seen = self
+            .in_time(async move |database, commit_state, attempt| {
+                database.look(&look, &commit_state, attempt).await
+            })
+            .await;
+        node_metrics::store().reads.record(asked.elapsed());
         // A look changes nothing, whether or not its commit was answered.
-        .map_err(|_| StoreError::Unavailable)
+        seen.map_err(|_| StoreError::Unavailable)
+    }
+
+    /// How the pool's sessions are used.
+    pub(super) fn pool_use(&self) -> PoolUse {
+        let (open, free) = self.place.load().as_ref().map_or((0, 0), |place| {
+            let status = place.pool.status();
+            (status.size, status.available)
+        });
+        PoolUse {
+            pool: "store",
+            name: String::new(),
+            open,
+            in_use: open - free.min(open),
+            limit: self.connections,
+        }
     }
 
     /// Whether requests can be served: some recently were, or a test commit succeeds, or other

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::side_connections::SideConnections;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::store::StoreError;
+use crate::telemetry::node_metrics;
 
 /// Maximum number of jobs queued at one reader.
 const QUEUE: usize = 4096;
@@ -85,16 +86,19 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection, Timestamp) -> rusqlite::Result<T> + Send + 'static,
     {
-        let deadline = Instant::now() + self.timeout;
+        let asked = Instant::now();
+        let deadline = asked + self.timeout;
         let (reply, answer) = oneshot::channel();
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
         self.queues[next]
             .try_send(Box::new(ReadJob { read, reply, deadline }))
             .map_err(|_| StoreError::Unavailable)?;
-        match tokio::time::timeout_at(deadline.into(), answer).await {
+        let answer = match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(StoreError::Unavailable),
-        }
+        };
+        node_metrics::store().reads.record(asked.elapsed());
+        answer
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::database_file::DatabaseFile;
 use super::rows::Tables;
 use crate::store::StoreError;
+use crate::telemetry::node_metrics;
 
 /// Maximum number of queued jobs.
 const QUEUE: usize = 4096;
@@ -47,11 +48,14 @@ impl Queue {
         T: Send + 'static,
         F: Fn(&mut Tables<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
+        let asked = Instant::now();
         let ticket = self.put(operation)?;
-        match tokio::time::timeout_at(ticket.deadline.into(), ticket.answer).await {
+        let answer = match tokio::time::timeout_at(ticket.deadline.into(), ticket.answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(without_answer(&ticket.claimed)),
-        }
+        };
+        node_metrics::store().writes.record(asked.elapsed());
+        answer
     }
 
     /// Like [`Queue::run`], for one of the store's own threads.

@@ -31,10 +31,10 @@ async fn operators_and_callers_have_listeners_of_their_own() {
 }
 
 /// A sample of the Prometheus text format: name, labels, value.
-type Sample = (String, Vec<(String, String)>, f64);
+pub(super) type Sample = (String, Vec<(String, String)>, f64);
 
 /// Reads the text format, version 0.0.4; panics at what is not of it.
-fn samples(text: &str) -> Vec<Sample> {
+pub(super) fn samples(text: &str) -> Vec<Sample> {
     let name = |text: &str| {
         let shaped = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
@@ -79,7 +79,7 @@ fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> Option<f64>
 }
 
 /// Has Prometheus's own tool judge the names, help texts and types of a scrape.
-fn prometheus_accepts(scrape: &str) {
+pub(super) fn prometheus_accepts(scrape: &str) {
     let mut promtool = std::process::Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(std::process::Stdio::piped())
