@@ -15,6 +15,7 @@
 #                                   the bare server; about 4 minutes
 #   benches/load.sh --voice         calls reported by a voice platform, beside getOTP, and FastAGI
 #                                   sessions; 2 minutes
+#   benches/load.sh --radius        logins through FreeRADIUS, beside validateOTP; 2 minutes
 #   benches/load.sh --soak          how calls fare while strangers attack in every way at once, and
 #                                   what memory and disk the node uses; 30 minutes, or --seconds N
 #   --seconds N (8)  --rounds N (3)  --connections N (32)  --people N (200000)  --client-threads N (2)
@@ -24,7 +25,7 @@
 #                                    store would be on, because each commit waits for it
 #
 # It listens on free loopback ports and leaves nothing behind. On Debian it installs OpenLDAP's
-# server and tools, and PostgreSQL for --stores and --cloud, if they are missing. It includes the
+# server and tools, PostgreSQL for --stores and --cloud, and FreeRADIUS for --radius, if missing. It includes the
 # load generator, see benches/load/client.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,6 +35,7 @@ arguments=()
 limit=20m
 outages=no
 postgres=no
+radius=no
 bullet='  '
 while [ $# -gt 0 ]; do
     case $1 in
@@ -43,6 +45,7 @@ while [ $# -gt 0 ]; do
         --stores) arguments+=(--series stores); limit=40m; postgres=yes; shift ;;
         --cloud) arguments+=(--series cloud); postgres=yes; shift ;;
         --voice) arguments+=(--series voice); shift ;;
+        --radius) arguments+=(--series radius); radius=yes; shift ;;
         --only-file) arguments+=(--series only-file); shift ;;
         --soak)
             arguments+=(--series soak --seconds 1800 --people 10000)
@@ -62,6 +65,8 @@ missing=()
 command -v slapd slapadd slappasswd >/dev/null || missing+=(slapd ldap-utils)
 [ "$postgres" = no ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
     missing+=(postgresql)
+[ "$radius" = no ] || compgen -G /usr/lib/freeradius/rlm_rest.so >/dev/null ||
+    missing+=(freeradius freeradius-rest)
 if ((${#missing[@]})); then
     as_root=()
     [ "$(id -u)" = 0 ] || as_root=(sudo)

@@ -15,6 +15,7 @@ mod machine;
 mod people;
 mod plot;
 mod postgres;
+mod radius;
 mod ratios;
 mod servers;
 mod soak;
@@ -114,6 +115,8 @@ enum Series {
     Cloud,
     /// Calls reported by a voice platform, compared with getOTP, and FastAGI sessions.
     Voice,
+    /// Logins through `FreeRADIUS`, compared with validateOTP.
+    Radius,
     /// How calls fare while strangers attack, and what the node uses meanwhile.
     Soak,
 }
@@ -162,6 +165,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         Series::Stores => stores::measure(&place, options, &mut table)?,
         Series::Cloud => cloud::measure(&place, options, &mut table)?,
         Series::Voice => voice::measure(&place, options, &mut table)?,
+        Series::Radius => radius::measure(&place, options, &mut table)?,
         Series::Soak => soak::measure(&place, options, &mut table)?,
     }
     print!("\n{}", table.text(options.markdown));

@@ -127,7 +127,7 @@ pub struct Walk {
     ldap: Arc<AtomicU64>,
     alone: Arc<AtomicU64>,
     logins: u64,
-    codes: Vec<Code>,
+    pub codes: Vec<Code>,
     login_rate: Option<f64>,
 }
 
@@ -161,7 +161,7 @@ fn one_round(
 
     series.by_name.0.push(alone("search by name", Question::ByName)?);
     series.bind.0.push(alone("bind", Question::Bind)?);
-    series.login.0.push(logins(running, options, walk)?);
+    series.login.0.push(logins(&running.ldap, options, walk)?);
     Ok(())
 }
 
@@ -212,25 +212,13 @@ pub fn calls(
     Ok((outcome.rate(), micros))
 }
 
-/// Runs logins with codes made in advance, each used once; counts until no code is left.
-fn logins(running: &Running, options: &Options, walk: &mut Walk) -> anyhow::Result<f64> {
+/// Runs logins of the tenant `logins` with codes made in advance, each used once; counts until no code
+/// is left.
+pub fn logins(server: &Http, options: &Options, walk: &mut Walk) -> anyhow::Result<f64> {
     let load = options.full();
-    let target = running.ldap.target("logins", options.people);
-    // Half as many again as last time; the first round has to guess.
-    let wanted = walk.login_rate.unwrap_or(4000.0) * 1.5 * (load.time + load.warm_up).as_secs_f64();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousands")]
-    let wanted = (wanted as usize).min(options.people as usize);
-    let missing = wanted.saturating_sub(walk.codes.len());
-    let callers: Arc<[u32]> =
-        (walk.logins..).take(missing).map(|turn| people::at_turn(turn, options.people)).collect();
-    walk.logins += u64::try_from(missing)?;
-    let unbounded = Load { warm_up: Duration::ZERO, time: Duration::from_mins(2), ..load };
+    make_codes(server, options, walk)?;
+    let target = server.target("logins", options.people);
     let unused = Arc::default();
-    if !callers.is_empty() {
-        let work = Work::CallsBy(callers);
-        let told = client::run("codes for logins", &target, work, unbounded, &unused)?;
-        walk.codes.extend(told.codes);
-    }
     let done = client::run(
         "validateOTP",
         &target,
@@ -249,6 +237,27 @@ fn logins(running: &Running, options: &Options, walk: &mut Walk) -> anyhow::Resu
     );
     walk.login_rate = Some(done.rate());
     Ok(done.rate())
+}
+
+/// Has enough codes told for a round of logins: half as many again as last time; the first round has
+/// to guess.
+pub fn make_codes(server: &Http, options: &Options, walk: &mut Walk) -> anyhow::Result<()> {
+    let load = options.full();
+    let wanted = walk.login_rate.unwrap_or(4000.0) * 1.5 * (load.time + load.warm_up).as_secs_f64();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousands")]
+    let wanted = (wanted as usize).min(options.people as usize);
+    let missing = wanted.saturating_sub(walk.codes.len());
+    let callers: Arc<[u32]> =
+        (walk.logins..).take(missing).map(|turn| people::at_turn(turn, options.people)).collect();
+    walk.logins += u64::try_from(missing)?;
+    let unbounded = Load { warm_up: Duration::ZERO, time: Duration::from_mins(2), ..load };
+    if !callers.is_empty() {
+        let target = server.target("logins", options.people);
+        let work = Work::CallsBy(callers);
+        let told = client::run("codes for logins", &target, work, unbounded, &Arc::default())?;
+        walk.codes.extend(told.codes);
+    }
+    Ok(())
 }
 
 /// Runs calls at half the highest rate.

@@ -1,13 +1,14 @@
 //! A running `FreeRADIUS` with the files of `config/freeradius`, filled in as an administrator does,
 //! and what a client asks it (radclient).
 
+mod files;
 mod packets;
 
+pub use files::{SECRET, Settings};
 pub use packets::{Reply, request};
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -16,63 +17,6 @@ use tempfile::TempDir;
 use crate::support::gateway::{Gateway, folder, sections, wait_until};
 use crate::support::pki::Ca;
 use crate::support::ports::free_udp_port;
-
-/// What it shares with the client at 127.0.0.1.
-pub const SECRET: &str = "a-shared-secret-of-the-tests";
-
-/// What Debian's `radiusd.conf` has, with the two changes that the recipe's README makes. Without the
-/// delay of rejects, and without modules and sites that the recipe does not use.
-const RADIUSD: &str = "
-prefix = /usr
-libdir = /usr/lib/freeradius
-name = freeradius
-confdir = @folder
-run_dir = @folder
-logdir = @folder
-pidfile = @folder/freeradius.pid
-max_request_time = 90
-cleanup_delay = 5
-max_requests = 16384
-hostname_lookups = no
-log {
-	destination = files
-	file = @folder/log
-	auth = no
-}
-security {
-	allow_core_dumps = no
-	max_attributes = 200
-	reject_delay = 0
-	status_server = yes
-}
-proxy_requests = no
-$INCLUDE dialpass.conf
-thread pool {
-	start_servers = 5
-	max_servers = 32
-	min_spare_servers = 3
-	max_spare_servers = 10
-	max_requests_per_server = 0
-}
-modules {
-	always reject {
-		rcode = reject
-	}
-	always ok {
-		rcode = ok
-	}
-	always handled {
-		rcode = handled
-	}
-	expr {
-	}
-	$INCLUDE mods-enabled/
-}
-policy {
-	$INCLUDE policy.d/
-}
-$INCLUDE sites-enabled/
-";
 
 /// A gateway with TLS, whose folder has `ca.pem`. `tenants` are the sections after those that every
 /// configuration has; a tenant for RADIUS has `status_style = "http"`.
@@ -101,28 +45,6 @@ pub fn gateway_by(ca: &Ca, folder: TempDir, config: &str) -> Gateway {
     gateway
 }
 
-/// What an administrator fills in.
-pub struct Settings<'a> {
-    /// The address to listen on.
-    pub listen: &'a str,
-    /// Where dialpass is.
-    pub url: &'a str,
-    /// The CA that vouches for it.
-    pub ca: PathBuf,
-    /// Further settings of the client at 127.0.0.1, lines of its block.
-    pub of_client: &'a str,
-    /// Further blocks of clients.
-    pub clients: &'a str,
-}
-
-impl<'a> Settings<'a> {
-    /// At 127.0.0.1, before a gateway of [`gateway_with_tls`] that is to be asked at this URL.
-    pub fn before(gateway: &Gateway, url: &'a str) -> Self {
-        let ca = gateway.file("ca.pem");
-        Self { listen: "127.0.0.1", url, ca, of_client: "", clients: "" }
-    }
-}
-
 /// A running `FreeRADIUS`; dropped, it is killed.
 pub struct FreeRadius {
     child: Child,
@@ -133,15 +55,21 @@ pub struct FreeRadius {
 impl FreeRadius {
     /// Starts it before a gateway of [`gateway_with_tls`], as its client `vpn`.
     pub fn before(gateway: &Gateway) -> Self {
-        Self::start(&Settings::before(gateway, &gateway.url("")))
+        Self::before_with(gateway, "")
+    }
+
+    /// The same with further settings of the client.
+    pub fn before_with(gateway: &Gateway, of_client: &str) -> Self {
+        let (url, ca) = (gateway.url(""), gateway.file("ca.pem"));
+        Self::start(Settings { listen: "127.0.0.1", url: &url, ca: &ca, of_client, clients: "" })
     }
 
     /// Starts it with these settings on a free port, and waits until it answers.
-    pub fn start(settings: &Settings<'_>) -> Self {
+    pub fn start(settings: Settings<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_udp_port();
-        install(folder.path(), settings, port);
-        let child = run(folder.path());
+        files::install(folder.path(), settings, "vpn-secret", port);
+        let child = files::run(folder.path());
         let mut freeradius = Self { child, folder, port };
         freeradius.wait();
         freeradius
@@ -156,7 +84,7 @@ impl FreeRadius {
     /// Starts it again after [`Self::kill`].
     pub fn restart(&mut self) {
         let _ = fs::remove_file(self.folder.path().join("log"));
-        self.child = run(self.folder.path());
+        self.child = files::run(self.folder.path());
         self.wait();
     }
 
@@ -231,49 +159,4 @@ impl Drop for FreeRadius {
             println!("FreeRADIUS: {}", self.log());
         }
     }
-}
-
-/// Lays the files into `folder` and enables them, and writes what Debian has beside them.
-fn install(folder: &Path, settings: &Settings<'_>, port: u16) {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/freeradius");
-    fs::create_dir(folder.join("policy.d")).unwrap();
-    fs::copy(shipped.join("policy.d/dialpass"), folder.join("policy.d/dialpass")).unwrap();
-    for kind in ["mods", "sites"] {
-        for state in ["available", "enabled"] {
-            fs::create_dir(folder.join(format!("{kind}-{state}"))).unwrap();
-        }
-        let file = format!("{kind}-available/dialpass");
-        fs::copy(shipped.join(&file), folder.join(&file)).unwrap();
-        let link = folder.join(format!("{kind}-enabled/dialpass"));
-        std::os::unix::fs::symlink(format!("../{file}"), link).unwrap();
-    }
-    let mut dialpass = fs::read_to_string(shipped.join("dialpass.conf")).unwrap();
-    let of_client = format!("secret = \"{SECRET}\"\n\t{}", settings.of_client);
-    for (shipped, filled_in) in [
-        ("listen = \"*\"", format!("listen = {}", settings.listen)),
-        ("port = 1812", format!("port = {port}")),
-        ("https://otp.example.com:8443", settings.url.to_owned()),
-        ("/etc/freeradius/3.0/certs/dialpass-ca.pem", settings.ca.display().to_string()),
-        ("THE-TOKEN", "vpn-secret".to_owned()),
-        ("ipaddr = 192.0.2.10", "ipaddr = 127.0.0.1".to_owned()),
-        ("secret = \"THE-SHARED-SECRET\"", of_client),
-    ] {
-        assert_eq!(dialpass.matches(shipped).count(), 1, "{shipped}: {dialpass}");
-        dialpass = dialpass.replace(shipped, &filled_in);
-    }
-    fs::write(folder.join("dialpass.conf"), dialpass + settings.clients).unwrap();
-    let radiusd = RADIUSD.replace("@folder", &folder.display().to_string());
-    fs::write(folder.join("radiusd.conf"), radiusd).unwrap();
-}
-
-fn run(folder: &Path) -> Child {
-    let console = File::create(folder.join("console")).unwrap();
-    Command::new("/usr/sbin/freeradius")
-        .args(["-f", "-n", "radiusd", "-d"])
-        .arg(folder)
-        .stdin(Stdio::null())
-        .stdout(console.try_clone().unwrap())
-        .stderr(console)
-        .spawn()
-        .expect("freeradius is installed")
 }
