@@ -1,6 +1,8 @@
 //! Calls through a real Asterisk: telephones (SIPp) call it, it asks the real server, and a decoder
 //! listens to what the callers hear. The dialplans are those that the documentation prints.
 
+mod attestation;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -53,7 +55,11 @@ fn recipe(lines: &str) -> String {
 
 /// The printed dialplan for FastAGI, which asks `gateway`.
 fn fastagi(gateway: &Gateway) -> String {
-    let printed = printed("phone-systems.md", "AGI(agi://");
+    asking(gateway, &printed("phone-systems.md", "AGI(agi://"))
+}
+
+/// A printed dialplan, which asks `gateway`.
+fn asking(gateway: &Gateway, printed: &str) -> String {
     let host = "agi://dialpass.example.com/";
     assert!(printed.contains(host), "{printed}");
     printed.replace(host, &format!("agi://{}/", gateway.fastagi()))

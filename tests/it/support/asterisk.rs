@@ -75,12 +75,25 @@ impl Asterisk {
 
     /// Starts it with these contexts. Each call begins with the application `first`.
     pub fn start_with(first: &str, contexts: &str) -> Self {
+        Self::launch(first, contexts, None)
+    }
+
+    /// Starts it with these contexts and this `stir_shaken.conf`, whose profile `carrier` verifies
+    /// each call.
+    pub fn start_verifying(stir_shaken: &str, contexts: &str) -> Self {
+        Self::launch("NoOp()", contexts, Some(stir_shaken))
+    }
+
+    fn launch(first: &str, contexts: &str, stir_shaken: Option<&str>) -> Self {
         let root = target().join("asterisk/root");
         let program = root.join("usr/sbin/asterisk");
         assert!(program.exists(), "{} is missing: tests/run.sh unpacks it", program.display());
         let folder = tempfile::tempdir().unwrap();
         let sip = free_port();
         configure(folder.path(), &root, sip, (first, contexts));
+        if let Some(stir_shaken) = stir_shaken {
+            verify(&folder.path().join("etc"), stir_shaken);
+        }
         // With the libraries that came with it: the machine's are older.
         let libraries = root.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
         let start = fs::read_dir(&libraries).unwrap().map(|entry| entry.unwrap().path());
@@ -242,6 +255,18 @@ fn configure(folder: &Path, root: &Path, sip: u16, (first, contexts): (&str, &st
     };
     let preludes = prelude("_9XXX", "recipe") + &prelude("_8XXX", "attested");
     write("extensions.conf", &format!("[in]\n{preludes}{contexts}\n"));
+}
+
+/// Adds the verification of calls to the configuration.
+fn verify(etc: &Path, stir_shaken: &str) {
+    fs::write(etc.join("stir_shaken.conf"), stir_shaken).unwrap();
+    let line = printed("phone-systems.md", "stir_shaken_profile");
+    assert!(line.contains("\nstir_shaken_profile = carrier"), "{line}");
+    let path = etc.join("pjsip.conf");
+    let endpoint = "type = endpoint\n";
+    let pjsip = fs::read_to_string(&path).unwrap();
+    assert!(pjsip.contains(endpoint), "{pjsip}");
+    fs::write(path, pjsip.replace(endpoint, &format!("{endpoint}{line}\n"))).unwrap();
 }
 
 /// Makes the sounds `digits/0` to `digits/9`, and two that are heard as keys: `enter-pin` as `*`,

@@ -2,8 +2,8 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
-    SanType, SerialNumber, date_time_ymd,
+    CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -69,6 +69,26 @@ impl Ca {
     pub fn client_named(&self, name: &str) -> Issued {
         let leaf = Leaf { dns: "client.example.org", uri: "", serial: 1, ends: 2090 };
         self.issue_named(Some(name), leaf, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// A certificate with which a carrier vouches for callers (RFC 8226): the extension `TNAuthList`
+    /// has its service provider code.
+    pub fn carrier(&self, name: &str, code: &str) -> Issued {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let tagged = |tag: u8, content: &[u8]| {
+            let length = u8::try_from(content.len()).expect("a short one");
+            [&[tag, length], content].concat()
+        };
+        // A sequence of one entry, whose choice 0 is an IA5String.
+        let list = tagged(0x30, &tagged(0xa0, &tagged(0x16, code.as_bytes())));
+        let oid = [1, 3, 6, 1, 5, 5, 7, 1, 26];
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&oid, list)];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Issued { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
     fn issue(&self, leaf: Leaf<'_>, usage: ExtendedKeyUsagePurpose) -> Issued {
