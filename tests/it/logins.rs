@@ -66,7 +66,14 @@ impl Site {
 /// `FreeRADIUS` with the printed client for PAM, asking the gateway at `url`.
 fn radius_before(gateway: &Gateway, url: &str) -> FreeRadius {
     let client = recipe("client pam {").replace("127.0.0.1", PAM);
-    FreeRadius::start(&Settings { clients: &client, ..Settings::before(gateway, url) })
+    let ca = gateway.file("ca.pem");
+    FreeRadius::start(Settings {
+        listen: "127.0.0.1",
+        url,
+        ca: &ca,
+        of_client: "",
+        clients: &client,
+    })
 }
 
 /// The printed block that contains `text`, with the secret of the tests.

@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use actix_web::http::header::HttpDate;
+use dialpass::domain::clock::{Clock as _, SystemClock};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 
 use super::*;
@@ -30,6 +31,11 @@ impl Carrier {
     }
 }
 
+/// The time since 1970.
+fn since_epoch() -> Duration {
+    Duration::from_secs(SystemClock.now().as_secs().try_into().expect("after 1970"))
+}
+
 /// What a carrier asserts of a call (a `PASSporT`, RFC 8225 and RFC 8588).
 struct Assertion<'a> {
     by: &'a Carrier,
@@ -52,12 +58,11 @@ impl<'a> Assertion<'a> {
         header.typ = Some("passport".to_owned());
         header.x5u = Some(self.certificate_url.clone());
         header.extras.insert("ppt", "shaken");
-        let issued = SystemTime::now() - self.age;
-        let issued = issued.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let issued = since_epoch().saturating_sub(self.age);
         let claims = json!({
             "attest": self.attest,
             "dest": { "tn": ["46101234567"] },
-            "iat": issued,
+            "iat": issued.as_secs(),
             "orig": { "tn": self.from },
             "origid": uuid::Uuid::new_v4(),
         });
@@ -72,7 +77,7 @@ impl<'a> Assertion<'a> {
     fn headers_with(&self, token: &str) -> Vec<String> {
         let url = &self.certificate_url;
         vec![
-            format!("Date: {}", HttpDate::from(SystemTime::now())),
+            format!("Date: {}", HttpDate::from(SystemTime::UNIX_EPOCH + since_epoch())),
             format!("Identity: {token};info=<{url}>;alg=ES256;ppt=shaken"),
         ]
     }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{ANNA, challenged, gateway, gateway_with, logins, slapd};
-use crate::support::freeradius::{FreeRadius, Settings, request};
+use crate::support::freeradius::{FreeRadius, request};
 use crate::support::slapd::{PEOPLE, Slapd};
 
 /// Adds people with these uids and passwords. Their numbers are +46 79 000 00 00 and on.
@@ -103,10 +103,7 @@ async fn a_client_that_wants_challenges_may_have_passwords_that_end_in_digits() 
     let slapd = slapd();
     add(&slapd, &[("digits", "hunter123456")]);
     let gateway = gateway(&slapd);
-    let freeradius = FreeRadius::start(&Settings {
-        of_client: "dialpass = \"challenge\"",
-        ..Settings::before(&gateway, &gateway.url(""))
-    });
+    let freeradius = FreeRadius::before_with(&gateway, "dialpass = \"challenge\"");
     let state = challenged(&freeradius, "digits", "hunter123456");
     let accepted = freeradius.answer("digits", &state, &gateway.code("+46790000000").await);
     assert_eq!(accepted.kind, "Access-Accept", "{accepted:?}\n{}", gateway.log());
