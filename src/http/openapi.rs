@@ -132,6 +132,7 @@ mod tests {
                 "/api/v1/users/{userId}/verification",
                 "/ping",
                 "/voice/v1/{tenant}/{name}",
+                "/voice/v1/{tenant}/{name}/code",
                 "/voice/v1/{tenant}/{name}/pin",
             ]
         );

@@ -21,7 +21,9 @@ async fn a_client_made_from_the_description_can_use_the_server() {
     let served = Answer::of(gateway.http.get(gateway.ops_url("/openapi.json"))).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("openapi.json"), served.body).unwrap();
-    std::fs::write(folder.path().join("settings.yml"), "post_hooks: []\n").unwrap();
+    let settings = "post_hooks: []\n\
+                    content_type_overrides:\n  application/voicexml+xml: text/xml\n";
+    std::fs::write(folder.path().join("settings.yml"), settings).unwrap();
     let programs = target().join("clientmaker/bin");
     assert!(programs.exists(), "{} is missing: tests/run.sh installs it", programs.display());
     run(Command::new(programs.join("openapi-python-client"))
