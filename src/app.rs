@@ -356,7 +356,7 @@ fn start_logs(config: &Config) -> Result<Logs, StartError> {
         )),
         None => None,
     };
-    let started = logs::start(config.log.level, config.log.format, file);
+    let started = logs::start(config.log.level, config.log.format, config.audit.format, file);
     Ok(started.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))?)
 }
 

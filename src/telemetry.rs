@@ -2,7 +2,9 @@
 //! through here.
 
 pub mod audit;
+pub mod audit_fields;
 pub mod audit_writer;
+mod ecs;
 pub mod logs;
 pub mod metrics;
 pub mod node_metrics;

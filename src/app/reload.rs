@@ -156,6 +156,7 @@ impl Reload {
             ("log.level", old.log.level != new.log.level),
             ("log.format", old.log.format != new.log.format),
             ("audit.file", old.audit.file != new.audit.file),
+            ("audit.format", old.audit.format != new.audit.format),
             ("audit.when_unwritable", old.audit.when_unwritable != new.audit.when_unwritable),
             (
                 "audit.strangers_per_address",

@@ -128,7 +128,7 @@ pub(super) fn check(raw: RawConfig, problems: &mut Problems) -> Sections {
     let store = store::check(raw.store, problems);
     let keys = keys::check(raw.keys, server.listen, problems);
     let log = log::check(&raw.log);
-    let audit = audit::check(raw.audit, problems);
+    let audit = audit::check(raw.audit, log.format, problems);
     let push = raw.push.and_then(|push| push::check(push, problems));
     let tenants = tenants::check(raw.tenants, server.request_deadline, problems);
     if let Some(tenant) = tenants.iter().find(|tenant| !tenant.voice.is_empty()) {

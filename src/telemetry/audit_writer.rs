@@ -23,14 +23,18 @@ pub struct AuditWriter {
 }
 
 impl AuditWriter {
-    /// Opens the trail. Lines in `file` are written in `format`, those on standard error as JSON.
+    /// Opens the trail. Lines in `file` are written in `format`, those on standard
+    /// error never for people.
     ///
     /// # Errors
     /// The operating system's error, if `file` cannot be opened.
     pub fn open(file: Option<&Path>, format: Format) -> io::Result<Self> {
         let operator = Operator::of_this_process();
         Ok(match file {
-            None => Self { file: None, format: Format::Json, operator },
+            None => {
+                let format = if format == Format::Human { Format::Json } else { format };
+                Self { file: None, format, operator }
+            }
             Some(path) => Self { file: Some(open(path)?), format, operator },
         })
     }

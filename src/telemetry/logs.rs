@@ -19,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 use super::audit;
+use super::ecs::Ecs;
 use super::output::{AUDIT_TARGET, Losses, Output};
 use crate::regular_file;
 
@@ -31,6 +32,9 @@ pub enum Format {
     Json,
     /// For people.
     Human,
+    /// Audit events alone: one JSON object per line, with the names of the Elastic Common Schema.
+    #[serde(skip_deserializing)]
+    Ecs,
 }
 
 /// Opens a file for appending, creating it for this user only if it does not exist. Symbolic links
@@ -136,7 +140,8 @@ impl Drop for Logs {
 /// An open audit file, and its path.
 pub type AuditFile = (PathBuf, File);
 
-/// Starts logging to standard output, and writes audit events to `audit_file` if given.
+/// Starts logging to standard output in `format`, and writes audit events in `audit_format` to
+/// `audit_file`, or there too if there is none.
 ///
 /// `level` applies to this program. Libraries log warnings at most: at lower levels some of them
 /// print what they send, including numbers and names.
@@ -146,6 +151,7 @@ pub type AuditFile = (PathBuf, File);
 pub fn start(
     level: Level,
     format: Format,
+    audit_format: Format,
     audit_file: Option<AuditFile>,
 ) -> Result<Logs, Box<dyn std::error::Error + Send + Sync>> {
     let own = Targets::new()
@@ -157,18 +163,20 @@ pub fn start(
         .with_target("webauthn_rs_core", LevelFilter::OFF)
         .with_target("crypto_glue", LevelFilter::OFF)
         .with_target(AUDIT_TARGET, Level::INFO);
-    let losses = || -> Losses { Box::new(move |log, audit| losses(format, log, audit)) };
+    let losses =
+        || -> Losses { Box::new(move |log, audit| losses(format, audit_format, log, audit)) };
     let standard_output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let log = Output::start("standard output", standard_output, losses())?;
     let audit = match audit_file {
         Some((path, file)) => Some((path, Output::start("audit.file", file, losses())?)),
         None => None,
     };
-    let split = audit.is_some();
+    let split = audit.is_some() || audit_format != format;
     let of_log = lines(format, log.clone())
         .with_filter(filter_fn(move |metadata| !split || metadata.target() != AUDIT_TARGET));
-    let of_audit = audit.as_ref().map(|(_, output)| {
-        lines(format, output.clone())
+    let audit_output = audit.as_ref().map_or(&log, |(_, output)| output);
+    let of_audit = split.then(|| {
+        lines(audit_format, audit_output.clone())
             .with_filter(filter_fn(|metadata| metadata.target() == AUDIT_TARGET))
     });
     Registry::default().with(own).with(of_log).with(of_audit).try_init()?;
@@ -176,10 +184,10 @@ pub fn start(
 }
 
 /// The lines that report how much could not be written.
-fn losses(format: Format, log: u64, audit: u64) -> Vec<u8> {
+fn losses(format: Format, audit_format: Format, log: u64, audit: u64) -> Vec<u8> {
     let mut lines = Vec::new();
     if audit > 0 {
-        lines = rendered(format, || audit::lost(audit));
+        lines = rendered(audit_format, || audit::lost(audit));
     }
     if log > 0 {
         lines.extend(rendered(format, || {
@@ -231,5 +239,6 @@ where
     match format {
         Format::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
         Format::Human => layer.boxed(),
+        Format::Ecs => layer.event_format(Ecs).boxed(),
     }
 }

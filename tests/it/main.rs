@@ -8,6 +8,7 @@ mod agi_sessions;
 mod architecture;
 mod asterisk;
 mod attacks;
+mod audit_trail;
 mod authentication_cloud;
 mod bad_input;
 mod caller_forms;

@@ -41,7 +41,7 @@ impl AuditLog {
         key: Option<AuditedKey>,
     ) -> anyhow::Result<Self> {
         let file = config.audit.file.as_deref();
-        let writer = AuditWriter::open(file, config.log.format).with_context(|| {
+        let writer = AuditWriter::open(file, config.audit.format).with_context(|| {
             let file = file.map(|file| file.display().to_string()).unwrap_or_default();
             format!("nothing was done: audit.file {file} cannot be opened")
         })?;
