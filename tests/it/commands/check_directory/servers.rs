@@ -159,6 +159,18 @@ fn a_group_that_does_not_exist_is_an_error() {
 }
 
 #[test]
+fn a_group_that_answers_name_and_that_does_not_exist_is_a_warning() {
+    let slapd = Slapd::builder().users(0).without_log().start();
+    let tenant = ldap_tenant("t1", &[&slapd.url()], "");
+    let groups = "answer_groups = [\"cn=absent,ou=groups,dc=example,dc=com\"]\nid = ";
+    let output = check(&tenant.replacen("id = ", groups, 1), &["--format", "json"]);
+    let report = json(&output);
+    let group = step(&report, 0, "group");
+    assert_eq!(group["severity"], "warning", "{report}");
+    assert!(group["detail"].as_str().unwrap().starts_with("answer_groups cn=absent,"), "{group}");
+}
+
+#[test]
 fn an_index_needs_a_server_that_reports_changes() {
     let slapd = Slapd::builder().users(0).without_log().start();
     let tenant = ldap_tenant("t1", &[&slapd.url()], "lookup = \"index\"");
