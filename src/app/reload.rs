@@ -156,7 +156,11 @@ impl Reload {
             ("log.level", old.log.level != new.log.level),
             ("log.format", old.log.format != new.log.format),
             ("audit.file", old.audit.file != new.audit.file),
-            ("audit.format", old.audit.format != new.audit.format),
+            (
+                "audit.format",
+                // By default it is that of the log, which is named above.
+                old.audit.format != new.audit.format && old.log.format == new.log.format,
+            ),
             ("audit.when_unwritable", old.audit.when_unwritable != new.audit.when_unwritable),
             (
                 "audit.strangers_per_address",

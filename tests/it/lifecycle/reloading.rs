@@ -7,7 +7,9 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::faults::load::{self, Load};
-use crate::support::gateway::{Answer, Gateway, clients, folder, ldap_tenant, sections, sha256};
+use crate::support::gateway::{
+    Answer, Gateway, clients, folder, ldap_tenant, sections, sha256, wait_until,
+};
 use crate::support::pki::Ca;
 use crate::support::slapd::Slapd;
 
@@ -62,6 +64,20 @@ async fn sighup_brings_in_a_new_client_and_a_new_tenant() {
     assert_eq!(call_as(&gateway, "ivr", "t1", "+46702223344").await.status, 403, "gone again");
 }
 
+/// Waits for the line that refuses a new configuration because of `key`. A configuration with several
+/// mistakes has a line for each.
+fn refused(gateway: &Gateway, key: &str) -> String {
+    let text = format!("{key}: ");
+    let line = || {
+        let log = gateway.log();
+        log.lines()
+            .find(|line| line.contains(NOT_USABLE) && line.contains(&text))
+            .map(str::to_owned)
+    };
+    wait_until(&format!("the new configuration is refused because of {key}"), || line().is_some());
+    line().expect("it is there")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_new_configuration_is_reported_with_its_key_and_the_old_one_stays() {
     let slapd = Slapd::builder().without_log().start();
@@ -74,12 +90,10 @@ async fn a_bad_new_configuration_is_reported_with_its_key_and_the_old_one_stays(
         ("not TOML at all".to_owned(), "dialpass.toml:1:5"),
         (String::new(), "tenants"),
     ];
-    for (count, (config, key)) in bad.iter().enumerate() {
+    for (config, key) in &bad {
         reload(&gateway, config);
-        wait_for_lines(&gateway, NOT_USABLE, count + 1);
-        let line =
-            gateway.log().lines().rfind(|line| line.contains(NOT_USABLE)).unwrap().to_owned();
-        assert!(line.contains(key) && line.contains("accepted"), "{key}: {line}");
+        let line = refused(&gateway, key);
+        assert!(line.contains("accepted"), "{key}: {line}");
         assert!(line.contains("dialpass.toml"), "{line}");
         gateway.code("+46701234567").await;
     }
@@ -121,14 +135,12 @@ async fn a_change_that_needs_a_restart_is_reported_and_nothing_else_of_the_file_
         ("[store]", "[log]\nformat = \"human\"\n[store]", "log.format"),
         ("[store]", "[audit]\nfile = \"audit.log\"\n[store]", "audit.file"),
     ];
-    for (count, (old, new, key)) in changes.iter().enumerate() {
+    for (old, new, key) in changes {
         let config = good.replacen(old, new, 1).replace("name = \"pbx\"", "name = \"renamed\"");
         assert!(good.contains(old), "{old}");
         reload(&gateway, &config);
-        wait_for_lines(&gateway, NOT_USABLE, count + 1);
-        let line =
-            gateway.log().lines().rfind(|line| line.contains(NOT_USABLE)).unwrap().to_owned();
-        assert!(line.contains(key) && line.contains("restart"), "{key}: {line}");
+        let line = refused(&gateway, key);
+        assert!(line.contains("restart"), "{key}: {line}");
         let answer = gateway.call("+46701234567").await;
         assert_eq!(answer.status, 200);
         assert_eq!(gateway.audit_of(answer.header("x-request-id"))["client"], "pbx");
