@@ -52,7 +52,7 @@ pub enum AnswerGroups {
     /// These, as the configuration writes them. A group that does not exist, cannot be read, or is
     /// nested too deeply to tell is left out.
     In(Vec<String>),
-    /// The user is no longer where they were found.
+    /// The user has moved or was deleted since they were found.
     Gone,
 }
 

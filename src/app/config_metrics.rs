@@ -42,8 +42,8 @@ fn certificate_files(config: &Config) {
     for key in std::mem::take(&mut *shown) {
         node_metrics::certificate_file_expiry(&key, None);
     }
-    for (key, file) in certificates::files(config) {
-        let expiry = certificates::first_expiry(file as &Path);
+    for (key, file) in certificates::files::all(config) {
+        let expiry = certificates::files::first_expiry(file as &Path);
         node_metrics::certificate_file_expiry(&key, expiry);
         shown.insert(key);
     }

@@ -144,7 +144,6 @@ fn endpoint(
     Some((endpoint, facts?))
 }
 
-/// The name is part of a URL.
 fn called_numbers(
     key: &str,
     raw: Option<Vec<String>>,

@@ -80,7 +80,6 @@ fn script(key: &str, raw: RawScript, problems: &mut Problems) -> Option<ScriptSe
     Some(ScriptSettings { name: name?, addresses, mode, sounds, pin, repeat })
 }
 
-/// The name is the path of a URL.
 fn addresses(key: &str, raw: Option<Vec<Network>>, problems: &mut Problems) -> Vec<IpNet> {
     let accepted = "the addresses of the Asterisk servers, such as [\"10.0.0.5\"]";
     let raw = problems.required(key, raw, accepted).unwrap_or_default();

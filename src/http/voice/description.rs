@@ -68,7 +68,7 @@ enum KeyedPin {
 #[expect(dead_code, reason = "the answers' statuses, for the documentation alone")]
 enum AnyRefusal {
     /// The request is not signed by one of the endpoint's secrets or has not its client's credential,
-    /// or there is no such endpoint. The body is empty.
+    /// or the endpoint does not exist. The body is empty.
     #[response(status = 403)]
     Forbidden,
     /// No tenant has an endpoint.

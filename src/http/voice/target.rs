@@ -1,4 +1,4 @@
-//! The path of a webhook: which endpoint of which tenant is called, at which step of a call.
+//! The path of a webhook: the tenant, the endpoint, and the step of the call.
 
 /// The prefix of all endpoints.
 pub(super) const BASE: &str = "/voice/v1";
@@ -53,8 +53,12 @@ impl<'p> Target<'p> {
     /// The public URL of a step of this endpoint.
     pub(super) fn url(&self, public_base: &str, step: Step) -> String {
         let Self { tenant, name, step: _ } = self;
-        let url = format!("{public_base}{BASE}/{tenant}/{name}");
-        step.segment().map_or(url.clone(), |segment| format!("{url}/{segment}"))
+        let mut url = format!("{public_base}{BASE}/{tenant}/{name}");
+        if let Some(segment) = step.segment() {
+            url.push('/');
+            url.push_str(segment);
+        }
+        url
     }
 }
 

@@ -210,6 +210,21 @@ impl<T: Send + 'static> Step for AccountStep<T> {
 /// The subject's live grant.
 pub(super) struct LiveGrant(pub(super) Subject);
 
+impl Look for LiveGrant {
+    type Seen = Option<Grant>;
+
+    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
+        let (client, Self(subject)) = (&prepared.session.client, self);
+        let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
+        let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
+        prepared.prepare(vec![&prepared.statements.live]).await?;
+        match client.query_opt(prepared.statements.live.get(), &key).await? {
+            Some(row) => rows::live_grant(&row),
+            None => Ok(None),
+        }
+    }
+}
+
 /// The number of a tenant's live codes by call, by the database's clock.
 pub(super) struct LiveCodesLook(pub(super) TenantId);
 
@@ -225,20 +240,5 @@ impl Look for LiveCodesLook {
         let row = prepared.session.client.query_one(COUNT_LIVE, &[&tenant, &purpose]).await?;
         let count: i64 = row.try_get(0)?;
         Ok(u64::try_from(count).unwrap_or_default())
-    }
-}
-
-impl Look for LiveGrant {
-    type Seen = Option<Grant>;
-
-    async fn look(&self, prepared: &PreparedSession) -> Result<Self::Seen, RowError> {
-        let (client, Self(subject)) = (&prepared.session.client, self);
-        let (tenant, purpose) = (subject.tenant.as_str(), subject.purpose.as_str());
-        let key: [&(dyn ToSql + Sync); 3] = [&tenant, &purpose, &subject.id];
-        prepared.prepare(vec![&prepared.statements.live]).await?;
-        match client.query_opt(prepared.statements.live.get(), &key).await? {
-            Some(row) => rows::live_grant(&row),
-            None => Ok(None),
-        }
     }
 }

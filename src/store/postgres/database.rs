@@ -1,7 +1,9 @@
 //! This node's use of the database: each step runs in its own session, within its time limit.
 
+mod done;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -10,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use self::done::{Counts, Done};
 use super::pool::{NoSession, Place, PooledSession};
 use super::session::{ConnectError, Connector, Home};
 use super::settings::PostgresSettings;
@@ -24,9 +27,6 @@ const ATTEMPTS: usize = 5;
 
 /// Delay before a step that was refused a new session tries to reuse a free one.
 const ANOTHER_LOOK: Duration = Duration::from_millis(20);
-
-/// How long a served request counts as proof that the database works.
-const FRESH: Duration = Duration::from_millis(500);
 
 /// The database, for the steps and the background tasks.
 pub(super) struct Database {
@@ -59,52 +59,6 @@ fn short_of_sessions(reason: &ConnectError) {
         "the store's database accepts no more sessions from this node; requests share the existing \
          ones: raise max_connections there, or lower store.connections"
     );
-}
-
-struct Done {
-    started: Instant,
-    /// Committed steps.
-    commits: AtomicU64,
-    /// Steps and looks that were answered, including refusals.
-    answers: AtomicU64,
-    /// Time of the last commit's answer, in milliseconds after `started`.
-    last_commit: AtomicU64,
-}
-
-impl Done {
-    fn new() -> Self {
-        let none = || AtomicU64::new(0);
-        Self { started: Instant::now(), commits: none(), answers: none(), last_commit: none() }
-    }
-
-    fn millis(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn commit(&self) {
-        self.last_commit.store(self.millis(), Ordering::Relaxed);
-        self.commits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn counts(&self) -> Counts {
-        Counts {
-            commits: self.commits.load(Ordering::Relaxed),
-            answers: self.answers.load(Ordering::Relaxed),
-        }
-    }
-
-    fn commits_lately(&self) -> bool {
-        let last = self.last_commit.load(Ordering::Relaxed);
-        let ago = self.millis().saturating_sub(last);
-        self.counts().commits > 0 && u128::from(ago) < FRESH.as_millis()
-    }
-}
-
-/// Work done so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counts {
-    commits: u64,
-    answers: u64,
 }
 
 impl Database {

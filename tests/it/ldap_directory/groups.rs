@@ -25,6 +25,15 @@ fn with(slapd: &Slapd, change: impl FnOnce(&mut LdapSettings)) -> LdapDirectory 
     LdapDirectory::new(settings, Handle::current())
 }
 
+/// Gives anna's DN to another user.
+fn replace_anna(slapd: &Slapd) {
+    slapd.modify(&format!(
+        "dn: uid=anna,{PEOPLE}\nchangetype: delete\n\n\
+         dn: uid=anna,{PEOPLE}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: anna\ncn: x\n\
+         sn: x\n"
+    ));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn members_of_the_required_group_are_let_in_however_deep_their_group_is_nested() {
     let slapd = Slapd::start();
@@ -226,11 +235,7 @@ async fn the_groups_of_another_user_who_took_the_dn_are_not_named() {
     let slapd = Slapd::start();
     let directory = with(&slapd, |settings| settings.answer_groups = vec![group("otp")]);
     let before = user(&directory, "anna").await;
-    slapd.modify(&format!(
-        "dn: uid=anna,{PEOPLE}\nchangetype: delete\n\n\
-         dn: uid=anna,{PEOPLE}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: anna\ncn: x\n\
-         sn: x\n"
-    ));
+    replace_anna(&slapd);
     let now = user(&directory, "anna").await;
     let answer = directory.answer_groups(&now, deadline()).await;
     assert_eq!(answer, Ok(AnswerGroups::In(vec![group("otp")])));
@@ -254,11 +259,7 @@ async fn the_groups_of_another_user_who_took_the_dn_admit_no_one() {
     let slapd = Slapd::start();
     let required = with(&slapd, |settings| settings.required_group = Some(group("otp")));
     let before = user(&required, "anna").await;
-    slapd.modify(&format!(
-        "dn: uid=anna,{PEOPLE}\nchangetype: delete\n\n\
-         dn: uid=anna,{PEOPLE}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: anna\ncn: x\n\
-         sn: x\n"
-    ));
+    replace_anna(&slapd);
     let now = user(&required, "anna").await;
     assert_eq!(now.locator, before.locator);
     for occasion in [Occasion::Call, Occasion::Login] {
